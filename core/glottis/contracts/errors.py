@@ -1,0 +1,43 @@
+"""What can go wrong, and who is to blame: ``LocalError`` is ours to fix, ``RemoteError`` the peer's."""
+
+
+class GlottisError(Exception):
+    """Base of every error that glottis raises on purpose."""
+
+
+class LocalError(GlottisError):
+    """The configuration, a plugin or the caller of an API is at fault."""
+
+
+class RemoteError(GlottisError):
+    """The other end of a connection is at fault."""
+
+
+class Malformed(RemoteError):
+    """Network input that cannot be parsed: the only exception of a function named ``*_untrusted``.
+
+    The message says what was expected where. It never quotes the input, which may hold secrets.
+    """
+
+
+class ConfigurationError(LocalError):
+    """A configuration value that cannot be used; the message starts with the path of its key."""
+
+
+class PluginError(LocalError):
+    """A plugin broke its contract; the message names the plugin, its distribution and the hook."""
+
+
+class AuthenticationFailed(RemoteError):
+    """The presented credentials or token are not accepted.
+
+    ``code`` is one of CONTRACT's stable codes, for example ``TOKEN_EXPIRED``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Forbidden(RemoteError):
+    """The principal is known but may not do this (HTTP 403)."""
