@@ -1,0 +1,69 @@
+"""glottis: a WebRTC voice gateway on trio. This module is what plugin authors import."""
+
+from glottis.contracts.audio import AudioFrame, EncodedPacket
+from glottis.contracts.auth import AuthRequest, AuthScheme, AuthSchemeSpec, TokenClaims
+from glottis.contracts.call import (
+    Agent,
+    AgentSpec,
+    BytesMessage,
+    Call,
+    CallEvent,
+    Heard,
+    Message,
+    TextMessage,
+    TypedMessage,
+)
+from glottis.contracts.codec import CodecSpec, Decoder, Encoder, EncoderSettings
+from glottis.contracts.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    Forbidden,
+    GlottisError,
+    LocalError,
+    Malformed,
+    PluginError,
+    RemoteError,
+)
+from glottis.contracts.hookspecs import hookimpl
+from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
+from glottis.contracts.info import AudioPreference, CallInfo, Principal
+from glottis.contracts.pages import Page, PagesSpec
+
+__all__ = [
+    "Agent",
+    "AgentSpec",
+    "AudioFrame",
+    "AudioPreference",
+    "AuthRequest",
+    "AuthScheme",
+    "AuthSchemeSpec",
+    "AuthenticationFailed",
+    "BytesMessage",
+    "Call",
+    "CallEvent",
+    "CallInfo",
+    "CodecSpec",
+    "ConfigurationError",
+    "Decoder",
+    "EncodedPacket",
+    "Encoder",
+    "EncoderSettings",
+    "Forbidden",
+    "GlottisError",
+    "Heard",
+    "IceServer",
+    "IceServerProvider",
+    "IceServerProviderSpec",
+    "LocalError",
+    "Malformed",
+    "Message",
+    "Page",
+    "PagesSpec",
+    "PluginError",
+    "Principal",
+    "RemoteError",
+    "TextMessage",
+    "TokenClaims",
+    "TypedMessage",
+    "hookimpl",
+]

@@ -21,9 +21,7 @@ class Impairments:
         """When the copies of a datagram sent at ``sent_at`` arrive: none, one or two times."""
         copies = 1 + (rng.random() < self.duplication)
         return [
-            sent_at + self.delay + rng.uniform(0.0, self.jitter)
-            for _ in range(copies)
-            if rng.random() >= self.loss
+            sent_at + self.delay + rng.uniform(0.0, self.jitter) for _ in range(copies) if rng.random() >= self.loss
         ]
 
 

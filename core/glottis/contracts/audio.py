@@ -1,0 +1,50 @@
+"""Audio as agents see it: decoded frames, and the encoded packets below them."""
+
+from dataclasses import dataclass
+
+BYTES_PER_SAMPLE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFrame:
+    """A run of mono audio.
+
+    ``pcm`` holds signed 16-bit samples in the machine's byte order; ``numpy.frombuffer(frame.pcm, numpy.int16)`` wraps
+    it without a copy. ``sample_rate`` is in hertz. ``timestamp`` counts samples at that rate from the start of the
+    stream and goes on over silence, so a gap between two frames is time in which nothing was heard.
+    """
+
+    pcm: bytes
+    sample_rate: int
+    timestamp: int = 0
+
+    @property
+    def samples(self) -> memoryview:
+        """The samples as a read-only ``memoryview`` of format ``h``."""
+        return memoryview(self.pcm).cast("h")
+
+    @property
+    def sample_count(self) -> int:
+        """How many samples the frame holds."""
+        return len(self.pcm) // BYTES_PER_SAMPLE
+
+    @property
+    def duration(self) -> float:
+        """How long the frame sounds, in seconds."""
+        return self.sample_count / self.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPacket:
+    """One codec frame as it travels in RTP, for agents that decode themselves or pass it on.
+
+    ``encoding_name`` and ``rtp_timestamp`` (in units of ``clock_rate`` hertz, of the sender's own origin) are those of
+    the RTP stream; ``duration`` is in the same units. ``lost_before`` says how many packets are missing just before it.
+    """
+
+    payload: bytes
+    encoding_name: str
+    clock_rate: int
+    rtp_timestamp: int
+    duration: int
+    lost_before: int = 0

@@ -1,0 +1,66 @@
+"""Who may create sessions, and the tokens that let their clients connect."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from glottis.contracts.info import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRequest:
+    """The HTTP request that wants to create a session. Header names are lower case; ``repr`` hides the headers.
+
+    ``client_host`` is the IP address the request came from (behind a trusted proxy: the one it names).
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    client_host: str
+
+    def __repr__(self) -> str:
+        return f"AuthRequest({self.method} {self.path} from {self.client_host})"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClaims:
+    """What a session token is bound to. Times are seconds since the epoch. ``use`` is ``connect`` or ``resume``."""
+
+    session_id: str
+    client_identifier: str
+    expires_at: float
+    nonce: str
+    use: str = "connect"
+
+
+class AuthScheme(Protocol):
+    """The deployment's rule. Once per session, never on the media path."""
+
+    async def authenticate(self, request: AuthRequest) -> Principal | None:
+        """Who asks; None if the credentials are missing or wrong (401). Raises ``Forbidden`` for a 403."""
+
+    def issue(self, claims: TokenClaims) -> str:
+        """A URL-safe token that carries or names these claims and that nobody else can make."""
+
+    def verify(self, token: str, now: float) -> TokenClaims:
+        """The claims of a genuine, unexpired token; ``now`` in seconds since the epoch.
+
+        Compares in constant time. Raises ``AuthenticationFailed`` with the code ``TOKEN_INVALID`` or ``TOKEN_EXPIRED``.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSchemeSpec:
+    """An auth scheme as ``register_auth_schemes`` returns it; configuration enables it by ``name``.
+
+    ``loopback_only`` makes the gateway refuse to start with this scheme on any other address.
+    """
+
+    name: str
+    create: Callable[[Any], AuthScheme]
+    """Called once at start-up with an instance of ``config_type``."""
+    config_type: type[msgspec.Struct] | None = None
+    loopback_only: bool = False

@@ -1,0 +1,143 @@
+"""The call: what an agent is given."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import trio
+
+from glottis.contracts.audio import AudioFrame, EncodedPacket
+from glottis.contracts.info import CallInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TextMessage:
+    """Text from the caller. ``channel`` is the data channel's label, None for the signaling WebSocket."""
+
+    text: str
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypedMessage:
+    """A JSON object with a string ``type`` from the caller; ``text`` is the message as it came."""
+
+    type: str
+    data: Mapping[str, Any]
+    text: str
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BytesMessage:
+    """A binary message from the caller on the data channel ``channel``."""
+
+    data: bytes
+    channel: str
+
+
+Message = TextMessage | TypedMessage | BytesMessage
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """Something that happened to the call, named as in the client's ``event`` messages (``state``, ``ice`` …)."""
+
+    name: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the listener had really been sent of the current speech when ``flush`` stopped it, in seconds.
+
+    ``sent`` was sent since the speech began (the queue last ran empty), ``dropped`` was queued and will not be sent.
+    """
+
+    sent: float
+    dropped: float
+
+
+class Call(ABC):
+    """One conversation. It ends when the agent returns or raises; the agent is cancelled when the caller hangs up.
+
+    All streams are bounded: audio and packets drop the oldest when the agent does not keep up (and count it).
+    """
+
+    info: CallInfo
+    sample_rate: int
+    """Of ``audio`` and of the frames given to ``say``, in hertz; chosen by ``AgentSpec.sample_rate``."""
+    nursery: trio.Nursery
+    """For the agent's background tasks; they end with the call."""
+
+    @property
+    @abstractmethod
+    def audio(self) -> AsyncIterator[AudioFrame]:
+        """The caller's voice: frames of 20 ms at ``sample_rate``, lost packets concealed. Decoding starts with it."""
+
+    @property
+    @abstractmethod
+    def packets(self) -> AsyncIterator[EncodedPacket]:
+        """The caller's voice as encoded packets in order, after the jitter buffer. Use instead of ``audio``."""
+
+    @property
+    @abstractmethod
+    def messages(self) -> AsyncIterator[Message]:
+        """Text, typed and binary messages from the caller."""
+
+    @property
+    @abstractmethod
+    def events(self) -> AsyncIterator[CallEvent]:
+        """State changes of the call, such as ``disconnected`` and recovery."""
+
+    @abstractmethod
+    async def say(self, audio: AudioFrame | EncodedPacket) -> None:
+        """Queue audio of any length; waits while more than the configured time (200 ms by default) is queued.
+
+        A packet must be of the negotiated codec (``packets`` yields such). Raises ``ValueError`` for another sample
+        rate or codec.
+        """
+
+    @abstractmethod
+    def flush(self) -> Heard:
+        """Stop speaking within one frame (barge-in), and say how much was really sent."""
+
+    @abstractmethod
+    async def drain(self) -> None:
+        """Wait until everything that was said has been sent."""
+
+    @abstractmethod
+    async def send_text(self, text: str, channel: str | None = None) -> None:
+        """Send text on the data channel of this label, else on the default channel, else on the WebSocket."""
+
+    @abstractmethod
+    async def send_bytes(self, data: bytes, channel: str | None = None) -> None:
+        """Send a binary message on a data channel. Raises ``LocalError`` when there is none."""
+
+    @abstractmethod
+    async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
+        """Send an ``event`` message (JSON-serialisable ``data``), by the same way as text."""
+
+    @abstractmethod
+    def hang_up(self, reason: str = "agent hung up") -> None:
+        """End the call; the agent is cancelled at its next checkpoint."""
+
+
+Agent = Callable[[Call], Awaitable[None]]
+"""An agent is one async function of a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """An agent as ``register_agents`` returns it; a campaign enables it by ``name``.
+
+    ``create`` is called once per campaign at start-up with an instance of ``config_type`` (None: the agent takes no
+    settings) and returns the agent.
+    """
+
+    name: str
+    create: Callable[[Any], Agent]
+    config_type: type[msgspec.Struct] | None = None
+    sample_rate: int = 16000

@@ -1,0 +1,80 @@
+"""What a codec offers. Everything is synchronous, does no I/O and is called from one thread only."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+FormatParameters = Mapping[str, str]
+"""The parameters of an ``a=fmtp`` line; a parameter without a value maps to the empty string."""
+
+
+class Encoder(Protocol):
+    """Turns samples into codec frames; made for one call, one sample rate and one frame duration."""
+
+    def encode(self, pcm: bytes) -> bytes:
+        """Encode one frame (signed 16-bit mono, exactly the frame's samples).
+
+        An empty result means that this frame need not be sent (discontinuous transmission).
+        """
+
+    def set_expected_loss(self, fraction: float) -> None:
+        """Prepare for this share (0–1) of packets to be lost, where the codec can."""
+
+    def set_bitrate(self, bits_per_second: int) -> None:
+        """Aim at this bitrate, where the codec can."""
+
+
+class Decoder(Protocol):
+    """Turns codec frames into samples; made for one stream and one sample rate."""
+
+    def decode(self, payload: bytes) -> bytes:
+        """Decode the payload of one packet, of whatever duration, to signed 16-bit mono. Raises ``Malformed``."""
+
+    def decode_fec(self, next_payload: bytes, sample_count: int) -> bytes:
+        """Recover the ``sample_count`` samples lost before ``next_payload`` from its redundancy, else conceal them."""
+
+    def conceal(self, sample_count: int) -> bytes:
+        """Fill a gap of ``sample_count`` samples in a row after what was decoded last."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """How to encode. A codec ignores what it has no knob for.
+
+    ``sample_rate`` in hertz is the rate of the samples given to ``encode``, any of ``CodecSpec.sample_rates``;
+    ``frame_ms`` one of ``CodecSpec.frame_durations_ms``. ``bitrate`` in bits per second (None: the codec's choice).
+    """
+
+    sample_rate: int
+    frame_ms: float = 20
+    bitrate: int | None = None
+    complexity: int = 5
+    in_band_fec: bool = True
+    expected_loss: float = 0.0
+    dtx: bool = False
+    remote_parameters: FormatParameters = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CodecSpec:
+    """A codec as ``register_codecs`` returns it.
+
+    ``encoding_name``, ``clock_rate`` (hertz, of RTP timestamps) and ``channels`` are those of its rtpmap;
+    ``static_payload_type`` is its number in RFC 3551, if it has one. ``sample_rates`` are the rates that its encoders
+    and decoders accept directly: a codec package resamples inside where the codec itself cannot.
+    ``payload_duration_untrusted`` says how long a received payload lasts, in RTP clock units; it raises ``Malformed``.
+    ``answer_parameters`` maps the offered fmtp to ours, or to None where the offered format does not fit.
+    """
+
+    encoding_name: str
+    clock_rate: int
+    create_encoder: Callable[[EncoderSettings], Encoder]
+    create_decoder: Callable[[int], Decoder]
+    """Makes a decoder to the given sample rate in hertz."""
+    payload_duration_untrusted: Callable[[bytes], int]
+    channels: int = 1
+    static_payload_type: int | None = None
+    sample_rates: tuple[int, ...] = (8000, 16000, 24000, 48000)
+    frame_durations_ms: tuple[float, ...] = (10, 20, 40, 60)
+    offer_parameters: FormatParameters = field(default_factory=dict)
+    answer_parameters: Callable[[FormatParameters], FormatParameters | None] = lambda offered: {}

@@ -1,0 +1,48 @@
+"""All hooks of glottis. They run at start-up, are synchronous, and return objects whose methods do the work.
+
+An implementation may take fewer arguments than its specification. ``API_VERSION`` grows when a hook is added;
+arguments may be added, never changed.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from glottis.contracts.auth import AuthSchemeSpec
+    from glottis.contracts.call import AgentSpec
+    from glottis.contracts.codec import CodecSpec
+    from glottis.contracts.ice_servers import IceServerProviderSpec
+    from glottis.contracts.pages import PagesSpec
+
+API_VERSION = 1
+ENTRY_POINT_GROUP = "glottis"
+
+hookspec = pluggy.HookspecMarker("glottis")
+hookimpl = pluggy.HookimplMarker("glottis")
+
+
+@hookspec
+def register_agents() -> "Sequence[AgentSpec]":  # type: ignore[empty-body]
+    """The agents of this plugin; a campaign names the one that it uses."""
+
+
+@hookspec
+def register_codecs() -> "Sequence[CodecSpec]":  # type: ignore[empty-body]
+    """The codecs of this plugin; configuration lists those to offer and answer with, in order of preference."""
+
+
+@hookspec
+def register_auth_schemes() -> "Sequence[AuthSchemeSpec]":  # type: ignore[empty-body]
+    """The auth schemes of this plugin; configuration names the one in force."""
+
+
+@hookspec
+def register_ice_server_providers() -> "Sequence[IceServerProviderSpec]":  # type: ignore[empty-body]
+    """The STUN/TURN server providers of this plugin; configuration lists those that are asked."""
+
+
+@hookspec
+def register_pages() -> "Sequence[PagesSpec]":  # type: ignore[empty-body]
+    """The static pages of this plugin; configuration lists those that are served."""

@@ -1,0 +1,44 @@
+"""Who calls, and what was asked for when the session was created."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever the auth scheme recognised. ``name`` is safe to log."""
+
+    name: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPreference:
+    """One direction of the request's ``audioConfig``: a wish, not what was negotiated."""
+
+    codec: str = "OPUS"
+    sample_rate: int = 48000
+    bits_per_sample: int = 16
+    channels: int = 1
+    frame_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """The fields of the session request, unchanged, and what the gateway knows beside them.
+
+    ``input`` is the direction from the caller, ``output`` the one to the caller. ``metadata`` is what the request held.
+    """
+
+    session_id: str
+    campaign_id: str
+    business_id: int | str | None = None
+    client_identifier: str | None = None
+    dynamic_variables: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    transport: str = "WebRTC"
+    input: AudioPreference = AudioPreference()
+    output: AudioPreference = AudioPreference()
+    principal: Principal = Principal("anonymous")
+    client_host: str = ""

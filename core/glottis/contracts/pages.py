@@ -1,0 +1,23 @@
+"""Static pages that a plugin lets the gateway serve, such as the demo page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One static resource: its bytes and media type (with charset, for text)."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PagesSpec:
+    """Pages as ``register_pages`` returns them; configuration enables them by ``name``.
+
+    ``pages`` maps absolute URL paths (``/``, ``/demo.js``) to what is served there, on GET and HEAD.
+    """
+
+    name: str
+    pages: Mapping[str, Page]
