@@ -1,0 +1,34 @@
+"""SRTP protection profiles and the keys that a DTLS handshake yields for them (RFC 5764 §4)."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpProfile:
+    """A protection profile: its IANA name, OpenSSL's name for it, and lengths in bytes."""
+
+    name: str
+    openssl_name: bytes
+    key_length: int
+    salt_length: int
+    tag_length: int
+    """What authentication adds to a packet; SRTCP adds four bytes of index beside it."""
+
+
+AEAD_AES_128_GCM = SrtpProfile("SRTP_AEAD_AES_128_GCM", b"SRTP_AEAD_AES_128_GCM", 16, 12, 16)
+AEAD_AES_256_GCM = SrtpProfile("SRTP_AEAD_AES_256_GCM", b"SRTP_AEAD_AES_256_GCM", 32, 12, 16)
+AES128_CM_HMAC_SHA1_80 = SrtpProfile("SRTP_AES128_CM_HMAC_SHA1_80", b"SRTP_AES128_CM_SHA1_80", 16, 14, 10)
+
+SRTP_PROFILES = (AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80)
+"""What glottis offers and accepts, preferred first: AEAD costs least where the processor has AES instructions."""
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpKeys:
+    """Master keys and salts: ``local`` ones protect what we send, ``remote`` ones what the peer sends."""
+
+    profile: SrtpProfile
+    local_key: bytes = field(repr=False)
+    local_salt: bytes = field(repr=False)
+    remote_key: bytes = field(repr=False)
+    remote_salt: bytes = field(repr=False)
