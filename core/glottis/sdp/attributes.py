@@ -1,0 +1,230 @@
+"""The values of the attributes that glottis reads: each grammar as its RFC has it, bounded.
+
+Every ``parse_…_untrusted`` takes what stands after ``a=name:`` and raises ``Malformed`` saying what was expected.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final, NamedTuple
+
+from glottis.contracts.errors import Malformed
+from glottis.sdp.description import TOKEN
+
+USABLE_HASH_FUNCTIONS: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
+"""Hash functions that still prove a certificate, and the bytes they give; sha-1 and md5 do not (RFC 8122 §5)."""
+
+DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
+"""Bytes, where the peer does not say, RFC 8841 §6.1."""
+
+
+class Direction(Enum):
+    """Who sends media, seen from the side that says it: RFC 3264 §5.1."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def sends(self) -> bool:
+        """Whether the side that says it sends."""
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def receives(self) -> bool:
+        """Whether the side that says it receives."""
+        return self in (Direction.SENDRECV, Direction.RECVONLY)
+
+    @property
+    def reversed(self) -> "Direction":
+        """The same as the other side sees it."""
+        return {Direction.SENDONLY: Direction.RECVONLY, Direction.RECVONLY: Direction.SENDONLY}.get(self, self)
+
+
+class Setup(Enum):
+    """Who begins the DTLS handshake: ``active`` is the client, RFC 8842 §5.2."""
+
+    ACTIVE = "active"
+    PASSIVE = "passive"
+    ACTPASS = "actpass"
+    HOLDCONN = "holdconn"
+
+
+class Fingerprint(NamedTuple):
+    """The hash of a certificate: its function in lower case, its value as upper-case hex pairs with colons."""
+
+    hash_function: str
+    value: str
+
+
+class RtpMap(NamedTuple):
+    """What a payload type means, RFC 8866 §6.6; ``clock_rate`` in hertz."""
+
+    payload_type: int
+    encoding_name: str
+    clock_rate: int
+    channels: int = 1
+
+    def __str__(self) -> str:
+        channels = f"/{self.channels}" if self.channels > 1 else ""
+        return f"{self.payload_type} {self.encoding_name}/{self.clock_rate}{channels}"
+
+
+class FormatParameters(NamedTuple):
+    """The parameters of a payload type; names in lower case, one without a value maps to the empty string."""
+
+    payload_type: int
+    parameters: Mapping[str, str]
+
+    def __str__(self) -> str:
+        words = (f"{name}={value}" if value else name for name, value in self.parameters.items())
+        return f"{self.payload_type} {';'.join(words)}"
+
+
+class ExtensionMap(NamedTuple):
+    """An RTP header extension, RFC 8285 §5."""
+
+    id: int
+    uri: str
+    direction: Direction = Direction.SENDRECV
+
+    def __str__(self) -> str:
+        direction = "" if self.direction is Direction.SENDRECV else f"/{self.direction.value}"
+        return f"{self.id}{direction} {self.uri}"
+
+
+class SourceAttribute(NamedTuple):
+    """Something said of one SSRC, such as its ``cname``, RFC 5576 §4.1."""
+
+    ssrc: int
+    name: str
+    value: str
+
+
+class Group(NamedTuple):
+    """Sections that belong together by ``semantics``, RFC 5888 §5."""
+
+    semantics: str
+    mids: tuple[str, ...]
+
+
+_TOKEN = re.compile(TOKEN)
+_RTPMAP = re.compile(rf"([0-9]{{1,3}}) ({TOKEN})/([0-9]{{1,7}})(?:/([0-9]{{1,3}}))?")
+_FMTP = re.compile(r"([0-9]{1,3}) (.+)", re.DOTALL)
+_FINGERPRINT = re.compile(rf"({TOKEN}) ([0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}})*)")
+_EXTMAP = re.compile(r"([0-9]{1,5})(?:/(sendrecv|sendonly|recvonly|inactive))? (\S+)(?: .*)?", re.DOTALL)
+_SSRC = re.compile(rf"([0-9]{{1,10}}) ({TOKEN})(?::(.*))?", re.DOTALL)
+_GROUP = re.compile(rf"({TOKEN})((?: {TOKEN})*)")
+_ICE_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
+_ICE_PWD = re.compile(r"[A-Za-z0-9+/]{22,256}")
+_ICE_OPTIONS = re.compile(rf"{TOKEN}(?: {TOKEN})*")
+_PACKET_TIME = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,9})?")
+
+
+def parse_mid_untrusted(value: str) -> str:
+    """The name of a section, RFC 5888 §4."""
+    return _match(_TOKEN, value, "a token")[0]
+
+
+def parse_group_untrusted(value: str) -> Group:
+    """A group's semantics and its sections."""
+    semantics, mids = _match(_GROUP, value, "semantics and tokens").groups()
+    return Group(semantics, tuple(mids.split()))
+
+
+def parse_rtpmap_untrusted(value: str) -> RtpMap:
+    """A payload type's encoding; ``G722/8000/1`` and ``G722/8000`` are the same (RFC 8866 §6.6)."""
+    match = _match(_RTPMAP, value, "payload type, encoding name/clock rate[/channels]")
+    payload_type, name, clock_rate, channels = match.groups(default="1")
+    return RtpMap(_payload_type(payload_type), name, int(clock_rate), int(channels))
+
+
+def parse_fmtp_untrusted(value: str) -> FormatParameters:
+    """A payload type's parameters, separated by semicolons (RFC 4855 §3); of a repeated name the first counts."""
+    payload_type, text = _match(_FMTP, value, "payload type, parameters").groups()
+    parameters: dict[str, str] = {}
+    for word in text.split(";"):
+        name, _, parameter = word.partition("=")
+        if name.strip():
+            parameters.setdefault(name.strip().lower(), parameter.strip())
+    return FormatParameters(_payload_type(payload_type), parameters)
+
+
+def parse_fingerprint_untrusted(value: str) -> Fingerprint:
+    """A certificate's fingerprint, RFC 8122 §5. Lower-case digits are taken, though only upper-case ones are given."""
+    name, digits = _match(_FINGERPRINT, value, "hash function, pairs of hex digits with colons").groups()
+    expected = USABLE_HASH_FUNCTIONS.get(name.lower())
+    if expected not in (None, digits.count(":") + 1):
+        raise Malformed(f"expected {expected} pairs of hex digits")
+    return Fingerprint(name.lower(), digits.upper())
+
+
+def parse_setup_untrusted(value: str) -> Setup:
+    """A role in the DTLS handshake."""
+    try:
+        return Setup(value)
+    except ValueError:
+        raise Malformed("expected active, passive, actpass or holdconn") from None
+
+
+def parse_extmap_untrusted(value: str) -> ExtensionMap:
+    """A header extension; its own attributes are dropped."""
+    identifier, direction, uri = _match(_EXTMAP, value, "number[/direction], URI").groups(default="sendrecv")
+    return ExtensionMap(int(identifier), uri, Direction(direction))
+
+
+def parse_source_attribute_untrusted(value: str) -> SourceAttribute:
+    """An SSRC and what is said of it."""
+    ssrc, name, text = _match(_SSRC, value, "SSRC, attribute[:value]").groups(default="")
+    return SourceAttribute(_bounded(ssrc, 2**32 - 1), name, text)
+
+
+def parse_ice_ufrag_untrusted(value: str) -> str:
+    """A username fragment, RFC 8839 §5.4."""
+    return _match(_ICE_UFRAG, value, "4–256 letters, digits, + or /")[0]
+
+
+def parse_ice_pwd_untrusted(value: str) -> str:
+    """A password, RFC 8839 §5.4."""
+    return _match(_ICE_PWD, value, "22–256 letters, digits, + or /")[0]
+
+
+def parse_ice_options_untrusted(value: str) -> frozenset[str]:
+    """Extensions of ICE that a side knows, RFC 8839 §5.6."""
+    return frozenset(_match(_ICE_OPTIONS, value, "tokens")[0].split())
+
+
+def parse_packet_time_untrusted(value: str) -> float:
+    """Milliseconds of ``ptime`` or ``maxptime``, RFC 8866 §6.4."""
+    milliseconds = float(_match(_PACKET_TIME, value, "a number of milliseconds")[0])
+    if not milliseconds:
+        raise Malformed("expected more than zero milliseconds")
+    return milliseconds
+
+
+def parse_sctp_port_untrusted(value: str) -> int:
+    """An SCTP port, RFC 8841 §5."""
+    return _bounded(value, 65535)
+
+
+def parse_max_message_size_untrusted(value: str) -> int | None:
+    """Bytes of the longest message that a side takes; None: any, which is written 0 (RFC 8841 §6.1)."""
+    return _bounded(value, 2**64 - 1) or None
+
+
+def _match(pattern: re.Pattern[str], value: str, expected: str) -> re.Match[str]:
+    match = pattern.fullmatch(value)
+    if match is None:
+        raise Malformed(f"expected {expected}")
+    return match
+
+
+def _bounded(digits: str, highest: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,20}", digits) or int(digits) > highest:
+        raise Malformed(f"expected a number of at most {highest}")
+    return int(digits)
+
+
+def _payload_type(digits: str) -> int:
+    return _bounded(digits, 127)

@@ -1,0 +1,113 @@
+"""Session descriptions as values, and how they are written: RFC 8866.
+
+Lines that WebRTC gives no meaning to (``i= u= e= p= t= r= z= k=``, RFC 9429 §5.8) have no place here: they are checked
+when read, and ``t=0 0`` is written.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+TOKEN: Final = r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+"
+"""The characters of names, RFC 8866 §9."""
+
+UNSPECIFIED_CONNECTION: Final = "IN IP4 0.0.0.0"
+"""ICE finds the addresses; this and port 9 say that the ``c=`` line does not, RFC 8840 §4.1.1."""
+
+DISCARD_PORT: Final = 9
+
+_ATTRIBUTE_NAME = re.compile(TOKEN)
+_BYTE_STRING = re.compile(r"[^\0\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An ``a=`` line; a property attribute has no value. Raises ``ValueError`` for what would not stay one line."""
+
+    name: str
+    value: str | None = None
+    line: int | None = field(default=None, compare=False, repr=False)
+    """Where it was read, counted from 1; for messages only."""
+
+    def __post_init__(self) -> None:
+        if not _ATTRIBUTE_NAME.fullmatch(self.name):
+            raise ValueError("the name of an attribute is a token")
+        if self.value is not None and not _BYTE_STRING.fullmatch(self.value):
+            raise ValueError("the value of an attribute is not empty and has no line ends")
+
+    def __str__(self) -> str:
+        return f"a={self.name}" if self.value is None else f"a={self.name}:{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The ``o=`` line, RFC 8866 §5.2. The address tells nothing, lest it leak one (RFC 9429 §5.2.1)."""
+
+    session_id: int
+    session_version: int
+    username: str = "-"
+    network_type: str = "IN"
+    address_type: str = "IP4"
+    address: str = "0.0.0.0"  # noqa: S104 - says nothing, binds nothing
+
+    def __str__(self) -> str:
+        words = (self.username, self.session_id, self.session_version)
+        return "o=" + " ".join(map(str, (*words, self.network_type, self.address_type, self.address)))
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDescription:
+    """A media section: its ``m=`` line and what follows up to the next, RFC 8866 §5.14."""
+
+    media: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    attributes: tuple[Attribute, ...] = ()
+    port_count: int | None = None
+    connection: str | None = None
+    bandwidths: tuple[str, ...] = ()
+    """The ``b=`` lines, such as ``AS:64``."""
+
+    def __str__(self) -> str:
+        return _text(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        port = f"{self.port}" if self.port_count is None else f"{self.port}/{self.port_count}"
+        yield " ".join((f"m={self.media}", port, self.protocol, *self.formats))
+        yield from _common_lines(self.connection, self.bandwidths)
+        yield from map(str, self.attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """A whole description; ``str()`` writes it with CRLF after every line, the last one included."""
+
+    origin: Origin
+    attributes: tuple[Attribute, ...] = ()
+    media: tuple[MediaDescription, ...] = ()
+    name: str = "-"
+    connection: str | None = None
+    bandwidths: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return _text(self._lines()) + "".join(map(str, self.media))
+
+    def _lines(self) -> Iterator[str]:
+        yield "v=0"
+        yield str(self.origin)
+        yield f"s={self.name}"
+        yield from _common_lines(self.connection, self.bandwidths)
+        yield "t=0 0"
+        yield from map(str, self.attributes)
+
+
+def _common_lines(connection: str | None, bandwidths: Iterable[str]) -> Iterator[str]:
+    if connection is not None:
+        yield f"c={connection}"
+    yield from (f"b={bandwidth}" for bandwidth in bandwidths)
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\r\n" for line in lines)
