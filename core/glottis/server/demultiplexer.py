@@ -1,0 +1,119 @@
+"""Which session a datagram belongs to, when all sessions share one UDP socket (RFC 7983, RFC 8445 §7.3).
+
+- A STUN request carries the local ufrag in its USERNAME.
+- A STUN response carries the transaction id of a request that left here: it is noted on its way out, as a NAT would.
+- Everything else must come from an address that a session has authenticated by a connectivity check. What does not is
+  dropped before anything parses it, so that a stranger can neither disturb a handshake nor cost memory.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from glottis.contracts.errors import Malformed
+from glottis.wire.address import Address, Path
+from glottis.wire.demux import is_stun, is_stun_request, stun_local_ufrag_untrusted, stun_transaction_id
+
+MAX_TRANSACTIONS = 64
+"""Outstanding requests of one session, the oldest forgotten first: twice its limit of candidate pairs."""
+
+MAX_PATHS = 16
+"""Addresses of one session, further ones refused: as many as it keeps remote candidates."""
+
+
+class Receiver(Protocol):
+    """A session, as the socket sees it."""
+
+    def receive(self, data: bytes, path: Path) -> None:
+        """Take a datagram that belongs to this session. Never raises."""
+
+
+@dataclass(slots=True)
+class _Entries:
+    """What the tables hold for one session."""
+
+    ufrags: set[str] = field(default_factory=set)
+    remotes: set[Address] = field(default_factory=set)
+    transactions: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+
+
+class Demultiplexer:
+    """The tables of one UDP socket."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        """Datagrams that belonged to nobody."""
+        self._entries: dict[Receiver, _Entries] = {}
+        self._by_ufrag: dict[str, Receiver] = {}
+        self._by_remote: dict[tuple[str, int], tuple[Receiver, Path]] = {}
+        self._by_transaction: dict[bytes, Receiver] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add_ufrag(self, ufrag: str, receiver: Receiver) -> None:
+        """Connectivity checks to this local ufrag go to ``receiver``."""
+        self._of(receiver).ufrags.add(ufrag)
+        self._by_ufrag[ufrag] = receiver
+
+    def add_path(self, path: Path, receiver: Receiver, *, proven: bool) -> None:
+        """``receiver`` has authenticated the remote address of ``path``: what comes from there is its own now.
+
+        An address that another session uses already is taken over only if ``proven``: if a response to a check of our
+        own came from there. A received check alone could have a forged source address.
+        """
+        owner = self._by_remote.get(path.remote)
+        entries = self._of(receiver)
+        if owner is not None and owner[0] is not receiver:
+            if not proven:
+                return
+            self._entries[owner[0]].remotes.discard(path.remote)
+        if len(entries.remotes) < MAX_PATHS or path.remote in entries.remotes:
+            entries.remotes.add(path.remote)
+            self._by_remote[path.remote] = (receiver, path)
+
+    def note_request(self, data: bytes, receiver: Receiver) -> None:
+        """A STUN request of ``receiver`` is leaving: let its response find the way back."""
+        transaction_id = stun_transaction_id(data)
+        transactions = self._of(receiver).transactions
+        transactions[transaction_id] = None
+        self._by_transaction[transaction_id] = receiver
+        if len(transactions) > MAX_TRANSACTIONS:
+            oldest, _ = transactions.popitem(last=False)
+            self._by_transaction.pop(oldest, None)
+
+    def remove(self, receiver: Receiver) -> None:
+        """Forget everything about ``receiver``."""
+        entries = self._entries.pop(receiver, _Entries())
+        for ufrag in entries.ufrags:
+            del self._by_ufrag[ufrag]
+        for remote in entries.remotes:
+            del self._by_remote[remote]
+        for transaction_id in entries.transactions:
+            self._by_transaction.pop(transaction_id, None)
+
+    def dispatch(self, data: bytes, remote: tuple[str, int], local: Address) -> None:
+        """Hand a datagram to its session, or drop it."""
+        if not data:
+            self.dropped += 1
+            return
+        stun = is_stun(data)
+        if not stun and (known := self._by_remote.get(remote)) is not None:
+            known[0].receive(data, known[1])
+            return
+        receiver = self._stun_receiver(data) if stun else None
+        if receiver is None:
+            self.dropped += 1
+            return
+        receiver.receive(data, Path(local, Address(*remote)))
+
+    def _of(self, receiver: Receiver) -> _Entries:
+        return self._entries.setdefault(receiver, _Entries())
+
+    def _stun_receiver(self, data: bytes) -> Receiver | None:
+        try:
+            if is_stun_request(data):
+                return self._by_ufrag.get(stun_local_ufrag_untrusted(data))
+            return self._by_transaction.get(stun_transaction_id(data))
+        except Malformed:
+            return None

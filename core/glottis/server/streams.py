@@ -1,0 +1,73 @@
+"""The bounded streams between a session and its agent."""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+
+class DroppingStream(AsyncIterator[T], Generic[T]):
+    """A queue with one reader. When it is full the oldest item is dropped and counted: news beats history.
+
+    ``push`` is a plain call, so that the media path needs no task of its own; waking the reader costs one reschedule.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.dropped = 0
+        self._items: deque[T] = deque()
+        self._limit = limit
+        self._reader: trio.lowlevel.Task | None = None
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def push(self, item: T) -> None:
+        """Append ``item`` and wake the reader."""
+        if len(self._items) == self._limit:
+            self._items.popleft()
+            self.dropped += 1
+        self._items.append(item)
+        if self._reader is not None:
+            trio.lowlevel.reschedule(self._reader)
+            self._reader = None
+
+    def __aiter__(self) -> "DroppingStream[T]":
+        return self
+
+    async def __anext__(self) -> T:
+        if self._items:
+            # The queue is bounded, so a busy reader comes to the waiting branch soon: no need to yield here.
+            await trio.lowlevel.checkpoint_if_cancelled()
+        while not self._items:
+            await self._wait()
+        return self._items.popleft()
+
+    async def _wait(self) -> None:
+        if self._reader is not None:
+            raise trio.BusyResourceError("another task is reading this stream of the call already")
+        self._reader = trio.lowlevel.current_task()
+
+        def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
+            self._reader = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+
+class Wakeup:
+    """Lets tasks wait for the next change of something they check in a loop."""
+
+    def __init__(self) -> None:
+        self._lot = trio.lowlevel.ParkingLot()
+
+    async def wait(self) -> None:
+        """Wait for the next ``wake``."""
+        await self._lot.park()
+
+    def wake(self) -> None:
+        """Wake everyone who waits."""
+        if self._lot:
+            self._lot.unpark_all()
