@@ -12,7 +12,12 @@ from typing import Protocol
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.address import Address, Path
-from glottis.wire.demux import is_stun, is_stun_request, stun_local_ufrag_untrusted, stun_transaction_id
+from glottis.wire.demux import (
+    is_stun_request,
+    is_stun_response,
+    stun_local_ufrag_untrusted,
+    stun_transaction_id_untrusted,
+)
 
 MAX_TRANSACTIONS = 64
 """Outstanding requests of one session, the oldest forgotten first: twice its limit of candidate pairs."""
@@ -74,7 +79,7 @@ class Demultiplexer:
 
     def note_request(self, data: bytes, receiver: Receiver) -> None:
         """A STUN request of ``receiver`` is leaving: let its response find the way back."""
-        transaction_id = stun_transaction_id(data)
+        transaction_id = stun_transaction_id_untrusted(data)
         transactions = self._of(receiver).transactions
         transactions[transaction_id] = None
         self._by_transaction[transaction_id] = receiver
@@ -97,7 +102,7 @@ class Demultiplexer:
         if not data:
             self.dropped += 1
             return
-        stun = is_stun(data)
+        stun = data[0] < 4  # RFC 7983 §7, in place: this runs once per packet
         if not stun and (known := self._by_remote.get(remote)) is not None:
             known[0].receive(data, known[1])
             return
@@ -114,6 +119,8 @@ class Demultiplexer:
         try:
             if is_stun_request(data):
                 return self._by_ufrag.get(stun_local_ufrag_untrusted(data))
-            return self._by_transaction.get(stun_transaction_id(data))
+            if is_stun_response(data):
+                return self._by_transaction.get(stun_transaction_id_untrusted(data))
         except Malformed:
-            return None
+            pass
+        return None
