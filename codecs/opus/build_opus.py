@@ -1,0 +1,64 @@
+"""Builds ``glottis_opus._opus``, the part of libopus that this package uses (cffi, API mode)."""
+
+from cffi import FFI
+
+DECLARATIONS = """
+#define OPUS_OK ...
+#define OPUS_APPLICATION_VOIP ...
+
+#define OPUS_SET_BITRATE_REQUEST ...
+#define OPUS_SET_MAX_BANDWIDTH_REQUEST ...
+#define OPUS_SET_VBR_REQUEST ...
+#define OPUS_SET_COMPLEXITY_REQUEST ...
+#define OPUS_SET_INBAND_FEC_REQUEST ...
+#define OPUS_SET_PACKET_LOSS_PERC_REQUEST ...
+#define OPUS_SET_DTX_REQUEST ...
+
+#define OPUS_BANDWIDTH_NARROWBAND ...
+#define OPUS_BANDWIDTH_MEDIUMBAND ...
+#define OPUS_BANDWIDTH_WIDEBAND ...
+#define OPUS_BANDWIDTH_SUPERWIDEBAND ...
+#define OPUS_BANDWIDTH_FULLBAND ...
+
+typedef int32_t opus_int32;
+typedef int16_t opus_int16;
+typedef ... OpusEncoder;
+typedef ... OpusDecoder;
+
+const char *opus_strerror(int error);
+
+int opus_encoder_get_size(int channels);
+OpusEncoder *opus_encoder_create(opus_int32 Fs, int channels, int application, int *error);
+void opus_encoder_destroy(OpusEncoder *st);
+opus_int32 opus_encode(OpusEncoder *st, const opus_int16 *pcm, int frame_size, unsigned char *data,
+                       opus_int32 max_data_bytes);
+int encoder_set(OpusEncoder *st, int request, opus_int32 value);
+
+int opus_decoder_get_size(int channels);
+OpusDecoder *opus_decoder_create(opus_int32 Fs, int channels, int *error);
+void opus_decoder_destroy(OpusDecoder *st);
+int opus_decode(OpusDecoder *st, const unsigned char *data, opus_int32 len, opus_int16 *pcm, int frame_size,
+                int decode_fec);
+
+int opus_packet_get_nb_samples(const unsigned char *packet, opus_int32 len, opus_int32 Fs);
+"""
+
+SOURCE = """
+#if !__has_include(<opus/opus.h>)
+#error "The header opus/opus.h of libopus is missing. On Debian: apt-get install libopus-dev"
+#endif
+#include <opus/opus.h>
+
+/* opus_encoder_ctl takes a variable argument list, for which cffi would need a cast at each call. */
+static int encoder_set(OpusEncoder *st, int request, opus_int32 value)
+{
+    return opus_encoder_ctl(st, request, value);
+}
+"""
+
+ffi = FFI()
+ffi.cdef(DECLARATIONS)
+ffi.set_source("glottis_opus._opus", SOURCE, libraries=["opus"])
+
+if __name__ == "__main__":
+    ffi.compile(verbose=True)

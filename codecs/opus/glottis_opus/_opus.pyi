@@ -1,0 +1,48 @@
+"""What build_opus.py declares, as types."""
+
+from _cffi_backend import FFI
+
+ffi: FFI
+
+class lib:  # noqa: N801 - the name that cffi gives it
+    OPUS_OK: int
+    OPUS_APPLICATION_VOIP: int
+
+    OPUS_SET_BITRATE_REQUEST: int
+    OPUS_SET_MAX_BANDWIDTH_REQUEST: int
+    OPUS_SET_VBR_REQUEST: int
+    OPUS_SET_COMPLEXITY_REQUEST: int
+    OPUS_SET_INBAND_FEC_REQUEST: int
+    OPUS_SET_PACKET_LOSS_PERC_REQUEST: int
+    OPUS_SET_DTX_REQUEST: int
+
+    OPUS_BANDWIDTH_NARROWBAND: int
+    OPUS_BANDWIDTH_MEDIUMBAND: int
+    OPUS_BANDWIDTH_WIDEBAND: int
+    OPUS_BANDWIDTH_SUPERWIDEBAND: int
+    OPUS_BANDWIDTH_FULLBAND: int
+
+    @staticmethod
+    def opus_strerror(error: int) -> FFI.CData: ...
+    @staticmethod
+    def opus_encoder_get_size(channels: int) -> int: ...
+    @staticmethod
+    def opus_encoder_create(fs: int, channels: int, application: int, error: FFI.CData) -> FFI.CData: ...
+    @staticmethod
+    def opus_encoder_destroy(st: FFI.CData) -> None: ...
+    @staticmethod
+    def opus_encode(st: FFI.CData, pcm: FFI.CData, frame_size: int, data: FFI.CData, max_data_bytes: int) -> int: ...
+    @staticmethod
+    def encoder_set(st: FFI.CData, request: int, value: int) -> int: ...
+    @staticmethod
+    def opus_decoder_get_size(channels: int) -> int: ...
+    @staticmethod
+    def opus_decoder_create(fs: int, channels: int, error: FFI.CData) -> FFI.CData: ...
+    @staticmethod
+    def opus_decoder_destroy(st: FFI.CData) -> None: ...
+    @staticmethod
+    def opus_decode(
+        st: FFI.CData, data: bytes | FFI.CData, length: int, pcm: FFI.CData, frame_size: int, decode_fec: int
+    ) -> int: ...
+    @staticmethod
+    def opus_packet_get_nb_samples(packet: bytes, length: int, fs: int) -> int: ...

@@ -1,0 +1,35 @@
+"""What the plugin registers with glottis."""
+
+from collections.abc import Mapping, Sequence
+
+from glottis import CodecSpec, hookimpl
+
+from .decoder import OpusDecoder
+from .encoder import OpusEncoder
+from .packet import CLOCK_RATE, FRAME_DURATIONS_MS, SAMPLE_RATES, payload_duration_untrusted
+from .parameters import OFFER_PARAMETERS
+
+
+def answer_parameters(offered: Mapping[str, str]) -> Mapping[str, str]:
+    """Ours, whatever was offered: the parameters of either side speak of what that side receives (RFC 7587, 7.1)."""
+    return OFFER_PARAMETERS
+
+
+OPUS = CodecSpec(
+    encoding_name="opus",
+    clock_rate=CLOCK_RATE,
+    channels=2,  # always, also for mono (RFC 7587, section 7)
+    create_encoder=OpusEncoder,
+    create_decoder=OpusDecoder,
+    payload_duration_untrusted=payload_duration_untrusted,
+    sample_rates=SAMPLE_RATES,
+    frame_durations_ms=FRAME_DURATIONS_MS,
+    offer_parameters=OFFER_PARAMETERS,
+    answer_parameters=answer_parameters,
+)
+
+
+@hookimpl
+def register_codecs() -> Sequence[CodecSpec]:
+    """Opus alone."""
+    return [OPUS]
