@@ -28,6 +28,7 @@ from glottis.contracts.hookspecs import hookimpl
 from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
 from glottis.contracts.info import AudioPreference, CallInfo, Principal
 from glottis.contracts.pages import Page, PagesSpec
+from glottis.contracts.secret import Secret
 
 __all__ = [
     "Agent",
@@ -62,6 +63,7 @@ __all__ = [
     "PluginError",
     "Principal",
     "RemoteError",
+    "Secret",
     "TextMessage",
     "TokenClaims",
     "TypedMessage",

@@ -1,0 +1,16 @@
+"""Plugins: found by entry point, validated, called behind a guard, and kept by name in a registry."""
+
+from glottis.plugins.host import create, guarded
+from glottis.plugins.manager import BrokenPlugin, Plugin
+from glottis.plugins.registry import Catalogue, Registered, Registry, load_plugins
+
+__all__ = [
+    "BrokenPlugin",
+    "Catalogue",
+    "Plugin",
+    "Registered",
+    "Registry",
+    "create",
+    "guarded",
+    "load_plugins",
+]

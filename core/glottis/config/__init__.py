@@ -1,0 +1,37 @@
+"""Configuration: TOML and environment, typed, and validated before anything listens."""
+
+from glottis.config.loading import load_config
+from glottis.config.rendering import render
+from glottis.config.resolution import Campaign, NamedAuthScheme, NamedProvider, ResolvedConfig, resolve
+from glottis.config.settings import (
+    Auth,
+    CampaignSection,
+    Config,
+    EncoderDefaults,
+    IceServers,
+    Log,
+    Media,
+    Pages,
+    Plugins,
+    Server,
+)
+
+__all__ = [
+    "Auth",
+    "Campaign",
+    "CampaignSection",
+    "Config",
+    "EncoderDefaults",
+    "IceServers",
+    "Log",
+    "Media",
+    "NamedAuthScheme",
+    "NamedProvider",
+    "Pages",
+    "Plugins",
+    "ResolvedConfig",
+    "Server",
+    "load_config",
+    "render",
+    "resolve",
+]

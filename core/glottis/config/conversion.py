@@ -1,0 +1,194 @@
+"""Turns untyped settings into msgspec structs, and reports every wrong key at once, each with its path.
+
+``msgspec.convert`` stops at the first error; here structs, tables and lists are walked, and msgspec converts the
+leaves.
+"""
+
+import difflib
+import json
+import tomllib
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.secret import Secret
+
+_WRONG: Final = object()
+"""Stands for a value whose problem has been noted."""
+
+
+class EnvironmentValue(str):
+    """Text of an environment variable. What it means depends on the type that its key expects."""
+
+    __slots__ = ()
+
+    def parsed(self) -> Any:
+        """As JSON or a TOML value; else the text itself."""
+        try:
+            return json.loads(self)
+        except ValueError:
+            pass
+        try:
+            document = tomllib.loads(f"value = {self}")
+        except tomllib.TOMLDecodeError:
+            return str(self)
+        return document["value"] if len(document) == 1 else str(self)
+
+
+class Settings(Mapping[str, Any]):
+    """Settings whose types are known only to the plugin they are meant for. ``repr`` shows the keys alone."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{key}=…' for key in self._values)})"
+
+
+def convert(value: object, expected: Any, path: str = "") -> Any:
+    """``value`` as the type ``expected``; raises ``ConfigurationError`` with one line for each wrong key.
+
+    Unknown keys are errors. A struct's ``__post_init__`` may raise ``ConfigurationError("key: what is expected")``,
+    which gets the struct's path in front.
+    """
+    conversion = _Conversion()
+    result = conversion.convert(value, expected, path)
+    if conversion.problems:
+        raise ConfigurationError("\n".join(conversion.problems))
+    return result
+
+
+def join(path: str, key: str) -> str:
+    """The path of ``key`` in the table at ``path``."""
+    return f"{path}.{key}" if path else key
+
+
+class _Conversion:
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def convert(self, value: Any, expected: Any, path: str) -> Any:
+        expected = _without_none(expected)
+        origin = get_origin(expected)
+        if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
+            return self._struct(value, expected, path)
+        if expected is Settings or origin is dict:
+            return self._table(value, expected, path)
+        if origin in (list, tuple):
+            return self._list(value, expected, path)
+        if expected is Secret:
+            text = self._leaf(value, str, path)
+            return text if text is _WRONG else Secret(text)
+        return self._leaf(value, expected, path)
+
+    def _struct(self, value: Any, expected: type[msgspec.Struct], path: str) -> Any:
+        table = self._container(value, dict, path)
+        if table is _WRONG:
+            return _WRONG
+        problems_before = len(self.problems)
+        fields = {field.encode_name: field for field in msgspec.structs.fields(expected)}
+        for key in sorted(table.keys() - fields.keys()):
+            self._unknown(key, list(fields), path)
+        values = {}
+        for key, field in fields.items():
+            if key in table:
+                values[field.name] = self.convert(table[key], field.type, join(path, key))
+            elif field.required:
+                self._problem(join(path, key), "missing")
+        return _WRONG if len(self.problems) > problems_before else self._build(expected, values, path)
+
+    def _build(self, expected: type[msgspec.Struct], values: dict[str, Any], path: str) -> Any:
+        """Make the struct, whose ``__post_init__`` may find that its values do not fit together."""
+        try:
+            return expected(**values)
+        except ConfigurationError as error:
+            self.problems.append(join(path, str(error)))
+        except ValueError as error:
+            self._problem(path, str(error))
+        return _WRONG
+
+    def _table(self, value: Any, expected: Any, path: str) -> Any:
+        table = self._container(value, dict, path)
+        if table is _WRONG:
+            return _WRONG
+        if expected is Settings:
+            return Settings(table)
+        item_type = get_args(expected)[1]
+        return {key: self.convert(item, item_type, join(path, key)) for key, item in table.items()}
+
+    def _list(self, value: Any, expected: Any, path: str) -> Any:
+        items = self._container(value, list, path)
+        if items is _WRONG:
+            return _WRONG
+        item_type = get_args(expected)[0]
+        kind: type[list[Any]] | type[tuple[Any, ...]] = get_origin(expected)
+        return kind(self.convert(item, item_type, f"{path}[{index}]") for index, item in enumerate(items))
+
+    def _container(self, value: Any, expected: type, path: str) -> Any:
+        if isinstance(value, EnvironmentValue):
+            value = value.parsed()
+        if isinstance(value, Settings):
+            value = dict(value)
+        if isinstance(value, expected):
+            return value
+        return self._problem(path, f"expected {_TYPE_NAMES[expected]}, got {_TYPE_NAMES.get(type(value), 'null')}")
+
+    def _leaf(self, value: Any, expected: Any, path: str) -> Any:
+        readings = [value.parsed(), str(value)] if isinstance(value, EnvironmentValue) else [value]
+        failures = []
+        for reading in readings:
+            try:
+                return msgspec.convert(reading, expected)
+            except msgspec.ValidationError as error:
+                failures.append(error)
+        return self._problem(path, _expectation(failures[0], expected))
+
+    def _unknown(self, key: str, known: list[str], path: str) -> None:
+        likely = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {likely[0]}?" if likely else f"expected one of {', '.join(known) or 'none'}"
+        self._problem(join(path, key), f"unknown key, {hint}")
+
+    def _problem(self, path: str, problem: str) -> object:
+        self.problems.append(f"{path}: {problem}" if path else problem)
+        return _WRONG
+
+
+_TYPE_NAMES: Final[dict[type, str]] = {
+    dict: "table",
+    list: "array",
+    str: "str",
+    int: "int",
+    float: "float",
+    bool: "bool",
+}
+
+
+def _without_none(expected: Any) -> Any:
+    """``X`` of ``X | None``: TOML has no null, so a key that is there has a value."""
+    if get_origin(expected) in (Union, types.UnionType):
+        others = [item for item in get_args(expected) if item is not type(None)]
+        if len(others) == 1:
+            return others[0]
+    return expected
+
+
+def _expectation(error: msgspec.ValidationError, expected: Any) -> str:
+    """What msgspec says, without its own path; it quotes no values except wrong words, which are dropped."""
+    if get_origin(expected) is Literal:
+        return f"expected one of {', '.join(map(str, get_args(expected)))}"
+    message = str(error).split(" - at `$", 1)[0].replace("`", "")
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,65 @@
+"""Shows the configuration in force as TOML, with secrets hidden."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from glottis.config.resolution import ResolvedConfig
+from glottis.contracts.secret import Secret
+
+
+def render(resolved: ResolvedConfig) -> str:
+    """All effective values, defaults included; a secret shows as an ellipsis."""
+    values = _plain(resolved.config)
+    values["media"]["codecs"] = [entry.spec.encoding_name for entry in resolved.codecs]
+    values["pages"]["enabled"] = list(resolved.page_sets)
+    values["auth"] = {"scheme": resolved.auth.name, "settings": _plain(resolved.auth.settings)}
+    providers = resolved.ice_server_providers
+    values["ice_servers"] = {
+        "providers": [provider.name for provider in providers],
+        "settings": {provider.name: _plain(provider.settings) for provider in providers},
+    }
+    for campaign in resolved.campaigns.values():
+        values["campaigns"][campaign.id] |= {
+            "settings": _plain(campaign.settings),
+            "sample_rate": campaign.sample_rate,
+        }
+    return "\n".join(_table(values, ()))
+
+
+def _plain(value: Any) -> Any:
+    """Structs and mappings as dicts without absent values."""
+    if value is None:
+        return {}
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.structs.asdict(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return "…" if isinstance(value, Secret) else value
+
+
+def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    """The lines of a table: its own keys first, then the tables within it."""
+    lines = [f"{_key(key)} = {_value(item)}" for key, item in values.items() if not isinstance(item, dict)]
+    if lines and path:
+        lines = [f"[{'.'.join(map(_key, path))}]", *lines, ""]
+    for key, item in values.items():
+        if isinstance(item, dict):
+            lines += _table(item, (*path, key))
+    return lines
+
+
+def _key(key: str) -> str:
+    return key if key.isascii() and key.replace("-", "").replace("_", "").isalnum() else json.dumps(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

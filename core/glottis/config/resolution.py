@@ -1,0 +1,183 @@
+"""Fits the configuration to the plugins: every name it uses must exist, and every setting must suit its plugin."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from glottis.config.conversion import Settings, convert, join
+from glottis.config.settings import DEFAULT_CODECS, DEFAULT_PAGES, DEFAULT_PROVIDERS, Config
+from glottis.contracts.auth import AuthScheme
+from glottis.contracts.call import Agent
+from glottis.contracts.codec import CodecSpec
+from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.ice_servers import IceServerProvider
+from glottis.contracts.pages import Page
+from glottis.plugins import Catalogue, Plugin, Registered, Registry, create
+from glottis.plugins.host import Spec
+
+LOOPBACK_SCHEME: Final = "anonymous"
+"""The auth scheme when none is configured."""
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What answers the calls of one ``campaignId``; ``sample_rate`` in hertz is that of the agent's audio."""
+
+    id: str
+    agent: Agent
+    agent_name: str
+    sample_rate: int
+    plugin: Plugin
+    settings: msgspec.Struct | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAuthScheme:
+    """The auth scheme in force."""
+
+    name: str
+    scheme: AuthScheme
+    plugin: Plugin
+    settings: msgspec.Struct | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedProvider:
+    """An ICE server provider, by the name that configuration calls it."""
+
+    name: str
+    provider: IceServerProvider
+    plugin: Plugin
+    settings: msgspec.Struct | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedConfig:
+    """A configuration that can be served: everything that it names was found, checked and made."""
+
+    config: Config
+    auth: NamedAuthScheme
+    campaigns: Mapping[str, Campaign]
+    codecs: tuple[Registered[CodecSpec], ...]
+    """In order of preference, at least one."""
+    ice_server_providers: tuple[NamedProvider, ...] = ()
+    page_sets: tuple[str, ...] = ()
+    pages: Mapping[str, Page] = field(default_factory=dict)
+    """By absolute URL path, of all sets together."""
+
+
+def resolve(config: Config, registry: Registry) -> ResolvedConfig:
+    """Find, check and make all that the configuration names.
+
+    Raises ``ConfigurationError`` with one line for each name or setting that does not fit, and ``PluginError`` when a
+    plugin fails to make its part.
+    """
+    resolution = _Resolution(config, registry)
+    auth = resolution.auth()
+    codecs = resolution.codecs()
+    providers = resolution.providers()
+    page_sets, pages = resolution.pages()
+    campaigns = resolution.campaigns()
+    if auth is None or resolution.problems:
+        raise ConfigurationError("\n".join(resolution.problems))
+    return ResolvedConfig(config, auth, campaigns, codecs, providers, page_sets, pages)
+
+
+class _Resolution:
+    """Notes problems instead of raising, so that all of them are reported at once."""
+
+    def __init__(self, config: Config, registry: Registry) -> None:
+        self._config = config
+        self._registry = registry
+        self.problems: list[str] = []
+
+    def auth(self) -> NamedAuthScheme | None:
+        server, auth = self._config.server, self._config.auth
+        found = self._find(self._registry.auth_schemes, auth.scheme or LOOPBACK_SCHEME, "auth.scheme")
+        if found is None:
+            return None
+        if found.spec.loopback_only and not server.is_loopback:
+            scheme = f"{found.spec.name!r} serves loopback only, and server.host is {server.host!r}"
+            others = [entry.spec.name for entry in self._registry.auth_schemes if not entry.spec.loopback_only]
+            self.problems.append(f"auth.scheme: {scheme}; choose another: {', '.join(others) or 'none is installed'}")
+            return None
+        made = self._make(found, auth.settings, "auth.settings")
+        return made and NamedAuthScheme(found.spec.name, made[0], found.plugin, made[1])
+
+    def codecs(self) -> tuple[Registered[CodecSpec], ...]:
+        names = self._config.media.codecs
+        chosen = self._choose(self._registry.codecs, names, DEFAULT_CODECS, "media.codecs")
+        if not chosen and not names:
+            available = ", ".join(self._registry.codecs.names) or "none"
+            self.problems.append(f"media.codecs: expected at least one codec; available: {available}")
+        return tuple(chosen)
+
+    def providers(self) -> tuple[NamedProvider, ...]:
+        section, catalogue = self._config.ice_servers, self._registry.ice_server_providers
+        providers = []
+        for found in self._choose(catalogue, section.providers, DEFAULT_PROVIDERS, "ice_servers.providers"):
+            name = found.spec.name
+            made = self._make(found, section.settings.get(name, Settings()), f"ice_servers.settings.{name}")
+            if made is not None:
+                providers.append(NamedProvider(name, made[0], found.plugin, made[1]))
+        for name in section.settings:
+            if name not in catalogue:
+                self._find(catalogue, name, f"ice_servers.settings.{name}")
+        return tuple(providers)
+
+    def pages(self) -> tuple[tuple[str, ...], dict[str, Page]]:
+        chosen = self._choose(self._registry.pages, self._config.pages.enabled, DEFAULT_PAGES, "pages.enabled")
+        pages: dict[str, Page] = {}
+        for found in chosen:
+            for twice in pages.keys() & found.spec.pages.keys():
+                self.problems.append(f"pages.enabled: {found.spec.name} serves {twice}, and so does one before it")
+            pages.update(found.spec.pages)
+        return tuple(found.spec.name for found in chosen), pages
+
+    def campaigns(self) -> dict[str, Campaign]:
+        campaigns = {}
+        for campaign_id, section in self._config.campaigns.items():
+            path = f"campaigns.{campaign_id}"
+            found = self._find(self._registry.agents, section.agent, f"{path}.agent")
+            made = found and self._make(found, section.settings, f"{path}.settings")
+            if found and made:
+                rate = section.sample_rate or found.spec.sample_rate
+                campaigns[campaign_id] = Campaign(campaign_id, made[0], found.spec.name, rate, found.plugin, made[1])
+        return campaigns
+
+    def _choose(
+        self, catalogue: Catalogue[SpecT], names: Sequence[str] | None, defaults: Sequence[str], path: str
+    ) -> list[Registered[SpecT]]:
+        """Those that are named, all of which must exist; without a configured list, the defaults that exist."""
+        if names is None:
+            return [catalogue.find(name) for name in defaults if name in catalogue]
+        found = [self._find(catalogue, name, f"{path}[{index}]") for index, name in enumerate(names)]
+        return [entry for entry in found if entry is not None]
+
+    def _find(self, catalogue: Catalogue[SpecT], name: str, path: str) -> Registered[SpecT] | None:
+        try:
+            return catalogue.find(name)
+        except ConfigurationError as error:
+            self.problems.append(f"{path}: {error}")
+            return None
+
+    def _make(self, found: Registered[Any], settings: Settings, path: str) -> tuple[Any, msgspec.Struct | None] | None:
+        """What the specification creates from its settings, and these settings as its ``config_type``."""
+        spec = found.spec
+        if spec.config_type is None and settings:
+            self.problems.append(f"{path}: expected nothing, {spec.name} takes no settings")
+            return None
+        try:
+            typed = spec.config_type and convert(settings, spec.config_type, path)
+        except ConfigurationError as error:
+            self.problems.append(str(error))
+            return None
+        try:
+            return create(found.plugin, spec, typed), typed
+        except ConfigurationError as error:
+            self.problems.append(join(path, str(error)))
+            return None

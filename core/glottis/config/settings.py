@@ -1,0 +1,187 @@
+"""Every section and key of the configuration, with its default and what it means.
+
+Lengths of time are in seconds unless the name says milliseconds, sizes in bytes.
+"""
+
+import ipaddress
+import re
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from glottis.config.conversion import Settings
+from glottis.contracts.errors import ConfigurationError
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+Grace = Annotated[float, Meta(ge=0)]
+QueueMilliseconds = Annotated[int, Meta(ge=20, le=10_000)]
+
+DEFAULT_CODECS: Final = ("opus", "G722", "PCMU", "PCMA")
+DEFAULT_PROVIDERS: Final = ("static",)
+DEFAULT_PAGES: Final = ("demo",)
+
+_ORIGIN = re.compile(r"\*|https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:([0-9]{1,5}|\*))?")
+_PUBLIC_URL = re.compile(r"https?://[^/?#\s@]+")
+_INTERFACE = re.compile(r"[^\s/:]{1,15}")
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """``[server]``: the port that serves pages, the API and the WebSocket, and the limits on who uses it."""
+
+    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 8080
+    """0: any free port."""
+    public_url: str = ""
+    """Scheme and host that clients reach the gateway by; empty: taken from each request."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose ``Forwarded`` headers are believed."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of foreign pages that may use the gateway: exact, with ``*`` as port, or ``*`` for all."""
+    max_sessions: Count = 1000
+    max_sessions_per_minute: Count = 60
+    """Of one client address."""
+    max_connections: Count = 2000
+    """TCP connections at a time, WebSockets included."""
+    head_timeout: Seconds = 15.0
+    """For a request's head to arrive, and again for its body."""
+    idle_timeout: Seconds = 75.0
+    """A connection without a request is closed after this time."""
+    max_body_bytes: Count = 65536
+    max_message_bytes: Count = 65536
+    """Of one WebSocket message."""
+    token_lifetime: Seconds = 300.0
+    """Between the creation of a session and its first connection."""
+    resume_grace: Grace = 30.0
+    """How long a call outlives its WebSocket; 0: it ends at once."""
+    shutdown_grace: Grace = 5.0
+    """How long calls may go on when the gateway stops."""
+
+    def __post_init__(self) -> None:
+        if self.public_url and not _PUBLIC_URL.fullmatch(self.public_url):
+            raise ConfigurationError("public_url: expected scheme and host, such as https://voice.example.org")
+        for index, origin in enumerate(self.allowed_origins):
+            if not _ORIGIN.fullmatch(origin):
+                raise ConfigurationError(
+                    f"allowed_origins[{index}]: expected an origin such as https://example.org or http://127.0.0.1:*"
+                )
+        for index, network in enumerate(self.trusted_proxies):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise ConfigurationError(f"trusted_proxies[{index}]: expected an IP address or network") from None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect. Host names other than ``localhost`` are not looked up."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class EncoderDefaults(msgspec.Struct, frozen=True, kw_only=True):
+    """``[media.encoder]``: how to encode, where a codec has a knob for it."""
+
+    bitrate: Annotated[int, Meta(ge=6000, le=510_000)] | None = None
+    """Bits per second; absent: the codec's choice."""
+    complexity: Annotated[int, Meta(ge=0, le=10)] = 5
+    in_band_fec: bool = True
+    dtx: bool = False
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """``[media]``: addresses, codecs and queues of calls."""
+
+    addresses: tuple[str, ...] = ()
+    """IP literals or interface names; empty: the server's host if it is one address, else all but link-local ones."""
+    udp_port: Port = 0
+    """One port for all calls; 0: any free one."""
+    ice_lite: bool = False
+    probe_private_addresses: bool = True
+    """Whether ICE checks may go to private address ranges that a caller names."""
+    codecs: tuple[str, ...] | None = None
+    """In order of preference; absent: those installed of opus, G722, PCMU, PCMA."""
+    jitter_buffer_ms: Annotated[int, Meta(ge=0, le=1000)] = 40
+    say_queue_ms: QueueMilliseconds = 200
+    """Speech of an agent that may wait; ``say`` waits beyond."""
+    audio_queue_ms: QueueMilliseconds = 200
+    """Audio that may wait for a slow agent; beyond, the oldest is dropped."""
+    encoder: EncoderDefaults = EncoderDefaults()
+
+    def __post_init__(self) -> None:
+        for index, address in enumerate(self.addresses):
+            if not _is_ip_address(address) and not _INTERFACE.fullmatch(address):
+                raise ConfigurationError(f"addresses[{index}]: expected an IP address or the name of an interface")
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True):
+    """``[auth]``: who may create sessions."""
+
+    scheme: str = ""
+    """Empty: ``anonymous``, which serves loopback only."""
+    settings: Settings = Settings()
+
+
+class IceServers(msgspec.Struct, frozen=True, kw_only=True):
+    """``[ice_servers]``: providers of STUN and TURN servers, asked in this order."""
+
+    providers: tuple[str, ...] | None = None
+    """Absent: ``static``, if it is installed."""
+    settings: dict[str, Settings] = {}
+    """By provider name."""
+
+
+class Pages(msgspec.Struct, frozen=True, kw_only=True):
+    """``[pages]``: sets of static pages that are served."""
+
+    enabled: tuple[str, ...] | None = None
+    """Absent: ``demo``, if it is installed."""
+
+
+class Plugins(msgspec.Struct, frozen=True, kw_only=True):
+    """``[plugins]``: which installed plugins are not loaded."""
+
+    disabled: tuple[str, ...] = ()
+    """Names of entry points or of distributions."""
+
+
+class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
+    """``[campaigns.<id>]``: the agent that answers calls of this ``campaignId``."""
+
+    agent: str
+    settings: Settings = Settings()
+    sample_rate: Literal[8000, 16000, 24000, 48000] | None = None
+    """In hertz; absent: the agent's own."""
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    """``[log]``: what is logged to standard error, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    json: bool = False
+    """One JSON object per line."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole configuration."""
+
+    server: Server = Server()
+    media: Media = Media()
+    auth: Auth = Auth()
+    ice_servers: IceServers = IceServers()
+    pages: Pages = Pages()
+    plugins: Plugins = Plugins()
+    campaigns: dict[str, CampaignSection] = {}
+    log: Log = Log()
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""Finds plugins by their entry points and takes each in only if pluggy and the hook specifications accept it.
+
+Entry points are loaded one by one: pluggy's own loader is ended by the first broken one, and skips the second of two
+that share a name without a word.
+"""
+
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pluggy
+
+from glottis.contracts import hookspecs
+from glottis.contracts.errors import PluginError
+
+HookImplementation = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """Whose code this is. ``name`` is the entry point's; a plugin given directly has no distribution."""
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"plugin {self.name} ({f'{self.distribution} {self.version}'.strip() or 'given directly'})"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlugin:
+    """A plugin that was left out, and why."""
+
+    plugin: Plugin
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.plugin}: {self.reason}"
+
+
+class PluginManager:
+    """The plugins that were accepted, and their hook implementations with the plugin that each belongs to."""
+
+    def __init__(self) -> None:
+        self._pluggy = _new_pluggy()
+        self._plugins: dict[str, Plugin] = {}
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """All accepted plugins, in the order of their registration."""
+        return tuple(self._plugins.values())
+
+    def register(self, implementation: object, plugin: Plugin) -> None:
+        """Take in a module or object whose functions are marked with ``hookimpl``; raises ``PluginError``.
+
+        A trial manager takes it first, because pluggy leaves a plugin that it refuses half registered.
+        """
+        if plugin.name in self._plugins:
+            raise PluginError(f"{plugin}: {self._plugins[plugin.name]} has the same name")
+        try:
+            _check(implementation)
+            self._pluggy.register(implementation, plugin.name)
+        except Exception as error:
+            raise PluginError(f"{plugin}: {error}") from error
+        self._plugins[plugin.name] = plugin
+
+    def implementations(self, hook_name: str) -> list[tuple[Plugin, HookImplementation]]:
+        """Who implements a hook, first registered first, each to be called on its own (behind ``host.guarded``)."""
+        implementations = getattr(self._pluggy.hook, hook_name).get_hookimpls()
+        found = {implementation.plugin_name: implementation.function for implementation in implementations}
+        return [(plugin, found[name]) for name, plugin in self._plugins.items() if name in found]
+
+
+def plugin_of(entry_point: EntryPoint) -> Plugin:
+    """The identity behind an entry point."""
+    if entry_point.dist is None:
+        return Plugin(entry_point.name)
+    return Plugin(entry_point.name, entry_point.dist.name, entry_point.dist.version)
+
+
+def enabled_entry_points(entry_points: Iterable[EntryPoint], disabled: Collection[str] = ()) -> list[EntryPoint]:
+    """Those that ``disabled`` names neither by entry point nor by distribution.
+
+    Raises ``PluginError`` if two of them share a name.
+    """
+    enabled: dict[str, EntryPoint] = {}
+    for entry_point in sorted(entry_points, key=lambda entry_point: entry_point.name):
+        plugin = plugin_of(entry_point)
+        if {plugin.name, plugin.distribution} & set(disabled):
+            continue
+        if (other := enabled.get(plugin.name)) is not None:
+            raise PluginError(f"{plugin_of(other)} and {plugin} share a name: list the distribution of one as disabled")
+        enabled[plugin.name] = entry_point
+    return list(enabled.values())
+
+
+def load(entry_point: EntryPoint) -> object:
+    """Import what an entry point names; raises ``PluginError``, whatever the import raised."""
+    try:
+        return entry_point.load()
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{plugin_of(entry_point)}: import failed: {type(error).__name__}: {error}") from error
+
+
+def _new_pluggy() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("glottis")
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def _check(implementation: object) -> None:
+    """Refuse what pluggy would take and then misuse: wrappers, coroutines, and an object without any hook."""
+    trial = _new_pluggy()
+    trial.register(implementation)
+    trial.check_pending()
+    callers = trial.get_hookcallers(implementation) or []
+    if not callers:
+        raise PluginError("registers nothing: none of its functions is marked with glottis.hookimpl")
+    for caller in callers:
+        for hook in caller.get_hookimpls():
+            if hook.wrapper or hook.hookwrapper:
+                raise PluginError(f"{caller.name} is a hook wrapper; glottis calls implementations one by one")
+            if inspect.iscoroutinefunction(hook.function) or inspect.isasyncgenfunction(hook.function):
+                raise PluginError(f"{caller.name} is async; hooks are synchronous and return objects that do the work")
