@@ -1,0 +1,24 @@
+"""DTLS-SRTP (RFC 5763, 5764, 6347): certificate, handshake over memory BIOs, flight retransmission, SRTP keys."""
+
+from glottis.dtls.certificate import Certificate, Fingerprint, fingerprint_of, matches_fingerprint
+from glottis.dtls.connection import MAX_APPLICATION_DATA, MTU
+from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, DtlsState, Failed, FailureCode
+from glottis.dtls.transport import HANDSHAKE_TIMEOUT, DtlsTransport
+
+__all__ = [
+    "HANDSHAKE_TIMEOUT",
+    "MAX_APPLICATION_DATA",
+    "MTU",
+    "ApplicationData",
+    "Certificate",
+    "Closed",
+    "Connected",
+    "DtlsEvent",
+    "DtlsState",
+    "DtlsTransport",
+    "Failed",
+    "FailureCode",
+    "Fingerprint",
+    "fingerprint_of",
+    "matches_fingerprint",
+]

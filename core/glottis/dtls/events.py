@@ -1,0 +1,64 @@
+"""What a ``DtlsTransport`` tells its owner."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from glottis.wire.srtp_keys import SrtpKeys
+
+
+class DtlsState(Enum):
+    """The states of W3C's ``RTCDtlsTransport``, whose words the values are."""
+
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+class FailureCode(Enum):
+    """Why a transport failed."""
+
+    HANDSHAKE_TIMEOUT = "HANDSHAKE_TIMEOUT"
+    """The handshake, or the peer's fingerprint, did not come before the deadline."""
+    FINGERPRINT_MISMATCH = "FINGERPRINT_MISMATCH"
+    """The peer's certificate is not the one that its session description announced."""
+    NO_SRTP_PROFILE = "NO_SRTP_PROFILE"
+    """Handshake done, but without a common SRTP protection profile."""
+    PROTOCOL_ERROR = "PROTOCOL_ERROR"
+    """The peer ended the established connection with a fatal alert, or broke its rules; authenticated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The peer has proved that it holds the announced certificate's key."""
+
+    keys: SrtpKeys | None
+    """None only for a transport made with ``srtp=False`` whose peer did not offer SRTP either."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationData:
+    """One record of application data, whole: one SCTP packet."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The transport is of no more use."""
+
+    code: FailureCode
+    reason: str
+    """A sentence for a log; quotes nothing that the peer sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection has ended in order."""
+
+    remote: bool
+    """Whether the peer closed it (close_notify) or we did."""
+
+
+DtlsEvent = Connected | ApplicationData | Failed | Closed

@@ -1,0 +1,81 @@
+"""The last flight sent, and when to send it again (RFC 6347 §4.2.4).
+
+OpenSSL's own timer starts at one second of wall-clock time, which is most of a caller's patience; glottis keeps
+the flight's records and resends them on the time that it is told.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from glottis.wire.dtls_record import ContentType, DtlsRecord, split_handshake_untrusted
+
+FIRST_INTERVAL: Final = 0.1
+"""Seconds. A person waits for this handshake, and its flights are two kilobytes at most."""
+LAST_INTERVAL: Final = 1.0
+"""Seconds; where doubling ends: the interval with which RFC 6347 §4.2.4.1 begins."""
+MIN_SPACING: Final = 0.05
+"""Seconds between two sendings on the peer's demand: a duplicate is no demand, and a flood of them no amplifier."""
+FINAL_RESENDS: Final = 3
+"""Of the handshake's very last flight, unasked; the peer's repeats bring it again at any time after."""
+
+
+class Flight:
+    """Holds one flight at a time. ``next_timeout`` is when it is to be sent again."""
+
+    def __init__(self) -> None:
+        self.next_timeout: float | None = None
+        self._records: list[DtlsRecord] = []
+        self._interval = FIRST_INTERVAL
+        self._sent_at = 0.0
+        self._resends_left: int | None = None
+
+    def replace(self, records: list[DtlsRecord], now: float) -> bool:
+        """Take ``records``, sent now, as the new flight; False if they are OpenSSL's own repeat of the old one."""
+        if self._records and _identity(records) == _identity(self._records):
+            return False
+        self._records = records
+        self.hasten(now)
+        return True
+
+    def hasten(self, now: float) -> None:
+        """Begin with short intervals again."""
+        self._interval = FIRST_INTERVAL
+        self._sent_at = now
+        self.next_timeout = now + FIRST_INTERVAL if self._records else None
+
+    def finish(self) -> None:
+        """No further flight follows this one: stop resending it unasked after a while."""
+        self._resends_left = FINAL_RESENDS
+
+    def drop(self) -> None:
+        """The peer has this flight: forget it."""
+        self._records = []
+        self.next_timeout = None
+
+    def repeat_on_timeout(self, now: float) -> Sequence[DtlsRecord]:
+        """The records, if it is time to send them again."""
+        if self.next_timeout is None or now < self.next_timeout:
+            return ()
+        self._interval = min(2 * self._interval, LAST_INTERVAL)
+        if self._resends_left is not None:
+            self._resends_left -= 1
+        self._sent_at = now
+        self.next_timeout = None if self._resends_left == 0 else now + self._interval
+        return self._records
+
+    def repeat_on_demand(self, now: float) -> Sequence[DtlsRecord]:
+        """The records, if the peer, which has repeated its own flight, can have missed them."""
+        if now < self._sent_at + MIN_SPACING:
+            return ()
+        self._sent_at = now
+        if self.next_timeout is not None:
+            self.next_timeout = now + self._interval
+        return self._records
+
+
+def _identity(flight: Sequence[DtlsRecord]) -> tuple[int, int]:
+    """What tells a flight from the others of its handshake: its first record's type and message number."""
+    first = flight[0]
+    if first.content_type == ContentType.HANDSHAKE and first.epoch == 0:
+        return first.content_type, split_handshake_untrusted(first.fragment)[0].message_seq
+    return first.content_type, -1

@@ -1,0 +1,91 @@
+"""One attempt at a handshake: an OpenSSL connection, the screen before it and the flight behind it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from glottis.dtls.certificate import Certificate
+from glottis.dtls.connection import Connection, OpenSslError
+from glottis.dtls.flight import Flight
+from glottis.dtls.screening import Screen, Verdict
+from glottis.wire.dtls_record import DtlsRecord
+
+RESENDS_IN_DOUBT: Final = 2
+"""A plaintext alert or a foreign ClientHello proves nothing, but after this many resends in vain it is believed."""
+
+
+class HandshakeFailed(Exception):
+    """This attempt leads nowhere; the message says why, for a log."""
+
+
+class Handshake:
+    """Records in, records out. Errors are ``HandshakeFailed``, after which its last records are still to be sent."""
+
+    def __init__(self, certificate: Certificate, *, client: bool) -> None:
+        self.connection = Connection(certificate, client=client)
+        self.complete = False
+        self._client = client
+        self._screen = Screen(client=client)
+        self._flight = Flight()
+        self._outgoing: list[DtlsRecord] = []
+        self._resends_in_doubt: int | None = None
+
+    @property
+    def next_timeout(self) -> float | None:
+        """When ``handle_timeout`` wants to be called."""
+        return self._flight.next_timeout
+
+    def records_to_send(self) -> list[DtlsRecord]:
+        """Returns and empties what is to be sent."""
+        outgoing, self._outgoing = self._outgoing, []
+        return outgoing
+
+    def advance(self, now: float) -> None:
+        """Go on as far as what has been received allows; a client's first step is its ClientHello."""
+        try:
+            self.complete = self.connection.advance_handshake()
+        except OpenSslError as error:
+            self._outgoing += self.connection.take_records()
+            raise HandshakeFailed(str(error)) from None
+        self._send_flight(self.connection.take_records(), now)
+        if self.complete and self._client:
+            self._flight.drop()  # the server's Finished says that it had ours
+        elif self.complete:
+            self._flight.finish()
+
+    def handle_records(self, records: Sequence[DtlsRecord], now: float) -> None:
+        """Take the records of one datagram."""
+        verdicts = [self._screen.judge(record) for record in records]
+        self.connection.feed(
+            record
+            for record, verdict in zip(records, verdicts, strict=True)
+            if verdict in (Verdict.ADMIT, Verdict.REPEAT)
+        )
+        self.advance(now)
+        if Verdict.REPEAT in verdicts:
+            self._outgoing += self._flight.repeat_on_demand(now)
+        if Verdict.DOUBT in verdicts and self._resends_in_doubt is None:
+            self._resends_in_doubt = RESENDS_IN_DOUBT
+            self._flight.hasten(now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Send the flight again when it is time."""
+        due = self._flight.repeat_on_timeout(now)
+        self._outgoing += due
+        if due and self._resends_in_doubt is not None:
+            if self._resends_in_doubt == 0:
+                raise HandshakeFailed("no answer after an alert or a new hello")
+            self._resends_in_doubt -= 1
+
+    def repeat_last_flight(self, now: float) -> None:
+        """The peer shows that it has not seen our Finished: send it again."""
+        self._outgoing += self._flight.repeat_on_demand(now)
+
+    def release_last_flight(self) -> None:
+        """The peer shows that it has seen our Finished."""
+        self._flight.drop()
+
+    def _send_flight(self, records: list[DtlsRecord], now: float) -> None:
+        if records and self._flight.replace(records, now):
+            self._outgoing += records
+            self._screen.answered()
+            self._resends_in_doubt = None

@@ -1,0 +1,99 @@
+"""Which of the records that claim to come from the peer reach OpenSSL during a handshake.
+
+Until both ends have changed to epoch 1, nothing in a record is proved, and OpenSSL ends a connection for good at the
+first alert or unexpected message. So what cannot be the peer's next words never gets there.
+"""
+
+from enum import Enum, auto
+from typing import Final
+
+from glottis.contracts.errors import Malformed
+from glottis.wire.dtls_record import (
+    ContentType,
+    DtlsRecord,
+    HandshakeFragment,
+    HandshakeType,
+    split_handshake_untrusted,
+)
+
+_FROM_SERVER: Final = frozenset(
+    {
+        HandshakeType.SERVER_HELLO,
+        HandshakeType.HELLO_VERIFY_REQUEST,
+        HandshakeType.NEW_SESSION_TICKET,
+        HandshakeType.CERTIFICATE,
+        HandshakeType.SERVER_KEY_EXCHANGE,
+        HandshakeType.CERTIFICATE_REQUEST,
+        HandshakeType.SERVER_HELLO_DONE,
+    }
+)
+_FROM_CLIENT: Final = frozenset(
+    {
+        HandshakeType.CLIENT_HELLO,
+        HandshakeType.CERTIFICATE,
+        HandshakeType.CLIENT_KEY_EXCHANGE,
+        HandshakeType.CERTIFICATE_VERIFY,
+    }
+)
+_CLIENT_RANDOM: Final = slice(2, 34)
+"""Its place in a ClientHello, after the version (RFC 5246 §7.4.1.2)."""
+
+
+class Verdict(Enum):
+    """What to do with a record."""
+
+    ADMIT = auto()
+    """Give it to OpenSSL."""
+    REPEAT = auto()
+    """Give it to OpenSSL; the peer says again what we have already answered, so the answer was lost."""
+    DOUBT = auto()
+    """Keep it from OpenSSL; it may mean that the peer has begun anew, or be a stranger's."""
+    DISCARD = auto()
+
+
+class Screen:
+    """Judges the records of one handshake attempt, seen from one role."""
+
+    def __init__(self, *, client: bool) -> None:
+        self._expected_types = _FROM_SERVER if client else _FROM_CLIENT
+        self._client_random: bytes | None = None
+        self._newest_message = -1
+        self._answered_message = -1
+
+    def answered(self) -> None:
+        """A new flight of ours goes out: it answers all that has been admitted so far."""
+        self._answered_message = self._newest_message
+
+    def judge(self, record: DtlsRecord) -> Verdict:
+        """The verdict on a record; never raises."""
+        if record.epoch == 1:
+            return Verdict.ADMIT  # OpenSSL authenticates it, and drops a forged one in silence (RFC 6347 §4.1.2.7)
+        if record.epoch != 0:
+            return Verdict.DISCARD
+        if record.content_type == ContentType.HANDSHAKE:
+            return self._judge_handshake(record)
+        if record.content_type == ContentType.ALERT:
+            return Verdict.DOUBT
+        is_change = record.content_type == ContentType.CHANGE_CIPHER_SPEC and record.fragment == b"\x01"
+        return Verdict.ADMIT if is_change else Verdict.DISCARD
+
+    def _judge_handshake(self, record: DtlsRecord) -> Verdict:
+        try:
+            messages = split_handshake_untrusted(record.fragment)
+        except Malformed:
+            return Verdict.DISCARD
+        if any(message.message_type not in self._expected_types for message in messages):
+            return Verdict.DISCARD
+        if any(self._is_foreign_hello(message) for message in messages):
+            return Verdict.DOUBT
+        newest = max(message.message_seq for message in messages)
+        self._newest_message = max(self._newest_message, newest)
+        return Verdict.REPEAT if newest <= self._answered_message else Verdict.ADMIT
+
+    def _is_foreign_hello(self, message: HandshakeFragment) -> bool:
+        """Whether it begins a ClientHello other than the one that began this handshake."""
+        if message.message_type != HandshakeType.CLIENT_HELLO or message.offset != 0:
+            return False
+        random = message.body[_CLIENT_RANDOM]
+        self._client_random = self._client_random or random
+        return random != self._client_random

@@ -1,0 +1,229 @@
+"""The DTLS engine of a session: handshake, verification, keys, application data, closing (RFC 5764, 6347, 8827).
+
+Nothing of the peer's is passed on, neither keys nor data, before its certificate has been compared with the fingerprint
+of its session description.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from glottis.contracts.errors import LocalError, Malformed
+from glottis.dtls.certificate import Certificate, matches_fingerprint
+from glottis.dtls.connection import MAX_APPLICATION_DATA, MTU, CloseNotify, OpenSslError
+from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, DtlsState, Failed, FailureCode
+from glottis.dtls.handshake import Handshake, HandshakeFailed
+from glottis.wire.dtls_record import ContentType, DtlsRecord, pack_records, split_records_untrusted
+
+HANDSHAKE_TIMEOUT: Final = 30.0
+"""Seconds from ``start`` to a verified peer; no caller waits longer in silence."""
+RESTART_DELAY: Final = 0.1
+"""Seconds between a failed attempt and a fresh one, so that two ends that break each other's do not do it in a loop."""
+MAX_HELD_DATAGRAMS: Final = 16
+"""Kept while the handshake is complete but the fingerprint not known; later ones are dropped, and SCTP resends them."""
+
+_PROTECTED: Final = (ContentType.ALERT, ContentType.APPLICATION_DATA)
+"""What an established association still has use for; renegotiation is refused."""
+_ENDED: Final = (DtlsState.CLOSED, DtlsState.FAILED)
+
+
+class DtlsTransport:
+    """One end of a DTLS-SRTP association; ``client`` is who said ``a=setup:active``.
+
+    Its owner feeds only datagrams that came by an authenticated path. OpenSSL draws its own randomness; everything
+    else is determined by the arguments.
+    """
+
+    def __init__(self, *, certificate: Certificate, client: bool, srtp: bool = True) -> None:
+        """With ``srtp=False`` (a session of data channels only) a peer without use_srtp is no failure."""
+        self.state = DtlsState.NEW
+        self.discarded_datagrams = 0
+        """How many were not DTLS 1.2 at all, or came when there was no use for them."""
+        self._certificate = certificate
+        self._client = client
+        self._srtp = srtp
+        self._fingerprints: Sequence[tuple[str, str]] | None = None
+        self._handshake: Handshake | None = None
+        self._deadline: float | None = None
+        self._restart_at: float | None = None
+        self._obstacle = "the peer does not answer"
+        self._next_sequence_number = 0
+        self._held: list[list[DtlsRecord]] = []
+        self._outgoing: list[bytes] = []
+        self._events: deque[DtlsEvent] = deque()
+
+    # What the owner does
+
+    def start(self, now: float) -> None:
+        """Begin: a client sends its ClientHello, a server waits for one."""
+        if self.state is not DtlsState.NEW:
+            raise LocalError("DTLS: only a new transport can be started")
+        self.state = DtlsState.CONNECTING
+        self._deadline = now + HANDSHAKE_TIMEOUT
+        self._attempt(now)
+
+    def set_remote_fingerprints(self, fingerprints: Sequence[tuple[str, str]]) -> None:
+        """Say what certificates the peer may show, as (hash function, value) of ``a=fingerprint``; at any time."""
+        self._fingerprints = tuple(fingerprints)
+        if self.state is DtlsState.CONNECTING and self._handshake is not None and self._handshake.complete:
+            self._verify()
+
+    def send(self, data: bytes) -> None:
+        """Send 1 to ``MAX_APPLICATION_DATA`` bytes in a record and a datagram of their own; or ``LocalError``."""
+        if self.state is not DtlsState.CONNECTED or self._handshake is None:
+            raise LocalError(f"DTLS: cannot send application data while {self.state.value}")
+        if not 0 < len(data) <= MAX_APPLICATION_DATA:
+            raise LocalError(f"DTLS: application data must have 1 to {MAX_APPLICATION_DATA} bytes, not {len(data)}")
+        self._handshake.connection.send(data)
+        self._transmit(self._handshake.connection.take_records())
+
+    def close(self) -> None:
+        """End the association, with close_notify if there is one. May be called in any state, more than once."""
+        if self.state not in _ENDED:
+            self._end(DtlsState.CLOSED, Closed(remote=False))
+
+    # The engine's verbs
+
+    def handle_datagram(self, data: bytes, now: float) -> None:
+        """Take a datagram that came by an authenticated path; never raises."""
+        try:
+            records = split_records_untrusted(data)
+        except Malformed:
+            self.discarded_datagrams += 1
+            return
+        if self._handshake is None:
+            self.discarded_datagrams += 1
+        elif self._handshake.complete:
+            self._handle_protected(self._handshake, records, now)
+        else:
+            self._go_on(lambda handshake: handshake.handle_records(records, now), now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what time has made due: resend a flight, begin a fresh attempt, give up."""
+        if self._deadline is not None and now >= self._deadline:
+            self._fail(FailureCode.HANDSHAKE_TIMEOUT, f"no verified peer in {HANDSHAKE_TIMEOUT:g} s: {self._obstacle}")
+        elif self._restart_at is not None and now >= self._restart_at:
+            self._attempt(now)
+        elif self._handshake is not None:
+            self._go_on(lambda handshake: handshake.handle_timeout(now), now)
+
+    def next_timeout(self) -> float | None:
+        """When to call ``handle_timeout`` next, None if nothing is due."""
+        flight = None if self._handshake is None else self._handshake.next_timeout
+        return min((at for at in (self._deadline, self._restart_at, flight) if at is not None), default=None)
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """Returns and empties what is to be sent, each at most ``MTU`` bytes."""
+        outgoing, self._outgoing = self._outgoing, []
+        return outgoing
+
+    def next_event(self) -> DtlsEvent | None:
+        """The next event, None if there is none."""
+        return self._events.popleft() if self._events else None
+
+    # The handshake
+
+    def _attempt(self, now: float) -> None:
+        self._restart_at = None
+        self._handshake = Handshake(self._certificate, client=self._client)
+        self._go_on(lambda handshake: handshake.advance(now), now)
+
+    def _go_on(self, step: Callable[[Handshake], None], now: float) -> None:
+        """Take a step of the handshake. One that fails before the deadline is followed by a fresh attempt.
+
+        An unauthenticated record may have broken it, and an OpenSSL connection that has seen an error is dead.
+        """
+        handshake = self._handshake
+        assert handshake is not None
+        was_complete = handshake.complete
+        try:
+            step(handshake)
+        except HandshakeFailed as error:
+            self._obstacle = str(error)
+            self._handshake = None
+            self._restart_at = now + RESTART_DELAY
+        self._transmit(handshake.records_to_send())
+        if handshake.complete and not was_complete:
+            self._verify()
+
+    def _verify(self) -> None:
+        """Compare the certificate with the announced fingerprints, and only then give out keys and data."""
+        assert self._handshake is not None
+        if self._fingerprints is None:
+            self._obstacle = "the peer's fingerprint is not known"
+            return
+        connection = self._handshake.connection
+        if not matches_fingerprint(connection.peer_certificate(), self._fingerprints):
+            self._fail(FailureCode.FINGERPRINT_MISMATCH, "the peer's certificate is not the announced one")
+            return
+        keys = connection.export_srtp_keys()
+        if keys is None and self._srtp:
+            # OpenSSL calls this handshake a success (RFC 5764 §4.1.1 leaves the choice to us).
+            self._fail(FailureCode.NO_SRTP_PROFILE, "no SRTP protection profile in common")
+            return
+        self.state = DtlsState.CONNECTED
+        self._deadline = None
+        self._events.append(Connected(keys))
+        self._release_held()
+
+    # The established association
+
+    def _handle_protected(self, handshake: Handshake, records: Sequence[DtlsRecord], now: float) -> None:
+        if any(record.content_type == ContentType.HANDSHAKE for record in records):
+            handshake.repeat_last_flight(now)
+            self._transmit(handshake.records_to_send())
+        protected = [record for record in records if record.epoch == 1 and record.content_type in _PROTECTED]
+        if not protected:
+            return
+        if self.state is DtlsState.CONNECTED:
+            self._receive(protected)
+        elif len(self._held) < MAX_HELD_DATAGRAMS:
+            self._held.append(protected)
+
+    def _release_held(self) -> None:
+        held, self._held = self._held, []
+        self._receive([])  # what came in one datagram with Finished, or before it
+        for records in held:
+            self._receive(records)
+
+    def _receive(self, records: Sequence[DtlsRecord]) -> None:
+        if self._handshake is None:
+            return  # closed by an earlier record
+        connection = self._handshake.connection
+        connection.feed(records)
+        try:
+            for data in connection.receive():
+                self._handshake.release_last_flight()
+                self._events.append(ApplicationData(data))
+        except CloseNotify:
+            self._end(DtlsState.CLOSED, Closed(remote=True))
+        except OpenSslError as error:
+            self._fail(FailureCode.PROTOCOL_ERROR, f"the peer broke the connection: {error}")
+
+    # The end
+
+    def _fail(self, code: FailureCode, reason: str) -> None:
+        self._end(DtlsState.FAILED, Failed(code, reason))
+
+    def _end(self, state: DtlsState, event: Closed | Failed) -> None:
+        """Say close_notify where somebody can hear it, and let go of everything."""
+        if self._handshake is not None and self._handshake.complete:
+            self._handshake.connection.close()
+            self._transmit(self._handshake.connection.take_records())
+        self.state = state
+        self._handshake = self._deadline = self._restart_at = None
+        self._held.clear()
+        self._events.append(event)
+
+    def _transmit(self, records: Sequence[DtlsRecord]) -> None:
+        self._outgoing += pack_records(map(self._numbered, records), MTU)
+
+    def _numbered(self, record: DtlsRecord) -> DtlsRecord:
+        """Give each sending of an unprotected record a number of its own, which RFC 6347 §4.2.4 wants of repeats.
+
+        A peer that met the record too early would else drop its repeat as a replay. Protected records keep theirs.
+        """
+        if record.epoch != 0:
+            return record
+        self._next_sequence_number += 1
+        return record.with_sequence_number(self._next_sequence_number - 1)
