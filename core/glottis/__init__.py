@@ -29,6 +29,7 @@ from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServe
 from glottis.contracts.info import AudioPreference, CallInfo, Principal
 from glottis.contracts.pages import Page, PagesSpec
 from glottis.contracts.secret import Secret
+from glottis.tokens import HmacTokens
 
 __all__ = [
     "Agent",
@@ -52,6 +53,7 @@ __all__ = [
     "Forbidden",
     "GlottisError",
     "Heard",
+    "HmacTokens",
     "IceServer",
     "IceServerProvider",
     "IceServerProviderSpec",

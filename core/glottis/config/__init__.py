@@ -1,6 +1,7 @@
 """Configuration: TOML and environment, typed, and validated before anything listens."""
 
 from glottis.config.loading import load_config
+from glottis.config.logs import configure_logging
 from glottis.config.rendering import render
 from glottis.config.resolution import Campaign, NamedAuthScheme, NamedProvider, ResolvedConfig, resolve
 from glottis.config.settings import (
@@ -31,6 +32,7 @@ __all__ = [
     "Plugins",
     "ResolvedConfig",
     "Server",
+    "configure_logging",
     "load_config",
     "render",
     "resolve",

@@ -1,0 +1,114 @@
+"""The command ``glottis``. What is wrong with the configuration is told in one line each, with exit code 2."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from glottis.config import ResolvedConfig, configure_logging, load_config, render, resolve
+from glottis.contracts.errors import LocalError
+from glottis.plugins import Registry, load_plugins
+
+EXIT_WRONG_CONFIGURATION = 2
+EXIT_INTERRUPTED = 130
+"""What shells report for a program that SIGINT ended."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the process's exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        exit_code: int = options.run(options)
+    except LocalError as error:
+        sys.stderr.writelines(f"glottis: {line}\n" for line in str(error).splitlines())
+        return EXIT_WRONG_CONFIGURATION
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="glottis", description="A WebRTC voice gateway.")
+    parser.add_argument("--version", action="version", version=f"glottis {version('glottis')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the gateway until it is interrupted")
+    _add_config(serve)
+    serve.set_defaults(run=_serve)
+
+    plugins = commands.add_parser("plugins", help="list the installed plugins, what they register, and broken ones")
+    _add_config(plugins)
+    plugins.set_defaults(run=_plugins)
+
+    config = commands.add_parser("config", help="look at the configuration")
+    check = config.add_subparsers(required=True, metavar="COMMAND").add_parser(
+        "check", help="check everything that can be checked without listening, and print the values in force"
+    )
+    _add_config(check)
+    check.set_defaults(run=_config_check)
+
+    call = commands.add_parser("call", help="call a gateway without a browser")
+    call.add_argument("url", help="address of the gateway, such as http://127.0.0.1:8080")
+    call.add_argument("--campaign", default="echo", help="campaignId to ask for (default: echo)")
+    call.add_argument("--wav", type=Path, help="WAV file to speak; without it, silence")
+    call.add_argument("--record", type=Path, help="WAV file to write what is heard to")
+    call.set_defaults(run=_call)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; GLOTTIS_SERVER__PORT=… goes on top")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from glottis.server.gateway import run
+
+    resolved, registry = _resolved(options.config)
+    configure_logging(resolved.config.log)
+    _warn_about_broken(registry)
+    run(resolved)
+    return 0
+
+
+def _call(options: argparse.Namespace) -> int:
+    from glottis.server.caller import run
+
+    run(options.url, campaign=options.campaign, wav=options.wav, record=options.record, registry=load_plugins())
+    return 0
+
+
+def _config_check(options: argparse.Namespace) -> int:
+    resolved, registry = _resolved(options.config)
+    _warn_about_broken(registry)
+    sys.stdout.write(f"{render(resolved)}\n# OK\n")
+    return 0
+
+
+def _plugins(options: argparse.Namespace) -> int:
+    registry = load_plugins(disabled=load_config(options.config, os.environ).plugins.disabled)
+    rows = [("PLUGIN", "DISTRIBUTION", "VERSION", "REGISTERS")]
+    rows += [
+        (plugin.name, plugin.distribution, plugin.version, ", ".join(registry.registered_by(plugin)) or "nothing")
+        for plugin in registry.plugins
+    ]
+    rows += [
+        (broken.plugin.name, broken.plugin.distribution, broken.plugin.version, f"BROKEN: {broken.reason}")
+        for broken in registry.broken
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    return 0
+
+
+def _resolved(path: Path | None) -> tuple[ResolvedConfig, Registry]:
+    config = load_config(path, os.environ)
+    registry = load_plugins(disabled=config.plugins.disabled)
+    return resolve(config, registry), registry
+
+
+def _warn_about_broken(registry: Registry) -> None:
+    sys.stderr.writelines(f"glottis: left out: {broken}\n" for broken in registry.broken)
