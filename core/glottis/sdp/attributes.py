@@ -4,10 +4,10 @@ Every ``parse_…_untrusted`` takes what stands after ``a=name:`` and raises ``M
 """
 
 import re
-from collections.abc import Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
+from glottis.contracts.codec import FormatParameters
 from glottis.contracts.errors import Malformed
 from glottis.sdp.description import TOKEN
 
@@ -66,16 +66,21 @@ class RtpMap(NamedTuple):
     clock_rate: int
     channels: int = 1
 
+    @property
+    def encoding(self) -> tuple[str, int, int]:
+        """What it means whatever its number; encoding names are case-insensitive (RFC 4855 §3)."""
+        return self.encoding_name.lower(), self.clock_rate, self.channels
+
     def __str__(self) -> str:
         channels = f"/{self.channels}" if self.channels > 1 else ""
         return f"{self.payload_type} {self.encoding_name}/{self.clock_rate}{channels}"
 
 
-class FormatParameters(NamedTuple):
+class Fmtp(NamedTuple):
     """The parameters of a payload type; names in lower case, one without a value maps to the empty string."""
 
     payload_type: int
-    parameters: Mapping[str, str]
+    parameters: FormatParameters
 
     def __str__(self) -> str:
         words = (f"{name}={value}" if value else name for name, value in self.parameters.items())
@@ -140,7 +145,7 @@ def parse_rtpmap_untrusted(value: str) -> RtpMap:
     return RtpMap(_payload_type(payload_type), name, int(clock_rate), int(channels))
 
 
-def parse_fmtp_untrusted(value: str) -> FormatParameters:
+def parse_fmtp_untrusted(value: str) -> Fmtp:
     """A payload type's parameters, separated by semicolons (RFC 4855 §3); of a repeated name the first counts."""
     payload_type, text = _match(_FMTP, value, "payload type, parameters").groups()
     parameters: dict[str, str] = {}
@@ -148,7 +153,7 @@ def parse_fmtp_untrusted(value: str) -> FormatParameters:
         name, _, parameter = word.partition("=")
         if name.strip():
             parameters.setdefault(name.strip().lower(), parameter.strip())
-    return FormatParameters(_payload_type(payload_type), parameters)
+    return Fmtp(_payload_type(payload_type), parameters)
 
 
 def parse_fingerprint_untrusted(value: str) -> Fingerprint:

@@ -7,9 +7,9 @@ when read, and ``t=0 0`` is written.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
-TOKEN: Final = r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+"
+TOKEN: Final = r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+"  # noqa: S105 - a token of grammar, no secret
 """The characters of names, RFC 8866 §9."""
 
 UNSPECIFIED_CONNECTION: Final = "IN IP4 0.0.0.0"
@@ -38,6 +38,13 @@ class Attribute:
 
     def __str__(self) -> str:
         return f"a={self.name}" if self.value is None else f"a={self.name}:{self.value}"
+
+
+class Body(NamedTuple):
+    """What a section says of its media: the formats of its ``m=`` line, and attributes."""
+
+    formats: tuple[str, ...]
+    attributes: tuple[Attribute, ...]
 
 
 @dataclass(frozen=True, slots=True)

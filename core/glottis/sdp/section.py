@@ -1,14 +1,16 @@
 """Media sections read together with what they inherit: session-level attributes, mids and the BUNDLE group."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from glottis.contracts.errors import Malformed
-from glottis.sdp.attributes import parse_group_untrusted, parse_mid_untrusted
+from glottis.sdp.attributes import Direction, parse_group_untrusted, parse_mid_untrusted
 from glottis.sdp.description import Attribute, MediaDescription, SessionDescription
 
 T = TypeVar("T")
+
+_DIRECTIONS: Final = {direction.value: direction for direction in Direction}
 
 AUDIO_PROTOCOLS: Final = frozenset(
     {
@@ -59,6 +61,12 @@ class Section:
         """Whether its port 0 means that it has no transport of its own, not that it is rejected (RFC 9143 §6)."""
         return self.media.port == 0 and self.has_own("bundle-only")
 
+    @property
+    def direction(self) -> Direction:
+        """The section's direction as its side sees it; sendrecv unless told otherwise (RFC 8866 §6.7)."""
+        attributes = (*self.media.attributes, *self.session.attributes)
+        return next((_DIRECTIONS[a.name] for a in attributes if a.name in _DIRECTIONS), Direction.SENDRECV)
+
     def has_own(self, name: str) -> bool:
         """Whether the section itself, not the session, has the attribute."""
         return any(attribute.name == name for attribute in self.media.attributes)
@@ -90,7 +98,7 @@ def read_attribute_untrusted(attribute: Attribute, parse: Callable[[str], T]) ->
 
 def sections_untrusted(description: SessionDescription) -> tuple[Section, ...]:
     """All sections, in order; raises ``Malformed`` where two have the same mid."""
-    sections = []
+    sections: list[Section] = []
     for index, media in enumerate(description.media):
         mid = next((read_attribute_untrusted(a, parse_mid_untrusted) for a in _named(media, "mid")), None)
         if mid is not None and any(mid == section.mid for section in sections):
@@ -99,7 +107,7 @@ def sections_untrusted(description: SessionDescription) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def bundle_groups_untrusted(sections: tuple[Section, ...]) -> tuple[tuple[Section, ...], ...]:
+def bundle_groups_untrusted(sections: Sequence[Section]) -> tuple[tuple[Section, ...], ...]:
     """The sections of every BUNDLE group, in the group's order; its first is the tagged one (RFC 9143 §7)."""
     if not sections:
         return ()

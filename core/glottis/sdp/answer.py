@@ -1,0 +1,108 @@
+"""Answers to offers: RFC 9429 §5.3 with RFC 3264 (offer/answer), 9143 (BUNDLE), 8839 (ICE) and 8842 (DTLS)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from glottis.sdp.attributes import Direction, Setup
+from glottis.sdp.audio import NegotiatedAudio, SendingTrack, audio_body, negotiated_audio_untrusted
+from glottis.sdp.codecs import AudioCapability
+from glottis.sdp.data import NegotiatedData, data_body, negotiated_data_untrusted
+from glottis.sdp.description import Body, Origin, SessionDescription
+from glottis.sdp.errors import OfferRefused
+from glottis.sdp.negotiation import Negotiation, bundle_attribute, rejected_media, transport_media
+from glottis.sdp.selection import Selection, select_sections
+from glottis.sdp.transport import TransportParameters, read_remote_parameters
+
+
+def accept_offer(
+    offer: SessionDescription,
+    *,
+    session_id: int,
+    session_version: int,
+    transport: TransportParameters,
+    audio: Sequence[AudioCapability],
+    sending: SendingTrack,
+    max_message_size: int | None = None,
+    header_extensions: frozenset[str] = frozenset(),
+    ptime_ms: float | None = None,
+) -> Negotiation:
+    """Answer ``offer``; raises ``OfferRefused`` with a stable code, or ``Malformed``.
+
+    ``audio`` is what this side can do in order of preference; ``max_message_size`` in bytes is what it takes on data
+    channels, None: it has none; ``header_extensions`` are the URIs of the RTP header extensions that it has;
+    ``ptime_ms`` is how much audio it wants in a packet, None: no wish. The function is pure: for a renegotiation, call
+    it again with the next ``session_version`` and with the transport as it is then.
+    """
+    selection = select_sections(offer, audio, with_data=max_message_size is not None)
+    _require_rtcp_mux(selection)
+    remote = read_remote_parameters(selection.tagged, selection.bundle[0], Setup.ACTIVE, OfferRefused)
+    setup = _answered_setup(remote.setup, transport.setup)
+    audios = _negotiated_audios(selection, header_extensions)
+    data = None if selection.data is None else negotiated_data_untrusted(selection.data)
+    bodies = dict(_bodies(audios, data, sending, ptime_ms, max_message_size or 0))
+    return Negotiation(
+        description=_answer(Origin(session_id, session_version), selection, bodies, transport, setup),
+        remote=remote,
+        dtls_client=setup is Setup.ACTIVE,
+        audio=next(iter(audios), None),
+        data=data,
+    )
+
+
+def _require_rtcp_mux(selection: Selection) -> None:
+    """RTCP has no port of its own here. In a bundle it is enough that the tagged section says so (RFC 8859 §5.1)."""
+    for section in selection.accepted:
+        if section.is_audio and not (section.has("rtcp-mux") or selection.bundle[0].has("rtcp-mux")):
+            raise OfferRefused("RTCP_MUX_REQUIRED", "a=rtcp-mux is needed: RTP and RTCP share one port here")
+
+
+def _answered_setup(offered: Setup, preferred: Setup) -> Setup:
+    """The role that is left to this side, RFC 8842 §5.3."""
+    match offered:
+        case Setup.ACTPASS:
+            return preferred
+        case Setup.ACTIVE:
+            return Setup.PASSIVE
+        case Setup.PASSIVE:
+            return Setup.ACTIVE
+        case _:
+            raise OfferRefused("SETUP_UNSUPPORTED", "a=setup:actpass, active or passive is needed")
+
+
+def _negotiated_audios(selection: Selection, header_extensions: frozenset[str]) -> list[NegotiatedAudio]:
+    """The first section mirrors the offered direction (RFC 3264 §6.1); a second stream has no use here: inactive."""
+    audios: list[NegotiatedAudio] = []
+    for index, formats in selection.audio.items():
+        section = selection.sections[index]
+        direction = Direction.INACTIVE if audios else section.direction.reversed
+        audios.append(negotiated_audio_untrusted(section, direction, formats, header_extensions))
+    return audios
+
+
+def _bodies(
+    audios: Sequence[NegotiatedAudio],
+    data: NegotiatedData | None,
+    sending: SendingTrack,
+    ptime_ms: float | None,
+    max_message_size: int,
+) -> Iterator[tuple[int, Body]]:
+    """What the accepted sections say beside their transport, by index."""
+    for audio in audios:
+        yield audio.media_index, audio_body(audio, sending, ptime_ms)
+    if data is not None:
+        yield data.media_index, data_body(max_message_size)
+
+
+def _answer(
+    origin: Origin, selection: Selection, bodies: Mapping[int, Body], transport: TransportParameters, setup: Setup
+) -> SessionDescription:
+    """A section for every offered one, in the same order (RFC 3264 §6)."""
+    tagged = selection.tagged
+    mids = [section.mid for section in selection.accepted if section.mid is not None and section != tagged]
+    group = (bundle_attribute(tagged.mid, *mids),) if selection.is_grouped and tagged.mid is not None else ()
+    media = (
+        transport_media(section.media, section.mid, body, transport, setup, tagged=section == tagged)
+        if (body := bodies.get(section.index))
+        else rejected_media(section)
+        for section in selection.sections
+    )
+    return SessionDescription(origin, (*group, *transport.session_attributes()), tuple(media))

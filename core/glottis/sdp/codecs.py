@@ -1,0 +1,149 @@
+"""Which codecs both sides have: payload types, rtpmap and fmtp of audio sections (RFC 3264 §6.1, RFC 3551)."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from glottis.contracts.codec import CodecSpec, FormatParameters
+from glottis.contracts.errors import Malformed
+from glottis.sdp.attributes import Fmtp, RtpMap, parse_fmtp_untrusted, parse_rtpmap_untrusted
+from glottis.sdp.description import Attribute
+from glottis.sdp.section import Section
+
+STATIC_PAYLOAD_TYPES: Final = {
+    0: RtpMap(0, "PCMU", 8000),
+    8: RtpMap(8, "PCMA", 8000),
+    9: RtpMap(9, "G722", 8000),
+    13: RtpMap(13, "CN", 8000),
+}
+"""What needs no ``a=rtpmap``, RFC 3551 §6. G.722's clock is 8000 although it samples at 16000 (§4.5.2)."""
+
+RTCP_CONFLICTS: Final = range(64, 96)
+"""With RTCP on the same port, these payload types look like RTCP packets, RFC 5761 §4."""
+
+FIRST_DYNAMIC_PAYLOAD_TYPE: Final = 96
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCapability:
+    """A codec that this side has. ``clock_rate`` in hertz is that of RTP timestamps.
+
+    ``answer_format_parameters`` maps the offered fmtp to the answered one, or to None where the format does not fit.
+    """
+
+    encoding_name: str
+    clock_rate: int
+    channels: int = 1
+    static_payload_type: int | None = None
+    answer_format_parameters: Callable[[Mapping[str, str]], Mapping[str, str] | None] = lambda offered: {}
+    offer_format_parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, codec: CodecSpec) -> "AudioCapability":
+        """What a registered codec can do."""
+        return cls(
+            encoding_name=codec.encoding_name,
+            clock_rate=codec.clock_rate,
+            channels=codec.channels,
+            static_payload_type=codec.static_payload_type,
+            answer_format_parameters=codec.answer_parameters,
+            offer_format_parameters=codec.offer_parameters,
+        )
+
+    def rtpmap(self, payload_type: int) -> RtpMap:
+        """The codec under a number."""
+        return RtpMap(payload_type, self.encoding_name, self.clock_rate, self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiatedFormat:
+    """A codec that both sides have; the offerer's payload type stands for it in both directions (RFC 3264 §6.1)."""
+
+    rtpmap: RtpMap
+    """Its encoding name is spelled as this side spells it."""
+    remote_parameters: FormatParameters = field(default_factory=dict)
+    local_parameters: FormatParameters = field(default_factory=dict)
+
+    @property
+    def payload_type(self) -> int:
+        """The number in RTP packets."""
+        return self.rtpmap.payload_type
+
+    @property
+    def encoding_name(self) -> str:
+        """Which codec it is."""
+        return self.rtpmap.encoding_name
+
+    @property
+    def clock_rate(self) -> int:
+        """Hertz of RTP timestamps."""
+        return self.rtpmap.clock_rate
+
+    def attributes(self) -> Iterator[Attribute]:
+        """How this side describes it."""
+        yield Attribute("rtpmap", str(self.rtpmap))
+        if self.local_parameters:
+            yield Attribute("fmtp", str(Fmtp(self.payload_type, self.local_parameters)))
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedFormat:
+    """A payload type as a section describes it."""
+
+    rtpmap: RtpMap
+    parameters: FormatParameters
+
+    def __str__(self) -> str:
+        return str(self.rtpmap).partition(" ")[2]
+
+
+def described_formats_untrusted(section: Section) -> tuple[DescribedFormat, ...]:
+    """The usable payload types of an audio section in its order; those without a meaning are left out."""
+    # Turned round, so that of two lines for one payload type the first counts.
+    rtpmaps = reversed(section.read_all_untrusted("rtpmap", parse_rtpmap_untrusted))
+    fmtps = dict(reversed(section.read_all_untrusted("fmtp", parse_fmtp_untrusted)))
+    meanings = {**STATIC_PAYLOAD_TYPES, **{rtpmap.payload_type: rtpmap for rtpmap in rtpmaps}}
+    return tuple(
+        DescribedFormat(meanings[payload_type], fmtps.get(payload_type, {}))
+        for payload_type in dict.fromkeys(map(_payload_type_untrusted, section.media.formats))
+        if payload_type in meanings and payload_type not in RTCP_CONFLICTS
+    )
+
+
+def common_formats(
+    offered: Sequence[DescribedFormat], capabilities: Sequence[AudioCapability]
+) -> tuple[NegotiatedFormat, ...]:
+    """What both sides have, in the order of ``capabilities``: the first is what this side sends."""
+    matches = (_first_match(offered, capability) for capability in capabilities)
+    return tuple(match for match in matches if match is not None)
+
+
+def _first_match(offered: Sequence[DescribedFormat], capability: AudioCapability) -> NegotiatedFormat | None:
+    for described in offered:
+        rtpmap = capability.rtpmap(described.rtpmap.payload_type)
+        if rtpmap.encoding == described.rtpmap.encoding:
+            local_parameters = capability.answer_format_parameters(described.parameters)
+            if local_parameters is not None:
+                return NegotiatedFormat(rtpmap, described.parameters, local_parameters)
+    return None
+
+
+def offered_formats(capabilities: Sequence[AudioCapability]) -> tuple[NegotiatedFormat, ...]:
+    """All of ``capabilities`` under payload types of our own; the other side's parameters are not known yet."""
+    dynamic = count(FIRST_DYNAMIC_PAYLOAD_TYPE)
+    return tuple(
+        NegotiatedFormat(
+            capability.rtpmap(
+                next(dynamic) if capability.static_payload_type is None else capability.static_payload_type
+            ),
+            local_parameters=capability.offer_format_parameters,
+        )
+        for capability in capabilities
+    )
+
+
+def _payload_type_untrusted(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 127):
+        raise Malformed("after m=audio: expected payload types of 0–127")
+    return int(text)

@@ -1,0 +1,74 @@
+"""What an offer and its answer agree on, seen from this side."""
+
+from dataclasses import dataclass
+
+from glottis.sdp.attributes import Setup
+from glottis.sdp.audio import NegotiatedAudio
+from glottis.sdp.data import NegotiatedData
+from glottis.sdp.description import (
+    DISCARD_PORT,
+    UNSPECIFIED_CONNECTION,
+    Attribute,
+    Body,
+    MediaDescription,
+    SessionDescription,
+)
+from glottis.sdp.section import Section
+from glottis.sdp.transport import RemoteParameters, TransportParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """The result of ``accept_offer`` and ``accept_answer``."""
+
+    description: SessionDescription
+    """The answer, whichever side gave it."""
+    remote: RemoteParameters
+    dtls_client: bool
+    """Whether this side begins the DTLS handshake."""
+    audio: NegotiatedAudio | None
+    data: NegotiatedData | None
+
+
+def bundle_attribute(*mids: str) -> Attribute:
+    """The sections that share one transport, the tagged one first (RFC 9143 §5)."""
+    return Attribute("group", " ".join(("BUNDLE", *mids)))
+
+
+def transport_media(
+    like: MediaDescription, mid: str | None, body: Body, transport: TransportParameters, setup: Setup, *, tagged: bool
+) -> MediaDescription:
+    """A section with a transport, of the same media and protocol as ``like``.
+
+    Only the tagged section has the candidates. Credentials, fingerprint and setup are in every section, which
+    RFC 9143 §7.1.3 does not ask for, because many peers look for them there.
+    """
+    return MediaDescription(
+        media=like.media,
+        port=DISCARD_PORT,
+        protocol=like.protocol,
+        formats=body.formats,
+        attributes=(
+            *_mid(mid),
+            *transport.credentials(setup),
+            *(transport.gathered() if tagged else ()),
+            *body.attributes,
+        ),
+        connection=UNSPECIFIED_CONNECTION,
+    )
+
+
+def rejected_media(section: Section) -> MediaDescription:
+    """The section that says no: port 0, RFC 3264 §6, still with its mid and at least one format."""
+    return MediaDescription(
+        media=section.media.media,
+        port=0,
+        protocol=section.media.protocol,
+        formats=section.media.formats,
+        attributes=(*_mid(section.mid), Attribute("inactive")),
+        connection=UNSPECIFIED_CONNECTION,
+    )
+
+
+def _mid(mid: str | None) -> tuple[Attribute, ...]:
+    return () if mid is None else (Attribute("mid", mid),)

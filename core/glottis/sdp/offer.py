@@ -1,0 +1,120 @@
+"""Offers of our own and the answers to them: RFC 9429 §5.2, RFC 3264 §5 and §7."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from glottis.sdp.attributes import Direction, Setup
+from glottis.sdp.audio import NegotiatedAudio, SendingTrack, audio_body, negotiated_audio_untrusted
+from glottis.sdp.codecs import (
+    AudioCapability,
+    NegotiatedFormat,
+    described_formats_untrusted,
+    offered_formats,
+)
+from glottis.sdp.data import data_body, negotiated_data_untrusted
+from glottis.sdp.description import DISCARD_PORT, MediaDescription, Origin, SessionDescription
+from glottis.sdp.errors import AnswerRefused
+from glottis.sdp.negotiation import Negotiation, bundle_attribute, transport_media
+from glottis.sdp.section import Section, bundle_groups_untrusted, sections_untrusted
+from glottis.sdp.transport import RemoteParameters, TransportParameters, read_remote_parameters
+
+AUDIO_MID: Final = "0"
+DATA_MID: Final = "1"
+"""Short, since every packet may carry them (RFC 9143 §15.1)."""
+
+_AUDIO: Final = MediaDescription("audio", DISCARD_PORT, "UDP/TLS/RTP/SAVPF", ())
+_DATA: Final = MediaDescription("application", DISCARD_PORT, "UDP/DTLS/SCTP", ())
+
+
+def make_offer(
+    *,
+    session_id: int,
+    session_version: int,
+    transport: TransportParameters,
+    audio: Sequence[AudioCapability],
+    sending: SendingTrack,
+    max_message_size: int | None = None,
+    ptime_ms: float | None = None,
+) -> SessionDescription:
+    """Offer to send and receive audio, and data channels if ``max_message_size`` (bytes that we take) is given.
+
+    ``audio`` is what this side can do in order of preference. Static payload types are used where there are such, the
+    others are numbered from 96. ``ptime_ms`` is how much audio this side wants in a packet.
+    """
+    offered = NegotiatedAudio(
+        mid=AUDIO_MID,
+        media_index=0,
+        direction=Direction.SENDRECV,
+        formats=offered_formats(audio),
+        rtcp_rsize=True,
+    )
+    bodies = [(_AUDIO, AUDIO_MID, audio_body(offered, sending, ptime_ms))]
+    if max_message_size is not None:
+        bodies.append((_DATA, DATA_MID, data_body(max_message_size)))
+    media = tuple(
+        transport_media(like, mid, body, transport, Setup.ACTPASS, tagged=mid == AUDIO_MID)
+        for like, mid, body in bodies
+    )
+    group = bundle_attribute(*(mid for _, mid, _ in bodies))
+    return SessionDescription(Origin(session_id, session_version), (group, *transport.session_attributes()), media)
+
+
+def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Negotiation:
+    """What ``answer`` makes of our ``offer``; raises ``AnswerRefused`` with a stable code, or ``Malformed``."""
+    pairs = _corresponding(sections_untrusted(offer), sections_untrusted(answer))
+    accepted = [(ours, theirs) for ours, theirs in pairs if theirs.media.port]
+    audio = next((_audio(ours, theirs) for ours, theirs in accepted if ours.is_audio), None)
+    if audio is None:
+        raise AnswerRefused("AUDIO_REJECTED", "the answer rejects the audio section")
+    remote = _remote([theirs for _, theirs in accepted])
+    return Negotiation(
+        description=answer,
+        remote=remote,
+        dtls_client=_dtls_client(remote.setup),
+        audio=audio,
+        data=next((negotiated_data_untrusted(theirs) for ours, theirs in accepted if ours.is_data), None),
+    )
+
+
+def _corresponding(ours: Sequence[Section], theirs: Sequence[Section]) -> list[tuple[Section, Section]]:
+    """The sections in pairs; there is one answer to each, in the same order (RFC 3264 §6)."""
+    if [_identity(section) for section in ours] != [_identity(section) for section in theirs]:
+        raise AnswerRefused("ANSWER_MISMATCH", "the answer needs the sections of the offer, in order, with their mids")
+    return list(zip(ours, theirs, strict=True))
+
+
+def _identity(section: Section) -> tuple[str, str, str | None]:
+    return section.media.media, section.media.protocol, section.mid
+
+
+def _remote(accepted: Sequence[Section]) -> RemoteParameters:
+    """The transport of the answerer's tagged section, on which everything accepted must travel."""
+    groups = bundle_groups_untrusted(accepted)
+    bundle = next((group for group in groups if accepted[0] in group), (accepted[0],))
+    if any(section not in bundle for section in accepted):
+        raise AnswerRefused("ANSWER_MISMATCH", "the answer must keep the BUNDLE group of the offer")
+    return read_remote_parameters(bundle[0], bundle[0], Setup.PASSIVE, AnswerRefused)
+
+
+def _dtls_client(answered: Setup) -> bool:
+    if answered not in (Setup.ACTIVE, Setup.PASSIVE):
+        raise AnswerRefused("SETUP_UNSUPPORTED", "a=setup:active or passive is needed in an answer")
+    return answered is Setup.PASSIVE
+
+
+def _audio(ours: Section, theirs: Section) -> NegotiatedAudio:
+    if not theirs.has("rtcp-mux"):
+        raise AnswerRefused("RTCP_MUX_REQUIRED", "a=rtcp-mux is needed: RTP and RTCP share one port here")
+    formats = tuple(_answered_formats(ours, theirs))
+    if not formats:
+        raise AnswerRefused("NO_COMMON_CODEC", "the answer has none of the offered payload types")
+    return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats, frozenset())
+
+
+def _answered_formats(ours: Section, theirs: Section) -> Iterator[NegotiatedFormat]:
+    """The offered formats that came back, the answerer's favourite first (RFC 3264 §7)."""
+    offered = {described.rtpmap.payload_type: described for described in described_formats_untrusted(ours)}
+    for answered in described_formats_untrusted(theirs):
+        described = offered.get(answered.rtpmap.payload_type)
+        if described is not None and described.rtpmap.encoding == answered.rtpmap.encoding:
+            yield NegotiatedFormat(described.rtpmap, answered.parameters, described.parameters)

@@ -1,0 +1,84 @@
+"""Which sections of an offer are accepted, and which of them carries the transport: RFC 9143 §7.3, RFC 9429 §5.3.1."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from glottis.sdp.codecs import AudioCapability, NegotiatedFormat, common_formats, described_formats_untrusted
+from glottis.sdp.description import SessionDescription
+from glottis.sdp.errors import NoCommonCodec, OfferRefused
+from glottis.sdp.section import Section, bundle_groups_untrusted, sections_untrusted
+
+Formats = tuple[NegotiatedFormat, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The sections of an offer, and what becomes of them. All that is accepted shares one transport."""
+
+    sections: tuple[Section, ...]
+    bundle: tuple[Section, ...]
+    """The offered group, the offerer's tagged section first; a section alone where there is no group."""
+    is_grouped: bool
+    audio: Mapping[int, Formats]
+    """The common formats of the accepted audio sections by their index; the first is the one that is used."""
+    data: Section | None
+
+    @property
+    def accepted(self) -> tuple[Section, ...]:
+        """In the order of the bundle."""
+        data = -1 if self.data is None else self.data.index
+        return tuple(section for section in self.bundle if section.index in self.audio or section.index == data)
+
+    @property
+    def tagged(self) -> Section:
+        """The first accepted section that has a transport of its own.
+
+        If there is none, because the offerer's tagged section is rejected and all others are bundle-only, the first
+        accepted one takes over the offered transport; RFC 9143 §7.3.1 would give up all of them.
+        """
+        return next((section for section in self.accepted if not section.is_bundle_only), self.accepted[0])
+
+
+def select_sections(
+    offer: SessionDescription, capabilities: Sequence[AudioCapability], *, with_data: bool
+) -> Selection:
+    """The first audio section is used, others with it are kept inactive; data if wanted; the rest is rejected.
+
+    Raises ``OfferRefused`` if nothing remains, and ``Malformed``.
+    """
+    sections = sections_untrusted(offer)
+    groups = bundle_groups_untrusted(sections)
+    usable = [section for section in sections if not _is_rejected(section, groups)]
+    audio = [section for section in usable if section.is_audio]
+    data = [section for section in usable if section.is_data and with_data]
+    if not audio and not data:
+        raise OfferRefused("NO_USABLE_SECTION", "an audio section is needed that is not rejected (port 0)")
+    primary = (audio or data)[0]
+    group = next((group for group in groups if primary in group), ())
+    bundle = group or (primary,)
+    return Selection(
+        sections=sections,
+        bundle=bundle,
+        is_grouped=bool(group),
+        audio=_audio_formats([section for section in audio if section in bundle], capabilities),
+        data=next((section for section in data if section in bundle), None),
+    )
+
+
+def _is_rejected(section: Section, groups: Sequence[tuple[Section, ...]]) -> bool:
+    """Port 0 rejects a section, unless it is bundle-only and there is a bundle (RFC 9143 §6, RFC 3264 §8.2)."""
+    bundled = any(section in group for group in groups)
+    return section.media.port == 0 and not (section.is_bundle_only and bundled)
+
+
+def _audio_formats(sections: Sequence[Section], capabilities: Sequence[AudioCapability]) -> dict[int, Formats]:
+    """The first section must have a common codec; of the others those that have none are rejected."""
+    accepted: dict[int, Formats] = {}
+    for section in sections:
+        offered = described_formats_untrusted(section)
+        formats = common_formats(offered, capabilities)
+        if formats:
+            accepted[section.index] = formats
+        elif not accepted:
+            raise NoCommonCodec(list(map(str, offered)))
+    return accepted
