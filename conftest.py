@@ -1,7 +1,7 @@
 """Keeps the standard library's ``codecs`` in its place.
 
-pytest names a test module by its path from here: ``codecs/opus/tests/test_opus.py`` becomes a child of a package
-``codecs``. It would replace what it finds of that name in ``sys.modules``, if that is no package; so it is said to be one.
+pytest names a test module by its path from here: ``codecs/opus/tests/test_opus.py`` becomes a child of ``codecs``. What
+``sys.modules`` holds under that name would be replaced if it were no package; so it is said to be one.
 """
 
 import codecs

@@ -1,0 +1,65 @@
+"""The coders of libspandsp: samples at a coder's own rate <-> bytes at 64 kbit/s."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from _cffi_backend import FFI
+
+from ._spandsp import ffi, lib
+
+G722_BITS_PER_SECOND = 64000
+"""The only rate that RFC 3551 defines for RTP (section 4.5.2)."""
+
+Encode = Callable[[FFI.CData, FFI.CData, int], int]
+"""``encode(bytes_out, samples, sample_count)`` returns the number of bytes."""
+
+Decode = Callable[[FFI.CData, bytes, int], int]
+"""``decode(samples_out, payload, byte_count)`` returns the number of samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coder:
+    """One coder at one rate of its samples, in hertz."""
+
+    sample_rate: int
+    create_encode: Callable[[], Encode]
+    create_decode: Callable[[], Decode]
+
+
+def g711_coder(law: int) -> Coder:
+    """G.711 with ``G711_ULAW`` or ``G711_ALAW``."""
+
+    def create_state() -> FFI.CData:
+        return ffi.gc(_allocated(lib.g711_init(ffi.NULL, law)), lib.g711_free)
+
+    return Coder(
+        8000, lambda: partial(lib.g711_encode, create_state()), lambda: partial(lib.g711_decode, create_state())
+    )
+
+
+def g722_coder(sample_rate: int) -> Coder:
+    """G.722 from and to 16 kHz; or 8 kHz, where libspandsp passes by the upper band and its filters."""
+    options = lib.G722_SAMPLE_RATE_8000 if sample_rate == 8000 else 0
+
+    def create_encode() -> Encode:
+        state = _allocated(lib.g722_encode_init(ffi.NULL, G722_BITS_PER_SECOND, options))
+        return partial(lib.g722_encode, ffi.gc(state, lib.g722_encode_free))
+
+    def create_decode() -> Decode:
+        state = _allocated(lib.g722_decode_init(ffi.NULL, G722_BITS_PER_SECOND, options))
+        return partial(lib.g722_decode, ffi.gc(state, lib.g722_decode_free))
+
+    return Coder(sample_rate, create_encode, create_decode)
+
+
+def _allocated(state: FFI.CData) -> FFI.CData:
+    if state == ffi.NULL:
+        raise MemoryError("libspandsp could not allocate its state")
+    return state
+
+
+ULAW = g711_coder(lib.G711_ULAW)
+ALAW = g711_coder(lib.G711_ALAW)
+G722_NARROWBAND = g722_coder(8000)
+G722_WIDEBAND = g722_coder(16000)

@@ -1,0 +1,54 @@
+"""Conversion between a coder's sample rate and the agent's, by libspeexdsp."""
+
+from math import gcd
+
+from _cffi_backend import FFI
+
+from ._spandsp import ffi, lib
+
+QUALITY = 3
+"""SPEEX_RESAMPLER_QUALITY_VOIP: 1.5 ms of delay between 16 and 48 kHz; better filters delay more."""
+
+
+class Resampler:
+    """Converts a stream of mono samples from one rate to another, without drift.
+
+    Input must come in multiples of ``input_group`` samples: each becomes ``output_group`` samples, exactly and at once.
+    ``max_input`` is the largest number of samples for one call.
+    """
+
+    def __init__(self, from_rate: int, to_rate: int, max_input: int) -> None:
+        common = gcd(from_rate, to_rate)
+        self.input_group, self.output_group = from_rate // common, to_rate // common
+        self._capacity = -(-max_input // self.input_group) * self.output_group
+        self._output = ffi.new("int16_t[]", self._capacity)
+        self._state = _create(from_rate, to_rate)
+
+    def resample(self, samples: FFI.CData, count: int) -> tuple[FFI.CData, int]:
+        """The converted samples and their number; valid until the next call."""
+        written = lib.resample(self._state, samples, count, self._output, self._capacity)
+        assert written * self.input_group == count * self.output_group, "the resampler lost step"
+        return self._output, written
+
+
+class SameRate:
+    """Stands in for a ``Resampler`` where nothing has to be converted."""
+
+    input_group = output_group = 1
+
+    def resample(self, samples: FFI.CData, count: int) -> tuple[FFI.CData, int]:
+        """What came in, not copied."""
+        return samples, count
+
+
+def create_resampler(from_rate: int, to_rate: int, max_input: int) -> Resampler | SameRate:
+    """A converter between these rates in hertz, for at most ``max_input`` samples at once."""
+    return SameRate() if from_rate == to_rate else Resampler(from_rate, to_rate, max_input)
+
+
+def _create(from_rate: int, to_rate: int) -> FFI.CData:
+    error = ffi.new("int *")
+    state = lib.speex_resampler_init(1, from_rate, to_rate, QUALITY, error)
+    if state == ffi.NULL:
+        raise MemoryError(f"libspeexdsp: speex_resampler_init failed with {error[0]}")
+    return ffi.gc(state, lib.speex_resampler_destroy)
