@@ -1,0 +1,1 @@
+"""RTP engines: reception with jitter buffer and playout, sending, RTCP. Plain packets in, plain packets out."""

@@ -1,0 +1,210 @@
+"""Playout: one frame of audio for each media tick, decoded, recovered or concealed."""
+
+from typing import Final
+
+from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
+from glottis.contracts.codec import CodecSpec, Decoder
+from glottis.contracts.errors import Malformed
+from glottis.rtp.jitter_buffer import BufferedPacket, JitterBuffer
+from glottis.rtp.statistics import PlayoutStatistics
+
+MAX_CONCEALMENT: Final = 0.1
+"""Seconds in a row that a decoder may invent; after that it is silence, for speech invented longer sounds wrong."""
+STREAM_TIMEOUT: Final = 1.0
+"""Seconds without audio packets after which there are no frames, until packets come again."""
+
+
+class Playout:
+    """Draws from a jitter buffer, either frames or packets; both advance its position by one tick per call.
+
+    ``sample_rate`` (hertz) is what frames are decoded to, ``frame_ms`` the length of a tick and of every frame.
+    """
+
+    __slots__ = (
+        "_active",
+        "_buffer",
+        "_codec",
+        "_conceal_left",
+        "_decoder",
+        "_frame_bytes",
+        "_frame_samples",
+        "_frame_seconds",
+        "_max_concealment",
+        "_pending",
+        "_statistics",
+        "_stopped_at",
+        "_timestamp",
+        "sample_rate",
+    )
+
+    def __init__(
+        self, buffer: JitterBuffer, statistics: PlayoutStatistics, *, sample_rate: int, frame_ms: float
+    ) -> None:
+        self.sample_rate = sample_rate
+        self._buffer = buffer
+        self._statistics = statistics
+        self._frame_seconds = frame_ms / 1000
+        self._frame_samples = round(sample_rate * self._frame_seconds)
+        self._frame_bytes = self._frame_samples * BYTES_PER_SAMPLE
+        self._max_concealment = round(sample_rate * MAX_CONCEALMENT)
+        self._conceal_left = 0
+        self._codec: CodecSpec | None = None
+        self._decoder: Decoder | None = None
+        self._pending = b""
+        """Decoded, and for later ticks: the rest of a packet longer than a frame."""
+        self._active = False
+        self._timestamp = 0
+        self._stopped_at: float | None = None
+
+    def next_frame(self, now: float) -> AudioFrame | None:
+        """The frame of this tick; None before the first packet is due and while the stream has stopped."""
+        if not self._runs(now):
+            return None
+        pcm = self._pending
+        while len(pcm) < self._frame_bytes:  # once for a packet of one frame: adding to empty bytes copies nothing
+            pcm += self._produce(self._frame_samples - len(pcm) // BYTES_PER_SAMPLE, now)
+        self._pending = pcm[self._frame_bytes :]
+        timestamp = self._timestamp
+        self._timestamp = timestamp + self._frame_samples
+        self._statistics.total_samples_received += self._frame_samples
+        self._end_tick(now)
+        return AudioFrame(pcm[: self._frame_bytes], self.sample_rate, timestamp)
+
+    def next_packets(self, now: float) -> list[EncodedPacket]:
+        """The packets that start within this tick, for those who decode themselves."""
+        if not self._runs(now):
+            return []
+        buffer = self._buffer
+        buffer.position += round(buffer.clock_rate * self._frame_seconds)
+        packets = []
+        while (packet := buffer.first()) is not None and packet.timestamp < buffer.position:
+            packets.append(self._hand_over(buffer.pop(), now))
+        self._end_tick(now)
+        return packets
+
+    def _runs(self, now: float) -> bool:
+        buffer = self._buffer
+        if buffer.playing or buffer.start(now):
+            if not self._active:
+                self._resume(now)
+        elif not self._active:
+            return False
+        if now - buffer.last_arrival > STREAM_TIMEOUT and buffer.first() is None:
+            self._stop(now)
+        return self._active
+
+    def _resume(self, now: float) -> None:
+        """The timestamp goes on with real time, in whole frames."""
+        self._active = True
+        if self._stopped_at is not None:
+            self._timestamp += round((now - self._stopped_at) / self._frame_seconds) * self._frame_samples
+
+    def _stop(self, now: float) -> None:
+        self._active = False
+        self._stopped_at = now
+        self._pending = b""
+        self._buffer.restart()
+
+    def _produce(self, missing: int, now: float) -> bytes:
+        """The next samples of the stream: about ``missing`` of them, or a whole packet. May be none, with progress."""
+        buffer = self._buffer
+        packet = buffer.first() if buffer.playing else None
+        if packet is None:
+            buffer.position += self._clock_units(missing)
+            return self._conceal(missing)
+        gap = packet.timestamp - buffer.position
+        if gap <= 0:
+            return self._play(buffer.pop(), -gap, now)
+        return self._bridge(packet, gap, missing)
+
+    def _play(self, packet: BufferedPacket, overlap: int, now: float) -> bytes:
+        """Decode a packet, without what was concealed in its place before it came."""
+        self._buffer.position += max(0, packet.duration - overlap)
+        self._count_delay(packet, now)
+        decoder = self._decoder_for(packet.codec)
+        try:
+            pcm = decoder.decode(packet.payload)
+        except Malformed:
+            self._statistics.decoder_errors += 1
+            return self._conceal(self._samples(max(0, packet.duration - overlap)))
+        self._conceal_left = self._max_concealment
+        return pcm[self._samples(overlap) * BYTES_PER_SAMPLE :] if overlap else pcm
+
+    def _bridge(self, packet: BufferedPacket, gap: int, missing: int) -> bytes:
+        """Fill the gap before ``packet``: its last frame from the packet's redundancy if it was lost, else concealed.
+
+        In-band redundancy describes just the one frame before its packet, whose duration is taken to be the same.
+        """
+        gap_samples = self._samples(gap)
+        was_lost = packet.codec is self._codec and self._buffer.missing_before(packet) > 0
+        if was_lost and gap <= packet.duration:
+            self._buffer.position = packet.timestamp
+            return self._recover(packet, gap_samples)
+        before_recovery = gap_samples - self._samples(packet.duration) if was_lost else gap_samples
+        samples = min(missing, before_recovery)
+        if samples <= 0:  # a gap that is no whole sample
+            self._buffer.position = packet.timestamp
+            return b""
+        self._buffer.position += gap if samples == gap_samples else self._clock_units(samples)
+        return self._conceal(samples)
+
+    def _recover(self, packet: BufferedPacket, samples: int) -> bytes:
+        assert self._decoder is not None  # it has decoded the codec of this packet
+        self._statistics.recovery_attempts += 1
+        try:
+            pcm = self._decoder.decode_fec(packet.payload, samples)
+        except Malformed:
+            return self._conceal(samples)
+        self._count_concealed(samples)
+        return pcm
+
+    def _conceal(self, samples: int) -> bytes:
+        """Exactly so many samples, invented by the decoder as long as that sounds right, then silent."""
+        may_invent = self._conceal_left > 0
+        self._count_concealed(samples)
+        if not may_invent or self._decoder is None:
+            self._statistics.silent_concealed_samples += samples
+            return bytes(samples * BYTES_PER_SAMPLE)
+        pcm = self._decoder.conceal(samples)
+        return pcm[: samples * BYTES_PER_SAMPLE].ljust(samples * BYTES_PER_SAMPLE, b"\0")
+
+    def _count_concealed(self, samples: int) -> None:
+        if self._conceal_left == self._max_concealment:
+            self._statistics.concealment_events += 1
+        self._conceal_left -= samples
+        self._statistics.concealed_samples += samples
+
+    def _count_delay(self, packet: BufferedPacket, now: float) -> None:
+        samples = packet.duration * self.sample_rate // packet.codec.clock_rate
+        self._statistics.jitter_buffer_delay += (now - packet.arrived_at) * samples
+        self._statistics.jitter_buffer_emitted_count += samples
+
+    def _decoder_for(self, codec: CodecSpec) -> Decoder:
+        """The decoder of the stream; a new one after a change of codec."""
+        if self._decoder is None or codec is not self._codec:
+            self._codec = codec
+            self._decoder = codec.create_decoder(self.sample_rate)
+        return self._decoder
+
+    def _hand_over(self, packet: BufferedPacket, now: float) -> EncodedPacket:
+        self._count_delay(packet, now)
+        return EncodedPacket(
+            packet.payload,
+            packet.codec.encoding_name,
+            packet.codec.clock_rate,
+            packet.timestamp & 0xFFFFFFFF,
+            packet.duration,
+            self._buffer.lost_before,
+        )
+
+    def _end_tick(self, now: float) -> None:
+        pending = self._clock_units(len(self._pending) // BYTES_PER_SAMPLE) if self._pending else 0
+        skipped = self._buffer.end_tick(now, pending)
+        if skipped:
+            self._statistics.removed_samples_for_acceleration += self._samples(skipped)
+
+    def _samples(self, clock_units: int) -> int:
+        return clock_units * self.sample_rate // self._buffer.clock_rate
+
+    def _clock_units(self, samples: int) -> int:
+        return samples * self._buffer.clock_rate // self.sample_rate

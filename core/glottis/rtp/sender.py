@@ -1,0 +1,226 @@
+"""The sender of a call's audio: from samples of any chunking to RTP packets at their time."""
+
+import random
+from collections import deque
+from typing import Final
+
+from glottis.contracts.audio import BYTES_PER_SAMPLE, EncodedPacket
+from glottis.contracts.call import Heard
+from glottis.contracts.codec import CodecSpec, Encoder
+from glottis.wire.rtp import build_rtp
+
+TICK_SLACK: Final = 0.015
+"""Seconds that a packet may go out early. Ticks of 20 ms are late by a few milliseconds, and each by another few."""
+SPURT_GRACE: Final = 0.02
+"""Seconds that the queue may be empty when a packet is due, before that is the end of a talk spurt."""
+MAX_CATCH_UP: Final = 0.1
+"""Seconds; after a longer stall the stream goes on late, rather than with a burst that would be discarded anyway."""
+MAX_PAYLOAD_LENGTH: Final = 1200
+"""Bytes; with the headers of IPv6, UDP, RTP and SRTP it fits the smallest path of IPv6, 1280 bytes."""
+MAX_RELAYED_GAP: Final = 1.0
+"""Seconds; a larger step in the timestamps of relayed packets is a splice, not a gap."""
+
+
+class AudioSender:
+    """One outgoing audio track, packets of ``frame_ms`` each. Call ``next_packets`` every media tick of 20 ms.
+
+    What is written goes out in order, one codec frame to a packet, in real time: an owner keeps the queue short by
+    writing only while ``queued`` is below its limit, and that is the queue's bound. Nothing is sent while nothing is
+    queued; the timestamp then goes on with real time in whole frames, and the first packet after it carries the marker
+    (RFC 3551 §4.1). Ticks of another length up to ``frame_ms`` do as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        ssrc: int,
+        payload_type: int,
+        codec: CodecSpec,
+        encoder: Encoder,
+        sample_rate: int,
+        frame_ms: float = 20,
+        rng: random.Random,
+    ) -> None:
+        self.ssrc = ssrc
+        self.encoder = encoder
+        self.packets_sent = 0
+        self.bytes_sent = 0
+        """Of payloads, as sender reports count them."""
+        self.last_sent_at: float | None = None
+        self._payload_type = payload_type
+        self._codec = codec
+        self._clock_rate = codec.clock_rate
+        self._frame_seconds = frame_ms / 1000
+        self._frame_units = round(codec.clock_rate * self._frame_seconds)
+        self._frame_bytes = round(sample_rate * self._frame_seconds) * BYTES_PER_SAMPLE
+        self._bytes_per_second = sample_rate * BYTES_PER_SAMPLE
+        # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
+        self._sequence_number = rng.randrange(1 << 15)
+        self._timestamp = rng.getrandbits(32)
+        self._queue: deque[bytes | EncodedPacket] = deque()
+        self._queued_units = 0
+        self._partial = b""
+        """Less than a frame, the newest samples."""
+        self._partial_has_waited = False
+        self._due = 0.0
+        """When the next packet is due, on the clock of ``now``."""
+        self._started = False
+        self._talking = False
+        self._marker = True
+        self._spurt_units = 0
+        self._relayed_until: int | None = None
+
+    @property
+    def queued(self) -> float:
+        """Seconds of audio that wait to be sent."""
+        return self._queued_units / self._clock_rate + len(self._partial) / self._bytes_per_second
+
+    def write(self, pcm: bytes) -> None:
+        """Queue whole samples, signed 16-bit mono, of any number. Raises ``ValueError`` for half a sample."""
+        if len(pcm) % BYTES_PER_SAMPLE:
+            raise ValueError(f"expected whole samples of {BYTES_PER_SAMPLE} bytes, got {len(pcm)} bytes")
+        self._partial_has_waited = False
+        if len(pcm) == self._frame_bytes and not self._partial:
+            self._append(pcm, self._frame_units)
+        else:
+            self._write_rechunked(self._partial + pcm)
+
+    def write_packet(self, packet: EncodedPacket) -> None:
+        """Queue one codec frame as it is, for a packet of its own. Raises ``ValueError`` if it is not of this codec.
+
+        Samples that wait for the rest of their frame are padded with silence first, for order's sake.
+        """
+        self._check(packet)
+        if self._partial:
+            self._pad_partial()
+        self._append(packet, packet.duration)
+
+    def flush(self) -> Heard:
+        """Drop what is queued: nothing more is sent. Says how much of the talk spurt was, and how much was dropped."""
+        heard = Heard(sent=self._spurt_units / self._clock_rate, dropped=self.queued)
+        self._queue.clear()
+        self._queued_units = 0
+        self._partial = b""
+        self._spurt_units = 0
+        self._relayed_until = None
+        return heard
+
+    def next_packets(self, now: float) -> list[bytes]:
+        """The plain RTP packets that are due in this tick: one, when frames are as long as ticks and audio is queued.
+
+        A partial frame is padded with silence after a tick in which nothing was written to complete it.
+        """
+        if not self._queue and not self._partial:
+            self._rest(now)
+            return []
+        self._prepare(now)
+        packets = []
+        while self._due <= now + TICK_SLACK and (self._queue or self._partial_is_complete()):
+            packet = self._next_packet()
+            if packet is not None:
+                packets.append(packet)
+                self.last_sent_at = now
+        return packets
+
+    def rtp_timestamp_at(self, now: float) -> int:
+        """The RTP timestamp that corresponds to ``now``, as sender reports need it (RFC 3550 §6.4.1)."""
+        if not self._started:
+            return self._timestamp
+        return (self._timestamp + round((now - self._due) * self._clock_rate)) & 0xFFFFFFFF
+
+    def _append(self, item: bytes | EncodedPacket, duration: int) -> None:
+        self._queue.append(item)
+        self._queued_units += duration
+
+    def _write_rechunked(self, pcm: bytes) -> None:
+        size = self._frame_bytes
+        whole = len(pcm) - len(pcm) % size
+        for start in range(0, whole, size):
+            self._append(pcm[start : start + size], self._frame_units)
+        self._partial = pcm[whole:]
+
+    def _pad_partial(self) -> None:
+        self._append(self._partial.ljust(self._frame_bytes, b"\0"), self._frame_units)
+        self._partial = b""
+
+    def _partial_is_complete(self) -> bool:
+        """Whether the partial frame has become a frame, because nothing came to complete it."""
+        if not self._partial or not self._partial_has_waited:
+            self._partial_has_waited = True
+            return False
+        self._pad_partial()
+        return True
+
+    def _check(self, packet: EncodedPacket) -> None:
+        codec = self._codec
+        if packet.encoding_name.lower() != codec.encoding_name.lower() or packet.clock_rate != codec.clock_rate:
+            raise ValueError(
+                f"expected {codec.encoding_name}/{codec.clock_rate}, got {packet.encoding_name}/{packet.clock_rate}"
+            )
+        if packet.duration <= 0 or not 0 < len(packet.payload) <= MAX_PAYLOAD_LENGTH:
+            raise ValueError(f"expected a duration above 0 and a payload of 1–{MAX_PAYLOAD_LENGTH} bytes")
+
+    def _rest(self, now: float) -> None:
+        if self._talking and now - self._due >= SPURT_GRACE:
+            self._talking = False
+
+    def _prepare(self, now: float) -> None:
+        """Begin a talk spurt, or give up time that cannot be made up for."""
+        if not self._talking:
+            self._begin_talk_spurt(now)
+        elif now - self._due > MAX_CATCH_UP:
+            self._due = now
+
+    def _begin_talk_spurt(self, now: float) -> None:
+        if self._started:
+            silent_frames = max(0, round((now - self._due) / self._frame_seconds))
+            self._timestamp = (self._timestamp + silent_frames * self._frame_units) & 0xFFFFFFFF
+        self._started = self._talking = self._marker = True
+        self._due = now
+        self._spurt_units = 0
+        self._relayed_until = None
+
+    def _next_packet(self) -> bytes | None:
+        """The next in the queue as a packet, or None where the encoder wants nothing sent. Either way time goes on."""
+        item = self._queue.popleft()
+        if isinstance(item, bytes):
+            payload, duration = self.encoder.encode(item), self._frame_units
+            self._relayed_until = None
+        else:
+            payload, duration = item.payload, item.duration
+            self._follow_gap(item)
+        timestamp = self._timestamp
+        self._queued_units -= duration
+        self._pass_time(duration)
+        self._spurt_units += duration
+        if not payload:
+            self._marker = True
+            return None
+        return self._build(timestamp, payload)
+
+    def _build(self, timestamp: int, payload: bytes) -> bytes:
+        sequence_number, marker = self._sequence_number, self._marker
+        self._sequence_number = (sequence_number + 1) & 0xFFFF
+        self._marker = False
+        self.packets_sent += 1
+        self.bytes_sent += len(payload)
+        return build_rtp(self._payload_type, sequence_number, timestamp, self.ssrc, payload, marker)
+
+    def _pass_time(self, clock_units: int) -> None:
+        self._timestamp = (self._timestamp + clock_units) & 0xFFFFFFFF
+        self._due += clock_units / self._clock_rate
+
+    def _follow_gap(self, packet: EncodedPacket) -> None:
+        """Repeat a gap in relayed packets, so that it stays a gap in time, and a lost packet stays a lost packet.
+
+        "Losses in the incoming packet stream may induce corresponding gaps in the outgoing sequence numbers"
+        (RFC 3550 §7.1): so the listener's decoder can make use of the redundancy in the packet after the gap.
+        """
+        if self._relayed_until is not None:
+            gap = (packet.rtp_timestamp - self._relayed_until) & 0xFFFFFFFF
+            if 0 < gap <= MAX_RELAYED_GAP * self._clock_rate:
+                self._pass_time(gap)
+                lost = min(packet.lost_before, gap // packet.duration)
+                self._sequence_number = (self._sequence_number + lost) & 0xFFFF
+                self._marker = lost == 0
+        self._relayed_until = (packet.rtp_timestamp + packet.duration) & 0xFFFFFFFF
