@@ -1,6 +1,8 @@
 """One attempt at a handshake: an OpenSSL connection, the screen before it and the flight behind it."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from glottis.dtls.certificate import Certificate
@@ -9,7 +11,7 @@ from glottis.dtls.flight import Flight
 from glottis.dtls.screening import Screen, Verdict
 from glottis.wire.dtls_record import DtlsRecord
 
-RESENDS_IN_DOUBT: Final = 2
+RESENDS_IN_DOUBT: Final = 3
 """A plaintext alert or a foreign ClientHello proves nothing, but after this many resends in vain it is believed."""
 
 
@@ -56,14 +58,13 @@ class Handshake:
         """Take the records of one datagram."""
         verdicts = [self._screen.judge(record) for record in records]
         self.connection.feed(
-            record
-            for record, verdict in zip(records, verdicts, strict=True)
-            if verdict in (Verdict.ADMIT, Verdict.REPEAT)
+            record for record, verdict in zip(records, verdicts, strict=True) if Verdict.ADMIT in verdict
         )
         self.advance(now)
-        if Verdict.REPEAT in verdicts:
+        signs = reduce(or_, verdicts, Verdict.DISCARD)
+        if Verdict.REPEAT in signs:
             self._outgoing += self._flight.repeat_on_demand(now)
-        if Verdict.DOUBT in verdicts and self._resends_in_doubt is None:
+        if Verdict.DOUBT in signs and self._resends_in_doubt is None:
             self._resends_in_doubt = RESENDS_IN_DOUBT
             self._flight.hasten(now)
 
@@ -87,5 +88,5 @@ class Handshake:
     def _send_flight(self, records: list[DtlsRecord], now: float) -> None:
         if records and self._flight.replace(records, now):
             self._outgoing += records
-            self._screen.answered()
+            self._screen.answered(records)
             self._resends_in_doubt = None

@@ -4,7 +4,8 @@ Until both ends have changed to epoch 1, nothing in a record is proved, and Open
 first alert or unexpected message. So what cannot be the peer's next words never gets there.
 """
 
-from enum import Enum, auto
+from collections.abc import Sequence
+from enum import Flag, auto
 from typing import Final
 
 from glottis.contracts.errors import Malformed
@@ -35,47 +36,51 @@ _FROM_CLIENT: Final = frozenset(
         HandshakeType.CERTIFICATE_VERIFY,
     }
 )
+_HELLO: Final = frozenset({HandshakeType.CLIENT_HELLO})
 _CLIENT_RANDOM: Final = slice(2, 34)
 """Its place in a ClientHello, after the version (RFC 5246 §7.4.1.2)."""
 
 
-class Verdict(Enum):
-    """What to do with a record."""
+class Verdict(Flag):
+    """What a record is good for."""
 
+    DISCARD = 0
     ADMIT = auto()
-    """Give it to OpenSSL."""
+    """OpenSSL shall see it."""
     REPEAT = auto()
-    """Give it to OpenSSL; the peer says again what we have already answered, so the answer was lost."""
+    """The peer says again what we have already answered, so the answer was lost."""
     DOUBT = auto()
-    """Keep it from OpenSSL; it may mean that the peer has begun anew, or be a stranger's."""
-    DISCARD = auto()
+    """It may mean that the peer has begun anew, or be a stranger's."""
 
 
 class Screen:
     """Judges the records of one handshake attempt, seen from one role."""
 
     def __init__(self, *, client: bool) -> None:
-        self._expected_types = _FROM_SERVER if client else _FROM_CLIENT
+        # OpenSSL would keep what comes before a hello, and take an earlier attempt's messages for this one's.
+        self._expected_types = _FROM_SERVER if client else _HELLO
         self._client_random: bytes | None = None
         self._newest_message = -1
         self._answered_message = -1
+        self._sealed = False
 
-    def answered(self) -> None:
+    def answered(self, flight: Sequence[DtlsRecord]) -> None:
         """A new flight of ours goes out: it answers all that has been admitted so far."""
         self._answered_message = self._newest_message
+        self._sealed = any(record.content_type == ContentType.CHANGE_CIPHER_SPEC for record in flight)
 
     def judge(self, record: DtlsRecord) -> Verdict:
         """The verdict on a record; never raises."""
+        if record.content_type == ContentType.HANDSHAKE and record.epoch == 0:
+            return self._judge_handshake(record)
+        if record.content_type == ContentType.ALERT and record.epoch == 0:
+            return Verdict.DOUBT
+        if self._newest_message < 0:
+            return Verdict.DISCARD
         if record.epoch == 1:
             return Verdict.ADMIT  # OpenSSL authenticates it, and drops a forged one in silence (RFC 6347 §4.1.2.7)
-        if record.epoch != 0:
-            return Verdict.DISCARD
-        if record.content_type == ContentType.HANDSHAKE:
-            return self._judge_handshake(record)
-        if record.content_type == ContentType.ALERT:
-            return Verdict.DOUBT
         is_change = record.content_type == ContentType.CHANGE_CIPHER_SPEC and record.fragment == b"\x01"
-        return Verdict.ADMIT if is_change else Verdict.DISCARD
+        return Verdict.ADMIT if is_change and record.epoch == 0 else Verdict.DISCARD
 
     def _judge_handshake(self, record: DtlsRecord) -> Verdict:
         try:
@@ -88,12 +93,17 @@ class Screen:
             return Verdict.DOUBT
         newest = max(message.message_seq for message in messages)
         self._newest_message = max(self._newest_message, newest)
-        return Verdict.REPEAT if newest <= self._answered_message else Verdict.ADMIT
+        # After our Finished comes the peer's and no other message: the server may already be done, and an attempt that
+        # failed on this side alone could not be repeated.
+        admit = Verdict.DISCARD if self._sealed else Verdict.ADMIT
+        return admit | Verdict.REPEAT if newest <= self._answered_message else admit
 
     def _is_foreign_hello(self, message: HandshakeFragment) -> bool:
         """Whether it begins a ClientHello other than the one that began this handshake."""
         if message.message_type != HandshakeType.CLIENT_HELLO or message.offset != 0:
             return False
         random = message.body[_CLIENT_RANDOM]
-        self._client_random = self._client_random or random
+        if self._client_random is None:
+            self._client_random = random
+            self._expected_types = _FROM_CLIENT
         return random != self._client_random
