@@ -1,6 +1,5 @@
 """The decoder of all codecs here: decode, conceal what is missing, resample if need be."""
 
-
 from ._spandsp import ffi, lib
 from .coders import Coder
 from .payload import MAX_PAYLOAD_MS, SAMPLE_RATES, payload_duration_untrusted
