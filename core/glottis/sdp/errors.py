@@ -6,7 +6,8 @@ from typing import Final
 from glottis.contracts.errors import RemoteError
 
 MAX_NAMED_CODECS: Final = 16
-"""More do not help who reads the message, and a close reason or log line has to hold it."""
+MAX_CODEC_NAME: Final = 40
+"""Characters. More of either does not help who reads the message, and a log line has to hold it."""
 
 
 class DescriptionRefused(RemoteError):
@@ -33,5 +34,6 @@ class NoCommonCodec(OfferRefused):
     """None of the offered codecs is one of ours; ``offered`` names them, such as ``opus/48000/1``."""
 
     def __init__(self, offered: Sequence[str]) -> None:
-        self.offered = tuple(offered[:MAX_NAMED_CODECS])
-        super().__init__("NO_COMMON_CODEC", f"none of the offered codecs can be used: {', '.join(self.offered)}")
+        self.offered = tuple(name[:MAX_CODEC_NAME] for name in offered[:MAX_NAMED_CODECS])
+        names = ", ".join(self.offered) or "none with a known meaning"
+        super().__init__("NO_COMMON_CODEC", f"none of the offered codecs can be used: {names}")

@@ -52,7 +52,8 @@ def select_sections(
     audio = [section for section in usable if section.is_audio]
     data = [section for section in usable if section.is_data and with_data]
     if not audio and not data:
-        raise OfferRefused("NO_USABLE_SECTION", "an audio section is needed that is not rejected (port 0)")
+        wanted = "an audio or data channel section" if with_data else "an audio section"
+        raise OfferRefused("NO_USABLE_SECTION", f"{wanted} is needed that is not rejected by port 0")
     primary = (audio or data)[0]
     group = next((group for group in groups if primary in group), ())
     bundle = group or (primary,)

@@ -1,0 +1,154 @@
+import random
+from collections.abc import Callable
+
+import pytest
+from glottis.contracts.errors import Malformed
+from glottis.sdp import Attribute, MediaDescription, Origin, SessionDescription, parse_session_description_untrusted
+from glottis.sdp.parser import MAX_LINES, MAX_MEDIA_SECTIONS, MAX_SIZE
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+HEAD = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+FIXTURES = [
+    f"{browser}_{page}_offer.sdp"
+    for browser in ("chromium156", "firefox153")
+    for page in ("seed", "seed_nodc", "widget")
+]
+
+token = st.text("abcXYZ019-+!#", min_size=1, max_size=12)
+byte_string = st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=("Cs",)), min_size=1, max_size=30)
+word = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
+number = st.integers(0, 2**63)
+attributes = st.lists(st.builds(Attribute, token, st.none() | byte_string), max_size=5).map(tuple)
+connection = st.none() | st.just("IN IP4 0.0.0.0") | st.just("IN IP6 ::")
+bandwidths = st.lists(st.builds("{}:{}".format, token, st.integers(0, 10**9)), max_size=2).map(tuple)
+media = st.builds(
+    MediaDescription,
+    media=token,
+    port=st.integers(0, 65535),
+    protocol=st.lists(token, min_size=1, max_size=4).map("/".join),
+    formats=st.lists(token, min_size=1, max_size=5).map(tuple),
+    attributes=attributes,
+    port_count=st.none() | st.integers(1, 99999),
+    connection=connection,
+    bandwidths=bandwidths,
+)
+descriptions = st.builds(
+    SessionDescription,
+    origin=st.builds(Origin, number, number, word, st.just("IN"), st.just("IP4"), word),
+    attributes=attributes,
+    media=st.lists(media, max_size=4).map(tuple),
+    name=byte_string,
+    connection=connection,
+    bandwidths=bandwidths,
+)
+
+
+@settings(deadline=None, max_examples=150, derandomize=True)
+@given(descriptions)
+def test_what_is_written_is_read_as_the_same_value(description: SessionDescription) -> None:
+    text = str(description)
+    assert parse_session_description_untrusted(text) == description
+    assert text.endswith("\r\n")
+    assert "\n" not in text.replace("\r\n", "")
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_browsers_offer_is_written_as_it_was_read(name: str, vector: Callable[[str], str]) -> None:
+    lines = vector(name).splitlines()
+    assert str(parse_session_description_untrusted(vector(name))) == "".join(f"{line}\r\n" for line in lines)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_both_line_ends_are_read(line_end: str, vector: Callable[[str], str]) -> None:
+    text = vector(FIXTURES[0])
+    changed = line_end.join([*text.splitlines(), ""])
+    assert parse_session_description_untrusted(changed) == parse_session_description_untrusted(text)
+
+
+def test_unknown_attributes_are_kept_in_order() -> None:
+    description = parse_session_description_untrusted(HEAD + "a=x-new:1 2\r\na=flag\r\n")
+    assert description.attributes == (Attribute("x-new", "1 2"), Attribute("flag"))
+
+
+def test_lines_without_meaning_for_webrtc_are_taken_and_dropped() -> None:
+    text = (
+        "v=0\no=- 1 2 IN IP4 192.0.2.1\ns=Call\ni=About\nu=http://example.com\ne=a@example.com\np=+1\n"
+        "c=IN IP4 192.0.2.1\nb=AS:64\nt=1 2\nr=7d 1h 0\nz=0 1h\nt=3 4\nk=prompt\na=x\nm=audio 9 RTP/AVP 0\ni=Title\n"
+    )
+    description = parse_session_description_untrusted(text)
+    assert (description.name, description.bandwidths) == ("Call", ("AS:64",))
+    assert description.media[0].formats == ("0",)
+
+
+def test_separators_of_unicode_do_not_end_a_line() -> None:
+    description = parse_session_description_untrusted(HEAD + "a=label:one\u2028two\x0bthree\r\n")
+    assert description.attributes == (Attribute("label", "one\u2028two\x0bthree"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1: expected CRLF"),
+        ("\r\n", "line 1: expected a letter"),
+        ("v=1\r\n", "line 1: after v= expected 0"),
+        ("o=- 1 2 IN IP4 127.0.0.1\r\n", "line 1: expected v="),
+        ("v=0\r\n", "line 2: expected o="),
+        ("v=0\r\ns=-\r\n", "line 2: expected o="),
+        ("v=0\r\no=- one 2 IN IP4 127.0.0.1\r\n", "line 2: after o="),
+        ("v=0\r\no=- \u0663 2 IN IP4 127.0.0.1\r\n", "line 2: after o="),
+        ("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=\r\n", "line 3: expected a letter, =, and a value"),
+        (HEAD.removesuffix("t=0 0\r\n"), "line 4: expected i= or u= or e= or p= or c= or b= or t="),
+        (HEAD.removesuffix("\r\n"), "line 4: expected CRLF"),
+        (HEAD + "b=AS:64\r\n", "line 5: expected t= or r="),
+        (HEAD + "a=mid:0", "line 5: expected CRLF"),
+        (HEAD + "\r\n", "line 5: expected a letter"),
+        (HEAD + " a=mid:0\r\n", "line 5: expected a letter"),
+        (HEAD + "a=mid:\0\r\n", "line 5: expected a letter"),
+        (HEAD + "a=mid:0\rv=0\r\n", "line 5: expected a letter"),
+        (HEAD + "a=two words\r\n", "line 5: after a="),
+        (HEAD + "a=:value\r\n", "line 5: after a="),
+        (HEAD + "a=empty:\r\n", "line 5: after a="),
+        (HEAD + "m=audio 9 RTP/AVP\r\n", "line 5: after m="),
+        (HEAD + "m=audio  9 RTP/AVP 0\r\n", "line 5: after m="),
+        (HEAD + "m=audio 65536 RTP/AVP 0\r\n", "line 5: expected a port"),
+        (HEAD + "m=audio -1 RTP/AVP 0\r\n", "line 5: after m="),
+        (HEAD + "m=audio 9/0 RTP/AVP 0\r\n", "line 5: after m="),
+        (HEAD + "m=audio 9 RTP/AVP 0\r\na=x\r\nc=IN IP4 0.0.0.0\r\n", "line 7: expected a= or m="),
+        (HEAD + "m=audio 9 RTP/AVP 0\r\nt=0 0\r\n", "line 6: expected i= or c= or b="),
+        (HEAD + "m=audio 9 RTP/AVP 0\r\nc=here\r\n", "line 6: after c="),
+        (HEAD + "a=\ud800\r\n", "expected text that UTF-8 can encode"),
+        (HEAD + "a=x\r\n" * MAX_LINES, f"expected at most {MAX_LINES} lines"),
+        (HEAD + "m=audio 9 RTP/AVP 0\r\n" * (MAX_MEDIA_SECTIONS + 1), f"expected at most {MAX_MEDIA_SECTIONS} media"),
+        (HEAD + "a=x:" + "é" * (MAX_SIZE // 2) + "\r\n", f"expected at most {MAX_SIZE} bytes"),
+    ],
+)
+def test_anything_else_is_refused_with_its_line_and_what_was_expected(text: str, message: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        parse_session_description_untrusted(text)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("", None), ("two words", None), ("a", ""), ("a", "x\r\na=b"), ("a", "\0")]
+)
+def test_attribute_that_would_not_stay_one_line_cannot_be_made(name: str, value: str | None) -> None:
+    with pytest.raises(ValueError, match="attribute"):
+        Attribute(name, value)
+
+
+def test_fuzz_parse_session_description_untrusted_raises_nothing_but_malformed(corpus: list[str]) -> None:
+    """Whatever text comes, parse_session_description_untrusted raises Malformed or gives what it can write and read."""
+    rng = random.Random(8866)
+    for _ in range(1500):
+        text = list(rng.choice(corpus))
+        for _ in range(rng.randrange(1, 6)):
+            start = rng.randrange(len(text) or 1)
+            text[start : start + rng.choice((0, 1, 1, 40))] = rng.choice(
+                ("", "\r\n", "\n", "=", ":", " ", "/", "m=", "a=", "\0", "\u2028", "é", "9" * 30, "\ud800")
+            )
+        try:
+            description = parse_session_description_untrusted("".join(text))
+        except Malformed:
+            continue
+        assert parse_session_description_untrusted(str(description)) == description
