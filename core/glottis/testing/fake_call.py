@@ -42,7 +42,8 @@ class FakeCall(Call):
         self._playout = _Playout(sample_rate)
         self._spoken_samples = 0
         self._flushed = trio.Event()
-        self._waiting = 0.0
+        self._unwritten = 0.0
+        """Seconds of the frame that waits in ``say``."""
 
     # The caller's side
 
@@ -105,19 +106,22 @@ class FakeCall(Call):
 
     async def say(self, audio: AudioFrame | EncodedPacket) -> None:
         """See ``Call.say``."""
-        await trio.lowlevel.checkpoint()
         if isinstance(audio, EncodedPacket):
             self.sent_packets.append(audio)
+            await trio.lowlevel.checkpoint()
             return
         if audio.sample_rate != self.sample_rate:
             raise ValueError(f"this call's sample rate is {self.sample_rate} Hz, the frame's {audio.sample_rate} Hz")
         flushed = self._flushed
-        self._waiting += audio.duration
-        while not flushed.is_set() and self._playout.queued(trio.current_time()) >= SAY_QUEUE_SECONDS:
-            with trio.move_on_after(FRAME_SECONDS):
-                await flushed.wait()
+        self._unwritten = audio.duration
+        try:
+            await trio.lowlevel.checkpoint()
+            while not flushed.is_set() and self._playout.queued(trio.current_time()) >= SAY_QUEUE_SECONDS:
+                with trio.move_on_after(FRAME_SECONDS):
+                    await flushed.wait()
+        finally:
+            self._unwritten = 0.0
         if not flushed.is_set():
-            self._waiting -= audio.duration
             self._playout.write(audio.pcm, trio.current_time())
 
     def flush(self) -> Heard:
@@ -125,8 +129,7 @@ class FakeCall(Call):
         self._flushed.set()
         self._flushed = trio.Event()
         heard = self._playout.flush(trio.current_time())
-        waiting, self._waiting = self._waiting, 0.0
-        return Heard(heard.sent, heard.dropped + waiting)
+        return Heard(heard.sent, heard.dropped + self._unwritten)
 
     async def drain(self) -> None:
         """See ``Call.drain``."""

@@ -29,7 +29,9 @@ class _Conversation:
         """Say the tune, frame after frame, whenever it is this agent's turn."""
         frame_samples = round(self._call.sample_rate * FRAME_SECONDS)
         while True:
-            await self._my_turn.wait()
+            # Waiting for an event that is set would let the turn change before the frame is said.
+            while not self._my_turn.is_set():
+                await self._my_turn.wait()
             frame = AudioFrame(self._tune.read(self._position, frame_samples), self._call.sample_rate)
             self._position += frame.sample_count
             await self._call.say(frame)

@@ -1,0 +1,58 @@
+"""Recognises API keys, and signs session tokens."""
+
+import hashlib
+import hmac
+import logging
+import secrets
+
+from glottis import AuthRequest, HmacTokens, Principal, TokenClaims
+
+from glottis_auth_keys.settings import ApiKeysConfig
+
+logger = logging.getLogger(__name__)
+
+
+class ApiKeys:
+    """The key comes as ``Authorization: Bearer`` (RFC 6750 §2.1) or ``X-API-Key``."""
+
+    def __init__(self, config: ApiKeysConfig) -> None:
+        self._digests = {name: bytes.fromhex(digest.reveal()) for name, digest in config.keys.items()}
+        self._digests |= {name: _digest(key.reveal()) for name, key in config.plain_keys.items()}
+        self._tokens = HmacTokens(_token_secret(config))
+
+    async def authenticate(self, request: AuthRequest) -> Principal | None:
+        """The name of the key that the request presents; None for an unknown key, or none."""
+        presented = _presented_key(request)
+        return None if presented is None else self._owner_of(presented)
+
+    def issue(self, claims: TokenClaims) -> str:
+        """See ``AuthScheme.issue``."""
+        return self._tokens.issue(claims)
+
+    def verify(self, token: str, now: float) -> TokenClaims:
+        """See ``AuthScheme.verify``."""
+        return self._tokens.verify(token, now)
+
+    def _owner_of(self, key: str) -> Principal | None:
+        """Compares with every key, each in constant time, so that timing tells nothing about any of them."""
+        digest = _digest(key)
+        owners = [name for name, known in self._digests.items() if hmac.compare_digest(known, digest)]
+        return Principal(owners[0]) if owners else None
+
+
+def _presented_key(request: AuthRequest) -> str | None:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    return request.headers.get("x-api-key")
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def _token_secret(config: ApiKeysConfig) -> bytes:
+    if config.token_secret is not None:
+        return config.token_secret.reveal().encode()
+    logger.warning("auth.settings.token_secret is not set: session tokens become invalid when this process ends")
+    return secrets.token_bytes(32)

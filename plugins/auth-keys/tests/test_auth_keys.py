@@ -1,0 +1,80 @@
+import hashlib
+import logging
+
+import pytest
+from glottis import AuthRequest, ConfigurationError, Principal, Secret, TokenClaims
+from glottis_auth_keys import ApiKeys, ApiKeysConfig
+
+KEY = "correct-horse-battery"
+OTHER = "another-long-enough-key"
+DIGEST = Secret(hashlib.sha256(KEY.encode()).hexdigest())
+SECRET = Secret("s" * 32)
+SCHEME = ApiKeys(ApiKeysConfig(keys={"website": DIGEST}, plain_keys={"device": Secret(OTHER)}, token_secret=SECRET))
+
+
+def request_with(**headers: str) -> AuthRequest:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return AuthRequest("POST", "/api/websession/initiate", named, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("headers", "owner"),
+    [
+        ({"authorization": f"Bearer {KEY}"}, "website"),
+        ({"authorization": f"bearer  {KEY}"}, "website"),
+        ({"x_api_key": KEY}, "website"),
+        ({"x_api_key": OTHER}, "device"),
+    ],
+)
+async def test_the_owner_of_a_key_is_recognised(headers: dict[str, str], owner: str) -> None:
+    assert await SCHEME.authenticate(request_with(**headers)) == Principal(owner)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer "},
+        {"authorization": f"Basic {KEY}"},
+        {"authorization": KEY},
+        {"x_api_key": ""},
+        {"x_api_key": KEY[:-1]},
+        {"x_api_key": DIGEST.reveal()},
+        {"x_api_key": "\udcff\x00é"},
+    ],
+)
+async def test_anything_else_is_nobody(headers: dict[str, str]) -> None:
+    assert await SCHEME.authenticate(request_with(**headers)) is None
+
+
+def test_tokens_outlive_the_process_when_the_secret_is_configured() -> None:
+    claims = TokenClaims("session", "client", 100.0, "nonce")
+    restarted = ApiKeys(ApiKeysConfig(keys={"website": DIGEST}, token_secret=SECRET))
+    assert restarted.verify(SCHEME.issue(claims), 99.0) == claims
+
+
+def test_a_missing_token_secret_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        ApiKeys(ApiKeysConfig(keys={"website": DIGEST}))
+    assert "token_secret is not set" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({}, "keys: "),
+        ({"keys": {"website": Secret("abc")}}, "keys.website: "),
+        ({"plain_keys": {"website": Secret("short")}}, "plain_keys.website: "),
+        ({"keys": {"a": DIGEST}, "plain_keys": {"a": Secret(KEY)}}, "plain_keys.a: "),
+        ({"keys": {"a": DIGEST}, "token_secret": Secret("short")}, "token_secret: "),
+    ],
+)
+def test_a_wrong_setting_is_named_without_its_value(settings: dict[str, object], key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        ApiKeysConfig(**settings)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(key)
+    assert "abc" not in str(caught.value)
+
+
+def test_settings_do_not_show_their_secrets() -> None:
+    assert OTHER not in repr(ApiKeysConfig(plain_keys={"device": Secret(OTHER)}, token_secret=SECRET))
