@@ -1,0 +1,131 @@
+"""HTTP requests and responses as the gateway's handlers see them, and the limits on both (RFC 9110)."""
+
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from glottis.contracts.errors import Malformed
+
+MAX_QUERY_FIELDS: Final = 32
+"""Session URLs have two."""
+
+_ABSOLUTE_FORM: Final = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<rest>.*)", re.IGNORECASE)
+_AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds of one HTTP connection and of all together. Times are seconds, sizes bytes."""
+
+    max_connections: int = 4096
+    """Further connections get a 503 and are closed."""
+    max_head_bytes: int = 16 * 1024
+    max_body_bytes: int = 64 * 1024
+    head_timeout: float = 15.0
+    body_timeout: float = 15.0
+    handler_timeout: float = 30.0
+    """A handler (an auth scheme, a provider) that takes longer is given up, and the client gets a 503."""
+    idle_timeout: float = 60.0
+    """Between two requests of a connection."""
+    send_timeout: float = 15.0
+    """For a response that the client does not read."""
+    max_message_bytes: int = 64 * 1024
+    """Of one WebSocket message; a longer one closes the socket with 1009."""
+    max_message_fragments: int = 256
+    """Frames of one WebSocket message: each costs memory, however small or empty."""
+    ping_interval: float = 20.0
+    """Between WebSocket pings; as long without a pong means that the peer is gone."""
+    close_timeout: float = 1.0
+    """For the peer to answer a close, and for it to read what was sent last."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """One request. ``repr`` shows neither query nor headers nor body, which hold secrets.
+
+    ``path`` is as sent, without percent-decoding. Header names are lower case; values of repeated fields are joined
+    with a comma. ``client_host`` is an IP address, ``scheme`` ``http`` or ``https``, ``host`` a host name or address
+    with an optional port: all three as the client sees them, where a trusted proxy tells.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    client_host: str = ""
+    scheme: str = "http"
+    host: str = ""
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.path} from {self.client_host})"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response. ``content-length``, ``date`` and ``connection`` are added when it is sent."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def with_headers(self, *headers: tuple[str, str]) -> "Response":
+        """The same response with more header fields."""
+        return replace(self, headers=self.headers + headers)
+
+
+def text_response(status: int, text: str) -> Response:
+    """A plain line for people and probes, never cached."""
+    headers = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
+    return Response(status, headers, f"{text}\n".encode())
+
+
+def json_response(status: int, value: object, media_type: str = "application/json") -> Response:
+    """``value`` as JSON, never cached."""
+    headers = (("content-type", media_type), ("cache-control", "no-store"))
+    return Response(status, headers, msgspec.json.encode(value))
+
+
+def reason_phrase(status: int) -> str:
+    """The phrase that RFC 9110 §15 gives this status code."""
+    return HTTPStatus(status).phrase
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A request target, RFC 9112 §3.2; ``authority`` is there in the absolute form only."""
+
+    path: str
+    query: Mapping[str, str]
+    authority: str | None = None
+
+
+def parse_target_untrusted(target: str) -> Target:
+    """Read an origin-form, absolute-form or asterisk-form target; raises ``Malformed``.
+
+    Of a query field that comes twice the first counts.
+    """
+    authority = None
+    if absolute := _ABSOLUTE_FORM.fullmatch(target):
+        authority, target = parse_authority_untrusted(absolute["authority"]), absolute["rest"]
+        target = target if target.startswith("/") else "/" + target
+    if not target.startswith("/") and target != "*":
+        raise Malformed("request target: expected a path")
+    path, _, query = target.partition("?")
+    try:
+        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
+    except ValueError:
+        raise Malformed(f"query: expected at most {MAX_QUERY_FIELDS} fields of UTF-8") from None
+    return Target(path, dict(reversed(pairs)), authority)
+
+
+def parse_authority_untrusted(text: str) -> str:
+    """Check a host with an optional port, as in a ``Host`` field (RFC 9110 §7.2); raises ``Malformed``."""
+    if not _AUTHORITY.fullmatch(text):
+        raise Malformed("host: expected a host name or IP address with an optional port")
+    return text.lower()

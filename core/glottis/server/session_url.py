@@ -1,0 +1,45 @@
+"""The URL of a session's WebSocket (CONTRACT §2): opaque to clients, made and read here only."""
+
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from glottis.contracts.errors import Malformed
+
+MAX_TOKEN_LENGTH: Final = 2048
+"""Characters; a signed token has about 300."""
+_PATH: Final = re.compile(r"/ws/session/(?P<session_id>[A-Za-z0-9_-]{1,64})/(?P<transport>webrtc|websocket)")
+_TRANSPORTS: Final = {"webrtc": "WebRTC", "websocket": "WebSocket"}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUrl:
+    """What a client's WebSocket URL says. ``repr`` hides the token, which is empty if there is none."""
+
+    session_id: str
+    transport: str
+    """``WebRTC`` or ``WebSocket``, as in ``CallInfo.transport``."""
+    token: str = ""
+    resume: bool = False
+    """The client takes up a session that it had been connected to before."""
+
+    def __repr__(self) -> str:
+        return f"SessionUrl({self.session_id}, {self.transport}, resume={self.resume})"
+
+    def under(self, base_url: str) -> str:
+        """The whole URL under a base such as ``wss://voice.example``."""
+        query = urllib.parse.urlencode({"token": self.token} | ({"resume": "1"} if self.resume else {}))
+        return f"{base_url.rstrip('/')}/ws/session/{self.session_id}/{self.transport.lower()}?{query}"
+
+
+def parse_session_url_untrusted(path: str, query: Mapping[str, str]) -> SessionUrl:
+    """Read the path and query of a WebSocket request; raises ``Malformed`` if no session can be meant by it."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        raise Malformed("session URL: expected /ws/session/{sessionId}/webrtc or /websocket")
+    token = query.get("token", "")
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise Malformed(f"session URL: expected a token of at most {MAX_TOKEN_LENGTH} characters")
+    return SessionUrl(match["session_id"], _TRANSPORTS[match["transport"]], token, query.get("resume") == "1")
