@@ -58,7 +58,12 @@ static int encoder_set(OpusEncoder *st, int request, opus_int32 value)
 
 ffi = FFI()
 ffi.cdef(DECLARATIONS)
-ffi.set_source("glottis_opus._opus", SOURCE, libraries=["opus"])
+ffi.set_source(
+    "glottis_opus._opus",
+    SOURCE,
+    libraries=["opus"],
+    extra_compile_args=["-Wfatal-errors"],  # else a hundred errors follow the one that says what is missing
+)
 
 if __name__ == "__main__":
     ffi.compile(verbose=True)

@@ -66,7 +66,12 @@ static int resample(SpeexResamplerState *st, const int16_t *in, uint32_t in_len,
 
 ffi = FFI()
 ffi.cdef(DECLARATIONS)
-ffi.set_source("glottis_spandsp._spandsp", SOURCE, libraries=["spandsp", "speexdsp"])
+ffi.set_source(
+    "glottis_spandsp._spandsp",
+    SOURCE,
+    libraries=["spandsp", "speexdsp"],
+    extra_compile_args=["-Wfatal-errors"],  # else a hundred errors follow the one that says what is missing
+)
 
 if __name__ == "__main__":
     ffi.compile(verbose=True)
