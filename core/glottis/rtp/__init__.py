@@ -1,1 +1,23 @@
-"""RTP engines: reception with jitter buffer and playout, sending, RTCP. Plain packets in, plain packets out."""
+"""RTP: protection, reception with jitter buffer and playout, sending, RTCP; ``RtpSession`` is the engine of a call."""
+
+from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
+from glottis.rtp.receiver import AudioReceiver, ReceiveFormat
+from glottis.rtp.report import Statistics
+from glottis.rtp.rtcp_session import RtcpSession
+from glottis.rtp.sender import AudioSender
+from glottis.rtp.session import PacketProtection, RtpSession
+from glottis.rtp.srtp import SrtpSession
+
+__all__ = [
+    "AudioReceiver",
+    "AudioSender",
+    "PacketProtection",
+    "ReceiveFormat",
+    "ReportReceived",
+    "RtcpSession",
+    "RtpEvent",
+    "RtpSession",
+    "SourceLeft",
+    "SrtpSession",
+    "Statistics",
+]

@@ -11,14 +11,15 @@ from glottis.wire.rtp import build_rtp
 
 TICK_SLACK: Final = 0.015
 """Seconds that a packet may go out early. Ticks of 20 ms are late by a few milliseconds, and each by another few."""
-SPURT_GRACE: Final = 0.02
-"""Seconds that the queue may be empty when a packet is due, before that is the end of a talk spurt."""
+SPURT_GRACE: Final = 0.01
+"""Seconds that a packet may be overdue when a tick finds the queue empty: the first such tick does not end the talk
+spurt, so audio that comes a little late goes on without a break in its timestamps; the second one does."""
 MAX_CATCH_UP: Final = 0.1
-"""Seconds; after a longer stall the stream goes on late, rather than with a burst that would be discarded anyway."""
+"""Seconds; what a longer stall has held up goes out after a gap, not as a burst, which the listener would discard."""
 MAX_PAYLOAD_LENGTH: Final = 1200
 """Bytes; with the headers of IPv6, UDP, RTP and SRTP it fits the smallest path of IPv6, 1280 bytes."""
 MAX_RELAYED_GAP: Final = 1.0
-"""Seconds; a larger step in the timestamps of relayed packets is a splice, not a gap."""
+"""Seconds; a larger step in the timestamps of relayed packets is a splice of recordings, not a gap."""
 
 
 class AudioSender:
@@ -43,13 +44,14 @@ class AudioSender:
     ) -> None:
         self.ssrc = ssrc
         self.encoder = encoder
+        self.clock_rate = codec.clock_rate
+        """Of RTP timestamps, in hertz."""
         self.packets_sent = 0
         self.bytes_sent = 0
         """Of payloads, as sender reports count them."""
         self.last_sent_at: float | None = None
         self._payload_type = payload_type
         self._codec = codec
-        self._clock_rate = codec.clock_rate
         self._frame_seconds = frame_ms / 1000
         self._frame_units = round(codec.clock_rate * self._frame_seconds)
         self._frame_bytes = round(sample_rate * self._frame_seconds) * BYTES_PER_SAMPLE
@@ -73,7 +75,7 @@ class AudioSender:
     @property
     def queued(self) -> float:
         """Seconds of audio that wait to be sent."""
-        return self._queued_units / self._clock_rate + len(self._partial) / self._bytes_per_second
+        return self._queued_units / self.clock_rate + len(self._partial) / self._bytes_per_second
 
     def write(self, pcm: bytes) -> None:
         """Queue whole samples, signed 16-bit mono, of any number. Raises ``ValueError`` for half a sample."""
@@ -97,7 +99,7 @@ class AudioSender:
 
     def flush(self) -> Heard:
         """Drop what is queued: nothing more is sent. Says how much of the talk spurt was, and how much was dropped."""
-        heard = Heard(sent=self._spurt_units / self._clock_rate, dropped=self.queued)
+        heard = Heard(sent=self._spurt_units / self.clock_rate, dropped=self.queued)
         self._queue.clear()
         self._queued_units = 0
         self._partial = b""
@@ -116,7 +118,7 @@ class AudioSender:
         self._prepare(now)
         packets = []
         while self._due <= now + TICK_SLACK and (self._queue or self._partial_is_complete()):
-            packet = self._next_packet()
+            packet = self._next_packet(now)
             if packet is not None:
                 packets.append(packet)
                 self.last_sent_at = now
@@ -126,7 +128,7 @@ class AudioSender:
         """The RTP timestamp that corresponds to ``now``, as sender reports need it (RFC 3550 §6.4.1)."""
         if not self._started:
             return self._timestamp
-        return (self._timestamp + round((now - self._due) * self._clock_rate)) & 0xFFFFFFFF
+        return (self._timestamp + round((now - self._due) * self.clock_rate)) & 0xFFFFFFFF
 
     def _append(self, item: bytes | EncodedPacket, duration: int) -> None:
         self._queue.append(item)
@@ -165,22 +167,20 @@ class AudioSender:
             self._talking = False
 
     def _prepare(self, now: float) -> None:
-        """Begin a talk spurt, or give up time that cannot be made up for."""
+        """Begin a talk spurt; or, after a stall, let time that cannot be caught up with pass as if it were silence."""
         if not self._talking:
-            self._begin_talk_spurt(now)
-        elif now - self._due > MAX_CATCH_UP:
-            self._due = now
-
-    def _begin_talk_spurt(self, now: float) -> None:
+            self._talking = True
+            self._spurt_units = 0
+        elif now - self._due <= MAX_CATCH_UP:
+            return
         if self._started:
             silent_frames = max(0, round((now - self._due) / self._frame_seconds))
             self._timestamp = (self._timestamp + silent_frames * self._frame_units) & 0xFFFFFFFF
-        self._started = self._talking = self._marker = True
+        self._started = self._marker = True
         self._due = now
-        self._spurt_units = 0
         self._relayed_until = None
 
-    def _next_packet(self) -> bytes | None:
+    def _next_packet(self, now: float) -> bytes | None:
         """The next in the queue as a packet, or None where the encoder wants nothing sent. Either way time goes on."""
         item = self._queue.popleft()
         if isinstance(item, bytes):
@@ -188,7 +188,7 @@ class AudioSender:
             self._relayed_until = None
         else:
             payload, duration = item.payload, item.duration
-            self._follow_gap(item)
+            self._follow_gap(item, now)
         timestamp = self._timestamp
         self._queued_units -= duration
         self._pass_time(duration)
@@ -208,19 +208,21 @@ class AudioSender:
 
     def _pass_time(self, clock_units: int) -> None:
         self._timestamp = (self._timestamp + clock_units) & 0xFFFFFFFF
-        self._due += clock_units / self._clock_rate
+        self._due += clock_units / self.clock_rate
 
-    def _follow_gap(self, packet: EncodedPacket) -> None:
-        """Repeat a gap in relayed packets, so that it stays a gap in time, and a lost packet stays a lost packet.
+    def _follow_gap(self, packet: EncodedPacket, now: float) -> None:
+        """Repeat a gap in relayed packets, so that a lost packet stays a lost packet and adds no delay.
 
         "Losses in the incoming packet stream may induce corresponding gaps in the outgoing sequence numbers"
-        (RFC 3550 §7.1): so the listener's decoder can make use of the redundancy in the packet after the gap.
+        (RFC 3550 §7.1): so the listener's decoder can make use of the redundancy in the packet after the gap. A gap
+        that real time has not passed yet is closed instead: there the packets' source has skipped, to lessen delay.
         """
         if self._relayed_until is not None:
             gap = (packet.rtp_timestamp - self._relayed_until) & 0xFFFFFFFF
-            if 0 < gap <= MAX_RELAYED_GAP * self._clock_rate:
+            gap_seconds = gap / self.clock_rate
+            if 0 < gap_seconds <= MAX_RELAYED_GAP and self._due + gap_seconds <= now + TICK_SLACK:
                 self._pass_time(gap)
                 lost = min(packet.lost_before, gap // packet.duration)
                 self._sequence_number = (self._sequence_number + lost) & 0xFFFF
-                self._marker = lost == 0
+                self._marker = self._marker or lost == 0
         self._relayed_until = (packet.rtp_timestamp + packet.duration) & 0xFFFFFFFF

@@ -1,0 +1,28 @@
+"""What an ``RtpSession`` tells its owner."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReceived:
+    """The peer has said how it receives our stream: the moment to call ``encoder.set_expected_loss``."""
+
+    fraction_lost: float
+    """0–1, since the peer's previous report."""
+    packets_lost: int
+    """Since the stream began; negative if the network has made copies."""
+    jitter: float
+    """Seconds, as the peer measures it."""
+    round_trip_time: float | None
+    """Seconds; None before a sender report of ours has come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLeft:
+    """The peer's source has sent BYE. The track goes on if its packets do: Firefox says this when it goes on hold."""
+
+    ssrc: int
+    reason: str
+
+
+RtpEvent = ReportReceived | SourceLeft

@@ -1,0 +1,193 @@
+"""The RTCP side of a call: reports out and in, round-trip time, goodbyes. Plain compound packets."""
+
+import random
+from collections import deque
+from typing import Final
+
+from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
+from glottis.rtp.receiver import AudioReceiver
+from glottis.rtp.sender import AudioSender
+from glottis.wire.rtcp import (
+    Goodbye,
+    ReceiverReport,
+    ReportBlock,
+    RtcpPacket,
+    SenderReport,
+    SourceDescription,
+    build_rtcp,
+    parse_rtcp_untrusted,
+)
+
+REPORT_INTERVAL: Final = 2.5
+"""Seconds between reports, on average. RTP/SAVPF has no minimum (RFC 4585 §3.4); so they take below 0.5 kbit/s."""
+FIRST_REPORT: Final = 0.5
+"""Seconds to the first report: the round-trip time is wanted early. Half the minimum of RFC 3550 §6.2, and less."""
+SENDER_INTERVALS: Final = 2
+"""Who has sent since the second previous report is a sender (RFC 3550 §6.4)."""
+MAX_EVENTS: Final = 16
+"""Events wait for an owner that does not ask; the oldest are dropped, for reports are superseded."""
+MAX_ROUND_TRIP: Final = 60.0
+"""Seconds; more than this is a peer's wrong arithmetic, negative times included (they wrap)."""
+
+_NTP_EPOCH: Final = 2_208_988_800
+"""Seconds from 1900 to 1970."""
+_FRACTION: Final = 65536
+"""Short times are in units of 1/65536 seconds, RFC 3550 §6.4.1."""
+
+
+class RtcpSession:
+    """Reports of one call between two parties.
+
+    ``wallclock_offset`` is seconds since 1970 less ``now``: the owner gives it once, and a clock that is set later does
+    not disturb the session. ``sender`` and ``receiver`` may be replaced or None, as the directions of the call are.
+    """
+
+    def __init__(
+        self,
+        *,
+        ssrc: int,
+        cname: str,
+        rng: random.Random,
+        wallclock_offset: float,
+        sender: AudioSender | None = None,
+        receiver: AudioReceiver | None = None,
+    ) -> None:
+        self.sender = sender
+        self.receiver = receiver
+        self.remote_report: ReportBlock | None = None
+        """The peer's latest report about our stream."""
+        self.round_trip_time: float | None = None
+        """Seconds, the latest measurement."""
+        self.total_round_trip_time = 0.0
+        self.round_trip_time_measurements = 0
+        self._ssrc = ssrc
+        self._cname = cname
+        self._rng = rng
+        self._wallclock_offset = wallclock_offset
+        self._deadline: float | None = None
+        self._report_times: deque[float] = deque(maxlen=SENDER_INTERVALS)
+        self._last_sender_report: tuple[int, int, float] | None = None
+        """Source, middle of its NTP time, and when it came."""
+        self._outbox: list[bytes] = []
+        self._events: deque[RtpEvent] = deque(maxlen=MAX_EVENTS)
+
+    def start(self, now: float) -> None:
+        """Begin to report."""
+        self._report_times.append(now)
+        self._deadline = now + self._randomised(FIRST_REPORT)
+
+    def close(self, now: float, reason: str = "") -> None:
+        """Say goodbye, once, and report no more."""
+        if self._deadline is not None:
+            self._deadline = None
+            self._outbox.append(build_rtcp([*self._report(now), Goodbye((self._ssrc,), reason)]))
+
+    def handle_datagram(self, data: bytes, now: float) -> None:
+        """Take in a compound packet; raises ``Malformed``. What is about sources unknown here is ignored."""
+        for packet in parse_rtcp_untrusted(data):
+            if isinstance(packet, SenderReport):
+                self._note_sender_report(packet, now)
+            if isinstance(packet, SenderReport | ReceiverReport):
+                self._take_report_blocks(packet.report_blocks, now)
+            elif isinstance(packet, Goodbye):
+                self._take_goodbye(packet)
+
+    def handle_timeout(self, now: float) -> None:
+        if self._deadline is None or now < self._deadline:
+            return
+        self._outbox.append(build_rtcp(self._report(now)))
+        self._report_times.append(now)
+        self._deadline = now + self._randomised(REPORT_INTERVAL)
+
+    def next_timeout(self) -> float | None:
+        return self._deadline
+
+    def datagrams_to_send(self) -> list[bytes]:
+        outbox, self._outbox = self._outbox, []
+        return outbox
+
+    def next_event(self) -> RtpEvent | None:
+        return self._events.popleft() if self._events else None
+
+    def _randomised(self, seconds: float) -> float:
+        """Between half and one and a half times, "to avoid unintended synchronization" (RFC 3550 §6.2)."""
+        return seconds * self._rng.uniform(0.5, 1.5)
+
+    def _report(self, now: float) -> list[RtcpPacket]:
+        blocks = self._report_blocks(now)
+        report = self._sender_report(blocks, now) or ReceiverReport(self._ssrc, blocks)
+        return [report, SourceDescription(((self._ssrc, self._cname),))]
+
+    def _sender_report(self, blocks: tuple[ReportBlock, ...], now: float) -> SenderReport | None:
+        sender = self.sender
+        if sender is None or sender.last_sent_at is None or sender.last_sent_at < self._report_times[0]:
+            return None
+        return SenderReport(
+            self._ssrc,
+            self._ntp_time(now),
+            sender.rtp_timestamp_at(now),
+            sender.packets_sent & 0xFFFFFFFF,
+            sender.bytes_sent & 0xFFFFFFFF,
+            blocks,
+        )
+
+    def _report_blocks(self, now: float) -> tuple[ReportBlock, ...]:
+        source = self.receiver.source if self.receiver is not None else None
+        if source is None:
+            return ()
+        last_sender_report, delay = self._since_sender_report(source.ssrc, now)
+        block = ReportBlock(
+            source.ssrc,
+            source.take_fraction_lost(),
+            source.packets_lost_reported,
+            source.highest_sequence_number,
+            min(0xFFFFFFFF, int(source.jitter)),
+            last_sender_report,
+            delay,
+        )
+        return (block,)
+
+    def _since_sender_report(self, ssrc: int, now: float) -> tuple[int, int]:
+        """The fields from which the source computes its round-trip time; zeros if it has not reported."""
+        if self._last_sender_report is None or self._last_sender_report[0] != ssrc:
+            return 0, 0
+        _, middle, arrived_at = self._last_sender_report
+        return middle, min(0xFFFFFFFF, round((now - arrived_at) * _FRACTION))
+
+    def _ntp_time(self, now: float) -> int:
+        return int((now + self._wallclock_offset + _NTP_EPOCH) * 2**32) & 0xFFFFFFFFFFFFFFFF
+
+    def _note_sender_report(self, report: SenderReport, now: float) -> None:
+        if self._is_our_source(report.ssrc):
+            self._last_sender_report = report.ssrc, report.ntp_time >> 16 & 0xFFFFFFFF, now
+
+    def _is_our_source(self, ssrc: int) -> bool:
+        source = self.receiver.source if self.receiver is not None else None
+        return source is not None and source.ssrc == ssrc
+
+    def _take_report_blocks(self, blocks: tuple[ReportBlock, ...], now: float) -> None:
+        for block in blocks:
+            if block.ssrc == self._ssrc and self.sender is not None:
+                self.remote_report = block
+                self._measure_round_trip(block, now)
+                jitter = block.jitter / self.sender.clock_rate
+                self._events.append(
+                    ReportReceived(block.fraction_lost, block.packets_lost, jitter, self.round_trip_time)
+                )
+
+    def _measure_round_trip(self, block: ReportBlock, now: float) -> None:
+        """Now, less when we sent the report, less how long the peer kept it: RFC 3550 §6.4.1, figure 2."""
+        if block.last_sender_report == 0:
+            return
+        middle = self._ntp_time(now) >> 16 & 0xFFFFFFFF
+        units = (middle - block.last_sender_report - block.delay_since_last_sender_report) & 0xFFFFFFFF
+        if units > MAX_ROUND_TRIP * _FRACTION:
+            return
+        self.round_trip_time = units / _FRACTION
+        self.total_round_trip_time += self.round_trip_time
+        self.round_trip_time_measurements += 1
+
+    def _take_goodbye(self, goodbye: Goodbye) -> None:
+        for ssrc in goodbye.ssrcs:
+            if self._is_our_source(ssrc):
+                self._events.append(SourceLeft(ssrc, goodbye.reason))

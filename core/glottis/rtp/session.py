@@ -1,0 +1,131 @@
+"""The RTP engine of a call: SRTP around a receiver, a sender and their RTCP, on one transport (RFC 5761)."""
+
+import random
+from typing import Protocol
+
+from glottis.contracts.audio import AudioFrame, EncodedPacket
+from glottis.contracts.errors import Malformed
+from glottis.rtp.events import RtpEvent
+from glottis.rtp.receiver import AudioReceiver
+from glottis.rtp.report import Statistics, statistics
+from glottis.rtp.rtcp_session import RtcpSession
+from glottis.rtp.sender import AudioSender
+from glottis.wire.rtcp import is_rtcp
+
+
+class PacketProtection(Protocol):
+    """What ``SrtpSession`` does to packets; the untrusted ones raise ``Malformed``."""
+
+    def protect(self, packet: bytes) -> bytes: ...
+    def unprotect_untrusted(self, data: bytes) -> bytes: ...
+    def protect_rtcp(self, packet: bytes) -> bytes: ...
+    def unprotect_rtcp_untrusted(self, data: bytes) -> bytes: ...
+
+
+class RtpSession:
+    """One bundled audio track in each direction; either may be None, as negotiated.
+
+    Nothing is received or sent before ``start``. Datagrams that are not authentic or cannot be read are dropped and
+    counted: what strangers send must not end a call. ``rng`` and ``wallclock_offset`` are those of ``RtcpSession``.
+    """
+
+    def __init__(
+        self,
+        *,
+        ssrc: int,
+        cname: str,
+        rng: random.Random,
+        wallclock_offset: float,
+        receiver: AudioReceiver | None = None,
+        sender: AudioSender | None = None,
+    ) -> None:
+        self.packets_malformed = 0
+        self.packets_before_start = 0
+        self._wallclock_offset = wallclock_offset
+        self._protection: PacketProtection | None = None
+        self._receiver = receiver
+        self._sender = sender
+        self._rtcp = RtcpSession(
+            ssrc=ssrc, cname=cname, rng=rng, wallclock_offset=wallclock_offset, sender=sender, receiver=receiver
+        )
+        self._closed = False
+
+    @property
+    def receiver(self) -> AudioReceiver | None:
+        """The incoming track; a renegotiation may replace it."""
+        return self._receiver
+
+    @receiver.setter
+    def receiver(self, receiver: AudioReceiver | None) -> None:
+        self._receiver = self._rtcp.receiver = receiver
+
+    @property
+    def sender(self) -> AudioSender | None:
+        """The outgoing track; a renegotiation may take it away, and give the same one back.
+
+        Another sender needs an SSRC, and so a session, of its own: SRTP takes no sequence number twice.
+        """
+        return self._sender
+
+    @sender.setter
+    def sender(self, sender: AudioSender | None) -> None:
+        self._sender = self._rtcp.sender = sender
+
+    def start(self, protection: PacketProtection, now: float) -> None:
+        """The handshake has given keys: from now on packets flow."""
+        self._protection = protection
+        self._rtcp.start(now)
+
+    def close(self, now: float, reason: str = "") -> None:
+        """Queue a goodbye. Nothing else is sent after it, and nothing is received."""
+        self._rtcp.close(now, reason)
+        self._closed = True
+
+    def handle_datagram(self, data: bytes, now: float) -> None:
+        """Take in an SRTP or SRTCP packet, told apart as in RFC 5761 §4. Never raises for what is in it."""
+        protection = self._protection
+        if protection is None or self._closed:
+            self.packets_before_start += protection is None
+            return
+        try:
+            if is_rtcp(data):
+                self._rtcp.handle_datagram(protection.unprotect_rtcp_untrusted(data), now)
+            elif self._receiver is not None:
+                self._receiver.handle_rtp(protection.unprotect_untrusted(data), now)
+        except Malformed:
+            self.packets_malformed += 1
+
+    def next_frame(self, now: float) -> AudioFrame | None:
+        """The frame of this media tick; see ``AudioReceiver.next_frame``."""
+        return self._receiver.next_frame(now) if self._receiver is not None else None
+
+    def next_packets(self, now: float) -> list[EncodedPacket]:
+        """The encoded packets of this media tick; see ``AudioReceiver.next_packets``."""
+        return self._receiver.next_packets(now) if self._receiver is not None else []
+
+    def packets_to_send(self, now: float) -> list[bytes]:
+        """The SRTP packets due in this media tick; before ``start`` what is queued stays queued."""
+        protection = self._protection
+        if protection is None or self._sender is None or self._closed:
+            return []
+        return [protection.protect(packet) for packet in self._sender.next_packets(now)]
+
+    def handle_timeout(self, now: float) -> None:
+        self._rtcp.handle_timeout(now)
+
+    def next_timeout(self) -> float | None:
+        return self._rtcp.next_timeout()
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """SRTCP packets; returned once."""
+        plain = self._rtcp.datagrams_to_send()
+        protection = self._protection
+        return [protection.protect_rtcp(packet) for packet in plain] if protection is not None else []
+
+    def next_event(self) -> RtpEvent | None:
+        return self._rtcp.next_event()
+
+    def statistics(self, now: float) -> Statistics:
+        """What was counted so far, as W3C webrtc-stats has it: see ``report.statistics``."""
+        timestamp = (now + self._wallclock_offset) * 1000
+        return statistics(timestamp, self._receiver, self._sender, self._rtcp)
