@@ -1,0 +1,25 @@
+"""ICE: finding a path to the peer and keeping its consent to use it, RFC 8445 and RFC 7675. Start at ``IceAgent``.
+
+TURN relays, server-reflexive candidates, restarts and TCP candidates have no code here yet. A relay or a STUN server is
+to be an engine beside the agent that gives it one more local candidate; a restart, a second agent whose selected path
+replaces that of the first.
+"""
+
+from glottis.ice.agent import IceAgent
+from glottis.ice.events import IceEvent, IceState, PathAuthenticated, SelectedPathChanged, StateChanged
+from glottis.ice.pair import CandidatePair, PairState
+from glottis.ice.policy import ProbePolicy
+from glottis.ice.timing import IceTiming
+
+__all__ = [
+    "CandidatePair",
+    "IceAgent",
+    "IceEvent",
+    "IceState",
+    "IceTiming",
+    "PairState",
+    "PathAuthenticated",
+    "ProbePolicy",
+    "SelectedPathChanged",
+    "StateChanged",
+]

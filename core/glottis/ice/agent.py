@@ -1,0 +1,274 @@
+"""The ICE agent of one component, full or lite: RFC 8445, RFC 7675 consent, RFC 8838 trickle.
+
+Sans-I/O. The agent never opens a socket and never gathers: its owner names the local addresses, carries the datagrams
+that ``datagrams_to_send`` gives, and drains events after every call that changes something.
+"""
+
+import random
+from collections import deque
+from collections.abc import Iterable
+from itertools import product
+
+from glottis.contracts.errors import Malformed
+from glottis.ice.check_list import CheckList
+from glottis.ice.checker import Checker
+from glottis.ice.credentials import Credentials, generate_credentials
+from glottis.ice.events import IceEvent, IceState, PathAuthenticated, SelectedPathChanged, StateChanged
+from glottis.ice.pair import CandidatePair
+from glottis.ice.policy import DEFAULT_POLICY, ProbePolicy
+from glottis.ice.remote_candidates import RemoteCandidates
+from glottis.ice.responder import Responder
+from glottis.ice.role import Role
+from glottis.ice.selection import Selection
+from glottis.ice.timing import DEFAULT_TIMING, IceTiming
+from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_priority
+from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.stun import BINDING, MessageClass, StunMessage, parse_stun_untrusted
+
+_FINAL = (IceState.FAILED, IceState.CLOSED)
+
+
+class IceAgent:
+    """One ICE session with one peer. ``rng`` must be unpredictable in production: ``random.SystemRandom()``."""
+
+    def __init__(
+        self,
+        *,
+        controlling: bool,
+        rng: random.Random,
+        lite: bool = False,
+        policy: ProbePolicy = DEFAULT_POLICY,
+        timing: IceTiming = DEFAULT_TIMING,
+    ) -> None:
+        self.state = IceState.NEW
+        self.lite = lite
+        self.dropped_datagrams = 0
+        """Those that were no valid STUN of the peer."""
+        self._credentials = generate_credentials(rng)
+        self._role = Role(controlling=controlling and not lite, tie_breaker=rng.getrandbits(64), lite=lite)
+        self._rng = rng
+        self._policy = policy
+        self._timing = timing
+        self._local: dict[Address, Candidate] = {}
+        self._remote = RemoteCandidates()
+        self._check_list = CheckList(self._role)
+        self._checker = Checker(self._check_list, self._role, self._credentials, timing, rng)
+        self._responder = Responder(self._check_list, self._checker, self._role, self._credentials, timing)
+        self._selection = Selection(self._check_list, self._role, timing, rng)
+        self._remote_is_known = False
+        self._remote_ended = False
+        self._hope_at = 0.0
+        self._events: deque[IceEvent] = deque()
+
+    @property
+    def local_ufrag(self) -> str:
+        """For ``a=ice-ufrag``, and the name that the peer's checks are addressed to."""
+        return self._credentials.ufrag
+
+    @property
+    def local_pwd(self) -> str:
+        """For ``a=ice-pwd``; a secret of this session."""
+        return self._credentials.password
+
+    @property
+    def controlling(self) -> bool:
+        """The present role; a conflict may change it."""
+        return self._role.controlling
+
+    @property
+    def local_candidates(self) -> tuple[Candidate, ...]:
+        """In order of preference."""
+        return tuple(self._local.values())
+
+    @property
+    def ignored_candidates(self) -> int:
+        """How many remote candidates were unusable, of another generation, or too many."""
+        return self._remote.ignored
+
+    @property
+    def selected_path(self) -> Path | None:
+        """Where to send data now: the nominated pair, else the best valid one, else where the first check came from."""
+        return None if self.state in _FINAL else self._selection.path
+
+    @property
+    def selected_pair(self) -> CandidatePair | None:
+        """The valid pair that data goes by, with its counters for statistics; none before a check has succeeded."""
+        return self._selection.pair
+
+    def pairs(self) -> tuple[CandidatePair, ...]:
+        """All candidate pairs, for statistics."""
+        return tuple(self._check_list)
+
+    def add_local_candidate(self, address: Address) -> Candidate:
+        """A host candidate on one of the owner's sockets, most preferred first; returns what to tell the peer."""
+        if (known := self._local.get(address)) is not None:
+            return known
+        candidate = Candidate(
+            foundation=candidate_foundation("host", address.host),
+            component=1,
+            transport="udp",
+            priority=candidate_priority("host", 65535 - len(self._local)),
+            address=address.host,
+            port=address.port,
+            type="host",
+            username_fragment=self.local_ufrag,
+        )
+        self._local[address] = candidate
+        self._form_pairs([candidate], self._remote)
+        return candidate
+
+    def set_remote_parameters(self, ufrag: str, pwd: str, *, lite: bool = False, now: float) -> None:
+        """The peer's credentials, validated by the SDP parser. Checks that came before are answered now."""
+        if self.state in _FINAL:
+            return
+        if lite and not self.lite:
+            self._role.controlling = True  # RFC 8445 §6.1.1, whatever was offered
+        self._remote_is_known = True
+        self._remote.set_generation(ufrag)
+        if not self.lite:
+            self._checker.remote = Credentials(ufrag, pwd)
+        self._hope_at = now
+        self._form_pairs(self._local.values(), self._remote)
+        self._conclude(now)
+
+    def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
+        """A signalled candidate, also before the peer's parameters; unusable ones are ignored and counted."""
+        if self.state in _FINAL:
+            return
+        is_first = not self._remote.signalled
+        if is_new := self._remote.admit(candidate):
+            self._form_pairs(self._local.values(), [candidate])
+        if is_first or is_new:
+            self._hope_at = now
+        self._conclude(now)
+
+    def end_of_candidates(self, now: float) -> None:
+        """The peer will signal no more candidates of this generation; again and again is no error."""
+        if not self._remote_ended:
+            self._remote_ended = True
+            self._hope_at = now
+            self._conclude(now)
+
+    def is_authenticated(self, path: Path) -> bool:
+        """Whether the peer has proved to be at the end of this path: the owner's filter before DTLS and SRTP."""
+        pair = self._check_list.get(path)
+        return pair is not None and pair.is_authenticated and self.state not in _FINAL
+
+    def handle_traffic(self, now: float) -> None:
+        """Authenticated data came by the selected path: a sign of life, though no consent (RFC 7675 §5.1)."""
+        if self._selection.pair is not None:
+            self._selection.pair.heard_at = now
+
+    def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
+        """A STUN datagram that came by ``path``; anything but valid STUN of the peer is dropped and counted."""
+        if self.state in _FINAL:
+            return
+        authenticated_before = self.is_authenticated(path)
+        message = self._read(data, path)
+        if message is None or not self._accept(message, path, now):
+            self.dropped_datagrams += 1
+            return
+        if not authenticated_before and self.is_authenticated(path):
+            self._hope_at = now
+            self._events.append(PathAuthenticated(path))
+        self._conclude(now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due. Early calls do no harm."""
+        if self.state in _FINAL:
+            return
+        self._checker.handle_timeout(now)
+        pair, consent = self._selection.pair, self._selection.consent
+        if pair is not None and consent is not None and consent.is_check_due(now):
+            self._checker.ask_consent(pair, now)
+            consent.asked(now)
+        self._conclude(now)
+
+    def next_timeout(self) -> float | None:
+        """When ``handle_timeout`` wants to be called."""
+        if self.state in _FINAL:
+            return None
+        selection = self._selection.next_timeout(silent=self.state is IceState.DISCONNECTED)
+        give_up_at = self._give_up_at if self._selection.pair is None else None
+        moments = (self._checker.next_timeout(), selection, give_up_at)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """Return and empty what is to be sent: a few per call of the owner, who drains after each."""
+        return self._responder.datagrams_to_send() + self._checker.datagrams_to_send()
+
+    def next_event(self) -> IceEvent | None:
+        """The next event, oldest first."""
+        return self._events.popleft() if self._events else None
+
+    def close(self) -> None:
+        """Be silent for ever."""
+        self._enter(IceState.CLOSED)
+
+    def _read(self, data: bytes, path: Path) -> StunMessage | None:
+        """RFC 8445 §7 requires FINGERPRINT; a local address that is no candidate gets no answer."""
+        if path.local not in self._local:
+            return None
+        try:
+            message = parse_stun_untrusted(data)
+        except Malformed:
+            return None
+        return message if message.method == BINDING and message.has_fingerprint else None
+
+    def _accept(self, message: StunMessage, path: Path, now: float) -> bool:
+        if message.message_class is MessageClass.REQUEST:
+            return self._responder.accept_check(message, path, now, self._local)
+        if message.message_class is MessageClass.INDICATION:
+            return True  # a keep-alive of older agents, RFC 8445 §11: neither answered nor believed
+        return self._checker.accept_response(message, path, now, self._local)
+
+    def _form_pairs(self, local: Iterable[Candidate], remote: Iterable[Candidate]) -> None:
+        """RFC 8445 §6.1.2.2, as far as the policy lets checks go. A lite agent makes no checks."""
+        if not self._remote_is_known or self.lite:
+            return
+        for ours, theirs in product(local, remote):
+            if self._policy.permits(ours.address, theirs):
+                path = Path(Address(ours.address, ours.port), Address(theirs.address, theirs.port))
+                self._check_list.add(CandidatePair(path, ours, theirs))
+
+    def _conclude(self, now: float) -> None:
+        """Draw the conclusions after anything has happened; what is decided follows from what is known."""
+        if self.state in _FINAL:
+            return
+        path_before = self._selection.path
+        self._selection.update(now)
+        if (nominee := self._selection.take_nominee(now)) is not None:
+            self._checker.nominate(nominee, now)
+        pair = self._selection.pair
+        if pair is not None and pair.nominated:
+            self._checker.conclude(pair)
+        if self._selection.path is not None and self._selection.path != path_before:
+            self._events.append(SelectedPathChanged(self._selection.path))
+        self._enter(*self._judge_state(now))
+
+    def _judge_state(self, now: float) -> tuple[IceState, str]:
+        pair, consent = self._selection.pair, self._selection.consent
+        if pair is None or consent is None:
+            if self._give_up_at is not None and now >= self._give_up_at:
+                return IceState.FAILED, "no candidate pair has worked"
+            return (IceState.CHECKING if self._remote_is_known else IceState.NEW), ""
+        if consent.is_expired(now):
+            return IceState.FAILED, "the peer has not renewed its consent"
+        if consent.is_silent(now):
+            return IceState.DISCONNECTED, "the peer is silent"
+        return (IceState.COMPLETED if pair.nominated and self._remote_ended else IceState.CONNECTED), ""
+
+    @property
+    def _give_up_at(self) -> float | None:
+        """Not before the peer has given anything to wait for, or has said that it will not (RFC 8863 §4)."""
+        waiting_for_hope = not self._remote.signalled and not self._remote_ended and not len(self._check_list)
+        return None if waiting_for_hope or not self._remote_is_known else self._hope_at + self._timing.patience
+
+    def _enter(self, state: IceState, reason: str = "") -> None:
+        if state is self.state:
+            return
+        self.state = state
+        self._events.append(StateChanged(state, reason))
+        if state in _FINAL:
+            self._responder.stop()
+            self._checker.stop()

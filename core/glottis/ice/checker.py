@@ -1,0 +1,205 @@
+"""The client's side of connectivity checks: send them paced, and learn from the responses, RFC 8445 §6.1.4 and §7.2."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from glottis.ice.check_list import CheckList
+from glottis.ice.credentials import Credentials
+from glottis.ice.pair import CandidatePair, PairState
+from glottis.ice.role import Role
+from glottis.ice.timing import IceTiming
+from glottis.ice.transactions import Transaction, Transactions
+from glottis.sdp.candidate import Candidate, candidate_foundation
+from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.stun import TRANSACTION_ID_LENGTH, Attribute, MessageClass, StunMessage, build_stun
+
+ROLE_CONFLICT: Final = 487
+
+MAX_UNANSWERED_TRANSMISSIONS: Final = 200
+"""Per pair, since its last answer. By itself it gets seven; only checks of the peer that arrive ask for more."""
+
+
+class Checker:
+    """Works through the check list, once the peer's credentials are known."""
+
+    def __init__(
+        self, check_list: CheckList, role: Role, local: Credentials, timing: IceTiming, rng: random.Random
+    ) -> None:
+        self.remote: Credentials | None = None
+        self._check_list = check_list
+        self._role = role
+        self._local = local
+        self._timing = timing
+        self._rng = rng
+        self._transactions = Transactions(timing.max_rto)
+        self._next_check_at = 0.0
+        self._concluded = False
+        self._to_send: list[Datagram] = []
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """Return and empty what has been collected."""
+        datagrams, self._to_send = self._to_send, []
+        return datagrams
+
+    def next_timeout(self) -> float | None:
+        """When a check or a retransmission is due."""
+        due = self._transactions.next_timeout()
+        if self.remote is not None and self._check_list.has_work:
+            return self._next_check_at if due is None else min(self._next_check_at, due)
+        return due
+
+    def handle_timeout(self, now: float) -> None:
+        """Retransmit what is due, give up what is hopeless, and start one new check if Ta has passed."""
+        again, failed = self._transactions.take_due(now)
+        for transaction in again:
+            self._transmit(transaction)
+        for transaction in failed:
+            self._fail(transaction)
+        if self.remote is not None and now >= self._next_check_at:
+            self._check_next(now)
+
+    def trigger(self, pair: CandidatePair) -> None:
+        """The peer has checked this pair: check it back at once, RFC 8445 §7.3.1.4."""
+        if pair.unanswered_transmissions < MAX_UNANSWERED_TRANSMISSIONS:
+            self._transactions.abandon(pair)
+            self._check_list.trigger(pair)
+
+    def nominate(self, pair: CandidatePair, now: float) -> None:
+        """Check a valid pair once more, with USE-CANDIDATE, RFC 8445 §8.1.1."""
+        self._send_check(pair, now, nominating=True, transmissions=self._timing.transmissions)
+
+    def ask_consent(self, pair: CandidatePair, now: float) -> None:
+        """A single check of a valid pair, RFC 7675 §5.1."""
+        self._send_check(pair, now, nominating=False, transmissions=1)
+
+    def conclude(self, nominated: CandidatePair) -> None:
+        """A pair is nominated: start nothing of our own any more, nor go on with what is worse, RFC 8445 §8.1.2."""
+        if self._concluded:
+            return
+        self._concluded = True
+        self._check_list.conclude()
+        priority = self._check_list.priority
+        for pair in self._check_list:
+            if pair.state is PairState.IN_PROGRESS and priority(pair) < priority(nominated):
+                self._transactions.abandon(pair)
+
+    def stop(self) -> None:
+        """Send nothing and expect nothing any more."""
+        self._transactions.clear()
+        self._to_send.clear()
+        self.remote = None
+
+    def accept_response(
+        self, message: StunMessage, path: Path, now: float, own_candidates: Mapping[Address, Candidate]
+    ) -> bool:
+        """Match a response with its check, RFC 8445 §7.2.5; says whether it was the peer's.
+
+        RFC 8445 §7.2.5.2.1 lets a response from elsewhere fail the pair. It is ignored instead, like one that is not
+        signed by the peer: whoever can overhear and repeat a response must not be able to stop a call.
+        """
+        transaction = self._transactions.get(message.transaction_id)
+        if transaction is None or self.remote is None or transaction.path != path:
+            return False
+        if message.unknown_attributes or not message.is_signed_with(self.remote.key):
+            return False
+        self._transactions.remove(transaction)
+        transaction.pair.responses_received += 1
+        transaction.pair.heard_at = now
+        if message.message_class is MessageClass.SUCCESS and message.xor_mapped_address is not None:
+            self._succeed(transaction, message.xor_mapped_address, now, own_candidates)
+        elif message.error_code == ROLE_CONFLICT:
+            self._resolve_conflict(transaction)
+        else:
+            self._fail(transaction)
+        return True
+
+    def _check_next(self, now: float) -> None:
+        pair = self._check_list.next_pair()
+        if pair is None:
+            return
+        pair.state = PairState.IN_PROGRESS
+        pair.current_check = self._send_check(pair, now, nominating=False, transmissions=self._timing.transmissions)
+        self._next_check_at = now + self._timing.pacing
+
+    def _send_check(self, pair: CandidatePair, now: float, *, nominating: bool, transmissions: int) -> bytes:
+        transaction_id = self._rng.randbytes(TRANSACTION_ID_LENGTH)
+        transaction = Transaction(
+            transaction_id=transaction_id,
+            request=self._build_check(pair, transaction_id, nominating=nominating),
+            pair=pair,
+            controlling=self._role.controlling,
+            nominating=nominating,
+            transmissions_left=transmissions,
+            rto=self._rto(),
+            sent_at=now,
+            due_at=now,
+        )
+        self._transactions.add(transaction)
+        self._transmit(transaction)
+        return transaction_id
+
+    def _build_check(self, pair: CandidatePair, transaction_id: bytes, *, nominating: bool) -> bytes:
+        """RFC 8445 §7.2.2: the receiver's ufrag comes first and its password signs."""
+        assert self.remote is not None
+        attributes = [
+            (Attribute.USERNAME, f"{self.remote.ufrag}:{self._local.ufrag}".encode()),
+            (Attribute.PRIORITY, pair.reflexive_priority.to_bytes(4)),
+            self._role.attribute,
+        ]
+        if nominating:
+            attributes.append((Attribute.USE_CANDIDATE, b""))
+        return build_stun(MessageClass.REQUEST, transaction_id, attributes, key=self.remote.key)
+
+    def _rto(self) -> float:
+        """RFC 8445 §14.3: the more checks there are to pace, the longer each may take."""
+        busy = self._check_list.count(PairState.WAITING, PairState.IN_PROGRESS)
+        return max(self._timing.rto, self._timing.pacing * busy)
+
+    def _transmit(self, transaction: Transaction) -> None:
+        transaction.pair.requests_sent += 1
+        transaction.pair.unanswered_transmissions += 1
+        self._to_send.append(Datagram(transaction.request, transaction.path))
+
+    def _succeed(
+        self, transaction: Transaction, mapped: Address, now: float, own_candidates: Mapping[Address, Candidate]
+    ) -> None:
+        pair = transaction.pair
+        self._check_list.unfreeze(pair.foundation)
+        pair.local = own_candidates.get(mapped) or _peer_reflexive(pair, mapped)
+        if not transaction.retransmitted:
+            pair.current_round_trip_time = now - transaction.sent_at
+        self._transactions.abandon(pair)
+        pair.succeed(now)
+        # RFC 8445 §7.2.5.3.4, unless a role conflict has taken the right to nominate away meanwhile.
+        pair.nominated |= transaction.nominating and self._role.controlling
+
+    def _resolve_conflict(self, transaction: Transaction) -> None:
+        """RFC 8445 §7.2.5.1: take the other role and try again; a valid pair stays valid."""
+        self._role.yield_after(transaction.controlling)
+        if transaction.pair.state is not PairState.SUCCEEDED:
+            self.trigger(transaction.pair)
+
+    def _fail(self, transaction: Transaction) -> None:
+        pair = transaction.pair
+        if transaction.is_current and pair.state is PairState.IN_PROGRESS:
+            pair.state = PairState.FAILED
+        if transaction.nominating and self._role.controlling:
+            # A pair that cannot be nominated is of no use, RFC 8445 §8.1.1: the next best valid one gets its turn.
+            pair.state = PairState.FAILED
+
+
+def _peer_reflexive(pair: CandidatePair, mapped: Address) -> Candidate:
+    """The peer sees an unknown address: a translator is on the way, RFC 8445 §7.2.5.3.1."""
+    base = pair.path.local
+    return replace(
+        pair.local,
+        foundation=candidate_foundation("prflx", base.host),
+        type="prflx",
+        priority=pair.reflexive_priority,
+        address=mapped.host,
+        port=mapped.port,
+        related_address=base.host,
+        related_port=base.port,
+    )

@@ -1,0 +1,32 @@
+"""The short-term credentials of both agents, RFC 8445 §5.3 and §7.2.2."""
+
+import random
+import string
+from dataclasses import dataclass, field
+from typing import Final
+
+ICE_CHARACTERS: Final = string.ascii_letters + string.digits + "+/"
+UFRAG_LENGTH: Final = 8
+"""Characters of 6 bits; RFC 8445 §5.3 wants 24 bits, and a gateway tells its sessions apart by them."""
+PASSWORD_LENGTH: Final = 24
+"""RFC 8445 §5.3 wants 128 bits, which is 22 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One agent's user name fragment and the password that checks sent to it are signed with."""
+
+    ufrag: str
+    password: str = field(repr=False)
+
+    @property
+    def key(self) -> bytes:
+        """The HMAC key of short-term credentials, RFC 8489 §9.1.1; ICE characters need no preparation."""
+        return self.password.encode("ascii")
+
+
+def generate_credentials(rng: random.Random) -> Credentials:
+    """New credentials; ``rng`` must be unpredictable in production."""
+    return Credentials(
+        "".join(rng.choices(ICE_CHARACTERS, k=UFRAG_LENGTH)), "".join(rng.choices(ICE_CHARACTERS, k=PASSWORD_LENGTH))
+    )

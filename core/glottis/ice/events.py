@@ -1,0 +1,50 @@
+"""What an ICE agent tells its owner."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from glottis.wire.address import Path
+
+
+class IceState(Enum):
+    """Named and meant as W3C's RTCIceTransportState."""
+
+    NEW = "new"
+    """The peer's ufrag and password are not known yet."""
+    CHECKING = "checking"
+    CONNECTED = "connected"
+    """A pair works; better ones may follow."""
+    COMPLETED = "completed"
+    """A pair is nominated and the peer has no more candidates."""
+    DISCONNECTED = "disconnected"
+    """The peer is silent; it may come back by itself."""
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class PathAuthenticated:
+    """The peer has proved, by a check or a response with valid integrity, that it is at the end of this path.
+
+    From now on DTLS, SRTP and SRTCP may be taken from there.
+    """
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedPathChanged:
+    """Send data here from now on."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """``reason`` is a phrase for logs and for the peer's owner; it is empty where the state says enough."""
+
+    state: IceState
+    reason: str = ""
+
+
+IceEvent = PathAuthenticated | SelectedPathChanged | StateChanged

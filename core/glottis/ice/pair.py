@@ -1,0 +1,84 @@
+"""A candidate pair and what is known about it, RFC 8445 §6.1.2."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from glottis.sdp.candidate import TYPE_PREFERENCES, Candidate
+from glottis.wire.address import Path
+
+
+class PairState(Enum):
+    """RFC 8445 §6.1.2.6."""
+
+    FROZEN = auto()
+    WAITING = auto()
+    IN_PROGRESS = auto()
+    SUCCEEDED = auto()
+    FAILED = auto()
+
+
+@dataclass(slots=True, eq=False)
+class CandidatePair:
+    """One path to the peer. Times are those of the ``now`` arguments; None is never."""
+
+    path: Path
+    """From the base of the local candidate to the remote candidate: what datagrams take."""
+    local: Candidate
+    """Becomes peer-reflexive when the peer sees another address than the base, RFC 8445 §7.2.5.3.1."""
+    remote: Candidate
+    state: PairState = PairState.FROZEN
+    nominated: bool = False
+    nominate_on_success: bool = False
+    """The controlling agent nominated the pair before the own check of it succeeded, RFC 8445 §7.3.1.5."""
+    heard_at: float | None = None
+    """When the peer last proved to be there, by a check, a response, or traffic that the owner trusts."""
+    granted_at: float | None = None
+    """When consent was last given: by a response, or to a lite agent, which asks nothing, by a check."""
+    current_check: bytes = b""
+    """Transaction of the check that decides the state; older ones are abandoned."""
+    unanswered_transmissions: int = 0
+    requests_sent: int = 0
+    requests_received: int = 0
+    responses_received: int = 0
+    current_round_trip_time: float | None = None
+    """Of the last check that was answered at its first transmission, as W3C's RTCIceCandidatePairStats has it."""
+
+    @property
+    def foundation(self) -> tuple[str, str]:
+        """Pairs that share it are likely to share their fate."""
+        return self.local.foundation, self.remote.foundation
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether the peer has proved to be at the end of this path."""
+        return self.heard_at is not None
+
+    @property
+    def reflexive_priority(self) -> int:
+        """PRIORITY of a check: that of a peer-reflexive local candidate on the same base, RFC 8445 §7.1.1."""
+        return TYPE_PREFERENCES["prflx"] << 24 | self.local.priority & 0xFFFFFF
+
+    def priority(self, *, controlling: bool) -> int:
+        """RFC 8445 §6.1.2.3; both agents reckon alike because each knows who is controlling."""
+        local, remote = self.local.priority, self.remote.priority
+        g, d = (local, remote) if controlling else (remote, local)
+        return (min(g, d) << 32) + 2 * max(g, d) + (g > d)
+
+    def has_consent(self, now: float, lifetime: float) -> bool:
+        """Whether the pair is valid and the peer has lately agreed to receive along it."""
+        return self.state is PairState.SUCCEEDED and self.granted_at is not None and now - self.granted_at < lifetime
+
+    def nominate(self) -> None:
+        """The controlling agent wants this pair: now, or as soon as it is known to work."""
+        if self.state is PairState.SUCCEEDED:
+            self.nominated = True
+        else:
+            self.nominate_on_success = True
+
+    def succeed(self, now: float) -> None:
+        """The peer has answered (or asked a lite agent) along this pair: it is valid and consent is fresh."""
+        self.state = PairState.SUCCEEDED
+        self.heard_at = self.granted_at = now
+        self.unanswered_transmissions = 0
+        if self.nominate_on_success:
+            self.nominated, self.nominate_on_success = True, False

@@ -1,0 +1,56 @@
+"""Which remote candidates may be probed: a caller must not aim the gateway's checks at whom it likes.
+
+RFC 8445 §19.5.1 describes the attack. Peer-reflexive candidates need no such rule: they have proved themselves.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+from glottis.sdp.candidate import TYPE_PREFERENCES, Candidate
+
+LOWEST_PORT: Final = 1024
+"""Peers take ephemeral ports; services that would be hurt by a probe listen below."""
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def candidate_ip(candidate: Candidate) -> IpAddress | None:
+    """The address of a candidate that this agent could use at all; names are never resolved (RFC 8839 §5.1)."""
+    if candidate.component != 1 or candidate.transport != "udp" or candidate.type not in TYPE_PREFERENCES:
+        return None
+    try:
+        return ipaddress.ip_address(candidate.address)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePolicy:
+    """``permits`` decides about each pair before a check is sent along it."""
+
+    private_networks: bool = True
+    """Whether addresses that are not globally routable may be probed. A gateway on a local network needs them; one in
+    a data centre, whose own neighbours have such addresses, should not."""
+
+    def permits(self, local_host: str, candidate: Candidate) -> bool:
+        """Whether a check may go from the local address to the remote candidate."""
+        remote, local = candidate_ip(candidate), ipaddress.ip_address(local_host)
+        if remote is None or remote.version != local.version or candidate.port < LOWEST_PORT:
+            return False
+        if remote.is_loopback or local.is_loopback:
+            # A browser beside the gateway may be known by any address of the machine, its loopback address included.
+            return local.is_loopback and not _is_hostile(remote)
+        return not _is_hostile(remote) and (self.private_networks or remote.is_global)
+
+
+DEFAULT_POLICY: Final = ProbePolicy()
+
+
+def _is_hostile(ip: IpAddress) -> bool:
+    """Whether nobody can be there, or many: unspecified, multicast, broadcast, reserved, link-local, IPv4 in IPv6."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        special = ip.packed[0] == 0 or ip.is_reserved
+    else:
+        special = ip.is_unspecified or ip.ipv4_mapped is not None
+    return special or ip.is_multicast or ip.is_link_local

@@ -1,0 +1,122 @@
+"""The server's side of connectivity checks: authenticate a request and answer it, RFC 8445 §7.3.
+
+Nothing here answers a stranger, and no answer is longer than its request.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from glottis.ice.check_list import CheckList
+from glottis.ice.checker import ROLE_CONFLICT, Checker
+from glottis.ice.credentials import Credentials
+from glottis.ice.pair import CandidatePair
+from glottis.ice.role import Role
+from glottis.ice.timing import IceTiming
+from glottis.sdp.candidate import Candidate, candidate_foundation
+from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.stun import (
+    Attribute,
+    MessageClass,
+    StunMessage,
+    build_stun,
+    encode_error_code,
+    encode_unknown_attributes,
+    encode_xor_address,
+)
+
+BAD_REQUEST: Final = 400
+UNKNOWN_ATTRIBUTE: Final = 420
+
+
+class Responder:
+    """Answers the peer's checks, and lets them act on the check list."""
+
+    def __init__(
+        self, check_list: CheckList, checker: Checker, role: Role, local: Credentials, timing: IceTiming
+    ) -> None:
+        self._check_list = check_list
+        self._checker = checker
+        self._role = role
+        self._local = local
+        self._consent_lifetime = timing.consent_lifetime
+        self._to_send: list[Datagram] = []
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """Return and empty the answers."""
+        datagrams, self._to_send = self._to_send, []
+        return datagrams
+
+    def stop(self) -> None:
+        """Send nothing any more."""
+        self._to_send.clear()
+
+    def accept_check(
+        self, check: StunMessage, path: Path, now: float, own_candidates: Mapping[Address, Candidate]
+    ) -> bool:
+        """Answer a Binding request that came by ``path``; says whether it was the peer's. May switch the role.
+
+        Strangers get no answer: RFC 8489 §9.1.3 has 400 and 401 for them, but silence reflects and tells nothing.
+        """
+        if not _is_authentic(check, self._local):
+            return False
+        refusal = self._refusal(check)
+        if refusal is not None:
+            self._respond(check, path, MessageClass.ERROR, refusal)
+            return True
+        mapped = (Attribute.XOR_MAPPED_ADDRESS, encode_xor_address(path.remote, check.transaction_id))
+        self._respond(check, path, MessageClass.SUCCESS, [mapped])
+        pair = self._check_list.get(path) or self._learn_pair(check, path, now, own_candidates)
+        if pair is not None:
+            self._use(check, pair, now)
+        return True
+
+    def _refusal(self, check: StunMessage) -> list[tuple[int, bytes]] | None:
+        """The attributes of the error response, if the check deserves one."""
+        if check.unknown_attributes:
+            unknown = encode_unknown_attributes(check.unknown_attributes)
+            return [_error(UNKNOWN_ATTRIBUTE), (Attribute.UNKNOWN_ATTRIBUTES, unknown)]
+        if check.priority is None or (check.ice_controlling is not None and check.ice_controlled is not None):
+            return [_error(BAD_REQUEST)]
+        return None if self._role.agrees_with(check) else [_error(ROLE_CONFLICT)]
+
+    def _respond(
+        self, check: StunMessage, path: Path, message_class: MessageClass, attributes: list[tuple[int, bytes]]
+    ) -> None:
+        response = build_stun(message_class, check.transaction_id, attributes, key=self._local.key)
+        self._to_send.append(Datagram(response, path))
+
+    def _learn_pair(
+        self, check: StunMessage, path: Path, now: float, own_candidates: Mapping[Address, Candidate]
+    ) -> CandidatePair | None:
+        """A pair with a peer-reflexive remote candidate, RFC 8445 §7.3.1.3; None while all places are in use."""
+        assert check.priority is not None
+        self._check_list.retire(heard_before=now - self._consent_lifetime)
+        pair = CandidatePair(path, own_candidates[path.local], _peer_reflexive(path.remote, check.priority))
+        return pair if self._check_list.add_proven(pair) else None
+
+    def _use(self, check: StunMessage, pair: CandidatePair, now: float) -> None:
+        """RFC 8445 §7.3.1.4 and §7.3.1.5; a lite agent believes the check itself, §7.3.2."""
+        pair.requests_received += 1
+        pair.heard_at = now
+        if self._role.lite:
+            pair.succeed(now)
+        elif not pair.has_consent(now, self._consent_lifetime):
+            self._checker.trigger(pair)
+        if check.use_candidate and not self._role.controlling:
+            pair.nominate()
+
+
+def _is_authentic(check: StunMessage, local: Credentials) -> bool:
+    """Our ufrag first in USERNAME, and signed with our password."""
+    username = check.username
+    return username is not None and username.startswith(local.ufrag.encode() + b":") and check.is_signed_with(local.key)
+
+
+def _error(code: int) -> tuple[int, bytes]:
+    return Attribute.ERROR_CODE, encode_error_code(code)
+
+
+def _peer_reflexive(source: Address, priority: int) -> Candidate:
+    """A remote candidate known by nothing but a check from it; its foundation is like no other, RFC 8445 §7.3.1.3."""
+    foundation = candidate_foundation("prflx", f"{source.host} {source.port}")
+    return Candidate(foundation, 1, "udp", priority, source.host, source.port, "prflx")

@@ -1,0 +1,34 @@
+"""The intervals of ICE and consent, in one place, so that tests and devices can choose others."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class IceTiming:
+    """All times in seconds."""
+
+    pacing: float = 0.05
+    """Ta: between two new checks of an agent, RFC 8445 §14.2."""
+    rto: float = 0.5
+    """First retransmission; a long check list stretches it, RFC 8445 §14.3."""
+    max_rto: float = 2.0
+    """Doubling stops here, so that all transmissions fit into ``patience`` and a lossy path gets its chance."""
+    transmissions: int = 7
+    """Rc of RFC 8489 §6.2.1."""
+    settle: float = 0.3
+    """How long a controlling agent waits for something better before it nominates a valid pair."""
+    patience: float = 15.0
+    """From the last new hope, a candidate for example, until checks without any success count as failed."""
+    consent_interval: float = 5.0
+    """Between consent checks on average, RFC 7675 §5.1."""
+    consent_spread: float = 0.2
+    """Each interval is randomised by this fraction either way."""
+    consent_lifetime: float = 30.0
+    """Without an answer for so long, sending stops for good, RFC 7675 §5.1."""
+    silence: float = 5.0
+    """Without any sign of the peer for so long, and a consent check unanswered, the agent is disconnected."""
+    answer_time: float = 1.0
+    """How long the answer to a consent check may take before it counts as unanswered."""
+
+
+DEFAULT_TIMING = IceTiming()

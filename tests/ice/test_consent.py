@@ -1,0 +1,97 @@
+"""RFC 7675: who is gone is noticed, and who comes back is welcome."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from glottis.ice import IceState
+from glottis.wire.address import Address, Path
+from glottis.wire.stun import parse_stun_untrusted
+
+GATEWAY, CALLER = Address("198.51.100.7", 50002), Address("192.0.2.1", 50001)
+MakeCall = Callable[..., Any]
+
+
+def test_consent_is_asked_every_five_seconds_more_or_less(make_call: MakeCall) -> None:
+    call = make_call()
+    call.connect()
+    asked_at: list[float] = []
+    carry = call.network.send
+
+    def record(datagram: Any) -> None:
+        if datagram.path.local == CALLER and parse_stun_untrusted(datagram.data).message_class == 0:
+            asked_at.append(call.now)
+        carry(datagram)
+
+    call.network.send = record
+    call.run(200)
+    pauses = [later - earlier for earlier, later in pairwise(asked_at)]
+    assert len(pauses) > 30
+    assert all(4.0 <= pause <= 6.0 for pause in pauses)
+    assert max(pauses) - min(pauses) > 1.0
+    assert call.is_up()
+
+
+@pytest.mark.parametrize("lite", [False, True])
+def test_vanished_peer_is_reported_disconnected_and_then_failed(make_call: MakeCall, lite: bool) -> None:
+    call = make_call(gateway={"lite": lite})
+    call.connect()
+    call.run(20)
+    call.caller.deaf = True
+    gone_at, patience = call.now, 11.5 if lite else 7.5
+    assert call.network.run(lambda: call.gateway.agent.state is IceState.DISCONNECTED, seconds=patience)
+    assert call.network.run(lambda: call.gateway.agent.state is IceState.FAILED, seconds=40)
+    assert 22 < call.now - gone_at < 32
+    assert "consent" in call.gateway.events[-1].reason
+    assert call.gateway.agent.selected_path is None
+    assert call.gateway.agent.next_timeout() is None
+
+
+def test_nothing_is_sent_after_consent_has_expired(make_call: MakeCall) -> None:
+    call = make_call()
+    call.connect()
+    call.caller.deaf = True
+    call.run(40)
+    sent = len(call.gateway.sent)
+    call.caller.deaf = False
+    call.run(60)
+    assert len(call.gateway.sent) == sent
+
+
+@pytest.mark.parametrize("lite", [False, True])
+def test_peer_that_comes_back_is_connected_again(make_call: MakeCall, lite: bool) -> None:
+    call = make_call(gateway={"lite": lite})
+    call.connect()
+    call.caller.deaf = True
+    call.run(15)
+    assert call.gateway.agent.state is IceState.DISCONNECTED
+    call.caller.deaf = False
+    call.run(7)
+    assert call.gateway.agent.state is IceState.COMPLETED
+    assert call.gateway.states.count(IceState.DISCONNECTED) == 1
+
+
+def test_traffic_is_a_sign_of_life_but_no_consent(make_call: MakeCall) -> None:
+    call = make_call()
+    call.connect()
+    call.caller.deaf = True
+    for _ in range(20):
+        call.run(1)
+        call.gateway.agent.handle_traffic(call.now)
+    assert call.gateway.agent.state is IceState.COMPLETED
+    for _ in range(15):
+        call.run(1)
+        call.gateway.agent.handle_traffic(call.now)
+    assert call.gateway.agent.state is IceState.FAILED
+
+
+def test_peers_that_stay_are_connected_for_hours(make_call: MakeCall) -> None:
+    call = make_call()
+    call.connect()
+    call.network.delivered.clear()
+    call.run(2 * 3600)
+    assert call.is_up()
+    assert len(call.network.delivered) < 2 * 2 * 2 * 3600 / 4
+    assert call.gateway.states.count(IceState.DISCONNECTED) == 0
+    assert call.gateway.agent.selected_path == Path(GATEWAY, CALLER)
