@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 
 from glottis.dtls.certificate import Certificate
+from glottis.dtls.numbering import Numbering
 from glottis.wire.dtls_record import DtlsRecord, split_records_untrusted
 from glottis.wire.srtp_keys import SrtpKeys
 
@@ -37,6 +38,9 @@ class Connection:
     def __init__(self, certificate: Certificate, *, client: bool) -> None:
         self._client = client
         self._profiles = certificate.profiles
+        # Anyone can forge an unprotected record numbered far ahead, which would make all others too old to be read. To
+        # number them by arrival lets replays in, but handshake messages have numbers of their own.
+        self._arrivals = Numbering()
         self._ssl = SSL.Connection(certificate.context, None)
         self._ssl.set_ciphertext_mtu(MTU)  # before the handshake, which fails otherwise
         if client:
@@ -46,7 +50,7 @@ class Connection:
 
     def feed(self, records: Iterable[DtlsRecord]) -> None:
         """Give it records of one datagram. Drain it before the next: the BIO keeps no boundaries between datagrams."""
-        data = b"".join(record.data for record in records)
+        data = b"".join(self._arrivals.apply(record).data for record in records)
         if data:  # the BIO takes nothing for an error
             self._ssl.bio_write(data)
 

@@ -13,6 +13,7 @@ from glottis.dtls.certificate import Certificate, matches_fingerprint
 from glottis.dtls.connection import MAX_APPLICATION_DATA, MTU, CloseNotify, OpenSslError
 from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, DtlsState, Failed, FailureCode
 from glottis.dtls.handshake import Handshake, HandshakeFailed
+from glottis.dtls.numbering import Numbering
 from glottis.wire.dtls_record import ContentType, DtlsRecord, pack_records, split_records_untrusted
 
 HANDSHAKE_TIMEOUT: Final = 30.0
@@ -47,7 +48,9 @@ class DtlsTransport:
         self._deadline: float | None = None
         self._restart_at: float | None = None
         self._obstacle = "the peer does not answer"
-        self._next_sequence_number = 0
+        # RFC 6347 §4.2.4: repeats carry new numbers; a peer that met a record too early would else drop its repeat as a
+        # replay. Protected records cannot be renumbered: our Finished is repeated as it was.
+        self._sendings = Numbering()
         self._held: list[list[DtlsRecord]] = []
         self._outgoing: list[bytes] = []
         self._events: deque[DtlsEvent] = deque()
@@ -216,14 +219,4 @@ class DtlsTransport:
         self._events.append(event)
 
     def _transmit(self, records: Sequence[DtlsRecord]) -> None:
-        self._outgoing += pack_records(map(self._numbered, records), MTU)
-
-    def _numbered(self, record: DtlsRecord) -> DtlsRecord:
-        """Give each sending of an unprotected record a number of its own, which RFC 6347 §4.2.4 wants of repeats.
-
-        A peer that met the record too early would else drop its repeat as a replay. Protected records keep theirs.
-        """
-        if record.epoch != 0:
-            return record
-        self._next_sequence_number += 1
-        return record.with_sequence_number(self._next_sequence_number - 1)
+        self._outgoing += pack_records(map(self._sendings.apply, records), MTU)
