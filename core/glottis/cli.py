@@ -63,17 +63,17 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from glottis.server.gateway import run
-
     resolved, registry = _resolved(options.config)
     configure_logging(resolved.config.log)
     _warn_about_broken(registry)
+    from glottis.server.gateway import run  # late, so that the other commands need not wait for what it imports
+
     run(resolved)
     return 0
 
 
 def _call(options: argparse.Namespace) -> int:
-    from glottis.server.caller import run
+    from glottis.server.caller import run  # late, as above
 
     run(options.url, campaign=options.campaign, wav=options.wav, record=options.record, registry=load_plugins())
     return 0

@@ -1,0 +1,156 @@
+"""Plugins come and go one by one: what is wrong with one leaves the others alone, and is blamed on it."""
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from types import ModuleType
+
+import glottis
+import pytest
+from glottis.contracts.errors import ConfigurationError, PluginError
+from glottis.plugins import load_plugins
+
+InstallPlugin = Callable[..., EntryPoint]
+
+TEN_LINES = """
+from glottis import AgentSpec, AudioFrame, Call, hookimpl
+
+
+async def parrot(call: Call) -> None:
+    async for frame in call.audio:
+        await call.say(AudioFrame(frame.pcm * 2, frame.sample_rate))
+
+
+@hookimpl
+def register_agents():
+    return [AgentSpec("parrot", lambda settings: parrot)]
+"""
+
+
+def agent_plugin(name: str) -> str:
+    return TEN_LINES.replace('"parrot"', f'"{name}"')
+
+
+def test_a_package_of_ten_lines_is_an_agent(install_plugin: InstallPlugin) -> None:
+    registry = load_plugins(installed=[install_plugin(TEN_LINES, name="parrot", distribution="my-parrot")])
+    found = registry.agents.find("parrot")
+    assert found.plugin.distribution == "my-parrot"
+    assert callable(found.spec.create(None))
+    assert registry.registered_by(found.plugin) == ["agent parrot"]
+
+
+def test_a_test_can_give_a_module_directly() -> None:
+    module = ModuleType("parrot_plugin")
+    exec(TEN_LINES, module.__dict__)
+    assert load_plugins([module], installed=[]).agents.names == ["parrot"]
+
+
+def test_an_object_with_hook_methods_is_a_plugin_too() -> None:
+    class Pages:
+        @glottis.hookimpl
+        def register_pages(self) -> list[glottis.PagesSpec]:
+            return [glottis.PagesSpec("demo", {"/": glottis.Page(b"", "text/html")})]
+
+    assert load_plugins([Pages()], installed=[]).pages.names == ["demo"]
+
+
+BROKEN = {
+    "import": ("import a_package_that_is_not_there", "ModuleNotFoundError"),
+    "exit": ("import sys; sys.exit(3)", "SystemExit"),
+    "empty": ("", "registers nothing"),
+    "raises": (
+        "from glottis import hookimpl\n@hookimpl\ndef register_agents():\n    raise KeyError('x')",
+        "register_agents raised KeyError",
+    ),
+    "async": ("from glottis import hookimpl\n@hookimpl\nasync def register_agents():\n    return []", "is async"),
+    "awaitable": (
+        "from glottis import hookimpl\nasync def later(): return []\n@hookimpl\ndef register_agents():\n"
+        "    return later()",
+        "returned an awaitable",
+    ),
+    "wrapper": (
+        "from glottis import hookimpl\n@hookimpl(wrapper=True)\ndef register_agents():\n    return (yield)",
+        "wrapper",
+    ),
+    "no-list": ("from glottis import hookimpl\n@hookimpl\ndef register_agents():\n    return None", "NoneType"),
+    "strangers": ("from glottis import hookimpl\n@hookimpl\ndef register_agents():\n    return ['echo']", "a str"),
+    "unknown-hook": ("from glottis import hookimpl\n@hookimpl\ndef register_agent():\n    return []", "register_agent"),
+    "arguments": ("from glottis import hookimpl\n@hookimpl\ndef register_agents(call):\n    return []", "call"),
+    "nameless": (
+        "from glottis import *\n@hookimpl\ndef register_agents():\n    return [AgentSpec('', lambda s: s)]",
+        "a name",
+    ),
+    "create": (
+        "from glottis import *\n@hookimpl\ndef register_agents():\n    return [AgentSpec('a', None)]",
+        "create",
+    ),
+    "config-type": (
+        "from glottis import *\n@hookimpl\ndef register_agents():\n    return [AgentSpec('a', lambda s: s, dict)]",
+        "config_type",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "reason"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_plugin_is_left_out_alone_and_named(source: str, reason: str, install_plugin: InstallPlugin) -> None:
+    registry = load_plugins(
+        installed=[
+            install_plugin(source, name="broken", distribution="glottis-broken", version="0.3"),
+            install_plugin(TEN_LINES, name="parrot"),
+        ]
+    )
+    assert registry.agents.names == ["parrot"]
+    [broken] = registry.broken
+    assert str(broken).startswith("plugin broken (glottis-broken 0.3): ")
+    assert reason in broken.reason
+
+
+def test_half_a_plugin_is_not_taken(install_plugin: InstallPlugin) -> None:
+    source = agent_plugin("good") + "\n@hookimpl\ndef register_codecs():\n    raise OSError('no library')\n"
+    registry = load_plugins(installed=[install_plugin(source, name="half")])
+    assert registry.agents.names == []
+    assert "no library" in registry.broken[0].reason
+
+
+def test_what_is_wrong_with_a_plugin_given_directly_raises() -> None:
+    with pytest.raises(PluginError, match=r"given directly.*registers nothing"):
+        load_plugins([ModuleType("nothing")], installed=[])
+
+
+def test_two_distributions_with_one_entry_point_name_are_both_named(install_plugin: InstallPlugin) -> None:
+    rivals = [
+        install_plugin(agent_plugin("one"), name="agent", distribution="dist-a"),
+        install_plugin(agent_plugin("two"), name="agent", distribution="dist-b"),
+    ]
+    with pytest.raises(PluginError, match=r"dist-a 1.0.*dist-b 1.0"):
+        load_plugins(installed=rivals)
+    assert load_plugins(installed=rivals, disabled=["dist-a"]).agents.names == ["two"]
+
+
+def test_two_plugins_that_register_one_name_are_both_named(install_plugin: InstallPlugin) -> None:
+    rivals = [
+        install_plugin(agent_plugin("echo"), name="a", distribution="dist-a"),
+        install_plugin(agent_plugin("Echo"), name="b", distribution="dist-b"),
+    ]
+    with pytest.raises(PluginError, match=r"dist-a.*dist-b.*agent Echo"):
+        load_plugins(installed=rivals)
+    assert load_plugins(installed=rivals, disabled=["a"]).agents.names == ["Echo"]
+
+
+def test_a_disabled_plugin_is_not_even_imported(install_plugin: InstallPlugin) -> None:
+    registry = load_plugins(installed=[install_plugin("raise SystemError", name="bad")], disabled=["bad"])
+    assert registry.plugins == ()
+    assert registry.broken == ()
+
+
+def test_a_name_that_is_not_there_is_told_with_those_that_are(install_plugin: InstallPlugin) -> None:
+    registry = load_plugins(
+        installed=[install_plugin(TEN_LINES, name="parrot"), install_plugin("import nowhere_at_all", name="bad")]
+    )
+    with pytest.raises(ConfigurationError, match=r"no agent is named 'ecko'; available: parrot; left out: plugin bad"):
+        registry.agents.find("ecko")
+
+
+def test_names_are_found_in_any_case(install_plugin: InstallPlugin) -> None:
+    registry = load_plugins(installed=[install_plugin(TEN_LINES, name="parrot")])
+    assert registry.agents.find("PARROT").spec.name == "parrot"
+    assert "Parrot" in registry.agents
