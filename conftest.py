@@ -6,4 +6,4 @@ pytest names a test module by its path from here: ``codecs/opus/tests/test_opus.
 
 import codecs
 
-codecs.__path__ = []  # type: ignore[attr-defined]
+codecs.__path__ = []

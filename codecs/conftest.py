@@ -24,7 +24,8 @@ def speech() -> Callable[[int], Samples]:
     def at_rate(sample_rate: int) -> Samples:
         count = len(original) * sample_rate // rate
         resampled = np.fft.irfft(spectrum[: count // 2 + 1], count) * (count / len(original))
-        return np.clip(np.round(resampled), -32768, 32767).astype(np.int16)
+        clipped: Samples = np.clip(np.round(resampled), -32768, 32767).astype(np.int16)
+        return clipped
 
     return at_rate
 

@@ -78,7 +78,8 @@ BROKEN: dict[str, CodecSpec] = {
     "clock units, expected": replace(LINEAR, payload_duration_untrusted=lambda payload: 1),
     "need not be sent": replace(LINEAR, create_encoder=encoder_with(lambda self, pcm: b"")),
     "encode returned bytearray": replace(
-        LINEAR, create_encoder=encoder_with(lambda self, pcm: bytearray(LinearEncoder.encode(self, pcm)))
+        LINEAR,
+        create_encoder=encoder_with(lambda self, pcm: bytearray(LinearEncoder.encode(self, pcm))),  # type: ignore
     ),
     "must raise ValueError": replace(
         LINEAR, create_encoder=encoder_with(lambda self, pcm: LinearEncoder.encode(self, pcm.ljust(self._size)))

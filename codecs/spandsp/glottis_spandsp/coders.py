@@ -31,7 +31,7 @@ def g711_coder(law: int) -> Coder:
     """G.711 with ``G711_ULAW`` or ``G711_ALAW``."""
 
     def create_state() -> FFI.CData:
-        return ffi.gc(_allocated(lib.g711_init(ffi.NULL, law)), lib.g711_free)
+        return ffi.gc(allocated(lib.g711_init(ffi.NULL, law)), lib.g711_free)
 
     return Coder(
         8000, lambda: partial(lib.g711_encode, create_state()), lambda: partial(lib.g711_decode, create_state())
@@ -43,17 +43,18 @@ def g722_coder(sample_rate: int) -> Coder:
     options = lib.G722_SAMPLE_RATE_8000 if sample_rate == 8000 else 0
 
     def create_encode() -> Encode:
-        state = _allocated(lib.g722_encode_init(ffi.NULL, G722_BITS_PER_SECOND, options))
+        state = allocated(lib.g722_encode_init(ffi.NULL, G722_BITS_PER_SECOND, options))
         return partial(lib.g722_encode, ffi.gc(state, lib.g722_encode_free))
 
     def create_decode() -> Decode:
-        state = _allocated(lib.g722_decode_init(ffi.NULL, G722_BITS_PER_SECOND, options))
+        state = allocated(lib.g722_decode_init(ffi.NULL, G722_BITS_PER_SECOND, options))
         return partial(lib.g722_decode, ffi.gc(state, lib.g722_decode_free))
 
     return Coder(sample_rate, create_encode, create_decode)
 
 
-def _allocated(state: FFI.CData) -> FFI.CData:
+def allocated(state: FFI.CData) -> FFI.CData:
+    """A new state of libspandsp; raises ``MemoryError`` if it is none."""
     if state == ffi.NULL:
         raise MemoryError("libspandsp could not allocate its state")
     return state

@@ -1,7 +1,7 @@
 """The decoder of all codecs here: decode, conceal what is missing, resample if need be."""
 
 from ._spandsp import ffi, lib
-from .coders import Coder
+from .coders import Coder, allocated
 from .payload import MAX_PAYLOAD_MS, SAMPLE_RATES, payload_duration_untrusted
 from .resampler import create_resampler
 
@@ -18,7 +18,7 @@ class SpandspDecoder:
         self._capacity = coder.sample_rate * MAX_PAYLOAD_MS // 1000
         self._samples = ffi.new("int16_t[]", self._capacity)
         self._decode = coder.create_decode()
-        self._concealer = ffi.gc(lib.plc_init(ffi.NULL), lib.plc_free)
+        self._concealer = ffi.gc(allocated(lib.plc_init(ffi.NULL)), lib.plc_free)
         self._resampler = create_resampler(coder.sample_rate, sample_rate, self._capacity)
 
     def decode(self, payload: bytes) -> bytes:

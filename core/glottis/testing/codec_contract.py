@@ -5,6 +5,7 @@ import math
 import random
 from array import array
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE
@@ -16,6 +17,7 @@ _TONE_AMPLITUDE = 8000
 _WARM_UP_SECONDS = 0.2
 """Adaptive codecs need a moment; nothing but lengths is checked before."""
 _LISTEN_SECONDS = 0.2
+_SILENCE_SECONDS = 0.5
 _PITCH_TOLERANCE = 0.1
 _LEVEL_RANGE = (0.25, 4.0)
 """The tone may come back between a quarter and four times as loud: codecs differ, broken byte orders do more."""
@@ -28,7 +30,7 @@ def check_codec(spec: CodecSpec) -> None:
     """Assert that the codec keeps its contract; the message of the ``AssertionError`` says what it breaks.
 
     A tone goes through every pair of sample rate and frame duration and must come back with its pitch, about its
-    level, and exactly its length; gaps and junk must be survived. Takes about a second of CPU time.
+    level, and exactly its length; gaps, junk and silence must be survived. Takes less than a second of CPU time.
     """
     _check_description(spec)
     _check_parameters(spec)
@@ -36,6 +38,7 @@ def check_codec(spec: CodecSpec) -> None:
         for frame_ms in spec.frame_durations_ms:
             _check_tone(spec, sample_rate, frame_ms)
             _check_frame_length(spec, sample_rate, frame_ms)
+        _check_silence(spec, sample_rate)
         _check_gaps(spec, sample_rate)
         _check_junk(spec, sample_rate)
 
@@ -107,6 +110,19 @@ def _check_frame_length(spec: CodecSpec, sample_rate: int, frame_ms: float) -> N
         assert isinstance(raised, ValueError), (
             f"{what}: encode of {len(wrong)} bytes instead of {len(frame)} must raise ValueError, not {raised!r}"
         )
+
+
+def _check_silence(spec: CodecSpec, sample_rate: int) -> None:
+    """With discontinuous transmission, a frame is either not to be sent or as good as any other."""
+    what = f"{spec.encoding_name} at {sample_rate} Hz, silence"
+    frame_ms = spec.frame_durations_ms[0]
+    encoder = spec.create_encoder(replace(_settings(spec, sample_rate, frame_ms), dtx=True))
+    decoder = spec.create_decoder(sample_rate)
+    count = _samples(sample_rate, frame_ms)
+    for _ in range(math.ceil(_SILENCE_SECONDS * 1000 / frame_ms)):
+        if payload := encoder.encode(bytes(count * BYTES_PER_SAMPLE)):
+            _check_duration(spec, payload, frame_ms, what)
+            _checked_pcm(decoder.decode(payload), count, f"{what}: decode")
 
 
 def _check_gaps(spec: CodecSpec, sample_rate: int) -> None:
