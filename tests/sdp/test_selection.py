@@ -79,7 +79,7 @@ def test_stopped_first_audio_section_leaves_the_second_to_be_used(vector: Vector
 def test_video_and_unknown_sections_are_rejected_and_not_bundled(vector: Vector, answer: Answer) -> None:
     session, audio, data = parts(vector(CHROMIUM))
     unknown = "m=image 9 UDP/UNKNOWN t38\r\nc=IN IP4 0.0.0.0\r\na=mid:i\r\n"
-    offer = session.replace("BUNDLE 0 1", "BUNDLE v 0 i 1") + VIDEO + audio + unknown + data
+    offer = session.replace("BUNDLE 0 1", "BUNDLE 0 v i 1") + VIDEO + audio + unknown + data
     negotiation = answer(offer)
     video, voice, image, _ = negotiation.description.media
     assert (video.port, named(video, "mid"), video.formats) == (0, ["v"], ("96", "97"))
@@ -89,14 +89,39 @@ def test_video_and_unknown_sections_are_rejected_and_not_bundled(vector: Vector,
     assert (negotiation.remote.mid, negotiation.remote.media_index, negotiation.remote.ice_ufrag) == ("0", 1, "s9+9")
 
 
-def test_bundle_only_audio_takes_over_the_transport_of_rejected_video(vector: Vector, answer: Answer) -> None:
+def test_unbundled_video_is_rejected_wherever_it_stands(vector: Vector, answer: Answer) -> None:
     session, audio = parts(vector(NO_DATA))
-    audio = re.sub(r"a=(ice-ufrag|ice-pwd|rtcp-mux).*\r\n", "", audio).replace("m=audio 9", "m=audio 0")
+    assert [media.port for media in answer(session + VIDEO + audio).description.media] == [0, 9]
+
+
+@pytest.mark.parametrize("bundle_only", [False, True])
+def test_video_that_has_the_transport_of_the_bundle_is_kept_idle(
+    bundle_only: bool, vector: Vector, answer: Answer
+) -> None:
+    session, audio = parts(vector(NO_DATA))
     fingerprint = next(line for line in audio.split("\r\n") if line.startswith("a=fingerprint"))
-    offer = session.replace("BUNDLE 0", "BUNDLE v 0") + VIDEO + f"{fingerprint}\r\na=setup:actpass\r\n" + audio
-    negotiation = answer(offer + "a=bundle-only\r\n")
+    if bundle_only:
+        audio = re.sub(r"a=(ice-ufrag|ice-pwd|rtcp-mux|fingerprint).*\r\n", "", audio)
+        audio = audio.replace("m=audio 9", "m=audio 0") + "a=bundle-only\r\n"
+    video = VIDEO + f"{fingerprint}\r\na=setup:actpass\r\n"
+    negotiation = answer(session.replace("BUNDLE 0", "BUNDLE v 0") + video + audio)
+    idle, voice = negotiation.description.media
+    assert (idle.port, idle.formats, named(idle, "inactive")) == (9, ("96",), [None])
+    assert named(idle, "rtpmap") == ["96 VP8/90000"]
+    assert (len(named(idle, "candidate")), len(named(voice, "candidate"))) == (2, 0)
+    assert "a=group:BUNDLE v 0\r\n" in str(negotiation.description)
+    assert (negotiation.remote.mid, negotiation.remote.media_index, negotiation.remote.ice_ufrag) == ("v", 0, "vide")
+    assert negotiation.audio is not None
+    assert (negotiation.audio.mid, negotiation.audio.direction) == ("0", Direction.SENDRECV)
+
+
+def test_bundle_only_audio_takes_over_the_transport_of_rejected_data(vector: Vector, answer: Answer) -> None:
+    session, audio, data = parts(vector(CHROMIUM))
+    audio = re.sub(r"a=(ice-ufrag|ice-pwd|fingerprint|setup).*\r\n", "", audio).replace("m=audio 9", "m=audio 0")
+    offer = session.replace("BUNDLE 0 1", "BUNDLE 1 0") + data + audio + "a=bundle-only\r\n"
+    negotiation = answer(offer, max_message_size=None)
     assert [media.port for media in negotiation.description.media] == [0, 9]
-    assert (negotiation.remote.mid, negotiation.remote.ice_ufrag) == ("0", "vide")
+    assert (negotiation.remote.mid, negotiation.remote.ice_ufrag) == ("0", "s9+9")
 
 
 def test_data_in_the_first_section_carries_the_transport(vector: Vector, answer: Answer) -> None:

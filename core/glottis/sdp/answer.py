@@ -8,7 +8,8 @@ from glottis.sdp.codecs import AudioCapability
 from glottis.sdp.data import NegotiatedData, data_body, negotiated_data_untrusted
 from glottis.sdp.description import Body, Origin, SessionDescription
 from glottis.sdp.errors import OfferRefused
-from glottis.sdp.negotiation import Negotiation, bundle_attribute, rejected_media, transport_media
+from glottis.sdp.negotiation import Negotiation, bundle_attribute, idle_body, rejected_media, transport_media
+from glottis.sdp.section import Section
 from glottis.sdp.selection import Selection, select_sections
 from glottis.sdp.transport import TransportParameters, read_remote_parameters
 
@@ -38,7 +39,7 @@ def accept_offer(
     setup = _answered_setup(remote.setup, transport.setup)
     audios = _negotiated_audios(selection, header_extensions)
     data = None if selection.data is None else negotiated_data_untrusted(selection.data)
-    bodies = dict(_bodies(audios, data, sending, ptime_ms, max_message_size or 0))
+    bodies = dict(_bodies(selection.tagged, audios, data, sending, ptime_ms, max_message_size or 0))
     return Negotiation(
         description=_answer(Origin(session_id, session_version), selection, bodies, transport, setup),
         remote=remote,
@@ -79,6 +80,7 @@ def _negotiated_audios(selection: Selection, header_extensions: frozenset[str]) 
 
 
 def _bodies(
+    tagged: Section,
     audios: Sequence[NegotiatedAudio],
     data: NegotiatedData | None,
     sending: SendingTrack,
@@ -86,6 +88,7 @@ def _bodies(
     max_message_size: int,
 ) -> Iterator[tuple[int, Body]]:
     """What the accepted sections say beside their transport, by index."""
+    yield tagged.index, idle_body(tagged)
     for audio in audios:
         yield audio.media_index, audio_body(audio, sending, ptime_ms)
     if data is not None:
@@ -97,8 +100,8 @@ def _answer(
 ) -> SessionDescription:
     """A section for every offered one, in the same order (RFC 3264 §6)."""
     tagged = selection.tagged
-    mids = [section.mid for section in selection.accepted if section.mid is not None and section != tagged]
-    group = (bundle_attribute(tagged.mid, *mids),) if selection.is_grouped and tagged.mid is not None else ()
+    mids = [section.mid for section in selection.accepted if section.mid is not None]
+    group = (bundle_attribute(*mids),) if selection.is_grouped else ()
     media = (
         transport_media(section.media, section.mid, body, transport, setup, tagged=section == tagged)
         if (body := bodies.get(section.index))

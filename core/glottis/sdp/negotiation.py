@@ -58,6 +58,15 @@ def transport_media(
     )
 
 
+def idle_body(section: Section) -> Body:
+    """A section kept for its transport alone: inactive, with the first of the offered formats."""
+    kept = section.media.formats[0]
+    formats = (
+        a for a in section.media.attributes if a.name in ("rtpmap", "fmtp") and f"{a.value} ".startswith(f"{kept} ")
+    )
+    return Body((kept,), (Attribute("inactive"), Attribute("rtcp-mux"), *formats))
+
+
 def rejected_media(section: Section) -> MediaDescription:
     """The section that says no: port 0, RFC 3264 §6, still with its mid and at least one format."""
     return MediaDescription(

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 _DIRECTIONS: Final = {direction.value: direction for direction in Direction}
 
-AUDIO_PROTOCOLS: Final = frozenset(
+RTP_PROTOCOLS: Final = frozenset(
     {
         "UDP/TLS/RTP/SAVPF",
         "UDP/TLS/RTP/SAVP",
@@ -44,7 +44,12 @@ class Section:
     @property
     def is_audio(self) -> bool:
         """Whether it is audio that DTLS-SRTP can carry."""
-        return self.media.media == "audio" and self.media.protocol in AUDIO_PROTOCOLS
+        return self.media.media == "audio" and self.is_rtp
+
+    @property
+    def is_rtp(self) -> bool:
+        """Whether it is media that DTLS-SRTP can carry."""
+        return self.media.protocol in RTP_PROTOCOLS
 
     @property
     def is_data(self) -> bool:

@@ -22,21 +22,14 @@ class Selection:
     audio: Mapping[int, Formats]
     """The common formats of the accepted audio sections by their index; the first is the one that is used."""
     data: Section | None
+    tagged: Section
+    """The section that has the transport. It may be of a media that is of no use here, and is then kept idle."""
 
     @property
     def accepted(self) -> tuple[Section, ...]:
-        """In the order of the bundle."""
-        data = -1 if self.data is None else self.data.index
-        return tuple(section for section in self.bundle if section.index in self.audio or section.index == data)
-
-    @property
-    def tagged(self) -> Section:
-        """The first accepted section that has a transport of its own.
-
-        If there is none, because the offerer's tagged section is rejected and all others are bundle-only, the first
-        accepted one takes over the offered transport; RFC 9143 §7.3.1 would give up all of them.
-        """
-        return next((section for section in self.accepted if not section.is_bundle_only), self.accepted[0])
+        """The tagged section first, the others in the order of the bundle."""
+        others = (section for section in self.bundle if section.index in self.audio or section == self.data)
+        return (self.tagged, *(section for section in others if section != self.tagged))
 
 
 def select_sections(
@@ -57,13 +50,10 @@ def select_sections(
     primary = (audio or data)[0]
     group = next((group for group in groups if primary in group), ())
     bundle = group or (primary,)
-    return Selection(
-        sections=sections,
-        bundle=bundle,
-        is_grouped=bool(group),
-        audio=_audio_formats([section for section in audio if section in bundle], capabilities),
-        data=next((section for section in data if section in bundle), None),
-    )
+    formats = _audio_formats([section for section in audio if section in bundle], capabilities)
+    channel = next((section for section in data if section in bundle), None)
+    accepted = [section for section in bundle if section.index in formats or section == channel]
+    return Selection(sections, bundle, bool(group), formats, channel, _tagged(bundle, accepted))
 
 
 def _is_rejected(section: Section, groups: Sequence[tuple[Section, ...]]) -> bool:
@@ -83,3 +73,16 @@ def _audio_formats(sections: Sequence[Section], capabilities: Sequence[AudioCapa
         elif not accepted:
             raise NoCommonCodec(list(map(str, offered)))
     return accepted
+
+
+def _tagged(bundle: Sequence[Section], accepted: Sequence[Section]) -> Section:
+    """The section that has the transport: the offerer's choice if that is possible (RFC 9143 §7.3.1).
+
+    Media of no use here, such as video, is kept for it, since Chromium with ``bundlePolicy: "max-bundle"`` cannot move
+    a bundle to another section, and its offer does not show that policy. What is not RTP cannot be kept idle: then it
+    is the first accepted section that has a transport of its own, or takes over the offered one.
+    """
+    offered = bundle[0]
+    if offered in accepted or (offered.is_rtp and offered.media.port):
+        return offered
+    return next((section for section in accepted if not section.is_bundle_only), accepted[0])
