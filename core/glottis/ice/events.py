@@ -26,10 +26,12 @@ class IceState(Enum):
 class PathAuthenticated:
     """The peer has proved, by a check or a response with valid integrity, that it is at the end of this path.
 
-    From now on DTLS, SRTP and SRTCP may be taken from there.
+    From now on DTLS, SRTP and SRTCP may be taken from there. ``proven`` says that a check of ours was answered there,
+    which a forged source address cannot bring about; the event comes again when that is known.
     """
 
     path: Path
+    proven: bool
 
 
 @dataclass(frozen=True, slots=True)

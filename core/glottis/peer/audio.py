@@ -1,0 +1,150 @@
+"""The audio of a call, as its owner reads and writes it: an RTP session made as was negotiated."""
+
+import random
+from collections.abc import Sequence
+
+from glottis.contracts.audio import AudioFrame, EncodedPacket
+from glottis.contracts.call import Heard
+from glottis.contracts.codec import CodecSpec, EncoderSettings
+from glottis.peer.settings import PeerSettings
+from glottis.rtp import AudioReceiver, AudioSender, ReceiveFormat, ReportReceived, RtpSession
+from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
+
+MAX_FRAME_MS = 60
+"""Longer packets would save little and cost delay; RFC 7587 §6.1 lets Opus have 120."""
+
+
+class AudioTrack:
+    """Both directions. Where a direction was not negotiated nothing is heard, and what is said goes nowhere."""
+
+    def __init__(self, settings: PeerSettings, track: SendingTrack, rng: random.Random) -> None:
+        self.session: RtpSession | None = None
+        self.encoding_name = ""
+        """Of what is sent."""
+        self.frame_ms = settings.frame_ms
+        """Milliseconds of audio in a packet that is sent: what the peer asked for, as far as the codec can."""
+        self._settings = settings
+        self._track = track
+        self._rng = rng
+        self._sender: AudioSender | None = None
+        self._sending_format: NegotiatedFormat | None = None
+
+    def negotiate(self, audio: NegotiatedAudio) -> None:
+        """Take the result of a negotiation, the first or a later one."""
+        if self.session is None:
+            self.session = self._new_session()
+        session = self.session
+        formats = [ReceiveFormat(negotiated.payload_type, self._codec(negotiated)) for negotiated in audio.formats]
+        if not audio.direction.receives:
+            session.receiver = None
+        elif session.receiver is None:
+            session.receiver = self._new_receiver(formats)
+        else:
+            session.receiver.set_formats(formats)
+        if self._sender is None:
+            self._sender = self._new_sender(audio)
+        session.sender = self._sender if audio.direction.sends else None
+
+    # What the call does in each media tick, and the agent between them
+
+    @property
+    def queued(self) -> float:
+        """Seconds of speech that wait to be sent."""
+        sender = self.session.sender if self.session is not None else None
+        return sender.queued if sender is not None else 0.0
+
+    def write(self, pcm: bytes) -> None:
+        """Queue whole samples of any number, signed 16-bit mono at the settings' sample rate."""
+        if self.session is not None and self.session.sender is not None:
+            self.session.sender.write(pcm)
+
+    def write_packet(self, packet: EncodedPacket) -> None:
+        """Queue a packet of the codec that is sent. Raises ``ValueError`` for another."""
+        if self.session is not None and self.session.sender is not None:
+            self.session.sender.write_packet(packet)
+
+    def flush(self) -> Heard:
+        """Drop what is queued."""
+        sender = self.session.sender if self.session is not None else None
+        return sender.flush() if sender is not None else Heard(0.0, 0.0)
+
+    def next_frame(self, now: float) -> AudioFrame | None:
+        """The frame of this media tick, None while there is none."""
+        return self.session.next_frame(now) if self.session is not None else None
+
+    def next_packets(self, now: float) -> list[EncodedPacket]:
+        """The encoded packets of this media tick, instead of its frame."""
+        return self.session.next_packets(now) if self.session is not None else []
+
+    def handle_report(self, report: ReportReceived) -> None:
+        """Encode for the loss that the peer sees."""
+        if self._sender is not None:
+            self._sender.encoder.set_expected_loss(report.fraction_lost)
+
+    # What is made of a negotiation
+
+    def _new_session(self) -> RtpSession:
+        return RtpSession(
+            ssrc=self._track.ssrc,
+            cname=self._track.cname,
+            rng=self._rng,
+            wallclock_offset=self._settings.wallclock_offset,
+        )
+
+    def _new_receiver(self, formats: Sequence[ReceiveFormat]) -> AudioReceiver:
+        return AudioReceiver(
+            formats,
+            sample_rate=self._settings.sample_rate,
+            frame_ms=self._settings.frame_ms,
+            target_delay=self._settings.jitter_buffer_delay,
+        )
+
+    def _new_sender(self, audio: NegotiatedAudio) -> AudioSender:
+        preferred = self._preferred(audio.formats)
+        codec = self._codec(preferred)
+        settings = self._settings
+        self.encoding_name = codec.encoding_name
+        self.frame_ms = legal_frame_ms(codec, audio.ptime_ms or settings.frame_ms, audio.maxptime_ms)
+        encoder = codec.create_encoder(
+            EncoderSettings(
+                sample_rate=settings.sample_rate,
+                frame_ms=self.frame_ms,
+                bitrate=settings.bitrate,
+                complexity=settings.complexity,
+                in_band_fec=settings.in_band_fec,
+                dtx=settings.dtx,
+                remote_parameters=preferred.remote_parameters,
+            )
+        )
+        return AudioSender(
+            ssrc=self._track.ssrc,
+            payload_type=preferred.payload_type,
+            codec=codec,
+            encoder=encoder,
+            sample_rate=settings.sample_rate,
+            frame_ms=self.frame_ms,
+            rng=self._rng,
+        )
+
+    def _preferred(self, formats: Sequence[NegotiatedFormat]) -> NegotiatedFormat:
+        """What is sent: the wish of the session's request where the peer can do it, else the first."""
+        wish = self._settings.output_codec
+        return next((one for one in formats if wish and one.encoding_name.lower() == wish.lower()), formats[0])
+
+    def _codec(self, negotiated: NegotiatedFormat) -> CodecSpec:
+        return next(
+            codec
+            for codec in self._settings.codecs
+            if codec.encoding_name == negotiated.encoding_name and codec.clock_rate == negotiated.clock_rate
+        )
+
+
+def legal_frame_ms(codec: CodecSpec, wanted: float, longest: float | None) -> float:
+    """The longest frame duration of the codec up to ``wanted``, none longer than ``longest`` (CONTRACT T5).
+
+    Durations below the wheel's period would need ticks of their own, so 20 ms is the least unless the peer's maximum
+    is below it.
+    """
+    limit = min(max(wanted, 20), longest or MAX_FRAME_MS, MAX_FRAME_MS)
+    fitting = [duration for duration in codec.frame_durations_ms if duration <= limit]
+    return max(fitting, default=min(codec.frame_durations_ms))

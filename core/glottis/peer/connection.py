@@ -1,0 +1,350 @@
+"""A peer connection: the engines composed, with one merged timeout and one queue of events.
+
+ICE carries everything. What it authenticates reaches DTLS, and what DTLS has keyed reaches RTP and SCTP. The order of a
+call is that of the methods: describe, check, shake hands, talk.
+"""
+
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from glottis import dtls, ice, rtp
+from glottis.contracts.errors import LocalError
+from glottis.dtls import Certificate, DtlsState, DtlsTransport
+from glottis.ice import IceAgent, IceState, ProbePolicy
+from glottis.peer.audio import AudioTrack
+from glottis.peer.events import ConnectionState, ConnectionStateChanged, PathAuthenticated, PeerEvent
+from glottis.peer.settings import PeerSettings
+from glottis.rtp import SrtpSession
+from glottis.sdp import (
+    AudioCapability,
+    Candidate,
+    Fingerprint,
+    Negotiation,
+    OfferRefused,
+    RemoteParameters,
+    SendingTrack,
+    SessionDescription,
+    Setup,
+    TransportParameters,
+    accept_answer,
+    accept_offer,
+    make_offer,
+    parse_candidate_untrusted,
+    parse_session_description_untrusted,
+)
+from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.demux import PacketKind, classify
+
+PeerConnectionEvent = PeerEvent
+
+MAX_EARLY_CANDIDATES = 32
+"""Trickled candidates kept until there is a description; further ones are dropped, as ICE could not use more."""
+
+
+class _Engine(Protocol):
+    def handle_timeout(self, now: float) -> None: ...
+    def next_timeout(self) -> float | None: ...
+
+
+class PeerConnection:
+    """One end of a call. The owner drains ``datagrams_to_send`` and ``next_event`` after each call of a method.
+
+    ``voice`` is the audio. ``local_addresses`` are those of the owner's sockets, the most preferred first.
+    """
+
+    def __init__(
+        self,
+        settings: PeerSettings,
+        *,
+        certificate: Certificate,
+        local_addresses: Sequence[Address],
+        rng: random.Random,
+    ) -> None:
+        self.negotiation: Negotiation | None = None
+        self.state = ConnectionState.NEW
+        self._settings = settings
+        self._certificate = certificate
+        self._local_addresses = local_addresses
+        self._rng = rng
+        self._track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
+        self.voice = AudioTrack(settings, self._track, rng)
+        self._ice: IceAgent | None = None
+        self._dtls: DtlsTransport | None = None
+        self._early: list[tuple[Candidate | None, str | None, int | None]] = []
+        self._offer: SessionDescription | None = None
+        self._session_id = rng.getrandbits(62)
+        self._session_version = 0
+        self._goodbyes: list[Datagram] = []
+        self._events: deque[PeerConnectionEvent] = deque()
+
+    # Offer and answer (RFC 9429)
+
+    @property
+    def local_ufrag(self) -> str | None:
+        """By which checks for this connection are known; None before there is a description."""
+        return self._ice.local_ufrag if self._ice else None
+
+    def accept_offer_untrusted(self, sdp: str, now: float) -> str:
+        """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``; then nothing changes."""
+        offer = parse_session_description_untrusted(sdp)
+        agent = self._ice or self._new_ice_agent(controlling=False)
+        negotiation = accept_offer(
+            offer,
+            session_id=self._session_id,
+            session_version=self._session_version,
+            transport=self._transport(agent),
+            audio=self._capabilities,
+            sending=self._track,
+            max_message_size=self._settings.max_message_size,
+        )
+        self._refuse_restart(negotiation.remote)
+        self._ice = agent
+        self._apply(negotiation, now)
+        return str(negotiation.description)
+
+    def make_offer(self) -> str:
+        """Describe what we want, once: later offers are the other side's to make."""
+        if self._ice is not None:
+            raise LocalError("this connection has been described already")
+        self._ice = self._new_ice_agent(controlling=True)
+        self._offer = make_offer(
+            session_id=self._session_id,
+            session_version=self._session_version,
+            transport=self._transport(self._ice),
+            audio=self._capabilities,
+            sending=self._track,
+            max_message_size=self._settings.max_message_size,
+        )
+        return str(self._offer)
+
+    def accept_answer_untrusted(self, sdp: str, now: float) -> None:
+        """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
+        if self._offer is None:
+            raise LocalError("there is no offer to be answered")
+        self._apply(accept_answer(self._offer, parse_session_description_untrusted(sdp)), now)
+
+    def add_remote_candidate_untrusted(
+        self, text: str, *, mid: str | None, media_index: int | None, username_fragment: str | None, now: float
+    ) -> None:
+        """Take a trickled candidate, or the end of candidates if ``text`` is empty. Raises ``Malformed``.
+
+        Those that come before the description are kept; those of an older generation are ignored (RFC 8838 §10).
+        """
+        candidate = parse_candidate_untrusted(text) if text else None
+        if candidate is not None and username_fragment and candidate.username_fragment is None:
+            candidate = replace(candidate, username_fragment=username_fragment)
+        if self.negotiation is not None:
+            self._add_remote_candidate(candidate, mid, media_index, now)
+        elif len(self._early) < MAX_EARLY_CANDIDATES:
+            self._early.append((candidate, mid, media_index))
+
+    def _new_ice_agent(self, *, controlling: bool) -> IceAgent:
+        agent = IceAgent(
+            controlling=controlling,
+            rng=self._rng,
+            lite=self._settings.ice_lite,
+            policy=ProbePolicy(private_networks=self._settings.probe_private_addresses),
+        )
+        for address in self._local_addresses:
+            agent.add_local_candidate(address)
+        return agent
+
+    @property
+    def _capabilities(self) -> list[AudioCapability]:
+        return [AudioCapability.of(codec) for codec in self._settings.codecs]
+
+    def _transport(self, agent: IceAgent) -> TransportParameters:
+        # All our candidates are known at once, so none is left to trickle; STUN and TURN will change that.
+        return TransportParameters(
+            ice_ufrag=agent.local_ufrag,
+            ice_pwd=agent.local_pwd,
+            fingerprints=(Fingerprint(*self._certificate.fingerprint),),
+            ice_lite=agent.lite,
+            setup=self._setup,
+            candidates=agent.local_candidates,
+            end_of_candidates=True,
+        )
+
+    @property
+    def _setup(self) -> Setup:
+        """Our DTLS role; a running association keeps its own (RFC 8842 §5.3)."""
+        return Setup.ACTIVE if self.negotiation is None or self.negotiation.dtls_client else Setup.PASSIVE
+
+    def _refuse_restart(self, remote: RemoteParameters) -> None:
+        known = self.negotiation.remote if self.negotiation is not None else remote
+        if (remote.ice_ufrag, remote.ice_pwd) != (known.ice_ufrag, known.ice_pwd):
+            raise OfferRefused("ICE_RESTART_UNSUPPORTED", "ICE cannot be restarted: keep a=ice-ufrag, or call again")
+
+    def _apply(self, negotiation: Negotiation, now: float) -> None:
+        first = self.negotiation is None
+        self.negotiation = negotiation
+        self._session_version += 1
+        if negotiation.audio is not None:
+            self.voice.negotiate(negotiation.audio)
+        if first:
+            self._begin(negotiation, now)
+
+    def _begin(self, negotiation: Negotiation, now: float) -> None:
+        assert self._ice is not None
+        remote = negotiation.remote
+        self._dtls = DtlsTransport(
+            certificate=self._certificate, client=negotiation.dtls_client, srtp=negotiation.audio is not None
+        )
+        self._dtls.set_remote_fingerprints(remote.fingerprints)
+        self._ice.set_remote_parameters(remote.ice_ufrag, remote.ice_pwd, lite=remote.ice_lite, now=now)
+        for described in remote.candidates:
+            self._ice.add_remote_candidate(described, now)
+        if remote.end_of_candidates:
+            self._ice.end_of_candidates(now)
+        early, self._early = self._early, []
+        for candidate, mid, media_index in early:
+            self._add_remote_candidate(candidate, mid, media_index, now)
+        self._advance(now)
+
+    def _add_remote_candidate(
+        self, candidate: Candidate | None, mid: str | None, media_index: int | None, now: float
+    ) -> None:
+        """Only candidates of the bundle's tagged section count: the others' ports are closed (RFC 9143 §7.1.3)."""
+        assert self._ice is not None
+        assert self.negotiation is not None
+        remote = self.negotiation.remote
+        if mid not in (None, remote.mid) or (mid is None and media_index not in (None, remote.media_index)):
+            return
+        if candidate is None:
+            self._ice.end_of_candidates(now)
+        else:
+            self._ice.add_remote_candidate(candidate, now)
+        self._advance(now)
+
+    # The engine's verbs
+
+    def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
+        """Take a datagram: STUN from anywhere, the rest from authenticated paths only. Never raises."""
+        session = self.voice.session
+        if data[0] > 127:  # SRTP or SRTCP (RFC 7983 §7), in place because it is every fiftieth of a second
+            if session is not None:
+                session.handle_datagram(data, now)
+            return
+        kind = classify(data)
+        if kind is PacketKind.STUN and self._ice is not None:
+            self._ice.handle_datagram(data, path, now)
+        elif kind is PacketKind.DTLS and self._dtls is not None:
+            self._dtls.handle_datagram(data, now)
+        self._advance(now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Let every engine do what is due."""
+        for engine in self._engines():
+            timeout = engine.next_timeout()
+            if timeout is not None and timeout <= now:
+                engine.handle_timeout(now)
+        self._advance(now)
+
+    def next_timeout(self) -> float | None:
+        """The earliest moment that any engine waits for."""
+        timeouts = [engine.next_timeout() for engine in self._engines()]
+        return min((timeout for timeout in timeouts if timeout is not None), default=None)
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """What is to be sent now, media aside."""
+        if self.state is ConnectionState.CLOSED:
+            goodbyes, self._goodbyes = self._goodbyes, []
+            return goodbyes
+        outgoing = self._ice.datagrams_to_send() if self._ice else []
+        path = self._ice.selected_path if self._ice else None
+        if path is not None:
+            outgoing += [Datagram(data, path) for data in self._protected()]
+        return outgoing
+
+    def media_to_send(self, now: float) -> list[Datagram]:
+        """The SRTP packets of this media tick."""
+        session = self.voice.session
+        path = self._ice.selected_path if self._ice else None
+        if session is None or path is None:
+            return []
+        return [Datagram(packet, path) for packet in session.packets_to_send(now)]
+
+    def next_event(self) -> PeerConnectionEvent | None:
+        """The oldest event that was not yet told."""
+        return self._events.popleft() if self._events else None
+
+    def close(self, now: float) -> None:
+        """Say goodbye on every layer: RTCP BYE, DTLS close_notify. The last ``datagrams_to_send`` has them."""
+        if self.state is ConnectionState.CLOSED:
+            return
+        if self.voice.session is not None:
+            self.voice.session.close(now)
+        if self._dtls is not None:
+            self._dtls.close()
+        self._goodbyes = self.datagrams_to_send()
+        self.state = ConnectionState.CLOSED
+        if self._ice is not None:
+            self._ice.close()
+
+    def _engines(self) -> Iterator[_Engine]:
+        if self.state is ConnectionState.CLOSED:
+            return
+        for engine in (self._ice, self._dtls, self.voice.session):
+            if engine is not None:
+                yield engine
+
+    def _protected(self) -> Iterator[bytes]:
+        if self.voice.session is not None:
+            yield from self.voice.session.datagrams_to_send()
+        if self._dtls is not None:
+            yield from self._dtls.datagrams_to_send()
+
+    # From layer to layer
+
+    def _advance(self, now: float) -> None:
+        """Carry the engines' events upwards, until there are no more."""
+        while self._ice is not None and (ice_event := self._ice.next_event()) is not None:
+            self._handle_ice_event(ice_event, now)
+        while self._dtls is not None and (dtls_event := self._dtls.next_event()) is not None:
+            self._handle_dtls_event(dtls_event, now)
+        while self.voice.session is not None and (rtp_event := self.voice.session.next_event()) is not None:
+            if isinstance(rtp_event, rtp.ReportReceived):
+                self.voice.handle_report(rtp_event)
+
+    def _handle_ice_event(self, event: ice.IceEvent, now: float) -> None:
+        match event:
+            case ice.PathAuthenticated(path, proven):
+                self._events.append(PathAuthenticated(path, proven))
+            case ice.SelectedPathChanged():
+                # The first authenticated check is enough: browsers may start DTLS with their very first one.
+                if self._dtls is not None and self._dtls.state is DtlsState.NEW:
+                    self._dtls.start(now)
+            case ice.StateChanged(state, reason):
+                self._judge_state(reason if state in (IceState.FAILED, IceState.DISCONNECTED) else "")
+
+    def _handle_dtls_event(self, event: dtls.DtlsEvent, now: float) -> None:
+        match event:
+            case dtls.Connected(keys):
+                if keys is not None and self.voice.session is not None:
+                    self.voice.session.start(SrtpSession(keys), now)
+                self._judge_state()
+            case dtls.Failed(code, reason):
+                self._judge_state(f"{code.value}: {reason}")
+            case dtls.Closed(remote=True):
+                self._set_state(ConnectionState.CLOSED, "the peer has closed the connection")
+
+    def _judge_state(self, reason: str = "") -> None:
+        """ICE and DTLS taken together, as W3C webrtc §4.3.3 does it."""
+        if self._ice is None or self._dtls is None:
+            return
+        if self._ice.state is IceState.FAILED or self._dtls.state is DtlsState.FAILED:
+            self._set_state(ConnectionState.FAILED, reason)
+        elif self._ice.state is IceState.DISCONNECTED:
+            self._set_state(ConnectionState.DISCONNECTED, reason)
+        elif self._ice.state in (IceState.CONNECTED, IceState.COMPLETED) and self._dtls.state is DtlsState.CONNECTED:
+            self._set_state(ConnectionState.CONNECTED)
+        elif self.state is ConnectionState.NEW:
+            self._set_state(ConnectionState.CONNECTING)
+
+    def _set_state(self, state: ConnectionState, reason: str = "") -> None:
+        if state is not self.state:
+            self.state = state
+            self._events.append(ConnectionStateChanged(state, reason))

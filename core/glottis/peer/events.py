@@ -1,0 +1,46 @@
+"""What a ``PeerConnection`` tells its owner. The events of its data channels are those of ``glottis.sctp``."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from glottis.sdp.candidate import Candidate
+from glottis.wire.address import Path
+
+
+class ConnectionState(Enum):
+    """W3C's ``RTCPeerConnectionState``, whose words the values are."""
+
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStateChanged:
+    """ICE and DTLS taken together; ``reason`` is a sentence for people, empty where there is nothing to say."""
+
+    state: ConnectionState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PathAuthenticated:
+    """From now on datagrams may be taken from this path; ``proven`` if a check of our own was answered there."""
+
+    path: Path
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCandidate:
+    """A candidate to trickle to the peer; those in the description are not repeated."""
+
+    candidate: Candidate
+    mid: str | None
+    media_index: int
+
+
+PeerEvent = ConnectionStateChanged | PathAuthenticated | LocalCandidate

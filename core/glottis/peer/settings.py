@@ -1,0 +1,30 @@
+"""How a peer connection shall behave."""
+
+from dataclasses import dataclass
+
+from glottis.contracts.codec import CodecSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """All calls of a campaign can share one. Durations are in seconds unless the name says milliseconds.
+
+    ``codecs`` are in order of preference: the first that the peer has too is the one sent. ``sample_rate`` in hertz is
+    that of the decoded audio. ``max_message_size`` in bytes is offered for data channels; None refuses them.
+    """
+
+    codecs: tuple[CodecSpec, ...]
+    sample_rate: int = 16000
+    output_codec: str | None = None
+    """The encoding name to send where the peer has it; None: the first in common."""
+    frame_ms: float = 20
+    jitter_buffer_delay: float = 0.04
+    bitrate: int | None = None
+    complexity: int = 5
+    in_band_fec: bool = True
+    dtx: bool = False
+    ice_lite: bool = False
+    probe_private_addresses: bool = True
+    max_message_size: int | None = 262144
+    wallclock_offset: float = 0.0
+    """What to add to ``now`` to get seconds since the epoch, for the NTP times of RTCP sender reports."""
