@@ -1,0 +1,226 @@
+"""One SCTP association over DTLS (RFC 9260, RFC 8261) without I/O: bytes in, bytes out, time as an argument."""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from glottis.contracts.errors import LocalError, Malformed
+from glottis.sctp.events import AssociationEstablished, AssociationEvent, MessageReceived
+from glottis.sctp.handshake import Handshake
+from glottis.sctp.heartbeat import Heartbeat
+from glottis.sctp.inbound import Inbound
+from glottis.sctp.limits import CHUNK_OVERHEAD, SctpLimits
+from glottis.sctp.outbound import Outbound
+from glottis.sctp.packer import Packer
+from glottis.sctp.receiver import PacketReceiver
+from glottis.sctp.reset import StreamReset
+from glottis.sctp.send_queue import OutboundMessage
+from glottis.sctp.shutdown import Shutdown
+from glottis.sctp.states import SENDS_DATA, State
+from glottis.sctp.tcb import Peer, Tcb
+from glottis.sctp.timers import Timer
+from glottis.wire.sctp_chunks import Cause
+
+DEFAULT_PORT: Final = 5000
+DEFAULT_MAX_MESSAGE_SIZE: Final = 262144
+
+
+class SendBufferFull(LocalError):
+    """More is queued than ``SctpLimits.send_buffer`` allows; wait until ``buffered_amount`` falls."""
+
+
+class SctpAssociation:
+    """Both ends may ``connect`` at once, as WebRTC's do.
+
+    Sending only queues. What is queued leaves with the next ``handle_datagram`` or ``handle_timeout``, and until then
+    ``next_timeout`` says that it is due: sent in one go, small messages share packets.
+    """
+
+    def __init__(
+        self,
+        *,
+        rng: random.Random,
+        local_port: int = DEFAULT_PORT,
+        remote_port: int = DEFAULT_PORT,
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        limits: SctpLimits | None = None,
+        zero_checksum: bool = True,
+    ) -> None:
+        """``max_message_size`` is what we receive; ``zero_checksum`` offers RFC 9653 (there is DTLS underneath)."""
+        self._limits = limits or SctpLimits()
+        if max_message_size + CHUNK_OVERHEAD > self._limits.receive_buffer:
+            raise LocalError("receive_buffer must hold a message of max_message_size")
+        self._tcb = Tcb(rng, self._limits, local_port, remote_port)
+        self._handshake = Handshake(self._tcb, self._begin, offer_zero_checksum=zero_checksum)
+        self._inbound = Inbound(self._tcb, max_message_size)
+        self._outbound = Outbound(self._tcb)
+        self._reset = StreamReset(self._tcb, self._inbound, self._outbound)
+        self._heartbeat = Heartbeat(self._tcb)
+        self._shutdown = Shutdown(self._tcb, self._inbound)
+        self._receiver = PacketReceiver(
+            self._tcb,
+            handshake=self._handshake,
+            inbound=self._inbound,
+            outbound=self._outbound,
+            reset=self._reset,
+            heartbeat=self._heartbeat,
+            shutdown=self._shutdown,
+            zero_checksum_accepted=zero_checksum,
+        )
+        self._timer_handlers: dict[Timer, Callable[[float], None]] = {
+            Timer.T1_HANDSHAKE: self._handshake.handle_t1,
+            Timer.T2_SHUTDOWN: self._shutdown.handle_t2,
+            Timer.T3_RTX: self._outbound.handle_t3,
+            Timer.T5_SHUTDOWN_GUARD: self._shutdown.handle_t5,
+            Timer.RE_CONFIG: self._reset.handle_timeout,
+            Timer.DELAYED_SACK: self._inbound.handle_delayed_sack,
+            Timer.HEARTBEAT: self._heartbeat.handle_timeout,
+        }
+        self._now = 0.0
+        self._work_is_due = False
+        self._time_is_known = False
+
+    @property
+    def state(self) -> State:
+        """RFC 9260 §4."""
+        return self._tcb.state
+
+    @property
+    def buffered_amount(self) -> int:
+        """Bytes queued and not yet sent."""
+        return self._outbound.queue.size
+
+    def stream_buffered_amount(self, stream_id: int) -> int:
+        """Bytes queued on one stream and not yet sent."""
+        return self._outbound.queue.buffered(stream_id)
+
+    def connect(self, now: float) -> None:
+        """Begin the handshake, unless the peer already has."""
+        self._learn_time(now)
+        self._handshake.connect(now)
+
+    def send(
+        self,
+        stream_id: int,
+        protocol_id: int,
+        data: bytes,
+        *,
+        unordered: bool = False,
+        max_retransmits: int | None = None,
+        max_life_time: float | None = None,
+    ) -> None:
+        """Queue a message of at least one byte; life time in seconds.
+
+        Raises ``SendBufferFull``, and ``LocalError`` after the end.
+        """
+        if self._tcb.ended:
+            raise LocalError("the association has ended")
+        if not data:
+            raise LocalError("SCTP carries no empty messages")
+        if self._outbound.size + len(data) > self._limits.send_buffer:
+            raise SendBufferFull("the send buffer of the association is full")
+        self._outbound.queue.push(
+            OutboundMessage(stream_id, protocol_id, data, unordered, max_retransmits, max_life_time)
+        )
+        self._work_is_due = True
+
+    def configure_stream(self, stream_id: int, *, priority: int = 256, low_threshold: int = 0) -> None:
+        """A stream's weight among others, and at how many queued bytes ``StreamDrained`` tells."""
+        self._outbound.queue.configure(stream_id, priority=priority, low_threshold=low_threshold)
+
+    def reset_stream(self, stream_id: int, *, discard: bool = False) -> None:
+        """Say that no more follows on a stream, after what is queued on it or instead of that (RFC 6525)."""
+        if discard:
+            self._outbound.queue.discard(stream_id)
+        self._reset.want(stream_id)
+        self._work_is_due = True
+
+    def shutdown(self, now: float) -> None:
+        """End in an orderly way, once everything that is queued is acknowledged (RFC 9260 §9.2)."""
+        self._learn_time(now)
+        self._shutdown.request(now)
+
+    def abort(self, reason: str) -> None:
+        """End at once (RFC 9260 §9.1); the peer is told ``reason``."""
+        self._tcb.abort(Cause.USER_INITIATED_ABORT, reason)
+
+    def handle_datagram(self, data: bytes, now: float) -> None:
+        """Take a packet; what is malformed in it is dropped."""
+        self._learn_time(now)
+        with suppress(Malformed):
+            self._receiver.handle_packet_untrusted(data, now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Let the timers that are due fire."""
+        self._learn_time(now)
+        for timer in self._tcb.timers.take_due(now):
+            if not self._tcb.ended:
+                self._timer_handlers[timer](now)
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """The packets to be sent now; each is returned once."""
+        if self._work_is_due and self._time_is_known:
+            self._flush(self._now)
+        self._time_is_known = False
+        packets, self._tcb.packets = self._tcb.packets, []
+        return packets
+
+    def next_timeout(self) -> float | None:
+        """When ``handle_timeout`` wants to be called: at once (a time that has passed) if something was queued."""
+        if self._tcb.ended:
+            return None
+        return self._now if self._work_is_due else self._tcb.timers.next_deadline()
+
+    def next_event(self) -> AssociationEvent | None:
+        """The next thing that happened; taking messages opens the window for more."""
+        events = self._tcb.events
+        if not events:
+            return None
+        event = events.popleft()
+        if type(event) is MessageReceived and self._inbound.taken(event):
+            self._work_is_due = True
+        return event
+
+    def _begin(self, peer: Peer, now: float) -> None:
+        self._inbound.begin(peer)
+        self._outbound.begin(peer)
+        self._reset.begin(peer)
+        self._heartbeat.begin(now)
+        streams = min(self._limits.max_streams, peer.inbound_streams)
+        self._tcb.events.append(AssociationEstablished(streams))
+
+    def _learn_time(self, now: float) -> None:
+        self._now = now
+        self._time_is_known = self._work_is_due = True
+
+    def _flush(self, now: float) -> None:
+        self._work_is_due = False
+        tcb = self._tcb
+        if tcb.ended or tcb.peer is None:
+            return
+        packer = Packer(tcb)
+        for chunk in tcb.control:
+            packer.add(chunk)
+        tcb.control.clear()
+        self._add_sack(packer)
+        if tcb.state in SENDS_DATA:
+            self._outbound.fill(packer, now)
+            self._step_down(now)
+        packer.seal()
+        for chunk in tcb.control:
+            packer.add(chunk)
+        tcb.control.clear()
+        packer.seal()
+
+    def _add_sack(self, packer: Packer) -> None:
+        if self._inbound.sack_is_due:
+            packer.add(self._inbound.make_sack())
+        elif self._inbound.sack_is_pending:
+            packer.lead_with(self._inbound.make_sack)
+
+    def _step_down(self, now: float) -> None:
+        """After data has been sent: resets that waited for it, and the next step of a shutdown."""
+        self._reset.poll(now)
+        if self._tcb.state is not State.ESTABLISHED and self._outbound.is_idle:
+            self._shutdown.all_acknowledged(now)

@@ -1,0 +1,307 @@
+"""Data channels (RFC 8831, RFC 8832) over one association: same engine verbs, channels as values."""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from glottis.contracts.errors import LocalError, Malformed
+from glottis.sctp.association import DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_PORT, SctpAssociation
+from glottis.sctp.data_channel import ChannelState, DataChannel
+from glottis.sctp.events import (
+    AssociationClosed,
+    AssociationEstablished,
+    AssociationEvent,
+    AssociationFailed,
+    BufferedAmountLow,
+    BytesReceived,
+    ChannelClosed,
+    ChannelOpened,
+    DataChannelEvent,
+    IncomingStreamsReset,
+    MessageReceived,
+    OutgoingStreamsReset,
+    StreamDrained,
+    TextReceived,
+)
+from glottis.sctp.limits import SctpLimits
+from glottis.wire.dcep import OPEN_ACK, ChannelOpen, ProtocolId, parse_dcep_untrusted
+
+DEFAULT_REMOTE_MAX_MESSAGE_SIZE: Final = 65536
+"""Where the peer's SDP has no ``a=max-message-size`` (RFC 8841 §6.1)."""
+
+_EVENTS_AHEAD: Final = 64
+"""Events translated before the owner takes them; what is beyond waits in the association and shuts its window."""
+
+
+class DataChannels:
+    """Owns the association; what a message or reset means for a channel is decided here."""
+
+    def __init__(
+        self,
+        *,
+        dtls_client: bool,
+        rng: random.Random,
+        local_port: int = DEFAULT_PORT,
+        remote_port: int = DEFAULT_PORT,
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        remote_max_message_size: int = DEFAULT_REMOTE_MAX_MESSAGE_SIZE,
+        limits: SctpLimits | None = None,
+        zero_checksum: bool = True,
+    ) -> None:
+        """``dtls_client`` decides whose stream identifiers are even (RFC 8832 §6).
+
+        The ports and ``remote_max_message_size`` (0: any size) come from the SDP; ``max_message_size`` is our own.
+        """
+        self.association = SctpAssociation(
+            rng=rng,
+            local_port=local_port,
+            remote_port=remote_port,
+            max_message_size=max_message_size,
+            limits=limits,
+            zero_checksum=zero_checksum,
+        )
+        self._own_parity = 0 if dtls_client else 1
+        self._remote_max_message_size = remote_max_message_size
+        self._stream_count = (limits or SctpLimits()).max_streams
+        self._established = False
+        self._channels: dict[int, DataChannel] = {}
+        """By stream; a channel stays until both of its streams are reset."""
+        self._half_reset: dict[int, set[type[AssociationEvent]]] = {}
+        """Which of its streams are reset already."""
+        self._close_reasons: dict[int, str] = {}
+        self._events: deque[DataChannelEvent] = deque()
+        self._handlers: dict[type, Callable[..., None]] = {
+            MessageReceived: self._handle_message,
+            StreamDrained: self._handle_drained,
+            AssociationEstablished: self._handle_established,
+            IncomingStreamsReset: self._handle_incoming_reset,
+            OutgoingStreamsReset: self._handle_outgoing_reset,
+            AssociationClosed: self._handle_end,
+            AssociationFailed: self._handle_end,
+        }
+
+    def connect(self, now: float) -> None:
+        """Begin the handshake; in WebRTC both ends do."""
+        self.association.connect(now)
+
+    def open(
+        self,
+        label: str,
+        *,
+        ordered: bool = True,
+        max_retransmits: int | None = None,
+        max_packet_life_time_ms: int | None = None,
+        protocol: str = "",
+        priority: int = 256,
+        negotiated_id: int | None = None,
+    ) -> DataChannel:
+        """Open a channel; ``ChannelOpened`` tells when it can be used. May be called before the association is up.
+
+        Raises ``LocalError`` when both limits are set, a text is too long, the identifier is taken or none is left.
+        """
+        if max_retransmits is not None and max_packet_life_time_ms is not None:
+            raise LocalError("a data channel takes max_retransmits or max_packet_life_time_ms, not both")
+        settings = ChannelOpen(label, protocol, ordered, max_retransmits, max_packet_life_time_ms, priority)
+        message = settings.encode()
+        channel_id = self._free_id() if negotiated_id is None else self._checked_id(negotiated_id)
+        channel = self._add(channel_id, settings, negotiated=negotiated_id is not None)
+        if negotiated_id is None:
+            self.association.send(channel_id, ProtocolId.DCEP, message)
+        elif self._established:
+            self._opened(channel)
+        return channel
+
+    def handle_datagram(self, data: bytes, now: float) -> None:
+        """Take what one DTLS record held."""
+        self.association.handle_datagram(data, now)
+        self._translate()
+
+    def handle_timeout(self, now: float) -> None:
+        """Let due timers fire, and what was queued leave."""
+        self.association.handle_timeout(now)
+        self._translate()
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """Packets for DTLS, each to be sent as one record; each is returned once."""
+        datagrams = self.association.datagrams_to_send()
+        self._translate()
+        return datagrams
+
+    def next_timeout(self) -> float | None:
+        """When ``handle_timeout`` wants to be called; at once after anything was sent, opened or closed."""
+        return self.association.next_timeout()
+
+    def next_event(self) -> DataChannelEvent | None:
+        """The next thing that happened."""
+        if not self._events:
+            self._translate()
+        return self._events.popleft() if self._events else None
+
+    def shutdown(self, now: float) -> None:
+        """End in an orderly way once everything queued is acknowledged."""
+        self.association.shutdown(now)
+
+    def abort(self, reason: str) -> None:
+        """End at once."""
+        self.association.abort(reason)
+        self._translate()
+
+    def send(self, channel: DataChannel, protocol_id: ProtocolId, data: bytes) -> None:
+        """For ``DataChannel``: queue a message."""
+        if 0 < self._remote_max_message_size < len(data):
+            raise LocalError(f"the peer takes messages of at most {self._remote_max_message_size} bytes")
+        settings = channel.settings
+        life_time = settings.max_packet_life_time_ms
+        self.association.send(
+            channel.id,
+            protocol_id,
+            data,
+            unordered=not settings.ordered and channel.is_acknowledged,
+            max_retransmits=settings.max_retransmits,
+            max_life_time=None if life_time is None else life_time / 1000,
+        )
+
+    def close(self, channel: DataChannel) -> None:
+        """For ``DataChannel``: begin to close (RFC 8831 §6.7)."""
+        self._begin_close(channel, "closed by us", discard=False)
+
+    def buffered_amount(self, channel: DataChannel) -> int:
+        """For ``DataChannel``: bytes queued and not yet sent."""
+        return self.association.stream_buffered_amount(channel.id)
+
+    def configure(self, channel: DataChannel, low_threshold: int) -> None:
+        """For ``DataChannel``: set when ``BufferedAmountLow`` tells."""
+        self.association.configure_stream(channel.id, priority=channel.settings.priority, low_threshold=low_threshold)
+
+    def _free_id(self) -> int:
+        for channel_id in range(self._own_parity, self._stream_count, 2):
+            if channel_id not in self._channels:
+                return channel_id
+        raise LocalError("no stream is left for another data channel")
+
+    def _checked_id(self, channel_id: int) -> int:
+        if not 0 <= channel_id < self._stream_count or channel_id in self._channels:
+            raise LocalError("the negotiated stream identifier is taken or beyond the association's streams")
+        return channel_id
+
+    def _add(self, channel_id: int, settings: ChannelOpen, *, negotiated: bool) -> DataChannel:
+        channel = DataChannel(self, channel_id, settings, negotiated=negotiated)
+        self._channels[channel_id] = channel
+        self.configure(channel, low_threshold=0)
+        return channel
+
+    def _opened(self, channel: DataChannel) -> None:
+        channel.state = ChannelState.OPEN
+        self._events.append(ChannelOpened(channel))
+
+    def _begin_close(self, channel: DataChannel, reason: str, *, discard: bool) -> None:
+        channel.state = ChannelState.CLOSING
+        self._close_reasons[channel.id] = reason
+        self.association.reset_stream(channel.id, discard=discard)
+
+    def _closed(self, channel: DataChannel, reason: str) -> None:
+        del self._channels[channel.id]
+        self._half_reset.pop(channel.id, None)
+        self._close_reasons.pop(channel.id, None)
+        channel.state = ChannelState.CLOSED
+        self._events.append(ChannelClosed(channel, reason))
+
+    def _translate(self) -> None:
+        while len(self._events) < _EVENTS_AHEAD and (event := self.association.next_event()) is not None:
+            self._handlers[type(event)](event)
+
+    def _handle_message(self, message: MessageReceived) -> None:
+        channel = self._channels.get(message.stream_id)
+        if message.protocol_id == ProtocolId.DCEP:
+            self._handle_dcep(message, channel)
+        elif channel is not None and channel.state in (ChannelState.OPEN, ChannelState.CONNECTING):
+            # Data shows that the peer knows the channel: it stands for a lost acknowledgement.
+            self._acknowledge(channel)
+            self._deliver(channel, message.protocol_id, message.data)
+
+    def _deliver(self, channel: DataChannel, protocol_id: int, data: bytes) -> None:
+        if protocol_id == ProtocolId.STRING:
+            try:
+                self._events.append(TextReceived(channel, data.decode()))
+            except UnicodeDecodeError:
+                self._begin_close(channel, "the peer sent text that is not UTF-8", discard=True)
+        elif protocol_id == ProtocolId.BINARY:
+            self._events.append(BytesReceived(channel, data))
+        elif protocol_id == ProtocolId.STRING_EMPTY:
+            self._events.append(TextReceived(channel, ""))
+        elif protocol_id == ProtocolId.BINARY_EMPTY:
+            self._events.append(BytesReceived(channel, b""))
+
+    def _handle_dcep(self, message: MessageReceived, channel: DataChannel | None) -> None:
+        try:
+            settings = parse_dcep_untrusted(message.data)
+        except Malformed:
+            self._refuse(message.stream_id, channel, "the peer sent a malformed DCEP message")
+            return
+        if settings is None:
+            if channel is not None:
+                self._acknowledge(channel)
+        elif channel is not None or message.stream_id & 1 == self._own_parity:
+            self._refuse(message.stream_id, channel, "the peer opened a channel on a stream that is not its own")
+        else:
+            self._accept(message.stream_id, settings)
+
+    def _accept(self, stream_id: int, settings: ChannelOpen) -> None:
+        """RFC 8832 §6: acknowledge, and the channel can be used."""
+        channel = self._add(stream_id, settings, negotiated=False)
+        channel.is_acknowledged = True
+        self.association.send(stream_id, ProtocolId.DCEP, OPEN_ACK)
+        self._opened(channel)
+
+    def _refuse(self, stream_id: int, channel: DataChannel | None, reason: str) -> None:
+        if channel is None:
+            self.association.reset_stream(stream_id)
+        elif channel.state is not ChannelState.CLOSING:
+            self._begin_close(channel, reason, discard=True)
+
+    def _acknowledge(self, channel: DataChannel) -> None:
+        channel.is_acknowledged = True
+        if channel.state is ChannelState.CONNECTING:
+            self._opened(channel)
+
+    def _handle_drained(self, event: StreamDrained) -> None:
+        channel = self._channels.get(event.stream_id)
+        if channel is not None and channel.has_sent and channel.state is ChannelState.OPEN:
+            self._events.append(BufferedAmountLow(channel))
+
+    def _handle_established(self, event: AssociationEstablished) -> None:
+        self._established = True
+        self._stream_count = event.outbound_streams
+        self._events.append(event)
+        for channel in list(self._channels.values()):
+            if channel.id >= self._stream_count:
+                self._closed(channel, "the peer takes fewer streams")
+            elif channel.negotiated and channel.state is ChannelState.CONNECTING:
+                self._opened(channel)
+
+    def _handle_incoming_reset(self, event: IncomingStreamsReset) -> None:
+        for stream_id in event.stream_ids:
+            channel = self._channels.get(stream_id)
+            if channel is None:
+                continue
+            if channel.state is not ChannelState.CLOSING:
+                self._begin_close(channel, "closed by the peer", discard=True)
+            self._half_close(channel, IncomingStreamsReset)
+
+    def _handle_outgoing_reset(self, event: OutgoingStreamsReset) -> None:
+        for stream_id in event.stream_ids:
+            channel = self._channels.get(stream_id)
+            if channel is not None:
+                self._half_close(channel, OutgoingStreamsReset)
+
+    def _half_close(self, channel: DataChannel, direction: type[AssociationEvent]) -> None:
+        done = self._half_reset.setdefault(channel.id, set())
+        done.add(direction)
+        if len(done) == 2:
+            self._closed(channel, self._close_reasons[channel.id])
+
+    def _handle_end(self, event: AssociationClosed | AssociationFailed) -> None:
+        for channel in list(self._channels.values()):
+            self._closed(channel, event.reason)
+        self._events.append(event)

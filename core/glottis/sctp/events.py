@@ -1,0 +1,121 @@
+"""What an association and its data channels tell their owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glottis.sctp.data_channel import DataChannel
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationEstablished:
+    """The handshake is done; stream identifiers below ``outbound_streams`` may be sent on."""
+
+    outbound_streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationClosed:
+    """The association ended in an orderly way."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationFailed:
+    """The association was aborted by either end, or the peer stopped answering."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class MessageReceived:
+    """A whole user message."""
+
+    stream_id: int
+    protocol_id: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingStreamsReset:
+    """The peer will send no more on these streams (RFC 6525 §4.1)."""
+
+    stream_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingStreamsReset:
+    """The peer has confirmed our reset of these streams, or refused it."""
+
+    stream_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDrained:
+    """What is queued on a stream has fallen to its threshold."""
+
+    stream_id: int
+
+
+AssociationEvent = (
+    AssociationEstablished
+    | AssociationClosed
+    | AssociationFailed
+    | MessageReceived
+    | IncomingStreamsReset
+    | OutgoingStreamsReset
+    | StreamDrained
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOpened:
+    """A channel can be used: the peer opened it, or acknowledged ours."""
+
+    channel: DataChannel
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelClosed:
+    """A channel is gone; ``reason`` says who closed it and why."""
+
+    channel: DataChannel
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextReceived:
+    """A text message."""
+
+    channel: DataChannel
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BytesReceived:
+    """A binary message."""
+
+    channel: DataChannel
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BufferedAmountLow:
+    """A channel's ``buffered_amount`` has fallen to its ``buffered_amount_low_threshold``."""
+
+    channel: DataChannel
+
+
+DataChannelEvent = (
+    AssociationEstablished
+    | AssociationClosed
+    | AssociationFailed
+    | ChannelOpened
+    | ChannelClosed
+    | TextReceived
+    | BytesReceived
+    | BufferedAmountLow
+)

@@ -1,0 +1,201 @@
+"""The four-way handshake (RFC 9260 §5), from either side or both at once."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from glottis.contracts.errors import Malformed
+from glottis.sctp.cookies import Cookie, CookieJar
+from glottis.sctp.limits import SMALLEST_WINDOW
+from glottis.sctp.states import Happening, State
+from glottis.sctp.tcb import Peer, Tcb, new_tag
+from glottis.sctp.timers import Timer
+from glottis.wire.sctp import ChunkType, Parameter, encode_chunk, encode_parameters
+from glottis.wire.sctp_chunks import DTLS_ERROR_DETECTION, Cause, Init, ParameterType, parse_init_untrusted
+
+_UNDERSTOOD: Final = frozenset(ParameterType)
+_EXTENSIONS: Final = bytes([ChunkType.RE_CONFIG, ChunkType.FORWARD_TSN])
+_MAX_REPORTED: Final = 512
+"""Bytes of unrecognized parameters that are reported: the answer must fit one packet beside the cookie."""
+
+
+class Handshake:
+    """Owns T1 and the cookies; holds nothing about a peer before it shows a cookie of ours."""
+
+    def __init__(self, tcb: Tcb, begin: Callable[[Peer, float], None], *, offer_zero_checksum: bool) -> None:
+        """``begin(peer, now)`` is called once, when the association comes into being."""
+        self._tcb = tcb
+        self._begin_association = begin
+        self._jar = CookieJar(tcb.rng)
+        self._offer_zero_checksum = offer_zero_checksum
+        self._waiting_chunks: list[bytes] = []
+        """INIT, or COOKIE ECHO with what goes before it is answered: what T1 sends again."""
+        self._attempts = 0
+
+    def connect(self, now: float) -> None:
+        """Send INIT (§5.1 A)."""
+        if self._tcb.ended or not self._tcb.advance(Happening.CONNECT):
+            return
+        init = encode_chunk(ChunkType.INIT, self._our_init(self._tcb.local_tag).encode())
+        self._begin([init], now)
+
+    def handle_init_untrusted(self, value: bytes, now: float) -> None:
+        """Answer INIT with INIT ACK, statelessly (§5.1 B, §5.2.1, §5.2.2)."""
+        tcb = self._tcb
+        if tcb.ended or tcb.state is State.SHUTDOWN_ACK_SENT:
+            return
+        init = parse_init_untrusted(value)
+        peer, unrecognized = _peer_untrusted(init)
+        established = tcb.peer is not None and tcb.state not in (State.COOKIE_WAIT, State.COOKIE_ECHOED)
+        local_tag = new_tag(tcb.rng) if established else tcb.local_tag
+        tie_tags = (tcb.local_tag, tcb.peer.tag if tcb.peer else 0) if tcb.state is not State.CLOSED else (0, 0)
+        cookie = Parameter(ParameterType.STATE_COOKIE, self._jar.seal(Cookie(now, local_tag, tie_tags, peer)))
+        ack = self._our_init(local_tag, (cookie, *_reports(unrecognized)))
+        tcb.seal([encode_chunk(ChunkType.INIT_ACK, ack.encode())], peer.tag)
+
+    def handle_init_ack_untrusted(self, value: bytes, now: float) -> None:
+        """Echo the cookie (§5.1 C); elsewhere than in COOKIE-WAIT an INIT ACK is ignored (§5.2.3)."""
+        tcb = self._tcb
+        if tcb.state is not State.COOKIE_WAIT:
+            return
+        init = parse_init_untrusted(value)
+        peer, unrecognized = _peer_untrusted(init)
+        cookie = _find(init, ParameterType.STATE_COOKIE)
+        if cookie is None:
+            # One missing parameter: the state cookie (§3.3.10.2).
+            tcb.abort(Cause.MISSING_MANDATORY_PARAMETER, "the peer's INIT ACK has no cookie", tag=peer.tag)
+            return
+        tcb.advance(Happening.INIT_ACK)
+        self._adopt(peer)
+        report = [Parameter(Cause.UNRECOGNIZED_PARAMETERS, encode_parameters(unrecognized))] if unrecognized else []
+        chunks = [encode_chunk(ChunkType.COOKIE_ECHO, cookie)]
+        chunks += [encode_chunk(ChunkType.ERROR, encode_parameters(report))] if report else []
+        self._begin(chunks, now)
+
+    def handle_cookie_echo_untrusted(self, value: bytes, tag: int, now: float) -> None:
+        """Enter the association that the cookie describes (§5.1.5, §5.2.4); a restart of the peer ends ours."""
+        tcb = self._tcb
+        cookie = self._jar.open_untrusted(value)
+        if tag != cookie.local_tag:
+            raise Malformed("a COOKIE ECHO does not carry the tag of its cookie")
+        known = tcb.peer is not None and tcb.peer.tag == cookie.peer.tag
+        if cookie.local_tag != tcb.local_tag:
+            self._handle_restart_untrusted(cookie)
+        elif now - cookie.created_at > tcb.limits.cookie_lifetime and not known:
+            self._report_stale(cookie, now)
+        else:
+            self._enter_by_cookie(cookie, now, known=known)
+
+    def handle_cookie_ack(self, now: float) -> None:
+        """The peer has entered the association (§5.1 E)."""
+        if self._tcb.advance(Happening.COOKIE_ACK):
+            self._finish(now)
+
+    def handle_stale_cookie(self, now: float) -> None:
+        """The peer found our cookie too old: begin again (§5.2.6)."""
+        if self._tcb.state is State.COOKIE_ECHOED:
+            self._tcb.peer = None
+            self._tcb.state = State.CLOSED
+            self.connect(now)
+
+    def handle_t1(self, now: float) -> None:
+        """INIT or COOKIE ECHO was not answered in time (§5.1.1 of T1's rules)."""
+        self._attempts += 1
+        if self._attempts > self._tcb.limits.max_init_retransmits:
+            self._tcb.fail("the peer did not answer the handshake")
+            return
+        self._tcb.rto.back_off()
+        self._send(now)
+
+    def _our_init(self, local_tag: int, further: tuple[Parameter, ...] = ()) -> Init:
+        limits = self._tcb.limits
+        parameters = [
+            Parameter(ParameterType.FORWARD_TSN_SUPPORTED, b""),
+            Parameter(ParameterType.SUPPORTED_EXTENSIONS, _EXTENSIONS),
+        ]
+        if self._offer_zero_checksum:
+            parameters.append(Parameter(ParameterType.ZERO_CHECKSUM_ACCEPTABLE, DTLS_ERROR_DETECTION))
+        streams = limits.max_streams
+        return Init(local_tag, limits.receive_buffer, streams, streams, self._tcb.initial_tsn, (*parameters, *further))
+
+    def _begin(self, chunks: list[bytes], now: float) -> None:
+        self._waiting_chunks, self._attempts = chunks, 0
+        self._send(now)
+
+    def _send(self, now: float) -> None:
+        self._tcb.seal(self._waiting_chunks)
+        self._tcb.timers.start(Timer.T1_HANDSHAKE, now + self._tcb.rto.seconds)
+
+    def _adopt(self, peer: Peer) -> None:
+        self._tcb.peer = peer
+        self._tcb.zero_checksum = self._offer_zero_checksum and peer.zero_checksum
+
+    def _enter_by_cookie(self, cookie: Cookie, now: float, *, known: bool) -> None:
+        """Acknowledge the cookie, also a repeated one; the first brings the association into being."""
+        if self._tcb.advance(Happening.VALID_COOKIE):
+            self._adopt(cookie.peer)
+            self._finish(now)
+        elif not known:
+            return
+        self._tcb.control.append(encode_chunk(ChunkType.COOKIE_ACK))
+
+    def _handle_restart_untrusted(self, cookie: Cookie) -> None:
+        tcb = self._tcb
+        if tcb.peer is not None and cookie.tie_tags == (tcb.local_tag, tcb.peer.tag):
+            tcb.abort(Cause.USER_INITIATED_ABORT, "the peer restarted the association", tag=cookie.peer.tag)
+        else:
+            raise Malformed("a COOKIE ECHO belongs to no association of ours")
+
+    def _report_stale(self, cookie: Cookie, now: float) -> None:
+        late = now - cookie.created_at - self._tcb.limits.cookie_lifetime
+        staleness = min(int(late * 1_000_000), 0xFFFFFFFF).to_bytes(4, "big")
+        report = encode_parameters([Parameter(Cause.STALE_COOKIE, staleness)])
+        self._tcb.seal([encode_chunk(ChunkType.ERROR, report)], cookie.peer.tag)
+
+    def _finish(self, now: float) -> None:
+        assert self._tcb.peer is not None
+        self._waiting_chunks = []
+        self._tcb.timers.stop(Timer.T1_HANDSHAKE)
+        self._begin_association(self._tcb.peer, now)
+
+
+def _peer_untrusted(init: Init) -> tuple[Peer, list[Parameter]]:
+    """The peer that ``init`` describes, and the parameters that it wants to hear were not recognized."""
+    if not init.initiate_tag or not init.outbound_streams or not init.inbound_streams:
+        raise Malformed("an INIT has a zero tag or no streams")
+    if init.advertised_window < SMALLEST_WINDOW:
+        raise Malformed("an INIT advertises too small a window")
+    unrecognized = [parameter for parameter in _known_part(init) if parameter.type not in _UNDERSTOOD]
+    extensions = _find(init, ParameterType.SUPPORTED_EXTENSIONS) or b""
+    peer = Peer(
+        tag=init.initiate_tag,
+        initial_tsn=init.initial_tsn,
+        advertised_window=init.advertised_window,
+        outbound_streams=init.outbound_streams,
+        inbound_streams=init.inbound_streams,
+        forward_tsn=_find(init, ParameterType.FORWARD_TSN_SUPPORTED) is not None,
+        re_config=ChunkType.RE_CONFIG in extensions,
+        zero_checksum=_find(init, ParameterType.ZERO_CHECKSUM_ACCEPTABLE) == DTLS_ERROR_DETECTION,
+    )
+    return peer, [parameter for parameter in unrecognized if parameter.type & 0x4000]
+
+
+def _known_part(init: Init) -> Iterator[Parameter]:
+    """The parameters up to the first unknown one that forbids reading on (§3.2.1: the highest bit is 0)."""
+    for parameter in init.parameters:
+        yield parameter
+        if parameter.type not in _UNDERSTOOD and not parameter.type & 0x8000:
+            return
+
+
+def _find(init: Init, parameter_type: ParameterType) -> bytes | None:
+    return next((parameter.value for parameter in _known_part(init) if parameter.type == parameter_type), None)
+
+
+def _reports(unrecognized: list[Parameter]) -> Iterator[Parameter]:
+    room = _MAX_REPORTED
+    for parameter in unrecognized:
+        whole = encode_parameters([parameter])
+        room -= len(whole) + 8
+        if room < 0:
+            return
+        yield Parameter(ParameterType.UNRECOGNIZED_PARAMETER, whole)

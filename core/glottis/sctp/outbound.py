@@ -1,0 +1,210 @@
+"""The sending half: chunks leave, are acknowledged, sent again or given up (RFC 9260 §6.1, §6.3, §7; RFC 3758)."""
+
+from glottis.sctp.congestion import CongestionWindow
+from glottis.sctp.events import StreamDrained
+from glottis.sctp.outstanding import OutboundChunk, Outstanding
+from glottis.sctp.packer import Packer
+from glottis.sctp.send_queue import OutboundMessage, SendQueue
+from glottis.sctp.serial import TSN_MASK, unwrap_tsn
+from glottis.sctp.tcb import Peer, Tcb
+from glottis.sctp.timers import Timer
+from glottis.wire.sctp import (
+    DATA_HEADER_LENGTH,
+    FIRST_FRAGMENT,
+    LAST_FRAGMENT,
+    UNORDERED,
+    ChunkType,
+    DataFields,
+    encode_chunk,
+    encode_data,
+)
+from glottis.wire.sctp_chunks import ForwardTsn, Sack
+
+_MAX_BURST = 4
+"""Packets of new data per opportunity (RFC 9260 §6.1 D)."""
+
+
+class Outbound:
+    """What is queued and what is outstanding."""
+
+    def __init__(self, tcb: Tcb) -> None:
+        self.queue = SendQueue()
+        self._tcb = tcb
+        self._max_chunk = tcb.limits.data_chunk_size
+        self._max_payload = self._max_chunk - DATA_HEADER_LENGTH
+        self._outstanding = Outstanding(tcb.initial_tsn)
+        self._window = CongestionWindow(tcb.limits)
+        self._peer_window = 0
+        self._peer_takes_forward_tsn = False
+        self._forward_tsn_is_due = False
+        self._fast_retransmit_is_due = False
+        self._round_trip: tuple[int, float] | None = None
+        """A TSN sent once, and when: the running measurement (§6.3.1 C4)."""
+        self._idle_since: float | None = None
+
+    def begin(self, peer: Peer) -> None:
+        """The handshake is done."""
+        self._peer_window = peer.advertised_window
+        self._peer_takes_forward_tsn = peer.forward_tsn
+
+    @property
+    def last_assigned_tsn(self) -> int:
+        """Unwrapped."""
+        return self._outstanding.next_tsn - 1
+
+    @property
+    def size(self) -> int:
+        """Bytes queued or not acknowledged."""
+        return self.queue.size + self._outstanding.size
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was queued is acknowledged or given up."""
+        return not self._outstanding and self.queue.is_all_sent
+
+    def handle_sack(self, sack: Sack, now: float) -> None:
+        """Take note of what has arrived (§6.2.1, §6.3.2, §7.2)."""
+        outstanding = self._outstanding
+        cumulative = unwrap_tsn(sack.cumulative_tsn, outstanding.cumulative)
+        if not outstanding.cumulative <= cumulative < outstanding.next_tsn:
+            return  # Older than what is known, or an acknowledgement of what was never sent.
+        was_full = outstanding.flight_size >= self._window.size
+        advanced = cumulative > outstanding.cumulative
+        acked = outstanding.acknowledge_up_to(cumulative)
+        if sack.gap_blocks or outstanding.has_gap_acks:
+            acked += self._handle_gaps(sack, now, advanced=advanced)
+        self._peer_window = max(0, sack.advertised_window - outstanding.flight_size)
+        self._tcb.error_count = 0
+        if advanced:
+            self._window.acknowledged(acked, cumulative_tsn=cumulative, window_was_full=was_full)
+            self._measure_round_trip(cumulative, now)
+            self._restart_t3(now)
+        self._forward_tsn_is_due = outstanding.first_is_given_up
+
+    def handle_cumulative_tsn(self, tsn: int, now: float) -> None:
+        """What a SHUTDOWN acknowledges (§9.2)."""
+        self.handle_sack(Sack(tsn, self._peer_window), now)
+
+    def handle_t3(self, now: float) -> None:
+        """Nothing was acknowledged in time: send again what is outstanding, slowly (§6.3.3)."""
+        self._tcb.rto.back_off()
+        self._tcb.count_error()
+        self._window.timed_out()
+        self._round_trip = None
+        for chunk in self._outstanding.lose_all():
+            self._give_up_if_due(chunk.message, chunk.sent_count, now)
+        self._forward_tsn_is_due = self._outstanding.first_is_given_up
+
+    def fill(self, packer: Packer, now: float) -> None:
+        """Add what may be sent: FORWARD TSN, then lost chunks, then new ones (§6.1 A–D)."""
+        self.queue.date_messages(now)
+        if self._forward_tsn_is_due:
+            self._send_forward_tsn(packer)
+        self._send_lost(packer, now)
+        if self._outstanding.next_lost() is None:
+            self._send_new(packer, now)
+        if self._outstanding:
+            self._tcb.timers.start_if_stopped(Timer.T3_RTX, now + self._tcb.rto.seconds)
+        self._tell_drained()
+
+    def _handle_gaps(self, sack: Sack, now: float, *, advanced: bool) -> int:
+        acked, highest_newly_acked = self._outstanding.apply_gaps(sack.gap_blocks)
+        below = highest_newly_acked
+        if advanced and self._window.in_fast_recovery and sack.gap_blocks:
+            below = self._outstanding.cumulative + sack.gap_blocks[-1][1]
+        for chunk in self._outstanding.report_missing(below):
+            if not self._give_up_if_due(chunk.message, chunk.sent_count, now):
+                self._fast_retransmit(chunk)
+        return acked
+
+    def _fast_retransmit(self, chunk: OutboundChunk) -> None:
+        chunk.fast_retransmitted = True
+        self._outstanding.lose(chunk)
+        self._window.fast_retransmitted(self._outstanding.next_tsn - 1)
+        self._fast_retransmit_is_due = True
+        self._round_trip = None
+        if chunk.tsn == self._outstanding.cumulative + 1:
+            self._tcb.timers.stop(Timer.T3_RTX)  # §7.2.4 4: restarted when the chunk leaves
+
+    def _give_up_if_due(self, message: OutboundMessage, sent_count: int, now: float) -> bool:
+        """Give ``message`` up if its reliability says so (RFC 3758 §3.5)."""
+        if not self._peer_takes_forward_tsn or not message.is_given_up(sent_count, now):
+            return False
+        self._outstanding.give_up(message)
+        self.queue.finish(message)
+        return True
+
+    def _send_forward_tsn(self, packer: Packer) -> None:
+        point, skipped = self._outstanding.given_up_prefix(self._max_chunk // 4 - 2)
+        chunk = ForwardTsn(point & TSN_MASK, tuple(skipped.items()))
+        packer.add(encode_chunk(ChunkType.FORWARD_TSN, chunk.encode()))
+        self._forward_tsn_is_due = False
+
+    def _send_lost(self, packer: Packer, now: float) -> None:
+        """Chunks to be sent again; a fast retransmission's first packet may exceed the window (§7.2.4 3)."""
+        outstanding = self._outstanding
+        beyond_window = packer.capacity if self._fast_retransmit_is_due else 0
+        self._fast_retransmit_is_due = False
+        while (chunk := outstanding.next_lost()) is not None:
+            beyond_window -= len(chunk.encoded)
+            if (
+                beyond_window < 0
+                and outstanding.flight_size
+                and outstanding.flight_size + chunk.size > self._window.size
+            ):
+                return
+            packer.add(chunk.encoded)
+            outstanding.send_again(chunk)
+
+    def _send_new(self, packer: Packer, now: float) -> None:
+        outstanding, queue = self._outstanding, self.queue
+        if not outstanding and self._idle_since is not None:
+            self._window.was_idle(now - self._idle_since, self._tcb.rto.seconds)
+        self._idle_since = None
+        limit = min(self._window.size, outstanding.flight_size + _MAX_BURST * self._max_chunk)
+        while outstanding.flight_size < limit and (message := queue.next_message(now)) is not None:
+            if message.offset and self._give_up_if_due(message, 0, now):
+                self._forward_tsn_is_due = True
+                continue
+            size = min(len(message.data) - message.offset, self._max_payload)
+            if size > self._peer_window and outstanding.flight_size:
+                return  # With nothing in flight this is the probe of a shut window (§6.1 A).
+            chunk = self._cut(message, size)
+            packer.add(chunk.encoded)
+            outstanding.add(chunk)
+            self._peer_window -= size
+            if self._round_trip is None:
+                self._round_trip = (chunk.tsn, now)
+
+    def _cut(self, message: OutboundMessage, size: int) -> OutboundChunk:
+        """The next chunk of ``message``."""
+        tsn = self._outstanding.next_tsn
+        flags = UNORDERED if message.unordered else 0
+        if message.offset == 0:
+            flags |= FIRST_FRAGMENT
+            message.first_tsn = tsn
+        payload = self.queue.cut(message, size)
+        if message.offset == len(message.data):
+            flags |= LAST_FRAGMENT
+        fields = DataFields(tsn & TSN_MASK, message.stream_id, message.stream_sequence, message.protocol_id)
+        return OutboundChunk(tsn, encode_data(flags, fields, payload), size, message)
+
+    def _measure_round_trip(self, cumulative: int, now: float) -> None:
+        if self._round_trip is not None and cumulative >= self._round_trip[0]:
+            self._tcb.rto.measure(now - self._round_trip[1])
+            self._round_trip = None
+
+    def _restart_t3(self, now: float) -> None:
+        """The earliest outstanding chunk was acknowledged (§6.3.2 R2, R3)."""
+        if self._outstanding:
+            self._tcb.timers.start(Timer.T3_RTX, now + self._tcb.rto.seconds)
+            return
+        self._tcb.timers.stop(Timer.T3_RTX)
+        self._window.all_acknowledged()
+        self._idle_since = now
+
+    def _tell_drained(self) -> None:
+        drained = self.queue.drained
+        if drained:
+            self._tcb.events.extend(StreamDrained(stream_id) for stream_id in dict.fromkeys(drained))
+            drained.clear()

@@ -1,0 +1,147 @@
+"""Fragments become messages, and messages come in the order of their stream (RFC 9260 §6.5, §6.6, §6.9)."""
+
+from dataclasses import dataclass, field
+
+from glottis.contracts.errors import Malformed
+from glottis.sctp.events import MessageReceived
+from glottis.sctp.limits import CHUNK_OVERHEAD
+from glottis.sctp.serial import unwrap_ssn
+from glottis.wire.sctp import FIRST_FRAGMENT, LAST_FRAGMENT, UNORDERED, WHOLE_MESSAGE, DataFields
+
+
+@dataclass(slots=True)
+class _Run:
+    """Fragments of one message with consecutive TSNs."""
+
+    first_tsn: int
+    last_tsn: int
+    fields: DataFields
+    flags: int
+    """FIRST_FRAGMENT and LAST_FRAGMENT as far as they have been seen, and UNORDERED."""
+    parts: list[bytes]
+    size: int
+
+    def takes(self, other: "_Run") -> bool:
+        """Whether ``other``, which follows, continues the same message; ``Malformed`` if it lies about that."""
+        if self.flags & LAST_FRAGMENT or other.flags & FIRST_FRAGMENT:
+            return False
+        if (self.flags ^ other.flags) & UNORDERED or self.fields[1:3] != other.fields[1:3]:
+            raise Malformed("the fragments of a message disagree about their stream")
+        return True
+
+    def append(self, other: "_Run") -> None:
+        self.last_tsn = other.last_tsn
+        self.flags |= other.flags
+        self.parts += other.parts
+        self.size += other.size
+
+
+class Reassembly:
+    """Joins fragments; a message's fragments have consecutive TSNs, so runs of them are all there is to keep."""
+
+    def __init__(self, max_message_size: int) -> None:
+        self.held = 0
+        """Bytes kept, ``CHUNK_OVERHEAD`` included."""
+        self._max_message_size = max_message_size
+        self._by_first: dict[int, _Run] = {}
+        self._by_last: dict[int, _Run] = {}
+
+    def add_untrusted(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> MessageReceived | None:
+        """Take a fragment; the message that it completes, or None.
+
+        Raises ``Malformed`` if fragments disagree or the message is longer than the maximum.
+        """
+        run = _Run(tsn, tsn, fields, flags, [payload], len(payload))
+        self.held += run.size + CHUNK_OVERHEAD
+        run = self._join_before(run)
+        self._join_after(run)
+        if run.size > self._max_message_size:
+            raise Malformed("a message is longer than the maximum that was offered")
+        if run.flags & WHOLE_MESSAGE == WHOLE_MESSAGE:
+            self._forget(run)
+            return MessageReceived(run.fields.stream_id, run.fields.protocol_id, b"".join(run.parts))
+        self._by_first[run.first_tsn] = self._by_last[run.last_tsn] = run
+        return None
+
+    def drop_up_to(self, tsn: int) -> None:
+        """The peer has given up what begins at or before ``tsn``."""
+        for run in [run for first, run in self._by_first.items() if first <= tsn]:
+            self._forget(run)
+
+    def _join_before(self, run: _Run) -> _Run:
+        before = self._by_last.get(run.first_tsn - 1)
+        if before is None or not before.takes(run):
+            return run
+        del self._by_last[before.last_tsn]
+        before.append(run)
+        return before
+
+    def _join_after(self, run: _Run) -> None:
+        after = self._by_first.get(run.last_tsn + 1)
+        if after is not None and run.takes(after):
+            del self._by_first[after.first_tsn], self._by_last[after.last_tsn]
+            run.append(after)
+
+    def _forget(self, run: _Run) -> None:
+        self._by_first.pop(run.first_tsn, None)
+        self._by_last.pop(run.last_tsn, None)
+        self.held -= run.size + CHUNK_OVERHEAD * len(run.parts)
+
+
+@dataclass(slots=True)
+class _Stream:
+    next_sequence: int = 0
+    waiting: dict[int, MessageReceived] = field(default_factory=dict)
+
+
+class InboundStreams:
+    """Gives each stream's ordered messages in the order of their stream sequence numbers."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self._streams: dict[int, _Stream] = {}
+
+    def take(self, sequence: int, message: MessageReceived) -> list[MessageReceived]:
+        """The messages that can be delivered now that ``message`` is here."""
+        stream = self._streams.get(message.stream_id)
+        if stream is None:
+            stream = self._streams[message.stream_id] = _Stream()
+        if sequence == stream.next_sequence & 0xFFFF and not stream.waiting:
+            stream.next_sequence += 1
+            return [message]
+        return self._take_out_of_order(stream, unwrap_ssn(sequence, stream.next_sequence), message)
+
+    def skip(self, stream_id: int, sequence: int) -> list[MessageReceived]:
+        """The peer has given up messages up to ``sequence``; what can be delivered now (RFC 3758 §3.6)."""
+        stream = self._streams.setdefault(stream_id, _Stream())
+        last = unwrap_ssn(sequence, stream.next_sequence)
+        if last < stream.next_sequence:
+            return []
+        passed = [self._release(stream, waiting) for waiting in sorted(stream.waiting) if waiting <= last]
+        stream.next_sequence = last + 1
+        return passed + self._release_ready(stream)
+
+    def reset(self, stream_id: int) -> None:
+        """Sequence numbers of this stream begin at 0 again (RFC 6525 §5.2.2)."""
+        stream = self._streams.pop(stream_id, None)
+        if stream is not None:
+            for sequence in list(stream.waiting):
+                self._release(stream, sequence)
+
+    def _take_out_of_order(self, stream: _Stream, sequence: int, message: MessageReceived) -> list[MessageReceived]:
+        if sequence >= stream.next_sequence and sequence not in stream.waiting:
+            stream.waiting[sequence] = message
+            self.held += len(message.data) + CHUNK_OVERHEAD
+        return self._release_ready(stream)
+
+    def _release_ready(self, stream: _Stream) -> list[MessageReceived]:
+        ready = []
+        while stream.next_sequence in stream.waiting:
+            ready.append(self._release(stream, stream.next_sequence))
+            stream.next_sequence += 1
+        return ready
+
+    def _release(self, stream: _Stream, sequence: int) -> MessageReceived:
+        message = stream.waiting.pop(sequence)
+        self.held -= len(message.data) + CHUNK_OVERHEAD
+        return message

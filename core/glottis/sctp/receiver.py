@@ -1,0 +1,162 @@
+"""From a packet to the handlers of its chunks (RFC 9260 §3.2, §8.4, §8.5)."""
+
+from collections.abc import Callable
+from typing import Final
+
+from glottis.sctp.handshake import Handshake
+from glottis.sctp.heartbeat import Heartbeat
+from glottis.sctp.inbound import Inbound
+from glottis.sctp.outbound import Outbound
+from glottis.sctp.reset import StreamReset
+from glottis.sctp.shutdown import Shutdown
+from glottis.sctp.states import TAKES_DATA, TAKES_SACK, State
+from glottis.sctp.tcb import Tcb
+from glottis.wire.sctp import (
+    CHUNK_HEADER_LENGTH,
+    TAG_REFLECTED,
+    ChunkSpan,
+    ChunkType,
+    Parameter,
+    encode_chunk,
+    encode_parameters,
+    parse_packet_untrusted,
+    parse_parameters_untrusted,
+)
+from glottis.wire.sctp_chunks import Cause, parse_forward_tsn_untrusted, parse_sack_untrusted
+
+_MAX_REPORTED_CHUNK: Final = 256
+"""Bytes of an unrecognized chunk that are sent back."""
+
+_STOP_AT_UNKNOWN: Final = 0x80
+"""Without this bit in an unknown chunk's type, the rest of the packet is dropped (§3.2)."""
+_REPORT_UNKNOWN: Final = 0x40
+
+_ENDS_SILENTLY: Final = frozenset(
+    {ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE, ChunkType.ERROR, ChunkType.COOKIE_ACK, ChunkType.INIT_ACK}
+)
+"""Answering these out of the blue could start a quarrel (§8.4)."""
+
+
+class PacketReceiver:
+    """Checks a packet's ports and tag and gives each chunk to whom it concerns."""
+
+    def __init__(
+        self,
+        tcb: Tcb,
+        *,
+        handshake: Handshake,
+        inbound: Inbound,
+        outbound: Outbound,
+        reset: StreamReset,
+        heartbeat: Heartbeat,
+        shutdown: Shutdown,
+        zero_checksum_accepted: bool,
+    ) -> None:
+        self._tcb = tcb
+        self._handshake, self._shutdown, self._reset = handshake, shutdown, reset
+        self._inbound, self._outbound = inbound, outbound
+        self._zero_checksum_accepted = zero_checksum_accepted
+        self._tag = 0
+        self._handlers: dict[int, Callable[[bytes, float], None]] = {
+            ChunkType.INIT: handshake.handle_init_untrusted,
+            ChunkType.INIT_ACK: handshake.handle_init_ack_untrusted,
+            ChunkType.COOKIE_ECHO: self._handle_cookie_echo_untrusted,
+            ChunkType.COOKIE_ACK: lambda value, now: handshake.handle_cookie_ack(now),
+            ChunkType.SACK: self._handle_sack_untrusted,
+            ChunkType.FORWARD_TSN: self._handle_forward_tsn_untrusted,
+            ChunkType.RE_CONFIG: self._handle_re_config_untrusted,
+            ChunkType.HEARTBEAT: lambda value, now: heartbeat.handle_request(value),
+            ChunkType.HEARTBEAT_ACK: heartbeat.handle_ack,
+            ChunkType.ERROR: self._handle_error_untrusted,
+            ChunkType.ABORT: lambda value, now: shutdown.handle_abort(value),
+            ChunkType.SHUTDOWN: self._handle_shutdown_untrusted,
+            ChunkType.SHUTDOWN_ACK: lambda value, now: shutdown.handle_shutdown_ack(),
+            ChunkType.SHUTDOWN_COMPLETE: lambda value, now: shutdown.handle_shutdown_complete(),
+        }
+
+    def handle_packet_untrusted(self, packet: bytes, now: float) -> None:
+        """Take a packet. ``Malformed`` drops what is left of it; the chunks before have been handled."""
+        header, spans = parse_packet_untrusted(packet, zero_checksum_accepted=self._zero_checksum_accepted)
+        tcb = self._tcb
+        if header.destination_port != tcb.local_port or header.source_port != tcb.remote_port:
+            return
+        self._tag = header.verification_tag
+        if not self._belongs_here(spans):
+            return
+        try:
+            self._handle_chunks_untrusted(packet, spans, now)
+        finally:
+            if not tcb.ended:
+                self._inbound.packet_done(now)
+
+    def _handle_chunks_untrusted(self, packet: bytes, spans: list[ChunkSpan], now: float) -> None:
+        for chunk_type, flags, start, end in spans:
+            if chunk_type == ChunkType.DATA:
+                self._handle_data_untrusted(packet, flags, start, end, now)
+            elif (handler := self._handlers.get(chunk_type)) is not None:
+                handler(packet[start:end], now)
+            elif not self._go_on_after_unknown(packet, chunk_type, start, end):
+                return
+            if self._tcb.ended:
+                return
+
+    def _belongs_here(self, spans: list[ChunkSpan]) -> bool:
+        """Whether the verification tag is right (§8.5, with the exceptions of §8.5.1)."""
+        tcb, tag, first = self._tcb, self._tag, spans[0]
+        if any(span.type == ChunkType.INIT for span in spans):
+            return tag == 0 and len(spans) == 1
+        if first.type == ChunkType.COOKIE_ECHO and not tcb.ended:
+            return True  # The cookie knows its tag.
+        if tcb.state is State.CLOSED:
+            self._answer_out_of_the_blue(first)
+            return False
+        if first.type in (ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE) and first.flags & TAG_REFLECTED:
+            return tcb.peer is not None and tag == tcb.peer.tag
+        return tag == tcb.local_tag
+
+    def _answer_out_of_the_blue(self, first: ChunkSpan) -> None:
+        """There is no association: tell the sender so (§8.4)."""
+        if first.type == ChunkType.SHUTDOWN_ACK:
+            answer = ChunkType.SHUTDOWN_COMPLETE
+        elif first.type in _ENDS_SILENTLY:
+            return
+        else:
+            answer = ChunkType.ABORT
+        self._tcb.seal([encode_chunk(answer, flags=TAG_REFLECTED)], self._tag)
+
+    def _handle_data_untrusted(self, packet: bytes, flags: int, start: int, end: int, now: float) -> None:
+        if self._tcb.state in TAKES_DATA:
+            self._inbound.handle_data_untrusted(packet, flags, start, end)
+            self._shutdown.handle_data(now)
+
+    def _handle_cookie_echo_untrusted(self, value: bytes, now: float) -> None:
+        self._handshake.handle_cookie_echo_untrusted(value, self._tag, now)
+
+    def _handle_sack_untrusted(self, value: bytes, now: float) -> None:
+        if self._tcb.state in TAKES_SACK:
+            self._outbound.handle_sack(parse_sack_untrusted(value), now)
+
+    def _handle_forward_tsn_untrusted(self, value: bytes, now: float) -> None:
+        if self._tcb.state in TAKES_DATA:
+            self._inbound.handle_forward_tsn(parse_forward_tsn_untrusted(value))
+
+    def _handle_re_config_untrusted(self, value: bytes, now: float) -> None:
+        if self._tcb.state in TAKES_DATA:
+            self._reset.handle_chunk_untrusted(value, now)
+
+    def _handle_shutdown_untrusted(self, value: bytes, now: float) -> None:
+        if self._tcb.state in TAKES_DATA and len(value) == 4:
+            self._outbound.handle_cumulative_tsn(int.from_bytes(value, "big"), now)
+            self._shutdown.handle_shutdown(now)
+
+    def _handle_error_untrusted(self, value: bytes, now: float) -> None:
+        if any(cause.type == Cause.STALE_COOKIE for cause in parse_parameters_untrusted(value)):
+            self._handshake.handle_stale_cookie(now)
+
+    def _go_on_after_unknown(self, packet: bytes, chunk_type: int, start: int, end: int) -> bool:
+        """The two high bits of the type say what to do with an unknown chunk (§3.2)."""
+        if chunk_type & _REPORT_UNKNOWN and self._tcb.state in TAKES_DATA:
+            chunk = packet[start - CHUNK_HEADER_LENGTH : end][:_MAX_REPORTED_CHUNK]
+            report = encode_parameters([Parameter(Cause.UNRECOGNIZED_CHUNK_TYPE, chunk)])
+            self._tcb.control.append(encode_chunk(ChunkType.ERROR, report))
+        return bool(chunk_type & _STOP_AT_UNKNOWN)

@@ -1,0 +1,164 @@
+"""Stream reset (RFC 6525): how one end says that it sends no more on some streams."""
+
+from typing import Final
+
+from glottis.sctp.events import IncomingStreamsReset, OutgoingStreamsReset
+from glottis.sctp.inbound import Inbound
+from glottis.sctp.outbound import Outbound
+from glottis.sctp.serial import TSN_MASK, unwrap_tsn
+from glottis.sctp.tcb import Peer, Tcb
+from glottis.sctp.timers import Timer
+from glottis.wire.sctp import ChunkType, Parameter, encode_chunk, encode_parameters, parse_parameters_untrusted
+from glottis.wire.sctp_chunks import (
+    OutgoingReset,
+    ParameterType,
+    ResetResponse,
+    ResetResult,
+    parse_outgoing_reset_untrusted,
+    parse_reset_response_untrusted,
+    parse_sequence_untrusted,
+)
+
+_MAX_STREAMS_PER_REQUEST: Final = 128
+"""Keeps a request within the smallest packet."""
+_REFUSED: Final = frozenset(
+    {
+        ParameterType.INCOMING_SSN_RESET,
+        ParameterType.SSN_TSN_RESET,
+        ParameterType.ADD_OUTGOING_STREAMS,
+        ParameterType.ADD_INCOMING_STREAMS,
+    }
+)
+"""Requests that data channels do not use (RFC 8831 §6.7 uses the Outgoing SSN Reset only)."""
+
+
+class StreamReset:
+    """Our requests, one at a time (§5.1.2), and the answers to the peer's (§5.2)."""
+
+    def __init__(self, tcb: Tcb, inbound: Inbound, outbound: Outbound) -> None:
+        self._tcb, self._inbound, self._outbound = tcb, inbound, outbound
+        self._supported = False
+        self._wanted: dict[int, None] = {}
+        """Streams to be reset once nothing is queued on them."""
+        self._next_sequence = tcb.initial_tsn
+        self._request: OutgoingReset | None = None
+        self._peer_sequence = 0
+        """The last request of the peer that was answered, unwrapped."""
+        self._last_response: bytes = b""
+        self._deferred: OutgoingReset | None = None
+        """A request of the peer whose last TSN has not arrived yet."""
+
+    def begin(self, peer: Peer) -> None:
+        """The handshake is done; sequence numbers begin with the initial TSNs (§4.1)."""
+        self._supported = peer.re_config
+        self._peer_sequence = peer.initial_tsn - 1
+
+    def want(self, stream_id: int) -> None:
+        """Reset ``stream_id`` as soon as what is queued on it is sent."""
+        self._wanted.setdefault(stream_id)
+
+    def poll(self, now: float) -> None:
+        """Make the next request if one is due, and perform the peer's if it was waiting for data."""
+        self._perform_deferred()
+        if self._request is None and self._wanted:
+            ready = [stream_id for stream_id in self._wanted if self._outbound.queue.is_empty(stream_id)]
+            if ready:
+                self._ask(tuple(ready[:_MAX_STREAMS_PER_REQUEST]), now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Our request was not answered in time: send it again."""
+        self._tcb.rto.back_off()
+        self._tcb.count_error()
+        if not self._tcb.ended:
+            self._send_request(now)
+
+    def handle_chunk_untrusted(self, value: bytes, now: float) -> None:
+        """A RE-CONFIG chunk: at most two parameters (§3.1)."""
+        for parameter in parse_parameters_untrusted(value)[:2]:
+            if parameter.type == ParameterType.RE_CONFIGURATION_RESPONSE:
+                self._handle_response(parse_reset_response_untrusted(parameter.value), now)
+            elif parameter.type == ParameterType.OUTGOING_SSN_RESET:
+                self._handle_request(parse_outgoing_reset_untrusted(parameter.value))
+            elif parameter.type in _REFUSED:
+                self._refuse(parse_sequence_untrusted(parameter.value))
+
+    def _ask(self, stream_ids: tuple[int, ...], now: float) -> None:
+        if not self._supported:
+            self._finish(stream_ids)
+            # A peer without this extension does not announce a reset of its own either.
+            self._tcb.events.append(IncomingStreamsReset(stream_ids))
+            return
+        self._request = OutgoingReset(
+            self._next_sequence & TSN_MASK,
+            self._peer_sequence & TSN_MASK,
+            self._outbound.last_assigned_tsn & TSN_MASK,
+            stream_ids,
+        )
+        self._next_sequence += 1
+        self._send_request(now)
+
+    def _send_request(self, now: float) -> None:
+        if self._request is not None:
+            self._send(self._request.to_parameter())
+            self._tcb.timers.start(Timer.RE_CONFIG, now + self._tcb.rto.seconds)
+
+    def _handle_response(self, response: ResetResponse, now: float) -> None:
+        request = self._request
+        if request is None or response.response_sequence != request.request_sequence:
+            return
+        self._tcb.error_count = 0
+        if response.result == ResetResult.IN_PROGRESS:
+            # §5.2.7: ask again later; the response has shown that the peer is there.
+            self._tcb.timers.start(Timer.RE_CONFIG, now + self._tcb.rto.seconds)
+            return
+        self._tcb.timers.stop(Timer.RE_CONFIG)
+        self._request = None
+        self._finish(request.stream_ids)
+
+    def _finish(self, stream_ids: tuple[int, ...]) -> None:
+        """Refused or performed: nothing more can be done about these streams."""
+        for stream_id in stream_ids:
+            del self._wanted[stream_id]
+            self._outbound.queue.reset(stream_id)
+        self._tcb.events.append(OutgoingStreamsReset(stream_ids))
+
+    def _handle_request(self, request: OutgoingReset) -> None:
+        sequence = unwrap_tsn(request.request_sequence, self._peer_sequence)
+        if sequence == self._peer_sequence and self._last_response:
+            self._tcb.control.append(self._last_response)
+        elif sequence != self._peer_sequence + 1:
+            self._send(ResetResponse(request.request_sequence, ResetResult.BAD_SEQUENCE_NUMBER).to_parameter())
+        elif unwrap_tsn(request.last_tsn, self._inbound.cumulative_tsn) > self._inbound.cumulative_tsn:
+            self._deferred = request
+            self._send(ResetResponse(request.request_sequence, ResetResult.IN_PROGRESS).to_parameter())
+        else:
+            self._perform(request)
+
+    def _perform_deferred(self) -> None:
+        request, cumulative = self._deferred, self._inbound.cumulative_tsn
+        if request is not None and unwrap_tsn(request.last_tsn, cumulative) <= cumulative:
+            self._perform(request)
+
+    def _perform(self, request: OutgoingReset) -> None:
+        """Reset the peer's streams and say so (§5.2.2)."""
+        self._deferred = None
+        stream_ids = request.stream_ids or self._inbound.all_streams()
+        self._inbound.reset_streams(stream_ids)
+        self._tcb.events.append(IncomingStreamsReset(stream_ids))
+        self._answer(ResetResponse(request.request_sequence, ResetResult.PERFORMED))
+
+    def _refuse(self, sequence: int) -> None:
+        if unwrap_tsn(sequence, self._peer_sequence) == self._peer_sequence + 1:
+            self._answer(ResetResponse(sequence, ResetResult.DENIED))
+        elif sequence == self._peer_sequence & TSN_MASK and self._last_response:
+            self._tcb.control.append(self._last_response)
+
+    def _answer(self, response: ResetResponse) -> None:
+        """The final answer to the peer's current request; it is repeated when the request is."""
+        self._peer_sequence += 1
+        self._last_response = self._send(response.to_parameter())
+
+    def _send(self, parameter: Parameter) -> bytes:
+        chunk = encode_chunk(ChunkType.RE_CONFIG, encode_parameters([parameter]))
+        self._tcb.control.append(chunk)
+        return chunk

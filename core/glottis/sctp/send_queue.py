@@ -1,0 +1,172 @@
+"""Messages that wait to be sent, and whose turn it is: streams share by priority (RFC 8831 §6.4)."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+_COST_OF_A_MESSAGE = 64
+"""Bytes charged for each message besides its payload, so that small ones also count."""
+
+
+@dataclass(slots=True, eq=False)
+class OutboundMessage:
+    """A user message and how far it has been fragmented."""
+
+    stream_id: int
+    protocol_id: int
+    data: bytes
+    unordered: bool = False
+    max_retransmits: int | None = None
+    life_time: float | None = None
+    """Seconds; counted from when the engine next learns the time."""
+    expires_at: float | None = None
+    stream_sequence: int = 0
+    """Given with the first fragment."""
+    first_tsn: int = 0
+    """Of its first fragment, unwrapped."""
+    offset: int = 0
+    """Where the part that is not sent yet begins."""
+
+    def is_given_up(self, sent_count: int, now: float) -> bool:
+        """Whether a chunk of it that was sent ``sent_count`` times is not to be sent again (RFC 3758 §3.5)."""
+        if self.max_retransmits is not None and sent_count > self.max_retransmits:
+            return True
+        return self.expires_at is not None and now >= self.expires_at
+
+
+@dataclass(slots=True)
+class _Stream:
+    stream_id: int
+    priority: int = 256
+    messages: deque[OutboundMessage] = field(default_factory=deque)
+    buffered: int = 0
+    low_threshold: int = 0
+    next_sequence: int = 0
+    virtual_time: float = 0.0
+    """When its next message would start if the streams were served bit by bit, by weight."""
+
+
+class SendQueue:
+    """Queues per stream, served by weighted fair queueing of whole messages (they do not interleave)."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes queued and not yet put into a chunk."""
+        self.drained: list[int] = []
+        """Streams whose queue has fallen to its threshold; whoever reads clears it."""
+        self._streams: dict[int, _Stream] = {}
+        self._turns: list[tuple[float, int]] = []
+        """Heap of the virtual time and identifier of each stream that may send."""
+        self._virtual_time = 0.0
+        self._current: OutboundMessage | None = None
+        self._undated: list[OutboundMessage] = []
+
+    def configure(self, stream_id: int, *, priority: int, low_threshold: int) -> None:
+        """Set a stream's weight, and at how many queued bytes it counts as drained."""
+        stream = self._stream(stream_id)
+        stream.priority, stream.low_threshold = max(priority, 1), low_threshold
+
+    def push(self, message: OutboundMessage) -> None:
+        """Queue ``message`` on its stream."""
+        stream = self._stream(message.stream_id)
+        if not stream.messages:
+            self._take_turn(stream)
+        stream.messages.append(message)
+        stream.buffered += len(message.data)
+        self.size += len(message.data)
+        if message.life_time is not None:
+            self._undated.append(message)
+
+    def date_messages(self, now: float) -> None:
+        """Life times of messages queued since the last call begin ``now``."""
+        for message in self._undated:
+            message.expires_at = now + (message.life_time or 0.0)
+        self._undated.clear()
+
+    def next_message(self, now: float) -> OutboundMessage | None:
+        """The message that the next fragment is cut from; expired ones that were never sent are dropped."""
+        if self._current is not None:
+            return self._current
+        while self._turns:
+            self._virtual_time, stream_id = heappop(self._turns)
+            stream = self._streams.get(stream_id)
+            if stream is None or not stream.messages:
+                continue
+            self._current = message = stream.messages[0]
+            if not message.is_given_up(0, now):
+                return message
+            self.finish(message)
+        return None
+
+    def cut(self, message: OutboundMessage, size: int) -> bytes:
+        """The next ``size`` bytes of the current message; its stream sequence number is given with the first."""
+        stream = self._streams[message.stream_id]
+        if message.offset == 0 and not message.unordered:
+            message.stream_sequence = stream.next_sequence & 0xFFFF
+            stream.next_sequence += 1
+        start = message.offset
+        message.offset = start + size
+        self._unbuffer(stream, size)
+        if message.offset == len(message.data):
+            self._next_turn(stream, message)
+        return message.data if size == len(message.data) else message.data[start : start + size]
+
+    @property
+    def is_all_sent(self) -> bool:
+        """Whether no message waits, whole or in part."""
+        return self._current is None and not any(stream.messages for stream in self._streams.values())
+
+    def finish(self, message: OutboundMessage) -> None:
+        """Forget what is left of the current message: it was given up."""
+        if message is not self._current:
+            return
+        stream = self._streams[message.stream_id]
+        self._unbuffer(stream, len(message.data) - message.offset)
+        self._next_turn(stream, message)
+
+    def buffered(self, stream_id: int) -> int:
+        """Bytes queued on a stream."""
+        stream = self._streams.get(stream_id)
+        return stream.buffered if stream is not None else 0
+
+    def is_empty(self, stream_id: int) -> bool:
+        """Whether nothing is queued on a stream (an empty message is something)."""
+        stream = self._streams.get(stream_id)
+        return stream is None or not stream.messages
+
+    def discard(self, stream_id: int) -> None:
+        """Forget the messages of a stream that are not yet begun."""
+        stream = self._stream(stream_id)
+        kept = [message for message in stream.messages if message is self._current]
+        unsent = sum(len(message.data) - message.offset for message in kept)
+        self.size -= stream.buffered - unsent
+        stream.messages, stream.buffered = deque(kept), unsent
+
+    def reset(self, stream_id: int) -> None:
+        """Start a stream on which nothing is queued anew: its sequence numbers begin at 0 again."""
+        assert self.is_empty(stream_id)
+        self._streams.pop(stream_id, None)
+
+    def _stream(self, stream_id: int) -> _Stream:
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            stream = self._streams[stream_id] = _Stream(stream_id)
+        return stream
+
+    def _take_turn(self, stream: _Stream) -> None:
+        stream.virtual_time = max(stream.virtual_time, self._virtual_time)
+        heappush(self._turns, (stream.virtual_time, stream.stream_id))
+
+    def _next_turn(self, stream: _Stream, message: OutboundMessage) -> None:
+        self._current = None
+        stream.messages.popleft()
+        stream.virtual_time = self._virtual_time + (len(message.data) + _COST_OF_A_MESSAGE) / stream.priority
+        if stream.messages:
+            self._take_turn(stream)
+
+    def _unbuffer(self, stream: _Stream, size: int) -> None:
+        before = stream.buffered
+        stream.buffered -= size
+        self.size -= size
+        if before > stream.low_threshold >= stream.buffered:
+            self.drained.append(stream.stream_id)

@@ -1,0 +1,103 @@
+"""The Transmission Control Block (RFC 9260 §1.3): what the parts of one association share."""
+
+import random
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from glottis.sctp.events import AssociationClosed, AssociationEvent, AssociationFailed
+from glottis.sctp.limits import SctpLimits
+from glottis.sctp.states import TRANSITIONS, Happening, State
+from glottis.sctp.timers import RetransmissionTimeout, Timers
+from glottis.wire.sctp import ChunkType, CommonHeader, Parameter, encode_chunk, encode_packet, encode_parameters
+from glottis.wire.sctp_chunks import Cause
+
+_CHECKSUM_REQUIRED = frozenset({ChunkType.INIT, ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO})
+"""RFC 9653 §5.2 wants a CRC32c on INIT and COOKIE ECHO; INIT ACK goes out before a peer is agreed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What the peer's INIT or INIT ACK said."""
+
+    tag: int
+    initial_tsn: int
+    advertised_window: int
+    outbound_streams: int
+    inbound_streams: int
+    forward_tsn: bool
+    re_config: bool
+    zero_checksum: bool
+
+
+class Tcb:
+    """State, timers, and what waits to be sent or told."""
+
+    def __init__(self, rng: random.Random, limits: SctpLimits, local_port: int, remote_port: int) -> None:
+        self.rng, self.limits = rng, limits
+        self.local_port, self.remote_port = local_port, remote_port
+        self.local_tag = new_tag(rng)
+        self.initial_tsn = rng.getrandbits(32)
+        self.peer: Peer | None = None
+        self.state = State.CLOSED
+        self.ended = False
+        """An association that has ended takes no cookie any more: it is CLOSED for good."""
+        self.zero_checksum = False
+        self.timers = Timers()
+        self.rto = RetransmissionTimeout(limits)
+        self.error_count = 0
+        self.control: list[bytes] = []
+        """Chunks that wait for the next packets."""
+        self.packets: list[bytes] = []
+        self.events: deque[AssociationEvent] = deque()
+
+    def advance(self, happening: Happening) -> bool:
+        """Change the state as the table says; False, and no change, where it says nothing."""
+        state = TRANSITIONS.get((self.state, happening))
+        if state is None:
+            return False
+        self.state = state
+        return True
+
+    def seal(self, chunks: Sequence[bytes], tag: int | None = None) -> None:
+        """Put ``chunks`` into a packet to the peer, or to whoever uses ``tag``."""
+        known = self.peer.tag if self.peer is not None else 0
+        header = CommonHeader(self.local_port, self.remote_port, known if tag is None else tag)
+        zero_checksum = self.zero_checksum and chunks[0][0] not in _CHECKSUM_REQUIRED
+        self.packets.append(encode_packet(header, chunks, zero_checksum=zero_checksum))
+
+    def count_error(self) -> None:
+        """The peer did not answer in time; too often in a row, and it is gone (RFC 9260 §8.1)."""
+        self.error_count += 1
+        if self.error_count > self.limits.association_max_retrans:
+            self.fail("the peer stopped answering")
+
+    def abort(self, cause: Cause, reason: str, *, tag: int | None = None) -> None:
+        """Send ABORT with ``cause`` and fail with ``reason``."""
+        if self.peer is not None or tag is not None:
+            detail = reason.encode() if cause in (Cause.USER_INITIATED_ABORT, Cause.PROTOCOL_VIOLATION) else b""
+            value = encode_parameters([Parameter(cause, detail[:128])])
+            self.seal([encode_chunk(ChunkType.ABORT, value)], tag)
+        self.fail(reason)
+
+    def fail(self, reason: str) -> None:
+        """End without a goodbye."""
+        self._end(AssociationFailed(reason))
+
+    def close(self, reason: str) -> None:
+        """End in an orderly way."""
+        self._end(AssociationClosed(reason))
+
+    def _end(self, event: AssociationEvent) -> None:
+        if self.ended:
+            return
+        self.advance(Happening.END)
+        self.ended = True
+        self.timers.stop_all()
+        self.control.clear()
+        self.events.append(event)
+
+
+def new_tag(rng: random.Random) -> int:
+    """A verification tag: random and not zero (RFC 9260 §5.3.1)."""
+    return rng.randrange(1, 1 << 32)

@@ -1,0 +1,97 @@
+"""The Data Channel Establishment Protocol's two messages (RFC 8832 §5)."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+from typing import Final
+
+from glottis.contracts.errors import Malformed
+
+_OPEN: Final = Struct("!BBHIHH")
+_ACK: Final = 0x02
+_OPEN_TYPE: Final = 0x03
+_UNORDERED: Final = 0x80
+
+OPEN_ACK: Final = bytes([_ACK])
+"""The DATA_CHANNEL_ACK message."""
+
+
+class ProtocolId(IntEnum):
+    """Payload protocol identifiers (RFC 8831 §8)."""
+
+    DCEP = 50
+    STRING = 51
+    BINARY = 53
+    STRING_EMPTY = 56
+    BINARY_EMPTY = 57
+
+
+class Reliability(IntEnum):
+    """The low bits of a channel type (RFC 8832 §8.2.2)."""
+
+    RELIABLE = 0
+    MAX_RETRANSMITS = 1
+    MAX_LIFE_TIME = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOpen:
+    """DATA_CHANNEL_OPEN. At most one of ``max_retransmits`` and ``max_packet_life_time_ms`` is set."""
+
+    label: str
+    protocol: str = ""
+    ordered: bool = True
+    max_retransmits: int | None = None
+    max_packet_life_time_ms: int | None = None
+    priority: int = 256
+    """Below normal 128, normal 256, high 512, extra high 1024 (RFC 8831 §6.4)."""
+
+    def encode(self) -> bytes:
+        """The message."""
+        reliability, parameter = self._reliability()
+        channel_type = reliability | (0 if self.ordered else _UNORDERED)
+        label, protocol = self.label.encode(), self.protocol.encode()
+        fixed = _OPEN.pack(_OPEN_TYPE, channel_type, self.priority, parameter, len(label), len(protocol))
+        return fixed + label + protocol
+
+    def _reliability(self) -> tuple[Reliability, int]:
+        if self.max_retransmits is not None:
+            return Reliability.MAX_RETRANSMITS, self.max_retransmits
+        if self.max_packet_life_time_ms is not None:
+            return Reliability.MAX_LIFE_TIME, self.max_packet_life_time_ms
+        return Reliability.RELIABLE, 0
+
+
+def parse_dcep_untrusted(message: bytes) -> ChannelOpen | None:
+    """The DATA_CHANNEL_OPEN that ``message`` is, or None for a DATA_CHANNEL_ACK."""
+    if message == OPEN_ACK:
+        return None
+    if len(message) < _OPEN.size or message[0] != _OPEN_TYPE:
+        raise Malformed("a DCEP message is neither OPEN nor ACK")
+    _, channel_type, priority, parameter, label_length, protocol_length = _OPEN.unpack_from(message)
+    label_end = _OPEN.size + label_length
+    if len(message) != label_end + protocol_length:
+        raise Malformed("the lengths of a DATA_CHANNEL_OPEN do not fill it")
+    reliability = _reliability_untrusted(channel_type)
+    return ChannelOpen(
+        label=_text_untrusted(message[_OPEN.size : label_end]),
+        protocol=_text_untrusted(message[label_end:]),
+        ordered=not channel_type & _UNORDERED,
+        max_retransmits=parameter if reliability is Reliability.MAX_RETRANSMITS else None,
+        max_packet_life_time_ms=parameter if reliability is Reliability.MAX_LIFE_TIME else None,
+        priority=priority,
+    )
+
+
+def _reliability_untrusted(channel_type: int) -> Reliability:
+    try:
+        return Reliability(channel_type & ~_UNORDERED)
+    except ValueError:
+        raise Malformed("a DATA_CHANNEL_OPEN has an unknown channel type") from None
+
+
+def _text_untrusted(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Malformed("a DATA_CHANNEL_OPEN has text that is not UTF-8") from None
