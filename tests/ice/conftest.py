@@ -10,6 +10,7 @@ from glottis.sdp.candidate import Candidate
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.stun import Attribute, MessageClass, build_stun
 
 CALLER = Address("192.0.2.1", 50001)
 GATEWAY = Address("198.51.100.7", 50002)
@@ -53,7 +54,7 @@ class Peer:
 
     @property
     def authenticated(self) -> list[Path]:
-        return [event.path for event in self.events if isinstance(event, PathAuthenticated)]
+        return list(dict.fromkeys(event.path for event in self.events if isinstance(event, PathAuthenticated)))
 
     @property
     def selected(self) -> list[Path]:
@@ -174,6 +175,38 @@ def _candidate(address: str, port: int = 40000, **changes: Any) -> Candidate:
         "type": "host",
     }
     return Candidate(**{**values, **changes})
+
+
+def _check(agent: IceAgent, *attributes: tuple[int, bytes], key: bytes | None = None, **changes: Any) -> bytes:
+    """A check to ``agent`` as its controlling peer ``peer`` sends it; an attribute given as None is left out."""
+    values: dict[Attribute, bytes | None] = {
+        Attribute.USERNAME: f"{agent.local_ufrag}:peer".encode(),
+        Attribute.PRIORITY: (110 << 24 | 0xFFFFFF).to_bytes(4),
+        Attribute.ICE_CONTROLLING: bytes(8),
+    }
+    values |= {Attribute[name.upper()]: value for name, value in changes.items()}
+    kept = [(attribute, value) for attribute, value in values.items() if value is not None]
+    key = agent.local_pwd.encode() if key is None else key
+    return build_stun(MessageClass.REQUEST, b"transaction!", [*kept, *attributes], key=key)
+
+
+@pytest.fixture
+def make_agent() -> Callable[..., IceAgent]:
+    """A gateway's agent that knows its peer's parameters; nothing has come by any path yet."""
+
+    def make(*local: Address, **options: Any) -> IceAgent:
+        agent = IceAgent(**{"controlling": False, "rng": random.Random(8445), **options})
+        for address in local or (GATEWAY,):
+            agent.add_local_candidate(address)
+        agent.set_remote_parameters("peer", "the peer's password, long", now=0.0)
+        return agent
+
+    return make
+
+
+@pytest.fixture
+def make_check() -> Callable[..., bytes]:
+    return _check
 
 
 @pytest.fixture

@@ -188,10 +188,11 @@ def test_best_of_several_paths_is_nominated(make_call: MakeCall) -> None:
     caller = [Address("2001:db8::1", 50001), CALLER]
     gateway = [Address("2001:db8::2", 50002), GATEWAY]
     call = make_call(caller_addresses=caller, gateway_addresses=gateway)
+    call.start()
+    assert len(call.caller.agent.pairs()) == 2  # one for each version of IP
     call.connect()
     assert call.caller.agent.selected_path == Path(caller[0], gateway[0])
     assert call.gateway.agent.selected_path == Path(gateway[0], caller[0])
-    assert len(call.caller.agent.pairs()) == 2
 
 
 def test_path_that_does_not_work_is_passed_over(make_call: MakeCall, make_candidate: MakeCandidate) -> None:

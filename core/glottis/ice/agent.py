@@ -154,10 +154,6 @@ class IceAgent:
         pair = self._check_list.get(path)
         return pair is not None and pair.is_authenticated and self.state not in _FINAL
 
-    def _is_proven(self, path: Path) -> bool:
-        pair = self._check_list.get(path)
-        return pair is not None and pair.responses_received > 0
-
     def handle_traffic(self, now: float) -> None:
         """Authenticated data came by the selected path: a sign of life, though no consent (RFC 7675 §5.1)."""
         if self._selection.pair is not None:
@@ -167,17 +163,15 @@ class IceAgent:
         """A STUN datagram that came by ``path``; anything but valid STUN of the peer is dropped and counted."""
         if self.state in _FINAL:
             return
-        authenticated_before, proven_before = self.is_authenticated(path), self._is_proven(path)
+        before = self._authentication(path)
         message = self._read(data, path)
         if message is None or not self._accept(message, path, now):
             self.dropped_datagrams += 1
             return
-        proven = self._is_proven(path)
-        if not authenticated_before and self.is_authenticated(path):
+        authentication = self._authentication(path)
+        if authentication is not None and authentication != before:
             self._hope_at = now
-            self._events.append(PathAuthenticated(path, proven))
-        elif proven and not proven_before:
-            self._events.append(PathAuthenticated(path, proven))
+            self._events.append(authentication)
         self._conclude(now)
 
     def handle_timeout(self, now: float) -> None:
@@ -211,6 +205,11 @@ class IceAgent:
     def close(self) -> None:
         """Be silent for ever."""
         self._enter(IceState.CLOSED)
+
+    def _authentication(self, path: Path) -> PathAuthenticated | None:
+        """How well the peer has proved to be at the end of this path."""
+        pair = self._check_list.get(path)
+        return PathAuthenticated(path, pair.is_proven) if pair is not None and pair.is_authenticated else None
 
     def _read(self, data: bytes, path: Path) -> StunMessage | None:
         """RFC 8445 §7 requires FINGERPRINT; a local address that is no candidate gets no answer."""

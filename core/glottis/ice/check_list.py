@@ -65,8 +65,10 @@ class CheckList:
 
     def next_pair(self) -> CandidatePair | None:
         """Take the pair to check now, RFC 8445 §6.1.4.2: triggered, else the best waiting, else the best thawed."""
-        if self._triggered:
-            return self._triggered.popleft()
+        while self._triggered:
+            pair = self._triggered.popleft()
+            if pair.state is PairState.WAITING:  # an earlier check may have been answered meanwhile
+                return pair
         self._thaw()
         waiting = [pair for pair in self if pair.state is PairState.WAITING]
         return max(waiting, key=self.priority, default=None)
@@ -74,8 +76,6 @@ class CheckList:
     @property
     def has_work(self) -> bool:
         """Whether ``next_pair`` has one to give."""
-        if self._triggered:
-            return True
         self._thaw()
         return any(pair.state is PairState.WAITING for pair in self)
 

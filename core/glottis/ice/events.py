@@ -26,12 +26,13 @@ class IceState(Enum):
 class PathAuthenticated:
     """The peer has proved, by a check or a response with valid integrity, that it is at the end of this path.
 
-    From now on DTLS, SRTP and SRTCP may be taken from there. ``proven`` says that a check of ours was answered there,
-    which a forged source address cannot bring about; the event comes again when that is known.
+    From now on DTLS, SRTP and SRTCP may be taken from there. The event comes again when the path is proven.
     """
 
     path: Path
     proven: bool
+    """Whether a check of ours was answered there, which a forged source address cannot bring about. A lite agent sends
+    no checks and never knows."""
 
 
 @dataclass(frozen=True, slots=True)

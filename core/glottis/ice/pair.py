@@ -54,6 +54,11 @@ class CandidatePair:
         return self.heard_at is not None
 
     @property
+    def is_proven(self) -> bool:
+        """Whether the peer has answered a check there, which a forged source address cannot bring about."""
+        return self.responses_received > 0
+
+    @property
     def reflexive_priority(self) -> int:
         """PRIORITY of a check: that of a peer-reflexive local candidate on the same base, RFC 8445 §7.1.1."""
         return TYPE_PREFERENCES["prflx"] << 24 | self.local.priority & 0xFFFFFF

@@ -48,9 +48,9 @@ DEFAULT_POLICY: Final = ProbePolicy()
 
 
 def _is_hostile(ip: IpAddress) -> bool:
-    """Whether nobody can be there, or many: unspecified, multicast, broadcast, reserved, link-local, IPv4 in IPv6."""
+    """Whether nobody can be there, or many, or not without a zone; RFC 8445 §5.1.1.1 forbids most of them."""
     if isinstance(ip, ipaddress.IPv4Address):
-        special = ip.packed[0] == 0 or ip.is_reserved
+        special = ip.packed[0] == 0 or ip.is_reserved  # this network (RFC 1122 §3.2.1.3), class E and broadcast
     else:
-        special = ip.is_unspecified or ip.ipv4_mapped is not None
+        special = ip.is_unspecified or ip.is_site_local or ip.ipv4_mapped is not None
     return special or ip.is_multicast or ip.is_link_local

@@ -1,0 +1,103 @@
+"""Nobody can aim the gateway's checks at whom it likes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from glottis.ice import IceAgent, ProbePolicy
+from glottis.ice.remote_candidates import MAX_REMOTE_CANDIDATES
+from glottis.sdp.candidate import Candidate
+from glottis.wire.address import Address
+
+MakeCandidate = Callable[..., Candidate]
+MakeAgent = Callable[..., IceAgent]
+
+HOSTILE = [
+    "0.0.0.0",
+    "0.1.2.3",
+    "127.0.0.1",
+    "169.254.169.254",
+    "224.0.0.251",
+    "239.255.255.250",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::ffff:127.0.0.1",
+    "::ffff:203.0.113.1",
+    "fe80::1",
+    "fec0::1",
+    "ff02::fb",
+]
+
+
+@pytest.mark.parametrize("address", HOSTILE)
+def test_hostile_address_is_never_probed(make_agent: MakeAgent, make_candidate: MakeCandidate, address: str) -> None:
+    agent = make_agent(Address("198.51.100.7", 50002), Address("2001:db8::7", 50002))
+    agent.add_remote_candidate(make_candidate(address), 0.0)
+    agent.handle_timeout(0.0)
+    assert agent.datagrams_to_send() == []
+    assert agent.pairs() == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"component": 2},
+        {"transport": "tcp", "port": 9, "tcp_type": "active"},
+        {"address": "printer.local"},
+        {"address": "www.example.org"},
+        {"type": "unheard-of"},
+        {"port": 0},
+        {"port": 53},
+        {"username_fragment": "old0"},
+    ],
+)
+def test_unusable_candidate_is_ignored(
+    make_agent: MakeAgent, make_candidate: MakeCandidate, changes: dict[str, Any]
+) -> None:
+    agent = make_agent()
+    agent.add_remote_candidate(make_candidate(**{"address": "203.0.113.1", **changes}), 0.0)
+    agent.handle_timeout(0.0)
+    assert agent.datagrams_to_send() == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.168.1.20", "203.0.113.1", "8.8.8.8"])
+def test_gateway_on_loopback_reaches_a_browser_by_any_address_of_the_machine(
+    make_candidate: MakeCandidate, address: str
+) -> None:
+    for policy in (ProbePolicy(), ProbePolicy(private_networks=False)):
+        assert policy.permits("127.0.0.1", make_candidate(address))
+        assert not policy.permits("::1", make_candidate(address))
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "255.255.255.255", "224.0.0.1", "0.0.0.0"])
+def test_hostile_address_is_hostile_from_loopback_too(make_candidate: MakeCandidate, address: str) -> None:
+    assert not ProbePolicy().permits("127.0.0.1", make_candidate(address))
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "172.16.3.4", "192.168.1.1", "100.64.0.1", "fd00::1"])
+def test_private_networks_are_a_matter_of_policy(make_candidate: MakeCandidate, address: str) -> None:
+    local = "2001:db8::7" if ":" in address else "198.51.100.7"
+    assert ProbePolicy(private_networks=True).permits(local, make_candidate(address))
+    assert not ProbePolicy(private_networks=False).permits(local, make_candidate(address))
+
+
+def test_public_address_is_probed_under_every_policy(make_candidate: MakeCandidate) -> None:
+    assert ProbePolicy(private_networks=False).permits("198.51.100.7", make_candidate("8.8.8.8"))
+    assert ProbePolicy(private_networks=False).permits("2001:db8::7", make_candidate("2606:4700::1"))
+
+
+def test_few_of_many_named_targets_are_probed_and_each_a_few_times(
+    make_agent: MakeAgent, make_candidate: MakeCandidate
+) -> None:
+    agent = make_agent()
+    for number in range(300):
+        agent.add_remote_candidate(make_candidate("203.0.113.1", 2000 + number, foundation=str(number)), 0.0)
+    assert agent.ignored_candidates == 300 - MAX_REMOTE_CANDIDATES
+    sent = []
+    while (moment := agent.next_timeout()) is not None:
+        agent.handle_timeout(moment)
+        sent += [datagram.path.remote for datagram in agent.datagrams_to_send()]
+    assert len(set(sent)) == MAX_REMOTE_CANDIDATES
+    assert max(map(sent.count, sent)) <= 7
