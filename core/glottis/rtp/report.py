@@ -5,7 +5,7 @@ from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
 
 Statistics = dict[str, dict[str, int | float]]
-"""By type (``inbound-rtp`` …), then by member name. Delays, jitter and round-trip times in seconds, ``timestamp`` in milliseconds."""
+"""By type (``inbound-rtp`` …), then by member name. Times are in seconds, but ``timestamp`` is in milliseconds."""
 
 
 def statistics(
