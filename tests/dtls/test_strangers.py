@@ -88,16 +88,42 @@ def test_a_stranger_who_goes_on_for_two_seconds_only_delays(make_pair: MakePair,
     assert pair.network.run(pair.both_connected, seconds=HANDSHAKE_TIMEOUT)
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_forged_handshake_messages_cost_a_fresh_attempt_and_no_more(make_pair: MakePair, seed: int) -> None:
-    """They pass every check that can be made without keys, and break the attempt that they hit."""
-    pair = make_pair(seed=seed, impairments=Impairments(delay=0.02))
+def forgery(rng: random.Random) -> bytes:
+    """Handshake messages that pass every check which can be made without keys, among other things."""
+    message = handshake(
+        rng.choice([1, 2, 3, 11, 12, 13, 14, 15, 16, 20]),
+        rng.randrange(6),
+        rng.randbytes(rng.choice([0, 2, 40, 100])),
+        number=rng.choice([3, 2**47]),
+    )
+    finished = record(22, rng.randbytes(40), epoch=1, number=rng.randrange(3))
+    return rng.choice([message, FATAL_ALERT, finished, rng.choice(ATTACKS["all"])])
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_forged_messages_cost_fresh_attempts_and_no_more(make_pair: MakePair, seed: int) -> None:
     rng = random.Random(seed)
+    loss = rng.choice([0.0, 0.1, 0.3])
+    pair = make_pair(seed=seed, impairments=Impairments(loss=loss, delay=0.02, jitter=0.02, duplication=0.1))
     pair.start()
-    pair.network.run(seconds=rng.uniform(0.0, 0.07))
-    pair.forge(handshake(rng.choice([2, 11, 14]), rng.randrange(3), rng.randbytes(40)), pair.client)
-    pair.forge(handshake(rng.choice([1, 11, 16]), rng.randrange(3), rng.randbytes(40)), pair.server)
-    assert pair.network.run(pair.both_connected, seconds=5.0)
+    pair.network.run(seconds=rng.uniform(0.0, 0.12))
+    for _ in range(rng.randrange(1, 6)):
+        pair.forge(forgery(rng), rng.choice(pair.hosts))
+        pair.network.run(seconds=rng.uniform(0.0, 0.05))
+    assert pair.network.run(pair.both_connected, seconds=HANDSHAKE_TIMEOUT)
+
+
+@pytest.mark.parametrize("message_seq", [4, 5])
+def test_a_message_forged_ahead_does_not_break_the_association_later(make_pair: MakePair, message_seq: int) -> None:
+    pair = make_pair(impairments=Impairments(delay=0.01))
+    pair.start()
+    pair.network.run(lambda: pair.client.received > 0)
+    for victim, message_type in ((pair.client, 14), (pair.server, 15)):
+        pair.forge(handshake(message_type, message_seq, b""), victim)
+    assert pair.network.run(pair.both_connected, seconds=1.0)
+    pair.client.transport.send(b"hello")
+    pair.network.run(seconds=1.0)
+    assert pair.server.events[1:] == [ApplicationData(b"hello")]
 
 
 def test_a_record_numbered_far_ahead_does_not_make_the_others_too_old(make_pair: MakePair) -> None:

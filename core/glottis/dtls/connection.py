@@ -1,6 +1,7 @@
 """One OpenSSL connection over memory BIOs, spoken to in records and messages."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -89,8 +90,9 @@ class Connection:
         self._ssl.send(data)
 
     def close(self) -> None:
-        """Make a close_notify alert."""
-        self._ssl.shutdown()
+        """Make a close_notify alert, unless a fatal alert has gone before."""
+        with suppress(SSL.Error):
+            self._ssl.shutdown()
 
     def peer_certificate(self) -> bytes:
         """The peer's certificate in DER; the handshake is complete, so there is one."""

@@ -22,26 +22,29 @@ FINAL_RESENDS: Final = 3
 class Flight:
     """Holds one flight at a time. ``next_timeout`` is when it is to be sent again."""
 
-    def __init__(self) -> None:
+    def __init__(self, records: Sequence[DtlsRecord] = ()) -> None:
+        """``records`` were sent before, and are repeated on demand only."""
         self.next_timeout: float | None = None
-        self._records: list[DtlsRecord] = []
+        self._records = records
         self._interval = FIRST_INTERVAL
         self._sent_at = 0.0
         self._resends_left: int | None = None
 
-    def replace(self, records: list[DtlsRecord], now: float) -> bool:
+    def replace(self, records: Sequence[DtlsRecord], now: float) -> bool:
         """Take ``records``, sent now, as the new flight; False if they are OpenSSL's own repeat of the old one."""
         if self._records and _identity(records) == _identity(self._records):
             return False
         self._records = records
-        self.hasten(now)
+        self._sent_at = now
+        self._interval = FIRST_INTERVAL
+        self.next_timeout = now + FIRST_INTERVAL
         return True
 
     def hasten(self, now: float) -> None:
-        """Begin with short intervals again."""
+        """Begin with short intervals again, if the flight is being repeated at all."""
         self._interval = FIRST_INTERVAL
-        self._sent_at = now
-        self.next_timeout = now + FIRST_INTERVAL if self._records else None
+        if self.next_timeout is not None:
+            self.next_timeout = now + FIRST_INTERVAL
 
     def finish(self) -> None:
         """No further flight follows this one: stop resending it unasked after a while."""
@@ -49,7 +52,7 @@ class Flight:
 
     def drop(self) -> None:
         """The peer has this flight: forget it."""
-        self._records = []
+        self._records = ()
         self.next_timeout = None
 
     def repeat_on_timeout(self, now: float) -> Sequence[DtlsRecord]:

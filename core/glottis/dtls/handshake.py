@@ -16,18 +16,23 @@ RESENDS_IN_DOUBT: Final = 3
 
 
 class HandshakeFailed(Exception):
-    """This attempt leads nowhere; the message says why, for a log."""
+    """This attempt leads nowhere; the message says why, for a log, and ``alert`` tells it to the peer."""
+
+    def __init__(self, reason: str, alert: Sequence[DtlsRecord] = ()) -> None:
+        super().__init__(reason)
+        self.alert = alert
 
 
 class Handshake:
-    """Records in, records out. Errors are ``HandshakeFailed``, after which its last records are still to be sent."""
+    """Records in, records out; errors are ``HandshakeFailed`` and final."""
 
-    def __init__(self, certificate: Certificate, *, client: bool) -> None:
+    def __init__(self, certificate: Certificate, *, client: bool, earlier_alert: Sequence[DtlsRecord] = ()) -> None:
+        """``earlier_alert`` ended the attempt before; a peer that still believes in that one gets it again."""
         self.connection = Connection(certificate, client=client)
         self.complete = False
         self._client = client
         self._screen = Screen(client=client)
-        self._flight = Flight()
+        self._flight = Flight(earlier_alert)
         self._outgoing: list[DtlsRecord] = []
         self._resends_in_doubt: int | None = None
 
@@ -46,8 +51,7 @@ class Handshake:
         try:
             self.complete = self.connection.advance_handshake()
         except OpenSslError as error:
-            self._outgoing += self.connection.take_records()
-            raise HandshakeFailed(str(error)) from None
+            raise HandshakeFailed(str(error), self.connection.take_records()) from None
         self._send_flight(self.connection.take_records(), now)
         if self.complete and self._client:
             self._flight.drop()  # the server's Finished says that it had ours

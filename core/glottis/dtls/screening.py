@@ -4,7 +4,7 @@ Until both ends have changed to epoch 1, nothing in a record is proved, and Open
 first alert or unexpected message. So what cannot be the peer's next words never gets there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Flag, auto
 from typing import Final
 
@@ -17,26 +17,23 @@ from glottis.wire.dtls_record import (
     split_handshake_untrusted,
 )
 
-_FROM_SERVER: Final = frozenset(
-    {
-        HandshakeType.SERVER_HELLO,
-        HandshakeType.HELLO_VERIFY_REQUEST,
-        HandshakeType.NEW_SESSION_TICKET,
-        HandshakeType.CERTIFICATE,
-        HandshakeType.SERVER_KEY_EXCHANGE,
-        HandshakeType.CERTIFICATE_REQUEST,
-        HandshakeType.SERVER_HELLO_DONE,
-    }
-)
-_FROM_CLIENT: Final = frozenset(
-    {
-        HandshakeType.CLIENT_HELLO,
-        HandshakeType.CERTIFICATE,
-        HandshakeType.CLIENT_KEY_EXCHANGE,
-        HandshakeType.CERTIFICATE_VERIFY,
-    }
-)
-_HELLO: Final = frozenset({HandshakeType.CLIENT_HELLO})
+_FROM_CLIENT: Final[Mapping[int, range]] = {
+    HandshakeType.CLIENT_HELLO: range(1),
+    HandshakeType.CERTIFICATE: range(1, 2),
+    HandshakeType.CLIENT_KEY_EXCHANGE: range(2, 3),
+    HandshakeType.CERTIFICATE_VERIFY: range(3, 4),
+}
+"""The places of a client's messages (RFC 5246 §7.3), which must authenticate itself and gets no HelloVerifyRequest."""
+_FROM_SERVER: Final[Mapping[int, range]] = {
+    HandshakeType.HELLO_VERIFY_REQUEST: range(1),
+    HandshakeType.SERVER_HELLO: range(1),
+    HandshakeType.CERTIFICATE: range(1, 2),
+    HandshakeType.SERVER_KEY_EXCHANGE: range(2, 3),
+    HandshakeType.CERTIFICATE_REQUEST: range(3, 4),
+    HandshakeType.SERVER_HELLO_DONE: range(3, 5),
+}
+"""The places of a server's messages, after a HelloVerifyRequest if it sends one."""
+_HELLO: Final[Mapping[int, range]] = {HandshakeType.CLIENT_HELLO: range(1)}
 _CLIENT_RANDOM: Final = slice(2, 34)
 """Its place in a ClientHello, after the version (RFC 5246 §7.4.1.2)."""
 
@@ -48,7 +45,7 @@ class Verdict(Flag):
     ADMIT = auto()
     """OpenSSL shall see it."""
     REPEAT = auto()
-    """The peer says again what we have already answered, so the answer was lost."""
+    """The peer has not seen what we sent last: it says again what came before that."""
     DOUBT = auto()
     """It may mean that the peer has begun anew, or be a stranger's."""
 
@@ -57,8 +54,10 @@ class Screen:
     """Judges the records of one handshake attempt, seen from one role."""
 
     def __init__(self, *, client: bool) -> None:
-        # OpenSSL would keep what comes before a hello, and take an earlier attempt's messages for this one's.
-        self._expected_types = _FROM_SERVER if client else _HELLO
+        # OpenSSL would keep what comes before a hello, and take an earlier attempt's messages for this one's. It would
+        # also keep a message numbered ahead, and take it for the peer's Finished when that is due.
+        self._places = _FROM_SERVER if client else _HELLO
+        self._first_message = 0
         self._client_random: bytes | None = None
         self._newest_message = -1
         self._answered_message = -1
@@ -87,10 +86,11 @@ class Screen:
             messages = split_handshake_untrusted(record.fragment)
         except Malformed:
             return Verdict.DISCARD
-        if any(message.message_type not in self._expected_types for message in messages):
-            return Verdict.DISCARD
         if any(self._is_foreign_hello(message) for message in messages):
             return Verdict.DOUBT
+        if not all(self._is_in_place(message) for message in messages):
+            # To a server that awaits a hello, a later message says that its client knows nothing of the new attempt.
+            return Verdict.REPEAT if self._places is _HELLO else Verdict.DISCARD
         newest = max(message.message_seq for message in messages)
         self._newest_message = max(self._newest_message, newest)
         # After our Finished comes the peer's and no other message: the server may already be done, and an attempt that
@@ -98,12 +98,24 @@ class Screen:
         admit = Verdict.DISCARD if self._sealed else Verdict.ADMIT
         return admit | Verdict.REPEAT if newest <= self._answered_message else admit
 
+    def _is_in_place(self, message: HandshakeFragment) -> bool:
+        """Whether a message of this type can have this number."""
+        if message.message_seq - self._first_message not in self._places.get(message.message_type, ()):
+            return False
+        if message.message_type == HandshakeType.HELLO_VERIFY_REQUEST:
+            if self._newest_message >= 0:
+                return False
+            self._first_message = 1
+        return True
+
     def _is_foreign_hello(self, message: HandshakeFragment) -> bool:
-        """Whether it begins a ClientHello other than the one that began this handshake."""
+        """Whether it begins a hello of another handshake than this one."""
+        if message.message_type == HandshakeType.SERVER_HELLO:
+            return message.message_seq < self._first_message  # no HelloVerifyRequest came before it
         if message.message_type != HandshakeType.CLIENT_HELLO or message.offset != 0:
             return False
         random = message.body[_CLIENT_RANDOM]
-        if self._client_random is None:
+        if self._client_random is None and message.message_seq == 0:
             self._client_random = random
-            self._expected_types = _FROM_CLIENT
+            self._places = _FROM_CLIENT
         return random != self._client_random

@@ -47,6 +47,7 @@ class DtlsTransport:
         self._handshake: Handshake | None = None
         self._deadline: float | None = None
         self._restart_at: float | None = None
+        self._alert: Sequence[DtlsRecord] = ()
         self._obstacle = "the peer does not answer"
         # RFC 6347 §4.2.4: repeats carry new numbers; a peer that met a record too early would else drop its repeat as a
         # replay. Protected records cannot be renumbered: our Finished is repeated as it was.
@@ -128,7 +129,7 @@ class DtlsTransport:
 
     def _attempt(self, now: float) -> None:
         self._restart_at = None
-        self._handshake = Handshake(self._certificate, client=self._client)
+        self._handshake = Handshake(self._certificate, client=self._client, earlier_alert=self._alert)
         self._go_on(lambda handshake: handshake.advance(now), now)
 
     def _go_on(self, step: Callable[[Handshake], None], now: float) -> None:
@@ -145,6 +146,8 @@ class DtlsTransport:
             self._obstacle = str(error)
             self._handshake = None
             self._restart_at = now + RESTART_DELAY
+            self._alert = error.alert
+            self._transmit(self._alert)
         self._transmit(handshake.records_to_send())
         if handshake.complete and not was_complete:
             self._verify()
