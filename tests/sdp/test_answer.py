@@ -1,5 +1,6 @@
 """What the answers to browsers' offers say, and what is learned from the offers."""
 
+import json
 import re
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from glottis.sdp import (
     SendingTrack,
     Setup,
     TransportParameters,
+    parse_candidate_untrusted,
     parse_session_description_untrusted,
 )
 
@@ -189,6 +191,17 @@ def test_remote_transport_is_reported_with_what_the_session_says_for_all(vector:
     assert not remote.ice_lite
     assert remote.fingerprints[0].value.startswith("1E:CA:E4:62")
     assert remote.ice_pwd not in repr(remote)
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_trickled_candidates_are_recognised_by_section_and_ufrag(name: str, vector: Vector, answer: Answer) -> None:
+    remote = answer(vector(name)).remote
+    trickled = [one for one in json.loads(vector(name.replace("offer.sdp", "candidates.json"))) if one is not None]
+    ours = [one for one in trickled if one["candidate"] and one["sdpMid"] == remote.mid]
+    assert len(ours) >= 4
+    for one in ours:
+        assert (one["sdpMLineIndex"], one["usernameFragment"]) == (remote.media_index, remote.ice_ufrag)
+        assert parse_candidate_untrusted(one["candidate"]).component in (1, 2)
 
 
 def test_candidates_and_their_end_are_reported(vector: Vector, answer: Answer) -> None:

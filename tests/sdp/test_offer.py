@@ -137,6 +137,15 @@ def test_rejected_data_section_leaves_the_call(offer: SessionDescription, answer
     assert negotiation.data is None
 
 
+def test_bundle_only_section_of_an_answer_is_accepted_without_a_transport_of_its_own(
+    offer: SessionDescription, answer: Answer
+) -> None:
+    head, data = str(answer(str(offer)).description).split("m=application 9")
+    bare = re.sub(r"a=(ice-ufrag|ice-pwd|fingerprint|setup):.*\r\n", "", data)
+    assert accepted(offer, f"{head}m=application 0{bare}a=bundle-only\r\n").data is not None
+    assert accepted(offer, f"{head}m=application 0{bare}").data is None
+
+
 @pytest.mark.parametrize(
     ("pattern", "replacement", "code"),
     [

@@ -50,7 +50,7 @@ def accept_offer(
 
 
 def _require_rtcp_mux(selection: Selection) -> None:
-    """RTCP has no port of its own here. In a bundle it is enough that the tagged section says so (RFC 8859 §5.1)."""
+    """RTCP has no port of its own here. In a bundle it is enough that the tagged section says so (RFC 8859 §4.3)."""
     for section in selection.accepted:
         if section.is_audio and not (section.has("rtcp-mux") or selection.bundle[0].has("rtcp-mux")):
             raise OfferRefused("RTCP_MUX_REQUIRED", "a=rtcp-mux is needed: RTP and RTCP share one port here")

@@ -14,6 +14,9 @@ from glottis.sdp.description import TOKEN
 USABLE_HASH_FUNCTIONS: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 """Hash functions that still prove a certificate, and the bytes they give; sha-1 and md5 do not (RFC 8122 §5)."""
 
+MAX_PAYLOAD_TYPE: Final = 127
+"""Seven bits of an RTP packet, RFC 3550 §5.1."""
+
 DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
 """Bytes, where the peer does not say, RFC 8841 §6.1."""
 
@@ -232,4 +235,4 @@ def _bounded(digits: str, highest: int) -> int:
 
 
 def _payload_type(digits: str) -> int:
-    return _bounded(digits, 127)
+    return _bounded(digits, MAX_PAYLOAD_TYPE)

@@ -1,5 +1,6 @@
 """Which codecs both sides have: payload types, rtpmap and fmtp of audio sections (RFC 3264 §6.1, RFC 3551)."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -7,7 +8,7 @@ from typing import Final
 
 from glottis.contracts.codec import CodecSpec, FormatParameters
 from glottis.contracts.errors import Malformed
-from glottis.sdp.attributes import Fmtp, RtpMap, parse_fmtp_untrusted, parse_rtpmap_untrusted
+from glottis.sdp.attributes import MAX_PAYLOAD_TYPE, Fmtp, RtpMap, parse_fmtp_untrusted, parse_rtpmap_untrusted
 from glottis.sdp.description import Attribute
 from glottis.sdp.section import Section
 
@@ -23,6 +24,8 @@ RTCP_CONFLICTS: Final = range(64, 96)
 """With RTCP on the same port, these payload types look like RTCP packets, RFC 5761 §4."""
 
 FIRST_DYNAMIC_PAYLOAD_TYPE: Final = 96
+
+_PAYLOAD_TYPE = re.compile(r"[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,6 @@ def offered_formats(capabilities: Sequence[AudioCapability]) -> tuple[Negotiated
 
 
 def _payload_type_untrusted(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 127):
-        raise Malformed("after m=audio: expected payload types of 0–127")
+    if not _PAYLOAD_TYPE.fullmatch(text) or int(text) > MAX_PAYLOAD_TYPE:
+        raise Malformed(f"after m=audio: expected payload types of 0–{MAX_PAYLOAD_TYPE}")
     return int(text)

@@ -15,8 +15,8 @@ from glottis.sdp.data import data_body, negotiated_data_untrusted
 from glottis.sdp.description import DISCARD_PORT, MediaDescription, Origin, SessionDescription
 from glottis.sdp.errors import AnswerRefused
 from glottis.sdp.negotiation import Negotiation, bundle_attribute, transport_media
-from glottis.sdp.section import Section, bundle_groups_untrusted, sections_untrusted
-from glottis.sdp.transport import RemoteParameters, TransportParameters, read_remote_parameters
+from glottis.sdp.section import Section, bundle_groups_untrusted, is_rejected, sections_untrusted
+from glottis.sdp.transport import TransportParameters, read_remote_parameters
 
 AUDIO_MID: Final = "0"
 DATA_MID: Final = "1"
@@ -61,39 +61,40 @@ def make_offer(
 
 def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Negotiation:
     """What ``answer`` makes of our ``offer``; raises ``AnswerRefused`` with a stable code, or ``Malformed``."""
-    pairs = _corresponding(sections_untrusted(offer), sections_untrusted(answer))
-    accepted = [(ours, theirs) for ours, theirs in pairs if theirs.media.port]
-    audio = next((_audio(ours, theirs) for ours, theirs in accepted if ours.is_audio), None)
+    accepted = _accepted(sections_untrusted(offer), sections_untrusted(answer))
+    audio = next(((ours, theirs) for ours, theirs in accepted if ours.is_audio), None)
     if audio is None:
         raise AnswerRefused("AUDIO_REJECTED", "the answer rejects the audio section")
-    remote = _remote([theirs for _, theirs in accepted])
+    tagged = _tagged([theirs for _, theirs in accepted])
+    remote = read_remote_parameters(tagged, tagged, Setup.PASSIVE, AnswerRefused)
     return Negotiation(
         description=answer,
         remote=remote,
         dtls_client=_dtls_client(remote.setup),
-        audio=audio,
+        audio=_audio(*audio, tagged),
         data=next((negotiated_data_untrusted(theirs) for ours, theirs in accepted if ours.is_data), None),
     )
 
 
-def _corresponding(ours: Sequence[Section], theirs: Sequence[Section]) -> list[tuple[Section, Section]]:
-    """The sections in pairs; there is one answer to each, in the same order (RFC 3264 §6)."""
+def _accepted(ours: Sequence[Section], theirs: Sequence[Section]) -> list[tuple[Section, Section]]:
+    """Our sections that were accepted, with the answers to them: one to each, in the same order (RFC 3264 §6)."""
     if [_identity(section) for section in ours] != [_identity(section) for section in theirs]:
         raise AnswerRefused("ANSWER_MISMATCH", "the answer needs the sections of the offer, in order, with their mids")
-    return list(zip(ours, theirs, strict=True))
+    groups = bundle_groups_untrusted(theirs)
+    return [pair for pair in zip(ours, theirs, strict=True) if not is_rejected(pair[1], groups)]
 
 
 def _identity(section: Section) -> tuple[str, str, str | None]:
     return section.media.media, section.media.protocol, section.mid
 
 
-def _remote(accepted: Sequence[Section]) -> RemoteParameters:
-    """The transport of the answerer's tagged section, on which everything accepted must travel."""
+def _tagged(accepted: Sequence[Section]) -> Section:
+    """The answerer's tagged section, on whose transport everything accepted must travel (RFC 9143 §7.4)."""
     groups = bundle_groups_untrusted(accepted)
     bundle = next((group for group in groups if accepted[0] in group), (accepted[0],))
     if any(section not in bundle for section in accepted):
         raise AnswerRefused("ANSWER_MISMATCH", "the answer must keep the BUNDLE group of the offer")
-    return read_remote_parameters(bundle[0], bundle[0], Setup.PASSIVE, AnswerRefused)
+    return bundle[0]
 
 
 def _dtls_client(answered: Setup) -> bool:
@@ -102,8 +103,8 @@ def _dtls_client(answered: Setup) -> bool:
     return answered is Setup.PASSIVE
 
 
-def _audio(ours: Section, theirs: Section) -> NegotiatedAudio:
-    if not theirs.has("rtcp-mux"):
+def _audio(ours: Section, theirs: Section, tagged: Section) -> NegotiatedAudio:
+    if not (theirs.has("rtcp-mux") or tagged.has("rtcp-mux")):
         raise AnswerRefused("RTCP_MUX_REQUIRED", "a=rtcp-mux is needed: RTP and RTCP share one port here")
     formats = tuple(_answered_formats(ours, theirs))
     if not formats:

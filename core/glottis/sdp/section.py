@@ -122,5 +122,11 @@ def bundle_groups_untrusted(sections: Sequence[Section]) -> tuple[tuple[Section,
     return tuple(tuple(by_mid[mid] for mid in dict.fromkeys(mids) if mid in by_mid) for mids in bundles)
 
 
+def is_rejected(section: Section, groups: Sequence[tuple[Section, ...]]) -> bool:
+    """Port 0 rejects a section, unless it is bundle-only and there is a bundle (RFC 9143 §6, RFC 3264 §8.2)."""
+    bundled = any(section in group for group in groups)
+    return section.media.port == 0 and not (section.is_bundle_only and bundled)
+
+
 def _named(holder: SessionDescription | MediaDescription, name: str) -> tuple[Attribute, ...]:
     return tuple(attribute for attribute in holder.attributes if attribute.name == name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from glottis.sdp.codecs import AudioCapability, NegotiatedFormat, common_formats, described_formats_untrusted
 from glottis.sdp.description import SessionDescription
 from glottis.sdp.errors import NoCommonCodec, OfferRefused
-from glottis.sdp.section import Section, bundle_groups_untrusted, sections_untrusted
+from glottis.sdp.section import Section, bundle_groups_untrusted, is_rejected, sections_untrusted
 
 Formats = tuple[NegotiatedFormat, ...]
 
@@ -41,7 +41,7 @@ def select_sections(
     """
     sections = sections_untrusted(offer)
     groups = bundle_groups_untrusted(sections)
-    usable = [section for section in sections if not _is_rejected(section, groups)]
+    usable = [section for section in sections if not is_rejected(section, groups)]
     audio = [section for section in usable if section.is_audio]
     data = [section for section in usable if section.is_data and with_data]
     if not audio and not data:
@@ -54,12 +54,6 @@ def select_sections(
     channel = next((section for section in data if section in bundle), None)
     accepted = [section for section in bundle if section.index in formats or section == channel]
     return Selection(sections, bundle, bool(group), formats, channel, _tagged(bundle, accepted))
-
-
-def _is_rejected(section: Section, groups: Sequence[tuple[Section, ...]]) -> bool:
-    """Port 0 rejects a section, unless it is bundle-only and there is a bundle (RFC 9143 §6, RFC 3264 §8.2)."""
-    bundled = any(section in group for group in groups)
-    return section.media.port == 0 and not (section.is_bundle_only and bundled)
 
 
 def _audio_formats(sections: Sequence[Section], capabilities: Sequence[AudioCapability]) -> dict[int, Formats]:

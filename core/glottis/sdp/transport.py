@@ -20,7 +20,7 @@ from glottis.sdp.errors import DescriptionRefused
 from glottis.sdp.section import Section
 
 ICE_OPTIONS: Final = "trickle ice2"
-"""Candidates may follow (RFC 8840 §4.1.3), and nomination is regular (RFC 8445 §10)."""
+"""Candidates may follow (RFC 8840 §4.1.1), and nomination is regular (RFC 8445 §10)."""
 
 
 @dataclass(frozen=True, slots=True)
