@@ -35,12 +35,15 @@ def fingerprint(credentials: Path) -> tuple[str, str]:
 
 @contextmanager
 def openssl(command: str, port: int, credentials: Path, profile: SrtpProfile) -> Iterator[subprocess.Popen[bytes]]:
-    place = ["-connect", f"127.0.0.1:{port}"] if command == "s_client" else ["-accept", str(port), "-Verify", "1"]
+    name, *options = command.split()
+    place = (
+        ["-connect", f"127.0.0.1:{port}"] if name == "s_client" else ["-accept", str(port), "-Verify", "1", *options]
+    )
     length = 2 * (profile.key_length + profile.salt_length)
     arguments = ["-dtls1_2", "-cert", credentials, "-key", credentials, "-use_srtp", profile.openssl_name.decode()]
     export = ["-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", str(length)]
     process = subprocess.Popen(
-        [OPENSSL, command, *place, *arguments, *export],
+        [OPENSSL, name, *place, *arguments, *export],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -81,22 +84,22 @@ def drive(transport: DtlsTransport, link: socket.socket, peer: tuple[str, int] |
 
 
 @pytest.mark.parametrize("profile", SRTP_PROFILES, ids=lambda profile: profile.name)
-@pytest.mark.parametrize("command", ["s_client", "s_server"])
+@pytest.mark.parametrize("command", ["s_client", "s_server", "s_server -listen"])  # -listen: HelloVerifyRequest
 def test_keys_agree_with_openssl(command: str, profile: SrtpProfile, credentials: Path) -> None:
-    transport = DtlsTransport(certificate=Certificate.generate(), client=command == "s_server")
+    client = command != "s_client"
+    transport = DtlsTransport(certificate=Certificate.generate(), client=client)
     transport.set_remote_fingerprints([fingerprint(credentials)])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link, socket.socket(type=socket.SOCK_DGRAM) as place:
         link.bind(("127.0.0.1", 0))
         place.bind(("127.0.0.1", 0))
-        port = place.getsockname()[1] if command == "s_server" else link.getsockname()[1]
+        port = place.getsockname()[1] if client else link.getsockname()[1]
         place.close()
         with openssl(command, port, credentials, profile) as process:
             transport.start(time.monotonic())
-            event = drive(transport, link, ("127.0.0.1", port) if command == "s_server" else None)
+            event = drive(transport, link, ("127.0.0.1", port) if client else None)
             assert isinstance(event, Connected)
             keys = event.keys
             assert keys is not None
-            client, server = (keys.remote_key, keys.remote_salt), (keys.local_key, keys.local_salt)
-            if command == "s_server":
-                client, server = server, client
-            assert exported_by(process) == (client[0] + server[0] + client[1] + server[1]).hex().upper()
+            ours, theirs = (keys.local_key, keys.local_salt), (keys.remote_key, keys.remote_salt)
+            (key, salt), (server_key, server_salt) = (ours, theirs) if client else (theirs, ours)
+            assert exported_by(process) == (key + server_key + salt + server_salt).hex().upper()

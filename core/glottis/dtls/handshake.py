@@ -9,16 +9,19 @@ from glottis.dtls.certificate import Certificate
 from glottis.dtls.connection import Connection, OpenSslError
 from glottis.dtls.flight import Flight
 from glottis.dtls.screening import Screen, Verdict
-from glottis.wire.dtls_record import DtlsRecord
+from glottis.wire.dtls_record import ContentType, DtlsRecord
 
 RESENDS_IN_DOUBT: Final = 3
 """A plaintext alert or a foreign ClientHello proves nothing, but after this many resends in vain it is believed."""
+
+_HANDSHAKE_FAILURE: Final = DtlsRecord(ContentType.ALERT, 0, bytes.fromhex("15 fefd 0000 000000000000 0002 0228"))
+"""A fatal alert (RFC 5246 §7.2.2), for an attempt that OpenSSL itself has nothing against."""
 
 
 class HandshakeFailed(Exception):
     """This attempt leads nowhere; the message says why, for a log, and ``alert`` tells it to the peer."""
 
-    def __init__(self, reason: str, alert: Sequence[DtlsRecord] = ()) -> None:
+    def __init__(self, reason: str, alert: Sequence[DtlsRecord]) -> None:
         super().__init__(reason)
         self.alert = alert
 
@@ -78,7 +81,7 @@ class Handshake:
         self._outgoing += due
         if due and self._resends_in_doubt is not None:
             if self._resends_in_doubt == 0:
-                raise HandshakeFailed("no answer after an alert or a new hello")
+                raise HandshakeFailed("no answer after an alert or a new hello", [_HANDSHAKE_FAILURE])
             self._resends_in_doubt -= 1
 
     def repeat_last_flight(self, now: float) -> None:
