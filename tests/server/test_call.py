@@ -77,10 +77,8 @@ def messenger() -> RecordingMessenger:
 
 
 @pytest.fixture
-async def call(voice: RecordingVoice, messenger: RecordingMessenger, nursery: trio.Nursery) -> GatewayCall:
-    return GatewayCall(
-        CallInfo("s", "c"), sample_rate=RATE, voice=voice, messenger=messenger, nursery=nursery, hang_up=lambda _: None
-    )
+async def call(voice: RecordingVoice, messenger: RecordingMessenger) -> GatewayCall:
+    return GatewayCall(CallInfo("s", "c"), sample_rate=RATE, voice=voice, messenger=messenger, hang_up=lambda _: None)
 
 
 def silence(seconds: float) -> AudioFrame:

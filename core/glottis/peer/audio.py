@@ -10,7 +10,8 @@ from glottis.peer.settings import PeerSettings
 from glottis.rtp import AudioReceiver, AudioSender, ReceiveFormat, ReportReceived, RtpSession
 from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
 
-MAX_FRAME_MS = 60
+DEFAULT_PACKET_MS = 20.0
+MAX_PACKET_MS = 60.0
 """Longer packets would save little and cost delay; RFC 7587 §6.1 lets Opus have 120."""
 
 
@@ -21,8 +22,8 @@ class AudioTrack:
         self.session: RtpSession | None = None
         self.encoding_name = ""
         """Of what is sent."""
-        self.frame_ms = settings.frame_ms
-        """Milliseconds of audio in a packet that is sent: what the peer asked for, as far as the codec can."""
+        self.packet_ms = settings.packet_ms or DEFAULT_PACKET_MS
+        """Milliseconds of audio in a packet that is sent: what was asked for, as far as the codec can."""
         self._settings = settings
         self._track = track
         self._rng = rng
@@ -104,11 +105,11 @@ class AudioTrack:
         codec = self._codec(preferred)
         settings = self._settings
         self.encoding_name = codec.encoding_name
-        self.frame_ms = legal_frame_ms(codec, audio.ptime_ms or settings.frame_ms, audio.maxptime_ms)
+        self.packet_ms = legal_packet_ms(codec, audio.ptime_ms or self.packet_ms, audio.maxptime_ms)
         encoder = codec.create_encoder(
             EncoderSettings(
                 sample_rate=settings.sample_rate,
-                frame_ms=self.frame_ms,
+                frame_ms=self.packet_ms,
                 bitrate=settings.bitrate,
                 complexity=settings.complexity,
                 in_band_fec=settings.in_band_fec,
@@ -122,7 +123,7 @@ class AudioTrack:
             codec=codec,
             encoder=encoder,
             sample_rate=settings.sample_rate,
-            frame_ms=self.frame_ms,
+            frame_ms=self.packet_ms,
             rng=self._rng,
         )
 
@@ -139,12 +140,7 @@ class AudioTrack:
         )
 
 
-def legal_frame_ms(codec: CodecSpec, wanted: float, longest: float | None) -> float:
-    """The longest frame duration of the codec up to ``wanted``, none longer than ``longest`` (CONTRACT T5).
-
-    Durations below the wheel's period would need ticks of their own, so 20 ms is the least unless the peer's maximum
-    is below it.
-    """
-    limit = min(max(wanted, 20), longest or MAX_FRAME_MS, MAX_FRAME_MS)
-    fitting = [duration for duration in codec.frame_durations_ms if duration <= limit]
-    return max(fitting, default=min(codec.frame_durations_ms))
+def legal_packet_ms(codec: CodecSpec, wanted: float, longest: float | None) -> float:
+    """The longest frame duration of the codec up to ``wanted``, and none longer than ``longest`` (CONTRACT T5)."""
+    limit = min(wanted, longest or MAX_PACKET_MS, MAX_PACKET_MS)
+    return max((ms for ms in codec.frame_durations_ms if ms <= limit), default=min(codec.frame_durations_ms))

@@ -21,8 +21,9 @@ MAX_EVENTS = 64
 class Voice(Protocol):
     """The media side of a peer connection: what the wheel's ticks read and write."""
 
-    encoding_name: str
-    """Of the packets that are sent."""
+    @property
+    def encoding_name(self) -> str:
+        """Of the packets that are sent."""
 
     @property
     def queued(self) -> float:
@@ -57,8 +58,11 @@ class CallLimits:
         return max(1, round(self.audio_queue / self.frame))
 
 
+DEFAULT_LIMITS = CallLimits()
+
+
 class GatewayCall(Call):
-    """Pushes from the wheel on one side, the agent's coroutines on the other."""
+    """Pushes from the wheel on one side, the agent's coroutines on the other; ``nursery`` is set before it starts."""
 
     def __init__(
         self,
@@ -67,13 +71,11 @@ class GatewayCall(Call):
         sample_rate: int,
         voice: Voice,
         messenger: Messenger,
-        nursery: trio.Nursery,
         hang_up: Callable[[str], None],
-        limits: CallLimits = CallLimits(),
+        limits: CallLimits = DEFAULT_LIMITS,
     ) -> None:
         self.info = info
         self.sample_rate = sample_rate
-        self.nursery = nursery
         self._voice = voice
         self._messenger = messenger
         self._hang_up = hang_up

@@ -99,7 +99,10 @@ class UdpEndpoint:
         """How many sessions have entries in any table."""
         return max((len(local.demultiplexer) for local in self._sockets.values()), default=0)
 
-    def close(self) -> None:
+    def __enter__(self) -> "UdpEndpoint":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
         """Close all sockets."""
         for local in self._sockets.values():
             local.sock.close()

@@ -125,8 +125,12 @@ class SignalingChannel:
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Send what is queued, then close the WebSocket. What was held back for an answer is dropped."""
-        self._begin_closing(WebSocketClosed(code, reason))
+        self.begin_closing(code, reason)
         await self._finished.wait()
+
+    def begin_closing(self, code: int = NORMAL, reason: str = "") -> None:
+        """The same without waiting: ``receive`` raises once it is done."""
+        self._begin_closing(WebSocketClosed(code, reason))
 
     async def write(self) -> None:
         """Send what is queued until the channel or the WebSocket closes."""

@@ -1,0 +1,185 @@
+"""The gateway: everything that listens, and the tree of tasks under it (DESIGN §5)."""
+
+import logging
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import trio
+
+from glottis.config import Campaign, ResolvedConfig
+from glottis.contracts.codec import CodecSpec
+from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.info import CallInfo
+from glottis.dtls import Certificate
+from glottis.peer import PeerConnection, PeerSettings
+from glottis.server.api import Api
+from glottis.server.call import CallLimits
+from glottis.server.endpoint import UdpEndpoint
+from glottis.server.http_message import HttpLimits
+from glottis.server.http_server import HttpServer
+from glottis.server.interfaces import media_addresses
+from glottis.server.origins import Origins
+from glottis.server.rate_limit import RateLimiter
+from glottis.server.scheduler import Scheduler
+from glottis.server.session import Session, SessionTimes
+from glottis.server.sessions import Sessions
+
+logger = logging.getLogger(__name__)
+
+GOODBYE_TIMEOUT = 1.0
+"""Seconds for clients to be told that the gateway stops."""
+
+
+class Gateway:
+    """A gateway that serves. Made by ``open_gateway``; ``url`` is where."""
+
+    def __init__(self, config: ResolvedConfig, endpoint: UdpEndpoint, nursery: trio.Nursery) -> None:
+        self.url = ""
+        self.endpoint = endpoint
+        self.scheduler = Scheduler()
+        self.sessions = Sessions(config, self._make_session, nursery)
+        self._config = config
+        self._certificate = Certificate.generate()
+        self._rng = random.SystemRandom()
+        self._wallclock_offset = time.time() - trio.current_time()
+        self._http_ended = trio.Event()
+        self.http = self._make_http_server()
+
+    async def stop(self, grace: float) -> None:
+        """End in good order: admit nobody, let calls go on for ``grace`` seconds, then end them."""
+        self.sessions.drain()
+        with trio.move_on_after(grace):
+            await self.sessions.wait_empty()
+        self.sessions.end_all("the gateway stops")
+        self.http.drain()
+        with trio.move_on_after(GOODBYE_TIMEOUT):
+            await self._http_ended.wait()
+
+    async def serve_http(self, listeners: Sequence[trio.SocketListener]) -> None:
+        """Serve until cancelled, or after ``stop`` until the last connection has ended."""
+        await self.http.serve(listeners)
+        self._http_ended.set()
+
+    def _make_session(self, info: CallInfo, campaign: Campaign) -> Session:
+        server, media = self._config.config.server, self._config.config.media
+        peer = PeerConnection(
+            self._peer_settings(info, campaign),
+            certificate=self._certificate,
+            local_addresses=self.endpoint.addresses,
+            rng=self._rng,
+        )
+        return Session(
+            info,
+            campaign,
+            peer,
+            endpoint=self.endpoint,
+            scheduler=self.scheduler,
+            times=SessionTimes(connect=server.token_lifetime, resume_grace=server.resume_grace),
+            call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
+        )
+
+    def _peer_settings(self, info: CallInfo, campaign: Campaign) -> PeerSettings:
+        """What the configuration says, in the order of codecs that the session's request prefers."""
+        media = self._config.config.media
+        wishes = (info.input.codec, info.output.codec)
+        return PeerSettings(
+            codecs=tuple(sorted((codec.spec for codec in self._config.codecs), key=partial(_rank, wishes))),
+            sample_rate=campaign.sample_rate,
+            output_codec=info.output.codec,
+            packet_ms=info.output.frame_ms,
+            jitter_buffer_delay=media.jitter_buffer_ms / 1000,
+            bitrate=media.encoder.bitrate,
+            complexity=media.encoder.complexity,
+            in_band_fec=media.encoder.in_band_fec,
+            dtx=media.encoder.dtx,
+            ice_lite=media.ice_lite,
+            probe_private_addresses=media.probe_private_addresses,
+            wallclock_offset=self._wallclock_offset,
+        )
+
+    def _make_http_server(self) -> HttpServer:
+        server = self._config.config.server
+        api = Api(
+            self.sessions,
+            self._config.auth.scheme,
+            origins=Origins(server.allowed_origins),
+            rate_limiter=RateLimiter(per_minute=server.max_sessions_per_minute, burst=server.max_sessions_per_minute),
+            public_url=server.public_url,
+            pages=self._config.pages,
+        )
+        return HttpServer(
+            handle_request=api.handle_request,
+            handle_websocket=self.sessions.serve_websocket,
+            accept_websocket=api.accept_websocket,
+            limits=HttpLimits(
+                max_connections=server.max_connections,
+                max_body_bytes=server.max_body_bytes,
+                head_timeout=server.head_timeout,
+                body_timeout=server.head_timeout,
+                idle_timeout=server.idle_timeout,
+                max_message_bytes=server.max_message_bytes,
+            ),
+            trusted_proxies=server.trusted_proxies,
+        )
+
+
+def _rank(wishes: Sequence[str], codec: CodecSpec) -> int:
+    """The place of a codec in a list of wished encoding names; at the end if nobody wishes for it."""
+    names = [wish.lower() for wish in wishes]
+    name = codec.encoding_name.lower()
+    return names.index(name) if name in names else len(names)
+
+
+@asynccontextmanager
+async def open_gateway(config: ResolvedConfig) -> AsyncIterator[Gateway]:
+    """A gateway that listens while the block runs. Leaving the block ends every call at once.
+
+    Raises ``ConfigurationError`` if an address or port cannot be had.
+    """
+    server, media = config.config.server, config.config.media
+    with UdpEndpoint.bind(media_addresses(media.addresses, server.host), media.udp_port) as endpoint:
+        listeners = await _listen(server.host, server.port)
+        async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
+            gateway = Gateway(config, endpoint, sessions)
+            port = listeners[0].socket.getsockname()[1]
+            gateway.url = f"http://{f'[{server.host}]' if ':' in server.host else server.host}:{port}"
+            nursery.start_soon(endpoint.run)
+            nursery.start_soon(gateway.scheduler.run)
+            nursery.start_soon(gateway.serve_http, listeners)
+            try:
+                yield gateway
+            finally:
+                gateway.sessions.end_all("the gateway stops")
+                nursery.cancel_scope.cancel()
+                sessions.cancel_scope.cancel()
+
+
+async def _listen(host: str, port: int) -> list[trio.SocketListener]:
+    try:
+        return await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        raise ConfigurationError(f"server.host, server.port: cannot listen on {host} port {port}: {error}") from error
+
+
+def run(config: ResolvedConfig) -> None:
+    """Serve until SIGINT (calls end at once) or SIGTERM (calls may go on for ``server.shutdown_grace``)."""
+    trio.run(_serve, config)
+
+
+async def _serve(config: ResolvedConfig) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with open_gateway(config) as gateway:
+            _announce(config, gateway)
+            received = await anext(signals)
+            logger.info("%s: stopping", signal.Signals(received).name)
+            await gateway.stop(config.config.server.shutdown_grace if received == signal.SIGTERM else 0)
+
+
+def _announce(config: ResolvedConfig, gateway: Gateway) -> None:
+    media = ", ".join(f"{address.host}:{address.port}" for address in gateway.endpoint.addresses)
+    logger.info("glottis serves %s with auth scheme %s, media on UDP %s", gateway.url, config.auth.name, media)
+    logger.info("campaigns: %s", ", ".join(config.campaigns) or "none")
