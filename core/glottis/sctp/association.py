@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed
@@ -17,7 +16,7 @@ from glottis.sctp.receiver import PacketReceiver
 from glottis.sctp.reset import StreamReset
 from glottis.sctp.send_queue import OutboundMessage
 from glottis.sctp.shutdown import Shutdown
-from glottis.sctp.states import SENDS_DATA, State
+from glottis.sctp.states import State
 from glottis.sctp.tcb import Peer, Tcb
 from glottis.sctp.timers import Timer
 from glottis.wire.sctp_chunks import Cause
@@ -77,6 +76,8 @@ class SctpAssociation:
             Timer.DELAYED_SACK: self._inbound.handle_delayed_sack,
             Timer.HEARTBEAT: self._heartbeat.handle_timeout,
         }
+        self.malformed_packets = 0
+        """Packets that were dropped, in whole or in part."""
         self._now = 0.0
         self._work_is_due = False
         self._time_is_known = False
@@ -148,8 +149,10 @@ class SctpAssociation:
     def handle_datagram(self, data: bytes, now: float) -> None:
         """Take a packet; what is malformed in it is dropped."""
         self._learn_time(now)
-        with suppress(Malformed):
+        try:
             self._receiver.handle_packet_untrusted(data, now)
+        except Malformed:
+            self.malformed_packets += 1
 
     def handle_timeout(self, now: float) -> None:
         """Let the timers that are due fire."""
@@ -200,18 +203,20 @@ class SctpAssociation:
         if tcb.ended or tcb.peer is None:
             return
         packer = Packer(tcb)
-        for chunk in tcb.control:
-            packer.add(chunk)
-        tcb.control.clear()
+        self._add_control(packer)
         self._add_sack(packer)
-        if tcb.state in SENDS_DATA:
+        if tcb.sends_data:
             self._outbound.fill(packer, now)
             self._step_down(now)
         packer.seal()
-        for chunk in tcb.control:
-            packer.add(chunk)
-        tcb.control.clear()
+        self._add_control(packer)
         packer.seal()
+
+    def _add_control(self, packer: Packer) -> None:
+        if self._tcb.control:
+            for chunk in self._tcb.control:
+                packer.add(chunk)
+            self._tcb.control.clear()
 
     def _add_sack(self, packer: Packer) -> None:
         if self._inbound.sack_is_due:

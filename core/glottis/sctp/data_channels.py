@@ -120,13 +120,10 @@ class DataChannels:
     def handle_timeout(self, now: float) -> None:
         """Let due timers fire, and what was queued leave."""
         self.association.handle_timeout(now)
-        self._translate()
 
     def datagrams_to_send(self) -> list[bytes]:
         """Packets for DTLS, each to be sent as one record; each is returned once."""
-        datagrams = self.association.datagrams_to_send()
-        self._translate()
-        return datagrams
+        return self.association.datagrams_to_send()
 
     def next_timeout(self) -> float | None:
         """When ``handle_timeout`` wants to be called; at once after anything was sent, opened or closed."""

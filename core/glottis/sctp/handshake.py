@@ -94,7 +94,7 @@ class Handshake:
         """The peer found our cookie too old: begin again (§5.2.6)."""
         if self._tcb.state is State.COOKIE_ECHOED:
             self._tcb.peer = None
-            self._tcb.state = State.CLOSED
+            self._tcb.advance(Happening.STALE_COOKIE)
             self.connect(now)
 
     def handle_t1(self, now: float) -> None:

@@ -53,17 +53,18 @@ class Inbound:
     def handle_data_untrusted(self, packet: bytes, flags: int, start: int, end: int) -> None:
         """Take a DATA chunk; what cannot be kept is dropped unacknowledged, and the peer sends it again."""
         fields, payload = parse_data_untrusted(packet, start, end)
+        wire_tsn, stream_id, _, _ = fields
         if not payload:
             self._tcb.abort(Cause.NO_USER_DATA, "the peer sent DATA without user data")
             return
         self._got_data = True
         if flags & SACK_IMMEDIATELY:
             self.sack_is_due = True
-        tsn = unwrap_tsn(fields.tsn, self._tsns.cumulative)
+        tsn = unwrap_tsn(wire_tsn, self._tsns.cumulative)
         if not self._has_room_for(tsn) or not self._tsns.receive(tsn):
             self.sack_is_due = True
-        elif fields.stream_id >= self._stream_count:
-            self._report_invalid_stream(fields.stream_id)
+        elif stream_id >= self._stream_count:
+            self._report_invalid_stream(stream_id)
         else:
             self._accept(tsn, flags, fields, payload)
 
@@ -140,13 +141,14 @@ class Inbound:
         return self._tsns.has_gaps and tsn == self._tsns.cumulative + 1 and self._held() < self._hard_limit
 
     def _accept(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> None:
+        _, stream_id, stream_sequence, protocol_id = fields
         if flags & WHOLE_MESSAGE == WHOLE_MESSAGE:
-            message: MessageReceived | None = MessageReceived(fields.stream_id, fields.protocol_id, payload)
+            message: MessageReceived | None = MessageReceived(stream_id, protocol_id, payload)
         else:
             message = self._reassemble(tsn, flags, fields, payload)
         if message is None:
             return
-        self._deliver([message] if flags & UNORDERED else self._streams.take(fields.stream_sequence, message))
+        self._deliver([message] if flags & UNORDERED else self._streams.take(stream_sequence, message))
 
     def _reassemble(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> MessageReceived | None:
         try:

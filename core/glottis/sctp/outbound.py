@@ -14,7 +14,6 @@ from glottis.wire.sctp import (
     LAST_FRAGMENT,
     UNORDERED,
     ChunkType,
-    DataFields,
     encode_chunk,
     encode_data,
 )
@@ -76,6 +75,7 @@ class Outbound:
         self._peer_window = max(0, sack.advertised_window - outstanding.flight_size)
         self._tcb.error_count = 0
         if advanced:
+            self._tcb.rto.forget_back_off()
             self._window.acknowledged(acked, cumulative_tsn=cumulative, window_was_full=was_full)
             self._measure_round_trip(cumulative, now)
             self._restart_t3(now)
@@ -100,8 +100,8 @@ class Outbound:
         self.queue.date_messages(now)
         if self._forward_tsn_is_due:
             self._send_forward_tsn(packer)
-        self._send_lost(packer, now)
-        if self._outstanding.next_lost() is None:
+        self._send_lost(packer)
+        if self.queue.size and self._outstanding.next_lost() is None:
             self._send_new(packer, now)
         if self._outstanding:
             self._tcb.timers.start_if_stopped(Timer.T3_RTX, now + self._tcb.rto.seconds)
@@ -118,7 +118,6 @@ class Outbound:
         return acked
 
     def _fast_retransmit(self, chunk: OutboundChunk) -> None:
-        chunk.fast_retransmitted = True
         self._outstanding.lose(chunk)
         self._window.fast_retransmitted(self._outstanding.next_tsn - 1)
         self._fast_retransmit_is_due = True
@@ -140,7 +139,7 @@ class Outbound:
         packer.add(encode_chunk(ChunkType.FORWARD_TSN, chunk.encode()))
         self._forward_tsn_is_due = False
 
-    def _send_lost(self, packer: Packer, now: float) -> None:
+    def _send_lost(self, packer: Packer) -> None:
         """Chunks to be sent again; a fast retransmission's first packet may exceed the window (§7.2.4 3)."""
         outstanding = self._outstanding
         beyond_window = packer.capacity if self._fast_retransmit_is_due else 0
@@ -186,7 +185,7 @@ class Outbound:
         payload = self.queue.cut(message, size)
         if message.offset == len(message.data):
             flags |= LAST_FRAGMENT
-        fields = DataFields(tsn & TSN_MASK, message.stream_id, message.stream_sequence, message.protocol_id)
+        fields = (tsn & TSN_MASK, message.stream_id, message.stream_sequence, message.protocol_id)
         return OutboundChunk(tsn, encode_data(flags, fields, payload), size, message)
 
     def _measure_round_trip(self, cumulative: int, now: float) -> None:

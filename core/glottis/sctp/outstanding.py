@@ -33,7 +33,8 @@ class OutboundChunk:
     state: ChunkState = ChunkState.IN_FLIGHT
     sent_count: int = 1
     missing_reports: int = 0
-    fast_retransmitted: bool = False
+    missing_counts_from: int = 0
+    """A report that it is missing counts if it comes with the acknowledgement of this TSN or a higher one."""
 
 
 class Outstanding:
@@ -99,12 +100,16 @@ class Outstanding:
         return acked, highest
 
     def report_missing(self, below_tsn: int) -> list[OutboundChunk]:
-        """Count one more report for each chunk in flight below; those that are to be fast retransmitted."""
+        """Count one more report for each chunk in flight below; those that are to be fast retransmitted.
+
+        After a retransmission only chunks that were sent later bear witness: so it, too, can be found lost (§7.2.4
+        would leave that to T3-rtx).
+        """
         missing = []
         for chunk in self._chunks:
             if chunk.tsn >= below_tsn:
                 break
-            if chunk.state is ChunkState.IN_FLIGHT and not chunk.fast_retransmitted:
+            if chunk.state is ChunkState.IN_FLIGHT and chunk.missing_counts_from <= below_tsn:
                 chunk.missing_reports += 1
                 if chunk.missing_reports >= _MISSING_REPORTS_FOR_FAST_RETRANSMIT:
                     missing.append(chunk)
@@ -137,7 +142,7 @@ class Outstanding:
         """``chunk``, which was lost, is in flight again."""
         self._lost.popleft()
         chunk.sent_count += 1
-        chunk.missing_reports = 0
+        chunk.missing_reports, chunk.missing_counts_from = 0, self.next_tsn
         self._fly(chunk)
 
     def give_up(self, message: OutboundMessage) -> None:

@@ -59,7 +59,8 @@ class Reassembly:
             raise Malformed("a message is longer than the maximum that was offered")
         if run.flags & WHOLE_MESSAGE == WHOLE_MESSAGE:
             self._forget(run)
-            return MessageReceived(run.fields.stream_id, run.fields.protocol_id, b"".join(run.parts))
+            _, stream_id, _, protocol_id = run.fields
+            return MessageReceived(stream_id, protocol_id, b"".join(run.parts))
         self._by_first[run.first_tsn] = self._by_last[run.last_tsn] = run
         return None
 

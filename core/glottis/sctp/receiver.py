@@ -9,7 +9,7 @@ from glottis.sctp.inbound import Inbound
 from glottis.sctp.outbound import Outbound
 from glottis.sctp.reset import StreamReset
 from glottis.sctp.shutdown import Shutdown
-from glottis.sctp.states import TAKES_DATA, TAKES_SACK, State
+from glottis.sctp.states import State
 from glottis.sctp.tcb import Tcb
 from glottis.wire.sctp import (
     CHUNK_HEADER_LENGTH,
@@ -58,7 +58,7 @@ class PacketReceiver:
         self._zero_checksum_accepted = zero_checksum_accepted
         self._tag = 0
         self._handlers: dict[int, Callable[[bytes, float], None]] = {
-            ChunkType.INIT: handshake.handle_init_untrusted,
+            ChunkType.INIT: self._handle_init_untrusted,
             ChunkType.INIT_ACK: handshake.handle_init_ack_untrusted,
             ChunkType.COOKIE_ECHO: self._handle_cookie_echo_untrusted,
             ChunkType.COOKIE_ACK: lambda value, now: handshake.handle_cookie_ack(now),
@@ -77,10 +77,10 @@ class PacketReceiver:
     def handle_packet_untrusted(self, packet: bytes, now: float) -> None:
         """Take a packet. ``Malformed`` drops what is left of it; the chunks before have been handled."""
         header, spans = parse_packet_untrusted(packet, zero_checksum_accepted=self._zero_checksum_accepted)
+        source_port, destination_port, self._tag = header
         tcb = self._tcb
-        if header.destination_port != tcb.local_port or header.source_port != tcb.remote_port:
+        if destination_port != tcb.local_port or source_port != tcb.remote_port:
             return
-        self._tag = header.verification_tag
         if not self._belongs_here(spans):
             return
         try:
@@ -102,50 +102,55 @@ class PacketReceiver:
 
     def _belongs_here(self, spans: list[ChunkSpan]) -> bool:
         """Whether the verification tag is right (§8.5, with the exceptions of §8.5.1)."""
-        tcb, tag, first = self._tcb, self._tag, spans[0]
-        if any(span.type == ChunkType.INIT for span in spans):
-            return tag == 0 and len(spans) == 1
-        if first.type == ChunkType.COOKIE_ECHO and not tcb.ended:
+        tcb, tag = self._tcb, self._tag
+        chunk_type, flags, _, _ = spans[0]
+        if tag == 0:
+            return chunk_type == ChunkType.INIT and len(spans) == 1
+        if chunk_type == ChunkType.COOKIE_ECHO and not tcb.ended:
             return True  # The cookie knows its tag.
         if tcb.state is State.CLOSED:
-            self._answer_out_of_the_blue(first)
+            self._answer_out_of_the_blue(chunk_type)
             return False
-        if first.type in (ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE) and first.flags & TAG_REFLECTED:
+        if flags & TAG_REFLECTED and chunk_type in (ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE):
             return tcb.peer is not None and tag == tcb.peer.tag
         return tag == tcb.local_tag
 
-    def _answer_out_of_the_blue(self, first: ChunkSpan) -> None:
+    def _answer_out_of_the_blue(self, chunk_type: int) -> None:
         """There is no association: tell the sender so (§8.4)."""
-        if first.type == ChunkType.SHUTDOWN_ACK:
+        if chunk_type == ChunkType.SHUTDOWN_ACK:
             answer = ChunkType.SHUTDOWN_COMPLETE
-        elif first.type in _ENDS_SILENTLY:
+        elif chunk_type in _ENDS_SILENTLY:
             return
         else:
             answer = ChunkType.ABORT
         self._tcb.seal([encode_chunk(answer, flags=TAG_REFLECTED)], self._tag)
 
     def _handle_data_untrusted(self, packet: bytes, flags: int, start: int, end: int, now: float) -> None:
-        if self._tcb.state in TAKES_DATA:
+        if self._tcb.takes_data:
             self._inbound.handle_data_untrusted(packet, flags, start, end)
             self._shutdown.handle_data(now)
+
+    def _handle_init_untrusted(self, value: bytes, now: float) -> None:
+        if self._tag == 0:  # Elsewhere INIT stands beside other chunks, which it must not (§3.3.2).
+            self._handshake.handle_init_untrusted(value, now)
 
     def _handle_cookie_echo_untrusted(self, value: bytes, now: float) -> None:
         self._handshake.handle_cookie_echo_untrusted(value, self._tag, now)
 
     def _handle_sack_untrusted(self, value: bytes, now: float) -> None:
-        if self._tcb.state in TAKES_SACK:
+        if self._tcb.sends_data:
             self._outbound.handle_sack(parse_sack_untrusted(value), now)
 
     def _handle_forward_tsn_untrusted(self, value: bytes, now: float) -> None:
-        if self._tcb.state in TAKES_DATA:
+        if self._tcb.takes_data:
             self._inbound.handle_forward_tsn(parse_forward_tsn_untrusted(value))
 
     def _handle_re_config_untrusted(self, value: bytes, now: float) -> None:
-        if self._tcb.state in TAKES_DATA:
+        if self._tcb.takes_data:
             self._reset.handle_chunk_untrusted(value, now)
 
     def _handle_shutdown_untrusted(self, value: bytes, now: float) -> None:
-        if self._tcb.state in TAKES_DATA and len(value) == 4:
+        if self._tcb.takes_data and len(value) == 4:
             self._outbound.handle_cumulative_tsn(int.from_bytes(value, "big"), now)
             self._shutdown.handle_shutdown(now)
 
@@ -155,7 +160,7 @@ class PacketReceiver:
 
     def _go_on_after_unknown(self, packet: bytes, chunk_type: int, start: int, end: int) -> bool:
         """The two high bits of the type say what to do with an unknown chunk (§3.2)."""
-        if chunk_type & _REPORT_UNKNOWN and self._tcb.state in TAKES_DATA:
+        if chunk_type & _REPORT_UNKNOWN and self._tcb.takes_data:
             chunk = packet[start - CHUNK_HEADER_LENGTH : end][:_MAX_REPORTED_CHUNK]
             report = encode_parameters([Parameter(Cause.UNRECOGNIZED_CHUNK_TYPE, chunk)])
             self._tcb.control.append(encode_chunk(ChunkType.ERROR, report))

@@ -24,6 +24,7 @@ class Happening(Enum):
     INIT_ACK = "a valid INIT ACK arrived"
     VALID_COOKIE = "a COOKIE ECHO with a cookie of ours arrived"
     COOKIE_ACK = "a COOKIE ACK arrived"
+    STALE_COOKIE = "the peer found the cookie too old"
     SHUTDOWN_REQUESTED = "the owner shuts down"
     ALL_ACKNOWLEDGED = "nothing that was sent is unacknowledged"
     SHUTDOWN = "a SHUTDOWN arrived"
@@ -40,6 +41,7 @@ TRANSITIONS: Final[dict[tuple[State, Happening], State]] = {
     (State.COOKIE_WAIT, Happening.VALID_COOKIE): State.ESTABLISHED,
     (State.COOKIE_ECHOED, Happening.VALID_COOKIE): State.ESTABLISHED,
     (State.COOKIE_ECHOED, Happening.COOKIE_ACK): State.ESTABLISHED,
+    (State.COOKIE_ECHOED, Happening.STALE_COOKIE): State.CLOSED,
     (State.ESTABLISHED, Happening.SHUTDOWN_REQUESTED): State.SHUTDOWN_PENDING,
     (State.ESTABLISHED, Happening.SHUTDOWN): State.SHUTDOWN_RECEIVED,
     (State.SHUTDOWN_PENDING, Happening.SHUTDOWN): State.SHUTDOWN_RECEIVED,
@@ -55,7 +57,4 @@ TAKES_DATA: Final = frozenset({State.ESTABLISHED, State.SHUTDOWN_PENDING, State.
 """Where DATA that arrives is accepted (RFC 9260 §6)."""
 
 SENDS_DATA: Final = frozenset({State.ESTABLISHED, State.SHUTDOWN_PENDING, State.SHUTDOWN_RECEIVED})
-"""Where DATA may be sent: what was queued before a shutdown still is (RFC 9260 §9.2)."""
-
-TAKES_SACK: Final = SENDS_DATA
-"""Where something may be outstanding."""
+"""Where DATA may be sent, and so acknowledged: what was queued before a shutdown still is (RFC 9260 §9.2)."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from glottis.sctp.events import AssociationClosed, AssociationEvent, AssociationFailed
 from glottis.sctp.limits import SctpLimits
-from glottis.sctp.states import TRANSITIONS, Happening, State
+from glottis.sctp.states import SENDS_DATA, TAKES_DATA, TRANSITIONS, Happening, State
 from glottis.sctp.timers import RetransmissionTimeout, Timers
-from glottis.wire.sctp import ChunkType, CommonHeader, Parameter, encode_chunk, encode_packet, encode_parameters
+from glottis.wire.sctp import ChunkType, Parameter, encode_chunk, encode_packet, encode_parameters
 from glottis.wire.sctp_chunks import Cause
 
 _CHECKSUM_REQUIRED = frozenset({ChunkType.INIT, ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO})
@@ -40,6 +40,8 @@ class Tcb:
         self.initial_tsn = rng.getrandbits(32)
         self.peer: Peer | None = None
         self.state = State.CLOSED
+        self.takes_data = self.sends_data = False
+        """What the state means for DATA: asked for every chunk, so kept beside it."""
         self.ended = False
         """An association that has ended takes no cookie any more: it is CLOSED for good."""
         self.zero_checksum = False
@@ -57,12 +59,13 @@ class Tcb:
         if state is None:
             return False
         self.state = state
+        self.takes_data, self.sends_data = state in TAKES_DATA, state in SENDS_DATA
         return True
 
     def seal(self, chunks: Sequence[bytes], tag: int | None = None) -> None:
         """Put ``chunks`` into a packet to the peer, or to whoever uses ``tag``."""
         known = self.peer.tag if self.peer is not None else 0
-        header = CommonHeader(self.local_port, self.remote_port, known if tag is None else tag)
+        header = (self.local_port, self.remote_port, known if tag is None else tag)
         zero_checksum = self.zero_checksum and chunks[0][0] not in _CHECKSUM_REQUIRED
         self.packets.append(encode_packet(header, chunks, zero_checksum=zero_checksum))
 

@@ -1,6 +1,6 @@
 """The timers of an association and the retransmission timeout that most of them use (RFC 9260 §6.3)."""
 
-from enum import Enum
+from enum import IntEnum, auto
 from typing import Final
 
 from glottis.sctp.limits import SctpLimits
@@ -10,16 +10,16 @@ _BETA: Final = 1 / 4
 _CLOCK_GRANULARITY: Final = 0.001
 
 
-class Timer(Enum):
-    """Named as in RFC 9260; its members are also the order in which due ones fire."""
+class Timer(IntEnum):
+    """Named as in RFC 9260; due ones fire in this order. (``IntEnum``, for its hash is quick.)"""
 
-    T1_HANDSHAKE = "T1-init or T1-cookie"
-    T2_SHUTDOWN = "T2-shutdown"
-    T5_SHUTDOWN_GUARD = "T5-shutdown-guard"
-    T3_RTX = "T3-rtx"
-    RE_CONFIG = "re-configuration"
-    DELAYED_SACK = "delayed SACK"
-    HEARTBEAT = "heartbeat"
+    T1_HANDSHAKE = auto()
+    T2_SHUTDOWN = auto()
+    T5_SHUTDOWN_GUARD = auto()
+    T3_RTX = auto()
+    RE_CONFIG = auto()
+    DELAYED_SACK = auto()
+    HEARTBEAT = auto()
 
 
 class Timers:
@@ -54,7 +54,7 @@ class Timers:
 
     def take_due(self, now: float) -> list[Timer]:
         """The timers that are due; they run no longer."""
-        due = [timer for timer in Timer if self._deadlines.get(timer, now + 1.0) <= now]
+        due = sorted(timer for timer, deadline in self._deadlines.items() if deadline <= now)
         for timer in due:
             del self._deadlines[timer]
         return due
@@ -64,7 +64,7 @@ class RetransmissionTimeout:
     """RTO from measured round trips, doubled at each expiry (RFC 9260 §6.3.1 and §6.3.3)."""
 
     def __init__(self, limits: SctpLimits) -> None:
-        self.seconds = limits.rto_initial
+        self.seconds = self._measured = limits.rto_initial
         self.smoothed_round_trip: float | None = None
         self._variation = 0.0
         self._minimum, self._maximum = limits.rto_min, limits.rto_max
@@ -79,10 +79,15 @@ class RetransmissionTimeout:
             self.smoothed_round_trip = smoothed + _ALPHA * (round_trip - smoothed)
         self._variation = max(self._variation, _CLOCK_GRANULARITY)
         self._set(self.smoothed_round_trip + 4 * self._variation)
+        self._measured = self.seconds
 
     def back_off(self) -> None:
         """Double, up to RTO.Max."""
         self._set(self.seconds * 2)
+
+    def forget_back_off(self) -> None:
+        """The peer answers again, so what was measured counts again."""
+        self.seconds = self._measured
 
     def _set(self, seconds: float) -> None:
         self.seconds = min(max(seconds, self._minimum), self._maximum)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import IntEnum
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import google_crc32c
 
@@ -53,21 +53,14 @@ class ChunkType(IntEnum):
     FORWARD_TSN = 192
 
 
-class CommonHeader(NamedTuple):
-    """RFC 9260 §3.1, without the checksum."""
+CommonHeader: TypeAlias = tuple[int, int, int]
+"""Source port, destination port, verification tag (RFC 9260 §3.1). Plain tuples, here and below: they are many."""
 
-    source_port: int
-    destination_port: int
-    verification_tag: int
+ChunkSpan: TypeAlias = tuple[int, int, int, int]
+"""Type, flags, and where the value lies in its packet: ``packet[start:end]``, padding left out."""
 
-
-class ChunkSpan(NamedTuple):
-    """Where a chunk's value lies in its packet: ``packet[start:end]``, padding left out."""
-
-    type: int
-    flags: int
-    start: int
-    end: int
+DataFields: TypeAlias = tuple[int, int, int, int]
+"""TSN, stream identifier, stream sequence number and payload protocol identifier (RFC 9260 §3.3.1)."""
 
 
 class Parameter(NamedTuple):
@@ -75,15 +68,6 @@ class Parameter(NamedTuple):
 
     type: int
     value: bytes
-
-
-class DataFields(NamedTuple):
-    """The fixed fields of a DATA chunk (RFC 9260 §3.3.1)."""
-
-    tsn: int
-    stream_id: int
-    stream_sequence: int
-    protocol_id: int
 
 
 def pad(data: bytes) -> bytes:
@@ -117,7 +101,7 @@ def parse_packet_untrusted(
     source_port, destination_port, verification_tag, checksum = _HEADER.unpack_from(packet)
     if (checksum or not zero_checksum_accepted) and not _checksum_is_right(packet):
         raise Malformed("the CRC32c of an SCTP packet is wrong")
-    return CommonHeader(source_port, destination_port, verification_tag), _chunk_spans_untrusted(packet)
+    return (source_port, destination_port, verification_tag), _chunk_spans_untrusted(packet)
 
 
 def _checksum_is_right(packet: bytes) -> bool:
@@ -135,7 +119,7 @@ def _chunk_spans_untrusted(packet: bytes) -> list[ChunkSpan]:
         end = offset + length
         if length < CHUNK_HEADER_LENGTH or end > size:
             raise Malformed("the length of an SCTP chunk does not fit its packet")
-        spans.append(ChunkSpan(chunk_type, flags, offset + CHUNK_HEADER_LENGTH, end))
+        spans.append((chunk_type, flags, offset + CHUNK_HEADER_LENGTH, end))
         offset = end + (-length & 3)
     return spans
 
@@ -155,7 +139,8 @@ def parse_data_untrusted(packet: bytes, start: int, end: int) -> tuple[DataField
     """The fields and the payload of the DATA chunk whose value is ``packet[start:end]``."""
     if end - start < _DATA_FIELDS.size:
         raise Malformed("a DATA chunk is shorter than its fixed fields")
-    return DataFields(*_DATA_FIELDS.unpack_from(packet, start)), packet[start + _DATA_FIELDS.size : end]
+    fields: DataFields = _DATA_FIELDS.unpack_from(packet, start)
+    return fields, packet[start + DATA_HEADER_LENGTH - CHUNK_HEADER_LENGTH : end]
 
 
 def encode_parameters(parameters: Iterable[Parameter]) -> bytes:
