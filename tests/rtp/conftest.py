@@ -163,7 +163,7 @@ def linear_stream(
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def media() -> SimpleNamespace:
     """What tests of this room share."""
     return SimpleNamespace(

@@ -174,21 +174,24 @@ class JitterBuffer:
         if self._last_sequence is not None and packet.sequence <= self._last_sequence:
             self._statistics.packets_discarded += 1
             return False
-        if packet.timestamp + packet.duration <= self.position:
-            return self._restarts_for(packet)
+        if packet.timestamp < self.position:
+            return self._fits_late(packet)
         self._late_since = None
         if packet.timestamp - self.position > MAX_AHEAD * self.clock_rate:
             self.restart()
         return True
 
-    def _restarts_for(self, late: BufferedPacket) -> bool:
+    def _fits_late(self, packet: BufferedPacket) -> bool:
+        """Playout has passed the packet's start: its end may still be heard, unless it is time to start anew."""
         if self._late_since is None:
-            self._late_since = late.arrived_at
-        if late.arrived_at - self._late_since < LATE_PATIENCE:
-            self._statistics.packets_discarded += 1
-            return False
-        self.restart()
-        return True
+            self._late_since = packet.arrived_at
+        if packet.arrived_at - self._late_since >= LATE_PATIENCE:
+            self.restart()
+            return True
+        if packet.timestamp + packet.duration > self.position:
+            return True
+        self._statistics.packets_discarded += 1
+        return False
 
     def _insert_first(self, packet: BufferedPacket) -> None:
         self._entries.append(packet)
