@@ -38,11 +38,20 @@ def test_a_new_flight_begins_with_a_short_interval() -> None:
     assert flight.next_timeout == 5.0 + FIRST_INTERVAL
 
 
-def test_a_repeat_by_openssls_own_clock_is_recognised_and_changes_nothing() -> None:
+def test_a_repeat_by_openssls_own_clock_changes_nothing() -> None:
     flight = Flight()
     flight.replace([handshake_record(1)], 0.0)
     assert not flight.replace([handshake_record(1, number=7)], 1.0)
     assert flight.repeat_on_timeout(1.0) == [handshake_record(1)]
+
+
+def test_a_repeat_by_openssls_own_clock_is_cut_off_the_flight_that_follows_it() -> None:
+    change, finished = DtlsRecord(20, 0, b"\x14"), DtlsRecord(22, 1, b"\x16")
+    flight = Flight()
+    assert flight.replace([handshake_record(0)], 0.0) == [handshake_record(0)]
+    answer = [handshake_record(1), handshake_record(2), change, finished]
+    assert flight.replace([handshake_record(0, number=1), *answer], 2.0) == answer
+    assert flight.replace([*answer, handshake_record(3)], 3.0) == []
 
 
 def test_the_last_flight_is_repeated_unasked_a_few_times_only() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from glottis.dtls import HANDSHAKE_TIMEOUT, ApplicationData, Certificate, DtlsState, DtlsTransport
+from glottis.dtls import HANDSHAKE_TIMEOUT, ApplicationData, Certificate, DtlsState, DtlsTransport, FailureCode
 from glottis.testing.impairments import Impairments
+from glottis.wire.dtls_record import split_records_untrusted
 
 MakePair = Callable[..., Any]
 CORPUS = sorted((Path(__file__).parents[1] / "vectors/dtls").glob("*.bin"))
@@ -124,6 +125,19 @@ def test_a_message_forged_ahead_does_not_break_the_association_later(make_pair: 
     pair.client.transport.send(b"hello")
     pair.network.run(seconds=1.0)
     assert pair.server.events[1:] == [ApplicationData(b"hello")]
+
+
+def test_an_association_broken_by_its_peer_fails_by_name_at_both_ends(make_pair: MakePair) -> None:
+    """What OpenSSL does with such a message, were it not kept from it: it fails, and tells the peer, authenticated."""
+    pair = make_pair(impairments=Impairments(delay=0.01))
+    pair.start()
+    pair.network.run(lambda: pair.client.received > 0)
+    [ahead] = split_records_untrusted(handshake(15, 5, b""))
+    pair.server.transport._handshake.connection.feed([ahead])
+    pair.network.run(seconds=1.0)
+    for host in pair.hosts:
+        assert host.events[-1].code is FailureCode.PROTOCOL_ERROR
+        assert "unexpected message" in host.events[-1].reason
 
 
 def test_a_record_numbered_far_ahead_does_not_make_the_others_too_old(make_pair: MakePair) -> None:

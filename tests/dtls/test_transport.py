@@ -16,8 +16,9 @@ from glottis.dtls import (
     DtlsTransport,
     FailureCode,
 )
+from glottis.dtls.connection import Connection
 from glottis.testing.impairments import Impairments
-from glottis.wire.dtls_record import split_records_untrusted
+from glottis.wire.dtls_record import DtlsRecord, split_records_untrusted
 from glottis.wire.srtp_keys import (
     AEAD_AES_128_GCM,
     AEAD_AES_256_GCM,
@@ -343,6 +344,26 @@ def test_each_sending_of_an_unprotected_record_has_a_number_of_its_own(make_pair
         records = [record for data in sent for record in split_records_untrusted(data) if record.epoch == 0]
         numbers = [record.data[5:11] for record in records]
         assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_openssls_own_timer_has_no_say(make_pair: MakePair, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """It runs by the wall clock, so here it seems to have expired whenever OpenSSL writes."""
+    written: dict[Connection, list[DtlsRecord]] = {}
+    take_records = Connection.take_records
+
+    def repeat_all(connection: Connection) -> list[DtlsRecord]:
+        records = take_records(connection)
+        before = written.setdefault(connection, [])
+        written[connection] = before + records
+        return before + records
+
+    monkeypatch.setattr(Connection, "take_records", repeat_all)
+    pair = make_pair(seed=seed, impairments=LOSSY if seed else Impairments(delay=0.01))
+    assert pair.connect()
+    if not seed:
+        assert pair.network.now == pytest.approx(0.04)
+        assert [host.received for host in pair.hosts] == [2, 2]
 
 
 def test_discarded_datagrams_are_counted(make_pair: MakePair) -> None:

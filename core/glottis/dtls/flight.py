@@ -18,6 +18,9 @@ MIN_SPACING: Final = 0.05
 FINAL_RESENDS: Final = 3
 """Of the handshake's very last flight, unasked; the peer's repeats bring it again at any time after."""
 
+_LAST_PLACE: Final = 2**16
+"""Of ChangeCipherSpec and Finished: after all message numbers."""
+
 
 class Flight:
     """Holds one flight at a time. ``next_timeout`` is when it is to be sent again."""
@@ -29,16 +32,21 @@ class Flight:
         self._interval = FIRST_INTERVAL
         self._sent_at = 0.0
         self._resends_left: int | None = None
+        self._newest = -1
 
-    def replace(self, records: Sequence[DtlsRecord], now: float) -> bool:
-        """Take ``records``, sent now, as the new flight; False if they are OpenSSL's own repeat of the old one."""
-        if self._records and _identity(records) == _identity(self._records):
-            return False
-        self._records = records
-        self._sent_at = now
-        self._interval = FIRST_INTERVAL
-        self.next_timeout = now + FIRST_INTERVAL
-        return True
+    def replace(self, records: Sequence[DtlsRecord], now: float) -> Sequence[DtlsRecord]:
+        """Take what is new in ``records`` as the next flight, sent now, and return it.
+
+        The rest is what OpenSSL repeats by its own clock, after a second or more, ahead of its answer to the next input.
+        """
+        fresh = [record for record in records if _place(record) > self._newest]
+        if fresh:
+            self._newest = max(map(_place, fresh))
+            self._records = fresh
+            self._sent_at = now
+            self._interval = FIRST_INTERVAL
+            self.next_timeout = now + FIRST_INTERVAL
+        return fresh
 
     def hasten(self, now: float) -> None:
         """Begin with short intervals again, if the flight is being repeated at all."""
@@ -76,9 +84,8 @@ class Flight:
         return self._records
 
 
-def _identity(flight: Sequence[DtlsRecord]) -> tuple[int, int]:
-    """What tells a flight from the others of its handshake: its first record's type and message number."""
-    first = flight[0]
-    if first.content_type == ContentType.HANDSHAKE and first.epoch == 0:
-        return first.content_type, split_handshake_untrusted(first.fragment)[0].message_seq
-    return first.content_type, -1
+def _place(record: DtlsRecord) -> int:
+    """The place in the handshake of one of OpenSSL's records, which hold a message each."""
+    if record.content_type == ContentType.HANDSHAKE and record.epoch == 0:
+        return split_handshake_untrusted(record.fragment)[0].message_seq
+    return _LAST_PLACE

@@ -54,7 +54,9 @@ class Handshake:
         try:
             self.complete = self.connection.advance_handshake()
         except OpenSslError as error:
-            raise HandshakeFailed(str(error), self.connection.take_records()) from None
+            last_words = self.connection.take_records()
+            alert = [record for record in last_words if record.content_type == ContentType.ALERT]
+            raise HandshakeFailed(str(error), alert) from None
         self._send_flight(self.connection.take_records(), now)
         if self.complete and self._client:
             self._flight.drop()  # the server's Finished says that it had ours
@@ -93,7 +95,8 @@ class Handshake:
         self._flight.drop()
 
     def _send_flight(self, records: list[DtlsRecord], now: float) -> None:
-        if records and self._flight.replace(records, now):
-            self._outgoing += records
-            self._screen.answered(records)
+        flight = self._flight.replace(records, now)
+        if flight:
+            self._outgoing += flight
+            self._screen.answered(flight)
             self._resends_in_doubt = None
