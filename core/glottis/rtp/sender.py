@@ -9,8 +9,8 @@ from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder
 from glottis.wire.rtp import build_rtp
 
-TICK_SLACK: Final = 0.015
-"""Seconds that a packet may go out early. Ticks of 20 ms are late by a few milliseconds, and each by another few."""
+MEDIA_TICK: Final = 0.02
+"""Seconds between calls of ``next_packets``; a packet due before the next one goes out with this one."""
 SPURT_GRACE: Final = 0.01
 """Seconds that a packet may be overdue when a tick finds the queue empty: the first such tick does not end the talk
 spurt, so audio that comes a little late goes on without a break in its timestamps; the second one does."""
@@ -23,12 +23,12 @@ MAX_RELAYED_GAP: Final = 1.0
 
 
 class AudioSender:
-    """One outgoing audio track, packets of ``frame_ms`` each. Call ``next_packets`` every media tick of 20 ms.
+    """One outgoing audio track, packets of ``frame_ms`` each. Call ``next_packets`` every ``MEDIA_TICK``.
 
     What is written goes out in order, one codec frame to a packet, in real time: an owner keeps the queue short by
     writing only while ``queued`` is below its limit, and that is the queue's bound. Nothing is sent while nothing is
     queued; the timestamp then goes on with real time in whole frames, and the first packet after it carries the marker
-    (RFC 3551 §4.1). Ticks of another length up to ``frame_ms`` do as well.
+    (RFC 3551 §4.1). Shorter ticks do as well.
     """
 
     def __init__(
@@ -53,6 +53,8 @@ class AudioSender:
         self._payload_type = payload_type
         self._codec = codec
         self._frame_seconds = frame_ms / 1000
+        # Half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none.
+        self._slack = MEDIA_TICK - min(self._frame_seconds, MEDIA_TICK) / 2
         self._frame_units = round(codec.clock_rate * self._frame_seconds)
         self._frame_bytes = round(sample_rate * self._frame_seconds) * BYTES_PER_SAMPLE
         self._bytes_per_second = sample_rate * BYTES_PER_SAMPLE
@@ -117,7 +119,7 @@ class AudioSender:
             return []
         self._prepare(now)
         packets = []
-        while self._due <= now + TICK_SLACK and (self._queue or self._partial_is_complete()):
+        while self._due <= now + self._slack and (self._queue or self._partial_is_complete()):
             packet = self._next_packet(now)
             if packet is not None:
                 packets.append(packet)
@@ -220,7 +222,7 @@ class AudioSender:
         if self._relayed_until is not None:
             gap = (packet.rtp_timestamp - self._relayed_until) & 0xFFFFFFFF
             gap_seconds = gap / self.clock_rate
-            if 0 < gap_seconds <= MAX_RELAYED_GAP and self._due + gap_seconds <= now + TICK_SLACK:
+            if 0 < gap_seconds <= MAX_RELAYED_GAP and self._due + gap_seconds <= now + self._slack:
                 self._pass_time(gap)
                 lost = min(packet.lost_before, gap // packet.duration)
                 self._sequence_number = (self._sequence_number + lost) & 0xFFFF
