@@ -37,7 +37,7 @@ class Flight:
     def replace(self, records: Sequence[DtlsRecord], now: float) -> Sequence[DtlsRecord]:
         """Take what is new in ``records`` as the next flight, sent now, and return it.
 
-        The rest is what OpenSSL repeats by its own clock, after a second or more, ahead of its answer to the next input.
+        The rest is what OpenSSL repeats by its own clock, after a second or more, ahead of what it answers.
         """
         fresh = [record for record in records if _place(record) > self._newest]
         if fresh:
