@@ -1,0 +1,111 @@
+"""aiortc as the other end of a call, in a process of its own: JSON lines on standard input and output.
+
+``{"do": "offer"}``, ``{"do": "answer", "sdp": …}`` (answer this offer), ``{"do": "accept", "sdp": …}`` (take this
+answer) and ``{"do": "candidate", …}``, ``{"do": "report"}`` (what was heard so far), ``{"do": "close"}``. Replies come in
+the same order. The WAV file named on the command line is played in a loop.
+"""
+
+import asyncio
+import base64
+import contextlib
+import fractions
+import json
+import sys
+import time
+import wave
+
+import av
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from aiortc.sdp import candidate_from_sdp
+
+FRAME_MS = 20
+
+
+class WavTrack(MediaStreamTrack):
+    """Plays a mono 16-bit WAV file in a loop, in real time."""
+
+    kind = "audio"
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        with wave.open(path, "rb") as file:
+            self._rate = file.getframerate()
+            self._pcm = file.readframes(file.getnframes())
+        self._samples = self._rate * FRAME_MS // 1000
+        self._position = 0
+        self._start: float | None = None
+
+    async def recv(self) -> av.AudioFrame:
+        """The next 20 ms, when they are due."""
+        if self._start is None:
+            self._start = time.monotonic()
+        due = self._start + self._position / self._rate
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        offset = self._position * 2 % (len(self._pcm) - self._samples * 2)
+        frame = av.AudioFrame(format="s16", layout="mono", samples=self._samples)
+        frame.planes[0].update(self._pcm[offset : offset + self._samples * 2])
+        frame.sample_rate, frame.pts = self._rate, self._position
+        frame.time_base = fractions.Fraction(1, self._rate)
+        self._position += self._samples
+        return frame
+
+
+class Peer:
+    """One RTCPeerConnection and what it hears."""
+
+    def __init__(self, wav: str) -> None:
+        self.pc = RTCPeerConnection()
+        self.heard = bytearray()
+        self._resampler = av.AudioResampler(format="s16", layout="mono", rate=16000)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._track = WavTrack(wav)
+        self.pc.on("track", self._on_track)
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        task = asyncio.ensure_future(self._listen(track))
+        self._tasks.add(task)
+
+    async def _listen(self, track: MediaStreamTrack) -> None:
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                for frame in self._resampler.resample(await track.recv()):
+                    self.heard += bytes(frame.planes[0])[: frame.samples * 2]
+
+    async def do(self, request: dict[str, object]) -> dict[str, object]:
+        """Carry out one request."""
+        match request["do"]:
+            case "offer":
+                self.pc.addTrack(self._track)
+                await self.pc.setLocalDescription(await self.pc.createOffer())
+                return {"sdp": self.pc.localDescription.sdp}
+            case "accept":
+                await self.pc.setRemoteDescription(RTCSessionDescription(str(request["sdp"]), "answer"))
+            case "answer":
+                await self.pc.setRemoteDescription(RTCSessionDescription(str(request["sdp"]), "offer"))
+                self.pc.addTrack(self._track)
+                await self.pc.setLocalDescription(await self.pc.createAnswer())
+                return {"sdp": self.pc.localDescription.sdp}
+            case "candidate":
+                candidate = candidate_from_sdp(str(request["candidate"]).removeprefix("candidate:"))
+                candidate.sdpMid = str(request["sdpMid"])
+                await self.pc.addIceCandidate(candidate)
+            case "report":
+                return {"state": self.pc.connectionState, "heard": base64.b64encode(self.heard).decode()}
+            case "close":
+                await self.pc.close()
+        return {}
+
+
+async def main() -> None:
+    """Serve requests until standard input ends."""
+    peer = Peer(sys.argv[1])
+    reader = asyncio.StreamReader(limit=1 << 24)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        reply = await peer.do(json.loads(line))
+        print(json.dumps(reply), flush=True)
+    await peer.pc.close()
+
+
+asyncio.run(main())
