@@ -52,6 +52,11 @@ class Outbound:
         return self._outstanding.next_tsn - 1
 
     @property
+    def cumulative_tsn(self) -> int:
+        """The last TSN up to which the peer has everything, unwrapped."""
+        return self._outstanding.cumulative
+
+    @property
     def size(self) -> int:
         """Bytes queued or not acknowledged."""
         return self.queue.size + self._outstanding.size

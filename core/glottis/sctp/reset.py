@@ -38,8 +38,8 @@ class StreamReset:
     def __init__(self, tcb: Tcb, inbound: Inbound, outbound: Outbound) -> None:
         self._tcb, self._inbound, self._outbound = tcb, inbound, outbound
         self._supported = False
-        self._wanted: dict[int, None] = {}
-        """Streams to be reset once nothing is queued on them."""
+        self._wanted: dict[int, int | None] = {}
+        """Streams to be reset, and the last TSN that they may have used, once nothing is queued on them."""
         self._next_sequence = tcb.initial_tsn
         self._request: OutgoingReset | None = None
         self._peer_sequence = 0
@@ -54,16 +54,24 @@ class StreamReset:
         self._peer_sequence = peer.initial_tsn - 1
 
     def want(self, stream_id: int) -> None:
-        """Reset ``stream_id`` as soon as what is queued on it is sent."""
+        """Reset ``stream_id`` as soon as what is queued on it has been sent and acknowledged."""
         self._wanted.setdefault(stream_id)
 
     def poll(self, now: float) -> None:
         """Make the next request if one is due, and perform the peer's if it was waiting for data."""
         self._perform_deferred()
         if self._request is None and self._wanted:
-            ready = [stream_id for stream_id in self._wanted if self._outbound.queue.is_empty(stream_id)]
+            self._note_finished_streams()
+            acknowledged = self._outbound.cumulative_tsn
+            ready = {stream_id: tsn for stream_id, tsn in self._wanted.items() if tsn is not None}
+            ready = {stream_id: tsn for stream_id, tsn in ready.items() if tsn <= acknowledged}
             if ready:
-                self._ask(tuple(ready[:_MAX_STREAMS_PER_REQUEST]), now)
+                self._ask(tuple(ready)[:_MAX_STREAMS_PER_REQUEST], max(ready.values()), now)
+
+    def _note_finished_streams(self) -> None:
+        for stream_id, last_tsn in self._wanted.items():
+            if last_tsn is None and self._outbound.queue.is_empty(stream_id):
+                self._wanted[stream_id] = self._outbound.last_assigned_tsn
 
     def handle_timeout(self, now: float) -> None:
         """Our request was not answered in time: send it again."""
@@ -82,17 +90,15 @@ class StreamReset:
             elif parameter.type in _REFUSED:
                 self._refuse(parse_sequence_untrusted(parameter.value))
 
-    def _ask(self, stream_ids: tuple[int, ...], now: float) -> None:
+    def _ask(self, stream_ids: tuple[int, ...], last_tsn: int, now: float) -> None:
+        """Request a reset. What the streams carried is acknowledged, so the peer need not answer "in progress"."""
         if not self._supported:
             self._finish(stream_ids)
             # A peer without this extension does not announce a reset of its own either.
             self._tcb.events.append(IncomingStreamsReset(stream_ids))
             return
         self._request = OutgoingReset(
-            self._next_sequence & TSN_MASK,
-            self._peer_sequence & TSN_MASK,
-            self._outbound.last_assigned_tsn & TSN_MASK,
-            stream_ids,
+            self._next_sequence & TSN_MASK, self._peer_sequence & TSN_MASK, last_tsn & TSN_MASK, stream_ids
         )
         self._next_sequence += 1
         self._send_request(now)
@@ -123,40 +129,42 @@ class StreamReset:
         self._tcb.events.append(OutgoingStreamsReset(stream_ids))
 
     def _handle_request(self, request: OutgoingReset) -> None:
+        """A new request, or the last one again; a deferred one is looked at anew (§5.2.1, §5.2.2)."""
         sequence = unwrap_tsn(request.request_sequence, self._peer_sequence)
-        if sequence == self._peer_sequence and self._last_response:
-            self._tcb.control.append(self._last_response)
-        elif sequence != self._peer_sequence + 1:
+        if self._deferred is None and self._is_repeated(sequence):
+            return
+        if sequence not in (self._peer_sequence, self._peer_sequence + 1):
             self._send(ResetResponse(request.request_sequence, ResetResult.BAD_SEQUENCE_NUMBER).to_parameter())
-        elif unwrap_tsn(request.last_tsn, self._inbound.cumulative_tsn) > self._inbound.cumulative_tsn:
-            self._deferred = request
+            return
+        self._peer_sequence = sequence
+        self._deferred = request
+        if not self._perform_deferred():
             self._send(ResetResponse(request.request_sequence, ResetResult.IN_PROGRESS).to_parameter())
-        else:
-            self._perform(request)
 
-    def _perform_deferred(self) -> None:
+    def _is_repeated(self, sequence: int) -> bool:
+        """Whether the last answered request came again; it gets the same answer."""
+        if sequence != self._peer_sequence or not self._last_response:
+            return False
+        self._tcb.control.append(self._last_response)
+        return True
+
+    def _perform_deferred(self) -> bool:
+        """Reset the peer's streams and say so, if all that it sent on them before is here (§5.2.2)."""
         request, cumulative = self._deferred, self._inbound.cumulative_tsn
-        if request is not None and unwrap_tsn(request.last_tsn, cumulative) <= cumulative:
-            self._perform(request)
-
-    def _perform(self, request: OutgoingReset) -> None:
-        """Reset the peer's streams and say so (§5.2.2)."""
+        if request is None or unwrap_tsn(request.last_tsn, cumulative) > cumulative:
+            return False
         self._deferred = None
         stream_ids = request.stream_ids or self._inbound.all_streams()
         self._inbound.reset_streams(stream_ids)
         self._tcb.events.append(IncomingStreamsReset(stream_ids))
-        self._answer(ResetResponse(request.request_sequence, ResetResult.PERFORMED))
+        self._last_response = self._send(ResetResponse(request.request_sequence, ResetResult.PERFORMED).to_parameter())
+        return True
 
     def _refuse(self, sequence: int) -> None:
-        if unwrap_tsn(sequence, self._peer_sequence) == self._peer_sequence + 1:
-            self._answer(ResetResponse(sequence, ResetResult.DENIED))
-        elif sequence == self._peer_sequence & TSN_MASK and self._last_response:
-            self._tcb.control.append(self._last_response)
-
-    def _answer(self, response: ResetResponse) -> None:
-        """The final answer to the peer's current request; it is repeated when the request is."""
-        self._peer_sequence += 1
-        self._last_response = self._send(response.to_parameter())
+        unwrapped = unwrap_tsn(sequence, self._peer_sequence)
+        if not self._is_repeated(unwrapped) and unwrapped == self._peer_sequence + 1:
+            self._peer_sequence = unwrapped
+            self._last_response = self._send(ResetResponse(sequence, ResetResult.DENIED).to_parameter())
 
     def _send(self, parameter: Parameter) -> bytes:
         chunk = encode_chunk(ChunkType.RE_CONFIG, encode_parameters([parameter]))
