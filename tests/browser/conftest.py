@@ -2,11 +2,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from glottis.server.gateway import Gateway
 from support.audio import SPEECH
 from support.chromium import Page, open_chromium
 from support.gateway import open_test_gateway
-
-from glottis.server.gateway import Gateway
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """aiortc as the other end of a call, in a process of its own: JSON lines on standard input and output.
 
 ``{"do": "offer"}``, ``{"do": "answer", "sdp": …}`` (answer this offer), ``{"do": "accept", "sdp": …}`` (take this
-answer) and ``{"do": "candidate", …}``, ``{"do": "report"}`` (what was heard so far), ``{"do": "close"}``. Replies come in
-the same order. The WAV file named on the command line is played in a loop.
+answer), ``{"do": "candidate", …}``, ``{"do": "report"}`` (what was heard so far) and ``{"do": "close"}``. Replies come
+in the same order. The WAV file named on the command line is played in a loop.
 """
 
 import asyncio

@@ -1,10 +1,12 @@
 """A headless Chromium with a microphone that plays a WAV file, driven over its DevTools WebSocket."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,11 @@ class Page:
             raise PageError(details.get("exception", {}).get("description") or details["text"])
         return answer["result"].get("value")
 
+    async def run_script(self, source: str) -> None:
+        """Run a classic script: what it declares is global."""
+        answer = await self.command("Runtime.evaluate", expression=source)
+        assert "exceptionDetails" not in answer, answer
+
     async def wait_for(self, expression: str, seconds: float = 20) -> Any:
         """Wait in the page until an expression is truthy, and return it."""
         return await self.evaluate(
@@ -64,7 +71,7 @@ class Page:
                 const look = () => {{
                     const value = ({expression});
                     if (value) resolve(value);
-                    else if (performance.now() > giveUp) reject(new Error("waited in vain for " + {json.dumps(expression)}));
+                    else if (performance.now() > giveUp) reject(new Error("in vain: " + {json.dumps(expression)}));
                     else setTimeout(look, 20);
                 }};
                 look();
@@ -144,33 +151,37 @@ class Chromium:
 
 @asynccontextmanager
 async def open_chromium(directory: Path, microphone: Path | None) -> AsyncIterator[Chromium]:
-    """Start a browser with a fresh profile under ``directory``; ``microphone`` is a WAV that it loops, None: no device."""
+    """Start a browser with a fresh profile under ``directory``; ``microphone`` is a WAV that it loops, if any."""
     executable = shutil.which("chromium")
     assert executable, "chromium is not installed: run `make test`"
     devices = [*MICROPHONE_FLAGS, f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
-    process = subprocess.Popen(
-        [executable, *FLAGS, *devices, f"--user-data-dir={directory}", "about:blank"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        url = await _devtools_url(directory / "DevToolsActivePort")
-        async with open_websocket_url(url, max_message_size=1 << 28) as websocket, trio.open_nursery() as nursery:
+    command = [executable, *FLAGS, *devices, f"--user-data-dir={directory}", "about:blank"]
+    async with trio.open_nursery() as nursery:
+        process: trio.Process = await nursery.start(
+            partial(trio.run_process, command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        )
+        assert process.stderr
+        url = await _devtools_url(process.stderr)
+        nursery.start_soon(_discard, process.stderr)
+        async with open_websocket_url(url, max_message_size=1 << 28) as websocket, trio.open_nursery() as reader:
             browser = Chromium(websocket)
-            nursery.start_soon(browser.run)
+            reader.start_soon(browser.run)
             yield browser
-            nursery.cancel_scope.cancel()
-    finally:
-        process.terminate()
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(process.wait)
+            reader.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
 
 
-async def _devtools_url(port_file: Path) -> str:
-    """The browser writes its port and path to a file once it listens."""
+async def _devtools_url(log: trio.abc.ReceiveStream) -> str:
+    """Chromium says where it listens on its standard error."""
+    said = b""
     with trio.fail_after(30):
-        while not port_file.exists() or len(port_file.read_text().splitlines()) < 2:
-            await trio.sleep(0.02)
-    port, path = port_file.read_text().splitlines()
-    return f"ws://127.0.0.1:{port}{path}"
+        while not (match := re.search(rb"DevTools listening on (ws://\S+)\s", said)):
+            chunk = await log.receive_some()
+            assert chunk, f"Chromium ended: {said.decode(errors='replace')}"
+            said += chunk
+    return match[1].decode()
+
+
+async def _discard(log: trio.abc.ReceiveStream) -> None:
+    async for _ in log:
+        pass
