@@ -116,6 +116,35 @@ def test_highest_of_several_nominated_pairs_is_selected(make_agent: MakeAgent, m
     assert agent.selected_path == high
 
 
+def test_second_nominated_path_takes_over_when_the_first_falls_silent(
+    make_agent: MakeAgent, make_check: MakeCheck
+) -> None:
+    agent = make_agent()
+    first, second = HERE, Path(GATEWAY, Address("203.0.113.80", 50003))
+    alive = [first, second]
+
+    def answer_all(now: float) -> None:
+        agent.handle_timeout(now)
+        for datagram in agent.datagrams_to_send():
+            if parse_stun_untrusted(datagram.data).message_class is MessageClass.REQUEST and datagram.path in alive:
+                agent.handle_datagram(peers_answer(datagram.data), datagram.path, now)
+
+    for tick in range(6000):
+        now = tick / 10
+        if tick % 25 == 0:  # an aggressive peer nominates with every check, on every path, every 2.5 seconds
+            for path in alive:
+                priority = (9 - len(alive) + alive.index(path)).to_bytes(4)
+                agent.handle_datagram(make_check(agent, use_candidate=b"", priority=priority), path, now)
+        answer_all(now)
+        if tick == 3000:
+            assert agent.selected_path == second
+            alive.remove(second)
+        if tick == 3100:
+            assert agent.selected_path == first
+    assert agent.state is IceState.CONNECTED
+    assert agent.selected_path == first
+
+
 @pytest.mark.parametrize(
     "changes",
     [

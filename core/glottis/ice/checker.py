@@ -56,6 +56,7 @@ class Checker:
         for transaction in again:
             self._transmit(transaction)
         for transaction in failed:
+            self._finish(transaction)
             self._fail(transaction)
         if self.remote is not None and now >= self._next_check_at:
             self._check_next(now)
@@ -68,11 +69,12 @@ class Checker:
 
     def nominate(self, pair: CandidatePair, now: float) -> None:
         """Check a valid pair once more, with USE-CANDIDATE, RFC 8445 §8.1.1."""
+        pair.nominating = True
         self._send_check(pair, now, nominating=True, transmissions=self._timing.transmissions)
 
     def ask_consent(self, pair: CandidatePair, now: float) -> None:
-        """A single check of a valid pair, RFC 7675 §5.1."""
-        self._send_check(pair, now, nominating=False, transmissions=1)
+        """Check a valid pair without doubting it, RFC 7675 §5.1."""
+        self._send_check(pair, now, nominating=False, transmissions=self._timing.consent_transmissions)
 
     def conclude(self, nominated: CandidatePair) -> None:
         """A pair is nominated: start nothing of our own any more, nor go on with what is worse, RFC 8445 §8.1.2."""
@@ -104,7 +106,7 @@ class Checker:
             return False
         if message.unknown_attributes or not message.is_signed_with(self.remote.key):
             return False
-        self._transactions.remove(transaction)
+        self._finish(transaction)
         transaction.pair.responses_received += 1
         transaction.pair.heard_at = now
         if message.message_class is MessageClass.SUCCESS and message.xor_mapped_address is not None:
@@ -181,11 +183,18 @@ class Checker:
         if transaction.pair.state is not PairState.SUCCEEDED:
             self.trigger(transaction.pair)
 
+    def _finish(self, transaction: Transaction) -> None:
+        self._transactions.remove(transaction)
+        if transaction.nominating:
+            transaction.pair.nominating = False
+
     def _fail(self, transaction: Transaction) -> None:
+        """The check has had no answer, or a refusal."""
         pair = transaction.pair
+        has_answered_since = pair.granted_at is not None and pair.granted_at > transaction.sent_at
         if transaction.is_current and pair.state is PairState.IN_PROGRESS:
             pair.state = PairState.FAILED
-        if transaction.nominating and self._role.controlling:
+        elif transaction.nominating and self._role.controlling and not has_answered_since:
             # A pair that cannot be nominated is of no use, RFC 8445 §8.1.1: the next best valid one gets its turn.
             pair.state = PairState.FAILED
 

@@ -12,20 +12,20 @@ class Consent:
     A lite agent does not ask. Its peer's own checks, as frequent, keep consent alive.
     """
 
-    def __init__(self, pair: CandidatePair, timing: IceTiming, rng: random.Random, *, lite: bool, now: float) -> None:
+    def __init__(self, pair: CandidatePair, timing: IceTiming, rng: random.Random, *, lite: bool) -> None:
         self._pair = pair
         self._timing = timing
         self._rng = rng
         self._lite = lite
         self._asked_at: float | None = None
-        self._next_check_at = now + self._interval()
+        self._next_check_at = (pair.granted_at or 0.0) + self._interval()
 
     def is_check_due(self, now: float) -> bool:
         """Whether to ask now; whoever asks calls ``asked``."""
         return not self._lite and now >= self._next_check_at
 
     def asked(self, now: float) -> None:
-        """A consent check left. Each is a new transaction and none is retransmitted, RFC 7675 §5.1."""
+        """A consent check left; the next one, a transaction of its own, follows at random, RFC 7675 §5.1."""
         if self._asked_at is None or self._asked_at <= self._heard_at:
             self._asked_at = now
         self._next_check_at = now + self._interval()

@@ -28,6 +28,8 @@ class CandidatePair:
     remote: Candidate
     state: PairState = PairState.FROZEN
     nominated: bool = False
+    nominating: bool = False
+    """As controlling agent: a check with USE-CANDIDATE is under way."""
     nominate_on_success: bool = False
     """The controlling agent nominated the pair before the own check of it succeeded, RFC 8445 §7.3.1.5."""
     heard_at: float | None = None

@@ -102,6 +102,9 @@ class Responder:
             pair.succeed(now)
         elif not pair.has_consent(now, self._consent_lifetime):
             self._checker.trigger(pair)
+        elif not pair.has_consent(now, self._consent_lifetime / 2):
+            # Who asks is likely to answer: keep a second path ready, and a lossy one from losing consent by bad luck.
+            self._checker.ask_consent(pair, now)
         if check.use_candidate and not self._role.controlling:
             pair.nominate()
 

@@ -27,7 +27,6 @@ class Selection:
         self._timing = timing
         self._rng = rng
         self._nominate_at: float | None = None
-        self._nominee: CandidatePair | None = None
 
     def update(self, now: float) -> None:
         """Select anew, after checks, responses, and silence."""
@@ -36,7 +35,7 @@ class Selection:
             self.pair = best
             self.consent = None
             if best is not None:
-                self.consent = Consent(best, self._timing, self._rng, lite=self._role.lite, now=now)
+                self.consent = Consent(best, self._timing, self._rng, lite=self._role.lite)
         if best is not None:
             self.path = best.path
         elif self.path is None:
@@ -47,15 +46,15 @@ class Selection:
 
         This is the regular nomination of RFC 8445 §8.1.1. Data does not wait for it.
         """
-        if not self._wants_nomination or self.pair is None:
+        if self.pair is None or not self._role.controlling or self._is_decided:
             self._nominate_at = None
             return None
         if self._nominate_at is None:
             self._nominate_at = now + self._timing.settle
         if now < self._nominate_at and self._may_improve_on(self.pair):
             return None
-        self._nominate_at, self._nominee = None, self.pair
-        return self._nominee
+        self._nominate_at = None
+        return self.pair
 
     def next_timeout(self, *, silent: bool) -> float | None:
         """When time alone changes something; ``silent`` says that the pair's silence has been noticed already."""
@@ -65,9 +64,10 @@ class Selection:
         return consent if self._nominate_at is None else min(consent, self._nominate_at)
 
     @property
-    def _wants_nomination(self) -> bool:
-        under_way = self._nominee is not None and self._nominee.state is PairState.SUCCEEDED
-        return self._role.controlling and self.pair is not None and not self.pair.nominated and not under_way
+    def _is_decided(self) -> bool:
+        """Whether a pair is nominated or about to be. RFC 8445 §8.1.1 lets nobody change the nomination afterwards."""
+        valid = (pair for pair in self._check_list if pair.state is PairState.SUCCEEDED)
+        return any(pair.nominated or pair.nominating for pair in valid)
 
     def _best(self, now: float) -> CandidatePair | None:
         valid = [pair for pair in self._check_list if pair.state is PairState.SUCCEEDED]

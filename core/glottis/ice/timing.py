@@ -23,11 +23,14 @@ class IceTiming:
     """Between consent checks on average, RFC 7675 §5.1."""
     consent_spread: float = 0.2
     """Each interval is randomised by this fraction either way."""
+    consent_transmissions: int = 3
+    """An unanswered consent check is repeated like any STUN request; sent once, half of all calls on a path that loses
+    30 % each way would lose consent by chance within ten minutes."""
     consent_lifetime: float = 30.0
     """Without an answer for so long, sending stops for good, RFC 7675 §5.1."""
     silence: float = 5.0
     """Without any sign of the peer for so long, and a consent check unanswered, the agent is disconnected."""
-    answer_time: float = 1.0
+    answer_time: float = 2.0
     """How long the answer to a consent check may take before it counts as unanswered."""
 
 

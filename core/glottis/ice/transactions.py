@@ -6,8 +6,8 @@ from typing import Final
 from glottis.ice.pair import CandidatePair
 from glottis.wire.address import Path
 
-MAX_TRANSACTIONS: Final = 128
-"""Four for each pair of a full check list; beyond, the oldest is forgotten, its response will be ignored."""
+MAX_TRANSACTIONS: Final = 256
+"""More than a full check list has at a pace of 20 a second; beyond, the oldest is forgotten, its response ignored."""
 
 ANSWER_RTOS: Final = 4
 """How many RTOs a response may take after the last transmission (Rm of RFC 8489 §6.2.1, which proposes 16)."""
@@ -60,7 +60,7 @@ class Transactions:
         return self._by_id.get(transaction_id)
 
     def remove(self, transaction: Transaction) -> None:
-        """It is answered."""
+        """It is answered or has failed."""
         self._by_id.pop(transaction.transaction_id, None)
 
     def abandon(self, pair: CandidatePair) -> None:
@@ -71,12 +71,10 @@ class Transactions:
                 transaction.due_at += (ANSWER_RTOS - 1) * transaction.rto
 
     def take_due(self, now: float) -> tuple[list[Transaction], list[Transaction]]:
-        """Those to transmit again now, already rescheduled, and those that have failed, already removed."""
+        """Those to transmit again now, already rescheduled, and those that have failed, which the caller removes."""
         due = [transaction for transaction in self._by_id.values() if transaction.due_at <= now]
         failed = [transaction for transaction in due if not transaction.transmissions_left]
         again = [transaction for transaction in due if transaction.transmissions_left]
-        for transaction in failed:
-            self.remove(transaction)
         for transaction in again:
             transaction.retransmitted = True
             transaction.rto = min(2 * transaction.rto, self._max_rto)
