@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from glottis.dtls import (
     DtlsTransport,
     FailureCode,
 )
-from glottis.dtls.connection import Connection
+from glottis.dtls.connection import Connection, OpenSslError
 from glottis.testing.impairments import Impairments
 from glottis.wire.dtls_record import DtlsRecord, split_records_untrusted
 from glottis.wire.srtp_keys import (
@@ -299,6 +299,21 @@ def test_data_before_close_notify_in_the_same_datagram_is_delivered(make_pair: M
     pair.client.transport.close()
     pair.forge(b"".join(pair.client.transport.datagrams_to_send()), pair.server)
     assert pair.server.events[1:] == [ApplicationData(b"goodbye"), Closed(remote=True)]
+
+
+def test_a_connection_that_openssl_gives_up_fails_by_name(make_pair: MakePair, monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_up(connection: Connection) -> Iterator[bytes]:
+        yield b"last words"
+        raise OpenSslError("tls alert internal error")
+
+    pair = make_pair()
+    pair.connect()
+    monkeypatch.setattr(Connection, "receive", give_up)
+    pair.client.transport.send(b"whatever")
+    pair.network.run(lambda: pair.server.transport.state is not DtlsState.CONNECTED, seconds=1.0)
+    assert pair.server.events[1] == ApplicationData(b"last words")
+    assert pair.server.events[2].code is FailureCode.PROTOCOL_ERROR
+    assert pair.server.transport.state is DtlsState.FAILED
 
 
 def test_a_closed_transport_ignores_everything(make_pair: MakePair) -> None:

@@ -15,7 +15,7 @@ RESENDS_IN_DOUBT: Final = 3
 """A plaintext alert or a foreign ClientHello proves nothing, but after this many resends in vain it is believed."""
 
 _HANDSHAKE_FAILURE: Final = DtlsRecord(ContentType.ALERT, 0, bytes.fromhex("15 fefd 0000 000000000000 0002 0228"))
-"""A fatal alert (RFC 5246 §7.2.2), for an attempt that OpenSSL itself has nothing against."""
+"""A fatal alert (RFC 5246 §7.2.2), for want of one of OpenSSL's that the peer can read."""
 
 
 class HandshakeFailed(Exception):
@@ -54,9 +54,7 @@ class Handshake:
         try:
             self.complete = self.connection.advance_handshake()
         except OpenSslError as error:
-            last_words = self.connection.take_records()
-            alert = [record for record in last_words if record.content_type == ContentType.ALERT]
-            raise HandshakeFailed(str(error), alert) from None
+            raise HandshakeFailed(str(error), self._take_alert()) from None
         self._send_flight(self.connection.take_records(), now)
         if self.complete and self._client:
             self._flight.drop()  # the server's Finished says that it had ours
@@ -93,6 +91,12 @@ class Handshake:
     def release_last_flight(self) -> None:
         """The peer shows that it has seen our Finished."""
         self._flight.drop()
+
+    def _take_alert(self) -> list[DtlsRecord]:
+        """OpenSSL's alert, without the rest: a flight that it was about to send would lead the peer further astray."""
+        last_words = self.connection.take_records()
+        alerts = [record for record in last_words if record.content_type == ContentType.ALERT and record.epoch == 0]
+        return alerts or [_HANDSHAKE_FAILURE]
 
     def _send_flight(self, records: list[DtlsRecord], now: float) -> None:
         flight = self._flight.replace(records, now)
