@@ -11,7 +11,6 @@ import wsproto.utilities
 
 from glottis.contracts.errors import RemoteError
 from glottis.server.http_message import HttpLimits
-from glottis.server.linger import linger
 from glottis.server.websocket_stream import FrameMeter, UpgradedStream
 
 NORMAL: Final = 1000
@@ -124,7 +123,7 @@ def _fitting(reason: str) -> bytes:
 
 @asynccontextmanager
 async def open_server_websocket(
-    stream: trio.abc.HalfCloseableStream, key: str, early_bytes: bytes, limits: HttpLimits
+    stream: trio.abc.Stream, key: str, early_bytes: bytes, limits: HttpLimits
 ) -> AsyncIterator[WebSocket]:
     """Answer an opening handshake with this key, and close the WebSocket at the end, with 1012 if cancelled.
 
@@ -142,10 +141,9 @@ async def open_server_websocket(
                 yield websocket
             nursery.cancel_scope.cancel()
     finally:
-        with trio.move_on_after(limits.close_timeout, shield=True):
-            if websocket is not None:
+        if websocket is not None:
+            with trio.move_on_after(limits.close_timeout, shield=True):
                 await websocket.say_goodbye()
-            await linger(stream)
 
 
 async def _accept(
