@@ -1,5 +1,6 @@
 """A headless Chromium with a microphone that plays a WAV file, driven over its DevTools WebSocket."""
 
+import base64
 import json
 import re
 import shutil
@@ -79,8 +80,8 @@ class Page:
         )
 
     async def screenshot(self) -> bytes:
-        """A base64 PNG of the page."""
-        return (await self.command("Page.captureScreenshot"))["data"]
+        """A PNG of the page."""
+        return base64.b64decode((await self.command("Page.captureScreenshot"))["data"])
 
     async def close(self) -> None:
         """Close the tab, as a person would."""
