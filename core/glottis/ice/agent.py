@@ -46,7 +46,6 @@ class IceAgent:
         """Those that were no valid STUN of the peer."""
         self._credentials = generate_credentials(rng)
         self._role = Role(controlling=controlling and not lite, tie_breaker=rng.getrandbits(64), lite=lite)
-        self._rng = rng
         self._policy = policy
         self._timing = timing
         self._local: dict[Address, Candidate] = {}
