@@ -10,11 +10,12 @@ from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.report import Statistics, statistics
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
+from glottis.rtp.srtp import Replayed
 from glottis.wire.rtcp import is_rtcp
 
 
 class PacketProtection(Protocol):
-    """What ``SrtpSession`` does to packets; the untrusted ones raise ``Malformed``."""
+    """What ``SrtpSession`` does to packets; the untrusted ones raise ``Malformed``, for a repeat ``Replayed``."""
 
     def protect(self, packet: bytes) -> bytes: ...
     def unprotect_untrusted(self, data: bytes) -> bytes: ...
@@ -40,6 +41,9 @@ class RtpSession:
         sender: AudioSender | None = None,
     ) -> None:
         self.packets_malformed = 0
+        """Not authentic, unreadable or unplayable."""
+        self.packets_replayed = 0
+        """Authentic, but copies of what had come before."""
         self.packets_before_start = 0
         self._wallclock_offset = wallclock_offset
         self._protection: PacketProtection | None = None
@@ -92,6 +96,8 @@ class RtpSession:
                 self._rtcp.handle_datagram(protection.unprotect_rtcp_untrusted(data), now)
             elif self._receiver is not None:
                 self._receiver.handle_rtp(protection.unprotect_untrusted(data), now)
+        except Replayed:
+            self.packets_replayed += 1
         except Malformed:
             self.packets_malformed += 1
 
