@@ -1,3 +1,4 @@
+import enum
 import logging
 import tomllib
 from collections.abc import Sequence
@@ -24,6 +25,11 @@ from glottis.config import Config, Log, configure_logging, load_config, render, 
 from glottis.plugins import Registry, load_plugins
 
 
+class Mood(enum.Enum):
+    MERRY = "merry"
+    GRAVE = "grave"
+
+
 class Voice(msgspec.Struct, frozen=True):
     name: str = "alto"
     password: Secret = Secret("none")
@@ -34,6 +40,7 @@ class SingerConfig(msgspec.Struct, frozen=True, kw_only=True):
     voices: list[Voice] = []
     by_key: dict[str, Secret] = {}
     code: str = ""
+    mood: Mood = Mood.MERRY
 
     def __post_init__(self) -> None:
         if self.volume > 11:
@@ -267,7 +274,7 @@ class TestResolution:
         agent = "sinner"
         [campaigns.b]
         agent = "singer"
-        settings = {volume = "loud", voices = [{}, {nmae = 1}], by_key = {k = 4}}
+        settings = {volume = "loud", voices = [{}, {nmae = 1}], by_key = {k = 4}, mood = "glum"}
         [campaigns.c]
         agent = "mute"
         settings = {volume = 1}
@@ -289,6 +296,7 @@ class TestResolution:
             "campaigns.b.settings.volume: expected float, got str",
             "campaigns.b.settings.voices[1].nmae: unknown key, did you mean name?",
             "campaigns.b.settings.by_key.k: expected str, got int",
+            "campaigns.b.settings.mood: expected one of merry, grave",
             "campaigns.c.settings: expected nothing, mute takes no settings",
             "campaigns.d.settings.volume: expected at most 11",
             "campaigns.e.settings.volume: too low to make a singer",

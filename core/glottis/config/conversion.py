@@ -5,6 +5,7 @@ leaves.
 """
 
 import difflib
+import enum
 import json
 import tomllib
 import types
@@ -187,8 +188,16 @@ def _without_none(expected: Any) -> Any:
 
 
 def _expectation(error: msgspec.ValidationError, expected: Any) -> str:
-    """What msgspec says, without its own path; it quotes no values except wrong words, which are dropped."""
-    if get_origin(expected) is Literal:
-        return f"expected one of {', '.join(map(str, get_args(expected)))}"
+    """What msgspec says without its own path, and without the value, which it quotes where a word is not in a list."""
     message = str(error).split(" - at `$", 1)[0].replace("`", "")
+    if message.startswith("Invalid enum value"):
+        return f"expected one of {', '.join(map(str, _choices(expected)))}"
     return message[:1].lower() + message[1:]
+
+
+def _choices(expected: Any) -> list[Any]:
+    """The values of a ``Literal`` or an enumeration."""
+    if get_origin(expected) is Literal:
+        return list(get_args(expected))
+    members: list[enum.Enum] = list(expected) if isinstance(expected, enum.EnumMeta) else []
+    return [member.value for member in members] or ["its values"]

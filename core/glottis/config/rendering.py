@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from glottis.config.conversion import Settings
 from glottis.config.resolution import ResolvedConfig
 from glottis.contracts.secret import Secret
 
@@ -29,17 +30,26 @@ def render(resolved: ResolvedConfig) -> str:
     return "\n".join(_table(values, ()))
 
 
-def _plain(value: Any) -> Any:
-    """Structs and mappings as dicts without absent values."""
-    if value is None:
+def _plain(value: object) -> Any:
+    """What TOML can say of a value: absent values are left out, secrets hidden."""
+    return _without_absent(msgspec.to_builtins(value, enc_hook=_hidden)) or {}
+
+
+def _hidden(value: object) -> str | dict[str, Any]:
+    """In place of secrets, and of settings that may hold some and are shown once they have types."""
+    if isinstance(value, Secret):
+        return "…"
+    if isinstance(value, Settings):
         return {}
-    if isinstance(value, msgspec.Struct):
-        value = msgspec.structs.asdict(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items() if item is not None}
+    raise NotImplementedError(f"settings of type {type(value).__name__}")
+
+
+def _without_absent(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_absent(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return "…" if isinstance(value, Secret) else value
+        return [_without_absent(item) for item in value if item is not None]
+    return value
 
 
 def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:

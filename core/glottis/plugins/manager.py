@@ -48,11 +48,6 @@ class PluginManager:
         self._pluggy = _new_pluggy()
         self._plugins: dict[str, Plugin] = {}
 
-    @property
-    def plugins(self) -> tuple[Plugin, ...]:
-        """All accepted plugins, in the order of their registration."""
-        return tuple(self._plugins.values())
-
     def register(self, implementation: object, plugin: Plugin) -> None:
         """Take in a module or object whose functions are marked with ``hookimpl``; raises ``PluginError``.
 

@@ -3,10 +3,13 @@
 import ipaddress
 import secrets
 from collections.abc import Sequence
+from typing import Final
 
-from glottis import AuthRequest, AuthSchemeSpec, HmacTokens, Principal, TokenClaims, hookimpl
+from glottis import AuthRequest, AuthSchemeSpec, Forbidden, HmacTokens, Principal, TokenClaims, hookimpl
 
-ANONYMOUS = Principal("anonymous")
+ANONYMOUS: Final = Principal("anonymous")
+FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
+"""Headers that proxies add."""
 
 
 class Anonymous:
@@ -16,8 +19,14 @@ class Anonymous:
         self._tokens = HmacTokens(secrets.token_bytes(32))
 
     async def authenticate(self, request: AuthRequest) -> Principal | None:
-        """Anyone whose address is a loopback one."""
-        return ANONYMOUS if _is_loopback(request.client_host) else None
+        """Anyone on this machine; raises ``Forbidden`` for everyone else."""
+        if not _is_loopback(request.client_host):
+            raise Forbidden("anonymous callers must be on the gateway's own machine")
+        if FORWARDED & request.headers.keys():
+            raise Forbidden("the request came through a proxy on this machine, from who knows where")
+        if not _is_loopback(_host_name(request.headers.get("host", "localhost"))):
+            raise Forbidden("the gateway was called by a foreign name, as a page does that rebinds its own name")
+        return ANONYMOUS
 
     def issue(self, claims: TokenClaims) -> str:
         """See ``AuthScheme.issue``."""
@@ -28,8 +37,15 @@ class Anonymous:
         return self._tokens.verify(token, now)
 
 
+def _host_name(host: str) -> str:
+    """``Host`` (RFC 9110 §7.2) without the port, and without the brackets of an IPv6 address."""
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+
+
 def _is_loopback(host: str) -> bool:
-    """Whether this is ``127.0.0.0/8`` or ``::1``, also as an IPv4-mapped IPv6 address."""
+    """Whether this is ``localhost``, ``127.0.0.0/8`` or ``::1``, also as an IPv4-mapped IPv6 address."""
+    if host.lower() == "localhost":
+        return True
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
