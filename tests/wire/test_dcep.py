@@ -1,0 +1,62 @@
+import contextlib
+
+import pytest
+from glottis.contracts.errors import Malformed
+from glottis.wire.dcep import OPEN_ACK, ChannelOpen, parse_dcep_untrusted
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+CHROMIUM_OPEN = bytes.fromhex("03 00 0000 00000000 0004 0000".replace(" ", "")) + b"chat"
+
+
+def test_open_as_browsers_send_it() -> None:
+    assert parse_dcep_untrusted(CHROMIUM_OPEN) == ChannelOpen("chat", priority=0)
+
+
+def test_acknowledgement_is_not_an_open() -> None:
+    assert parse_dcep_untrusted(OPEN_ACK) is None
+
+
+@given(
+    st.builds(
+        ChannelOpen,
+        label=st.text(max_size=9),
+        protocol=st.text(max_size=9),
+        ordered=st.booleans(),
+        max_retransmits=st.none() | st.integers(0, 2**32 - 1),
+        priority=st.integers(0, 65535),
+    )
+)
+@settings(max_examples=50, deadline=None, derandomize=True)
+def test_open_comes_back(message: ChannelOpen) -> None:
+    assert parse_dcep_untrusted(message.encode()) == message
+
+
+def test_life_time_comes_back() -> None:
+    message = ChannelOpen("x", ordered=False, max_packet_life_time_ms=1500)
+    assert parse_dcep_untrusted(message.encode()) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"\x02\x00",
+        b"\x07" + CHROMIUM_OPEN[1:],
+        CHROMIUM_OPEN[:-1],
+        CHROMIUM_OPEN + b"x",
+        b"\x03\x03" + CHROMIUM_OPEN[2:],
+        CHROMIUM_OPEN[:-1] + b"\xff",
+    ],
+)
+def test_what_is_neither_open_nor_ack_is_malformed(message: bytes) -> None:
+    with pytest.raises(Malformed):
+        parse_dcep_untrusted(message)
+
+
+@given(st.binary(max_size=40) | st.binary(max_size=30).map(lambda rest: b"\x03\x00" + rest))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_fuzz_parse_dcep_untrusted(data: bytes) -> None:
+    """``parse_dcep_untrusted`` raises exactly ``Malformed``."""
+    with contextlib.suppress(Malformed):
+        parse_dcep_untrusted(data)
