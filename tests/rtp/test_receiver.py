@@ -1,4 +1,5 @@
 import random
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
@@ -412,6 +413,33 @@ def test_payload_of_no_possible_duration_is_malformed(receiver: AudioReceiver, p
         receiver.handle_rtp(build_rtp(96, 1, 1, 1, payload), 0.0)
 
 
+def test_malformed_payload_of_another_clock_does_not_cost_what_waits(media: SimpleNamespace) -> None:
+    receiver = AudioReceiver(
+        [ReceiveFormat(96, media.linear_codec()), ReceiveFormat(97, media.linear_codec(48000))], sample_rate=8000
+    )
+    receiver.handle_rtp(media.linear_stream(1)[0], 0.0)
+    with pytest.raises(Malformed):
+        receiver.handle_rtp(build_rtp(97, 101, 0, 7, bytes(3)), 0.01)
+    assert receiver.next_frame(0.04) is not None
+
+
+@pytest.mark.parametrize("offset", range(-4, 5))
+def test_gap_that_is_no_whole_number_of_samples_is_bridged(media: SimpleNamespace, offset: int) -> None:
+    codec = replace(media.linear_codec(48000), create_decoder=lambda _: media.linear_codec().create_decoder(8000))
+    codec = replace(codec, payload_duration_untrusted=lambda payload: len(payload) * 3)
+    receiver = AudioReceiver([ReceiveFormat(96, codec)], sample_rate=8000)
+    clockwork = media.Clockwork(receiver)
+    for index in range(20):
+        timestamp = 960 * index + (offset if index > 5 else 0)
+        if index != 6:
+            clockwork.send(build_rtp(96, index, timestamp, 1, media.pcm_of([index + 1] * 160)), 0.02 * index)
+    clockwork.run(0.44)
+    heard = clockwork.heard()
+    assert len(heard) == 20 * 160
+    assert heard[:960] == [value for value in range(1, 7) for _ in range(160)]
+    assert set(heard[-320:-5]) == {19, 20}
+
+
 def test_timestamp_far_ahead_starts_playout_anew(clockwork: Any, media: SimpleNamespace) -> None:
     for index, packet in enumerate(media.linear_stream(5, sequence=0, timestamp=0)):
         clockwork.send(packet, 0.02 * index)
@@ -422,24 +450,43 @@ def test_timestamp_far_ahead_starts_playout_anew(clockwork: Any, media: SimpleNa
     assert max(clockwork.heard()) == 10000 + 1600 - 1
 
 
-def test_fuzz_handle_rtp(media: SimpleNamespace) -> None:
+@pytest.mark.parametrize(("clock_rate", "sample_rate"), [(8000, 8000), (8000, 48000), (48000, 16000)])
+def test_fuzz_handle_rtp(media: SimpleNamespace, clock_rate: int, sample_rate: int) -> None:
     """AudioReceiver.handle_rtp raises nothing but Malformed, and every tick gives a frame of 20 ms or None."""
-    rng = random.Random(4)
-    receiver = AudioReceiver([ReceiveFormat(8, media.EIGHT_BIT)], sample_rate=8000)
-    for tick in range(3000):
+    rng = random.Random(clock_rate + sample_rate)
+
+    class Decoder(media.EightBit):  # type: ignore[misc]
+        def decode(self, payload: bytes) -> bytes:
+            if payload[:1] == b"\xff":
+                raise Malformed("refused")
+            return bytes(len(payload) * sample_rate // 8000 * 2)
+
+    codec = replace(
+        media.EIGHT_BIT,
+        clock_rate=clock_rate,
+        create_decoder=lambda _: Decoder(),
+        payload_duration_untrusted=lambda payload: len(payload) * clock_rate // 8000,
+    )
+    receiver = AudioReceiver([ReceiveFormat(8, codec)], sample_rate=sample_rate)
+    for tick in range(2000):
         for _ in range(rng.randint(0, 3)):
-            number, timestamp = rng.choice([tick, rng.getrandbits(16)]), rng.choice([tick * 160, rng.getrandbits(32)])
-            payload = bytes(rng.choice([0, 1, 80, 160, 161, 960]))
+            number = rng.choice([tick, tick + rng.randint(-3, 3), rng.getrandbits(16)])
+            exact = tick * clock_rate // 50
+            timestamp = rng.choice([exact, exact, exact + rng.randint(-3000, 3000), rng.getrandbits(32)])
+            payload = rng.randbytes(rng.choice([0, 1, 80, 160, 160, 161, 960, 1601]))
             ssrc = rng.choice([1, 1, 1, 2, rng.getrandbits(32)])
-            packet = bytearray(build_rtp(rng.choice([8, 8, 8, 13]), number & 0xFFFF, timestamp, ssrc, payload))
-            if rng.random() < 0.2:
+            packet = bytearray(
+                build_rtp(rng.choice([8, 8, 8, 13]), number & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc, payload)
+            )
+            if rng.random() < 0.1:
                 packet[rng.randrange(len(packet))] = rng.getrandbits(8)
-            try:
+            with suppress(Malformed):
                 receiver.handle_rtp(bytes(packet), 0.02 * tick)
-            except Malformed:
-                continue
-        frame = receiver.next_frame(0.02 * tick)
-        assert frame is None or len(frame.pcm) == 320
+        if tick % 100 > 80:  # the agent reads packets for a while
+            receiver.next_packets(0.02 * tick)
+        else:
+            frame = receiver.next_frame(0.02 * tick)
+            assert frame is None or frame.sample_count == sample_rate // 50
 
 
 # Packets
@@ -457,6 +504,17 @@ def test_encoded_packets_come_in_order_at_their_time(clockwork: Any, media: Simp
     assert [packet.lost_before for packet in due] == [0, 0, 0, 0, 1, 0, 0, 0, 0]
     assert due[0].payload == packets[0][12:]
     assert (due[0].encoding_name, due[0].clock_rate, due[0].duration) == ("linear", 8000, 160)
+
+
+def test_restart_of_the_source_is_not_told_as_a_loss(clockwork: Any, media: SimpleNamespace) -> None:
+    for index, packet in enumerate(media.linear_stream(5, sequence=60000, timestamp=0)):
+        clockwork.send(packet, 0.02 * index)
+    for index, packet in enumerate(media.linear_stream(10, sequence=100, timestamp=800)):
+        clockwork.send(packet, 0.1 + 0.02 * index)
+    clockwork.run(0.4, encoded=True)
+    due = [packet for packets in clockwork.packets for packet in packets]
+    assert len(due) == 14  # the first packet after the jump shows the jump and is dropped
+    assert {packet.lost_before for packet in due} == {0}
 
 
 def test_several_short_packets_are_due_in_one_tick(clockwork: Any, media: SimpleNamespace) -> None:

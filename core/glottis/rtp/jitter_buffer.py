@@ -9,6 +9,7 @@ from bisect import bisect_left
 from typing import Final, NamedTuple
 
 from glottis.contracts.codec import CodecSpec
+from glottis.rtp.sequence import MAX_DROPOUT
 from glottis.rtp.statistics import PlayoutStatistics
 
 CAPACITY: Final = 128
@@ -143,13 +144,13 @@ class JitterBuffer:
         return packet
 
     def missing_before(self, packet: BufferedPacket) -> int:
-        """How many packets between the one popped last and ``packet`` have not come."""
+        """How many packets between the one popped last and ``packet`` have not come; 0 where the source restarted."""
         if self._last_sequence is None:
             return 0
         missing = packet.sequence - self._last_sequence - 1
         if missing and self._foreign:
             missing -= sum(self._last_sequence < sequence < packet.sequence for sequence in self._foreign)
-        return missing
+        return missing if missing < MAX_DROPOUT else 0
 
     def end_tick(self, now: float, pending: int = 0) -> int:
         """Measure the depth after a tick, and skip what exceeds the target for long: returns clock units skipped.

@@ -136,17 +136,20 @@ class Playout:
         In-band redundancy describes just the one frame before its packet, whose duration is taken to be the same.
         """
         gap_samples = self._samples(gap)
-        was_lost = packet.codec is self._codec and self._buffer.missing_before(packet) > 0
-        if was_lost and gap <= packet.duration:
-            self._buffer.position = packet.timestamp
-            return self._recover(packet, gap_samples)
-        before_recovery = gap_samples - self._samples(packet.duration) if was_lost else gap_samples
-        samples = min(missing, before_recovery)
-        if samples <= 0:  # a gap that is no whole sample
+        if gap_samples == 0:
             self._buffer.position = packet.timestamp
             return b""
+        recoverable = self._recoverable_samples(packet)
+        if gap_samples <= recoverable:
+            self._buffer.position = packet.timestamp
+            return self._recover(packet, gap_samples)
+        samples = min(missing, gap_samples - recoverable)
         self._buffer.position += gap if samples == gap_samples else self._clock_units(samples)
         return self._conceal(samples)
+
+    def _recoverable_samples(self, packet: BufferedPacket) -> int:
+        was_lost = packet.codec is self._codec and self._buffer.missing_before(packet) > 0
+        return self._samples(packet.duration) if was_lost else 0
 
     def _recover(self, packet: BufferedPacket, samples: int) -> bytes:
         assert self._decoder is not None  # it has decoded the codec of this packet
@@ -160,6 +163,8 @@ class Playout:
 
     def _conceal(self, samples: int) -> bytes:
         """Exactly so many samples, invented by the decoder as long as that sounds right, then silent."""
+        if samples <= 0:
+            return b""
         may_invent = self._conceal_left > 0
         self._count_concealed(samples)
         if not may_invent or self._decoder is None:

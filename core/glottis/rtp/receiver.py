@@ -106,12 +106,12 @@ class AudioReceiver:
         if codec is None or not rtp.payload:
             self._note_foreign(sequence, codec)
             return
-        buffer = self._buffer
-        if codec.clock_rate != buffer.clock_rate:
-            self._change_clock(codec.clock_rate, source)
         duration = codec.payload_duration_untrusted(rtp.payload)
         if not 0 < duration <= MAX_PACKET_DURATION * codec.clock_rate:
             raise Malformed("RTP: expected a payload of more than 0 and at most 200 ms")
+        buffer = self._buffer
+        if codec.clock_rate != buffer.clock_rate:
+            self._change_clock(codec.clock_rate, source)
         source.measure_jitter(rtp.timestamp, codec.clock_rate, now)
         self._newest_timestamp = timestamp = extend_timestamp(rtp.timestamp, self._newest_timestamp)
         buffer.insert(BufferedPacket(sequence, timestamp, duration, rtp.payload, codec, now))
