@@ -86,7 +86,7 @@ class SignalingChannel:
         try:
             return await self._websocket.receive()
         except WebSocketClosed as closed:
-            self._begin_closing(closed)
+            self._end_with(closed)
             raise self._closing or closed from None
 
     def _parse(self, data: str | bytes) -> ClientMessage:
@@ -117,11 +117,13 @@ class SignalingChannel:
             logger.warning("a client does not read its signaling messages: %d are queued", queued_messages)
             self._ready.clear()
             self._sending.cancel()
-            self._begin_closing(WebSocketClosed(TRY_AGAIN_LATER, "TOO_SLOW: read the messages that are sent"))
+            self._end_with(WebSocketClosed(TRY_AGAIN_LATER, "TOO_SLOW: read the messages that are sent"))
 
-    def _begin_closing(self, closed: WebSocketClosed) -> None:
-        self._closing = self._closing or closed
-        self._wake_up.set()
+    def _end_with(self, closed: WebSocketClosed) -> None:
+        if self._closing is None:
+            self._closing = closed
+            self._sending.deadline = trio.current_time() + self._limits.flush_timeout
+            self._wake_up.set()
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Send what is queued, then close the WebSocket. What was held back for an answer is dropped."""
@@ -130,7 +132,7 @@ class SignalingChannel:
 
     def begin_closing(self, code: int = NORMAL, reason: str = "") -> None:
         """The same without waiting: ``receive`` raises once it is done."""
-        self._begin_closing(WebSocketClosed(code, reason))
+        self._end_with(WebSocketClosed(code, reason))
 
     async def write(self) -> None:
         """Send what is queued until the channel or the WebSocket closes."""
@@ -139,12 +141,11 @@ class SignalingChannel:
                 while self._closing is None:
                     await self._flush()
                     await self._wake_up.wait()
-                self._sending.deadline = trio.current_time() + self._limits.flush_timeout
                 await self._flush()
             if self._closing is not None:
                 await self._websocket.close(self._closing.code, self._closing.reason)
         except WebSocketClosed as closed:
-            self._begin_closing(closed)
+            self._end_with(closed)
         finally:
             self._finished.set()
 
