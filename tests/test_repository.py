@@ -1,4 +1,4 @@
-"""The house keeps its own rules: imports between rooms, types, style. Each rule's tool says what is wrong, and where."""
+"""The house keeps its own rules on imports, types and style. Each tool says what is wrong, and where."""
 
 import subprocess
 import sys

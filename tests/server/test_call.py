@@ -1,13 +1,11 @@
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 import trio
 import trio.testing
-
-from glottis import AudioFrame, CallInfo, EncodedPacket, Heard, LocalError, TextMessage
+from glottis import AudioFrame, CallInfo, EncodedPacket, Heard, TextMessage
 from glottis.server.call import MAX_MESSAGES, GatewayCall
+from glottis.server.messenger import Messenger, message_of
 
 RATE = 16000
 FRAME_SAMPLES = 320
@@ -52,32 +50,14 @@ class RecordingVoice:
         del self.pending[: FRAME_SAMPLES * 2]
 
 
-class RecordingMessenger:
-    def __init__(self) -> None:
-        self.sent: list[tuple[Any, ...]] = []
-
-    def send_text(self, text: str, channel: str | None) -> None:
-        self.sent.append(("text", text, channel))
-
-    def send_bytes(self, data: bytes, channel: str | None) -> None:
-        self.sent.append(("bytes", data, channel))
-
-    def send_event(self, name: str, data: Mapping[str, Any]) -> None:
-        self.sent.append(("event", name, data))
-
-
 @pytest.fixture
 def voice() -> RecordingVoice:
     return RecordingVoice()
 
 
 @pytest.fixture
-def messenger() -> RecordingMessenger:
-    return RecordingMessenger()
-
-
-@pytest.fixture
-async def call(voice: RecordingVoice, messenger: RecordingMessenger) -> GatewayCall:
+async def call(voice: RecordingVoice) -> GatewayCall:
+    messenger = Messenger(send_signaling=lambda _: None, deliver=lambda _: None, pump=lambda: None)
     return GatewayCall(CallInfo("s", "c"), sample_rate=RATE, voice=voice, messenger=messenger, hang_up=lambda _: None)
 
 
@@ -220,8 +200,7 @@ async def test_unread_messages_are_bounded(call):
     assert (await anext(call.messages)) == TextMessage("3")
 
 
-async def test_an_event_that_is_no_json_is_the_agents_error(call, messenger):
-    with pytest.raises(LocalError, match="'transcript' cannot be written as JSON"):
-        await call.send_event("transcript", {"at": object()})
-    await call.send_event("transcript", {"text": "hello"})
-    assert messenger.sent == [("event", "transcript", {"text": "hello"})]
+async def test_metadata_that_the_client_sends_later_reaches_call_info(call):
+    call.push_message(message_of('{"type": "metadata", "userId": "user-123"}'))
+    assert call.info.metadata == {"userId": "user-123"}
+    assert (await anext(call.messages)).type == "metadata"

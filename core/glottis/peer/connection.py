@@ -18,10 +18,13 @@ from glottis.peer.audio import AudioTrack
 from glottis.peer.events import ConnectionState, ConnectionStateChanged, PathAuthenticated, PeerEvent
 from glottis.peer.settings import PeerSettings
 from glottis.rtp import SrtpSession
+from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.sdp import (
+    SCTP_PORT,
     AudioCapability,
     Candidate,
     Fingerprint,
+    NegotiatedData,
     Negotiation,
     OfferRefused,
     RemoteParameters,
@@ -38,7 +41,7 @@ from glottis.sdp import (
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.demux import PacketKind, classify
 
-PeerConnectionEvent = PeerEvent
+PeerConnectionEvent = PeerEvent | DataChannelEvent
 
 MAX_EARLY_CANDIDATES = 32
 """Trickled candidates kept until there is a description; further ones are dropped, as ICE could not use more."""
@@ -52,7 +55,8 @@ class _Engine(Protocol):
 class PeerConnection:
     """One end of a call. The owner drains ``datagrams_to_send`` and ``next_event`` after each call of a method.
 
-    ``voice`` is the audio. ``local_addresses`` are those of the owner's sockets, the most preferred first.
+    ``voice`` is the audio; ``channels`` is set once data channels were agreed on. ``local_addresses`` are those of the
+    owner's sockets, the most preferred first.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class PeerConnection:
         self._rng = rng
         self._track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
         self.voice = AudioTrack(settings, self._track, rng)
+        self.channels: DataChannels | None = None
         self._ice: IceAgent | None = None
         self._dtls: DtlsTransport | None = None
         self._early: list[tuple[Candidate | None, str | None, int | None]] = []
@@ -186,6 +191,8 @@ class PeerConnection:
             self.voice.negotiate(negotiation.audio)
         if first:
             self._begin(negotiation, now)
+        if negotiation.data is not None and self.channels is None:
+            self._open_association(negotiation, negotiation.data, now)
 
     def _begin(self, negotiation: Negotiation, now: float) -> None:
         assert self._ice is not None
@@ -203,6 +210,19 @@ class PeerConnection:
         for candidate, mid, media_index in early:
             self._add_remote_candidate(candidate, mid, media_index, now)
         self._advance(now)
+
+    def _open_association(self, negotiation: Negotiation, data: NegotiatedData, now: float) -> None:
+        """Data channels, from the first negotiation or a later one on (RFC 8841 §10.2)."""
+        self.channels = DataChannels(
+            dtls_client=negotiation.dtls_client,
+            rng=self._rng,
+            local_port=SCTP_PORT,
+            remote_port=data.sctp_port,
+            max_message_size=self._settings.max_message_size or 0,
+            remote_max_message_size=data.max_message_size or 0,
+        )
+        if self._dtls is not None and self._dtls.state is DtlsState.CONNECTED:
+            self.channels.connect(now)
 
     def _add_remote_candidate(
         self, candidate: Candidate | None, mid: str | None, media_index: int | None, now: float
@@ -272,12 +292,15 @@ class PeerConnection:
         return self._events.popleft() if self._events else None
 
     def close(self, now: float) -> None:
-        """Say goodbye on every layer: RTCP BYE, DTLS close_notify. The last ``datagrams_to_send`` has them."""
+        """Say goodbye on every layer: RTCP BYE, SCTP ABORT, DTLS close_notify; drain once more to send it."""
         if self.state is ConnectionState.CLOSED:
             return
         if self.voice.session is not None:
             self.voice.session.close(now)
+        if self.channels is not None:
+            self.channels.abort("the call has ended")
         if self._dtls is not None:
+            self._carry_sctp(self._dtls)
             self._dtls.close()
         self._goodbyes = self.datagrams_to_send()
         self.state = ConnectionState.CLOSED
@@ -287,7 +310,7 @@ class PeerConnection:
     def _engines(self) -> Iterator[_Engine]:
         if self.state is ConnectionState.CLOSED:
             return
-        for engine in (self._ice, self._dtls, self.voice.session):
+        for engine in (self._ice, self._dtls, self.voice.session, self.channels):
             if engine is not None:
                 yield engine
 
@@ -295,7 +318,14 @@ class PeerConnection:
         if self.voice.session is not None:
             yield from self.voice.session.datagrams_to_send()
         if self._dtls is not None:
+            self._carry_sctp(self._dtls)
             yield from self._dtls.datagrams_to_send()
+
+    def _carry_sctp(self, transport: DtlsTransport) -> None:
+        """One SCTP packet to a DTLS record (RFC 8261 §6.1)."""
+        if self.channels is not None and transport.state is DtlsState.CONNECTED:
+            for packet in self.channels.datagrams_to_send():
+                transport.send(packet)
 
     # From layer to layer
 
@@ -308,6 +338,8 @@ class PeerConnection:
         while self.voice.session is not None and (rtp_event := self.voice.session.next_event()) is not None:
             if isinstance(rtp_event, rtp.ReportReceived):
                 self.voice.handle_report(rtp_event)
+        while self.channels is not None and (channel_event := self.channels.next_event()) is not None:
+            self._events.append(channel_event)
 
     def _handle_ice_event(self, event: ice.IceEvent, now: float) -> None:
         match event:
@@ -325,7 +357,12 @@ class PeerConnection:
             case dtls.Connected(keys):
                 if keys is not None and self.voice.session is not None:
                     self.voice.session.start(SrtpSession(keys), now)
+                if self.channels is not None:
+                    self.channels.connect(now)
                 self._judge_state()
+            case dtls.ApplicationData(data):
+                if self.channels is not None:
+                    self.channels.handle_datagram(data, now)
             case dtls.Failed(code, reason):
                 self._judge_state(f"{code.value}: {reason}")
             case dtls.Closed(remote=True):

@@ -12,7 +12,7 @@ from glottis.sdp.attributes import Direction, ExtensionMap, Fingerprint, RtpMap,
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack
 from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_priority, parse_candidate_untrusted
 from glottis.sdp.codecs import AudioCapability, NegotiatedFormat
-from glottis.sdp.data import NegotiatedData
+from glottis.sdp.data import SCTP_PORT, NegotiatedData
 from glottis.sdp.description import Attribute, MediaDescription, Origin, SessionDescription
 from glottis.sdp.errors import AnswerRefused, DescriptionRefused, NoCommonCodec, OfferRefused
 from glottis.sdp.negotiation import Negotiation
@@ -21,6 +21,7 @@ from glottis.sdp.parser import parse_session_description_untrusted
 from glottis.sdp.transport import RemoteParameters, TransportParameters
 
 __all__ = [
+    "SCTP_PORT",
     "AnswerRefused",
     "Attribute",
     "AudioCapability",

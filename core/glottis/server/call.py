@@ -1,16 +1,15 @@
 """The call that an agent is given: bounded streams above a peer connection."""
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import trio
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
-from glottis.contracts.call import Call, CallEvent, Heard, Message
-from glottis.contracts.errors import LocalError
+from glottis.contracts.call import Call, CallEvent, Heard, Message, TypedMessage
 from glottis.contracts.info import CallInfo
+from glottis.server.messenger import Messenger
 from glottis.server.streams import DroppingStream, Wakeup
 
 MAX_MESSAGES = 256
@@ -34,14 +33,6 @@ class Voice(Protocol):
     def flush(self) -> Heard: ...
     def next_frame(self, now: float) -> AudioFrame | None: ...
     def next_packets(self, now: float) -> list[EncodedPacket]: ...
-
-
-class Messenger(Protocol):
-    """Where the agent's messages go: a data channel, else the WebSocket."""
-
-    def send_text(self, text: str, channel: str | None) -> None: ...
-    def send_bytes(self, data: bytes, channel: str | None) -> None: ...
-    def send_event(self, name: str, data: Mapping[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,22 +135,15 @@ class GatewayCall(Call):
 
     async def send_text(self, text: str, channel: str | None = None) -> None:
         """See ``Call.send_text``."""
-        self._messenger.send_text(text, channel)
-        await trio.lowlevel.checkpoint()
+        await self._messenger.send_text(text, channel)
 
     async def send_bytes(self, data: bytes, channel: str | None = None) -> None:
         """See ``Call.send_bytes``."""
-        self._messenger.send_bytes(data, channel)
-        await trio.lowlevel.checkpoint()
+        await self._messenger.send_bytes(data, channel)
 
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
         """See ``Call.send_event``."""
-        try:
-            json.dumps(data, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise LocalError(f"the data of event {name!r} cannot be written as JSON: {error}") from error
-        self._messenger.send_event(name, data)
-        await trio.lowlevel.checkpoint()
+        await self._messenger.send_event(name, data)
 
     def hang_up(self, reason: str = "agent hung up") -> None:
         """See ``Call.hang_up``."""
@@ -182,7 +166,10 @@ class GatewayCall(Call):
         self._sent.wake()
 
     def push_message(self, message: Message) -> None:
-        """The caller has sent a message."""
+        """The caller has sent a message; one of the type ``metadata`` also adds to ``info.metadata``."""
+        if isinstance(message, TypedMessage) and message.type == "metadata":
+            members = {name: value for name, value in message.data.items() if name != "type"}
+            self.info = replace(self.info, metadata={**self.info.metadata, **members})
         self._messages.push(message)
 
     def push_event(self, name: str, data: Mapping[str, Any]) -> None:

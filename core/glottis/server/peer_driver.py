@@ -40,6 +40,10 @@ class PeerDriver:
         """After anything was done to ``peer``: send, tell, and set the next timeout."""
         if self._closed:
             return
+        now = trio.current_time()
+        timeout = self.peer.next_timeout()
+        if timeout is not None and timeout <= now:
+            self.peer.handle_timeout(now)
         if self._ufrag != self.peer.local_ufrag and self.peer.local_ufrag is not None:
             self._ufrag = self.peer.local_ufrag
             self._endpoint.add_ufrag(self._ufrag, self)
@@ -53,6 +57,13 @@ class PeerDriver:
             self._send()
         if not self._closed:  # an event may have ended the call
             self._scheduler.call_at(self, self.peer.next_timeout())
+
+    def pump_safely(self) -> None:
+        """The same for callers that are not to blame for what it raises."""
+        try:
+            self.pump()
+        except Exception as error:
+            self._handle_error(error)
 
     def start_media(self) -> None:
         """From now on speech is fetched and sent in every period."""

@@ -4,7 +4,6 @@ The WebSocket's connection, the UDP socket and the wheel call in; the agent runs
 fails in here ends this session, with the culprit named, and no other.
 """
 
-import json
 import logging
 import math
 from collections.abc import Mapping
@@ -15,14 +14,21 @@ from typing import Any
 import trio
 
 from glottis.config import Campaign
-from glottis.contracts.call import Message, TextMessage, TypedMessage
-from glottis.contracts.errors import LocalError, RemoteError
+from glottis.contracts.errors import RemoteError
 from glottis.contracts.info import CallInfo
-from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent
+from glottis.peer import (
+    ConnectionState,
+    ConnectionStateChanged,
+    LocalCandidate,
+    PathAuthenticated,
+    PeerConnection,
+    PeerConnectionEvent,
+)
 from glottis.server import messages
 from glottis.server.blame import culprit
 from glottis.server.call import DEFAULT_LIMITS, CallLimits, GatewayCall
 from glottis.server.endpoint import UdpEndpoint
+from glottis.server.messenger import Messenger
 from glottis.server.peer_driver import PeerDriver
 from glottis.server.scheduler import Scheduler
 from glottis.server.signaling import SignalingChannel
@@ -82,11 +88,16 @@ class Session:
             peer, endpoint=endpoint, scheduler=scheduler, handle_event=self._handle_event, handle_error=self.fail
         )
         self._channel: SignalingChannel | None = None
+        self._messenger = Messenger(
+            send_signaling=self._send,
+            deliver=lambda message: self._call.push_message(message),
+            pump=self._driver.pump_safely,
+        )
         self._call = GatewayCall(
             info,
             sample_rate=campaign.sample_rate,
             voice=peer.voice,
-            messenger=self,
+            messenger=self._messenger,
             hang_up=self.end,
             limits=call_limits,
         )
@@ -158,7 +169,7 @@ class Session:
 
     def _announce(self, name: str, data: Mapping[str, Any]) -> None:
         """Tell the client and the agent."""
-        self.send_event(name, data)
+        self._send(messages.Event(name, data))
         self._call.push_event(name, data)
 
     # --- the WebSocket's connection calls these ---
@@ -212,15 +223,20 @@ class Session:
                     text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
                 )
             case messages.Text(text):
-                self._call.push_message(_message(text, None))
+                self._messenger.handle_text(text)
             case messages.Bye(reason):
                 self.end(f"the caller hung up: {reason}" if reason else "the caller hung up")
 
     # --- the peer connection's events ---
 
     def _handle_event(self, event: PeerConnectionEvent) -> None:
-        if isinstance(event, ConnectionStateChanged):
-            self._handle_connection_state(event.state, event.reason)
+        match event:
+            case ConnectionStateChanged(state, reason):
+                self._handle_connection_state(state, reason)
+            case PathAuthenticated() | LocalCandidate():
+                pass  # the driver admits paths; all candidates are in the answer
+            case _:
+                self._messenger.handle_channel_event(event)
 
     def _handle_connection_state(self, state: ConnectionState, reason: str) -> None:
         self._announce("connection", {"state": state.value, "reason": reason} if reason else {"state": state.value})
@@ -242,32 +258,7 @@ class Session:
             self._connected.set()
             self._driver.start_media()
 
-    # --- messages between the client and the agent ---
-
-    def send_text(self, text: str, channel: str | None) -> None:
-        """See ``call.Messenger``."""
-        self._send(messages.Text(text))
-
-    def send_bytes(self, data: bytes, channel: str | None) -> None:
-        """See ``call.Messenger``."""
-        raise LocalError("binary messages need a data channel, and this call has none")
-
-    def send_event(self, name: str, data: Mapping[str, Any]) -> None:
-        """See ``call.Messenger``."""
-        self._send(messages.Event(name, data))
-
     def _send(self, message: messages.ServerMessage) -> None:
-        """To the client's socket; while it is away, messages are lost but for what a resumption repeats."""
+        """To the client's socket; while it is away, nothing is kept for it but the URL of its return."""
         if self._channel is not None:
             self._channel.send(message)
-
-
-def _message(text: str, channel: str | None) -> Message:
-    """A JSON object with a string ``type`` is a typed message, everything else is text (CONTRACT §4)."""
-    try:
-        value = json.loads(text) if text[:1] == "{" else None
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict) and isinstance(value.get("type"), str):
-        return TypedMessage(value["type"], value, text, channel)
-    return TextMessage(text, channel)
