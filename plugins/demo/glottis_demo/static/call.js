@@ -6,6 +6,8 @@
 import { createSession } from "./session.js";
 
 const AUXILIARY_CODECS = ["telephone-event", "cn"];
+const OWN_EVENTS = ["state", "connection"]; // the gateway's view of what this side sees by itself
+const RESUME_RETRY_MS = 1000;
 
 export class Call extends EventTarget {
   state = "idle";
@@ -14,6 +16,7 @@ export class Call extends EventTarget {
   #options;
   #socket = null;
   #channel = null;
+  #resumption = null; // where and how long the call can be resumed
   #candidates = []; // trickled only after the offer
   #offered = false;
   #messages = Promise.resolve(); // signaling messages are handled one after the other
@@ -65,6 +68,7 @@ export class Call extends EventTarget {
     }
   }
 
+  // Resolves when the socket is open; rejects if it closes before.
   #openSocket(url) {
     this.#throwIfEnded();
     const socket = new WebSocket(url);
@@ -74,10 +78,30 @@ export class Call extends EventTarget {
         .then(() => this.#receive(JSON.parse(data)))
         .catch((error) => this.#end(error.message, true));
     };
-    socket.onclose = ({ code, reason }) => {
-      this.#messages = this.#messages.then(() => this.#socketClosed(code, reason));
-    };
-    return new Promise((resolve) => { socket.onopen = resolve; });
+    return new Promise((resolve, reject) => {
+      socket.onopen = () => {
+        socket.onclose = ({ code, reason }) => {
+          this.#messages = this.#messages.then(() => this.#socketClosed(code, reason));
+        };
+        resolve();
+      };
+      socket.onclose = ({ code, reason }) => reject(new Error(socketProblem(code, reason)));
+    });
+  }
+
+  // A call outlives its signaling connection for some time, in which a new one can take over.
+  async #resume({ websocketUrl, graceSeconds }) {
+    this.#emit("note", { text: "The signaling connection is lost; connecting again …" });
+    const deadline = performance.now() + graceSeconds * 1000;
+    while (this.state === "in-call" && performance.now() < deadline) {
+      try {
+        await this.#openSocket(websocketUrl);
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, RESUME_RETRY_MS));
+      }
+    }
+    this.#end("The connection to the gateway is lost.", true);
   }
 
   async #offer(iceServers) {
@@ -135,7 +159,7 @@ export class Call extends EventTarget {
 
   #socketClosed(code, reason) {
     if (code === 1000) this.#end(`The call has ended${reason ? `: ${reason}` : ""}.`);
-    else if (this.state === "in-call" && code === 1006) this.#emit("note", { text: "The signaling connection is lost; the call goes on." });
+    else if (code === 1006 && this.state === "in-call" && this.#resumption) this.#resume(this.#resumption);
     else this.#end(socketProblem(code, reason), true);
   }
 
@@ -148,7 +172,8 @@ export class Call extends EventTarget {
   }
 
   #noteEvent({ name, data }) {
-    this.#emit("note", { text: `${name} ${JSON.stringify(data ?? {})}` });
+    if (name === "resume") this.#resumption = data;
+    else if (!OWN_EVENTS.includes(name)) this.#emit("note", { text: `${name} ${JSON.stringify(data ?? {})}` });
   }
 
   #signal(message) {
