@@ -236,12 +236,17 @@ def test_burst_at_the_start_is_cut_to_the_target(clockwork: Any, media: SimpleNa
     assert delay_of(clockwork, 30, media) == pytest.approx(0.06, abs=0.021)
 
 
-def test_delay_that_started_too_long_shrinks_to_the_target(clockwork: Any, media: SimpleNamespace) -> None:
-    for index, packet in enumerate(media.linear_stream(200)):
-        clockwork.send(packet, 0.02 * index + (0.15 if index < 4 else 0.0))
-    clockwork.run(4.0)
-    assert delay_of(clockwork, 190, media) == pytest.approx(0.04, abs=0.021)
-    assert delay_of(clockwork, 190, media) < 0.07
+@pytest.mark.parametrize("duration_ms", [20, 60])
+def test_path_that_becomes_quicker_lets_the_delay_shrink_to_the_target(
+    clockwork: Any, media: SimpleNamespace, duration_ms: int
+) -> None:
+    for index, packet in enumerate(media.linear_stream(4000 // duration_ms, samples=8 * duration_ms)):
+        sent_at = duration_ms / 1000 * index
+        clockwork.send(packet, sent_at + (0.2 if sent_at < 1.0 else 0.0))
+    clockwork.run(3.8)
+    assert delay_of(clockwork, 40, media) == pytest.approx(0.24)
+    assert delay_of(clockwork, 180, media) == pytest.approx(0.04, abs=0.021)
+    assert clockwork.receiver.statistics.removed_samples_for_acceleration > 0
 
 
 def test_path_that_becomes_slower_is_followed(clockwork: Any, media: SimpleNamespace) -> None:
@@ -294,6 +299,17 @@ def test_impaired_stream_is_heard_in_order_and_on_time(media: SimpleNamespace, l
     assert len(played) >= (1 - loss) ** 1 * 0.9 * len(heard)
     assert receiver.statistics.concealed_samples >= len(heard) - len(played) - 1
     assert receiver.statistics.concealed_samples <= (loss + 0.06) * len(heard)
+
+
+def test_packet_held_up_by_a_wrong_timestamp_of_another_is_not_decoded_too_late(
+    clockwork: Any, media: SimpleNamespace
+) -> None:
+    for index, packet in enumerate(media.linear_stream(60)):
+        wrong = packet[:4] + (5000 + 160 * index + 6400).to_bytes(4) + packet[8:]
+        clockwork.send(wrong if index == 10 else packet, 0.02 * index)
+    clockwork.run(1.2)
+    assert clockwork.heard()[-800:] == list(range(58 * 160 - 800, 58 * 160))
+    assert clockwork.receiver.statistics.packets_discarded > 10
 
 
 # Formats and sources

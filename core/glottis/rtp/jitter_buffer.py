@@ -117,7 +117,7 @@ class JitterBuffer:
         self.playing = True
         self.position = entries[0].timestamp
         self._late_since = None
-        self._open_window(now)
+        self._open_window(now, depth=self._newest_end - self.position)
         return True
 
     def restart(self, clock_rate: int | None = None) -> None:
@@ -165,7 +165,7 @@ class JitterBuffer:
         if now < self._window_ends_at:
             return 0
         excess = self._least_depth - int(self.target_delay * self.clock_rate)
-        self._open_window(now)
+        self._open_window(now, depth)
         if excess < EXCESS_SLACK * self.clock_rate:
             return 0
         return self._skip(excess)
@@ -213,9 +213,9 @@ class JitterBuffer:
         self._last_sequence = self._entries.pop(0).sequence
         self._statistics.packets_discarded += 1
 
-    def _open_window(self, now: float) -> None:
+    def _open_window(self, now: float, depth: int) -> None:
         self._window_ends_at = now + EXCESS_WINDOW
-        self._least_depth = self._newest_end - self.position
+        self._least_depth = depth
 
     def _skip(self, excess: int) -> int:
         self.position += excess

@@ -119,14 +119,18 @@ class Playout:
 
     def _play(self, packet: BufferedPacket, overlap: int, now: float) -> bytes:
         """Decode a packet, without what was concealed in its place before it came."""
-        self._buffer.position += max(0, packet.duration - overlap)
+        unheard = packet.duration - overlap
+        if unheard <= 0:
+            self._statistics.packets_discarded += 1
+            return b""
+        self._buffer.position += unheard
         self._count_delay(packet, now)
         decoder = self._decoder_for(packet.codec)
         try:
             pcm = decoder.decode(packet.payload)
         except Malformed:
             self._statistics.decoder_errors += 1
-            return self._conceal(self._samples(max(0, packet.duration - overlap)))
+            return self._conceal(self._samples(unheard))
         self._conceal_left = self._max_concealment
         return pcm[self._samples(overlap) * BYTES_PER_SAMPLE :] if overlap else pcm
 
@@ -163,9 +167,7 @@ class Playout:
 
     def _conceal(self, samples: int) -> bytes:
         """Exactly so many samples, invented by the decoder as long as that sounds right, then silent."""
-        if samples <= 0:
-            return b""
-        may_invent = self._conceal_left > 0
+        may_invent = self._conceal_left > 0 and samples > 0
         self._count_concealed(samples)
         if not may_invent or self._decoder is None:
             self._statistics.silent_concealed_samples += samples

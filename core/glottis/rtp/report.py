@@ -38,7 +38,6 @@ def _inbound(receiver: AudioReceiver) -> dict[str, int | float]:
         "jitter": source.jitter / receiver.clock_rate,
         "packetsDiscarded": playout.packets_discarded,
         "jitterBufferDelay": playout.jitter_buffer_delay,
-        "jitterBufferTargetDelay": receiver.target_delay * playout.jitter_buffer_emitted_count,
         "jitterBufferEmittedCount": playout.jitter_buffer_emitted_count,
         "totalSamplesReceived": playout.total_samples_received,
         "concealedSamples": playout.concealed_samples,

@@ -19,9 +19,10 @@ from glottis.wire.rtcp import (
 )
 
 REPORT_INTERVAL: Final = 2.5
-"""Seconds between reports, on average. RTP/SAVPF has no minimum (RFC 4585 §3.4); so they take below 0.5 kbit/s."""
+"""Seconds between reports, on average: below 0.5 kbit/s, where the feedback profile lets 5 % of the bandwidth be spent
+and knows no minimum interval (RFC 4585)."""
 FIRST_REPORT: Final = 0.5
-"""Seconds to the first report: the round-trip time is wanted early. Half the minimum of RFC 3550 §6.2, and less."""
+"""Seconds to the first report, on average: losses and the round-trip time are wanted early."""
 SENDER_INTERVALS: Final = 2
 """Who has sent since the second previous report is a sender (RFC 3550 §6.4)."""
 MAX_EVENTS: Final = 16
