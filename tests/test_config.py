@@ -233,6 +233,8 @@ class TestResolution:
         password = "swordfish"
         [ice_servers]
         providers = ["other", "static"]
+        [ice_servers.settings.Static]
+        name = "tenor"
         [campaigns.opera]
         agent = "singer"
         [campaigns.opera.settings]
@@ -246,6 +248,7 @@ class TestResolution:
         assert [entry.spec.encoding_name for entry in resolved.codecs] == ["PCMU"]
         assert resolved.auth.settings == Voice(password=Secret("swordfish"))
         assert [provider.name for provider in resolved.ice_server_providers] == ["other", "static"]
+        assert resolved.ice_server_providers[1].settings == Voice("tenor")
         opera, pantomime = resolved.campaigns["opera"], resolved.campaigns["pantomime"]
         assert opera.settings == SingerConfig(volume=3.0, voices=[Voice("bass")])
         assert (opera.agent_name, opera.sample_rate, opera.plugin.name) == ("singer", 24000, "Singer")

@@ -118,10 +118,11 @@ class _Resolution:
 
     def providers(self) -> tuple[NamedProvider, ...]:
         section, catalogue = self._config.ice_servers, self._registry.ice_server_providers
+        settings = {name.lower(): values for name, values in section.settings.items()}
         providers = []
         for found in self._choose(catalogue, section.providers, DEFAULT_PROVIDERS, "ice_servers.providers"):
             name = found.spec.name
-            made = self._make(found, section.settings.get(name, Settings()), f"ice_servers.settings.{name}")
+            made = self._make(found, settings.get(name.lower(), Settings()), f"ice_servers.settings.{name}")
             if made is not None:
                 providers.append(NamedProvider(name, made[0], found.plugin, made[1]))
         for name in section.settings:
