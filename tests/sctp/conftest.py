@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.testing.virtual_network import VirtualNetwork

@@ -1,0 +1,232 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from glottis.contracts.errors import LocalError
+from glottis.sctp import (
+    AssociationFailed,
+    BufferedAmountLow,
+    ChannelClosed,
+    ChannelOpened,
+    ChannelState,
+    DataChannel,
+    SctpLimits,
+    TextReceived,
+)
+from glottis.testing.impairments import Impairments
+from glottis.wire.dcep import OPEN_ACK, ChannelOpen, ProtocolId
+
+
+def of_type(events: list[Any], kind: type) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def opened(events: list[Any]) -> list[DataChannel]:
+    return [event.channel for event in of_type(events, ChannelOpened)]
+
+
+def open_both(pair: Any, label: str = "chat", **settings: Any) -> tuple[DataChannel, DataChannel]:
+    channel = pair.client.open(label, **settings)
+    assert pair.run(lambda: channel in opened(pair.client_events))
+    return channel, opened(pair.server_events)[-1]
+
+
+def test_channel_opens_at_both_ends_with_its_settings(pair: Any) -> None:
+    channel, theirs = open_both(pair, "chat", ordered=False, max_retransmits=3, protocol="json", priority=512)
+    assert (theirs.label, theirs.protocol, theirs.id) == ("chat", "json", channel.id)
+    assert theirs.settings == channel.settings == ChannelOpen("chat", "json", False, 3, None, 512)
+    assert theirs.state is channel.state is ChannelState.OPEN
+
+
+def test_dtls_client_takes_even_streams_and_the_server_odd_ones(pair: Any) -> None:
+    assert [pair.client.open("").id for _ in range(3)] == [0, 2, 4]
+    assert [pair.server.open("").id for _ in range(3)] == [1, 3, 5]
+
+
+def test_channel_opened_before_the_association_is_up_opens_with_it(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair()
+    channel = pair.client.open("early")
+    pair.connect()
+    assert pair.run(lambda: channel.state is ChannelState.OPEN)
+    assert opened(pair.server_events)[0].label == "early"
+
+
+def test_sending_on_a_channel_that_is_not_open_is_refused(pair: Any) -> None:
+    channel = pair.client.open("chat")
+    with pytest.raises(LocalError, match="connecting"):
+        channel.send_text("too early")
+
+
+def test_either_end_can_answer_on_the_channel_at_once(pair: Any) -> None:
+    channel = pair.client.open("chat")
+    pair.run(lambda: bool(opened(pair.server_events)))
+    opened(pair.server_events)[0].send_text("Backend connected")
+    assert pair.run(lambda: TextReceived(channel, "Backend connected") in pair.client_events)
+
+
+def test_fifty_channels_carry_their_own_messages(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair(seed=5, impairments=Impairments(delay=0.01, loss=0.05))
+    pair.connect()
+    channels = [(pair.client if number % 2 else pair.server).open(str(number)) for number in range(50)]
+    assert pair.run(lambda: all(channel.state is ChannelState.OPEN for channel in channels))
+    for channel in channels:
+        channel.send_text(f"on {channel.label}")
+    events = lambda: of_type(pair.client_events + pair.server_events, TextReceived)  # noqa: E731
+    assert pair.run(lambda: len(events()) == 50)
+    assert all(event.text == f"on {event.channel.label}" for event in events())
+
+
+@pytest.mark.parametrize("closer", ["client", "server"])
+def test_channel_closed_by_one_end_is_closed_at_both(pair: Any, closer: str) -> None:
+    ours, theirs = open_both(pair)
+    by_client = closer == "client"
+    (ours if by_client else theirs).close()
+    assert pair.run(lambda: ours.state is theirs.state is ChannelState.CLOSED, seconds=5)
+    reasons = ("closed by us", "closed by the peer")
+    assert ChannelClosed(ours, reasons[not by_client]) in pair.client_events
+    assert ChannelClosed(theirs, reasons[by_client]) in pair.server_events
+
+
+def test_what_was_sent_before_a_close_still_arrives(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair(seed=11, impairments=Impairments(delay=0.02, loss=0.2, jitter=0.01))
+    pair.connect()
+    channel, theirs = open_both(pair)
+    for number in range(30):
+        channel.send_text(f"{number}" * 300)
+    channel.close()
+    with pytest.raises(LocalError, match="closing"):
+        channel.send_text("too late")
+    assert pair.run(lambda: theirs.state is ChannelState.CLOSED, seconds=120)
+    assert len(of_type(pair.server_events, TextReceived)) == 30
+
+
+def test_stream_of_a_closed_channel_can_be_used_again(pair: Any) -> None:
+    first, _ = open_both(pair)
+    first.close()
+    assert pair.run(lambda: first.state is ChannelState.CLOSED)
+    again, theirs = open_both(pair, "again")
+    assert again.id == first.id
+    again.send_text("fresh")
+    assert pair.run(lambda: TextReceived(theirs, "fresh") in pair.server_events)
+
+
+def test_both_ends_close_at_once(pair: Any) -> None:
+    ours, theirs = open_both(pair)
+    ours.close()
+    theirs.close()
+    assert pair.run(lambda: ours.state is theirs.state is ChannelState.CLOSED, seconds=5)
+
+
+def test_negotiated_channel_needs_no_dcep(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair()
+    ours = pair.client.open("agreed", negotiated_id=7)
+    theirs = pair.server.open("agreed", negotiated_id=7)
+    pair.connect()
+    assert pair.run(lambda: ours.state is theirs.state is ChannelState.OPEN)
+    ours.send_text("hello")
+    assert pair.run(lambda: TextReceived(theirs, "hello") in pair.server_events)
+
+
+def test_negotiated_stream_cannot_be_taken_twice(pair: Any) -> None:
+    pair.client.open("one", negotiated_id=7)
+    with pytest.raises(LocalError, match="taken"):
+        pair.client.open("two", negotiated_id=7)
+    with pytest.raises(LocalError, match="beyond"):
+        pair.client.open("three", negotiated_id=5000)
+
+
+def test_no_more_channels_than_streams(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair(limits=SctpLimits(max_streams=4))
+    assert [pair.client.open("").id for _ in range(2)] == [0, 2]
+    with pytest.raises(LocalError, match="no stream"):
+        pair.client.open("")
+
+
+def test_two_limits_at_once_are_refused(pair: Any) -> None:
+    with pytest.raises(LocalError, match="not both"):
+        pair.client.open("", max_retransmits=1, max_packet_life_time_ms=1)
+
+
+def test_buffered_amount_counts_down_and_low_water_is_told(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair(impairments=Impairments(delay=0.05))
+    pair.connect()
+    channel, _ = open_both(pair)
+    channel.buffered_amount_low_threshold = 30_000
+    channel.send_bytes(bytes(50_000))
+    assert channel.buffered_amount == 50_000
+    assert pair.run(lambda: BufferedAmountLow(channel) in pair.client_events)
+    assert 0 < channel.buffered_amount <= 30_000
+    assert pair.run(lambda: channel.buffered_amount == 0)
+    assert len(of_type(pair.client_events, BufferedAmountLow)) == 1
+
+
+def test_text_that_is_not_utf8_closes_that_channel_only(pair: Any) -> None:
+    other = pair.client.open("other")
+    ours, theirs = open_both(pair, "bad")
+    pair.client.association.send(ours.id, ProtocolId.STRING, b"\xff\xfe")
+    assert pair.run(lambda: ours.state is theirs.state is ChannelState.CLOSED, seconds=5)
+    assert ChannelClosed(theirs, "the peer sent text that is not UTF-8") in pair.server_events
+    assert other.state is ChannelState.OPEN
+
+
+@pytest.mark.parametrize(
+    "message", [ChannelOpen("again").encode(), b"\x03", b"nonsense", b"\x03\x00\0\0\0\0\0\0\0\x01\0\0\xff"]
+)
+def test_dcep_on_a_used_stream_closes_its_channel(pair: Any, message: bytes) -> None:
+    ours, theirs = open_both(pair)
+    pair.client.association.send(ours.id, ProtocolId.DCEP, message)
+    assert pair.run(lambda: ours.state is theirs.state is ChannelState.CLOSED, seconds=5)
+
+
+def test_open_on_a_stream_of_the_wrong_parity_opens_nothing(pair: Any) -> None:
+    pair.client.association.send(1, ProtocolId.DCEP, ChannelOpen("thief").encode())
+    pair.run(seconds=2)
+    assert opened(pair.server_events) == []
+    assert pair.server.open("mine").id == 1
+
+
+def test_messages_without_a_channel_are_ignored(pair: Any) -> None:
+    pair.client.association.send(8, ProtocolId.STRING, b"hello")
+    pair.client.association.send(8, ProtocolId.DCEP, OPEN_ACK)
+    pair.run(seconds=2)
+    assert pair.server_events == []
+
+
+def test_unknown_payload_protocol_is_ignored(pair: Any) -> None:
+    ours, _ = open_both(pair)
+    pair.client.association.send(ours.id, 99, b"?")
+    ours.send_text("goes on")
+    assert pair.run(lambda: bool(of_type(pair.server_events, TextReceived)))
+
+
+def test_abort_closes_every_channel_at_both_ends_with_a_reason(pair: Any) -> None:
+    ours, theirs = open_both(pair)
+    pair.client.abort("the call is over")
+    assert pair.run(lambda: theirs.state is ChannelState.CLOSED)
+    assert ChannelClosed(ours, "the call is over") in pair.client_events
+    assert AssociationFailed("aborted by the peer: user initiated abort") in pair.server_events
+    with pytest.raises(LocalError):
+        pair.client.open("after the end")
+
+
+def test_no_text_of_a_message_stands_in_an_event_that_is_printed(pair: Any) -> None:
+    channel = pair.client.open("chat")
+    assert "secret" not in repr(TextReceived(channel, "secret"))
+
+
+def test_lost_acknowledgement_is_replaced_by_data(pair: Any) -> None:
+    channel = pair.client.open("chat")
+    pair.run(lambda: bool(opened(pair.server_events)))
+    opened(pair.server_events)[0].send_text("first")
+    assert pair.run(lambda: channel.state is ChannelState.OPEN)
+
+
+def test_messages_stay_ordered_until_the_peer_knows_the_channel(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair(seed=2, impairments=Impairments(delay=0.02, jitter=0.02, loss=0.2))
+    pair.connect()
+    channel = pair.client.open("unordered", ordered=False)
+    pair.run(lambda: channel.state is ChannelState.OPEN, seconds=60)
+    assert channel.is_acknowledged
+    for number in range(20):
+        channel.send_text(str(number))
+    assert pair.run(lambda: len(of_type(pair.server_events, TextReceived)) == 20, seconds=60)
