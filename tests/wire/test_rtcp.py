@@ -1,6 +1,7 @@
 import random
 from pathlib import Path
 
+import aiortc.rtp
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtcp import (
@@ -48,6 +49,20 @@ def test_what_is_built_is_read(packets: list[RtcpPacket]) -> None:
     data = build_rtcp(packets)
     assert len(data) % 4 == 0
     assert parse_rtcp_untrusted(data) == packets
+
+
+def test_another_stack_reads_what_is_built() -> None:
+    block = ReportBlock(8, 0.25, -3, 65536 + 7, 80, 0x22223333, 65536)
+    name = SourceDescription(((7, "name@host"),))
+    report, description, goodbye = aiortc.rtp.RtcpPacket.parse(
+        build_rtcp([SenderReport(7, 2**63, 160, 10, 1600, (block,)), name, Goodbye((7,))])
+    )
+    assert (report.ssrc, report.sender_info.ntp_timestamp, report.sender_info.octet_count) == (7, 2**63, 1600)
+    [reception] = report.reports
+    assert (reception.ssrc, reception.fraction_lost, reception.packets_lost) == (8, 64, -3)
+    assert (reception.highest_sequence, reception.lsr, reception.dlsr) == (65536 + 7, 0x22223333, 65536)
+    assert description.chunks[0].items == [(1, b"name@host")]
+    assert goodbye.sources == [7]
 
 
 def test_receiver_report_of_another_stack_is_read() -> None:

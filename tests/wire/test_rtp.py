@@ -2,6 +2,7 @@ import random
 from contextlib import suppress
 from pathlib import Path
 
+import aiortc.rtp
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtp import RtpPacket, build_rtp, extensions_untrusted, parse_rtp_untrusted
@@ -28,6 +29,13 @@ def test_what_is_built_is_read(
 ) -> None:
     data = build_rtp(payload_type, sequence_number, timestamp, ssrc, payload, marker)
     assert parse_rtp_untrusted(data) == RtpPacket(payload_type, marker, sequence_number, timestamp, ssrc, payload)
+
+
+@pytest.mark.parametrize("marker", [False, True])
+def test_another_stack_reads_what_is_built(marker: bool) -> None:
+    packet = aiortc.rtp.RtpPacket.parse(build_rtp(111, 65535, 2**32 - 1, 2**31, b"payload", marker))
+    assert (packet.payload_type, packet.marker, packet.payload) == (111, marker, b"payload")
+    assert (packet.sequence_number, packet.timestamp, packet.ssrc) == (65535, 2**32 - 1, 2**31)
 
 
 def test_dtmf_event_of_another_stack_is_read() -> None:
