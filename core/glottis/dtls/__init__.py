@@ -1,6 +1,6 @@
 """DTLS-SRTP (RFC 5763, 5764, 6347): certificate, handshake over memory BIOs, flight retransmission, SRTP keys."""
 
-from glottis.dtls.certificate import Certificate, Fingerprint, fingerprint_of, matches_fingerprint
+from glottis.dtls.certificate import Certificate, fingerprint_of, matches_fingerprint
 from glottis.dtls.connection import MAX_APPLICATION_DATA, MTU
 from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, DtlsState, Failed, FailureCode
 from glottis.dtls.transport import HANDSHAKE_TIMEOUT, DtlsTransport
@@ -18,7 +18,6 @@ __all__ = [
     "DtlsTransport",
     "Failed",
     "FailureCode",
-    "Fingerprint",
     "fingerprint_of",
     "matches_fingerprint",
 ]

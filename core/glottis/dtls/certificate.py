@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 
 from glottis.dtls.context import PrivateKey, create_context
+from glottis.sdp import Fingerprint
 from glottis.wire.srtp_keys import SRTP_PROFILES, SrtpProfile
 
 HASH_ALGORITHMS: Final = ("sha-512", "sha-384", "sha-256")
@@ -21,13 +22,6 @@ HASH_ALGORITHMS: Final = ("sha-512", "sha-384", "sha-256")
 _VALIDITY: Final = timedelta(days=365)
 """Peers look at the fingerprint only; a year outlives any process that makes a certificate at its start."""
 _CLOCK_SKEW: Final = timedelta(days=1)
-
-
-class Fingerprint(NamedTuple):
-    """A hash function's name and the digest in upper-case hexadecimal with colons, as SDP carries them."""
-
-    algorithm: str
-    value: str
 
 
 class Certificate:

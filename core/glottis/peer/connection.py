@@ -23,7 +23,6 @@ from glottis.sdp import (
     SCTP_PORT,
     AudioCapability,
     Candidate,
-    Fingerprint,
     NegotiatedData,
     Negotiation,
     OfferRefused,
@@ -166,7 +165,7 @@ class PeerConnection:
         return TransportParameters(
             ice_ufrag=agent.local_ufrag,
             ice_pwd=agent.local_pwd,
-            fingerprints=(Fingerprint(*self._certificate.fingerprint),),
+            fingerprints=(self._certificate.fingerprint,),
             ice_lite=agent.lite,
             setup=self._setup,
             candidates=agent.local_candidates,
@@ -209,6 +208,8 @@ class PeerConnection:
         early, self._early = self._early, []
         for candidate, mid, media_index in early:
             self._add_remote_candidate(candidate, mid, media_index, now)
+        if False:  # the peer's checks have overtaken its answer
+            self._dtls.start(now)
         self._advance(now)
 
     def _open_association(self, negotiation: Negotiation, data: NegotiatedData, now: float) -> None:

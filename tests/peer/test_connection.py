@@ -1,0 +1,254 @@
+"""Whole calls between two peer connections over the virtual network."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from glottis import Malformed
+from glottis.contracts.audio import EncodedPacket
+from glottis.peer import ConnectionState, ConnectionStateChanged, PeerSettings
+from glottis.peer.audio import legal_packet_ms
+from glottis.plugins import load_plugins
+from glottis.sctp import ChannelOpened, TextReceived
+from glottis.sdp import AnswerRefused, NoCommonCodec, OfferRefused
+from glottis.testing.impairments import Impairments
+from glottis.testing.peers import VirtualCall
+from support.audio import SPEECH, from_pcm, read_wav, similarity
+
+FIXTURES = Path(__file__).parents[1] / "vectors" / "sdp"
+REGISTRY = load_plugins()
+OPUS, G722, PCMU, PCMA = (REGISTRY.codecs.find(name).spec for name in ("opus", "G722", "PCMU", "PCMA"))
+ALL = (OPUS, G722, PCMU, PCMA)
+RATE = 16000
+
+
+def speech() -> bytes:
+    samples, _ = read_wav(SPEECH)
+    return samples.astype("int16").tobytes()
+
+
+def talk(call: VirtualCall, seconds: float) -> None:
+    """The caller speaks while time passes."""
+    for peer in (call.caller, call.gateway):
+        peer.start_media(call.network.now)
+    call.caller.connection.voice.write(speech()[: round(seconds * RATE) * 2])
+    call.network.run(seconds=seconds + 0.5)
+
+
+def states(peer) -> list[ConnectionState]:
+    return [event.state for event in peer.events if isinstance(event, ConnectionStateChanged)]
+
+
+@pytest.mark.parametrize(("codec", "likeness"), [(OPUS, 0.75), (G722, 0.9), (PCMU, 0.85), (PCMA, 0.85)])
+def test_what_is_said_is_heard_at_the_other_end(codec, likeness):
+    call = VirtualCall([codec])
+    assert call.connect()
+    talk(call, 2.5)
+    heard = from_pcm(bytes(call.gateway.heard))
+    assert similarity(heard, from_pcm(speech()), RATE) > likeness
+    assert abs(len(heard) / RATE - 2.5) < 0.6
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_calls_connect_and_carry_speech_over_a_bad_network(seed):
+    call = VirtualCall([PCMU], seed=seed, impairments=Impairments(loss=0.1, duplication=0.05, delay=0.03, jitter=0.02))
+    assert call.connect(seconds=15)
+    talk(call, 1.0)
+    heard = from_pcm(bytes(call.gateway.heard))
+    assert similarity(heard, from_pcm(speech()), RATE, window=0.1) > 0.5
+
+
+def test_one_lost_packet_adds_no_delay():
+    def heard_with(lost: int | None) -> bytes:
+        call = VirtualCall([PCMU])
+        assert call.connect()
+        for peer in (call.caller, call.gateway):
+            peer.start_media(call.network.now)
+        call.caller.connection.voice.write(speech()[: RATE * 2 * 2])
+        call.network.run(seconds=0.5)
+        if lost is not None:
+            call.network.impairments = Impairments(loss=1.0)
+            call.network.run(seconds=lost * 0.02)
+            call.network.impairments = Impairments()
+        call.network.run(seconds=1.0)
+        return bytes(call.gateway.heard)
+
+    whole, gapped = heard_with(None), heard_with(1)
+    last = slice(RATE, min(len(whole), len(gapped)))
+    assert from_pcm(gapped[last]) == pytest.approx(from_pcm(whole[last]))
+
+
+def test_both_ends_are_connected_and_close_tells_the_other_end_at_once():
+    call = VirtualCall(ALL)
+    assert call.connect()
+    call.caller.connection.close(call.network.now)
+    assert call.network.run(lambda: call.gateway.connection.state is ConnectionState.CLOSED, seconds=0.1)
+    assert states(call.gateway) == [ConnectionState.CONNECTING, ConnectionState.CONNECTED, ConnectionState.CLOSED]
+    assert call.caller.connection.next_timeout() is None
+
+
+def test_checks_that_overtake_the_answer_do_not_keep_the_call_from_connecting():
+    call = VirtualCall(ALL)
+    answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), call.network.now)
+    call.network.run(seconds=0.2)
+    call.caller.connection.accept_answer_untrusted(answer, call.network.now)
+    assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=5)
+
+
+def test_a_peer_that_vanishes_is_reported_disconnected_then_failed():
+    call = VirtualCall(ALL)
+    assert call.connect()
+    call.network.impairments = Impairments(loss=1.0)
+    assert call.network.run(lambda: call.gateway.connection.state is ConnectionState.DISCONNECTED, seconds=10)
+    assert call.network.run(lambda: call.gateway.connection.state is ConnectionState.FAILED, seconds=31)
+
+
+def test_a_disconnected_peer_that_comes_back_is_connected_again():
+    call = VirtualCall(ALL)
+    assert call.connect()
+    call.network.impairments = Impairments(loss=1.0)
+    assert call.network.run(lambda: call.gateway.connection.state is ConnectionState.DISCONNECTED, seconds=10)
+    call.network.impairments = Impairments()
+    assert call.network.run(lambda: call.gateway.connected, seconds=10)
+
+
+def test_media_counts_as_a_sign_of_life_when_checks_are_lost():
+    call = VirtualCall([PCMU], impairments=Impairments(loss=0.2))
+    assert call.connect()
+    talk(call, 3.0)
+    for _ in range(30):
+        call.caller.connection.voice.write(speech()[: RATE * 2])
+        call.network.run(seconds=1.0)
+    assert ConnectionState.DISCONNECTED not in states(call.gateway)
+
+
+def test_a_wrong_fingerprint_fails_the_call_before_any_media():
+    call = VirtualCall(ALL)
+    now = call.network.now
+    offer = call.caller.connection.make_offer()
+    fingerprint = next(line for line in offer.splitlines() if line.startswith("a=fingerprint"))
+    forged = offer.replace(fingerprint, fingerprint[:-5] + ("00:00" if fingerprint[-5:] != "00:00" else "11:11"))
+    call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(forged, now), now)
+    assert call.network.run(lambda: call.gateway.connection.state is ConnectionState.FAILED, seconds=5)
+    assert "FINGERPRINT_MISMATCH" in call.gateway.events[-1].reason
+    talk(call, 0.5)
+    assert call.gateway.heard == b""
+
+
+def test_packets_are_relayed_without_decoding():
+    call = VirtualCall([OPUS])
+    assert call.connect()
+    for peer in (call.caller, call.gateway):
+        peer.start_media(call.network.now)
+    call.caller.connection.voice.write_packet(EncodedPacket(b"\x78" + bytes(20), "opus", 48000, 0, 960))
+    call.network.run(seconds=0.1)
+    with pytest.raises(ValueError, match="expected opus/48000, got PCMU/8000"):
+        call.caller.connection.voice.write_packet(EncodedPacket(b"\xff" * 160, "PCMU", 8000, 0, 160))
+
+
+# Negotiation
+
+
+@pytest.fixture
+def gateway() -> Callable[..., VirtualCall]:
+    return lambda **settings: VirtualCall(ALL, gateway_settings=PeerSettings(ALL, **settings))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.glob("*_offer.sdp")))
+def test_browsers_offers_are_answered_with_their_candidates_in_any_order(gateway, name):
+    sdp = (FIXTURES / name).read_text()
+    candidates = json.loads((FIXTURES / name.replace("_offer.sdp", "_candidates.json")).read_text())
+    for late in (False, True):
+        connection = gateway().gateway.connection
+        if late:
+            connection.accept_offer_untrusted(sdp.replace("\r\n", "\n").replace("\n", "\r\n"), 0.0)
+        for candidate in candidates:
+            connection.add_remote_candidate_untrusted(
+                (candidate or {}).get("candidate", ""),
+                mid=(candidate or {}).get("sdpMid"),
+                media_index=(candidate or {}).get("sdpMLineIndex"),
+                username_fragment=(candidate or {}).get("usernameFragment"),
+                now=0.0,
+            )
+        if not late:
+            connection.accept_offer_untrusted(sdp.replace("\r\n", "\n").replace("\n", "\r\n"), 0.0)
+        assert connection.negotiation.audio.formats[0].encoding_name == "opus"
+
+
+def test_the_request_chooses_what_is_sent(gateway):
+    call = gateway(output_codec="PCMA")
+    assert call.connect()
+    assert call.gateway.connection.voice.encoding_name == "PCMA"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "longest", "expected"), [(20, None, 20), (30, None, 20), (45, None, 40), (20, 10, 10), (500, None, 60)]
+)
+def test_packet_durations_are_legal_ones(wanted, longest, expected):
+    assert legal_packet_ms(OPUS, wanted, longest) == expected
+
+
+def test_an_offer_without_a_codec_of_ours_names_what_was_offered(gateway):
+    offer = VirtualCall([replace(PCMU, encoding_name="L16", static_payload_type=None)]).caller.connection.make_offer()
+    with pytest.raises(NoCommonCodec, match="L16/8000"):
+        gateway().gateway.connection.accept_offer_untrusted(offer, 0.0)
+
+
+def test_a_refused_offer_changes_nothing_and_the_next_one_is_answered(gateway):
+    call = gateway()
+    with pytest.raises(Malformed):
+        call.gateway.connection.accept_offer_untrusted("v=0\r\n", 0.0)
+    assert call.connect()
+
+
+def test_a_second_offer_goes_on_with_the_same_transport(gateway):
+    call = gateway()
+    offer = call.caller.connection.make_offer()
+    now = call.network.now
+    first = call.gateway.connection.accept_offer_untrusted(offer, now)
+    call.caller.connection.accept_answer_untrusted(first, now)
+    assert call.network.run(lambda: call.gateway.connected)
+    second = call.gateway.connection.accept_offer_untrusted(offer.replace("a=sendrecv", "a=recvonly"), call.network.now)
+    assert "a=sendonly" in second
+    assert [line for line in second.splitlines() if line.startswith(("a=ice-", "a=setup"))] == [
+        line for line in first.splitlines() if line.startswith(("a=ice-", "a=setup"))
+    ]
+
+
+def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(gateway):
+    call = gateway()
+    assert call.connect()
+    with pytest.raises(OfferRefused) as refusal:
+        call.gateway.connection.accept_offer_untrusted(VirtualCall(ALL, seed=9).caller.connection.make_offer(), 1.0)
+    assert refusal.value.code == "ICE_RESTART_UNSUPPORTED"
+    assert call.gateway.connected
+
+
+def test_an_answer_that_rejects_the_audio_is_refused():
+    call = VirtualCall(ALL)
+    answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), 0.0)
+    with pytest.raises(AnswerRefused):
+        call.caller.connection.accept_answer_untrusted(answer.replace("m=audio 9", "m=audio 0"), 0.0)
+
+
+# Data channels
+
+
+def test_text_travels_by_data_channel():
+    call = VirtualCall(ALL)
+    assert call.connect()
+    channel = call.caller.connection.channels.open("chat")
+    assert call.network.run(lambda: any(isinstance(event, ChannelOpened) for event in call.caller.events), seconds=2)
+    channel.send_text("hello")
+    assert call.network.run(
+        lambda: any(isinstance(event, TextReceived) and event.text == "hello" for event in call.gateway.events),
+        seconds=2,
+    )
+
+
+def test_a_gateway_without_data_channels_rejects_the_section_and_the_call_goes_on(gateway):
+    call = gateway(max_message_size=None)
+    assert call.connect()
+    assert call.gateway.connection.channels is None
