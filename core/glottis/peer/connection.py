@@ -208,7 +208,7 @@ class PeerConnection:
         early, self._early = self._early, []
         for candidate, mid, media_index in early:
             self._add_remote_candidate(candidate, mid, media_index, now)
-        if False:  # the peer's checks have overtaken its answer
+        if self._ice.selected_path is not None:  # the peer's checks have overtaken its answer
             self._dtls.start(now)
         self._advance(now)
 
