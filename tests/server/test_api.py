@@ -236,6 +236,12 @@ async def test_page_of_the_gateway_itself_needs_no_permission(serve: Any) -> Non
     assert reply.status == 200
 
 
+async def test_page_under_the_public_url_needs_no_permission_whatever_the_proxy_calls_us(serve: Any) -> None:
+    client = serve(public_url="https://voice.example")
+    reply = await client.request("POST", INITIATE, body=BODY, origin="https://voice.example", **GOOD)
+    assert reply.status == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [

@@ -1,4 +1,5 @@
 import logging
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -6,7 +7,13 @@ import pytest
 import trio
 import trio.testing
 from glottis.contracts.errors import Malformed
-from glottis.server.http_message import HttpLimits, Response, parse_target_untrusted, text_response
+from glottis.server.http_message import (
+    HttpLimits,
+    Response,
+    parse_authority_untrusted,
+    parse_target_untrusted,
+    text_response,
+)
 from glottis.server.http_server import HttpServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -305,6 +312,27 @@ async def test_cancelled_server_leaves_at_once(site: Site) -> None:
     await stream.aclose()
 
 
+async def test_client_that_still_sends_a_large_body_can_read_its_refusal(site: Site, nursery: trio.Nursery) -> None:
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    await nursery.start(site.server().serve, listeners)
+    stream = await trio.open_tcp_stream("127.0.0.1", listeners[0].socket.getsockname()[1])
+    await stream.send_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n")
+    for _ in range(20):
+        await stream.send_all(bytes(100_000))
+    assert (await stream.receive_some()).startswith(b"HTTP/1.1 413 ")
+    await stream.aclose()
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.text() | st.from_regex(r"[a-z.\[\]:0-9]{0,20}", fullmatch=True))
+def test_any_authority_is_read_or_malformed(text: str) -> None:
+    """Fuzz: parse_authority_untrusted raises Malformed and nothing else."""
+    try:
+        assert parse_authority_untrusted(text).isascii()
+    except Malformed:
+        return
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.one_of(st.text(), st.from_regex(r"https?://.{0,20}/.{0,20}\?.{0,40}", fullmatch=True)))
 def test_any_target_is_read_or_malformed(text: str) -> None:
@@ -320,8 +348,6 @@ async def test_any_bytes_leave_the_server_serving(
     autojump_clock: trio.testing.MockClock, site: Site, connect: Connect, nursery: trio.Nursery
 ) -> None:
     """Fuzz: read_head_untrusted and all of the HTTP side, with mutations of good requests, harm nobody else."""
-    import random
-
     rng = random.Random(1)
     good = (
         b"POST /api?x=%41 HTTP/1.1\r\nHost: gateway.example\r\nConnection: keep-alive, Upgrade\r\n"

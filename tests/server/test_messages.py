@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from glottis.contracts.errors import LocalError, Malformed
+from glottis.server.json_input import decode_object_untrusted
 from glottis.server.messages import (
     Answer,
     Bye,
@@ -146,3 +147,13 @@ def test_any_data_is_a_message_or_malformed(data: str | bytes) -> None:
         except Malformed:
             continue
         encode_message(message)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.binary() | st.text() | st.text(alphabet='{}[]":,0123456789eE+-.\\\\untrlsa '))
+def test_any_text_is_an_object_or_malformed(data: str | bytes) -> None:
+    """Fuzz: decode_object_untrusted raises Malformed and nothing else."""
+    try:
+        assert isinstance(decode_object_untrusted(data), dict)
+    except Malformed:
+        return

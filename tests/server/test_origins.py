@@ -41,6 +41,11 @@ def test_rule(patterns: list[str], origin: str | None, allowed: bool) -> None:
     assert Origins(patterns).allows(origin, HOST) is allowed
 
 
+@pytest.mark.parametrize("origin", ["http://", "https://:443", "://", "null", ""])
+def test_unknown_host_is_nobodys(origin: str) -> None:
+    assert not Origins().allows(origin, "")
+
+
 def test_default_port_needs_no_mention() -> None:
     assert Origins().allows("https://voice.example", "voice.example:443")
     assert Origins().allows("http://voice.example:80", "voice.example")

@@ -173,7 +173,7 @@ async def test_close_does_not_wait_for_long(autojump_clock: Clock, socket: FakeS
 async def test_clients_close_reaches_the_receiver_and_ends_the_sending(socket: FakeSocket) -> None:
     async with open_signaling(socket, resumed=True) as channel:
         await socket.feed.aclose()
-        with pytest.raises(WebSocketClosed, match="1001: gone"):
+        with pytest.raises(WebSocketClosed, match="1001: 'gone'"):
             await channel.receive()
         channel.send(Text("nobody hears this"))
         await channel.close()

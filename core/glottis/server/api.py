@@ -92,8 +92,7 @@ class Api:
     ) -> None:
         self._sessions = sessions
         self._auth_scheme = auth_scheme
-        self._origins = origins
-        self._cors = CorsPolicy(origins)
+        self._cors = CorsPolicy(origins, public_url.partition("://")[2].rstrip("/"))
         self._rate_limiter = rate_limiter
         self._public_url = public_url
         self._pages = StaticPages(pages or {})

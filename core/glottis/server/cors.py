@@ -13,14 +13,18 @@ _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:\s*,\s*[A-Za-z
 
 
 class CorsPolicy:
-    """Lets pages of the allowed origins call the API, with the headers that their auth scheme needs."""
+    """Lets pages of the allowed origins call the API, with the headers that their auth scheme needs.
 
-    def __init__(self, origins: Origins) -> None:
+    ``public_host`` is a name that the gateway has beside the one that a request came to.
+    """
+
+    def __init__(self, origins: Origins, public_host: str = "") -> None:
         self._origins = origins
+        self._public_host = public_host
 
     def check(self, request: Request) -> None:
         """Raise ``Problem`` 403 for a page of another origin: a browser would run the request all the same."""
-        if not self._origins.allows(request.headers.get("origin"), request.host):
+        if not self._allows(request):
             raise Problem(403, "ORIGIN_NOT_ALLOWED", "Add the page's origin to server.allowed_origins of the gateway.")
 
     def preflight(self, request: Request, methods: str) -> Response:
@@ -39,8 +43,12 @@ class CorsPolicy:
         """The response, readable by the page that asked, if its origin is allowed."""
         origin = request.headers.get("origin")
         response = response.with_headers(("vary", "origin"))
-        if origin is None or not self._origins.allows(origin, request.host):
+        if origin is None or not self._allows(request):
             return response
         return response.with_headers(
             ("access-control-allow-origin", origin), ("access-control-expose-headers", "retry-after, www-authenticate")
         )
+
+    def _allows(self, request: Request) -> bool:
+        origin = request.headers.get("origin")
+        return any(self._origins.allows(origin, host) for host in (request.host, self._public_host))

@@ -80,12 +80,12 @@ ServerMessage = Answer | TrickledCandidate | Text | Event | Error | Bye
 
 def parse_client_message_untrusted(data: str | bytes) -> ClientMessage:
     """Read what a client sends; raises ``Malformed`` (``Rejected``, with a code)."""
-    return _parse_untrusted(data, _CLIENT_MESSAGES)
+    return _parse(data, _CLIENT_MESSAGES)
 
 
 def parse_server_message_untrusted(data: str | bytes) -> ServerMessage:
     """Read what a gateway sends; raises ``Malformed`` (``Rejected``, with a code)."""
-    return _parse_untrusted(data, _SERVER_MESSAGES)
+    return _parse(data, _SERVER_MESSAGES)
 
 
 def encode_message(message: ClientMessage | ServerMessage) -> str:
@@ -124,7 +124,7 @@ def candidate_init(candidate: TrickledCandidate) -> dict[str, str | int | None]:
     }
 
 
-def _parse_untrusted(data: str | bytes, parsers: Mapping[str, Callable[[dict[str, Any]], M]]) -> M:
+def _parse(data: str | bytes, parsers: Mapping[str, Callable[[dict[str, Any]], M]]) -> M:
     fields = decode_object_untrusted(data)
     parse = parsers.get(required_text_field(fields, "type"))
     if parse is None:

@@ -40,7 +40,7 @@ class Origins:
 def _same_host(origin: str, host: str) -> bool:
     scheme, separator, authority = origin.partition("://")
     default_port = _DEFAULT_PORTS.get(scheme, "")
-    return bool(separator) and authority.removesuffix(default_port) == host.removesuffix(default_port)
+    return bool(separator and host) and authority.removesuffix(default_port) == host.removesuffix(default_port)
 
 
 def _expression(index: int, pattern: str) -> str:

@@ -26,7 +26,7 @@ _NOT_ON_THE_WIRE: Final = (1005, 1006, 1015)
 MAX_REASON_BYTES: Final = 123
 """A control frame's payload of 125 bytes without the code (RFC 6455 §5.5)."""
 RECEIVED_MESSAGES: Final = 4
-"""Complete messages waiting for ``receive``; then TCP holds the peer back."""
+"""Complete messages waiting for ``receive``; then TCP holds the peer back, and its pongs with it."""
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ class WebSocketClosed(RemoteError):
     """The WebSocket is closed, by either side, with this code and reason (RFC 6455 §7.4)."""
 
     def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(f"WebSocket closed with {code}: {reason}" if reason else f"WebSocket closed with {code}")
+        # The reason may be the peer's own words: quoted, they cannot forge a line of a log.
+        super().__init__(f"WebSocket closed with {code}: {reason!r}" if reason else f"WebSocket closed with {code}")
         self.code = code
         self.reason = reason
 
