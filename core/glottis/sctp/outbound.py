@@ -103,6 +103,7 @@ class Outbound:
     def fill(self, packer: Packer, now: float) -> None:
         """Add what may be sent: FORWARD TSN, then lost chunks, then new ones (§6.1 A–D)."""
         self.queue.date_messages(now)
+        self._give_up_expired(now)
         if self._forward_tsn_is_due:
             self._send_forward_tsn(packer)
         self._send_lost(packer)
@@ -134,9 +135,26 @@ class Outbound:
         """Give ``message`` up if its reliability says so (RFC 3758 §3.5)."""
         if not self._peer_takes_forward_tsn or not message.is_given_up(sent_count, now):
             return False
-        self._outstanding.give_up(message)
-        self.queue.finish(message)
+        self._give_up(message)
         return True
+
+    def _give_up(self, message: OutboundMessage) -> None:
+        self._outstanding.give_up(message)
+        if self.queue.finish(message):
+            # What the peer has of it may be acknowledged already: a TSN that was never sent lets FORWARD TSN
+            # (which must go beyond that, RFC 3758 §3.6) still tell it to drop the rest.
+            self._outstanding.add_given_up(message)
+
+    def _give_up_expired(self, now: float) -> None:
+        if self._peer_takes_forward_tsn:
+            expired = self._outstanding.expired_at_head(now)
+            begun = self.queue.begun
+            if begun is not None and begun not in expired and begun.is_given_up(0, now):
+                expired.append(begun)
+            for message in expired:
+                self._give_up(message)
+            if expired:
+                self._forward_tsn_is_due = self._outstanding.first_is_given_up
 
     def _send_forward_tsn(self, packer: Packer) -> None:
         point, skipped = self._outstanding.given_up_prefix(self._max_chunk // 4 - 2)
@@ -167,9 +185,6 @@ class Outbound:
         self._idle_since = None
         limit = min(self._window.size, outstanding.flight_size + _MAX_BURST * self._max_chunk)
         while outstanding.flight_size < limit and (message := queue.next_message(now)) is not None:
-            if message.offset and self._give_up_if_due(message, 0, now):
-                self._forward_tsn_is_due = True
-                continue
             size = min(len(message.data) - message.offset, self._max_payload)
             if size > self._peer_window and outstanding.flight_size:
                 return  # With nothing in flight this is the probe of a shut window (§6.1 A).

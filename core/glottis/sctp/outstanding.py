@@ -115,6 +115,10 @@ class Outstanding:
                     missing.append(chunk)
         return missing
 
+    def add_given_up(self, message: OutboundMessage) -> None:
+        """Assign the next TSN to the part of ``message`` that will never be sent."""
+        self._chunks.append(OutboundChunk(self.next_tsn, b"", 0, message, ChunkState.GIVEN_UP))
+
     def lose(self, chunk: OutboundChunk) -> None:
         """Take ``chunk`` out of flight, to be sent again."""
         self._leave_flight(chunk)
@@ -155,6 +159,17 @@ class Outstanding:
                 self._gap_acked -= 1
             self._leave_flight(chunk)
             chunk.state = ChunkState.GIVEN_UP
+
+    def expired_at_head(self, now: float) -> list[OutboundMessage]:
+        """The messages at the head whose life time is over: they need no place in flight any more."""
+        expired: dict[int, OutboundMessage] = {}
+        for chunk in self._chunks:
+            message = chunk.message
+            if chunk.state is not ChunkState.GIVEN_UP:
+                if message.expires_at is None or message.expires_at > now:
+                    break
+                expired[message.first_tsn] = message
+        return list(expired.values())
 
     @property
     def first_is_given_up(self) -> bool:

@@ -27,9 +27,10 @@ from glottis.wire.sctp_chunks import Cause, parse_forward_tsn_untrusted, parse_s
 _MAX_REPORTED_CHUNK: Final = 256
 """Bytes of an unrecognized chunk that are sent back."""
 
-_STOP_AT_UNKNOWN: Final = 0x80
+_GO_ON_AFTER_UNKNOWN: Final = 0x80
 """Without this bit in an unknown chunk's type, the rest of the packet is dropped (§3.2)."""
 _REPORT_UNKNOWN: Final = 0x40
+"""With this bit, its sender hears of it; we report one per packet, so that the answer stays smaller than that."""
 
 _ENDS_SILENTLY: Final = frozenset(
     {ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE, ChunkType.ERROR, ChunkType.COOKIE_ACK, ChunkType.INIT_ACK}
@@ -90,13 +91,18 @@ class PacketReceiver:
                 self._inbound.packet_done(now)
 
     def _handle_chunks_untrusted(self, packet: bytes, spans: list[ChunkSpan], now: float) -> None:
+        reported = False
         for chunk_type, flags, start, end in spans:
             if chunk_type == ChunkType.DATA:
                 self._handle_data_untrusted(packet, flags, start, end, now)
             elif (handler := self._handlers.get(chunk_type)) is not None:
                 handler(packet[start:end], now)
-            elif not self._go_on_after_unknown(packet, chunk_type, start, end):
-                return
+            else:
+                if chunk_type & _REPORT_UNKNOWN and not reported:
+                    self._report_unknown(packet[start - CHUNK_HEADER_LENGTH : end])
+                    reported = True
+                if not chunk_type & _GO_ON_AFTER_UNKNOWN:
+                    return
             if self._tcb.ended:
                 return
 
@@ -158,10 +164,7 @@ class PacketReceiver:
         if any(cause.type == Cause.STALE_COOKIE for cause in parse_parameters_untrusted(value)):
             self._handshake.handle_stale_cookie(now)
 
-    def _go_on_after_unknown(self, packet: bytes, chunk_type: int, start: int, end: int) -> bool:
-        """The two high bits of the type say what to do with an unknown chunk (§3.2)."""
-        if chunk_type & _REPORT_UNKNOWN and self._tcb.takes_data:
-            chunk = packet[start - CHUNK_HEADER_LENGTH : end][:_MAX_REPORTED_CHUNK]
-            report = encode_parameters([Parameter(Cause.UNRECOGNIZED_CHUNK_TYPE, chunk)])
+    def _report_unknown(self, chunk: bytes) -> None:
+        if self._tcb.takes_data:
+            report = encode_parameters([Parameter(Cause.UNRECOGNIZED_CHUNK_TYPE, chunk[:_MAX_REPORTED_CHUNK])])
             self._tcb.control.append(encode_chunk(ChunkType.ERROR, report))
-        return bool(chunk_type & _STOP_AT_UNKNOWN)

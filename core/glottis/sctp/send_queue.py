@@ -98,6 +98,11 @@ class SendQueue:
             self.finish(message)
         return None
 
+    @property
+    def begun(self) -> OutboundMessage | None:
+        """The message of which a part is sent and a part is not."""
+        return self._current if self._current is not None and self._current.offset else None
+
     def cut(self, message: OutboundMessage, size: int) -> bytes:
         """The next ``size`` bytes of the current message; its stream sequence number is given with the first."""
         stream = self._streams[message.stream_id]
@@ -116,13 +121,14 @@ class SendQueue:
         """Whether no message waits, whole or in part."""
         return self._current is None and not any(stream.messages for stream in self._streams.values())
 
-    def finish(self, message: OutboundMessage) -> None:
-        """Forget what is left of the current message: it was given up."""
+    def finish(self, message: OutboundMessage) -> bool:
+        """Forget what is left of a message that was given up; whether anything was."""
         if message is not self._current:
-            return
+            return False
         stream = self._streams[message.stream_id]
         self._unbuffer(stream, len(message.data) - message.offset)
         self._next_turn(stream, message)
+        return True
 
     def buffered(self, stream_id: int) -> int:
         """Bytes queued on a stream."""

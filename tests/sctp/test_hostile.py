@@ -1,0 +1,246 @@
+"""Bad input: nothing hangs, grows without bound or raises anything but ``Malformed``."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from glottis.contracts.errors import Malformed
+from glottis.sctp import AssociationFailed, BytesReceived, ChannelState, DataChannels, SctpLimits, State, TextReceived
+from glottis.sctp.cookies import CookieJar
+from glottis.wire.sctp import (
+    FIRST_FRAGMENT,
+    WHOLE_MESSAGE,
+    ChunkType,
+    Parameter,
+    encode_chunk,
+    encode_data,
+    encode_packet,
+    encode_parameters,
+    parse_packet_untrusted,
+)
+from glottis.wire.sctp_chunks import ForwardTsn, OutgoingReset, ParameterType, Sack, parse_sack_untrusted
+
+CORPUS = sorted((Path(__file__).parents[1] / "vectors" / "sctp").iterdir())
+
+
+class Attacker:
+    """Speaks for the client of an established pair, with the right tag and TSNs."""
+
+    def __init__(self, pair: Any) -> None:
+        self.pair = pair
+        self.engine = pair.server
+        self.association = pair.server.association
+        tcb = pair.client.association._tcb
+        self.tag = tcb.peer.tag
+        self.reset_sequence = tcb.initial_tsn
+        self.next_tsn = pair.client.association._outbound.last_assigned_tsn + 1
+
+    def send(self, *chunks: bytes) -> list[tuple[int, bytes]]:
+        """The chunks that the server answers with."""
+        self.engine.handle_datagram(encode_packet((5000, 5000, self.tag), chunks), self.pair.now)
+        answers = []
+        for packet in self.engine.datagrams_to_send():
+            _, spans = parse_packet_untrusted(packet, zero_checksum_accepted=True)
+            answers += [(chunk_type, packet[start:end]) for chunk_type, _, start, end in spans]
+        return answers
+
+    def data(
+        self, ahead: int, payload: bytes = b"x", flags: int = WHOLE_MESSAGE, stream: int = 0, sequence: int = 0
+    ) -> bytes:
+        return encode_data(flags, ((self.next_tsn + ahead) & 0xFFFFFFFF, stream, sequence, 53), payload)
+
+    def held(self) -> int:
+        return self.association._inbound._held()
+
+
+@pytest.fixture
+def attacker(pair: Any) -> Attacker:
+    return Attacker(pair)
+
+
+def failure(attacker: Attacker) -> str:
+    events = attacker.pair.server_host.events()
+    return next(event.reason for event in events if isinstance(event, AssociationFailed))
+
+
+def test_tsns_far_ahead_are_dropped(attacker: Attacker) -> None:
+    for ahead in (8192, 100_000, 2**30, 2**31 - 1):
+        [(chunk_type, sack)] = attacker.send(attacker.data(ahead))
+        assert chunk_type == ChunkType.SACK
+        assert parse_sack_untrusted(sack).gap_blocks == ()
+    assert attacker.held() == 0
+
+
+def test_scattered_tsns_hold_no_more_than_the_window(attacker: Attacker) -> None:
+    for ahead in range(2, 8190, 2):
+        attacker.send(attacker.data(ahead, bytes(1000), sequence=ahead))
+    assert attacker.held() <= 1024 * 1024 + 1200
+    [(_, sack)] = attacker.send(attacker.data(8189))
+    assert len(sack) < 1163
+
+
+def test_fragments_that_never_end_are_aborted(attacker: Attacker) -> None:
+    attacker.send(attacker.data(0, bytes(1000), FIRST_FRAGMENT))
+    for ahead in range(1, 400):
+        attacker.send(attacker.data(ahead, bytes(1000), 0))
+    assert attacker.association.state is State.CLOSED
+    assert failure(attacker) == "a message is longer than the maximum that was offered"
+
+
+def test_messages_whose_turn_never_comes_hold_no_more_than_the_window(attacker: Attacker) -> None:
+    for number in range(3000):
+        attacker.send(attacker.data(number, bytes(1000), sequence=5 + number))
+    assert attacker.held() <= 1024 * 1024 + 1200
+
+
+def test_tiny_messages_that_nobody_takes_hold_no_more_than_the_window(attacker: Attacker) -> None:
+    for number in range(20_000):
+        attacker.association.handle_datagram(
+            encode_packet((5000, 5000, attacker.tag), [attacker.data(number, stream=3, sequence=number & 0xFFFF)]), 1.0
+        )
+        attacker.association.datagrams_to_send()
+    assert len(attacker.association._tcb.events) <= 1024 * 1024 // 128 + 1
+
+
+def test_fragments_that_contradict_each_other_are_aborted(attacker: Attacker) -> None:
+    attacker.send(attacker.data(0, b"x", FIRST_FRAGMENT, stream=0))
+    answers = attacker.send(attacker.data(1, b"x", 0, stream=2))
+    assert ChunkType.ABORT in dict(answers)
+    assert failure(attacker) == "the fragments of a message disagree about their stream"
+
+
+def test_data_without_user_data_is_aborted(attacker: Attacker) -> None:
+    assert ChunkType.ABORT in dict(attacker.send(attacker.data(0, b"")))
+    assert failure(attacker) == "the peer sent DATA without user data"
+
+
+def test_data_on_a_stream_beyond_the_limit_is_reported_and_dropped(attacker: Attacker) -> None:
+    answers = dict(attacker.send(attacker.data(0, stream=1024)))
+    assert answers[ChunkType.ERROR][:2] == b"\0\1"
+    assert attacker.association.state is State.ESTABLISHED
+    assert attacker.pair.server_host.events() == []
+
+
+def test_forward_tsn_cannot_leap(attacker: Attacker) -> None:
+    for ahead in (8193, 2**30, 2**31 - 1, -1, -(2**30)):
+        chunk = ForwardTsn((attacker.next_tsn + ahead) & 0xFFFFFFFF, ((0, 9),))
+        attacker.send(encode_chunk(ChunkType.FORWARD_TSN, chunk.encode()))
+    assert attacker.association._inbound.cumulative_tsn & 0xFFFFFFFF == (attacker.next_tsn - 1) & 0xFFFFFFFF
+
+
+def test_sack_for_what_was_never_sent_is_ignored(attacker: Attacker) -> None:
+    last = attacker.association._outbound.last_assigned_tsn
+    for sack in (
+        Sack((last + 1) & 0xFFFFFFFF, 1000),
+        Sack(last & 0xFFFFFFFF, 1000, ((1, 65535),)),
+        Sack(last & 0xFFFFFFFF, 1000, ((9, 3), (0, 0), (5, 6), (2, 4))),
+    ):
+        attacker.send(encode_chunk(ChunkType.SACK, sack.encode()))
+    assert attacker.association.state is State.ESTABLISHED
+
+
+def test_high_bits_of_an_unknown_chunk_decide_what_happens(attacker: Attacker) -> None:
+    outcome = {}
+    for chunk_type in (0x3F, 0x7F, 0xBF, 0xFF):
+        answers = attacker.send(encode_chunk(chunk_type, b"abcd"), encode_chunk(ChunkType.HEARTBEAT, b"\0\1\0\4"))
+        kinds = [answer[0] for answer in answers]
+        outcome[chunk_type] = (ChunkType.ERROR in kinds, ChunkType.HEARTBEAT_ACK in kinds)
+    assert outcome == {0x3F: (False, False), 0x7F: (True, False), 0xBF: (False, True), 0xFF: (True, True)}
+
+
+def test_packet_full_of_unknown_chunks_is_answered_with_less_than_came(attacker: Attacker) -> None:
+    answers = attacker.send(*[encode_chunk(0xFF) for _ in range(280)])
+    assert sum(len(value) + 4 for _, value in answers) < 1120
+
+
+def test_reset_of_all_streams_and_nonsense_resets(attacker: Attacker) -> None:
+    def re_config(*parameters: Parameter) -> list[tuple[int, bytes]]:
+        return attacker.send(encode_chunk(ChunkType.RE_CONFIG, encode_parameters(parameters)))
+
+    last_tsn = (attacker.next_tsn - 1) & 0xFFFFFFFF
+    bad_sequence = OutgoingReset(attacker.reset_sequence + 5 & 0xFFFFFFFF, 0, last_tsn, (0,)).to_parameter()
+    [(_, answer)] = re_config(bad_sequence)
+    assert answer[-4:] == b"\0\0\0\5"
+    early = OutgoingReset(attacker.reset_sequence, 0, last_tsn + 1 & 0xFFFFFFFF, (0,)).to_parameter()
+    [(_, answer)] = re_config(early)
+    assert answer[-4:] == b"\0\0\0\6"
+    everything = OutgoingReset(attacker.reset_sequence + 1 & 0xFFFFFFFF, 0, last_tsn, ()).to_parameter()
+    [(_, answer)] = re_config(everything)
+    assert answer[-4:] == b"\0\0\0\1"
+    assert [(_, answer)] == re_config(everything)
+    more_streams = Parameter(
+        ParameterType.ADD_OUTGOING_STREAMS, (attacker.reset_sequence + 2 & 0xFFFFFFFF).to_bytes(4, "big") + bytes(4)
+    )
+    [(_, answer)] = re_config(more_streams)
+    assert answer[-4:] == b"\0\0\0\2"
+
+
+def test_opening_every_stream_is_bounded_by_the_stream_limit(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair(limits=SctpLimits(max_streams=8))
+    pair.connect()
+    pair.run(seconds=1)
+    attacker = Attacker(pair)
+    for number in range(200):
+        attacker.send(encode_data(WHOLE_MESSAGE, (attacker.next_tsn + number, number * 2, 0, 50), b"\x03" + bytes(11)))
+    assert len(pair.server._channels) == 4
+
+
+def test_fuzz_open_untrusted() -> None:
+    """``CookieJar.open_untrusted`` raises exactly ``Malformed``."""
+    jar, rng = CookieJar(random.Random(1)), random.Random(2)
+    for size in [0, 1, 80, 100, *(rng.randrange(200) for _ in range(200))]:
+        with pytest.raises(Malformed):
+            jar.open_untrusted(rng.randbytes(size))
+
+
+def damaged(data: bytes, rng: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(rng.randrange(5)):
+        changed[rng.randrange(len(changed))] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.getrandbits(8)))
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fuzz_handle_packet_untrusted(make_pair: Callable[..., Any], seed: int) -> None:
+    """``handle_packet_untrusted``, and all that it calls for each chunk, raise exactly ``Malformed`` in every state."""
+    rng = random.Random(seed)
+    for file in CORPUS:
+        pair = make_pair(seed=seed)
+        pair.connect()
+        if seed:
+            channel = pair.client.open("fuzzed")
+            pair.run(seconds=0.1)
+            if seed == 2 and channel.state is ChannelState.OPEN:
+                channel.send_text("outstanding")
+                pair.server.shutdown(pair.now)
+        engine, seeds = pair.server, [file.read_bytes(), *pair.client_host.sent]
+        attack(engine, pair, seeds, rng)
+        assert engine.association._inbound._held() < 2 * 1024 * 1024
+
+
+def attack(engine: DataChannels, pair: Any, seeds: list[bytes], rng: random.Random) -> None:
+    tag = engine.association._tcb.local_tag.to_bytes(4, "big")
+    ports = (5000).to_bytes(2, "big") * 2
+    for number in range(40):
+        data = damaged(rng.choice(seeds), rng)
+        if number % 4:  # past the gates of ports, tag and checksum
+            data = ports + (tag if number % 3 else bytes(4)) + bytes(4) + data[12:]
+        engine.handle_datagram(data, pair.now)
+        assert sum(map(len, engine.datagrams_to_send())) < 20_000
+        while engine.next_event() is not None:
+            pass
+
+
+def test_fuzzed_association_goes_on_with_honest_packets(pair: Any) -> None:
+    channel = pair.client.open("honest")
+    pair.run(lambda: channel.state is ChannelState.OPEN)
+    rng = random.Random(5)
+    for file in CORPUS:
+        for _ in range(5):
+            pair.server.handle_datagram(damaged(file.read_bytes(), rng), pair.now)  # with no valid tag
+    channel.send_text("still here")
+    assert pair.run(lambda: any(isinstance(event, TextReceived) for event in pair.server_events))
+    assert not any(isinstance(event, BytesReceived) for event in pair.server_events)
+    assert pair.server.association.malformed_packets > 100
