@@ -153,10 +153,11 @@ class IceAgent:
         pair = self._check_list.get(path)
         return pair is not None and pair.is_authenticated and self.state not in _FINAL
 
-    def handle_traffic(self, now: float) -> None:
+    def handle_traffic(self, heard_at: float) -> None:
         """Authenticated data came by the selected path: a sign of life, though no consent (RFC 7675 §5.1)."""
-        if self._selection.pair is not None:
-            self._selection.pair.heard_at = now
+        pair = self._selection.pair
+        if pair is not None and pair.heard_at is not None:
+            pair.heard_at = max(pair.heard_at, heard_at)
 
     def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
         """A STUN datagram that came by ``path``; anything but valid STUN of the peer is dropped and counted."""

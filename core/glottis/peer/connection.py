@@ -258,6 +258,8 @@ class PeerConnection:
 
     def handle_timeout(self, now: float) -> None:
         """Let every engine do what is due."""
+        if self._ice is not None and self.voice.session is not None and self.voice.session.heard_at is not None:
+            self._ice.handle_traffic(self.voice.session.heard_at)
         for engine in self._engines():
             timeout = engine.next_timeout()
             if timeout is not None and timeout <= now:

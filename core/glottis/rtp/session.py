@@ -40,6 +40,8 @@ class RtpSession:
         receiver: AudioReceiver | None = None,
         sender: AudioSender | None = None,
     ) -> None:
+        self.heard_at: float | None = None
+        """When the last authentic packet of media came."""
         self.packets_malformed = 0
         """Not authentic, unreadable or unplayable."""
         self.packets_replayed = 0
@@ -95,7 +97,9 @@ class RtpSession:
             if is_rtcp(data):
                 self._rtcp.handle_datagram(protection.unprotect_rtcp_untrusted(data), now)
             elif self._receiver is not None:
-                self._receiver.handle_rtp(protection.unprotect_untrusted(data), now)
+                packet = protection.unprotect_untrusted(data)
+                self.heard_at = now
+                self._receiver.handle_rtp(packet, now)
         except Replayed:
             self.packets_replayed += 1
         except Malformed:
