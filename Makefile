@@ -31,11 +31,11 @@ clean:
 $(VENV)/.installed: $(PACKAGING) tools/install-system-packages
 	@PYTHON=$(PYTHON) tools/install-system-packages run
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --upgrade pip "setuptools>=77" "cffi>=1.16"
-	@$(BIN)/pip install --quiet --no-build-isolation $(addprefix -e ./,$(DISTRIBUTIONS))
+	@$(BIN)/pip install -qq --upgrade pip "setuptools>=77" "cffi>=1.16"
+	@$(BIN)/pip install -qq --no-build-isolation $(addprefix -e ./,$(DISTRIBUTIONS))
 	@touch $@
 
 $(VENV)/.installed-for-tests: $(VENV)/.installed pyproject.toml
 	@tools/install-system-packages test
-	@$(BIN)/pip install --quiet --group test
+	@$(BIN)/pip install -qq --group test
 	@touch $@
