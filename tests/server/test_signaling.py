@@ -128,9 +128,9 @@ async def test_client_that_does_not_read_is_closed_with_1013(autojump_clock: Clo
 
 
 @pytest.mark.parametrize("resumed", [False, True])
-async def test_queued_bytes_are_bounded(resumed: bool, autojump_clock: Clock, socket: FakeSocket) -> None:
+async def test_queued_characters_are_bounded(resumed: bool, autojump_clock: Clock, socket: FakeSocket) -> None:
     socket.readable = trio.Event()
-    async with open_signaling(socket, SignalingLimits(max_queued_bytes=10_000), resumed=resumed) as channel:
+    async with open_signaling(socket, SignalingLimits(max_queued_characters=10_000), resumed=resumed) as channel:
         for _ in range(3):
             channel.send(Text("a" * 4000))
         with pytest.raises(WebSocketClosed):
@@ -139,8 +139,8 @@ async def test_queued_bytes_are_bounded(resumed: bool, autojump_clock: Clock, so
     assert socket.closed.code == 1013
 
 
-async def test_bytes_that_were_sent_do_not_count(socket: FakeSocket) -> None:
-    async with open_signaling(socket, SignalingLimits(max_queued_bytes=10_000), resumed=True) as channel:
+async def test_what_was_sent_does_not_count(socket: FakeSocket) -> None:
+    async with open_signaling(socket, SignalingLimits(max_queued_characters=10_000), resumed=True) as channel:
         for _ in range(20):
             channel.send(Text("a" * 4000))
             await settle()

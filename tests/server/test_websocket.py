@@ -232,13 +232,13 @@ async def test_violation_closes_that_websocket_alone(
 async def test_client_that_still_sends_can_read_why_it_is_closed(site: Site, nursery: trio.Nursery) -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     await nursery.start(site.server().serve, listeners)
-    port = listeners[0].socket.getsockname()[1]
-    async with trio_websocket.open_websocket("127.0.0.1", port, "/ws", use_ssl=False) as client:
+    async with await trio.open_tcp_stream("127.0.0.1", listeners[0].socket.getsockname()[1]) as stream:
+        client = await trio_websocket.wrap_client_stream(nursery, stream, "gateway.example", "/ws")
         await client.send_message("a" * 1_000_000)
         with pytest.raises(trio_websocket.ConnectionClosed):
             await client.get_message()
-        assert client.closed is not None
-        assert (client.closed.code, client.closed.reason) == (1009, "message: longer than 65536 bytes")
+    assert client.closed is not None
+    assert (client.closed.code, client.closed.reason) == (1009, "message: longer than 65536 bytes")
 
 
 async def test_fragments_with_pings_between_make_one_message(

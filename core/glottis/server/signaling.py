@@ -31,7 +31,7 @@ class SignalingLimits:
 
     max_queued_messages: int = 256
     """Messages for a client that does not read. More: closed with 1013."""
-    max_queued_bytes: int = 1024 * 1024
+    max_queued_characters: int = 1024 * 1024
     errors_per_minute: float = 30
     """Bad messages that are answered with an ``error``. More: closed with 1008."""
     error_burst: float = 10
@@ -60,7 +60,7 @@ class SignalingChannel:
         self._answered = answered
         self._ready: deque[str] = deque()
         self._held_back: deque[str] = deque()
-        self._queued_bytes = 0
+        self._queued_characters = 0
         self._errors = TokenBucket(limits.errors_per_minute / 60, limits.error_burst, trio.current_time())
         self._closing: WebSocketClosed | None = None
         self._sending = trio.CancelScope()
@@ -103,7 +103,7 @@ class SignalingChannel:
             self._ready.append(text)
         else:
             self._held_back.append(text)
-        self._queued_bytes += len(text)
+        self._queued_characters += len(text)
         if isinstance(message, Answer):
             self._answered = True
             self._ready.extend(self._held_back)
@@ -113,7 +113,10 @@ class SignalingChannel:
 
     def _check_bounds(self) -> None:
         queued_messages = len(self._ready) + len(self._held_back)
-        if queued_messages > self._limits.max_queued_messages or self._queued_bytes > self._limits.max_queued_bytes:
+        if (
+            queued_messages > self._limits.max_queued_messages
+            or self._queued_characters > self._limits.max_queued_characters
+        ):
             logger.warning("a client does not read its signaling messages: %d are queued", queued_messages)
             self._ready.clear()
             self._sending.cancel()
@@ -153,7 +156,7 @@ class SignalingChannel:
         self._wake_up = trio.Event()
         while self._ready:
             text = self._ready.popleft()
-            self._queued_bytes -= len(text)
+            self._queued_characters -= len(text)
             await self._websocket.send(text)
 
 
