@@ -87,6 +87,16 @@ def test_packet_that_was_overtaken_and_comes_too_late_changes_nothing(clockwork:
     assert clockwork.receiver.statistics.packets_discarded == 1
 
 
+def test_long_packet_that_comes_in_the_middle_of_its_time_is_heard_from_there(
+    clockwork: Any, media: SimpleNamespace
+) -> None:
+    for index, packet in enumerate(media.linear_stream(10, samples=480)):
+        clockwork.send(packet, 0.06 * index + (0.05 if index == 4 else 0.0))
+    clockwork.run(0.64)
+    concealed = [media.CONCEALED] * 160  # the tick before it came
+    assert clockwork.heard() == [*range(1920), *concealed, *range(2080, 4800)]
+
+
 @pytest.mark.parametrize("duration_ms", [2.5, 5, 10, 20, 30, 40, 60, 120])
 def test_t8_packets_of_any_duration_are_heard_whole(clockwork: Any, media: SimpleNamespace, duration_ms: float) -> None:
     samples = int(8 * duration_ms)
@@ -249,6 +259,15 @@ def test_path_that_becomes_quicker_lets_the_delay_shrink_to_the_target(
     assert clockwork.receiver.statistics.removed_samples_for_acceleration > 0
 
 
+@pytest.mark.parametrize("excess_ms", range(120, 240, 20))
+def test_delay_of_long_packets_shrinks_at_any_phase(clockwork: Any, media: SimpleNamespace, excess_ms: int) -> None:
+    for index, packet in enumerate(media.linear_stream(34, samples=960)):
+        sent_at = 0.12 * index
+        clockwork.send(packet, sent_at + (excess_ms / 1000 if sent_at < 1.0 else 0.0))
+    clockwork.run(3.8)
+    assert delay_of(clockwork, 180, media) == pytest.approx(0.04, abs=0.021)
+
+
 def test_path_that_becomes_slower_is_followed(clockwork: Any, media: SimpleNamespace) -> None:
     for index, packet in enumerate(media.linear_stream(150)):
         clockwork.send(packet, 0.02 * index + (0.0 if index < 50 else 0.2))
@@ -352,7 +371,8 @@ def test_t9_payload_type_of_another_clock_restarts_the_timeline(media: SimpleNam
     clockwork.run(0.44)
     heard = clockwork.heard()
     assert heard[:960] == list(range(960))
-    assert heard[-4 * 960 :] == [index for index in range(16, 20) for _ in range(960)]
+    assert heard[-10 * 960 :] == [index for index in range(10, 20) for _ in range(960)]
+    assert receiver.clock_rate == 8000
 
 
 def test_t9_new_source_takes_over_when_it_carries_on(clockwork: Any, media: SimpleNamespace) -> None:
@@ -520,6 +540,16 @@ def test_encoded_packets_come_in_order_at_their_time(clockwork: Any, media: Simp
     assert [packet.lost_before for packet in due] == [0, 0, 0, 0, 1, 0, 0, 0, 0]
     assert due[0].payload == packets[0][12:]
     assert (due[0].encoding_name, due[0].clock_rate, due[0].duration) == ("linear", 8000, 160)
+
+
+def test_event_between_two_packets_is_not_told_as_a_loss(clockwork: Any, media: SimpleNamespace) -> None:
+    first, event, second, _, third = media.linear_stream(5)
+    clockwork.send(first, 0.0)
+    clockwork.send(event[:1] + bytes([101]) + event[2:], 0.02)
+    clockwork.send(second, 0.04)
+    clockwork.send(third, 0.08)
+    clockwork.run(0.2, encoded=True)
+    assert [packet.lost_before for due in clockwork.packets for packet in due] == [0, 0, 1]
 
 
 def test_restart_of_the_source_is_not_told_as_a_loss(clockwork: Any, media: SimpleNamespace) -> None:
