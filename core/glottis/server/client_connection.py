@@ -1,0 +1,66 @@
+"""TCP and TLS to a gateway, as its client."""
+
+import ssl
+from urllib.parse import SplitResult, urlsplit
+
+import trio
+
+from glottis.contracts.errors import LocalError, RemoteError
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for TCP and TLS together."""
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_ENCRYPTED = ("https", "wss")
+
+ClientStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+class CallFailed(RemoteError):
+    """There is no call, or no longer: the message says why, in a sentence for people."""
+
+
+def split_gateway_url(url: str) -> SplitResult:
+    """Take a URL apart; raises ``LocalError`` if nothing can be connected to by it."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in _DEFAULT_PORTS and parts.hostname and port_of(parts) and "@" not in parts.netloc
+    except ValueError:  # for a wrong port or IPv6 address
+        usable = False
+    if not usable:
+        raise LocalError("the gateway's URL: expected one such as http://127.0.0.1:8080 or https://voice.example.org")
+    return parts
+
+
+def port_of(url: SplitResult) -> int:
+    """The port that a URL names or implies."""
+    return url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
+
+
+async def open_client_stream(url: SplitResult) -> ClientStream:
+    """Connect to where a URL points, with TLS if it says so. Raises ``CallFailed``."""
+    assert url.hostname is not None
+    try:
+        with trio.fail_after(CONNECT_TIMEOUT):
+            stream = await trio.open_tcp_stream(url.hostname, port_of(url))
+            return await _with_tls(stream, url.hostname) if url.scheme in _ENCRYPTED else stream
+    except trio.TooSlowError:
+        raise CallFailed(f"cannot connect to {url.netloc}: no answer in {CONNECT_TIMEOUT:g} s") from None
+    except (OSError, trio.BrokenResourceError) as error:
+        raise CallFailed(f"cannot connect to {url.netloc}: {_reason(error)}") from error
+
+
+async def _with_tls(stream: trio.SocketStream, host: str) -> ClientStream:
+    encrypted = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host, https_compatible=True)
+    try:
+        await encrypted.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(encrypted)
+        raise
+    return encrypted
+
+
+def _reason(error: BaseException) -> str:
+    """The words of the error at the bottom: trio puts groups and errors of its own around it."""
+    while error.__cause__ is not None or isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
