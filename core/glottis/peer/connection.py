@@ -16,29 +16,14 @@ from glottis.dtls import Certificate, DtlsState, DtlsTransport
 from glottis.ice import IceAgent, IceState, ProbePolicy
 from glottis.peer.audio import AudioTrack
 from glottis.peer.events import ConnectionState, ConnectionStateChanged, PathAuthenticated, PeerEvent
+from glottis.peer.negotiator import Negotiator
 from glottis.peer.settings import PeerSettings
 from glottis.rtp import SrtpSession
 from glottis.sctp import DataChannelEvent, DataChannels
-from glottis.sdp import (
-    SCTP_PORT,
-    AudioCapability,
-    Candidate,
-    NegotiatedData,
-    Negotiation,
-    OfferRefused,
-    RemoteParameters,
-    SendingTrack,
-    SessionDescription,
-    Setup,
-    TransportParameters,
-    accept_answer,
-    accept_offer,
-    make_offer,
-    parse_candidate_untrusted,
-    parse_session_description_untrusted,
-)
+from glottis.sdp import SCTP_PORT, Candidate, NegotiatedData, Negotiation, parse_candidate_untrusted
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.demux import PacketKind, classify
+from glottis.wire.srtp_keys import SrtpKeys
 
 PeerConnectionEvent = PeerEvent | DataChannelEvent
 
@@ -66,25 +51,27 @@ class PeerConnection:
         local_addresses: Sequence[Address],
         rng: random.Random,
     ) -> None:
-        self.negotiation: Negotiation | None = None
         self.state = ConnectionState.NEW
         self._settings = settings
         self._certificate = certificate
         self._local_addresses = local_addresses
         self._rng = rng
-        self._track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
-        self.voice = AudioTrack(settings, self._track, rng)
+        self._negotiator = Negotiator(settings, certificate, rng)
+        self.voice = AudioTrack(settings, self._negotiator.track, rng)
         self.channels: DataChannels | None = None
         self._ice: IceAgent | None = None
         self._dtls: DtlsTransport | None = None
+        self._srtp_keys: SrtpKeys | None = None
         self._early: list[tuple[Candidate | None, str | None, int | None]] = []
-        self._offer: SessionDescription | None = None
-        self._session_id = rng.getrandbits(62)
-        self._session_version = 0
         self._goodbyes: list[Datagram] = []
         self._events: deque[PeerConnectionEvent] = deque()
 
     # Offer and answer (RFC 9429)
+
+    @property
+    def negotiation(self) -> Negotiation | None:
+        """The last one that succeeded."""
+        return self._negotiator.current
 
     @property
     def local_ufrag(self) -> str | None:
@@ -93,20 +80,11 @@ class PeerConnection:
 
     def accept_offer_untrusted(self, sdp: str, now: float) -> str:
         """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``; then nothing changes."""
-        offer = parse_session_description_untrusted(sdp)
         agent = self._ice or self._new_ice_agent(controlling=False)
-        negotiation = accept_offer(
-            offer,
-            session_id=self._session_id,
-            session_version=self._session_version,
-            transport=self._transport(agent),
-            audio=self._capabilities,
-            sending=self._track,
-            max_message_size=self._settings.max_message_size,
-        )
-        self._refuse_restart(negotiation.remote)
+        first = self.negotiation is None
+        negotiation = self._negotiator.accept_offer_untrusted(sdp, agent)
         self._ice = agent
-        self._apply(negotiation, now)
+        self._apply(negotiation, now, first=first)
         return str(negotiation.description)
 
     def make_offer(self) -> str:
@@ -114,21 +92,11 @@ class PeerConnection:
         if self._ice is not None:
             raise LocalError("this connection has been described already")
         self._ice = self._new_ice_agent(controlling=True)
-        self._offer = make_offer(
-            session_id=self._session_id,
-            session_version=self._session_version,
-            transport=self._transport(self._ice),
-            audio=self._capabilities,
-            sending=self._track,
-            max_message_size=self._settings.max_message_size,
-        )
-        return str(self._offer)
+        return self._negotiator.make_offer(self._ice)
 
     def accept_answer_untrusted(self, sdp: str, now: float) -> None:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
-        if self._offer is None:
-            raise LocalError("there is no offer to be answered")
-        self._apply(accept_answer(self._offer, parse_session_description_untrusted(sdp)), now)
+        self._apply(self._negotiator.accept_answer_untrusted(sdp), now, first=True)
 
     def add_remote_candidate_untrusted(
         self, text: str, *, mid: str | None, media_index: int | None, username_fragment: str | None, now: float
@@ -156,38 +124,10 @@ class PeerConnection:
             agent.add_local_candidate(address)
         return agent
 
-    @property
-    def _capabilities(self) -> list[AudioCapability]:
-        return [AudioCapability.of(codec) for codec in self._settings.codecs]
-
-    def _transport(self, agent: IceAgent) -> TransportParameters:
-        # All our candidates are known at once, so none is left to trickle; STUN and TURN will change that.
-        return TransportParameters(
-            ice_ufrag=agent.local_ufrag,
-            ice_pwd=agent.local_pwd,
-            fingerprints=(self._certificate.fingerprint,),
-            ice_lite=agent.lite,
-            setup=self._setup,
-            candidates=agent.local_candidates,
-            end_of_candidates=True,
-        )
-
-    @property
-    def _setup(self) -> Setup:
-        """Our DTLS role; a running association keeps its own (RFC 8842 §5.3)."""
-        return Setup.ACTIVE if self.negotiation is None or self.negotiation.dtls_client else Setup.PASSIVE
-
-    def _refuse_restart(self, remote: RemoteParameters) -> None:
-        known = self.negotiation.remote if self.negotiation is not None else remote
-        if (remote.ice_ufrag, remote.ice_pwd) != (known.ice_ufrag, known.ice_pwd):
-            raise OfferRefused("ICE_RESTART_UNSUPPORTED", "ICE cannot be restarted: keep a=ice-ufrag, or call again")
-
-    def _apply(self, negotiation: Negotiation, now: float) -> None:
-        first = self.negotiation is None
-        self.negotiation = negotiation
-        self._session_version += 1
+    def _apply(self, negotiation: Negotiation, now: float, *, first: bool) -> None:
         if negotiation.audio is not None:
             self.voice.negotiate(negotiation.audio)
+            self._start_voice(now)
         if first:
             self._begin(negotiation, now)
         if negotiation.data is not None and self.channels is None:
@@ -211,6 +151,12 @@ class PeerConnection:
         if self._ice.selected_path is not None:  # the peer's checks have overtaken its answer
             self._dtls.start(now)
         self._advance(now)
+
+    def _start_voice(self, now: float) -> None:
+        """Once there are both keys and audio, whichever came first."""
+        if self._srtp_keys is not None and self.voice.session is not None:
+            self.voice.session.start(SrtpSession(self._srtp_keys), now)
+            self._srtp_keys = None
 
     def _open_association(self, negotiation: Negotiation, data: NegotiatedData, now: float) -> None:
         """Data channels, from the first negotiation or a later one on (RFC 8841 §10.2)."""
@@ -358,8 +304,8 @@ class PeerConnection:
     def _handle_dtls_event(self, event: dtls.DtlsEvent, now: float) -> None:
         match event:
             case dtls.Connected(keys):
-                if keys is not None and self.voice.session is not None:
-                    self.voice.session.start(SrtpSession(keys), now)
+                self._srtp_keys = keys
+                self._start_voice(now)
                 if self.channels is not None:
                     self.channels.connect(now)
                 self._judge_state()

@@ -46,6 +46,10 @@ class UnknownCampaign(GlottisError):
     """The configuration has no such campaign."""
 
 
+class UnsupportedTransport(GlottisError):
+    """The gateway does not have the transport that is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class CreatedSession:
     """A session that waits for its client. ``expires_at`` is in seconds since the epoch; ``repr`` hides the URL."""
@@ -67,7 +71,7 @@ class Sessions(Protocol):
     ) -> CreatedSession:
         """Create a session whose WebSocket URL is under ``base_url`` (``ws://host`` or ``wss://host``).
 
-        Raises ``Unavailable`` or ``UnknownCampaign``.
+        Raises ``Unavailable``, ``UnknownCampaign`` or ``UnsupportedTransport``.
         """
 
     def unavailability(self) -> Unavailable | None:
@@ -176,6 +180,8 @@ class Api:
     async def _create(self, session_request: SessionRequest, principal: Principal, request: Request) -> CreatedSession:
         try:
             return await self._sessions.create(session_request, principal, request.client_host, self._base_url(request))
+        except UnsupportedTransport:
+            raise Problem(400, "UNSUPPORTED_TRANSPORT", "Use transportType WebRTC, the gateway has no other.") from None
         except UnknownCampaign:
             raise Problem(404, "UNKNOWN_CAMPAIGN", "Use a campaignId that the gateway's configuration has.") from None
         except Unavailable as error:

@@ -13,7 +13,7 @@ from glottis.contracts.auth import TokenClaims
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo, Principal
-from glottis.server.api import CreatedSession, Unavailable, UnknownCampaign
+from glottis.server.api import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
 from glottis.server.blame import culprit
 from glottis.server.http_message import Request
 from glottis.server.messages import Event
@@ -74,6 +74,8 @@ class Sessions:
         campaign = self._config.campaigns.get(request.campaign_id)
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)
+        if request.transport != "WebRTC":
+            raise UnsupportedTransport(request.transport)
         if (unavailability := self.unavailability()) is not None:
             raise unavailability
         info = _call_info(request, principal, client_host)

@@ -1,0 +1,95 @@
+"""The session descriptions of a connection: what is offered and answered, and what came of it (RFC 9429)."""
+
+import random
+
+from glottis.contracts.errors import LocalError
+from glottis.dtls import Certificate
+from glottis.ice import IceAgent
+from glottis.peer.settings import PeerSettings
+from glottis.sdp import (
+    AudioCapability,
+    Negotiation,
+    OfferRefused,
+    SendingTrack,
+    SessionDescription,
+    Setup,
+    TransportParameters,
+    accept_answer,
+    accept_offer,
+    make_offer,
+    parse_session_description_untrusted,
+)
+
+
+class Negotiator:
+    """Knows what this side can do. A negotiation that fails leaves ``current``, the last one, as it was."""
+
+    def __init__(self, settings: PeerSettings, certificate: Certificate, rng: random.Random) -> None:
+        self.current: Negotiation | None = None
+        self.track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
+        self._capabilities = [AudioCapability.of(codec) for codec in settings.codecs]
+        self._max_message_size = settings.max_message_size
+        self._certificate = certificate
+        self._session_id = rng.getrandbits(62)  # below 2^63, RFC 9429 §5.2.1
+        self._session_version = 0
+        self._offer: SessionDescription | None = None
+
+    def accept_offer_untrusted(self, sdp: str, agent: IceAgent) -> Negotiation:
+        """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``."""
+        negotiation = accept_offer(
+            parse_session_description_untrusted(sdp),
+            session_id=self._session_id,
+            session_version=self._session_version,
+            transport=self._transport(agent),
+            audio=self._capabilities,
+            sending=self.track,
+            max_message_size=self._max_message_size,
+        )
+        self._refuse_restart(negotiation)
+        return self._conclude(negotiation)
+
+    def make_offer(self, agent: IceAgent) -> str:
+        """Describe what we want."""
+        self._offer = make_offer(
+            session_id=self._session_id,
+            session_version=self._session_version,
+            transport=self._transport(agent),
+            audio=self._capabilities,
+            sending=self.track,
+            max_message_size=self._max_message_size,
+        )
+        return str(self._offer)
+
+    def accept_answer_untrusted(self, sdp: str) -> Negotiation:
+        """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
+        if self._offer is None:
+            raise LocalError("there is no offer to be answered")
+        return self._conclude(accept_answer(self._offer, parse_session_description_untrusted(sdp)))
+
+    def _transport(self, agent: IceAgent) -> TransportParameters:
+        # All our candidates are known at once, so none is left to trickle; STUN and TURN will change that.
+        return TransportParameters(
+            ice_ufrag=agent.local_ufrag,
+            ice_pwd=agent.local_pwd,
+            fingerprints=(self._certificate.fingerprint,),
+            ice_lite=agent.lite,
+            setup=self._setup,
+            candidates=agent.local_candidates,
+            end_of_candidates=True,
+        )
+
+    @property
+    def _setup(self) -> Setup:
+        """Our DTLS role; a running association keeps its own (RFC 8842 §5.3)."""
+        return Setup.ACTIVE if self.current is None or self.current.dtls_client else Setup.PASSIVE
+
+    def _refuse_restart(self, negotiation: Negotiation) -> None:
+        remote = negotiation.remote
+        known = self.current.remote if self.current is not None else remote
+        if (remote.ice_ufrag, remote.ice_pwd) != (known.ice_ufrag, known.ice_pwd):
+            raise OfferRefused("ICE_RESTART_UNSUPPORTED", "ICE cannot be restarted: keep a=ice-ufrag, or call again")
+
+    def _conclude(self, negotiation: Negotiation) -> Negotiation:
+        self.current = negotiation
+        self._session_version += 1
+        return negotiation
