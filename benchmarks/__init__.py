@@ -1,0 +1,1 @@
+"""What a call costs: ``python -m benchmarks`` measures the gateway beside aiortc, on this machine, in one run."""
