@@ -82,9 +82,12 @@ class Call:
         self.run(lambda: channel.state is ChannelState.OPEN)
         return channel
 
-    def close(self) -> None:
+    def end_peer(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
+
+    def close(self) -> None:
+        self.end_peer()
         self._process.wait(10)
         self._socket.close()
 
@@ -153,9 +156,8 @@ def test_channel_is_closed_by_either_end(call: Call, closer: str) -> None:
 
 def test_abort_of_the_peer_is_reported(call: Call) -> None:
     channel = call.open()
-    call.close()
-    call._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    call.engine.abort("over")
+    call.end_peer()
+    call.run(lambda: any(isinstance(event, AssociationFailed) for event in call.events))
     assert channel.state is ChannelState.CLOSED
 
 

@@ -205,8 +205,29 @@ def test_abort_closes_every_channel_at_both_ends_with_a_reason(pair: Any) -> Non
     assert pair.run(lambda: theirs.state is ChannelState.CLOSED)
     assert ChannelClosed(ours, "the call is over") in pair.client_events
     assert AssociationFailed("aborted by the peer: user initiated abort") in pair.server_events
-    with pytest.raises(LocalError):
+    with pytest.raises(LocalError, match="ended"):
         pair.client.open("after the end")
+
+
+@pytest.mark.parametrize("settings", [{"max_retransmits": 2**32}, {"priority": -1}, {"protocol": "x" * 70_000}])
+def test_settings_that_cannot_be_expressed_are_refused(pair: Any, settings: Any) -> None:
+    with pytest.raises(LocalError):
+        pair.client.open("chat", **settings)
+
+
+def test_peers_label_that_is_too_long_opens_nothing(pair: Any) -> None:
+    pair.client.association.send(0, ProtocolId.DCEP, ChannelOpen("x" * 5000).encode())
+    pair.run(seconds=1)
+    assert opened(pair.server_events) == []
+
+
+def test_channel_counts_what_it_carried(pair: Any) -> None:
+    ours, theirs = open_both(pair)
+    ours.send_text("grüezi")
+    ours.send_bytes(b"")
+    pair.run(lambda: theirs.messages_received == 2)
+    assert (ours.messages_sent, ours.bytes_sent, theirs.bytes_received) == (2, 7, 7)
+    assert pair.client.association.smoothed_round_trip_time == pytest.approx(0.04, abs=0.2)
 
 
 def test_no_text_of_a_message_stands_in_an_event_that_is_printed(pair: Any) -> None:

@@ -44,7 +44,8 @@ class DataChannel:
         self.state = ChannelState.CONNECTING
         self.is_acknowledged = negotiated
         """Until the peer has shown that it knows the channel, its messages must be ordered (RFC 8832 §6)."""
-        self.has_sent = False
+        self.messages_sent = self.bytes_sent = 0
+        self.messages_received = self.bytes_received = 0
         self._carrier = carrier
         self._low_threshold = 0
 
@@ -101,4 +102,5 @@ class DataChannel:
         else:
             # SCTP carries no empty messages: a zero byte and the identifier stand for one (RFC 8831 §6.6).
             self._carrier.send(self, empty_protocol_id, b"\0")
-        self.has_sent = True
+        self.messages_sent += 1
+        self.bytes_sent += len(data)

@@ -1,6 +1,7 @@
 """Data channels (RFC 8831, RFC 8832) over one association: same engine verbs, channels as values."""
 
 import random
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -29,6 +30,9 @@ from glottis.wire.dcep import OPEN_ACK, ChannelOpen, ProtocolId, parse_dcep_untr
 
 DEFAULT_REMOTE_MAX_MESSAGE_SIZE: Final = 65536
 """Where the peer's SDP has no ``a=max-message-size`` (RFC 8841 §6.1)."""
+
+_MAX_OPEN_SIZE: Final = 4096
+"""Bytes of a DATA_CHANNEL_OPEN: a channel's label and protocol are kept, and there may be a thousand channels."""
 
 _EVENTS_AHEAD: Final = 64
 """Events translated before the owner takes them; what is beyond waits in the association and shuts its window."""
@@ -102,8 +106,10 @@ class DataChannels:
         """
         if max_retransmits is not None and max_packet_life_time_ms is not None:
             raise LocalError("a data channel takes max_retransmits or max_packet_life_time_ms, not both")
+        if self.association.has_ended:
+            raise LocalError("the association has ended")
         settings = ChannelOpen(label, protocol, ordered, max_retransmits, max_packet_life_time_ms, priority)
-        message = settings.encode()
+        message = _encode(settings)
         channel_id = self._free_id() if negotiated_id is None else self._checked_id(negotiated_id)
         channel = self._add(channel_id, settings, negotiated=negotiated_id is not None)
         if negotiated_id is None:
@@ -218,21 +224,26 @@ class DataChannels:
             self._deliver(channel, message.protocol_id, message.data)
 
     def _deliver(self, channel: DataChannel, protocol_id: int, data: bytes) -> None:
-        if protocol_id == ProtocolId.STRING:
+        event: TextReceived | BytesReceived
+        if protocol_id in (ProtocolId.STRING_EMPTY, ProtocolId.BINARY_EMPTY):
+            data = b""
+        if protocol_id in (ProtocolId.BINARY, ProtocolId.BINARY_EMPTY):
+            event = BytesReceived(channel, data)
+        elif protocol_id in (ProtocolId.STRING, ProtocolId.STRING_EMPTY):
             try:
-                self._events.append(TextReceived(channel, data.decode()))
+                event = TextReceived(channel, data.decode())
             except UnicodeDecodeError:
                 self._begin_close(channel, "the peer sent text that is not UTF-8", discard=True)
-        elif protocol_id == ProtocolId.BINARY:
-            self._events.append(BytesReceived(channel, data))
-        elif protocol_id == ProtocolId.STRING_EMPTY:
-            self._events.append(TextReceived(channel, ""))
-        elif protocol_id == ProtocolId.BINARY_EMPTY:
-            self._events.append(BytesReceived(channel, b""))
+                return
+        else:
+            return
+        channel.messages_received += 1
+        channel.bytes_received += len(data)
+        self._events.append(event)
 
     def _handle_dcep(self, message: MessageReceived, channel: DataChannel | None) -> None:
         try:
-            settings = parse_dcep_untrusted(message.data)
+            settings = _settings_untrusted(message.data)
         except Malformed:
             self._refuse(message.stream_id, channel, "the peer sent a malformed DCEP message")
             return
@@ -264,7 +275,7 @@ class DataChannels:
 
     def _handle_drained(self, event: StreamDrained) -> None:
         channel = self._channels.get(event.stream_id)
-        if channel is not None and channel.has_sent and channel.state is ChannelState.OPEN:
+        if channel is not None and channel.messages_sent and channel.state is ChannelState.OPEN:
             self._events.append(BufferedAmountLow(channel))
 
     def _handle_established(self, event: AssociationEstablished) -> None:
@@ -302,3 +313,19 @@ class DataChannels:
         for channel in list(self._channels.values()):
             self._closed(channel, event.reason)
         self._events.append(event)
+
+
+def _encode(settings: ChannelOpen) -> bytes:
+    try:
+        message = settings.encode()
+    except struct.error:
+        raise LocalError("a number of the data channel's settings is out of range") from None
+    if len(message) > _MAX_OPEN_SIZE:
+        raise LocalError("the label and protocol of the data channel are too long")
+    return message
+
+
+def _settings_untrusted(message: bytes) -> ChannelOpen | None:
+    if len(message) > _MAX_OPEN_SIZE:
+        raise Malformed("a DATA_CHANNEL_OPEN is too long")
+    return parse_dcep_untrusted(message)

@@ -47,6 +47,11 @@ class Outbound:
         self._peer_takes_forward_tsn = peer.forward_tsn
 
     @property
+    def congestion_window(self) -> int:
+        """Bytes."""
+        return self._window.size
+
+    @property
     def last_assigned_tsn(self) -> int:
         """Unwrapped."""
         return self._outstanding.next_tsn - 1

@@ -156,7 +156,7 @@ class PacketReceiver:
             self._reset.handle_chunk_untrusted(value, now)
 
     def _handle_shutdown_untrusted(self, value: bytes, now: float) -> None:
-        if self._tcb.takes_data and len(value) == 4:
+        if len(value) == 4 and (self._tcb.takes_data or self._tcb.sends_data):
             self._outbound.handle_cumulative_tsn(int.from_bytes(value, "big"), now)
             self._shutdown.handle_shutdown(now)
 
