@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from glottis import Malformed
 from glottis.contracts.audio import EncodedPacket
-from glottis.peer import ConnectionState, ConnectionStateChanged, PeerSettings
+from glottis.peer import ConnectionState, ConnectionStateChanged, LocalCandidate, PeerSettings
 from glottis.peer.audio import legal_packet_ms
 from glottis.plugins import load_plugins
 from glottis.sctp import ChannelOpened, TextReceived
 from glottis.sdp import AnswerRefused, NoCommonCodec, OfferRefused
 from glottis.testing.impairments import Impairments
 from glottis.testing.peers import VirtualCall
+from glottis.wire.address import Address
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 
 FIXTURES = Path(__file__).parents[1] / "vectors" / "sdp"
@@ -231,6 +232,34 @@ def test_an_answer_that_rejects_the_audio_is_refused():
     answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), 0.0)
     with pytest.raises(AnswerRefused):
         call.caller.connection.accept_answer_untrusted(answer.replace("m=audio 9", "m=audio 0"), 0.0)
+
+
+def test_an_address_that_comes_later_is_trickled_and_used():
+    call = VirtualCall(ALL)
+    call.negotiate()
+    late = Address("192.0.2.3", 5002)
+    call.network.attach(call.gateway, late)
+    assert call.gateway.connection.next_event() == ConnectionStateChanged(ConnectionState.CONNECTING)
+    call.gateway.connection.add_local_address(late)
+    event = call.gateway.connection.next_event()
+    assert isinstance(event, LocalCandidate)
+    call.caller.connection.add_remote_candidate_untrusted(
+        event.candidate.to_sdp(), mid=event.mid, media_index=event.media_index, username_fragment=None, now=0.0
+    )
+    call.network.unreachable.add(Address("192.0.2.2", 5000))
+    assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=10)
+
+
+def test_statistics_have_the_names_of_webrtc_stats():
+    call = VirtualCall([PCMU])
+    assert call.connect()
+    talk(call, 1.0)
+    sent = call.caller.connection.statistics(call.network.now)
+    received = call.gateway.connection.statistics(call.network.now)
+    assert received["transport"]["dtlsState"] == "connected"
+    assert sent["outbound-rtp"]["packetsSent"] == received["inbound-rtp"]["packetsReceived"] == 50
+    assert received["inbound-rtp"]["packetsLost"] == 0
+    assert sent["candidate-pair"]["nominated"]
 
 
 # Data channels

@@ -1,7 +1,8 @@
 """The audio of a call, as its owner reads and writes it: an RTP session made as was negotiated."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
@@ -29,6 +30,15 @@ class AudioTrack:
         self._rng = rng
         self._sender: AudioSender | None = None
         self._sending_format: NegotiatedFormat | None = None
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What is in force, for the client: the codec that is sent, and the real length of its packets (CONTRACT T5)."""
+        return {
+            "codec": self.encoding_name,
+            "frameDurationMs": self.packet_ms,
+            "sampleRate": self._settings.sample_rate,
+        }
 
     def negotiate(self, audio: NegotiatedAudio) -> None:
         """Take the result of a negotiation, the first or a later one."""

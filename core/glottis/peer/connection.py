@@ -15,9 +15,16 @@ from glottis.contracts.errors import LocalError
 from glottis.dtls import Certificate, DtlsState, DtlsTransport
 from glottis.ice import IceAgent, IceState, ProbePolicy
 from glottis.peer.audio import AudioTrack
-from glottis.peer.events import ConnectionState, ConnectionStateChanged, PathAuthenticated, PeerEvent
+from glottis.peer.events import (
+    ConnectionState,
+    ConnectionStateChanged,
+    LocalCandidate,
+    PathAuthenticated,
+    PeerEvent,
+)
 from glottis.peer.negotiator import Negotiator
 from glottis.peer.settings import PeerSettings
+from glottis.peer.statistics import Statistics, collect
 from glottis.rtp import SrtpSession
 from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.sdp import SCTP_PORT, Candidate, NegotiatedData, Negotiation, parse_candidate_untrusted
@@ -97,6 +104,14 @@ class PeerConnection:
     def accept_answer_untrusted(self, sdp: str, now: float) -> None:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
         self._apply(self._negotiator.accept_answer_untrusted(sdp), now, first=True)
+
+    def add_local_address(self, address: Address) -> None:
+        """A socket that was not there at first. Once there is a description, its candidate is trickled (RFC 8838)."""
+        self._local_addresses = [*self._local_addresses, address]
+        if self._ice is not None:
+            candidate = self._ice.add_local_candidate(address)
+            mid, media_index = self._negotiator.tagged_section
+            self._events.append(LocalCandidate(candidate, mid, media_index))
 
     def add_remote_candidate_untrusted(
         self, text: str, *, mid: str | None, media_index: int | None, username_fragment: str | None, now: float
@@ -239,6 +254,10 @@ class PeerConnection:
     def next_event(self) -> PeerConnectionEvent | None:
         """The oldest event that was not yet told."""
         return self._events.popleft() if self._events else None
+
+    def statistics(self, now: float) -> Statistics:
+        """What was counted so far, under the names of W3C webrtc-stats."""
+        return collect(self._ice, self._dtls, self.voice.session, now)
 
     def close(self, now: float) -> None:
         """Say goodbye on every layer: RTCP BYE, SCTP ABORT, DTLS close_notify; drain once more to send it."""

@@ -7,6 +7,7 @@ from glottis.dtls import Certificate
 from glottis.ice import IceAgent
 from glottis.peer.settings import PeerSettings
 from glottis.sdp import (
+    AUDIO_MID,
     AudioCapability,
     Negotiation,
     OfferRefused,
@@ -33,6 +34,11 @@ class Negotiator:
         self._session_id = rng.getrandbits(62)  # below 2^63, RFC 9429 §5.2.1
         self._session_version = 0
         self._offer: SessionDescription | None = None
+
+    @property
+    def tagged_section(self) -> tuple[str | None, int]:
+        """The mid and index of the section that candidates belong to; before an answer, that of our offer's audio."""
+        return (self.current.remote.mid, self.current.remote.media_index) if self.current else (AUDIO_MID, 0)
 
     def accept_offer_untrusted(self, sdp: str, agent: IceAgent) -> Negotiation:
         """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``."""
@@ -67,7 +73,7 @@ class Negotiator:
         return self._conclude(accept_answer(self._offer, parse_session_description_untrusted(sdp)))
 
     def _transport(self, agent: IceAgent) -> TransportParameters:
-        # All our candidates are known at once, so none is left to trickle; STUN and TURN will change that.
+        # No a=end-of-candidates: another may be trickled at any time, and who has a working pair does not wait for it.
         return TransportParameters(
             ice_ufrag=agent.local_ufrag,
             ice_pwd=agent.local_pwd,
@@ -75,7 +81,6 @@ class Negotiator:
             ice_lite=agent.lite,
             setup=self._setup,
             candidates=agent.local_candidates,
-            end_of_candidates=True,
         )
 
     @property

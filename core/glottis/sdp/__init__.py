@@ -16,11 +16,12 @@ from glottis.sdp.data import SCTP_PORT, NegotiatedData
 from glottis.sdp.description import Attribute, MediaDescription, Origin, SessionDescription
 from glottis.sdp.errors import AnswerRefused, DescriptionRefused, NoCommonCodec, OfferRefused
 from glottis.sdp.negotiation import Negotiation
-from glottis.sdp.offer import accept_answer, make_offer
+from glottis.sdp.offer import AUDIO_MID, accept_answer, make_offer
 from glottis.sdp.parser import parse_session_description_untrusted
 from glottis.sdp.transport import RemoteParameters, TransportParameters
 
 __all__ = [
+    "AUDIO_MID",
     "SCTP_PORT",
     "AnswerRefused",
     "Attribute",

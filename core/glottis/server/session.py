@@ -36,6 +36,9 @@ from glottis.server.websocket import INTERNAL_ERROR, NORMAL, SERVICE_RESTART
 
 logger = logging.getLogger(__name__)
 
+STATISTICS_INTERVAL = 5.0
+"""Seconds between the events that tell client and agent how the call fares."""
+
 
 class SessionState(Enum):
     """CONTRACT §2."""
@@ -131,9 +134,15 @@ class Session:
         """Give the call to the agent until it returns; its background tasks end with it."""
         async with trio.open_nursery() as nursery:
             self._call.nursery = nursery
+            nursery.start_soon(self._report_statistics)
             await self.campaign.agent(self._call)
             await self._call.drain()
             nursery.cancel_scope.cancel()
+
+    async def _report_statistics(self) -> None:
+        while True:
+            await trio.sleep(STATISTICS_INTERVAL)
+            self._announce("statistics", self._peer.statistics(trio.current_time()))
 
     def end(self, reason: str, *, code: int = NORMAL) -> None:
         """End the call now; only the first call of this does anything.
@@ -233,8 +242,11 @@ class Session:
         match event:
             case ConnectionStateChanged(state, reason):
                 self._handle_connection_state(state, reason)
-            case PathAuthenticated() | LocalCandidate():
-                pass  # the driver admits paths; all candidates are in the answer
+            case LocalCandidate(candidate, mid, media_index):
+                ufrag = self._peer.local_ufrag
+                self._send(messages.TrickledCandidate(candidate.to_sdp(), mid, media_index, ufrag))
+            case PathAuthenticated():
+                pass  # the driver's business
             case _:
                 self._messenger.handle_channel_event(event)
 
@@ -255,6 +267,7 @@ class Session:
             if self.attached:
                 self._end_at(math.inf, "")
             self._set_state(SessionState.ACTIVE)
+            self._announce("media", self._peer.voice.description)
             self._connected.set()
             self._driver.start_media()
 

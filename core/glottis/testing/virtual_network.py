@@ -31,6 +31,8 @@ class VirtualNetwork:
         self.rng = random.Random(seed)
         self.delivered: list[Datagram] = []
         """What arrived, in order; its path is the sender's view."""
+        self.unreachable: set[Address] = set()
+        """Nothing arrives there."""
         self._hosts: dict[Address, Host] = {}
         self._in_flight: list[tuple[float, int, Datagram]] = []
         self._order = count()
@@ -70,7 +72,7 @@ class VirtualNetwork:
         while self._in_flight and self._in_flight[0][0] <= self.now:
             _, _, datagram = heapq.heappop(self._in_flight)
             host = self._hosts.get(datagram.path.remote)
-            if host is not None:
+            if host is not None and datagram.path.remote not in self.unreachable:
                 self.delivered.append(datagram)
                 arrival = Path(local=datagram.path.remote, remote=datagram.path.local)
                 host.handle_datagram(datagram.data, arrival, self.now)
