@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from glottis.config import ResolvedConfig, configure_logging, load_config, render, resolve
+from glottis.config import API_KEY_VARIABLE, ResolvedConfig, configure_logging, load_config, render, resolve
 from glottis.contracts.errors import LocalError
+from glottis.contracts.secret import Secret
 from glottis.plugins import Registry, load_plugins
 
 EXIT_WRONG_CONFIGURATION = 2
@@ -50,16 +51,26 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_config_check)
 
     call = commands.add_parser("call", help="call a gateway without a browser")
-    call.add_argument("url", help="address of the gateway, such as http://127.0.0.1:8080")
-    call.add_argument("--campaign", default="echo", help="campaignId to ask for (default: echo)")
-    call.add_argument("--wav", type=Path, help="WAV file to speak; without it, silence")
-    call.add_argument("--record", type=Path, help="WAV file to write what is heard to")
+    _add_call_options(call)
     call.set_defaults(run=_call)
     return parser
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; GLOTTIS_SERVER__PORT=… goes on top")
+
+
+def _add_call_options(call: argparse.ArgumentParser) -> None:
+    call.add_argument("url", help="address of the gateway, such as http://127.0.0.1:8080")
+    call.add_argument("--campaign", default="echo", help="campaignId to ask for (default: echo)")
+    call.add_argument("--wav", type=Path, metavar="FILE", help="16-bit WAV file to speak; without it, silence")
+    call.add_argument("--record", type=Path, metavar="FILE", help="WAV file to write what is heard to")
+    call.add_argument("--listen", type=float, default=1.0, metavar="SECONDS", help="stay after the speech (default: 1)")
+    call.add_argument(
+        "--codec", type=str.upper, choices=["OPUS", "PCMU", "PCMA", "G722"], help="the only codec to offer"
+    )
+    call.add_argument("--text", help="text to send once connected")
+    call.add_argument("--api-key", metavar="KEY", help=f"key to show the gateway; better set {API_KEY_VARIABLE}")
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -73,10 +84,22 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _call(options: argparse.Namespace) -> int:
-    from glottis.server.caller import run  # late, as above
+    from glottis.server.caller import CallerOptions, run  # late, as above
 
-    run(options.url, campaign=options.campaign, wav=options.wav, record=options.record, registry=load_plugins())
-    return 0
+    api_key = options.api_key or os.environ.get(API_KEY_VARIABLE)
+    return run(
+        CallerOptions(
+            options.url,
+            campaign=options.campaign,
+            codec=options.codec,
+            wav=options.wav,
+            record=options.record,
+            text=options.text,
+            api_key=Secret(api_key) if api_key else None,
+            listen=options.listen,
+        ),
+        load_plugins(),
+    )
 
 
 def _config_check(options: argparse.Namespace) -> int:

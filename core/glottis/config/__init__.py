@@ -1,6 +1,6 @@
 """Configuration: TOML and environment, typed, and validated before anything listens."""
 
-from glottis.config.loading import load_config
+from glottis.config.loading import API_KEY_VARIABLE, load_config
 from glottis.config.logs import configure_logging
 from glottis.config.rendering import render
 from glottis.config.resolution import Campaign, NamedAuthScheme, NamedProvider, ResolvedConfig, resolve
@@ -18,6 +18,7 @@ from glottis.config.settings import (
 )
 
 __all__ = [
+    "API_KEY_VARIABLE",
     "Auth",
     "Campaign",
     "CampaignSection",

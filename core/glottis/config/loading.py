@@ -11,6 +11,8 @@ from glottis.contracts.errors import ConfigurationError
 
 ENVIRONMENT_PREFIX: Final = "GLOTTIS_"
 NESTING: Final = "__"
+API_KEY_VARIABLE: Final = "GLOTTIS_API_KEY"
+"""For ``glottis call``: the one variable with the prefix that is no key of the configuration."""
 
 
 def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -20,7 +22,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     values = {} if path is None else _read(path)
     for name, text in sorted(environ.items()):
-        if name.startswith(ENVIRONMENT_PREFIX):
+        if name.startswith(ENVIRONMENT_PREFIX) and name != API_KEY_VARIABLE:
             _override(values, name, text)
     config: Config = convert(values, Config)
     return config
