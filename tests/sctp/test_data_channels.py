@@ -216,7 +216,9 @@ def test_settings_that_cannot_be_expressed_are_refused(pair: Any, settings: Any)
 
 
 def test_peers_label_that_is_too_long_opens_nothing(pair: Any) -> None:
-    pair.client.association.send(0, ProtocolId.DCEP, ChannelOpen("x" * 5000).encode())
+    label = b"x" * 5000
+    message = b"\x03" + bytes(7) + len(label).to_bytes(2, "big") + bytes(2) + label
+    pair.client.association.send(0, ProtocolId.DCEP, message)
     pair.run(seconds=1)
     assert opened(pair.server_events) == []
 

@@ -9,6 +9,7 @@ import pytest
 from glottis.contracts.errors import Malformed
 from glottis.sctp import AssociationFailed, BytesReceived, ChannelState, DataChannels, SctpLimits, State, TextReceived
 from glottis.sctp.cookies import CookieJar
+from glottis.testing.impairments import Impairments
 from glottis.wire.sctp import (
     FIRST_FRAGMENT,
     WHOLE_MESSAGE,
@@ -185,6 +186,35 @@ def test_opening_every_stream_is_bounded_by_the_stream_limit(make_pair: Callable
     for number in range(200):
         attacker.send(encode_data(WHOLE_MESSAGE, (attacker.next_tsn + number, number * 2, 0, 50), b"\x03" + bytes(11)))
     assert len(pair.server._channels) == 4
+
+
+def test_open_followed_by_abort_in_one_packet_is_taken_calmly(attacker: Attacker) -> None:
+    dcep = encode_data(WHOLE_MESSAGE, (attacker.next_tsn, 0, 0, 50), b"\x03" + bytes(11))
+    attacker.send(dcep, encode_chunk(ChunkType.ABORT))
+    assert failure(attacker) == "aborted by the peer: no cause given"
+    assert len(attacker.engine._channels) == 0
+
+
+def test_stream_of_ours_that_the_peer_tried_to_open_is_used_only_after_its_reset(attacker: Attacker) -> None:
+    dcep = encode_data(WHOLE_MESSAGE, (attacker.next_tsn, 1, 0, 50), b"\x03" + bytes(11))
+    answers = attacker.send(dcep)
+    assert ChunkType.RE_CONFIG in dict(answers)
+    assert attacker.engine.open("ours").id == 3
+    again = encode_data(WHOLE_MESSAGE, (attacker.next_tsn + 1, 1, 1, 50), b"\x03" + bytes(11))
+    attacker.send(again)
+    assert attacker.engine.open("ours too").id == 5
+
+
+def test_open_while_the_send_buffer_is_full_is_refused(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair(limits=SctpLimits(send_buffer=5_000), impairments=Impairments(delay=0.02))
+    pair.connect()
+    channel = pair.server.open("full")
+    pair.run(lambda: channel.state is ChannelState.OPEN)
+    pair.run(seconds=1)
+    channel.send_bytes(bytes(5_000))
+    attacker = Attacker(pair)
+    attacker.send(encode_data(WHOLE_MESSAGE, (attacker.next_tsn, 0, 0, 50), b"\x03" + bytes(11)))
+    assert len(pair.server._channels) == 1
 
 
 def test_fuzz_open_untrusted() -> None:

@@ -132,6 +132,8 @@ class SctpAssociation:
         """
         if self._tcb.ended:
             raise LocalError("the association has ended")
+        if self._reset.is_wanted(stream_id):
+            raise LocalError("the stream is being reset")
         if not data:
             raise LocalError("SCTP carries no empty messages")
         if self._outbound.size + len(data) > self._limits.send_buffer:

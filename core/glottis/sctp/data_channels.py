@@ -1,18 +1,17 @@
 """Data channels (RFC 8831, RFC 8832) over one association: same engine verbs, channels as values."""
 
 import random
-import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.sctp.association import DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_PORT, SctpAssociation
+from glottis.sctp.channel_table import ChannelTable, Direction
 from glottis.sctp.data_channel import ChannelState, DataChannel
 from glottis.sctp.events import (
     AssociationClosed,
     AssociationEstablished,
-    AssociationEvent,
     AssociationFailed,
     BufferedAmountLow,
     BytesReceived,
@@ -30,9 +29,6 @@ from glottis.wire.dcep import OPEN_ACK, ChannelOpen, ProtocolId, parse_dcep_untr
 
 DEFAULT_REMOTE_MAX_MESSAGE_SIZE: Final = 65536
 """Where the peer's SDP has no ``a=max-message-size`` (RFC 8841 §6.1)."""
-
-_MAX_OPEN_SIZE: Final = 4096
-"""Bytes of a DATA_CHANNEL_OPEN: a channel's label and protocol are kept, and there may be a thousand channels."""
 
 _EVENTS_AHEAD: Final = 64
 """Events translated before the owner takes them; what is beyond waits in the association and shuts its window."""
@@ -65,15 +61,9 @@ class DataChannels:
             limits=limits,
             zero_checksum=zero_checksum,
         )
-        self._own_parity = 0 if dtls_client else 1
         self._remote_max_message_size = remote_max_message_size
-        self._stream_count = (limits or SctpLimits()).max_streams
+        self._channels = ChannelTable(dtls_client=dtls_client, stream_count=(limits or SctpLimits()).max_streams)
         self._established = False
-        self._channels: dict[int, DataChannel] = {}
-        """By stream; a channel stays until both of its streams are reset."""
-        self._half_reset: dict[int, set[type[AssociationEvent]]] = {}
-        """Which of its streams are reset already."""
-        self._close_reasons: dict[int, str] = {}
         self._events: deque[DataChannelEvent] = deque()
         self._handlers: dict[type, Callable[..., None]] = {
             MessageReceived: self._handle_message,
@@ -109,12 +99,12 @@ class DataChannels:
         if self.association.has_ended:
             raise LocalError("the association has ended")
         settings = ChannelOpen(label, protocol, ordered, max_retransmits, max_packet_life_time_ms, priority)
-        message = _encode(settings)
-        channel_id = self._free_id() if negotiated_id is None else self._checked_id(negotiated_id)
-        channel = self._add(channel_id, settings, negotiated=negotiated_id is not None)
+        message, table = settings.encode(), self._channels
+        channel_id = table.free_id() if negotiated_id is None else table.checked_id(negotiated_id)
         if negotiated_id is None:
             self.association.send(channel_id, ProtocolId.DCEP, message)
-        elif self._established:
+        channel = self._add(channel_id, settings, negotiated=negotiated_id is not None)
+        if channel.negotiated and self._established:
             self._opened(channel)
         return channel
 
@@ -177,20 +167,9 @@ class DataChannels:
         """For ``DataChannel``: set when ``BufferedAmountLow`` tells."""
         self.association.configure_stream(channel.id, priority=channel.settings.priority, low_threshold=low_threshold)
 
-    def _free_id(self) -> int:
-        for channel_id in range(self._own_parity, self._stream_count, 2):
-            if channel_id not in self._channels:
-                return channel_id
-        raise LocalError("no stream is left for another data channel")
-
-    def _checked_id(self, channel_id: int) -> int:
-        if not 0 <= channel_id < self._stream_count or channel_id in self._channels:
-            raise LocalError("the negotiated stream identifier is taken or beyond the association's streams")
-        return channel_id
-
     def _add(self, channel_id: int, settings: ChannelOpen, *, negotiated: bool) -> DataChannel:
         channel = DataChannel(self, channel_id, settings, negotiated=negotiated)
-        self._channels[channel_id] = channel
+        self._channels.add(channel)
         self.configure(channel, low_threshold=0)
         return channel
 
@@ -199,15 +178,11 @@ class DataChannels:
         self._events.append(ChannelOpened(channel))
 
     def _begin_close(self, channel: DataChannel, reason: str, *, discard: bool) -> None:
-        channel.state = ChannelState.CLOSING
-        self._close_reasons[channel.id] = reason
+        self._channels.begin_close(channel, reason)
         self.association.reset_stream(channel.id, discard=discard)
 
     def _closed(self, channel: DataChannel, reason: str) -> None:
-        del self._channels[channel.id]
-        self._half_reset.pop(channel.id, None)
-        self._close_reasons.pop(channel.id, None)
-        channel.state = ChannelState.CLOSED
+        self._channels.remove(channel)
         self._events.append(ChannelClosed(channel, reason))
 
     def _translate(self) -> None:
@@ -243,28 +218,33 @@ class DataChannels:
 
     def _handle_dcep(self, message: MessageReceived, channel: DataChannel | None) -> None:
         try:
-            settings = _settings_untrusted(message.data)
+            settings = parse_dcep_untrusted(message.data)
         except Malformed:
             self._refuse(message.stream_id, channel, "the peer sent a malformed DCEP message")
             return
         if settings is None:
             if channel is not None:
                 self._acknowledge(channel)
-        elif channel is not None or message.stream_id & 1 == self._own_parity:
+        elif not self._channels.peer_may_open(message.stream_id):
             self._refuse(message.stream_id, channel, "the peer opened a channel on a stream that is not its own")
         else:
             self._accept(message.stream_id, settings)
 
     def _accept(self, stream_id: int, settings: ChannelOpen) -> None:
         """RFC 8832 §6: acknowledge, and the channel can be used."""
+        try:
+            self.association.send(stream_id, ProtocolId.DCEP, OPEN_ACK)
+        except LocalError:  # The association has ended meanwhile, or its send buffer is full.
+            self._refuse(stream_id, None, "")
+            return
         channel = self._add(stream_id, settings, negotiated=False)
         channel.is_acknowledged = True
-        self.association.send(stream_id, ProtocolId.DCEP, OPEN_ACK)
         self._opened(channel)
 
     def _refuse(self, stream_id: int, channel: DataChannel | None, reason: str) -> None:
         if channel is None:
-            self.association.reset_stream(stream_id)
+            if self._channels.refuse(stream_id):
+                self.association.reset_stream(stream_id)
         elif channel.state is not ChannelState.CLOSING:
             self._begin_close(channel, reason, discard=True)
 
@@ -280,10 +260,10 @@ class DataChannels:
 
     def _handle_established(self, event: AssociationEstablished) -> None:
         self._established = True
-        self._stream_count = event.outbound_streams
+        self._channels.stream_count = event.outbound_streams
         self._events.append(event)
-        for channel in list(self._channels.values()):
-            if channel.id >= self._stream_count:
+        for channel in self._channels:
+            if channel.id >= event.outbound_streams:
                 self._closed(channel, "the peer takes fewer streams")
             elif channel.negotiated and channel.state is ChannelState.CONNECTING:
                 self._opened(channel)
@@ -291,41 +271,20 @@ class DataChannels:
     def _handle_incoming_reset(self, event: IncomingStreamsReset) -> None:
         for stream_id in event.stream_ids:
             channel = self._channels.get(stream_id)
-            if channel is None:
-                continue
-            if channel.state is not ChannelState.CLOSING:
+            if channel is not None and channel.state is not ChannelState.CLOSING:
                 self._begin_close(channel, "closed by the peer", discard=True)
-            self._half_close(channel, IncomingStreamsReset)
+            self._half_close(stream_id, Direction.INCOMING)
 
     def _handle_outgoing_reset(self, event: OutgoingStreamsReset) -> None:
         for stream_id in event.stream_ids:
-            channel = self._channels.get(stream_id)
-            if channel is not None:
-                self._half_close(channel, OutgoingStreamsReset)
+            self._half_close(stream_id, Direction.OUTGOING)
 
-    def _half_close(self, channel: DataChannel, direction: type[AssociationEvent]) -> None:
-        done = self._half_reset.setdefault(channel.id, set())
-        done.add(direction)
-        if len(done) == 2:
-            self._closed(channel, self._close_reasons[channel.id])
+    def _half_close(self, stream_id: int, direction: Direction) -> None:
+        channel, reason = self._channels.get(stream_id), self._channels.note_reset(stream_id, direction)
+        if channel is not None and reason is not None:
+            self._closed(channel, reason)
 
     def _handle_end(self, event: AssociationClosed | AssociationFailed) -> None:
-        for channel in list(self._channels.values()):
+        for channel in self._channels:
             self._closed(channel, event.reason)
         self._events.append(event)
-
-
-def _encode(settings: ChannelOpen) -> bytes:
-    try:
-        message = settings.encode()
-    except struct.error:
-        raise LocalError("a number of the data channel's settings is out of range") from None
-    if len(message) > _MAX_OPEN_SIZE:
-        raise LocalError("the label and protocol of the data channel are too long")
-    return message
-
-
-def _settings_untrusted(message: bytes) -> ChannelOpen | None:
-    if len(message) > _MAX_OPEN_SIZE:
-        raise Malformed("a DATA_CHANNEL_OPEN is too long")
-    return parse_dcep_untrusted(message)

@@ -57,6 +57,10 @@ class StreamReset:
         """Reset ``stream_id`` as soon as what is queued on it has been sent and acknowledged."""
         self._wanted.setdefault(stream_id)
 
+    def is_wanted(self, stream_id: int) -> bool:
+        """Whether ``stream_id`` is still to be reset: no more may be sent on it until that is done (§5.1.2)."""
+        return stream_id in self._wanted
+
     def poll(self, now: float) -> None:
         """Make the next request if one is due, and perform the peer's if it was waiting for data."""
         self._perform_deferred()

@@ -5,12 +5,15 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final
 
-from glottis.contracts.errors import Malformed
+from glottis.contracts.errors import LocalError, Malformed
 
 _OPEN: Final = Struct("!BBHIHH")
 _ACK: Final = 0x02
 _OPEN_TYPE: Final = 0x03
 _UNORDERED: Final = 0x80
+
+MAX_OPEN_SIZE: Final = 4096
+"""Bytes of a DATA_CHANNEL_OPEN: a channel's label and protocol are kept, and a peer may open a thousand channels."""
 
 OPEN_ACK: Final = bytes([_ACK])
 """The DATA_CHANNEL_ACK message."""
@@ -47,10 +50,14 @@ class ChannelOpen:
     """Below normal 128, normal 256, high 512, extra high 1024 (RFC 8831 §6.4)."""
 
     def encode(self) -> bytes:
-        """The message."""
+        """The message; ``LocalError`` if a setting does not fit into it."""
         reliability, parameter = self._reliability()
         channel_type = reliability | (0 if self.ordered else _UNORDERED)
         label, protocol = self.label.encode(), self.protocol.encode()
+        if _OPEN.size + len(label) + len(protocol) > MAX_OPEN_SIZE:
+            raise LocalError("the label and protocol of the data channel are too long")
+        if not (0 <= self.priority < 1 << 16 and 0 <= parameter < 1 << 32):
+            raise LocalError("a number of the data channel's settings is out of range")
         fixed = _OPEN.pack(_OPEN_TYPE, channel_type, self.priority, parameter, len(label), len(protocol))
         return fixed + label + protocol
 
@@ -66,6 +73,8 @@ def parse_dcep_untrusted(message: bytes) -> ChannelOpen | None:
     """The DATA_CHANNEL_OPEN that ``message`` is, or None for a DATA_CHANNEL_ACK."""
     if message == OPEN_ACK:
         return None
+    if len(message) > MAX_OPEN_SIZE:
+        raise Malformed("a DATA_CHANNEL_OPEN is too long")
     if len(message) < _OPEN.size or message[0] != _OPEN_TYPE:
         raise Malformed("a DCEP message is neither OPEN nor ACK")
     _, channel_type, priority, parameter, label_length, protocol_length = _OPEN.unpack_from(message)
