@@ -15,6 +15,7 @@ class RecordingVoice:
     """Stands for the peer connection: what is said is queued, and a tick sends 20 ms of it."""
 
     encoding_name = "opus"
+    can_send = True
 
     def __init__(self) -> None:
         self.pending = bytearray()
@@ -155,6 +156,16 @@ async def test_drain_returns_when_everything_was_sent(call, voice, nursery):
 async def test_audio_that_does_not_fit_the_call_is_refused_by_name(call, audio, message):
     with pytest.raises(ValueError, match=message):
         await call.say(audio)
+
+
+@pytest.mark.parametrize("audio", [AudioFrame(bytes(640), RATE), EncodedPacket(b"p", "opus", 48000, 0, 960)])
+async def test_speech_that_nobody_can_hear_takes_its_time_all_the_same(call, voice, autojump_clock, audio):
+    voice.can_send = False
+    start = trio.current_time()
+    for _ in range(50):
+        await call.say(audio)
+    assert trio.current_time() - start == pytest.approx(1.0)
+    assert voice.queued == 0
 
 
 async def test_empty_frames_in_a_tight_loop_do_not_block_the_others(call, nursery):

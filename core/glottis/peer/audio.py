@@ -33,7 +33,7 @@ class AudioTrack:
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What is in force, for the client: the codec that is sent, and the real length of its packets (CONTRACT T5)."""
+        """What is in force, for the client: the codec sent, and the real length of its packets (CONTRACT T5)."""
         return {
             "codec": self.encoding_name,
             "frameDurationMs": self.packet_ms,
@@ -57,6 +57,11 @@ class AudioTrack:
         session.sender = self._sender if audio.direction.sends else None
 
     # What the call does in each media tick, and the agent between them
+
+    @property
+    def can_send(self) -> bool:
+        """Whether there is a direction from us to the peer; what is written without one goes nowhere."""
+        return self.session is not None and self.session.sender is not None
 
     @property
     def queued(self) -> float:

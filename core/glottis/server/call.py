@@ -25,6 +25,10 @@ class Voice(Protocol):
         """Of the packets that are sent."""
 
     @property
+    def can_send(self) -> bool:
+        """Whether anybody can hear what is written."""
+
+    @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""
 
@@ -111,12 +115,15 @@ class GatewayCall(Call):
         await trio.lowlevel.checkpoint_if_cancelled()
         if isinstance(audio, EncodedPacket):
             self._check_codec(audio)
-            if await self._room():
+            if not self._voice.can_send:
+                await trio.sleep(audio.duration / audio.clock_rate)
+            elif await self._room():
                 self._voice.write_packet(audio)
-        elif not audio.pcm:
-            await trio.lowlevel.checkpoint()
+            return
+        self._check_frame(audio)
+        if not self._voice.can_send or not audio.pcm:
+            await trio.sleep(audio.duration)  # as long as it would have sounded
         else:
-            self._check_frame(audio)
             await self._say_pcm(audio.pcm)
 
     def flush(self) -> Heard:

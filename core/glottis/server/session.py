@@ -227,6 +227,7 @@ class Session:
         match message:
             case messages.Offer(sdp):
                 self._send(messages.Answer(self._peer.accept_offer_untrusted(sdp, now)))
+                self._call.spoke()  # who waits to speak may have lost the direction, and with it the queue
             case messages.TrickledCandidate(text, mid, media_index, username_fragment):
                 self._peer.add_remote_candidate_untrusted(
                     text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
