@@ -65,12 +65,21 @@ def _add_call_options(call: argparse.ArgumentParser) -> None:
     call.add_argument("--campaign", default="echo", help="campaignId to ask for (default: echo)")
     call.add_argument("--wav", type=Path, metavar="FILE", help="16-bit WAV file to speak; without it, silence")
     call.add_argument("--record", type=Path, metavar="FILE", help="WAV file to write what is heard to")
-    call.add_argument("--listen", type=float, default=1.0, metavar="SECONDS", help="stay after the speech (default: 1)")
+    call.add_argument(
+        "--listen", type=_seconds, default=1.0, metavar="SECONDS", help="stay so long after the speech (default: 1)"
+    )
     call.add_argument(
         "--codec", type=str.upper, choices=["OPUS", "PCMU", "PCMA", "G722"], help="the only codec to offer"
     )
     call.add_argument("--text", help="text to send once connected")
     call.add_argument("--api-key", metavar="KEY", help=f"key to show the gateway; better set {API_KEY_VARIABLE}")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= sys.maxsize:
+        raise ValueError
+    return seconds
 
 
 def _serve(options: argparse.Namespace) -> int:

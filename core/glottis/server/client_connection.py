@@ -1,5 +1,6 @@
 """TCP and TLS to a gateway, as its client."""
 
+import os
 import ssl
 from urllib.parse import SplitResult, urlsplit
 
@@ -63,4 +64,10 @@ def _reason(error: BaseException) -> str:
     """The words of the error at the bottom: trio puts groups and errors of its own around it."""
     while error.__cause__ is not None or isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or 'connection lost'}"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error.strerror if isinstance(error, OSError) else error) or type(error).__name__

@@ -28,10 +28,13 @@ logger = logging.getLogger(__name__)
 class ClientSignaling:
     """Messages to and from a gateway. Made by ``open_client_signaling``, whose task does the sending."""
 
-    def __init__(self, connection: trio_websocket.WebSocketConnection, local_host: str) -> None:
+    def __init__(
+        self, connection: trio_websocket.WebSocketConnection, tasks: trio.CancelScope, *, local_host: str
+    ) -> None:
         self.local_host = local_host
         """The IP address of this machine from which the gateway is reached."""
         self._connection = connection
+        self._tasks = tasks
         self._queue, self._queued = trio.open_memory_channel[str](MAX_QUEUED_MESSAGES)
         self._written = trio.Event()
 
@@ -67,10 +70,12 @@ class ClientSignaling:
             self._written.set()
 
     async def close(self) -> None:
-        """Send what is queued and close. Idempotent; to be called with a time limit."""
-        self._queue.close()
-        await self._written.wait()
-        await self._connection.aclose()
+        """Send what is queued and close, which takes ``CLOSE_TIMEOUT`` at most, also when cancelled."""
+        with trio.move_on_after(CLOSE_TIMEOUT, shield=True):
+            self._queue.close()
+            await self._written.wait()
+            await self._connection.aclose()
+        self._tasks.cancel()
 
     def _why_closed(self) -> WebSocketClosed:
         closed = self._connection.closed
@@ -86,16 +91,23 @@ async def open_client_signaling(websocket_url: str) -> AsyncIterator[ClientSigna
     Leaving the block sends what is queued and closes. What is raised inside comes out in an exception group.
     """
     url = split_gateway_url(websocket_url)
-    stream = await open_client_stream(url)
-    async with stream, trio.open_nursery() as nursery:
-        signaling = ClientSignaling(await _shake_hands(nursery, stream, url), _local_host(stream))
-        nursery.start_soon(signaling.write)
+    async with await open_client_stream(url) as stream, trio.open_nursery() as nursery:
+        signaling: ClientSignaling = await nursery.start(_run, stream, url)
         try:
             yield signaling
         finally:
-            with trio.move_on_after(CLOSE_TIMEOUT, shield=True):
-                await signaling.close()
-        nursery.cancel_scope.cancel()
+            await signaling.close()
+
+
+async def _run(stream: ClientStream, url: SplitResult, *, task_status: trio.TaskStatus[ClientSignaling]) -> None:
+    """The tasks that read and write. Once connected they are shielded, so that even who is cancelled can say bye."""
+    with trio.CancelScope() as tasks:
+        async with trio.open_nursery() as nursery:
+            connection = await _shake_hands(nursery, stream, url)
+            tasks.shield = True
+            signaling = ClientSignaling(connection, tasks, local_host=_local_host(stream))
+            nursery.start_soon(signaling.write)
+            task_status.started(signaling)
 
 
 async def _shake_hands(
