@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -76,10 +77,10 @@ def _add_call_options(call: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= sys.maxsize:
-        raise ValueError
-    return seconds
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) <= sys.maxsize:
+            return seconds
+    raise argparse.ArgumentTypeError("expected seconds, such as 1.5")
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -68,9 +68,10 @@ class WavRecording:
     def __init__(self, path: Path, sample_rate: int) -> None:
         self._path = path
         try:
-            self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by __exit__
+            self._disk = path.open("wb", buffering=0)  # so that others can read the whole file at any moment
         except OSError as error:
             raise LocalError(f"{path}: {error.strerror}") from error
+        self._file = wave.open(self._disk, "wb")  # noqa: SIM115 - closed by __exit__
         self._file.setnchannels(1)
         self._file.setsampwidth(BYTES_PER_SAMPLE)
         self._file.setframerate(sample_rate)
@@ -84,6 +85,7 @@ class WavRecording:
     def __exit__(self, *exc_info: object) -> None:
         """Close the file."""
         self._file.close()
+        self._disk.close()
 
     def write(self, frame: AudioFrame) -> None:
         """Append a frame, after as much silence as its timestamp leaves since the one before."""
