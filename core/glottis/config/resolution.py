@@ -68,6 +68,8 @@ class ResolvedConfig:
     page_sets: tuple[str, ...] = ()
     pages: Mapping[str, Page] = field(default_factory=dict)
     """By absolute URL path, of all sets together."""
+    plugins: tuple[Plugin, ...] = ()
+    """All that are loaded, to find the culprit of an error among."""
 
 
 def resolve(config: Config, registry: Registry) -> ResolvedConfig:
@@ -84,7 +86,7 @@ def resolve(config: Config, registry: Registry) -> ResolvedConfig:
     campaigns = resolution.campaigns()
     if auth is None or resolution.problems:
         raise ConfigurationError("\n".join(resolution.problems))
-    return ResolvedConfig(config, auth, campaigns, codecs, providers, page_sets, pages)
+    return ResolvedConfig(config, auth, campaigns, codecs, providers, page_sets, pages, registry.plugins)
 
 
 class _Resolution:

@@ -25,6 +25,12 @@ class Plugin:
     name: str
     distribution: str = ""
     version: str = ""
+    package: str = ""
+    """The module or package that its code is in."""
+
+    def owns(self, module: str) -> bool:
+        """Whether a module of this name is its code."""
+        return bool(self.package) and f"{module}.".startswith(f"{self.package}.")
 
     def __str__(self) -> str:
         return f"plugin {self.name} ({f'{self.distribution} {self.version}'.strip() or 'given directly'})"
@@ -71,9 +77,10 @@ class PluginManager:
 
 def plugin_of(entry_point: EntryPoint) -> Plugin:
     """The identity behind an entry point."""
+    package = entry_point.module.partition(".")[0]
     if entry_point.dist is None:
-        return Plugin(entry_point.name)
-    return Plugin(entry_point.name, entry_point.dist.name, entry_point.dist.version)
+        return Plugin(entry_point.name, package=package)
+    return Plugin(entry_point.name, entry_point.dist.name, entry_point.dist.version, package)
 
 
 def enabled_entry_points(entry_points: Iterable[EntryPoint], disabled: Collection[str] = ()) -> list[EntryPoint]:

@@ -119,7 +119,8 @@ def load_plugins(
         except (PluginError, ConfigurationError) as error:
             broken.append(BrokenPlugin(plugin, str(error).removeprefix(f"{plugin}: ")))
     for implementation in extra:
-        plugin = Plugin(str(getattr(implementation, "__name__", type(implementation).__name__)))
+        module = str(getattr(implementation, "__name__", type(implementation).__module__))
+        plugin = Plugin(str(getattr(implementation, "__name__", type(implementation).__name__)), package=module)
         manager.register(implementation, plugin)
         offers.append((plugin, registrations(manager, plugin)))
     registry = Registry([plugin for plugin, _ in offers], broken)

@@ -1,26 +1,21 @@
 """Whose code raised: a failed call names its culprit in the log (DESIGN, law 9)."""
 
-from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import packages_distributions, version
+from collections.abc import Iterable
+
+from glottis.plugins import Plugin
 
 
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return packages_distributions()
+def culprit(error: BaseException, plugins: Iterable[Plugin]) -> str:
+    """The plugin whose code is on the error's way, with the module; else the module where it was raised.
 
-
-def culprit(error: BaseException) -> str:
-    """The distribution of the innermost code that belongs to a plugin, else of the core: ``glottis-opus 0.1.0``.
-
-    Innermost only up to where the plugin called into a library: what a plugin's own call raised is its to handle.
+    Of several the first counts: it has called the others, and what its own calls raise is its to handle.
     """
     modules = _modules(error)
-    plugin_modules = [module for module in modules if module.partition(".")[0] not in _NOT_PLUGINS]
-    return _describe(plugin_modules[0] if plugin_modules else "glottis")
-
-
-_NOT_PLUGINS = {"glottis", "trio", "outcome", "contextlib", "asyncio", "__main__"}
+    for module in modules:
+        for plugin in plugins:
+            if plugin.owns(module):
+                return f"{plugin}, module {module}"
+    return f"module {modules[-1]}" if modules else "glottis"
 
 
 def _modules(error: BaseException) -> list[str]:
@@ -33,9 +28,3 @@ def _modules(error: BaseException) -> list[str]:
         modules.append(str(traceback.tb_frame.f_globals.get("__name__", "")))
         traceback = traceback.tb_next
     return modules
-
-
-def _describe(module: str) -> str:
-    package = module.partition(".")[0]
-    names = _distributions().get(package)
-    return f"{names[0]} {version(names[0])}" if names else package

@@ -1,12 +1,14 @@
 """The gateway: everything that listens, and the tree of tasks under it (DESIGN §5)."""
 
 import logging
+import os
 import random
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import NoReturn
 
 import trio
 
@@ -30,6 +32,8 @@ from glottis.server.sessions import Sessions
 
 logger = logging.getLogger(__name__)
 
+EXIT_ABANDONED = 1
+"""The process's exit code when an agent had to be left behind."""
 GOODBYE_TIMEOUT = 1.0
 """Seconds for clients to be told that the gateway stops."""
 
@@ -49,8 +53,11 @@ class Gateway:
         self._http_ended = trio.Event()
         self.http = self._make_http_server()
 
-    async def stop(self, grace: float) -> None:
-        """End in good order: admit nobody, let calls go on for ``grace`` seconds, then end them."""
+    async def stop(self, grace: float) -> bool:
+        """End in good order: admit nobody, let calls go on for ``grace`` seconds, then end them.
+
+        Says whether every agent has stopped. One that has not keeps ``open_gateway`` from returning.
+        """
         self.sessions.drain()
         with trio.move_on_after(grace):
             await self.sessions.wait_empty()
@@ -58,6 +65,7 @@ class Gateway:
         self.http.drain()
         with trio.move_on_after(GOODBYE_TIMEOUT):
             await self._http_ended.wait()
+        return await self.sessions.wait_stopped()
 
     async def serve_http(self, listeners: Sequence[trio.SocketListener]) -> None:
         """Serve until cancelled, or after ``stop`` until the last connection has ended."""
@@ -78,6 +86,7 @@ class Gateway:
             peer,
             endpoint=self.endpoint,
             scheduler=self.scheduler,
+            plugins=self._config.plugins,
             times=SessionTimes(connect=server.token_lifetime, resume_grace=server.resume_grace),
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
         )
@@ -176,7 +185,25 @@ async def _serve(config: ResolvedConfig) -> None:
             _announce(config, gateway)
             received = await anext(signals)
             logger.info("%s: stopping", signal.Signals(received).name)
-            await gateway.stop(config.config.server.shutdown_grace if received == signal.SIGTERM else 0)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_hurry, gateway, signals)
+                grace = config.config.server.shutdown_grace if received == signal.SIGTERM else 0
+                if not await gateway.stop(grace):
+                    _abandon()
+                nursery.cancel_scope.cancel()
+
+
+async def _hurry(gateway: Gateway, signals: AsyncIterator[int]) -> None:
+    """A second signal ends what is left of the grace."""
+    await anext(signals)
+    gateway.sessions.end_all("the gateway stops")
+
+
+def _abandon() -> NoReturn:
+    """End the process under agents that do not stop: nothing else ends a coroutine that refuses cancellation."""
+    logger.error("leaving without them")
+    logging.shutdown()
+    os._exit(EXIT_ABANDONED)
 
 
 def _announce(config: ResolvedConfig, gateway: Gateway) -> None:

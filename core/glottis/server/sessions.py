@@ -4,7 +4,8 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -14,19 +15,21 @@ from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo, Principal
 from glottis.server.api import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
-from glottis.server.blame import culprit
 from glottis.server.http_message import Request
 from glottis.server.messages import Event
 from glottis.server.session import Session
 from glottis.server.session_request import SessionRequest
 from glottis.server.session_url import SessionUrl, parse_session_url_untrusted
 from glottis.server.signaling import SignalingChannel, open_signaling, reject
+from glottis.server.streams import Wakeup
 from glottis.server.websocket import SERVICE_RESTART, WebSocket, WebSocketClosed
 
 logger = logging.getLogger(__name__)
 
 PROVIDER_TIMEOUT = 1.0
 """Seconds for all providers of ICE servers together; who is slower is left out (CONTRACT T24)."""
+STOP_TIMEOUT = 2.0
+"""Seconds for an agent to come to its end once it is cancelled. Who takes longer is named in the log."""
 RESUME_LIFETIME = 24 * 3600.0
 """Seconds; a resumption's token dies with its session, which is what really bounds it."""
 
@@ -41,6 +44,10 @@ class _Entry:
     base_url: str
     nonces: dict[str, str]
     """By use: ``connect``, and after it ``resume``."""
+    stopped: trio.Event = field(default_factory=trio.Event)
+    """The session's task has ended, and with it the agent."""
+    given_up: trio.Event = field(default_factory=trio.Event)
+    """The agent has stopped, or has had its time to."""
 
 
 class Sessions:
@@ -51,8 +58,11 @@ class Sessions:
         self._make_session = make_session
         self._nursery = nursery
         self._entries: dict[str, _Entry] = {}
+        """The sessions that have not ended, by their ids."""
+        self._running: dict[str, _Entry] = {}
+        """These, and the ended ones whose agents have not stopped yet."""
         self._draining = False
-        self._empty = trio.Event()
+        self._one_less = Wakeup()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -63,7 +73,7 @@ class Sessions:
         """See ``api.Sessions``."""
         if self._draining:
             return Unavailable("DRAINING", "The gateway is about to stop, try again later")
-        if len(self._entries) >= self._config.config.server.max_sessions:
+        if len(self._running) >= self._config.config.server.max_sessions:
             return Unavailable("FULL", "The gateway has as many calls as it takes, try again later")
         return None
 
@@ -76,24 +86,45 @@ class Sessions:
             raise UnknownCampaign(request.campaign_id)
         if request.transport != "WebRTC":
             raise UnsupportedTransport(request.transport)
-        if (unavailability := self.unavailability()) is not None:
-            raise unavailability
+        self._check_availability()
         info = _call_info(request, principal, client_host)
+        servers = await gather_ice_servers(self._config.ice_server_providers, info)
+        self._check_availability()
         entry = _Entry(self._make_session(info, campaign), base_url, {"connect": secrets.token_urlsafe(12)})
-        self._entries[info.session_id] = entry
-        self._nursery.start_soon(self._run, entry)
         expires_at = time.time() + self._config.config.server.token_lifetime
         url = self._url(entry, "connect", expires_at)
-        servers = await gather_ice_servers(self._config.ice_server_providers, info)
+        self._start(entry)
         return CreatedSession(info.session_id, url, expires_at, servers)
+
+    def _check_availability(self) -> None:
+        if (unavailability := self.unavailability()) is not None:
+            raise unavailability
+
+    def _start(self, entry: _Entry) -> None:
+        session_id = entry.session.info.session_id
+        self._entries[session_id] = self._running[session_id] = entry
+        entry.session.ended = partial(self._forget, entry)
+        self._nursery.start_soon(self._run, entry)
 
     async def _run(self, entry: _Entry) -> None:
         try:
             await entry.session.run()
         finally:
-            del self._entries[entry.session.info.session_id]
-            if not self._entries:
-                self._empty.set()
+            del self._running[entry.session.info.session_id]
+            entry.stopped.set()
+
+    def _forget(self, entry: _Entry) -> None:
+        """The call has ended; its agent has been cancelled, and is watched until it has stopped too."""
+        del self._entries[entry.session.info.session_id]
+        self._one_less.wake()
+        self._nursery.start_soon(self._watch, entry)
+
+    async def _watch(self, entry: _Entry) -> None:
+        with trio.move_on_after(STOP_TIMEOUT) as patience:
+            await entry.stopped.wait()
+        if patience.cancelled_caught:
+            logger.error("%s", _stubbornness(entry.session))
+        entry.given_up.set()
 
     def _url(self, entry: _Entry, use: str, expires_at: float) -> str:
         info = entry.session.info
@@ -159,12 +190,17 @@ class Sessions:
     def drain(self) -> None:
         """Admit no more sessions."""
         self._draining = True
-        if not self._entries:
-            self._empty.set()
 
     async def wait_empty(self) -> None:
-        """After ``drain``: wait for the last session."""
-        await self._empty.wait()
+        """Wait until every call has ended."""
+        while self._entries:
+            await self._one_less.wait()
+
+    async def wait_stopped(self) -> bool:
+        """After ``end_all``: wait for the agents, but not for long; says whether all of them have stopped."""
+        for entry in list(self._running.values()):
+            await entry.given_up.wait()
+        return not self._running
 
     def end_all(self, reason: str) -> None:
         """End every call, as before a restart."""
@@ -180,8 +216,8 @@ async def gather_ice_servers(providers: Iterable[NamedProvider], info: CallInfo)
     async def ask(provider: NamedProvider) -> None:
         try:
             results[provider.name] = list(await provider.provider.get_ice_servers(info))
-        except Exception as error:
-            logger.error("ICE servers of %s left out: %s failed", provider.name, culprit(error), exc_info=error)
+        except (Exception, SystemExit) as error:
+            logger.error("ICE servers left out: %s failed", provider.plugin, exc_info=error)
 
     with trio.move_on_after(PROVIDER_TIMEOUT) as scope:
         async with trio.open_nursery() as nursery:
@@ -191,6 +227,12 @@ async def gather_ice_servers(providers: Iterable[NamedProvider], info: CallInfo)
         late = ", ".join(provider.name for provider in providers if provider.name not in results)
         logger.warning("ICE servers of %s left out: no answer in %g s", late, PROVIDER_TIMEOUT)
     return [server for provider in providers for server in results.get(provider.name, [])]
+
+
+def _stubbornness(session: Session) -> str:
+    """What to say of an agent that shields itself from cancellation or swallows it: no one can end it from outside."""
+    agent = f"agent {session.campaign.agent_name} of {session.campaign.plugin}"
+    return f"session {session.info.session_id}: {agent} was cancelled {STOP_TIMEOUT:g} s ago and has not stopped"
 
 
 def _call_info(request: SessionRequest, principal: Principal, client_host: str) -> CallInfo:
