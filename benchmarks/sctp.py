@@ -126,8 +126,9 @@ class AiortcPair:
         self.transports[1].on("datachannel", self._accept)
         self.channel = RTCDataChannel(self.transports[0], RTCDataChannelParameters(label="bench"))
         self.channel.on("message", lambda message: self._count())
-        while self.channel.readyState != "open":
-            await asyncio.sleep(0)
+        opened = asyncio.Event()
+        self.channel.on("open", opened.set)
+        await opened.wait()
 
     def _accept(self, channel: RTCDataChannel) -> None:
         def on_message(message: bytes) -> None:

@@ -152,6 +152,15 @@ def test_high_bits_of_an_unknown_parameter_decide_what_happens() -> None:
     assert reported == {0x3F00: False, 0x7F00: True, 0xBF00: False, 0xFF00: True}
 
 
+def test_parameters_behind_addresses_are_still_read() -> None:
+    addresses = [Parameter(5, bytes(4)), Parameter(ParameterType.SUPPORTED_ADDRESS_TYPES, bytes(4))]
+    engine = association()
+    packet = init(7, 100_000, 1, *addresses, Parameter(ParameterType.FORWARD_TSN_SUPPORTED, b""))
+    answer(engine, cookie_echo_for(answer(engine, packet)))
+    assert engine._tcb.peer is not None
+    assert engine._tcb.peer.forward_tsn
+
+
 def test_many_unknown_parameters_do_not_swell_the_answer() -> None:
     unknown = [Parameter(0xFF00 + number, bytes(20)) for number in range(40)]
     [packet] = answer(association(), init(7, 100_000, 1, *unknown))

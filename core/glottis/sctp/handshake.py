@@ -13,6 +13,7 @@ from glottis.wire.sctp import ChunkType, Parameter, encode_chunk, encode_paramet
 from glottis.wire.sctp_chunks import DTLS_ERROR_DETECTION, Cause, Init, ParameterType, parse_init_untrusted
 
 _UNDERSTOOD: Final = frozenset(ParameterType)
+"""Addresses among them, which mean nothing over DTLS (RFC 8261 §6.1) and are passed over."""
 _EXTENSIONS: Final = bytes([ChunkType.RE_CONFIG, ChunkType.FORWARD_TSN])
 _MAX_REPORTED: Final = 512
 """Bytes of unrecognized parameters that are reported: the answer must fit one packet beside the cookie."""
@@ -155,6 +156,7 @@ class Handshake:
         assert self._tcb.peer is not None
         self._waiting_chunks = []
         self._tcb.timers.stop(Timer.T1_HANDSHAKE)
+        self._tcb.rto.forget_back_off()
         self._begin_association(self._tcb.peer, now)
 
 

@@ -2,7 +2,7 @@
 
 from glottis.sctp.congestion import CongestionWindow
 from glottis.sctp.events import StreamDrained
-from glottis.sctp.outstanding import OutboundChunk, Outstanding
+from glottis.sctp.outstanding import ChunkState, OutboundChunk, Outstanding
 from glottis.sctp.packer import Packer
 from glottis.sctp.send_queue import OutboundMessage, SendQueue
 from glottis.sctp.serial import TSN_MASK, unwrap_tsn
@@ -102,7 +102,8 @@ class Outbound:
         self._window.timed_out()
         self._round_trip = None
         for chunk in self._outstanding.lose_all():
-            self._give_up_if_due(chunk.message, chunk.sent_count, now)
+            if chunk.state is ChunkState.LOST:  # not given up with an earlier chunk of its message
+                self._give_up_if_due(chunk.message, chunk.sent_count, now)
         self._forward_tsn_is_due = self._outstanding.first_is_given_up
 
     def fill(self, packer: Packer, now: float) -> None:

@@ -126,7 +126,7 @@ class Outstanding:
         self._lost.append(chunk)
 
     def lose_all(self) -> list[OutboundChunk]:
-        """Every chunk in flight is lost; all that are to be sent again, in order."""
+        """Every chunk in flight is lost; all that are to be sent again, in order (§6.3.3 E3)."""
         self.flight_size = 0
         self._lost.clear()
         for chunk in self._chunks:
