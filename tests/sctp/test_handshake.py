@@ -178,6 +178,17 @@ def test_init_ack_without_a_cookie_is_aborted() -> None:
     assert engine.next_event() == AssociationFailed("the peer's INIT ACK has no cookie")
 
 
+def test_cookie_that_fits_no_packet_is_aborted() -> None:
+    engine = association()
+    engine.connect(0.0)
+    engine.datagrams_to_send()
+    local_tag = parse_init_untrusted(only_chunk_value(engine)).initiate_tag
+    cookie = Parameter(ParameterType.STATE_COOKIE, bytes(3000))
+    ack = encode_chunk(ChunkType.INIT_ACK, Init(7, 100_000, 1, 1, 1, (cookie,)).encode())
+    [abort] = answer(engine, encode_packet((5000, 5000, local_tag), [ack]))
+    assert chunks(abort)[0][0] == ChunkType.ABORT
+
+
 def only_chunk_value(engine: SctpAssociation) -> bytes:
     """The value of the INIT that T1 sends again."""
     timeout = engine.next_timeout()

@@ -5,7 +5,7 @@ from glottis.sctp.congestion import CongestionWindow
 from glottis.sctp.outstanding import ChunkState, OutboundChunk, Outstanding
 from glottis.sctp.send_queue import OutboundMessage, SendQueue
 
-CHUNK = SctpLimits().data_chunk_size
+CHUNK = SctpLimits().packet_capacity
 
 
 def outstanding(count: int, first_tsn: int = 100) -> Outstanding:

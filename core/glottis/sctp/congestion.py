@@ -7,7 +7,7 @@ class CongestionWindow:
     """``size`` is cwnd in bytes; TSNs are unwrapped."""
 
     def __init__(self, limits: SctpLimits) -> None:
-        self._chunk = limits.data_chunk_size
+        self._chunk = limits.packet_capacity
         self._maximum = limits.max_congestion_window
         self.size = min(4 * self._chunk, max(2 * self._chunk, 4404))
         self._initial = self.size

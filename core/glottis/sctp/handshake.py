@@ -13,10 +13,14 @@ from glottis.wire.sctp import ChunkType, Parameter, encode_chunk, encode_paramet
 from glottis.wire.sctp_chunks import DTLS_ERROR_DETECTION, Cause, Init, ParameterType, parse_init_untrusted
 
 _UNDERSTOOD: Final = frozenset(ParameterType)
-"""Addresses among them, which mean nothing over DTLS (RFC 8261 §6.1) and are passed over."""
+"""Addresses among them, which mean nothing over DTLS (RFC 8261) and are passed over."""
 _EXTENSIONS: Final = bytes([ChunkType.RE_CONFIG, ChunkType.FORWARD_TSN])
-_MAX_REPORTED: Final = 512
+_MAX_REPORTED: Final = 256
 """Bytes of unrecognized parameters that are reported: the answer must fit one packet beside the cookie."""
+
+
+_NO_COOKIE: Final = (1).to_bytes(4, "big") + ParameterType.STATE_COOKIE.to_bytes(2, "big")
+"""One parameter is missing, this one (§3.3.10.2)."""
 
 
 class Handshake:
@@ -29,7 +33,7 @@ class Handshake:
         self._jar = CookieJar(tcb.rng)
         self._offer_zero_checksum = offer_zero_checksum
         self._waiting_chunks: list[bytes] = []
-        """INIT, or COOKIE ECHO with what goes before it is answered: what T1 sends again."""
+        """INIT, or COOKIE ECHO and what goes with it: what T1 sends again."""
         self._attempts = 0
 
     def connect(self, now: float) -> None:
@@ -62,14 +66,18 @@ class Handshake:
         peer, unrecognized = _peer_untrusted(init)
         cookie = _find(init, ParameterType.STATE_COOKIE)
         if cookie is None:
-            # One missing parameter: the state cookie (§3.3.10.2).
-            tcb.abort(Cause.MISSING_MANDATORY_PARAMETER, "the peer's INIT ACK has no cookie", tag=peer.tag)
+            tcb.abort(
+                Cause.MISSING_MANDATORY_PARAMETER, "the peer's INIT ACK has no cookie", detail=_NO_COOKIE, tag=peer.tag
+            )
+            return
+        chunks = [encode_chunk(ChunkType.COOKIE_ECHO, cookie)]
+        if unrecognized:
+            chunks.append(encode_chunk(ChunkType.ERROR, encode_parameters(_reports(unrecognized))))
+        if sum(map(len, chunks)) > tcb.limits.packet_capacity:
+            tcb.abort(Cause.OUT_OF_RESOURCE, "the peer's cookie does not fit a packet", detail=b"", tag=peer.tag)
             return
         tcb.advance(Happening.INIT_ACK)
         self._adopt(peer)
-        report = [Parameter(Cause.UNRECOGNIZED_PARAMETERS, encode_parameters(unrecognized))] if unrecognized else []
-        chunks = [encode_chunk(ChunkType.COOKIE_ECHO, cookie)]
-        chunks += [encode_chunk(ChunkType.ERROR, encode_parameters(report))] if report else []
         self._begin(chunks, now)
 
     def handle_cookie_echo_untrusted(self, value: bytes, tag: int, now: float) -> None:
@@ -99,7 +107,7 @@ class Handshake:
             self.connect(now)
 
     def handle_t1(self, now: float) -> None:
-        """INIT or COOKIE ECHO was not answered in time (§5.1.1 of T1's rules)."""
+        """INIT or COOKIE ECHO was not answered in time (§4 notes 2 and 3)."""
         self._attempts += 1
         if self._attempts > self._tcb.limits.max_init_retransmits:
             self._tcb.fail("the peer did not answer the handshake")
@@ -194,6 +202,7 @@ def _find(init: Init, parameter_type: ParameterType) -> bytes | None:
 
 
 def _reports(unrecognized: list[Parameter]) -> Iterator[Parameter]:
+    """As parameters of INIT ACK or as causes in ERROR: their numbers are the same (§3.3.3, §3.3.10.8)."""
     room = _MAX_REPORTED
     for parameter in unrecognized:
         whole = encode_parameters([parameter])

@@ -36,8 +36,10 @@ class Heartbeat:
         self._tcb.timers.start(Timer.HEARTBEAT, now + self._tcb.rto.seconds)
 
     def handle_request(self, value: bytes) -> None:
-        """Send the peer's value back."""
-        self._tcb.control.append(encode_chunk(ChunkType.HEARTBEAT_ACK, value))
+        """Send the peer's value back; one that fits no packet of ours is ignored."""
+        chunk = encode_chunk(ChunkType.HEARTBEAT_ACK, value)
+        if len(chunk) <= self._tcb.limits.packet_capacity:
+            self._tcb.control.append(chunk)
 
     def handle_ack(self, value: bytes, now: float) -> None:
         """The peer is there; anything but an echo of the last value is ignored."""

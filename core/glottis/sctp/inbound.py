@@ -55,7 +55,8 @@ class Inbound:
         fields, payload = parse_data_untrusted(packet, start, end)
         wire_tsn, stream_id, _, _ = fields
         if not payload:
-            self._tcb.abort(Cause.NO_USER_DATA, "the peer sent DATA without user data")
+            detail = wire_tsn.to_bytes(4, "big")
+            self._tcb.abort(Cause.NO_USER_DATA, "the peer sent DATA without user data", detail=detail)
             return
         self._got_data = True
         if flags & SACK_IMMEDIATELY:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from glottis.contracts.errors import LocalError
+from glottis.wire.sctp import COMMON_HEADER_LENGTH
 
 DTLS_CLEARTEXT_MTU: Final = 1163
 """What one DTLS record of a 1,200-byte datagram holds; 1,248 bytes with UDP and IPv6, so it passes 1,280-byte paths."""
 
 SMALLEST_PACKET: Final = 512
-"""RFC 9260 §8.1 of its PMTU: smaller packets would not hold an INIT ACK with its cookie and a useful payload."""
+"""Smaller packets might not hold an INIT ACK with its cookie, or a request to reset many streams."""
 
 CHUNK_OVERHEAD: Final = 128
 """Bytes charged for each chunk or message held besides its payload, so that tiny ones cannot fill memory."""
@@ -63,6 +64,6 @@ class SctpLimits:
             raise LocalError(f"receive_buffer must be at least {SMALLEST_WINDOW}")
 
     @property
-    def data_chunk_size(self) -> int:
-        """PMDCS: the largest DATA chunk, header and padding included, that a packet holds (RFC 9260 §1.3)."""
-        return (self.max_packet_size - 12) & ~3
+    def packet_capacity(self) -> int:
+        """Bytes of padded chunks that a packet holds. It is also PMDCS, the largest DATA chunk (RFC 9260 §1.3)."""
+        return (self.max_packet_size - COMMON_HEADER_LENGTH) & ~3

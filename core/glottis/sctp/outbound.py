@@ -29,7 +29,7 @@ class Outbound:
     def __init__(self, tcb: Tcb) -> None:
         self.queue = SendQueue()
         self._tcb = tcb
-        self._max_chunk = tcb.limits.data_chunk_size
+        self._max_chunk = tcb.limits.packet_capacity
         self._max_payload = self._max_chunk - DATA_HEADER_LENGTH
         self._outstanding = Outstanding(tcb.initial_tsn)
         self._window = CongestionWindow(tcb.limits)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from glottis.sctp.tcb import Tcb
-from glottis.wire.sctp import COMMON_HEADER_LENGTH
 
 
 class Packer:
@@ -11,8 +10,9 @@ class Packer:
 
     def __init__(self, tcb: Tcb) -> None:
         self._tcb = tcb
-        self._capacity = tcb.limits.max_packet_size - COMMON_HEADER_LENGTH
-        self._room = self._capacity
+        self.capacity = tcb.limits.packet_capacity
+        """Bytes of chunks that a packet holds; no single chunk is larger."""
+        self._room = self.capacity
         self._chunks: list[bytes] = []
         self._lead: Callable[[], bytes] | None = None
 
@@ -36,9 +36,4 @@ class Packer:
         if self._chunks:
             self._tcb.seal(self._chunks)
             self._chunks = []
-            self._room = self._capacity
-
-    @property
-    def capacity(self) -> int:
-        """Bytes of chunks that a packet holds."""
-        return self._capacity
+            self._room = self.capacity

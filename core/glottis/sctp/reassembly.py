@@ -21,19 +21,19 @@ class _Run:
     parts: list[bytes]
     size: int
 
-    def takes(self, other: "_Run") -> bool:
-        """Whether ``other``, which follows, continues the same message; ``Malformed`` if it lies about that."""
-        if self.flags & LAST_FRAGMENT or other.flags & FIRST_FRAGMENT:
+    def is_followed_by(self, flags: int, fields: DataFields) -> bool:
+        """Whether what comes next continues the same message; ``Malformed`` if it lies about that."""
+        if self.flags & LAST_FRAGMENT or flags & FIRST_FRAGMENT:
             return False
-        if (self.flags ^ other.flags) & UNORDERED or self.fields[1:3] != other.fields[1:3]:
+        if (self.flags ^ flags) & UNORDERED or self.fields[1:3] != fields[1:3]:
             raise Malformed("the fragments of a message disagree about their stream")
         return True
 
-    def append(self, other: "_Run") -> None:
-        self.last_tsn = other.last_tsn
-        self.flags |= other.flags
-        self.parts += other.parts
-        self.size += other.size
+    def extend(self, last_tsn: int, flags: int, parts: list[bytes], size: int) -> None:
+        self.last_tsn = last_tsn
+        self.flags |= flags
+        self.parts += parts
+        self.size += size
 
 
 class Reassembly:
@@ -51,9 +51,8 @@ class Reassembly:
 
         Raises ``Malformed`` if fragments disagree or the message is longer than the maximum.
         """
-        run = _Run(tsn, tsn, fields, flags, [payload], len(payload))
-        self.held += run.size + CHUNK_OVERHEAD
-        run = self._join_before(run)
+        self.held += len(payload) + CHUNK_OVERHEAD
+        run = self._run_with(tsn, flags, fields, payload)
         self._join_after(run)
         if run.size > self._max_message_size:
             raise Malformed("a message is longer than the maximum that was offered")
@@ -69,19 +68,20 @@ class Reassembly:
         for run in [run for first, run in self._by_first.items() if first <= tsn]:
             self._forget(run)
 
-    def _join_before(self, run: _Run) -> _Run:
-        before = self._by_last.get(run.first_tsn - 1)
-        if before is None or not before.takes(run):
-            return run
-        del self._by_last[before.last_tsn]
-        before.append(run)
-        return before
+    def _run_with(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> _Run:
+        """The run that the fragment continues, or one of its own."""
+        run = self._by_last.get(tsn - 1)
+        if run is None or not run.is_followed_by(flags, fields):
+            return _Run(tsn, tsn, fields, flags, [payload], len(payload))
+        del self._by_last[tsn - 1]
+        run.extend(tsn, flags, [payload], len(payload))
+        return run
 
     def _join_after(self, run: _Run) -> None:
         after = self._by_first.get(run.last_tsn + 1)
-        if after is not None and run.takes(after):
+        if after is not None and run.is_followed_by(after.flags, after.fields):
             del self._by_first[after.first_tsn], self._by_last[after.last_tsn]
-            run.append(after)
+            run.extend(after.last_tsn, after.flags, after.parts, after.size)
 
     def _forget(self, run: _Run) -> None:
         self._by_first.pop(run.first_tsn, None)

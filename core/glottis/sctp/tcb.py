@@ -15,6 +15,9 @@ from glottis.wire.sctp_chunks import Cause
 _CHECKSUM_REQUIRED = frozenset({ChunkType.INIT, ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO})
 """RFC 9653 §5.2 wants a CRC32c on INIT and COOKIE ECHO; INIT ACK goes out before a peer is agreed on."""
 
+_MAX_REASON = 128
+"""Bytes of text in an ABORT."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -75,12 +78,11 @@ class Tcb:
         if self.error_count > self.limits.association_max_retrans:
             self.fail("the peer stopped answering")
 
-    def abort(self, cause: Cause, reason: str, *, tag: int | None = None) -> None:
-        """Send ABORT with ``cause`` and fail with ``reason``."""
+    def abort(self, cause: Cause, reason: str, *, detail: bytes | None = None, tag: int | None = None) -> None:
+        """Send ABORT with ``cause`` and ``detail`` (or else the reason as text), and fail with ``reason``."""
         if self.peer is not None or tag is not None:
-            detail = reason.encode() if cause in (Cause.USER_INITIATED_ABORT, Cause.PROTOCOL_VIOLATION) else b""
-            value = encode_parameters([Parameter(cause, detail[:128])])
-            self.seal([encode_chunk(ChunkType.ABORT, value)], tag)
+            value = reason.encode()[:_MAX_REASON] if detail is None else detail
+            self.seal([encode_chunk(ChunkType.ABORT, encode_parameters([Parameter(cause, value)]))], tag)
         self.fail(reason)
 
     def fail(self, reason: str) -> None:
