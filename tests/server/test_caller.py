@@ -62,9 +62,11 @@ async def say_all(say: Callable[[AudioFrame], Awaitable[None]], frames: list[Aud
 
 
 async def test_what_is_said_comes_back_with_every_codec(gateway: Gateway) -> None:
-    likeness = {"OPUS": 0.75, "G722": 0.9, "PCMU": 0.85, "PCMA": 0.85}
+    likeness = {"OPUS": 0.7, "G722": 0.9, "PCMU": 0.85, "PCMA": 0.85}
     played, rate = read_wav(SPEECH)
-    frames = [AudioFrame(played[start : start + 320].astype("<i2").tobytes(), rate) for start in range(0, 28_800, 320)]
+    frames = [
+        AudioFrame(played[start : start + 320].astype("<i2").tobytes(), rate) for start in range(0, len(played), 320)
+    ]
     heard: dict[str, bytes] = {}
 
     async def call(name: str) -> None:
