@@ -52,6 +52,24 @@ def test_retransmission_timeout_follows_the_round_trips() -> None:
     assert rto.seconds == 0.4
 
 
+def test_what_is_queued_wakes_its_owner_once_and_leaves_with_the_next_drain(pair: Any) -> None:
+    channel = open_channel(pair)
+    channel.send_text("now")
+    assert pair.client.next_timeout() <= pair.now
+    pair.client.handle_timeout(pair.now)
+    assert pair.client.next_timeout() > pair.now
+    [packet] = pair.client.datagrams_to_send()
+    assert chunk_types(packet) == [ChunkType.DATA]
+
+
+def test_channel_opened_before_dtls_is_up_wakes_its_owner_once(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair()
+    pair.client.open("early")
+    assert pair.client.next_timeout() == 0.0
+    pair.client.handle_timeout(5.0)
+    assert pair.client.next_timeout() is None
+
+
 def test_lost_message_is_sent_again_after_the_retransmission_timeout(pair: Any) -> None:
     channel = open_channel(pair)
     pair.client_host.drop = has(ChunkType.DATA)

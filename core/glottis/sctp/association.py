@@ -187,10 +187,15 @@ class SctpAssociation:
         return packets
 
     def next_timeout(self) -> float | None:
-        """When ``handle_timeout`` wants to be called: at once (a time that has passed) if something was queued."""
+        """When ``handle_timeout`` wants to be called: at once (a time that has passed) if something was queued.
+
+        Once time is known nothing is due but a drain; an owner that cannot drain yet is not woken for it again.
+        """
         if self._tcb.ended:
             return None
-        return self._now if self._work_is_due else self._tcb.timers.next_deadline()
+        if self._work_is_due and not self._time_is_known:
+            return self._now
+        return self._tcb.timers.next_deadline()
 
     def next_event(self) -> AssociationEvent | None:
         """The next thing that happened; taking messages opens the window for more."""
