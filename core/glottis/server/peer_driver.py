@@ -48,7 +48,7 @@ class PeerDriver:
             self._ufrag = self.peer.local_ufrag
             self._endpoint.add_ufrag(self._ufrag, self)
         self._send()
-        while (event := self.peer.next_event()) is not None:
+        while not self._closed and (event := self.peer.next_event()) is not None:
             if isinstance(event, PathAuthenticated):
                 tables = self._endpoint.demultiplexer(event.path.local)
                 tables.add_path(event.path, self, proven=event.proven)

@@ -6,7 +6,7 @@ fails in here ends this session, with the culprit named, and no other.
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -24,6 +24,7 @@ from glottis.peer import (
     PeerConnection,
     PeerConnectionEvent,
 )
+from glottis.plugins import Plugin
 from glottis.server import messages
 from glottis.server.blame import culprit
 from glottis.server.call import DEFAULT_LIMITS, CallLimits, GatewayCall
@@ -79,12 +80,16 @@ class Session:
         *,
         endpoint: UdpEndpoint,
         scheduler: Scheduler,
+        plugins: Sequence[Plugin] = (),
         times: SessionTimes = SessionTimes(),
         call_limits: CallLimits = DEFAULT_LIMITS,
     ) -> None:
         self.info = info
         self.campaign = campaign
         self.state = SessionState.CREATED
+        self.ended: Callable[[], None] = lambda: None
+        """Called when the call has ended and all but the agent's task is released."""
+        self._plugins = plugins
         self._times = times
         self._peer = peer
         self._driver = PeerDriver(
@@ -124,8 +129,10 @@ class Session:
                 await self._converse()
                 self.end("the agent ended the call")
             self.end(self._scope_reason)
-        except Exception as error:
-            self.fail(error)
+        except* (trio.Cancelled, KeyboardInterrupt):
+            raise
+        except* BaseException as errors:  # an agent's SystemExit is its own
+            self.fail(errors)
         finally:
             self.end("the gateway stops", code=SERVICE_RESTART)
             self.state = SessionState.ENDED
@@ -158,13 +165,13 @@ class Session:
             self._channel.send(messages.Bye(reason))
             self._channel.begin_closing(code, reason)
         self._scope.cancel()
+        self.ended()
 
-    def fail(self, error: Exception) -> None:
-        """Something in here raised: name the culprit in the log, and end the call."""
-        if self.state.alive:
-            place = f"session {self.info.session_id} (campaign {self.info.campaign_id})"
-            logger.error("%s failed in %s", place, culprit(error), exc_info=error)
-            self.end("internal error", code=INTERNAL_ERROR)
+    def fail(self, error: BaseException) -> None:
+        """Something in here raised: name the culprit in the log, and end the call unless it is ending already."""
+        place = f"session {self.info.session_id} (campaign {self.info.campaign_id})"
+        logger.error("%s failed in %s", place, culprit(error, self._plugins), exc_info=error)
+        self.end("internal error", code=INTERNAL_ERROR)
 
     def _end_at(self, deadline: float, reason: str) -> None:
         """Unless something happens before; replaces the deadline before this one."""

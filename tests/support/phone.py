@@ -1,0 +1,307 @@
+"""Callers in the test's own event loop: glottis' own engines, with every lever in the test's hands."""
+
+import math
+import random
+import struct
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import trio
+import trio_websocket
+from glottis import CodecSpec
+from glottis.dtls import Certificate
+from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
+from glottis.plugins import load_plugins
+from glottis.server.endpoint import UdpEndpoint
+from glottis.server.gateway import Gateway
+from glottis.server.messages import (
+    Answer,
+    Bye,
+    ClientMessage,
+    Error,
+    Event,
+    Offer,
+    ServerMessage,
+    encode_message,
+    parse_server_message_untrusted,
+)
+from glottis.server.peer_driver import PeerDriver
+from glottis.server.scheduler import Scheduler
+from glottis.wire.address import Address, Datagram, Path
+
+from support.http import Reply, initiate
+
+RATE = 16000
+TONE = struct.pack("<320h", *(round(8000 * math.sin(2 * math.pi * 440 * i / RATE)) for i in range(320)))
+"""20 ms of a tone with a whole number of periods in 50 ms; loud enough to be told from silence by its peak."""
+LOUD = 2000
+CONNECTED = ConnectionStateChanged(ConnectionState.CONNECTED)
+
+
+@cache
+def installed_codec(name: str) -> CodecSpec:
+    """A codec of the environment."""
+    return load_plugins().codecs.find(name).spec
+
+
+async def eventually(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait until something outside the test's reach has come about; fails after ``seconds``."""
+    with trio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110
+            await trio.sleep(0.002)
+
+
+@dataclass
+class Socket:
+    """One WebSocket of a client: what came over it, and how it ended."""
+
+    stream: trio.SocketStream
+    connection: trio_websocket.WebSocketConnection
+    messages: list[ServerMessage] = field(default_factory=list)
+    closed: tuple[int, str] | None = None
+    """Code and reason; 1006 if it just broke."""
+
+    async def send(self, message: ClientMessage | str | bytes) -> None:
+        """Send a message, or whatever else."""
+        data = message if isinstance(message, str | bytes) else encode_message(message)
+        with suppress(trio_websocket.ConnectionClosed):
+            await self.connection.send_message(data)
+
+    async def read(self) -> None:
+        """Collect messages until the end."""
+        try:
+            while True:
+                self.messages.append(parse_server_message_untrusted(await self.connection.get_message()))
+        except trio_websocket.ConnectionClosed as closed:
+            why = closed.reason
+            self.closed = (int(why.code), why.reason or "") if why else (1006, "")
+        finally:
+            self.cut()
+
+    def cut(self) -> None:
+        """Close the TCP connection without a word."""
+        self.stream.socket.close()
+
+    def of_type(self, kind: type[ServerMessage]) -> list[Any]:
+        """The messages of one kind that have come."""
+        return [message for message in self.messages if isinstance(message, kind)]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The data of the events of this name that have come."""
+        return [dict(event.data) for event in self.of_type(Event) if event.name == name]
+
+
+class Phone:
+    """One caller. It speaks a tone all the time while it is connected, unless ``speaking`` is False."""
+
+    def __init__(self, exchange: "Exchange", codecs: Sequence[CodecSpec]) -> None:
+        self.exchange = exchange
+        self.endpoint = UdpEndpoint.bind(["127.0.0.1"], 0)
+        self.peer = PeerConnection(
+            PeerSettings(tuple(codecs), sample_rate=RATE),
+            certificate=exchange.certificate,
+            local_addresses=self.endpoint.addresses,
+            rng=exchange.rng,
+        )
+        self.driver = PeerDriver(
+            self.peer,
+            endpoint=self.endpoint,
+            scheduler=exchange.scheduler,
+            handle_event=self._handle_event,
+            handle_error=self._note_error,
+        )
+        self.driver.hear = self._tick
+        self.errors: list[Exception] = []
+        """What the phone's own engines have raised."""
+        self.events: list[PeerConnectionEvent] = []
+        self.sockets: list[Socket] = []
+        self.session_id = ""
+        self.url = ""
+        self.speaking = True
+        self._line = trio.CancelScope()
+        self.heard = 0
+        """Frames with sound in them."""
+
+    async def run(self) -> None:
+        """Read the UDP socket until the phone is hung down."""
+        with self.endpoint, self._line:
+            await self.endpoint.run()
+
+    # --- step by step ---
+
+    async def create(self, campaign: str = "echo", **fields: Any) -> None:
+        """Create a session."""
+        reply = await initiate(self.exchange.gateway, campaign, **fields)
+        assert reply.status == 200, reply.body
+        self.session_id, self.url = reply.document["sessionId"], reply.document["websocketUrl"]
+
+    async def open_socket(self, url: str = "", *, read: bool = True, **headers: str) -> Socket:
+        """Connect to the session's WebSocket, or to another URL."""
+        parts = urlsplit(url or self.url)
+        assert parts.hostname
+        assert parts.port
+        stream = await trio.open_tcp_stream(parts.hostname, parts.port)
+        connection = await trio_websocket.wrap_client_stream(
+            self.exchange.nursery,
+            stream,
+            parts.netloc,
+            f"{parts.path}?{parts.query}",
+            extra_headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+            message_queue_size=16 if read else 0,
+        )
+        socket = Socket(stream, connection)
+        self.sockets.append(socket)
+        self.exchange.sockets.append(socket)
+        if read:
+            self.exchange.nursery.start_soon(socket.read)
+        return socket
+
+    @property
+    def socket(self) -> Socket:
+        """The latest WebSocket."""
+        return self.sockets[-1]
+
+    async def send_offer(self) -> None:
+        """Make an offer and send it."""
+        offer = self.peer.make_offer()
+        self.driver.pump()
+        await self.socket.send(Offer(offer))
+
+    async def take_answer(self) -> None:
+        """Wait for the answer and let ICE begin."""
+        await eventually(lambda: self.socket.of_type(Answer) or self.socket.of_type(Error))
+        assert not self.socket.of_type(Error), self.socket.of_type(Error)
+        self.peer.accept_answer_untrusted(self.socket.of_type(Answer)[-1].sdp, trio.current_time())
+        self.driver.pump()
+
+    @property
+    def state(self) -> ConnectionState:
+        """Of the media connection, as this end sees it."""
+        return self.peer.state
+
+    # --- all at once ---
+
+    async def connect(self, campaign: str = "echo", **fields: Any) -> None:
+        """From nothing to a connection that media flows over."""
+        await self.create(campaign, **fields)
+        await self.open_socket()
+        await self.negotiate()
+
+    async def negotiate(self) -> None:
+        """From the open WebSocket to a connection that media flows over."""
+        await self.send_offer()
+        await self.take_answer()
+        await eventually(lambda: CONNECTED in self.events)
+
+    async def hear(self, frames: int = 5) -> None:
+        """Wait until so many more frames with sound have come."""
+        target = self.heard + frames
+        await eventually(lambda: self.heard >= target)
+
+    async def wait_closed(self, seconds: float = 5.0) -> tuple[int, str]:
+        """The code and reason that the gateway closes the WebSocket with."""
+        await eventually(lambda: self.socket.closed, seconds)
+        assert self.socket.closed
+        return self.socket.closed
+
+    async def hang_up(self) -> None:
+        """Say bye and wait for the end."""
+        await self.socket.send(Bye("enough"))
+        await self.wait_closed()
+        self.hang_down()
+
+    def hang_down(self) -> None:
+        """Close the media connection in good order: to the gateway it looks as if a page had been closed."""
+        self.driver.close()
+        self._line.cancel()
+
+    def vanish(self) -> None:
+        """The cable is pulled: TCP is reset, and UDP falls silent."""
+        for socket in self.sockets:
+            socket.cut()
+        self.go_silent()
+
+    def go_silent(self) -> None:
+        """No datagram leaves or is read any more."""
+        self.driver._closed = True
+        self.exchange.scheduler.remove(self.driver)
+        self._line.cancel()
+
+    # --- raw datagrams, from the address that the gateway has authenticated ---
+
+    @property
+    def path(self) -> Path:
+        """From here to the gateway."""
+        path = self.peer._ice and self.peer._ice.selected_path
+        assert path
+        return path
+
+    def send_raw(self, data: bytes) -> None:
+        """Send anything."""
+        self.endpoint.send(Datagram(data, self.path), self.driver)
+
+    def _note_error(self, error: Exception) -> None:
+        self.errors.append(error)
+
+    def _handle_event(self, event: PeerConnectionEvent) -> None:
+        self.events.append(event)
+        if event == CONNECTED:
+            self.driver.start_media()
+
+    def _tick(self, now: float) -> None:
+        frame = self.peer.voice.next_frame(now)
+        if frame is not None and max(frame.samples, default=0) > LOUD:
+            self.heard += 1
+        if self.speaking:
+            self.peer.voice.write(TONE)
+
+
+class Exchange:
+    """What all phones of a test share: a wheel, a certificate and a nursery. Made by ``open_exchange``."""
+
+    def __init__(self, gateway: Gateway, nursery: trio.Nursery) -> None:
+        self.gateway = gateway
+        self.nursery = nursery
+        self.scheduler = Scheduler()
+        self.certificate = Certificate.generate()
+        self.rng = random.Random(20)
+        self.sockets: list[Socket] = []
+
+    def phone(self, *codecs: CodecSpec) -> Phone:
+        """A phone with these codecs; without any, with PCMU."""
+        phone = Phone(self, codecs or (installed_codec("PCMU"),))
+        self.nursery.start_soon(phone.run)
+        return phone
+
+    async def call(self, campaign: str = "echo", **fields: Any) -> Phone:
+        """A phone in the middle of a call."""
+        phone = self.phone()
+        await phone.connect(campaign, **fields)
+        return phone
+
+    async def post(self, campaign: str = "echo", **fields: Any) -> Reply:
+        """See ``initiate``."""
+        return await initiate(self.gateway, campaign, **fields)
+
+
+@asynccontextmanager
+async def open_exchange(gateway: Gateway) -> AsyncIterator[Exchange]:
+    """Phones for callers of this gateway. Leaving the block cuts all of their lines."""
+    async with trio.open_nursery() as nursery:
+        exchange = Exchange(gateway, nursery)
+        nursery.start_soon(exchange.scheduler.run)
+        try:
+            yield exchange
+        finally:
+            nursery.cancel_scope.cancel()
+            for socket in exchange.sockets:
+                socket.cut()
+
+
+def gateway_address(gateway: Gateway) -> Address:
+    """Of the UDP socket."""
+    return gateway.endpoint.addresses[0]
