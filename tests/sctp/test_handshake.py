@@ -200,7 +200,7 @@ def only_chunk_value(engine: SctpAssociation) -> bytes:
 def test_init_is_repeated_with_back_off_until_given_up() -> None:
     engine = association(limits=SctpLimits(max_init_retransmits=4))
     engine.connect(0.0)
-    moments = []
+    moments = [0.0 for _ in engine.datagrams_to_send()]
     while (timeout := engine.next_timeout()) is not None:
         engine.handle_timeout(timeout)
         moments += [timeout for _ in engine.datagrams_to_send()]
