@@ -1,6 +1,6 @@
 """What a data channel message costs: glottis's SCTP beside aiortc's, both ends in one process, no DTLS, no network.
 
-Run with ``python benchmarks/sctp.py``. Needs aiortc. Times are CPU time of both ends together; the best of some rounds.
+Run with ``python -m benchmarks.sctp``. Needs aiortc. Times are CPU time of both ends together; the best of some rounds.
 """
 
 import asyncio

@@ -240,7 +240,11 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_fuzz_handle_packet_untrusted(make_pair: Callable[..., Any], seed: int) -> None:
-    """``handle_packet_untrusted``, and all that it calls for each chunk, raise exactly ``Malformed`` in every state."""
+    """``handle_packet_untrusted``, and all that it calls for each chunk, raise exactly ``Malformed`` in every state.
+
+    So do ``handle_data_untrusted``, ``handle_init_untrusted``, ``handle_init_ack_untrusted``,
+    ``handle_cookie_echo_untrusted`` and ``handle_chunk_untrusted`` (RE-CONFIG); at its outside nothing is raised.
+    """
     rng = random.Random(seed)
     for file in CORPUS:
         pair = make_pair(seed=seed)

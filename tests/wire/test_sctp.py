@@ -177,7 +177,12 @@ def test_fuzz_parse_data_untrusted() -> None:
     ],
 )
 def test_fuzz_parsers_of_chunk_values(parse: Callable[[bytes], object]) -> None:
-    """``parse_parameters_untrusted`` and the parsers of each chunk's value raise exactly ``Malformed``."""
+    """The parsers of chunk values raise exactly ``Malformed``.
+
+    They are ``parse_parameters_untrusted``, ``parse_init_untrusted``, ``parse_sack_untrusted``,
+    ``parse_forward_tsn_untrusted``, ``parse_outgoing_reset_untrusted``, ``parse_reset_response_untrusted`` and
+    ``parse_sequence_untrusted``.
+    """
     for data in mutations(3):
         raises_only_malformed(parse, data[16:])
         raises_only_malformed(parse, data[:7])
