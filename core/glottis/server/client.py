@@ -17,9 +17,9 @@ from glottis.contracts.info import CallInfo
 from glottis.contracts.secret import Secret
 from glottis.dtls import Certificate
 from glottis.peer import PeerConnection, PeerSettings
-from glottis.server.client_call import ClientCall
-from glottis.server.client_session import SessionGrant, create_session
-from glottis.server.client_signaling import ClientSignaling, open_client_signaling
+from glottis.server.client_call import ClientCall, Signaling
+from glottis.server.client_session import create_session
+from glottis.server.client_signaling import open_client_signaling
 from glottis.server.endpoint import UdpEndpoint
 from glottis.server.scheduler import Scheduler
 
@@ -54,20 +54,20 @@ async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
     with _out_of_groups():
         async with open_client_signaling(grant.websocket_url) as signaling:
             with UdpEndpoint.bind([signaling.local_host], 0) as endpoint:
-                async with _open_call(request, grant, signaling, endpoint) as call:
+                async with open_call_over(signaling, endpoint, request, grant.session_id) as call:
                     yield call
     if call.failure is not None:
         raise call.failure
 
 
 @asynccontextmanager
-async def _open_call(
-    request: CallRequest, grant: SessionGrant, signaling: ClientSignaling, endpoint: UdpEndpoint
+async def open_call_over(
+    signaling: Signaling, endpoint: UdpEndpoint, request: CallRequest, session_id: str
 ) -> AsyncIterator[ClientCall]:
-    """The call and the tasks that drive it."""
+    """The same over signaling and sockets that are there. What is raised inside comes out in an exception group."""
     scheduler = Scheduler()
     call = ClientCall(
-        CallInfo(grant.session_id, request.campaign_id),
+        CallInfo(session_id, request.campaign_id),
         _make_peer(request, endpoint),
         signaling,
         endpoint=endpoint,

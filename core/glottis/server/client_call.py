@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import trio
 
@@ -12,11 +13,11 @@ from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection
 from glottis.rtp import Statistics
 from glottis.server.call import GatewayCall
 from glottis.server.client_connection import CallFailed
-from glottis.server.client_signaling import ClientSignaling
 from glottis.server.endpoint import UdpEndpoint
 from glottis.server.messages import (
     Answer,
     Bye,
+    ClientMessage,
     Error,
     Event,
     Offer,
@@ -36,6 +37,13 @@ LAST_WORD_TIMEOUT = 1.0
 """Seconds from the end of the media connection to the gateway's ``bye``, which says why."""
 
 
+class Signaling(Protocol):
+    """The way to the far end: a ``ClientSignaling``, as far as a call needs it."""
+
+    def send(self, message: ClientMessage) -> None: ...
+    async def receive(self) -> ServerMessage: ...
+
+
 class ClientCall(GatewayCall):
     """The calling end of a call. Made by ``open_client_call``.
 
@@ -47,7 +55,7 @@ class ClientCall(GatewayCall):
         self,
         info: CallInfo,
         peer: PeerConnection,
-        signaling: ClientSignaling,
+        signaling: Signaling,
         *,
         endpoint: UdpEndpoint,
         scheduler: Scheduler,
