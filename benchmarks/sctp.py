@@ -8,8 +8,10 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
+from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 from glottis.sctp import BytesReceived, ChannelState, DataChannels
 
@@ -118,7 +120,7 @@ class AiortcPair:
         ends = [FakeDtls("client"), FakeDtls("server")]
         ends[0].other, ends[1].other = ends[1], ends[0]
         self.tasks = [asyncio.create_task(end.deliver()) for end in ends]
-        self.transports = [RTCSctpTransport(end) for end in ends]
+        self.transports = [RTCSctpTransport(cast(RTCDtlsTransport, end)) for end in ends]
         for transport in self.transports:
             await transport.start(RTCSctpCapabilities(maxMessageSize=262144), 5000)
         self.received, self.wanted, self.echoes = 0, 1, False
