@@ -161,6 +161,7 @@ async def test_aiortc_answers_and_both_hear_each_other(
 async def test_the_end_of_aiortcs_connection_ends_the_call(aiortc: AiortcPeer) -> None:
     with trio.fail_after(10):
         async with open_call(aiortc, "opus", setup="actpass", trickle=False) as call:
+            await anext(call.audio)  # so aiortc is connected, too
             await aiortc.do("close")
             await trio.sleep_forever()
     assert call.end_reason == "the peer has closed the connection"
