@@ -232,6 +232,20 @@ def test_channel_counts_what_it_carried(pair: Any) -> None:
     assert pair.client.association.smoothed_round_trip_time == pytest.approx(0.04, abs=0.2)
 
 
+def test_channel_that_was_opened_and_ended_in_one_breath_is_told_in_order(pair: Any) -> None:
+    pair.client.open("brief")
+    pair.client.handle_timeout(pair.now)
+    packets = pair.client.datagrams_to_send()
+    pair.client.abort("gone")
+    for packet in packets + pair.client.datagrams_to_send():
+        pair.server.handle_datagram(packet, pair.now)
+    pair.collect()
+    assert [type(event) for event in pair.server_events] == [ChannelOpened, ChannelClosed, AssociationFailed]
+    channel = opened(pair.server_events)[0]
+    with pytest.raises(LocalError, match="closed"):  # so whoever greets must look at the state first
+        channel.send_text("hello")
+
+
 def test_no_text_of_a_message_stands_in_an_event_that_is_printed(pair: Any) -> None:
     channel = pair.client.open("chat")
     assert "secret" not in repr(TextReceived(channel, "secret"))

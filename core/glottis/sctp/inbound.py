@@ -99,16 +99,20 @@ class Inbound:
             self.sack_is_due = True
         return self.sack_is_due
 
-    def packet_done(self, now: float) -> None:
-        """A packet was handled: acknowledge at once, or every second packet, or after 200 ms (§6.2)."""
+    def packet_done(self, now: float) -> bool:
+        """A packet was handled: acknowledge at once, or every second packet, or after 200 ms (§6.2).
+
+        Says whether there was DATA in it.
+        """
         if not self._got_data:
-            return
+            return False
         self._got_data = False
         self._packets_unacknowledged += 1
         if self._packets_unacknowledged >= 2 or self._tsns.has_gaps:
             self.sack_is_due = True
         else:
             self._tcb.timers.start_if_stopped(Timer.DELAYED_SACK, now + self._tcb.limits.delayed_sack)
+        return True
 
     def handle_delayed_sack(self, now: float) -> None:
         """Nothing took the acknowledgement along in time."""

@@ -87,14 +87,14 @@ class PacketReceiver:
         try:
             self._handle_chunks_untrusted(packet, spans, now)
         finally:
-            if not tcb.ended:
-                self._inbound.packet_done(now)
+            if not tcb.ended and self._inbound.packet_done(now):
+                self._shutdown.handle_data(now)
 
     def _handle_chunks_untrusted(self, packet: bytes, spans: list[ChunkSpan], now: float) -> None:
         reported = False
         for chunk_type, flags, start, end in spans:
             if chunk_type == ChunkType.DATA:
-                self._handle_data_untrusted(packet, flags, start, end, now)
+                self._handle_data_untrusted(packet, flags, start, end)
             elif (handler := self._handlers.get(chunk_type)) is not None:
                 handler(packet[start:end], now)
             else:
@@ -131,10 +131,9 @@ class PacketReceiver:
             answer = ChunkType.ABORT
         self._tcb.seal([encode_chunk(answer, flags=TAG_REFLECTED)], self._tag)
 
-    def _handle_data_untrusted(self, packet: bytes, flags: int, start: int, end: int, now: float) -> None:
+    def _handle_data_untrusted(self, packet: bytes, flags: int, start: int, end: int) -> None:
         if self._tcb.takes_data:
             self._inbound.handle_data_untrusted(packet, flags, start, end)
-            self._shutdown.handle_data(now)
 
     def _handle_init_untrusted(self, value: bytes, now: float) -> None:
         if self._tag == 0:  # Elsewhere INIT stands beside other chunks, which it must not (§3.3.2).
