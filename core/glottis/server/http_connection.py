@@ -108,7 +108,7 @@ class HttpConnection:
                 return await self._handlers.handle_request(request)
             except Problem:
                 raise
-            except Exception:
+            except (Exception, SystemExit):  # a plugin's SystemExit is its own
                 logger.exception("%s failed", request)
                 raise Problem(500, "INTERNAL_ERROR", "The gateway failed; its log says why.") from None
         logger.error("%s took longer than %g s", request, self._limits.handler_timeout)

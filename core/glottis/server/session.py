@@ -37,6 +37,9 @@ from glottis.server.websocket import INTERNAL_ERROR, NORMAL, SERVICE_RESTART
 
 logger = logging.getLogger(__name__)
 
+MAX_REASON = 100
+"""Characters of a client's reason to hang up that are repeated; a close frame takes 123 bytes (RFC 6455 §5.5)."""
+
 STATISTICS_INTERVAL = 5.0
 """Seconds between the events that tell client and agent how the call fares."""
 
@@ -100,6 +103,7 @@ class Session:
             send_signaling=self._send,
             deliver=lambda message: self._call.push_message(message),
             pump=self._driver.pump_safely,
+            signaling_room=self._signaling_room,
         )
         self._call = GatewayCall(
             info,
@@ -242,7 +246,7 @@ class Session:
             case messages.Text(text):
                 self._messenger.handle_text(text)
             case messages.Bye(reason):
-                self.end(f"the caller hung up: {reason}" if reason else "the caller hung up")
+                self.end(f"the caller hung up: {_one_line(reason)}" if reason else "the caller hung up")
 
     # --- the peer connection's events ---
 
@@ -283,3 +287,13 @@ class Session:
         """To the client's socket; while it is away, nothing is kept for it but the URL of its return."""
         if self._channel is not None:
             self._channel.send(message)
+
+    async def _signaling_room(self) -> None:
+        """Wait until the client's socket has room, if it is there: an agent is not to overflow it."""
+        if self._channel is not None:
+            await self._channel.wait_for_room()
+
+
+def _one_line(text: str) -> str:
+    """The start of a client's text, fit for the log and for a close frame: no line ends or other control characters."""
+    return "".join(character if character.isprintable() else " " for character in text[:MAX_REASON])

@@ -20,6 +20,7 @@ from glottis.server.messages import (
 )
 from glottis.server.problem import Rejected
 from glottis.server.rate_limit import TokenBucket
+from glottis.server.streams import Wakeup
 from glottis.server.websocket import NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER, WebSocketClosed
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class SignalingChannel:
         self._closing: WebSocketClosed | None = None
         self._sending = trio.CancelScope()
         self._wake_up = trio.Event()
+        self._sent = Wakeup()
         self._finished = trio.Event()
 
     async def receive(self) -> ClientMessage:
@@ -111,6 +113,17 @@ class SignalingChannel:
         self._check_bounds()
         self._wake_up.set()
 
+    async def wait_for_room(self) -> None:
+        """Wait while more than half of the queue is taken: what can wait need not overflow."""
+        while self._closing is None and self._is_half_full:
+            await self._sent.wait()
+
+    @property
+    def _is_half_full(self) -> bool:
+        messages, characters = len(self._ready) + len(self._held_back), self._queued_characters
+        limits = self._limits
+        return 2 * messages > limits.max_queued_messages or 2 * characters > limits.max_queued_characters
+
     def _check_bounds(self) -> None:
         queued_messages = len(self._ready) + len(self._held_back)
         if (
@@ -127,6 +140,7 @@ class SignalingChannel:
             self._closing = closed
             self._sending.deadline = trio.current_time() + self._limits.flush_timeout
             self._wake_up.set()
+            self._sent.wake()
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Send what is queued, then close the WebSocket. What was held back for an answer is dropped."""
@@ -157,6 +171,7 @@ class SignalingChannel:
         while self._ready:
             text = self._ready.popleft()
             self._queued_characters -= len(text)
+            self._sent.wake()
             await self._websocket.send(text)
 
 
