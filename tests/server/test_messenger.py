@@ -4,7 +4,15 @@ import pytest
 import trio
 import trio.testing
 from glottis import BytesMessage, LocalError, TextMessage, TypedMessage
-from glottis.sctp import BufferedAmountLow, BytesReceived, ChannelClosed, ChannelOpened, TextReceived
+from glottis.sctp import (
+    BufferedAmountLow,
+    BytesReceived,
+    ChannelClosed,
+    ChannelOpened,
+    ChannelState,
+    SendBufferFull,
+    TextReceived,
+)
 from glottis.server.messages import Event, ServerMessage, Text
 from glottis.server.messenger import GREETING, MAX_BUFFERED, Messenger, message_of
 
@@ -15,10 +23,14 @@ class Channel:
     def __init__(self, label: str) -> None:
         self.label = label
         self.sent: list[str | bytes] = []
+        self.state = ChannelState.OPEN
+        self.is_full = False
         self.buffered_amount = 0
         self.buffered_amount_low_threshold = 0
 
     def send_text(self, text: str) -> None:
+        if self.is_full:
+            raise SendBufferFull("full")
         self.sent.append(text)
 
     def send_bytes(self, data: bytes) -> None:
@@ -93,6 +105,25 @@ async def test_an_agent_that_sends_too_fast_waits_for_the_channel(client: Client
     client.messenger.handle_channel_event(BufferedAmountLow(channel))
     await trio.testing.wait_all_tasks_blocked()
     assert channel.sent == [GREETING, "later"]
+
+
+async def test_an_agent_waits_while_the_association_is_full(client: Client, nursery: trio.Nursery):
+    channel = client.open("chat")
+    channel.is_full = True
+    nursery.start_soon(client.messenger.send_text, "later", None)
+    await trio.testing.wait_all_tasks_blocked()
+    channel.is_full = False
+    client.messenger.handle_channel_event(BufferedAmountLow(channel))
+    await trio.testing.wait_all_tasks_blocked()
+    assert channel.sent == [GREETING, "later"]
+
+
+async def test_a_channel_that_is_closed_when_it_opens_is_never_used(client: Client):
+    channel = Channel("chat")
+    channel.state = ChannelState.CLOSED
+    client.messenger.handle_channel_event(ChannelOpened(channel))
+    await client.messenger.send_text("hello", None)
+    assert (channel.sent, client.signaled) == ([], [Text("hello")])
 
 
 async def test_what_the_client_sends_reaches_the_agent_with_its_channel(client: Client):
