@@ -277,6 +277,27 @@ def test_text_travels_by_data_channel():
     )
 
 
+def test_messages_wait_in_the_association_until_their_reader_wants_them():
+    call = VirtualCall(ALL)
+    assert call.connect()
+    channel = call.caller.connection.channels.open("chat")
+    assert call.network.run(lambda: any(isinstance(event, ChannelOpened) for event in call.caller.events), seconds=2)
+    wanted = False
+    call.gateway.connection.wants_messages = lambda: wanted
+    messages = [f"{number:05}" * 1000 for number in range(600)]  # three times what the window takes
+    for message in messages:
+        channel.send_text(message)
+    call.network.run(seconds=5)
+    assert channel.buffered_amount > 0
+    assert not any(isinstance(event, TextReceived) for event in call.gateway.events)
+
+    wanted = True
+    call.network.run(lambda: channel.buffered_amount == 0, seconds=20)
+    call.network.run(seconds=1)
+    received = [event.text for event in call.gateway.events if isinstance(event, TextReceived)]
+    assert received == messages
+
+
 def test_a_gateway_without_data_channels_rejects_the_section_and_the_call_goes_on(gateway):
     call = gateway(max_message_size=None)
     assert call.connect()

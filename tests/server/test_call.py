@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 from glottis import AudioFrame, CallInfo, EncodedPacket, Heard, TextMessage
-from glottis.server.call import MAX_MESSAGES, GatewayCall
+from glottis.server.call import MAX_MESSAGES, MESSAGES_AHEAD, GatewayCall
 from glottis.server.messenger import Messenger, message_of
 
 RATE = 16000
@@ -209,6 +209,26 @@ async def test_unread_messages_are_bounded(call):
     for index in range(MAX_MESSAGES + 3):
         call.push_message(TextMessage(str(index)))
     assert (await anext(call.messages)) == TextMessage("3")
+
+
+async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_has_caught_up(call):
+    caught_up = []
+    call.caught_up = lambda: caught_up.append(len(call.messages))
+    call.push_message(TextMessage("first"))
+    await anext(call.messages)
+    for index in range(MESSAGES_AHEAD):
+        assert not call.is_behind
+        call.push_message(TextMessage(str(index)))
+    assert call.is_behind
+    for index in range(MESSAGES_AHEAD):
+        assert await anext(call.messages) == TextMessage(str(index))
+    assert caught_up == [MESSAGES_AHEAD // 2]
+
+
+async def test_an_agent_that_reads_no_messages_is_not_behind(call):
+    for _ in range(2 * MAX_MESSAGES):
+        call.push_message(TextMessage("unread"))
+    assert not call.is_behind
 
 
 async def test_metadata_that_the_client_sends_later_reaches_call_info(call):

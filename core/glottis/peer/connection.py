@@ -6,7 +6,7 @@ call is that of the methods: describe, check, shake hands, talk.
 
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -66,6 +66,8 @@ class PeerConnection:
         self._negotiator = Negotiator(settings, certificate, rng)
         self.voice = AudioTrack(settings, self._negotiator.track, rng)
         self.channels: DataChannels | None = None
+        self.wants_messages: Callable[[], bool] = lambda: True
+        """While false, what data channels receive waits in the association, and its window holds the peer back."""
         self._ice: IceAgent | None = None
         self._dtls: DtlsTransport | None = None
         self._srtp_keys: SrtpKeys | None = None
@@ -252,8 +254,10 @@ class PeerConnection:
         return [Datagram(packet, path) for packet in session.packets_to_send(now)]
 
     def next_event(self) -> PeerConnectionEvent | None:
-        """The oldest event that was not yet told."""
-        return self._events.popleft() if self._events else None
+        """The oldest event that was not yet told; those of data channels come last, and only while they are wanted."""
+        if self._events:
+            return self._events.popleft()
+        return self.channels.next_event() if self.channels is not None and self.wants_messages() else None
 
     def statistics(self, now: float) -> Statistics:
         """What was counted so far, under the names of W3C webrtc-stats."""
@@ -306,8 +310,6 @@ class PeerConnection:
         while self.voice.session is not None and (rtp_event := self.voice.session.next_event()) is not None:
             if isinstance(rtp_event, rtp.ReportReceived):
                 self.voice.handle_report(rtp_event)
-        while self.channels is not None and (channel_event := self.channels.next_event()) is not None:
-            self._events.append(channel_event)
 
     def _handle_ice_event(self, event: ice.IceEvent, now: float) -> None:
         match event:

@@ -14,6 +14,8 @@ from glottis.server.streams import DroppingStream, Wakeup
 
 MAX_MESSAGES = 256
 """Messages waiting for the agent; an agent that does not read them loses the oldest."""
+MESSAGES_AHEAD = 32
+"""While so many wait for an agent that does read them, data channels hold further ones back: 8 MiB at most."""
 MAX_EVENTS = 64
 
 
@@ -77,7 +79,10 @@ class GatewayCall(Call):
         self._limits = limits
         self._audio: DroppingStream[AudioFrame] | None = None
         self._packets: DroppingStream[EncodedPacket] | None = None
+        self.caught_up: Callable[[], None] = lambda: None
+        """Called when the agent is no longer behind with its messages."""
         self._messages: DroppingStream[Message] = DroppingStream(MAX_MESSAGES)
+        self._messages.taken = self._message_taken
         self._events: DroppingStream[CallEvent] = DroppingStream(MAX_EVENTS)
         self._sent = Wakeup()
         self._flushes = 0
@@ -171,6 +176,18 @@ class GatewayCall(Call):
     def spoke(self) -> None:
         """A media tick has sent something: there may be room again."""
         self._sent.wake()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the agent reads its messages, but not as fast as they come: then their sender is to wait.
+
+        An agent that never reads any must not keep data channels from their other work.
+        """
+        return self._messages.is_read and len(self._messages) >= MESSAGES_AHEAD
+
+    def _message_taken(self) -> None:
+        if len(self._messages) == MESSAGES_AHEAD // 2:
+            self.caught_up()
 
     def push_message(self, message: Message) -> None:
         """The caller has sent a message; one of the type ``metadata`` also adds to ``info.metadata``."""

@@ -114,6 +114,7 @@ class Session:
             limits=call_limits,
         )
         self._driver.hear, self._driver.spoke = self._call.hear, self._call.spoke
+        peer.wants_messages, self._call.caught_up = lambda: not self._call.is_behind, self._driver.pump_safely
         self._connected = trio.Event()
         self._scope = trio.CancelScope()
         self._scope_reason = ""

@@ -1,7 +1,7 @@
 """The bounded streams between a session and its agent."""
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
 import trio
@@ -17,6 +17,10 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
 
     def __init__(self, limit: int) -> None:
         self.dropped = 0
+        self.is_read = False
+        """Whether anyone has begun to read."""
+        self.taken: Callable[[], None] = lambda: None
+        """Called when the reader has taken an item."""
         self._items: deque[T] = deque()
         self._limit = limit
         self._reader: trio.lowlevel.Task | None = None
@@ -38,12 +42,15 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
         return self
 
     async def __anext__(self) -> T:
+        self.is_read = True
         if self._items:
             # The queue is bounded, so a busy reader comes to the waiting branch soon: no need to yield here.
             await trio.lowlevel.checkpoint_if_cancelled()
         while not self._items:
             await self._wait()
-        return self._items.popleft()
+        item = self._items.popleft()
+        self.taken()
+        return item
 
     async def _wait(self) -> None:
         if self._reader is not None:
