@@ -1,21 +1,71 @@
-from collections.abc import AsyncIterator
+import base64
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 from glottis.server.gateway import Gateway
 from support.audio import SPEECH
-from support.chromium import Page, open_chromium
+from support.browser import Page
+from support.chromium import open_chromium_page, run_chromium
+from support.firefox import open_firefox_page, run_firefox
 from support.gateway import open_test_gateway
+
+CALLER = Path(__file__).with_name("call.js").read_text()
+SPEECH_URL = "data:audio/wav;base64," + base64.b64encode(SPEECH.read_bytes()).decode()
+
+OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenPage]:
+    """A process for all tests: its microphone plays the speech file in a loop."""
+    with run_chromium(tmp_path_factory.mktemp("chromium"), SPEECH) as url:
+        yield lambda: open_chromium_page(url)
+
+
+@pytest.fixture(scope="session")
+def deaf_chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenPage]:
+    """A process without a microphone."""
+    with run_chromium(tmp_path_factory.mktemp("deaf-chromium"), None) as url:
+        yield lambda: open_chromium_page(url)
+
+
+@pytest.fixture(scope="session")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenPage]:
+    """A process for all tests: its microphone is a tone."""
+    with run_firefox(tmp_path_factory.mktemp("firefox")) as url:
+        yield lambda: open_firefox_page(url)
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def browser(request: pytest.FixtureRequest) -> OpenPage:
+    """Each browser in turn."""
+    opener: OpenPage = request.getfixturevalue(request.param)
+    return opener
 
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     async with open_test_gateway(tmp_path) as gateway:
         yield gateway
+        await gateway.stop(grace=0)
 
 
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[Page]:
-    """A tab whose microphone plays the speech file in a loop."""
-    async with open_chromium(tmp_path / "chromium", SPEECH) as browser:
-        yield await browser.new_page()
+async def page(browser: OpenPage, gateway: Gateway) -> AsyncIterator[Page]:
+    """A tab of the gateway's origin, with ``Call`` and ``Channel`` of ``call.js``."""
+    async with browser() as page:
+        await prepare(page, gateway)
+        yield page
+
+
+async def prepare(page: Page, gateway: Gateway) -> None:
+    await page.goto(f"{gateway.url}/healthz")
+    await page.run_script(f"{CALLER}\nconst SPEECH = '{SPEECH_URL}';")
+
+
+@pytest.fixture
+async def chromium_page(chromium: OpenPage) -> AsyncIterator[Page]:
+    async with chromium() as page:
+        yield page

@@ -8,7 +8,7 @@ import pytest
 import trio
 from glottis.server.gateway import Gateway
 from support.audio import SPEECH, from_pcm, read_wav, similarity
-from support.chromium import Page
+from support.browser import Page
 
 CLIENT = Path(__file__).with_name("description_client.js").read_text()
 RAW_MICROPHONE = {"echoCancellation": False, "noiseSuppression": False, "autoGainControl": False}
@@ -29,8 +29,11 @@ CODECS_USED = """
         ("PCMA", "audio/PCMA", 0.85),
     ],
 )
-async def test_caller_hears_what_was_spoken(gateway: Gateway, page: Page, codec: str, mime_type: str, likeness: float):
+async def test_caller_hears_what_was_spoken(
+    gateway: Gateway, chromium_page: Page, codec: str, mime_type: str, likeness: float
+):
     audio = {"inputCodec": codec, "outputCodec": codec, "sampleRate": 48000}
+    page = chromium_page
     with trio.fail_after(60):
         await page.goto(f"{gateway.url}/healthz")
         await page.run_script(CLIENT)

@@ -4,15 +4,15 @@ import base64
 import json
 import re
 import shutil
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import trio
-from trio_websocket import WebSocketConnection, open_websocket_url
+from trio_websocket import WebSocketConnection
+
+from support.browser import Page, PageError, open_remote_control, run_browser
 
 FLAGS = [
     "--headless",
@@ -29,14 +29,11 @@ FLAGS = [
     "--remote-debugging-port=0",
 ]
 MICROPHONE_FLAGS = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+ANNOUNCEMENT = re.compile(r"DevTools listening on (ws://\S+)")
 
 
-class PageError(Exception):
-    """A script in the page threw; the message is its stack."""
-
-
-class Page:
-    """One tab. ``console`` collects what the page logged."""
+class ChromiumPage(Page):
+    """``console`` collects what the page logged."""
 
     def __init__(self, browser: "Chromium", session_id: str) -> None:
         self.console: list[str] = []
@@ -44,13 +41,11 @@ class Page:
         self._session_id = session_id
 
     async def goto(self, url: str) -> None:
-        """Navigate and wait for the load event."""
         loaded = self._browser.expect(self._session_id, "Page.loadEventFired")
         await self.command("Page.navigate", url=url)
         await loaded.wait()
 
     async def evaluate(self, expression: str) -> Any:
-        """The JSON value of a JavaScript expression; a promise is awaited. Counts as a user's gesture."""
         answer = await self.command(
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
         )
@@ -60,31 +55,13 @@ class Page:
         return answer["result"].get("value")
 
     async def run_script(self, source: str) -> None:
-        """Run a classic script: what it declares is global."""
         answer = await self.command("Runtime.evaluate", expression=source)
         assert "exceptionDetails" not in answer, answer
 
-    async def wait_for(self, expression: str, seconds: float = 20) -> Any:
-        """Wait in the page until an expression is truthy, and return it."""
-        return await self.evaluate(
-            f"""new Promise((resolve, reject) => {{
-                const giveUp = performance.now() + {seconds * 1000};
-                const look = () => {{
-                    const value = ({expression});
-                    if (value) resolve(value);
-                    else if (performance.now() > giveUp) reject(new Error("in vain: " + {json.dumps(expression)}));
-                    else setTimeout(look, 20);
-                }};
-                look();
-            }})"""
-        )
-
     async def screenshot(self) -> bytes:
-        """A PNG of the page."""
         return base64.b64decode((await self.command("Page.captureScreenshot"))["data"])
 
     async def close(self) -> None:
-        """Close the tab, as a person would."""
         await self.command("Page.close")
 
     async def command(self, method: str, **params: Any) -> dict[str, Any]:
@@ -93,20 +70,20 @@ class Page:
 
 
 class Chromium:
-    """The browser's DevTools connection; ``run`` reads it."""
+    """A DevTools connection; ``run`` reads it."""
 
     def __init__(self, websocket: WebSocketConnection) -> None:
         self._websocket = websocket
         self._next_id = 0
         self._answers: dict[int, trio.MemorySendChannel[dict[str, Any]]] = {}
         self._expected: dict[tuple[str, str], trio.Event] = {}
-        self._pages: dict[str, Page] = {}
+        self._pages: dict[str, ChromiumPage] = {}
 
-    async def new_page(self) -> Page:
+    async def new_page(self, context_id: str) -> ChromiumPage:
         """Open a tab."""
-        target = await self.command("Target.createTarget", url="about:blank")
+        target = await self.command("Target.createTarget", url="about:blank", browserContextId=context_id)
         session = await self.command("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        page = Page(self, session["sessionId"])
+        page = ChromiumPage(self, session["sessionId"])
         self._pages[session["sessionId"]] = page
         for domain in ("Page", "Runtime"):
             await page.command(f"{domain}.enable")
@@ -150,39 +127,28 @@ class Chromium:
             self._pages[session_id].console.append(text)
 
 
-@asynccontextmanager
-async def open_chromium(directory: Path, microphone: Path | None) -> AsyncIterator[Chromium]:
-    """Start a browser with a fresh profile under ``directory``; ``microphone`` is a WAV that it loops, if any."""
+@contextmanager
+def run_chromium(directory: Path, microphone: Path | None) -> Iterator[str]:
+    """A browser with a fresh profile in ``directory``; yields its DevTools URL.
+
+    ``microphone`` is a WAV file that it loops; None: there is no microphone.
+    """
     executable = shutil.which("chromium")
     assert executable, "chromium is not installed: run `make test`"
     devices = [*MICROPHONE_FLAGS, f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
-    command = [executable, *FLAGS, *devices, f"--user-data-dir={directory}", "about:blank"]
-    async with trio.open_nursery() as nursery:
-        process: trio.Process = await nursery.start(
-            partial(trio.run_process, command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-        )
-        assert process.stderr
-        url = await _devtools_url(process.stderr)
-        nursery.start_soon(_discard, process.stderr)
-        async with open_websocket_url(url, max_message_size=1 << 28) as websocket, trio.open_nursery() as reader:
-            browser = Chromium(websocket)
-            reader.start_soon(browser.run)
-            yield browser
-            reader.cancel_scope.cancel()
+    with run_browser([executable, *FLAGS, *devices, f"--user-data-dir={directory}"], ANNOUNCEMENT) as url:
+        yield url
+
+
+@asynccontextmanager
+async def open_chromium_page(devtools_url: str) -> AsyncIterator[ChromiumPage]:
+    """A tab in a browser context of its own, which ends with the block."""
+    async with open_remote_control(devtools_url) as websocket, trio.open_nursery() as nursery:
+        browser = Chromium(websocket)
+        nursery.start_soon(browser.run)
+        context = await browser.command("Target.createBrowserContext", disposeOnDetach=True)
+        yield await browser.new_page(context["browserContextId"])
+        with trio.move_on_after(5) as scope:
+            scope.shield = True
+            await browser.command("Target.disposeBrowserContext", browserContextId=context["browserContextId"])
         nursery.cancel_scope.cancel()
-
-
-async def _devtools_url(log: trio.abc.ReceiveStream) -> str:
-    """Chromium says where it listens on its standard error."""
-    said = b""
-    with trio.fail_after(30):
-        while not (match := re.search(rb"DevTools listening on (ws://\S+)\s", said)):
-            chunk = await log.receive_some()
-            assert chunk, f"Chromium ended: {said.decode(errors='replace')}"
-            said += chunk
-    return match[1].decode()
-
-
-async def _discard(log: trio.abc.ReceiveStream) -> None:
-    async for _ in log:
-        pass

@@ -1,0 +1,146 @@
+// A caller that does what a test tells it, in any browser.
+
+class Call {
+  messages = []; // from the WebSocket
+  errors = [];
+  states = []; // of the connection
+  tracks = [];
+  streams = [];
+  channels = []; // opened by the gateway
+  candidates = []; // of ours, as they were sent
+  closed = null; // the WebSocket's { code, reason }
+  #answered = null;
+
+  static async create(campaign = 'echo') {
+    const response = await fetch('/api/websession/initiate', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ campaignId: campaign, transportType: 'WebRTC' }),
+    });
+    const ws = new WebSocket((await response.json()).websocketUrl);
+    await new Promise((resolve, reject) => { ws.onopen = resolve; ws.onerror = reject; });
+    return new Call(ws);
+  }
+
+  constructor(ws) {
+    this.ws = ws;
+    this.pc = new RTCPeerConnection();
+    this.pc.onicecandidate = ({ candidate }) => {
+      if (candidate) this.candidates.push(candidate.candidate);
+      this.#signal({ type: 'candidate', candidate });
+    };
+    this.pc.onconnectionstatechange = () => this.states.push(this.pc.connectionState);
+    this.pc.ontrack = ({ track, streams }) => { this.tracks.push(track); this.streams.push(...streams); };
+    this.pc.ondatachannel = ({ channel }) => this.channels.push(new Channel(channel));
+    ws.onmessage = ({ data }) => this.#receive(JSON.parse(data)).catch((error) => this.errors.push(String(error)));
+    ws.onclose = ({ code, reason }) => { this.closed = { code, reason }; };
+  }
+
+  // Offers what there is now; resolves when the answer is applied.
+  async negotiate() {
+    const answered = new Promise((resolve, reject) => { this.#answered = { resolve, reject }; });
+    await this.pc.setLocalDescription();
+    this.#signal({ type: 'offer', sdp: this.pc.localDescription.sdp });
+    await answered;
+  }
+
+  open(label, options) {
+    return new Channel(this.pc.createDataChannel(label, options));
+  }
+
+  #signal(message) {
+    if (this.ws.readyState === WebSocket.OPEN) this.ws.send(JSON.stringify(message));
+  }
+
+  async #receive(message) {
+    this.messages.push(message);
+    if (message.type === 'candidate') await this.pc.addIceCandidate(message.candidate);
+    if (message.type === 'error') this.#answered?.reject(new Error(message.code));
+    if (message.type === 'answer') {
+      await this.pc.setRemoteDescription(message)
+        .then(this.#answered.resolve, (error) => { this.#answered.reject(error); throw error; });
+    }
+  }
+}
+
+class Channel {
+  received = []; // strings and ArrayBuffers that nobody has asked for yet
+  #wanted = [];
+
+  constructor(channel) {
+    this.channel = channel;
+    channel.binaryType = 'arraybuffer';
+    this.opened = channel.readyState === 'open'
+      ? Promise.resolve() : new Promise((resolve) => { channel.onopen = resolve; });
+    this.closed = new Promise((resolve) => { channel.onclose = resolve; });
+    channel.onmessage = ({ data }) => {
+      const wanted = this.#wanted.shift();
+      if (wanted) wanted(data);
+      else this.received.push(data);
+    };
+  }
+
+  send(data) {
+    this.channel.send(data);
+  }
+
+  async next() {
+    return this.received.length ? this.received.shift() : new Promise((resolve) => this.#wanted.push(resolve));
+  }
+
+  // Whether what comes back is what was sent.
+  async echoes(data) {
+    this.send(data);
+    return same(await this.next(), data);
+  }
+}
+
+function same(one, other) {
+  if (typeof one === 'string' || typeof other === 'string') return one === other;
+  const [left, right] = [new Uint8Array(one), new Uint8Array(other)];
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+}
+
+// Reproducible bytes without a pattern that a fragment could fall into.
+function noise(size) {
+  let state = 1;
+  return Uint8Array.from({ length: size }, () => (state = (state * 48271) % 2147483647) & 255);
+}
+
+// Text of so many bytes in UTF-8, none of which is a brace.
+function words(size) {
+  return Array.from(noise(size), (byte) => String.fromCharCode(97 + (byte % 26))).join('');
+}
+
+const RAW = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+
+async function microphone() {
+  return navigator.mediaDevices.getUserMedia({ audio: RAW });
+}
+
+// An element that plays a WAV file in a loop, as a source where a browser's fake microphone knows nothing but a tone.
+async function playing(url) {
+  const element = new Audio(url);
+  element.loop = true;
+  await element.play();
+  globalThis.players = [...(globalThis.players ?? []), element]; // or it would be collected
+  return element.captureStream?.() ?? element.mozCaptureStream();
+}
+
+// A recording of the stream in the browser's own container, as base64.
+async function record(stream, seconds) {
+  const recorder = new MediaRecorder(stream);
+  const parts = [];
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  const stopped = new Promise((resolve) => { recorder.onstop = resolve; });
+  recorder.start();
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  recorder.stop();
+  await stopped;
+  const url = await new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.readAsDataURL(new Blob(parts));
+  });
+  return url.slice(url.indexOf(',') + 1);
+}

@@ -1,0 +1,178 @@
+"""Data channels of real browsers: what is sent to the echo agent comes back."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+from glottis.server.gateway import Gateway
+from support.browser import Page
+
+GREETING = "Backend connected"
+SIZES = [1, 100, 1150, 1200, 16 * 1024, 64 * 1024, 256 * 1024]
+
+
+@pytest.fixture
+async def chat(page: Page) -> AsyncIterator[Page]:
+    """A call without sound; ``chat`` is its data channel, which has been greeted."""
+    await page.evaluate(
+        """(async () => {
+            globalThis.call = await Call.create();
+            globalThis.chat = call.open('chat');
+            await call.negotiate();
+            globalThis.greeting = await chat.next();
+        })()"""
+    )
+    with trio.fail_after(30):
+        yield page
+
+
+async def test_agent_side_greets_when_a_channel_opens(chat: Page):
+    assert await chat.evaluate("greeting") == GREETING
+
+
+@pytest.mark.parametrize("kind", ["words", "noise"])
+async def test_messages_of_any_size_come_back_whole(chat: Page, kind: str):
+    results = await chat.evaluate(
+        f"""(async () => {{
+            const results = {{}};
+            for (const size of {SIZES}) results[size] = await chat.echoes({kind}(size));
+            return results;
+        }})()"""
+    )
+    assert results == {str(size): True for size in SIZES}
+
+
+async def test_empty_text_and_empty_bytes_stay_empty_and_what_they_are(chat: Page):
+    assert await chat.evaluate("chat.echoes('')")
+    assert await chat.evaluate("chat.echoes(new ArrayBuffer(0))")
+
+
+async def test_text_beyond_ascii_comes_back(chat: Page):
+    assert await chat.evaluate("chat.echoes('Grüße, 世界 👋')")
+
+
+async def test_a_thousand_messages_at_once_come_back_in_order(chat: Page):
+    received = await chat.evaluate(
+        """(async () => {
+            for (let index = 0; index < 1000; index++) chat.send(`message ${index}`);
+            const received = [];
+            while (received.length < 1000) received.push(await chat.next());
+            return received;
+        })()"""
+    )
+    assert received == [f"message {index}" for index in range(1000)]
+
+
+async def test_fifty_channels_are_kept_apart(chat: Page):
+    results = await chat.evaluate(
+        """(async () => {
+            const channels = Array.from({ length: 50 }, (_, index) => call.open(`number ${index}`));
+            return Promise.all(channels.map(async (channel) => {
+                const greeting = await channel.next();
+                await channel.opened; // Chromium may tell of the greeting before
+                return [greeting, await channel.echoes(channel.channel.label)];
+            }));
+        })()"""
+    )
+    assert results == [[GREETING, True]] * 50
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "{ ordered: false }",
+        "{ maxRetransmits: 0 }",
+        "{ ordered: false, maxRetransmits: 0 }",
+        "{ maxPacketLifeTime: 500 }",
+    ],
+)
+async def test_unordered_and_unreliable_channels_work(chat: Page, options: str):
+    received = await chat.evaluate(
+        f"""(async () => {{
+            const channel = call.open('telemetry', {options});
+            await channel.next();
+            for (let index = 0; index < 20; index++) channel.send(`${{index}}`);
+            const received = [];
+            while (received.length < 20) received.push(await channel.next());
+            return received.map(Number).sort((a, b) => a - b);
+        }})()"""
+    )
+    assert received == list(range(20))  # loopback loses nothing
+
+
+async def test_protocol_and_label_may_be_anything(chat: Page):
+    assert await chat.evaluate(
+        "(async () => { const c = call.open('', { protocol: 'x.y' }); await c.next(); return c.echoes('unnamed'); })()"
+    )
+
+
+async def test_closing_a_channel_leaves_the_others(chat: Page):
+    await chat.evaluate(
+        """(async () => {
+            const other = call.open('other');
+            await other.next();
+            other.channel.close();
+            await other.closed;
+        })()"""
+    )
+    assert await chat.evaluate("chat.echoes('still here')")
+
+
+async def test_a_closed_channels_stream_can_be_used_again(chat: Page):
+    ids = await chat.evaluate(
+        """(async () => {
+            const ids = [];
+            for (let round = 0; round < 3; round++) {
+                const channel = call.open('again');
+                await channel.next();
+                if (!await channel.echoes(`round ${round}`)) throw new Error('lost');
+                ids.push(channel.channel.id);
+                channel.channel.close();
+                await channel.closed;
+            }
+            return ids;
+        })()"""
+    )
+    assert len(ids) == 3
+
+
+async def test_channels_end_with_the_call(chat: Page, gateway: Gateway):
+    await chat.evaluate("chat.send('hangup')")
+    assert await chat.evaluate("chat.next()") == "hangup"
+    await chat.evaluate("chat.closed")
+    assert await chat.wait_for("call.closed") == {"code": 1000, "reason": "the caller asked for it"}
+    assert len(gateway.sessions) == 0
+
+
+async def test_channel_added_by_renegotiation(page: Page):
+    with trio.fail_after(30):
+        await page.evaluate(
+            """(async () => {
+                globalThis.call = await Call.create();
+                call.pc.addTrack(...await microphone().then((stream) => [stream.getTracks()[0], stream]));
+                await call.negotiate();
+            })()"""
+        )
+        await page.wait_for("call.pc.connectionState === 'connected'")
+        await page.evaluate("(async () => { globalThis.chat = call.open('later'); await call.negotiate(); })()")
+        assert await page.evaluate("chat.next()") == GREETING
+        assert await page.evaluate("chat.echoes('late, but here')")
+        assert await page.evaluate("call.errors") == []
+
+
+async def test_data_section_may_come_before_the_audio(page: Page):
+    with trio.fail_after(30):
+        sections = await page.evaluate(
+            """(async () => {
+                globalThis.call = await Call.create();
+                globalThis.chat = call.open('first');
+                await call.pc.setLocalDescription(); // fixes the order of the sections
+                call.pc.addTrack(...await microphone().then((stream) => [stream.getTracks()[0], stream]));
+                await call.negotiate();
+                return call.pc.remoteDescription.sdp.match(/^m=\\w+/gm);
+            })()"""
+        )
+        assert sections == ["m=application", "m=audio"]
+        assert await page.evaluate("chat.next()") == GREETING
+        await page.wait_for("call.tracks.length && !call.tracks[0].muted")
+        assert await page.evaluate("call.errors") == []
