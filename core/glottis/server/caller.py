@@ -95,6 +95,7 @@ class _Caller:
             await call.send_text(self._options.text)
         for frame in speech:
             await call.say(frame)
+        await call.drain()
         with trio.move_on_after(self._options.listen):
             for frame in repeat(_silence(call.sample_rate)):
                 await call.say(frame)

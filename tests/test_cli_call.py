@@ -1,0 +1,129 @@
+"""``glottis serve`` and ``glottis call`` as in a terminal: two processes, the demo configuration, real sockets."""
+
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from glottis.cli import main
+from support.audio import SPEECH, read_wav, similarity
+from support.command import Command, open_command
+
+WAV_HEADER_BYTES = 44
+DEMO = Path(__file__).parents[1] / "demo.toml"
+
+
+@asynccontextmanager
+async def open_demo_gateway() -> AsyncIterator[tuple[Command, str]]:
+    """The gateway of ``make run`` on a free port, and its URL; SIGINT ends it."""
+    async with open_command("serve", "--config", DEMO, env={"GLOTTIS_SERVER__PORT": "0"}) as gateway:
+        url = (await gateway.wait_for(r"serves (http://\S+)"))[1]
+        yield gateway, url
+        gateway.process.send_signal(signal.SIGINT)
+        with trio.fail_after(3):
+            assert await gateway.wait() == 0
+    assert "Traceback" not in gateway.errors
+
+
+async def test_a_call_speaks_a_file_and_records_what_comes_back(tmp_path: Path) -> None:
+    recording = tmp_path / "out.wav"
+    options = ("--wav", SPEECH, "--record", recording, "--text", "hi")
+    async with open_demo_gateway() as (_, url), open_command("call", url, *options) as call:
+        assert await call.wait() == 0
+    states = [line for line in call.errors.splitlines() if line.startswith(("state: ", "connection: "))]
+    assert states[:4] == ["state: connecting", "connection: connecting", "connection: connected", "state: active"]
+    assert "text: hi\n" in call.errors
+    sent, received = map(int, re.findall(r"sent (\d+), received (\d+), lost 0 \(0\.0%\)", call.output)[0])
+    assert sent >= 190  # of the file's 151 packets and 50 of silence; a busy machine may cost some
+    assert received >= 180
+    assert re.fullmatch(r"call of [34]\.\d s, .*, round trip [\d.]+ ms; end: the caller hung up\n", call.output)
+    played, rate = read_wav(SPEECH)
+    heard, recorded_rate = read_wav(recording)
+    assert recorded_rate == rate
+    assert similarity(heard, played, rate) > 0.7
+
+
+async def test_sigint_ends_the_gateway_at_once_during_a_call_and_the_caller_is_told() -> None:
+    options = ("--campaign", "talker", "--listen", "60")
+    async with open_demo_gateway() as (gateway, url), open_command("call", url, *options) as call:
+        await call.wait_for("state: active")
+        gateway.process.send_signal(signal.SIGINT)
+        with trio.fail_after(3):
+            assert await gateway.wait() == 0
+            await call.wait()
+    assert call.output.endswith("end: the gateway stops\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupted_call_hangs_up_and_leaves_a_valid_recording(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    recording = tmp_path / "out.wav"
+    options = ("--campaign", "talker", "--listen", "60", "--record", recording)
+    async with open_demo_gateway() as (gateway, url):
+        async with open_command("call", url, *options) as call:
+            with trio.fail_after(10):
+                while not recording.exists() or recording.stat().st_size <= WAV_HEADER_BYTES:
+                    await trio.lowlevel.checkpoint()
+            call.process.send_signal(number)
+            with trio.fail_after(3):
+                assert await call.wait() == 0
+        await gateway.wait_for("session .* ends: ")
+    assert "Traceback" not in call.errors
+    assert call.output.endswith("end: the caller hung up\n")
+    assert len(read_wav(recording)[0]) > 0
+
+
+async def test_a_refused_call_is_one_line_and_exit_code_1() -> None:
+    async with open_demo_gateway() as (_, url), open_command("call", url, "--campaign", "nope") as call:
+        assert await call.wait() == 1
+    assert call.output == ""
+    assert call.errors == (
+        "glottis: the gateway refuses the call: "
+        "Use a campaignId that the gateway's configuration has. (UNKNOWN_CAMPAIGN)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["127.0.0.1:8080"], "the gateway's URL: expected one such as "),
+        (["http://127.0.0.1:8080", "--wav", "none.wav"], "none.wav: No such file or directory"),
+        (["http://127.0.0.1:8080", "--record", "none/out.wav"], "none/out.wav: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_called_is_one_line_and_exit_code_1(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["call", *arguments]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"glottis: {complaint}")
+
+
+@pytest.mark.parametrize("arguments", [["--codec", "MP3"], ["--listen", "-1"], ["--listen", "nan"], ["--listen", "x"]])
+def test_an_option_that_means_nothing_is_a_usage_error(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["call", "http://127.0.0.1:8080", *arguments])
+    assert caught.value.code == 2
+
+
+def test_the_api_key_comes_from_the_option_or_the_environment_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr("glottis.server.caller.run", lambda options, registry: seen.append(options) or 0)
+    monkeypatch.setenv("GLOTTIS_API_KEY", "from-the-environment")
+    assert main(["call", "http://127.0.0.1:8080", "--codec", "pcmu"]) == 0
+    assert main(["call", "http://127.0.0.1:8080", "--api-key", "from-the-option"]) == 0
+    assert [options.api_key.reveal() for options in seen] == ["from-the-environment", "from-the-option"]
+    assert seen[0].codec == "PCMU"
+    assert "from-the" not in repr(seen)
+
+
+def test_the_api_key_of_calls_does_not_disturb_the_gateways_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOTTIS_API_KEY", "k")
+    assert main(["config", "check", "--config", str(DEMO)]) == 0
