@@ -219,7 +219,7 @@ def test_restart_of_the_peer_ends_the_association(make_pair: Callable[..., Any])
     abort = answer(server, echo, 1.0)[0]
     answer(restarted, abort, 1.0)
     assert server.next_event() == AssociationFailed("the peer restarted the association")
-    assert restarted.next_event() == AssociationFailed("aborted by the peer: user initiated abort")
+    assert restarted.next_event() == AssociationFailed("aborted by the peer: user initiated abort", by_peer=True)
 
 
 def test_zero_checksum_is_used_only_if_both_offer_it(make_pair: Callable[..., Any]) -> None:

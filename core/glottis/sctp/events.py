@@ -28,6 +28,8 @@ class AssociationFailed:
     """The association was aborted by either end, or the peer stopped answering."""
 
     reason: str
+    by_peer: bool = False
+    """Whether the peer sent ABORT: it has gone, and knows it."""
 
 
 @dataclass(slots=True)

@@ -71,7 +71,7 @@ class Shutdown:
 
     def handle_abort(self, value: bytes) -> None:
         """The peer has ended the association; it may say why, but its words are not repeated."""
-        self._tcb.fail(f"aborted by the peer: {_cause_name(value)}")
+        self._tcb.fail(f"aborted by the peer: {_cause_name(value)}", by_peer=True)
 
     def _send(self, now: float) -> None:
         if self._tcb.state is State.SHUTDOWN_SENT:

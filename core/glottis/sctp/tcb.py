@@ -85,9 +85,9 @@ class Tcb:
             self.seal([encode_chunk(ChunkType.ABORT, encode_parameters([Parameter(cause, value)]))], tag)
         self.fail(reason)
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, *, by_peer: bool = False) -> None:
         """End without a goodbye."""
-        self._end(AssociationFailed(reason))
+        self._end(AssociationFailed(reason, by_peer))
 
     def close(self, reason: str) -> None:
         """End in an orderly way."""

@@ -25,6 +25,7 @@ from glottis.peer import (
     PeerConnectionEvent,
 )
 from glottis.plugins import Plugin
+from glottis.sctp import AssociationFailed
 from glottis.server import messages
 from glottis.server.blame import culprit
 from glottis.server.call import DEFAULT_LIMITS, CallLimits, GatewayCall
@@ -260,6 +261,8 @@ class Session:
                 self._send(messages.TrickledCandidate(candidate.to_sdp(), mid, media_index, ufrag))
             case PathAuthenticated():
                 pass  # the driver's business
+            case AssociationFailed(by_peer=True, reason=reason):
+                self.end(f"the caller hung up: data channels {reason}")
             case _:
                 self._messenger.handle_channel_event(event)
 
