@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import trio
+from glottis import AgentSpec, Call, hookimpl
 from glottis.cli import main
 from support.audio import SPEECH, read_wav, similarity
 from support.command import Command, open_command
+from support.gateway import CONFIG, open_test_gateway
 
 WAV_HEADER_BYTES = 44
 DEMO = Path(__file__).parents[1] / "demo.toml"
@@ -31,12 +33,12 @@ async def open_demo_gateway() -> AsyncIterator[tuple[Command, str]]:
 
 async def test_a_call_speaks_a_file_and_records_what_comes_back(tmp_path: Path) -> None:
     recording = tmp_path / "out.wav"
-    options = ("--wav", SPEECH, "--record", recording, "--text", "hi")
+    options = ("--wav", SPEECH, "--record", recording, "--text", "hi \x1b[31m")
     async with open_demo_gateway() as (_, url), open_command("call", url, *options) as call:
         assert await call.wait() == 0
     states = [line for line in call.errors.splitlines() if line.startswith(("state: ", "connection: "))]
     assert states[:4] == ["state: connecting", "connection: connecting", "connection: connected", "state: active"]
-    assert "text: hi\n" in call.errors
+    assert "text: hi �[31m\n" in call.errors
     sent, received = map(int, re.findall(r"sent (\d+), received (\d+), lost 0 \(0\.0%\)", call.output)[0])
     assert sent >= 190  # of the file's 151 packets and 50 of silence; a busy machine may cost some
     assert received >= 180
@@ -76,6 +78,29 @@ async def test_an_interrupted_call_hangs_up_and_leaves_a_valid_recording(
     assert "Traceback" not in call.errors
     assert call.output.endswith("end: the caller hung up\n")
     assert len(read_wav(recording)[0]) > 0
+
+
+class SilentPlugin:
+    """An agent that waits for the caller to go."""
+
+    @hookimpl
+    def register_agents(self) -> list[AgentSpec]:
+        async def wait(call: Call) -> None:
+            await trio.sleep_forever()
+
+        return [AgentSpec("silent", lambda config: wait)]
+
+
+async def test_a_call_without_any_sound_from_the_gateway_is_a_failure(tmp_path: Path) -> None:
+    config = CONFIG + '\n[campaigns.silent]\nagent = "silent"\n'
+    options = ("--campaign", "silent", "--listen", "0.1")
+    async with (
+        open_test_gateway(tmp_path, config, [SilentPlugin()]) as gateway,
+        open_command("call", gateway.url, *options) as call,
+    ):
+        assert await call.wait() == 1
+    assert call.errors.endswith("glottis: no media came from the gateway\n")
+    assert "received 0" in call.output
 
 
 async def test_a_refused_call_is_one_line_and_exit_code_1() -> None:

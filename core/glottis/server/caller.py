@@ -102,15 +102,15 @@ class _Caller:
 
     def _conclude(self) -> int:
         """Print a line of numbers if there was a call, and one of complaint if it went wrong."""
-        received: float = 0
+        complaint = str(self._error or "interrupted")
         if self._call is not None and self._connected_at is not None:
-            received = self._call.statistics().get("inbound-rtp", {}).get("packetsReceived", 0)
             sys.stdout.write(f"{_summary(self._call, trio.current_time() - self._connected_at)}\n")
-        if self._error is None and received:
-            return 0
-        complaint = self._error or (self._call and self._call.end_reason) or "interrupted"
-        sys.stderr.write(f"glottis: {_printable(str(complaint))}\n")
-        return EXIT_FAILED
+            if self._error is None:
+                received = self._call.statistics().get("inbound-rtp", {}).get("packetsReceived", 0)
+                complaint = "" if received else "no media came from the gateway"
+        if complaint:
+            sys.stderr.write(f"glottis: {_printable(complaint)}\n")
+        return EXIT_FAILED if complaint else 0
 
 
 async def _cancel_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
