@@ -149,6 +149,16 @@ async def test_an_error_in_the_block_comes_out_as_it_is(gateway: Gateway) -> Non
             raise ZeroDivisionError
 
 
+async def test_an_error_of_a_background_task_ends_the_call_and_comes_out_as_it_is(gateway: Gateway) -> None:
+    async def fail() -> None:
+        raise LocalError("no space left")
+
+    with trio.fail_after(5), pytest.raises(LocalError, match="no space left"):
+        async with open_client_call(request_for(gateway.url)) as call:
+            call.nursery.start_soon(fail)
+            await trio.sleep_forever()
+
+
 async def test_statistics_count_both_directions(gateway: Gateway) -> None:
     frame = AudioFrame(bytes(1920), 48000)
     async with open_client_call(request_for(gateway.url)) as call:
