@@ -153,10 +153,13 @@ async def test_an_error_of_a_background_task_ends_the_call_and_comes_out_as_it_i
     async def fail() -> None:
         raise LocalError("no space left")
 
-    with trio.fail_after(5), pytest.raises(LocalError, match="no space left"):
+    async def call_and_fail() -> None:
         async with open_client_call(request_for(gateway.url)) as call:
             call.nursery.start_soon(fail)
             await trio.sleep_forever()
+
+    with trio.fail_after(5), pytest.raises(LocalError, match="no space left"):
+        await call_and_fail()
 
 
 async def test_statistics_count_both_directions(gateway: Gateway) -> None:
