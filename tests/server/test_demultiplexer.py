@@ -1,5 +1,4 @@
 import pytest
-
 from glottis.server.demultiplexer import MAX_PATHS, MAX_TRANSACTIONS, Demultiplexer
 from glottis.wire.address import Address, Path
 

@@ -1,6 +1,5 @@
 import trio
 import trio.testing
-
 from glottis.server.scheduler import PERIOD, SLOT, Scheduler
 
 
