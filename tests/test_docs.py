@@ -1,0 +1,337 @@
+"""The documentation says what is so: its keys, codes, names, links and examples are held against the code."""
+
+import ast
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import typing
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import glottis
+import msgspec
+import pytest
+import trio
+from glottis.cli import main
+from glottis.config import load_config, resolve, settings
+from glottis.config.conversion import Settings
+from glottis.contracts import hookspecs
+from glottis.plugins import load_plugins
+from msgspec import inspect as types
+from support.audio import SPEECH
+from support.chromium import open_chromium_page, run_chromium
+from support.gateway import open_test_gateway
+from support.markdown import Document, table_rows
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "core" / "glottis"
+DOCS = {path.stem: Document(path) for path in sorted((ROOT / "docs").glob("*.md"))}
+README = Document(ROOT / "README.md")
+FOLDERS = ("docs", "core", "codecs", "plugins", "tests")
+ALL = [
+    Document(path)
+    for path in sorted([*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))])
+]
+REGISTRY = load_plugins()
+
+
+def ids(document: Document) -> str:
+    return str(document.path.relative_to(ROOT))
+
+
+# --- configuration.md ---
+
+SECTIONS = {
+    "`[server]`": settings.Server,
+    "`[media]`": settings.Media,
+    "`[media.encoder]`": settings.EncoderDefaults,
+    "`[auth]`": settings.Auth,
+    "`[ice_servers]`": settings.IceServers,
+    "`[pages]`": settings.Pages,
+    "`[plugins]`": settings.Plugins,
+    "`[campaigns.<id>]`": settings.CampaignSection,
+    "`[log]`": settings.Log,
+}
+PLUGIN_SECTIONS = {
+    f"{kind} `{entry.spec.name}`": entry.spec.config_type
+    for kind, catalogue in (
+        ("Auth scheme", REGISTRY.auth_schemes),
+        ("ICE server provider", REGISTRY.ice_server_providers),
+        ("Agent", REGISTRY.agents),
+    )
+    for entry in catalogue
+    if entry.plugin.distribution.startswith("glottis-") and (ROOT / "plugins" / entry.plugin.name).exists()
+}
+
+
+def type_words(kind: types.Type) -> str:
+    """How the documentation names a type and its bounds."""
+    match kind:
+        case types.Metadata(type=inner):
+            return type_words(inner)
+        case types.UnionType(types=members):
+            return type_words(next(member for member in members if not isinstance(member, types.NoneType)))
+        case types.IntType() | types.FloatType():
+            word = "integer" if isinstance(kind, types.IntType) else "number"
+            if kind.le is not None:
+                return f"{word}, {kind.ge}–{kind.le}"
+            return f"{word}, at least {kind.ge}" if kind.ge is not None else f"{word}, above {kind.gt}"
+        case types.StrType(min_length=least):
+            return "string, not empty" if least else "string"
+        case types.VarTupleType(item_type=item):
+            return f"array of {type_words(item)}s"
+        case types.DictType(value_type=item):
+            return f"table of {type_words(item)}s"
+        case types.LiteralType(values=values):
+            return "one of " + ", ".join(sorted(f"`{json.dumps(value)}`" for value in values))
+        case types.CustomType(cls=cls):
+            return "table" if cls is Settings else cls.__name__.lower()
+        case types.BoolType():
+            return "boolean"
+    return "table"
+
+
+def default_words(field: types.Field) -> str:
+    if field.required:
+        return "required"
+    default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    return "absent" if default is None else f"`{json.dumps({} if isinstance(default, Settings) else default)}`"
+
+
+def documented(heading: str) -> dict[str, tuple[str, str]]:
+    """Type and default of each key that a section of configuration.md has, by its name."""
+    rows = table_rows(DOCS["configuration"].section(heading))
+    return {key.strip("`"): (sorted_choices(kind), default) for key, kind, default, _ in rows}
+
+
+def sorted_choices(words: str) -> str:
+    return "one of " + ", ".join(sorted(re.findall("`[^`]+`", words))) if words.startswith("one of") else words
+
+
+@pytest.mark.parametrize(("heading", "section"), [*SECTIONS.items(), *PLUGIN_SECTIONS.items()])
+def test_configuration_lists_every_key_with_its_type_and_default(heading: str, section: type[msgspec.Struct] | None):
+    fields = typing.cast(types.StructType, types.type_info(section)).fields if section else ()
+    expected = {
+        field.encode_name: (type_words(field.type), default_words(field))
+        for field in fields
+        if not isinstance(field.type, types.StructType)  # has a section of its own
+    }
+    assert documented(heading) == expected
+
+
+def test_configuration_has_every_section():
+    names = {field.name for field in msgspec.structs.fields(settings.Config)}
+    assert {re.split(r"[.\]]", heading.strip("`["))[0] for heading in SECTIONS} == names
+
+
+def test_variables_mean_what_the_table_says(tmp_path: Path):
+    rows = list(table_rows(DOCS["configuration"].section("Environment")))
+    assert rows
+    for variable, setting in rows:
+        path = tmp_path / "glottis.toml"
+        path.write_text(setting.strip("`"))
+        name, _, value = variable.strip("`").partition("=")
+        by_variable, by_file = load_config(None, {name: value}), load_config(path, {})
+        settings_of = [dict(config.auth.settings) for config in (by_variable, by_file)]
+        assert settings_of[0] == settings_of[1]
+        blank = settings.Auth()
+        assert msgspec.structs.replace(by_variable, auth=blank) == msgspec.structs.replace(by_file, auth=blank), name
+
+
+@pytest.mark.parametrize("document", ALL, ids=ids)
+def test_configurations_that_are_shown_can_be_loaded(document: Document, tmp_path: Path):
+    for block in document.blocks_of("toml"):
+        path = tmp_path / "glottis.toml"
+        path.write_text(block.code)
+        if "project" not in tomllib.loads(block.code):
+            load_config(path, {})
+
+
+# --- hooks.md and writing-a-plugin.md ---
+
+
+@pytest.fixture(scope="module", name="examples")
+def write_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project that the two documents describe."""
+    directory = tmp_path_factory.mktemp("examples")
+    for name in ("hooks", "writing-a-plugin"):
+        assert DOCS[name].write_files(directory)
+    return directory
+
+
+def import_file(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def hook_signatures() -> list[str]:
+    hooks = [
+        (name, hook)
+        for name, hook in inspect.getmembers(hookspecs, inspect.isfunction)
+        if hasattr(hook, "glottis_spec")
+    ]
+    return [f"{name}({', '.join(inspect.signature(hook).parameters)})" for name, hook in hooks]
+
+
+def test_each_hook_has_a_section_that_names_its_arguments():
+    headings = [heading.strip("`") for heading in DOCS["hooks"].headings if heading.startswith("`")]
+    assert sorted(headings) == sorted(hook_signatures())
+
+
+def test_each_example_of_a_hook_is_a_plugin_that_its_configuration_enables(examples: Path, tmp_path: Path):
+    implemented = set()
+    configuration = ""
+    modules = [
+        import_file(examples / f"{Path(block.file_name or '').stem}.py") for block in DOCS["hooks"].blocks_of("python")
+    ]
+    for module, block in zip(modules, DOCS["hooks"].blocks_of("toml"), strict=True):
+        implemented |= {name for name in vars(module) if name.startswith("register_")}
+        configuration += block.code
+    path = tmp_path / "glottis.toml"
+    path.write_text(configuration)
+    resolve(load_config(path, {}), load_plugins(extra=modules))
+    assert {f"{name}()" for name in implemented} == set(hook_signatures())
+
+
+def test_tests_that_are_shown_pass(examples: Path):
+    environment = os.environ | {"PYTHONPATH": str(examples)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    result = subprocess.run(command, cwd=examples, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(("document", "name"), [(README, "late-echo"), (DOCS["quickstart"], "parrot")])
+def test_agent_of_the_tutorial_can_be_installed_and_is_listed(document: Document, name: str, tmp_path: Path):
+    """By pip, from the files as they are shown."""
+    document.write_files(tmp_path)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", tmp_path / "site", tmp_path], check=True, capture_output=True)
+    environment = os.environ | {
+        "PYTHONPATH": str(tmp_path / "site"),
+        f"GLOTTIS_CAMPAIGNS__{name.upper().replace('-', '_')}__AGENT": name,
+    }
+    for arguments, expected in ((["plugins"], f"agent {name}"), (["config", "check"], f'agent = "{name}"')):
+        command = [sys.executable, "-c", "import sys; from glottis.cli import main; sys.exit(main())", *arguments]
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert expected in result.stdout
+
+
+def test_other_python_that_is_shown_runs(capsys: pytest.CaptureFixture[str]):
+    (block,) = DOCS["architecture"].blocks_of("python")
+    exec(block.code, {})
+    assert capsys.readouterr().out.startswith("connected after")
+
+
+def test_every_exported_name_is_explained():
+    section = DOCS["writing-a-plugin"].section("What `glottis` exports")
+    assert set(re.findall(r"`(\w+)`", section)) - {"glottis"} >= set(glottis.__all__)
+
+
+def test_everything_that_a_call_offers_is_explained():
+    section = DOCS["writing-a-plugin"].section("What a call offers")
+    public = {name for name in {*dir(glottis.Call), *glottis.Call.__annotations__} if not name.startswith("_")}
+    assert [name for name in sorted(public) if not re.search(rf"\b{name}\b", section)] == []
+
+
+# --- client.md ---
+
+CODE = re.compile(r"([A-Z][A-Z_]{3,})(: .*)?", re.DOTALL)
+NOT_CODES = {"OPTIONS", "HEAD", "POST", "PATCH", "OPUS", "PCMU", "PCMA", "BUNDLE", "AUDIO_MID", "GLOTTIS_API_KEY"}
+
+
+def codes_in_the_source() -> set[str]:
+    files = [
+        path
+        for place in ("server/*.py", "peer/*.py", "sdp/*.py", "tokens.py", "dtls/events.py")
+        for path in SOURCES.glob(place)
+        if path.name != "__init__.py"
+    ]
+    constants = [
+        match[1]
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (match := CODE.fullmatch(node.value))
+    ]
+    return set(constants) - NOT_CODES
+
+
+def test_error_codes_are_those_of_the_source():
+    _, _, tables = DOCS["client"].prose.partition("## Error codes")
+    listed = {code for row in table_rows(tables) for code in re.findall(r"`([A-Z_]+)`", row[0])}
+    assert listed == codes_in_the_source()
+
+
+@pytest.fixture(scope="module", name="chromium")
+def run_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with run_chromium(tmp_path_factory.mktemp("chromium"), SPEECH) as url:
+        yield url
+
+
+async def test_client_that_is_shown_calls_and_chats(chromium: str, tmp_path: Path):
+    (block,) = DOCS["client"].blocks_of("js")
+    async with open_test_gateway(tmp_path) as gateway, open_chromium_page(chromium) as page:
+        with trio.fail_after(30):
+            await page.goto(f"{gateway.url}/healthz")
+            await page.run_script(block.code)
+            await page.evaluate("""(async () => {
+                globalThis.texts = [];
+                globalThis.started = await call("echo", globalThis.loudspeaker = new Audio());
+                started.chat.onmessage = ({ data }) => texts.push(data);
+            })()""")
+            await page.wait_for("started.peer.connectionState === 'connected' && loudspeaker.srcObject")
+            await page.wait_for("texts[0] === 'Backend connected'")
+            await page.evaluate("started.chat.send('hangup')")
+            await page.wait_for("texts[1] === 'hangup' && started.peer.connectionState === 'closed'")
+
+
+# --- the rest ---
+
+
+def test_commands_and_options_are_documented(capsys: pytest.CaptureFixture[str]):
+    section = DOCS["quickstart"].section("Commands")
+    for command in (["serve"], ["plugins"], ["config", "check"], ["call"]):
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+        assert f"glottis {' '.join(command)}" in section
+        assert [option for option in sorted(options) if option not in section] == []
+
+
+def test_every_room_is_in_the_table():
+    rooms = {path.parent.name for path in SOURCES.glob("*/__init__.py")}
+    rows = table_rows(DOCS["architecture"].section("The rooms"))
+    assert {row[0].strip("`/") for row in rows} - {"cli.py"} == rooms
+
+
+@pytest.mark.parametrize("document", ALL, ids=ids)
+def test_links_lead_somewhere(document: Document):
+    for link in document.links:
+        target, _, anchor = link.partition("#")
+        if target.startswith("https://"):
+            continue
+        path = (document.path.parent / target).resolve() if target else document.path
+        assert path.exists(), f"{link}: there is no such file"
+        assert not anchor or anchor in Document(path).anchors, f"{link}: there is no such heading"
+
+
+def test_every_document_can_be_found_from_the_readme():
+    seen: set[Path] = set()
+    waiting = [README.path]
+    while waiting:
+        path = waiting.pop()
+        if path in seen or path.suffix != ".md":
+            continue
+        seen.add(path)
+        targets = [link.partition("#")[0] for link in Document(path).links if not link.startswith("https://")]
+        waiting += [(path.parent / target).resolve() for target in targets if target]
+    assert [path for path in (ROOT / "docs").rglob("*.md") if path not in seen] == []
