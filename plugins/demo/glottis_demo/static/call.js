@@ -6,7 +6,7 @@
 import { createSession } from "./session.js";
 
 const AUXILIARY_CODECS = ["telephone-event", "cn"];
-const OWN_EVENTS = ["state", "connection"]; // the gateway's view of what this side sees by itself
+const OWN_EVENTS = ["state", "connection", "media", "statistics"]; // the gateway's view of what this side sees by itself
 const RESUME_RETRY_MS = 1000;
 
 export class Call extends EventTarget {
