@@ -1,7 +1,8 @@
 """The UDP sockets: one per local address, shared by all sessions.
 
-Reading is a drain after one readiness event, then a short pause while traffic flows: many datagrams per wake-up cost a
-third of one wake-up per datagram. Plain non-blocking sockets: trio's wrapper costs 6 to 10 µs per call.
+While traffic flows, what has come is read whenever the wheel turns: many datagrams per wake-up cost a third of one
+wake-up per datagram, and the wheel is awake anyway. A lone datagram is read at once. Plain non-blocking sockets:
+trio's wrapper costs 6 to 10 µs per call.
 """
 
 import errno
@@ -14,16 +15,15 @@ import trio
 
 from glottis.contracts.errors import ConfigurationError
 from glottis.server.demultiplexer import Demultiplexer, Receiver
+from glottis.server.scheduler import next_turn_at
 from glottis.wire.address import Address, Datagram
 from glottis.wire.demux import is_stun_request
 
 logger = logging.getLogger(__name__)
 
 MAX_DATAGRAM = 2048
-DRAIN_LIMIT = 256
-"""Datagrams read in a row before other tasks get their turn."""
-DRAIN_PAUSE = 0.002
-"""Seconds to let datagrams gather after a drain that found several."""
+DRAIN_LIMIT = 512
+"""Datagrams read in a row before other tasks get their turn: about 100,000 per second in all."""
 SOCKET_BUFFER = 1 << 21
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED, errno.EINVAL, errno.EPERM, errno.EACCES}
 """What the kernel says of one destination; it is no fault of the socket."""
@@ -146,6 +146,7 @@ class UdpEndpoint:
 
     async def _read(self, local: _LocalSocket) -> None:
         while True:
-            await trio.lowlevel.wait_readable(local.sock)
             if local.drain() > 1:
-                await trio.sleep(DRAIN_PAUSE)
+                await trio.sleep_until(next_turn_at(trio.current_time()))
+            else:
+                await trio.lowlevel.wait_readable(local.sock)

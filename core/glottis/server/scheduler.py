@@ -32,6 +32,11 @@ class Scheduled(Protocol):
         """Called once after each moment given to ``Scheduler.call_at``."""
 
 
+def next_turn_at(now: float) -> float:
+    """When the wheel turns next, if it does not rest. Who else wakes up then costs no wake-up of the process."""
+    return (math.floor(now / SLOT) + 1) * SLOT
+
+
 class Scheduler:
     """Owned by the gateway; ``run`` turns the wheel until cancelled."""
 
