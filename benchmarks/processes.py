@@ -65,14 +65,14 @@ def free_port() -> int:
     return port
 
 
-def wait_for_port(port: int) -> None:
-    """Until something listens there. Raises ``TimeoutError``."""
+def wait_for_port(port: int, process: subprocess.Popen[str]) -> None:
+    """Until ``process`` listens there. Raises ``TimeoutError``, also when the process has ended."""
     deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
         except ConnectionRefusedError:
             time.sleep(0.05)
         else:
             return
-    raise TimeoutError(f"nothing listens on port {port} after {START_TIMEOUT:g} s")
+    raise TimeoutError(f"the server on port {port} did not start: see above")

@@ -63,5 +63,5 @@ def aiortc() -> AbstractContextManager[Server]:
 @contextmanager
 def _listening(kind: str, port: int, arguments: list[str]) -> Iterator[Server]:
     with running(arguments, SERVER_CORE) as process:
-        wait_for_port(port)
+        wait_for_port(port, process)
         yield Server(kind, port, process.pid)
