@@ -82,6 +82,11 @@ class Socket:
         finally:
             self.cut()
 
+    async def read_answer(self) -> None:
+        """Collect messages up to the answer, and none after it."""
+        while not self.of_type(Answer):
+            self.messages.append(parse_server_message_untrusted(await self.connection.get_message()))
+
     def cut(self) -> None:
         """Close the TCP connection without a word."""
         self.stream.socket.close()
@@ -121,6 +126,7 @@ class Phone:
         self.sockets: list[Socket] = []
         self.session_id = ""
         self.url = ""
+        self.offer = ""
         self.speaking = True
         self._line = trio.CancelScope()
         self.heard = 0
@@ -167,9 +173,9 @@ class Phone:
 
     async def send_offer(self) -> None:
         """Make an offer and send it."""
-        offer = self.peer.make_offer()
+        self.offer = self.peer.make_offer()
         self.driver.pump()
-        await self.socket.send(Offer(offer))
+        await self.socket.send(Offer(self.offer))
 
     async def take_answer(self) -> None:
         """Wait for the answer and let ICE begin."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
+import trio.testing
 from glottis import (
     Agent,
     AgentSpec,
@@ -108,3 +109,10 @@ class Footprint:
             gateway.endpoint.sessions,
             len(gateway.scheduler),
         )
+
+    @classmethod
+    async def at_rest(cls, gateway: Gateway) -> "Footprint":
+        """The same, once all tasks that are starting have started; to be called before the first call."""
+        with trio.fail_after(5):
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        return cls.of(gateway)
