@@ -1,3 +1,5 @@
+import weakref
+
 import trio
 import trio.testing
 from glottis.server.scheduler import PERIOD, SLOT, Scheduler
@@ -94,3 +96,17 @@ async def test_after_a_blocked_loop_a_session_is_ticked_once_not_once_per_missed
     await trio.testing.wait_all_tasks_blocked()
     assert len(session.ticks) == 2
     nursery.cancel_scope.cancel()
+
+
+async def test_replaced_timeouts_neither_pile_up_nor_keep_sessions_in_memory(autojump_clock):
+    scheduler = Scheduler()
+    session, other = Clockwork(), Clockwork()
+    for deadline in range(10_000):
+        scheduler.call_at(session, deadline)
+        scheduler.call_at(other, 5.0)
+    assert len(scheduler._timeouts) <= 4
+    scheduler.remove(other)
+    alive = weakref.ref(session)
+    scheduler.remove(session)
+    del session
+    assert alive() is None

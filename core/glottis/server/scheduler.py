@@ -66,6 +66,7 @@ class Scheduler:
             return
         self._deadlines[session] = deadline
         heapq.heappush(self._timeouts, (deadline, next(self._order), session))
+        self._sweep()
         self._work.set()
 
     def remove(self, session: Scheduled) -> None:
@@ -73,6 +74,14 @@ class Scheduler:
         self._deadlines.pop(session, None)
         for slot in self._slots:
             slot.pop(session, None)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Drop replaced timeouts when they are the majority: they would keep ended sessions in memory, and pile up."""
+        if len(self._timeouts) > 2 * len(self._deadlines):
+            in_force = self._deadlines.items()
+            self._timeouts[:] = [(deadline, next(self._order), session) for session, deadline in in_force]
+            heapq.heapify(self._timeouts)
 
     async def run(self) -> None:
         """Turn the wheel; it rests while there is nothing to do."""

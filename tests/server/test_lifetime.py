@@ -1,0 +1,182 @@
+"""Wherever a call is when it is ended, nothing of it stays (DESIGN, law 5)."""
+
+import gc
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from glottis.peer import PeerConnection
+from glottis.server.gateway import Gateway
+from glottis.server.messages import Answer, Bye
+from glottis.server.session import Session, SessionState
+from glottis.wire.address import Datagram
+from support.gateway import open_test_gateway
+from support.phone import Exchange, Phone, eventually, open_exchange
+from support.plugins import Footprint, TestPlugin, open_exchange_with
+
+# Each takes a new phone to one phase of a call, and leaves it there
+
+
+async def created(phone: Phone) -> None:
+    await phone.create("talker")
+
+
+async def socket_open(phone: Phone) -> None:
+    await created(phone)
+    await phone.open_socket()
+
+
+async def offer_sent(phone: Phone) -> None:
+    await socket_open(phone)
+    await phone.send_offer()
+
+
+async def answered(phone: Phone) -> None:
+    await offer_sent(phone)
+    await eventually(lambda: phone.socket.of_type(Answer))
+
+
+async def checking(phone: Phone) -> None:
+    phone.endpoint.send = lambda *_: None  # type: ignore[method-assign]
+    await offer_sent(phone)
+    await phone.take_answer()
+
+
+async def shaking_hands(phone: Phone) -> None:
+    send = phone.endpoint.send
+
+    def send_all_but_dtls(datagram: Datagram, sender: object) -> None:
+        if not 20 <= datagram.data[0] < 64:
+            send(datagram, phone.driver)
+
+    phone.endpoint.send = send_all_but_dtls  # type: ignore[method-assign]
+    await offer_sent(phone)
+    await phone.take_answer()
+    await eventually(lambda: phone.peer._ice and phone.peer._ice.selected_pair)
+
+
+async def connected(phone: Phone) -> None:
+    await phone.connect("echo")
+
+
+async def talking(phone: Phone) -> None:
+    await phone.connect("echo")
+    await phone.hear(2)
+
+
+async def listening_to_the_agent(phone: Phone) -> None:
+    phone.speaking = False
+    await phone.connect("talker")
+    await phone.hear(2)
+
+
+async def ending(phone: Phone) -> None:
+    await talking(phone)
+    await phone.socket.send(Bye())
+
+
+PHASES = [
+    created,
+    socket_open,
+    offer_sent,
+    answered,
+    checking,
+    shaking_hands,
+    connected,
+    talking,
+    listening_to_the_agent,
+    ending,
+]
+each_phase = pytest.mark.parametrize("reach", PHASES)
+Reach = Callable[[Phone], Awaitable[None]]
+
+
+def the_session(gateway: Gateway, session_id: str) -> Session | None:
+    entry = gateway.sessions._entries.get(session_id)
+    return entry and entry.session
+
+
+@each_phase
+async def test_a_call_that_is_ended_in_any_phase_leaves_nothing(reach: Reach, tmp_path: Path) -> None:
+    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+        before = await Footprint.at_rest(gateway)
+        phone = exchange.phone()
+        await reach(phone)
+        session = the_session(gateway, phone.session_id)
+        if session is not None:
+            session.end("the test ends it")
+            assert (len(gateway.sessions), gateway.endpoint.sessions, len(gateway.scheduler)) == (0, 0, 0)
+        phone.hang_down()
+        await eventually(lambda: Footprint.of(gateway) == before, 1)
+        assert session is None or session.state is SessionState.ENDED
+
+
+@each_phase
+async def test_a_gateway_that_is_cancelled_in_any_phase_leaves_nothing(reach: Reach, tmp_path: Path) -> None:
+    def footprint() -> tuple[int, int]:
+        return trio.lowlevel.current_statistics().tasks_living, len(os.listdir("/proc/self/fd"))
+
+    await trio.testing.wait_all_tasks_blocked()
+    before = footprint()
+    async with trio.open_nursery() as nursery:
+        gateway, serving = await nursery.start(serve, tmp_path)
+        async with open_exchange(gateway) as exchange:
+            phone = exchange.phone()
+            await reach(phone)
+            serving.cancel()
+            if phone.sockets:
+                assert (await phone.wait_closed(2))[0] in (1000, 1012)
+    assert footprint() == before
+    assert (len(gateway.sessions), gateway.endpoint.sessions, len(gateway.scheduler)) == (0, 0, 0)
+
+
+async def serve(directory: Path, *, task_status: trio.TaskStatus[tuple[Gateway, trio.CancelScope]]) -> None:
+    with trio.CancelScope() as scope:
+        async with open_test_gateway(directory) as gateway:
+            task_status.started((gateway, scope))
+            await trio.sleep_forever()
+
+
+@each_phase
+async def test_a_client_that_leaves_in_any_phase_leaves_nothing(reach: Reach, tmp_path: Path) -> None:
+    async with open_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0.1\ntoken_lifetime = 0.5") as exchange:
+        gateway = exchange.gateway
+        before = await Footprint.at_rest(gateway)
+        phone = exchange.phone()
+        await reach(phone)
+        phone.vanish()
+        await eventually(lambda: Footprint.of(gateway) == before, 2)
+
+
+async def test_200_calls_leave_no_object_task_or_descriptor_and_memory_on_a_plateau(tmp_path: Path) -> None:
+    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+        before = await Footprint.at_rest(gateway)
+        await make_calls(exchange, 100)
+        plateau = resident_bytes()
+        await make_calls(exchange, 100)
+        await eventually(lambda: Footprint.of(gateway) == before, 1)
+        assert resident_bytes() - plateau < 3_000_000
+        gc.collect()
+        left = [type(thing) for thing in gc.get_objects() if isinstance(thing, Session | PeerConnection)]
+        assert left == []
+
+
+async def make_calls(exchange: Exchange, count: int) -> None:
+    for _ in range(count // 10):
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(partial(make_call, exchange))
+
+
+async def make_call(exchange: Exchange) -> None:
+    phone = await exchange.call()
+    await phone.hang_up()
+
+
+def resident_bytes() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
