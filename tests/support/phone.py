@@ -201,7 +201,7 @@ class Phone:
         """From the open WebSocket to a connection that media flows over."""
         await self.send_offer()
         await self.take_answer()
-        await eventually(lambda: CONNECTED in self.events)
+        await eventually(lambda: CONNECTED in self.events and {"state": "active"} in self.socket.events("state"))
 
     async def hear(self, frames: int = 5) -> None:
         """Wait until so many more frames with sound have come."""

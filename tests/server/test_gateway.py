@@ -1,0 +1,225 @@
+"""How the gateway stops (DESIGN §5), in process and as a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import trio
+from glottis.config import load_config, resolve
+from glottis.plugins import load_plugins
+from glottis.server import gateway as gateway_module
+from glottis.server.gateway import Gateway
+from support.gateway import CONFIG, open_test_gateway
+from support.http import request
+from support.phone import Exchange, eventually, open_exchange
+from support.plugins import Footprint
+
+
+@pytest.fixture
+async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
+    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+        yield exchange
+
+
+async def test_a_draining_gateway_admits_nobody_and_lets_its_calls_go_on(exchange, nursery):
+    gateway = exchange.gateway
+    await (await exchange.call()).hang_up()
+    phone = await exchange.call()
+    assert (await request(gateway, "GET", "/readyz")).status == 200
+    stopped = trio.Event()
+
+    async def stop() -> None:
+        assert await gateway.stop(grace=60)
+        stopped.set()
+
+    nursery.start_soon(stop)
+    await eventually(lambda: gateway.sessions.unavailability())
+    ready = await request(gateway, "GET", "/readyz")
+    refused = await exchange.post()
+    for reply in (ready, refused):
+        assert (reply.status, reply.document["code"]) == (503, "DRAINING")
+        assert int(reply.headers["retry-after"]) > 0
+    assert (await request(gateway, "GET", "/healthz")).status == 200
+    await phone.hear(10)
+    assert not stopped.is_set()
+    await phone.hang_up()
+    with trio.fail_after(5):
+        await stopped.wait()
+
+
+async def test_a_call_can_be_resumed_while_the_gateway_drains(exchange, nursery):
+    phone = await exchange.call()
+    nursery.start_soon(exchange.gateway.stop, 60)
+    await eventually(lambda: exchange.gateway.sessions.unavailability())
+    phone.socket.cut()
+    await phone.open_socket(phone.socket.events("resume")[-1]["websocketUrl"])
+    await eventually(lambda: phone.socket.events("resume"))
+    await phone.hang_up()
+
+
+async def test_calls_that_outlast_the_grace_are_told_and_ended(exchange):
+    phones = [await exchange.call() for _ in range(3)]
+    waiting = exchange.phone()
+    await waiting.create()
+    await waiting.open_socket()
+    with trio.fail_after(5):
+        assert await exchange.gateway.stop(grace=0.05)
+    for phone in [*phones, waiting]:
+        assert await phone.wait_closed() == (1012, "the gateway stops")
+        assert phone.socket.messages[-1].reason == "the gateway stops"
+    assert len(exchange.gateway.sessions) == 0
+
+
+async def test_leaving_the_block_ends_calls_at_once(tmp_path):
+    async with trio.open_nursery() as nursery:
+        async with open_test_gateway(tmp_path) as gateway:
+            exchange = await nursery.start(hold_exchange, gateway)
+            phone = await exchange.call()
+        assert (await phone.wait_closed())[0] == 1012
+        nursery.cancel_scope.cancel()
+    assert Footprint.of(gateway).sessions == 0
+
+
+async def hold_exchange(gateway: Gateway, *, task_status: trio.TaskStatus[Exchange]) -> None:
+    async with open_exchange(gateway) as exchange:
+        task_status.started(exchange)
+        await trio.sleep_forever()
+
+
+# Signals
+
+SERVING = re.compile(r"glottis serves (http://\S+) ")
+
+
+@asynccontextmanager
+async def open_serving(
+    directory: Path, caplog: pytest.LogCaptureFixture, server: str = ""
+) -> AsyncIterator[tuple[Exchange, trio.Event]]:
+    """What ``glottis serve`` runs, in this process, and an event for its end. It takes over this process's signals."""
+    caplog.set_level("INFO")
+    path = directory / "gateway.toml"
+    path.write_text(CONFIG.replace("[server]\n", f"[server]\n{server}\n"))
+    config = resolve(load_config(path, {}), load_plugins())
+    ended = trio.Event()
+
+    async def serve() -> None:
+        await gateway_module._serve(config)
+        ended.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        await eventually(lambda: SERVING.search(caplog.text))
+        async with open_exchange(gateway_at(SERVING.findall(caplog.text)[-1])) as exchange:
+            yield exchange, ended
+        nursery.cancel_scope.cancel()
+
+
+def gateway_at(url: str) -> Gateway:
+    """As much of a gateway as phones need."""
+    return cast(Gateway, SimpleNamespace(url=url))
+
+
+async def test_sigint_ends_calls_at_once(tmp_path, caplog):
+    async with open_serving(tmp_path, caplog) as (exchange, ended):
+        phone = await exchange.call()
+        os.kill(os.getpid(), signal.SIGINT)
+        with trio.fail_after(2):
+            assert await phone.wait_closed() == (1012, "the gateway stops")
+            await ended.wait()
+
+
+async def test_sigterm_gives_calls_their_grace(tmp_path, caplog):
+    async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (exchange, ended):
+        phone = await exchange.call()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await eventually(lambda: "SIGTERM: stopping" in caplog.text)
+        await phone.hear(10)
+        assert not ended.is_set()
+        await phone.hang_up()
+        with trio.fail_after(2):
+            await ended.wait()
+
+
+async def test_sigterm_without_a_call_ends_at_once(tmp_path, caplog):
+    async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (_, ended):
+        os.kill(os.getpid(), signal.SIGTERM)
+        with trio.fail_after(2):
+            await ended.wait()
+
+
+async def test_a_second_signal_ends_the_grace(tmp_path, caplog):
+    async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (exchange, ended):
+        phone = await exchange.call()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await eventually(lambda: "SIGTERM: stopping" in caplog.text)
+        os.kill(os.getpid(), signal.SIGINT)
+        with trio.fail_after(2):
+            assert await phone.wait_closed() == (1012, "the gateway stops")
+            await ended.wait()
+
+
+STUBBORN = """
+import sys, trio
+from pathlib import Path
+from glottis import AgentSpec, hookimpl
+from glottis.config import configure_logging, load_config, resolve
+from glottis.plugins import load_plugins
+from glottis.server import gateway, sessions
+
+class Stubborn:
+    @hookimpl
+    def register_agents(self):
+        return [AgentSpec("echo2", lambda settings: self.agent)]
+
+    async def agent(self, call):
+        with trio.CancelScope(shield=True):
+            await trio.sleep_forever()
+
+sessions.STOP_TIMEOUT = 0.1
+config = resolve(load_config(Path(sys.argv[1]), {}), load_plugins(extra=[Stubborn()]))
+configure_logging(config.config.log)
+gateway.run(config)
+"""
+
+
+async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(tmp_path, nursery):
+    path = tmp_path / "gateway.toml"
+    path.write_text(f'{CONFIG}\n[campaigns.stubborn]\nagent = "echo2"\n')
+    process: trio.Process = await nursery.start(
+        partial(trio.run_process, [sys.executable, "-c", STUBBORN, path], stderr=subprocess.PIPE, check=False)
+    )
+    log = Log(process)
+    nursery.start_soon(log.read)
+    with trio.fail_after(20):
+        await eventually(lambda: SERVING.search(log.text), 15)
+        async with open_exchange(gateway_at(SERVING.findall(log.text)[-1])) as exchange:
+            phone = await exchange.call("stubborn")
+            process.send_signal(signal.SIGINT)
+            assert await phone.wait_closed() == (1012, "the gateway stops")
+            assert await process.wait() == gateway_module.EXIT_ABANDONED
+        await eventually(lambda: "leaving without them" in log.text)
+    assert "agent echo2 of plugin Stubborn" in log.text
+    assert phone.session_id in log.text
+    assert "Traceback" not in log.text
+
+
+class Log:
+    """What a process writes to its standard error."""
+
+    def __init__(self, process: trio.Process) -> None:
+        self.text = ""
+        self._process = process
+
+    async def read(self) -> None:
+        assert self._process.stderr
+        async for chunk in self._process.stderr:
+            self.text += chunk.decode()
