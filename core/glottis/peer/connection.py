@@ -36,6 +36,9 @@ PeerConnectionEvent = PeerEvent | DataChannelEvent
 
 MAX_EARLY_CANDIDATES = 32
 """Trickled candidates kept until there is a description; further ones are dropped, as ICE could not use more."""
+MAX_EARLY_FLIGHT = 4
+"""DTLS datagrams kept until there is an answer; further ones are dropped, for DTLS sends them again. An offerer is to
+"be prepared to receive a client_hello before it receives the answer" (RFC 5763 §5); it fills one or two."""
 
 
 class _Engine(Protocol):
@@ -72,6 +75,7 @@ class PeerConnection:
         self._dtls: DtlsTransport | None = None
         self._srtp_keys: SrtpKeys | None = None
         self._early: list[tuple[Candidate | None, str | None, int | None]] = []
+        self._early_flight: list[bytes] = []
         self._goodbyes: list[Datagram] = []
         self._events: deque[PeerConnectionEvent] = deque()
 
@@ -167,6 +171,9 @@ class PeerConnection:
             self._add_remote_candidate(candidate, mid, media_index, now)
         if self._ice.selected_path is not None:  # the peer's checks have overtaken its answer
             self._dtls.start(now)
+        flight, self._early_flight = self._early_flight, []
+        for datagram in flight:
+            self._dtls.handle_datagram(datagram, now)
         self._advance(now)
 
     def _start_voice(self, now: float) -> None:
@@ -217,6 +224,8 @@ class PeerConnection:
             self._ice.handle_datagram(data, path, now)
         elif kind is PacketKind.DTLS and self._dtls is not None:
             self._dtls.handle_datagram(data, now)
+        elif kind is PacketKind.DTLS and len(self._early_flight) < MAX_EARLY_FLIGHT:
+            self._early_flight.append(data)
         self._advance(now)
 
     def handle_timeout(self, now: float) -> None:
