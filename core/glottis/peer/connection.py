@@ -37,8 +37,8 @@ PeerConnectionEvent = PeerEvent | DataChannelEvent
 MAX_EARLY_CANDIDATES = 32
 """Trickled candidates kept until there is a description; further ones are dropped, as ICE could not use more."""
 MAX_EARLY_FLIGHT = 4
-"""DTLS datagrams kept until there is an answer; further ones are dropped, for DTLS sends them again. An offerer is to
-"be prepared to receive a client_hello before it receives the answer" (RFC 5763 §5); it fills one or two."""
+"""DTLS datagrams kept until there is an answer; further ones are dropped, for DTLS sends them again. An offerer has to
+expect a ClientHello before the answer (RFC 5763 §5); it fills one or two."""
 
 
 class _Engine(Protocol):
