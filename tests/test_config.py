@@ -2,6 +2,7 @@ import enum
 import logging
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +320,14 @@ class TestResolution:
     def test_no_codec_at_all_is_refused(self, tmp_path: Path, registry: Registry) -> None:
         assert complaints(tmp_path, "[media]\ncodecs = []", registry) == [
             "media.codecs: expected at least one codec; available: PCMA, PCMU"
+        ]
+
+    def test_a_rate_that_a_codec_does_not_have_is_refused(self, tmp_path: Path, registry: Registry) -> None:
+        pcmu = registry.codecs.find("PCMU")
+        registry.codecs.add(replace(pcmu.spec, encoding_name="L16", sample_rates=(8000,)), pcmu.plugin)
+        text = "[media]\ncodecs = ['L16']\n[campaigns.a]\nagent = 'singer'\nsample_rate = 16000"
+        assert complaints(tmp_path, text, registry) == [
+            "campaigns.a.sample_rate: expected one of 8000, as L16 has, got 16000"
         ]
 
     def test_a_plugin_that_fails_is_blamed(self, tmp_path: Path, registry: Registry) -> None:

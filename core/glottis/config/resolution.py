@@ -83,7 +83,7 @@ def resolve(config: Config, registry: Registry) -> ResolvedConfig:
     codecs = resolution.codecs()
     providers = resolution.providers()
     page_sets, pages = resolution.pages()
-    campaigns = resolution.campaigns()
+    campaigns = resolution.campaigns(codecs)
     if auth is None or resolution.problems:
         raise ConfigurationError("\n".join(resolution.problems))
     return ResolvedConfig(config, auth, campaigns, codecs, providers, page_sets, pages, registry.plugins)
@@ -141,7 +141,7 @@ class _Resolution:
             pages.update(found.spec.pages)
         return tuple(found.spec.name for found in chosen), pages
 
-    def campaigns(self) -> dict[str, Campaign]:
+    def campaigns(self, codecs: Sequence[Registered[CodecSpec]]) -> dict[str, Campaign]:
         campaigns = {}
         for campaign_id, section in self._config.campaigns.items():
             path = f"campaigns.{campaign_id}"
@@ -149,8 +149,16 @@ class _Resolution:
             made = found and self._make(found, section.settings, f"{path}.settings")
             if found and made:
                 rate = section.sample_rate or found.spec.sample_rate
+                self._check_rate(rate, codecs, f"{path}.sample_rate")
                 campaigns[campaign_id] = Campaign(campaign_id, made[0], found.spec.name, rate, found.plugin, made[1])
         return campaigns
+
+    def _check_rate(self, rate: int, codecs: Sequence[Registered[CodecSpec]], path: str) -> None:
+        """Codecs decode straight to the agent's rate: each in force must be able to."""
+        for codec in codecs:
+            if rate not in codec.spec.sample_rates:
+                rates = ", ".join(map(str, codec.spec.sample_rates))
+                self.problems.append(f"{path}: expected one of {rates}, as {codec.spec.encoding_name} has, got {rate}")
 
     def _choose(
         self, catalogue: Catalogue[SpecT], names: Sequence[str] | None, defaults: Sequence[str], path: str

@@ -23,7 +23,7 @@ DEFAULT_CODECS: Final = ("opus", "G722", "PCMU", "PCMA")
 DEFAULT_PROVIDERS: Final = ("static",)
 DEFAULT_PAGES: Final = ("demo",)
 
-_ORIGIN = re.compile(r"\*|https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:([0-9]{1,5}|\*))?")
+_ORIGIN = re.compile(r"\*|null|https?://(\*\.)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:([0-9]{1,5}|\*))?")
 _PUBLIC_URL = re.compile(r"https?://[^/?#\s@]+")
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 
