@@ -55,6 +55,8 @@ async def test_a_candidate_before_the_offer_is_kept(exchange):
         '{"type":"offer","sdp":""}',
         '{"type":"offer","sdp":"v=0\\r\\n"}',
         '{"type":"candidate","candidate":{"candidate":"candidate:nonsense"}}',
+        '{"type":"candidate","candidate":{"candidate":"candidate:1 1 udp 1 fe80::1%lo 9 typ host"}}',
+        '{"type":"candidate","candidate":{"candidate":"candidate:1 1 udp 1 10.1.2.3.4 9 typ host"}}',
         '{"type":7}',
         "[]",
         "{",
@@ -157,13 +159,16 @@ async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchan
     await bystander.hear()
 
 
-async def test_thousands_of_bad_messages_close_the_socket(exchange):
+@pytest.mark.parametrize("message", ["nonsense", TrickledCandidate("candidate:nonsense"), Offer("nonsense")])
+async def test_thousands_of_bad_messages_close_the_socket(message, exchange, caplog):
+    caplog.set_level("INFO")
     bystander = await exchange.call()
     phone = await exchange.call()
     for _ in range(2000):
-        await phone.socket.send("nonsense")
+        await phone.socket.send(message)
     code, reason = await phone.wait_closed()
     assert (code, reason[:15]) == (1008, "TOO_MANY_ERRORS")
+    assert len([record for record in caplog.records if record.name.startswith("glottis")]) < 40
     await bystander.hear()
 
 
@@ -205,10 +210,10 @@ async def test_a_closed_tab_ends_the_call_at_once(exchange):
     await eventually(lambda: Footprint.of(exchange.gateway) == before, 1)
 
 
-async def test_dtls_close_alone_ends_the_call(exchange):
+async def test_a_closed_media_connection_alone_ends_the_call(exchange):
     phone = await exchange.call()
     phone.hang_down()
-    assert await phone.wait_closed() == (1000, "the peer has closed the connection")
+    assert (await phone.wait_closed())[0] == 1000
     assert len(exchange.gateway.sessions) == 0
 
 

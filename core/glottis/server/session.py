@@ -231,7 +231,8 @@ class Session:
             self._driver.pump()
         except RemoteError as error:
             logger.info("session %s: %s refused: %s", self.info.session_id, type(message).__name__.lower(), error)
-            self._send(messages.Error(getattr(error, "code", "MALFORMED"), str(error)))
+            if self._channel is not None:
+                self._channel.refuse(messages.Error(getattr(error, "code", "MALFORMED"), str(error)))
         except Exception as error:
             self.fail(error)
 

@@ -76,13 +76,19 @@ class SignalingChannel:
         """
         while True:
             data = await self._receive()
+            if self._closing is not None:
+                continue  # what comes after the end is nobody's
             try:
                 return self._parse(data)
             except Rejected as error:
-                if self._errors.take(trio.current_time()):
-                    await self.close(POLICY_VIOLATION, "TOO_MANY_ERRORS: send valid messages")
-                else:
-                    self.send(Error(error.code, str(error)))
+                self.refuse(Error(error.code, str(error)))
+
+    def refuse(self, error: Error) -> None:
+        """Answer a bad message; too many of them end the channel with 1008."""
+        if self._errors.take(trio.current_time()):
+            self.begin_closing(POLICY_VIOLATION, "TOO_MANY_ERRORS: send valid messages")
+        else:
+            self.send(error)
 
     async def _receive(self) -> str | bytes:
         try:
