@@ -210,6 +210,12 @@ async def test_a_closed_tab_ends_the_call_at_once(exchange):
     await eventually(lambda: Footprint.of(exchange.gateway) == before, 1)
 
 
+async def test_a_page_that_is_left_ends_the_call_though_its_media_connection_stays(exchange):
+    phone = await exchange.call()
+    await phone.socket.connection.aclose(1001, "")
+    await eventually(lambda: len(exchange.gateway.sessions) == 0, 1)
+
+
 async def test_a_closed_media_connection_alone_ends_the_call(exchange):
     phone = await exchange.call()
     phone.hang_down()

@@ -211,6 +211,11 @@ class Session:
             self._set_state(SessionState.CONNECTING)
         self._end_at(self._setup_deadline, "no media connection came about in time")
 
+    def leave(self, channel: SignalingChannel) -> None:
+        """The client has left for good: not all of them can close the media connection then."""
+        if channel is self._channel:
+            self.end("the caller has left")
+
     def detach(self, channel: SignalingChannel) -> None:
         """The client's socket is gone. Media goes on; the client may resume within the grace time."""
         if channel is not self._channel or not self.state.alive:

@@ -22,7 +22,7 @@ from glottis.server.session_request import SessionRequest
 from glottis.server.session_url import SessionUrl, parse_session_url_untrusted
 from glottis.server.signaling import SignalingChannel, open_signaling, reject
 from glottis.server.streams import Wakeup
-from glottis.server.websocket import SERVICE_RESTART, WebSocket, WebSocketClosed
+from glottis.server.websocket import GOING_AWAY, SERVICE_RESTART, WebSocket, WebSocketClosed
 
 logger = logging.getLogger(__name__)
 
@@ -174,6 +174,8 @@ class Sessions:
                 session.handle_message(await channel.receive())
         except WebSocketClosed as closed:
             logger.debug("session %s: %s", session.info.session_id, closed)
+            if closed.code == GOING_AWAY:  # browsers say so of a page that is closed or left (RFC 6455 §7.4.1)
+                session.leave(channel)
         finally:
             session.detach(channel)
 

@@ -14,6 +14,7 @@ from glottis.server.http_message import HttpLimits
 from glottis.server.websocket_stream import FrameMeter, UpgradedStream
 
 NORMAL: Final = 1000
+GOING_AWAY: Final = 1001
 POLICY_VIOLATION: Final = 1008
 TOO_LARGE: Final = 1009
 INTERNAL_ERROR: Final = 1011
