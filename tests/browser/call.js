@@ -44,6 +44,11 @@ class Call {
     await answered;
   }
 
+  async speak() {
+    const stream = await speaker();
+    return this.pc.addTrack(stream.getAudioTracks()[0], stream);
+  }
+
   open(label, options) {
     return new Channel(this.pc.createDataChannel(label, options));
   }
@@ -112,23 +117,35 @@ function words(size) {
   return Array.from(noise(size), (byte) => String.fromCharCode(97 + (byte % 26))).join('');
 }
 
-const RAW = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-
-async function microphone() {
-  return navigator.mediaDevices.getUserMedia({ audio: RAW });
-}
-
-// An element that plays a WAV file in a loop, as a source where a browser's fake microphone knows nothing but a tone.
-async function playing(url) {
-  const element = new Audio(url);
+// Somebody who speaks: Chromium's fake microphone plays the speech file, Firefox's knows nothing but a tone.
+async function speaker() {
+  const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  if (!HTMLMediaElement.prototype.mozCaptureStream) return navigator.mediaDevices.getUserMedia({ audio: raw });
+  const element = new Audio(SPEECH);
   element.loop = true;
   await element.play();
   globalThis.players = [...(globalThis.players ?? []), element]; // or it would be collected
-  return element.captureStream?.() ?? element.mozCaptureStream();
+  return element.mozCaptureStream();
+}
+
+// The audio energy that is received in this time.
+async function energy(seconds) {
+  const measure = async () => [...(await call.pc.getStats()).values()]
+    .filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
+    .reduce((sum, { totalAudioEnergy }) => sum + totalAudioEnergy, 0);
+  const element = new Audio();
+  element.srcObject = call.streams.at(-1);
+  await element.play();
+  const before = await measure();
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  return await measure() - before;
 }
 
 // A recording of the stream in the browser's own container, as base64.
 async function record(stream, seconds) {
+  const element = new Audio(); // without one Chromium does not decode what comes
+  element.srcObject = stream;
+  await element.play();
   const recorder = new MediaRecorder(stream);
   const parts = [];
   recorder.ondataavailable = ({ data }) => parts.push(data);
@@ -137,6 +154,7 @@ async function record(stream, seconds) {
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   recorder.stop();
   await stopped;
+  element.srcObject = null;
   const url = await new Promise((resolve) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result);

@@ -1,5 +1,5 @@
 import base64
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -63,6 +63,12 @@ async def page(browser: OpenPage, gateway: Gateway) -> AsyncIterator[Page]:
 async def prepare(page: Page, gateway: Gateway) -> None:
     await page.goto(f"{gateway.url}/healthz")
     await page.run_script(f"{CALLER}\nconst SPEECH = '{SPEECH_URL}';")
+
+
+@pytest.fixture
+def prepare_page() -> Callable[[Page, Gateway], Awaitable[None]]:
+    """For tests that open tabs themselves."""
+    return prepare
 
 
 @pytest.fixture

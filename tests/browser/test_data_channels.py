@@ -149,7 +149,7 @@ async def test_channel_added_by_renegotiation(page: Page):
         await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();
-                call.pc.addTrack(...await microphone().then((stream) => [stream.getTracks()[0], stream]));
+                await call.speak();
                 await call.negotiate();
             })()"""
         )
@@ -167,7 +167,7 @@ async def test_data_section_may_come_before_the_audio(page: Page):
                 globalThis.call = await Call.create();
                 globalThis.chat = call.open('first');
                 await call.pc.setLocalDescription(); // fixes the order of the sections
-                call.pc.addTrack(...await microphone().then((stream) => [stream.getTracks()[0], stream]));
+                await call.speak();
                 await call.negotiate();
                 return call.pc.remoteDescription.sdp.match(/^m=\\w+/gm);
             })()"""
