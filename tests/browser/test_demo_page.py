@@ -1,0 +1,118 @@
+"""The demo page, used as a person uses it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+from glottis.server.gateway import Gateway
+from support.browser import Page
+from support.gateway import CONFIG, open_test_gateway
+from support.phone import eventually
+
+STATE = "document.body.dataset.state"
+STATUS = "document.getElementById('status').textContent"
+LINES = "[...document.querySelectorAll('#log li')].map((line) => [line.className, line.textContent])"
+
+
+def level(name: str) -> str:
+    return f"Number(document.getElementById('{name}').getAttribute('aria-valuenow'))"
+
+
+@pytest.fixture
+async def demo(chromium_page: Page, gateway: Gateway) -> AsyncIterator[Page]:
+    with trio.fail_after(40):
+        await chromium_page.goto(gateway.url)
+        yield chromium_page
+
+
+async def call(page: Page) -> None:
+    await page.evaluate("document.getElementById('call').click()")
+    await page.wait_for(f"{STATE} === 'in-call'")
+
+
+async def write(page: Page, text: str) -> None:
+    await page.evaluate(
+        f"document.getElementById('text').value = '{text}', document.getElementById('chat').requestSubmit()"
+    )
+
+
+async def test_one_button_makes_the_call_and_ends_it(demo: Page, gateway: Gateway):
+    assert await demo.evaluate(STATUS) == "Ready."
+    await call(demo)
+    assert await demo.evaluate(STATUS) == "In call."
+    assert await demo.evaluate("document.getElementById('call-label').textContent") == "Hang up"
+    await demo.evaluate("document.getElementById('call').click()")
+    assert await demo.evaluate(STATE) == "ended"
+    assert await demo.evaluate(STATUS) == "You hung up."
+    await eventually(lambda: len(gateway.sessions) == 0)
+
+
+async def test_both_levels_move_with_the_voice(demo: Page):
+    await call(demo)
+    await demo.wait_for(f"{level('level-out')} > -40")
+    await demo.wait_for(f"{level('level-in')} > -40")
+
+
+async def test_statistics_name_the_codec_that_was_chosen(demo: Page):
+    await demo.evaluate("document.getElementById('codec').value = 'G722'")
+    await call(demo)
+    await demo.wait_for("document.getElementById('stat-codec').textContent === 'G722'")
+
+
+async def test_chat_is_answered(demo: Page):
+    await call(demo)
+    await demo.wait_for(f"{LINES}.some(([from, text]) => from === 'agent' && text === 'Backend connected')")
+    await write(demo, "hello")
+    await demo.wait_for(f"{LINES}.length === 3")
+    assert (await demo.evaluate(LINES))[1:] == [["you", "hello"], ["agent", "hello"]]
+
+
+async def test_agent_may_hang_up_and_the_page_says_why(demo: Page):
+    await call(demo)
+    await write(demo, "hangup")
+    await demo.wait_for(f"{STATE} === 'ended'")
+    assert await demo.evaluate(STATUS) == "The call has ended: the caller asked for it."
+
+
+async def test_second_call_follows_the_first(demo: Page):
+    await call(demo)
+    await demo.evaluate("document.getElementById('call').click()")
+    await call(demo)
+    await demo.wait_for(f"{level('level-in')} > -40")
+
+
+async def test_refusal_is_told_in_words(demo: Page, gateway: Gateway):
+    gateway.sessions.drain()
+    await demo.evaluate("document.getElementById('call').click()")
+    await demo.wait_for(f"{STATE} === 'ended'")
+    assert await demo.evaluate(STATUS) == "The gateway is about to stop, try again later."
+    assert await demo.evaluate("document.body.hasAttribute('data-failed')")
+
+
+async def test_unknown_campaign_is_told_in_words(chromium_page: Page, gateway: Gateway):
+    await chromium_page.goto(f"{gateway.url}/?campaign=nobody")
+    await chromium_page.evaluate("document.getElementById('call').click()")
+    await chromium_page.wait_for(f"{STATE} === 'ended'")
+    assert "campaignId" in await chromium_page.evaluate(STATUS)
+
+
+async def test_without_a_microphone_one_can_listen(deaf_chromium, gateway: Gateway):
+    async with deaf_chromium() as page:
+        with trio.fail_after(20):
+            await page.goto(f"{gateway.url}/?campaign=talker")
+            await call(page)
+            assert await page.evaluate(STATUS) == "In call, listening only."
+            await page.wait_for(f"{level('level-in')} > -40")
+
+
+async def test_missing_api_key_is_told_in_words_and_the_right_one_is_taken(chromium_page: Page, tmp_path: Path):
+    keys = 'scheme = "api-keys"\n[auth.settings]\nplain_keys = { demo = "a-key-for-the-demo-page-0123456789" }'
+    async with open_test_gateway(tmp_path, CONFIG.replace('scheme = "anonymous"', keys)) as gateway:
+        await chromium_page.goto(gateway.url)
+        await chromium_page.evaluate("document.getElementById('call').click()")
+        await chromium_page.wait_for(f"{STATE} === 'ended'")
+        assert await chromium_page.evaluate(STATUS) == "Send credentials that the gateway knows."
+        await chromium_page.evaluate("document.getElementById('api-key').value = 'a-key-for-the-demo-page-0123456789'")
+        await call(chromium_page)
+        await gateway.stop(grace=0)
