@@ -2,7 +2,7 @@
 // what it logs and plays is kept for the test to look at.
 
 async function startDescriptionClient({ constraints, audioConfig }) {
-  const log = { states: [], messages: [], streams: [], errors: [] };
+  const log = { states: [], messages: [], streams: [], errors: [], chat: [] };
 
   const response = await fetch('/api/websession/initiate', {
     method: 'POST',
@@ -68,6 +68,15 @@ async function startDescriptionClient({ constraints, audioConfig }) {
     }
   };
 
+  // Create data channel before creating offer
+  const dataChannel = pc.createDataChannel('chat');
+  dataChannel.onopen = () => {
+    dataChannel.send('Hello from client');
+  };
+  dataChannel.onmessage = (event) => {
+    log.chat.push(event.data);
+  };
+
   // 4. Create and send offer
   const offer = await pc.createOffer();
   await pc.setLocalDescription(offer);
@@ -76,7 +85,7 @@ async function startDescriptionClient({ constraints, audioConfig }) {
     sdp: offer.sdp,
   }));
 
-  return { pc, ws, log };
+  return { pc, ws, log, dataChannel };
 }
 
 // Records a stream as signed 16-bit samples at a sample rate; the result is base64.
