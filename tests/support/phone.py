@@ -203,7 +203,7 @@ class Phone:
         await self.take_answer()
         await eventually(lambda: CONNECTED in self.events and {"state": "active"} in self.socket.events("state"))
 
-    async def hear(self, frames: int = 5) -> None:
+    async def hear(self, frames: int = 3) -> None:
         """Wait until so many more frames with sound have come."""
         target = self.heard + frames
         await eventually(lambda: self.heard >= target)
