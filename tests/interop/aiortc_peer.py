@@ -3,6 +3,10 @@
 ``{"do": "offer"}``, ``{"do": "answer", "sdp": …}`` (answer this offer), ``{"do": "accept", "sdp": …}`` (take this
 answer), ``{"do": "candidate", …}``, ``{"do": "report"}`` (what was heard so far) and ``{"do": "close"}``. Replies come
 in the same order. The WAV file named on the command line is played in a loop.
+
+Data channels: ``{"do": "open", "label": …, …}`` (with the options of ``createDataChannel``), ``{"do": "send",
+"label": …, "messages": […]}``, ``{"do": "receive", "label": …, "count": …}`` (waits for so many) and ``{"do": "shut",
+"label": …}`` (waits until the channel is closed). A message is ``{"text": …}`` or ``{"bytes": …}`` in base64.
 """
 
 import asyncio
@@ -13,10 +17,11 @@ import json
 import sys
 import time
 import wave
+from typing import Any
 
 import aioice.ice
 import av
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 
@@ -55,12 +60,42 @@ class WavTrack(MediaStreamTrack):
         return frame
 
 
+class Channel:
+    """One data channel and what came over it."""
+
+    def __init__(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        self._received: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._closed = asyncio.Event()
+        channel.on("message", self._received.put_nowait)
+        channel.on("close", self._closed.set)
+
+    def send(self, messages: list[dict[str, str]]) -> None:
+        """Send all of them."""
+        for message in messages:
+            self._channel.send(message["text"] if "text" in message else base64.b64decode(message["bytes"]))
+
+    async def receive(self, count: int) -> list[dict[str, str]]:
+        """So many messages, as soon as they are there."""
+        messages = [await self._received.get() for _ in range(count)]
+        return [
+            {"text": message} if isinstance(message, str) else {"bytes": base64.b64encode(message).decode()}
+            for message in messages
+        ]
+
+    async def shut(self) -> None:
+        """Close, and wait until the peer has closed too."""
+        self._channel.close()
+        await self._closed.wait()
+
+
 class Peer:
-    """One RTCPeerConnection and what it hears."""
+    """One RTCPeerConnection, what it hears and its data channels by label."""
 
     def __init__(self, wav: str) -> None:
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # else it asks a public STUN server
         self.heard = bytearray()
+        self.channels: dict[str, Channel] = {}
         self._resampler = av.AudioResampler(format="s16", layout="mono", rate=16000)
         self._tasks: set[asyncio.Task[None]] = set()
         self._track = WavTrack(wav)
@@ -98,6 +133,22 @@ class Peer:
                 return {"state": self.pc.connectionState, "heard": base64.b64encode(self.heard).decode()}
             case "close":
                 await self.pc.close()
+            case _:
+                return await self._do_with_channel(request)
+        return {}
+
+    async def _do_with_channel(self, request: dict[str, Any]) -> dict[str, object]:
+        options = {name: value for name, value in request.items() if name not in ("do", "label")}
+        label = request["label"]
+        match request["do"]:
+            case "open":
+                self.channels[label] = Channel(self.pc.createDataChannel(label, **options))
+            case "send":
+                self.channels[label].send(options["messages"])
+            case "receive":
+                return {"messages": await self.channels[label].receive(options["count"])}
+            case "shut":
+                await self.channels.pop(label).shut()
         return {}
 
 
