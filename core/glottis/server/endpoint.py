@@ -25,8 +25,11 @@ MAX_DATAGRAM = 2048
 DRAIN_LIMIT = 512
 """Datagrams read in a row before other tasks get their turn: about 100,000 per second in all."""
 SOCKET_BUFFER = 1 << 21
-_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED, errno.EINVAL, errno.EPERM, errno.EACCES}
-"""What the kernel says of one destination; it is no fault of the socket."""
+_LOST = {
+    *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.ECONNREFUSED),
+    *(errno.EINVAL, errno.EPERM, errno.EACCES, errno.EADDRNOTAVAIL, errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM),
+}
+"""What the kernel says of one datagram or destination, or of a bad moment; it is no fault of the socket."""
 
 
 def open_udp_socket(host: str, port: int) -> socket.socket:
@@ -134,7 +137,7 @@ class UdpEndpoint:
         except BlockingIOError:
             self.send_failures += 1
         except OSError as error:
-            if error.errno not in _UNREACHABLE:
+            if error.errno not in _LOST:
                 raise
             self.send_failures += 1
 
