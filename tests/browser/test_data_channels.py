@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
+from glottis.sctp import ChannelState
 from glottis.server.gateway import Gateway
+from glottis.server.session import Session
 from support.browser import Page
+from support.phone import eventually
 
 GREETING = "Backend connected"
 SIZES = [1, 100, 1150, 1200, 16 * 1024, 64 * 1024, 256 * 1024]
@@ -104,6 +107,50 @@ async def test_protocol_and_label_may_be_anything(chat: Page):
     assert await chat.evaluate(
         "(async () => { const c = call.open('', { protocol: 'x.y' }); await c.next(); return c.echoes('unnamed'); })()"
     )
+
+
+def only_session(gateway: Gateway) -> Session:
+    (entry,) = gateway.sessions._entries.values()
+    return entry.session
+
+
+async def test_channel_that_both_ends_agree_on_needs_no_opening(chat: Page, gateway: Gateway):
+    await chat.evaluate("(async () => { globalThis.agreed = call.open('agreed', { negotiated: true, id: 100 }); })()")
+    session = only_session(gateway)
+    session._peer.channels.open("agreed", negotiated_id=100)
+    session._driver.pump()
+    assert await chat.evaluate("agreed.next()") == GREETING
+    assert await chat.evaluate("agreed.echoes('as agreed')")
+
+
+async def test_channel_that_the_gateway_never_agreed_on_is_ignored(chat: Page):
+    await chat.evaluate(
+        """(async () => {
+            const lonely = call.open('lonely', { negotiated: true, id: 100 });
+            await lonely.opened;
+            lonely.send('is anybody there?');
+        })()"""
+    )
+    assert await chat.evaluate("chat.echoes('here')")
+
+
+async def test_gateway_may_close_a_channel(chat: Page, gateway: Gateway):
+    session = only_session(gateway)
+    (channel,) = session._messenger._channels
+    channel.close()
+    session._driver.pump()
+    await chat.evaluate("chat.closed")
+    await eventually(lambda: channel.state is ChannelState.CLOSED)
+
+
+async def test_gateway_may_open_a_channel(chat: Page, gateway: Gateway):
+    session = only_session(gateway)
+    session._peer.channels.open("from the gateway", ordered=False)
+    session._driver.pump()
+    await chat.wait_for("call.channels.length")
+    assert await chat.evaluate("call.channels[0].channel.label") == "from the gateway"
+    assert await chat.evaluate("call.channels[0].next()") == GREETING
+    assert await chat.evaluate("call.channels[0].echoes('thanks')")
 
 
 async def test_closing_a_channel_leaves_the_others(chat: Page):
