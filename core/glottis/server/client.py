@@ -65,7 +65,7 @@ async def open_call_over(
     signaling: Signaling, endpoint: UdpEndpoint, request: CallRequest, session_id: str
 ) -> AsyncIterator[ClientCall]:
     """The same over signaling and sockets that are there. What is raised inside comes out in an exception group."""
-    scheduler = Scheduler()
+    scheduler = Scheduler(endpoint)
     call = ClientCall(
         CallInfo(session_id, request.campaign_id),
         _make_peer(request, endpoint),

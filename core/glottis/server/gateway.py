@@ -44,7 +44,7 @@ class Gateway:
     def __init__(self, config: ResolvedConfig, endpoint: UdpEndpoint, nursery: trio.Nursery) -> None:
         self.url = ""
         self.endpoint = endpoint
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(endpoint)
         self.sessions = Sessions(config, self._make_session, nursery)
         self._config = config
         self._certificate = Certificate.generate()

@@ -32,15 +32,24 @@ class Scheduled(Protocol):
         """Called once after each moment given to ``Scheduler.call_at``."""
 
 
-def next_turn_at(now: float) -> float:
-    """When the wheel turns next, if it does not rest. Who else wakes up then costs no wake-up of the process."""
-    return (math.floor(now / SLOT) + 1) * SLOT
+class Sockets(Protocol):
+    """What is read in each turn, because the process is awake then: ``UdpEndpoint``."""
+
+    def begin_turns(self) -> None:
+        """From now on ``drain`` will be called every ``SLOT`` seconds."""
+
+    def drain(self) -> None:
+        """Take in what has come."""
+
+    def end_turns(self) -> None:
+        """The wheel rests."""
 
 
 class Scheduler:
     """Owned by the gateway; ``run`` turns the wheel until cancelled."""
 
-    def __init__(self) -> None:
+    def __init__(self, sockets: Sockets | None = None) -> None:
+        self._sockets = sockets
         self.lateness: deque[float] = deque(maxlen=4096)
         """How late the latest slots were, in seconds."""
         self._slots: list[dict[Scheduled, None]] = [{} for _ in range(SLOTS)]
@@ -89,10 +98,14 @@ class Scheduler:
             if not len(self):
                 self._work = trio.Event()
                 await self._work.wait()
+            if self._sockets is not None:
+                self._sockets.begin_turns()
             turn = math.floor(trio.current_time() / SLOT) + 1
             while len(self):
                 await trio.sleep_until(turn * SLOT)
                 turn = self._turn(turn) + 1
+            if self._sockets is not None:
+                self._sockets.end_turns()
 
     def _turn(self, turn: int) -> int:
         """Run the slots from ``turn`` up to now; those that cannot be caught up are skipped. Returns the last one."""
@@ -103,6 +116,8 @@ class Scheduler:
             logger.warning(
                 "the event loop was blocked for %.0f ms: an agent or codec works too long", behind * SLOT * 1e3
             )
+        if self._sockets is not None:
+            self._sockets.drain()
         for late in range(min(behind, SLOTS - 1) + 1):
             self._tick_slot((turn + late) % SLOTS, now)
         self._fire_timeouts(now)
