@@ -153,7 +153,7 @@ class RtcpSession:
         if self._last_sender_report is None or self._last_sender_report[0] != ssrc:
             return 0, 0
         _, middle, arrived_at = self._last_sender_report
-        return middle, min(0xFFFFFFFF, round((now - arrived_at) * _FRACTION))
+        return middle, min(0xFFFFFFFF, max(0, round((now - arrived_at) * _FRACTION)))
 
     def _ntp_time(self, now: float) -> int:
         return int((now + self._wallclock_offset + _NTP_EPOCH) * 2**32) & 0xFFFFFFFFFFFFFFFF
