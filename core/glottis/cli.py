@@ -94,7 +94,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _call(options: argparse.Namespace) -> int:
-    from glottis.server.caller import CallerOptions, run  # late, as above
+    from glottis.client.command import CallerOptions, run  # late, as above
 
     api_key = options.api_key or os.environ.get(API_KEY_VARIABLE)
     return run(

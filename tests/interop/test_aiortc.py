@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import trio
 from glottis import AudioFrame
+from glottis.client.call import ClientCall
+from glottis.client.calling import CallRequest, open_call_over
+from glottis.client.grant import create_session
+from glottis.client.signaling import ClientSignaling, open_client_signaling
 from glottis.plugins import load_plugins
-from glottis.server.client import CallRequest, open_call_over
-from glottis.server.client_call import ClientCall
-from glottis.server.client_session import create_session
-from glottis.server.client_signaling import ClientSignaling, open_client_signaling
-from glottis.server.endpoint import UdpEndpoint
 from glottis.server.gateway import Gateway
-from glottis.server.messages import Answer, ClientMessage, Event, Offer, ServerMessage, TrickledCandidate
+from glottis.server.media.endpoint import UdpEndpoint
+from glottis.server.signaling.messages import Answer, ClientMessage, Event, Offer, ServerMessage, TrickledCandidate
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.gateway import open_test_gateway

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import trio
-from glottis.server.client_session import create_session
-from glottis.server.client_signaling import open_client_signaling
-from glottis.server.messages import Answer, Offer
+from glottis.client.grant import create_session
+from glottis.client.signaling import open_client_signaling
+from glottis.server.signaling.messages import Answer, Offer
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH
 from support.gateway import open_test_gateway

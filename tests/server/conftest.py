@@ -9,9 +9,9 @@ import pytest
 import trio
 import trio.testing
 import trio_websocket
-from glottis.server.http_message import HttpLimits, Request, Response, text_response
-from glottis.server.http_server import HttpServer
-from glottis.server.websocket import WebSocket
+from glottis.server.http.message import HttpLimits, Request, Response, text_response
+from glottis.server.http.server import HttpServer
+from glottis.server.http.websocket import WebSocket
 
 
 @dataclass

@@ -173,7 +173,8 @@ from pathlib import Path
 from glottis import AgentSpec, hookimpl
 from glottis.config import configure_logging, load_config, resolve
 from glottis.plugins import load_plugins
-from glottis.server import gateway, sessions
+from glottis.server import gateway
+from glottis.server.calls import sessions
 
 class Stubborn:
     @hookimpl

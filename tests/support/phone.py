@@ -16,9 +16,11 @@ from glottis import CodecSpec
 from glottis.dtls import Certificate
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import load_plugins
-from glottis.server.endpoint import UdpEndpoint
 from glottis.server.gateway import Gateway
-from glottis.server.messages import (
+from glottis.server.media.driver import PeerDriver
+from glottis.server.media.endpoint import UdpEndpoint
+from glottis.server.media.scheduler import Scheduler
+from glottis.server.signaling.messages import (
     Answer,
     Bye,
     ClientMessage,
@@ -29,8 +31,6 @@ from glottis.server.messages import (
     encode_message,
     parse_server_message_untrusted,
 )
-from glottis.server.peer_driver import PeerDriver
-from glottis.server.scheduler import Scheduler
 from glottis.wire.address import Address, Path
 
 from support.http import Reply, initiate

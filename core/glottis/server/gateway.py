@@ -18,17 +18,17 @@ from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import CallInfo
 from glottis.dtls import Certificate
 from glottis.peer import PeerConnection, PeerSettings
-from glottis.server.api import Api
-from glottis.server.call import CallLimits
-from glottis.server.endpoint import UdpEndpoint
-from glottis.server.http_message import HttpLimits
-from glottis.server.http_server import HttpServer
-from glottis.server.interfaces import media_addresses
-from glottis.server.origins import Origins
-from glottis.server.rate_limit import RateLimiter
-from glottis.server.scheduler import Scheduler
-from glottis.server.session import Session, SessionTimes
-from glottis.server.sessions import Sessions
+from glottis.server.calls.call import CallLimits
+from glottis.server.calls.session import Session, SessionTimes
+from glottis.server.calls.sessions import Sessions
+from glottis.server.http.api import Api
+from glottis.server.http.message import HttpLimits
+from glottis.server.http.origins import Origins
+from glottis.server.http.rate_limit import RateLimiter
+from glottis.server.http.server import HttpServer
+from glottis.server.media.endpoint import UdpEndpoint
+from glottis.server.media.interfaces import media_addresses
+from glottis.server.media.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,177 @@
+"""The calling end of a call: what an agent is given, for the one who calls."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import trio
+
+from glottis.client.connection import CallFailed
+from glottis.contracts.errors import RemoteError
+from glottis.contracts.info import CallInfo
+from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent
+from glottis.rtp import Statistics
+from glottis.server.calls.call import GatewayCall
+from glottis.server.calls.messenger import Messenger
+from glottis.server.http.websocket import WebSocketClosed
+from glottis.server.media.driver import PeerDriver
+from glottis.server.media.endpoint import UdpEndpoint
+from glottis.server.media.scheduler import Scheduler
+from glottis.server.signaling.messages import (
+    Answer,
+    Bye,
+    ClientMessage,
+    Error,
+    Event,
+    Offer,
+    ServerMessage,
+    Text,
+    TrickledCandidate,
+    encode_message,
+)
+
+SETUP_TIMEOUT = 15.0
+"""Seconds from the WebSocket to flowing media."""
+LAST_WORD_TIMEOUT = 1.0
+"""Seconds from the end of the media connection to the gateway's ``bye``, which says why."""
+
+
+class Signaling(Protocol):
+    """The way to the far end: a ``ClientSignaling``, as far as a call needs it."""
+
+    def send(self, message: ClientMessage) -> None: ...
+    async def receive(self) -> ServerMessage: ...
+
+
+class ClientCall(GatewayCall):
+    """The calling end of a call. Made by ``open_client_call``.
+
+    ``audio``, ``say`` and the rest are those of ``Call``; ``events`` has what the gateway tells. ``connected`` is set
+    once media can flow; ``end_reason`` says why the call ended, once it is not empty.
+    """
+
+    def __init__(
+        self,
+        info: CallInfo,
+        peer: PeerConnection,
+        signaling: Signaling,
+        *,
+        endpoint: UdpEndpoint,
+        scheduler: Scheduler,
+        sample_rate: int,
+    ) -> None:
+        self._driver = PeerDriver(
+            peer, endpoint=endpoint, scheduler=scheduler, handle_event=self._handle_event, handle_error=self._fail
+        )
+        self._driver.hear, self._driver.spoke = self.hear, self.spoke
+        messenger = Messenger(send_signaling=self._send, deliver=self.push_message, pump=self._driver.pump_safely)
+        super().__init__(info, sample_rate=sample_rate, voice=peer.voice, messenger=messenger, hang_up=self._end)
+        self.connected = trio.Event()
+        self.end_reason = ""
+        self.failure: Exception | None = None
+        """After the end: ``CallFailed`` if the call never came about or broke, another error for a bug of this side."""
+        self._scope = trio.CancelScope()
+        self._scope_reason = ""
+        self._peer = peer
+        self._signaling = signaling
+        self._texts = messenger
+
+    def statistics(self) -> Statistics:
+        """What was counted so far, also after the end; see ``RtpSession.statistics``."""
+        session = self._peer.voice.session
+        return session.statistics(trio.current_time()) if session is not None else {}
+
+    @contextmanager
+    def in_progress(self) -> Iterator[None]:
+        """The time of the call, from our offer to the end of the block; its earlier end cancels the block."""
+        try:
+            with self._scope:
+                self._end_after(SETUP_TIMEOUT, f"no media connection within {SETUP_TIMEOUT:g} s")
+                self._signaling.send(Offer(self._peer.make_offer()))
+                self._driver.pump()
+                yield
+            if self._scope.cancelled_caught:
+                self._end_or_fail(self._scope_reason)
+        finally:
+            self._end("the caller hung up")
+
+    async def follow(self) -> None:
+        """Take the gateway's messages until its WebSocket closes, which ends the call."""
+        try:
+            while True:
+                self._take(await self._signaling.receive())
+        except WebSocketClosed as closed:
+            self._end_or_fail(closed.reason or "the gateway has closed the signaling connection")
+
+    def _take(self, message: ServerMessage) -> None:
+        try:
+            self._handle_message(message)
+            self._driver.pump()
+        except RemoteError as error:
+            self._fail(CallFailed(f"the gateway's {type(message).__name__.lower()} cannot be used: {error}"))
+        except Exception as error:
+            self._fail(error)
+
+    def _handle_message(self, message: ServerMessage) -> None:
+        now = trio.current_time()
+        match message:
+            case Answer(sdp):
+                self._peer.accept_answer_untrusted(sdp, now)
+            case TrickledCandidate(text, mid, media_index, username_fragment):
+                self._peer.add_remote_candidate_untrusted(
+                    text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
+                )
+            case Text(text):
+                self._texts.handle_text(text)
+            case Event("resume"):
+                pass  # it has a token in it, and this client does not resume
+            case Event(name, data):
+                self.push_event(name, data)
+            case Error(code, sentence) if not self.connected.is_set():
+                self._fail(CallFailed(f"the gateway refuses: {sentence} ({code})"))
+            case Error(code, sentence):
+                self.push_event("error", {"code": code, "message": sentence})
+            case Bye(reason):
+                self._end_or_fail(reason or "the gateway hung up")
+
+    def _handle_event(self, event: PeerConnectionEvent) -> None:
+        if not isinstance(event, ConnectionStateChanged):
+            return
+        if event.state is ConnectionState.CONNECTED and not self.connected.is_set():
+            self._end_after(math.inf, "")
+            self._driver.start_media()
+            self.connected.set()
+        elif event.state is ConnectionState.FAILED:
+            self._fail(CallFailed(f"the media connection failed: {event.reason}"))
+        elif event.state is ConnectionState.CLOSED:
+            self._end_after(LAST_WORD_TIMEOUT, event.reason)
+
+    def _send(self, message: ServerMessage) -> None:
+        """For the messenger. Clients have no ``event`` message: theirs travel as text, as on a data channel."""
+        self._signaling.send(message if isinstance(message, Text) else Text(encode_message(message)))
+
+    def _end_after(self, seconds: float, reason: str) -> None:
+        """Unless something happens before; replaces the deadline before this one."""
+        self._scope.deadline = trio.current_time() + seconds
+        self._scope_reason = reason
+
+    def _end_or_fail(self, reason: str) -> None:
+        """The far end has ended the call: a failure only if it never came about."""
+        if self.connected.is_set():
+            self._end(reason)
+        else:
+            self._fail(CallFailed(f"the call did not come about: {reason}"))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.end_reason:
+            self.failure = error
+        self._end(str(error) if isinstance(error, CallFailed) else "internal error")
+
+    def _end(self, reason: str) -> None:
+        """End the call now, and tell the gateway if it is there; only the first call of this does anything."""
+        if not self.end_reason:
+            self.end_reason = reason or "ended"
+            self._driver.close()
+            self._scope.cancel()
+            self._signaling.send(Bye(self.end_reason))

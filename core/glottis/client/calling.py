@@ -1,0 +1,112 @@
+"""Calling a gateway: glottis as its client, made of the engines that the gateway itself is made of.
+
+A program talks with a gateway as an agent talks with a caller: both are given a ``Call``.
+"""
+
+import random
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from glottis.client.call import ClientCall, Signaling
+from glottis.client.grant import create_session
+from glottis.client.signaling import open_client_signaling
+from glottis.contracts.codec import CodecSpec
+from glottis.contracts.info import CallInfo
+from glottis.contracts.secret import Secret
+from glottis.dtls import Certificate
+from glottis.peer import PeerConnection, PeerSettings
+from glottis.server.media.endpoint import UdpEndpoint
+from glottis.server.media.scheduler import Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """Whom to call and how. ``codecs`` are offered in this order; ``sample_rate`` in hertz is this side's."""
+
+    url: str
+    codecs: tuple[CodecSpec, ...]
+    campaign_id: str = "echo"
+    sample_rate: int = 48000
+    preferred_codec: str | None = None
+    """One of CONTRACT's words, such as ``PCMU``; None leaves the choice to the gateway."""
+    api_key: Secret | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The JSON object that creates the session (CONTRACT §1)."""
+        codec = self.preferred_codec
+        audio = {"inputCodec": codec, "outputCodec": codec} if codec else {}
+        return {"campaignId": self.campaign_id, "transportType": "WebRTC", "audioConfig": audio}
+
+
+@asynccontextmanager
+async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
+    """Call a gateway. The block is cancelled when the call ends, and leaving the block hangs up.
+
+    Raises ``CallFailed`` if the call is refused, never comes about or breaks, and ``LocalError`` if the request cannot
+    be made. After the block ``ClientCall.end_reason`` says how the call ended.
+    """
+    grant = await create_session(request.url, request.document(), request.api_key)
+    with _out_of_groups():
+        async with open_client_signaling(grant.websocket_url) as signaling:
+            with UdpEndpoint.bind([signaling.local_host], 0) as endpoint:
+                async with open_call_over(signaling, endpoint, request, grant.session_id) as call:
+                    yield call
+    if call.failure is not None:
+        raise call.failure
+
+
+@asynccontextmanager
+async def open_call_over(
+    signaling: Signaling, endpoint: UdpEndpoint, request: CallRequest, session_id: str
+) -> AsyncIterator[ClientCall]:
+    """The same over signaling and sockets that are there. What is raised inside comes out in an exception group."""
+    scheduler = Scheduler(endpoint)
+    call = ClientCall(
+        CallInfo(session_id, request.campaign_id),
+        _make_peer(request, endpoint),
+        signaling,
+        endpoint=endpoint,
+        scheduler=scheduler,
+        sample_rate=request.sample_rate,
+    )
+    async with trio.open_nursery() as nursery:
+        call.nursery = nursery
+        nursery.start_soon(endpoint.run)
+        nursery.start_soon(scheduler.run)
+        nursery.start_soon(call.follow)
+        with call.in_progress():
+            yield call
+        nursery.cancel_scope.cancel()
+
+
+def _make_peer(request: CallRequest, endpoint: UdpEndpoint) -> PeerConnection:
+    settings = PeerSettings(
+        codecs=request.codecs,
+        sample_rate=request.sample_rate,
+        output_codec=request.preferred_codec,
+        max_message_size=None,  # text travels by the WebSocket
+        wallclock_offset=time.time() - trio.current_time(),
+    )
+    return PeerConnection(
+        settings,
+        certificate=Certificate.generate(),
+        local_addresses=endpoint.addresses,
+        rng=random.SystemRandom(),
+    )
+
+
+@contextmanager
+def _out_of_groups() -> Iterator[None]:
+    """Let an error that is alone in its exception groups come out as it is."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from error.__cause__

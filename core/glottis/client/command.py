@@ -1,0 +1,183 @@
+"""``glottis call``: speak a file to a gateway, keep what comes back, and tell how it went."""
+
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from glottis.client.call import ClientCall
+from glottis.client.calling import CallRequest, open_client_call
+from glottis.client.wav import FRAME_SECONDS, WavRecording, WavSpeech
+from glottis.config.settings import DEFAULT_CODECS
+from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame
+from glottis.contracts.call import BytesMessage, CallEvent
+from glottis.contracts.codec import CodecSpec
+from glottis.contracts.errors import GlottisError, LocalError
+from glottis.contracts.secret import Secret
+from glottis.plugins import Registry
+
+EXIT_FAILED: Final = 1
+SILENT_RATE: Final = 48000
+"""Hertz, of the recording when there is no file to speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerOptions:
+    """What the command line says. ``listen`` is in seconds, after the end of the file."""
+
+    url: str
+    campaign: str = "echo"
+    codec: str | None = None
+    """One of CONTRACT's words; None offers all."""
+    wav: Path | None = None
+    record: Path | None = None
+    text: str | None = None
+    api_key: Secret | None = None
+    listen: float = 1.0
+
+
+def run(options: CallerOptions, registry: Registry) -> int:
+    """Make the call, with the codecs of ``registry``. Returns the exit code: 0 if media flowed."""
+    return trio.run(_Caller(options, registry).run)
+
+
+class _Caller:
+    def __init__(self, options: CallerOptions, registry: Registry) -> None:
+        self._options = options
+        self._registry = registry
+        self._call: ClientCall | None = None
+        self._connected_at: float | None = None
+        self._error: GlottisError | None = None
+
+    async def run(self) -> int:
+        """Call until the end, or until SIGINT or SIGTERM; both hang up."""
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_at_signal, signals, nursery.cancel_scope)
+                await self._attempt()
+                nursery.cancel_scope.cancel()
+        return self._conclude()
+
+    async def _attempt(self) -> None:
+        try:
+            await self._make_call()
+        except GlottisError as error:
+            self._error = error
+
+    async def _make_call(self) -> None:
+        options = self._options
+        codecs = _codecs(self._registry, options.codec)
+        with ExitStack() as files:
+            speech = options.wav and files.enter_context(WavSpeech(options.wav, _sample_rates(codecs)))
+            rate = speech.sample_rate if speech else SILENT_RATE
+            recording = options.record and files.enter_context(WavRecording(options.record, rate))
+            request = CallRequest(options.url, codecs, options.campaign, rate, options.codec, options.api_key)
+            async with open_client_call(request) as call:
+                self._call = call
+                if recording:
+                    call.nursery.start_soon(_record, call, recording)
+                await self._converse(call, speech.frames() if speech else iter(()))
+
+    async def _converse(self, call: ClientCall, speech: Iterator[AudioFrame]) -> None:
+        """Say everything, then be silent, as a microphone is: it goes on sending."""
+        call.nursery.start_soon(_tell_events, call)
+        call.nursery.start_soon(_tell_messages, call)
+        await call.connected.wait()
+        self._connected_at = trio.current_time()
+        if self._options.text is not None:
+            await call.send_text(self._options.text)
+        for frame in speech:
+            await call.say(frame)
+        await call.drain()
+        with trio.move_on_after(self._options.listen):
+            for frame in repeat(_silence(call.sample_rate)):
+                await call.say(frame)
+
+    def _conclude(self) -> int:
+        """Print a line of numbers if there was a call, and one of complaint if it went wrong."""
+        complaint = str(self._error or "interrupted")
+        if self._call is not None and self._connected_at is not None:
+            sys.stdout.write(f"{_summary(self._call, trio.current_time() - self._connected_at)}\n")
+            if self._error is None:
+                received = self._call.statistics().get("inbound-rtp", {}).get("packetsReceived", 0)
+                complaint = "" if received else "no media came from the gateway"
+        if complaint:
+            sys.stderr.write(f"glottis: {_printable(complaint)}\n")
+        return EXIT_FAILED if complaint else 0
+
+
+async def _cancel_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    await anext(signals)
+    scope.cancel()
+
+
+def _codecs(registry: Registry, name: str | None) -> tuple[CodecSpec, ...]:
+    """The codecs to offer: the one that is asked for, else all that are installed, in the gateway's order."""
+    if name is not None:
+        return (registry.codecs.find(name).spec,)
+    codecs = tuple(registry.codecs.find(name).spec for name in DEFAULT_CODECS if name in registry.codecs)
+    if not codecs:
+        raise LocalError("no codec is installed: install glottis-opus or glottis-spandsp")
+    return codecs
+
+
+def _sample_rates(codecs: tuple[CodecSpec, ...]) -> list[int]:
+    """In hertz, what every one of the codecs can speak directly."""
+    return sorted(set.intersection(*(set(codec.sample_rates) for codec in codecs)))
+
+
+def _silence(sample_rate: int) -> AudioFrame:
+    return AudioFrame(bytes(round(sample_rate * FRAME_SECONDS) * BYTES_PER_SAMPLE), sample_rate)
+
+
+async def _record(call: ClientCall, recording: WavRecording) -> None:
+    async for frame in call.audio:
+        recording.write(frame)
+
+
+async def _tell_events(call: ClientCall) -> None:
+    async for event in call.events:
+        _tell(_description(event))
+
+
+async def _tell_messages(call: ClientCall) -> None:
+    async for message in call.messages:
+        _tell(f"text: {message.data!r}" if isinstance(message, BytesMessage) else f"text: {message.text}")
+
+
+def _description(event: CallEvent) -> str:
+    """Changes of state in words, other events as they are."""
+    state, reason = event.data.get("state"), event.data.get("reason")
+    if not isinstance(state, str):
+        return f"{event.name}: {json.dumps(event.data, ensure_ascii=False)}"
+    return f"{event.name}: {state} ({reason})" if reason else f"{event.name}: {state}"
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{_printable(line)}\n")
+
+
+def _printable(text: str) -> str:
+    """The gateway's words without what could command a terminal."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _summary(call: ClientCall, seconds: float) -> str:
+    statistics = call.statistics()
+    inbound, outbound = statistics.get("inbound-rtp", {}), statistics.get("outbound-rtp", {})
+    received, lost = inbound.get("packetsReceived", 0), inbound.get("packetsLost", 0)
+    share = lost / (received + lost) if received + lost else 0.0
+    round_trip = statistics.get("remote-inbound-rtp", {}).get("roundTripTime")
+    return (
+        f"call of {seconds:.1f} s, packets sent {outbound.get('packetsSent', 0)}, received {received}, "
+        f"lost {lost} ({share:.1%}), jitter {inbound.get('jitter', 0) * 1000:.1f} ms, "
+        f"round trip {'unknown' if round_trip is None else f'{round_trip * 1000:.1f} ms'}; "
+        f"end: {_printable(call.end_reason)}"
+    )

@@ -1,0 +1,118 @@
+"""Creating a session, as a client of a gateway (CONTRACT §1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import SplitResult
+
+import h11
+import msgspec
+import trio
+
+from glottis.client.connection import CallFailed, ClientStream, open_client_stream, split_gateway_url
+from glottis.contracts.errors import LocalError, Malformed
+from glottis.contracts.secret import Secret
+from glottis.server.http.api import INITIATE_PATH
+from glottis.server.http.json_input import decode_object_untrusted, required_text_field, text_field
+
+RESPONSE_TIMEOUT = 30.0
+"""Seconds; as long as a gateway gives its auth scheme and providers."""
+MAX_RESPONSE_BYTES = 64 * 1024
+MAX_READ = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SessionGrant:
+    """A session that waits for its client. ``repr`` hides the URL, which has a token in it."""
+
+    session_id: str
+    websocket_url: str
+
+    def __repr__(self) -> str:
+        return f"SessionGrant({self.session_id})"
+
+
+async def create_session(gateway_url: str, request: Mapping[str, Any], api_key: Secret | None = None) -> SessionGrant:
+    """Ask a gateway for a session; ``request`` is the JSON object that CONTRACT §1 describes.
+
+    Raises ``CallFailed``, with the gateway's own sentence if it refuses, and ``LocalError`` for a useless URL or key.
+    """
+    url = split_gateway_url(gateway_url)
+    body = msgspec.json.encode(request)
+    head = _request_head(url, api_key, len(body))
+    async with await open_client_stream(url) as stream:
+        try:
+            with trio.fail_after(RESPONSE_TIMEOUT):
+                status, content = await _exchange(stream, head, body)
+        except trio.TooSlowError:
+            raise CallFailed(f"{url.netloc} does not answer") from None
+        except (trio.BrokenResourceError, h11.RemoteProtocolError) as error:
+            raise CallFailed(f"{url.netloc} does not answer as a gateway does: {error}") from error
+    try:
+        if status != HTTPStatus.OK:
+            raise CallFailed(f"the gateway refuses the call: {parse_problem_untrusted(content)}")
+        return parse_session_grant_untrusted(content)
+    except Malformed as error:
+        raise CallFailed(f"{url.netloc} does not answer as a gateway does: HTTP status {status}, {error}") from error
+
+
+def parse_session_grant_untrusted(body: bytes) -> SessionGrant:
+    """Read the response that grants a session; raises ``Malformed``."""
+    fields = decode_object_untrusted(body)
+    grant = SessionGrant(required_text_field(fields, "sessionId"), required_text_field(fields, "websocketUrl"))
+    try:
+        scheme = split_gateway_url(grant.websocket_url).scheme
+    except LocalError:
+        scheme = ""
+    if scheme not in ("ws", "wss"):
+        raise Malformed("websocketUrl: expected the URL of a WebSocket")
+    return grant
+
+
+def parse_problem_untrusted(body: bytes) -> str:
+    """The sentence and code of a problem document (RFC 9457), in one line; raises ``Malformed``."""
+    fields = decode_object_untrusted(body)
+    code = text_field(fields, "code")
+    sentence = " ".join(required_text_field(fields, "detail").split())
+    return f"{sentence} ({code})" if code else sentence
+
+
+def _request_head(url: SplitResult, api_key: Secret | None, body_length: int) -> h11.Request:
+    headers = {
+        "host": url.netloc,
+        "content-type": "application/json",
+        "content-length": str(body_length),
+        "connection": "close",
+    }
+    if api_key is not None:
+        key = api_key.reveal()
+        if not (key.isascii() and key.isprintable()):
+            raise LocalError("the API key: expected printable ASCII characters")
+        headers["authorization"] = f"Bearer {key}"
+    try:
+        return h11.Request(method="POST", target=url.path.rstrip("/") + INITIATE_PATH, headers=list(headers.items()))
+    except (h11.LocalProtocolError, UnicodeEncodeError):
+        raise LocalError("the gateway's URL: expected a path in ASCII, percent-encoded where needed") from None
+
+
+async def _exchange(stream: ClientStream, head: h11.Request, body: bytes) -> tuple[int, bytes]:
+    """One request and its response: status and content."""
+    http = h11.Connection(h11.CLIENT)
+    for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+        await stream.send_all(http.send(event) or b"")
+    status, content = 0, b""
+    while not isinstance(received := await _next_event(http, stream), h11.EndOfMessage):
+        if isinstance(received, h11.Response):
+            status = received.status_code
+        elif isinstance(received, h11.Data):
+            content += received.data
+        if len(content) > MAX_RESPONSE_BYTES:
+            raise h11.RemoteProtocolError(f"expected at most {MAX_RESPONSE_BYTES} bytes")
+    return status, content
+
+
+async def _next_event(http: h11.Connection, stream: ClientStream) -> object:
+    while (event := http.next_event()) is h11.NEED_DATA:
+        http.receive_data(bytes(await stream.receive_some(MAX_READ)))
+    return event

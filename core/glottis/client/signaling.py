@@ -1,0 +1,137 @@
+"""The signaling of a call, on the client's side of its WebSocket (CONTRACT §2–3)."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import SplitResult
+
+import trio
+import trio_websocket
+
+from glottis.client.connection import CallFailed, ClientStream, open_client_stream, split_gateway_url
+from glottis.contracts.errors import LocalError, Malformed
+from glottis.server.http.websocket import ABNORMAL, WebSocketClosed
+from glottis.server.signaling.messages import (
+    ClientMessage,
+    ServerMessage,
+    encode_message,
+    parse_server_message_untrusted,
+)
+
+HANDSHAKE_TIMEOUT: Final = 10.0
+CLOSE_TIMEOUT: Final = 1.0
+"""Seconds to send what is queued and to hear the gateway's close, in all."""
+MAX_QUEUED_MESSAGES: Final = 64
+"""Messages for a gateway that does not read. More: ``LocalError`` for whoever sends."""
+MAX_MESSAGE: Final = 1 << 20
+"""Characters of a message that is taken; a gateway's longest is an answer of some kilobytes."""
+
+logger = logging.getLogger(__name__)
+
+
+class ClientSignaling:
+    """Messages to and from a gateway. Made by ``open_client_signaling``, whose task does the sending."""
+
+    def __init__(
+        self, connection: trio_websocket.WebSocketConnection, tasks: trio.CancelScope, *, local_host: str
+    ) -> None:
+        self.local_host = local_host
+        """The IP address of this machine from which the gateway is reached."""
+        self._connection = connection
+        self._tasks = tasks
+        self._queue, self._queued = trio.open_memory_channel[str](MAX_QUEUED_MESSAGES)
+        self._written = trio.Event()
+
+    async def receive(self) -> ServerMessage:
+        """The gateway's next message; raises ``WebSocketClosed`` at the end. What cannot be read is skipped."""
+        while True:
+            try:
+                data = await self._connection.get_message()
+                return parse_server_message_untrusted(data)
+            except trio_websocket.ConnectionClosed:
+                raise self._why_closed() from None
+            except Malformed as error:
+                logger.warning("a message of the gateway is ignored: %s", error)
+
+    def send(self, message: ClientMessage) -> None:
+        """Queue a message; after the end it is dropped. Raises ``LocalError`` when too many wait."""
+        try:
+            self._queue.send_nowait(encode_message(message))
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            return
+        except trio.WouldBlock:
+            raise LocalError(f"the gateway does not read: {MAX_QUEUED_MESSAGES} messages wait for it") from None
+
+    async def write(self) -> None:
+        """Send what is queued, until ``close`` or the gateway ends it."""
+        try:
+            async with self._queued:
+                async for text in self._queued:
+                    await self._connection.send_message(text)
+        except trio_websocket.ConnectionClosed:
+            return
+        finally:
+            self._written.set()
+
+    async def close(self) -> None:
+        """Send what is queued and close, which takes ``CLOSE_TIMEOUT`` at most, also when cancelled."""
+        with trio.move_on_after(CLOSE_TIMEOUT, shield=True):
+            self._queue.close()
+            await self._written.wait()
+            await self._connection.aclose()
+        self._tasks.cancel()
+
+    def _why_closed(self) -> WebSocketClosed:
+        closed = self._connection.closed
+        if closed is None or closed.code == ABNORMAL:
+            return WebSocketClosed(ABNORMAL, "connection lost")
+        return WebSocketClosed(closed.code, closed.reason or "")
+
+
+@asynccontextmanager
+async def open_client_signaling(websocket_url: str) -> AsyncIterator[ClientSignaling]:
+    """Connect to a session's WebSocket. Raises ``CallFailed``.
+
+    Leaving the block sends what is queued and closes. What is raised inside comes out in an exception group.
+    """
+    url = split_gateway_url(websocket_url)
+    async with await open_client_stream(url) as stream, trio.open_nursery() as nursery:
+        signaling: ClientSignaling = await nursery.start(_run, stream, url)
+        try:
+            yield signaling
+        finally:
+            await signaling.close()
+
+
+async def _run(stream: ClientStream, url: SplitResult, *, task_status: trio.TaskStatus[ClientSignaling]) -> None:
+    """The tasks that read and write. Once connected they are shielded, so that even who is cancelled can say bye."""
+    with trio.CancelScope() as tasks:
+        async with trio.open_nursery() as nursery:
+            connection = await _shake_hands(nursery, stream, url)
+            tasks.shield = True
+            signaling = ClientSignaling(connection, tasks, local_host=_local_host(stream))
+            nursery.start_soon(signaling.write)
+            task_status.started(signaling)
+
+
+async def _shake_hands(
+    nursery: trio.Nursery, stream: ClientStream, url: SplitResult
+) -> trio_websocket.WebSocketConnection:
+    resource = f"{url.path}?{url.query}"
+    try:
+        with trio.fail_after(HANDSHAKE_TIMEOUT):
+            return await trio_websocket.wrap_client_stream(
+                nursery, stream, url.netloc, resource, max_message_size=MAX_MESSAGE
+            )
+    except trio.TooSlowError:
+        raise CallFailed(f"{url.netloc} does not answer") from None
+    except trio_websocket.ConnectionRejected as rejection:
+        raise CallFailed(f"the gateway refuses the WebSocket with HTTP status {rejection.status_code}") from None
+    except trio_websocket.HandshakeError as error:
+        raise CallFailed(f"{url.netloc} does not open a WebSocket: {error}") from error
+
+
+def _local_host(stream: ClientStream) -> str:
+    tcp = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+    return str(tcp.socket.getsockname()[0])

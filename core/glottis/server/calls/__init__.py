@@ -1,0 +1,1 @@
+"""Sessions from creation to end, and the call that an agent is given."""

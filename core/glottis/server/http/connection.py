@@ -1,0 +1,154 @@
+"""One HTTP/1.1 connection: requests in, responses out, until it closes or becomes a WebSocket (RFC 9112)."""
+
+import email.utils
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import h11
+import trio
+
+from glottis.contracts.errors import Malformed
+from glottis.server.http.head import read_head_untrusted, vet_head
+from glottis.server.http.linger import linger
+from glottis.server.http.message import HttpLimits, Request, Response, reason_phrase
+from glottis.server.http.problem import Problem
+from glottis.server.http.proxies import TrustedProxies
+from glottis.server.http.receiver import RequestReceiver
+from glottis.server.http.websocket import WebSocket, WebSocketClosed, open_server_websocket
+from glottis.server.http.websocket_stream import wants_websocket, websocket_key
+
+_WITHOUT_CONTENT: Final = (204, 304)
+_NOT_READ_TO_THE_END: Final = (h11.IDLE, h11.SEND_BODY, h11.ERROR)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What the server's owner does with requests and WebSockets. ``accept_websocket`` returns None to accept."""
+
+    handle_request: Callable[[Request], Awaitable[Response]]
+    handle_websocket: Callable[[Request, WebSocket], Awaitable[None]]
+    accept_websocket: Callable[[Request], Response | None]
+
+
+class HttpConnection:
+    """Serves one connection; the stream stays its owner's to close."""
+
+    def __init__(
+        self,
+        stream: trio.abc.HalfCloseableStream,
+        peer_host: str,
+        handlers: Handlers,
+        limits: HttpLimits,
+        proxies: TrustedProxies,
+    ) -> None:
+        self._stream = stream
+        self._peer_host = peer_host
+        self._handlers = handlers
+        self._limits = limits
+        self._proxies = proxies
+        self._receiver = RequestReceiver(stream, limits)
+        self._http = self._receiver.http
+        self._draining = False
+        self._idle = trio.CancelScope()
+
+    def drain(self) -> None:
+        """Close after the request that is being served; at once if there is none."""
+        self._draining = True
+        self._idle.cancel()
+
+    async def serve(self) -> None:
+        """Answer requests until either side closes. Errors of the stream end it quietly."""
+        try:
+            while await self._serve_one():
+                self._http.start_next_cycle()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            logger.debug("the connection from %s broke", self._peer_host)
+        with trio.move_on_after(self._limits.close_timeout):
+            await linger(self._stream)
+
+    async def _serve_one(self) -> bool:
+        """One exchange; says whether another may follow."""
+        request: Request | None = None
+        try:
+            head = await self._receive_head()
+            if head is None:
+                return False
+            request = self._read_head(head)
+            if wants_websocket(request.method, request.headers):
+                return await self._serve_websocket(request, head.http_version.decode())
+            response = await self._handle(replace(request, body=await self._receiver.receive_body(request)))
+        except Problem as problem:
+            response = problem.response()
+        await self._respond(request, response)
+        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    async def _receive_head(self) -> h11.Request | None:
+        if self._draining:
+            return None
+        with trio.CancelScope(deadline=trio.current_time() + self._limits.idle_timeout) as self._idle:
+            begun = await self._receiver.receive_first_bytes()
+        if self._idle.cancelled_caught or not begun:
+            return None
+        return await self._receiver.receive_head()
+
+    def _read_head(self, head: h11.Request) -> Request:
+        vet_head(head)
+        try:
+            return read_head_untrusted(head, self._peer_host, self._proxies)
+        except Malformed as error:
+            raise Problem(400, "BAD_REQUEST", f"Correct the {error}.") from None
+
+    async def _handle(self, request: Request) -> Response:
+        with trio.move_on_after(self._limits.handler_timeout):
+            try:
+                return await self._handlers.handle_request(request)
+            except Problem:
+                raise
+            except (Exception, SystemExit):  # a plugin's SystemExit is its own
+                logger.exception("%s failed", request)
+                raise Problem(500, "INTERNAL_ERROR", "The gateway failed; its log says why.") from None
+        logger.error("%s took longer than %g s", request, self._limits.handler_timeout)
+        raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))
+
+    async def _serve_websocket(self, request: Request, http_version: str) -> bool:
+        refusal = self._handlers.accept_websocket(request)
+        if refusal is not None:
+            await self._respond(request, refusal)
+            return False
+        key = websocket_key(request.headers, http_version)
+        logger.debug("%s becomes a WebSocket", request)
+        early_bytes, _ = self._http.trailing_data
+        try:
+            async with open_server_websocket(self._stream, key, early_bytes, self._limits) as websocket:
+                await self._handlers.handle_websocket(request, websocket)
+        except* WebSocketClosed as closed:
+            logger.debug("%s: %s", request, closed.exceptions[0])
+        return False
+
+    async def _respond(self, request: Request | None, response: Response) -> None:
+        logger.debug("%s: %d", request or f"malformed request from {self._peer_host}", response.status)
+        head = h11.Response(
+            status_code=response.status,
+            reason=reason_phrase(response.status).encode(),
+            headers=self._response_headers(response),
+        )
+        data = self._http.send(head) or b""
+        if response.body and not (request is not None and request.method == "HEAD"):
+            data += self._http.send(h11.Data(data=response.body)) or b""
+        data += self._http.send(h11.EndOfMessage()) or b""
+        with trio.move_on_after(self._limits.send_timeout) as scope:
+            await self._stream.send_all(data)
+        if scope.cancelled_caught:
+            raise trio.BrokenResourceError("the peer does not read")
+
+    def _response_headers(self, response: Response) -> list[tuple[str, str]]:
+        headers = [("date", email.utils.formatdate(usegmt=True)), *response.headers]
+        if response.status not in _WITHOUT_CONTENT:
+            headers.append(("content-length", str(len(response.body))))
+        if self._draining or self._http.their_state in _NOT_READ_TO_THE_END:
+            headers.append(("connection", "close"))
+        return headers

@@ -1,0 +1,57 @@
+"""A request's head: vetted, and made into a ``Request`` (RFC 9112 §2–3)."""
+
+from typing import Final
+
+import h11
+
+from glottis.contracts.errors import Malformed
+from glottis.server.http.message import Request, parse_authority_untrusted, parse_target_untrusted
+from glottis.server.http.problem import Problem
+from glottis.server.http.proxies import TrustedProxies
+
+MAX_HEADER_FIELDS: Final = 100
+"""Browsers send about 20. More is a 431."""
+MAX_TARGET_LENGTH: Final = 8192
+"""Bytes of a request target; session URLs have about 400. Longer is a 414."""
+_VERSIONS: Final = (b"1.0", b"1.1")
+
+
+def vet_head(head: h11.Request) -> None:
+    """Raise ``Problem`` where a head must be refused with a status other than 400."""
+    if head.http_version not in _VERSIONS:
+        raise Problem(505, "BAD_REQUEST", "Use HTTP/1.1.")
+    if len(head.target) > MAX_TARGET_LENGTH:
+        raise Problem(414, "BAD_REQUEST", f"Use a request target of at most {MAX_TARGET_LENGTH} bytes.")
+    if len(head.headers) > MAX_HEADER_FIELDS:
+        raise Problem(431, "BAD_REQUEST", f"Send at most {MAX_HEADER_FIELDS} header fields.")
+
+
+def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxies) -> Request:
+    """The request, still without its body; raises ``Malformed``."""
+    headers = _headers(head)
+    target = parse_target_untrusted(head.target.decode("ascii"))
+    host = target.authority or headers.get("host", "")
+    client = proxies.client_of(peer_host, parse_authority_untrusted(host) if host else "", headers)
+    return Request(
+        method=head.method.decode("ascii"),
+        path=target.path,
+        query=target.query,
+        headers=headers,
+        client_host=client.client_host,
+        scheme=client.scheme or "http",
+        host=client.host or "",
+    )
+
+
+def _headers(head: h11.Request) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in head.headers:
+        if not (raw_name.isascii() and raw_value.isascii()):
+            # Obsolete (RFC 9110 §5.5), and not expected by those who read the values later.
+            raise Malformed("header fields: expected ASCII only")
+        name, value = raw_name.decode("ascii"), raw_value.decode("ascii")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    # Two lengths, or one that HTTP/1.0 does not know, are how requests are smuggled past proxies (RFC 9112 §6.1).
+    if "transfer-encoding" in headers and ("content-length" in headers or head.http_version == b"1.0"):
+        raise Malformed("header fields: expected either Content-Length or, in HTTP/1.1, Transfer-Encoding")
+    return headers

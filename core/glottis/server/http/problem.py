@@ -1,0 +1,38 @@
+"""Problem documents (RFC 9457): what was wrong, with a stable code and a sentence that says what to change."""
+
+from typing import Final
+
+from glottis.contracts.errors import Malformed, RemoteError
+from glottis.server.http.message import Response, json_response, reason_phrase
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Rejected(Malformed):
+    """Network input that is refused for a reason with a stable ``code``, as CONTRACT §1 and §3 demand."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Problem(RemoteError):
+    """A request that is answered with a problem document. ``headers`` go with the response."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = headers
+
+    def response(self) -> Response:
+        """The document; its type is ``about:blank``, so its title is the status code's phrase (RFC 9457 §4.2.1)."""
+        document = {
+            "type": "about:blank",
+            "title": reason_phrase(self.status),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        return json_response(self.status, document, MEDIA_TYPE).with_headers(*self.headers)

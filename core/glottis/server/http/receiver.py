@@ -1,0 +1,84 @@
+"""Reads requests from a stream by way of h11, within limits of size and time."""
+
+from typing import Final
+
+import h11
+import trio
+
+from glottis.server.http.message import HttpLimits, Request, reason_phrase
+from glottis.server.http.problem import Problem
+
+RECEIVE_BYTES: Final = 4096
+"""Small, so that a head cannot pass its limit by much before h11 counts it."""
+_METHODS_WITH_BODY: Final = ("POST", "PUT", "PATCH")
+
+
+class RequestReceiver:
+    """Heads and bodies from one stream. What is wrong with them is raised as ``Problem``."""
+
+    def __init__(self, stream: trio.abc.HalfCloseableStream, limits: HttpLimits) -> None:
+        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.max_head_bytes)
+        self._stream = stream
+        self._limits = limits
+
+    async def receive_first_bytes(self) -> bool:
+        """Wait for a next request to begin; False if the peer closes instead."""
+        return bool(self.http.trailing_data[0]) or await self._receive()
+
+    async def receive_head(self) -> h11.Request | None:
+        """The head that has begun; None if the peer closes instead."""
+        with trio.move_on_after(self._limits.head_timeout):
+            event = await self._next_event()
+            return event if isinstance(event, h11.Request) else None
+        raise Problem(408, "TIMEOUT", f"Send the head of a request within {self._limits.head_timeout:g} seconds.")
+
+    async def receive_body(self, request: Request) -> bytes:
+        """The body that belongs to the last head."""
+        self._check_announced_length(request)
+        with trio.move_on_after(self._limits.body_timeout):
+            if self.http.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+                await self._stream.send_all(self.http.send(go_on) or b"")
+            return await self._receive_data()
+        raise Problem(408, "TIMEOUT", f"Send the body of a request within {self._limits.body_timeout:g} seconds.")
+
+    def _check_announced_length(self, request: Request) -> None:
+        length = request.headers.get("content-length")
+        if length is not None and int(length) > self._limits.max_body_bytes:
+            raise self._too_large()
+        if length is None and "transfer-encoding" not in request.headers and request.method in _METHODS_WITH_BODY:
+            raise Problem(411, "LENGTH_REQUIRED", "Send a Content-Length.")
+
+    async def _receive_data(self) -> bytes:
+        body = bytearray()
+        while isinstance(event := await self._next_event(), h11.Data):
+            body += event.data
+            if len(body) > self._limits.max_body_bytes:
+                raise self._too_large()
+        if not isinstance(event, h11.EndOfMessage):
+            raise Problem(400, "BAD_REQUEST", "Send the whole body of the request.")
+        return bytes(body)
+
+    def _too_large(self) -> Problem:
+        return Problem(413, "BODY_TOO_LARGE", f"Send a body of at most {self._limits.max_body_bytes} bytes.")
+
+    async def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        while True:
+            try:
+                event = self.http.next_event()
+            except h11.RemoteProtocolError as error:
+                # Its message quotes the input, which may hold secrets.
+                status = error.error_status_hint
+                raise Problem(status, "BAD_REQUEST", f"{reason_phrase(status)}: send valid HTTP/1.1.") from None
+            if event is not h11.NEED_DATA:
+                return event
+            await self._receive()
+
+    async def _receive(self) -> bool:
+        """Feed h11; False at the end of the stream."""
+        try:
+            data = bytes(await self._stream.receive_some(RECEIVE_BYTES))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            data = b""
+        self.http.receive_data(data)
+        return bool(data)

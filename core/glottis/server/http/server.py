@@ -1,0 +1,113 @@
+"""HTTP and WebSocket on the same listeners: accepts connections, and stands between each and all others."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+import trio
+
+from glottis.server.http.connection import Handlers, HttpConnection
+from glottis.server.http.message import HttpLimits, Request, Response
+from glottis.server.http.proxies import TrustedProxies, normal_host
+from glottis.server.http.websocket import WebSocket
+
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 5\r\n"
+    b"content-type: text/plain\r\ncontent-length: 21\r\n\r\ntoo many connections\n"
+)
+
+logger = logging.getLogger(__name__)
+
+
+class HttpServer:
+    """Serves HTTP/1.1 requests and WebSockets.
+
+    ``accept_websocket`` decides before the handshake: None accepts, a ``Response`` refuses. ``trusted_proxies`` are
+    addresses and networks; raises ``ConfigurationError`` for others.
+    """
+
+    def __init__(
+        self,
+        *,
+        handle_request: Callable[[Request], Awaitable[Response]],
+        handle_websocket: Callable[[Request, WebSocket], Awaitable[None]],
+        accept_websocket: Callable[[Request], Response | None],
+        limits: HttpLimits | None = None,
+        trusted_proxies: Iterable[str] = (),
+    ) -> None:
+        self._handlers = Handlers(handle_request, handle_websocket, accept_websocket)
+        self._limits = limits or HttpLimits()
+        self._proxies = TrustedProxies(trusted_proxies)
+        self._connections: set[HttpConnection] = set()
+        self._accepting = trio.CancelScope()
+        self._draining = False
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections are open, WebSockets included."""
+        return len(self._connections)
+
+    async def serve(
+        self,
+        listeners: Sequence[trio.SocketListener],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Accept and serve until cancelled, or after ``drain`` until the last connection has ended.
+
+        Closes the listeners. To be called once.
+        """
+        async with trio.open_nursery() as connections:
+            task_status.started()
+            try:
+                with self._accepting:
+                    await trio.serve_listeners(self.serve_connection, list(listeners), handler_nursery=connections)
+            finally:
+                for listener in listeners:
+                    listener.socket.close()
+
+    def drain(self) -> None:
+        """Accept no more connections and close the idle ones; requests and WebSockets that are open go on."""
+        self._draining = True
+        self._accepting.cancel()
+        for connection in self._connections:
+            connection.drain()
+
+    async def serve_connection(self, stream: trio.abc.HalfCloseableStream) -> None:
+        """Serve one connection and close it. No error of it comes out."""
+        peer_host = _peer_host(stream)
+        try:
+            async with stream:
+                if len(self._connections) >= self._limits.max_connections:
+                    await self._refuse(stream)
+                else:
+                    await self._serve(stream, peer_host)
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            logger.debug("the connection from %s broke", peer_host)
+        except* Exception:
+            logger.exception("the connection from %s failed", peer_host)
+
+    async def _serve(self, stream: trio.abc.HalfCloseableStream, peer_host: str) -> None:
+        connection = HttpConnection(stream, peer_host, self._handlers, self._limits, self._proxies)
+        self._connections.add(connection)
+        try:
+            if self._draining:
+                connection.drain()
+            await connection.serve()
+        finally:
+            self._connections.discard(connection)
+
+    async def _refuse(self, stream: trio.abc.HalfCloseableStream) -> None:
+        logger.warning("more than %d connections: one refused", self._limits.max_connections)
+        with trio.move_on_after(self._limits.close_timeout):
+            await stream.send_all(_FULL)
+
+
+def _peer_host(stream: trio.abc.HalfCloseableStream) -> str:
+    """The peer's IP address; empty if it is gone already, or has none."""
+    if not isinstance(stream, trio.SocketStream):
+        return ""
+    try:
+        name = stream.socket.getpeername()
+    except OSError:
+        return ""
+    return normal_host(str(name[0])) if isinstance(name, tuple) else ""

@@ -1,0 +1,121 @@
+"""Joins a peer connection to the UDP socket and the wheel: the one driver of the engines."""
+
+from collections.abc import Callable
+
+import trio
+
+from glottis.peer import PathAuthenticated, PeerConnection, PeerConnectionEvent
+from glottis.server.media.endpoint import UdpEndpoint
+from glottis.server.media.scheduler import Scheduler
+from glottis.wire.address import Path
+
+
+class PeerDriver:
+    """Gives the engines datagrams and time, and sends what they want sent.
+
+    ``handle_event`` is called for each event of the peer, ``hear`` in each media tick before speech is sent, ``spoke``
+    after some was. Whatever any of this raises goes to ``handle_error``: neither the socket nor the wheel ever sees it.
+    """
+
+    def __init__(
+        self,
+        peer: PeerConnection,
+        *,
+        endpoint: UdpEndpoint,
+        scheduler: Scheduler,
+        handle_event: Callable[[PeerConnectionEvent], None],
+        handle_error: Callable[[Exception], None],
+    ) -> None:
+        self.peer = peer
+        self.hear: Callable[[float], None] = lambda now: None
+        self.spoke: Callable[[], None] = lambda: None
+        self._endpoint = endpoint
+        self._scheduler = scheduler
+        self._handle_event = handle_event
+        self._handle_error = handle_error
+        self._ufrag: str | None = None
+        self._closed = False
+
+    def pump(self) -> None:
+        """After anything was done to ``peer``: send, tell, and set the next timeout."""
+        if self._closed:
+            return
+        now = trio.current_time()
+        timeout = self.peer.next_timeout()
+        if timeout is not None and timeout <= now:
+            self.peer.handle_timeout(now)
+        if self._ufrag != self.peer.local_ufrag and self.peer.local_ufrag is not None:
+            self._ufrag = self.peer.local_ufrag
+            self._endpoint.add_ufrag(self._ufrag, self)
+        self._send()
+        while not self._closed and (event := self.peer.next_event()) is not None:
+            if isinstance(event, PathAuthenticated):
+                tables = self._endpoint.demultiplexer(event.path.local)
+                tables.add_path(event.path, self, proven=event.proven)
+            else:
+                self._handle_event(event)
+            self._send()
+        if not self._closed:  # an event may have ended the call
+            self._scheduler.call_at(self, self.peer.next_timeout())
+
+    def pump_safely(self) -> None:
+        """The same for callers that are not to blame for what it raises."""
+        try:
+            self.pump()
+        except Exception as error:
+            self._handle_error(error)
+
+    def start_media(self) -> None:
+        """From now on speech is fetched and sent in every period."""
+        self._scheduler.start_media(self)
+
+    def close(self) -> None:
+        """Close the peer connection, send its goodbyes and leave the socket and the wheel. Idempotent, never raises."""
+        if self._closed:
+            return
+        try:
+            self.peer.close(trio.current_time())
+            self._send()
+        except Exception as error:
+            self._handle_error(error)
+        finally:
+            self._closed = True
+            self._endpoint.remove(self)
+            self._scheduler.remove(self)
+
+    # --- the socket and the wheel call these ---
+
+    def receive(self, data: bytes, path: Path) -> None:
+        """See ``demultiplexer.Receiver``."""
+        try:
+            self.peer.handle_datagram(data, path, trio.current_time())
+            if data[0] < 128:  # media waits for the wheel: nothing follows from a packet at once
+                self.pump()
+        except Exception as error:
+            self._handle_error(error)
+
+    def media_tick(self, now: float) -> None:
+        """See ``scheduler.Scheduled``."""
+        if self._closed:  # earlier in this very turn
+            return
+        try:
+            self.hear(now)
+            packets = self.peer.media_to_send(now)
+            if packets:
+                for packet in packets:
+                    self._endpoint.send(packet, self)
+                self.spoke()
+        except Exception as error:
+            self._handle_error(error)
+
+    def handle_timeout(self, now: float) -> None:
+        """See ``scheduler.Scheduled``."""
+        try:
+            self.peer.handle_timeout(now)
+            self.pump()
+        except Exception as error:
+            self._handle_error(error)
+
+    def _send(self) -> None:
+        for datagram in self.peer.datagrams_to_send():
+            self._endpoint.send(datagram, self)

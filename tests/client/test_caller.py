@@ -1,0 +1,393 @@
+"""Calls out, to a real gateway on loopback."""
+
+import json
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+import trio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from glottis import AudioFrame, CodecSpec, Secret
+from glottis.client import call as client_call
+from glottis.client import grant as client_session
+from glottis.client.calling import CallRequest, open_client_call
+from glottis.client.connection import CallFailed
+from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
+from glottis.contracts.errors import LocalError, Malformed
+from glottis.plugins import load_plugins
+from glottis.server.gateway import Gateway
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.audio import SPEECH, from_pcm, read_wav, similarity
+from support.gateway import CONFIG, open_test_gateway
+
+CODECS = load_plugins().codecs
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with open_test_gateway(tmp_path) as gateway:
+        yield gateway
+
+
+def codec(name: str) -> CodecSpec:
+    return CODECS.find(name).spec
+
+
+def request_for(url: str, name: str = "opus", **others: object) -> CallRequest:
+    return CallRequest(url, (codec(name),), **others)  # type: ignore[arg-type]
+
+
+async def speak(request: CallRequest, frames: list[AudioFrame]) -> bytes:
+    """Call the echo, say this, and return as much of what comes back."""
+    heard = b""
+    async with open_client_call(request) as call:
+        audio = aiter(call.audio)
+        await call.connected.wait()
+        call.nursery.start_soon(say_all, call.say, frames)
+        while len(heard) < sum(len(frame.pcm) for frame in frames):
+            heard += (await anext(audio)).pcm
+    return heard
+
+
+async def say_all(say: Callable[[AudioFrame], Awaitable[None]], frames: list[AudioFrame]) -> None:
+    for frame in frames:
+        await say(frame)
+
+
+async def test_what_is_said_comes_back_with_every_codec(gateway: Gateway) -> None:
+    likeness = {"OPUS": 0.7, "G722": 0.9, "PCMU": 0.85, "PCMA": 0.85}
+    played, rate = read_wav(SPEECH)
+    frames = [
+        AudioFrame(played[start : start + 320].astype("<i2").tobytes(), rate) for start in range(0, len(played), 320)
+    ]
+    heard: dict[str, bytes] = {}
+
+    async def call(name: str) -> None:
+        heard[name] = await speak(request_for(gateway.url, name, sample_rate=rate, preferred_codec=name), frames)
+
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            for name in likeness:
+                nursery.start_soon(call, name)
+    for name, least in likeness.items():
+        assert similarity(from_pcm(heard[name]), played, rate) > least, name
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 24000, 48000])
+async def test_audio_has_the_rate_that_the_caller_asks_for(gateway: Gateway, sample_rate: int) -> None:
+    async with open_client_call(request_for(gateway.url, campaign_id="talker", sample_rate=sample_rate)) as call:
+        frame = await anext(call.audio)
+        assert (frame.sample_rate, frame.sample_count) == (sample_rate, sample_rate // 50)
+
+
+async def test_text_and_events_travel_both_ways(gateway: Gateway) -> None:
+    async with open_client_call(request_for(gateway.url)) as call:
+        await call.connected.wait()
+        await call.send_text("hello")
+        assert (await anext(call.messages)).text == "hello"  # type: ignore[union-attr]
+        await call.send_event("zoom", {"level": 2})
+        assert json.loads((await anext(call.messages)).text)["data"] == {"level": 2}  # type: ignore[union-attr]
+        seen = [await anext(call.events) for _ in range(4)]
+    assert {(event.name, event.data["state"]) for event in seen} == {
+        ("state", "connecting"),
+        ("connection", "connecting"),
+        ("connection", "connected"),
+        ("state", "active"),
+    }
+
+
+async def test_the_block_is_cancelled_when_the_gateway_hangs_up_and_the_reason_is_kept(gateway: Gateway) -> None:
+    with trio.fail_after(5):
+        async with open_client_call(request_for(gateway.url)) as call:
+            await call.connected.wait()
+            await call.send_text("hangup")
+            await trio.sleep_forever()
+    assert call.end_reason == "the caller asked for it"
+    assert call.failure is None
+
+
+async def test_a_gateway_that_stops_says_so(gateway: Gateway) -> None:
+    with trio.fail_after(5):
+        async with open_client_call(request_for(gateway.url)) as call:
+            await call.connected.wait()
+            await gateway.stop(grace=0)
+            await trio.sleep_forever()
+    assert call.end_reason == "the gateway stops"
+
+
+async def test_leaving_the_block_hangs_up(gateway: Gateway) -> None:
+    async with open_client_call(request_for(gateway.url)) as call:
+        await call.connected.wait()
+        assert len(gateway.sessions) == gateway.endpoint.sessions == 1
+    gateway.sessions.drain()
+    with trio.fail_after(1):
+        await gateway.sessions.wait_empty()
+    assert gateway.endpoint.sessions == 0
+
+
+async def test_a_cancelled_caller_says_goodbye(gateway: Gateway) -> None:
+    with trio.CancelScope() as scope:
+        async with open_client_call(request_for(gateway.url)) as call:
+            await call.connected.wait()
+            scope.cancel()
+            await trio.sleep_forever()
+    gateway.sessions.drain()
+    with trio.fail_after(1):
+        await gateway.sessions.wait_empty()
+
+
+async def test_an_error_in_the_block_comes_out_as_it_is(gateway: Gateway) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with open_client_call(request_for(gateway.url)):
+            raise ZeroDivisionError
+
+
+async def test_an_error_of_a_background_task_ends_the_call_and_comes_out_as_it_is(gateway: Gateway) -> None:
+    async def fail() -> None:
+        raise LocalError("no space left")
+
+    async def call_and_fail() -> None:
+        async with open_client_call(request_for(gateway.url)) as call:
+            call.nursery.start_soon(fail)
+            await trio.sleep_forever()
+
+    with trio.fail_after(5), pytest.raises(LocalError, match="no space left"):
+        await call_and_fail()
+
+
+async def test_statistics_count_both_directions(gateway: Gateway) -> None:
+    frame = AudioFrame(bytes(1920), 48000)
+    async with open_client_call(request_for(gateway.url)) as call:
+        await call.connected.wait()
+        audio = aiter(call.audio)
+        call.nursery.start_soon(say_all, call.say, [frame] * 10)
+        await anext(audio)
+    statistics = call.statistics()
+    assert statistics["inbound-rtp"]["packetsReceived"] > 0
+    assert statistics["outbound-rtp"]["packetsSent"] > 0
+
+
+# --- gateways that refuse ---
+
+
+async def test_an_unknown_campaign_is_refused_in_the_gateways_words(gateway: Gateway) -> None:
+    with pytest.raises(CallFailed, match=r"Use a campaignId that .* \(UNKNOWN_CAMPAIGN\)$"):
+        async with open_client_call(request_for(gateway.url, campaign_id="nope")):
+            pass
+
+
+async def test_codecs_that_the_gateway_does_not_have_are_refused_by_name(tmp_path: Path) -> None:
+    async with open_test_gateway(tmp_path, CONFIG + '\n[media]\ncodecs = ["PCMU"]\n') as gateway:
+        with trio.fail_after(5), pytest.raises(CallFailed, match=r"opus.*\(NO_COMMON_CODEC\)"):
+            async with open_client_call(request_for(gateway.url)):
+                await trio.sleep_forever()
+
+
+async def test_the_api_key_opens_the_door(tmp_path: Path) -> None:
+    key = "k" * 32
+    auth = f'scheme = "api-keys"\n[auth.settings]\nplain_keys = {{ tester = "{key}" }}'
+    async with open_test_gateway(tmp_path, CONFIG.replace('scheme = "anonymous"', auth)) as gateway:
+        async with open_client_call(request_for(gateway.url, api_key=Secret(key))) as call:
+            await call.connected.wait()
+        with pytest.raises(CallFailed, match="UNAUTHENTICATED"):
+            async with open_client_call(request_for(gateway.url, api_key=Secret("wrong"))):
+                pass
+
+
+@pytest.mark.parametrize("key", ["k\r\nx: y", "schlüssel"])
+async def test_a_key_that_is_no_header_is_the_callers_fault_and_not_shown(key: str) -> None:
+    with pytest.raises(LocalError, match=r"^the API key: expected") as raised:
+        async with open_client_call(request_for("http://127.0.0.1:1", api_key=Secret(key))):
+            pass
+    assert key not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8080", "ftp://h", "http://", "http://[::1", "http://h:99999", "http://u:p@h", "http://h/ä"]
+)
+async def test_a_url_that_cannot_be_called_is_the_callers_fault(url: str) -> None:
+    with pytest.raises(LocalError, match=r"^the gateway's URL: expected"):
+        async with open_client_call(request_for(url)):
+            pass
+
+
+async def test_nobody_listening_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        address = "{}:{}".format(*unused.getsockname())
+    with pytest.raises(CallFailed, match=f"^cannot connect to {address}: Connection refused$"):
+        async with open_client_call(request_for(f"http://{address}")):
+            pass
+
+
+def response(status: str, body: bytes) -> bytes:
+    return f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+
+ODD_ANSWERS = {
+    "silence": b"",
+    "another protocol": b"220 mail.example ESMTP\r\n",
+    "half a head": b"HTTP/1.1 200 OK\r\ncontent-",
+    "half a body": b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{",
+    "a redirection": b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n",
+    "a page": response("404 Not Found", b"<html>"),
+    "no session": response("200 OK", b"{}"),
+    "no WebSocket": response("200 OK", b'{"sessionId": "s", "websocketUrl": "http://127.0.0.1/"}'),
+    "too much": response("200 OK", b" " * 100_000),
+}
+
+
+@pytest.mark.parametrize("answer", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+async def test_what_is_no_gateway_is_told_in_one_line(answer: bytes, nursery: trio.Nursery) -> None:
+    async def serve(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.receive_some()
+            await stream.send_all(answer)
+            await stream.send_eof()
+            while await stream.receive_some():
+                pass
+
+    listeners = await nursery.start(trio.serve_tcp, serve, 0)
+    port = listeners[0].socket.getsockname()[1]
+    with trio.fail_after(5), pytest.raises(CallFailed, match="does not answer as a gateway does"):
+        async with open_client_call(request_for(f"http://127.0.0.1:{port}")):
+            pass
+
+
+async def test_a_used_token_is_refused_with_the_gateways_reason(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = await client_session.create_session(gateway.url, {"campaignId": "echo"})
+
+    async def create_session(*arguments: object) -> client_session.SessionGrant:
+        return grant
+
+    monkeypatch.setattr("glottis.client.calling.create_session", create_session)
+    async with open_client_call(request_for(gateway.url)) as call:
+        await call.connected.wait()
+        with trio.fail_after(5), pytest.raises(CallFailed, match="TOKEN_USED: "):
+            async with open_client_call(request_for(gateway.url)):
+                await trio.sleep_forever()
+
+
+async def test_a_call_that_does_not_come_about_in_time_fails(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_call, "SETUP_TIMEOUT", 0.1)
+    monkeypatch.setattr(gateway.endpoint, "send", lambda datagram, sender: None)
+    with trio.fail_after(5), pytest.raises(CallFailed, match=r"did not come about: no media connection within 0\.1 s"):
+        async with open_client_call(request_for(gateway.url)):
+            await trio.sleep_forever()
+
+
+# --- other ways to a gateway ---
+
+
+async def test_a_gateway_with_an_ipv6_address_is_called_from_one(tmp_path: Path) -> None:
+    config = CONFIG.replace("port = 0", 'host = "::1"\nport = 0')
+    async with open_test_gateway(tmp_path, config) as gateway, open_client_call(request_for(gateway.url)) as call:
+        await call.connected.wait()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A self-signed one for 127.0.0.1, and its key."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return files
+
+
+async def forward(source: trio.abc.Stream, sink: trio.abc.Stream) -> None:
+    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        while data := await source.receive_some(65536):
+            await sink.send_all(data)
+    await trio.aclose_forcefully(source)
+    await trio.aclose_forcefully(sink)
+
+
+async def test_https_urls_are_called_over_tls_and_only_with_a_trusted_certificate(
+    tmp_path: Path,
+    certificate: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    nursery: trio.Nursery,
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    listeners = await trio.open_ssl_over_tcp_listeners(0, context, host="127.0.0.1", https_compatible=True)
+    url = f"https://127.0.0.1:{listeners[0].transport_listener.socket.getsockname()[1]}"  # type: ignore[attr-defined]
+    async with open_test_gateway(tmp_path, CONFIG.replace("port = 0", f'port = 0\npublic_url = "{url}"')) as gateway:
+        port = int(gateway.url.rpartition(":")[2])
+
+        async def proxy(outside: trio.abc.Stream) -> None:
+            try:
+                await outside.do_handshake()  # type: ignore[attr-defined]
+            except trio.BrokenResourceError:
+                return
+            inside = await trio.open_tcp_stream("127.0.0.1", port)
+            nursery.start_soon(forward, outside, inside)
+            await forward(inside, outside)
+
+        nursery.start_soon(trio.serve_listeners, proxy, listeners)
+        with pytest.raises(CallFailed, match=r"its certificate is not trusted: self.signed certificate"):
+            async with open_client_call(request_for(url)):
+                pass
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        with trio.fail_after(10):
+            async with open_client_call(request_for(url)) as call:
+                await call.connected.wait()
+
+
+# --- what gateways answer ---
+
+
+def test_a_problem_is_told_in_one_line() -> None:
+    assert parse_problem_untrusted(b'{"detail": "Wait\\n a bit.", "code": "FULL"}') == "Wait a bit. (FULL)"
+    assert parse_problem_untrusted(b'{"detail": "No."}') == "No."
+
+
+def test_a_grant_does_not_show_its_token() -> None:
+    grant = parse_session_grant_untrusted(b'{"sessionId": "s", "websocketUrl": "wss://h/ws?token=secret"}')
+    assert grant.websocket_url.endswith("secret")
+    assert "secret" not in repr(grant)
+
+
+ANSWERS = st.one_of(
+    st.binary(max_size=100),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.one_of(st.text(), st.integers(), st.just("ws://[::1"), st.just("ws://h:x"))
+            for name in ("sessionId", "websocketUrl", "detail", "code")
+        },
+    ).map(lambda fields: json.dumps(fields).encode()),
+)
+
+
+@pytest.mark.parametrize("parse", [parse_session_grant_untrusted, parse_problem_untrusted])
+def test_any_answer_is_read_or_malformed(parse: Callable[[bytes], object]) -> None:
+    """Fuzz: parse_session_grant_untrusted and parse_problem_untrusted raise Malformed and nothing else."""
+
+    @settings(max_examples=300, deadline=None, derandomize=True)
+    @given(ANSWERS)
+    def check(body: bytes) -> None:
+        with suppress(Malformed):
+            parse(body)
+
+    check()

@@ -1,0 +1,388 @@
+"""Clients that misbehave or vanish, against a real gateway on loopback (CONTRACT §2–3)."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from glottis import Call, TokenClaims
+from glottis.ice import IceAgent, IceTiming
+from glottis.peer import ConnectionState
+from glottis.server.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
+from support.gateway import open_test_gateway
+from support.http import request
+from support.phone import Exchange, eventually, installed_codec, open_exchange
+from support.plugins import Footprint, TestPlugin, open_exchange_with
+
+
+@pytest.fixture
+async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
+    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+        yield exchange
+
+
+async def errors(exchange_socket) -> list[Error]:
+    await eventually(lambda: exchange_socket.of_type(Error))
+    return exchange_socket.of_type(Error)
+
+
+# Wrong order, wrong content
+
+
+async def test_a_candidate_before_the_offer_is_kept(exchange):
+    phone = exchange.phone()
+    await phone.create()
+    socket = await phone.open_socket()
+    offer = phone.peer.make_offer()
+    (line,) = [line for line in offer.splitlines() if line.startswith("a=candidate")][:1]
+    bare = "\r\n".join(line for line in offer.splitlines() if "candidate" not in line) + "\r\n"
+    await socket.send(TrickledCandidate(line.removeprefix("a="), "0", 0))
+    await socket.send(TrickledCandidate(""))
+    phone.driver.pump()
+    await socket.send(Offer(bare))
+    await phone.take_answer()
+    await phone.hear()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"type":"answer","sdp":"v=0"}',
+        '{"type":"event","name":"x","data":{}}',
+        '{"type":"offer"}',
+        '{"type":"offer","sdp":""}',
+        '{"type":"offer","sdp":"v=0\\r\\n"}',
+        '{"type":"candidate","candidate":{"candidate":"candidate:nonsense"}}',
+        '{"type":"candidate","candidate":{"candidate":"candidate:1 1 udp 1 fe80::1%lo 9 typ host"}}',
+        '{"type":"candidate","candidate":{"candidate":"candidate:1 1 udp 1 10.1.2.3.4 9 typ host"}}',
+        '{"type":7}',
+        "[]",
+        "{",
+        "\x00",
+        b"binary",
+        "[" * 20000,
+    ],
+)
+async def test_a_bad_message_is_answered_with_an_error_and_the_call_goes_on(message, exchange):
+    phone = await exchange.call()
+    await phone.socket.send(message)
+    (error,) = await errors(phone.socket)
+    assert error.code
+    assert error.message
+    await phone.hear()
+
+
+async def test_messages_after_bye_are_nobodys(exchange, caplog):
+    phone = await exchange.call()
+    await phone.socket.send(Bye())
+    await phone.socket.send(Offer("v=0"))
+    await phone.socket.send(Text("still there?"))
+    assert await phone.wait_closed() == (1000, "the caller hung up")
+    assert not phone.socket.of_type(Error)
+    assert len(exchange.gateway.sessions) == 0
+
+
+async def test_the_reason_of_a_bye_is_shortened_to_one_line_in_the_log(exchange, caplog):
+    caplog.set_level("INFO")
+    phone = await exchange.call()
+    await phone.socket.send(Bye("first\nsecond" + "x" * 60000))
+    code, reason = await phone.wait_closed()
+    assert (code, reason[:32]) == (1000, "the caller hung up: first second")
+    (line,) = [record.getMessage() for record in caplog.records if " ends: " in record.getMessage()]
+    assert len(line) < 250
+    assert "\n" not in line
+
+
+async def test_a_second_offer_is_answered_and_media_goes_on(exchange):
+    phone = await exchange.call()
+    offer = phone.offer
+    await phone.socket.send(Offer(offer.replace(" 0 IN IP4", " 1 IN IP4", 1)))
+    await eventually(lambda: len(phone.socket.of_type(Answer)) == 2)
+    await phone.hear()
+
+
+async def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(exchange):
+    phone = await exchange.call()
+    offer = phone.offer
+    ufrag = phone.peer.local_ufrag
+    await phone.socket.send(Offer(offer.replace(f"a=ice-ufrag:{ufrag}", "a=ice-ufrag:newone")))
+    (error,) = await errors(phone.socket)
+    assert error.code == "ICE_RESTART_UNSUPPORTED"
+    await phone.hear()
+
+
+async def test_an_offer_without_a_common_codec_is_refused_with_what_was_offered(exchange):
+    strange = replace(installed_codec("PCMU"), encoding_name="X-STRANGE", static_payload_type=None)
+    phone = exchange.phone(strange)
+    await phone.create()
+    await phone.open_socket()
+    await phone.send_offer()
+    (error,) = await errors(phone.socket)
+    assert "X-STRANGE" in error.message
+
+
+async def test_a_wrong_fingerprint_ends_the_call_before_any_media(exchange):
+    phone = exchange.phone()
+    await phone.create()
+    await phone.open_socket()
+    offer = phone.peer.make_offer()
+    start = offer.index("a=fingerprint:sha-256 ") + 22
+    wrong = offer.replace(offer[start : start + 95], ":".join(["AB"] * 32))
+    phone.driver.pump()
+    await phone.socket.send(Offer(wrong))
+    await phone.take_answer()
+    code, reason = await phone.wait_closed()
+    assert code == 1000
+    assert "FINGERPRINT_MISMATCH" in reason
+    assert phone.heard == 0
+    assert len(exchange.gateway.sessions) == 0
+
+
+async def test_an_oversized_message_closes_the_socket_and_the_session_can_be_resumed(exchange):
+    phone = await exchange.call()
+    await phone.socket.send(Text("x" * 70000))
+    assert (await phone.wait_closed())[0] == 1009
+    await phone.open_socket(resume_url(phone))
+    await phone.socket.send(Text("hello again"))
+    await eventually(lambda: Text("hello again") in phone.socket.messages)
+    await phone.hear()
+
+
+async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchange):
+    bystander = await exchange.call()
+    phone = await exchange.call()
+    for index in range(2000):
+        await phone.socket.send(Text(str(index)))
+    await eventually(lambda: phone.socket.of_type(Text)[-1:] == [Text("1999")])
+    await bystander.hear()
+
+
+@pytest.mark.parametrize("message", ["nonsense", TrickledCandidate("candidate:nonsense"), Offer("nonsense")])
+async def test_thousands_of_bad_messages_close_the_socket(message, exchange, caplog):
+    caplog.set_level("INFO")
+    bystander = await exchange.call()
+    phone = await exchange.call()
+    for _ in range(2000):
+        await phone.socket.send(message)
+    code, reason = await phone.wait_closed()
+    assert (code, reason[:15]) == (1008, "TOO_MANY_ERRORS")
+    assert len([record for record in caplog.records if record.name.startswith("glottis")]) < 40
+    await bystander.hear()
+
+
+async def test_a_client_that_never_reads_costs_a_bounded_queue_and_its_call_goes_on_until_it_hangs_up(tmp_path):
+    async def flood(call: Call) -> None:
+        while True:
+            await call.send_text("x" * 1000)
+
+    async with open_exchange_with(tmp_path, TestPlugin(flood=flood)) as exchange:
+        bystander = await exchange.call()
+        await bystander.hear()
+        before = Footprint.of(exchange.gateway)
+        phone = exchange.phone()
+        await phone.create("flood")
+        socket = await phone.open_socket(read=False)
+        await phone.send_offer()
+        phone.exchange.nursery.start_soon(socket.read_answer)
+        await phone.take_answer()
+        await bystander.hear(20)
+        phone.hang_down()
+        await eventually(lambda: len(exchange.gateway.sessions) == 1)
+        socket.cut()
+        await socket.read()
+        await eventually(lambda: Footprint.of(exchange.gateway) == before)
+
+
+# Vanishing and coming back
+
+
+def resume_url(phone) -> str:
+    return phone.socket.events("resume")[-1]["websocketUrl"]
+
+
+async def test_a_closed_tab_ends_the_call_at_once(exchange):
+    before = await Footprint.at_rest(exchange.gateway)
+    phone = await exchange.call()
+    await phone.socket.connection.aclose(1001, "")
+    phone.hang_down()
+    await eventually(lambda: Footprint.of(exchange.gateway) == before, 1)
+
+
+async def test_a_page_that_is_left_ends_the_call_though_its_media_connection_stays(exchange):
+    phone = await exchange.call()
+    await phone.socket.connection.aclose(1001, "")
+    await eventually(lambda: len(exchange.gateway.sessions) == 0, 1)
+
+
+async def test_a_closed_media_connection_alone_ends_the_call(exchange):
+    phone = await exchange.call()
+    phone.hang_down()
+    assert (await phone.wait_closed())[0] == 1000
+    assert len(exchange.gateway.sessions) == 0
+
+
+async def test_a_lost_websocket_leaves_media_alone_until_the_grace_is_over(tmp_path):
+    async with open_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0.2") as exchange:
+        phone = await exchange.call()
+        phone.socket.cut()
+        await phone.hear(5)
+        await eventually(lambda: phone.state is ConnectionState.CLOSED, 1)
+        assert len(exchange.gateway.sessions) == 0
+
+
+async def test_without_a_grace_the_call_ends_with_its_websocket_and_offers_no_resumption(tmp_path):
+    async with open_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0") as exchange:
+        phone = await exchange.call()
+        assert phone.socket.events("resume") == []
+        phone.socket.cut()
+        await eventually(lambda: phone.state is ConnectionState.CLOSED, 1)
+        assert len(exchange.gateway.sessions) == 0
+
+
+async def test_a_caller_who_vanishes_altogether_is_noticed(exchange, monkeypatch):
+    monkeypatch.setitem(
+        IceAgent.__init__.__kwdefaults__,
+        "timing",
+        IceTiming(consent_interval=0.1, silence=0.2, answer_time=0.1, consent_lifetime=1.0),
+    )
+    before = await Footprint.at_rest(exchange.gateway)
+    phone = await exchange.call()
+    await phone.hear()
+    phone.vanish()
+    await eventually(lambda: Footprint.of(exchange.gateway) == before, 2)
+
+
+async def test_udp_silence_alone_is_reported_and_ends_the_call_when_consent_expires(exchange, monkeypatch):
+    monkeypatch.setitem(
+        IceAgent.__init__.__kwdefaults__,
+        "timing",
+        IceTiming(consent_interval=0.1, silence=0.2, answer_time=0.1, consent_lifetime=0.8),
+    )
+    phone = await exchange.call()
+    phone.go_silent()
+    code, reason = await phone.wait_closed()
+    states = [event["state"] for event in phone.socket.events("connection")]
+    assert states[-2:] == ["disconnected", "failed"]
+    assert (code, reason) == (1000, "the media connection failed: the peer has not renewed its consent")
+
+
+async def test_a_call_is_resumed_within_the_grace(exchange):
+    phone = await exchange.call()
+    first = phone.socket
+    first.cut()
+    await phone.open_socket(resume_url(phone))
+    await phone.socket.send(Text("back"))
+    await eventually(lambda: Text("back") in phone.socket.messages)
+    assert resume_url(phone) != phone.sockets[0].events("resume")[-1]["websocketUrl"]
+    await phone.hear()
+    await phone.hang_up()
+    assert len(exchange.gateway.sessions) == 0
+
+
+async def test_resumption_replaces_a_socket_that_is_still_there(exchange):
+    phone = await exchange.call()
+    first = phone.socket
+    await phone.open_socket(resume_url(phone))
+    await eventually(lambda: first.closed)
+    assert first.closed == (1000, "the session goes on over another connection")
+    await phone.hear()
+    assert phone.socket.closed is None
+
+
+async def refusal(phone, url: str = "", **headers: str) -> str:
+    """The code in the reason with which a WebSocket is closed."""
+    await phone.open_socket(url, **headers)
+    code, reason = await phone.wait_closed()
+    assert code == 1008
+    assert len(reason.encode()) <= 123
+    return reason.partition(":")[0]
+
+
+async def test_tokens_work_once_for_their_own_session_and_use(exchange):
+    phone, other = await exchange.call(), await exchange.call()
+    first_resume = resume_url(phone)
+    assert await refusal(exchange.phone(), phone.url) == "TOKEN_USED"
+    token = other.url.partition("token=")[2]
+    assert await refusal(exchange.phone(), f"{phone.url.partition('token=')[0]}token={token}") == "TOKEN_INVALID"
+    assert await refusal(exchange.phone(), f"{phone.url}&resume=1") == "TOKEN_INVALID"
+    assert await refusal(exchange.phone(), first_resume.removesuffix("&resume=1")) == "TOKEN_INVALID"
+    await phone.open_socket(first_resume)
+    await eventually(lambda: phone.socket.events("resume"))
+    assert await refusal(exchange.phone(), first_resume) == "TOKEN_USED"
+    for call in (phone, other):
+        await call.hear()
+
+
+async def test_forged_expired_and_missing_tokens_are_refused_by_name(exchange):
+    phone = exchange.phone()
+    await phone.create()
+    base, _, token = phone.url.partition("?token=")
+    scheme = exchange.gateway._config.auth.scheme
+    expired = scheme.issue(TokenClaims(phone.session_id, "", time.time() - 1, "nonce"))
+    assert await refusal(exchange.phone(), base) == "TOKEN_INVALID"
+    assert await refusal(exchange.phone(), f"{base}?token=") == "TOKEN_INVALID"
+    assert await refusal(exchange.phone(), f"{base}?token={token[:-1]}{'A' if token[-1] != 'A' else 'B'}") == (
+        "TOKEN_INVALID"
+    )
+    assert await refusal(exchange.phone(), f"{base}?token={'x' * 2000}") == "TOKEN_INVALID"
+    assert await refusal(exchange.phone(), f"{base}?token={expired}") == "TOKEN_EXPIRED"
+    await phone.open_socket()
+    await phone.negotiate()
+
+
+async def test_unknown_sessions_and_other_transports_are_refused_by_name(exchange):
+    phone = exchange.phone()
+    await phone.create()
+    scheme = exchange.gateway._config.auth.scheme
+    token = scheme.issue(TokenClaims("nobody", "", time.time() + 60, "nonce"))
+    base = phone.url.partition("/ws/")[0]
+    assert await refusal(exchange.phone(), f"{base}/ws/session/nobody/webrtc?token={token}") == "SESSION_NOT_FOUND"
+    assert await refusal(exchange.phone(), phone.url.replace("/webrtc", "/websocket")) == "TRANSPORT_MISMATCH"
+    await phone.open_socket()
+    await phone.negotiate()
+
+
+async def test_a_session_that_has_ended_is_not_found(exchange):
+    phone = await exchange.call()
+    url = resume_url(phone)
+    await phone.hang_up()
+    assert await refusal(exchange.phone(), url) == "SESSION_NOT_FOUND"
+
+
+async def test_a_page_of_another_origin_gets_a_403_before_the_handshake(exchange):
+    phone = exchange.phone()
+    await phone.create()
+    path = phone.url[phone.url.index("/ws/") :]
+    upgrade = {
+        "upgrade": "websocket",
+        "connection": "upgrade",
+        "sec_websocket_version": "13",
+        "sec_websocket_key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    reply = await request(exchange.gateway, "GET", path, origin="https://evil.example", **upgrade)
+    assert (reply.status, reply.document["code"]) == (403, "ORIGIN_NOT_ALLOWED")
+    await phone.open_socket(origin="http://127.0.0.1:5173")
+    await phone.negotiate()
+
+
+async def test_a_session_that_nobody_connects_to_expires_with_its_token(tmp_path):
+    async with open_exchange_with(tmp_path, TestPlugin(), "token_lifetime = 0.1") as exchange:
+        gateway = exchange.gateway
+        before = await Footprint.at_rest(gateway)
+        assert (await exchange.post()).status == 200
+        assert len(gateway.sessions) == 1
+        await eventually(lambda: Footprint.of(gateway) == before, 1)
+
+
+async def test_no_token_is_logged(exchange, caplog):
+    caplog.set_level("DEBUG")
+    phone = await exchange.call()
+    tokens = [phone.url.partition("token=")[2], resume_url(phone).partition("token=")[2].partition("&")[0]]
+    assert await refusal(exchange.phone(), phone.url) == "TOKEN_USED"
+    await phone.hang_up()
+    own_records = [record for record in caplog.records if record.name.startswith("glottis")]
+    text = json.dumps([record.getMessage() for record in own_records])
+    assert own_records
+    assert not any(token in text or token[:40] in text for token in tokens)

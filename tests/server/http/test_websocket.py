@@ -1,0 +1,414 @@
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+import trio_websocket
+from glottis.contracts.errors import Malformed
+from glottis.server.http.message import HttpLimits, text_response
+from glottis.server.http.server import HttpServer
+from glottis.server.http.websocket import WebSocket, WebSocketClosed
+from glottis.server.http.websocket_stream import FrameMeter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+Connect = Callable[[HttpServer], Any]
+OpenWebSocket = Callable[..., Awaitable[trio_websocket.WebSocketConnection]]
+Frame = Callable[..., bytes]
+Site = Any
+Clock = trio.testing.MockClock
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+
+
+async def test_messages_travel_both_ways(
+    autojump_clock: Clock, site: Site, open_client_websocket: OpenWebSocket
+) -> None:
+    client = await open_client_websocket(site.server(), "/ws?token=t")
+    for message in ("héllo", "", b"\x00\xff", "a" * 65536):
+        await client.send_message(message)
+        assert await client.get_message() == message
+    assert dict(site.requests[0].query) == {"token": "t"}
+
+
+async def test_frames_sent_before_the_answer_are_not_lost(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame
+) -> None:
+    client = connect(site.server())
+    await client.send(
+        b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n" + frame(TEXT, b"early")
+    )
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += await client.stream.receive_some(1)
+    assert data.startswith(b"HTTP/1.1 101 ")
+    assert b"ICX+Yqv66kxgM0FcWaLWlFLwTAI=" in data
+    assert await client.frame() == (TEXT, b"early")
+
+
+async def test_websocket_and_requests_share_a_connection(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame
+) -> None:
+    client = connect(site.server())
+    assert (await client.request("GET", "/first")).status == 200
+    assert (await client.upgrade()).status == 101
+    await client.send(frame(BINARY, b"x"))
+    assert await client.frame() == (BINARY, b"x")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"connection": "close"}, 400),
+        ({"sec_websocket_key": ""}, 400),
+        ({"sec_websocket_key": "c2hvcnQ="}, 400),
+        ({"sec_websocket_key": "*" * 24}, 400),
+        ({"sec_websocket_version": "8"}, 426),
+        ({"sec_websocket_version": ""}, 426),
+        ({"host": "xn--\xe4"}, 400),
+        ({"connection": "Upgr\xe4de"}, 400),
+    ],
+)
+async def test_incorrect_handshake_is_refused(
+    autojump_clock: Clock, changes: dict[str, str], status: int, site: Site, connect: Connect
+) -> None:
+    server = site.server()
+    assert (await connect(server).upgrade(**changes)).status == status
+    assert not site.requests
+    assert (await connect(server).upgrade()).status == 101
+
+
+async def test_host_that_idna_cannot_read_does_no_harm(autojump_clock: Clock, site: Site, connect: Connect) -> None:
+    server = site.server()
+    assert (await connect(server).upgrade(host="xn--0.example")).status == 101
+
+
+async def test_owner_refuses_before_the_handshake(autojump_clock: Clock, site: Site, connect: Connect) -> None:
+    site.refusal = text_response(403, "no")
+    reply = await connect(site.server()).upgrade()
+    assert (reply.status, reply.body) == (403, b"no\n")
+    assert not site.requests
+
+
+async def test_server_closes_with_code_and_reason_cut_to_123_bytes(
+    autojump_clock: Clock, site: Site, open_client_websocket: OpenWebSocket
+) -> None:
+    async def talk(request: object, websocket: WebSocket) -> None:
+        await websocket.close(1008, "TOKEN_INVALID: " + "ä" * 100)
+
+    site.talk = talk
+    client = await open_client_websocket(site.server())
+    with pytest.raises(trio_websocket.ConnectionClosed):
+        await client.get_message()
+    assert client.closed is not None
+    assert (client.closed.code, client.closed.reason) == (1008, "TOKEN_INVALID: " + "ä" * 54)
+
+
+async def test_user_of_a_closed_websocket_gets_one_exception(
+    autojump_clock: Clock, site: Site, open_client_websocket: OpenWebSocket, nursery: trio.Nursery
+) -> None:
+    seen: list[WebSocketClosed] = []
+
+    async def talk(request: object, websocket: WebSocket) -> None:
+        for use in (websocket.receive, lambda: websocket.send("x"), websocket.receive):
+            with pytest.raises(WebSocketClosed) as raised:
+                await use()
+            seen.append(raised.value)
+        await websocket.close()
+
+    site.talk = talk
+    server = site.server()
+    client = await open_client_websocket(server)
+    await client.aclose(3999, "gone fishing")
+    await trio.testing.wait_all_tasks_blocked()
+    assert [(closed.code, closed.reason) for closed in seen] == [(3999, "gone fishing")] * 3
+
+
+async def test_handler_that_returns_closes_normally(autojump_clock: Clock, site: Site, connect: Connect) -> None:
+    async def talk(request: object, websocket: WebSocket) -> None:
+        await websocket.send("bye")
+
+    site.talk = talk
+    client = connect(site.server())
+    await client.upgrade()
+    assert await client.frame() == (TEXT, b"bye")
+    assert await client.close_code() == 1000
+
+
+async def test_handler_that_fails_closes_with_1011_and_is_logged(
+    autojump_clock: Clock, site: Site, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def talk(request: object, websocket: WebSocket) -> None:
+        raise ZeroDivisionError
+
+    site.talk = talk
+    server = site.server()
+    client = connect(server)
+    await client.upgrade(target="/ws?token=sesame")
+    assert await client.close_code() == 1011
+    await client.stream.aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    assert "ZeroDivisionError" in caplog.text
+    assert server.connection_count == 0
+
+
+async def test_cancelled_server_closes_with_1012(
+    autojump_clock: Clock, site: Site, connect: Connect, nursery: trio.Nursery
+) -> None:
+    server = site.server()
+    client, served = trio.testing.memory_stream_pair()
+    raw = connect(server)
+    raw.stream = client
+    scope = trio.CancelScope()
+
+    async def serve() -> None:
+        with scope:
+            await server.serve_connection(served)
+
+    nursery.start_soon(serve)
+    await raw.upgrade()
+    scope.cancel()
+    assert await raw.close_code() == 1012
+
+
+VIOLATIONS: dict[str, tuple[Callable[[Frame], bytes], int]] = {
+    "unmasked": (lambda frame: b"\x81\x01a", 1002),
+    "reserved bit": (lambda frame: b"\xc1\x80\x00\x00\x00\x00", 1002),
+    "unknown opcode": (lambda frame: frame(3), 1002),
+    "unknown control opcode": (lambda frame: frame(11), 1002),
+    "fragmented ping": (lambda frame: frame(PING, b"", fin=False), 1002),
+    "long ping": (lambda frame: frame(PING, b"a" * 126), 1002),
+    "continuation of nothing": (lambda frame: frame(0, b"a"), 1002),
+    "message within a message": (lambda frame: frame(TEXT, b"a", fin=False) + frame(TEXT, b"b"), 1002),
+    "length not minimal": (lambda frame: b"\x81\xfe\x00\x01\x00\x00\x00\x00a", 1002),
+    "bad UTF-8": (lambda frame: frame(TEXT, b"\xff"), 1007),
+    "UTF-8 cut short": (lambda frame: frame(TEXT, b"\xc3"), 1007),
+    "surrogate": (lambda frame: frame(TEXT, b"\xed\xa0\x80"), 1007),
+    "close with one byte": (lambda frame: frame(CLOSE, b"\x03"), 1002),
+    "close with 1005": (lambda frame: frame(CLOSE, b"\x03\xed"), 1002),
+    "close with 65535": (lambda frame: frame(CLOSE, b"\xff\xff"), 1002),
+    "close with bad UTF-8": (lambda frame: frame(CLOSE, b"\x03\xe8\xff"), 1007),
+    "message too large": (lambda frame: frame(TEXT, b"a" * 65537), 1009),
+    "characters fit, bytes do not": (lambda frame: frame(TEXT, "ä".encode() * 32769), 1009),
+    "length of 2**62": (lambda frame: b"\x82\xff\x40" + bytes(7) + bytes(4), 1009),
+    "fragments too large": (
+        lambda frame: frame(TEXT, b"a" * 40000, fin=False) + frame(0, b"a" * 40000, fin=False),
+        1009,
+    ),
+    "endless one-byte fragments": (lambda frame: frame(TEXT, b"a", fin=False) + frame(0, b"a", fin=False) * 300, 1009),
+    "endless empty fragments": (lambda frame: frame(TEXT, b"", fin=False) + frame(0, b"", fin=False) * 300, 1009),
+    "two messages too large": (lambda frame: frame(TEXT, b"a" * 65537) * 2, 1009),
+}
+
+
+@pytest.mark.parametrize(("make", "code"), VIOLATIONS.values(), ids=VIOLATIONS)
+async def test_violation_closes_that_websocket_alone(
+    autojump_clock: Clock,
+    make: Callable[[Frame], bytes],
+    code: int,
+    site: Site,
+    connect: Connect,
+    frame: Frame,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = site.server()
+    client, other = connect(server), connect(server)
+    await client.upgrade()
+    await other.upgrade()
+    await client.send(frame(TEXT, b"good") + make(frame))
+    assert await client.close_code() == code
+    await client.stream.aclose()
+    await other.send(frame(TEXT, b"still there"))
+    assert await other.frame() == (TEXT, b"still there")
+    await trio.testing.wait_all_tasks_blocked()
+    assert server.connection_count == 1
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_client_that_still_sends_can_read_why_it_is_closed(site: Site, nursery: trio.Nursery) -> None:
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    await nursery.start(site.server().serve, listeners)
+    async with await trio.open_tcp_stream("127.0.0.1", listeners[0].socket.getsockname()[1]) as stream:
+        client = await trio_websocket.wrap_client_stream(nursery, stream, "gateway.example", "/ws")
+        await client.send_message("a" * 1_000_000)
+        with pytest.raises(trio_websocket.ConnectionClosed):
+            await client.get_message()
+    assert client.closed is not None
+    assert (client.closed.code, client.closed.reason) == (1009, "message: longer than 65536 bytes")
+
+
+async def test_fragments_with_pings_between_make_one_message(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame
+) -> None:
+    client = connect(site.server())
+    await client.upgrade()
+    await client.send(frame(TEXT, b"a", fin=False) + frame(PING, b"p") + frame(0, b"", fin=False) + frame(0, b"b"))
+    assert await client.frame() == (PONG, b"p")
+    assert await client.frame() == (TEXT, b"ab")
+
+
+async def test_ping_while_closing_does_no_harm(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def talk(request: object, websocket: WebSocket) -> None:
+        await websocket.close(1000, "done")
+
+    site.talk = talk
+    server = site.server()
+    client = connect(server)
+    await client.upgrade()
+    assert await client.close_code() == 1000
+    await client.send(frame(PING, b"x") + frame(TEXT, b"late") + frame(CLOSE, b"\x03\xe8"))
+    await client.stream.aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_peer_that_answers_pings_stays(
+    autojump_clock: Clock, site: Site, open_client_websocket: OpenWebSocket
+) -> None:
+    client = await open_client_websocket(site.server(HttpLimits(ping_interval=20)))
+    await trio.sleep(3600)
+    await client.send_message("still there")
+    assert await client.get_message() == "still there"
+
+
+async def test_peer_that_answers_no_ping_is_gone_within_two_intervals(
+    autojump_clock: Clock, site: Site, connect: Connect
+) -> None:
+    ended: list[tuple[float, WebSocketClosed]] = []
+
+    async def talk(request: object, websocket: WebSocket) -> None:
+        try:
+            await websocket.receive()
+        except WebSocketClosed as closed:
+            ended.append((trio.current_time(), closed))
+            raise
+
+    site.talk = talk
+    server = site.server(HttpLimits(ping_interval=20))
+    client = connect(server)
+    await client.upgrade()
+    started = trio.current_time()
+    await trio.sleep(45)
+    assert ended[0][0] - started == pytest.approx(40, abs=1)
+    assert ended[0][1].code == 1006
+    assert server.connection_count == 0
+
+
+async def test_peer_that_does_not_read_is_dropped(
+    autojump_clock: Clock, site: Site, connect: Connect, nursery: trio.Nursery
+) -> None:
+    ended: list[WebSocketClosed] = []
+
+    async def talk(request: object, websocket: WebSocket) -> None:
+        try:
+            await websocket.send("a" * 1000)
+        except WebSocketClosed as closed:
+            ended.append(closed)
+
+    site.talk = talk
+    server = site.server(HttpLimits(send_timeout=15))
+    client, served = trio.testing.lockstep_stream_pair()
+    raw = connect(server)
+    raw.stream = client
+    nursery.start_soon(server.serve_connection, served)
+    await raw.upgrade()
+    await trio.sleep(20)
+    assert [closed.code for closed in ended] == [1006]
+    assert server.connection_count == 1
+
+
+async def test_client_that_vanishes_is_seen(autojump_clock: Clock, site: Site, connect: Connect) -> None:
+    server = site.server()
+    client = connect(server)
+    await client.upgrade()
+    await client.stream.aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    assert server.connection_count == 0
+
+
+async def test_close_waits_for_a_silent_peer_only_briefly(autojump_clock: Clock, site: Site, connect: Connect) -> None:
+    async def talk(request: object, websocket: WebSocket) -> None:
+        await websocket.close(1000, "done")
+
+    site.talk = talk
+    server = site.server(HttpLimits(close_timeout=1))
+    client = connect(server)
+    await client.upgrade()
+    await trio.sleep(2.5)
+    assert server.connection_count == 0
+
+
+async def test_no_token_is_logged(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server = site.server()
+    secret = "sesame-open"
+    await connect(server).request("GET", f"/a?token={secret}", authorization=f"Bearer {secret}")
+    await connect(server).request("POST", f"/a?token={secret}", body=json.dumps({"key": secret}).encode())
+    await connect(server).upgrade(target=f"/ws/session/s/webrtc?token={secret}", sec_websocket_key=secret)
+    broken = connect(server)
+    await broken.send(f"GET /ws?token={secret} HTTP/1.1\r\nHost: a\r\nX: \x00{secret}\r\n\r\n")
+    await broken.reply()
+    client = connect(server)
+    await client.upgrade(target=f"/ws/session/s/webrtc?token={secret}")
+    await client.send(frame(TEXT, secret.encode()) + frame(TEXT, b"\xff" + secret.encode()))
+    assert await client.close_code() == 1007
+    await client.stream.aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    assert "webrtc" in caplog.text
+    assert secret not in caplog.text
+
+
+def test_meter_counts_each_message_alone() -> None:
+    meter = FrameMeter(max_message_bytes=10, max_message_fragments=3)
+    mask = bytes(4)
+    message = b"\x01\x82" + mask + b"ab\x00\x80" + mask + b"\x89\x84" + mask + b"ping\x80\x88" + mask + b"12345678"
+    for _ in range(5):
+        for byte in message:
+            meter.feed_untrusted(bytes([byte]))
+    with pytest.raises(Malformed, match="longer than 10 bytes"):
+        meter.feed_untrusted(message[:8] + b"\x80\x89" + mask)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.binary(max_size=300), max_size=10))
+def test_meter_takes_any_bytes_however_cut(chunks: list[bytes]) -> None:
+    """Fuzz: FrameMeter.feed_untrusted raises Malformed and nothing else, and the cuts make no difference."""
+
+    def outcome(pieces: list[bytes]) -> str | None:
+        meter = FrameMeter(100, 5)
+        try:
+            for piece in pieces:
+                meter.feed_untrusted(piece)
+        except Malformed as error:
+            return str(error)
+        return None
+
+    assert outcome(chunks) == outcome([b"".join(chunks)])
+
+
+async def test_any_frames_leave_the_server_serving(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame
+) -> None:
+    """Fuzz: mutated frames end their own WebSocket at most, and quietly."""
+    rng = random.Random(2)
+    good = frame(TEXT, b"hello", fin=False) + frame(PING, b"x") + frame(0, b"there") + frame(BINARY, b"b" * 200)
+    server = site.server()
+    for _ in range(150):
+        data = bytearray(good + frame(CLOSE, b"\x03\xe8bye"))
+        for _ in range(rng.randint(0, 5)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        client = connect(server)
+        await client.upgrade()
+        await client.send(bytes(data))
+        await client.stream.send_eof()
+    await trio.sleep(200)
+    assert server.connection_count == 0
+    assert (await connect(server).upgrade()).status == 101

@@ -1,0 +1,159 @@
+import contextlib
+import json
+import pathlib
+from typing import Any
+
+import msgspec
+import pytest
+from glottis.contracts.errors import LocalError, Malformed
+from glottis.server.http.json_input import decode_object_untrusted
+from glottis.server.http.problem import Rejected
+from glottis.server.signaling.messages import (
+    Answer,
+    Bye,
+    ClientMessage,
+    Error,
+    Event,
+    Offer,
+    ServerMessage,
+    Text,
+    TrickledCandidate,
+    encode_message,
+    parse_client_message_untrusted,
+    parse_server_message_untrusted,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+TORTURE = pathlib.Path(__file__).parents[2] / "vectors" / "json"
+LINE = "candidate:1 1 udp 2122194687 192.0.2.2 33633 typ host"
+CANDIDATE = TrickledCandidate(LINE, "0", 0, "VWfS")
+
+
+def parse(**fields: Any) -> ClientMessage:
+    return parse_client_message_untrusted(json.dumps(fields))
+
+
+@pytest.mark.parametrize("message", [Offer("v=0\r\n"), CANDIDATE, Text("héllo"), Bye("done"), Bye()])
+def test_client_messages_survive_the_journey(message: ClientMessage) -> None:
+    assert parse_client_message_untrusted(encode_message(message)) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [Answer("v=0\r\n"), CANDIDATE, Text(""), Event("state", {"state": "active"}), Error("C", "s"), Bye("done")],
+)
+def test_server_messages_survive_the_journey(message: ServerMessage) -> None:
+    assert parse_server_message_untrusted(encode_message(message)) == message
+
+
+def test_candidate_is_written_as_browsers_take_it() -> None:
+    assert json.loads(encode_message(CANDIDATE)) == {
+        "type": "candidate",
+        "candidate": {"candidate": LINE, "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "VWfS"},
+    }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"candidate": None},
+        {"candidate": ""},
+        {"candidate": "a=end-of-candidates"},
+        {"candidate": {}},
+        {"candidate": {"candidate": None}},
+        {"candidate": {"candidate": ""}},
+        {"candidate": {"candidate": "", "sdpMid": None, "sdpMLineIndex": None, "usernameFragment": None}},
+        {"candidate": {"candidate": "a=end-of-candidates\r\n"}},
+    ],
+)
+def test_every_end_of_candidates_is_one(fields: dict[str, Any]) -> None:
+    assert parse(type="candidate", **fields) == TrickledCandidate("")
+
+
+def test_end_of_candidates_keeps_its_section_and_generation() -> None:
+    candidate = {"candidate": "", "sdpMid": "1", "sdpMLineIndex": 1, "usernameFragment": "abcd"}
+    assert parse(type="candidate", candidate=candidate) == TrickledCandidate("", "1", 1, "abcd")
+
+
+def test_candidate_may_be_a_bare_string_with_the_rest_beside_it() -> None:
+    assert parse(type="candidate", candidate=LINE) == TrickledCandidate(LINE)
+    assert parse(type="candidate", candidate=LINE, sdpMid="0", sdpMLineIndex=0) == TrickledCandidate(LINE, "0", 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ("", "MALFORMED_JSON"),
+        ("{", "MALFORMED_JSON"),
+        ("[]", "MALFORMED_JSON"),
+        ("[" * 60000, "MALFORMED_JSON"),
+        ("{}", "MISSING_FIELD"),
+        ('{"type":null}', "MISSING_FIELD"),
+        ('{"type":1}', "INVALID_FIELD"),
+        ('{"type":"answer","sdp":""}', "UNKNOWN_TYPE"),
+        ('{"type":"Offer","sdp":""}', "UNKNOWN_TYPE"),
+        ('{"type":"offer"}', "MISSING_FIELD"),
+        ('{"type":"offer","sdp":{}}', "INVALID_FIELD"),
+        ('{"type":"text"}', "MISSING_FIELD"),
+        ('{"type":"bye","reason":1}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":5}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":5}}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":"c","sdpMid":0}}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":"c","sdpMLineIndex":-1}}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":"c","sdpMLineIndex":"0"}}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":"c","usernameFragment":[]}}', "INVALID_FIELD"),
+    ],
+)
+def test_bad_message_is_refused_with_a_code(data: str, code: str) -> None:
+    with pytest.raises(Rejected) as raised:
+        parse_client_message_untrusted(data)
+    assert raised.value.code == code
+
+
+@pytest.mark.parametrize("data", [{"a": object()}, {"a": "\ud800"}, {1j: 1}])
+def test_event_that_json_cannot_say_is_the_callers_error(data: Any) -> None:
+    with pytest.raises(LocalError, match="event message"):
+        encode_message(Event("x", data))
+
+
+@pytest.mark.parametrize("path", sorted(TORTURE.iterdir()), ids=lambda path: path.stem)
+def test_torture_is_survived(path: pathlib.Path) -> None:
+    data = path.read_bytes()
+    for body in (data, b'{"type":' + data + b"}"):
+        with pytest.raises(Malformed):
+            parse_client_message_untrusted(body)
+    with pytest.raises(Malformed) if path.stem.startswith("n_") else contextlib.suppress(Malformed):
+        encode_message(parse_client_message_untrusted(b'{"type":"candidate","candidate":' + data + b"}"))
+
+
+values = st.none() | st.integers() | st.text() | st.lists(st.integers()) | st.dictionaries(st.text(), st.text())
+fields = st.dictionaries(
+    st.sampled_from(["sdp", "candidate", "text", "reason", "name", "data", "code", "message", "sdpMid"]), values
+)
+types = st.sampled_from(["offer", "answer", "candidate", "text", "event", "error", "bye", "x"])
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.binary() | st.text() | st.builds(lambda kind, rest: msgspec.json.encode({"type": kind, **rest}), types, fields)
+)
+def test_any_data_is_a_message_or_malformed(data: str | bytes) -> None:
+    """Fuzz: parse_client_message_untrusted and parse_server_message_untrusted raise Malformed and nothing else."""
+    for read in (parse_client_message_untrusted, parse_server_message_untrusted):
+        try:
+            message = read(data)
+        except Malformed:
+            continue
+        encode_message(message)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.binary() | st.text() | st.text(alphabet='{}[]":,0123456789eE+-.\\\\untrlsa '))
+def test_any_text_is_an_object_or_malformed(data: str | bytes) -> None:
+    """Fuzz: decode_object_untrusted raises Malformed and nothing else."""
+    try:
+        assert isinstance(decode_object_untrusted(data), dict)
+    except Malformed:
+        return
