@@ -14,9 +14,9 @@ from glottis.contracts.audio import EncodedPacket
 from glottis.contracts.codec import CodecSpec
 from glottis.dtls import Certificate
 from glottis.peer import PeerConnection, PeerConnectionEvent, PeerSettings
-from glottis.server.endpoint import UdpEndpoint
-from glottis.server.peer_driver import PeerDriver
-from glottis.server.scheduler import Scheduler
+from glottis.server.media.driver import PeerDriver
+from glottis.server.media.endpoint import UdpEndpoint
+from glottis.server.media.scheduler import Scheduler
 from glottis.wire.address import Path
 from glottis.wire.demux import PacketKind, classify
 
