@@ -1,5 +1,6 @@
 """Whole calls between two peer connections over the virtual network."""
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -189,6 +190,27 @@ def test_the_request_chooses_what_is_sent(gateway):
 )
 def test_packet_durations_are_legal_ones(wanted, longest, expected):
     assert legal_packet_ms(OPUS, wanted, longest) == expected
+
+
+@pytest.mark.parametrize(("packet_ms", "spacing"), [(10, 0.01), (20, 0.02), (40, 0.04)])
+def test_packets_of_any_duration_leave_evenly(gateway, packet_ms, spacing):
+    call = gateway(packet_ms=packet_ms)
+    assert call.connect()
+    call.gateway.start_media(call.network.now)
+    call.gateway.connection.voice.write(speech()[: RATE * 2])
+    sent: list[float] = []
+    send = call.network.send
+
+    def note(datagram):
+        if datagram.data[0] >= 128 and not 192 <= datagram.data[1] <= 223:
+            sent.append(call.network.now)
+        send(datagram)
+
+    call.network.send = note
+    call.network.run(seconds=1.2)
+    steps = [later - earlier for earlier, later in itertools.pairwise(sent)]
+    assert len(sent) == round(1 / spacing)
+    assert steps == pytest.approx([spacing] * len(steps))
 
 
 def test_an_offer_without_a_codec_of_ours_names_what_was_offered(gateway):

@@ -8,10 +8,12 @@ from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, EncoderSettings
 from glottis.peer.settings import PeerSettings
-from glottis.rtp import AudioReceiver, AudioSender, ReceiveFormat, ReportReceived, RtpSession
+from glottis.rtp import MEDIA_TICK, AudioReceiver, AudioSender, ReceiveFormat, ReportReceived, RtpSession
 from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
 
 DEFAULT_PACKET_MS = 20.0
+MIN_SEND_PERIOD = 0.005
+"""Seconds; shorter packets leave several at a time, for no caller can hear the difference."""
 MAX_PACKET_MS = 60.0
 """Longer packets would save little and cost delay; RFC 7587 §6.1 lets Opus have 120."""
 
@@ -39,6 +41,11 @@ class AudioTrack:
             "frameDurationMs": self.packet_ms,
             "sampleRate": self._settings.sample_rate,
         }
+
+    @property
+    def send_period(self) -> float:
+        """Seconds between calls of ``packets_to_send`` that keep the packets evenly spaced, at most a media tick."""
+        return max(MIN_SEND_PERIOD, min(self.packet_ms / 1000, MEDIA_TICK))
 
     def negotiate(self, audio: NegotiatedAudio) -> None:
         """Take the result of a negotiation, the first or a later one."""
@@ -139,6 +146,7 @@ class AudioTrack:
             encoder=encoder,
             sample_rate=settings.sample_rate,
             frame_ms=self.packet_ms,
+            tick=self.send_period,
             rng=self._rng,
         )
 

@@ -4,11 +4,12 @@ from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
 from glottis.rtp.receiver import AudioReceiver, ReceiveFormat
 from glottis.rtp.report import Statistics
 from glottis.rtp.rtcp_session import RtcpSession
-from glottis.rtp.sender import AudioSender
+from glottis.rtp.sender import MEDIA_TICK, AudioSender
 from glottis.rtp.session import PacketProtection, RtpSession
 from glottis.rtp.srtp import SrtpSession
 
 __all__ = [
+    "MEDIA_TICK",
     "AudioReceiver",
     "AudioSender",
     "PacketProtection",

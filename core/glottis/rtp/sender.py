@@ -10,7 +10,7 @@ from glottis.contracts.codec import CodecSpec, Encoder
 from glottis.wire.rtp import build_rtp
 
 MEDIA_TICK: Final = 0.02
-"""Seconds between calls of ``next_packets``; a packet due before the next one goes out with this one."""
+"""Seconds between calls of ``next_packets``, where an owner does not say otherwise."""
 SPURT_GRACE: Final = 0.01
 """Seconds that a packet may be overdue when a tick finds the queue empty: the first such tick does not end the talk
 spurt, so audio that comes a little late goes on without a break in its timestamps; the second one does."""
@@ -23,12 +23,12 @@ MAX_RELAYED_GAP: Final = 1.0
 
 
 class AudioSender:
-    """One outgoing audio track, packets of ``frame_ms`` each. Call ``next_packets`` every ``MEDIA_TICK``.
+    """One outgoing audio track, packets of ``frame_ms`` each. Call ``next_packets`` every ``tick`` seconds.
 
     What is written goes out in order, one codec frame to a packet, in real time: an owner keeps the queue short by
     writing only while ``queued`` is below its limit, and that is the queue's bound. Nothing is sent while nothing is
     queued; the timestamp then goes on with real time in whole frames, and the first packet after it carries the marker
-    (RFC 3551 §4.1). Shorter ticks do as well.
+    (RFC 3551 §4.1). Ticks longer than a packet send several at once.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class AudioSender:
         encoder: Encoder,
         sample_rate: int,
         frame_ms: float = 20,
+        tick: float = MEDIA_TICK,
         rng: random.Random,
     ) -> None:
         self.ssrc = ssrc
@@ -54,7 +55,7 @@ class AudioSender:
         self._codec = codec
         self._frame_seconds = frame_ms / 1000
         # Half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none.
-        self._slack = MEDIA_TICK - min(self._frame_seconds, MEDIA_TICK) / 2
+        self._slack = tick - min(self._frame_seconds, tick) / 2
         self._frame_units = round(codec.clock_rate * self._frame_seconds)
         self._frame_bytes = round(sample_rate * self._frame_seconds) * BYTES_PER_SAMPLE
         self._bytes_per_second = sample_rate * BYTES_PER_SAMPLE

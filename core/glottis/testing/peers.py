@@ -27,6 +27,7 @@ class VirtualPeer:
         """Decoded audio, signed 16-bit samples."""
         self._media: list[Datagram] = []
         self._next_tick: float | None = None
+        self._next_frame = 0.0
 
     @property
     def connected(self) -> bool:
@@ -41,13 +42,17 @@ class VirtualPeer:
 
     def handle_timeout(self, now: float) -> None:
         if self._next_tick is not None and self._next_tick <= now:
-            self._next_tick += TICK
-            frame = self.connection.voice.next_frame(now)
-            if frame is not None:
-                self.heard += frame.pcm
-            self._media += self.connection.media_to_send(now)
+            self._next_tick += self.connection.voice.send_period
+            self._tick(now)
         self.connection.handle_timeout(now)
         self._collect()
+
+    def _tick(self, now: float) -> None:
+        if self._next_frame <= now + TICK / 100:
+            self._next_frame += TICK
+            frame = self.connection.voice.next_frame(now)
+            self.heard += frame.pcm if frame is not None else b""
+        self._media += self.connection.media_to_send(now)
 
     def next_timeout(self) -> float | None:
         moments = (self.connection.next_timeout(), self._next_tick)
@@ -59,7 +64,7 @@ class VirtualPeer:
 
     def start_media(self, now: float) -> None:
         """Begin the media ticks."""
-        self._next_tick = now
+        self._next_tick = self._next_frame = now
 
     def _collect(self) -> None:
         while (event := self.connection.next_event()) is not None:

@@ -1,3 +1,4 @@
+import itertools
 import weakref
 
 import trio
@@ -8,7 +9,11 @@ from glottis.server.media.scheduler import PERIOD, SLOT, Scheduler
 class Clockwork:
     def __init__(self) -> None:
         self.ticks: list[float] = []
+        self.sends: list[float] = []
         self.timeouts: list[float] = []
+
+    def send_tick(self, now: float) -> None:
+        self.sends.append(now)
 
     def media_tick(self, now: float) -> None:
         self.ticks.append(now)
@@ -26,6 +31,21 @@ async def test_each_session_is_ticked_every_period_on_time(nursery, autojump_clo
     steps = [later - earlier for earlier, later in zip(session.ticks, session.ticks[1:], strict=False)]
     assert len(session.ticks) in (49, 50)
     assert max(abs(step - PERIOD) for step in steps) < 1e-6
+    nursery.cancel_scope.cancel()
+
+
+async def test_short_packets_get_send_ticks_evenly_between_the_media_ticks(nursery, autojump_clock):
+    scheduler = Scheduler()
+    nursery.start_soon(scheduler.run)
+    session = Clockwork()
+    scheduler.start_media(session, 0.01)
+    await trio.sleep(1.0)
+    moments = sorted(session.ticks + session.sends)
+    steps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert len(session.ticks) in (49, 50)
+    assert max(abs(step - 0.01) for step in steps) < 1e-6
+    scheduler.remove(session)
+    assert len(scheduler) == 0
     nursery.cancel_scope.cancel()
 
 

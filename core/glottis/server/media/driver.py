@@ -67,7 +67,7 @@ class PeerDriver:
 
     def start_media(self) -> None:
         """From now on speech is fetched and sent in every period."""
-        self._scheduler.start_media(self)
+        self._scheduler.start_media(self, self.peer.voice.send_period)
 
     def close(self) -> None:
         """Close the peer connection, send its goodbyes and leave the socket and the wheel. Idempotent, never raises."""
@@ -100,13 +100,25 @@ class PeerDriver:
             return
         try:
             self.hear(now)
-            packets = self.peer.media_to_send(now)
-            if packets:
-                for packet in packets:
-                    self._endpoint.send(packet, self)
-                self.spoke()
+            self._speak(now)
         except Exception as error:
             self._handle_error(error)
+
+    def send_tick(self, now: float) -> None:
+        """See ``scheduler.Scheduled``."""
+        if self._closed:
+            return
+        try:
+            self._speak(now)
+        except Exception as error:
+            self._handle_error(error)
+
+    def _speak(self, now: float) -> None:
+        packets = self.peer.media_to_send(now)
+        if packets:
+            for packet in packets:
+                self._endpoint.send(packet, self)
+            self.spoke()
 
     def handle_timeout(self, now: float) -> None:
         """See ``scheduler.Scheduled``."""

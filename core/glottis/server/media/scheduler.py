@@ -28,6 +28,9 @@ class Scheduled(Protocol):
     def media_tick(self, now: float) -> None:
         """Called every ``PERIOD`` seconds."""
 
+    def send_tick(self, now: float) -> None:
+        """Called between media ticks, for a session whose packets are shorter than ``PERIOD``."""
+
     def handle_timeout(self, now: float) -> None:
         """Called once after each moment given to ``Scheduler.call_at``."""
 
@@ -52,7 +55,8 @@ class Scheduler:
         self._sockets = sockets
         self.lateness: deque[float] = deque(maxlen=4096)
         """How late the latest slots were, in seconds."""
-        self._slots: list[dict[Scheduled, None]] = [{} for _ in range(SLOTS)]
+        self._slots: list[dict[Scheduled, bool]] = [{} for _ in range(SLOTS)]
+        """Who is ticked there, and whether it is a media tick or else a send tick."""
         self._timeouts: list[tuple[float, int, Scheduled]] = []
         self._deadlines: dict[Scheduled, float] = {}
         self._order = count()
@@ -61,9 +65,11 @@ class Scheduler:
     def __len__(self) -> int:
         return sum(map(len, self._slots)) + len(self._deadlines)
 
-    def start_media(self, session: Scheduled) -> None:
-        """Give ``session`` a phase: from now on it gets its media ticks."""
-        min(self._slots, key=len)[session] = None
+    def start_media(self, session: Scheduled, send_period: float = PERIOD) -> None:
+        """Give ``session`` a phase: media ticks, and send ticks between them every ``send_period`` seconds."""
+        phase = min(range(SLOTS), key=lambda slot: len(self._slots[slot]))
+        for offset in range(0, SLOTS, max(1, round(send_period / SLOT))):
+            self._slots[(phase + offset) % SLOTS][session] = offset == 0
         self._work.set()
 
     def call_at(self, session: Scheduled, deadline: float | None) -> None:
@@ -125,8 +131,11 @@ class Scheduler:
         return turn + behind
 
     def _tick_slot(self, slot: int, now: float) -> None:
-        for session in list(self._slots[slot]):
-            session.media_tick(now)
+        for session, is_media_tick in list(self._slots[slot].items()):
+            if is_media_tick:
+                session.media_tick(now)
+            else:
+                session.send_tick(now)
 
     def _fire_timeouts(self, now: float) -> None:
         timeouts, deadlines = self._timeouts, self._deadlines
