@@ -80,7 +80,9 @@ def type_words(kind: types.Type) -> str:
         case types.IntType() | types.FloatType():
             word = "integer" if isinstance(kind, types.IntType) else "number"
             if kind.le is not None:
-                return f"{word}, {kind.ge}–{kind.le}"
+                return f"{word}, " + (
+                    f"{kind.ge}–{kind.le}" if kind.gt is None else f"above {kind.gt} and at most {kind.le}"
+                )
             return f"{word}, at least {kind.ge}" if kind.ge is not None else f"{word}, above {kind.gt}"
         case types.StrType(min_length=least):
             return "string, not empty" if least else "string"

@@ -14,9 +14,16 @@ from glottis.config.conversion import Settings
 from glottis.contracts.errors import ConfigurationError
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
-Grace = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+"""More than one machine can have of anything here."""
+Size = Annotated[int, Meta(ge=1, le=16 * 1024 * 1024)]
+"""Bytes that a client can make the gateway keep; the most is what many calls at once can still bear."""
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+"""Up to a day. Like all times it is bounded, since not every number of seconds is an instant."""
+Grace = Annotated[float, Meta(ge=0, le=86_400)]
+"""The same or none; a day is also how long the tokens that resume a session are good for."""
+TokenLifetime = Annotated[float, Meta(gt=0, le=604_800)]
+"""Up to seven days: a session that waits for its client takes a place of ``max_sessions``."""
 QueueMilliseconds = Annotated[int, Meta(ge=20, le=10_000)]
 
 DEFAULT_CODECS: Final = ("opus", "G722", "PCMU", "PCMA")
@@ -50,10 +57,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """For a request's head to arrive, and again for its body."""
     idle_timeout: Seconds = 75.0
     """A connection without a request is closed after this time."""
-    max_body_bytes: Count = 65536
-    max_message_bytes: Count = 65536
+    max_body_bytes: Size = 65536
+    max_message_bytes: Size = 65536
     """Of one WebSocket message."""
-    token_lifetime: Seconds = 300.0
+    token_lifetime: TokenLifetime = 300.0
     """Between the creation of a session and its first connection."""
     resume_grace: Grace = 30.0
     """How long a call outlives its WebSocket; 0: it ends at once."""
