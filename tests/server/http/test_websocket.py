@@ -300,6 +300,44 @@ async def test_peer_that_answers_no_ping_is_gone_within_two_intervals(
     assert server.connection_count == 0
 
 
+async def test_peer_whose_messages_nobody_receives_is_not_blamed_for_its_late_pong(
+    autojump_clock: Clock, site: Site, open_client_websocket: OpenWebSocket
+) -> None:
+    async def talk(request: object, websocket: WebSocket) -> None:
+        await trio.sleep(300)
+        while True:
+            await websocket.send(await websocket.receive())
+
+    site.talk = talk
+    client = await open_client_websocket(site.server(HttpLimits(ping_interval=20)))
+    for index in range(20):
+        await client.send_message(str(index))
+    assert [await client.get_message() for _ in range(20)] == [str(index) for index in range(20)]
+
+
+async def test_cancelled_server_takes_the_peers_answer_to_its_close_frame_and_waits_no_longer(
+    autojump_clock: Clock, site: Site, nursery: trio.Nursery
+) -> None:
+    server = site.server(HttpLimits(close_timeout=10))
+    ours, theirs = trio.testing.memory_stream_pair()
+    scope = trio.CancelScope()
+
+    async def serve() -> None:
+        with scope:
+            await server.serve_connection(theirs)
+        served.set()
+
+    served = trio.Event()
+    nursery.start_soon(serve)
+    client = await trio_websocket.wrap_client_stream(nursery, ours, "gateway.example", "/ws")
+    started = trio.current_time()
+    scope.cancel()
+    await served.wait()
+    assert trio.current_time() - started < 0.1
+    assert client.closed is not None
+    assert client.closed.code == 1012
+
+
 async def test_peer_that_does_not_read_is_dropped(
     autojump_clock: Clock, site: Site, connect: Connect, nursery: trio.Nursery
 ) -> None:

@@ -60,13 +60,17 @@ class WebSocket:
         self._stream = stream
         self._close_timeout = close_timeout
         self._closed: WebSocketClosed | None = None
+        self._is_receiving = False
 
     async def receive(self) -> str | bytes:
         """The next message; raises ``WebSocketClosed`` after the last one."""
+        self._is_receiving = True
         try:
             return await self._connection.get_message()
         except _LIBRARY_ERRORS:
             raise self._why_closed() from None
+        finally:
+            self._is_receiving = False
 
     async def send(self, message: str | bytes) -> None:
         """Send one message; raises ``WebSocketClosed``, also when the peer does not read for a while."""
@@ -98,7 +102,10 @@ class WebSocket:
         return self._closed
 
     async def keep_alive(self, interval: float) -> None:
-        """Ping the peer every ``interval`` seconds; returns, and marks the socket as closed, when it stays silent."""
+        """Ping the peer every ``interval`` seconds; returns, and marks the socket as closed, when it stays silent.
+
+        A peer that we hold back is not judged: its pong stands behind messages that nobody has received.
+        """
         while True:
             await trio.sleep(interval)
             with trio.move_on_after(interval) as patience:
@@ -106,7 +113,7 @@ class WebSocket:
                     await self._connection.ping()
                 except _LIBRARY_ERRORS:
                     return
-            if patience.cancelled_caught:
+            if patience.cancelled_caught and self._is_receiving:
                 self._closed = self._closed or WebSocketClosed(ABNORMAL, "no answer to a ping")
                 return
 
@@ -139,8 +146,11 @@ async def open_server_websocket(
         async with trio.open_nursery() as nursery:
             websocket, library = await _accept(nursery, upgraded, limits)
             nursery.start_soon(_watch, websocket, library, limits.ping_interval)
-            async with _closing(websocket):
-                yield websocket
+            try:
+                async with _closing(websocket):
+                    yield websocket
+            finally:
+                library.cancel()
             nursery.cancel_scope.cancel()
     finally:
         if websocket is not None:
@@ -158,6 +168,7 @@ async def _accept(
     except _LIBRARY_ERRORS:
         raise WebSocketClosed(ABNORMAL, "connection lost during the handshake") from None
     upgraded.accepted.set()
+    library.shield = True  # it is to read the peer's answer to our close frame, also if we are cancelled
     return WebSocket(connection, upgraded, limits.close_timeout), library
 
 
