@@ -4,7 +4,8 @@ import pytest
 import trio
 import trio.testing
 from glottis import AudioFrame, CallInfo, EncodedPacket, Heard, TextMessage
-from glottis.server.calls.call import MAX_MESSAGES, MESSAGES_AHEAD, GatewayCall
+from glottis.server.calls.call import GatewayCall
+from glottis.server.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD
 from glottis.server.calls.messenger import Messenger, message_of
 
 RATE = 16000
@@ -211,15 +212,23 @@ async def test_unread_messages_are_bounded(call):
     assert (await anext(call.messages)) == TextMessage("3")
 
 
+async def test_unread_messages_are_bounded_in_size_too(call):
+    for index in range(5):
+        call.push_message(TextMessage(str(index) * (MAX_SIZE // 4)))
+    assert call.messages.is_full
+    assert (await anext(call.messages)).text[0] == "1"
+    assert not call.messages.is_full
+
+
 async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_has_caught_up(call):
     caught_up = []
-    call.caught_up = lambda: caught_up.append(len(call.messages))
+    call.messages.caught_up = lambda: caught_up.append(len(call.messages))
     call.push_message(TextMessage("first"))
     await anext(call.messages)
     for index in range(MESSAGES_AHEAD):
-        assert not call.is_behind
+        assert not call.messages.is_behind
         call.push_message(TextMessage(str(index)))
-    assert call.is_behind
+    assert call.messages.is_behind
     for index in range(MESSAGES_AHEAD):
         assert await anext(call.messages) == TextMessage(str(index))
     assert caught_up == [MESSAGES_AHEAD // 2]
@@ -228,7 +237,7 @@ async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_ha
 async def test_an_agent_that_reads_no_messages_is_not_behind(call):
     for _ in range(2 * MAX_MESSAGES):
         call.push_message(TextMessage("unread"))
-    assert not call.is_behind
+    assert not call.messages.is_behind
 
 
 async def test_metadata_that_the_client_sends_later_reaches_call_info(call):

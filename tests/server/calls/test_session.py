@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
 from glottis import Call, TokenClaims
 from glottis.ice import IceAgent, IceTiming
 from glottis.peer import ConnectionState
+from glottis.server.calls.inbox import MAX_MESSAGES
 from glottis.server.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
 from support.gateway import open_test_gateway
 from support.http import request
@@ -157,6 +159,55 @@ async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchan
         await phone.socket.send(Text(str(index)))
     await eventually(lambda: phone.socket.of_type(Text)[-1:] == [Text("1999")])
     await bystander.hear()
+
+
+async def test_no_text_of_a_burst_is_lost(exchange):
+    phone = await exchange.call()
+    texts = [Text(str(index)) for index in range(2000)]
+    for text in texts:
+        await phone.socket.send(text)
+    await eventually(lambda: phone.socket.of_type(Text)[-1:] == texts[-1:])
+    assert phone.socket.of_type(Text) == texts
+
+
+async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_refused(exchange):
+    phone = exchange.phone()
+    await phone.create()
+    await phone.open_socket()
+    for index in range(MAX_MESSAGES + 3):
+        await phone.socket.send(Text(str(index)))
+    await eventually(lambda: len(phone.socket.of_type(Error)) == 3)
+    assert {error.code for error in phone.socket.of_type(Error)} == {"TOO_MANY_MESSAGES"}
+    phone.socket.messages.clear()
+    await phone.negotiate()
+    await eventually(lambda: phone.socket.of_type(Text)[-1:] == [Text(str(MAX_MESSAGES - 1))])
+    assert len(phone.socket.of_type(Text)) == MAX_MESSAGES
+
+
+async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("glottis.server.calls.session.TEXT_PATIENCE", 0.1)
+
+    async def deaf(call: Call) -> None:
+        await anext(call.messages)
+        await trio.sleep_forever()
+
+    async with open_exchange_with(tmp_path, TestPlugin(deaf=deaf)) as exchange:
+        phone = await exchange.call("deaf")
+        for index in range(200):
+            await phone.socket.send(Text(str(index)))
+        await phone.hang_up()
+
+
+async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(tmp_path):
+    async def slow(call: Call) -> None:
+        await anext(call.messages)
+        await trio.sleep(0.2)
+
+    async with open_exchange_with(tmp_path, TestPlugin(slow=slow)) as exchange:
+        phone = await exchange.call("slow")
+        for index in range(200):
+            await phone.socket.send(Text(str(index)))
+        assert await phone.wait_closed(2) == (1000, "the agent ended the call")
 
 
 @pytest.mark.parametrize("message", ["nonsense", TrickledCandidate("candidate:nonsense"), Offer("nonsense")])

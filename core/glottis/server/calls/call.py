@@ -9,13 +9,10 @@ import trio
 from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
 from glottis.contracts.call import Call, CallEvent, Heard, Message, TypedMessage
 from glottis.contracts.info import CallInfo
+from glottis.server.calls.inbox import Inbox
 from glottis.server.calls.messenger import Messenger
 from glottis.server.calls.streams import DroppingStream, Wakeup
 
-MAX_MESSAGES = 256
-"""Messages waiting for the agent; an agent that does not read them loses the oldest."""
-MESSAGES_AHEAD = 32
-"""While so many wait for an agent that does read them, data channels hold further ones back: 8 MiB at most."""
 MAX_EVENTS = 64
 
 
@@ -79,10 +76,7 @@ class GatewayCall(Call):
         self._limits = limits
         self._audio: DroppingStream[AudioFrame] | None = None
         self._packets: DroppingStream[EncodedPacket] | None = None
-        self.caught_up: Callable[[], None] = lambda: None
-        """Called when the agent is no longer behind with its messages."""
-        self._messages: DroppingStream[Message] = DroppingStream(MAX_MESSAGES)
-        self._messages.taken = self._message_taken
+        self._messages = Inbox()
         self._events: DroppingStream[CallEvent] = DroppingStream(MAX_EVENTS)
         self._sent = Wakeup()
         self._flushes = 0
@@ -105,7 +99,7 @@ class GatewayCall(Call):
         return self._packets
 
     @property
-    def messages(self) -> DroppingStream[Message]:
+    def messages(self) -> Inbox:
         """See ``Call.messages``."""
         return self._messages
 
@@ -176,18 +170,6 @@ class GatewayCall(Call):
     def spoke(self) -> None:
         """A media tick has sent something: there may be room again."""
         self._sent.wake()
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether the agent reads its messages, but not as fast as they come: then their sender is to wait.
-
-        An agent that never reads any must not keep data channels from their other work.
-        """
-        return self._messages.is_read and len(self._messages) >= MESSAGES_AHEAD
-
-    def _message_taken(self) -> None:
-        if len(self._messages) == MESSAGES_AHEAD // 2:
-            self.caught_up()
 
     def push_message(self, message: Message) -> None:
         """The caller has sent a message; one of the type ``metadata`` also adds to ``info.metadata``."""

@@ -29,6 +29,7 @@ from glottis.sctp import AssociationFailed
 from glottis.server.calls.blame import culprit
 from glottis.server.calls.call import DEFAULT_LIMITS, CallLimits, GatewayCall
 from glottis.server.calls.messenger import Messenger
+from glottis.server.calls.streams import Wakeup
 from glottis.server.http.websocket import INTERNAL_ERROR, NORMAL, SERVICE_RESTART
 from glottis.server.media.driver import PeerDriver
 from glottis.server.media.endpoint import UdpEndpoint
@@ -41,8 +42,21 @@ logger = logging.getLogger(__name__)
 MAX_REASON = 100
 """Characters of a client's reason to hang up that are repeated; a close frame takes 123 bytes (RFC 6455 §5.5)."""
 
+TEXT_PATIENCE = 5.0
+"""Seconds that a client's further messages by WebSocket are held back for an agent that is behind with reading text:
+offers, candidates and byes are among them. Then text piles up, and is refused when there is no more room."""
+
 STATISTICS_INTERVAL = 5.0
 """Seconds between the events that tell client and agent how the call fares."""
+
+
+class TooManyMessages(RemoteError):
+    """Text that there is no more room for."""
+
+    code = "TOO_MANY_MESSAGES"
+
+    def __init__(self) -> None:
+        super().__init__("the agent has not read what came before: this text was dropped, send it again later")
 
 
 class SessionState(Enum):
@@ -115,7 +129,10 @@ class Session:
             limits=call_limits,
         )
         self._driver.hear, self._driver.spoke = self._call.hear, self._call.spoke
-        peer.wants_messages, self._call.caught_up = lambda: not self._call.is_behind, self._driver.pump_safely
+        peer.wants_messages, self._call.messages.caught_up = lambda: not self._call.messages.is_behind, self._caught_up
+        self._text_wanted = Wakeup()
+        self._text_is_late = False
+        """The agent has not caught up within ``TEXT_PATIENCE``, nor since then."""
         self._connected = trio.Event()
         self._scope = trio.CancelScope()
         self._scope_reason = ""
@@ -171,6 +188,7 @@ class Session:
             self._channel.send(messages.Bye(reason))
             self._channel.begin_closing(code, reason)
         self._scope.cancel()
+        self._text_wanted.wake()
         self.ended()
 
     def fail(self, error: BaseException) -> None:
@@ -206,6 +224,7 @@ class Session:
         if self._channel is not None:
             self._channel.begin_closing(NORMAL, "the session goes on over another connection")
         self._channel = channel
+        self._text_wanted.wake()
         if self.state is SessionState.CREATED:
             self._setup_deadline = trio.current_time() + self._times.setup
             self._set_state(SessionState.CONNECTING)
@@ -252,9 +271,32 @@ class Session:
                     text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
                 )
             case messages.Text(text):
+                self._check_room()
                 self._messenger.handle_text(text)
             case messages.Bye(reason):
                 self.end(f"the caller hung up: {_one_line(reason)}" if reason else "the caller hung up")
+
+    def _check_room(self) -> None:
+        """An agent that reads, or is still to start, misses no text that was not refused; one that never reads does."""
+        inbox = self._call.messages
+        if inbox.is_full and (inbox.is_read or not self._connected.is_set()):
+            raise TooManyMessages
+
+    async def wait_for_reader(self, channel: SignalingChannel) -> None:
+        """After a text: wait, but not for long, while the agent is behind. TCP holds the client back meanwhile."""
+        with trio.move_on_after(TEXT_PATIENCE) as patience:
+            while channel is self._channel and self._holds_text:
+                await self._text_wanted.wait()
+        self._text_is_late = self._text_is_late or patience.cancelled_caught
+
+    @property
+    def _holds_text(self) -> bool:
+        return self.state.alive and self._call.messages.is_behind and not self._text_is_late
+
+    def _caught_up(self) -> None:
+        self._text_is_late = False
+        self._text_wanted.wake()
+        self._driver.pump_safely()
 
     # --- the peer connection's events ---
 

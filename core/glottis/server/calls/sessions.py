@@ -21,7 +21,7 @@ from glottis.server.http.message import Request
 from glottis.server.http.session_request import SessionRequest
 from glottis.server.http.websocket import GOING_AWAY, SERVICE_RESTART, WebSocket, WebSocketClosed
 from glottis.server.signaling.channel import SignalingChannel, open_signaling, reject
-from glottis.server.signaling.messages import Event
+from glottis.server.signaling.messages import Event, Text
 from glottis.server.signaling.session_url import SessionUrl, parse_session_url_untrusted
 
 logger = logging.getLogger(__name__)
@@ -171,7 +171,10 @@ class Sessions:
         self._offer_resumption(entry, channel)
         try:
             while True:
-                session.handle_message(await channel.receive())
+                message = await channel.receive()
+                session.handle_message(message)
+                if isinstance(message, Text):
+                    await session.wait_for_reader(channel)
         except WebSocketClosed as closed:
             logger.debug("session %s: %s", session.info.session_id, closed)
             if closed.code == GOING_AWAY:  # browsers say so of a page that is closed or left (RFC 6455 §7.4.1)

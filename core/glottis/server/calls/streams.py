@@ -1,7 +1,7 @@
 """The bounded streams between a session and its agent."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
 import trio
@@ -19,8 +19,6 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
         self.dropped = 0
         self.is_read = False
         """Whether anyone has begun to read."""
-        self.taken: Callable[[], None] = lambda: None
-        """Called when the reader has taken an item."""
         self._items: deque[T] = deque()
         self._limit = limit
         self._reader: trio.lowlevel.Task | None = None
@@ -31,8 +29,7 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
     def push(self, item: T) -> None:
         """Append ``item`` and wake the reader."""
         if len(self._items) == self._limit:
-            self._items.popleft()
-            self.dropped += 1
+            self._drop()
         self._items.append(item)
         if self._reader is not None:
             trio.lowlevel.reschedule(self._reader)
@@ -48,9 +45,20 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
             await trio.lowlevel.checkpoint_if_cancelled()
         while not self._items:
             await self._wait()
-        item = self._items.popleft()
-        self.taken()
+        item = self._take()
+        self._taken()
         return item
+
+    def _take(self) -> T:
+        """The oldest item, which leaves the queue."""
+        return self._items.popleft()
+
+    def _taken(self) -> None:
+        """The reader has taken an item."""
+
+    def _drop(self) -> None:
+        self._take()
+        self.dropped += 1
 
     async def _wait(self) -> None:
         if self._reader is not None:
