@@ -47,9 +47,11 @@ class HmacTokens:
         try:
             payload, signature = _split_untrusted(token)
         except Malformed as error:
-            raise AuthenticationFailed("TOKEN_INVALID", "The token is not one of ours.") from error
+            raise AuthenticationFailed(
+                "TOKEN_INVALID", "The token is not one of ours; create a new session."
+            ) from error
         if not hmac.compare_digest(signature, self._signature(payload)):
-            raise AuthenticationFailed("TOKEN_INVALID", "The token's signature is wrong.")
+            raise AuthenticationFailed("TOKEN_INVALID", "The token's signature is wrong; create a new session.")
         claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=TokenClaims)
         if now >= claims.expires_at:
             raise AuthenticationFailed("TOKEN_EXPIRED", "The token has expired; create a new session.")

@@ -40,7 +40,11 @@ class AuthScheme(Protocol):
     """The deployment's rule. Once per session, never on the media path."""
 
     async def authenticate(self, request: AuthRequest) -> Principal | None:
-        """Who asks; None if the credentials are missing or wrong (401). Raises ``Forbidden`` for a 403."""
+        """Who asks; None if the credentials are missing or wrong (401). Raises ``Forbidden`` for a 403.
+
+        ``AuthenticationFailed`` is a 401 too. The message of either goes to the client: a sentence that says what to
+        change, and no secret.
+        """
 
     def issue(self, claims: TokenClaims) -> str:
         """A URL-safe token that carries or names these claims and that nobody else can make."""

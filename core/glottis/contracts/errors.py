@@ -40,4 +40,4 @@ class AuthenticationFailed(RemoteError):
 
 
 class Forbidden(RemoteError):
-    """The principal is known but may not do this (HTTP 403)."""
+    """The principal is known but may not do this (HTTP 403). The message tells the client what to change."""

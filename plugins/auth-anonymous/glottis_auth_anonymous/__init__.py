@@ -10,6 +10,7 @@ from glottis import AuthRequest, AuthSchemeSpec, Forbidden, HmacTokens, Principa
 ANONYMOUS: Final = Principal("anonymous")
 FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
 """Headers that proxies add."""
+OTHER_SCHEME: Final = "configure another auth.scheme than anonymous"
 
 
 class Anonymous:
@@ -21,11 +22,14 @@ class Anonymous:
     async def authenticate(self, request: AuthRequest) -> Principal | None:
         """Anyone on this machine; raises ``Forbidden`` for everyone else."""
         if not _is_loopback(request.client_host):
-            raise Forbidden("anonymous callers must be on the gateway's own machine")
+            raise Forbidden(f"Call from the gateway's own machine, or {OTHER_SCHEME}.")
         if FORWARDED & request.headers.keys():
-            raise Forbidden("the request came through a proxy on this machine, from who knows where")
+            raise Forbidden(f"Call without a proxy, or {OTHER_SCHEME}: behind one anybody could call.")
         if not _is_loopback(_host_name(request.headers.get("host", "localhost"))):
-            raise Forbidden("the gateway was called by a foreign name, as a page does that rebinds its own name")
+            # as a page calls that rebinds its own name to this machine
+            raise Forbidden(
+                f"Call the gateway as http://127.0.0.1 or http://localhost with its port, or {OTHER_SCHEME}."
+            )
         return ANONYMOUS
 
     def issue(self, claims: TokenClaims) -> str:

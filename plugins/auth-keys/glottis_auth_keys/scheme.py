@@ -4,10 +4,13 @@ import hashlib
 import hmac
 import logging
 import secrets
+from typing import Final
 
-from glottis import AuthRequest, HmacTokens, Principal, TokenClaims
+from glottis import AuthenticationFailed, AuthRequest, HmacTokens, Principal, TokenClaims
 
 from glottis_auth_keys.settings import ApiKeysConfig
+
+ADVICE: Final = "Send an API key that the gateway knows as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +23,13 @@ class ApiKeys:
         self._digests |= {name: _digest(key.reveal()) for name, key in config.plain_keys.items()}
         self._tokens = HmacTokens(_token_secret(config))
 
-    async def authenticate(self, request: AuthRequest) -> Principal | None:
-        """The name of the key that the request presents; None for an unknown key, or none."""
+    async def authenticate(self, request: AuthRequest) -> Principal:
+        """The name of the key that the request presents; raises ``AuthenticationFailed`` without a known one."""
         presented = _presented_key(request)
-        return None if presented is None else self._owner_of(presented)
+        owner = None if presented is None else self._owner_of(presented)
+        if owner is None:
+            raise AuthenticationFailed("UNAUTHENTICATED", ADVICE)
+        return owner
 
     def issue(self, claims: TokenClaims) -> str:
         """See ``AuthScheme.issue``."""

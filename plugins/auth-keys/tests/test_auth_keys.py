@@ -2,7 +2,7 @@ import hashlib
 import logging
 
 import pytest
-from glottis import AuthRequest, ConfigurationError, Principal, Secret, TokenClaims
+from glottis import AuthenticationFailed, AuthRequest, ConfigurationError, Principal, Secret, TokenClaims
 from glottis_auth_keys import ApiKeys, ApiKeysConfig
 
 KEY = "correct-horse-battery"
@@ -44,7 +44,9 @@ async def test_the_owner_of_a_key_is_recognised(headers: dict[str, str], owner: 
     ],
 )
 async def test_anything_else_is_nobody(headers: dict[str, str]) -> None:
-    assert await SCHEME.authenticate(request_with(**headers)) is None
+    with pytest.raises(AuthenticationFailed, match="as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'") as caught:
+        await SCHEME.authenticate(request_with(**headers))
+    assert KEY[:-1] not in str(caught.value)
 
 
 def test_tokens_outlive_the_process_when_the_secret_is_configured() -> None:

@@ -8,7 +8,7 @@ import trio
 import trio.lowlevel
 import trio.testing
 from glottis.contracts.auth import AuthRequest, TokenClaims
-from glottis.contracts.errors import Forbidden
+from glottis.contracts.errors import AuthenticationFailed, Forbidden
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import Principal
 from glottis.contracts.pages import Page
@@ -33,7 +33,11 @@ class Keys:
             case "Bearer good":
                 return Principal("tester")
             case "Bearer known":
-                raise Forbidden("tester may not create sessions")
+                raise Forbidden("Ask for the right to create sessions.")
+            case "Bearer mute":
+                raise Forbidden
+            case "Bearer old":
+                raise AuthenticationFailed("UNAUTHENTICATED", "Send a newer key")
         return None
 
     def issue(self, claims: TokenClaims) -> str:
@@ -149,6 +153,23 @@ async def test_refusal_says_why(
     assert problem(reply) == (status, code)
     assert ("www-authenticate" in reply.headers) == (status == 401)
     assert not store.created
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status", "detail"),
+    [
+        ("Bearer known", 403, "Ask for the right to create sessions."),
+        ("Bearer mute", 403, "Use credentials that may create sessions."),
+        ("Bearer old", 401, "Send a newer key."),
+        ("Bearer bad", 401, "Send credentials that the gateway knows."),
+    ],
+)
+async def test_auth_scheme_tells_the_client_what_to_change(
+    authorization: str, status: int, detail: str, serve: Any
+) -> None:
+    reply = await serve().request("POST", INITIATE, body=BODY, **(JSON | {"authorization": authorization}))
+    assert (reply.status, json.loads(reply.body)["detail"]) == (status, detail)
+    assert ("www-authenticate" in reply.headers) == (status == 401)
 
 
 async def test_client_that_asks_too_often_is_told_to_wait(autojump_clock: trio.testing.MockClock, serve: Any) -> None:

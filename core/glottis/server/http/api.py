@@ -167,14 +167,13 @@ class Api:
         auth_request = AuthRequest(request.method, request.path, request.headers, request.client_host)
         try:
             principal = await self._auth_scheme.authenticate(auth_request)
-        except (Forbidden, AuthenticationFailed) as error:
-            logger.info("%s: %s", request, error)
-            if isinstance(error, Forbidden):
-                raise Problem(403, "FORBIDDEN", "Use credentials that may create sessions.") from None
-            principal = None
+        except Forbidden as error:
+            detail = _sentence(error) or "Use credentials that may create sessions."
+            raise Problem(403, "FORBIDDEN", detail) from None
+        except AuthenticationFailed as error:
+            raise _unauthenticated(_sentence(error)) from None
         if principal is None:
-            challenge = (("www-authenticate", 'Bearer realm="glottis"'),)
-            raise Problem(401, "UNAUTHENTICATED", "Send credentials that the gateway knows.", challenge)
+            raise _unauthenticated()
         return principal
 
     async def _create(self, session_request: SessionRequest, principal: Principal, request: Request) -> CreatedSession:
@@ -210,6 +209,17 @@ class Api:
 
 def _not_found() -> Problem:
     return Problem(404, "NOT_FOUND", "Use a path that the gateway serves.")
+
+
+def _unauthenticated(detail: str = "") -> Problem:
+    challenge = (("www-authenticate", 'Bearer realm="glottis"'),)
+    return Problem(401, "UNAUTHENTICATED", detail or "Send credentials that the gateway knows.", challenge)
+
+
+def _sentence(error: GlottisError) -> str:
+    """What an auth scheme says, with a full stop; empty if it says nothing."""
+    text = str(error).rstrip(".")
+    return text and f"{text}."
 
 
 def _service_unavailable(error: Unavailable) -> Problem:
