@@ -123,12 +123,13 @@ async def test_channel_that_both_ends_agree_on_needs_no_opening(chat: Page, gate
     assert await chat.evaluate("agreed.echoes('as agreed')")
 
 
-async def test_channel_that_the_gateway_never_agreed_on_is_ignored(chat: Page):
+async def test_channel_that_the_gateway_never_agreed_on_is_closed_when_it_is_used(chat: Page):
     await chat.evaluate(
         """(async () => {
             const lonely = call.open('lonely', { negotiated: true, id: 100 });
             await lonely.opened;
             lonely.send('is anybody there?');
+            await lonely.closed;
         })()"""
     )
     assert await chat.evaluate("chat.echoes('here')")

@@ -185,11 +185,25 @@ def test_open_on_a_stream_of_the_wrong_parity_opens_nothing(pair: Any) -> None:
     assert pair.server.open("mine").id == 1
 
 
-def test_messages_without_a_channel_are_ignored(pair: Any) -> None:
-    pair.client.association.send(8, ProtocolId.STRING, b"hello")
+def test_acknowledgement_without_a_channel_is_ignored(pair: Any) -> None:
     pair.client.association.send(8, ProtocolId.DCEP, OPEN_ACK)
     pair.run(seconds=2)
     assert pair.server_events == []
+
+
+def test_negotiated_channel_that_only_one_end_has_is_closed_when_it_is_used(pair: Any) -> None:
+    channel = pair.client.open("agreed", negotiated_id=8)
+    channel.send_text("into the void")
+    assert pair.run(lambda: ChannelClosed(channel, "closed by the peer") in pair.client_events, seconds=5)
+    assert pair.server_events == []
+    again, _ = open_both(pair)
+    assert again.state is ChannelState.OPEN
+
+
+def test_channel_whose_opening_is_malformed_is_closed(pair: Any) -> None:
+    channel = pair.client.open("chat", negotiated_id=8)
+    pair.client.association.send(8, ProtocolId.DCEP, b"\x03nonsense")
+    assert pair.run(lambda: ChannelClosed(channel, "closed by the peer") in pair.client_events, seconds=5)
 
 
 def test_unknown_payload_protocol_is_ignored(pair: Any) -> None:

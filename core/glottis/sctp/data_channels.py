@@ -193,7 +193,10 @@ class DataChannels:
         channel = self._channels.get(message.stream_id)
         if message.protocol_id == ProtocolId.DCEP:
             self._handle_dcep(message, channel)
-        elif channel is not None and channel.state in (ChannelState.OPEN, ChannelState.CONNECTING):
+        elif channel is None:
+            # Only a channel that we were to open too can be meant (RFC 8831 §6.5): the peer learns that there is none.
+            self._refuse(message.stream_id, None, "")
+        elif channel.state in (ChannelState.OPEN, ChannelState.CONNECTING):
             # Data shows that the peer knows the channel: it stands for a lost acknowledgement.
             self._acknowledge(channel)
             self._deliver(channel, message.protocol_id, message.data)
