@@ -20,6 +20,7 @@ from glottis.sdp import (
     parse_candidate_untrusted,
     parse_session_description_untrusted,
 )
+from glottis.sdp.transport import MAX_CANDIDATES
 
 Answer = Callable[..., Negotiation]
 Vector = Callable[[str], str]
@@ -124,7 +125,7 @@ def test_of_two_lines_for_one_payload_type_the_first_counts(vector: Vector, answ
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ("opus/48000/1", "opus/48000"),
+        ("opus/48000/1", "opus/48000/1"),
         ("opus/48000", "opus/48000"),
         ("opus/16000/2", "opus/16000/2"),
         ("G722/16000", "G722/16000"),
@@ -137,7 +138,31 @@ def test_no_common_codec_is_refused_by_name(wrong: str, named: str, vector: Vect
     with pytest.raises(NoCommonCodec, match=named) as caught:
         answer(f"{offer}a=rtpmap:96 {wrong}\r\n")
     assert caught.value.code == "NO_COMMON_CODEC"
-    assert caught.value.offered == (named, "CN/8000")
+    assert caught.value.offered == (named, "CN/8000", "payload type 97")
+    assert str(caught.value) == (
+        f"none of the offered codecs can be used: {named}, CN/8000, payload type 97; "
+        "offer one of opus/48000/2, G722/8000, PCMU/8000, PCMA/8000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "advice"),
+    [
+        ("UDP/TLS/RTP/SAVPF", "UDP/UNKNOWN", "the audio section needs the protocol UDP/TLS/RTP/SAVPF"),
+        ("m=audio 9", "m=audio 0", "an audio or data channel section is needed that is not rejected by port 0"),
+        (
+            "m=audio 9 UDP/TLS/RTP/SAVPF",
+            "m=application 9 DTLS/SCTP",
+            "the data channel section needs to be of UDP/DTLS/SCTP webrtc-datachannel",
+        ),
+    ],
+)
+def test_offer_without_a_usable_section_is_told_what_to_change(
+    old: str, new: str, advice: str, vector: Vector, answer: Answer
+) -> None:
+    with pytest.raises(OfferRefused) as caught:
+        answer(vector(NO_DATA).replace(old, new))
+    assert (caught.value.code, str(caught.value)) == ("NO_USABLE_SECTION", advice)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +251,13 @@ def test_lite_agent_says_so_once_for_the_session(
     text = str(answer(vector(CHROMIUM), transport=lite).description)
     assert text.index("a=ice-lite\r\n") < text.index("m=audio")
     assert text.count("a=ice-lite") == 1
+
+
+def test_candidates_beyond_any_use_are_not_looked_at(vector: Vector, answer: Answer) -> None:
+    line = "a=candidate:1 1 udp 2122260223 192.0.2.1 {} typ host\r\n"
+    candidates = "".join(line.format(40000 + index) for index in range(500)) + "a=candidate:nonsense\r\n"
+    ports = [candidate.port for candidate in answer(vector(NO_DATA) + candidates).remote.candidates]
+    assert ports == list(range(40000, 40000 + MAX_CANDIDATES))
 
 
 def test_complete_answer_ends_its_candidates(vector: Vector, answer: Answer, transport: TransportParameters) -> None:

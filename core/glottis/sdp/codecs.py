@@ -58,6 +58,9 @@ class AudioCapability:
         """The codec under a number."""
         return RtpMap(payload_type, self.encoding_name, self.clock_rate, self.channels)
 
+    def __str__(self) -> str:
+        return _description(self.rtpmap(0))
+
 
 @dataclass(frozen=True, slots=True)
 class NegotiatedFormat:
@@ -97,9 +100,6 @@ class DescribedFormat:
     rtpmap: RtpMap
     parameters: FormatParameters
 
-    def __str__(self) -> str:
-        return str(self.rtpmap).partition(" ")[2]
-
 
 def described_formats_untrusted(section: Section) -> tuple[DescribedFormat, ...]:
     """The usable payload types of an audio section in its order; those without a meaning are left out."""
@@ -112,6 +112,26 @@ def described_formats_untrusted(section: Section) -> tuple[DescribedFormat, ...]
         for payload_type in dict.fromkeys(map(_payload_type_untrusted, section.media.formats))
         if payload_type in meanings and payload_type not in RTCP_CONFLICTS
     )
+
+
+def offered_names_untrusted(section: Section) -> tuple[str, ...]:
+    """What an audio section calls its payload types, for people; those that cannot be used go by number."""
+    static = {number: _description(rtpmap) for number, rtpmap in STATIC_PAYLOAD_TYPES.items()}
+    names = static | dict(reversed(section.read_all_untrusted("rtpmap", _written_rtpmap_untrusted)))
+    numbers = dict.fromkeys(map(_payload_type_untrusted, section.media.formats))
+    return tuple(
+        names[number] if number in names and number not in RTCP_CONFLICTS else f"payload type {number}"
+        for number in numbers
+    )
+
+
+def _written_rtpmap_untrusted(text: str) -> tuple[int, str]:
+    """The payload type, and its meaning as it was written: ``opus/48000/1`` is not shortened."""
+    return parse_rtpmap_untrusted(text).payload_type, text.partition(" ")[2].strip()
+
+
+def _description(rtpmap: RtpMap) -> str:
+    return str(rtpmap).partition(" ")[2]
 
 
 def common_formats(

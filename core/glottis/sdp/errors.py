@@ -31,9 +31,10 @@ class AnswerRefused(DescriptionRefused):
 
 
 class NoCommonCodec(OfferRefused):
-    """None of the offered codecs is one of ours; ``offered`` names them, such as ``opus/48000/1``."""
+    """None of the offered codecs is one of ours; ``offered`` and ``available`` name both, as in ``opus/48000/1``."""
 
-    def __init__(self, offered: Sequence[str]) -> None:
+    def __init__(self, offered: Sequence[str], available: Sequence[str]) -> None:
         self.offered = tuple(name[:MAX_CODEC_NAME] for name in offered[:MAX_NAMED_CODECS])
-        names = ", ".join(self.offered) or "none with a known meaning"
-        super().__init__("NO_COMMON_CODEC", f"none of the offered codecs can be used: {names}")
+        self.available = tuple(available)
+        codecs = f"{', '.join(self.offered) or 'none'}; offer one of {', '.join(self.available) or 'none'}"
+        super().__init__("NO_COMMON_CODEC", f"none of the offered codecs can be used: {codecs}")

@@ -80,9 +80,12 @@ class Section:
         """Whether the section has the attribute or inherits it."""
         return bool(self._named(name))
 
-    def read_all_untrusted(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
-        """The values of an attribute: the section's own or, where it has none, the session's (RFC 8866 §5.13)."""
-        return tuple(read_attribute_untrusted(attribute, parse) for attribute in self._named(name))
+    def read_all_untrusted(self, name: str, parse: Callable[[str], T], *, limit: int | None = None) -> tuple[T, ...]:
+        """The values of an attribute: the section's own or, where it has none, the session's (RFC 8866 §5.13).
+
+        Of more than ``limit`` the first ones.
+        """
+        return tuple(read_attribute_untrusted(attribute, parse) for attribute in self._named(name)[:limit])
 
     def read_untrusted(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The first value of an attribute, or None."""

@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from glottis.sdp.codecs import AudioCapability, NegotiatedFormat, common_formats, described_formats_untrusted
+from glottis.sdp.codecs import (
+    AudioCapability,
+    NegotiatedFormat,
+    common_formats,
+    described_formats_untrusted,
+    offered_names_untrusted,
+)
 from glottis.sdp.description import SessionDescription
 from glottis.sdp.errors import NoCommonCodec, OfferRefused
 from glottis.sdp.section import Section, bundle_groups_untrusted, is_rejected, sections_untrusted
@@ -45,8 +51,7 @@ def select_sections(
     audio = [section for section in usable if section.is_audio]
     data = [section for section in usable if section.is_data and with_data]
     if not audio and not data:
-        wanted = "an audio or data channel section" if with_data else "an audio section"
-        raise OfferRefused("NO_USABLE_SECTION", f"{wanted} is needed that is not rejected by port 0")
+        raise OfferRefused("NO_USABLE_SECTION", _what_is_needed(sections, with_data=with_data))
     primary = (audio or data)[0]
     group = next((group for group in groups if primary in group), ())
     bundle = group or (primary,)
@@ -54,6 +59,17 @@ def select_sections(
     channel = next((section for section in data if section in bundle), None)
     accepted = [section for section in bundle if section.index in formats or section == channel]
     return Selection(sections, bundle, bool(group), formats, channel, _tagged(bundle, accepted))
+
+
+def _what_is_needed(sections: Sequence[Section], *, with_data: bool) -> str:
+    """What to change in an offer of which no section can be used."""
+    media = {section.media.media for section in sections if not (section.is_audio or section.is_data)}
+    if "audio" in media:
+        return "the audio section needs the protocol UDP/TLS/RTP/SAVPF"
+    if "application" in media and with_data:
+        return "the data channel section needs to be of UDP/DTLS/SCTP webrtc-datachannel"
+    wanted = "an audio or data channel section" if with_data else "an audio section"
+    return f"{wanted} is needed that is not rejected by port 0"
 
 
 def _audio_formats(sections: Sequence[Section], capabilities: Sequence[AudioCapability]) -> dict[int, Formats]:
@@ -65,7 +81,7 @@ def _audio_formats(sections: Sequence[Section], capabilities: Sequence[AudioCapa
         if formats:
             accepted[section.index] = formats
         elif not accepted:
-            raise NoCommonCodec(list(map(str, offered)))
+            raise NoCommonCodec(offered_names_untrusted(section), list(map(str, capabilities)))
     return accepted
 
 

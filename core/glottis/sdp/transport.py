@@ -23,6 +23,10 @@ ICE_OPTIONS: Final = "trickle ice2"
 """Candidates may follow (RFC 8840 §4.1.1), and nomination is regular (RFC 8445 §10)."""
 
 
+MAX_CANDIDATES: Final = 64
+"""Of a description; the others are not looked at. Browsers gather about ten, and an ICE agent uses fewer still."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransportParameters:
     """This side's transport. ``setup`` is its DTLS role where the choice is ours: active (the client) or passive.
@@ -102,7 +106,7 @@ def read_remote_parameters(
         ice_options=holder.read_untrusted("ice-options", parse_ice_options_untrusted) or frozenset(),
         fingerprints=_fingerprints(holder, refused),
         setup=holder.read_untrusted("setup", parse_setup_untrusted) or default_setup,
-        candidates=holder.read_all_untrusted("candidate", parse_candidate_untrusted),
+        candidates=holder.read_all_untrusted("candidate", parse_candidate_untrusted, limit=MAX_CANDIDATES),
         end_of_candidates=holder.has("end-of-candidates"),
     )
 

@@ -18,19 +18,19 @@ async def test_callers_on_this_machine_are_welcome(client_host: str, name: str) 
 
 @pytest.mark.parametrize("client_host", ["192.0.2.1", "10.0.0.1", "0.0.0.0", "2001:db8::1", "::ffff:192.0.2.1", ""])
 async def test_callers_from_elsewhere_are_not(client_host: str) -> None:
-    with pytest.raises(Forbidden, match="own machine, or configure another auth.scheme"):
+    with pytest.raises(Forbidden, match=r"own machine, or configure another auth\.scheme"):
         await Anonymous().authenticate(request_from(client_host))
 
 
 @pytest.mark.parametrize("header", ["forwarded", "x_forwarded_for", "x_real_ip"])
 async def test_what_a_proxy_on_this_machine_passes_on_is_not_from_this_machine(header: str) -> None:
-    with pytest.raises(Forbidden, match="without a proxy, or configure another auth.scheme"):
+    with pytest.raises(Forbidden, match=r"without a proxy, or configure another auth\.scheme"):
         await Anonymous().authenticate(request_from("127.0.0.1", host="localhost", **{header: "127.0.0.1"}))
 
 
 @pytest.mark.parametrize("name", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "[::2]", ""])
 async def test_a_page_that_rebinds_its_name_to_loopback_gets_nothing(name: str) -> None:
-    with pytest.raises(Forbidden, match="http://127.0.0.1 or http://localhost .*another auth.scheme"):
+    with pytest.raises(Forbidden, match=r"http://127\.0\.0\.1 or http://localhost .*another auth\.scheme"):
         await Anonymous().authenticate(request_from("127.0.0.1", host=name))
 
 

@@ -98,7 +98,7 @@ def test_unknown_keys_are_ignored() -> None:
         ({"audioConfig": {"input": "OPUS"}}, "INVALID_FIELD", "audioConfig.input"),
         ({"audioConfig": {"inputCodec": "MP3"}}, "UNSUPPORTED_CODEC", "audioConfig.inputCodec"),
         ({"audioConfig": {"output": {"codec": "MP3"}}}, "UNSUPPORTED_CODEC", "audioConfig.output.codec"),
-        ({"audioConfig": {"inputCodec": "PCM"}}, "UNSUPPORTED_CODEC", "transportType"),
+        ({"audioConfig": {"inputCodec": "PCM"}}, "UNSUPPORTED_CODEC", "audioConfig.inputCodec"),
         ({"audioConfig": {"sampleRate": 0}}, "INVALID_FIELD", "sampleRate"),
         ({"audioConfig": {"sampleRate": -8000}}, "INVALID_FIELD", "sampleRate"),
         ({"audioConfig": {"sampleRate": 1e300}}, "INVALID_FIELD", "sampleRate"),
@@ -127,6 +127,36 @@ def test_error_names_the_field(fields: dict[str, Any], code: str, names: str) ->
         parse_session_request_untrusted(msgspec.json.encode({**campaign, **fields}))
     assert raised.value.code == code
     assert names in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"transportType": "SIP"}, "transportType: expected WebRTC"),
+        ({"audioConfig": {"inputCodec": "MP3"}}, "audioConfig.inputCodec: expected one of OPUS, PCMU, PCMA, G722"),
+        (
+            {"audioConfig": {"output": {"codec": "PCM"}}},
+            "audioConfig.output.codec: expected one of OPUS, PCMU, PCMA, G722",
+        ),
+        (
+            {"transportType": "WebSocket", "audioConfig": {"inputCodec": "MP3"}},
+            "audioConfig.inputCodec: expected one of OPUS, PCMU, PCMA, G722, PCM",
+        ),
+        ({"audioConfig": {"sampleRate": 1}}, "audioConfig.sampleRate: expected a number from 8000 to 48000"),
+        (
+            {"audioConfig": {"input": {"sampleRate": 1}, "sampleRate": 8000}},
+            "audioConfig.input.sampleRate: expected a number from 8000 to 48000",
+        ),
+        (
+            {"transportType": "WebSocket", "audioConfig": {"output": {"codec": "PCM"}, "bitsPerSample": 8}},
+            "audioConfig.bitsPerSample: expected 16",
+        ),
+    ],
+)
+def test_error_says_what_to_change_where_it_was_said(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Rejected) as raised:
+        parse_session_request_untrusted(msgspec.json.encode({"campaignId": "x", **fields}))
+    assert str(raised.value) == sentence
 
 
 @pytest.mark.parametrize(

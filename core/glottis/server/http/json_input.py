@@ -92,8 +92,12 @@ def number_field(fields: Mapping[str, Any], name: str, lowest: float, highest: f
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
-        raise Rejected("INVALID_FIELD", f"{path}{name}: expected a number from {lowest:g} to {highest:g}")
+        raise Rejected("INVALID_FIELD", f"{path}{name}: expected {_range(lowest, highest)}")
     return value
+
+
+def _range(lowest: float, highest: float) -> str:
+    return f"{lowest:g}" if lowest == highest else f"a number from {lowest:g} to {highest:g}"
 
 
 def integer_field(fields: Mapping[str, Any], name: str, lowest: int, highest: int, path: str = "") -> int | None:

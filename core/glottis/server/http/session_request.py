@@ -1,6 +1,6 @@
 """The request that creates a session (CONTRACT §1): both shapes of it, and every rule."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from glottis.server.http.problem import Rejected
 MAX_IDENTIFIER_LENGTH: Final = 256
 """Characters of ``clientIdentifier``, ``campaignId`` and a ``businessId`` that is a string."""
 TRANSPORTS: Final = ("WebRTC", "WebSocket")
+SERVED_TRANSPORTS: Final = ("WebRTC",)
+"""Those that errors advise: the gateway does not have the other one yet."""
 CODECS: Final = {"OPUS": 48000, "PCMU": 8000, "PCMA": 8000, "G722": 16000, "PCM": 16000}
 """The codecs of requests, each with the sample rate in hertz that is meant where a request names none."""
 _DIRECTION_FIELDS: Final = ("codec", "sampleRate", "bitsPerSample", "channels", "frameDurationMs")
@@ -48,7 +50,7 @@ def parse_session_request_untrusted(body: bytes) -> SessionRequest:
     Keys and enumerated words match case-insensitively; keys that CONTRACT does not name are ignored.
     """
     fields = _with_canonical_names(decode_object_untrusted(body))
-    transport = _word(fields, "transportType", TRANSPORTS, "UNSUPPORTED_TRANSPORT") or "WebRTC"
+    transport = _word(fields, "transportType", TRANSPORTS, SERVED_TRANSPORTS, "UNSUPPORTED_TRANSPORT") or "WebRTC"
     audio = _with_canonical_names(object_field(fields, "audioConfig"), "audioConfig.")
     return SessionRequest(
         campaign_id=_identifier("campaignId", required_text_field(fields, "campaignId")),
@@ -75,15 +77,17 @@ def _with_canonical_names(fields: Mapping[str, Any], path: str = "") -> dict[str
     return known
 
 
-def _word(fields: Mapping[str, Any], name: str, words: Iterable[str], code: str, path: str = "") -> str | None:
-    """One of ``words``, as it is spelt there; None where the field is absent or null."""
+def _word(
+    fields: Mapping[str, Any], name: str, words: Iterable[str], advised: Sequence[str], code: str, path: str = ""
+) -> str | None:
+    """One of ``words``, as it is spelt there; None where the field is absent or null. Errors name the ``advised``."""
     text = text_field(fields, name, path)
     if text is None:
         return None
     for word in words:
         if text.lower() == word.lower():
             return word
-    raise Rejected(code, f"{path}{name}: expected one of {', '.join(words)}")
+    raise Rejected(code, f"{path}{name}: expected {'one of ' * (len(advised) > 1)}{', '.join(advised)}")
 
 
 def _business_id(fields: Mapping[str, Any]) -> int | str | None:
@@ -111,29 +115,25 @@ def _identifier(name: str, text: str) -> str:
 def _preference(audio: Mapping[str, Any], direction: str, transport: str) -> AudioPreference:
     """One direction: what its own object says, and for the rest what stands beside it."""
     own = _with_canonical_names(object_field(audio, direction, "audioConfig."), f"audioConfig.{direction}.")
-    codec_name, path = (
-        ("codec", f"audioConfig.{direction}.") if "codec" in own else (f"{direction}Codec", "audioConfig.")
-    )
-    merged = {**audio, **{name: value for name, value in own.items() if value is not None}}
-    codec = _word(merged, codec_name, CODECS, "UNSUPPORTED_CODEC", path) or "OPUS"
-    path = f"audioConfig.{direction}."
-    preference = AudioPreference(
+    own = {name: value for name, value in own.items() if value is not None}
+    merged = {**audio, **own}
+
+    def path(name: str) -> str:
+        return f"audioConfig.{direction}." if name in own else "audioConfig."
+
+    codec_name = "codec" if "codec" in own else f"{direction}Codec"
+    codecs = _codecs_of(transport)
+    codec = _word(merged, codec_name, codecs, codecs, "UNSUPPORTED_CODEC", path(codec_name)) or "OPUS"
+    lowest_bits, highest_bits, most_channels = (16, 16, 1) if codec == "PCM" else (8, 32, 2)  # CONTRACT §5
+    return AudioPreference(
         codec=codec,
-        sample_rate=integer_field(merged, "sampleRate", 8000, 48000, path) or CODECS[codec],
-        bits_per_sample=integer_field(merged, "bitsPerSample", 8, 32, path) or 16,
-        channels=integer_field(merged, "channels", 1, 2, path) or 1,
-        frame_ms=number_field(merged, "frameDurationMs", 2.5, 120, path),
+        sample_rate=integer_field(merged, "sampleRate", 8000, 48000, path("sampleRate")) or CODECS[codec],
+        bits_per_sample=integer_field(merged, "bitsPerSample", lowest_bits, highest_bits, path("bitsPerSample")) or 16,
+        channels=integer_field(merged, "channels", 1, most_channels, path("channels")) or 1,
+        frame_ms=number_field(merged, "frameDurationMs", 2.5, 120, path("frameDurationMs")),
     )
-    return _checked(preference, transport, path)
 
 
-def _checked(preference: AudioPreference, transport: str, path: str) -> AudioPreference:
-    """PCM is signed 16-bit mono, and for the WebSocket transport only (CONTRACT §5)."""
-    if preference.codec == "PCM":
-        if transport != "WebSocket":
-            raise Rejected("UNSUPPORTED_CODEC", f"{path}codec: PCM needs transportType WebSocket")
-        if preference.bits_per_sample != 16:
-            raise Rejected("INVALID_FIELD", f"{path}bitsPerSample: expected 16 for PCM")
-        if preference.channels != 1:
-            raise Rejected("INVALID_FIELD", f"{path}channels: expected 1 for PCM")
-    return preference
+def _codecs_of(transport: str) -> list[str]:
+    """PCM is for the WebSocket transport only (CONTRACT §5)."""
+    return [codec for codec in CODECS if codec != "PCM" or transport == "WebSocket"]
