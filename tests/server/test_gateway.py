@@ -1,4 +1,4 @@
-"""How the gateway stops (DESIGN §5), in process and as a process of its own."""
+"""How the gateway stops, in process and as a process of its own."""
 
 import os
 import re

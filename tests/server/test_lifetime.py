@@ -1,4 +1,4 @@
-"""Wherever a call is when it is ended, nothing of it stays (DESIGN, law 5)."""
+"""Wherever a call is when it is ended, nothing of it stays (law 5)."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""The gateway: everything that listens, and the tree of tasks under it (DESIGN §5)."""
+"""The gateway: everything that listens, and the tree of tasks under it."""
 
 import logging
 import os

@@ -14,7 +14,7 @@ from glottis.wire.address import Address, Datagram, Path
 
 
 class Host(Protocol):
-    """What the network drives: an engine that speaks in ``Datagram`` values (DESIGN's engine shape)."""
+    """What the network drives: an engine that speaks in ``Datagram`` values (the verbs of docs/architecture.md)."""
 
     def handle_datagram(self, data: bytes, path: Path, now: float) -> None: ...
     def handle_timeout(self, now: float) -> None: ...

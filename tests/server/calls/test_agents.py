@@ -1,4 +1,4 @@
-"""Agents, codecs and providers that misbehave: only their own session pays for it (DESIGN, laws 5 and 9)."""
+"""Agents, codecs and providers that misbehave: only their own session pays for it (laws 5 and 9)."""
 
 import logging
 import sys

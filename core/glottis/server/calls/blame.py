@@ -1,4 +1,4 @@
-"""Whose code raised: a failed call names its culprit in the log (DESIGN, law 9)."""
+"""Whose code raised: a failed call names its culprit in the log (law 9 of docs/architecture.md)."""
 
 from collections.abc import Iterable
 
