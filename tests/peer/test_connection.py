@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -247,6 +248,19 @@ def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(gateway):
         call.gateway.connection.accept_offer_untrusted(VirtualCall(ALL, seed=9).caller.connection.make_offer(), 1.0)
     assert refusal.value.code == "ICE_RESTART_UNSUPPORTED"
     assert call.gateway.connected
+
+
+@pytest.mark.parametrize("changed", [("a=fingerprint:sha-256 ..", "a=fingerprint:sha-256 00"), ("actpass", "active")])
+def test_a_dtls_restart_is_refused_by_name_and_the_call_goes_on(gateway, changed):
+    call = gateway()
+    offer = call.caller.connection.make_offer()
+    call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(offer, 0.0), 0.0)
+    assert call.network.run(lambda: call.gateway.connected)
+    with pytest.raises(OfferRefused) as refusal:
+        call.gateway.connection.accept_offer_untrusted(re.sub(*changed, offer), call.network.now)
+    assert refusal.value.code == "DTLS_RESTART_UNSUPPORTED"
+    assert call.gateway.connected
+    call.gateway.connection.accept_offer_untrusted(offer, call.network.now)
 
 
 def test_an_answer_that_rejects_the_audio_is_refused():

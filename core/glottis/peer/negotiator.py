@@ -88,11 +88,16 @@ class Negotiator:
         """Our DTLS role; a running association keeps its own (RFC 8842 §5.3)."""
         return Setup.ACTIVE if self.current is None or self.current.dtls_client else Setup.PASSIVE
 
-    def _refuse_restart(self, negotiation: Negotiation) -> None:
-        remote = negotiation.remote
-        known = self.current.remote if self.current is not None else remote
-        if (remote.ice_ufrag, remote.ice_pwd) != (known.ice_ufrag, known.ice_pwd):
+    def _refuse_restart(self, new: Negotiation) -> None:
+        """The transport that the first offer described is there to stay."""
+        old = self.current if self.current is not None else new
+        if (new.remote.ice_ufrag, new.remote.ice_pwd) != (old.remote.ice_ufrag, old.remote.ice_pwd):
             raise OfferRefused("ICE_RESTART_UNSUPPORTED", "ICE cannot be restarted: keep a=ice-ufrag, or call again")
+        # RFC 8842 §5.1: another set of fingerprints, or another role, asks for a new association.
+        if set(new.remote.fingerprints) != set(old.remote.fingerprints) or new.dtls_client != old.dtls_client:
+            raise OfferRefused(
+                "DTLS_RESTART_UNSUPPORTED", "DTLS cannot be restarted: keep a=fingerprint and a=setup, or call again"
+            )
 
     def _conclude(self, negotiation: Negotiation) -> Negotiation:
         self.current = negotiation
