@@ -33,6 +33,13 @@ async def test_agent_side_greets_when_a_channel_opens(chat: Page):
     assert await chat.evaluate("greeting") == GREETING
 
 
+async def test_what_media_is_in_force_is_told_once_there_is_audio(chat: Page):
+    told = "call.messages.filter(({ type, name }) => type === 'event' && name === 'media').map(({ data }) => data.codec)"
+    assert await chat.evaluate(told) == []
+    await chat.evaluate("(async () => { await call.speak(); await call.negotiate(); await chat.echoes('now'); })()")
+    assert len(await chat.evaluate(told)) == 1
+
+
 @pytest.mark.parametrize("kind", ["words", "noise"])
 async def test_messages_of_any_size_come_back_whole(chat: Page, kind: str):
     results = await chat.evaluate(

@@ -12,6 +12,7 @@ from glottis import Call, TokenClaims
 from glottis.ice import IceAgent, IceTiming
 from glottis.peer import ConnectionState
 from glottis.server.calls.inbox import MAX_MESSAGES
+from glottis.server.calls.session import OFFER_BURST
 from glottis.server.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
 from support.gateway import open_test_gateway
 from support.http import request
@@ -102,6 +103,16 @@ async def test_a_second_offer_is_answered_and_media_goes_on(exchange):
     offer = phone.offer
     await phone.socket.send(Offer(offer.replace(" 0 IN IP4", " 1 IN IP4", 1)))
     await eventually(lambda: len(phone.socket.of_type(Answer)) == 2)
+    await phone.hear()
+
+
+async def test_offers_in_a_flood_are_refused_and_the_call_goes_on(exchange):
+    phone = await exchange.call()
+    for _ in range(OFFER_BURST + 3):
+        await phone.socket.send(Offer(phone.offer))
+    await eventually(lambda: len(phone.socket.of_type(Error)) >= 3)
+    assert {error.code for error in phone.socket.of_type(Error)} == {"TOO_MANY_OFFERS"}
+    assert len(phone.socket.of_type(Answer)) == OFFER_BURST
     await phone.hear()
 
 

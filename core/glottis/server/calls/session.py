@@ -30,6 +30,7 @@ from glottis.server.calls.blame import culprit
 from glottis.server.calls.call import DEFAULT_LIMITS, CallLimits, GatewayCall
 from glottis.server.calls.messenger import Messenger
 from glottis.server.calls.streams import Wakeup
+from glottis.server.http.rate_limit import TokenBucket
 from glottis.server.http.websocket import INTERNAL_ERROR, NORMAL, SERVICE_RESTART
 from glottis.server.media.driver import PeerDriver
 from glottis.server.media.endpoint import UdpEndpoint
@@ -48,6 +49,20 @@ offers, candidates and byes are among them. Then text piles up, and is refused w
 
 STATISTICS_INTERVAL = 5.0
 """Seconds between the events that tell client and agent how the call fares."""
+
+
+OFFERS_PER_MINUTE = 30
+OFFER_BURST = 10
+"""Offers of one client that are answered; to answer one takes a millisecond of everybody's time."""
+
+
+class TooManyOffers(RemoteError):
+    """Renegotiations in a flood."""
+
+    code = "TOO_MANY_OFFERS"
+
+    def __init__(self) -> None:
+        super().__init__(f"the offer was dropped: make {OFFERS_PER_MINUTE} in a minute at most")
 
 
 class TooManyMessages(RemoteError):
@@ -130,6 +145,8 @@ class Session:
         )
         self._driver.hear, self._driver.spoke = self._call.hear, self._call.spoke
         peer.wants_messages, self._call.messages.caught_up = lambda: not self._call.messages.is_behind, self._caught_up
+        self._media_is_announced = False
+        self._offers = TokenBucket(OFFERS_PER_MINUTE / 60, OFFER_BURST, trio.current_time())
         self._text_wanted = Wakeup()
         self._text_is_late = False
         """The agent has not caught up within ``TEXT_PATIENCE``, nor since then."""
@@ -264,7 +281,10 @@ class Session:
         now = trio.current_time()
         match message:
             case messages.Offer(sdp):
+                if self._offers.take(now):
+                    raise TooManyOffers
                 self._send(messages.Answer(self._peer.accept_offer_untrusted(sdp, now)))
+                self._announce_media()
                 self._call.spoke()  # who waits to speak may have lost the direction, and with it the queue
             case messages.TrickledCandidate(text, mid, media_index, username_fragment):
                 self._peer.add_remote_candidate_untrusted(
@@ -331,9 +351,16 @@ class Session:
             if self.attached:
                 self._end_at(math.inf, "")
             self._set_state(SessionState.ACTIVE)
-            self._announce("media", self._peer.voice.description)
+            self._announce_media()
             self._connected.set()
             self._driver.start_media()
+
+    def _announce_media(self) -> None:
+        """Once, when there is audio: from the beginning or by a later offer."""
+        voice = self._peer.voice
+        if self.state is SessionState.ACTIVE and voice.session is not None and not self._media_is_announced:
+            self._media_is_announced = True
+            self._announce("media", voice.description)
 
     def _send(self, message: messages.ServerMessage) -> None:
         """To the client's socket; while it is away, nothing is kept for it but the URL of its return."""
