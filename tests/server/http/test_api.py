@@ -327,6 +327,24 @@ async def test_websocket_that_is_no_sessions_is_not_found(path: str, serve: Any)
     assert (await serve().upgrade(path)).status == 404
 
 
+async def test_each_refusal_leaves_a_line_in_the_log(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    client = serve(rate_limiter=RateLimiter(per_minute=1, burst=3))
+    for fields, body in [(GOOD, b"{"), (JSON, BODY), (JSON | {"authorization": "Bearer known"}, BODY), (GOOD, BODY)]:
+        await client.request("POST", INITIATE, body=body, **fields)
+    await client.request("GET", "/missing?token=secret")
+    await client.send("GET / HTTP/9 secret\r\n\r\n")
+    await client.reply()
+    assert [record.getMessage().rpartition(" from ")[0] for record in caplog.records] == [
+        f"400 MALFORMED_JSON: POST {INITIATE}",
+        f"401 UNAUTHENTICATED: POST {INITIATE}",
+        f"403 FORBIDDEN: POST {INITIATE}",
+        f"429 RATE_LIMITED: POST {INITIATE}",
+        "404 NOT_FOUND: GET /missing",
+        "400 BAD_REQUEST: malformed request",
+    ]
+
+
 async def test_neither_token_nor_key_is_logged(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     client = serve()

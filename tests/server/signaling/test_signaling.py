@@ -1,4 +1,5 @@
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,22 @@ async def test_nothing_of_ours_comes_before_the_answer(socket: FakeSocket) -> No
         channel.send(Text("hello"))
         await settle()
         assert socket.types == ["error", "answer", "candidate", "event", "text"]
+
+
+async def test_bad_messages_are_logged_without_their_text_until_they_end_the_channel(
+    autojump_clock: Clock, socket: FakeSocket, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with open_signaling(socket, SignalingLimits(error_burst=2), session_id="s-1") as channel:
+        for _ in range(50):
+            await socket.feed.send('{"type":"secret"}')
+        with pytest.raises(WebSocketClosed):
+            await channel.receive()
+    assert len(caplog.records) == 3
+    assert (
+        caplog.records[0].getMessage().startswith("session s-1: message refused: UNKNOWN_TYPE: type: expected one of")
+    )
+    assert "secret" not in caplog.text
 
 
 async def test_resumed_session_sends_at_once(socket: FakeSocket) -> None:

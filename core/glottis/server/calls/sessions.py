@@ -143,7 +143,7 @@ class Sessions:
             logger.info("WebSocket of session %s refused: %s", url.session_id, refusal.code)
             await reject(websocket, refusal.code, str(refusal))
             return
-        async with open_signaling(websocket, resumed=url.resume) as channel:
+        async with open_signaling(websocket, resumed=url.resume, session_id=url.session_id) as channel:
             await self._serve_channel(entry, channel)
 
     def _admit(self, url: SessionUrl) -> _Entry:

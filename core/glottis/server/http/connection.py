@@ -16,6 +16,7 @@ from glottis.server.http.message import HttpLimits, Request, Response, reason_ph
 from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.receiver import RequestReceiver
+from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.websocket import WebSocket, WebSocketClosed, open_server_websocket
 from glottis.server.http.websocket_stream import wants_websocket, websocket_key
 
@@ -44,12 +45,14 @@ class HttpConnection:
         handlers: Handlers,
         limits: HttpLimits,
         proxies: TrustedProxies,
+        refusals: RefusalLog,
     ) -> None:
         self._stream = stream
         self._peer_host = peer_host
         self._handlers = handlers
         self._limits = limits
         self._proxies = proxies
+        self._refusals = refusals
         self._receiver = RequestReceiver(stream, limits)
         self._http = self._receiver.http
         self._draining = False
@@ -131,6 +134,7 @@ class HttpConnection:
 
     async def _respond(self, request: Request | None, response: Response) -> None:
         logger.debug("%s: %d", request or f"malformed request from {self._peer_host}", response.status)
+        self._refusals.note(request, response, self._peer_host, trio.current_time())
         head = h11.Response(
             status_code=response.status,
             reason=reason_phrase(response.status).encode(),

@@ -73,6 +73,8 @@ class Response:
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    code: str = ""
+    """Why a request is refused, for the log; the body says it too."""
 
     def with_headers(self, *headers: tuple[str, str]) -> "Response":
         """The same response with more header fields."""

@@ -1,5 +1,6 @@
 """Problem documents (RFC 9457): what was wrong, with a stable code and a sentence that says what to change."""
 
+from dataclasses import replace
 from typing import Final
 
 from glottis.contracts.errors import Malformed, RemoteError
@@ -35,4 +36,5 @@ class Problem(RemoteError):
             "code": self.code,
             "detail": self.detail,
         }
-        return json_response(self.status, document, MEDIA_TYPE).with_headers(*self.headers)
+        response = json_response(self.status, document, MEDIA_TYPE).with_headers(*self.headers)
+        return replace(response, code=self.code)

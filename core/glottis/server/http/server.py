@@ -8,6 +8,7 @@ import trio
 from glottis.server.http.connection import Handlers, HttpConnection
 from glottis.server.http.message import HttpLimits, Request, Response
 from glottis.server.http.proxies import TrustedProxies, normal_host
+from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.websocket import WebSocket
 
 _FULL = (
@@ -37,6 +38,7 @@ class HttpServer:
         self._handlers = Handlers(handle_request, handle_websocket, accept_websocket)
         self._limits = limits or HttpLimits()
         self._proxies = TrustedProxies(trusted_proxies)
+        self._refusals = RefusalLog()
         self._connections: set[HttpConnection] = set()
         self._accepting = trio.CancelScope()
         self._draining = False
@@ -78,7 +80,7 @@ class HttpServer:
         try:
             async with stream:
                 if len(self._connections) >= self._limits.max_connections:
-                    await self._refuse(stream)
+                    await self._refuse(stream, peer_host)
                 else:
                     await self._serve(stream, peer_host)
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -87,7 +89,7 @@ class HttpServer:
             logger.exception("the connection from %s failed", peer_host)
 
     async def _serve(self, stream: trio.abc.HalfCloseableStream, peer_host: str) -> None:
-        connection = HttpConnection(stream, peer_host, self._handlers, self._limits, self._proxies)
+        connection = HttpConnection(stream, peer_host, self._handlers, self._limits, self._proxies, self._refusals)
         self._connections.add(connection)
         try:
             if self._draining:
@@ -96,8 +98,9 @@ class HttpServer:
         finally:
             self._connections.discard(connection)
 
-    async def _refuse(self, stream: trio.abc.HalfCloseableStream) -> None:
-        logger.warning("more than %d connections: one refused", self._limits.max_connections)
+    async def _refuse(self, stream: trio.abc.HalfCloseableStream, peer_host: str) -> None:
+        line = f"more than {self._limits.max_connections} connections: one from {peer_host} refused"
+        self._refusals.note_line(line, peer_host, trio.current_time(), logging.WARNING)
         with trio.move_on_after(self._limits.close_timeout):
             await stream.send_all(_FULL)
 

@@ -55,9 +55,10 @@ class SignalingChannel:
     (CONTRACT T12). The rest waits and follows the answer in order.
     """
 
-    def __init__(self, websocket: Socket, limits: SignalingLimits, *, answered: bool) -> None:
+    def __init__(self, websocket: Socket, limits: SignalingLimits, session_id: str, *, answered: bool) -> None:
         self._websocket = websocket
         self._limits = limits
+        self._session_id = session_id
         self._answered = answered
         self._ready: deque[str] = deque()
         self._held_back: deque[str] = deque()
@@ -80,7 +81,8 @@ class SignalingChannel:
                 continue  # what comes after the end is nobody's
             try:
                 return self._parse(data)
-            except Rejected as error:
+            except Rejected as error:  # as often as errors are answered, then the channel ends
+                logger.info("session %s: message refused: %s: %s", self._session_id, error.code, error)
                 self.refuse(Error(error.code, str(error)))
 
     def refuse(self, error: Error) -> None:
@@ -183,15 +185,16 @@ class SignalingChannel:
 
 @asynccontextmanager
 async def open_signaling(
-    websocket: Socket, limits: SignalingLimits | None = None, *, resumed: bool = False
+    websocket: Socket, limits: SignalingLimits | None = None, *, resumed: bool = False, session_id: str = ""
 ) -> AsyncIterator[SignalingChannel]:
-    """A channel over this WebSocket; ``resumed`` means that the session has had its first answer before.
+    """A channel over this WebSocket; ``resumed`` means that the session has had its first answer before, and
+    ``session_id`` is for the log.
 
     Leaving the block stops the sending; ``close`` first to send what is queued. What is raised inside comes out in an
     exception group.
     """
     async with trio.open_nursery() as nursery:
-        channel = SignalingChannel(websocket, limits or SignalingLimits(), answered=resumed)
+        channel = SignalingChannel(websocket, limits or SignalingLimits(), session_id, answered=resumed)
         nursery.start_soon(channel.write)
         yield channel
         nursery.cancel_scope.cancel()
