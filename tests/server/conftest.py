@@ -103,10 +103,14 @@ class RawClient:
 
     async def close_code(self) -> int:
         """The code of the close frame that comes, after whatever else comes before it."""
+        return (await self.close_reason())[0]
+
+    async def close_reason(self) -> tuple[int, str]:
+        """Code and reason of the close frame that comes, after whatever else comes before it."""
         while True:
             opcode, payload = await self.frame()
             if opcode == 8:
-                return int.from_bytes(payload[:2], "big")
+                return int.from_bytes(payload[:2], "big"), payload[2:].decode()
 
     async def _exactly(self, count: int) -> bytes:
         data = b""

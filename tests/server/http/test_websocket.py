@@ -205,6 +205,13 @@ VIOLATIONS: dict[str, tuple[Callable[[Frame], bytes], int]] = {
 }
 
 
+REASONS = {
+    1002: ["send frames as RFC 6455 has them"],
+    1007: ["send text and reasons in UTF-8"],
+    1009: ["message: longer than 65536 bytes", "message: more than 256 fragments"],
+}
+
+
 @pytest.mark.parametrize(("make", "code"), VIOLATIONS.values(), ids=VIOLATIONS)
 async def test_violation_closes_that_websocket_alone(
     autojump_clock: Clock,
@@ -220,7 +227,9 @@ async def test_violation_closes_that_websocket_alone(
     await client.upgrade()
     await other.upgrade()
     await client.send(frame(TEXT, b"good") + make(frame))
-    assert await client.close_code() == code
+    closed, reason = await client.close_reason()
+    assert closed == code
+    assert reason in REASONS[code]
     await client.stream.aclose()
     await other.send(frame(TEXT, b"still there"))
     assert await other.frame() == (TEXT, b"still there")

@@ -22,6 +22,8 @@ SERVICE_RESTART: Final = 1012
 TRY_AGAIN_LATER: Final = 1013
 ABNORMAL: Final = 1006
 """The peer went without a word; never on the wire (RFC 6455 §7.4.1)."""
+_REFUSALS: Final = {1002: "send frames as RFC 6455 has them", 1007: "send text and reasons in UTF-8"}
+"""What is said in place of the library's messages, which quote its insides."""
 _NOT_ON_THE_WIRE: Final = (1005, 1006, 1015)
 
 MAX_REASON_BYTES: Final = 123
@@ -96,10 +98,15 @@ class WebSocket:
             if self._stream.violation is not None:
                 self._closed = WebSocketClosed(TOO_LARGE, self._stream.violation)
             elif by_library is not None:
-                self._closed = WebSocketClosed(int(by_library.code), by_library.reason or "")
+                self._closed = WebSocketClosed(int(by_library.code), self._reason_of(by_library))
             else:
                 self._closed = WebSocketClosed(ABNORMAL, "connection lost")
         return self._closed
+
+    def _reason_of(self, by_library: trio_websocket.CloseReason) -> str:
+        """The peer's own words or, where the library refused a frame and its close is still to be sent, ours."""
+        refused = not self._stream.close_frame_sent
+        return (_REFUSALS.get(int(by_library.code)) if refused else None) or by_library.reason or ""
 
     async def keep_alive(self, interval: float) -> None:
         """Ping the peer every ``interval`` seconds; returns, and marks the socket as closed, when it stays silent.
