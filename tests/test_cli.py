@@ -35,6 +35,19 @@ def test_disabled_plugins_are_not_listed(tmp_path: Path, capsys: pytest.CaptureF
     assert "glottis-echo" not in capsys.readouterr().out
 
 
+def test_disabled_plugin_that_is_not_there_is_told_with_those_that_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "glottis.toml"
+    path.write_text('[plugins]\ndisabled = ["demo", "ecko"]')
+    assert main(["config", "check", "--config", str(path)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "glottis: plugins.disabled[1]: no installed plugin or distribution is named 'ecko'; installed: "
+    )
+    assert "glottis-echo" in line
+
+
 def test_config_check_prints_the_values_in_force(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check", "--config", str(config)]) == 0
     printed = capsys.readouterr().out
@@ -50,7 +63,18 @@ def test_config_check_tells_each_problem_in_one_line(
     assert main(["config", "check", "--config", str(config)]) == 2
     auth, encoded = capsys.readouterr().err.splitlines()
     assert auth.startswith("glottis: auth.scheme: 'anonymous' serves loopback only")
-    assert encoded == "glottis: campaigns.echo.settings.encoded: expected bool, got str"
+    variable = "GLOTTIS_CAMPAIGNS__ECHO__SETTINGS__ENCODED"
+    assert encoded == f"glottis: campaigns.echo.settings.encoded: expected bool, got str (set by {variable})"
+
+
+def test_config_check_looks_for_the_interfaces(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOTTIS_MEDIA__ADDRESSES", '["127.0.0.1", "no-such-eth99"]')
+    assert main(["config", "check", "--config", str(config)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("glottis: media.addresses[1]: no interface or host is called 'no-such-eth99'; interfaces: ")
+    assert line.endswith("(set by GLOTTIS_MEDIA__ADDRESSES)")
 
 
 def test_a_gateway_with_a_wrong_configuration_does_not_start(

@@ -22,7 +22,7 @@ from glottis import (
     Secret,
     hookimpl,
 )
-from glottis.config import Config, Log, configure_logging, load_config, render, resolve
+from glottis.config import Config, Log, configure_logging, load_config, name_variables, render, resolve
 from glottis.plugins import Registry, load_plugins
 
 
@@ -233,6 +233,34 @@ class TestEnvironment:
             "server.prt: unknown key, did you mean port?"
         ]
 
+    @pytest.mark.parametrize(
+        ("line", "variables"),
+        [
+            ("foo: unknown key", "GLOTTIS_FOO__BAR"),
+            ("server.port: expected int, got str", "GLOTTIS_SERVER__PORT"),
+            ("server.host, server.port: cannot listen", "GLOTTIS_SERVER__PORT"),
+            ("media.codecs[0]: no codec is named 'x'", "GLOTTIS_MEDIA__CODECS"),
+            ("campaigns.Big-Sale.settings.mood: expected one of merry, grave", "GLOTTIS_CAMPAIGNS__BIG_SALE__SETTINGS"),
+            ("server.portal: unknown key", ""),
+            ("api_key: unknown key", ""),
+            ("media.addresses[0]: expected an IP address", ""),
+        ],
+    )
+    def test_variables_behind_a_wrong_value_are_named(self, line: str, variables: str) -> None:
+        environ = dict.fromkeys(
+            [
+                "GLOTTIS_FOO__BAR",
+                "GLOTTIS_SERVER__PORT",
+                "GLOTTIS_MEDIA__CODECS",
+                "GLOTTIS_CAMPAIGNS__BIG_SALE__SETTINGS",
+                "GLOTTIS_API_KEY",
+                "OTHER",
+            ],
+            "secret",
+        )
+        expected = f"{line} (set by {variables})" if variables else line
+        assert name_variables(f"{line}\nx: y", environ) == f"{expected}\nx: y"
+
 
 class TestResolution:
     def test_everything_that_is_named_is_made(self, tmp_path: Path, registry: Registry) -> None:
@@ -327,6 +355,13 @@ class TestResolution:
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
     def test_loopback_addresses_are_known(self, host: str, tmp_path: Path, registry: Registry) -> None:
         resolve(load(tmp_path, f"[server]\nhost = '{host}'"), registry)
+
+    def test_a_name_that_comes_twice_is_refused(self, tmp_path: Path, registry: Registry) -> None:
+        text = "[media]\ncodecs = ['PCMU', 'pcma', 'pcmu']\n[ice_servers]\nproviders = ['static', 'Static']"
+        assert complaints(tmp_path, text, registry) == [
+            "media.codecs[2]: 'pcmu' is named twice",
+            "ice_servers.providers[1]: 'Static' is named twice",
+        ]
 
     def test_no_codec_at_all_is_refused(self, tmp_path: Path, registry: Registry) -> None:
         assert complaints(tmp_path, "[media]\ncodecs = []", registry) == [

@@ -8,8 +8,16 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from glottis.config import API_KEY_VARIABLE, ResolvedConfig, configure_logging, load_config, render, resolve
-from glottis.contracts.errors import LocalError
+from glottis.config import (
+    API_KEY_VARIABLE,
+    ResolvedConfig,
+    configure_logging,
+    load_config,
+    name_variables,
+    render,
+    resolve,
+)
+from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.secret import Secret
 from glottis.plugins import Registry, load_plugins
 
@@ -24,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         exit_code: int = options.run(options)
     except LocalError as error:
-        sys.stderr.writelines(f"glottis: {line}\n" for line in str(error).splitlines())
+        message = name_variables(str(error), os.environ) if isinstance(error, ConfigurationError) else str(error)
+        sys.stderr.writelines(f"glottis: {line}\n" for line in message.splitlines())
         return EXIT_WRONG_CONFIGURATION
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -114,6 +123,7 @@ def _call(options: argparse.Namespace) -> int:
 
 def _config_check(options: argparse.Namespace) -> int:
     resolved, registry = _resolved(options.config)
+    _check_addresses(resolved)
     _warn_about_broken(registry)
     sys.stdout.write(f"{render(resolved)}\n# OK\n")
     return 0
@@ -141,6 +151,14 @@ def _resolved(path: Path | None) -> tuple[ResolvedConfig, Registry]:
     config = load_config(path, os.environ)
     registry = load_plugins(disabled=config.plugins.disabled)
     return resolve(config, registry), registry
+
+
+def _check_addresses(resolved: ResolvedConfig) -> None:
+    """Look for the configured interfaces on this machine; raises ``ConfigurationError``."""
+    from glottis.server.media.interfaces import media_addresses  # late, as above
+
+    if addresses := resolved.config.media.addresses:
+        media_addresses(addresses, resolved.config.server.host)
 
 
 def _warn_about_broken(registry: Registry) -> None:

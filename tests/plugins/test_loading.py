@@ -154,3 +154,12 @@ def test_names_are_found_in_any_case(install_plugin: InstallPlugin) -> None:
     registry = load_plugins(installed=[install_plugin(TEN_LINES, name="parrot")])
     assert registry.agents.find("PARROT").spec.name == "parrot"
     assert "Parrot" in registry.agents
+
+
+def test_a_disabled_name_that_nothing_has_is_told_with_those_that_are_there(install_plugin: InstallPlugin) -> None:
+    installed = [install_plugin("raise SystemError", name="bad", distribution="dist-bad")]
+    with pytest.raises(ConfigurationError) as caught:
+        load_plugins(installed=installed, disabled=["bda", "bad", "dist-bad"])
+    assert str(caught.value) == (
+        "plugins.disabled[0]: no installed plugin or distribution is named 'bda'; installed: bad, dist-bad"
+    )

@@ -22,10 +22,40 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     values = {} if path is None else _read(path)
     for name, text in sorted(environ.items()):
-        if name.startswith(ENVIRONMENT_PREFIX) and name != API_KEY_VARIABLE:
+        if _is_setting(name):
             _override(values, name, text)
     config: Config = convert(values, Config)
     return config
+
+
+def name_variables(message: str, environ: Mapping[str, str]) -> str:
+    """The message of a ``ConfigurationError``, each line with the variables that set the key which it is about."""
+    return "\n".join(line + _origin(line, environ) for line in message.splitlines())
+
+
+def _origin(line: str, environ: Mapping[str, str]) -> str:
+    paths = [_comparable(path) for path in line.partition(": ")[0].split(", ")]
+    names = [name for name in sorted(environ) if _is_setting(name) and name not in line]
+    found = [name for name in names if any(_overlap(_path_of(name), path) for path in paths)]
+    return f" (set by {', '.join(found)})" if found else ""
+
+
+def _is_setting(name: str) -> bool:
+    return name.startswith(ENVIRONMENT_PREFIX) and name != API_KEY_VARIABLE
+
+
+def _path_of(name: str) -> str:
+    return name.removeprefix(ENVIRONMENT_PREFIX).replace(NESTING, ".").lower()
+
+
+def _comparable(path: str) -> str:
+    """A path as variables can spell it, items of arrays being within their array like keys within a table."""
+    return path.lower().replace("-", "_").replace("[", ".")
+
+
+def _overlap(path: str, other: str) -> bool:
+    """Whether one of two paths is within the other."""
+    return f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -166,8 +166,14 @@ class _Resolution:
         """Those that are named, all of which must exist; without a configured list, the defaults that exist."""
         if names is None:
             return [catalogue.find(name) for name in defaults if name in catalogue]
-        found = [self._find(catalogue, name, f"{path}[{index}]") for index, name in enumerate(names)]
-        return [entry for entry in found if entry is not None]
+        found: list[Registered[SpecT]] = []
+        for index, name in enumerate(names):
+            entry = self._find(catalogue, name, f"{path}[{index}]")
+            if entry in found:
+                self.problems.append(f"{path}[{index}]: {name!r} is named twice")
+            elif entry is not None:
+                found.append(entry)
+        return found
 
     def _find(self, catalogue: Catalogue[SpecT], name: str, path: str) -> Registered[SpecT] | None:
         try:

@@ -13,7 +13,7 @@ from typing import Any
 import pluggy
 
 from glottis.contracts import hookspecs
-from glottis.contracts.errors import PluginError
+from glottis.contracts.errors import ConfigurationError, PluginError
 
 HookImplementation = Callable[..., Any]
 
@@ -86,10 +86,12 @@ def plugin_of(entry_point: EntryPoint) -> Plugin:
 def enabled_entry_points(entry_points: Iterable[EntryPoint], disabled: Collection[str] = ()) -> list[EntryPoint]:
     """Those that ``disabled`` names neither by entry point nor by distribution.
 
-    Raises ``PluginError`` if two of them share a name.
+    Raises ``PluginError`` if two of them share a name, and ``ConfigurationError`` if ``disabled`` names nothing.
     """
+    installed = sorted(entry_points, key=lambda entry_point: entry_point.name)
+    _check_names(installed, disabled)
     enabled: dict[str, EntryPoint] = {}
-    for entry_point in sorted(entry_points, key=lambda entry_point: entry_point.name):
+    for entry_point in installed:
         plugin = plugin_of(entry_point)
         if {plugin.name, plugin.distribution} & set(disabled):
             continue
@@ -97,6 +99,18 @@ def enabled_entry_points(entry_points: Iterable[EntryPoint], disabled: Collectio
             raise PluginError(f"{plugin_of(other)} and {plugin} share a name: list the distribution of one as disabled")
         enabled[plugin.name] = entry_point
     return list(enabled.values())
+
+
+def _check_names(installed: Iterable[EntryPoint], disabled: Collection[str]) -> None:
+    """Broken plugins count: the list of the disabled is where they belong until they are mended."""
+    plugins = list(map(plugin_of, installed))
+    known = {plugin.name for plugin in plugins} | {plugin.distribution for plugin in plugins if plugin.distribution}
+    wrong = [(index, name) for index, name in enumerate(disabled) if name not in known]
+    if wrong:
+        names = ", ".join(sorted(known)) or "none"
+        problem = "no installed plugin or distribution is named"
+        lines = [f"plugins.disabled[{index}]: {problem} {name!r}; installed: {names}" for index, name in wrong]
+        raise ConfigurationError("\n".join(lines))
 
 
 def load(entry_point: EntryPoint) -> object:

@@ -105,7 +105,8 @@ def load_plugins(
 
     ``extra`` holds modules or objects with hook implementations; what is wrong with one of these raises. ``installed``
     stands in for the environment's entry points. An installed plugin that is broken is left out and listed in
-    ``Registry.broken``. Raises ``PluginError`` when two plugins claim one name.
+    ``Registry.broken``. Raises ``PluginError`` when two plugins claim one name, and ``ConfigurationError`` when
+    none has a ``disabled`` one.
     """
     manager = PluginManager()
     broken: list[BrokenPlugin] = []
