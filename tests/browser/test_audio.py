@@ -128,6 +128,14 @@ async def test_call_on_hold_is_silent_and_resumes(page: Page):
     assert await page.evaluate("call.errors") == []
 
 
+async def test_stopping_the_section_that_holds_the_transport_is_refused_by_name(page: Page, gateway: Gateway):
+    await start(page, "echo", "await call.speak(); globalThis.chat = call.open('chat')")
+    await page.evaluate("call.pc.getTransceivers()[0].stop()")
+    assert await page.evaluate("call.negotiate().catch(({ message }) => message)") == "TRANSPORT_SECTION_STOPPED"
+    await trio.sleep(0.5)  # long enough for browsers to close a transport that they replace
+    assert len(gateway.sessions) == 1
+
+
 async def test_closed_page_ends_its_session_at_once(page: Page, gateway: Gateway):
     await start(page, "echo", "await call.speak()")
     assert len(gateway.sessions) == 1

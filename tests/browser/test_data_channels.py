@@ -34,7 +34,9 @@ async def test_agent_side_greets_when_a_channel_opens(chat: Page):
 
 
 async def test_what_media_is_in_force_is_told_once_there_is_audio(chat: Page):
-    told = "call.messages.filter(({ type, name }) => type === 'event' && name === 'media').map(({ data }) => data.codec)"
+    told = (
+        "call.messages.filter(({ type, name }) => type === 'event' && name === 'media').map(({ data }) => data.codec)"
+    )
     assert await chat.evaluate(told) == []
     await chat.evaluate("(async () => { await call.speak(); await call.negotiate(); await chat.echoes('now'); })()")
     assert len(await chat.evaluate(told)) == 1

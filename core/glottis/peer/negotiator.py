@@ -91,6 +91,11 @@ class Negotiator:
     def _refuse_restart(self, new: Negotiation) -> None:
         """The transport that the first offer described is there to stay."""
         old = self.current if self.current is not None else new
+        if new.remote.mid != old.remote.mid:
+            # RFC 9143 §7.5.3 lets another section take over; browsers give it a new transport, and close the old one.
+            raise OfferRefused(
+                "TRANSPORT_SECTION_STOPPED", f"a=mid:{old.remote.mid} holds the transport: let it be inactive instead"
+            )
         if (new.remote.ice_ufrag, new.remote.ice_pwd) != (old.remote.ice_ufrag, old.remote.ice_pwd):
             raise OfferRefused("ICE_RESTART_UNSUPPORTED", "ICE cannot be restarted: keep a=ice-ufrag, or call again")
         # RFC 8842 §5.1: another set of fingerprints, or another role, asks for a new association.

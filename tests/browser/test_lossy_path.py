@@ -1,0 +1,75 @@
+"""Real browsers over a path that loses one datagram in ten, each way, and doubles some."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+from glottis.server.gateway import Gateway
+from glottis.testing.impairments import Impairments
+from support.audio import SPEECH, read_wav, similarity
+from support.browser import Page
+from support.gateway import open_test_gateway
+from support.lossy import lossy_sockets
+from support.recording import decode_recording
+
+BAD_NETWORK = Impairments(loss=0.1, duplication=0.05)
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    with lossy_sockets(BAD_NETWORK):
+        async with open_test_gateway(tmp_path) as gateway:
+            yield gateway
+            await gateway.stop(grace=0)
+
+
+@pytest.fixture
+async def chat(page: Page) -> AsyncIterator[Page]:
+    with trio.fail_after(60):
+        await page.evaluate(
+            """(async () => {
+                globalThis.call = await Call.create();
+                await call.speak();
+                globalThis.chat = call.open('chat');
+                globalThis.telemetry = call.open('telemetry', { ordered: false, maxRetransmits: 0 });
+                await call.negotiate();
+                await chat.next();
+                await telemetry.opened;
+            })()"""
+        )
+        yield page
+
+
+async def test_reliable_messages_all_arrive_once_and_in_order(chat: Page):
+    received = await chat.evaluate(
+        """(async () => {
+            for (let index = 0; index < 200; index++) chat.send(`message ${index}`);
+            chat.send(noise(64 * 1024));
+            const received = [];
+            while (received.length < 200) received.push(await chat.next());
+            return [received, same(await chat.next(), noise(64 * 1024))];
+        })()"""
+    )
+    assert received == [[f"message {index}" for index in range(200)], True]
+
+
+async def test_unreliable_messages_arrive_whole_and_at_most_once(chat: Page):
+    received = await chat.evaluate(
+        """(async () => {
+            for (let index = 0; index < 300; index++) {
+                telemetry.send(`message ${index}`);
+                if (index % 10 === 9) await chat.echoes(`${index}`); // so that they do not share a few packets
+            }
+            return telemetry.received.filter((text) => text !== 'Backend connected');
+        })()"""
+    )
+    assert len(received) == len(set(received))
+    assert set(received) <= {f"message {index}" for index in range(300)}
+    assert 60 < len(received) < 300  # both ways, so about four in five of what was sent
+
+
+async def test_speech_is_still_speech(chat: Page):
+    heard = decode_recording(await chat.evaluate("record(call.streams[0], 3)"), 16000)
+    played, rate = read_wav(SPEECH)
+    assert similarity(heard, played, rate) > 0.5
