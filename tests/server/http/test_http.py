@@ -143,6 +143,19 @@ async def test_malformed_request_is_refused_and_others_are_served(
     assert [request.path for request in site.requests] == ["/other"]
 
 
+@pytest.mark.parametrize(("excess", "status"), [(0, 200), (1, 431), (3000, 431)])
+async def test_head_has_an_exact_limit_also_after_other_requests(
+    excess: int, status: int, site: Site, connect: Connect
+) -> None:
+    client = connect(site.server())
+    first = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n" + bytes(5000)
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nX:   "
+    padding = b"a" * (HttpLimits().max_head_bytes - len(head) - 4 + excess)
+    await client.send(first + head + padding + b"\r\n\r\nGET /")
+    assert (await client.reply()).status == 200
+    assert (await client.reply()).status == status
+
+
 async def test_malformed_request_after_a_good_one_is_refused_and_closes(site: Site, connect: Connect) -> None:
     client = connect(site.server())
     await client.send("GET /good HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n")

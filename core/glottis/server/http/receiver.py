@@ -9,7 +9,7 @@ from glottis.server.http.message import HttpLimits, Request, reason_phrase
 from glottis.server.http.problem import Problem
 
 RECEIVE_BYTES: Final = 4096
-"""Small, so that a head cannot pass its limit by much before h11 counts it."""
+"""Small, so that a head cannot take much more memory than its limit before h11 counts it."""
 _METHODS_WITH_BODY: Final = ("POST", "PUT", "PATCH")
 
 
@@ -20,6 +20,7 @@ class RequestReceiver:
         self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.max_head_bytes)
         self._stream = stream
         self._limits = limits
+        self._received = 0
 
     async def receive_first_bytes(self) -> bool:
         """Wait for a next request to begin; False if the peer closes instead."""
@@ -27,10 +28,18 @@ class RequestReceiver:
 
     async def receive_head(self) -> h11.Request | None:
         """The head that has begun; None if the peer closes instead."""
+        before = self._consumed
         with trio.move_on_after(self._limits.head_timeout):
             event = await self._next_event()
+            if self._consumed - before > self._limits.max_head_bytes:  # h11 counts incomplete heads only
+                raise Problem(431, "BAD_REQUEST", f"Send a head of at most {self._limits.max_head_bytes} bytes.")
             return event if isinstance(event, h11.Request) else None
         raise Problem(408, "TIMEOUT", f"Send the head of a request within {self._limits.head_timeout:g} seconds.")
+
+    @property
+    def _consumed(self) -> int:
+        """How many bytes h11 has made into events."""
+        return self._received - len(self.http.trailing_data[0])
 
     async def receive_body(self, request: Request) -> bytes:
         """The body that belongs to the last head."""
@@ -80,5 +89,6 @@ class RequestReceiver:
             data = bytes(await self._stream.receive_some(RECEIVE_BYTES))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             data = b""
+        self._received += len(data)
         self.http.receive_data(data)
         return bool(data)
