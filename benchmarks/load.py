@@ -130,7 +130,7 @@ class Callers:
     def _ignore_event(self, event: PeerConnectionEvent) -> None:
         pass
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         raise error
 
 

@@ -120,7 +120,7 @@ class Phone:
             handle_error=self._note_error,
         )
         self.driver.hear = self._tick
-        self.errors: list[Exception] = []
+        self.errors: list[BaseException] = []
         """What the phone's own engines have raised."""
         self.events: list[PeerConnectionEvent] = []
         self.sockets: list[Socket] = []
@@ -251,7 +251,7 @@ class Phone:
         local, remote = self.path
         self.endpoint._sockets[local].sock.sendto(data, remote)
 
-    def _note_error(self, error: Exception) -> None:
+    def _note_error(self, error: BaseException) -> None:
         self.errors.append(error)
 
     def _handle_event(self, event: PeerConnectionEvent) -> None:

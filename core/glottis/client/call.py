@@ -69,7 +69,7 @@ class ClientCall(GatewayCall):
         super().__init__(info, sample_rate=sample_rate, voice=peer.voice, messenger=messenger, hang_up=self._end)
         self.connected = trio.Event()
         self.end_reason = ""
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         """After the end: ``CallFailed`` if the call never came about or broke, another error for a bug of this side."""
         self._scope = trio.CancelScope()
         self._scope_reason = ""
@@ -163,7 +163,7 @@ class ClientCall(GatewayCall):
         else:
             self._fail(CallFailed(f"the call did not come about: {reason}"))
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         if not self.end_reason:
             self.failure = error
         self._end(str(error) if isinstance(error, CallFailed) else "internal error")

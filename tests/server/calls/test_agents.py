@@ -275,21 +275,22 @@ async def test_an_agent_that_blocks_the_thread_is_seen_in_the_log_and_delays_the
 class Broken:
     """A codec's encoder and decoder, one method of which fails."""
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, error: BaseException) -> None:
         self._method = method
+        self._error = error
 
     def __getattr__(self, name: str) -> Callable[..., bytes]:
         return self._fail if name == self._method else lambda *_: bytes(640)
 
     def _fail(self, *_: object) -> NoReturn:
-        raise RuntimeError("codec out of order")
+        raise self._error
 
 
-def broken_codec(method: str) -> CodecSpec:
+def broken_codec(method: str, error: BaseException) -> CodecSpec:
     def create(settings: object) -> Any:
         if method == "create":
-            raise RuntimeError("codec out of order")
-        return Broken(method)
+            raise error
+        return Broken(method, error)
 
     return replace(
         installed_codec("PCMU"),
@@ -300,9 +301,10 @@ def broken_codec(method: str) -> CodecSpec:
     )
 
 
+@pytest.mark.parametrize("error", [RuntimeError("codec out of order"), SystemExit(3)], ids=repr)
 @pytest.mark.parametrize("method", ["create", "encode", "decode"])
-async def test_a_codec_that_fails_ends_the_calls_that_use_it_and_is_named(method, tmp_path, caplog):
-    codec = broken_codec(method)
+async def test_a_codec_that_fails_ends_the_calls_that_use_it_and_is_named(method, error, tmp_path, caplog):
+    codec = broken_codec(method, error)
     async with open_exchange_with(tmp_path, Misfits(codecs=[codec])) as exchange:
         bystander = await Bystander.join(exchange)
         phone = exchange.phone(replace(installed_codec("PCMU"), encoding_name="X-BROKEN", static_payload_type=None))

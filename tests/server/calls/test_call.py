@@ -152,9 +152,17 @@ async def test_drain_returns_when_everything_was_sent(call, voice, nursery):
         (AudioFrame(bytes(640), 8000), "sample rate is 16000 Hz"),
         (AudioFrame(bytes(641), RATE), "whole 16-bit samples"),
         (EncodedPacket(b"x", "PCMU", 8000, 0, 160), "this call sends opus, not PCMU"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 0), "lasts up to"),
+        (EncodedPacket(b"x", "opus", 48000, 0, -960), "lasts up to"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 480000), "lasts up to"),
+        (EncodedPacket(b"x", "opus", 0, 0, 960), "lasts up to"),
+        (EncodedPacket(b"", "opus", 48000, 0, 960), "has a payload"),
+        (EncodedPacket(bytes(5000), "opus", 48000, 0, 960), "has a payload"),
     ],
 )
-async def test_audio_that_does_not_fit_the_call_is_refused_by_name(call, audio, message):
+@pytest.mark.parametrize("can_send", [True, False])
+async def test_audio_that_does_not_fit_the_call_is_refused_by_name(call, voice, can_send, audio, message):
+    voice.can_send = can_send
     with pytest.raises(ValueError, match=message):
         await call.say(audio)
 

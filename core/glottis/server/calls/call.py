@@ -9,6 +9,7 @@ import trio
 from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
 from glottis.contracts.call import Call, CallEvent, Heard, Message, TypedMessage
 from glottis.contracts.info import CallInfo
+from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
 from glottis.server.calls.inbox import Inbox
 from glottis.server.calls.messenger import Messenger
 from glottis.server.calls.streams import DroppingStream, Wakeup
@@ -113,7 +114,7 @@ class GatewayCall(Call):
         # The queue is bounded, so whoever speaks on and on comes to wait soon: no need to yield here.
         await trio.lowlevel.checkpoint_if_cancelled()
         if isinstance(audio, EncodedPacket):
-            self._check_codec(audio)
+            self._check_packet(audio)
             if not self._voice.can_send:
                 await trio.sleep(audio.duration / audio.clock_rate)
             elif await self._room():
@@ -211,12 +212,19 @@ class GatewayCall(Call):
                 return False
         return True
 
-    def _check_codec(self, packet: EncodedPacket) -> None:
+    def _check_packet(self, packet: EncodedPacket) -> None:
         if packet.encoding_name.lower() != self._voice.encoding_name.lower():
             raise ValueError(
                 f"this call sends {self._voice.encoding_name}, not {packet.encoding_name}: "
                 "say packets of the negotiated codec, or audio frames"
             )
+        if not 0 < packet.duration <= MAX_PACKET_DURATION * packet.clock_rate:
+            raise ValueError(
+                f"a packet lasts up to {MAX_PACKET_DURATION:g} s, "
+                f"not {packet.duration} units of a clock of {packet.clock_rate} Hz"
+            )
+        if not 0 < len(packet.payload) <= MAX_PAYLOAD_LENGTH:
+            raise ValueError(f"a packet has a payload of 1–{MAX_PAYLOAD_LENGTH} bytes, not {len(packet.payload)}")
 
     def _check_frame(self, frame: AudioFrame) -> None:
         if frame.sample_rate != self.sample_rate:

@@ -274,7 +274,7 @@ class Session:
             logger.info("session %s: %s refused: %s", self.info.session_id, type(message).__name__.lower(), error)
             if self._channel is not None:
                 self._channel.refuse(messages.Error(getattr(error, "code", "MALFORMED"), str(error)))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.fail(error)
 
     def _handle_message(self, message: messages.ClientMessage) -> None:

@@ -14,7 +14,8 @@ class PeerDriver:
     """Gives the engines datagrams and time, and sends what they want sent.
 
     ``handle_event`` is called for each event of the peer, ``hear`` in each media tick before speech is sent, ``spoke``
-    after some was. Whatever any of this raises goes to ``handle_error``: neither the socket nor the wheel ever sees it.
+    after some was. Whatever any of this raises goes to ``handle_error``: neither the socket nor the wheel ever sees it,
+    nor does a codec's ``SystemExit`` end the process.
     """
 
     def __init__(
@@ -24,7 +25,7 @@ class PeerDriver:
         endpoint: UdpEndpoint,
         scheduler: Scheduler,
         handle_event: Callable[[PeerConnectionEvent], None],
-        handle_error: Callable[[Exception], None],
+        handle_error: Callable[[BaseException], None],
     ) -> None:
         self.peer = peer
         self.hear: Callable[[float], None] = lambda now: None
@@ -62,7 +63,7 @@ class PeerDriver:
         """The same for callers that are not to blame for what it raises."""
         try:
             self.pump()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._handle_error(error)
 
     def start_media(self) -> None:
@@ -76,7 +77,7 @@ class PeerDriver:
         try:
             self.peer.close(trio.current_time())
             self._send()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._handle_error(error)
         finally:
             self._closed = True
@@ -91,7 +92,7 @@ class PeerDriver:
             self.peer.handle_datagram(data, path, trio.current_time())
             if data[0] < 128:  # media waits for the wheel: nothing follows from a packet at once
                 self.pump()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._handle_error(error)
 
     def media_tick(self, now: float) -> None:
@@ -101,7 +102,7 @@ class PeerDriver:
         try:
             self.hear(now)
             self._speak(now)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._handle_error(error)
 
     def send_tick(self, now: float) -> None:
@@ -110,7 +111,7 @@ class PeerDriver:
             return
         try:
             self._speak(now)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._handle_error(error)
 
     def _speak(self, now: float) -> None:
@@ -125,7 +126,7 @@ class PeerDriver:
         try:
             self.peer.handle_timeout(now)
             self.pump()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._handle_error(error)
 
     def _send(self) -> None:
