@@ -1,10 +1,11 @@
+import json
 import math
 
 import pytest
 import trio
 import trio.testing
 from glottis import AudioFrame, CallInfo, EncodedPacket, Heard, TextMessage
-from glottis.server.calls.call import GatewayCall
+from glottis.server.calls.call import MAX_METADATA, GatewayCall
 from glottis.server.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD
 from glottis.server.calls.messenger import Messenger, message_of
 
@@ -252,3 +253,14 @@ async def test_metadata_that_the_client_sends_later_reaches_call_info(call):
     call.push_message(message_of('{"type": "metadata", "userId": "user-123"}'))
     assert call.info.metadata == {"userId": "user-123"}
     assert (await anext(call.messages)).type == "metadata"
+
+
+async def test_metadata_that_the_client_sends_grows_to_a_bound_and_is_replaced_within_it(call, caplog):
+    for index in range(200):
+        call.push_message(message_of(json.dumps({"type": "metadata", f"key{index}": "x" * 1000})))
+    assert 60_000 < len(json.dumps(call.info.metadata)) <= MAX_METADATA
+    assert len(caplog.records) == 1
+    call.push_message(message_of('{"type": "metadata", "key0": "short"}'))
+    assert call.info.metadata["key0"] == "short"
+    call.push_message(message_of('{"type": "metadata", "deep": ' + "[" * 500 + "]" * 500 + "}"))
+    assert call.messages.dropped == 0

@@ -1,5 +1,8 @@
 """The call that an agent is given: bounded streams above a peer connection."""
 
+import json
+import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -15,6 +18,11 @@ from glottis.server.calls.messenger import Messenger
 from glottis.server.calls.streams import DroppingStream, Wakeup
 
 MAX_EVENTS = 64
+MAX_METADATA = 64 * 1024
+"""Characters of JSON that metadata may grow to by messages of the caller: as much as creates a session."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class Voice(Protocol):
@@ -80,6 +88,7 @@ class GatewayCall(Call):
         self._messages = Inbox()
         self._events: DroppingStream[CallEvent] = DroppingStream(MAX_EVENTS)
         self._sent = Wakeup()
+        self._metadata_is_refused = False
         self._flushes = 0
         self._unwritten = 0.0
 
@@ -175,9 +184,17 @@ class GatewayCall(Call):
     def push_message(self, message: Message) -> None:
         """The caller has sent a message; one of the type ``metadata`` also adds to ``info.metadata``."""
         if isinstance(message, TypedMessage) and message.type == "metadata":
-            members = {name: value for name, value in message.data.items() if name != "type"}
-            self.info = replace(self.info, metadata={**self.info.metadata, **members})
+            self._add_metadata(message)
         self._messages.push(message)
+
+    def _add_metadata(self, message: TypedMessage) -> None:
+        members = {name: value for name, value in message.data.items() if name != "type"}
+        metadata = {**self.info.metadata, **members}
+        if len(message.text) <= MAX_METADATA and _json_length(metadata) <= MAX_METADATA:
+            self.info = replace(self.info, metadata=metadata)
+        elif not self._metadata_is_refused:
+            self._metadata_is_refused = True
+            logger.warning("session %s: metadata beyond %d characters is ignored", self.info.session_id, MAX_METADATA)
 
     def push_event(self, name: str, data: Mapping[str, Any]) -> None:
         """Something has happened to the call."""
@@ -234,3 +251,11 @@ class GatewayCall(Call):
             )
         if len(frame.pcm) % BYTES_PER_SAMPLE:
             raise ValueError(f"a frame of {len(frame.pcm)} bytes does not hold whole 16-bit samples")
+
+
+def _json_length(value: Mapping[str, Any]) -> float:
+    """In characters; without end for what nests too deeply to be written."""
+    try:
+        return len(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return math.inf
