@@ -1,6 +1,7 @@
 """Clients that misbehave or vanish, against a real gateway on loopback (CONTRACT §2–3)."""
 
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -404,6 +405,17 @@ async def test_unknown_sessions_and_other_transports_are_refused_by_name(exchang
     assert await refusal(exchange.phone(), phone.url.replace("/webrtc", "/websocket")) == "TRANSPORT_MISMATCH"
     await phone.open_socket()
     await phone.negotiate()
+
+
+async def test_a_flood_of_refused_tokens_leaves_few_lines_in_the_log(exchange, caplog):
+    caplog.set_level(logging.INFO)
+    phone = exchange.phone()
+    await phone.create()
+    for _ in range(15):
+        assert await refusal(exchange.phone(), phone.url.partition("?")[0]) == "TOKEN_INVALID"
+    lines = [line for line in caplog.messages if line.endswith("refused: TOKEN_INVALID")]
+    assert len(lines) == 10
+    assert lines[0].startswith(f"WebSocket of session {phone.session_id} from ")
 
 
 async def test_a_session_that_has_ended_is_not_found(exchange):

@@ -18,6 +18,7 @@ from glottis.server.calls.session import Session
 from glottis.server.calls.streams import Wakeup
 from glottis.server.http.api import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
 from glottis.server.http.message import Request
+from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.session_request import SessionRequest
 from glottis.server.http.websocket import GOING_AWAY, SERVICE_RESTART, WebSocket, WebSocketClosed
 from glottis.server.signaling.channel import SignalingChannel, open_signaling, reject
@@ -61,6 +62,7 @@ class Sessions:
         """The sessions that have not ended, by their ids."""
         self._running: dict[str, _Entry] = {}
         """These, and the ended ones whose agents have not stopped yet."""
+        self._refusals = RefusalLog()
         self._draining = False
         self._one_less = Wakeup()
 
@@ -140,7 +142,8 @@ class Sessions:
         try:
             entry = self._admit(url)
         except AuthenticationFailed as refusal:
-            logger.info("WebSocket of session %s refused: %s", url.session_id, refusal.code)
+            line = f"WebSocket of session {url.session_id} from {request.client_host} refused: {refusal.code}"
+            self._refusals.note_line(line, request.client_host, trio.current_time())
             await reject(websocket, refusal.code, str(refusal))
             return
         async with open_signaling(websocket, resumed=url.resume, session_id=url.session_id) as channel:
@@ -150,15 +153,19 @@ class Sessions:
         """The session that the token in the URL is good for; uses the token up. Raises ``AuthenticationFailed``."""
         claims = self._config.auth.scheme.verify(url.token, time.time())
         if claims.session_id != url.session_id or (claims.use == "resume") != url.resume:
-            raise AuthenticationFailed("TOKEN_INVALID", "The token belongs to another session or use.")
+            raise AuthenticationFailed(
+                "TOKEN_INVALID", "The token belongs to another session or use; create a new session."
+            )
         entry = self._entries.get(url.session_id)
         if entry is None or not entry.session.state.alive:
             raise AuthenticationFailed("SESSION_NOT_FOUND", "The session has ended; create a new one.")
         info = entry.session.info
         if claims.client_identifier != (info.client_identifier or ""):
-            raise AuthenticationFailed("TOKEN_INVALID", "The token belongs to another client.")
+            raise AuthenticationFailed("TOKEN_INVALID", "The token belongs to another client; create a new session.")
         if url.transport != info.transport:
-            raise AuthenticationFailed("TRANSPORT_MISMATCH", f"The session was created for {info.transport}.")
+            raise AuthenticationFailed(
+                "TRANSPORT_MISMATCH", f"The session is for {info.transport}; use its URL as it is."
+            )
         nonce = entry.nonces.get(claims.use)
         if nonce is None or not secrets.compare_digest(nonce, claims.nonce):
             raise AuthenticationFailed("TOKEN_USED", "The token was used before; resume the session or create another.")
