@@ -12,8 +12,8 @@ import trio
 from glottis import Call, TokenClaims
 from glottis.ice import IceAgent, IceTiming
 from glottis.peer import ConnectionState
+from glottis.server.calls.flood import OFFER_BURST
 from glottis.server.calls.inbox import MAX_MESSAGES
-from glottis.server.calls.session import OFFER_BURST
 from glottis.server.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
 from support.gateway import open_test_gateway
 from support.http import request
@@ -197,7 +197,7 @@ async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_
 
 
 async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("glottis.server.calls.session.TEXT_PATIENCE", 0.1)
+    monkeypatch.setattr("glottis.server.calls.flood.TEXT_PATIENCE", 0.1)
 
     async def deaf(call: Call) -> None:
         await anext(call.messages)

@@ -28,9 +28,8 @@ from glottis.plugins import Plugin
 from glottis.sctp import AssociationFailed
 from glottis.server.calls.blame import culprit
 from glottis.server.calls.call import DEFAULT_LIMITS, CallLimits, GatewayCall
+from glottis.server.calls.flood import OfferLimit, TextGate
 from glottis.server.calls.messenger import Messenger
-from glottis.server.calls.streams import Wakeup
-from glottis.server.http.rate_limit import TokenBucket
 from glottis.server.http.websocket import INTERNAL_ERROR, NORMAL, SERVICE_RESTART
 from glottis.server.media.driver import PeerDriver
 from glottis.server.media.endpoint import UdpEndpoint
@@ -43,35 +42,8 @@ logger = logging.getLogger(__name__)
 MAX_REASON = 100
 """Characters of a client's reason to hang up that are repeated; a close frame takes 123 bytes (RFC 6455 §5.5)."""
 
-TEXT_PATIENCE = 5.0
-"""Seconds that a client's further messages by WebSocket are held back for an agent that is behind with reading text:
-offers, candidates and byes are among them. Then text piles up, and is refused when there is no more room."""
-
 STATISTICS_INTERVAL = 5.0
 """Seconds between the events that tell client and agent how the call fares."""
-
-
-OFFERS_PER_MINUTE = 30
-OFFER_BURST = 10
-"""Offers of one client that are answered; to answer one takes a millisecond of everybody's time."""
-
-
-class TooManyOffers(RemoteError):
-    """Renegotiations in a flood."""
-
-    code = "TOO_MANY_OFFERS"
-
-    def __init__(self) -> None:
-        super().__init__(f"the offer was dropped: make {OFFERS_PER_MINUTE} in a minute at most")
-
-
-class TooManyMessages(RemoteError):
-    """Text that there is no more room for."""
-
-    code = "TOO_MANY_MESSAGES"
-
-    def __init__(self) -> None:
-        super().__init__("the agent has not read what came before: this text was dropped, send it again later")
 
 
 class SessionState(Enum):
@@ -146,10 +118,8 @@ class Session:
         self._driver.hear, self._driver.spoke = self._call.hear, self._call.spoke
         peer.wants_messages, self._call.messages.caught_up = lambda: not self._call.messages.is_behind, self._caught_up
         self._media_is_announced = False
-        self._offers = TokenBucket(OFFERS_PER_MINUTE / 60, OFFER_BURST, trio.current_time())
-        self._text_wanted = Wakeup()
-        self._text_is_late = False
-        """The agent has not caught up within ``TEXT_PATIENCE``, nor since then."""
+        self._offers = OfferLimit(trio.current_time())
+        self._text_gate = TextGate(self._call.messages)
         self._connected = trio.Event()
         self._scope = trio.CancelScope()
         self._scope_reason = ""
@@ -205,7 +175,7 @@ class Session:
             self._channel.send(messages.Bye(reason))
             self._channel.begin_closing(code, reason)
         self._scope.cancel()
-        self._text_wanted.wake()
+        self._text_gate.release()
         self.ended()
 
     def fail(self, error: BaseException) -> None:
@@ -241,7 +211,7 @@ class Session:
         if self._channel is not None:
             self._channel.begin_closing(NORMAL, "the session goes on over another connection")
         self._channel = channel
-        self._text_wanted.wake()
+        self._text_gate.release()
         if self.state is SessionState.CREATED:
             self._setup_deadline = trio.current_time() + self._times.setup
             self._set_state(SessionState.CONNECTING)
@@ -281,8 +251,7 @@ class Session:
         now = trio.current_time()
         match message:
             case messages.Offer(sdp):
-                if self._offers.take(now):
-                    raise TooManyOffers
+                self._offers.count(now)
                 self._send(messages.Answer(self._peer.accept_offer_untrusted(sdp, now)))
                 self._announce_media()
                 self._call.spoke()  # who waits to speak may have lost the direction, and with it the queue
@@ -291,31 +260,17 @@ class Session:
                     text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
                 )
             case messages.Text(text):
-                self._check_room()
+                self._text_gate.check_room(started=self._connected.is_set())
                 self._messenger.handle_text(text)
             case messages.Bye(reason):
                 self.end(f"the caller hung up: {_one_line(reason)}" if reason else "the caller hung up")
 
-    def _check_room(self) -> None:
-        """An agent that reads, or is still to start, misses no text that was not refused; one that never reads does."""
-        inbox = self._call.messages
-        if inbox.is_full and (inbox.is_read or not self._connected.is_set()):
-            raise TooManyMessages
-
     async def wait_for_reader(self, channel: SignalingChannel) -> None:
-        """After a text: wait, but not for long, while the agent is behind. TCP holds the client back meanwhile."""
-        with trio.move_on_after(TEXT_PATIENCE) as patience:
-            while channel is self._channel and self._holds_text:
-                await self._text_wanted.wait()
-        self._text_is_late = self._text_is_late or patience.cancelled_caught
-
-    @property
-    def _holds_text(self) -> bool:
-        return self.state.alive and self._call.messages.is_behind and not self._text_is_late
+        """After a text: wait while the agent is behind; see ``TextGate``."""
+        await self._text_gate.wait(lambda: channel is self._channel and self.state.alive)
 
     def _caught_up(self) -> None:
-        self._text_is_late = False
-        self._text_wanted.wake()
+        self._text_gate.open()
         self._driver.pump_safely()
 
     # --- the peer connection's events ---
