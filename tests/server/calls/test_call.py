@@ -215,10 +215,13 @@ async def test_two_readers_of_one_stream_are_told_so(call, nursery):
     nursery.cancel_scope.cancel()
 
 
-async def test_unread_messages_are_bounded(call):
+async def test_unread_messages_are_bounded_and_their_loss_is_logged_once(call, caplog):
     for index in range(MAX_MESSAGES + 3):
         call.push_message(TextMessage(str(index)))
     assert (await anext(call.messages)) == TextMessage("3")
+    assert [record.getMessage() for record in caplog.records] == [
+        "session s: the agent reads no messages: the oldest are dropped"
+    ]
 
 
 async def test_unread_messages_are_bounded_in_size_too(call):

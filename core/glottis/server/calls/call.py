@@ -185,7 +185,10 @@ class GatewayCall(Call):
         """The caller has sent a message; one of the type ``metadata`` also adds to ``info.metadata``."""
         if isinstance(message, TypedMessage) and message.type == "metadata":
             self._add_metadata(message)
+        nothing_was_lost = not self._messages.dropped
         self._messages.push(message)
+        if nothing_was_lost and self._messages.dropped:
+            logger.warning("session %s: the agent reads no messages: the oldest are dropped", self.info.session_id)
 
     def _add_metadata(self, message: TypedMessage) -> None:
         members = {name: value for name, value in message.data.items() if name != "type"}
