@@ -250,14 +250,17 @@ def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(gateway):
     assert call.gateway.connected
 
 
-@pytest.mark.parametrize("changed", [("a=fingerprint:sha-256 ..", "a=fingerprint:sha-256 00"), ("actpass", "active")])
+@pytest.mark.parametrize("changed", ["fingerprint", "setup"])
 def test_a_dtls_restart_is_refused_by_name_and_the_call_goes_on(gateway, changed):
     call = gateway()
     offer = call.caller.connection.make_offer()
-    call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(offer, 0.0), 0.0)
+    answer = call.gateway.connection.accept_offer_untrusted(offer, 0.0)
+    call.caller.connection.accept_answer_untrusted(answer, 0.0)
     assert call.network.run(lambda: call.gateway.connected)
+    taken_role = re.search("a=setup:(.*)", answer).group()
+    other = {"fingerprint": re.sub("(sha-256) ..", r"\1 00", offer), "setup": re.sub("a=setup:.*", taken_role, offer)}
     with pytest.raises(OfferRefused) as refusal:
-        call.gateway.connection.accept_offer_untrusted(re.sub(*changed, offer), call.network.now)
+        call.gateway.connection.accept_offer_untrusted(other[changed], call.network.now)
     assert refusal.value.code == "DTLS_RESTART_UNSUPPORTED"
     assert call.gateway.connected
     call.gateway.connection.accept_offer_untrusted(offer, call.network.now)
