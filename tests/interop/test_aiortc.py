@@ -66,13 +66,13 @@ async def wait_for_event(signaling: ClientSignaling, name: str, state: str) -> N
             return
 
 
-@pytest.mark.parametrize("setup", ["actpass", "active"])
+@pytest.mark.parametrize("setup", ["actpass", "passive"])
 async def test_aiortc_hears_the_echo_of_what_it_says(gateway: Gateway, aiortc: AiortcPeer, setup: str) -> None:
     grant = await create_session(gateway.url, {"campaignId": "echo"})
     async with open_client_signaling(grant.websocket_url) as signaling:
         offer = (await aiortc.do("offer"))["sdp"].replace("a=setup:actpass", f"a=setup:{setup}")
         answer = await answer_of(signaling, offer)
-        assert ("a=setup:passive" in answer) == (setup == "active")
+        assert ("a=setup:active" in answer) == (setup == "passive")
         await aiortc.do("accept", sdp=answer)
         await wait_for_event(signaling, "connection", "connected")
         assert is_speech(await hear(aiortc, LISTENING_SECONDS), LIKENESS["opus"])

@@ -227,6 +227,12 @@ def test_a_refused_offer_changes_nothing_and_the_next_one_is_answered(gateway):
     assert call.connect()
 
 
+def test_the_answerer_is_the_dtls_server_where_it_has_the_choice(gateway):
+    call = gateway()
+    answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), 0.0)
+    assert "a=setup:passive" in answer
+
+
 def test_a_second_offer_goes_on_with_the_same_transport(gateway):
     call = gateway()
     offer = call.caller.connection.make_offer()

@@ -78,6 +78,9 @@ class Handshake:
     def handle_timeout(self, now: float) -> None:
         """Send the flight again when it is time."""
         due = self._flight.repeat_on_timeout(now)
+        if due and any(record.epoch for record in due):
+            # Who has our Finished, but whose own was lost, takes a copy for a replay (RFC 6347 §4.1.2.6).
+            due = self.connection.resend_flight() or due
         self._outgoing += due
         if due and self._resends_in_doubt is not None:
             if self._resends_in_doubt == 0:

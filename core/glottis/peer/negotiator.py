@@ -85,8 +85,12 @@ class Negotiator:
 
     @property
     def _setup(self) -> Setup:
-        """Our DTLS role; a running association keeps its own (RFC 8842 §5.3)."""
-        return Setup.ACTIVE if self.current is None or self.current.dtls_client else Setup.PASSIVE
+        """Our DTLS role where we have the choice; a running association keeps its own (RFC 8842 §5.3).
+
+        The server's flight is the handshake's last, and ours can be repeated as it is until the peer has it. As the
+        client we would wait for the peer's, and a second Finished, which makes it repeat that, takes a second.
+        """
+        return Setup.ACTIVE if self.current is not None and self.current.dtls_client else Setup.PASSIVE
 
     def _refuse_restart(self, new: Negotiation) -> None:
         """The transport that the first offer described is there to stay."""
