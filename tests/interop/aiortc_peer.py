@@ -100,6 +100,10 @@ class Peer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._track = WavTrack(wav)
         self.pc.on("track", self._on_track)
+        self.pc.on("datachannel", self._on_data_channel)
+
+    def _on_data_channel(self, channel: RTCDataChannel) -> None:
+        self.channels[channel.label] = Channel(channel)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         task = asyncio.ensure_future(self._listen(track))
