@@ -319,6 +319,33 @@ def test_statistics_have_the_names_of_webrtc_stats():
     assert sent["candidate-pair"]["nominated"]
 
 
+def test_an_offer_that_drops_the_codec_in_use_is_refused_by_name_and_the_call_goes_on():
+    call = VirtualCall((OPUS, PCMU))
+    offer = call.caller.connection.make_offer()
+    now = call.network.now
+    call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(offer, now), now)
+    assert call.network.run(lambda: call.caller.connected and call.gateway.connected)
+    without_opus = "".join(line for line in offer.splitlines(keepends=True) if ":96 " not in line)
+    with pytest.raises(OfferRefused) as refusal:
+        call.gateway.connection.accept_offer_untrusted(without_opus.replace(" 96 0", " 0"), call.network.now)
+    assert refusal.value.code == "CODEC_CHANGE_UNSUPPORTED"
+    talk(call, 1.0)
+    assert len(call.gateway.heard) > RATE
+
+
+def test_an_offer_that_gives_up_audio_silences_the_gateway():
+    call = VirtualCall(ALL)
+    offer = call.caller.connection.make_offer()
+    audio, data = offer.index("m=audio"), offer.index("m=application")
+    data_first = offer[:audio].replace("BUNDLE 0 1", "BUNDLE 1 0") + offer[data:] + offer[audio:data]
+    call.gateway.connection.accept_offer_untrusted(data_first, 0.0)
+    assert call.gateway.connection.voice.can_send
+    call.gateway.connection.accept_offer_untrusted(data_first.replace("m=audio 9", "m=audio 0"), 0.0)
+    assert not call.gateway.connection.voice.can_send
+    call.gateway.connection.accept_offer_untrusted(data_first, 0.0)
+    assert call.gateway.connection.voice.can_send
+
+
 # Data channels
 
 

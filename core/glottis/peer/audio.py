@@ -30,8 +30,9 @@ class AudioTrack:
         self._settings = settings
         self._track = track
         self._rng = rng
+        self.format_in_use: NegotiatedFormat | None = None
+        """What is sent, from the first negotiation of audio on."""
         self._sender: AudioSender | None = None
-        self._sending_format: NegotiatedFormat | None = None
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -63,33 +64,40 @@ class AudioTrack:
             self._sender = self._new_sender(audio)
         session.sender = self._sender if audio.direction.sends else None
 
+    def stop(self) -> None:
+        """A later negotiation has no audio."""
+        if self.session is not None:
+            self.session.sender = self.session.receiver = None
+
+    @property
+    def _active_sender(self) -> AudioSender | None:
+        return self.session.sender if self.session is not None else None
+
     # What the call does in each media tick, and the agent between them
 
     @property
     def can_send(self) -> bool:
         """Whether there is a direction from us to the peer; what is written without one goes nowhere."""
-        return self.session is not None and self.session.sender is not None
+        return self._active_sender is not None
 
     @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""
-        sender = self.session.sender if self.session is not None else None
-        return sender.queued if sender is not None else 0.0
+        return self._active_sender.queued if self._active_sender is not None else 0.0
 
     def write(self, pcm: bytes) -> None:
         """Queue whole samples of any number, signed 16-bit mono at the settings' sample rate."""
-        if self.session is not None and self.session.sender is not None:
-            self.session.sender.write(pcm)
+        if self._active_sender is not None:
+            self._active_sender.write(pcm)
 
     def write_packet(self, packet: EncodedPacket) -> None:
         """Queue a packet of the codec that is sent. Raises ``ValueError`` for another."""
-        if self.session is not None and self.session.sender is not None:
-            self.session.sender.write_packet(packet)
+        if self._active_sender is not None:
+            self._active_sender.write_packet(packet)
 
     def flush(self) -> Heard:
         """Drop what is queued."""
-        sender = self.session.sender if self.session is not None else None
-        return sender.flush() if sender is not None else Heard(0.0, 0.0)
+        return self._active_sender.flush() if self._active_sender is not None else Heard(0.0, 0.0)
 
     def next_frame(self, now: float) -> AudioFrame | None:
         """The frame of this media tick, None while there is none."""
@@ -126,6 +134,7 @@ class AudioTrack:
         preferred = self._preferred(audio.formats)
         codec = self._codec(preferred)
         settings = self._settings
+        self.format_in_use = preferred
         self.encoding_name = codec.encoding_name
         self.packet_ms = legal_packet_ms(codec, audio.ptime_ms or self.packet_ms, audio.maxptime_ms)
         encoder = codec.create_encoder(

@@ -95,7 +95,7 @@ class PeerConnection:
         """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``; then nothing changes."""
         agent = self._ice or self._new_ice_agent(controlling=False)
         first = self.negotiation is None
-        negotiation = self._negotiator.accept_offer_untrusted(sdp, agent)
+        negotiation = self._negotiator.accept_offer_untrusted(sdp, agent, self.voice.format_in_use)
         self._ice = agent
         self._apply(negotiation, now, first=first)
         return str(negotiation.description)
@@ -149,6 +149,8 @@ class PeerConnection:
         if negotiation.audio is not None:
             self.voice.negotiate(negotiation.audio)
             self._start_voice(now)
+        else:
+            self.voice.stop()
         if first:
             self._begin(negotiation, now)
         if negotiation.data is not None and self.channels is None:

@@ -9,6 +9,7 @@ from glottis.peer.settings import PeerSettings
 from glottis.sdp import (
     AUDIO_MID,
     AudioCapability,
+    NegotiatedFormat,
     Negotiation,
     OfferRefused,
     SendingTrack,
@@ -40,8 +41,11 @@ class Negotiator:
         """The mid and index of the section that candidates belong to; before an answer, that of our offer's audio."""
         return (self.current.remote.mid, self.current.remote.media_index) if self.current else (AUDIO_MID, 0)
 
-    def accept_offer_untrusted(self, sdp: str, agent: IceAgent) -> Negotiation:
-        """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``."""
+    def accept_offer_untrusted(self, sdp: str, agent: IceAgent, in_use: NegotiatedFormat | None) -> Negotiation:
+        """Answer an offer, the first or a later one; ``in_use`` is what is being sent, if anything.
+
+        Raises ``Malformed`` or ``OfferRefused``.
+        """
         negotiation = accept_offer(
             parse_session_description_untrusted(sdp),
             session_id=self._session_id,
@@ -52,6 +56,7 @@ class Negotiator:
             max_message_size=self._max_message_size,
         )
         self._refuse_restart(negotiation)
+        _refuse_codec_change(negotiation, in_use)
         return self._conclude(negotiation)
 
     def make_offer(self, agent: IceAgent) -> str:
@@ -112,3 +117,11 @@ class Negotiator:
         self.current = negotiation
         self._session_version += 1
         return negotiation
+
+
+def _refuse_codec_change(new: Negotiation, in_use: NegotiatedFormat | None) -> None:
+    """A running encoder cannot become another one, and the peer would drop what it has not agreed to."""
+    if in_use is None or new.audio is None:
+        return
+    if all(agreed.rtpmap != in_use.rtpmap for agreed in new.audio.formats):
+        raise OfferRefused("CODEC_CHANGE_UNSUPPORTED", f"keep a=rtpmap:{in_use.rtpmap}, which is in use, or call again")

@@ -7,7 +7,6 @@ spread over the period. 500 tasks that sleep 20 ms each cost half a core; one wh
 import heapq
 import logging
 import math
-from collections import deque
 from itertools import count
 from typing import Protocol
 
@@ -53,8 +52,6 @@ class Scheduler:
 
     def __init__(self, sockets: Sockets | None = None) -> None:
         self._sockets = sockets
-        self.lateness: deque[float] = deque(maxlen=4096)
-        """How late the latest slots were, in seconds."""
         self._slots: list[dict[Scheduled, bool]] = [{} for _ in range(SLOTS)]
         """Who is ticked there, and whether it is a media tick or else a send tick."""
         self._timeouts: list[tuple[float, int, Scheduled]] = []
@@ -117,7 +114,6 @@ class Scheduler:
         """Run the slots from ``turn`` up to now; those that cannot be caught up are skipped. Returns the last one."""
         now = trio.current_time()
         behind = max(0, math.floor(now / SLOT) - turn)
-        self.lateness.append(now - turn * SLOT)
         if behind * SLOT > STALL:
             logger.warning(
                 "the event loop was blocked for %.0f ms: an agent or codec works too long", behind * SLOT * 1e3
