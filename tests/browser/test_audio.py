@@ -132,7 +132,8 @@ async def test_stopping_the_section_that_holds_the_transport_is_refused_by_name(
     await start(page, "echo", "await call.speak(); globalThis.chat = call.open('chat')")
     await page.evaluate("call.pc.getTransceivers()[0].stop()")
     assert await page.evaluate("call.negotiate().catch(({ message }) => message)") == "TRANSPORT_SECTION_STOPPED"
-    await trio.sleep(0.5)  # long enough for browsers to close a transport that they replace
+    later = "call.messages.slice(call.messages.findIndex(({ type }) => type === 'error'))"
+    await page.wait_for(f"{later}.some(({{ name }}) => name === 'statistics')")  # the session lives on
     assert len(gateway.sessions) == 1
 
 

@@ -211,14 +211,17 @@ async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging
 
 
 async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(tmp_path):
+    all_sent = trio.Event()
+
     async def slow(call: Call) -> None:
         await anext(call.messages)
-        await trio.sleep(0.2)
+        await all_sent.wait()
 
     async with open_exchange_with(tmp_path, TestPlugin(slow=slow)) as exchange:
         phone = await exchange.call("slow")
         for index in range(200):
             await phone.socket.send(Text(str(index)))
+        all_sent.set()
         assert await phone.wait_closed(2) == (1000, "the agent ended the call")
 
 
