@@ -89,7 +89,9 @@ class Channel {
     this.channel.send(data);
   }
 
+  // Chromium may deliver the first message before it says that the channel is open.
   async next() {
+    await this.opened;
     return this.received.length ? this.received.shift() : new Promise((resolve) => this.#wanted.push(resolve));
   }
 
