@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from glottis.rtp import AudioReceiver, AudioSender, ReceiveFormat, ReportReceived, RtpSession, SourceLeft, SrtpSession
+from glottis.rtp.session import MAX_EARLY_PACKETS
 from glottis.testing.impairments import Impairments
 from glottis.wire.rtcp import ReceiverReport, build_rtcp
 from glottis.wire.srtp_keys import AEAD_AES_128_GCM, SrtpKeys
@@ -40,16 +41,20 @@ class Call:
         )
 
     def start(self) -> None:
-        ours = SrtpKeys(AEAD_AES_128_GCM, *KEYS)
-        theirs = SrtpKeys(AEAD_AES_128_GCM, *KEYS[2:], *KEYS[:2])
-        self.ours.start(SrtpSession(ours), self.now)
-        self.theirs.start(SrtpSession(theirs), self.now)
+        self.start_ours()
+        self.start_theirs()
+
+    def start_ours(self) -> None:
+        self.ours.start(SrtpSession(SrtpKeys(AEAD_AES_128_GCM, *KEYS)), self.now)
+
+    def start_theirs(self) -> None:
+        self.theirs.start(SrtpSession(SrtpKeys(AEAD_AES_128_GCM, *KEYS[2:], *KEYS[:2])), self.now)
 
     def send(self, to: RtpSession, datagrams: list[bytes]) -> None:
         for data in datagrams:
             self.in_flight += [(at, to, data) for at in self.impairments.arrivals(self.now, self.rng)]
 
-    def run(self, seconds: float) -> None:
+    def run(self, seconds: float, *, listening: bool = True) -> None:
         for _ in range(round(seconds / 0.02)):
             self.now = 0.02 * self.ticks
             self.ticks += 1
@@ -62,7 +67,7 @@ class Call:
             self.in_flight = [entry for entry in self.in_flight if entry[0] > self.now]
             for at, session, data in sorted(due, key=lambda entry: entry[0]):
                 session.handle_datagram(data, at)
-            frame = self.ours.next_frame(self.now)
+            frame = self.ours.next_frame(self.now) if listening else None
             if frame is not None:
                 self.ours_heard += self.media.values_of(frame.pcm)
 
@@ -101,15 +106,42 @@ def test_copies_on_the_network_are_not_heard(make_call: Any, media: SimpleNamesp
     assert call.ours.packets_malformed == 0
 
 
-def test_before_there_are_keys_nothing_comes_in_or_goes_out(make_call: Any) -> None:
+def test_before_there_are_keys_nothing_goes_out(make_call: Any) -> None:
     call = make_call()
     call.ours.sender.write(bytes(3200))
     call.run(0.2)
-    call.ours.handle_datagram(bytes(60), 0.2)
-    assert call.ours.packets_before_start == 1
     assert call.ours.next_timeout() is None
     assert call.ours.sender.queued == pytest.approx(0.2)
     assert call.in_flight == []
+
+
+def test_first_words_that_overtake_the_handshake_are_heard_and_their_delay_is_worked_off(
+    make_call: Any, media: SimpleNamespace
+) -> None:
+    call = make_call(delay=0.03)
+    call.start_theirs()
+    call.theirs.sender.write(media.pcm_of(range(1, 16001)))
+    call.run(0.2, listening=False)
+    call.start_ours()
+    call.run(1.8)
+    assert call.ours_heard[:800] == list(range(1, 801))
+    skipped = set(range(1, call.ours_heard[-1])) - set(call.ours_heard)
+    assert len(skipped) <= 0.2 * 8000
+    assert call.ours_heard[-1] == pytest.approx(8000 * (call.now - 0.03 - 0.04), abs=8000 * 0.021)
+    assert call.ours.packets_before_start == 0
+
+
+def test_early_packets_are_few_and_not_kept_for_long(make_call: Any) -> None:
+    call = make_call()
+    for _ in range(MAX_EARLY_PACKETS + 10):
+        call.ours.handle_datagram(bytes([0x80, 96]) + bytes(60), call.now)
+    assert counters(call.ours) == (0, 0, 10)
+    call.start_ours()
+    assert counters(call.ours) == (MAX_EARLY_PACKETS, 0, 10)
+    call.theirs.handle_datagram(bytes([0x80, 96]) + bytes(60), call.now)
+    call.now += 0.6
+    call.start_theirs()
+    assert counters(call.theirs) == (0, 0, 1)
 
 
 def test_datagrams_that_are_not_authentic_change_nothing_but_a_counter(make_call: Any) -> None:

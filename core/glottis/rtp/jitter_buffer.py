@@ -3,6 +3,7 @@
 Playout advances by RTP time, one media tick after the other, whatever arrives: a lost packet leaves a gap there and
 never a delay. The delay is set when playout starts, and is corrected in two cases only: when packets keep coming too
 late (it starts anew), and when more than the target has been waiting for a whole second (the excess is skipped).
+A head start, which has waited for other reasons than the network's, is skipped little by little.
 """
 
 from bisect import bisect_left
@@ -20,6 +21,12 @@ LATE_PATIENCE: Final = 0.06
 """Seconds; if packets come too late for so long, and none in time, the path has become slower."""
 EXCESS_WINDOW: Final = 1.0
 """Seconds; what has waited all this time beyond the target is delay without use."""
+HEAD_START: Final = 0.25
+"""Seconds of audio that may wait when playout starts, where they are to be heard all the same."""
+CATCH_UP_WINDOW: Final = 0.1
+CATCH_UP_STEP: Final = 0.02
+"""Seconds; of each window of such a head start one step is skipped, until it is worked off: speech stays intelligible.
+"""
 EXCESS_SLACK: Final = 0.02
 """Seconds: arrival and media ticks have any phase to each other, so one frame of 20 ms is no excess."""
 TICK_TOLERANCE: Final = 0.001
@@ -47,6 +54,7 @@ class JitterBuffer:
     """
 
     __slots__ = (
+        "_catching_up",
         "_entries",
         "_foreign",
         "_last_sequence",
@@ -73,6 +81,7 @@ class JitterBuffer:
         """How many packets are missing just before the one popped last."""
         self.last_arrival = 0.0
         self._statistics = statistics
+        self._catching_up = False
         self._entries: list[BufferedPacket] = []
         self._foreign: set[int] = set()
         self._last_sequence: int | None = None
@@ -100,6 +109,10 @@ class JitterBuffer:
         if len(entries) > CAPACITY:
             self._discard_first()
 
+    def allow_head_start(self) -> None:
+        """Begin with what has come so far, up to ``HEAD_START``, instead of the target."""
+        self._catching_up = True
+
     def note_foreign(self, sequence: int) -> None:
         """A packet of this number came but holds no audio (an event, a keepalive): it is not lost."""
         if len(self._foreign) >= MAX_FOREIGN:
@@ -111,7 +124,7 @@ class JitterBuffer:
         entries = self._entries
         if not entries or now < self._ready_at - TICK_TOLERANCE:
             return False
-        most = int((self.target_delay + EXCESS_SLACK) * self.clock_rate)
+        most = int((HEAD_START if self._catching_up else self.target_delay + EXCESS_SLACK) * self.clock_rate)
         while len(entries) > 1 and self._newest_end - entries[1].timestamp > most:
             self._discard_first()
         self.playing = True
@@ -165,10 +178,12 @@ class JitterBuffer:
         if now < self._window_ends_at:
             return 0
         excess = self._least_depth - int(self.target_delay * self.clock_rate)
+        is_too_deep = excess >= EXCESS_SLACK * self.clock_rate
+        if self._catching_up:
+            self._catching_up = is_too_deep
+            excess = min(excess, int(CATCH_UP_STEP * self.clock_rate))
         self._open_window(now, depth)
-        if excess < EXCESS_SLACK * self.clock_rate:
-            return 0
-        return self._skip(excess)
+        return self._skip(excess) if is_too_deep else 0
 
     def _fits_playout(self, packet: BufferedPacket) -> bool:
         """Whether the packet is still to come. It may, as a last resort, have stopped playout to start it anew."""
@@ -214,7 +229,7 @@ class JitterBuffer:
         self._statistics.packets_discarded += 1
 
     def _open_window(self, now: float, depth: int) -> None:
-        self._window_ends_at = now + EXCESS_WINDOW
+        self._window_ends_at = now + (CATCH_UP_WINDOW if self._catching_up else EXCESS_WINDOW)
         self._least_depth = depth
 
     def _skip(self, excess: int) -> int:

@@ -67,6 +67,10 @@ class AudioReceiver:
     def target_delay(self, seconds: float) -> None:
         self._buffer.target_delay = seconds
 
+    def allow_head_start(self) -> None:
+        """What has come so far are the peer's first words, however long they wait for the first media tick."""
+        self._buffer.allow_head_start()
+
     @property
     def clock_rate(self) -> int:
         """The RTP clock of the format received last, in hertz."""

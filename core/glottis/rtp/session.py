@@ -1,7 +1,8 @@
 """The RTP engine of a call: SRTP around a receiver, a sender and their RTCP, on one transport (RFC 5761)."""
 
 import random
-from typing import Protocol
+from collections import deque
+from typing import Final, Protocol
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.errors import Malformed
@@ -12,6 +13,11 @@ from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
 from glottis.rtp.srtp import Replayed
 from glottis.wire.rtcp import is_rtcp
+
+MAX_EARLY_PACKETS: Final = 50
+"""Packets kept until there are keys, the last ones: half a second of those of 10 ms."""
+EARLY_LIFETIME: Final = 0.5
+"""Seconds; what came longer before the keys is no longer worth to be heard."""
 
 
 class PacketProtection(Protocol):
@@ -26,8 +32,9 @@ class PacketProtection(Protocol):
 class RtpSession:
     """One bundled audio track in each direction; either may be None, as negotiated.
 
-    Nothing is received or sent before ``start``. Datagrams that are not authentic or cannot be read are dropped and
-    counted: what strangers send must not end a call. ``rng`` and ``wallclock_offset`` are those of ``RtcpSession``.
+    Nothing is sent before ``start``, and what comes is kept for ``EARLY_LIFETIME``. Datagrams that are not authentic or
+    cannot be read are dropped and counted: what strangers send must not end a call. ``rng`` and ``wallclock_offset``
+    are those of ``RtcpSession``.
     """
 
     def __init__(
@@ -47,6 +54,7 @@ class RtpSession:
         self.packets_replayed = 0
         """Authentic, but copies of what had come before."""
         self.packets_before_start = 0
+        """Too many or too old by the time there were keys."""
         self._wallclock_offset = wallclock_offset
         self._protection: PacketProtection | None = None
         self._receiver = receiver
@@ -54,6 +62,7 @@ class RtpSession:
         self._rtcp = RtcpSession(
             ssrc=ssrc, cname=cname, rng=rng, wallclock_offset=wallclock_offset, sender=sender, receiver=receiver
         )
+        self._early: deque[tuple[bytes, float]] = deque(maxlen=MAX_EARLY_PACKETS)
         self._closed = False
 
     @property
@@ -81,29 +90,52 @@ class RtpSession:
         """The handshake has given keys: from now on packets flow."""
         self._protection = protection
         self._rtcp.start(now)
+        early, self._early = self._early, deque()
+        if early and self._receiver is not None:
+            self._receiver.allow_head_start()
+        for data, arrived_at in early:
+            if now - arrived_at <= EARLY_LIFETIME:
+                self.handle_datagram(data, arrived_at)
+            else:
+                self.packets_before_start += 1
 
     def close(self, now: float, reason: str = "") -> None:
         """Queue a goodbye. Nothing else is sent after it, and nothing is received."""
         self._rtcp.close(now, reason)
         self._closed = True
 
-    def handle_datagram(self, data: bytes, now: float) -> None:
-        """Take in an SRTP or SRTCP packet, told apart as in RFC 5761 §4. Never raises for what is in it."""
+    def handle_datagram(self, data: bytes, now: float) -> bool:
+        """Take in an SRTP or SRTCP packet, told apart as in RFC 5761 §4. Never raises for what is in it.
+
+        Says whether it was authentic, and no copy.
+        """
         protection = self._protection
-        if protection is None or self._closed:
-            self.packets_before_start += protection is None
-            return
+        authentic = False
+        if self._closed:
+            return authentic
+        if protection is None:
+            self._keep_early(data, now)
+            return authentic
         try:
             if is_rtcp(data):
-                self._rtcp.handle_datagram(protection.unprotect_rtcp_untrusted(data), now)
+                packet = protection.unprotect_rtcp_untrusted(data)
+                authentic = True
+                self._rtcp.handle_datagram(packet, now)
             elif self._receiver is not None:
                 packet = protection.unprotect_untrusted(data)
+                authentic = True
                 self.heard_at = now
                 self._receiver.handle_rtp(packet, now)
         except Replayed:
             self.packets_replayed += 1
         except Malformed:
             self.packets_malformed += 1
+        return authentic
+
+    def _keep_early(self, data: bytes, now: float) -> None:
+        """The peer has its keys already: its first words may overtake the last flight of the handshake."""
+        self.packets_before_start += len(self._early) == MAX_EARLY_PACKETS
+        self._early.append((data, now))
 
     def next_frame(self, now: float) -> AudioFrame | None:
         """The frame of this media tick; see ``AudioReceiver.next_frame``."""
