@@ -8,6 +8,7 @@ import pytest
 from glottis.ice import IceAgent, IceEvent, IceState, PathAuthenticated, SelectedPathChanged, StateChanged
 from glottis.sdp.candidate import Candidate
 from glottis.testing.impairments import PERFECT, Impairments
+from glottis.testing.nat import Nat
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.stun import Attribute, MessageClass, build_stun
@@ -68,38 +69,6 @@ class Peer:
     def is_nominated(self) -> bool:
         pair = self.agent.selected_pair
         return pair is not None and pair.nominated
-
-
-class Nat:
-    """A translator before one peer: inside addresses become outside ones; only those written to may write back."""
-
-    def __init__(self, inside: Peer, outside: dict[Address, Address]) -> None:
-        self._inside = inside
-        self._outside = outside
-        self._written_to: set[Address] = set()
-
-    def rebind(self, outside: dict[Address, Address]) -> None:
-        self._outside = outside
-        self._written_to.clear()
-
-    def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
-        local = {outer: inner for inner, outer in self._outside.items()}.get(path.local)
-        if local is not None and path.remote in self._written_to:
-            self._inside.handle_datagram(data, Path(local, path.remote), now)
-
-    def handle_timeout(self, now: float) -> None:
-        self._inside.handle_timeout(now)
-
-    def datagrams_to_send(self) -> Iterable[Datagram]:
-        datagrams = self._inside.datagrams_to_send()
-        self._written_to |= {datagram.path.remote for datagram in datagrams}
-        return [
-            Datagram(datagram.data, Path(self._outside[datagram.path.local], datagram.path.remote))
-            for datagram in datagrams
-        ]
-
-    def next_timeout(self) -> float | None:
-        return self._inside.next_timeout()
 
 
 class Call:

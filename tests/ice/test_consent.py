@@ -11,6 +11,7 @@ from glottis.wire.address import Address, Path
 from glottis.wire.stun import parse_stun_untrusted
 
 GATEWAY, CALLER = Address("198.51.100.7", 50002), Address("192.0.2.1", 50001)
+THERE = Path(GATEWAY, CALLER)
 MakeCall = Callable[..., Any]
 
 
@@ -79,11 +80,11 @@ def test_traffic_is_a_sign_of_life_but_no_consent(make_call: MakeCall) -> None:
     call.caller.deaf = True
     for _ in range(20):
         call.run(1)
-        call.gateway.agent.handle_traffic(call.now)
+        call.gateway.agent.handle_traffic(THERE, call.now)
     assert call.gateway.agent.state is IceState.COMPLETED
     for _ in range(15):
         call.run(1)
-        call.gateway.agent.handle_traffic(call.now)
+        call.gateway.agent.handle_traffic(THERE, call.now)
     assert call.gateway.agent.state is IceState.FAILED
 
 
@@ -103,4 +104,4 @@ def test_peers_that_stay_are_connected_for_hours(make_call: MakeCall) -> None:
     assert call.is_up()
     assert len(call.network.delivered) < 2 * 2 * 2 * 3600 / 4
     assert call.gateway.states.count(IceState.DISCONNECTED) == 0
-    assert call.gateway.agent.selected_path == Path(GATEWAY, CALLER)
+    assert call.gateway.agent.selected_path == THERE

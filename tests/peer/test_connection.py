@@ -16,8 +16,9 @@ from glottis.plugins import load_plugins
 from glottis.sctp import ChannelOpened, TextReceived
 from glottis.sdp import AnswerRefused, NoCommonCodec, OfferRefused
 from glottis.testing.impairments import Impairments
-from glottis.testing.peers import VirtualCall
+from glottis.testing.peers import CALLER, VirtualCall
 from glottis.wire.address import Address
+from glottis.wire.rtcp import is_rtcp
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 
 FIXTURES = Path(__file__).parents[1] / "vectors" / "sdp"
@@ -386,3 +387,70 @@ def test_a_gateway_without_data_channels_rejects_the_section_and_the_call_goes_o
     call = gateway(max_message_size=None)
     assert call.connect()
     assert call.gateway.connection.channels is None
+
+
+# Media that does not wait
+
+
+def test_first_words_that_overtake_a_lost_last_flight_are_not_lost():
+    call = VirtualCall([PCMU], impairments=Impairments(delay=0.02))
+    caller, gateway = call.caller.connection, call.gateway.connection
+    offer = caller.make_offer().replace("a=setup:actpass", "a=setup:passive")
+    caller.accept_answer_untrusted(gateway.accept_offer_untrusted(offer, 0.0), 0.0)
+    lose_first_last_flight(call)
+    assert call.network.run(lambda: call.caller.connected, seconds=5)
+    assert not call.gateway.connected
+    call.caller.start_media(call.network.now)
+    caller.voice.write(speech())
+    assert call.network.run(lambda: call.gateway.connected, seconds=1)
+    call.gateway.start_media(call.network.now)
+    call.network.run(seconds=1)
+    assert gateway.voice.session.packets_before_start == 0
+    inbound = gateway.statistics(call.network.now)["inbound-rtp"]
+    assert inbound["packetsReceived"] == pytest.approx(caller.statistics(0.0)["outbound-rtp"]["packetsSent"], abs=2)
+
+
+def lose_first_last_flight(call: VirtualCall) -> None:
+    """The DTLS server's last flight, with its ChangeCipherSpec, is lost at first."""
+    carry, lost = call.network.send, []
+
+    def send(datagram):
+        change_cipher_spec = datagram.data[0] == 20 or b"\x14\xfe\xfd" in datagram.data
+        if change_cipher_spec and datagram.path.local == CALLER and not lost:
+            lost.append(datagram)
+        else:
+            carry(datagram)
+
+    call.network.send = send
+
+
+def test_reports_of_loss_reach_the_encoder_at_once():
+    told = []
+
+    class Encoder:
+        def __init__(self, settings):
+            self._encoder = PCMU.create_encoder(settings)
+
+        def set_expected_loss(self, fraction):
+            told.append(call.network.now)
+
+        def __getattr__(self, name):
+            return getattr(self._encoder, name)
+
+    call = VirtualCall([replace(PCMU, create_encoder=Encoder)], impairments=Impairments(loss=0.1, delay=0.02))
+    assert call.connect()
+    arrived = []
+    receive = call.gateway.handle_datagram
+
+    def note(data, path, now):
+        if is_rtcp(data):
+            arrived.append(now)
+        receive(data, path, now)
+
+    call.gateway.handle_datagram = note
+    for peer in (call.caller, call.gateway):
+        peer.start_media(call.network.now)
+        peer.connection.voice.write(speech())
+    call.network.run(seconds=10)
+    assert len(arrived) >= 3
+    assert set(arrived) <= set(told)

@@ -153,11 +153,20 @@ class IceAgent:
         pair = self._check_list.get(path)
         return pair is not None and pair.is_authenticated and self.state not in _FINAL
 
-    def handle_traffic(self, heard_at: float) -> None:
-        """Authenticated data came by the selected path: a sign of life, though no consent (RFC 7675 §5.1)."""
-        pair = self._selection.pair
-        if pair is not None and pair.heard_at is not None:
-            pair.heard_at = max(pair.heard_at, heard_at)
+    def handle_traffic(self, path: Path, now: float) -> bool:
+        """Authenticated media came by ``path``: a sign of life there, though no consent (RFC 7675 §5.1).
+
+        Says whether it has made a difference, so that the owner has something to drain.
+        """
+        pair = self._check_list.get(path)
+        if pair is None or not pair.is_authenticated or self.state in _FINAL:
+            return False
+        pair.heard_at = pair.media_at = now
+        if pair is self._selection.pair:
+            return False
+        self._doubt_selection(now)
+        self._conclude(now)
+        return True
 
     def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
         """A STUN datagram that came by ``path``; anything but valid STUN of the peer is dropped and counted."""
@@ -205,6 +214,15 @@ class IceAgent:
     def close(self) -> None:
         """Be silent for ever."""
         self._enter(IceState.CLOSED)
+
+    def _doubt_selection(self, now: float) -> None:
+        """The peer is heard elsewhere: find out at once whether it still is there, too."""
+        pair = self._selection.pair
+        if pair is None or pair.heard_at is None or pair.is_doubted or now - pair.heard_at < self._timing.doubt_after:
+            return
+        pair.doubted_at = now
+        if not self.lite:
+            self._checker.ask_quickly(pair, now)
 
     def _authentication(self, path: Path) -> PathAuthenticated | None:
         """How well the peer has proved to be at the end of this path."""

@@ -33,7 +33,7 @@ class Checker:
         self._local = local
         self._timing = timing
         self._rng = rng
-        self._transactions = Transactions(timing.max_rto)
+        self._transactions = Transactions()
         self._next_check_at = 0.0
         self._concluded = False
         self._to_send: list[Datagram] = []
@@ -75,6 +75,11 @@ class Checker:
     def ask_consent(self, pair: CandidatePair, now: float) -> None:
         """Check a valid pair without doubting it, RFC 7675 §5.1."""
         self._send_check(pair, now, nominating=False, transmissions=self._timing.consent_transmissions)
+
+    def ask_quickly(self, pair: CandidatePair, now: float) -> None:
+        """The same of a pair that the peer may have left."""
+        transmissions = self._timing.consent_transmissions
+        self._send_check(pair, now, nominating=False, transmissions=transmissions, hasty=True)
 
     def conclude(self, nominated: CandidatePair) -> None:
         """A pair is nominated: start nothing of our own any more, nor go on with what is worse, RFC 8445 §8.1.2."""
@@ -122,11 +127,18 @@ class Checker:
         if pair is None:
             return
         pair.state = PairState.IN_PROGRESS
-        pair.current_check = self._send_check(pair, now, nominating=False, transmissions=self._timing.transmissions)
+        # Once a pair is nominated, only a path that the peer has taken is checked: it may have left the nominated one.
+        pair.current_check = self._send_check(
+            pair, now, nominating=False, transmissions=self._timing.transmissions, hasty=self._concluded
+        )
         self._next_check_at = now + self._timing.pacing
 
-    def _send_check(self, pair: CandidatePair, now: float, *, nominating: bool, transmissions: int) -> bytes:
+    def _send_check(
+        self, pair: CandidatePair, now: float, *, nominating: bool, transmissions: int, hasty: bool = False
+    ) -> bytes:
+        """Returns the transaction's id. A hasty one is repeated at short and even intervals."""
         transaction_id = self._rng.randbytes(TRANSACTION_ID_LENGTH)
+        timing = self._timing
         transaction = Transaction(
             transaction_id=transaction_id,
             request=self._build_check(pair, transaction_id, nominating=nominating),
@@ -134,7 +146,8 @@ class Checker:
             controlling=self._role.controlling,
             nominating=nominating,
             transmissions_left=transmissions,
-            rto=self._rto(),
+            rto=timing.moved_rto if hasty else self._rto(),
+            max_rto=timing.moved_rto if hasty else timing.max_rto,
             sent_at=now,
             due_at=now,
         )
@@ -174,8 +187,8 @@ class Checker:
             pair.current_round_trip_time = now - transaction.sent_at
         self._transactions.abandon(pair)
         pair.succeed(now)
-        # RFC 8445 §7.2.5.3.4, unless a role conflict has taken the right to nominate away meanwhile.
-        pair.nominated |= transaction.nominating and self._role.controlling
+        if transaction.nominating and self._role.controlling:  # a role conflict may have taken that right away
+            pair.nominated_at = now  # RFC 8445 §7.2.5.3.4
 
     def _resolve_conflict(self, transaction: Transaction) -> None:
         """RFC 8445 §7.2.5.1: take the other role and try again; a valid pair stays valid."""

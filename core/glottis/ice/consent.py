@@ -59,6 +59,8 @@ class Consent:
     def _silent_at(self) -> float | None:
         """An idle peer is heard only by its checks and answers, so silence needs a question that went unanswered."""
         timing = self._timing
+        if self._pair.is_doubted:
+            return self._pair.doubted_at + max(timing.doubt_time, 2 * (self._pair.current_round_trip_time or 0.0))
         if self._lite:
             return self._heard_at + timing.silence + timing.consent_interval * (1 + timing.consent_spread)
         if self._asked_at is None or self._asked_at <= self._heard_at:

@@ -1,5 +1,6 @@
 """A candidate pair and what is known about it, RFC 8445 §6.1.2."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -27,13 +28,18 @@ class CandidatePair:
     """Becomes peer-reflexive when the peer sees another address than the base, RFC 8445 §7.2.5.3.1."""
     remote: Candidate
     state: PairState = PairState.FROZEN
-    nominated: bool = False
+    nominated_at: float = -math.inf
+    """When the controlling agent came to want the pair, which may be before it is known to work (RFC 8445 §7.3.1.5)."""
+    selected: bool = False
+    """Whether data goes by it."""
     nominating: bool = False
     """As controlling agent: a check with USE-CANDIDATE is under way."""
-    nominate_on_success: bool = False
-    """The controlling agent nominated the pair before the own check of it succeeded, RFC 8445 §7.3.1.5."""
     heard_at: float | None = None
     """When the peer last proved to be there, by a check, a response, or traffic that the owner trusts."""
+    media_at: float = -math.inf
+    """When such traffic last came by this path."""
+    doubted_at: float = -math.inf
+    """When the peer was asked whether it still is there, since its media came by another path."""
     granted_at: float | None = None
     """When consent was last given: by a response, or to a lite agent, which asks nothing, by a check."""
     current_check: bytes = b""
@@ -51,9 +57,19 @@ class CandidatePair:
         return self.local.foundation, self.remote.foundation
 
     @property
+    def nominated(self) -> bool:
+        """Whether the controlling agent wants this pair, and it works."""
+        return self.state is PairState.SUCCEEDED and self.nominated_at > -math.inf
+
+    @property
     def is_authenticated(self) -> bool:
         """Whether the peer has proved to be at the end of this path."""
         return self.heard_at is not None
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the peer has not been heard since it was asked if it still is there."""
+        return self.heard_at is not None and self.doubted_at >= self.heard_at
 
     @property
     def is_proven(self) -> bool:
@@ -75,17 +91,8 @@ class CandidatePair:
         """Whether the pair is valid and the peer has lately agreed to receive along it."""
         return self.state is PairState.SUCCEEDED and self.granted_at is not None and now - self.granted_at < lifetime
 
-    def nominate(self) -> None:
-        """The controlling agent wants this pair: now, or as soon as it is known to work."""
-        if self.state is PairState.SUCCEEDED:
-            self.nominated = True
-        else:
-            self.nominate_on_success = True
-
     def succeed(self, now: float) -> None:
         """The peer has answered (or asked a lite agent) along this pair: it is valid and consent is fresh."""
         self.state = PairState.SUCCEEDED
         self.heard_at = self.granted_at = now
         self.unanswered_transmissions = 0
-        if self.nominate_on_success:
-            self.nominated, self.nominate_on_success = True, False

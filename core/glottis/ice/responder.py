@@ -105,8 +105,9 @@ class Responder:
         elif not pair.has_consent(now, self._consent_lifetime / 2):
             # Who asks is likely to answer: keep a second path ready, and a lossy one from losing consent by bad luck.
             self._checker.ask_consent(pair, now)
-        if check.use_candidate and not self._role.controlling:
-            pair.nominate()
+        is_news = not (pair.selected and pair.nominated)  # some agents repeat the nomination in each check
+        if check.use_candidate and not self._role.controlling and is_news:
+            pair.nominated_at = now
 
 
 def _is_authentic(check: StunMessage, local: Credentials) -> bool:

@@ -1,6 +1,8 @@
 """Which pair carries the data, and which one a controlling agent nominates: RFC 8445 §8 and §12."""
 
+import math
 import random
+from typing import Final
 
 from glottis.ice.check_list import CheckList
 from glottis.ice.consent import Consent
@@ -9,13 +11,20 @@ from glottis.ice.role import Role
 from glottis.ice.timing import IceTiming
 from glottis.wire.address import Path
 
+NOMINATION_WINDOW: Final = 1.0
+"""Seconds; nominations at shorter intervals are those of an agent that nominates what it finds (RFC 8445 §8.1.1)."""
+MEDIA_WINDOW: Final = 0.1
+"""Seconds that media must have stayed away from the selected pair while it came by another one."""
+
 
 class Selection:
-    """Of the valid pairs that are alive: a nominated one if there is any, and of those the one of highest priority.
+    """Of the valid pairs that are alive: the one nominated last, else the one of highest priority.
 
-    Several pairs are nominated when the peer nominates aggressively, as Chromium does, or moves to another network. A
-    silent pair gives way to a living one, and gets its place back when it revives. The living one may be unnominated:
-    when a translator gives the peer a new address, the peer notices nothing (by RFC 8445 §12.1 the call would be lost).
+    Several pairs are nominated when the peer nominates aggressively, as Chromium does. Within ``NOMINATION_WINDOW``
+    they are equals, and a controlled agent sends where the peer's media comes from; a later nomination tells that the
+    peer moves to another network. A silent pair gives way to a living one, and gets its place back when it revives. The
+    living one may be unnominated: when a translator gives the peer a new address, the peer notices nothing (by RFC 8445
+    §12.1 the call would be lost).
     """
 
     def __init__(self, check_list: CheckList, role: Role, timing: IceTiming, rng: random.Random) -> None:
@@ -32,9 +41,12 @@ class Selection:
         """Select anew, after checks, responses, and silence."""
         best = self._best(now)
         if best is not self.pair:
+            if self.pair is not None:
+                self.pair.selected = False
             self.pair = best
             self.consent = None
             if best is not None:
+                best.selected = True
                 self.consent = Consent(best, self._timing, self._rng, lite=self._role.lite)
         if best is not None:
             self.path = best.path
@@ -74,15 +86,29 @@ class Selection:
         alive = [pair for pair in valid if self._is_alive(pair, now)]
         if not alive and self.pair in valid:
             return self.pair
-        return max(alive or valid, key=self._rank, default=None)
+        return self._best_of_equals(self._nominated_last(alive or valid))
 
-    def _rank(self, pair: CandidatePair) -> tuple[bool, int]:
-        return pair.nominated, self._check_list.priority(pair)
+    @staticmethod
+    def _nominated_last(pairs: list[CandidatePair]) -> list[CandidatePair]:
+        """All, if none is nominated."""
+        last = max((pair.nominated_at for pair in pairs), default=-math.inf)
+        return [pair for pair in pairs if pair.nominated_at >= last - NOMINATION_WINDOW]
+
+    def _best_of_equals(self, pairs: list[CandidatePair]) -> CandidatePair | None:
+        """A controlled agent follows the media of the other, which knows best why it goes that way."""
+        best = max(pairs, key=self._check_list.priority, default=None)
+        if best is None or self._role.controlling:
+            return best
+        heard = max(pairs, key=lambda pair: pair.media_at)
+        if heard.media_at == -math.inf:
+            return best
+        present = self.pair
+        return present if present in pairs and heard.media_at - present.media_at < MEDIA_WINDOW else heard
 
     def _is_alive(self, pair: CandidatePair, now: float) -> bool:
         if pair is self.pair and self.consent is not None:
             return not self.consent.is_silent(now)
-        return pair.heard_at is not None and now - pair.heard_at < self._timing.silence
+        return pair.heard_at is not None and now - pair.heard_at < self._timing.silence and not pair.is_doubted
 
     def _may_improve_on(self, pair: CandidatePair) -> bool:
         undecided = (PairState.FROZEN, PairState.WAITING, PairState.IN_PROGRESS)

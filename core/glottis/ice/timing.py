@@ -28,6 +28,12 @@ class IceTiming:
     30 % each way would lose consent by chance within ten minutes."""
     consent_lifetime: float = 30.0
     """Without an answer for so long, sending stops for good, RFC 7675 §5.1."""
+    doubt_after: float = 0.2
+    """Media by another path than the selected one, and nothing by that for so long: the peer may have moved."""
+    moved_rto: float = 0.1
+    """Between the transmissions of a check that tells whether it has: nothing is heard until then."""
+    doubt_time: float = 0.3
+    """A path in doubt counts as silent if it does not answer within this time, or two of its round trips."""
     silence: float = 5.0
     """Without any sign of the peer for so long, and a consent check unanswered, the agent is disconnected."""
     answer_time: float = 2.0

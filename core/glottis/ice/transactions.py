@@ -25,6 +25,8 @@ class Transaction:
     nominating: bool
     transmissions_left: int
     rto: float
+    max_rto: float
+    """Where the doubling of ``rto`` stops."""
     sent_at: float
     due_at: float
     """The next transmission, or after the last one the end of all hope."""
@@ -44,8 +46,7 @@ class Transaction:
 class Transactions:
     """The checks under way, by transaction id, oldest first."""
 
-    def __init__(self, max_rto: float) -> None:
-        self._max_rto = max_rto
+    def __init__(self) -> None:
         self._by_id: dict[bytes, Transaction] = {}
 
     def add(self, transaction: Transaction) -> None:
@@ -77,7 +78,7 @@ class Transactions:
         again = [transaction for transaction in due if transaction.transmissions_left]
         for transaction in again:
             transaction.retransmitted = True
-            transaction.rto = min(2 * transaction.rto, self._max_rto)
+            transaction.rto = min(2 * transaction.rto, transaction.max_rto)
             self._schedule(transaction, now)
         return again, failed
 

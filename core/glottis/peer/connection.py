@@ -30,6 +30,7 @@ from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.sdp import SCTP_PORT, Candidate, NegotiatedData, Negotiation, parse_candidate_untrusted
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.demux import PacketKind, classify
+from glottis.wire.rtcp import is_rtcp
 from glottis.wire.srtp_keys import SrtpKeys
 
 PeerConnectionEvent = PeerEvent | DataChannelEvent
@@ -214,13 +215,13 @@ class PeerConnection:
 
     # The engine's verbs
 
-    def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
-        """Take a datagram: STUN from anywhere, the rest from authenticated paths only. Never raises."""
-        session = self.voice.session
-        if data[0] > 127:  # SRTP or SRTCP (RFC 7983 §7), in place because it is every fiftieth of a second
-            if session is not None:
-                session.handle_datagram(data, now)
-            return
+    def handle_datagram(self, data: bytes, path: Path, now: float) -> bool:
+        """Take a datagram: STUN from anywhere, the rest from authenticated paths only. Never raises.
+
+        Says whether there may be something to drain: not after most packets of media, which wait for the media tick.
+        """
+        if data[0] > 127:  # RFC 7983 §7, in place because it is every fiftieth of a second
+            return self._handle_media(data, path, now)
         kind = classify(data)
         if kind is PacketKind.STUN and self._ice is not None:
             self._ice.handle_datagram(data, path, now)
@@ -229,11 +230,20 @@ class PeerConnection:
         elif kind is PacketKind.DTLS and len(self._early_flight) < MAX_EARLY_FLIGHT:
             self._early_flight.append(data)
         self._advance(now)
+        return True
+
+    def _handle_media(self, data: bytes, path: Path, now: float) -> bool:
+        """SRTP or SRTCP. What is authentic is a sign of life on its path; reports change how we encode."""
+        session = self.voice.session
+        if session is None or self._ice is None or not session.handle_datagram(data, now):
+            return False
+        if not self._ice.handle_traffic(path, now) and not is_rtcp(data):
+            return False
+        self._advance(now)
+        return True
 
     def handle_timeout(self, now: float) -> None:
         """Let every engine do what is due."""
-        if self._ice is not None and self.voice.session is not None and self.voice.session.heard_at is not None:
-            self._ice.handle_traffic(self.voice.session.heard_at)
         for engine in self._engines():
             timeout = engine.next_timeout()
             if timeout is not None and timeout <= now:
@@ -326,7 +336,9 @@ class PeerConnection:
         match event:
             case ice.PathAuthenticated(path, proven):
                 self._events.append(PathAuthenticated(path, proven))
-            case ice.SelectedPathChanged():
+            case ice.SelectedPathChanged(path):
+                pair = self._ice.selected_pair if self._ice is not None else None
+                self._events.append(PathAuthenticated(path, proven=pair is not None and pair.is_proven))
                 # The first authenticated check is enough: browsers may start DTLS with their very first one.
                 if self._dtls is not None and self._dtls.state is DtlsState.NEW:
                     self._dtls.start(now)

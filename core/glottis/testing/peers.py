@@ -5,70 +5,132 @@ from collections.abc import Sequence
 
 from glottis.contracts.codec import CodecSpec
 from glottis.dtls import Certificate
-from glottis.peer import ConnectionState, PathAuthenticated, PeerConnection, PeerConnectionEvent, PeerSettings
+from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
+from glottis.server.media.demultiplexer import Demultiplexer, Receiver
+from glottis.server.media.driver import PeerDriver
+from glottis.server.media.scheduler import PERIOD, Scheduled
 from glottis.testing.impairments import PERFECT, Impairments
+from glottis.testing.nat import Nat
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
-from glottis.wire.demux import PacketKind, classify
+from glottis.wire.demux import is_stun_request
 
-TICK = 0.02
+CALLER = Address("192.0.2.1", 4000)
+GATEWAY = Address("192.0.2.2", 5000)
+
+
+class VirtualSocket:
+    """What a peer's driver has of the gateway's sockets: see ``driver.Endpoint``."""
+
+    def __init__(self) -> None:
+        self.outbox: list[Datagram] = []
+        self.tables = Demultiplexer()
+
+    def add_ufrag(self, ufrag: str, receiver: Receiver) -> None:
+        self.tables.add_ufrag(ufrag, receiver)
+
+    def demultiplexer(self, local: Address) -> Demultiplexer:
+        return self.tables
+
+    def send(self, datagram: Datagram, sender: Receiver) -> None:
+        if is_stun_request(datagram.data):
+            self.tables.note_request(datagram.data, sender)
+        self.outbox.append(datagram)
+
+    def remove(self, receiver: Receiver) -> None:
+        self.tables.remove(receiver)
+
+
+class VirtualWheel:
+    """What a peer's driver has of the gateway's wheel: see ``driver.Wheel``."""
+
+    def __init__(self, network: VirtualNetwork) -> None:
+        self._network = network
+        self._deadline: float | None = None
+        self._next_tick: float | None = None
+        self._next_media_tick = 0.0
+        self._send_period = PERIOD
+
+    def start_media(self, session: Scheduled, send_period: float) -> None:
+        self._next_tick = self._next_media_tick = self._network.now
+        self._send_period = send_period
+
+    def call_at(self, session: Scheduled, deadline: float | None) -> None:
+        self._deadline = deadline
+
+    def remove(self, session: Scheduled) -> None:
+        self._deadline = self._next_tick = None
+
+    def next_timeout(self) -> float | None:
+        """When ``turn`` has something to do."""
+        moments = (self._deadline, self._next_tick)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def turn(self, session: Scheduled, now: float) -> None:
+        """Call ``session`` if it is time."""
+        if self._next_tick is not None and self._next_tick <= now:
+            self._next_tick += self._send_period
+            self._tick(session, now)
+        if self._deadline is not None and self._deadline <= now:
+            self._deadline = None
+            session.handle_timeout(now)
+
+    def _tick(self, session: Scheduled, now: float) -> None:
+        if self._next_media_tick <= now + PERIOD / 100:
+            self._next_media_tick += PERIOD
+            session.media_tick(now)
+        else:
+            session.send_tick(now)
 
 
 class VirtualPeer:
-    """A host of the virtual network that has one peer connection, with the source filter of the gateway's socket.
+    """A host of the virtual network that has one peer connection, driven as the gateway drives it.
 
-    ``events`` collects what the connection tells. ``speak`` and ``listen`` are called in each media tick.
+    ``events`` collects what the connection tells, ``heard`` what it plays in the media ticks: signed 16-bit samples.
     """
 
-    def __init__(self, connection: PeerConnection) -> None:
+    def __init__(self, connection: PeerConnection, network: VirtualNetwork) -> None:
         self.connection = connection
         self.events: list[PeerConnectionEvent] = []
         self.heard = bytearray()
-        """Decoded audio, signed 16-bit samples."""
-        self._media: list[Datagram] = []
-        self._next_tick: float | None = None
-        self._next_frame = 0.0
+        self._socket = VirtualSocket()
+        self._wheel = VirtualWheel(network)
+        self._driver = PeerDriver(
+            connection,
+            endpoint=self._socket,
+            scheduler=self._wheel,
+            handle_event=self.events.append,
+            handle_error=_raise,
+            clock=lambda: network.now,
+        )
+        self._driver.hear = self._hear
 
     @property
     def connected(self) -> bool:
         """Whether media can flow."""
         return self.connection.state is ConnectionState.CONNECTED
 
-    def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
-        admitted = {event.path for event in self.events if isinstance(event, PathAuthenticated)}
-        if classify(data) is PacketKind.STUN or path in admitted:
-            self.connection.handle_datagram(data, path, now)
-            self._collect()
-
-    def handle_timeout(self, now: float) -> None:
-        if self._next_tick is not None and self._next_tick <= now:
-            self._next_tick += self.connection.voice.send_period
-            self._tick(now)
-        self.connection.handle_timeout(now)
-        self._collect()
-
-    def _tick(self, now: float) -> None:
-        if self._next_frame <= now + TICK / 100:
-            self._next_frame += TICK
-            frame = self.connection.voice.next_frame(now)
-            self.heard += frame.pcm if frame is not None else b""
-        self._media += self.connection.media_to_send(now)
-
-    def next_timeout(self) -> float | None:
-        moments = (self.connection.next_timeout(), self._next_tick)
-        return min((moment for moment in moments if moment is not None), default=None)
-
-    def datagrams_to_send(self) -> list[Datagram]:
-        media, self._media = self._media, []
-        return self.connection.datagrams_to_send() + media
-
     def start_media(self, now: float) -> None:
         """Begin the media ticks."""
-        self._next_tick = self._next_frame = now
+        self._driver.start_media()
 
-    def _collect(self) -> None:
-        while (event := self.connection.next_event()) is not None:
-            self.events.append(event)
+    def _hear(self, now: float) -> None:
+        frame = self.connection.voice.next_frame(now)
+        self.heard += frame.pcm if frame is not None else b""
+
+    def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
+        self._socket.tables.dispatch(data, path.remote, path.local)
+
+    def handle_timeout(self, now: float) -> None:
+        self._wheel.turn(self._driver, now)
+
+    def next_timeout(self) -> float | None:
+        return self._wheel.next_timeout()
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        self._driver.pump()  # a test may have called the connection
+        outbox, self._socket.outbox = self._socket.outbox, []
+        return outbox
 
 
 class VirtualCall:
@@ -83,20 +145,32 @@ class VirtualCall:
         caller_settings: PeerSettings | None = None,
         gateway_settings: PeerSettings | None = None,
         certificates: tuple[Certificate, Certificate] | None = None,
+        nat: Address | None = None,
     ) -> None:
+        """``nat`` is the outside address of a translator before the caller, if there shall be one."""
         self.network = VirtualNetwork(seed, impairments)
         default = PeerSettings(tuple(codecs))
         caller_certificate, gateway_certificate = certificates or (Certificate.generate(), Certificate.generate())
-        self.caller = self._peer(caller_settings or default, caller_certificate, Address("192.0.2.1", 4000), seed)
-        self.gateway = self._peer(gateway_settings or default, gateway_certificate, Address("192.0.2.2", 5000), ~seed)
+        self.caller = self._peer(caller_settings or default, caller_certificate, CALLER, seed)
+        self.gateway = self._peer(gateway_settings or default, gateway_certificate, GATEWAY, ~seed)
+        self.network.attach(self.gateway, GATEWAY)
+        self.nat: Nat | None = None
+        if nat is None:
+            self.network.attach(self.caller, CALLER)
+        else:
+            self.nat = Nat(self.caller, {CALLER: nat})
+            self.network.attach(self.nat, nat)
 
     def _peer(self, settings: PeerSettings, certificate: Certificate, address: Address, seed: int) -> VirtualPeer:
-        connection = PeerConnection(
-            settings, certificate=certificate, local_addresses=[address], rng=random.Random(seed)
-        )
-        peer = VirtualPeer(connection)
-        self.network.attach(peer, address)
-        return peer
+        rng = random.Random(seed)
+        connection = PeerConnection(settings, certificate=certificate, local_addresses=[address], rng=rng)
+        return VirtualPeer(connection, self.network)
+
+    def rebind(self, address: Address) -> None:
+        """The translator gives the caller another address."""
+        assert self.nat is not None
+        self.nat.rebind({CALLER: address})
+        self.network.attach(self.nat, address)
 
     def negotiate(self) -> None:
         """Offer and answer."""
@@ -108,3 +182,7 @@ class VirtualCall:
         """Negotiate and let time pass until both ends are connected; says whether they are."""
         self.negotiate()
         return self.network.run(lambda: self.caller.connected and self.gateway.connected, seconds=seconds)
+
+
+def _raise(error: BaseException) -> None:
+    raise error

@@ -23,7 +23,8 @@ MAX_TRANSACTIONS = 64
 """Outstanding requests of one session, the oldest forgotten first: twice its limit of candidate pairs."""
 
 MAX_PATHS = 16
-"""Addresses of one session, further ones refused: as many as it keeps remote candidates."""
+"""Addresses of one session, as many as it keeps remote candidates. A further one replaces the one told of longest ago,
+which a caller has left whose translator moves it."""
 
 
 class Receiver(Protocol):
@@ -38,7 +39,7 @@ class _Entries:
     """What the tables hold for one session."""
 
     ufrags: set[str] = field(default_factory=set)
-    remotes: set[Address] = field(default_factory=set)
+    remotes: OrderedDict[Address, None] = field(default_factory=OrderedDict)
     transactions: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
 
 
@@ -62,7 +63,7 @@ class Demultiplexer:
         self._by_ufrag[ufrag] = receiver
 
     def add_path(self, path: Path, receiver: Receiver, *, proven: bool) -> None:
-        """``receiver`` has authenticated the remote address of ``path``: what comes from there is its own now.
+        """``receiver`` has authenticated the remote address of ``path``, or uses it: what comes from there is its own.
 
         An address that another session uses already is taken over only if ``proven``: if a response to a check of our
         own came from there. A received check alone could have a forged source address.
@@ -72,10 +73,13 @@ class Demultiplexer:
         if owner is not None and owner[0] is not receiver:
             if not proven:
                 return
-            self._entries[owner[0]].remotes.discard(path.remote)
-        if len(entries.remotes) < MAX_PATHS or path.remote in entries.remotes:
-            entries.remotes.add(path.remote)
-            self._by_remote[path.remote] = (receiver, path)
+            del self._entries[owner[0]].remotes[path.remote]
+        entries.remotes[path.remote] = None
+        entries.remotes.move_to_end(path.remote)
+        self._by_remote[path.remote] = (receiver, path)
+        if len(entries.remotes) > MAX_PATHS:
+            oldest, _ = entries.remotes.popitem(last=False)
+            del self._by_remote[oldest]
 
     def note_request(self, data: bytes, receiver: Receiver) -> None:
         """A STUN request of ``receiver`` is leaving: let its response find the way back."""

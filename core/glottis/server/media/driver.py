@@ -1,17 +1,35 @@
 """Joins a peer connection to the UDP socket and the wheel: the one driver of the engines."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import trio
 
 from glottis.peer import PathAuthenticated, PeerConnection, PeerConnectionEvent
-from glottis.server.media.endpoint import UdpEndpoint
-from glottis.server.media.scheduler import Scheduler
-from glottis.wire.address import Path
+from glottis.server.media.demultiplexer import Demultiplexer, Receiver
+from glottis.server.media.scheduler import Scheduled
+from glottis.wire.address import Address, Datagram, Path
+
+
+class Endpoint(Protocol):
+    """Where datagrams leave, and are told apart by session: ``UdpEndpoint``, or a host of the virtual network."""
+
+    def add_ufrag(self, ufrag: str, receiver: Receiver) -> None: ...
+    def demultiplexer(self, local: Address) -> Demultiplexer: ...
+    def send(self, datagram: Datagram, sender: Receiver) -> None: ...
+    def remove(self, receiver: Receiver) -> None: ...
+
+
+class Wheel(Protocol):
+    """What calls the driver in time: ``Scheduler``, or a host of the virtual network."""
+
+    def start_media(self, session: Scheduled, send_period: float) -> None: ...
+    def call_at(self, session: Scheduled, deadline: float | None) -> None: ...
+    def remove(self, session: Scheduled) -> None: ...
 
 
 class PeerDriver:
-    """Gives the engines datagrams and time, and sends what they want sent.
+    """Gives the engines datagrams and time, of ``clock``, and sends what they want sent.
 
     ``handle_event`` is called for each event of the peer, ``hear`` in each media tick before speech is sent, ``spoke``
     after some was. Whatever any of this raises goes to ``handle_error``: neither the socket nor the wheel ever sees it,
@@ -22,10 +40,11 @@ class PeerDriver:
         self,
         peer: PeerConnection,
         *,
-        endpoint: UdpEndpoint,
-        scheduler: Scheduler,
+        endpoint: Endpoint,
+        scheduler: Wheel,
         handle_event: Callable[[PeerConnectionEvent], None],
         handle_error: Callable[[BaseException], None],
+        clock: Callable[[], float] = trio.current_time,
     ) -> None:
         self.peer = peer
         self.hear: Callable[[float], None] = lambda now: None
@@ -34,6 +53,7 @@ class PeerDriver:
         self._scheduler = scheduler
         self._handle_event = handle_event
         self._handle_error = handle_error
+        self._clock = clock
         self._ufrag: str | None = None
         self._closed = False
 
@@ -41,7 +61,7 @@ class PeerDriver:
         """After anything was done to ``peer``: send, tell, and set the next timeout."""
         if self._closed:
             return
-        now = trio.current_time()
+        now = self._clock()
         timeout = self.peer.next_timeout()
         if timeout is not None and timeout <= now:
             self.peer.handle_timeout(now)
@@ -75,7 +95,7 @@ class PeerDriver:
         if self._closed:
             return
         try:
-            self.peer.close(trio.current_time())
+            self.peer.close(self._clock())
             self._send()
         except (Exception, SystemExit) as error:
             self._handle_error(error)
@@ -89,8 +109,7 @@ class PeerDriver:
     def receive(self, data: bytes, path: Path) -> None:
         """See ``demultiplexer.Receiver``."""
         try:
-            self.peer.handle_datagram(data, path, trio.current_time())
-            if data[0] < 128:  # media waits for the wheel: nothing follows from a packet at once
+            if self.peer.handle_datagram(data, path, self._clock()):
                 self.pump()
         except (Exception, SystemExit) as error:
             self._handle_error(error)

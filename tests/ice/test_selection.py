@@ -1,0 +1,78 @@
+"""Which of several nominated pairs a controlled agent sends by. A lite one believes checks: they are all it takes."""
+
+from collections.abc import Callable
+
+import pytest
+from glottis.ice import IceAgent
+from glottis.wire.address import Address, Path
+
+GATEWAY = Address("198.51.100.7", 50002)
+HIGH, LOW = Path(GATEWAY, Address("192.0.2.1", 50001)), Path(GATEWAY, Address("192.0.2.1", 50003))
+
+
+class Peer:
+    """The controlling end, as far as the agent sees it."""
+
+    def __init__(self, agent: IceAgent, make_check: Callable[..., bytes]) -> None:
+        self.agent = agent
+        self._make_check = make_check
+
+    def nominate(self, path: Path, now: float) -> None:
+        priority = 2 if path is HIGH else 1
+        check = self._make_check(self.agent, use_candidate=b"", priority=priority.to_bytes(4))
+        self.agent.handle_datagram(check, path, now)
+        self.agent.datagrams_to_send()
+
+    def talk(self, path: Path, start: float, end: float) -> None:
+        for packet in range(round((end - start) / 0.02)):
+            self.agent.handle_traffic(path, start + packet * 0.02)
+
+
+@pytest.fixture
+def peer(make_agent: Callable[..., IceAgent], make_check: Callable[..., bytes]) -> Peer:
+    return Peer(make_agent(lite=True), make_check)
+
+
+@pytest.mark.parametrize(("first", "second"), [(HIGH, LOW), (LOW, HIGH)])
+def test_pair_nominated_last_is_used_whatever_its_priority(peer: Peer, first: Path, second: Path) -> None:
+    for now in (0.0, 2.5, 5.0, 7.5):
+        peer.nominate(first, now)
+    peer.talk(first, 0.0, 8.0)
+    peer.nominate(second, 8.0)
+    assert peer.agent.selected_path == second
+    peer.talk(first, 8.0, 8.1)  # what was on its way
+    assert peer.agent.selected_path == second
+    peer.nominate(first, 20.0)
+    assert peer.agent.selected_path == first
+
+
+def test_of_pairs_nominated_at_once_the_peers_media_chooses(peer: Peer) -> None:
+    for now in (0.0, 0.1, 0.2):
+        peer.nominate(HIGH, now)
+        peer.nominate(LOW, now)
+    assert peer.agent.selected_path == HIGH
+    peer.talk(LOW, 0.3, 1.0)
+    assert peer.agent.selected_path == LOW
+    peer.talk(HIGH, 1.0, 1.04)  # two that were overtaken
+    peer.talk(LOW, 1.04, 2.0)
+    assert peer.agent.selected_path == LOW
+    peer.talk(HIGH, 2.0, 3.0)
+    assert peer.agent.selected_path == HIGH
+
+
+def test_media_by_two_paths_at_a_time_moves_nothing(peer: Peer) -> None:
+    peer.nominate(HIGH, 0.0)
+    peer.nominate(LOW, 0.0)
+    selected = set()
+    for packet in range(200):
+        for path in (LOW, HIGH):
+            peer.agent.handle_traffic(path, 0.02 * packet)
+            selected.add(peer.agent.selected_path)
+    assert len(selected) == 1
+
+
+def test_media_does_not_authenticate_a_path(peer: Peer) -> None:
+    peer.nominate(HIGH, 0.0)
+    peer.talk(LOW, 0.1, 1.0)
+    assert not peer.agent.is_authenticated(LOW)
+    assert peer.agent.selected_path == HIGH
