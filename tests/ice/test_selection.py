@@ -1,6 +1,7 @@
 """Which of several nominated pairs a controlled agent sends by. A lite one believes checks: they are all it takes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from glottis.ice import IceAgent
@@ -69,6 +70,19 @@ def test_media_by_two_paths_at_a_time_moves_nothing(peer: Peer) -> None:
             peer.agent.handle_traffic(path, 0.02 * packet)
             selected.add(peer.agent.selected_path)
     assert len(selected) == 1
+
+
+def test_media_by_a_path_that_does_not_work_yet_is_no_silence(
+    make_call: Callable[..., Any], make_check: Callable[..., bytes]
+) -> None:
+    call = make_call()
+    call.connect()
+    gateway, start = call.gateway.agent, call.now
+    call.run(1)
+    gateway.handle_datagram(make_check(gateway, use_candidate=b""), LOW, call.now)  # and nobody answers there
+    Peer(gateway, make_check).talk(LOW, call.now, start + 2.0)
+    assert gateway.selected_path == HIGH
+    assert call.gateway.is_up
 
 
 def test_media_does_not_authenticate_a_path(peer: Peer) -> None:

@@ -38,6 +38,14 @@ class Consent:
         """Whether the peer seems to be gone, for the moment at least."""
         return (silent_at := self._silent_at) is not None and now >= silent_at
 
+    def is_left(self, now: float) -> bool:
+        """Whether any path that works is better: the peer is silent here, or was asked in doubt and did not answer.
+
+        Time alone does not make it so: media by another path cast the doubt, and goes on to come.
+        """
+        answer_time = max(self._timing.doubt_time, 2 * (self._pair.current_round_trip_time or 0.0))
+        return self.is_silent(now) or (self._pair.is_doubted and now >= self._pair.doubted_at + answer_time)
+
     def next_timeout(self, *, silent: bool) -> float:
         """The earliest of these moments; ``silent`` says that silence has been noticed already."""
         moments = [self._expires_at]
@@ -59,8 +67,6 @@ class Consent:
     def _silent_at(self) -> float | None:
         """An idle peer is heard only by its checks and answers, so silence needs a question that went unanswered."""
         timing = self._timing
-        if self._pair.is_doubted:
-            return self._pair.doubted_at + max(timing.doubt_time, 2 * (self._pair.current_round_trip_time or 0.0))
         if self._lite:
             return self._heard_at + timing.silence + timing.consent_interval * (1 + timing.consent_spread)
         if self._asked_at is None or self._asked_at <= self._heard_at:

@@ -107,7 +107,7 @@ class Selection:
 
     def _is_alive(self, pair: CandidatePair, now: float) -> bool:
         if pair is self.pair and self.consent is not None:
-            return not self.consent.is_silent(now)
+            return not self.consent.is_left(now)
         return pair.heard_at is not None and now - pair.heard_at < self._timing.silence and not pair.is_doubted
 
     def _may_improve_on(self, pair: CandidatePair) -> bool:
