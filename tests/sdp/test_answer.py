@@ -125,6 +125,7 @@ def test_of_two_lines_for_one_payload_type_the_first_counts(vector: Vector, answ
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
+        ("opus/48000/2/1", "payload type 96"),
         ("opus/48000/1", "opus/48000/1"),
         ("opus/48000", "opus/48000"),
         ("opus/16000/2", "opus/16000/2"),

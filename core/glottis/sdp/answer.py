@@ -1,9 +1,10 @@
 """Answers to offers: RFC 9429 §5.3 with RFC 3264 (offer/answer), 9143 (BUNDLE), 8839 (ICE) and 8842 (DTLS)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from glottis.sdp.attributes import Direction, Setup
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack, audio_body, negotiated_audio_untrusted
+from glottis.sdp.candidate import Candidate
 from glottis.sdp.codecs import AudioCapability
 from glottis.sdp.data import NegotiatedData, data_body, negotiated_data_untrusted
 from glottis.sdp.description import Body, Origin, SessionDescription
@@ -25,17 +26,19 @@ def accept_offer(
     max_message_size: int | None = None,
     header_extensions: frozenset[str] = frozenset(),
     ptime_ms: float | None = None,
+    is_usable: Callable[[Candidate], bool] = lambda candidate: True,
 ) -> Negotiation:
     """Answer ``offer``; raises ``OfferRefused`` with a stable code, or ``Malformed``.
 
     ``audio`` is what this side can do in order of preference; ``max_message_size`` in bytes is what it takes on data
     channels, None: it has none; ``header_extensions`` are the URIs of the RTP header extensions that it has;
-    ``ptime_ms`` is how much audio it wants in a packet, None: no wish. The function is pure: for a renegotiation, call
-    it again with the next ``session_version`` and with the transport as it is then.
+    ``ptime_ms`` is how much audio it wants in a packet, None: no wish; ``is_usable`` says which of the peer's
+    candidates are kept in the first place. The function is pure: for a renegotiation, call it again with the next
+    ``session_version`` and with the transport as it is then.
     """
     selection = select_sections(offer, audio, with_data=max_message_size is not None)
     _require_rtcp_mux(selection)
-    remote = read_remote_parameters(selection.tagged, selection.bundle[0], Setup.ACTIVE, OfferRefused)
+    remote = read_remote_parameters(selection.tagged, selection.bundle[0], Setup.ACTIVE, OfferRefused, is_usable)
     setup = _answered_setup(remote.setup, transport.setup)
     audios = _negotiated_audios(selection, header_extensions)
     data = None if selection.data is None else negotiated_data_untrusted(selection.data)

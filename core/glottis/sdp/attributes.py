@@ -1,15 +1,19 @@
-"""The values of the attributes that glottis reads: each grammar as its RFC has it, bounded.
+"""The values of the attributes that glottis reads: each grammar bounded, and as wide as the value allows.
 
-Every ``parse_…_untrusted`` takes what stands after ``a=name:`` and raises ``Malformed`` saying what was expected.
+Every ``parse_…_untrusted`` takes what stands after ``a=name:`` and raises ``Malformed`` saying what was expected. What
+becomes of the line then is not decided here: see ``glottis.sdp.parser.SKIPPABLE``.
 """
 
 import re
+from collections.abc import Callable
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from glottis.contracts.codec import FormatParameters
 from glottis.contracts.errors import Malformed
-from glottis.sdp.description import TOKEN
+from glottis.sdp.description import TOKEN, Attribute
+
+T = TypeVar("T")
 
 USABLE_HASH_FUNCTIONS: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 """Hash functions that still prove a certificate, and the bytes they give; sha-1 and md5 do not (RFC 8122 §5)."""
@@ -118,16 +122,29 @@ class Group(NamedTuple):
 
 
 _TOKEN = re.compile(TOKEN)
-_RTPMAP = re.compile(rf"([0-9]{{1,3}}) ({TOKEN})/([0-9]{{1,7}})(?:/([0-9]{{1,3}}))?")
-_FMTP = re.compile(r"([0-9]{1,3}) (.+)", re.DOTALL)
-_FINGERPRINT = re.compile(rf"({TOKEN}) ([0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}})*)")
-_EXTMAP = re.compile(r"([0-9]{1,5})(?:/(sendrecv|sendonly|recvonly|inactive))? (\S+)(?: .*)?", re.DOTALL)
-_SSRC = re.compile(rf"([0-9]{{1,10}}) ({TOKEN})(?::(.*))?", re.DOTALL)
-_GROUP = re.compile(rf"({TOKEN})((?: {TOKEN})*)")
-_ICE_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
-_ICE_PWD = re.compile(r"[A-Za-z0-9+/]{22,256}")
-_ICE_OPTIONS = re.compile(rf"{TOKEN}(?: {TOKEN})*")
+_BLANKS = "[ \t]+"
+_SEPARATORS = re.compile("[ \t,]+")
+_RTPMAP = re.compile(rf"([0-9]{{1,3}}){_BLANKS}({TOKEN})/([0-9]{{1,7}})(?:/([0-9]{{1,3}}))?")
+_FMTP = re.compile(rf"([0-9]{{1,3}}){_BLANKS}(.+)", re.DOTALL)
+_FINGERPRINT = re.compile(rf"({TOKEN}){_BLANKS}([0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}})*)")
+_EXTMAP = re.compile(
+    rf"([0-9]{{1,5}})(?:/(sendrecv|sendonly|recvonly|inactive))?{_BLANKS}(\S+)(?:{_BLANKS}.*)?", re.DOTALL
+)
+_SSRC = re.compile(rf"([0-9]{{1,10}})(?:{_BLANKS}({TOKEN})(?::(.*))?)?", re.DOTALL)
+_GROUP = re.compile(rf"({TOKEN})((?:{_BLANKS}{TOKEN})*)")
+# Ice-chars, and the four more that libwebrtc takes as well: peers send them, and we only send them back.
+_ICE_UFRAG = re.compile(r"[A-Za-z0-9+/=#_-]{4,256}")
+_ICE_PWD = re.compile(r"[A-Za-z0-9+/=#_-]{22,256}")
 _PACKET_TIME = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,9})?")
+
+
+def read_attribute_untrusted(attribute: Attribute, parse: Callable[[str], T]) -> T:
+    """The value of one attribute; ``Malformed`` names the attribute and the line that it was read from."""
+    try:
+        return parse((attribute.value or "").strip(" \t"))
+    except Malformed as error:
+        place = "" if attribute.line is None else f"line {attribute.line}: "
+        raise Malformed(f"{place}after a={attribute.name}: {error}") from None
 
 
 def parse_mid_untrusted(value: str) -> str:
@@ -169,9 +186,9 @@ def parse_fingerprint_untrusted(value: str) -> Fingerprint:
 
 
 def parse_setup_untrusted(value: str) -> Setup:
-    """A role in the DTLS handshake."""
+    """A role in the DTLS handshake, RFC 8842 §5.2."""
     try:
-        return Setup(value)
+        return Setup(value.lower())
     except ValueError:
         raise Malformed("expected active, passive, actpass or holdconn") from None
 
@@ -183,7 +200,7 @@ def parse_extmap_untrusted(value: str) -> ExtensionMap:
 
 
 def parse_source_attribute_untrusted(value: str) -> SourceAttribute:
-    """An SSRC and what is said of it."""
+    """An SSRC and what is said of it, if anything."""
     ssrc, name, text = _match(_SSRC, value, "SSRC, attribute[:value]").groups(default="")
     return SourceAttribute(_bounded(ssrc, 2**32 - 1), name, text)
 
@@ -199,8 +216,8 @@ def parse_ice_pwd_untrusted(value: str) -> str:
 
 
 def parse_ice_options_untrusted(value: str) -> frozenset[str]:
-    """Extensions of ICE that a side knows, RFC 8839 §5.6."""
-    return frozenset(_match(_ICE_OPTIONS, value, "tokens")[0].split())
+    """Extensions of ICE that a side knows, RFC 8839 §5.6; some write commas between them."""
+    return frozenset(filter(_TOKEN.fullmatch, _SEPARATORS.split(value)))
 
 
 def parse_packet_time_untrusted(value: str) -> float:
@@ -212,8 +229,8 @@ def parse_packet_time_untrusted(value: str) -> float:
 
 
 def parse_sctp_port_untrusted(value: str) -> int:
-    """An SCTP port, RFC 8841 §5."""
-    return _bounded(value, 65535)
+    """An SCTP port, RFC 8841 §5; RFC 9260 §3.1 knows no port 0."""
+    return _bounded(value, 65535, lowest=1)
 
 
 def parse_max_message_size_untrusted(value: str) -> int | None:
@@ -228,9 +245,9 @@ def _match(pattern: re.Pattern[str], value: str, expected: str) -> re.Match[str]
     return match
 
 
-def _bounded(digits: str, highest: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,20}", digits) or int(digits) > highest:
-        raise Malformed(f"expected a number of at most {highest}")
+def _bounded(digits: str, highest: int, *, lowest: int = 0) -> int:
+    if not re.fullmatch(r"[0-9]{1,20}", digits) or not lowest <= int(digits) <= highest:
+        raise Malformed(f"expected a number of {lowest}–{highest}")
     return int(digits)
 
 

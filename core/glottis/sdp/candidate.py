@@ -3,10 +3,13 @@
 import ipaddress
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from glottis.contracts.errors import Malformed
+
+T = TypeVar("T")
 
 MAX_CANDIDATE_LENGTH: Final = 1024
 """Characters; the longest line seen from a browser has about 200."""
@@ -16,19 +19,16 @@ TYPE_PREFERENCES: Final = {"host": 126, "prflx": 110, "srflx": 100, "relay": 0}
 
 _LINE = re.compile(
     r"(?P<foundation>[A-Za-z0-9+/]{1,32})"
-    r" (?P<component>[0-9]{1,3})"
-    r" (?P<transport>[A-Za-z0-9!#$%&'*+.^_`{|}~-]+)"
-    r" (?P<priority>[0-9]{1,10})"
-    r" (?P<address>[0-9A-Za-z.:_-]+)"
-    r" (?P<port>[0-9]{1,5})"
-    r" [Tt][Yy][Pp] (?P<type>[A-Za-z0-9!#$%&'*+.^_`{|}~-]+)"
-    r"(?: [Rr][Aa][Dd][Dd][Rr] (?P<related_address>[0-9A-Za-z.:_-]+))?"
-    r"(?: [Rr][Pp][Oo][Rr][Tt] (?P<related_port>[0-9]{1,5}))?"
-    r"(?P<extensions>(?: [A-Za-z0-9!#$%&'*+.^_`{|}~-]+ [!-~]*)*)"
+    r" +(?P<component>[0-9]{1,3})"
+    r" +(?P<transport>[A-Za-z0-9!#$%&'*+.^_`{|}~-]+)"
+    r" +(?P<priority>[0-9]{1,10})"
+    r" +(?P<address>[0-9A-Za-z.:_-]+)"
+    r" +(?P<port>[0-9]{1,5})"
+    r" +[Tt][Yy][Pp] +(?P<type>[A-Za-z0-9!#$%&'*+.^_`{|}~-]+)"
+    r"(?P<extensions>(?: .*)?)"
 )
-_PREFIX = re.compile(r"(?:a=)?candidate:", re.IGNORECASE)
+_PREFIX = re.compile(r"(?:a=)?candidate: *", re.IGNORECASE)
 _NAME_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-_USERNAME_FRAGMENT = re.compile(r"[A-Za-z0-9+/]{4,256}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +70,28 @@ def parse_candidate_untrusted(text: str) -> Candidate:
     """Read one candidate, with or without its ``candidate:`` or ``a=candidate:`` prefix; raises ``Malformed``.
 
     What the grammar allows is accepted, usable or not: other transports, types and components are for the agent to
-    ignore (RFC 8839 §5.1). Extension attributes other than ``tcptype`` and ``ufrag`` are dropped.
+    ignore (RFC 8839 §5.1). Of what follows the type only what is known and can be read is kept.
     """
     if len(text) > MAX_CANDIDATE_LENGTH:
-        raise Malformed(f"candidate: longer than {MAX_CANDIDATE_LENGTH} characters")
+        raise Malformed(f"expected at most than {MAX_CANDIDATE_LENGTH} characters")
+    text = text.strip()
     prefix = _PREFIX.match(text)
     line = _LINE.fullmatch(text, prefix.end() if prefix else 0)
     if line is None:
-        raise Malformed("candidate: expected foundation, component, transport, priority, address, port, typ, type")
+        raise Malformed("expected foundation, component, transport, priority, address, port, typ, type")
     extensions = _extensions(line["extensions"])
-    related_address, related_port = line["related_address"], line["related_port"]
     return Candidate(
         foundation=line["foundation"],
         component=_bounded("component", line["component"], 1, 256),
         transport=line["transport"].lower(),
         priority=_bounded("priority", line["priority"], 1, 2**31 - 1),
         address=_address(line["address"]),
-        port=_bounded("port", line["port"], 0, 65535),
+        port=_port(line["port"]),
         type=line["type"].lower(),
-        related_address=None if related_address is None else _address(related_address),
-        related_port=None if related_port is None else _bounded("rport", related_port, 0, 65535),
+        related_address=_readable(_address, extensions.get("raddr")),
+        related_port=_readable(_port, extensions.get("rport")),
         tcp_type=extensions.get("tcptype"),
-        username_fragment=_username_fragment(extensions.get("ufrag")),
+        username_fragment=extensions.get("ufrag"),
     )
 
 
@@ -106,34 +106,40 @@ def candidate_foundation(candidate_type: str, base_address: str, transport: str 
 
 
 def _bounded(name: str, digits: str, lowest: int, highest: int) -> int:
-    value = int(digits)
-    if not lowest <= value <= highest:
-        raise Malformed(f"candidate: expected a {name} of {lowest}–{highest}")
-    return value
+    number = int(digits) if len(digits) <= 10 and digits.isascii() and digits.isdigit() else -1
+    if not lowest <= number <= highest:
+        raise Malformed(f"expected a {name} of {lowest}–{highest}")
+    return number
+
+
+def _port(digits: str) -> int:
+    return _bounded("port", digits, 0, 65535)
 
 
 def _address(text: str) -> str:
     """An IP address in canonical form, so that it equals the address of a datagram; host names as they are."""
     try:
-        return str(ipaddress.ip_address(text))
+        return str(ipaddress.IPv6Address(text) if ":" in text else ipaddress.IPv4Address(text))
     except ValueError:
         labels = text.removesuffix(".").split(".")
     # A last label of digits alone is a mistyped IPv4 address, never a name (RFC 1123 §2.1).
     if len(text) > 253 or labels[-1].isdigit() or not all(map(_NAME_LABEL.fullmatch, labels)):
-        raise Malformed("candidate: expected an IP address or a host name")
+        raise Malformed("expected an IP address or a host name")
     return text
 
 
 def _extensions(text: str) -> dict[str, str]:
-    """Name and value pairs; of a repeated name the first counts."""
-    words = text[1:].split(" ") if text else []
+    """Name and value pairs; of a repeated name the first counts, and a last name without a value is dropped."""
+    words = text.split()
     pairs: dict[str, str] = {}
-    for name, value in zip(words[0::2], words[1::2], strict=True):
+    for name, value in zip(words[0::2], words[1::2], strict=False):
         pairs.setdefault(name.lower(), value)
     return pairs
 
 
-def _username_fragment(text: str | None) -> str | None:
-    if text is not None and not _USERNAME_FRAGMENT.fullmatch(text):
-        raise Malformed("candidate: expected a ufrag of 4–256 letters, digits, + or /")
-    return text
+def _readable(parse: Callable[[str], T], text: str | None) -> T | None:
+    """A value that nothing depends on: None where it is not there or cannot be read."""
+    try:
+        return None if text is None else parse(text)
+    except Malformed:
+        return None

@@ -1,13 +1,12 @@
 """Which codecs both sides have: payload types, rtpmap and fmtp of audio sections (RFC 3264 §6.1, RFC 3551)."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
 from glottis.contracts.codec import CodecSpec, FormatParameters
-from glottis.contracts.errors import Malformed
 from glottis.sdp.attributes import MAX_PAYLOAD_TYPE, Fmtp, RtpMap, parse_fmtp_untrusted, parse_rtpmap_untrusted
 from glottis.sdp.description import Attribute
 from glottis.sdp.section import Section
@@ -109,7 +108,7 @@ def described_formats_untrusted(section: Section) -> tuple[DescribedFormat, ...]
     meanings = {**STATIC_PAYLOAD_TYPES, **{rtpmap.payload_type: rtpmap for rtpmap in rtpmaps}}
     return tuple(
         DescribedFormat(meanings[payload_type], fmtps.get(payload_type, {}))
-        for payload_type in dict.fromkeys(map(_payload_type_untrusted, section.media.formats))
+        for payload_type in _payload_types(section)
         if payload_type in meanings and payload_type not in RTCP_CONFLICTS
     )
 
@@ -118,10 +117,9 @@ def offered_names_untrusted(section: Section) -> tuple[str, ...]:
     """What an audio section calls its payload types, for people; those that cannot be used go by number."""
     static = {number: _description(rtpmap) for number, rtpmap in STATIC_PAYLOAD_TYPES.items()}
     names = static | dict(reversed(section.read_all_untrusted("rtpmap", _written_rtpmap_untrusted)))
-    numbers = dict.fromkeys(map(_payload_type_untrusted, section.media.formats))
     return tuple(
         names[number] if number in names and number not in RTCP_CONFLICTS else f"payload type {number}"
-        for number in numbers
+        for number in _payload_types(section)
     )
 
 
@@ -166,7 +164,7 @@ def offered_formats(capabilities: Sequence[AudioCapability]) -> tuple[Negotiated
     )
 
 
-def _payload_type_untrusted(text: str) -> int:
-    if not _PAYLOAD_TYPE.fullmatch(text) or int(text) > MAX_PAYLOAD_TYPE:
-        raise Malformed(f"after m=audio: expected payload types of 0–{MAX_PAYLOAD_TYPE}")
-    return int(text)
+def _payload_types(section: Section) -> Iterable[int]:
+    """The formats of an RTP section, each once; what cannot be the number of one stands for nothing."""
+    numbers = (int(text) for text in section.media.formats if _PAYLOAD_TYPE.fullmatch(text))
+    return dict.fromkeys(number for number in numbers if number <= MAX_PAYLOAD_TYPE)

@@ -1,7 +1,7 @@
 """Session descriptions as values, and how they are written: RFC 8866.
 
-Lines that WebRTC gives no meaning to (``i= u= e= p= t= r= z= k=``, RFC 9429 §5.8) have no place here: they are checked
-when read, and ``t=0 0`` is written.
+Lines that WebRTC gives no meaning to (``i= u= e= p= t= r= z= k=``, RFC 9429 §5.8) have no place here: ``t=0 0`` is
+written.
 """
 
 import re
@@ -97,6 +97,8 @@ class SessionDescription:
     name: str = "-"
     connection: str | None = None
     bandwidths: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """What was expected of the lines that could not be read, a phrase for each; for messages only."""
 
     def __str__(self) -> str:
         return _text(self._lines()) + "".join(map(str, self.media))

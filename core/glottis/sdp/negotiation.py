@@ -29,6 +29,22 @@ class Negotiation:
     audio: NegotiatedAudio | None
     data: NegotiatedData | None
 
+    def section_of(self, mid: str | None, media_index: int | None) -> int | None:
+        """The index of the section that a trickled candidate is for; None if it names none that there is.
+
+        The mid decides, as RFC 9429 §3.5.2.1 has it. Some peers leave it empty, or name one that is not described: then
+        the index counts. Who says neither means the transport.
+        """
+        mids = [
+            next((attribute.value for attribute in media.attributes if attribute.name == "mid"), None)
+            for media in self.description.media
+        ]
+        if mid and mid in mids:
+            return mids.index(mid)
+        if media_index is not None:
+            return media_index if 0 <= media_index < len(mids) else None
+        return None if mid else self.remote.media_index
+
 
 def bundle_attribute(*mids: str) -> Attribute:
     """The sections that share one transport, the tagged one first (RFC 9143 §5)."""

@@ -1,10 +1,11 @@
 """Offers of our own and the answers to them: RFC 9429 §5.2, RFC 3264 §5 and §7."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from glottis.sdp.attributes import Direction, Setup
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack, audio_body, negotiated_audio_untrusted
+from glottis.sdp.candidate import Candidate
 from glottis.sdp.codecs import (
     AudioCapability,
     NegotiatedFormat,
@@ -59,14 +60,22 @@ def make_offer(
     return SessionDescription(Origin(session_id, session_version), (group, *transport.session_attributes()), media)
 
 
-def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Negotiation:
-    """What ``answer`` makes of our ``offer``; raises ``AnswerRefused`` with a stable code, or ``Malformed``."""
+def accept_answer(
+    offer: SessionDescription,
+    answer: SessionDescription,
+    *,
+    is_usable: Callable[[Candidate], bool] = lambda candidate: True,
+) -> Negotiation:
+    """What ``answer`` makes of our ``offer``; raises ``AnswerRefused`` with a stable code, or ``Malformed``.
+
+    ``is_usable`` says which of the peer's candidates are kept in the first place.
+    """
     accepted = _accepted(sections_untrusted(offer), sections_untrusted(answer))
     audio = next(((ours, theirs) for ours, theirs in accepted if ours.is_audio), None)
     if audio is None:
         raise AnswerRefused("AUDIO_REJECTED", "the answer rejects the audio section")
     tagged = _tagged([theirs for _, theirs in accepted])
-    remote = read_remote_parameters(tagged, tagged, Setup.PASSIVE, AnswerRefused)
+    remote = read_remote_parameters(tagged, tagged, Setup.PASSIVE, AnswerRefused, is_usable)
     return Negotiation(
         description=answer,
         remote=remote,

@@ -1,10 +1,16 @@
-"""The strict parser of session descriptions, RFC 8866 §9: what is not in the grammar is refused, with its line."""
+"""The parser of session descriptions, RFC 8866: strict in structure and bounds, tolerant in the rest.
+
+The lines ``v= o= s= t= m=`` have to be there, in this order. Of the others, one that cannot be read is skipped and
+noted. Whoever answers the description refuses by name what it then lacks.
+"""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from glottis.contracts.errors import Malformed
+from glottis.sdp import attributes
+from glottis.sdp.attributes import read_attribute_untrusted
 from glottis.sdp.description import TOKEN, Attribute, MediaDescription, Origin, SessionDescription
 
 MAX_SIZE: Final = 64 * 1024
@@ -16,64 +22,89 @@ MAX_LINES: Final = 2000
 MAX_MEDIA_SECTIONS: Final = 32
 """A voice call has two or three. Stopped sections stay in a renegotiated description, hence the reserve."""
 
-# Which lines may follow a line, RFC 8866 §5 and §9; the empty key is the beginning. The same letters mean other
-# things once an m= line has been seen.
-_SESSION_ORDER: Final = {
-    "": "v", "v": "o", "o": "s", "s": "iuepcbt", "i": "uepcbt", "u": "epcbt", "e": "epcbt", "p": "pcbt",
-    "c": "bt", "b": "bt", "t": "trzkam", "r": "trzkam", "z": "tkam", "k": "am", "a": "am",
-}  # fmt: skip
-_MEDIA_ORDER: Final = {"m": "icbkam", "i": "cbkam", "c": "bkam", "b": "bkam", "k": "am", "a": "am"}
+SKIPPABLE: Final[Mapping[str, Callable[[str], object]]] = {
+    "extmap": attributes.parse_extmap_untrusted,
+    "fingerprint": attributes.parse_fingerprint_untrusted,
+    "fmtp": attributes.parse_fmtp_untrusted,
+    "group": attributes.parse_group_untrusted,
+    "max-message-size": attributes.parse_max_message_size_untrusted,
+    "maxptime": attributes.parse_packet_time_untrusted,
+    "mid": attributes.parse_mid_untrusted,
+    "ptime": attributes.parse_packet_time_untrusted,
+    "rtpmap": attributes.parse_rtpmap_untrusted,
+    "sctp-port": attributes.parse_sctp_port_untrusted,
+    "ssrc": attributes.parse_source_attribute_untrusted,
+}
+"""What has a default, or is one of several: a line with a value that cannot be read is as good as none.
 
-_LINE = re.compile(r"([a-z])=([^\0\r\n]+)")
+The values of ``ice-ufrag``, ``ice-pwd`` and ``setup`` must be right; candidates are counted where they are read.
+"""
 
-# Of every type of line: its grammar, and how a message names what was expected.
+# Which of the lines that make the structure may follow which; the empty key is the beginning.
+_STRUCTURE: Final = {"": "v", "v": "o", "o": "s", "s": "t", "t": "tm", "m": "m"}
+_HEAD: Final = ("", "v", "o")
+"""What the next line of the structure must follow at once."""
+
+_LINE = re.compile(r"([a-z])=([^\0\r\n]*)")
+_NO_LINE: Final = "?"
+
+# Of every type of line that is read: its grammar, and how a message names what was expected.
 _GRAMMAR: Final = {
     "v": (r"0", "0"),
-    "o": (rf"(\S+) ([0-9]{{1,20}}) ([0-9]{{1,20}}) ({TOKEN}) ({TOKEN}) (\S+)", "name, two numbers, IN, IP4, address"),
-    "c": (rf"{TOKEN} {TOKEN} \S+", "network type, address type, address"),
-    "b": (rf"{TOKEN}:[0-9]{{1,10}}", "bandwidth type, colon, number"),
-    "t": (r"[0-9]{1,20} [0-9]{1,20}", "two numbers"),
+    "o": (
+        rf"(\S+) (-?[0-9]{{1,20}}) (-?[0-9]{{1,20}}) ({TOKEN}) ({TOKEN}) (\S+)",
+        "name, two numbers, IN, IP4, address",
+    ),
+    "c": (rf"({TOKEN} {TOKEN} \S+)", "network type, address type, address"),
+    "b": (rf"({TOKEN}:[0-9]{{1,10}})", "bandwidth type, colon, number"),
     "m": (
         rf"({TOKEN}) ([0-9]{{1,5}})(?:/([1-9][0-9]{{0,4}}))? ({TOKEN}(?:/{TOKEN})*) ({TOKEN}(?: {TOKEN})*)",
         "media, port, protocol, formats",
     ),
-    "a": (rf"({TOKEN})(?::(.+))?", "a name, or name, colon, value"),
+    "a": (rf"({TOKEN})(?::(.*))?", "a name, or name, colon, value"),
 }
-_ANY = re.compile(r".+", re.DOTALL)
 _PATTERNS: Final = {kind: re.compile(pattern, re.DOTALL | re.ASCII) for kind, (pattern, _) in _GRAMMAR.items()}
+_MEANINGLESS: Final = "stiueprzk"
+"""Their values are not looked at, RFC 9429 §5.8."""
 
 
 class _Line(NamedTuple):
     number: int
     kind: str
-    fields: Sequence[str]
-    """What the groups of the line's grammar matched; empty where one did not take part."""
     value: str
+
+
+class _Content(NamedTuple):
+    """What the session says as well as a section, by the type of line."""
+
+    attributes: tuple[Attribute, ...]
+    connection: str | None
+    bandwidths: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
 def parse_session_description_untrusted(text: str) -> SessionDescription:
     """Read a description with CRLF or LF line ends (RFC 8866 §5); raises ``Malformed`` naming the line.
 
-    Unknown attributes are kept. Nothing is read into the values of attributes: ``glottis.sdp.attributes`` does that.
+    Unknown attributes are kept. Those that ``glottis.sdp.attributes`` cannot read are left out, see ``SKIPPABLE``.
     """
-    lines = list(_parsed(_split(text)))
-    starts = [index for index, line in enumerate(lines) if line.kind == "m"]
-    if len(starts) > MAX_MEDIA_SECTIONS:
-        raise Malformed(f"expected at most {MAX_MEDIA_SECTIONS} media sections")
-    bounds = [*starts, len(lines)]
-    session = lines[: bounds[0]]
+    parts = _parts(list(_lines(text)))
+    version, origin, name = parts[0][:3]
+    _fields(version)
+    session, *sections = contents = [_content(lines) for lines in parts]
     return SessionDescription(
-        origin=_origin(session[1]),
-        name=session[2].value,
-        connection=next(_values(session, "c"), None),
-        bandwidths=tuple(_values(session, "b")),
-        attributes=_attributes(session),
-        media=tuple(_media(lines[start:end]) for start, end in zip(starts, bounds[1:], strict=True)),
+        origin=_origin(origin),
+        name=name.value or "-",
+        connection=session.connection,
+        bandwidths=session.bandwidths,
+        attributes=session.attributes,
+        media=tuple(_media(lines[0], content) for lines, content in zip(parts[1:], sections, strict=True)),
+        skipped=tuple(message for content in contents for message in content.skipped),
     )
 
 
-def _split(text: str) -> list[str]:
-    """The lines, without their ends."""
+def _lines(text: str) -> Iterator[_Line]:
+    """The lines that are not blank, without blanks around them."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -81,65 +112,98 @@ def _split(text: str) -> list[str]:
     if size > MAX_SIZE:
         raise Malformed(f"expected at most {MAX_SIZE} bytes")
     # Not splitlines(), which also splits at U+2028 and others that RFC 8866 allows within a line.
-    *lines, rest = text.split("\n")
-    if len(lines) > MAX_LINES:
+    lines = text.split("\n")
+    if len(lines) > MAX_LINES + 1:
         raise Malformed(f"expected at most {MAX_LINES} lines")
-    if rest or not lines:
-        raise Malformed(f"line {len(lines) + 1}: expected CRLF at the end of every line")
-    return [line.removesuffix("\r") for line in lines]
+    for number, line in enumerate(lines, 1):
+        if stripped := line.strip(" \t\r"):
+            match = _LINE.fullmatch(stripped)
+            yield _Line(number, match[1], match[2]) if match else _Line(number, _NO_LINE, "")
 
 
-def _parsed(lines: Sequence[str]) -> Iterator[_Line]:
-    """The lines in their prescribed order, each matched with its grammar."""
-    order, previous = _SESSION_ORDER, ""
-    for number, text in enumerate(lines, 1):
-        line = _LINE.fullmatch(text)
-        if line is None:
-            raise Malformed(f"line {number}: expected a letter, =, and a value")
-        kind, value = line.groups()
-        if kind not in order[previous]:
-            raise Malformed(f"line {number}: expected {_one_of(order[previous])}")
-        order, previous = (_MEDIA_ORDER if kind == "m" else order), kind
-        yield _Line(number, kind, _fields(number, kind, value), value)
-    if "a" not in order[previous]:
-        raise Malformed(f"line {len(lines) + 1}: expected {_one_of(order[previous])}")
-
-
-def _fields(number: int, kind: str, value: str) -> Sequence[str]:
-    match = _PATTERNS.get(kind, _ANY).fullmatch(value)
-    if match is None:
-        raise Malformed(f"line {number}: after {kind}= expected {_GRAMMAR[kind][1]}")
-    return match.groups(default="")
+def _parts(lines: Sequence[_Line]) -> list[list[_Line]]:
+    """The lines of the session, and of each section; raises ``Malformed`` where they come in another order."""
+    parts: list[list[_Line]] = [[]]
+    previous = ""
+    for line in lines:
+        if line.kind in _STRUCTURE or previous in _HEAD:
+            if line.kind not in _STRUCTURE[previous]:
+                raise Malformed(f"line {line.number}: expected {_one_of(_STRUCTURE[previous])}")
+            previous = line.kind
+        if line.kind == "m":
+            parts.append([])
+        parts[-1].append(line)
+    if "m" not in _STRUCTURE[previous]:
+        raise Malformed(f"line {lines[-1].number + 1 if lines else 1}: expected {_one_of(_STRUCTURE[previous])}")
+    if len(parts) > MAX_MEDIA_SECTIONS + 1:
+        raise Malformed(f"expected at most {MAX_MEDIA_SECTIONS} media sections")
+    return parts
 
 
 def _one_of(kinds: str) -> str:
     return " or ".join(f"{kind}=" for kind in kinds)
 
 
-def _values(lines: Sequence[_Line], kind: str) -> Iterator[str]:
-    return (line.value for line in lines if line.kind == kind)
+def _content(lines: Sequence[_Line]) -> _Content:
+    """What can be read, and what was skipped."""
+    named: list[Attribute] = []
+    connections: list[str] = []
+    bandwidths: list[str] = []
+    skipped: list[str] = []
+    for line in lines:
+        try:
+            match line.kind:
+                case "a":
+                    named.append(_attribute(line))
+                case "c":
+                    connections += _fields(line)
+                case "b":
+                    bandwidths += _fields(line)
+                case kind if kind not in _MEANINGLESS:
+                    _fields(line)
+        except Malformed as error:
+            skipped.append(str(error))
+    return _Content(tuple(named), next(iter(connections), None), tuple(bandwidths), tuple(skipped))
+
+
+def _fields(line: _Line) -> Sequence[str]:
+    """What the groups of the line's grammar match; empty where one does not take part."""
+    if line.kind not in _GRAMMAR:
+        raise Malformed(f"line {line.number}: expected a letter of RFC 8866, =, and a value")
+    match = _PATTERNS[line.kind].fullmatch(line.value)
+    if match is None:
+        raise Malformed(f"line {line.number}: after {line.kind}= expected {_GRAMMAR[line.kind][1]}")
+    return match.groups(default="")
+
+
+def _attribute(line: _Line) -> Attribute:
+    name, value = _fields(line)
+    attribute = Attribute(name, value or None, line.number)
+    if (parse := SKIPPABLE.get(name)) is not None:
+        read_attribute_untrusted(attribute, parse)
+    return attribute
 
 
 def _origin(line: _Line) -> Origin:
-    username, session_id, session_version, *address = line.fields
+    """Nobody reads it, so one that cannot be read says nothing."""
+    match = _PATTERNS["o"].fullmatch(line.value)
+    if match is None:
+        return Origin(0, 0)
+    username, session_id, session_version, *address = match.groups()
     return Origin(int(session_id), int(session_version), username, *address)
 
 
-def _attributes(lines: Sequence[_Line]) -> tuple[Attribute, ...]:
-    return tuple(Attribute(line.fields[0], line.fields[1] or None, line.number) for line in lines if line.kind == "a")
-
-
-def _media(lines: Sequence[_Line]) -> MediaDescription:
-    media, port, port_count, protocol, formats = lines[0].fields
+def _media(line: _Line, content: _Content) -> MediaDescription:
+    media, port, port_count, protocol, formats = _fields(line)
     if int(port) > 65535:
-        raise Malformed(f"line {lines[0].number}: expected a port of 0–65535")
+        raise Malformed(f"line {line.number}: expected a port of 0–65535")
     return MediaDescription(
         media=media,
         port=int(port),
         protocol=protocol,
         formats=tuple(formats.split(" ")),
-        attributes=_attributes(lines),
+        attributes=content.attributes,
         port_count=int(port_count) if port_count else None,
-        connection=next(_values(lines, "c"), None),
-        bandwidths=tuple(_values(lines, "b")),
+        connection=content.connection,
+        bandwidths=content.bandwidths,
     )

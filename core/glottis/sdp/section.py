@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from glottis.contracts.errors import Malformed
-from glottis.sdp.attributes import Direction, parse_group_untrusted, parse_mid_untrusted
+from glottis.sdp.attributes import Direction, parse_group_untrusted, parse_mid_untrusted, read_attribute_untrusted
 from glottis.sdp.description import Attribute, MediaDescription, SessionDescription
 
 T = TypeVar("T")
@@ -80,38 +79,25 @@ class Section:
         """Whether the section has the attribute or inherits it."""
         return bool(self._named(name))
 
-    def read_all_untrusted(self, name: str, parse: Callable[[str], T], *, limit: int | None = None) -> tuple[T, ...]:
-        """The values of an attribute: the section's own or, where it has none, the session's (RFC 8866 §5.13).
-
-        Of more than ``limit`` the first ones.
-        """
-        return tuple(read_attribute_untrusted(attribute, parse) for attribute in self._named(name)[:limit])
+    def read_all_untrusted(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """The values of an attribute: the section's own or, where it has none, the session's (RFC 8866 §5.13)."""
+        return tuple(read_attribute_untrusted(attribute, parse) for attribute in self._named(name))
 
     def read_untrusted(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """The first value of an attribute, or None."""
-        return next(iter(self.read_all_untrusted(name, parse)), None)
+        """The first value of an attribute, or None. The others are not looked at."""
+        return next((read_attribute_untrusted(attribute, parse) for attribute in self._named(name)), None)
 
     def _named(self, name: str) -> tuple[Attribute, ...]:
         return _named(self.media, name) or _named(self.session, name)
 
 
-def read_attribute_untrusted(attribute: Attribute, parse: Callable[[str], T]) -> T:
-    """The value of one attribute; ``Malformed`` names the attribute and the line that it was read from."""
-    try:
-        return parse(attribute.value or "")
-    except Malformed as error:
-        place = "" if attribute.line is None else f"line {attribute.line}: "
-        raise Malformed(f"{place}after a={attribute.name}: {error}") from None
-
-
 def sections_untrusted(description: SessionDescription) -> tuple[Section, ...]:
-    """All sections, in order; raises ``Malformed`` where two have the same mid."""
+    """All sections, in order. A mid is that of the first section that has it: RFC 5888 §4 wants it to be unique."""
     sections: list[Section] = []
     for index, media in enumerate(description.media):
         mid = next((read_attribute_untrusted(a, parse_mid_untrusted) for a in _named(media, "mid")), None)
-        if mid is not None and any(mid == section.mid for section in sections):
-            raise Malformed("after a=mid: expected a different token in every section")
-        sections.append(Section(index, mid, media, description))
+        is_taken = any(mid == section.mid for section in sections)
+        sections.append(Section(index, None if is_taken else mid, media, description))
     return tuple(sections)
 
 

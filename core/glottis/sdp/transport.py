@@ -1,9 +1,11 @@
 """What each side says of its ICE agent and its DTLS endpoint: RFC 8839, RFC 8842."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from glottis.contracts.errors import Malformed
 from glottis.sdp.attributes import (
     USABLE_HASH_FUNCTIONS,
     Fingerprint,
@@ -22,9 +24,8 @@ from glottis.sdp.section import Section
 ICE_OPTIONS: Final = "trickle ice2"
 """Candidates may follow (RFC 8840 §4.1.1), and nomination is regular (RFC 8445 §10)."""
 
-
 MAX_CANDIDATES: Final = 64
-"""Of a description; the others are not looked at. Browsers gather about ten, and an ICE agent uses fewer still."""
+"""Kept of a description: so many that can be used, and so many others. Browsers gather about ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,17 @@ class RemoteParameters:
     """At least one; only of hash functions that prove something."""
     setup: Setup
     candidates: tuple[Candidate, ...]
+    ignored_candidates: int
+    """How many others there were, too many or not to be read: no reason to refuse a description (RFC 8839 §5.1)."""
     end_of_candidates: bool
 
 
 def read_remote_parameters(
-    section: Section, tagged: Section, default_setup: Setup, refused: type[DescriptionRefused]
+    section: Section,
+    tagged: Section,
+    default_setup: Setup,
+    refused: type[DescriptionRefused],
+    is_usable: Callable[[Candidate], bool],
 ) -> RemoteParameters:
     """The transport of ``section``; if it has none of its own, that of ``tagged``, with which it is bundled.
 
@@ -97,6 +104,8 @@ def read_remote_parameters(
     ice_pwd = holder.read_untrusted("ice-pwd", parse_ice_pwd_untrusted)
     if ice_ufrag is None or ice_pwd is None:
         raise refused("ICE_REQUIRED", "a=ice-ufrag and a=ice-pwd are needed: media travels by ICE only")
+    described = holder.read_all_untrusted("candidate", str)
+    candidates = _candidates(described, is_usable)
     return RemoteParameters(
         mid=section.mid,
         media_index=section.index,
@@ -106,9 +115,26 @@ def read_remote_parameters(
         ice_options=holder.read_untrusted("ice-options", parse_ice_options_untrusted) or frozenset(),
         fingerprints=_fingerprints(holder, refused),
         setup=holder.read_untrusted("setup", parse_setup_untrusted) or default_setup,
-        candidates=holder.read_all_untrusted("candidate", parse_candidate_untrusted, limit=MAX_CANDIDATES),
+        candidates=candidates,
+        ignored_candidates=len(described) - len(candidates),
         end_of_candidates=holder.has("end-of-candidates"),
     )
+
+
+def _candidates(described: Iterable[str], is_usable: Callable[[Candidate], bool]) -> tuple[Candidate, ...]:
+    """Those that can be read, in order; what is of no use takes no place of what is."""
+    candidates: list[Candidate] = []
+    places = {True: MAX_CANDIDATES, False: MAX_CANDIDATES}
+    for text in described:
+        if not places[True]:
+            break
+        with suppress(Malformed):
+            candidate = parse_candidate_untrusted(text)
+            usable = is_usable(candidate)
+            if places[usable]:
+                places[usable] -= 1
+                candidates.append(candidate)
+    return tuple(candidates)
 
 
 def _fingerprints(section: Section, refused: type[DescriptionRefused]) -> tuple[Fingerprint, ...]:
