@@ -6,11 +6,15 @@ from collections.abc import Callable
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.sdp import (
+    AudioCapability,
     Candidate,
     Fingerprint,
     Negotiation,
     NoCommonCodec,
     OfferRefused,
+    accept_answer,
+    make_offer,
+    parse_session_description_untrusted,
 )
 from glottis.sdp.transport import MAX_CANDIDATES
 
@@ -296,7 +300,25 @@ def test_index_counts_where_no_section_has_a_mid(answer: Answer) -> None:
     assert [negotiation.section_of("0", index) for index in (0, 1, 2, None)] == [0, 1, None, None]
 
 
-# Codecs
+# Shorthands for codecs
+
+
+@pytest.mark.parametrize("written", ["opus/48000", "OPUS/48000", "opus/48000/1", "Opus/48000/6", "OPUS/48000/2"])
+def test_opus_has_two_channels_whatever_is_written(written: str, answer: Answer) -> None:
+    negotiation = answer(OFFER.replace("opus/48000/2", written))
+    assert negotiation.description == answer(OFFER).description
+    assert "a=rtpmap:111 opus/48000/2\r\n" in str(negotiation.description)
+
+
+def test_opus_of_an_answer_has_two_channels_whatever_is_written(
+    answer: Answer, transport: object, capabilities: tuple[AudioCapability, ...], sending: object
+) -> None:
+    ours = {"session_id": 1, "session_version": 1, "transport": transport, "audio": capabilities, "sending": sending}
+    offer = make_offer(**ours)  # type: ignore[arg-type]
+    text = str(answer(str(offer), max_message_size=None).description).replace("opus/48000/2", "OPUS/48000")
+    audio = accept_answer(offer, parse_session_description_untrusted(text)).audio
+    assert audio is not None
+    assert str(audio.formats[0].rtpmap) == "96 opus/48000/2"
 
 
 @pytest.mark.parametrize(

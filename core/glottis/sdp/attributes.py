@@ -24,6 +24,10 @@ MAX_PAYLOAD_TYPE: Final = 127
 DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
 """Bytes, where the peer does not say, RFC 8841 §6.1."""
 
+FIXED_CHANNELS: Final = {"opus": 2}
+"""Encodings that have this number whatever their rtpmap says. RFC 7587 §7 has ``opus/48000/2`` alone, mono speech
+included; some stacks leave the number out until they know their own source, or write that of the source."""
+
 
 class Direction(Enum):
     """Who sends media, seen from the side that says it: RFC 3264 §5.1."""
@@ -76,7 +80,8 @@ class RtpMap(NamedTuple):
     @property
     def encoding(self) -> tuple[str, int, int]:
         """What it means whatever its number; encoding names are case-insensitive (RFC 4855 §3)."""
-        return self.encoding_name.lower(), self.clock_rate, self.channels
+        name = self.encoding_name.lower()
+        return name, self.clock_rate, FIXED_CHANNELS.get(name, self.channels)
 
     def __str__(self) -> str:
         channels = f"/{self.channels}" if self.channels > 1 else ""
