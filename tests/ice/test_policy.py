@@ -88,6 +88,70 @@ def test_public_address_is_probed_under_every_policy(make_candidate: MakeCandida
     assert ProbePolicy(private_networks=False).permits("2001:db8::7", make_candidate("2606:4700::1"))
 
 
+@pytest.mark.parametrize(
+    "useless",
+    [
+        lambda number: {"address": f"2001:db8::{number:x}"},
+        lambda number: {"address": f"fe80::{number:x}"},
+        lambda number: {"address": f"{number}.local"},
+        lambda number: {"address": "203.0.113.1", "transport": "tcp", "port": 2000 + number},
+        lambda number: {"address": "203.0.113.1", "component": 2, "port": 2000 + number},
+        lambda number: {"address": "203.0.113.1", "port": number},
+        lambda number: {"address": f"192.168.1.{number}"},
+        lambda number: {"address": "203.0.113.1", "port": 2000 + number, "username_fragment": "old0"},
+    ],
+    ids=["family", "link-local", "mdns", "tcp", "rtcp", "port", "private", "generation"],
+)
+def test_candidates_of_no_use_take_no_place_of_a_usable_one(
+    make_agent: MakeAgent, make_candidate: MakeCandidate, useless: Callable[[int], dict[str, Any]]
+) -> None:
+    agent = make_agent(policy=ProbePolicy(private_networks=False))
+    for number in range(1, 101):
+        agent.add_remote_candidate(make_candidate(**useless(number)), 0.0)
+    agent.add_remote_candidate(make_candidate("8.8.8.8"), 0.0)
+    assert [pair.remote.address for pair in agent.pairs()] == ["8.8.8.8"]
+    assert agent.ignored_candidates == 100
+
+
+def test_candidate_waits_for_a_local_one_that_suits_it(make_agent: MakeAgent, make_candidate: MakeCandidate) -> None:
+    agent = make_agent()
+    for number in range(1, 101):
+        agent.add_remote_candidate(make_candidate(f"fe80::{number:x}"), 0.0)
+    agent.add_remote_candidate(make_candidate("2001:db8::1"), 0.0)
+    assert (agent.pairs(), agent.ignored_candidates) == ((), 101)
+    agent.add_local_candidate(Address("2001:db8::7", 50002))
+    assert [pair.remote.address for pair in agent.pairs()] == ["2001:db8::1"]
+    assert agent.ignored_candidates == 100
+
+
+def test_few_candidates_wait(make_agent: MakeAgent, make_candidate: MakeCandidate) -> None:
+    agent = make_agent()
+    for number in range(300):
+        agent.add_remote_candidate(make_candidate("2001:db8::1", 2000 + number), 0.0)
+    agent.add_local_candidate(Address("2001:db8::7", 50002))
+    assert len(agent.pairs()) == MAX_REMOTE_CANDIDATES
+    assert agent.ignored_candidates == 300 - MAX_REMOTE_CANDIDATES
+
+
+def test_candidate_that_comes_again_is_not_counted(make_agent: MakeAgent, make_candidate: MakeCandidate) -> None:
+    agent = make_agent()
+    for address in ("203.0.113.1", "2001:db8::1") * 2:
+        agent.add_remote_candidate(make_candidate(address), 0.0)
+    assert (len(agent.pairs()), agent.ignored_candidates) == (1, 1)
+
+
+def test_candidates_that_cannot_be_read_are_counted_and_others_are_waited_for(make_agent: MakeAgent) -> None:
+    agent = make_agent()
+    assert agent.next_timeout() is None
+    agent.ignore_candidates(0, 1.0)
+    assert agent.next_timeout() is None
+    agent.ignore_candidates(3, 2.0)
+    assert agent.ignored_candidates == 3
+    give_up_at = agent.next_timeout()
+    agent.ignore_candidates(1, 5.0)
+    assert agent.next_timeout() == give_up_at
+
+
 def test_few_of_many_named_targets_are_probed_and_each_a_few_times(
     make_agent: MakeAgent, make_candidate: MakeCandidate
 ) -> None:

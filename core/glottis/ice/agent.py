@@ -49,7 +49,7 @@ class IceAgent:
         self._policy = policy
         self._timing = timing
         self._local: dict[Address, Candidate] = {}
-        self._remote = RemoteCandidates()
+        self._remote = RemoteCandidates(lambda candidate: policy.permits_any(self._local, candidate))
         self._check_list = CheckList(self._role)
         self._checker = Checker(self._check_list, self._role, self._credentials, timing, rng)
         self._responder = Responder(self._check_list, self._checker, self._role, self._credentials, timing)
@@ -81,7 +81,7 @@ class IceAgent:
 
     @property
     def ignored_candidates(self) -> int:
-        """How many remote candidates were unusable, of another generation, or too many."""
+        """How many remote candidates are unusable, of another generation, or too many."""
         return self._remote.ignored
 
     @property
@@ -113,6 +113,7 @@ class IceAgent:
             username_fragment=self.local_ufrag,
         )
         self._local[address] = candidate
+        self._remote.reconsider()
         self._form_pairs([candidate], self._remote)
         return candidate
 
@@ -139,6 +140,15 @@ class IceAgent:
             self._form_pairs(self._local.values(), [candidate])
         if is_first or is_new:
             self._hope_at = now
+        self._conclude(now)
+
+    def ignore_candidates(self, count: int, now: float) -> None:
+        """The peer has signalled so many that could not be read; they are counted, and it is waited for others."""
+        if self.state in _FINAL or not count:
+            return
+        if not self._remote.signalled:
+            self._hope_at = now
+        self._remote.ignore(count)
         self._conclude(now)
 
     def end_of_candidates(self, now: float) -> None:

@@ -4,10 +4,12 @@ RFC 8445 §19.5.1 describes the attack. Peer-reflexive candidates need no such r
 """
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from glottis.sdp.candidate import TYPE_PREFERENCES, Candidate
+from glottis.wire.address import Address
 
 LOWEST_PORT: Final = 1024
 """Peers take ephemeral ports; services that would be hurt by a probe listen below."""
@@ -16,13 +18,14 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def candidate_ip(candidate: Candidate) -> IpAddress | None:
-    """The address of a candidate that this agent could use at all; names are never resolved (RFC 8839 §5.1)."""
+    """The address of a candidate that some agent could check; names are never resolved (RFC 8839 §5.1)."""
     if candidate.component != 1 or candidate.transport != "udp" or candidate.type not in TYPE_PREFERENCES:
         return None
     try:
-        return ipaddress.ip_address(candidate.address)
+        ip = ipaddress.ip_address(candidate.address)
     except ValueError:
         return None
+    return None if candidate.port < LOWEST_PORT or _is_hostile(ip) else ip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,21 @@ class ProbePolicy:
     """Whether addresses that are not globally routable may be probed. A gateway on a local network needs them; one in
     a data centre, whose own neighbours have such addresses, should not."""
 
+    def permits_any(self, local: Iterable[Address], candidate: Candidate) -> bool:
+        """Whether a check may go from one of these addresses at least."""
+        return any(self.permits(address.host, candidate) for address in local)
+
     def permits(self, local_host: str, candidate: Candidate) -> bool:
         """Whether a check may go from the local address to the remote candidate."""
+        if (":" in local_host) != (":" in candidate.address):  # of two families, which is all that most differ in
+            return False
         remote, local = candidate_ip(candidate), ipaddress.ip_address(local_host)
-        if remote is None or remote.version != local.version or candidate.port < LOWEST_PORT:
+        if remote is None:
             return False
         if remote.is_loopback or local.is_loopback:
             # A browser beside the gateway may be known by any address of the machine, its loopback address included.
-            return local.is_loopback and not _is_hostile(remote)
-        return not _is_hostile(remote) and (self.private_networks or remote.is_global)
+            return local.is_loopback
+        return self.private_networks or remote.is_global
 
 
 DEFAULT_POLICY: Final = ProbePolicy()

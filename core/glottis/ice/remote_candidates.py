@@ -1,45 +1,75 @@
 """The candidates that the peer has signalled: which are kept, and how many."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from glottis.ice.policy import candidate_ip
 from glottis.sdp.candidate import Candidate
 
 MAX_REMOTE_CANDIDATES: Final = 16
-"""Of one generation. Later ones are ignored: a caller could name hundreds of targets for the gateway's checks."""
+"""Of one generation, of those that can be paired. Later ones are ignored: a caller could name hundreds of targets for
+the gateway's checks. As many others may wait for a local candidate that suits them."""
 
 
 class RemoteCandidates:
-    """Signalled candidates by transport address. Unusable ones are counted, never an error (CONTRACT T15, T16)."""
+    """Signalled candidates by transport address. Unusable ones are counted, never an error (CONTRACT T15, T16).
 
-    def __init__(self) -> None:
+    ``can_pair`` says whether there is a local candidate for one, as things are now.
+    """
+
+    def __init__(self, can_pair: Callable[[Candidate], bool]) -> None:
         self.signalled = False
         """Whether the peer has named any, usable or not."""
-        self.ignored = 0
+        self._can_pair = can_pair
         self._ufrag: str | None = None
         self._candidates: dict[tuple[str, int], Candidate] = {}
+        self._waiting: dict[tuple[str, int], Candidate] = {}
+        self._useless = 0
 
     def __iter__(self) -> Iterator[Candidate]:
+        """Those that can be paired."""
         return iter(self._candidates.values())
 
+    @property
+    def ignored(self) -> int:
+        """How many cannot be paired."""
+        return self._useless + len(self._waiting)
+
     def admit(self, candidate: Candidate) -> bool:
-        """Keep a candidate, if it is usable, new, of the present generation, and within the bound."""
+        """Keep a candidate, if it is usable, new, of the present generation, and within the bound.
+
+        Says whether it can be paired now.
+        """
         self.signalled = True
         address = (candidate.address, candidate.port)
-        useless = candidate_ip(candidate) is None or address in self._candidates or self._is_foreign(candidate)
-        if useless or len(self._candidates) >= MAX_REMOTE_CANDIDATES:
-            self.ignored += 1
-            return False
-        self._candidates[address] = candidate
-        return True
+        places = self._candidates if self._can_pair(candidate) else self._waiting
+        if candidate_ip(candidate) is None or self._is_foreign(candidate):
+            self._useless += 1
+        elif address in places:
+            pass  # in the description and trickled too, or described again: nothing is lost
+        elif len(places) >= MAX_REMOTE_CANDIDATES:
+            self._useless += 1
+        else:
+            places[address] = candidate
+            return places is self._candidates
+        return False
+
+    def ignore(self, count: int) -> None:
+        """The peer has named so many that could not even be read."""
+        self.signalled = self.signalled or count > 0
+        self._useless += count
 
     def set_generation(self, ufrag: str) -> None:
         """The peer's ufrag is known: drop what was admitted before and belongs to another."""
         self._ufrag = ufrag
-        kept = {address: each for address, each in self._candidates.items() if not self._is_foreign(each)}
-        self.ignored += len(self._candidates) - len(kept)
-        self._candidates = kept
+        self.reconsider()
+
+    def reconsider(self) -> None:
+        """Admit all anew: there is another local candidate, and what waited for one like it takes a place."""
+        known = (*self._candidates.values(), *self._waiting.values())
+        self._candidates, self._waiting = {}, {}
+        for candidate in known:
+            self.admit(candidate)
 
     def _is_foreign(self, candidate: Candidate) -> bool:
         """Of another ICE generation; a candidate that does not say belongs to this one (RFC 8838 §11)."""
