@@ -1,12 +1,22 @@
 """The engines composed to a peer connection."""
 
 from glottis.peer.connection import PeerConnection, PeerConnectionEvent
-from glottis.peer.events import ConnectionState, ConnectionStateChanged, LocalCandidate, PathAuthenticated, PeerEvent
+from glottis.peer.events import (
+    CandidateUnmatched,
+    ConnectionState,
+    ConnectionStateChanged,
+    LinesSkipped,
+    LocalCandidate,
+    PathAuthenticated,
+    PeerEvent,
+)
 from glottis.peer.settings import PeerSettings
 
 __all__ = [
+    "CandidateUnmatched",
     "ConnectionState",
     "ConnectionStateChanged",
+    "LinesSkipped",
     "LocalCandidate",
     "PathAuthenticated",
     "PeerConnection",

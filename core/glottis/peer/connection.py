@@ -8,16 +8,18 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from glottis import dtls, ice, rtp
-from glottis.contracts.errors import LocalError
+from glottis.contracts.errors import LocalError, Malformed
 from glottis.dtls import Certificate, DtlsState, DtlsTransport
 from glottis.ice import IceAgent, IceState, ProbePolicy
 from glottis.peer.audio import AudioTrack
 from glottis.peer.events import (
+    CandidateUnmatched,
     ConnectionState,
     ConnectionStateChanged,
+    LinesSkipped,
     LocalCandidate,
     PathAuthenticated,
     PeerEvent,
@@ -27,7 +29,16 @@ from glottis.peer.settings import PeerSettings
 from glottis.peer.statistics import Statistics, collect
 from glottis.rtp import SrtpSession
 from glottis.sctp import DataChannelEvent, DataChannels
-from glottis.sdp import SCTP_PORT, Candidate, NegotiatedData, Negotiation, parse_candidate_untrusted
+from glottis.sdp import (
+    SCTP_PORT,
+    Candidate,
+    NegotiatedData,
+    Negotiation,
+    RemoteParameters,
+    SessionDescription,
+    parse_candidate_untrusted,
+    parse_session_description_untrusted,
+)
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.demux import PacketKind, classify
 from glottis.wire.rtcp import is_rtcp
@@ -36,10 +47,20 @@ from glottis.wire.srtp_keys import SrtpKeys
 PeerConnectionEvent = PeerEvent | DataChannelEvent
 
 MAX_EARLY_CANDIDATES = 32
-"""Trickled candidates kept until there is a description; further ones are dropped, as ICE could not use more."""
+"""Usable trickled candidates kept until there is a description; further ones are ignored, as ICE could use no more."""
+MAX_TOLD_LINES = 20
+"""Skipped lines of a description that the owner is told."""
 MAX_EARLY_FLIGHT = 4
 """DTLS datagrams kept until there is an answer; further ones are dropped, for DTLS sends them again. An offerer has to
 expect a ClientHello before the answer (RFC 5763 §5); it fills one or two."""
+
+
+class _Trickled(NamedTuple):
+    """A candidate and what says whose it is; without one it is the end of candidates."""
+
+    candidate: Candidate | None
+    mid: str | None
+    media_index: int | None
 
 
 class _Engine(Protocol):
@@ -67,7 +88,8 @@ class PeerConnection:
         self._certificate = certificate
         self._local_addresses = local_addresses
         self._rng = rng
-        self._negotiator = Negotiator(settings, certificate, rng)
+        self._policy = ProbePolicy(private_networks=settings.probe_private_addresses)
+        self._negotiator = Negotiator(settings, certificate, rng, self._is_usable)
         self.voice = AudioTrack(settings, self._negotiator.track, rng)
         self.channels: DataChannels | None = None
         self.wants_messages: Callable[[], bool] = lambda: True
@@ -75,7 +97,8 @@ class PeerConnection:
         self._ice: IceAgent | None = None
         self._dtls: DtlsTransport | None = None
         self._srtp_keys: SrtpKeys | None = None
-        self._early: list[tuple[Candidate | None, str | None, int | None]] = []
+        self._early: list[_Trickled] = []
+        self._ignored_early = 0
         self._early_flight: list[bytes] = []
         self._goodbyes: list[Datagram] = []
         self._events: deque[PeerConnectionEvent] = deque()
@@ -94,9 +117,10 @@ class PeerConnection:
 
     def accept_offer_untrusted(self, sdp: str, now: float) -> str:
         """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``; then nothing changes."""
+        offer = self._read_untrusted(sdp)
         agent = self._ice or self._new_ice_agent(controlling=False)
         first = self.negotiation is None
-        negotiation = self._negotiator.accept_offer_untrusted(sdp, agent, self.voice.format_in_use)
+        negotiation = self._negotiator.accept_offer_untrusted(offer, agent, self.voice.format_in_use)
         self._ice = agent
         self._apply(negotiation, now, first=first)
         return str(negotiation.description)
@@ -110,7 +134,7 @@ class PeerConnection:
 
     def accept_answer_untrusted(self, sdp: str, now: float) -> None:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
-        self._apply(self._negotiator.accept_answer_untrusted(sdp), now, first=True)
+        self._apply(self._negotiator.accept_answer_untrusted(self._read_untrusted(sdp)), now, first=True)
 
     def add_local_address(self, address: Address) -> None:
         """A socket that was not there at first. Once there is a description, its candidate is trickled (RFC 8838)."""
@@ -123,24 +147,48 @@ class PeerConnection:
     def add_remote_candidate_untrusted(
         self, text: str, *, mid: str | None, media_index: int | None, username_fragment: str | None, now: float
     ) -> None:
-        """Take a trickled candidate, or the end of candidates if ``text`` is empty. Raises ``Malformed``.
+        """Take a trickled candidate, or the end of candidates if ``text`` is empty.
 
-        Those that come before the description are kept; those of an older generation are ignored (RFC 8838 §10).
+        Those that come before the description are kept. Those that cannot be used are ignored and counted, be it that
+        they cannot be read or are of an older generation (RFC 8839 §5.1, RFC 8838 §10).
         """
-        candidate = parse_candidate_untrusted(text) if text else None
+        try:
+            candidate = parse_candidate_untrusted(text) if text else None
+        except Malformed:
+            self._ignore_candidates(1, now)
+            return
         if candidate is not None and username_fragment and candidate.username_fragment is None:
             candidate = replace(candidate, username_fragment=username_fragment)
+        trickled = _Trickled(candidate, mid, media_index)
         if self.negotiation is not None:
-            self._add_remote_candidate(candidate, mid, media_index, now)
-        elif len(self._early) < MAX_EARLY_CANDIDATES:
-            self._early.append((candidate, mid, media_index))
+            self._add_remote_candidate(trickled, now)
+        elif trickled not in self._early:
+            self._keep_early(trickled, now)
+
+    def _read_untrusted(self, sdp: str) -> SessionDescription:
+        """Tell what was skipped, be the rest accepted or refused. Raises ``Malformed``."""
+        description = parse_session_description_untrusted(sdp)
+        if description.skipped:
+            self._events.append(LinesSkipped(description.skipped[:MAX_TOLD_LINES]))
+        return description
+
+    def _keep_early(self, trickled: _Trickled, now: float) -> None:
+        """Until there is a description; what is of no use takes no place."""
+        is_usable = trickled.candidate is None or self._is_usable(trickled.candidate)
+        if is_usable and len(self._early) < MAX_EARLY_CANDIDATES:
+            self._early.append(trickled)
+        else:
+            self._ignore_candidates(1, now)
+
+    def _is_usable(self, candidate: Candidate) -> bool:
+        return self._policy.permits_any(self._local_addresses, candidate)
 
     def _new_ice_agent(self, *, controlling: bool) -> IceAgent:
         agent = IceAgent(
             controlling=controlling,
             rng=self._rng,
             lite=self._settings.ice_lite,
-            policy=ProbePolicy(private_networks=self._settings.probe_private_addresses),
+            policy=self._policy,
         )
         for address in self._local_addresses:
             agent.add_local_candidate(address)
@@ -154,6 +202,8 @@ class PeerConnection:
             self.voice.stop()
         if first:
             self._begin(negotiation, now)
+        else:
+            self._add_described_candidates(negotiation.remote, now)
         if negotiation.data is not None and self.channels is None:
             self._open_association(negotiation, negotiation.data, now)
 
@@ -165,13 +215,11 @@ class PeerConnection:
         )
         self._dtls.set_remote_fingerprints(remote.fingerprints)
         self._ice.set_remote_parameters(remote.ice_ufrag, remote.ice_pwd, lite=remote.ice_lite, now=now)
-        for described in remote.candidates:
-            self._ice.add_remote_candidate(described, now)
-        if remote.end_of_candidates:
-            self._ice.end_of_candidates(now)
+        self._add_described_candidates(remote, now)
+        self._ice.ignore_candidates(self._ignored_early, now)
         early, self._early = self._early, []
-        for candidate, mid, media_index in early:
-            self._add_remote_candidate(candidate, mid, media_index, now)
+        for trickled in early:
+            self._add_remote_candidate(trickled, now)
         if self._ice.selected_path is not None:  # the peer's checks have overtaken its answer
             self._dtls.start(now)
         flight, self._early_flight = self._early_flight, []
@@ -198,20 +246,38 @@ class PeerConnection:
         if self._dtls is not None and self._dtls.state is DtlsState.CONNECTED:
             self.channels.connect(now)
 
-    def _add_remote_candidate(
-        self, candidate: Candidate | None, mid: str | None, media_index: int | None, now: float
-    ) -> None:
+    def _add_described_candidates(self, remote: RemoteParameters, now: float) -> None:
+        """Those of the description, also of a later one, where some peers put what they do not trickle."""
+        assert self._ice is not None
+        self._ice.ignore_candidates(remote.ignored_candidates, now)
+        for candidate in remote.candidates:
+            self._ice.add_remote_candidate(candidate, now)
+        if remote.end_of_candidates:
+            self._ice.end_of_candidates(now)
+
+    def _add_remote_candidate(self, trickled: _Trickled, now: float) -> None:
         """Only candidates of the bundle's tagged section count: the others' ports are closed (RFC 9143 §7.1.3)."""
         assert self._ice is not None
         assert self.negotiation is not None
-        remote = self.negotiation.remote
-        if mid not in (None, remote.mid) or (mid is None and media_index not in (None, remote.media_index)):
+        candidate, mid, media_index = trickled
+        section = self.negotiation.section_of(mid, media_index)
+        if section is None and candidate is not None:
+            self._events.append(CandidateUnmatched())
+            self._ignore_candidates(1, now)
+        if section != self.negotiation.remote.media_index:
             return
         if candidate is None:
             self._ice.end_of_candidates(now)
         else:
             self._ice.add_remote_candidate(candidate, now)
         self._advance(now)
+
+    def _ignore_candidates(self, count: int, now: float) -> None:
+        if self._ice is None:
+            self._ignored_early += count
+        else:
+            self._ice.ignore_candidates(count, now)
+            self._advance(now)
 
     # The engine's verbs
 

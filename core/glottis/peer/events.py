@@ -43,4 +43,16 @@ class LocalCandidate:
     media_index: int
 
 
-PeerEvent = ConnectionStateChanged | PathAuthenticated | LocalCandidate
+@dataclass(frozen=True, slots=True)
+class LinesSkipped:
+    """Lines of the peer's description that could not be read, and were not needed so far; a phrase for each."""
+
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateUnmatched:
+    """A trickled candidate was ignored, since it says of no section of the description that it belongs there."""
+
+
+PeerEvent = ConnectionStateChanged | PathAuthenticated | LocalCandidate | LinesSkipped | CandidateUnmatched

@@ -1,6 +1,7 @@
 """The session descriptions of a connection: what is offered and answered, and what came of it (RFC 9429)."""
 
 import random
+from collections.abc import Callable
 
 from glottis.contracts.errors import LocalError
 from glottis.dtls import Certificate
@@ -9,6 +10,7 @@ from glottis.peer.settings import PeerSettings
 from glottis.sdp import (
     AUDIO_MID,
     AudioCapability,
+    Candidate,
     NegotiatedFormat,
     Negotiation,
     OfferRefused,
@@ -19,19 +21,28 @@ from glottis.sdp import (
     accept_answer,
     accept_offer,
     make_offer,
-    parse_session_description_untrusted,
 )
 
 
 class Negotiator:
-    """Knows what this side can do. A negotiation that fails leaves ``current``, the last one, as it was."""
+    """Knows what this side can do. A negotiation that fails leaves ``current``, the last one, as it was.
 
-    def __init__(self, settings: PeerSettings, certificate: Certificate, rng: random.Random) -> None:
+    ``is_usable`` says which of the peer's candidates are to be kept in the first place.
+    """
+
+    def __init__(
+        self,
+        settings: PeerSettings,
+        certificate: Certificate,
+        rng: random.Random,
+        is_usable: Callable[[Candidate], bool],
+    ) -> None:
         self.current: Negotiation | None = None
         self.track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
         self._capabilities = [AudioCapability.of(codec) for codec in settings.codecs]
         self._max_message_size = settings.max_message_size
         self._certificate = certificate
+        self._is_usable = is_usable
         self._session_id = rng.getrandbits(62)  # below 2^63, RFC 9429 §5.2.1
         self._session_version = 0
         self._offer: SessionDescription | None = None
@@ -41,19 +52,22 @@ class Negotiator:
         """The mid and index of the section that candidates belong to; before an answer, that of our offer's audio."""
         return (self.current.remote.mid, self.current.remote.media_index) if self.current else (AUDIO_MID, 0)
 
-    def accept_offer_untrusted(self, sdp: str, agent: IceAgent, in_use: NegotiatedFormat | None) -> Negotiation:
+    def accept_offer_untrusted(
+        self, offer: SessionDescription, agent: IceAgent, in_use: NegotiatedFormat | None
+    ) -> Negotiation:
         """Answer an offer, the first or a later one; ``in_use`` is what is being sent, if anything.
 
         Raises ``Malformed`` or ``OfferRefused``.
         """
         negotiation = accept_offer(
-            parse_session_description_untrusted(sdp),
+            offer,
             session_id=self._session_id,
             session_version=self._session_version,
             transport=self._transport(agent),
             audio=self._capabilities,
             sending=self.track,
             max_message_size=self._max_message_size,
+            is_usable=self._is_usable,
         )
         self._refuse_restart(negotiation)
         _refuse_codec_change(negotiation, in_use)
@@ -71,11 +85,11 @@ class Negotiator:
         )
         return str(self._offer)
 
-    def accept_answer_untrusted(self, sdp: str) -> Negotiation:
+    def accept_answer_untrusted(self, answer: SessionDescription) -> Negotiation:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
         if self._offer is None:
             raise LocalError("there is no offer to be answered")
-        return self._conclude(accept_answer(self._offer, parse_session_description_untrusted(sdp)))
+        return self._conclude(accept_answer(self._offer, answer, is_usable=self._is_usable))
 
     def _transport(self, agent: IceAgent) -> TransportParameters:
         # No a=end-of-candidates: another may be trickled at any time, and who has a working pair does not wait for it.

@@ -58,9 +58,8 @@ async def test_a_candidate_before_the_offer_is_kept(exchange):
         '{"type":"offer"}',
         '{"type":"offer","sdp":""}',
         '{"type":"offer","sdp":"v=0\\r\\n"}',
-        '{"type":"candidate","candidate":{"candidate":"candidate:nonsense"}}',
-        '{"type":"candidate","candidate":{"candidate":"candidate:1 1 udp 1 fe80::1%lo 9 typ host"}}',
-        '{"type":"candidate","candidate":{"candidate":"candidate:1 1 udp 1 10.1.2.3.4 9 typ host"}}',
+        '{"type":"candidate","candidate":{"candidate":7}}',
+        '{"type":"candidate","candidate":{"candidate":"candidate:1","sdpMid":0}}',
         '{"type":7}',
         "[]",
         "{",
@@ -225,7 +224,7 @@ async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(tmp_path)
         assert await phone.wait_closed(2) == (1000, "the agent ended the call")
 
 
-@pytest.mark.parametrize("message", ["nonsense", TrickledCandidate("candidate:nonsense"), Offer("nonsense")])
+@pytest.mark.parametrize("message", ["nonsense", '{"type":"candidate","candidate":7}', Offer("nonsense")])
 async def test_thousands_of_bad_messages_close_the_socket(message, exchange, caplog):
     caplog.set_level("INFO")
     bystander = await exchange.call()
@@ -236,6 +235,63 @@ async def test_thousands_of_bad_messages_close_the_socket(message, exchange, cap
     assert (code, reason[:15]) == (1008, "TOO_MANY_ERRORS")
     assert len([record for record in caplog.records if record.name.startswith("glottis")]) < 40
     await bystander.hear()
+
+
+UNUSABLE = [
+    "candidate:nonsense",
+    "candidate:1 1 udp 659136 fe80::1%21 60720 typ host generation 0",
+    "candidate:1 1 udp 0 192.0.2.1 50000 typ host",
+    "candidate:odd-one 1 udp 1 192.0.2.1 50000 typ host",
+    "candidate:1 7 udp 1 192.0.2.1 0 typ host",
+    "candidate:1 1 udp 1 10.1.2.3.4 9 typ host",
+    "candidate:1 1 tcp 1 printer.local 9 typ host tcptype active",
+    "x" * 2000,
+]
+
+
+async def test_hundreds_of_unusable_candidates_are_no_errors(exchange):
+    phone = exchange.phone()
+    await phone.create()
+    socket = await phone.open_socket()
+    for _ in range(20):
+        for candidate in UNUSABLE:
+            await socket.send(TrickledCandidate(candidate, "0", 0))
+    await phone.negotiate()
+    for _ in range(20):
+        for candidate in UNUSABLE:
+            await socket.send(TrickledCandidate(candidate, "0", 0))
+    await socket.send(Text("still here"))
+    await eventually(lambda: Text("still here") in socket.messages)
+    assert socket.of_type(Error) == []
+    assert socket.closed is None
+
+
+async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(exchange, caplog):
+    caplog.set_level(logging.DEBUG, "glottis.server.calls.session")
+    phone = await exchange.call()
+    for _ in range(100):
+        await phone.socket.send(TrickledCandidate("candidate:1 1 udp 1 192.0.2.1 50000 typ host", "unknown", 99))
+    await phone.socket.send(Text("still here"))
+    await eventually(lambda: Text("still here") in phone.socket.messages)
+    assert [error.code for error in phone.socket.of_type(Error)] == ["CANDIDATE_UNMATCHED"]
+    assert len([line for line in caplog.messages if line.endswith("names no section of the offer")]) == 100
+    await phone.hear()
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_what_is_skipped_of_an_offer_is_told_at_debug_level(refused, exchange, caplog):
+    caplog.set_level(logging.DEBUG, "glottis.server.calls.session")
+    phone = exchange.phone()
+    await phone.create()
+    socket = await phone.open_socket()
+    offer = phone.peer.make_offer().replace("a=sendrecv\r\n", "a=sendrecv\r\na=ptime:0\r\nnonsense\r\n", 1)
+    await socket.send(Offer(offer.replace("a=fingerprint", "a=x") if refused else offer))
+    await eventually(lambda: socket.of_type(Error if refused else Answer))
+    number = offer.splitlines().index("a=ptime:0") + 1
+    assert [line.partition("the description: ")[2] for line in caplog.messages if "skipped" in line] == [
+        f"line {number}: after a=ptime: expected more than zero milliseconds",
+        f"line {number + 1}: expected a letter of RFC 8866, =, and a value",
+    ]
 
 
 async def test_a_client_that_never_reads_costs_a_bounded_queue_and_its_call_goes_on_until_it_hangs_up(tmp_path):

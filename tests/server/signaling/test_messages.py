@@ -79,6 +79,16 @@ def test_end_of_candidates_keeps_its_section_and_generation() -> None:
     assert parse(type="candidate", candidate=candidate) == TrickledCandidate("", "1", 1, "abcd")
 
 
+@pytest.mark.parametrize(
+    ("mid", "index", "read"), [("", 0, 0), ("", None, None), ("0", -1, None), (None, 65535, 65535)]
+)
+def test_section_of_a_candidate_is_passed_on_to_whoever_knows_the_sections(
+    mid: str | None, index: int | None, read: int | None
+) -> None:
+    candidate = {"candidate": LINE, "sdpMid": mid, "sdpMLineIndex": index, "usernameFragment": None}
+    assert parse(type="candidate", candidate=candidate) == TrickledCandidate(LINE, mid, read)
+
+
 def test_candidate_may_be_a_bare_string_with_the_rest_beside_it() -> None:
     assert parse(type="candidate", candidate=LINE) == TrickledCandidate(LINE)
     assert parse(type="candidate", candidate=LINE, sdpMid="0", sdpMLineIndex=0) == TrickledCandidate(LINE, "0", 0)
@@ -103,7 +113,7 @@ def test_candidate_may_be_a_bare_string_with_the_rest_beside_it() -> None:
         ('{"type":"candidate","candidate":5}', "INVALID_FIELD"),
         ('{"type":"candidate","candidate":{"candidate":5}}', "INVALID_FIELD"),
         ('{"type":"candidate","candidate":{"candidate":"c","sdpMid":0}}', "INVALID_FIELD"),
-        ('{"type":"candidate","candidate":{"candidate":"c","sdpMLineIndex":-1}}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":"c","sdpMLineIndex":-2}}', "INVALID_FIELD"),
         ('{"type":"candidate","candidate":{"candidate":"c","sdpMLineIndex":"0"}}', "INVALID_FIELD"),
         ('{"type":"candidate","candidate":{"candidate":"c","usernameFragment":[]}}', "INVALID_FIELD"),
     ],

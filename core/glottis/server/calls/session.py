@@ -17,8 +17,10 @@ from glottis.config import Campaign
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.info import CallInfo
 from glottis.peer import (
+    CandidateUnmatched,
     ConnectionState,
     ConnectionStateChanged,
+    LinesSkipped,
     LocalCandidate,
     PathAuthenticated,
     PeerConnection,
@@ -118,6 +120,7 @@ class Session:
         self._driver.hear, self._driver.spoke = self._call.hear, self._call.spoke
         peer.wants_messages, self._call.messages.caught_up = lambda: not self._call.messages.is_behind, self._caught_up
         self._media_is_announced = False
+        self._unmatched_is_told = False
         self._offers = OfferLimit(trio.current_time())
         self._text_gate = TextGate(self._call.messages)
         self._connected = trio.Event()
@@ -241,6 +244,7 @@ class Session:
             self._handle_message(message)
             self._driver.pump()
         except RemoteError as error:
+            self._driver.pump_safely()  # which tells of what could not be read, perhaps the reason
             logger.info("session %s: %s refused: %s", self.info.session_id, type(message).__name__.lower(), error)
             if self._channel is not None:
                 self._channel.refuse(messages.Error(getattr(error, "code", "MALFORMED"), str(error)))
@@ -284,10 +288,23 @@ class Session:
                 self._send(messages.TrickledCandidate(candidate.to_sdp(), mid, media_index, ufrag))
             case PathAuthenticated():
                 pass  # the driver's business
+            case LinesSkipped(lines):
+                for line in lines:
+                    logger.debug("session %s: skipped in the description: %s", self.info.session_id, line)
+            case CandidateUnmatched():
+                self._tell_unmatched()
             case AssociationFailed(by_peer=True, reason=reason):
                 self.end(f"the caller hung up: data channels {reason}")
             case _:
                 self._messenger.handle_channel_event(event)
+
+    def _tell_unmatched(self) -> None:
+        """Once: whatever makes one candidate go astray does it to all. It does not count as misbehaviour."""
+        logger.debug("session %s: a candidate names no section of the offer", self.info.session_id)
+        if not self._unmatched_is_told:
+            self._unmatched_is_told = True
+            sentence = "a candidate was ignored: give an sdpMid or sdpMLineIndex of a section of the offer"
+            self._send(messages.Error("CANDIDATE_UNMATCHED", sentence))
 
     def _handle_connection_state(self, state: ConnectionState, reason: str) -> None:
         self._announce("connection", {"state": state.value, "reason": reason} if reason else {"state": state.value})

@@ -138,10 +138,11 @@ def _candidate(fields: dict[str, Any]) -> TrickledCandidate:
     init = value if isinstance(value, dict) else fields
     path = "candidate." if isinstance(value, dict) else ""
     text = text_field(init, "candidate", path) or ""
+    index = integer_field(init, "sdpMLineIndex", -1, 65535, path)
     return TrickledCandidate(
         candidate="" if text.strip() in _ENDS_OF_CANDIDATES else text,
         sdp_mid=text_field(init, "sdpMid", path),
-        sdp_m_line_index=integer_field(init, "sdpMLineIndex", 0, 65535, path),
+        sdp_m_line_index=None if index == -1 else index,  # some clients write -1 for none
         username_fragment=text_field(init, "usernameFragment", path),
     )
 
