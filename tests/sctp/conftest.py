@@ -9,6 +9,8 @@ from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.sctp import ChunkType, parse_packet_untrusted
+from glottis.wire.sctp_chunks import ParameterType, parse_init_untrusted
 
 CLIENT, SERVER = Address("10.0.0.1", 1), Address("10.0.0.2", 2)
 
@@ -44,12 +46,32 @@ class SctpHost:
         return events
 
 
+class OldPion(SctpHost):
+    """As Pion up to 3.2.23, which drops a packet with a parameter that it does not know, as zero checksum is."""
+
+    def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
+        _, spans = parse_packet_untrusted(data, zero_checksum_accepted=True)
+        for chunk_type, _, start, end in spans:
+            if chunk_type in (ChunkType.INIT, ChunkType.INIT_ACK):
+                parameters = parse_init_untrusted(data[start:end]).parameters
+                if any(parameter.type == ParameterType.ZERO_CHECKSUM_ACCEPTABLE for parameter in parameters):
+                    return
+        super().handle_datagram(data, path, now)
+
+
 class Pair:
     """A client and a server joined by a network."""
 
-    def __init__(self, client: Any, server: Any, seed: int = 0, impairments: Impairments = PERFECT) -> None:
+    def __init__(
+        self,
+        client: Any,
+        server: Any,
+        seed: int = 0,
+        impairments: Impairments = PERFECT,
+        client_host: type[SctpHost] = SctpHost,
+    ) -> None:
         self.network = VirtualNetwork(seed, impairments)
-        self.client_host = SctpHost(client, Path(CLIENT, SERVER))
+        self.client_host = client_host(client, Path(CLIENT, SERVER))
         self.server_host = SctpHost(server, Path(SERVER, CLIENT))
         self.client, self.server = client, server
         self.client_events: list[DataChannelEvent] = []
@@ -90,6 +112,22 @@ def make_pair() -> Callable[..., Pair]:
         return Pair(client, server, seed, impairments)
 
     return make
+
+
+@pytest.fixture
+def old_pion() -> Pair:
+    """A gateway that has not connected to an old Pion yet, with 20 ms each way."""
+    pion = channels(dtls_client=True, zero_checksum=False)
+    return Pair(pion, channels(dtls_client=False), impairments=Impairments(delay=0.02), client_host=OldPion)
+
+
+@pytest.fixture
+def werift() -> Pair:
+    """A gateway connected to a peer that chooses its streams by another role, with 20 ms each way."""
+    pair = Pair(channels(dtls_client=False, seed=1), channels(dtls_client=False), impairments=Impairments(delay=0.02))
+    pair.connect()
+    pair.run(seconds=0.5)
+    return pair
 
 
 @pytest.fixture

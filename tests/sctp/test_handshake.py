@@ -13,7 +13,11 @@ from glottis.wire.sctp import (
     parse_packet_untrusted,
     parse_parameters_untrusted,
 )
-from glottis.wire.sctp_chunks import Cause, Init, ParameterType, parse_init_untrusted
+from glottis.wire.sctp_chunks import DTLS_ERROR_DETECTION, Cause, Init, ParameterType, parse_init_untrusted
+
+PION_INIT = bytes.fromhex(
+    "1388138800000000180a8ffd0100001af0d64e4b00100000ffffffff5645d4948008000682c00000"  # 3.2.19
+)
 
 
 def association(seed: int = 0, **settings: Any) -> SctpAssociation:
@@ -39,6 +43,12 @@ def only_chunk(packets: list[bytes]) -> tuple[int, bytes]:
 def answer(engine: SctpAssociation, packet: bytes, now: float = 0.0) -> list[bytes]:
     engine.handle_datagram(packet, now)
     return engine.datagrams_to_send()
+
+
+def parameter_types(packets: list[bytes]) -> set[int]:
+    """Those of an INIT or INIT ACK, but for the cookie."""
+    _, value = only_chunk(packets)
+    return {parameter.type for parameter in parse_init_untrusted(value).parameters} - {ParameterType.STATE_COOKIE}
 
 
 def cookie_echo_for(packets: list[bytes]) -> bytes:
@@ -171,7 +181,7 @@ def test_init_ack_without_a_cookie_is_aborted() -> None:
     engine = association()
     engine.connect(0.0)
     engine.datagrams_to_send()
-    local_tag = parse_init_untrusted(only_chunk_value(engine)).initiate_tag
+    local_tag = engine._tcb.local_tag
     ack = encode_chunk(ChunkType.INIT_ACK, Init(7, 100_000, 1, 1, 1).encode())
     [abort] = answer(engine, encode_packet((5000, 5000, local_tag), [ack]))
     assert chunks(abort)[0][0] == ChunkType.ABORT
@@ -182,19 +192,11 @@ def test_cookie_that_fits_no_packet_is_aborted() -> None:
     engine = association()
     engine.connect(0.0)
     engine.datagrams_to_send()
-    local_tag = parse_init_untrusted(only_chunk_value(engine)).initiate_tag
+    local_tag = engine._tcb.local_tag
     cookie = Parameter(ParameterType.STATE_COOKIE, bytes(3000))
     ack = encode_chunk(ChunkType.INIT_ACK, Init(7, 100_000, 1, 1, 1, (cookie,)).encode())
     [abort] = answer(engine, encode_packet((5000, 5000, local_tag), [ack]))
     assert chunks(abort)[0][0] == ChunkType.ABORT
-
-
-def only_chunk_value(engine: SctpAssociation) -> bytes:
-    """The value of the INIT that T1 sends again."""
-    timeout = engine.next_timeout()
-    assert timeout is not None
-    engine.handle_timeout(timeout)
-    return only_chunk(engine.datagrams_to_send())[1]
 
 
 def test_init_is_repeated_with_back_off_until_given_up() -> None:
@@ -231,6 +233,117 @@ def test_zero_checksum_is_used_only_if_both_offer_it(make_pair: Callable[..., An
         zeros = [packet[8:12] == b"\0\0\0\0" for packet in pair.client_host.sent]
         assert zeros[0] is False
         assert zeros[-1] is offered
+
+
+ZERO_CHECKSUM = Parameter(ParameterType.ZERO_CHECKSUM_ACCEPTABLE, DTLS_ERROR_DETECTION)
+EXTENSIONS = {ParameterType.FORWARD_TSN_SUPPORTED, ParameterType.SUPPORTED_EXTENSIONS}
+
+
+def test_init_ack_offers_zero_checksum_only_to_who_offers_it() -> None:
+    assert parameter_types(answer(association(), PION_INIT)) == EXTENSIONS
+    assert parameter_types(answer(association(), init(7, 100_000, 1, ZERO_CHECKSUM))) == EXTENSIONS | {0x8001}
+    shy = association(zero_checksum=False)
+    assert parameter_types(answer(shy, init(7, 100_000, 1, ZERO_CHECKSUM))) == EXTENSIONS
+
+
+def repeated_init(engine: SctpAssociation) -> list[bytes]:
+    """What T1 sends."""
+    timeout = engine.next_timeout()
+    assert timeout is not None
+    engine.handle_timeout(timeout)
+    return engine.datagrams_to_send()
+
+
+def test_repeated_init_goes_without_what_the_peer_may_not_know() -> None:
+    engine = association()
+    engine.connect(0.0)
+    assert parameter_types(engine.datagrams_to_send()) == EXTENSIONS | {0x8001}
+    assert [parameter_types(repeated_init(engine)) for _ in range(3)] == [set(), set(), set()]
+
+
+def test_repeated_init_offers_again_what_the_peer_offers_too() -> None:
+    engine = association()
+    engine.connect(0.0)
+    answer(engine, PION_INIT)
+    assert parameter_types(repeated_init(engine)) == {ParameterType.SUPPORTED_EXTENSIONS}
+    answer(engine, init(7, 100_000, 1, ZERO_CHECKSUM))
+    assert parameter_types(repeated_init(engine)) == {ParameterType.SUPPORTED_EXTENSIONS, 0x8001}
+
+
+def init_ack(engine: SctpAssociation, *parameters: Parameter) -> bytes:
+    cookie = Parameter(ParameterType.STATE_COOKIE, b"cookie")
+    value = Init(7, 100_000, 10, 10, 1000, (cookie, *parameters)).encode()
+    return encode_packet((5000, 5000, engine._tcb.local_tag), [encode_chunk(ChunkType.INIT_ACK, value)])
+
+
+def test_peer_without_any_extension_is_reached_by_the_repeated_init() -> None:
+    engine = association()
+    engine.connect(0.0)
+    repeated_init(engine)
+    assert only_chunk(answer(engine, init_ack(engine), 1.1)) == (ChunkType.COOKIE_ECHO, b"cookie")
+    answer(engine, encode_packet((5000, 5000, engine._tcb.local_tag), [encode_chunk(ChunkType.COOKIE_ACK)]), 1.2)
+    assert engine.state is State.ESTABLISHED
+
+
+def test_init_goes_again_when_the_answer_to_a_bare_one_shows_what_the_peer_knows() -> None:
+    engine = association()
+    engine.connect(0.0)
+    repeated_init(engine)
+    ack = init_ack(engine, Parameter(ParameterType.SUPPORTED_EXTENSIONS, b"\x82\xc0"))
+    assert parameter_types(answer(engine, ack, 1.1)) == {ParameterType.SUPPORTED_EXTENSIONS}
+    assert only_chunk(answer(engine, ack, 1.2))[0] == ChunkType.COOKIE_ECHO
+
+
+def test_init_lost_on_the_way_costs_no_extension(make_pair: Callable[..., Any]) -> None:
+    for seed in range(20):
+        pair = make_pair(seed=seed, impairments=Impairments(delay=0.02, loss=0.3))
+        pair.client.connect(0.0)
+        ends = [pair.client.association, pair.server.association]
+        assert pair.run(lambda: all(end.state is State.ESTABLISHED for end in ends))  # noqa: B023
+        assert all(end._tcb.peer.re_config and end._tcb.peer.forward_tsn for end in ends)
+
+
+@pytest.mark.parametrize(("connecting", "within"), [("both", 0.1), ("pion", 0.1), ("gateway", 1.2)])
+def test_peer_that_drops_what_it_does_not_know_is_up_with_the_first_repetition(
+    old_pion: Any, connecting: str, within: float
+) -> None:
+    if connecting != "gateway":
+        old_pion.client.connect(0.0)
+    if connecting != "pion":
+        old_pion.server.connect(0.0)
+    channel = old_pion.client.open("chat")
+    assert old_pion.run(lambda: old_pion.server.association.state is State.ESTABLISHED)
+    assert old_pion.now < within
+    assert old_pion.run(lambda: channel.state.value == "open", seconds=0.1)
+
+
+def test_report_of_unknown_parameters_goes_once_beside_the_cookie() -> None:
+    engine = association()
+    engine.connect(0.0)
+    engine.datagrams_to_send()
+    [packet] = answer(engine, init_ack(engine, Parameter(0xFF00, b"?")))
+    assert [chunk_type for chunk_type, _ in chunks(packet)] == [ChunkType.COOKIE_ECHO, ChunkType.ERROR]
+    assert only_chunk(repeated_init(engine)) == (ChunkType.COOKIE_ECHO, b"cookie")
+
+
+def test_list_of_extensions_announces_forward_tsn_too() -> None:
+    engine = association()
+    answer(engine, cookie_echo_for(answer(engine, PION_INIT)))
+    assert engine._tcb.peer is not None
+    assert engine._tcb.peer.forward_tsn
+    assert engine._tcb.peer.re_config
+
+
+def test_peer_that_drops_packets_without_a_checksum_gets_them_with_one(pair: Any) -> None:
+    def is_refused(packet: bytes) -> bool:
+        return packet[8:12] == b"\0\0\0\0"
+
+    pair.client_host.drop = is_refused
+    channel = pair.client.open("chat")
+    pair.client.handle_timeout(pair.now)
+    assert is_refused(pair.client.datagrams_to_send()[0])
+    assert pair.run(lambda: channel.state.value == "open", seconds=2)
+    assert not is_refused(pair.client_host.sent[-1])
 
 
 def test_packets_for_other_ports_or_with_a_foreign_tag_are_ignored(pair: Any) -> None:

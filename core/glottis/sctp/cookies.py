@@ -9,7 +9,7 @@ from typing import Final
 from glottis.contracts.errors import Malformed
 from glottis.sctp.tcb import Peer
 
-_BODY: Final = Struct("!dIIIIIIHH???")
+_BODY: Final = Struct("!dIIIIIIH???")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,11 @@ from glottis.wire.sctp_chunks import DTLS_ERROR_DETECTION, Cause, Init, Paramete
 
 _UNDERSTOOD: Final = frozenset(ParameterType)
 """Addresses among them, which mean nothing over DTLS (RFC 8261) and are passed over."""
-_EXTENSIONS: Final = bytes([ChunkType.RE_CONFIG, ChunkType.FORWARD_TSN])
+_EXTENSIONS: Final = (
+    Parameter(ParameterType.FORWARD_TSN_SUPPORTED, b""),
+    Parameter(ParameterType.SUPPORTED_EXTENSIONS, bytes([ChunkType.RE_CONFIG, ChunkType.FORWARD_TSN])),
+)
+_ZERO_CHECKSUM: Final = Parameter(ParameterType.ZERO_CHECKSUM_ACCEPTABLE, DTLS_ERROR_DETECTION)
 _MAX_REPORTED: Final = 256
 """Bytes of unrecognized parameters that are reported: the answer must fit one packet beside the cookie."""
 
@@ -24,24 +28,33 @@ _NO_COOKIE: Final = (1).to_bytes(4, "big") + ParameterType.STATE_COOKIE.to_bytes
 
 
 class Handshake:
-    """Owns T1 and the cookies; holds nothing about a peer before it shows a cookie of ours."""
+    """Owns T1 and the cookies; before the peer shows a cookie of ours, holds nothing of it but what it understands.
+
+    What is optional has a fallback, for some peers drop a whole packet for a parameter that they do not know: an INIT
+    ACK offers zero checksum only to who offers it, and T1 repeats no offer that the peer has not made itself. If it
+    then makes one in its INIT ACK, a new INIT does so too, and nothing is lost but a round trip.
+    """
 
     def __init__(self, tcb: Tcb, begin: Callable[[Peer, float], None], *, offer_zero_checksum: bool) -> None:
         """``begin(peer, now)`` is called once, when the association comes into being."""
         self._tcb = tcb
         self._begin_association = begin
         self._jar = CookieJar(tcb.rng)
-        self._offer_zero_checksum = offer_zero_checksum
-        self._waiting_chunks: list[bytes] = []
-        """INIT, or COOKIE ECHO and what goes with it: what T1 sends again."""
+        self._offers: tuple[Parameter, ...] = (*_EXTENSIONS, _ZERO_CHECKSUM) if offer_zero_checksum else _EXTENSIONS
+        """Parameters of an INIT that the peer may not know."""
+        self._offered: tuple[Parameter, ...] = ()
+        """Those of the last INIT."""
+        self._known_to_peer: set[Parameter] = set()
+        """Those that it has used itself."""
+        self._cookie_echo = b""
         self._attempts = 0
 
     def connect(self, now: float) -> None:
         """Send INIT (§5.1 A)."""
         if self._tcb.ended or not self._tcb.advance(Happening.CONNECT):
             return
-        init = encode_chunk(ChunkType.INIT, self._our_init(self._tcb.local_tag).encode())
-        self._begin([init], now)
+        self._attempts = 0
+        self._send_init(self._offers, now)
 
     def handle_init_untrusted(self, value: bytes, now: float) -> None:
         """Answer INIT with INIT ACK, statelessly (§5.1 B, §5.2.1, §5.2.2)."""
@@ -49,12 +62,13 @@ class Handshake:
         if tcb.ended or tcb.state is State.SHUTDOWN_ACK_SENT:
             return
         init = parse_init_untrusted(value)
-        peer, unrecognized = _peer_untrusted(init)
+        peer, unrecognized = self._learn_untrusted(init)
         established = tcb.peer is not None and tcb.state not in (State.COOKIE_WAIT, State.COOKIE_ECHOED)
         local_tag = new_tag(tcb.rng) if established else tcb.local_tag
         tie_tags = (tcb.local_tag, tcb.peer.tag if tcb.peer else 0) if tcb.state is not State.CLOSED else (0, 0)
         cookie = Parameter(ParameterType.STATE_COOKIE, self._jar.seal(Cookie(now, local_tag, tie_tags, peer)))
-        ack = self._our_init(local_tag, (cookie, *_reports(unrecognized)))
+        offers = _EXTENSIONS if _find(init, ParameterType.ZERO_CHECKSUM_ACCEPTABLE) is None else self._offers
+        ack = self._our_init(local_tag, (*offers, cookie, *_reports(unrecognized)))
         tcb.seal([encode_chunk(ChunkType.INIT_ACK, ack.encode())], peer.tag)
 
     def handle_init_ack_untrusted(self, value: bytes, now: float) -> None:
@@ -63,14 +77,18 @@ class Handshake:
         if tcb.state is not State.COOKIE_WAIT:
             return
         init = parse_init_untrusted(value)
-        peer, unrecognized = _peer_untrusted(init)
+        peer, unrecognized = self._learn_untrusted(init)
+        if not self._known_to_peer.issubset(self._offered):
+            self._send_known_init(now)
+            return
         cookie = _find(init, ParameterType.STATE_COOKIE)
         if cookie is None:
             tcb.abort(
                 Cause.MISSING_MANDATORY_PARAMETER, "the peer's INIT ACK has no cookie", detail=_NO_COOKIE, tag=peer.tag
             )
             return
-        chunks = [encode_chunk(ChunkType.COOKIE_ECHO, cookie)]
+        self._cookie_echo = encode_chunk(ChunkType.COOKIE_ECHO, cookie)
+        chunks = [self._cookie_echo]
         if unrecognized:
             chunks.append(encode_chunk(ChunkType.ERROR, encode_parameters(_reports(unrecognized))))
         if sum(map(len, chunks)) > tcb.limits.packet_capacity:
@@ -78,7 +96,8 @@ class Handshake:
             return
         tcb.advance(Happening.INIT_ACK)
         self._adopt(peer)
-        self._begin(chunks, now)
+        self._attempts = 0
+        self._send(chunks, now)
 
     def handle_cookie_echo_untrusted(self, value: bytes, tag: int, now: float) -> None:
         """Enter the association that the cookie describes (§5.1.5, §5.2.4); a restart of the peer ends ours."""
@@ -107,36 +126,42 @@ class Handshake:
             self.connect(now)
 
     def handle_t1(self, now: float) -> None:
-        """INIT or COOKIE ECHO was not answered in time (§4 notes 2 and 3)."""
+        """INIT or COOKIE ECHO was not answered in time (§4 notes 2 and 3): send it again, without what is optional."""
         self._attempts += 1
         if self._attempts > self._tcb.limits.max_init_retransmits:
             self._tcb.fail("the peer did not answer the handshake")
             return
         self._tcb.rto.back_off()
-        self._send(now)
+        if self._tcb.state is State.COOKIE_WAIT:
+            self._send_known_init(now)
+        else:
+            self._send([self._cookie_echo], now)
 
-    def _our_init(self, local_tag: int, further: tuple[Parameter, ...] = ()) -> Init:
+    def _send_known_init(self, now: float) -> None:
+        self._send_init(tuple(offer for offer in self._offers if offer in self._known_to_peer), now)
+
+    def _send_init(self, offers: tuple[Parameter, ...], now: float) -> None:
+        self._offered = offers
+        self._send([encode_chunk(ChunkType.INIT, self._our_init(self._tcb.local_tag, offers).encode())], now)
+
+    def _our_init(self, local_tag: int, parameters: tuple[Parameter, ...]) -> Init:
         limits = self._tcb.limits
-        parameters = [
-            Parameter(ParameterType.FORWARD_TSN_SUPPORTED, b""),
-            Parameter(ParameterType.SUPPORTED_EXTENSIONS, _EXTENSIONS),
-        ]
-        if self._offer_zero_checksum:
-            parameters.append(Parameter(ParameterType.ZERO_CHECKSUM_ACCEPTABLE, DTLS_ERROR_DETECTION))
         streams = limits.max_streams
-        return Init(local_tag, limits.receive_buffer, streams, streams, self._tcb.initial_tsn, (*parameters, *further))
+        return Init(local_tag, limits.receive_buffer, streams, streams, self._tcb.initial_tsn, parameters)
 
-    def _begin(self, chunks: list[bytes], now: float) -> None:
-        self._waiting_chunks, self._attempts = chunks, 0
-        self._send(now)
-
-    def _send(self, now: float) -> None:
-        self._tcb.seal(self._waiting_chunks)
+    def _send(self, chunks: list[bytes], now: float) -> None:
+        self._tcb.seal(chunks)
         self._tcb.timers.start(Timer.T1_HANDSHAKE, now + self._tcb.rto.seconds)
+
+    def _learn_untrusted(self, init: Init) -> tuple[Peer, list[Parameter]]:
+        """As ``_peer_untrusted``, and remember what the peer understands."""
+        peer, unrecognized = _peer_untrusted(init)
+        self._known_to_peer |= {offer for offer in self._offers if _find(init, offer.type) is not None}
+        return peer, unrecognized
 
     def _adopt(self, peer: Peer) -> None:
         self._tcb.peer = peer
-        self._tcb.zero_checksum = self._offer_zero_checksum and peer.zero_checksum
+        self._tcb.zero_checksum = _ZERO_CHECKSUM in self._offers and peer.zero_checksum
 
     def _enter_by_cookie(self, cookie: Cookie, now: float, *, known: bool) -> None:
         """Acknowledge the cookie, also a repeated one; the first brings the association into being."""
@@ -162,7 +187,6 @@ class Handshake:
 
     def _finish(self, now: float) -> None:
         assert self._tcb.peer is not None
-        self._waiting_chunks = []
         self._tcb.timers.stop(Timer.T1_HANDSHAKE)
         self._tcb.rto.forget_back_off()
         self._begin_association(self._tcb.peer, now)
@@ -175,18 +199,25 @@ def _peer_untrusted(init: Init) -> tuple[Peer, list[Parameter]]:
     if init.advertised_window < SMALLEST_WINDOW:
         raise Malformed("an INIT advertises too small a window")
     unrecognized = [parameter for parameter in _known_part(init) if parameter.type not in _UNDERSTOOD]
-    extensions = _find(init, ParameterType.SUPPORTED_EXTENSIONS) or b""
+    extensions = _extensions(init)
     peer = Peer(
         tag=init.initiate_tag,
         initial_tsn=init.initial_tsn,
         advertised_window=init.advertised_window,
-        outbound_streams=init.outbound_streams,
         inbound_streams=init.inbound_streams,
-        forward_tsn=_find(init, ParameterType.FORWARD_TSN_SUPPORTED) is not None,
+        forward_tsn=ChunkType.FORWARD_TSN in extensions,
         re_config=ChunkType.RE_CONFIG in extensions,
         zero_checksum=_find(init, ParameterType.ZERO_CHECKSUM_ACCEPTABLE) == DTLS_ERROR_DETECTION,
     )
     return peer, [parameter for parameter in unrecognized if parameter.type & 0x4000]
+
+
+def _extensions(init: Init) -> set[int]:
+    """Types of the chunks that ``init`` announces; FORWARD TSN has its own parameter, too, but Pion does without it."""
+    extensions = set(_find(init, ParameterType.SUPPORTED_EXTENSIONS) or b"")
+    if _find(init, ParameterType.FORWARD_TSN_SUPPORTED) is not None:
+        extensions.add(ChunkType.FORWARD_TSN)
+    return extensions
 
 
 def _known_part(init: Init) -> Iterator[Parameter]:
@@ -197,7 +228,7 @@ def _known_part(init: Init) -> Iterator[Parameter]:
             return
 
 
-def _find(init: Init, parameter_type: ParameterType) -> bytes | None:
+def _find(init: Init, parameter_type: int) -> bytes | None:
     return next((parameter.value for parameter in _known_part(init) if parameter.type == parameter_type), None)
 
 

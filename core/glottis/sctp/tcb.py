@@ -26,7 +26,6 @@ class Peer:
     tag: int
     initial_tsn: int
     advertised_window: int
-    outbound_streams: int
     inbound_streams: int
     forward_tsn: bool
     re_config: bool
@@ -48,6 +47,7 @@ class Tcb:
         self.ended = False
         """An association that has ended takes no cookie any more: it is CLOSED for good."""
         self.zero_checksum = False
+        """Whether the peer takes packets without a checksum, as far as we know."""
         self.timers = Timers()
         self.rto = RetransmissionTimeout(limits)
         self.error_count = 0
@@ -74,6 +74,7 @@ class Tcb:
 
     def count_error(self) -> None:
         """The peer did not answer in time; too often in a row, and it is gone (RFC 9260 §8.1)."""
+        self.zero_checksum = False  # it may have announced more than it keeps
         self.error_count += 1
         if self.error_count > self.limits.association_max_retrans:
             self.fail("the peer stopped answering")
