@@ -2,7 +2,7 @@ import contextlib
 
 import pytest
 from glottis.contracts.errors import Malformed
-from glottis.wire.dcep import OPEN_ACK, ChannelOpen, parse_dcep_untrusted
+from glottis.wire.dcep import MAX_OPEN_SIZE, OPEN_ACK, ChannelOpen, parse_dcep_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,21 +37,31 @@ def test_life_time_comes_back() -> None:
     assert parse_dcep_untrusted(message.encode()) == message
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        b"",
-        b"\x02\x00",
-        b"\x07" + CHROMIUM_OPEN[1:],
-        CHROMIUM_OPEN[:-1],
-        CHROMIUM_OPEN + b"x",
-        b"\x03\x03" + CHROMIUM_OPEN[2:],
-        CHROMIUM_OPEN[:-1] + b"\xff",
-    ],
-)
+@pytest.mark.parametrize("message", [b"", b"\x07" + CHROMIUM_OPEN[1:], CHROMIUM_OPEN[:-1], CHROMIUM_OPEN[:11]])
 def test_what_is_neither_open_nor_ack_is_malformed(message: bytes) -> None:
     with pytest.raises(Malformed):
         parse_dcep_untrusted(message)
+
+
+def test_open_beyond_its_bound_is_malformed() -> None:
+    with pytest.raises(Malformed, match="too long"):
+        parse_dcep_untrusted(CHROMIUM_OPEN + bytes(MAX_OPEN_SIZE))
+
+
+@pytest.mark.parametrize(
+    ("message", "understood"),
+    [
+        (CHROMIUM_OPEN + b"\0\0", ChannelOpen("chat", priority=0)),
+        (b"\x03\x03" + CHROMIUM_OPEN[2:], ChannelOpen("chat", priority=0)),
+        (b"\x03\xff" + CHROMIUM_OPEN[2:], ChannelOpen("chat", ordered=False, priority=0)),
+        (b"\x03\x00\0\0\0\0\0\x09" + CHROMIUM_OPEN[8:], ChannelOpen("chat", priority=0)),
+        (CHROMIUM_OPEN[:-1] + b"\xff", ChannelOpen("cha\ufffd", priority=0)),
+        (OPEN_ACK + b"\0\0\0", None),
+    ],
+    ids=["padded", "unknown type", "unknown unordered type", "needless parameter", "latin-1 label", "padded ack"],
+)
+def test_what_is_odd_but_harmless_is_understood(message: bytes, understood: ChannelOpen | None) -> None:
+    assert parse_dcep_untrusted(message) == understood
 
 
 @given(st.binary(max_size=40) | st.binary(max_size=30).map(lambda rest: b"\x03\x00" + rest))
