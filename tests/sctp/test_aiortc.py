@@ -28,14 +28,14 @@ PEER = Path(__file__).with_name("aiortc_peer.py")
 class Call:
     """Our engine, and a socket to aiortc's."""
 
-    def __init__(self, *, dtls_client: bool, loss: float = 0.0) -> None:
+    def __init__(self, *, dtls_client: bool, loss: float = 0.0, same_parity: bool = False) -> None:
         self.engine = DataChannels(dtls_client=dtls_client, rng=random.Random(1), remote_max_message_size=262144)
         self.events: list[Any] = []
         self._loss, self._rng = loss, random.Random(2)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self._socket.bind(("127.0.0.1", 0))
-        role = "server" if dtls_client else "client"
+        role = "server" if dtls_client is not same_parity else "client"
         host, port = self._socket.getsockname()
         self._process = subprocess.Popen([sys.executable, PEER, role, host, str(port)], stdin=subprocess.PIPE)
         data, address = self._socket.recvfrom(2048)  # aiortc's INIT
@@ -100,6 +100,14 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
 
 
 @pytest.fixture
+def same_parity_call() -> Iterator[Call]:
+    """With a peer that chooses its streams as if it had our DTLS role."""
+    call = Call(dtls_client=False, same_parity=True)
+    yield call
+    call.close()
+
+
+@pytest.fixture
 def lossy_call() -> Iterator[Call]:
     call = Call(dtls_client=True, loss=0.05)
     yield call
@@ -136,6 +144,15 @@ def test_fifty_channels_and_one_that_the_peer_opens(call: Call) -> None:
     opened = lambda: [e.channel for e in call.events if isinstance(e, ChannelOpened) and e.channel.label == "theirs"]  # noqa: E731
     call.run(lambda: bool(opened()) and call.received(opened()[0]) == ["hello"])
     assert opened()[0].id % 2 != channels[0].id % 2
+
+
+def test_channel_that_the_peer_opens_on_a_stream_of_our_parity(same_parity_call: Call) -> None:
+    call = same_parity_call
+    first = call.open()
+    first.send_text("open theirs")
+    opened = lambda: [e.channel for e in call.events if isinstance(e, ChannelOpened) and e.channel.label == "theirs"]  # noqa: E731
+    call.run(lambda: bool(opened()) and call.received(opened()[0]) == ["hello"])
+    assert (first.id, opened()[0].id, call.open("ours").id) == (1, 3, 5)
 
 
 @pytest.mark.parametrize("closer", ["we", "they"])

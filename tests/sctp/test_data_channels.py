@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +111,28 @@ def test_stream_of_a_closed_channel_can_be_used_again(pair: Any) -> None:
     assert pair.run(lambda: TextReceived(theirs, "fresh") in pair.server_events)
 
 
+def test_peer_without_stream_resets_keeps_its_streams(pair: Any) -> None:
+    pair.server.association._reset._supported = False
+    ours, theirs = open_both(pair)
+    mine = pair.server.open("mine")
+    assert pair.run(lambda: mine.state is ChannelState.OPEN)
+    theirs.close()
+    mine.close()
+    assert pair.run(lambda: theirs.state is mine.state is ChannelState.CLOSED, seconds=2)
+    assert pair.server.open("not on a stream that the peer may hold for open").id == mine.id + 2
+    pair.client.association.send(ours.id, ProtocolId.DCEP, ChannelOpen("next").encode())
+    assert pair.run(lambda: len(opened(pair.server_events)) == 3)
+    opened(pair.server_events)[-1].send_text("in sequence")
+    assert pair.run(lambda: TextReceived(ours, "in sequence") in pair.client_events, seconds=2)
+
+
+def test_peer_that_resets_streams_is_asked_to_reset_ours_whatever_it_announced(pair: Any) -> None:
+    pair.server.association._reset._supported = False
+    ours, theirs = open_both(pair)
+    ours.close()
+    assert pair.run(lambda: ours.state is theirs.state is ChannelState.CLOSED, seconds=2)
+
+
 def test_both_ends_close_at_once(pair: Any) -> None:
     ours, theirs = open_both(pair)
     ours.close()
@@ -178,11 +201,50 @@ def test_dcep_on_a_used_stream_closes_its_channel(pair: Any, message: bytes) -> 
     assert pair.run(lambda: ours.state is theirs.state is ChannelState.CLOSED, seconds=5)
 
 
-def test_open_on_a_stream_of_the_wrong_parity_opens_nothing(pair: Any) -> None:
-    pair.client.association.send(1, ProtocolId.DCEP, ChannelOpen("thief").encode())
-    pair.run(seconds=2)
-    assert opened(pair.server_events) == []
-    assert pair.server.open("mine").id == 1
+def test_peer_may_choose_the_parity_of_its_streams_wrongly(werift: Any) -> None:
+    theirs, ours = open_both(werift, "theirs")
+    assert theirs.id == ours.id == 1  # a stream of the gateway's own
+    ours.send_text("Backend connected")
+    theirs.send_text("hello")
+    assert werift.run(lambda: TextReceived(theirs, "Backend connected") in werift.client_events, seconds=1)
+    assert werift.run(lambda: TextReceived(ours, "hello") in werift.server_events, seconds=1)
+
+
+def test_own_channels_keep_their_parity_beside_a_peer_that_uses_the_same(werift: Any) -> None:
+    open_both(werift)
+    mine = werift.server.open("mine")
+    assert mine.id == 3
+    assert werift.run(lambda: mine.state is ChannelState.OPEN)
+    assert open_both(werift, "another")[0].id == 5
+
+
+def test_open_of_a_stream_in_use_leaves_its_channel_alone_if_it_says_the_same(pair: Any) -> None:
+    ours, theirs = open_both(pair, "chat", ordered=False)
+    pair.client.association.send(ours.id, ProtocolId.DCEP, theirs.settings.encode())
+    ours.send_text("goes on")
+    assert pair.run(lambda: TextReceived(theirs, "goes on") in pair.server_events)
+    assert len(opened(pair.server_events)) == 1
+
+
+def test_odd_open_is_a_channel_all_the_same(pair: Any) -> None:
+    message = b"\x03\x7f" + bytes(6) + (4).to_bytes(2, "big") + bytes(2) + b"caf\xe9" + b"\0\0"
+    pair.client.association.send(6, ProtocolId.DCEP, message)
+    assert pair.run(lambda: bool(opened(pair.server_events)))
+    [channel] = opened(pair.server_events)
+    assert channel.settings == ChannelOpen("caf\ufffd", priority=0)
+
+
+def test_open_on_a_stream_that_the_peer_did_not_promise_to_use_opens_it(make_pair: Callable[..., Any]) -> None:
+    pair = make_pair()
+    promise = pair.client.association._handshake._our_init
+
+    def promise_one_stream(*arguments: Any) -> Any:
+        return replace(promise(*arguments), outbound_streams=1)
+
+    pair.client.association._handshake._our_init = promise_one_stream
+    pair.connect()
+    channels = [pair.client.open(str(number)) for number in range(3)]
+    assert pair.run(lambda: all(channel.state is ChannelState.OPEN for channel in channels), seconds=5)
 
 
 def test_acknowledgement_without_a_channel_is_ignored(pair: Any) -> None:

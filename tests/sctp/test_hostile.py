@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 from glottis.contracts.errors import Malformed
-from glottis.sctp import AssociationFailed, BytesReceived, ChannelState, DataChannels, SctpLimits, State, TextReceived
+from glottis.sctp import (
+    AssociationFailed,
+    BytesReceived,
+    ChannelClosed,
+    ChannelOpened,
+    ChannelState,
+    DataChannel,
+    DataChannels,
+    SctpLimits,
+    State,
+    TextReceived,
+)
 from glottis.sctp.cookies import CookieJar
 from glottis.testing.impairments import Impairments
 from glottis.wire.sctp import (
@@ -21,7 +32,15 @@ from glottis.wire.sctp import (
     encode_parameters,
     parse_packet_untrusted,
 )
-from glottis.wire.sctp_chunks import ForwardTsn, OutgoingReset, ParameterType, Sack, parse_sack_untrusted
+from glottis.wire.sctp_chunks import (
+    ForwardTsn,
+    OutgoingReset,
+    ParameterType,
+    ResetResponse,
+    ResetResult,
+    Sack,
+    parse_sack_untrusted,
+)
 
 CORPUS = sorted((Path(__file__).parents[1] / "vectors" / "sctp").iterdir())
 
@@ -184,6 +203,58 @@ def test_reset_of_all_streams_and_nonsense_resets(attacker: Attacker) -> None:
     assert answer[-4:] == b"\0\0\0\2"
 
 
+def channel_that_we_close(attacker: Attacker) -> tuple[DataChannel, int]:
+    """A channel whose OPEN and close the server has sent, and the sequence number of its request."""
+    channel = attacker.engine.open("ours")
+    channel.close()
+    attacker.engine.handle_timeout(attacker.pair.now)
+    attacker.engine.datagrams_to_send()
+    acknowledged = Sack(attacker.association._outbound.last_assigned_tsn & 0xFFFFFFFF, 100_000)
+    [(_, request)] = attacker.send(encode_chunk(ChunkType.SACK, acknowledged.encode()))
+    return channel, int.from_bytes(request[4:8], "big")
+
+
+def answer_reset(attacker: Attacker, sequence: int, result: ResetResult) -> None:
+    response = encode_parameters([ResetResponse(sequence, result).to_parameter()])
+    attacker.send(encode_chunk(ChunkType.RE_CONFIG, response))
+
+
+def test_channel_whose_reset_is_denied_is_closed_and_its_stream_not_used_again(attacker: Attacker) -> None:
+    channel, sequence = channel_that_we_close(attacker)
+    answer_reset(attacker, sequence, ResetResult.DENIED)
+    assert channel.state is ChannelState.CLOSED
+    assert attacker.engine.open("next").id == channel.id + 2
+
+
+def test_peer_that_never_resets_its_own_direction_can_open_the_stream_anew(attacker: Attacker) -> None:
+    channel, sequence = channel_that_we_close(attacker)
+    answer_reset(attacker, sequence, ResetResult.PERFORMED)
+    assert channel.state is ChannelState.CLOSING
+    attacker.send(encode_data(WHOLE_MESSAGE, (attacker.next_tsn, channel.id, 0, 50), b"\x03" + bytes(11)))
+    opened, closed = ChannelOpened(attacker.engine._channels.get(channel.id)), ChannelClosed(channel, "closed by us")
+    assert attacker.pair.server_host.events() == [closed, opened]
+
+
+def test_streams_without_a_channel_hold_no_more_than_the_window_and_not_for_long(attacker: Attacker) -> None:
+    for number in range(3000):
+        attacker.send(attacker.data(number, bytes(1000), stream=number % 1000, sequence=number // 1000))
+    assert 900_000 < attacker.held() <= 1024 * 1024 + 1200
+    attacker.engine.handle_timeout(attacker.pair.now + 3)
+    assert attacker.held() == 0
+    assert len(attacker.engine._channels) == 0
+
+
+def test_resets_of_a_stream_that_messages_wait_on_hold_no_more_than_the_messages(attacker: Attacker) -> None:
+    channel, _ = channel_that_we_close(attacker)
+    last_tsn = (attacker.next_tsn - 1) & 0xFFFFFFFF
+    for number in range(200):
+        if number == 1:
+            attacker.send(encode_data(WHOLE_MESSAGE, (attacker.next_tsn, channel.id, 0, 50), b"\x03" + bytes(11)))
+        reset = OutgoingReset(attacker.reset_sequence + number & 0xFFFFFFFF, 0, last_tsn, (channel.id,))
+        attacker.send(encode_chunk(ChunkType.RE_CONFIG, encode_parameters([reset.to_parameter()])))
+    assert len(attacker.engine._early._waiting[channel.id]) == 2
+
+
 def test_opening_every_stream_is_bounded_by_the_stream_limit(make_pair: Callable[..., Any]) -> None:
     pair = make_pair(limits=SctpLimits(max_streams=8))
     pair.connect()
@@ -201,12 +272,12 @@ def test_open_followed_by_abort_in_one_packet_is_taken_calmly(attacker: Attacker
     assert len(attacker.engine._channels) == 0
 
 
-def test_stream_of_ours_that_the_peer_tried_to_open_is_used_only_after_its_reset(attacker: Attacker) -> None:
-    dcep = encode_data(WHOLE_MESSAGE, (attacker.next_tsn, 1, 0, 50), b"\x03" + bytes(11))
-    answers = attacker.send(dcep)
+def test_stream_that_is_refused_is_used_only_after_its_reset(attacker: Attacker) -> None:
+    nonsense = encode_data(WHOLE_MESSAGE, (attacker.next_tsn, 1, 0, 50), b"\x03")
+    answers = attacker.send(nonsense)
     assert ChunkType.RE_CONFIG in dict(answers)
     assert attacker.engine.open("ours").id == 3
-    again = encode_data(WHOLE_MESSAGE, (attacker.next_tsn + 1, 1, 1, 50), b"\x03" + bytes(11))
+    again = encode_data(WHOLE_MESSAGE, (attacker.next_tsn + 1, 1, 1, 50), b"\x03")
     attacker.send(again)
     assert attacker.engine.open("ours too").id == 5
 

@@ -180,6 +180,29 @@ def test_orderly_shutdown_delivers_what_was_queued(make_pair: Callable[..., Any]
     assert pair.server.association.state is State.CLOSED
 
 
+def test_what_the_peer_sends_while_we_shut_down_still_arrives(pair: Any) -> None:
+    channel = open_channel(pair)
+    theirs = pair.server_events[0].channel
+    pair.client.shutdown(pair.now)
+    theirs.send_text("one moment")
+    assert pair.run(lambda: TextReceived(channel, "one moment") in pair.client_events, seconds=5)
+    assert pair.run(lambda: pair.server.association.state is State.CLOSED, seconds=5)
+
+
+def test_data_that_comes_before_the_handshake_is_done_is_not_acknowledged_but_sent_again(
+    make_pair: Callable[..., Any],
+) -> None:
+    pair = make_pair(impairments=Impairments(delay=0.02))
+    theirs = pair.server.open("theirs")
+    pair.server_host.drop = has(ChunkType.COOKIE_ACK)
+    pair.client.connect(pair.now)
+    pair.run(seconds=2.5)
+    assert any(chunk_types(packet) == [ChunkType.DATA] for packet in pair.server_host.sent)
+    assert (pair.client.association.state, theirs.state) == (State.COOKIE_ECHOED, ChannelState.CONNECTING)
+    pair.server_host.drop = lambda packet: False
+    assert pair.run(lambda: theirs.state is ChannelState.OPEN, seconds=5)
+
+
 @pytest.mark.parametrize("lost", [ChunkType.SHUTDOWN, ChunkType.SHUTDOWN_ACK, ChunkType.SHUTDOWN_COMPLETE])
 def test_each_step_of_a_shutdown_survives_a_loss(pair: Any, lost: ChunkType) -> None:
     dropped: list[bytes] = []

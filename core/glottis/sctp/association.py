@@ -207,6 +207,15 @@ class SctpAssociation:
             self._work_is_due = True
         return event
 
+    def keep(self, message: MessageReceived) -> None:
+        """The owner cannot use ``message`` yet: it counts in the window again, until ``release``."""
+        self._inbound.keep(message)
+
+    def release(self, message: MessageReceived) -> None:
+        """The owner has done with a message that it kept."""
+        if self._inbound.taken(message):
+            self._work_is_due = True
+
     def _begin(self, peer: Peer, now: float) -> None:
         self._inbound.begin(peer)
         self._outbound.begin(peer)

@@ -1,6 +1,7 @@
 """Which stream belongs to which data channel, and how far those that close have got (RFC 8831 §6.7)."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from glottis.contracts.errors import LocalError
@@ -14,6 +15,15 @@ class Direction(Enum):
     OUTGOING = auto()
 
 
+@dataclass(slots=True)
+class _Closing:
+    """A stream that we are resetting."""
+
+    reason: str = ""
+    done: set[Direction] = field(default_factory=set)
+    """The directions that are reset."""
+
+
 class ChannelTable:
     """A channel stays in it, and keeps its stream identifier, until both of its streams are reset."""
 
@@ -21,10 +31,10 @@ class ChannelTable:
         self.stream_count = stream_count
         self._own_parity = 0 if dtls_client else 1
         self._channels: dict[int, DataChannel] = {}
-        self._reset: dict[int, set[Direction]] = {}
-        self._close_reasons: dict[int, str] = {}
-        self._refused: set[int] = set()
-        """Streams without a channel that we are resetting."""
+        self._closing: dict[int, _Closing] = {}
+        """Also streams without a channel, which are free once our own direction is reset."""
+        self._spent: set[int] = set()
+        """Streams that the peer did not let us reset: it may hold them for open."""
 
     def __iter__(self) -> Iterator[DataChannel]:
         return iter(list(self._channels.values()))
@@ -44,47 +54,67 @@ class ChannelTable:
         """Forget a channel; its identifier is free."""
         channel.state = ChannelState.CLOSED
         del self._channels[channel.id]
-        self._reset.pop(channel.id, None)
-        self._close_reasons.pop(channel.id, None)
+        self._closing.pop(channel.id, None)
 
-    def free_id(self) -> int:
-        """The lowest identifier that we may open a channel on (RFC 8832 §6: the DTLS client's are even)."""
+    def free_id(self, taken: Container[int]) -> int:
+        """The lowest identifier that we may open a channel on (RFC 8832 §6: the DTLS client's are even).
+
+        Those that are ``taken`` are left to a peer that does not keep to that.
+        """
         for stream_id in range(self._own_parity, self.stream_count, 2):
-            if self._is_free(stream_id):
+            if self.is_free(stream_id) and stream_id not in self._spent and stream_id not in taken:
                 return stream_id
         raise LocalError("no stream is left for another data channel")
 
     def checked_id(self, stream_id: int) -> int:
         """``stream_id``, if a negotiated channel may have it."""
-        if not 0 <= stream_id < self.stream_count or not self._is_free(stream_id):
+        if not 0 <= stream_id < self.stream_count or not self.is_free(stream_id):
             raise LocalError("the negotiated stream identifier is taken or beyond the association's streams")
         return stream_id
 
-    def peer_may_open(self, stream_id: int) -> bool:
-        """Whether an OPEN of the peer may come on this stream."""
-        return self._is_free(stream_id) and stream_id & 1 != self._own_parity
-
-    def refuse(self, stream_id: int) -> bool:
-        """Keep a stream without a channel unused until we have reset it; False if that is under way."""
-        if stream_id in self._refused:
-            return False
-        self._refused.add(stream_id)
-        return True
+    def is_free(self, stream_id: int) -> bool:
+        """Whether a stream has no channel, and none that we have yet to reset."""
+        return stream_id not in self._channels and stream_id not in self._closing
 
     def begin_close(self, channel: DataChannel, reason: str) -> None:
         """The channel is closing; the first reason is the one that will be told."""
         channel.state = ChannelState.CLOSING
-        self._close_reasons.setdefault(channel.id, reason)
+        self._closing.setdefault(channel.id, _Closing(reason))
 
-    def note_reset(self, stream_id: int, direction: Direction) -> str | None:
-        """One direction of a stream is reset; the reason of the close if that completes one."""
-        if direction is Direction.OUTGOING:
-            self._refused.discard(stream_id)
-        if stream_id not in self._channels:
-            return None
-        done = self._reset.setdefault(stream_id, set())
-        done.add(direction)
-        return self._close_reasons[stream_id] if len(done) == len(Direction) else None
+    def refuse(self, stream_id: int) -> bool:
+        """Keep a stream without a channel unused until we have reset it; False if that is under way."""
+        if stream_id in self._closing:
+            return False
+        self._closing[stream_id] = _Closing()
+        return True
 
-    def _is_free(self, stream_id: int) -> bool:
-        return stream_id not in self._channels and stream_id not in self._refused
+    def is_closing(self, stream_id: int) -> bool:
+        """Whether a stream has yet to be reset, by us or by the peer."""
+        return stream_id in self._closing
+
+    def is_renewed(self, stream_id: int) -> bool:
+        """Whether the peer has reset a stream that is not reset by us yet: what comes is for its next channel."""
+        closing = self._closing.get(stream_id)
+        return closing is not None and Direction.INCOMING in closing.done
+
+    def close_reason(self, channel: DataChannel) -> str:
+        """Why a channel is closing."""
+        return self._closing[channel.id].reason
+
+    def note_reset(self, stream_id: int, direction: Direction) -> bool:
+        """One direction of a stream is reset; whether a closing stream now needs nothing more."""
+        closing = self._closing.get(stream_id)
+        if closing is None:
+            return False
+        closing.done.add(direction)
+        if stream_id in self._channels:
+            return len(closing.done) == len(Direction)
+        return Direction.OUTGOING in closing.done
+
+    def free(self, stream_id: int) -> None:
+        """Forget that a stream without a channel was refused."""
+        del self._closing[stream_id]
+
+    def spend(self, stream_ids: Iterable[int]) -> None:
+        """Open nothing of our own on these streams any more."""
+        self._spent.update(stream_ids)

@@ -9,6 +9,7 @@ from glottis.contracts.errors import LocalError, Malformed
 from glottis.sctp.association import DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_PORT, SctpAssociation
 from glottis.sctp.channel_table import ChannelTable, Direction
 from glottis.sctp.data_channel import ChannelState, DataChannel
+from glottis.sctp.early_messages import EarlyMessages
 from glottis.sctp.events import (
     AssociationClosed,
     AssociationEstablished,
@@ -32,6 +33,9 @@ DEFAULT_REMOTE_MAX_MESSAGE_SIZE: Final = 65536
 
 _EVENTS_AHEAD: Final = 64
 """Events translated before the owner takes them; what is beyond waits in the association and shuts its window."""
+
+_PATIENCE: Final = 3.0
+"""Seconds that messages wait for their channel to be opened: about as long as a lost DATA_CHANNEL_OPEN takes."""
 
 
 class DataChannels:
@@ -63,7 +67,9 @@ class DataChannels:
         )
         self._remote_max_message_size = remote_max_message_size
         self._channels = ChannelTable(dtls_client=dtls_client, stream_count=(limits or SctpLimits()).max_streams)
+        self._early = EarlyMessages(self.association)
         self._established = False
+        self._now = 0.0
         self._events: deque[DataChannelEvent] = deque()
         self._handlers: dict[type, Callable[..., None]] = {
             MessageReceived: self._handle_message,
@@ -77,6 +83,7 @@ class DataChannels:
 
     def connect(self, now: float) -> None:
         """Begin the handshake; in WebRTC both ends do."""
+        self._now = now
         self.association.connect(now)
 
     def open(
@@ -100,7 +107,7 @@ class DataChannels:
             raise LocalError("the association has ended")
         settings = ChannelOpen(label, protocol, ordered, max_retransmits, max_packet_life_time_ms, priority)
         message, table = settings.encode(), self._channels
-        channel_id = table.free_id() if negotiated_id is None else table.checked_id(negotiated_id)
+        channel_id = table.free_id(self._early) if negotiated_id is None else table.checked_id(negotiated_id)
         if negotiated_id is None:
             self.association.send(channel_id, ProtocolId.DCEP, message)
         channel = self._add(channel_id, settings, negotiated=negotiated_id is not None)
@@ -110,12 +117,16 @@ class DataChannels:
 
     def handle_datagram(self, data: bytes, now: float) -> None:
         """Take what one DTLS record held."""
+        self._now = now
         self.association.handle_datagram(data, now)
         self._translate()
 
     def handle_timeout(self, now: float) -> None:
         """Let due timers fire, and what was queued leave."""
+        self._now = now
         self.association.handle_timeout(now)
+        for stream_id in self._early.overdue(now):
+            self._refuse(stream_id)
 
     def datagrams_to_send(self) -> list[bytes]:
         """Packets for DTLS, each to be sent as one record; each is returned once."""
@@ -123,7 +134,8 @@ class DataChannels:
 
     def next_timeout(self) -> float | None:
         """When ``handle_timeout`` wants to be called; at once after anything was sent, opened or closed."""
-        return self.association.next_timeout()
+        timeouts = (self.association.next_timeout(), self._early.next_deadline())
+        return min((timeout for timeout in timeouts if timeout is not None), default=None)
 
     def next_event(self) -> DataChannelEvent | None:
         """The next thing that happened."""
@@ -176,6 +188,7 @@ class DataChannels:
     def _opened(self, channel: DataChannel) -> None:
         channel.state = ChannelState.OPEN
         self._events.append(ChannelOpened(channel))
+        self._early.release(channel.id)
 
     def _begin_close(self, channel: DataChannel, reason: str, *, discard: bool) -> None:
         self._channels.begin_close(channel, reason)
@@ -186,20 +199,26 @@ class DataChannels:
         self._events.append(ChannelClosed(channel, reason))
 
     def _translate(self) -> None:
-        while len(self._events) < _EVENTS_AHEAD and (event := self.association.next_event()) is not None:
+        while len(self._events) < _EVENTS_AHEAD:
+            event = self._early.next_ready() or self.association.next_event()
+            if event is None:
+                return
             self._handlers[type(event)](event)
 
     def _handle_message(self, message: MessageReceived) -> None:
-        channel = self._channels.get(message.stream_id)
-        if message.protocol_id == ProtocolId.DCEP:
+        stream_id = message.stream_id
+        channel = self._channels.get(stream_id)
+        if self._channels.is_renewed(stream_id):
+            self._early.keep(message)  # until we hear that our own direction is reset
+        elif message.protocol_id == ProtocolId.DCEP:
             self._handle_dcep(message, channel)
-        elif channel is None:
-            # Only a channel that we were to open too can be meant (RFC 8831 §6.5): the peer learns that there is none.
-            self._refuse(message.stream_id, None, "")
-        elif channel.state in (ChannelState.OPEN, ChannelState.CONNECTING):
+        elif channel is not None and channel.state is not ChannelState.CLOSING:
             # Data shows that the peer knows the channel: it stands for a lost acknowledgement.
             self._acknowledge(channel)
             self._deliver(channel, message.protocol_id, message.data)
+        elif self._channels.is_free(stream_id):
+            # It has overtaken its DATA_CHANNEL_OPEN, or is for a channel that we are to open too (RFC 8831 §6.5).
+            self._early.keep(message, deadline=self._now + _PATIENCE)
 
     def _deliver(self, channel: DataChannel, protocol_id: int, data: bytes) -> None:
         event: TextReceived | BytesReceived
@@ -223,33 +242,50 @@ class DataChannels:
         try:
             settings = parse_dcep_untrusted(message.data)
         except Malformed:
-            self._refuse(message.stream_id, channel, "the peer sent a malformed DCEP message")
+            self._reject(message.stream_id, channel, "the peer sent a malformed DCEP message")
             return
-        if settings is None:
-            if channel is not None:
-                self._acknowledge(channel)
-        elif not self._channels.peer_may_open(message.stream_id):
-            self._refuse(message.stream_id, channel, "the peer opened a channel on a stream that is not its own")
+        if settings is not None:
+            self._handle_open(message, settings)
+        elif channel is not None:
+            self._acknowledge(channel)
+
+    def _handle_open(self, message: MessageReceived, settings: ChannelOpen) -> None:
+        """RFC 8832 §6, but for the parity: some peers choose it by another role, and a free stream is free."""
+        stream_id = message.stream_id
+        self._half_close(stream_id, Direction.INCOMING)  # an OPEN shows that the peer has done with an earlier channel
+        channel = self._channels.get(stream_id)
+        if self._channels.is_closing(stream_id):
+            self._early.keep(message)
+        elif channel is None:
+            self._accept(stream_id, settings)
+        elif settings == channel.settings:
+            self._acknowledge(channel)
         else:
-            self._accept(message.stream_id, settings)
+            self._reject(stream_id, channel, "the peer opened a channel on a stream that is in use")
 
     def _accept(self, stream_id: int, settings: ChannelOpen) -> None:
         """RFC 8832 §6: acknowledge, and the channel can be used."""
         try:
             self.association.send(stream_id, ProtocolId.DCEP, OPEN_ACK)
         except LocalError:  # The association has ended meanwhile, or its send buffer is full.
-            self._refuse(stream_id, None, "")
+            self._refuse(stream_id)
             return
         channel = self._add(stream_id, settings, negotiated=False)
         channel.is_acknowledged = True
         self._opened(channel)
 
-    def _refuse(self, stream_id: int, channel: DataChannel | None, reason: str) -> None:
+    def _reject(self, stream_id: int, channel: DataChannel | None, reason: str) -> None:
+        """Close what a stream carries because of what the peer sent there."""
         if channel is None:
-            if self._channels.refuse(stream_id):
-                self.association.reset_stream(stream_id)
+            self._refuse(stream_id)
         elif channel.state is not ChannelState.CLOSING:
             self._begin_close(channel, reason, discard=True)
+
+    def _refuse(self, stream_id: int) -> None:
+        """There is no channel on this stream: the peer learns so by its reset."""
+        self._early.drop(stream_id)
+        if self._channels.refuse(stream_id):
+            self.association.reset_stream(stream_id)
 
     def _acknowledge(self, channel: DataChannel) -> None:
         channel.is_acknowledged = True
@@ -273,21 +309,41 @@ class DataChannels:
 
     def _handle_incoming_reset(self, event: IncomingStreamsReset) -> None:
         for stream_id in event.stream_ids:
-            channel = self._channels.get(stream_id)
-            if channel is not None and channel.state is not ChannelState.CLOSING:
-                self._begin_close(channel, "closed by the peer", discard=True)
-            self._half_close(stream_id, Direction.INCOMING)
+            self._handle_reset_of(stream_id)
+
+    def _handle_reset_of(self, stream_id: int) -> None:
+        """The peer sends no more on this stream (RFC 8831 §6.7)."""
+        if stream_id in self._early:
+            if self._channels.is_renewed(stream_id):
+                self._early.keep_reset(stream_id)
+                return
+            self._refuse(stream_id)
+        channel = self._channels.get(stream_id)
+        if channel is not None and channel.state is not ChannelState.CLOSING:
+            self._begin_close(channel, "closed by the peer", discard=True)
+        self._half_close(stream_id, Direction.INCOMING)
 
     def _handle_outgoing_reset(self, event: OutgoingStreamsReset) -> None:
+        if not event.performed:
+            self._channels.spend(event.stream_ids)
         for stream_id in event.stream_ids:
+            if not event.performed:  # nor will the peer reset its own direction
+                self._half_close(stream_id, Direction.INCOMING)
             self._half_close(stream_id, Direction.OUTGOING)
 
     def _half_close(self, stream_id: int, direction: Direction) -> None:
-        channel, reason = self._channels.get(stream_id), self._channels.note_reset(stream_id, direction)
-        if channel is not None and reason is not None:
-            self._closed(channel, reason)
+        """One direction is reset; once a closing stream is free, what has come for its next channel has its turn."""
+        if not self._channels.note_reset(stream_id, direction):
+            return
+        channel = self._channels.get(stream_id)
+        if channel is not None:
+            self._closed(channel, self._channels.close_reason(channel))
+        else:
+            self._channels.free(stream_id)
+        self._early.release(stream_id)
 
     def _handle_end(self, event: AssociationClosed | AssociationFailed) -> None:
+        self._early.clear()
         for channel in self._channels:
             self._closed(channel, event.reason)
         self._events.append(event)

@@ -50,9 +50,11 @@ class IncomingStreamsReset:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingStreamsReset:
-    """The peer has confirmed our reset of these streams, or refused it."""
+    """The peer has confirmed our reset of these streams, or refused it, or knows no resets."""
 
     stream_ids: tuple[int, ...]
+    performed: bool
+    """Whether it has confirmed it."""
 
 
 @dataclass(frozen=True, slots=True)

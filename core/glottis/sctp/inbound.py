@@ -32,7 +32,7 @@ class Inbound:
         self._tsns = ReceivedTsns(0)
         self._reassembly = Reassembly(max_message_size)
         self._streams = InboundStreams()
-        self._stream_count = 0
+        self._stream_count = tcb.limits.max_streams
         self._hard_limit = tcb.limits.receive_buffer + max_message_size
         self._untaken = 0
         self._advertised = tcb.limits.receive_buffer
@@ -43,7 +43,6 @@ class Inbound:
     def begin(self, peer: Peer) -> None:
         """The handshake is done; nothing else is called before."""
         self._tsns = ReceivedTsns(peer.initial_tsn)
-        self._stream_count = min(peer.outbound_streams, self._tcb.limits.max_streams)
 
     @property
     def cumulative_tsn(self) -> int:
@@ -98,6 +97,10 @@ class Inbound:
         if self._advertised < half <= self._window():
             self.sack_is_due = True
         return self.sack_is_due
+
+    def keep(self, message: MessageReceived) -> None:
+        """The owner gives ``message`` back, as if it had not been taken."""
+        self._untaken += len(message.data) + CHUNK_OVERHEAD
 
     def packet_done(self, now: float) -> bool:
         """A packet was handled: acknowledge at once, or every second packet, or after 200 ms (§6.2).
@@ -164,7 +167,7 @@ class Inbound:
 
     def _deliver(self, messages: list[MessageReceived]) -> None:
         for message in messages:
-            self._untaken += len(message.data) + CHUNK_OVERHEAD
+            self.keep(message)
             self._tcb.events.append(message)
 
     def _report_invalid_stream(self, stream_id: int) -> None:

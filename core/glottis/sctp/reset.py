@@ -30,6 +30,7 @@ _REFUSED: Final = frozenset(
     }
 )
 """Requests that data channels do not use (RFC 8831 §6.7 uses the Outgoing SSN Reset only)."""
+_SUCCESS: Final = frozenset({ResetResult.NOTHING_TO_DO, ResetResult.PERFORMED})
 
 
 class StreamReset:
@@ -86,6 +87,7 @@ class StreamReset:
 
     def handle_chunk_untrusted(self, value: bytes, now: float) -> None:
         """A RE-CONFIG chunk: at most two parameters (§3.1)."""
+        self._supported = True  # who sends one understands it, whatever was announced
         for parameter in parse_parameters_untrusted(value)[:2]:
             if parameter.type == ParameterType.RE_CONFIGURATION_RESPONSE:
                 self._handle_response(parse_reset_response_untrusted(parameter.value), now)
@@ -97,9 +99,7 @@ class StreamReset:
     def _ask(self, stream_ids: tuple[int, ...], last_tsn: int, now: float) -> None:
         """Request a reset. What the streams carried is acknowledged, so the peer need not answer "in progress"."""
         if not self._supported:
-            self._finish(stream_ids)
-            # A peer without this extension does not announce a reset of its own either.
-            self._tcb.events.append(IncomingStreamsReset(stream_ids))
+            self._finish(stream_ids, performed=False)
             return
         self._request = OutgoingReset(
             self._next_sequence & TSN_MASK, self._peer_sequence & TSN_MASK, last_tsn & TSN_MASK, stream_ids
@@ -123,14 +123,15 @@ class StreamReset:
             return
         self._tcb.timers.stop(Timer.RE_CONFIG)
         self._request = None
-        self._finish(request.stream_ids)
+        self._finish(request.stream_ids, performed=response.result in _SUCCESS)
 
-    def _finish(self, stream_ids: tuple[int, ...]) -> None:
-        """Refused or performed: nothing more can be done about these streams."""
+    def _finish(self, stream_ids: tuple[int, ...], *, performed: bool) -> None:
+        """Nothing more can be done about these streams; where they are not reset, their sequence numbers go on."""
         for stream_id in stream_ids:
             del self._wanted[stream_id]
-            self._outbound.queue.reset(stream_id)
-        self._tcb.events.append(OutgoingStreamsReset(stream_ids))
+            if performed:
+                self._outbound.queue.reset(stream_id)
+        self._tcb.events.append(OutgoingStreamsReset(stream_ids, performed))
 
     def _handle_request(self, request: OutgoingReset) -> None:
         """A new request, or the last one again; a deferred one is looked at anew (§5.2.1, §5.2.2)."""

@@ -1,0 +1,70 @@
+"""Messages that come before the channel that they are for, and wait for it."""
+
+from collections import deque
+
+from glottis.sctp.association import SctpAssociation
+from glottis.sctp.events import IncomingStreamsReset, MessageReceived
+
+
+class EarlyMessages:
+    """What waits, by stream and in order. It counts in the receive window: that is its bound."""
+
+    def __init__(self, association: SctpAssociation) -> None:
+        self._association = association
+        self._waiting: dict[int, deque[MessageReceived | IncomingStreamsReset]] = {}
+        self._deadlines: dict[int, float] = {}
+        """When the wait on a stream is over. All wait equally long, so the first to begin is the first to end."""
+        self._ready: deque[MessageReceived | IncomingStreamsReset] = deque()
+
+    def __contains__(self, stream_id: object) -> bool:
+        """Whether something waits on this stream."""
+        return stream_id in self._waiting
+
+    def keep(self, message: MessageReceived, deadline: float | None = None) -> None:
+        """Let ``message`` wait behind the others of its stream; of a stream, the first one's deadline counts."""
+        if message.stream_id not in self._waiting:
+            self._waiting[message.stream_id] = deque()
+            if deadline is not None:
+                self._deadlines[message.stream_id] = deadline
+        self._waiting[message.stream_id].append(message)
+        self._association.keep(message)
+
+    def keep_reset(self, stream_id: int) -> None:
+        """The peer has reset the stream again, after what waits there already."""
+        waiting = self._waiting[stream_id]
+        if isinstance(waiting[-1], MessageReceived):
+            waiting.append(IncomingStreamsReset((stream_id,)))
+
+    def release(self, stream_id: int) -> None:
+        """What waits on this stream has its turn, before all that comes later."""
+        self._deadlines.pop(stream_id, None)
+        self._ready.extendleft(reversed(self._waiting.pop(stream_id, ())))
+
+    def next_ready(self) -> MessageReceived | IncomingStreamsReset | None:
+        """The next one of those that have been released."""
+        if not self._ready:
+            return None
+        event = self._ready.popleft()
+        if isinstance(event, MessageReceived):
+            self._association.release(event)
+        return event
+
+    def drop(self, stream_id: int) -> None:
+        """Nobody will ever want what waits on this stream."""
+        self._deadlines.pop(stream_id, None)
+        for event in self._waiting.pop(stream_id, ()):
+            if isinstance(event, MessageReceived):
+                self._association.release(event)
+
+    def clear(self) -> None:
+        """The association has ended."""
+        self._waiting.clear()
+        self._deadlines.clear()
+
+    def overdue(self, now: float) -> list[int]:
+        """The streams on which the wait is over."""
+        return [stream_id for stream_id, deadline in self._deadlines.items() if deadline <= now]
+
+    def next_deadline(self) -> float | None:
+        """When the next wait is over."""
+        return next(iter(self._deadlines.values()), None)
