@@ -265,7 +265,10 @@ def test_a_dtls_restart_is_refused_by_name_and_the_call_goes_on(gateway, changed
     call.caller.connection.accept_answer_untrusted(answer, 0.0)
     assert call.network.run(lambda: call.gateway.connected)
     taken_role = re.search("a=setup:(.*)", answer).group()
-    other = {"fingerprint": re.sub("(sha-256) ..", r"\1 00", offer), "setup": re.sub("a=setup:.*", taken_role, offer)}
+    other = {
+        "fingerprint": re.sub("sha-256 (..)", lambda first: f"sha-256 {int(first[1], 16) ^ 1:02X}", offer),
+        "setup": re.sub("a=setup:.*", taken_role, offer),
+    }
     with pytest.raises(OfferRefused) as refusal:
         call.gateway.connection.accept_offer_untrusted(other[changed], call.network.now)
     assert refusal.value.code == "DTLS_RESTART_UNSUPPORTED"

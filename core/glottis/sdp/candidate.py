@@ -73,7 +73,7 @@ def parse_candidate_untrusted(text: str) -> Candidate:
     ignore (RFC 8839 §5.1). Of what follows the type only what is known and can be read is kept.
     """
     if len(text) > MAX_CANDIDATE_LENGTH:
-        raise Malformed(f"expected at most than {MAX_CANDIDATE_LENGTH} characters")
+        raise Malformed(f"expected at most {MAX_CANDIDATE_LENGTH} characters")
     text = text.strip()
     prefix = _PREFIX.match(text)
     line = _LINE.fullmatch(text, prefix.end() if prefix else 0)
