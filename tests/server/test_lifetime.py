@@ -152,6 +152,18 @@ async def test_a_client_that_leaves_in_any_phase_leaves_nothing(reach: Reach, tm
         await eventually(lambda: Footprint.of(gateway) == before, 2)
 
 
+@pytest.mark.parametrize("reach", PHASES[PHASES.index(socket_open) :])
+async def test_a_client_that_closes_its_websocket_in_any_phase_leaves_nothing(reach: Reach, tmp_path: Path) -> None:
+    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+        before = await Footprint.at_rest(gateway)
+        phone = exchange.phone()
+        await reach(phone)
+        await phone.socket.close(None)
+        await eventually(lambda: len(gateway.sessions) == 0, 1)
+        phone.go_silent()
+        await eventually(lambda: Footprint.of(gateway) == before, 2)
+
+
 async def test_200_calls_leave_no_object_task_or_descriptor_and_memory_on_a_plateau(tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
         before = await Footprint.at_rest(gateway)

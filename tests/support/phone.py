@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,8 @@ RATE = 16000
 TONE = struct.pack("<320h", *(round(8000 * math.sin(2 * math.pi * 440 * i / RATE)) for i in range(320)))
 """20 ms of a tone with a whole number of periods in 50 ms; loud enough to be told from silence by its peak."""
 LOUD = 2000
+CLOSE = 8
+"""The opcode of a WebSocket's close frame."""
 CONNECTED = ConnectionStateChanged(ConnectionState.CONNECTED)
 
 
@@ -87,9 +90,23 @@ class Socket:
         while not self.of_type(Answer):
             self.messages.append(parse_server_message_untrusted(await self.connection.get_message()))
 
+    async def close(self, code: int | None, reason: str = "") -> None:
+        """Send a close frame with this code; without one, as ``close()`` does in browsers."""
+        body = b"" if code is None else code.to_bytes(2, "big") + reason.encode()
+        await self.send_frame(CLOSE, body)
+
+    async def send_frame(self, opcode: int, payload: bytes) -> None:
+        """Send a short frame as it is, past the library; masked with zeros."""
+        await self.stream.send_all(bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload)
+
     def cut(self) -> None:
         """Close the TCP connection without a word."""
         self.stream.socket.close()
+
+    def reset(self) -> None:
+        """The same with a reset, as the kernel does for a process that is killed."""
+        self.stream.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        self.cut()
 
     def of_type(self, kind: type[ServerMessage]) -> list[Any]:
         """The messages of one kind that have come."""

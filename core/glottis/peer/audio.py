@@ -81,6 +81,11 @@ class AudioTrack:
         return self._active_sender is not None
 
     @property
+    def can_receive(self) -> bool:
+        """Whether there is a direction from the peer to us."""
+        return self.session is not None and self.session.receiver is not None
+
+    @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""
         return self._active_sender.queued if self._active_sender is not None else 0.0

@@ -103,6 +103,11 @@ class PeerConnection:
         self._goodbyes: list[Datagram] = []
         self._events: deque[PeerConnectionEvent] = deque()
 
+    @property
+    def media_heard_at(self) -> float | None:
+        """When the last authentic RTP packet came. RTCP is no media: it comes from who has stopped talking, too."""
+        return self.voice.session.heard_at if self.voice.session is not None else None
+
     # Offer and answer (RFC 9429)
 
     @property

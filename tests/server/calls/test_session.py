@@ -153,16 +153,6 @@ async def test_a_wrong_fingerprint_ends_the_call_before_any_media(exchange):
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_an_oversized_message_closes_the_socket_and_the_session_can_be_resumed(exchange):
-    phone = await exchange.call()
-    await phone.socket.send(Text("x" * 70000))
-    assert (await phone.wait_closed())[0] == 1009
-    await phone.open_socket(resume_url(phone))
-    await phone.socket.send(Text("hello again"))
-    await eventually(lambda: Text("hello again") in phone.socket.messages)
-    await phone.hear()
-
-
 async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchange):
     bystander = await exchange.call()
     phone = await exchange.call()
@@ -327,15 +317,90 @@ def resume_url(phone) -> str:
 async def test_a_closed_tab_ends_the_call_at_once(exchange):
     before = await Footprint.at_rest(exchange.gateway)
     phone = await exchange.call()
-    await phone.socket.connection.aclose(1001, "")
+    await phone.socket.close(1001)
     phone.hang_down()
     await eventually(lambda: Footprint.of(exchange.gateway) == before, 1)
 
 
-async def test_a_page_that_is_left_ends_the_call_though_its_media_connection_stays(exchange):
+@pytest.mark.parametrize("code", [1000, 1001, None])
+async def test_a_client_that_closes_its_websocket_hangs_up_though_its_media_connection_stays(code, exchange, caplog):
+    caplog.set_level(logging.INFO)
     phone = await exchange.call()
-    await phone.socket.connection.aclose(1001, "")
+    await phone.socket.close(code)
+    assert await phone.wait_closed() == (code or 1005, "")
+    await eventually(lambda: phone.state is ConnectionState.CLOSED, 1)
+    assert len(exchange.gateway.sessions) == 0
+    assert caplog.messages[-1].endswith(" ends: the caller hung up")
+
+
+async def test_the_reason_in_a_close_frame_is_the_callers(exchange, caplog):
+    caplog.set_level(logging.INFO)
+    phone = await exchange.call()
+    await phone.socket.close(1000, "enough\nfor today")
     await eventually(lambda: len(exchange.gateway.sessions) == 0, 1)
+    assert caplog.messages[-1].endswith(" ends: the caller hung up: enough for today")
+
+
+async def test_a_client_that_closes_its_websocket_before_it_offers_hangs_up(exchange):
+    phone = exchange.phone()
+    await phone.create()
+    await phone.open_socket()
+    await phone.socket.close(1000)
+    await eventually(lambda: len(exchange.gateway.sessions) == 0, 1)
+
+
+async def send_nonsense(socket) -> None:
+    for _ in range(50):
+        await socket.send("nonsense")
+
+
+async def reset(socket) -> None:
+    socket.reset()
+
+
+LOSSES = {
+    "TCP is reset": (reset, 1006),
+    "the client's code 1002": (lambda socket: socket.close(1002), 1002),
+    "the client's code 1011": (lambda socket: socket.close(1011), 1011),
+    "a code of the application": (lambda socket: socket.close(4000), 4000),
+    "a frame against the rules": (lambda socket: socket.send_frame(3, b""), 1002),
+    "a close frame against the rules": (lambda socket: socket.close(1005), 1002),
+    "a text that is no UTF-8": (lambda socket: socket.send_frame(1, b"\xff"), 1007),
+    "too many errors": (send_nonsense, 1008),
+    "too long a message": (lambda socket: socket.send("x" * 70000), 1009),
+}
+
+
+@pytest.mark.parametrize(("lose", "code"), LOSSES.values(), ids=LOSSES)
+async def test_any_other_end_of_the_websocket_is_a_loss_and_the_call_is_resumed(lose, code, exchange):
+    phone = await exchange.call()
+    await lose(phone.socket)
+    assert (await phone.wait_closed())[0] == code
+    await phone.hear()
+    await phone.open_socket(resume_url(phone))
+    await phone.socket.send(Text("back"))
+    await eventually(lambda: Text("back") in phone.socket.messages)
+    await phone.hear()
+
+
+async def test_a_client_that_lost_its_websocket_and_its_media_is_spoken_to_again_when_it_is_back(exchange):
+    phone = await exchange.call("talker")
+    (session,) = (entry.session for entry in exchange.gateway.sessions._entries.values())
+    phone.speaking = False
+    phone.socket.reset()
+    await eventually(lambda: session._driver.holds_speech)
+    await phone.open_socket(resume_url(phone))
+    await eventually(lambda: phone.socket.events("resumed"))
+    await phone.hear()
+
+
+async def test_the_older_websocket_of_a_resumed_call_may_be_closed(exchange):
+    phone = await exchange.call()
+    first = phone.socket
+    await phone.open_socket(resume_url(phone))
+    await first.close(1000)
+    await eventually(lambda: first.closed)
+    await phone.hear()
 
 
 async def test_a_closed_media_connection_alone_ends_the_call(exchange):

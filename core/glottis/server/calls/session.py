@@ -70,6 +70,9 @@ class SessionTimes:
     connect: float = 300.0
     setup: float = 45.0
     resume_grace: float = 30.0
+    silence: float = 0.9
+    """Without the client's WebSocket and without its media, until it counts as gone: within a second (CONTRACT §3), and
+    with room for the loss of one of the packets, 0.4 s apart, that Opus sends of silence."""
 
 
 class Session:
@@ -117,7 +120,7 @@ class Session:
             hang_up=self.end,
             limits=call_limits,
         )
-        self._driver.hear, self._driver.spoke = self._call.hear, self._call.spoke
+        self._driver.hear, self._driver.spoke = self._hear, self._call.spoke
         peer.wants_messages, self._call.messages.caught_up = lambda: not self._call.messages.is_behind, self._caught_up
         self._media_is_announced = False
         self._unmatched_is_told = False
@@ -127,6 +130,7 @@ class Session:
         self._scope = trio.CancelScope()
         self._scope_reason = ""
         self._setup_deadline = math.inf
+        self._socket_lost_at = -math.inf
 
     def __repr__(self) -> str:
         return f"<session {self.info.session_id} {self.state.value}>"
@@ -214,27 +218,33 @@ class Session:
         if self._channel is not None:
             self._channel.begin_closing(NORMAL, "the session goes on over another connection")
         self._channel = channel
+        self._interrupt(False)
         self._text_gate.release()
         if self.state is SessionState.CREATED:
             self._setup_deadline = trio.current_time() + self._times.setup
             self._set_state(SessionState.CONNECTING)
         self._end_at(self._setup_deadline, "no media connection came about in time")
 
-    def leave(self, channel: SignalingChannel) -> None:
-        """The client has left for good: not all of them can close the media connection then."""
+    def leave(self, channel: SignalingChannel, reason: str = "") -> None:
+        """The client has hung up by closing its socket: not all of them say bye or close the media connection."""
         if channel is self._channel:
-            self.end("the caller has left")
+            self._hung_up(reason)
 
     def detach(self, channel: SignalingChannel) -> None:
-        """The client's socket is gone. Media goes on; the client may resume within the grace time."""
+        """The client's socket is lost. Media goes on while the client's does; it may resume within the grace time."""
         if channel is not self._channel or not self.state.alive:
             return
         self._channel = None
-        if self._times.resume_grace == 0 or self._peer.state is ConnectionState.DISCONNECTED:
+        if self._times.resume_grace == 0:
             self.end("the signaling connection was lost")
             return
-        deadline = trio.current_time() + self._times.resume_grace
+        self._socket_lost_at = trio.current_time()
+        deadline = self._socket_lost_at + self._times.resume_grace
         self._end_at(min(deadline, self._setup_deadline), "the signaling connection was lost and not resumed in time")
+
+    def _hung_up(self, reason: str) -> None:
+        """The client has ended the call, with a reason of its own or none."""
+        self.end(f"the caller hung up: {_one_line(reason)}" if reason else "the caller hung up")
 
     def handle_message(self, message: messages.ClientMessage) -> None:
         """Take a valid message of the client."""
@@ -267,7 +277,7 @@ class Session:
                 self._text_gate.check_room(started=self._connected.is_set())
                 self._messenger.handle_text(text)
             case messages.Bye(reason):
-                self.end(f"the caller hung up: {_one_line(reason)}" if reason else "the caller hung up")
+                self._hung_up(reason)
 
     async def wait_for_reader(self, channel: SignalingChannel) -> None:
         """After a text: wait while the agent is behind; see ``TextGate``."""
@@ -314,8 +324,6 @@ class Session:
             self.end(f"the media connection failed: {reason}")
         elif state is ConnectionState.CLOSED:
             self.end(reason or "the caller hung up")
-        elif state is ConnectionState.DISCONNECTED and not self.attached:
-            self.end("both the signaling and the media connection were lost")
 
     def _become_active(self) -> None:
         if self.state is SessionState.CONNECTING:
@@ -326,6 +334,27 @@ class Session:
             self._announce_media()
             self._connected.set()
             self._driver.start_media()
+
+    # --- the wheel calls this ---
+
+    def _hear(self, now: float) -> None:
+        """A media tick: listen, and see whether there is still somebody to speak to."""
+        self._call.hear(now)
+        if not self.attached:
+            self._interrupt(self._is_gone(now))
+
+    def _is_gone(self, now: float) -> bool:
+        """Whether the media of a client without a socket has stopped. Of one that is to send none, ICE knows."""
+        if not self._peer.voice.can_receive:
+            return self._peer.state is ConnectionState.DISCONNECTED
+        last_sign = max(self._socket_lost_at, self._peer.media_heard_at or 0.0)
+        return now - last_sign >= self._times.silence
+
+    def _interrupt(self, interrupted: bool) -> None:
+        """Fall silent before a client that is gone, and speak on when it is back: nothing that was said is lost."""
+        if interrupted is not self._driver.holds_speech:
+            self._driver.holds_speech = interrupted
+            self._announce("interrupted" if interrupted else "resumed", {})
 
     def _announce_media(self) -> None:
         """Once, when there is audio: from the beginning or by a later offer."""

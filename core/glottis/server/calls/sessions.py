@@ -20,7 +20,7 @@ from glottis.server.http.api import CreatedSession, Unavailable, UnknownCampaign
 from glottis.server.http.message import Request
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.session_request import SessionRequest
-from glottis.server.http.websocket import GOING_AWAY, SERVICE_RESTART, WebSocket, WebSocketClosed
+from glottis.server.http.websocket import GOING_AWAY, NO_STATUS, NORMAL, SERVICE_RESTART, WebSocket, WebSocketClosed
 from glottis.server.signaling.channel import SignalingChannel, open_signaling, reject
 from glottis.server.signaling.messages import Event, Text
 from glottis.server.signaling.session_url import SessionUrl, parse_session_url_untrusted
@@ -31,6 +31,10 @@ PROVIDER_TIMEOUT = 1.0
 """Seconds for all providers of ICE servers together; who is slower is left out (CONTRACT T24)."""
 STOP_TIMEOUT = 2.0
 """Seconds for an agent to come to its end once it is cancelled. Who takes longer is named in the log."""
+HANG_UPS = (NORMAL, GOING_AWAY, NO_STATUS)
+"""The codes with which clients close the WebSocket to hang up: ``close()``, and a page that is closed or left
+(RFC 6455 §7.4.1). Any other end of it is a loss (CONTRACT §3), our own closing among them: while a client sends
+nonsense or does not read, its call goes on."""
 RESUME_LIFETIME = 24 * 3600.0
 """Seconds; a resumption's token dies with its session, which is what really bounds it."""
 
@@ -184,8 +188,8 @@ class Sessions:
                     await session.wait_for_reader(channel)
         except WebSocketClosed as closed:
             logger.debug("session %s: %s", session.info.session_id, closed)
-            if closed.code == GOING_AWAY:  # browsers say so of a page that is closed or left (RFC 6455 §7.4.1)
-                session.leave(channel)
+            if closed.code in HANG_UPS:
+                session.leave(channel, closed.reason)
         finally:
             session.detach(channel)
 

@@ -20,11 +20,13 @@ TOO_LARGE: Final = 1009
 INTERNAL_ERROR: Final = 1011
 SERVICE_RESTART: Final = 1012
 TRY_AGAIN_LATER: Final = 1013
+NO_STATUS: Final = 1005
+"""The peer's close frame has no code; never on the wire, like the next one (RFC 6455 §7.4.1)."""
 ABNORMAL: Final = 1006
-"""The peer went without a word; never on the wire (RFC 6455 §7.4.1)."""
+"""The peer went without a word."""
 _REFUSALS: Final = {1002: "send frames as RFC 6455 has them", 1007: "send text and reasons in UTF-8"}
 """What is said in place of the library's messages, which quote its insides."""
-_NOT_ON_THE_WIRE: Final = (1005, 1006, 1015)
+_NOT_ON_THE_WIRE: Final = (NO_STATUS, ABNORMAL, 1015)
 
 MAX_REASON_BYTES: Final = 123
 """A control frame's payload of 125 bytes without the code (RFC 6455 §5.5)."""

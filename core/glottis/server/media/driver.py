@@ -49,6 +49,8 @@ class PeerDriver:
         self.peer = peer
         self.hear: Callable[[float], None] = lambda now: None
         self.spoke: Callable[[], None] = lambda: None
+        self.holds_speech = False
+        """While true no speech is sent: it waits in its queue."""
         self._endpoint = endpoint
         self._scheduler = scheduler
         self._handle_event = handle_event
@@ -134,6 +136,8 @@ class PeerDriver:
             self._handle_error(error)
 
     def _speak(self, now: float) -> None:
+        if self.holds_speech:
+            return
         packets = self.peer.media_to_send(now)
         if packets:
             for packet in packets:
