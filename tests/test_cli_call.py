@@ -60,6 +60,17 @@ async def test_sigint_ends_the_gateway_at_once_during_a_call_and_the_caller_is_t
     assert call.output.endswith("end: the gateway stops\n")
 
 
+async def test_a_killed_gateway_is_told_as_a_lost_connection_and_exit_code_1() -> None:
+    async with open_command("serve", "--config", DEMO, env={"GLOTTIS_SERVER__PORT": "0"}) as gateway:
+        url = (await gateway.wait_for(r"serves (http://\S+)"))[1]
+        async with open_command("call", url, "--campaign", "talker", "--listen", "60") as call:
+            await call.wait_for("state: active")
+            gateway.process.kill()
+            assert await call.wait() == 1
+    complaint = call.errors.splitlines()[-1]
+    assert complaint.startswith("glottis: the signaling connection was lost: the gateway was killed, or ")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupted_call_hangs_up_and_leaves_a_valid_recording(
     tmp_path: Path, number: signal.Signals
@@ -99,7 +110,9 @@ async def test_a_call_without_any_sound_from_the_gateway_is_a_failure(tmp_path: 
         open_command("call", gateway.url, *options) as call,
     ):
         assert await call.wait() == 1
-    assert call.errors.endswith("glottis: no media came from the gateway\n")
+    assert call.errors.endswith(
+        "glottis: no audio came, though the media connection stood: the campaign's agent has said nothing\n"
+    )
     assert "received 0" in call.output
 
 

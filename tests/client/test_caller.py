@@ -1,6 +1,7 @@
 """Calls out, to a real gateway on loopback."""
 
 import json
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,19 +15,28 @@ import trio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from glottis import AudioFrame, CodecSpec, Secret
+from glottis import AudioFrame, Call, CodecSpec, Secret
 from glottis.client import call as client_call
 from glottis.client import grant as client_session
+from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
 from glottis.client.connection import CallFailed
+from glottis.client.failures import why_closed
 from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
 from glottis.contracts.errors import LocalError, Malformed
+from glottis.ice import IceAgent, IceTiming
 from glottis.plugins import load_plugins
+from glottis.server.calls.session import Session
 from glottis.server.gateway import Gateway
+from glottis.server.http.websocket import WebSocketClosed
+from glottis.server.media.demultiplexer import Receiver
+from glottis.wire.address import Datagram
+from glottis.wire.demux import PacketKind, classify, is_stun_response
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.gateway import CONFIG, open_test_gateway
+from support.plugins import TestPlugin
 
 CODECS = load_plugins().codecs
 
@@ -222,13 +232,58 @@ async def test_a_url_that_cannot_be_called_is_the_callers_fault(url: str) -> Non
 async def test_nobody_listening_is_told_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         address = "{}:{}".format(*unused.getsockname())
-    with pytest.raises(CallFailed, match=f"^cannot connect to {address}: Connection refused$"):
+    with pytest.raises(CallFailed, match=f"^cannot connect to {address}: Connection refused; nothing listens there"):
         async with open_client_call(request_for(f"http://{address}")):
             pass
 
 
-def response(status: str, body: bytes) -> bytes:
-    return f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+async def test_a_name_that_nobody_has_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look_up(*arguments: object) -> trio.SocketStream:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(trio, "open_tcp_stream", look_up)
+    with pytest.raises(
+        CallFailed, match=r"^cannot connect to h: Name or service not known; see whether the host's name"
+    ):
+        async with open_client_call(request_for("http://h")):
+            pass
+
+
+async def test_a_gateway_without_tls_is_called_by_http(gateway: Gateway) -> None:
+    with pytest.raises(CallFailed, match=r"TLS failed: \w+; a gateway without TLS is called by http://$"):
+        async with open_client_call(request_for(gateway.url.replace("http://", "https://"))):
+            pass
+
+
+async def test_a_public_url_that_leads_nowhere_is_blamed(tmp_path: Path) -> None:
+    config = CONFIG.replace("port = 0", 'port = 0\npublic_url = "http://127.0.0.1:1"')
+    async with open_test_gateway(tmp_path, config) as gateway:
+        refusal = r"^cannot connect to 127\.0\.0\.1:1: Connection refused; .*see its server\.public_url$"
+        with pytest.raises(CallFailed, match=refusal):
+            async with open_client_call(request_for(gateway.url)):
+                pass
+
+
+def response(status: str, body: bytes = b"", *fields: str) -> bytes:
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"content-length: {len(body)}", *fields])
+    return f"{head}\r\n\r\n".encode() + body
+
+
+async def serve_answers(nursery: trio.Nursery, *answers: bytes) -> str:
+    """The URL of a server that gives each connection the next of these answers; ``{port}`` in them is its own."""
+    remaining = iter(answers)
+
+    async def serve(stream: trio.SocketStream) -> None:
+        port = stream.socket.getsockname()[1]
+        async with stream:
+            await stream.receive_some()
+            await stream.send_all(next(remaining).replace(b"{port}", str(port).encode()))
+            await stream.send_eof()
+            while await stream.receive_some():
+                pass
+
+    listeners = await nursery.start(trio.serve_tcp, serve, 0)
+    return f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
 
 
 ODD_ANSWERS = {
@@ -236,7 +291,6 @@ ODD_ANSWERS = {
     "another protocol": b"220 mail.example ESMTP\r\n",
     "half a head": b"HTTP/1.1 200 OK\r\ncontent-",
     "half a body": b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{",
-    "a redirection": b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n",
     "a page": response("404 Not Found", b"<html>"),
     "no session": response("200 OK", b"{}"),
     "no WebSocket": response("200 OK", b'{"sessionId": "s", "websocketUrl": "http://127.0.0.1/"}'),
@@ -246,18 +300,40 @@ ODD_ANSWERS = {
 
 @pytest.mark.parametrize("answer", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
 async def test_what_is_no_gateway_is_told_in_one_line(answer: bytes, nursery: trio.Nursery) -> None:
-    async def serve(stream: trio.SocketStream) -> None:
-        async with stream:
-            await stream.receive_some()
-            await stream.send_all(answer)
-            await stream.send_eof()
-            while await stream.receive_some():
-                pass
+    url = await serve_answers(nursery, answer)
+    with trio.fail_after(5), pytest.raises(CallFailed, match=r"does not answer as a gateway does: .*; see whether"):
+        async with open_client_call(request_for(url)):
+            pass
 
-    listeners = await nursery.start(trio.serve_tcp, serve, 0)
-    port = listeners[0].socket.getsockname()[1]
-    with trio.fail_after(5), pytest.raises(CallFailed, match="does not answer as a gateway does"):
-        async with open_client_call(request_for(f"http://127.0.0.1:{port}")):
+
+TO_HTTPS = "location: https://voice.example.org/api/websession/initiate"
+GRANT = b'HTTP/1.1 200 OK\r\n\r\n{"sessionId": "s", "websocketUrl": "ws://127.0.0.1:{port}/ws"}'
+PROBLEM = b'{"detail": "The page is foreign.", "code": "ORIGIN_NOT_ALLOWED"}'
+PROXIES = {
+    "redirects": ([response("308 Permanent Redirect", b"", TO_HTTPS)], "call the gateway by https://voice.example.org"),
+    "without a gateway": ([response("502 Bad Gateway", b"<html>")], "the gateway behind it does not (HTTP status 502)"),
+    "without WebSockets": ([GRANT, response("404 Not Found", b"<html>")], "a proxy on the way may not pass WebSockets"),
+    "a gateway's own refusal": ([GRANT, response("403 Forbidden", PROBLEM)], "foreign. (ORIGIN_NOT_ALLOWED)"),
+}
+
+
+@pytest.mark.parametrize(("answers", "sentence"), PROXIES.values(), ids=PROXIES)
+async def test_what_a_proxy_does_to_a_call_is_told(answers: list[bytes], sentence: str, nursery: trio.Nursery) -> None:
+    url = await serve_answers(nursery, *answers)
+    with trio.fail_after(5), pytest.raises(CallFailed, match=re.escape(sentence)):
+        async with open_client_call(request_for(url)):
+            pass
+
+
+async def test_a_gateway_that_breaks_the_connection_is_told_as_such(nursery: trio.Nursery) -> None:
+    async def reset(stream: trio.SocketStream) -> None:
+        await stream.receive_some(1)  # what is left unread makes the kernel answer with a reset
+        stream.socket.close()
+
+    listeners = await nursery.start(trio.serve_tcp, reset, 0)
+    address = f"127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+    with trio.fail_after(5), pytest.raises(CallFailed, match=f"^{address} has broken the connection; see whether"):
+        async with open_client_call(request_for(f"http://{address}")):
             pass
 
 
@@ -277,12 +353,125 @@ async def test_a_used_token_is_refused_with_the_gateways_reason(
                 await trio.sleep_forever()
 
 
-async def test_a_call_that_does_not_come_about_in_time_fails(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_call, "SETUP_TIMEOUT", 0.1)
-    monkeypatch.setattr(gateway.endpoint, "send", lambda datagram, sender: None)
-    with trio.fail_after(5), pytest.raises(CallFailed, match=r"did not come about: no media connection within 0\.1 s"):
-        async with open_client_call(request_for(gateway.url)):
+# --- calls that do not come about, or break ---
+
+
+def let_pass(gateway: Gateway, passes: Callable[[bytes], bool]) -> None:
+    """Of what the gateway sends by UDP, let nothing else leave."""
+    send = gateway.endpoint.send
+
+    def send_some(datagram: Datagram, sender: Receiver) -> None:
+        if passes(datagram.data):
+            send(datagram, sender)
+
+    gateway.endpoint.send = send_some  # type: ignore[method-assign]
+
+
+def hasten_ice(monkeypatch: pytest.MonkeyPatch, **times: float) -> None:
+    monkeypatch.setitem(IceAgent.__init__.__kwdefaults__, "timing", IceTiming(**times))
+
+
+async def be_patient(call: ClientCall) -> None:
+    await trio.sleep_forever()
+
+
+async def why_call_fails(
+    gateway: Gateway, during: Callable[[ClientCall], Awaitable[None]] = be_patient, campaign: str = "talker"
+) -> str:
+    async def call_and_wait() -> None:
+        async with open_client_call(request_for(gateway.url, campaign_id=campaign)) as call:
+            await during(call)
             await trio.sleep_forever()
+
+    with trio.fail_after(10), pytest.raises(CallFailed) as failure:
+        await call_and_wait()
+    return str(failure.value)
+
+
+async def test_blocked_udp_is_told_as_such_when_time_is_up(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_call, "SETUP_TIMEOUT", 0.2)
+    let_pass(gateway, lambda data: False)
+    late = "the call did not come about: no media connection within 0.2 s: no UDP gets through"
+    assert (await why_call_fails(gateway)).startswith(late)
+
+
+async def test_blocked_udp_is_told_as_such_when_ice_gives_up(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten_ice(monkeypatch, patience=0.2)
+    let_pass(gateway, lambda data: False)
+    monkeypatch.setattr(Session, "end", lambda session, reason, code=1000: None)
+    assert (await why_call_fails(gateway)).startswith("the call did not come about: no UDP gets through")
+
+
+async def test_a_handshake_that_does_not_end_is_no_matter_of_udp(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_call, "SETUP_TIMEOUT", 1.0)
+    let_pass(gateway, lambda data: classify(data) is not PacketKind.DTLS)
+    assert (await why_call_fails(gateway)).endswith("UDP gets through, but the DTLS handshake has not come to its end")
+
+
+async def test_an_offer_that_is_not_answered_is_no_matter_of_udp(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_call, "SETUP_TIMEOUT", 0.2)
+    monkeypatch.setattr(Session, "handle_message", lambda session, message: None)
+    assert (await why_call_fails(gateway)).endswith("the gateway has not answered the offer; its log may say why")
+
+
+async def test_media_that_stops_for_good_is_told_apart_from_media_that_never_came(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasten_ice(monkeypatch, consent_interval=0.1, consent_lifetime=0.5)
+
+    async def stop_answering(call: ClientCall) -> None:
+        await call.connected.wait()
+        let_pass(gateway, lambda data: not is_stun_response(data))  # the gateway keeps the caller's consent
+
+    assert (await why_call_fails(gateway, stop_answering)).startswith("the gateway does not answer by UDP any more: ")
+
+
+async def test_an_agent_that_fails_is_no_fault_of_the_callers(tmp_path: Path) -> None:
+    async def stumble(call: Call) -> None:
+        await anext(aiter(call.messages))
+        raise RuntimeError
+
+    async def write(call: ClientCall) -> None:
+        await call.connected.wait()
+        await call.send_text("go")
+
+    plugin = TestPlugin(stumble=stumble)
+    async with open_test_gateway(tmp_path, plugin.config(), [plugin]) as gateway:
+        why = await why_call_fails(gateway, write, "stumble")
+    assert why == "the gateway or its agent has failed; the gateway's log says why"
+
+
+@pytest.mark.parametrize("connected", [True, False])
+async def test_a_lost_socket_is_no_matter_of_udp(connected: bool, gateway: Gateway) -> None:
+    let_pass(gateway, lambda data: connected)
+
+    async def lose_socket(call: ClientCall) -> None:
+        if connected:
+            await call.connected.wait()
+        call._signaling._connection._stream.socket.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+
+    prefix = "" if connected else "the call did not come about: "
+    lost = f"{prefix}the signaling connection was lost: the gateway was killed, or "
+    assert (await why_call_fails(gateway, lose_socket)).startswith(lost)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "sentence"),
+    [
+        (1001, "", "the gateway, or a proxy before it, goes away; call again once it is back"),
+        (1008, "TOKEN_USED: create another", "TOKEN_USED: create another"),
+        (1011, "internal error", "the gateway or its agent has failed; the gateway's log says why"),
+        (1012, "the gateway is shutting down", "the gateway stops or restarts; call again once it is back"),
+        (1013, "TOO_SLOW: read the messages that are sent", "TOO_SLOW: read the messages that are sent"),
+        (1013, "", "the gateway has closed the signaling connection with 1013"),
+    ],
+)
+def test_a_close_code_is_told_in_words(code: int, reason: str, sentence: str) -> None:
+    assert why_closed(WebSocketClosed(code, reason)) == sentence
 
 
 # --- other ways to a gateway ---

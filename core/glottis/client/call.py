@@ -1,20 +1,21 @@
 """The calling end of a call: what an agent is given, for the one who calls."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
 from glottis.client.connection import CallFailed
+from glottis.client.failures import why_closed, why_late, why_media_failed
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.info import CallInfo
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent
 from glottis.rtp import Statistics
 from glottis.server.calls.call import GatewayCall
 from glottis.server.calls.messenger import Messenger
-from glottis.server.http.websocket import WebSocketClosed
+from glottis.server.http.websocket import INTERNAL_ERROR, NORMAL, WebSocketClosed
 from glottis.server.media.driver import PeerDriver
 from glottis.server.media.endpoint import UdpEndpoint
 from glottis.server.media.scheduler import Scheduler
@@ -34,7 +35,7 @@ from glottis.server.signaling.messages import (
 SETUP_TIMEOUT = 15.0
 """Seconds from the WebSocket to flowing media."""
 LAST_WORD_TIMEOUT = 1.0
-"""Seconds from the end of the media connection to the gateway's ``bye``, which says why."""
+"""Seconds from the end of the media connection to the gateway's ``bye`` and close code, which say why."""
 
 
 class Signaling(Protocol):
@@ -73,6 +74,8 @@ class ClientCall(GatewayCall):
         """After the end: ``CallFailed`` if the call never came about or broke, another error for a bug of this side."""
         self._scope = trio.CancelScope()
         self._scope_reason = ""
+        self._last_word = ""
+        """The reason in the gateway's ``bye``."""
         self._peer = peer
         self._signaling = signaling
         self._texts = messenger
@@ -87,12 +90,12 @@ class ClientCall(GatewayCall):
         """The time of the call, from our offer to the end of the block; its earlier end cancels the block."""
         try:
             with self._scope:
-                self._end_after(SETUP_TIMEOUT, f"no media connection within {SETUP_TIMEOUT:g} s")
+                self._end_after(SETUP_TIMEOUT)
                 self._signaling.send(Offer(self._peer.make_offer()))
                 self._driver.pump()
                 yield
             if self._scope.cancelled_caught:
-                self._end_or_fail(self._scope_reason)
+                self._end_or_fail(self._scope_reason or why_late(self._transport, SETUP_TIMEOUT))
         finally:
             self._end("the caller hung up")
 
@@ -102,7 +105,14 @@ class ClientCall(GatewayCall):
             while True:
                 self._take(await self._signaling.receive())
         except WebSocketClosed as closed:
-            self._end_or_fail(closed.reason or "the gateway has closed the signaling connection")
+            self._handle_close(closed)
+
+    def _handle_close(self, closed: WebSocketClosed) -> None:
+        """The gateway says bye and then closes, with a code that tells a failure from an end in good order."""
+        if closed.code == INTERNAL_ERROR or not (self._last_word or closed.code == NORMAL):
+            self._break(why_closed(closed))
+        else:
+            self._end_or_fail(self._last_word or closed.reason or "the gateway hung up")
 
     def _take(self, message: ServerMessage) -> None:
         try:
@@ -133,25 +143,31 @@ class ClientCall(GatewayCall):
             case Error(code, sentence):
                 self.push_event("error", {"code": code, "message": sentence})
             case Bye(reason):
-                self._end_or_fail(reason or "the gateway hung up")
+                self._last_word = reason or "the gateway hung up"
+                self._end_after(LAST_WORD_TIMEOUT, self._last_word)
 
     def _handle_event(self, event: PeerConnectionEvent) -> None:
         if not isinstance(event, ConnectionStateChanged):
             return
         if event.state is ConnectionState.CONNECTED and not self.connected.is_set():
-            self._end_after(math.inf, "")
+            self._end_after(math.inf)
             self._driver.start_media()
             self.connected.set()
         elif event.state is ConnectionState.FAILED:
-            self._fail(CallFailed(f"the media connection failed: {event.reason}"))
+            self._break(why_media_failed(self._transport, event.reason, connected=self.connected.is_set()))
         elif event.state is ConnectionState.CLOSED:
-            self._end_after(LAST_WORD_TIMEOUT, event.reason)
+            self._end_after(LAST_WORD_TIMEOUT, self._last_word or "the gateway has closed the media connection")
+
+    @property
+    def _transport(self) -> Mapping[str, Any]:
+        """What W3C webrtc-stats calls so; empty while there is none."""
+        return self._peer.statistics(trio.current_time()).get("transport", {})
 
     def _send(self, message: ServerMessage) -> None:
         """For the messenger. Clients have no ``event`` message: theirs travel as text, as on a data channel."""
         self._signaling.send(message if isinstance(message, Text) else Text(encode_message(message)))
 
-    def _end_after(self, seconds: float, reason: str) -> None:
+    def _end_after(self, seconds: float, reason: str = "") -> None:
         """Unless something happens before; replaces the deadline before this one."""
         self._scope.deadline = trio.current_time() + seconds
         self._scope_reason = reason
@@ -161,7 +177,11 @@ class ClientCall(GatewayCall):
         if self.connected.is_set():
             self._end(reason)
         else:
-            self._fail(CallFailed(f"the call did not come about: {reason}"))
+            self._break(reason)
+
+    def _break(self, why: str) -> None:
+        """The call has failed, and this side has not caused it."""
+        self._fail(CallFailed(why if self.connected.is_set() else f"the call did not come about: {why}"))
 
     def _fail(self, error: BaseException) -> None:
         if not self.end_reason:

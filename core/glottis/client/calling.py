@@ -52,7 +52,7 @@ async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
     """
     grant = await create_session(request.url, request.document(), request.api_key)
     with _out_of_groups():
-        async with open_client_signaling(grant.websocket_url) as signaling:
+        async with open_client_signaling(grant.websocket_url, gateway_url=request.url) as signaling:
             with UdpEndpoint.bind([signaling.local_host], 0) as endpoint:
                 async with open_call_over(signaling, endpoint, request, grant.session_id) as call:
                     yield call

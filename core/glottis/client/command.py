@@ -24,6 +24,7 @@ from glottis.contracts.secret import Secret
 from glottis.plugins import Registry
 
 EXIT_FAILED: Final = 1
+NO_AUDIO: Final = "no audio came, though the media connection stood: the campaign's agent has said nothing"
 SILENT_RATE: Final = 48000
 """Hertz, of the recording when there is no file to speak."""
 
@@ -44,7 +45,7 @@ class CallerOptions:
 
 
 def run(options: CallerOptions, registry: Registry) -> int:
-    """Make the call, with the codecs of ``registry``. Returns the exit code: 0 if media flowed."""
+    """Make the call, with the codecs of ``registry``; returns the exit code: 0 if media flowed until a side hung up."""
     return trio.run(_Caller(options, registry).run)
 
 
@@ -107,7 +108,7 @@ class _Caller:
             sys.stdout.write(f"{_summary(self._call, trio.current_time() - self._connected_at)}\n")
             if self._error is None:
                 received = self._call.statistics().get("inbound-rtp", {}).get("packetsReceived", 0)
-                complaint = "" if received else "no media came from the gateway"
+                complaint = "" if received else NO_AUDIO
         if complaint:
             sys.stderr.write(f"glottis: {_printable(complaint)}\n")
         return EXIT_FAILED if complaint else 0

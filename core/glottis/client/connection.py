@@ -1,6 +1,8 @@
 """TCP and TLS to a gateway, as its client."""
 
+import errno
 import os
+import socket
 import ssl
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,6 +14,11 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for TCP and TLS together."""
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _ENCRYPTED = ("https", "wss")
+_ADVICE = {
+    errno.ECONNREFUSED: "nothing listens there; see whether the gateway runs, and on this port",
+    errno.EHOSTUNREACH: "see whether the address is right and its network up",
+    errno.ENETUNREACH: "see whether the address is right and the network up",
+}
 
 ClientStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
@@ -45,7 +52,8 @@ async def open_client_stream(url: SplitResult) -> ClientStream:
             stream = await trio.open_tcp_stream(url.hostname, port_of(url))
             return await _with_tls(stream, url.hostname) if url.scheme in _ENCRYPTED else stream
     except trio.TooSlowError:
-        raise CallFailed(f"cannot connect to {url.netloc}: no answer in {CONNECT_TIMEOUT:g} s") from None
+        late = f"no answer in {CONNECT_TIMEOUT:g} s; the address may be wrong, or a firewall drop TCP"
+        raise CallFailed(f"cannot connect to {url.netloc}: {late}") from None
     except (OSError, trio.BrokenResourceError) as error:
         raise CallFailed(f"cannot connect to {url.netloc}: {_reason(error)}") from error
 
@@ -67,7 +75,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or 'connection lost'}"
+        return f"TLS failed: {error.reason or 'connection lost'}; a gateway without TLS is called by http://"
+    if isinstance(error, socket.gaierror):
+        return f"{error.strerror}; see whether the host's name is right"
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
+        return "; ".join(filter(None, (os.strerror(error.errno), _ADVICE.get(error.errno))))
     return str(error.strerror if isinstance(error, OSError) else error) or type(error).__name__

@@ -20,6 +20,9 @@ RESPONSE_TIMEOUT = 30.0
 """Seconds; as long as a gateway gives its auth scheme and providers."""
 MAX_RESPONSE_BYTES = 64 * 1024
 MAX_READ = 16 * 1024
+_GATEWAY_IS_AWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+"""What proxies say on behalf of a server that they cannot reach."""
+_CHECK_URL = "see whether scheme, host, port and path of the URL are right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,19 @@ async def create_session(gateway_url: str, request: Mapping[str, Any], api_key: 
     async with await open_client_stream(url) as stream:
         try:
             with trio.fail_after(RESPONSE_TIMEOUT):
-                status, content = await _exchange(stream, head, body)
+                response, content = await _exchange(stream, head, body)
         except trio.TooSlowError:
-            raise CallFailed(f"{url.netloc} does not answer") from None
-        except (trio.BrokenResourceError, h11.RemoteProtocolError) as error:
-            raise CallFailed(f"{url.netloc} does not answer as a gateway does: {error}") from error
+            raise CallFailed(f"{url.netloc} has not answered within {RESPONSE_TIMEOUT:g} s; see its log") from None
+        except trio.BrokenResourceError as error:
+            raise CallFailed(f"{url.netloc} has broken the connection; see whether the gateway runs") from error
+        except h11.RemoteProtocolError as error:
+            raise CallFailed(f"{url.netloc} does not answer as a gateway does: {error}; {_CHECK_URL}") from error
     try:
-        if status != HTTPStatus.OK:
+        if response.status_code != HTTPStatus.OK:
             raise CallFailed(f"the gateway refuses the call: {parse_problem_untrusted(content)}")
         return parse_session_grant_untrusted(content)
     except Malformed as error:
-        raise CallFailed(f"{url.netloc} does not answer as a gateway does: HTTP status {status}, {error}") from error
+        raise CallFailed(_why_odd(url, response, error)) from error
 
 
 def parse_session_grant_untrusted(body: bytes) -> SessionGrant:
@@ -78,6 +83,17 @@ def parse_problem_untrusted(body: bytes) -> str:
     return f"{sentence} ({code})" if code else sentence
 
 
+def _why_odd(url: SplitResult, response: h11.Response, error: Malformed) -> str:
+    """Of an answer that no gateway gives."""
+    status = f"HTTP status {response.status_code}"
+    location = dict(response.headers).get(b"location", b"").decode(errors="replace")
+    if location:
+        return f"{url.netloc} redirects ({status}): call the gateway by {location.removesuffix(INITIATE_PATH)}"
+    if response.status_code in _GATEWAY_IS_AWAY:
+        return f"at {url.netloc} a proxy answers, and the gateway behind it does not ({status}); see whether it runs"
+    return f"{url.netloc} does not answer as a gateway does: {status}, {error}; {_CHECK_URL}"
+
+
 def _request_head(url: SplitResult, api_key: Secret | None, body_length: int) -> h11.Request:
     headers = {
         "host": url.netloc,
@@ -96,20 +112,20 @@ def _request_head(url: SplitResult, api_key: Secret | None, body_length: int) ->
         raise LocalError("the gateway's URL: expected a path in ASCII, percent-encoded where needed") from None
 
 
-async def _exchange(stream: ClientStream, head: h11.Request, body: bytes) -> tuple[int, bytes]:
-    """One request and its response: status and content."""
+async def _exchange(stream: ClientStream, head: h11.Request, body: bytes) -> tuple[h11.Response, bytes]:
+    """One request and its response: head and content."""
     http = h11.Connection(h11.CLIENT)
     for event in (head, h11.Data(data=body), h11.EndOfMessage()):
         await stream.send_all(http.send(event) or b"")
-    status, content = 0, b""
+    response, content = h11.Response(status_code=HTTPStatus.OK, headers=[]), b""
     while not isinstance(received := await _next_event(http, stream), h11.EndOfMessage):
         if isinstance(received, h11.Response):
-            status = received.status_code
+            response = received
         elif isinstance(received, h11.Data):
             content += received.data
         if len(content) > MAX_RESPONSE_BYTES:
             raise h11.RemoteProtocolError(f"expected at most {MAX_RESPONSE_BYTES} bytes")
-    return status, content
+    return response, content
 
 
 async def _next_event(http: h11.Connection, stream: ClientStream) -> object:

@@ -9,7 +9,8 @@ from urllib.parse import SplitResult
 import trio
 import trio_websocket
 
-from glottis.client.connection import CallFailed, ClientStream, open_client_stream, split_gateway_url
+from glottis.client.connection import CallFailed, ClientStream, open_client_stream, port_of, split_gateway_url
+from glottis.client.grant import parse_problem_untrusted
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.server.http.websocket import ABNORMAL, WebSocketClosed
 from glottis.server.signaling.messages import (
@@ -90,13 +91,14 @@ class ClientSignaling:
 
 
 @asynccontextmanager
-async def open_client_signaling(websocket_url: str) -> AsyncIterator[ClientSignaling]:
-    """Connect to a session's WebSocket. Raises ``CallFailed``.
+async def open_client_signaling(websocket_url: str, *, gateway_url: str = "") -> AsyncIterator[ClientSignaling]:
+    """Connect to a session's WebSocket. Raises ``CallFailed``; ``gateway_url`` is whom to blame for a useless URL.
 
     Leaving the block sends what is queued and closes. What is raised inside comes out in an exception group.
     """
     url = split_gateway_url(websocket_url)
-    async with await open_client_stream(url) as stream, trio.open_nursery() as nursery:
+    origin = split_gateway_url(gateway_url or websocket_url)
+    async with await _connect(url, origin) as stream, trio.open_nursery() as nursery:
         signaling: ClientSignaling = await nursery.start(_run, stream, url)
         try:
             yield signaling
@@ -104,15 +106,29 @@ async def open_client_signaling(websocket_url: str) -> AsyncIterator[ClientSigna
             await signaling.close()
 
 
+async def _connect(url: SplitResult, origin: SplitResult) -> ClientStream:
+    """``origin`` is where ``url`` came from."""
+    try:
+        return await open_client_stream(url)
+    except CallFailed as failure:
+        if (url.hostname, port_of(url)) == (origin.hostname, port_of(origin)):
+            raise
+        hint = f"{origin.netloc} sends its clients there, see its server.public_url"
+        raise CallFailed(f"{failure}; {hint}") from failure
+
+
 async def _run(stream: ClientStream, url: SplitResult, *, task_status: trio.TaskStatus[ClientSignaling]) -> None:
     """The tasks that read and write. Once connected they are shielded, so that even who is cancelled can say bye."""
     with trio.CancelScope() as tasks:
-        async with trio.open_nursery() as nursery:
-            connection = await _shake_hands(nursery, stream, url)
-            tasks.shield = True
-            signaling = ClientSignaling(connection, tasks, local_host=_local_host(stream))
-            nursery.start_soon(signaling.write)
-            task_status.started(signaling)
+        try:
+            async with trio.open_nursery() as nursery:
+                connection = await _shake_hands(nursery, stream, url)
+                tasks.shield = True
+                signaling = ClientSignaling(connection, tasks, local_host=_local_host(stream))
+                nursery.start_soon(signaling.write)
+                task_status.started(signaling)
+        except* trio_websocket.ConnectionRejected as rejections:  # the library's reader has raised it
+            raise CallFailed(f"{url.netloc} refuses the WebSocket: {_why_rejected(rejections)}") from None
 
 
 async def _shake_hands(
@@ -125,11 +141,17 @@ async def _shake_hands(
                 nursery, stream, url.netloc, resource, max_message_size=MAX_MESSAGE
             )
     except trio.TooSlowError:
-        raise CallFailed(f"{url.netloc} does not answer") from None
-    except trio_websocket.ConnectionRejected as rejection:
-        raise CallFailed(f"the gateway refuses the WebSocket with HTTP status {rejection.status_code}") from None
-    except trio_websocket.HandshakeError as error:
-        raise CallFailed(f"{url.netloc} does not open a WebSocket: {error}") from error
+        raise CallFailed(f"{url.netloc} has not opened the WebSocket within {HANDSHAKE_TIMEOUT:g} s") from None
+
+
+def _why_rejected(rejections: BaseExceptionGroup[trio_websocket.ConnectionRejected]) -> str:
+    """In the gateway's own words; what has none is not the gateway."""
+    rejection = rejections.exceptions[0]
+    assert isinstance(rejection, trio_websocket.ConnectionRejected)
+    try:
+        return parse_problem_untrusted(rejection.body or b"")
+    except Malformed:
+        return f"HTTP status {rejection.status_code}; a proxy on the way may not pass WebSockets on"
 
 
 def _local_host(stream: ClientStream) -> str:

@@ -1,0 +1,51 @@
+"""Why a call failed: what is wrong and what to do, in sentences for people.
+
+``transport`` is that of the statistics: empty before there is an answer.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from glottis.ice import IceState
+from glottis.server.http.websocket import ABNORMAL, GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART, WebSocketClosed
+
+_CLOSE_CODES: Final = {
+    ABNORMAL: "the signaling connection was lost: the gateway was killed, or a proxy or the network on the way failed; "
+    "see whether the gateway runs, and call again",
+    GOING_AWAY: "the gateway, or a proxy before it, goes away; call again once it is back",
+    INTERNAL_ERROR: "the gateway or its agent has failed; the gateway's log says why",
+    SERVICE_RESTART: "the gateway stops or restarts; call again once it is back",
+}
+"""The others come with a reason that says more than the code."""
+_NO_UDP: Final = (
+    "no UDP gets through to the gateway and back: it may be blocked on the way, "
+    "or the gateway's media.addresses cannot be reached from here"
+)
+_NO_MORE_UDP: Final = (
+    "the gateway does not answer by UDP any more: it hangs, or a firewall or the network on the way has changed; "
+    "call again"
+)
+
+
+def why_closed(closed: WebSocketClosed) -> str:
+    """Of a signaling connection that has ended without a ``bye``."""
+    meaning = _CLOSE_CODES.get(closed.code)
+    return meaning or closed.reason or f"the gateway has closed the signaling connection with {closed.code}"
+
+
+def why_late(transport: Mapping[str, Any], seconds: float) -> str:
+    """Of a media connection that has not come about in so many seconds."""
+    if not transport:
+        why = "the gateway has not answered the offer; its log may say why"
+    elif IceState(transport["iceState"]) not in (IceState.CONNECTED, IceState.COMPLETED):
+        why = _NO_UDP
+    else:
+        why = "UDP gets through, but the DTLS handshake has not come to its end"
+    return f"no media connection within {seconds:g} s: {why}"
+
+
+def why_media_failed(transport: Mapping[str, Any], reason: str, *, connected: bool) -> str:
+    """Of a media connection that has failed with this reason; ``connected`` says whether it ever stood."""
+    if IceState(transport["iceState"]) is not IceState.FAILED:
+        return f"the media connection failed: {reason}"
+    return _NO_MORE_UDP if connected else _NO_UDP
