@@ -8,6 +8,7 @@ import pytest
 import trio
 from glottis.server.gateway import Gateway
 from support.browser import Page
+from support.command import open_command
 from support.gateway import CONFIG, open_test_gateway
 from support.phone import eventually
 
@@ -116,6 +117,38 @@ async def test_without_a_microphone_one_can_listen(deaf_chromium: OpenPage, gate
             await call(page)
             assert await page.evaluate(STATUS) == "In call, listening only."
             await page.wait_for(f"{level('level-in')} > -40")
+
+
+DEMO = Path(__file__).parents[2] / "demo.toml"
+KEEP_THE_PEER = """
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...settings) { super(...settings); globalThis.peer = this; }
+    };
+"""
+FAIL = """
+    Object.defineProperty(peer, "connectionState", { value: "failed" }),
+    peer.dispatchEvent(new Event("connectionstatechange"))
+"""
+
+
+async def test_killed_gateway_is_told_as_such_and_not_as_blocked_udp(chromium_page: Page):
+    async with open_command("serve", "--config", DEMO, env={"GLOTTIS_SERVER__PORT": "0"}) as gateway:
+        await chromium_page.goto((await gateway.wait_for(r"serves (http://\S+)"))[1])
+        await chromium_page.run_script(KEEP_THE_PEER)
+        await call(chromium_page)
+        gateway.process.kill()
+        await chromium_page.wait_for(f"{LINES}.some(([, text]) => text.startsWith('The signaling connection is lost'))")
+        await chromium_page.evaluate(FAIL)  # which takes browsers some seconds to see
+        status = await chromium_page.evaluate(STATUS)
+    assert status == "The connection to the gateway is lost: it has stopped, or the network has failed."
+
+
+async def test_media_that_breaks_is_not_told_as_blocked_udp(chromium_page: Page, gateway: Gateway):
+    await chromium_page.goto(gateway.url)
+    await chromium_page.run_script(KEEP_THE_PEER)
+    await call(chromium_page)
+    await chromium_page.evaluate(FAIL)
+    assert (await chromium_page.evaluate(STATUS)).startswith("The media connection to the gateway has broken:")
 
 
 async def test_missing_api_key_is_told_in_words_and_the_right_one_is_taken(chromium_page: Page, tmp_path: Path):

@@ -57,6 +57,15 @@ async def test_caller_hears_what_was_spoken(
     assert messages[0]["type"] == "answer"
 
 
+async def test_closing_the_websocket_hangs_up(gateway: Gateway, chromium_page: Page):
+    with trio.fail_after(30):
+        await start(chromium_page, gateway, {"inputCodec": "OPUS", "outputCodec": "OPUS", "sampleRate": 48000})
+        await chromium_page.wait_for("client.pc.connectionState === 'connected'")
+        await chromium_page.evaluate("client.ws.close()")
+        await eventually(lambda: len(gateway.sessions) == 0, 2)
+        await chromium_page.wait_for("client.pc.connectionState === 'closed' || client.pc.sctp.state === 'closed'")
+
+
 async def test_chat_and_metadata_reach_the_agent(chromium_page: Page, tmp_path: Path):
     messages, info = [], []
 

@@ -6,8 +6,11 @@
 import { createSession } from "./session.js";
 
 const AUXILIARY_CODECS = ["telephone-event", "cn"];
-const OWN_EVENTS = ["state", "connection", "media", "statistics"]; // the gateway's view of what this side sees by itself
+const OWN_EVENTS = [ // the gateway's view of what this side sees by itself
+  "state", "connection", "media", "statistics", "interrupted", "resumed",
+];
 const RESUME_RETRY_MS = 1000;
+const GATEWAY_LOST = "The connection to the gateway is lost: it has stopped, or the network has failed.";
 
 export class Call extends EventTarget {
   state = "idle";
@@ -19,6 +22,7 @@ export class Call extends EventTarget {
   #resumption = null; // where and how long the call can be resumed
   #candidates = []; // trickled only after the offer
   #offered = false;
+  #wasConnected = false; // whether media has ever flowed
   #messages = Promise.resolve(); // signaling messages are handled one after the other
 
   // options: campaign, codec, processing (of the microphone's sound, by the browser), apiKey
@@ -101,7 +105,7 @@ export class Call extends EventTarget {
         await new Promise((resolve) => setTimeout(resolve, RESUME_RETRY_MS));
       }
     }
-    this.#end("The connection to the gateway is lost.", true);
+    this.#end(GATEWAY_LOST, true);
   }
 
   async #offer(iceServers) {
@@ -165,10 +169,18 @@ export class Call extends EventTarget {
 
   #connectionChanged() {
     switch (this.peer.connectionState) {
-      case "connected": return this.#become("in-call", this.microphone ? "In call." : "In call, listening only.");
+      case "connected":
+        this.#wasConnected = true;
+        return this.#become("in-call", this.microphone ? "In call." : "In call, listening only.");
       case "disconnected": return this.#become("in-call", "The connection is interrupted; waiting for it to recover …");
-      case "failed": return this.#end("No media connection to the gateway: UDP may be blocked on the way.", true);
+      case "failed": return this.#end(this.#mediaProblem(), true);
     }
+  }
+
+  #mediaProblem() {
+    if (this.#socket.readyState !== WebSocket.OPEN) return GATEWAY_LOST;
+    if (this.#wasConnected) return "The media connection to the gateway has broken: the network may have changed. Call again.";
+    return "No media connection to the gateway: UDP may be blocked on the way.";
   }
 
   #noteEvent({ name, data }) {
