@@ -90,7 +90,7 @@ class Call(ABC):
     @property
     @abstractmethod
     def events(self) -> AsyncIterator[CallEvent]:
-        """State changes of the call, such as ``disconnected`` and recovery."""
+        """State changes of the call, such as ``interrupted`` and ``resumed``; docs/client.md lists them."""
 
     @abstractmethod
     async def say(self, audio: AudioFrame | EncodedPacket) -> None:
