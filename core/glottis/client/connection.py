@@ -14,10 +14,11 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for TCP and TLS together."""
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _ENCRYPTED = ("https", "wss")
+_CHECK_NETWORK = "see whether the address is right and the network up"
 _ADVICE = {
     errno.ECONNREFUSED: "nothing listens there; see whether the gateway runs, and on this port",
-    errno.EHOSTUNREACH: "see whether the address is right and its network up",
-    errno.ENETUNREACH: "see whether the address is right and the network up",
+    errno.EHOSTUNREACH: _CHECK_NETWORK,
+    errno.ENETUNREACH: _CHECK_NETWORK,
 }
 
 ClientStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
