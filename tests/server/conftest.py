@@ -22,14 +22,14 @@ class Reply:
 
 
 class RawClient:
-    """Sends bytes as they are, and reads responses."""
+    """Sends bytes as they are, and reads responses. In text, surrogate escapes are bytes that are no UTF-8."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
         self.stream = stream
         self.http = h11.Connection(h11.CLIENT)
 
     async def send(self, data: bytes | str) -> None:
-        await self.stream.send_all(data.encode() if isinstance(data, str) else data)
+        await self.stream.send_all(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
 
     async def reply(self, method: str = "GET") -> Reply:
         """The next response; ``method`` is that of its request, for a HEAD has no body."""
@@ -56,7 +56,7 @@ class RawClient:
         lines = [f"{method} {target} HTTP/1.1", *([] if "host" in fields else ["Host: gateway.example"])]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
         lines += [] if body is None else [f"Content-Length: {len(body)}"]
-        await self.send("\r\n".join([*lines, "", ""]).encode() + (body or b""))
+        await self.send("\r\n".join([*lines, "", (body or b"").decode("utf-8", "surrogateescape")]))
         return await self.reply(method)
 
     async def closed(self) -> bool:

@@ -13,6 +13,8 @@ from glottis.contracts.info import Principal
 class AuthRequest:
     """The HTTP request that wants to create a session. Header names are lower case; ``repr`` hides the headers.
 
+    Header values may hold any bytes (RFC 9110 §5.5): they are decoded as UTF-8, and
+    ``value.encode("utf-8", "surrogateescape")`` gives the bytes back.
     ``client_host`` is the IP address the request came from (behind a trusted proxy: the one it names).
     """
 

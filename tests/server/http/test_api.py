@@ -36,6 +36,8 @@ class Keys:
                 raise Forbidden("Ask for the right to create sessions.")
             case "Bearer mute":
                 raise Forbidden
+            case "Bearer \udcff":
+                raise Forbidden("There is no key \udcff")
             case "Bearer old":
                 raise AuthenticationFailed("UNAUTHENTICATED", "Send a newer key")
         return None
@@ -134,9 +136,12 @@ async def test_media_type_may_have_parameters(serve: Any) -> None:
     [
         (JSON, BODY, 401, "UNAUTHENTICATED"),
         (JSON | {"authorization": "Bearer bad"}, BODY, 401, "UNAUTHENTICATED"),
+        (JSON | {"authorization": "Bearer schön"}, BODY, 401, "UNAUTHENTICATED"),
+        (JSON | {"authorization": "Bearer sch\udcf6n"}, BODY, 401, "UNAUTHENTICATED"),
         (JSON | {"authorization": "Bearer known"}, BODY, 403, "FORBIDDEN"),
         ({"authorization": "Bearer good"}, BODY, 415, "UNSUPPORTED_MEDIA_TYPE"),
         (GOOD | {"content_type": "text/plain"}, BODY, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (GOOD | {"content_type": "application/jsön"}, BODY, 415, "UNSUPPORTED_MEDIA_TYPE"),
         (GOOD, b"{", 400, "MALFORMED_JSON"),
         (GOOD, b"", 400, "MALFORMED_JSON"),
         (GOOD, b"{}", 400, "MISSING_FIELD"),
@@ -161,6 +166,7 @@ async def test_refusal_says_why(
         ("Bearer known", 403, "Ask for the right to create sessions."),
         ("Bearer mute", 403, "Use credentials that may create sessions."),
         ("Bearer old", 401, "Send a newer key."),
+        ("Bearer \udcff", 403, "There is no key ?."),
         ("Bearer bad", 401, "Send credentials that the gateway knows."),
     ],
 )

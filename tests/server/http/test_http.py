@@ -84,6 +84,30 @@ async def test_http_1_0_is_answered_and_closed(site: Site, connect: Connect) -> 
     assert await client.closed()
 
 
+OPAQUE = {
+    "city of a CDN": ("cf_ipcity", "São Exemplo"),
+    "Latin-1": ("x_city", "S\udce3o Exemplo"),
+    "half a character": ("x_city", "S\udcc3"),
+    "C1 controls": ("x_city", "S\x85o"),
+    "user agent": ("user_agent", "Téléphone/1.0"),
+    "referrer": ("referer", "https://app.example/größe"),
+    "cookie": ("cookie", "name=Zoë; other=\udcff"),
+    "address of a proxy": ("x_forwarded_for", "schön"),
+    "host of a proxy": ("x_forwarded_host", "schön.example"),
+    "Forwarded": ("forwarded", 'for="schön";host=schön.example'),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), OPAQUE.values(), ids=OPAQUE)
+async def test_bytes_beyond_ascii_are_opaque_where_nobody_reads_them(
+    name: str, value: str, site: Site, connect: Connect
+) -> None:
+    client = connect(site.server())
+    assert (await client.request("POST", "/", body=b"{}", **{name: value})).status == 200
+    assert (await client.upgrade(**{name: value})).status == 101
+    assert [request.headers[name.replace("_", "-")] for request in site.requests] == [value, value]
+
+
 async def test_absolute_target_names_the_host(site: Site, connect: Connect) -> None:
     await connect(site.server()).request("GET", "http://Other.example:81/x?y=z")
     request = site.requests[0]
@@ -98,12 +122,18 @@ MALFORMED = {
     "host with user": (b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400),
     "non-ASCII host": (b"GET / HTTP/1.1\r\nHost: \xe4\r\n\r\n", 400),
     "non-ASCII connection": (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: \xff\r\n\r\n", 400),
-    "non-ASCII anything": (b"GET / HTTP/1.1\r\nHost: a\r\nX-Name: caf\xc3\xa9\r\n\r\n", 400),
+    "non-ASCII host beside an absolute target": (b"GET http://a/ HTTP/1.1\r\nHost: \xe4\r\n\r\n", 400),
+    "non-ASCII origin": (b"GET / HTTP/1.1\r\nHost: a\r\nOrigin: https://caf\xc3\xa9.example\r\n\r\n", 400),
+    "non-ASCII field name": (b"GET / HTTP/1.1\r\nHost: a\r\nX-Caf\xc3\xa9: 1\r\n\r\n", 400),
     "non-ASCII target": (b"GET /\xe4 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "relative target": (b"GET abc HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "query not UTF-8": (b"GET /?a=%ff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "endless query": (b"GET /?" + b"&".join([b"a=1"] * 40) + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "null in a header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n", 400),
+    "null behind UTF-8 in a header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: caf\xc3\xa9\x00\r\n\r\n", 400),
+    "bare CR in a header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: caf\xc3\xa9\rHost: b\r\n\r\n", 400),
+    "escape in a header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: \x1b[2J\r\n\r\n", 400),
+    "delete in a header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n", 400),
     "header without colon": (b"GET / HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n", 400),
     "negative length": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
     "two lengths": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
@@ -366,6 +396,7 @@ async def test_any_bytes_leave_the_server_serving(
         b"POST /api?x=%41 HTTP/1.1\r\nHost: gateway.example\r\nConnection: keep-alive, Upgrade\r\n"
         b"Upgrade: websocket\r\n"
         b"Sec-WebSocket-Version: 13\r\nX-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.1;proto=https\r\n"
+        b"CF-IPCity: S\xc3\xa3o Exemplo\r\n"
         b"Content-Length: 2\r\n\r\n{}"
     )
     server = site.server(trusted_proxies=("127.0.0.0/8",))

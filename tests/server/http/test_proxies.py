@@ -51,6 +51,8 @@ def test_proxy_that_says_nothing_is_the_client() -> None:
         ),
         ({"forwarded": "for=6.6.6.6, for=_hidden;proto=https"}, Hop(PROXY, "https", "gw")),
         ({"forwarded": "nonsense"}, Hop(PROXY, "http", "gw")),
+        ({"forwarded": "for=schön;host=schön.example"}, Hop(PROXY, "http", "gw")),
+        ({"x-forwarded-for": "schön", "x-forwarded-host": "sch\udcf6n.example"}, Hop(PROXY, "http", "gw")),
         ({"forwarded": "for=6.6.6.6", "x-forwarded-for": "192.0.2.1"}, Hop("192.0.2.1", "http", "gw")),
     ],
 )

@@ -67,10 +67,13 @@ async def test_websocket_and_requests_share_a_connection(
         ({"sec_websocket_key": ""}, 400),
         ({"sec_websocket_key": "c2hvcnQ="}, 400),
         ({"sec_websocket_key": "*" * 24}, 400),
+        ({"sec_websocket_key": "ä" * 12}, 400),
         ({"sec_websocket_version": "8"}, 426),
         ({"sec_websocket_version": ""}, 426),
         ({"host": "xn--\xe4"}, 400),
         ({"connection": "Upgr\xe4de"}, 400),
+        ({"connection": "Upgrade, \udce4"}, 400),
+        ({"upgrade": "webso\u212aet"}, 400),  # whose last but two is a Kelvin sign, a small k in lower case
     ],
 )
 async def test_incorrect_handshake_is_refused(

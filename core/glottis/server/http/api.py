@@ -217,8 +217,11 @@ def _unauthenticated(detail: str = "") -> Problem:
 
 
 def _sentence(error: GlottisError) -> str:
-    """What an auth scheme says, with a full stop; empty if it says nothing."""
-    text = str(error).rstrip(".")
+    """What an auth scheme says, with a full stop; empty if it says nothing.
+
+    It may quote a header, whose bytes need not be UTF-8, as JSON must.
+    """
+    text = str(error).rstrip(".").encode(errors="replace").decode()
     return text and f"{text}."
 
 

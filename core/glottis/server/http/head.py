@@ -1,5 +1,6 @@
 """A request's head: vetted, and made into a ``Request`` (RFC 9112 §2–3)."""
 
+import re
 from typing import Final
 
 import h11
@@ -14,6 +15,14 @@ MAX_HEADER_FIELDS: Final = 100
 MAX_TARGET_LENGTH: Final = 8192
 """Bytes of a request target; session URLs have about 400. Longer is a 414."""
 _VERSIONS: Final = (b"1.0", b"1.1")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_ASCII_FIELDS: Final = frozenset(
+    {
+        *("connection", "content-length", "expect", "host", "origin", "transfer-encoding", "upgrade"),
+        *("sec-websocket-key", "sec-websocket-version"),
+    }
+)
+"""Those that the server itself goes by, before any handler; their syntax has no other characters."""
 
 
 def vet_head(head: h11.Request) -> None:
@@ -30,8 +39,9 @@ def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxi
     """The request, still without its body; raises ``Malformed``."""
     headers = _headers(head)
     target = parse_target_untrusted(head.target.decode("ascii"))
-    host = target.authority or headers.get("host", "")
-    client = proxies.client_of(peer_host, parse_authority_untrusted(host) if host else "", headers)
+    host = headers.get("host", "")
+    host = parse_authority_untrusted(host) if host else ""  # checked even where an absolute target overrules it
+    client = proxies.client_of(peer_host, target.authority or host, headers)
     return Request(
         method=head.method.decode("ascii"),
         path=target.path,
@@ -46,12 +56,19 @@ def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxi
 def _headers(head: h11.Request) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in head.headers:
-        if not (raw_name.isascii() and raw_value.isascii()):
-            # Obsolete (RFC 9110 §5.5), and not expected by those who read the values later.
-            raise Malformed("header fields: expected ASCII only")
-        name, value = raw_name.decode("ascii"), raw_value.decode("ascii")
+        name = raw_name.decode("ascii")
+        value = _text(name, raw_value)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     # Two lengths, or one that HTTP/1.0 does not know, are how requests are smuggled past proxies (RFC 9112 §6.1).
     if "transfer-encoding" in headers and ("content-length" in headers or head.http_version == b"1.0"):
         raise Malformed("header fields: expected either Content-Length or, in HTTP/1.1, Transfer-Encoding")
     return headers
+
+
+def _text(name: str, raw_value: bytes) -> str:
+    """A field's value as ``Request.headers`` has it: opaque bytes beyond ASCII, no controls (RFC 9110 §5.5)."""
+    if _CONTROL.search(raw_value):
+        raise Malformed("header fields: expected no control characters")
+    if name in _ASCII_FIELDS and not raw_value.isascii():
+        raise Malformed(f"header field {name}: expected ASCII characters only")
+    return raw_value.decode("utf-8", "surrogateescape")

@@ -49,8 +49,9 @@ class Request:
     """One request. ``repr`` shows neither query nor headers nor body, which hold secrets.
 
     ``path`` is as sent, without percent-decoding. Header names are lower case; values of repeated fields are joined
-    with a comma. ``client_host`` is an IP address, ``scheme`` ``http`` or ``https``, ``host`` a host name or address
-    with an optional port: all three as the client sees them, where a trusted proxy tells.
+    with a comma; their bytes are decoded as UTF-8, those that are none as surrogate escapes (PEP 383).
+    ``client_host`` is an IP address, ``scheme`` ``http`` or ``https``, ``host`` a host name or address with an
+    optional port: all three as the client sees them, where a trusted proxy tells.
     """
 
     method: str
