@@ -54,7 +54,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: Count = 2000
     """TCP connections at a time, WebSockets included."""
     head_timeout: Seconds = 15.0
-    """For a request's head to arrive, and again for its body."""
+    """For a request's head to arrive, the first one from the connection's start; again for its body; and for a
+    WebSocket message that has begun."""
     idle_timeout: Seconds = 75.0
     """A connection without a request is closed after this time."""
     max_body_bytes: Size = 65536

@@ -129,6 +129,7 @@ class Gateway:
                 max_body_bytes=server.max_body_bytes,
                 head_timeout=server.head_timeout,
                 body_timeout=server.head_timeout,
+                message_timeout=server.head_timeout,
                 idle_timeout=server.idle_timeout,
                 max_message_bytes=server.max_message_bytes,
             ),

@@ -195,17 +195,31 @@ async def test_malformed_request_after_a_good_one_is_refused_and_closes(site: Si
     assert await client.closed()
 
 
+@pytest.mark.parametrize("silence", [0, 10])
 @pytest.mark.parametrize("prefix", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n"])
-async def test_slow_head_gets_a_408_or_is_closed(
-    autojump_clock: trio.testing.MockClock, prefix: bytes, site: Site, connect: Connect
+async def test_first_head_is_due_from_the_start_of_the_connection(
+    autojump_clock: trio.testing.MockClock, prefix: bytes, silence: float, site: Site, connect: Connect
 ) -> None:
     client = connect(site.server(HttpLimits(head_timeout=15, idle_timeout=60)))
     started = trio.current_time()
+    await trio.sleep(silence)
     if prefix:
         await client.send(prefix)
         assert (await client.reply()).status == 408
     assert await client.stream.receive_some() == b""
-    assert trio.current_time() - started <= 61
+    assert trio.current_time() - started == pytest.approx(15)
+
+
+async def test_later_head_is_due_from_its_first_byte(
+    autojump_clock: trio.testing.MockClock, site: Site, connect: Connect
+) -> None:
+    client = connect(site.server(HttpLimits(head_timeout=15, idle_timeout=60)))
+    await client.request("GET", "/")
+    await trio.sleep(59)
+    await client.send(b"GET /")
+    started = trio.current_time()
+    assert (await client.reply()).status == 408
+    assert trio.current_time() - started == pytest.approx(15)
 
 
 async def test_a_byte_now_and_then_does_not_prolong_a_head(
@@ -216,6 +230,25 @@ async def test_a_byte_now_and_then_does_not_prolong_a_head(
     async def trickle() -> None:
         for byte in b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 1000:
             await client.send(bytes([byte]))
+            await trio.sleep(1)
+
+    started = trio.current_time()
+    nursery.start_soon(trickle)
+    assert (await client.reply()).status == 408
+    assert trio.current_time() - started == pytest.approx(15)
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+async def test_a_byte_now_and_then_does_not_prolong_a_body(
+    framing: str, autojump_clock: trio.testing.MockClock, site: Site, connect: Connect, nursery: trio.Nursery
+) -> None:
+    client = connect(site.server(HttpLimits(body_timeout=15)))
+    await client.send(f"POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n")
+
+    async def trickle() -> None:
+        while True:
+            await client.send("1\r\na\r\n")
             await trio.sleep(1)
 
     started = trio.current_time()
@@ -282,8 +315,9 @@ async def test_handler_that_hangs_is_given_up(
     assert (reply.status, reply.headers["retry-after"]) == (503, "5")
 
 
+@pytest.mark.parametrize("bytes_a_second", [0, 1])
 async def test_client_that_does_not_read_its_response_is_dropped(
-    autojump_clock: trio.testing.MockClock, site: Site, nursery: trio.Nursery
+    bytes_a_second: int, autojump_clock: trio.testing.MockClock, site: Site, nursery: trio.Nursery
 ) -> None:
     async def answer(request: object) -> Response:
         return text_response(200, "a" * 100_000)
@@ -293,7 +327,10 @@ async def test_client_that_does_not_read_its_response_is_dropped(
     client, served = trio.testing.lockstep_stream_pair()
     nursery.start_soon(server.serve_connection, served)
     await client.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    await trio.sleep(20)
+    for _ in range(20):
+        await trio.sleep(1)
+        if bytes_a_second and server.connection_count:
+            await client.receive_some(bytes_a_second)
     assert server.connection_count == 0
 
 

@@ -350,8 +350,14 @@ async def test_cancelled_server_takes_the_peers_answer_to_its_close_frame_and_wa
     assert client.closed.code == 1012
 
 
+@pytest.mark.parametrize("bytes_a_second", [0, 1])
 async def test_peer_that_does_not_read_is_dropped(
-    autojump_clock: Clock, site: Site, connect: Connect, nursery: trio.Nursery
+    bytes_a_second: int,
+    autojump_clock: Clock,
+    site: Site,
+    connect: Connect,
+    nursery: trio.Nursery,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     ended: list[WebSocketClosed] = []
 
@@ -368,9 +374,101 @@ async def test_peer_that_does_not_read_is_dropped(
     raw.stream = client
     nursery.start_soon(server.serve_connection, served)
     await raw.upgrade()
-    await trio.sleep(20)
+    for _ in range(20):
+        await trio.sleep(1)
+        if bytes_a_second and not ended:
+            await client.receive_some(bytes_a_second)
     assert [closed.code for closed in ended] == [1006]
-    assert server.connection_count == 1
+    assert server.connection_count == 0
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+STOPS_SHORT: dict[str, Callable[[Frame], bytes]] = {
+    "header": lambda frame: frame(TEXT, b"a" * 200)[:3],
+    "payload": lambda frame: frame(TEXT, b"a" * 200)[:100],
+    "control frame": lambda frame: frame(PING, b"a" * 20)[:10],
+    "between fragments": lambda frame: frame(TEXT, b"a", fin=False),
+    "after an empty fragment": lambda frame: frame(TEXT, b"", fin=False),
+    "after a whole message": lambda frame: frame(TEXT, b"whole") + frame(TEXT, b"half")[:-2],
+}
+
+
+@pytest.mark.parametrize("begin", STOPS_SHORT.values(), ids=STOPS_SHORT)
+async def test_message_that_has_begun_is_due(
+    autojump_clock: Clock, begin: Callable[[Frame], bytes], site: Site, connect: Connect, frame: Frame
+) -> None:
+    client = connect(site.server(HttpLimits(message_timeout=15)))
+    await client.upgrade()
+    await trio.sleep(10)
+    await client.send(begin(frame))
+    started = trio.current_time()
+    assert await client.close_reason() == (1008, "message: not whole after 15 seconds")
+    assert trio.current_time() - started == pytest.approx(15)
+
+
+TRICKLES: dict[str, Callable[[Frame], list[bytes]]] = {
+    "bytes": lambda frame: [bytes([byte]) for byte in frame(TEXT, b"a" * 100)],
+    "fragments": lambda frame: [frame(TEXT, b"a", fin=False), *[frame(0, b"a", fin=False)] * 100],
+    "fragments among pongs": lambda frame: [
+        frame(TEXT, b"a", fin=False),
+        *[frame(PONG), frame(0, b"", fin=False)] * 50,
+    ],
+}
+
+
+@pytest.mark.parametrize("pieces", TRICKLES.values(), ids=TRICKLES)
+async def test_a_piece_now_and_then_does_not_prolong_a_message(
+    autojump_clock: Clock,
+    pieces: Callable[[Frame], list[bytes]],
+    site: Site,
+    connect: Connect,
+    frame: Frame,
+    nursery: trio.Nursery,
+) -> None:
+    client = connect(site.server(HttpLimits(message_timeout=15)))
+    await client.upgrade()
+
+    async def trickle() -> None:
+        for piece in pieces(frame):
+            await client.send(piece)
+            await trio.sleep(1)
+
+    started = trio.current_time()
+    nursery.start_soon(trickle)
+    assert await client.close_code() == 1008
+    assert trio.current_time() - started == pytest.approx(15)
+    nursery.cancel_scope.cancel()
+
+
+async def test_messages_that_come_slowly_each_have_their_time(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame
+) -> None:
+    client = connect(site.server(HttpLimits(message_timeout=15, ping_interval=1000)))
+    await client.upgrade()
+    message = frame(TEXT, b"slow")
+    await client.send(message[:3])
+    for _ in range(5):
+        await trio.sleep(14)
+        await client.send(message[3:] + message[:3])
+        assert await client.frame() == (TEXT, b"slow")
+
+
+async def test_peer_whose_messages_nobody_receives_is_not_late(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame
+) -> None:
+    async def talk(request: object, websocket: WebSocket) -> None:
+        await trio.sleep(300)
+        while True:
+            await websocket.send(await websocket.receive())
+
+    site.talk = talk
+    client = connect(site.server(HttpLimits(message_timeout=15, ping_interval=1000)))
+    await client.upgrade()
+    data = b"".join(frame(TEXT, b"%02d" % index) for index in range(20))
+    await client.send(data[:-1])
+    await trio.sleep(1)
+    await client.send(data[-1:])
+    assert [await client.frame() for _ in range(20)] == [(TEXT, b"%02d" % index) for index in range(20)]
 
 
 async def test_client_that_vanishes_is_seen(autojump_clock: Clock, site: Site, connect: Connect) -> None:

@@ -57,6 +57,7 @@ class HttpConnection:
         self._http = self._receiver.http
         self._draining = False
         self._idle = trio.CancelScope()
+        self._first_head_due: float | None = trio.current_time() + limits.head_timeout
 
     def drain(self) -> None:
         """Close after the request that is being served; at once if there is none."""
@@ -90,13 +91,18 @@ class HttpConnection:
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def _receive_head(self) -> h11.Request | None:
+        """The next head; None if there is none. Only between two requests may a connection be idle for long."""
         if self._draining:
             return None
-        with trio.CancelScope(deadline=trio.current_time() + self._limits.idle_timeout) as self._idle:
+        with trio.CancelScope(deadline=self._first_head_due or self._after(self._limits.idle_timeout)) as self._idle:
             begun = await self._receiver.receive_first_bytes()
         if self._idle.cancelled_caught or not begun:
             return None
-        return await self._receiver.receive_head()
+        due, self._first_head_due = self._first_head_due or self._after(self._limits.head_timeout), None
+        return await self._receiver.receive_head(due)
+
+    def _after(self, seconds: float) -> float:
+        return trio.current_time() + seconds
 
     def _read_head(self, head: h11.Request) -> Request:
         vet_head(head)

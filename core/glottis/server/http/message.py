@@ -9,8 +9,10 @@ from typing import Final
 
 import msgspec
 
+from glottis.config.settings import Server
 from glottis.contracts.errors import Malformed
 
+_SETTINGS: Final = Server()
 MAX_QUERY_FIELDS: Final = 32
 """Session URLs have two."""
 
@@ -20,24 +22,30 @@ _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """Bounds of one HTTP connection and of all together. Times are seconds, sizes bytes."""
+    """Bounds of one HTTP connection and of all together. Times are seconds, sizes bytes.
 
-    max_connections: int = 4096
+    What the configuration has a key for has its default there.
+    """
+
+    max_connections: int = _SETTINGS.max_connections
     """Further connections get a 503 and are closed."""
     max_head_bytes: int = 16 * 1024
-    max_body_bytes: int = 64 * 1024
-    head_timeout: float = 15.0
-    body_timeout: float = 15.0
+    max_body_bytes: int = _SETTINGS.max_body_bytes
+    head_timeout: float = _SETTINGS.head_timeout
+    """For the first head from the connection's start, for later ones from their first byte."""
+    body_timeout: float = _SETTINGS.head_timeout
     handler_timeout: float = 30.0
     """A handler (an auth scheme, a provider) that takes longer is given up, and the client gets a 503."""
-    idle_timeout: float = 60.0
+    idle_timeout: float = _SETTINGS.idle_timeout
     """Between two requests of a connection."""
     send_timeout: float = 15.0
     """For a response that the client does not read."""
-    max_message_bytes: int = 64 * 1024
+    max_message_bytes: int = _SETTINGS.max_message_bytes
     """Of one WebSocket message; a longer one closes the socket with 1009."""
     max_message_fragments: int = 256
     """Frames of one WebSocket message: each costs memory, however small or empty."""
+    message_timeout: float = _SETTINGS.head_timeout
+    """For a WebSocket message that has begun. Time in which the gateway itself does not read does not count."""
     ping_interval: float = 20.0
     """Between WebSocket pings; as long without a pong means that the peer is gone."""
     close_timeout: float = 1.0

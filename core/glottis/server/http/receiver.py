@@ -26,10 +26,10 @@ class RequestReceiver:
         """Wait for a next request to begin; False if the peer closes instead."""
         return bool(self.http.trailing_data[0]) or await self._receive()
 
-    async def receive_head(self) -> h11.Request | None:
+    async def receive_head(self, deadline: float) -> h11.Request | None:
         """The head that has begun; None if the peer closes instead."""
         before = self._consumed
-        with trio.move_on_after(self._limits.head_timeout):
+        with trio.move_on_at(deadline):
             event = await self._next_event()
             if self._consumed - before > self._limits.max_head_bytes:  # h11 counts incomplete heads only
                 raise Problem(431, "BAD_REQUEST", f"Send a head of at most {self._limits.max_head_bytes} bytes.")

@@ -11,7 +11,7 @@ import wsproto.utilities
 
 from glottis.contracts.errors import RemoteError
 from glottis.server.http.message import HttpLimits
-from glottis.server.http.websocket_stream import FrameMeter, UpgradedStream
+from glottis.server.http.websocket_stream import FrameMeter, Late, UpgradedStream
 
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
@@ -97,8 +97,10 @@ class WebSocket:
     def _why_closed(self) -> WebSocketClosed:
         if self._closed is None:
             by_library = self._connection.closed
-            if self._stream.violation is not None:
-                self._closed = WebSocketClosed(TOO_LARGE, self._stream.violation)
+            violation = self._stream.violation
+            if violation is not None:
+                code = POLICY_VIOLATION if isinstance(violation, Late) else TOO_LARGE
+                self._closed = WebSocketClosed(code, str(violation))
             elif by_library is not None:
                 self._closed = WebSocketClosed(int(by_library.code), self._reason_of(by_library))
             else:
@@ -149,7 +151,9 @@ async def open_server_websocket(
     raised inside comes out in an exception group. The stream itself is left to its owner.
     """
     meter = FrameMeter(limits.max_message_bytes, limits.max_message_fragments)
-    upgraded = UpgradedStream(stream, key, early_bytes, meter, send_timeout=limits.send_timeout)
+    upgraded = UpgradedStream(
+        stream, key, early_bytes, meter, send_timeout=limits.send_timeout, message_timeout=limits.message_timeout
+    )
     websocket: WebSocket | None = None
     try:
         async with trio.open_nursery() as nursery:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -44,6 +45,10 @@ def _tokens(value: str) -> list[str]:
     return [token.strip().lower() for token in value.split(",")]
 
 
+class Late(Malformed):
+    """A message that was begun is not whole in time."""
+
+
 class FrameMeter:
     """Follows the frames in a byte stream (RFC 6455 §5.2) without keeping them; refuses costly messages.
 
@@ -58,9 +63,18 @@ class FrameMeter:
         self._message_bytes = 0
         self._message_fragments = 0
 
-    def feed_untrusted(self, data: bytes) -> None:
-        """Take the next bytes; raises ``Malformed`` as soon as a header announces too long a message."""
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether nothing has begun: no message, and no control frame."""
+        return not (self._header or self._payload_left or self._message_fragments)
+
+    def feed_untrusted(self, data: bytes) -> bool:
+        """Take the next bytes, and say whether what had begun ended in them.
+
+        Raises ``Malformed`` as soon as a header announces too long a message.
+        """
         position = 0
+        ended = False
         while position < len(data):
             if self._payload_left:
                 skipped = min(self._payload_left, len(data) - position)
@@ -72,6 +86,8 @@ class FrameMeter:
                 if len(self._header) == self._header_length():
                     self._begin_frame()
                     self._header.clear()
+            ended = ended or self.is_between_messages
+        return ended
 
     def _header_length(self) -> int:
         if len(self._header) < 2:
@@ -106,7 +122,14 @@ class UpgradedStream(trio.abc.Stream):
     """
 
     def __init__(
-        self, stream: trio.abc.Stream, key: str, early_bytes: bytes, meter: FrameMeter, *, send_timeout: float
+        self,
+        stream: trio.abc.Stream,
+        key: str,
+        early_bytes: bytes,
+        meter: FrameMeter,
+        *,
+        send_timeout: float,
+        message_timeout: float,
     ) -> None:
         self._stream = stream
         self._handshake = (
@@ -116,10 +139,13 @@ class UpgradedStream(trio.abc.Stream):
         self._early_bytes = early_bytes
         self._meter = meter
         self._send_timeout = send_timeout
+        self._message_timeout = message_timeout
+        self._patience = message_timeout
         self._closed = False
+        self._is_mid_frame = False
         self.accepted = trio.Event()
         """To be set when the handshake is answered."""
-        self.violation: str | None = None
+        self.violation: Malformed | None = None
         """What the peer did that its message was refused for."""
         self.close_frame_sent = False
 
@@ -132,19 +158,32 @@ class UpgradedStream(trio.abc.Stream):
         if self._closed:
             raise trio.ClosedResourceError
         data, self._early_bytes = self._early_bytes, b""
-        data = data or bytes(await self._stream.receive_some(max_bytes))
         try:
-            self._meter.feed_untrusted(data)
+            data = data or await self._receive_in_time(max_bytes)
+            if self._meter.feed_untrusted(data):
+                self._patience = self._message_timeout
         except Malformed as violation:
-            self.violation = str(violation)
+            self.violation = violation
             raise trio.BrokenResourceError from None
         return data
+
+    async def _receive_in_time(self, max_bytes: int | None) -> bytes:
+        """More bytes; raises ``Late`` if a message that has begun has kept us waiting for too long, all in all."""
+        waits_from = trio.current_time()
+        may_be_idle = self._meter.is_between_messages
+        with trio.move_on_after(math.inf if may_be_idle else self._patience):
+            data = bytes(await self._stream.receive_some(max_bytes))
+            if not may_be_idle:
+                self._patience -= trio.current_time() - waits_from
+            return data
+        raise Late(f"message: not whole after {self._message_timeout:g} seconds")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send within ``send_timeout`` seconds: a peer that does not read is as good as gone."""
         with trio.move_on_after(self._send_timeout) as scope:
             await self._stream.send_all(data)
         if scope.cancelled_caught:
+            self._is_mid_frame = True
             raise trio.BrokenResourceError("the peer does not read")
         self.close_frame_sent = self.close_frame_sent or bytes(data[:1]) == bytes([_CLOSE_FRAME])
 
@@ -157,5 +196,5 @@ class UpgradedStream(trio.abc.Stream):
 
     async def send_close_frame(self, code: int, reason: bytes) -> None:
         """Send the close frame that trio-websocket leaves out when the peer breaks the protocol (RFC 6455 §7.1.7)."""
-        if not self.close_frame_sent:
+        if not self.close_frame_sent and not self._is_mid_frame:
             await self.send_all(bytes([_CLOSE_FRAME, 2 + len(reason)]) + code.to_bytes(2, "big") + reason)
