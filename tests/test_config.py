@@ -156,8 +156,14 @@ def test_every_wrong_key_is_told_at_once_with_its_path(tmp_path: Path) -> None:
     [
         ('allowed_origins = ["example.org"]', "server.allowed_origins[0]: expected an origin"),
         ('allowed_origins = ["https://example.org/"]', "server.allowed_origins[0]: expected an origin"),
+        ('allowed_origins = ["*", "capacitor://localhost/"]', "server.allowed_origins[1]: expected an origin"),
         ('trusted_proxies = ["10.0.0.0/8", "proxy"]', "server.trusted_proxies[1]: expected an IP address or network"),
+        ('trusted_proxies = ["10.0.0.1/8"]', "server.trusted_proxies[0]: expected an IP address or network"),
+        ('trusted_proxies = ["10.0.0.0/33"]', "server.trusted_proxies[0]: expected an IP address or network"),
+        ('trusted_proxies = [""]', "server.trusted_proxies[0]: expected an IP address or network"),
         ('public_url = "example.org"', "server.public_url: expected scheme and host"),
+        ('public_url = "https://example.org/voice"', "server.public_url: expected scheme and host"),
+        ('public_url = "https://example.org:99999"', "server.public_url: expected scheme and host"),
         ("token_lifetime = 0", "server.token_lifetime: expected float > 0"),
         ("token_lifetime = inf", "server.token_lifetime: expected float <= 604800"),
         ("token_lifetime = nan", "server.token_lifetime: expected"),
@@ -179,9 +185,10 @@ def test_values_that_make_no_sense_are_refused(section: str, complaint: str, tmp
     assert only.startswith(complaint)
 
 
-def test_origins_may_have_any_port(tmp_path: Path) -> None:
-    text = '[server]\nallowed_origins = ["*", "http://127.0.0.1:*", "https://a.example:8443", "http://[::1]:80"]'
-    assert len(load(tmp_path, text).server.allowed_origins) == 4
+def test_origins_may_have_any_port_and_scheme(tmp_path: Path) -> None:
+    origins = ["*", "http://127.0.0.1:*", "https://a.example:8443", "http://[::1]:80", "null"]
+    origins += ["capacitor://localhost", "ionic://localhost", "tauri://localhost", "file://", "moz-extension://*"]
+    assert load(tmp_path, f"[server]\nallowed_origins = {origins}").server.allowed_origins == tuple(origins)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

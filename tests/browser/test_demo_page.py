@@ -151,6 +151,32 @@ async def test_media_that_breaks_is_not_told_as_blocked_udp(chromium_page: Page,
     assert (await chromium_page.evaluate(STATUS)).startswith("The media connection to the gateway has broken:")
 
 
+PUBLIC_URL = CONFIG.replace("[server]", '[server]\npublic_url = "https://voice.example"')
+
+
+async def test_page_that_may_not_call_under_the_public_url_calls_where_it_came_from(
+    chromium_page: Page, tmp_path: Path
+):
+    config = PUBLIC_URL.replace("http://127.0.0.1:*", "https://www.example")
+    async with open_test_gateway(tmp_path, config) as gateway:
+        with trio.fail_after(40):
+            await chromium_page.goto(gateway.url)
+            await call(chromium_page)
+        await gateway.stop(grace=0)
+
+
+async def test_public_url_that_cannot_be_reached_is_told_in_words(chromium_page: Page, tmp_path: Path):
+    async with open_test_gateway(tmp_path, PUBLIC_URL) as gateway:
+        with trio.fail_after(40):
+            await chromium_page.goto(gateway.url)
+            await chromium_page.evaluate("document.getElementById('call').click()")
+            await chromium_page.wait_for(f"{STATE} === 'ended'")
+            status = await chromium_page.evaluate(STATUS)
+        await gateway.stop(grace=0)
+    assert status.startswith(f"The WebSocket to voice.example could not be opened from this page of {gateway.url}. ")
+    assert "whether the host can be reached" in status
+
+
 async def test_missing_api_key_is_told_in_words_and_the_right_one_is_taken(chromium_page: Page, tmp_path: Path):
     keys = 'scheme = "api-keys"\n[auth.settings]\nplain_keys = { demo = "a-key-for-the-demo-page-0123456789" }'
     async with open_test_gateway(tmp_path, CONFIG.replace('scheme = "anonymous"', keys)) as gateway:

@@ -5,12 +5,14 @@ Lengths of time are in seconds unless the name says milliseconds, sizes in bytes
 
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from glottis.config.conversion import Settings
+from glottis.config.origins import OriginPattern, parse_public_url
 from glottis.contracts.errors import ConfigurationError
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -30,8 +32,6 @@ DEFAULT_CODECS: Final = ("opus", "G722", "PCMU", "PCMA")
 DEFAULT_PROVIDERS: Final = ("static",)
 DEFAULT_PAGES: Final = ("demo",)
 
-_ORIGIN = re.compile(r"\*|null|https?://(\*\.)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:([0-9]{1,5}|\*))?")
-_PUBLIC_URL = re.compile(r"https?://[^/?#\s@]+")
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 
 
@@ -47,7 +47,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose ``Forwarded`` headers are believed."""
     allowed_origins: tuple[str, ...] = ()
-    """Origins of foreign pages that may use the gateway: exact, with ``*`` as port, or ``*`` for all."""
+    """Patterns of the origins of foreign pages that may use the gateway, as ``OriginPattern`` has them."""
     max_sessions: Count = 1000
     max_sessions_per_minute: Count = 60
     """Of one client address."""
@@ -69,18 +69,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """How long calls may go on when the gateway stops."""
 
     def __post_init__(self) -> None:
-        if self.public_url and not _PUBLIC_URL.fullmatch(self.public_url):
-            raise ConfigurationError("public_url: expected scheme and host, such as https://voice.example.org")
-        for index, origin in enumerate(self.allowed_origins):
-            if not _ORIGIN.fullmatch(origin):
-                raise ConfigurationError(
-                    f"allowed_origins[{index}]: expected an origin such as https://example.org or http://127.0.0.1:*"
-                )
+        if self.public_url:
+            _check("public_url", parse_public_url, self.public_url)
+        for index, pattern in enumerate(self.allowed_origins):
+            _check(f"allowed_origins[{index}]", OriginPattern.parse, pattern)
         for index, network in enumerate(self.trusted_proxies):
-            try:
-                ipaddress.ip_network(network)
-            except ValueError:
-                raise ConfigurationError(f"trusted_proxies[{index}]: expected an IP address or network") from None
+            _check(f"trusted_proxies[{index}]", _network, network)
 
     @property
     def is_loopback(self) -> bool:
@@ -122,8 +116,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for index, address in enumerate(self.addresses):
-            if not _is_ip_address(address) and not _INTERFACE.fullmatch(address):
-                raise ConfigurationError(f"addresses[{index}]: expected an IP address or the name of an interface")
+            _check(f"addresses[{index}]", _address_or_interface, address)
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,9 +180,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log: Log = Log()
 
 
-def _is_ip_address(text: str) -> bool:
+def _check(key: str, parse: Callable[[str], object], text: str) -> None:
+    try:
+        parse(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{key}: {error}") from None
+
+
+def _network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("expected an IP address or network") from None
+
+
+def _address_or_interface(text: str) -> None:
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        if not _INTERFACE.fullmatch(text):
+            raise ValueError("expected an IP address or the name of an interface") from None

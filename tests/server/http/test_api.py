@@ -263,6 +263,13 @@ async def test_page_of_the_gateway_itself_needs_no_permission(serve: Any) -> Non
     assert reply.status == 200
 
 
+async def test_page_of_the_gateway_under_another_name_gets_a_websocket_there(serve: Any, store: Store) -> None:
+    client = serve(public_url="https://voice.example")
+    fields = GOOD | {"origin": "http://lab.example:8080", "host": "lab.example:8080"}
+    assert (await client.request("POST", INITIATE, body=BODY, **fields)).status == 200
+    assert store.created[0][3] == "ws://lab.example:8080"
+
+
 async def test_page_under_the_public_url_needs_no_permission_whatever_the_proxy_calls_us(serve: Any) -> None:
     client = serve(public_url="https://voice.example")
     reply = await client.request("POST", INITIATE, body=BODY, origin="https://voice.example", **GOOD)
@@ -349,6 +356,30 @@ async def test_each_refusal_leaves_a_line_in_the_log(serve: Any, caplog: pytest.
         "404 NOT_FOUND: GET /missing",
         "400 BAD_REQUEST: malformed request",
     ]
+
+
+async def test_refused_page_leaves_its_origin_and_what_to_do_in_the_log(
+    serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    client = serve(public_url="https://voice.example")
+    path = "/ws/session/s-1/webrtc"
+    assert (await client.upgrade(f"{path}?token={TOKEN}", origin="http://lab.example:8080")).status == 403
+    [line] = caplog.messages
+    page = "a page of http://lab.example:8080 called gateway.example"
+    assert line.startswith(f"403 ORIGIN_NOT_ALLOWED: GET {path} from : {page}: Add ")
+    assert "server.allowed_origins" in line
+    assert "server.public_url" in line
+
+
+async def test_websocket_that_lost_its_upgrade_on_the_way_leaves_a_hint_in_the_log(
+    serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await serve().request("GET", f"/ws/session/s-1/webrtc?token={TOKEN}")
+    [line] = caplog.messages
+    assert "'Upgrade: websocket', which a proxy must pass on" in line
+    assert TOKEN not in line
 
 
 async def test_neither_token_nor_key_is_logged(serve: Any, caplog: pytest.LogCaptureFixture) -> None:

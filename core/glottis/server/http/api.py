@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 import trio
 
+from glottis.config.origins import parse_public_url
 from glottis.contracts.auth import AuthRequest, AuthScheme
 from glottis.contracts.errors import AuthenticationFailed, Forbidden, GlottisError, Malformed
 from glottis.contracts.ice_servers import IceServer
@@ -27,7 +28,6 @@ INITIATE_PATH: Final = "/api/websession/initiate"
 _SESSION_PATHS: Final = "/ws/session/"
 _RETRY_AFTER: Final = {"FULL": "10", "DRAINING": "5"}
 """Seconds: calls last minutes; a restarted gateway is there within seconds."""
-_WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,8 @@ class Sessions(Protocol):
 class Api:
     """Answers HTTP requests; its ``handle_request`` and ``accept_websocket`` are ``HttpServer``'s.
 
-    ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to.
+    ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
+    gateway's own pages that came from there. Raises ``ValueError`` if it is none.
     """
 
     def __init__(
@@ -96,9 +97,8 @@ class Api:
     ) -> None:
         self._sessions = sessions
         self._auth_scheme = auth_scheme
-        self._cors = CorsPolicy(origins, public_url.partition("://")[2].rstrip("/"))
+        self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._rate_limiter = rate_limiter
-        self._public_url = public_url
         self._pages = StaticPages(pages or {})
         self._routes: dict[str, dict[str, Handler]] = {
             INITIATE_PATH: {"POST": self._initiate},
@@ -177,18 +177,15 @@ class Api:
         return principal
 
     async def _create(self, session_request: SessionRequest, principal: Principal, request: Request) -> CreatedSession:
+        base_url = self._cors.websocket_base_url(request)
         try:
-            return await self._sessions.create(session_request, principal, request.client_host, self._base_url(request))
+            return await self._sessions.create(session_request, principal, request.client_host, base_url)
         except UnsupportedTransport:
             raise Problem(400, "UNSUPPORTED_TRANSPORT", "Use transportType WebRTC, the gateway has no other.") from None
         except UnknownCampaign:
             raise Problem(404, "UNKNOWN_CAMPAIGN", "Use a campaignId that the gateway's configuration has.") from None
         except Unavailable as error:
             raise _service_unavailable(error) from None
-
-    def _base_url(self, request: Request) -> str:
-        scheme, _, authority = (self._public_url or f"{request.scheme}://{request.host}").partition("://")
-        return f"{_WEBSOCKET_SCHEMES.get(scheme, scheme)}://{authority}"
 
     async def _healthz(self, request: Request) -> Response:
         return text_response(200, "ok")
@@ -204,7 +201,9 @@ class Api:
 
     async def _upgrade_required(self, request: Request) -> Response:
         upgrade = (("upgrade", "websocket"), ("connection", "upgrade"))
-        raise Problem(426, "UPGRADE_REQUIRED", "Connect to this URL with a WebSocket.", upgrade)
+        detail = "Connect to this URL with a WebSocket."
+        hint = "it came without the header 'Upgrade: websocket', which a proxy must pass on"
+        raise Problem(426, "UPGRADE_REQUIRED", detail, upgrade, logged=hint)
 
 
 def _not_found() -> Problem:

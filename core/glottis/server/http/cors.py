@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from glottis.config.origins import Origin, parse_origin_untrusted
+from glottis.contracts.errors import Malformed
 from glottis.server.http.message import Request, Response
 from glottis.server.http.origins import Origins
 from glottis.server.http.problem import Problem
@@ -10,22 +12,38 @@ from glottis.server.http.problem import Problem
 PREFLIGHT_MAX_AGE: Final = 600
 """Seconds for which a browser may remember a preflight's answer."""
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
+_WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}
 
 
 class CorsPolicy:
-    """Lets pages of the allowed origins call the API, with the headers that their auth scheme needs.
+    """Lets the gateway's own pages and those of the allowed origins call the API, with what their auth scheme needs.
 
-    ``public_host`` is a name that the gateway has beside the one that a request came to.
+    ``public_url`` is where the gateway is for the public; None: wherever a request came to.
     """
 
-    def __init__(self, origins: Origins, public_host: str = "") -> None:
+    def __init__(self, origins: Origins, public_url: Origin | None = None) -> None:
         self._origins = origins
-        self._public_host = public_host
+        self._public_url = public_url
 
     def check(self, request: Request) -> None:
         """Raise ``Problem`` 403 for a page of another origin: a browser would run the request all the same."""
         if not self._allows(request):
-            raise Problem(403, "ORIGIN_NOT_ALLOWED", "Add the page's origin to server.allowed_origins of the gateway.")
+            raise _refusal(request)
+
+    def websocket_base_url(self, request: Request) -> str:
+        """Where the page or other client that sent a request may open WebSockets: scheme and host.
+
+        That is the public URL, except for the gateway's own pages under another name. These would be strangers there,
+        and can open them where they came from, by the scheme that they came by.
+        """
+        page, public_url = _page(request), self._public_url
+        if public_url and (page is None or self._origins.allows(page, public_url.authority)):
+            base = public_url
+        elif page is not None and page.is_at(request.host):
+            base = page
+        else:
+            return f"{_WEBSOCKET_SCHEMES[request.scheme]}://{request.host}"
+        return f"{_WEBSOCKET_SCHEMES[base.scheme]}://{base.authority}"
 
     def preflight(self, request: Request, methods: str) -> Response:
         """The answer to an OPTIONS request for a resource with these methods."""
@@ -50,5 +68,30 @@ class CorsPolicy:
         )
 
     def _allows(self, request: Request) -> bool:
-        origin = request.headers.get("origin")
-        return any(self._origins.allows(origin, host) for host in (request.host, self._public_host))
+        """Also a client that is no page, such as a device: it sends no ``Origin``."""
+        if "origin" not in request.headers:
+            return True
+        page, public_url = _page(request), self._public_url
+        hosts = [request.host, *([public_url.authority] if public_url else [])]
+        return page is not None and any(self._origins.allows(page, host) for host in hosts)
+
+
+def _page(request: Request) -> Origin | None:
+    """The origin of the page that sent a request; None if it is no page's, or of several origins."""
+    try:
+        return parse_origin_untrusted(request.headers.get("origin", ""))
+    except Malformed:
+        return None
+
+
+def _refusal(request: Request) -> Problem:
+    """Says what would let the page in. It is told to the log too: browsers keep it from the page."""
+    page = _page(request)
+    if page is None:
+        return Problem(403, "ORIGIN_NOT_ALLOWED", "Send one origin as browsers do, such as https://app.example.")
+    advice = f'Add "{page}" to server.allowed_origins of the gateway'
+    if page.is_of_the_web:
+        advice += ", or, if it is where the gateway itself is for the public, make it the server.public_url"
+    return Problem(
+        403, "ORIGIN_NOT_ALLOWED", f"{advice}.", logged=f"a page of {page} called {request.host or 'no host'}: {advice}"
+    )

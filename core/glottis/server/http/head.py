@@ -5,8 +5,9 @@ from typing import Final
 
 import h11
 
+from glottis.contracts.authority import parse_authority_untrusted
 from glottis.contracts.errors import Malformed
-from glottis.server.http.message import Request, parse_authority_untrusted, parse_target_untrusted
+from glottis.server.http.message import Request, parse_target_untrusted
 from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
 
@@ -40,7 +41,7 @@ def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxi
     headers = _headers(head)
     target = parse_target_untrusted(head.target.decode("ascii"))
     host = headers.get("host", "")
-    host = parse_authority_untrusted(host) if host else ""  # checked even where an absolute target overrules it
+    host = str(parse_authority_untrusted(host)) if host else ""  # checked even where an absolute target overrules it
     client = proxies.client_of(peer_host, target.authority or host, headers)
     return Request(
         method=head.method.decode("ascii"),

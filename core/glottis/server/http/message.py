@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from glottis.config.settings import Server
+from glottis.contracts.authority import parse_authority_untrusted
 from glottis.contracts.errors import Malformed
 
 _SETTINGS: Final = Server()
@@ -17,7 +18,6 @@ MAX_QUERY_FIELDS: Final = 32
 """Session URLs have two."""
 
 _ABSOLUTE_FORM: Final = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<rest>.*)", re.IGNORECASE)
-_AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class Response:
     body: bytes = b""
     code: str = ""
     """Why a request is refused, for the log; the body says it too."""
+    logged: str = ""
+    """More about it, for the log alone."""
 
     def with_headers(self, *headers: tuple[str, str]) -> "Response":
         """The same response with more header fields."""
@@ -123,7 +125,7 @@ def parse_target_untrusted(target: str) -> Target:
     """
     authority = None
     if absolute := _ABSOLUTE_FORM.fullmatch(target):
-        authority, target = parse_authority_untrusted(absolute["authority"]), absolute["rest"]
+        authority, target = str(parse_authority_untrusted(absolute["authority"])), absolute["rest"]
         target = target if target.startswith("/") else "/" + target
     if not target.startswith("/") and target != "*":
         raise Malformed("request target: expected a path")
@@ -133,10 +135,3 @@ def parse_target_untrusted(target: str) -> Target:
     except ValueError:
         raise Malformed(f"query: expected at most {MAX_QUERY_FIELDS} fields of UTF-8") from None
     return Target(path, dict(reversed(pairs)), authority)
-
-
-def parse_authority_untrusted(text: str) -> str:
-    """Check a host with an optional port, as in a ``Host`` field (RFC 9110 §7.2); raises ``Malformed``."""
-    if not _AUTHORITY.fullmatch(text):
-        raise Malformed("host: expected a host name or IP address with an optional port")
-    return text.lower()

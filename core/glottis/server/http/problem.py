@@ -18,14 +18,20 @@ class Rejected(Malformed):
 
 
 class Problem(RemoteError):
-    """A request that is answered with a problem document. ``headers`` go with the response."""
+    """A request that is answered with a problem document. ``headers`` go with the response.
 
-    def __init__(self, status: int, code: str, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    ``logged`` is for the gateway's owner: what the log says beside the code.
+    """
+
+    def __init__(
+        self, status: int, code: str, detail: str, headers: tuple[tuple[str, str], ...] = (), *, logged: str = ""
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
         self.headers = headers
+        self.logged = logged
 
     def response(self) -> Response:
         """The document; its type is ``about:blank``, so its title is the status code's phrase (RFC 9457 §4.2.1)."""
@@ -37,4 +43,4 @@ class Problem(RemoteError):
             "detail": self.detail,
         }
         response = json_response(self.status, document, MEDIA_TYPE).with_headers(*self.headers)
-        return replace(response, code=self.code)
+        return replace(response, code=self.code, logged=self.logged)

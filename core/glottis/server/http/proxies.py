@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from glottis.contracts.errors import ConfigurationError, Malformed
-from glottis.server.http.message import parse_authority_untrusted
+from glottis.contracts.authority import parse_authority_untrusted
+from glottis.contracts.errors import Malformed
 
 _FORWARDED_PAIR: Final = re.compile(r'\s*([A-Za-z]+)\s*=\s*("[^"\\]*"|[^\s";,]*)\s*')
 _PORT: Final = re.compile(r":[0-9]{1,5}$")
@@ -27,12 +27,13 @@ class Hop:
 class TrustedProxies:
     """Addresses and networks whose forwarding headers are believed; nobody else's are.
 
+    ``networks`` are IP addresses and networks; raises ``ValueError`` for anything else.
     ``X-Forwarded-For``, ``-Proto`` and ``-Host`` count if there is one of them, else ``Forwarded``. A proxy must
     overwrite or remove those that a client sends.
     """
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
-        self._networks = [_network(index, text) for index, text in enumerate(networks)]
+        self._networks = [ipaddress.ip_network(network) for network in networks]
 
     def client_of(self, peer_host: str, host: str, headers: Mapping[str, str]) -> Hop:
         """The client of a request that came from ``peer_host`` with this ``Host``: all fields are set."""
@@ -63,13 +64,6 @@ def _address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
-
-
-def _network(index: int, text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError:
-        raise ConfigurationError(f"server.trusted_proxies[{index}]: expected an IP address or network") from None
 
 
 def _hops(headers: Mapping[str, str]) -> Sequence[Hop]:
@@ -122,6 +116,6 @@ def _scheme(text: str) -> str | None:
 
 def _authority(text: str) -> str | None:
     try:
-        return parse_authority_untrusted(text.strip())
+        return str(parse_authority_untrusted(text.strip()))
     except Malformed:
         return None

@@ -32,7 +32,9 @@ class RefusalLog:
             return
         client_host = peer_host if request is None else request.client_host
         what = "malformed request" if request is None else f"{request.method} {request.path}"[:MAX_REQUEST_LINE]
-        self.note_line(f"{response.status} {response.code or 'refused'}: {what} from {client_host}", client_host, now)
+        more = f": {response.logged}" if response.logged else ""
+        line = f"{response.status} {response.code or 'refused'}: {what} from {client_host}{more}"
+        self.note_line(line, client_host, now)
 
     def note_line(self, line: str, client_host: str, now: float, level: int = logging.INFO) -> None:
         """Log any line about what this client was refused."""

@@ -23,7 +23,7 @@ class HttpServer:
     """Serves HTTP/1.1 requests and WebSockets.
 
     ``accept_websocket`` decides before the handshake: None accepts, a ``Response`` refuses. ``trusted_proxies`` are
-    addresses and networks; raises ``ConfigurationError`` for others.
+    addresses and networks; raises ``ValueError`` for others.
     """
 
     def __init__(

@@ -89,7 +89,9 @@ export class Call extends EventTarget {
         };
         resolve();
       };
-      socket.onclose = ({ code, reason }) => reject(new Error(socketProblem(code, reason)));
+      socket.onclose = ({ code, reason }) => {
+        reject(new Error(code === 1006 ? handshakeProblem(url) : socketProblem(code, reason)));
+      };
     });
   }
 
@@ -229,6 +231,14 @@ function microphoneProblem(error) {
   if (!navigator.mediaDevices) return "Browsers give the microphone only to pages from https or this machine; you can listen.";
   if (error.name === "NotAllowedError") return "The microphone was refused; you can listen.";
   return "No microphone was found; you can listen.";
+}
+
+// Browsers do not tell why a WebSocket could not be opened; the gateway's log does.
+function handshakeProblem(url) {
+  const { host } = new URL(url);
+  const origin = host === location.host ? "" : ` from this page of ${location.origin}`;
+  return `The WebSocket to ${host} could not be opened${origin}. The gateway's log says why it was refused; `
+    + "if it says nothing, see whether the host can be reached, and whether proxies on the way pass on WebSockets.";
 }
 
 function socketProblem(code, reason) {
