@@ -185,6 +185,12 @@ def test_values_that_make_no_sense_are_refused(section: str, complaint: str, tmp
     assert only.startswith(complaint)
 
 
+def test_campaign_that_no_client_could_ask_for_is_refused(tmp_path: Path) -> None:
+    load(tmp_path, f"[campaigns.{'a' * 256}]\nagent = 'singer'")
+    [complaint] = complaints(tmp_path, f"[campaigns.{'a' * 257}]\nagent = 'singer'")
+    assert complaint.startswith(f"campaigns.{'a' * 257}: expected a name of at most 256 characters")
+
+
 def test_origins_may_have_any_port_and_scheme(tmp_path: Path) -> None:
     origins = ["*", "http://127.0.0.1:*", "https://a.example:8443", "http://[::1]:80", "null"]
     origins += ["capacitor://localhost", "ionic://localhost", "tauri://localhost", "file://", "moz-extension://*"]

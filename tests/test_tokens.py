@@ -4,7 +4,8 @@ import string
 
 import pytest
 from glottis import AuthenticationFailed, HmacTokens, Malformed, TokenClaims
-from glottis.tokens import MAX_TOKEN_LENGTH, _split_untrusted
+from glottis.contracts.auth import MAX_TOKEN_LENGTH
+from glottis.tokens import _split_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

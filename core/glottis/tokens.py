@@ -8,13 +8,11 @@ from typing import Final
 
 import msgspec
 
-from glottis.contracts.auth import TokenClaims
+from glottis.contracts.auth import MAX_TOKEN_LENGTH, TokenClaims
 from glottis.contracts.errors import AuthenticationFailed, Malformed
 
 MIN_SECRET_BYTES: Final = 32
 """The length of SHA-256's output, below which RFC 2104 §3 discourages keys."""
-MAX_TOKEN_LENGTH: Final = 4096
-"""Characters; claims of a 256-character client identifier, all of them escaped, need less than half."""
 
 _PURPOSE: Final = b"glottis session token 1."
 """Signed with the claims, so that a secret that signs other things too cannot be made to sign a token."""

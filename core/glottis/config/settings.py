@@ -14,6 +14,7 @@ from msgspec import Meta
 from glottis.config.conversion import Settings
 from glottis.config.origins import OriginPattern, parse_public_url
 from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -178,6 +179,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     plugins: Plugins = Plugins()
     campaigns: dict[str, CampaignSection] = {}
     log: Log = Log()
+
+    def __post_init__(self) -> None:
+        for campaign_id in self.campaigns:
+            if len(campaign_id) > MAX_IDENTIFIER_LENGTH:
+                expected = f"expected a name of at most {MAX_IDENTIFIER_LENGTH} characters, as clients may ask for"
+                raise ConfigurationError(f"campaigns.{campaign_id}: {expected}")
 
 
 def _check(key: str, parse: Callable[[str], object], text: str) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from glottis.contracts.info import Principal
+
+MAX_TOKEN_LENGTH: Final = 4096
+"""Characters of a session token; claims of a 256-character client identifier, all of them escaped, need about half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,10 @@ class AuthScheme(Protocol):
         """
 
     def issue(self, claims: TokenClaims) -> str:
-        """A URL-safe token that carries or names these claims and that nobody else can make."""
+        """A token that carries or names these claims and that nobody else can make.
+
+        It is URL-safe: at most ``MAX_TOKEN_LENGTH`` letters, digits and characters of ``-._~``.
+        """
 
     def verify(self, token: str, now: float) -> TokenClaims:
         """The claims of a genuine, unexpired token; ``now`` in seconds since the epoch.

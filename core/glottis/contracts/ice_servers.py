@@ -1,12 +1,18 @@
 """STUN and TURN servers, for the client's RTCConfiguration and for the gateway's own gathering."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
+from glottis.contracts.authority import parse_authority_untrusted
+from glottis.contracts.errors import Malformed
 from glottis.contracts.info import CallInfo
+
+_STUN_URI: Final = re.compile(r"stuns?:(?P<authority>[^?]+)", re.IGNORECASE | re.ASCII)
+_TURN_URI: Final = re.compile(r"turns?:(?P<authority>[^?]+)(?:\?transport=(?:udp|tcp))?", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +23,51 @@ class IceServer:
     username: str | None = None
     credential: str | None = None
 
+    def check(self) -> None:
+        """Raise ``ValueError``, which names the field, if no browser would take this server: then it takes none at all.
+
+        The URIs follow RFC 7064 §3.1 and RFC 7065 §3.1. The fields may come from anywhere, whatever their types say.
+        """
+        urls: object = self.urls
+        if not isinstance(urls, tuple | list) or not urls:
+            raise ValueError("urls: expected at least one URI, in a tuple")
+        for index, url in enumerate(urls):
+            if not _is_ice_uri(url):
+                raise ValueError(
+                    f"urls[{index}]: expected a STUN or TURN URI, such as stun:192.0.2.1 or turns:turn.example.org:443"
+                )
+        for name, value in (("username", self.username), ("credential", self.credential)):
+            if value is not None and not (isinstance(value, str) and value.isprintable()):
+                raise ValueError(f"{name}: expected a string of printable characters")
+        if any(map(_TURN_URI.fullmatch, urls)) and not (self.username and self.credential):
+            raise ValueError("urls: a TURN server needs a username and a credential")
+
     def __repr__(self) -> str:
         return (
             f"IceServer(urls={self.urls!r}, username={self.username!r}, credential={'…' if self.credential else None})"
         )
 
 
+def _is_ice_uri(uri: object) -> bool:
+    """Whether this is ``stun:host[:port]``, ``turn:host[:port][?transport=udp]`` or the like."""
+    match = (_STUN_URI.fullmatch(uri) or _TURN_URI.fullmatch(uri)) if isinstance(uri, str) else None
+    if match is None:
+        return False
+    try:
+        parse_authority_untrusted(match["authority"])
+    except Malformed:
+        return False
+    return True
+
+
 class IceServerProvider(Protocol):
     """Gives each session its servers. A provider that is slow or fails never delays or fails the session."""
 
     async def get_ice_servers(self, call_info: CallInfo) -> list[IceServer]:
-        """The servers for this call, in order of preference; short-lived credentials are made here."""
+        """The servers for this call, in order of preference; short-lived credentials are made here.
+
+        One that does not pass ``IceServer.check`` is logged and left out.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+MAX_IDENTIFIER_LENGTH: Final = 256
+"""Characters of a campaign's and a client's identifier, and of a business's that is a string."""
 
 
 @dataclass(frozen=True, slots=True)

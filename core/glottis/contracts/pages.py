@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+RESERVED_PATHS: Final = ("/api/", "/ws/", "/healthz", "/readyz")
+"""The gateway's own, and what is below them where they end with a slash: no page can be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class Page:
 class PagesSpec:
     """Pages as ``register_pages`` returns them; configuration enables them by ``name``.
 
-    ``pages`` maps absolute URL paths (``/``, ``/demo.js``) to what is served there, on GET and HEAD.
+    ``pages`` maps absolute URL paths (``/``, ``/demo.js``), percent-encoded, to what is served there, on GET and HEAD.
     """
 
     name: str

@@ -13,6 +13,7 @@ from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import PagesSpec
 from glottis.plugins.manager import Plugin, PluginManager
+from glottis.plugins.pages import complaint_about_pages
 
 Spec = AgentSpec | CodecSpec | AuthSchemeSpec | IceServerProviderSpec | PagesSpec
 T = TypeVar("T")
@@ -100,7 +101,9 @@ def _complaint(spec: Spec) -> str | None:
     name: object = name_of(spec)
     if not isinstance(name, str) or not name:
         return "a name that is not a word"
-    if isinstance(spec, CodecSpec | PagesSpec):
+    if isinstance(spec, PagesSpec):
+        return complaint_about_pages(spec.pages)
+    if isinstance(spec, CodecSpec):
         return None
     create: object = spec.create
     config_type: object = spec.config_type

@@ -7,17 +7,19 @@ import signal
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
 import trio
 
-from glottis.config import Campaign, ResolvedConfig
+from glottis.config import Campaign, NamedAuthScheme, ResolvedConfig
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import CallInfo
 from glottis.dtls import Certificate
 from glottis.peer import PeerConnection, PeerSettings
+from glottis.plugins.auth import GuardedAuthScheme
 from glottis.server.calls.call import CallLimits
 from glottis.server.calls.session import Session, SessionTimes
 from glottis.server.calls.sessions import Sessions
@@ -42,6 +44,7 @@ class Gateway:
     """A gateway that serves. Made by ``open_gateway``; ``url`` is where."""
 
     def __init__(self, config: ResolvedConfig, endpoint: UdpEndpoint, nursery: trio.Nursery) -> None:
+        config = replace(config, auth=_guarded(config.auth))
         self.url = ""
         self.endpoint = endpoint
         self.scheduler = Scheduler(endpoint)
@@ -135,6 +138,10 @@ class Gateway:
             ),
             trusted_proxies=server.trusted_proxies,
         )
+
+
+def _guarded(auth: NamedAuthScheme) -> NamedAuthScheme:
+    return replace(auth, scheme=GuardedAuthScheme(auth.scheme, auth.plugin))
 
 
 def _rank(wishes: Sequence[str], codec: CodecSpec) -> int:

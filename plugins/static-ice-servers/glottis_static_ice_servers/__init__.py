@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import msgspec
 from glottis import CallInfo, ConfigurationError, IceServer, IceServerProviderSpec, Secret, hookimpl
 
-from glottis_static_ice_servers.uri import is_stun_uri, is_turn_uri
-
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of RTCConfiguration's ``iceServers`` (W3C webrtc §4.2.2)."""
@@ -16,15 +14,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     credential: Secret | None = None
 
     def __post_init__(self) -> None:
-        if not self.urls:
-            raise ConfigurationError("urls: expected at least one")
-        for index, url in enumerate(self.urls):
-            if not is_stun_uri(url) and not is_turn_uri(url):
-                raise ConfigurationError(
-                    f"urls[{index}]: expected a STUN or TURN URI, such as stun:192.0.2.1 or turns:turn.example.org:443"
-                )
-        if any(map(is_turn_uri, self.urls)) and (self.username is None or self.credential is None):
-            raise ConfigurationError("urls: a TURN server needs a username and a credential")
+        try:
+            self.as_ice_server().check()
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
 
     def as_ice_server(self) -> IceServer:
         """As glottis knows it, its credential to be handed to clients."""

@@ -369,6 +369,7 @@ async def test_an_auth_scheme_that_fails_creates_no_session(method, failure, sta
         assert reply.status == status
         assert b"out of order" not in reply.body
         assert len(errors(caplog)) == 1
+        assert failure == "hang" or f"plugin Misfits (given directly): {method} raised " in caplog.text
         assert len(exchange.gateway.sessions) == 1
         setattr(scheme, method, working)
         await bystander.check()
@@ -385,6 +386,7 @@ async def test_an_auth_scheme_that_fails_to_verify_closes_only_that_socket(tmp_p
         await phone.open_socket()
         assert (await phone.wait_closed())[0] == 1011
         assert len(errors(caplog)) == 1
+        assert "plugin Misfits (given directly): verify raised " in caplog.text
         await bystander.phone.hear()
 
 

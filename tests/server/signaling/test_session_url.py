@@ -1,6 +1,8 @@
 import urllib.parse
 
 import pytest
+from glottis import HmacTokens, TokenClaims
+from glottis.contracts.auth import MAX_TOKEN_LENGTH
 from glottis.contracts.errors import Malformed
 from glottis.server.http.message import parse_target_untrusted
 from glottis.server.signaling.session_url import SessionUrl, parse_session_url_untrusted
@@ -16,6 +18,13 @@ def test_url_survives_the_journey(transport: str, resume: bool) -> None:
     assert text.startswith(f"wss://voice.example/ws/session/s-1/{transport.lower()}?token=")
     parts = urllib.parse.urlsplit(text)
     target = parse_target_untrusted(f"{parts.path}?{parts.query}")
+    assert parse_session_url_untrusted(target.path, target.query) == url
+
+
+def test_url_of_a_client_with_the_longest_name_there_can_be_is_read() -> None:
+    claims = TokenClaims("s" * 22, "\x01" * 256, 1_800_000_000.0, "n" * 16)
+    url = SessionUrl("s", "WebRTC", HmacTokens(bytes(32)).issue(claims))
+    target = parse_target_untrusted(url.under("ws://a").removeprefix("ws://a"))
     assert parse_session_url_untrusted(target.path, target.query) == url
 
 
@@ -48,7 +57,7 @@ def test_other_paths_are_malformed(path: str) -> None:
 
 def test_endless_token_is_malformed() -> None:
     with pytest.raises(Malformed, match="token"):
-        parse_session_url_untrusted("/ws/session/s/webrtc", {"token": "t" * 2049})
+        parse_session_url_untrusted("/ws/session/s/webrtc", {"token": "t" * (MAX_TOKEN_LENGTH + 1)})
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from glottis.contracts.info import AudioPreference
+from glottis.contracts.info import MAX_IDENTIFIER_LENGTH, AudioPreference
 from glottis.server.http.json_input import (
     decode_object_untrusted,
     integer_field,
@@ -15,8 +15,6 @@ from glottis.server.http.json_input import (
 )
 from glottis.server.http.problem import Rejected
 
-MAX_IDENTIFIER_LENGTH: Final = 256
-"""Characters of ``clientIdentifier``, ``campaignId`` and a ``businessId`` that is a string."""
 TRANSPORTS: Final = ("WebRTC", "WebSocket")
 SERVED_TRANSPORTS: Final = ("WebRTC",)
 """Those that errors advise: the gateway does not have the other one yet."""

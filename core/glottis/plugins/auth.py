@@ -1,0 +1,77 @@
+"""An auth scheme behind a guard: its errors name its plugin, and what it hands over is what the contract says."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from glottis.contracts.auth import MAX_TOKEN_LENGTH, AuthRequest, AuthScheme, TokenClaims
+from glottis.contracts.errors import AuthenticationFailed, Forbidden, PluginError
+from glottis.contracts.info import Principal
+from glottis.plugins.manager import Plugin
+
+_TOKEN: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_TOKEN_LENGTH}}}")
+"""What needs no escaping in a URL (RFC 3986 §2.3)."""
+
+
+class GuardedAuthScheme:
+    """Does what the scheme does. Raises ``PluginError`` where the scheme breaks the contract of ``AuthScheme``."""
+
+    def __init__(self, scheme: AuthScheme, plugin: Plugin) -> None:
+        self._scheme = scheme
+        self._plugin = plugin
+
+    async def authenticate(self, request: AuthRequest) -> Principal | None:
+        """See ``AuthScheme``."""
+        with self._blame("authenticate", AuthenticationFailed, Forbidden):
+            principal: object = await self._scheme.authenticate(request)
+        if principal is None:
+            return None
+        if not isinstance(principal, Principal):
+            raise self._returned("authenticate", f"{type(principal).__name__}, expected a Principal or None")
+        if complaint := _complaint(principal):
+            raise self._returned("authenticate", f"a Principal with {complaint}")
+        return principal
+
+    def issue(self, claims: TokenClaims) -> str:
+        """See ``AuthScheme``."""
+        with self._blame("issue"):
+            token: object = self._scheme.issue(claims)
+        if not isinstance(token, str):
+            raise self._returned("issue", f"{type(token).__name__}, expected a string")
+        if not _TOKEN.fullmatch(token):
+            expected = f"1 to {MAX_TOKEN_LENGTH} letters, digits and characters of -._~"
+            raise self._returned("issue", f"a token that is not URL-safe, expected {expected}")
+        return token
+
+    def verify(self, token: str, now: float) -> TokenClaims:
+        """See ``AuthScheme``."""
+        with self._blame("verify", AuthenticationFailed):
+            claims: object = self._scheme.verify(token, now)
+        if not isinstance(claims, TokenClaims):
+            raise self._returned("verify", f"{type(claims).__name__}, expected TokenClaims")
+        return claims
+
+    @contextmanager
+    def _blame(self, method: str, *allowed: type[Exception]) -> Iterator[None]:
+        """For a call of a method that may raise the ``allowed`` errors."""
+        try:
+            yield
+        except allowed:
+            raise
+        except (Exception, SystemExit) as error:  # a plugin's SystemExit is its own
+            raise PluginError(f"{self._plugin}: {method} raised {type(error).__name__}: {error}") from error
+
+    def _returned(self, method: str, what: str) -> PluginError:
+        return PluginError(f"{self._plugin}: {method} returned {what}")
+
+
+def _complaint(principal: Principal) -> str | None:
+    """What is wrong with a principal, whose name is logged: it must not look like a line of its own."""
+    name: object = principal.name
+    attributes: object = principal.attributes
+    if not isinstance(name, str) or not name or not name.isprintable():
+        return "a name that is no printable text"
+    if not isinstance(attributes, Mapping):
+        return f"attributes of type {type(attributes).__name__}, expected a mapping"
+    return None

@@ -1,0 +1,127 @@
+"""An auth scheme that breaks its contract is named; what it may do, it may do behind the guard too."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from glottis import (
+    AuthenticationFailed,
+    AuthRequest,
+    Forbidden,
+    HmacTokens,
+    Malformed,
+    PluginError,
+    Principal,
+    TokenClaims,
+)
+from glottis.contracts.auth import MAX_TOKEN_LENGTH
+from glottis.plugins import Plugin
+from glottis.plugins.auth import GuardedAuthScheme
+
+REQUEST = AuthRequest("POST", "/", {}, "192.0.2.1")
+CLAIMS = TokenClaims("session", "client", 100.0, "nonce")
+
+
+class Scheme:
+    """Each method does the same."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        self._act = act
+
+    async def authenticate(self, request: AuthRequest) -> Any:
+        return self._act()
+
+    def issue(self, claims: TokenClaims) -> Any:
+        return self._act()
+
+    def verify(self, token: str, now: float) -> Any:
+        return self._act()
+
+
+def returning(value: Any) -> GuardedAuthScheme:
+    return GuardedAuthScheme(Scheme(lambda: value), Plugin("mine", "my-dist", "2.1"))
+
+
+def raising(error: BaseException) -> GuardedAuthScheme:
+    def fail() -> None:
+        raise error
+
+    return GuardedAuthScheme(Scheme(fail), Plugin("mine", "my-dist", "2.1"))
+
+
+async def test_values_of_the_contract_pass() -> None:
+    assert await returning(None).authenticate(REQUEST) is None
+    principal = Principal("Zoë <zoe@example.org>", {"role": "admin"})
+    assert await returning(principal).authenticate(REQUEST) is principal
+    token = HmacTokens(bytes(32)).issue(CLAIMS)
+    assert returning(token).issue(CLAIMS) == token
+    assert returning("~" * MAX_TOKEN_LENGTH).issue(CLAIMS)
+    assert returning(CLAIMS).verify(token, 1.0) is CLAIMS
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("alice", "returned str, expected a Principal or None"),
+        (True, "returned bool, expected a Principal or None"),
+        (Principal("a\nINFO glottis: all is well"), "returned a Principal with a name that is no printable text"),
+        (Principal(""), "returned a Principal with a name that is no printable text"),
+        (Principal("a\udcff"), "returned a Principal with a name that is no printable text"),
+        (Principal(7), "returned a Principal with a name that is no printable text"),  # type: ignore[arg-type]
+        (Principal("a", None), "with attributes of type NoneType, expected a mapping"),  # type: ignore[arg-type]
+    ],
+)
+async def test_wrong_principal_is_the_plugins_fault(value: Any, complaint: str) -> None:
+    with pytest.raises(PluginError, match=rf"^plugin mine \(my-dist 2\.1\): authenticate .*{complaint}"):
+        await returning(value).authenticate(REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (None, "NoneType, expected a string"),
+        (b"token", "bytes, expected a string"),
+        *((token, "a token that is not URL-safe") for token in ("", "a b", "a/b+c==", "ü", "a&resume=1", "a\n", "a#")),
+        ("a" * (MAX_TOKEN_LENGTH + 1), "a token that is not URL-safe"),
+    ],
+)
+def test_wrong_token_is_the_plugins_fault_and_is_not_shown(value: Any, complaint: str) -> None:
+    with pytest.raises(PluginError) as raised:
+        returning(value).issue(CLAIMS)
+    assert str(raised.value).startswith(f"plugin mine (my-dist 2.1): issue returned {complaint}")
+
+
+@pytest.mark.parametrize("value", [None, {"session_id": "s"}, True])
+def test_wrong_claims_are_the_plugins_fault(value: Any) -> None:
+    with pytest.raises(PluginError, match=rf"verify returned {type(value).__name__}, expected TokenClaims"):
+        returning(value).verify("token", 1.0)
+
+
+@pytest.mark.parametrize("error", [AuthenticationFailed("TOKEN_EXPIRED", "Too late."), Forbidden("No.")])
+async def test_refusals_pass(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        await raising(error).authenticate(REQUEST)
+    if isinstance(error, AuthenticationFailed):
+        with pytest.raises(AuthenticationFailed):
+            raising(error).verify("token", 1.0)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("oops"), SystemExit("oops"), Malformed("oops"), KeyError("oops")])
+async def test_other_errors_are_the_plugins_fault(error: BaseException) -> None:
+    scheme = raising(error)
+    with pytest.raises(PluginError, match=rf"authenticate raised {type(error).__name__}: .*oops") as raised:
+        await scheme.authenticate(REQUEST)
+    assert raised.value.__cause__ is error
+    with pytest.raises(PluginError, match="issue raised"):
+        scheme.issue(CLAIMS)
+    with pytest.raises(PluginError, match="verify raised"):
+        scheme.verify("token", 1.0)
+
+
+async def test_method_that_should_have_been_a_coroutine_is_the_plugins_fault() -> None:
+    class Synchronous(Scheme):
+        def authenticate(self, request: AuthRequest) -> Any:  # type: ignore[override]
+            return Principal("alice")
+
+    with pytest.raises(PluginError, match="authenticate raised TypeError"):
+        await GuardedAuthScheme(Synchronous(lambda: None), Plugin("mine")).authenticate(REQUEST)

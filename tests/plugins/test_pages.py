@@ -1,0 +1,48 @@
+import re
+from typing import Any
+
+import pytest
+from glottis import Page, PagesSpec, PluginError, hookimpl
+from glottis.plugins import load_plugins
+
+PAGE = Page(b"<!doctype html>", "text/html; charset=utf-8")
+
+
+class Publisher:
+    def __init__(self, pages: Any) -> None:
+        self._pages = pages
+
+    @hookimpl
+    def register_pages(self) -> list[PagesSpec]:
+        return [PagesSpec("site", self._pages)]
+
+
+@pytest.mark.parametrize("path", ["/", "/demo/page.js", "/caf%C3%A9", "/apis", "/healthz.html"])
+def test_pages_at_absolute_paths_are_taken(path: str) -> None:
+    registry = load_plugins([Publisher({path: PAGE, "/x": Page(b"", "image/svg+xml")})], installed=[])
+    assert registry.pages.names == ["site"]
+
+
+@pytest.mark.parametrize(
+    ("pages", "complaint"),
+    [
+        (None, "pages of type NoneType, expected a mapping"),
+        ([("/", PAGE)], "pages of type list, expected a mapping"),
+        *(
+            ({"/": PAGE, path: PAGE}, f"the path {path!r}, expected an absolute one")
+            for path in ("demo.js", "", "/a?b", "/a#b", "/a b", "/café", "https://a/", 7)
+        ),
+        *(
+            ({path: PAGE}, f"the path {path}, which is the gateway's own")
+            for path in ("/healthz", "/readyz", "/api/x", "/ws/session/s/webrtc")
+        ),
+        ({"/": b"<!doctype html>"}, "a bytes at /, expected a Page"),
+        ({"/": Page("<!doctype html>", "text/html")}, "content of type str at /, expected bytes"),  # type: ignore[arg-type]
+        ({"/": Page(b"", "text/html\r\nx-evil: 1")}, "the media type 'text/html\\r\\nx-evil: 1' at /, expected one"),
+        ({"/": Page(b"", "html")}, "the media type 'html' at /, expected one such as text/html"),
+        ({"/": Page(b"", None)}, "the media type None at /, expected one such as text/html"),  # type: ignore[arg-type]
+    ],
+)
+def test_pages_that_cannot_be_served_are_the_plugins_fault(pages: Any, complaint: str) -> None:
+    with pytest.raises(PluginError, match=rf"^plugin Publisher .*'site' with {re.escape(complaint)}"):
+        load_plugins([Publisher(pages)], installed=[])
