@@ -1,9 +1,14 @@
 """The commands as an operator sees them, with the plugins of this repository installed."""
 
+import json
+import logging
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from glottis.cli import main
+from glottis.plugins import BrokenPlugin, Plugin, load_plugins
 
 
 @pytest.fixture(name="config")
@@ -11,6 +16,23 @@ def make_config(tmp_path: Path) -> Path:
     path = tmp_path / "glottis.toml"
     path.write_text('[campaigns.echo]\nagent = "echo"\n[campaigns.echo.settings]\nencoded = true\n')
     return path
+
+
+@pytest.fixture(name="log")
+def restore_logging() -> Iterator[None]:
+    """What the gateway changes of the log is as it was afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers[:] = []
+    yield
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture(name="json_log")
+def ask_for_json(log: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOTTIS_LOG__JSON", "true")
 
 
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,11 +99,77 @@ def test_config_check_looks_for_the_interfaces(
     assert line.endswith("(set by GLOTTIS_MEDIA__ADDRESSES)")
 
 
+@pytest.mark.usefixtures("log")
 def test_a_gateway_with_a_wrong_configuration_does_not_start(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main(["serve", "--config", str(tmp_path / "none.toml")]) == 2
     assert "No such file" in capsys.readouterr().err
+
+
+def serve_in_vain(path: Path, capsys: pytest.CaptureFixture[str], exit_code: int = 2) -> list[dict[str, str]]:
+    """What ``glottis serve`` logs until it gives up, all of which must be JSON."""
+    assert main(["serve", "--config", str(path)]) == exit_code
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+@pytest.mark.usefixtures("json_log")
+class TestJsonLog:
+    def test_what_plugins_say_before_the_gateway_listens_is_json(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "glottis.toml"
+        digest = "a" * 64
+        path.write_text(f"""
+            [server]
+            host = "192.0.2.1"
+            [auth]
+            scheme = "api-keys"
+            [auth.settings.keys]
+            website = "{digest}"
+        """)
+        warning, error = serve_in_vain(path, capsys)
+        assert (warning["level"], warning["logger"]) == ("warning", "glottis_auth_keys.scheme")
+        assert "token_secret" in warning["message"]
+        assert (error["level"], error["logger"]) == ("error", "glottis.cli")
+        assert "192.0.2.1" in error["message"]
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            ("[server]\nprot = 80", "server.prot: unknown key, did you mean port?"),
+            ("[log]\nlevel = 'verbose'", "log.level: expected one of debug, info, warning, error"),
+            ("[server", "not TOML"),
+            ("[campaigns.a]\nagent = 'nobody'", "campaigns.a.agent: no agent is named 'nobody'"),
+        ],
+    )
+    def test_what_is_wrong_with_the_configuration_is_json(
+        self, text: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "glottis.toml"
+        path.write_text(text)
+        [error] = serve_in_vain(path, capsys)
+        assert error["level"] == "error"
+        assert complaint in error["message"]
+
+    def test_broken_plugins_warnings_and_what_ends_the_gateway_are_json(
+        self, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def crash(resolved: object) -> None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")
+                warnings.warn("mind the gap", stacklevel=1)
+            raise RuntimeError("oops")
+
+        registry = load_plugins()
+        registry.broken = (BrokenPlugin(Plugin("singer"), "import failed"),)
+        monkeypatch.setattr("glottis.cli.load_plugins", lambda **_: registry)
+        monkeypatch.setattr("glottis.server.gateway.run", crash)
+        left_out, warning, failure = serve_in_vain(config, capsys, exit_code=1)
+        assert left_out["message"] == "left out: plugin singer (given directly): import failed"
+        assert "mind the gap" in warning["message"]
+        assert failure["level"] == "critical"
+        assert failure["exception"].endswith("RuntimeError: oops")
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -435,6 +435,7 @@ def test_logs_can_be_json(capsys: pytest.CaptureFixture[str]) -> None:
         except OSError:
             logging.getLogger("glottis.test").exception("call %s ended", "3f2a")
     finally:
+        logging.captureWarnings(False)
         root.handlers[:] = handlers
         root.setLevel(level)
     [line] = capsys.readouterr().err.splitlines()

@@ -155,6 +155,32 @@ def test_configurations_that_are_shown_can_be_loaded(document: Document, tmp_pat
             load_config(path, {})
 
 
+SAMPLES = [
+    (document, block.code)
+    for document in ALL
+    for block in document.blocks_of("toml")
+    if "[auth.settings.keys]" in block.code
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "code"), SAMPLES, ids=lambda value: ids(value) if isinstance(value, Document) else ""
+)
+def test_sample_key_is_nobodys_and_the_check_says_how_to_make_one(
+    document: Document, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "glottis.toml"
+    path.write_text(code)
+    assert main(["config", "check", "--config", str(path)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("glottis: auth.settings.keys.website: expected SHA-256 of the key")
+    assert line.endswith("'printf %s KEY | sha256sum'")
+
+
+def test_sample_key_is_shown_wherever_keys_are():
+    assert {document.path.name for document, _ in SAMPLES} == {"README.md", "configuration.md", "operations.md"}
+
+
 # --- hooks.md and writing-a-plugin.md ---
 
 

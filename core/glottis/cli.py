@@ -1,9 +1,10 @@
 """The command ``glottis``. What is wrong with the configuration is told in one line each, with exit code 2."""
 
 import argparse
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from glottis.config import (
     ResolvedConfig,
     configure_logging,
     load_config,
+    load_log,
     name_variables,
     render,
     resolve,
@@ -21,9 +23,12 @@ from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.secret import Secret
 from glottis.plugins import Registry, load_plugins
 
+EXIT_FAILED = 1
 EXIT_WRONG_CONFIGURATION = 2
 EXIT_INTERRUPTED = 130
 """What shells report for a program that SIGINT ended."""
+
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         exit_code: int = options.run(options)
     except LocalError as error:
         message = name_variables(str(error), os.environ) if isinstance(error, ConfigurationError) else str(error)
-        sys.stderr.writelines(f"glottis: {line}\n" for line in message.splitlines())
+        options.tell(message.splitlines())
         return EXIT_WRONG_CONFIGURATION
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -43,11 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="glottis", description="A WebRTC voice gateway.")
     parser.add_argument("--version", action="version", version=f"glottis {version('glottis')}")
+    parser.set_defaults(tell=_write)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="run the gateway until it is interrupted")
     _add_config(serve)
-    serve.set_defaults(run=_serve)
+    serve.set_defaults(run=_serve, tell=_log)
 
     plugins = commands.add_parser("plugins", help="list the installed plugins, what they register, and broken ones")
     _add_config(plugins)
@@ -93,12 +99,19 @@ def _seconds(text: str) -> float:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    configure_logging(load_log(options.config, os.environ))  # first, since plugins that are being made may log
     resolved, registry = _resolved(options.config)
-    configure_logging(resolved.config.log)
-    _warn_about_broken(registry)
+    for broken in registry.broken:
+        logger.warning("left out: %s", broken)
     from glottis.server.gateway import run  # late, so that the other commands need not wait for what it imports
 
-    run(resolved)
+    try:
+        run(resolved)
+    except LocalError:
+        raise
+    except Exception:
+        logger.critical("the gateway failed", exc_info=True)
+        return EXIT_FAILED
     return 0
 
 
@@ -124,7 +137,7 @@ def _call(options: argparse.Namespace) -> int:
 def _config_check(options: argparse.Namespace) -> int:
     resolved, registry = _resolved(options.config)
     _check_addresses(resolved)
-    _warn_about_broken(registry)
+    _write(f"left out: {broken}" for broken in registry.broken)
     sys.stdout.write(f"{render(resolved)}\n# OK\n")
     return 0
 
@@ -161,5 +174,10 @@ def _check_addresses(resolved: ResolvedConfig) -> None:
         media_addresses(addresses, resolved.config.server.host)
 
 
-def _warn_about_broken(registry: Registry) -> None:
-    sys.stderr.writelines(f"glottis: left out: {broken}\n" for broken in registry.broken)
+def _write(lines: Iterable[str]) -> None:
+    sys.stderr.writelines(f"glottis: {line}\n" for line in lines)
+
+
+def _log(lines: Iterable[str]) -> None:
+    for line in lines:
+        logger.error("%s", line)

@@ -1,6 +1,6 @@
 """Configuration: TOML and environment, typed, and validated before anything listens."""
 
-from glottis.config.loading import API_KEY_VARIABLE, load_config, name_variables
+from glottis.config.loading import API_KEY_VARIABLE, load_config, load_log, name_variables
 from glottis.config.logs import configure_logging
 from glottis.config.rendering import render
 from glottis.config.resolution import Campaign, NamedAuthScheme, NamedProvider, ResolvedConfig, resolve
@@ -35,6 +35,7 @@ __all__ = [
     "Server",
     "configure_logging",
     "load_config",
+    "load_log",
     "name_variables",
     "render",
     "resolve",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from glottis.config.conversion import EnvironmentValue, convert, join
-from glottis.config.settings import Config
+from glottis.config.settings import Config, Log
 from glottis.contracts.errors import ConfigurationError
 
 ENVIRONMENT_PREFIX: Final = "GLOTTIS_"
@@ -20,12 +20,27 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
 
     Raises ``ConfigurationError`` with one line for each wrong or unknown key.
     """
+    config: Config = convert(_values(path, environ), Config)
+    return config
+
+
+def load_log(path: Path | None, environ: Mapping[str, str]) -> Log:
+    """The section ``[log]`` alone, to log by what is wrong with the rest; what cannot be read counts as absent."""
+    for source in (path, None):
+        try:
+            log: Log = convert(_values(source, environ).get("log", {}), Log)
+        except ConfigurationError:
+            continue
+        return log
+    return Log()
+
+
+def _values(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
     values = {} if path is None else _read(path)
     for name, text in sorted(environ.items()):
         if _is_setting(name):
             _override(values, name, text)
-    config: Config = convert(values, Config)
-    return config
+    return values
 
 
 def name_variables(message: str, environ: Mapping[str, str]) -> str:

@@ -24,9 +24,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(log: Log) -> None:
-    """Send the records of all loggers from ``log.level`` up to standard error."""
+    """Send the records of all loggers from ``log.level`` up, and Python's warnings, to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         JsonFormatter() if log.json else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=log.level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)

@@ -1,5 +1,6 @@
 """What ``[auth.settings]`` holds for this scheme."""
 
+import hashlib
 import re
 from typing import Final
 
@@ -11,7 +12,11 @@ MIN_KEY_LENGTH: Final = 16
 MIN_TOKEN_SECRET_LENGTH: Final = 32
 """Bytes: the output of SHA-256."""
 
-_SHA256_HEX = re.compile(r"[0-9A-Fa-f]{64}")
+HOW_TO_HASH: Final = "make a key with 'openssl rand -hex 32' and its hash with 'printf %s KEY | sha256sum'"
+
+_SHA256_HEX: Final = re.compile(r"[0-9A-Fa-f]{64}")
+_GUESSED_FIRST: Final = {hashlib.sha256(key).hexdigest(): key.decode() for key in (b"", b"KEY", b"test")}
+"""The first is what comes of a mistyped command, the others were shown in documentation."""
 
 
 class ApiKeysConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +36,10 @@ class ApiKeysConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError(f"plain_keys.{min(twice)}: there is a key of this name in keys too")
         for name, digest in self.keys.items():
             if not _SHA256_HEX.fullmatch(digest.reveal()):
-                raise ConfigurationError(f"keys.{name}: expected SHA-256 of the key, as 64 hexadecimal digits")
+                expected = "expected SHA-256 of the key, as 64 hexadecimal digits"
+                raise ConfigurationError(f"keys.{name}: {expected}: {HOW_TO_HASH}")
+            if (guess := _GUESSED_FIRST.get(digest.reveal().lower())) is not None:
+                raise ConfigurationError(f"keys.{name}: the hash of {guess!r}, which anyone can guess: {HOW_TO_HASH}")
         for name, key in self.plain_keys.items():
             if len(key.reveal()) < MIN_KEY_LENGTH:
                 raise ConfigurationError(f"plain_keys.{name}: expected at least {MIN_KEY_LENGTH} characters")

@@ -65,7 +65,8 @@ def test_a_missing_token_secret_is_warned_about(caplog: pytest.LogCaptureFixture
     ("settings", "key"),
     [
         ({}, "keys: "),
-        ({"keys": {"website": Secret("abc")}}, "keys.website: "),
+        ({"keys": {"website": Secret("abc")}}, "keys.website: expected SHA-256 of the key, "),
+        ({"keys": {"website": Secret(f"{DIGEST.reveal()}  -")}}, "keys.website: expected SHA-256 of the key, "),
         ({"plain_keys": {"website": Secret("short")}}, "plain_keys.website: "),
         ({"keys": {"a": DIGEST}, "plain_keys": {"a": Secret(KEY)}}, "plain_keys.a: "),
         ({"keys": {"a": DIGEST}, "token_secret": Secret("short")}, "token_secret: "),
@@ -76,6 +77,13 @@ def test_a_wrong_setting_is_named_without_its_value(settings: dict[str, object],
         ApiKeysConfig(**settings)  # type: ignore[arg-type]
     assert str(caught.value).startswith(key)
     assert "abc" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "KEY", "test"])
+def test_keys_that_were_shown_or_mistyped_are_refused(key: str) -> None:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    with pytest.raises(ConfigurationError, match=rf"^keys\.website: the hash of '{key}', .* sha256sum'"):
+        ApiKeysConfig(keys={"app": DIGEST, "website": Secret(digest.upper())})
 
 
 def test_settings_do_not_show_their_secrets() -> None:
