@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import parse_qsl, urlsplit
 
 import glottis
 import msgspec
@@ -23,6 +24,7 @@ from glottis.config import load_config, resolve, settings
 from glottis.config.conversion import Settings
 from glottis.contracts import hookspecs
 from glottis.plugins import load_plugins
+from glottis.server.signaling.session_url import SessionUrl
 from msgspec import inspect as types
 from support.audio import SPEECH
 from support.chromium import open_chromium_page, run_chromium
@@ -320,6 +322,21 @@ async def test_client_that_is_shown_calls_and_chats(chromium: str, tmp_path: Pat
             await page.wait_for("texts[0] === 'Backend connected'")
             await page.evaluate("started.chat.send('hangup')")
             await page.wait_for("texts[1] === 'hangup' && started.peer.connectionState === 'closed'")
+
+
+# --- operations.md ---
+
+
+def test_proxies_that_are_shown_log_no_token():
+    """As both do whose settings these are, access log and error log alike."""
+    url = urlsplit(SessionUrl("s", "WebRTC", "t").under("wss://voice.example.org"))
+    (nginx,) = DOCS["operations"].blocks_of("nginx")
+    locations = re.findall(r"location (/\S+) \{(.*?)\n    \}", nginx.code, re.DOTALL)
+    [settings_there] = [settings for prefix, settings in locations if url.path.startswith(prefix)]
+    assert re.search(r"^\s*access_log off;", settings_there, re.MULTILINE)
+    assert re.search(r"^\s*error_log /dev/null;", settings_there, re.MULTILINE)
+    (caddy,) = DOCS["operations"].blocks_of("caddy")
+    assert all(f"delete {name}\n" in caddy.code for name, _ in parse_qsl(url.query))
 
 
 # --- the rest ---
