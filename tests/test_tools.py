@@ -1,0 +1,89 @@
+"""The scripts of ``tools/``, with everything that they would change replaced by words."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[1] / "tools"
+
+APT_GET = """#!/bin/sh
+echo "apt-get $*" >>"$LOG"
+[ -s "$FAILURES" ] || exit 0
+head -n 1 "$FAILURES" >&2
+sed -i 1d "$FAILURES"
+exit 100
+"""
+
+
+class Debian:
+    """A machine that lacks every package; ``commands`` is what was done on it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._bin = directory / "bin"
+        self._log = directory / "log"
+        self._failures = directory / "failures"
+        self._bin.mkdir()
+        self._command("apt-get", APT_GET)
+        self._command("dpkg-query", "#!/bin/sh\nexit 1\n")
+        self._command("id", "#!/bin/sh\necho 0\n")
+        self._command("sleep", '#!/bin/sh\necho "sleep $*" >>"$LOG"\n')
+
+    def _command(self, name: str, script: str) -> None:
+        path = self._bin / name
+        path.write_text(script)
+        path.chmod(0o755)
+
+    @property
+    def commands(self) -> list[str]:
+        return self._log.read_text().splitlines()
+
+    def install(self, failures: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run the script where ``apt-get`` fails so often, each time with a line, before it succeeds."""
+        self._failures.write_text("".join(f"{line}\n" for line in failures))
+        environment = {
+            "PATH": f"{self._bin}:{os.environ['PATH']}",
+            "LOG": str(self._log),
+            "FAILURES": str(self._failures),
+        }
+        command = [TOOLS / "install-system-packages", "test"]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def debian(tmp_path: Path) -> Debian:
+    return Debian(tmp_path)
+
+
+LISTS = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)"
+ARCHIVES = "E: Could not get lock /var/cache/apt/archives/lock. It is held by process 1 (apt-get)"
+
+
+def test_packages_are_installed_once_lists_are_there(debian: Debian):
+    assert debian.install([]).returncode == 0
+    update, install = debian.commands
+    assert update == "apt-get -qq -o DPkg::Lock::Timeout=120 update"
+    assert install.startswith("apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends ")
+    assert "openssl" in install.split()
+
+
+def test_locks_of_others_are_waited_for(debian: Debian):
+    result = debian.install([LISTS, LISTS, LISTS])
+    assert result.returncode == 0
+    assert result.stderr.count("Waiting for another apt-get") == 1
+    assert [command.split()[0] for command in debian.commands] == ["apt-get", "sleep"] * 3 + ["apt-get", "apt-get"]
+
+
+def test_lock_that_is_never_let_go_of_ends_the_wait(debian: Debian):
+    result = debian.install([ARCHIVES] * 1000)
+    assert result.returncode == 1
+    assert ARCHIVES in result.stderr
+    assert debian.commands.count("sleep 2") == 60
+
+
+def test_other_failures_are_told_at_once(debian: Debian):
+    result = debian.install(["E: Unable to locate package openssl"])
+    assert result.returncode == 1
+    assert "Unable to locate package openssl" in result.stderr
+    assert len(debian.commands) == 1
