@@ -105,7 +105,7 @@ def test_star_stands_for_what_is_said(pattern: str, origin: str, matches: bool) 
             "app://:*",
             "https://:*",
             "https://*.*.example",
-            "https://b*",
+            "https:///",
         ),
     ],
 )
@@ -120,6 +120,7 @@ def test_what_is_no_pattern_is_refused_with_examples(pattern: str) -> None:
         ("https://app.example/", "https://app.example"),
         ("https://*.app.example:*/a/b", "https://*.app.example:*"),
         ("capacitor://localhost/", "capacitor://localhost"),
+        ("file:///", "file://"),
     ],
 )
 def test_pattern_with_a_path_is_told_what_to_write(pattern: str, shorter: str) -> None:

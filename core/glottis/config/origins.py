@@ -1,6 +1,7 @@
 """Origins of web pages (RFC 6454), and the patterns of them that a configuration allows: the one definition of both."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -124,7 +125,9 @@ class OriginPattern:
 
 def _what_is_expected(text: str) -> str:
     scheme, separator, rest = text.partition("://")
-    without_path = f"{scheme}{separator}{rest.partition('/')[0]}"
-    if without_path != text and rest:
-        return f"expected an origin, which ends before the path: {without_path}"
+    host, path, _ = rest.partition("/")
+    if path:
+        with suppress(ValueError):
+            OriginPattern.parse(f"{scheme}{separator}{host}")
+            return f"expected an origin, which ends before the path: {scheme}{separator}{host}"
     return f"expected an origin such as {_EXAMPLES}"

@@ -58,7 +58,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """For a request's head to arrive, the first one from the connection's start; again for its body; and for a
     WebSocket message that has begun."""
     idle_timeout: Seconds = 75.0
-    """A connection without a request is closed after this time."""
+    """A connection that has no further request is closed after this time."""
     max_body_bytes: Size = 65536
     max_message_bytes: Size = 65536
     """Of one WebSocket message."""
