@@ -385,6 +385,7 @@ async def test_an_auth_scheme_that_fails_to_verify_closes_only_that_socket(tmp_p
         scheme.verify = scheme.raise_error_at_once
         await phone.open_socket()
         assert (await phone.wait_closed())[0] == 1011
+        await eventually(lambda: errors(caplog))  # logged once the connection is closed
         assert len(errors(caplog)) == 1
         assert "plugin Misfits (given directly): verify raised " in caplog.text
         await bystander.phone.hear()
