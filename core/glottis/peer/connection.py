@@ -409,7 +409,7 @@ class PeerConnection:
                 self._events.append(PathAuthenticated(path, proven))
             case ice.SelectedPathChanged(path):
                 pair = self._ice.selected_pair if self._ice is not None else None
-                self._events.append(PathAuthenticated(path, proven=pair is not None and pair.is_proven))
+                self._events.append(PathAuthenticated(path, proven=pair is not None and pair.is_proven, selected=True))
                 # The first authenticated check is enough: browsers may start DTLS with their very first one.
                 if self._dtls is not None and self._dtls.state is DtlsState.NEW:
                     self._dtls.start(now)

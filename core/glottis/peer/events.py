@@ -28,10 +28,14 @@ class ConnectionStateChanged:
 
 @dataclass(frozen=True, slots=True)
 class PathAuthenticated:
-    """From now on datagrams may be taken from this path; ``proven`` if a check of our own was answered there."""
+    """From now on datagrams may be taken from this path; ``proven`` if a check of our own was answered there.
+
+    ``selected`` if ours go by it, too, instead of the one before.
+    """
 
     path: Path
     proven: bool
+    selected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,9 +96,9 @@ def test_a_session_cannot_fill_the_tables(tables):
 def test_the_address_in_use_is_kept_when_many_others_are_authenticated(tables):
     session = Session()
     others = [Path(LOCAL, Address("192.0.2.9", 1000 + index)) for index in range(2 * MAX_PATHS)]
+    tables.add_path(Path(LOCAL, CALLER), session, proven=True, in_use=True)
     for path in others:
         tables.add_path(path, session, proven=False)
-        tables.add_path(Path(LOCAL, CALLER), session, proven=True)
     for path in (Path(LOCAL, CALLER), others[0], others[-1]):
         tables.dispatch(RTP, tuple(path.remote), LOCAL)
     assert session.received == [(RTP, Path(LOCAL, CALLER)), (RTP, others[-1])]

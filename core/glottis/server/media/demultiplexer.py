@@ -23,8 +23,8 @@ MAX_TRANSACTIONS = 64
 """Outstanding requests of one session, the oldest forgotten first: twice its limit of candidate pairs."""
 
 MAX_PATHS = 16
-"""Addresses of one session, as many as it keeps remote candidates. A further one replaces the one told of longest ago,
-which a caller has left whose translator moves it."""
+"""Addresses of one session, as many as it keeps remote candidates. A further one replaces the oldest that is not in
+use, which a caller has left whose translator moves it."""
 
 
 class Receiver(Protocol):
@@ -39,7 +39,9 @@ class _Entries:
     """What the tables hold for one session."""
 
     ufrags: set[str] = field(default_factory=set)
-    remotes: OrderedDict[Address, None] = field(default_factory=OrderedDict)
+    remotes: dict[Address, None] = field(default_factory=dict)
+    """Oldest first."""
+    in_use: Address | None = None
     transactions: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
 
 
@@ -62,8 +64,10 @@ class Demultiplexer:
         self._of(receiver).ufrags.add(ufrag)
         self._by_ufrag[ufrag] = receiver
 
-    def add_path(self, path: Path, receiver: Receiver, *, proven: bool) -> None:
-        """``receiver`` has authenticated the remote address of ``path``, or uses it: what comes from there is its own.
+    def add_path(self, path: Path, receiver: Receiver, *, proven: bool, in_use: bool = False) -> None:
+        """``receiver`` has authenticated the remote address of ``path``: what comes from there is its own now.
+
+        ``in_use`` if its data goes there: the address keeps its place until this is said of another one.
 
         An address that another session uses already is taken over only if ``proven``: if a response to a check of our
         own came from there. A received check alone could have a forged source address.
@@ -74,12 +78,13 @@ class Demultiplexer:
             if not proven:
                 return
             del self._entries[owner[0]].remotes[path.remote]
+        if in_use:
+            entries.in_use = path.remote
         entries.remotes[path.remote] = None
-        entries.remotes.move_to_end(path.remote)
         self._by_remote[path.remote] = (receiver, path)
         if len(entries.remotes) > MAX_PATHS:
-            oldest, _ = entries.remotes.popitem(last=False)
-            del self._by_remote[oldest]
+            oldest = next(remote for remote in entries.remotes if remote != entries.in_use)
+            del entries.remotes[oldest], self._by_remote[oldest]
 
     def note_request(self, data: bytes, receiver: Receiver) -> None:
         """A STUN request of ``receiver`` is leaving: let its response find the way back."""

@@ -74,7 +74,7 @@ class PeerDriver:
         while not self._closed and (event := self.peer.next_event()) is not None:
             if isinstance(event, PathAuthenticated):
                 tables = self._endpoint.demultiplexer(event.path.local)
-                tables.add_path(event.path, self, proven=event.proven)
+                tables.add_path(event.path, self, proven=event.proven, in_use=event.selected)
             else:
                 self._handle_event(event)
             self._send()
