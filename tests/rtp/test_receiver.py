@@ -568,3 +568,20 @@ def test_several_short_packets_are_due_in_one_tick(clockwork: Any, media: Simple
         clockwork.send(packet, 0.005 * index)
     clockwork.run(0.2, encoded=True)
     assert [len(due) for due in clockwork.packets[2:]] == [4] * 8
+
+
+def test_frames_and_packets_of_a_tick_can_be_had_together(
+    clockwork: Any, receiver: AudioReceiver, media: SimpleNamespace
+) -> None:
+    other = AudioReceiver([ReceiveFormat(96, media.linear_codec())], sample_rate=8000)
+    frames, packets = [], []
+    for index, packet in enumerate(media.linear_stream(12)):
+        if index != 4:
+            clockwork.send(packet, 0.02 * index)
+            other.handle_rtp(packet, 0.02 * index)
+        frames.append(other.next_frame(0.02 * index + 0.0005, packets))
+    clockwork.run(0.24)
+    assert frames == clockwork.frames
+    assert [packet.rtp_timestamp for packet in packets] == [5000 + 160 * index for index in range(10) if index != 4]
+    assert [packet.lost_before for packet in packets] == [0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert other.statistics.jitter_buffer_emitted_count == receiver.statistics.jitter_buffer_emitted_count

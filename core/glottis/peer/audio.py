@@ -104,12 +104,12 @@ class AudioTrack:
         """Drop what is queued."""
         return self._active_sender.flush() if self._active_sender is not None else Heard(0.0, 0.0)
 
-    def next_frame(self, now: float) -> AudioFrame | None:
-        """The frame of this media tick, None while there is none."""
-        return self.session.next_frame(now) if self.session is not None else None
+    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
+        """The frame of this media tick, None while there is none; its packets are appended to ``packets``."""
+        return self.session.next_frame(now, packets) if self.session is not None else None
 
     def next_packets(self, now: float) -> list[EncodedPacket]:
-        """The encoded packets of this media tick, instead of its frame."""
+        """The encoded packets of this media tick, where its frame is not wanted."""
         return self.session.next_packets(now) if self.session is not None else []
 
     def handle_report(self, report: ReportReceived) -> None:

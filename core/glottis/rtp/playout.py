@@ -15,7 +15,7 @@ STREAM_TIMEOUT: Final = 1.0
 
 
 class Playout:
-    """Draws from a jitter buffer, either frames or packets; both advance its position by one tick per call.
+    """Draws from a jitter buffer frames, packets or both; a call of either method advances its position by one tick.
 
     ``sample_rate`` (hertz) is what frames are decoded to, ``frame_ms`` the length of a tick and of every frame.
     """
@@ -33,6 +33,7 @@ class Playout:
         "_pending",
         "_statistics",
         "_stopped_at",
+        "_taken",
         "_timestamp",
         "sample_rate",
     )
@@ -55,11 +56,17 @@ class Playout:
         self._active = False
         self._timestamp = 0
         self._stopped_at: float | None = None
+        self._taken: list[EncodedPacket] | None = None
+        """Where the packets of this tick's frame are noted, if anybody wants them too."""
 
-    def next_frame(self, now: float) -> AudioFrame | None:
-        """The frame of this tick; None before the first packet is due and while the stream has stopped."""
+    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
+        """The frame of this tick; None before the first packet is due and while the stream has stopped.
+
+        The packets that are taken out for it are appended to ``packets``, for those who want both.
+        """
         if not self._runs(now):
             return None
+        self._taken = packets
         pcm = self._pending
         while len(pcm) < self._frame_bytes:  # once for a packet of one frame: adding to empty bytes copies nothing
             pcm += self._produce(self._frame_samples - len(pcm) // BYTES_PER_SAMPLE, now)
@@ -78,7 +85,9 @@ class Playout:
         buffer.position += round(buffer.clock_rate * self._frame_seconds)
         packets = []
         while (packet := buffer.first()) is not None and packet.timestamp < buffer.position:
-            packets.append(self._hand_over(buffer.pop(), now))
+            buffer.pop()
+            self._count_delay(packet, now)
+            packets.append(self._encoded(packet))
         self._end_tick(now)
         return packets
 
@@ -119,6 +128,8 @@ class Playout:
 
     def _play(self, packet: BufferedPacket, overlap: int, now: float) -> bytes:
         """Decode a packet, without what was concealed in its place before it came."""
+        if self._taken is not None:
+            self._taken.append(self._encoded(packet))
         unheard = packet.duration - overlap
         if unheard <= 0:
             self._statistics.packets_discarded += 1
@@ -193,8 +204,8 @@ class Playout:
             self._decoder = codec.create_decoder(self.sample_rate)
         return self._decoder
 
-    def _hand_over(self, packet: BufferedPacket, now: float) -> EncodedPacket:
-        self._count_delay(packet, now)
+    def _encoded(self, packet: BufferedPacket) -> EncodedPacket:
+        """The packet popped last, as agents see it."""
         return EncodedPacket(
             packet.payload,
             packet.codec.encoding_name,

@@ -94,9 +94,12 @@ class AudioReceiver:
         else:
             self._watch_candidate(source, rtp, now)
 
-    def next_frame(self, now: float) -> AudioFrame | None:
-        """The frame of this media tick; None before playout starts and after a second without packets."""
-        return self._playout.next_frame(now)
+    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
+        """The frame of this media tick; None before playout starts and after a second without packets.
+
+        The packets that it is made of are appended to ``packets``, for those who want both.
+        """
+        return self._playout.next_frame(now, packets)
 
     def next_packets(self, now: float) -> list[EncodedPacket]:
         """The packets that start in this media tick, in order, without those that came too late."""

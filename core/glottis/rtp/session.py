@@ -137,9 +137,9 @@ class RtpSession:
         self.packets_before_start += len(self._early) == MAX_EARLY_PACKETS
         self._early.append((data, now))
 
-    def next_frame(self, now: float) -> AudioFrame | None:
+    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
         """The frame of this media tick; see ``AudioReceiver.next_frame``."""
-        return self._receiver.next_frame(now) if self._receiver is not None else None
+        return self._receiver.next_frame(now, packets) if self._receiver is not None else None
 
     def next_packets(self, now: float) -> list[EncodedPacket]:
         """The encoded packets of this media tick; see ``AudioReceiver.next_packets``."""
