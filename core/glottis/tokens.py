@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from glottis.contracts.auth import MAX_TOKEN_LENGTH, TokenClaims
+from glottis.contracts.checks import bytes_of
 from glottis.contracts.errors import AuthenticationFailed, Malformed
 
 MIN_SECRET_BYTES: Final = 32
@@ -27,9 +28,9 @@ class HmacTokens:
     """
 
     def __init__(self, secret: bytes) -> None:
-        if len(secret) < MIN_SECRET_BYTES:
+        self._secret = bytes_of("secret", secret)
+        if len(self._secret) < MIN_SECRET_BYTES:
             raise ValueError(f"expected a secret of at least {MIN_SECRET_BYTES} bytes")
-        self._secret = secret
 
     def issue(self, claims: TokenClaims) -> str:
         """A token that carries these claims; its characters need no escaping in a URL."""

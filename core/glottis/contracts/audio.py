@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from glottis.contracts.checks import bytes_of, pcm_of
+
 BYTES_PER_SAMPLE = 2
 
 
@@ -12,11 +14,18 @@ class AudioFrame:
     ``pcm`` holds signed 16-bit samples in the machine's byte order; ``numpy.frombuffer(frame.pcm, numpy.int16)`` wraps
     it without a copy. ``sample_rate`` is in hertz. ``timestamp`` counts samples at that rate from the start of the
     stream and goes on over silence, so a gap between two frames is time in which nothing was heard.
+
+    ``pcm`` may be given as any buffer of such samples (``bytearray``, ``memoryview``, ``array("h")``, a numpy array of
+    ``int16`` in one row): it is copied to ``bytes``. Raises ``ValueError`` for other values.
     """
 
     pcm: bytes
     sample_rate: int
     timestamp: int = 0
+
+    def __post_init__(self) -> None:
+        if type(self.pcm) is not bytes:
+            object.__setattr__(self, "pcm", pcm_of("AudioFrame.pcm", self.pcm))
 
     @property
     def samples(self) -> memoryview:
@@ -40,6 +49,7 @@ class EncodedPacket:
 
     ``encoding_name`` and ``rtp_timestamp`` (in units of ``clock_rate`` hertz, of the sender's own origin) are those of
     the RTP stream; ``duration`` is in the same units. ``lost_before`` says how many packets are missing just before it.
+    ``payload`` may be given as any buffer: it is copied to ``bytes``. Raises ``ValueError`` for another value.
     """
 
     payload: bytes
@@ -48,3 +58,7 @@ class EncodedPacket:
     rtp_timestamp: int
     duration: int
     lost_before: int = 0
+
+    def __post_init__(self) -> None:
+        if type(self.payload) is not bytes:
+            object.__setattr__(self, "payload", bytes_of("EncodedPacket.payload", self.payload))

@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from glottis.contracts.checks import check_instance
 from glottis.contracts.info import Principal
 
 MAX_TOKEN_LENGTH: Final = 4096
@@ -39,6 +40,11 @@ class TokenClaims:
     expires_at: float
     nonce: str
     use: str = "connect"
+
+    def __post_init__(self) -> None:
+        for name in ("session_id", "client_identifier", "nonce", "use"):
+            check_instance(f"TokenClaims.{name}", getattr(self, name), str)
+        check_instance("TokenClaims.expires_at", self.expires_at, int | float)
 
 
 class AuthScheme(Protocol):

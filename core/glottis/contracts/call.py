@@ -53,7 +53,8 @@ class CallEvent:
 class Heard:
     """What the listener had really been sent of the current speech when ``flush`` stopped it, in seconds.
 
-    ``sent`` was sent since the speech began (the queue last ran empty), ``dropped`` was queued and will not be sent.
+    ``sent`` was sent since the speech began (the queue last ran empty). ``dropped`` will not be sent: what was queued,
+    and what was given to ``say`` and still waited for room or for its turn.
     """
 
     sent: float
@@ -63,7 +64,10 @@ class Heard:
 class Call(ABC):
     """One conversation. It ends when the agent returns or raises; the agent is cancelled when the caller hangs up.
 
-    All streams are bounded: audio and packets drop the oldest when the agent does not keep up (and count it).
+    A stream opens when it is first iterated, not before, and is read by one task at a time. All streams are bounded:
+    audio and packets drop the oldest when the agent does not keep up (and count it).
+
+    What an agent hands over is checked at once: ``ValueError`` names the rule that it breaks.
     """
 
     info: CallInfo
@@ -75,12 +79,15 @@ class Call(ABC):
     @property
     @abstractmethod
     def audio(self) -> AsyncIterator[AudioFrame]:
-        """The caller's voice: frames of 20 ms at ``sample_rate``, lost packets concealed. Decoding starts with it."""
+        """The caller's voice: frames of 20 ms at ``sample_rate``, lost packets concealed.
+
+        Decoding starts when it is iterated, with what is heard then.
+        """
 
     @property
     @abstractmethod
     def packets(self) -> AsyncIterator[EncodedPacket]:
-        """The caller's voice as encoded packets in order, after the jitter buffer. Use instead of ``audio``."""
+        """The caller's voice as encoded packets in order, after the jitter buffer; beside ``audio`` or alone."""
 
     @property
     @abstractmethod
@@ -96,29 +103,39 @@ class Call(ABC):
     async def say(self, audio: AudioFrame | EncodedPacket) -> None:
         """Queue audio of any length; waits while more than the configured time (200 ms by default) is queued.
 
+        Each call is one utterance: who speaks while another task does waits until that utterance is queued whole, in
+        the order of the calls. Returns early if the speech is flushed meanwhile. Cancelled, it leaves queued what is.
+
         A packet must be of the negotiated codec (``packets`` yields such). Raises ``ValueError`` for another sample
-        rate or codec.
+        rate or codec, and for what is no whole number of samples.
         """
 
     @abstractmethod
     def flush(self) -> Heard:
-        """Stop speaking within one frame (barge-in), and say how much was really sent."""
+        """Stop speaking within one frame (barge-in), and say how much was really sent.
+
+        May be called from any task. What is queued is dropped, and so is the rest of every ``say`` that is under way in
+        whatever task, be it speaking or waiting for its turn: they return. What is said afterwards is sent.
+        """
 
     @abstractmethod
     async def drain(self) -> None:
-        """Wait until everything that was said has been sent."""
+        """Wait until everything that was said before has been sent; what other tasks say meanwhile waits."""
 
     @abstractmethod
     async def send_text(self, text: str, channel: str | None = None) -> None:
-        """Send text on the data channel of this label, else on the default channel, else on the WebSocket."""
+        """Send text on the data channel of this label, else on the default channel, else on the WebSocket.
+
+        Raises ``LocalError`` for a longer one than the client takes.
+        """
 
     @abstractmethod
     async def send_bytes(self, data: bytes, channel: str | None = None) -> None:
-        """Send a binary message on a data channel. Raises ``LocalError`` when there is none."""
+        """Send a binary message, any buffer, on a data channel. Raises ``LocalError`` when there is none."""
 
     @abstractmethod
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
-        """Send an ``event`` message (JSON-serialisable ``data``), by the same way as text."""
+        """Send an ``event`` message by the same way as text. Raises ``LocalError`` if ``data`` is not JSON."""
 
     @abstractmethod
     def hang_up(self, reason: str = "agent hung up") -> None:

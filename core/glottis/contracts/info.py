@@ -7,6 +7,8 @@ from typing import Any, Final
 MAX_IDENTIFIER_LENGTH: Final = 256
 """Characters of a campaign's and a client's identifier, and of a business's that is a string."""
 
+from glottis.contracts.checks import check_name, check_texts
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -14,6 +16,10 @@ class Principal:
 
     name: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_name("Principal.name", self.name)
+        check_texts("Principal.attributes", self.attributes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,19 @@ from typing import Final
 RESERVED_PATHS: Final = ("/api/", "/ws/", "/healthz", "/readyz")
 """The gateway's own, and what is below them where they end with a slash: no page can be there."""
 
+from glottis.contracts.checks import bytes_of, check_name
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One static resource: its bytes and media type (with charset, for text)."""
+    """One static resource: its bytes (any buffer of them) and media type (with charset, for text)."""
 
     content: bytes
     media_type: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", bytes_of("Page.content", self.content))
+        check_name("Page.media_type", self.media_type)
 
 
 @dataclass(frozen=True, slots=True)

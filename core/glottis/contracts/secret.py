@@ -2,6 +2,8 @@
 
 import hmac
 
+from glottis.contracts.checks import check_instance
+
 
 class Secret:
     """Text that shows itself only when asked: ``repr``, ``str`` and error messages give an ellipsis.
@@ -12,6 +14,7 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
+        check_instance("Secret", value, str)
         self._value = value
 
     def reveal(self) -> str:
