@@ -1,3 +1,4 @@
+import inspect
 import json
 import math
 
@@ -41,7 +42,9 @@ class RecordingVoice:
         self.pending.clear()
         return heard
 
-    def next_frame(self, now: float) -> AudioFrame | None:
+    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
+        if packets is not None:
+            packets += self.next_packets(now)
         return self.incoming.pop(0) if self.incoming else None
 
     def next_packets(self, now: float) -> list[EncodedPacket]:
@@ -157,6 +160,12 @@ async def test_drain_returns_when_everything_was_sent(call, voice, nursery):
         (EncodedPacket(b"x", "opus", 48000, 0, -960), "lasts up to"),
         (EncodedPacket(b"x", "opus", 48000, 0, 480000), "lasts up to"),
         (EncodedPacket(b"x", "opus", 0, 0, 960), "lasts up to"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 960.0), "duration: expected an integer, got float"),
+        (EncodedPacket(b"x", "opus", 48000, None, 960), "rtp_timestamp: expected an integer, got NoneType"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 960, -1), "lost_before counts packets"),
+        (EncodedPacket(b"x", None, 48000, 0, 960), "encoding_name: expected str, got NoneType"),
+        (bytes(640), "takes an AudioFrame or an EncodedPacket, not bytes"),
+        (None, "takes an AudioFrame or an EncodedPacket, not NoneType"),
         (EncodedPacket(b"", "opus", 48000, 0, 960), "has a payload"),
         (EncodedPacket(bytes(5000), "opus", 48000, 0, 960), "has a payload"),
     ],
@@ -166,6 +175,13 @@ async def test_audio_that_does_not_fit_the_call_is_refused_by_name(call, voice, 
     voice.can_send = can_send
     with pytest.raises(ValueError, match=message):
         await call.say(audio)
+
+
+async def test_samples_are_sent_as_they_were_when_they_were_said(call, voice):
+    samples = bytearray(ramp(320))
+    await call.say(AudioFrame(samples, RATE))
+    samples[:] = bytes(640)
+    assert bytes(voice.pending) == ramp(320)
 
 
 @pytest.mark.parametrize("audio", [AudioFrame(bytes(640), RATE), EncodedPacket(b"p", "opus", 48000, 0, 960)])
@@ -190,7 +206,7 @@ async def test_empty_frames_in_a_tight_loop_do_not_block_the_others(call, nurser
 
 
 async def test_an_agent_that_does_not_listen_loses_the_oldest_frames(call, voice):
-    stream = call.audio
+    stream = aiter(call.audio)
     for index in range(15):
         voice.incoming.append(AudioFrame(bytes(640), RATE, index))
         call.hear(0.0)
@@ -198,13 +214,44 @@ async def test_an_agent_that_does_not_listen_loses_the_oldest_frames(call, voice
     assert stream.dropped == 5
 
 
+def tick_with_sound(call: GatewayCall, voice: RecordingVoice, index: int = 0) -> None:
+    voice.incoming.append(AudioFrame(bytes(640), RATE, index))
+    voice.incoming_packets.append(EncodedPacket(b"%d" % index, "opus", 48000, 960 * index, 960))
+    call.hear(0.02 * index)
+
+
 async def test_nothing_is_decoded_for_an_agent_that_wants_packets(call, voice):
-    packets = call.packets
-    voice.incoming.append(silence(0.02))
-    voice.incoming_packets.append(EncodedPacket(b"p", "opus", 48000, 0, 960))
-    call.hear(0.0)
-    assert (await anext(packets)).payload == b"p"
+    packets = aiter(call.packets)
+    tick_with_sound(call, voice)
+    assert (await anext(packets)).payload == b"0"
     assert len(voice.incoming) == 1
+
+
+async def test_frames_and_packets_can_be_read_at_a_time(call, voice):
+    audio, packets = aiter(call.audio), aiter(call.packets)
+    for index in range(3):
+        tick_with_sound(call, voice, index)
+    assert [(await anext(audio)).timestamp for _ in range(3)] == [0, 1, 2]
+    assert [(await anext(packets)).payload for _ in range(3)] == [b"0", b"1", b"2"]
+
+
+async def test_a_look_at_a_stream_does_not_open_it(call, voice):
+    inspect.getmembers(call)
+    assert all(hasattr(call, name) for name in ("audio", "packets", "messages", "events"))
+    tick_with_sound(call, voice)
+    assert (len(voice.incoming), len(voice.incoming_packets)) == (1, 1)
+
+
+async def test_who_stops_iterating_and_begins_again_gets_what_still_waits(call, voice):
+    aiter(call.audio)
+    for index in range(3):
+        tick_with_sound(call, voice, index)
+    seen = []
+    for _ in range(3):
+        async for frame in call.audio:
+            seen.append(frame.timestamp)
+            break
+    assert seen == [0, 1, 2]
 
 
 async def test_two_readers_of_one_stream_are_told_so(call, nursery):

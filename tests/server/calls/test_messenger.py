@@ -13,7 +13,7 @@ from glottis.sctp import (
     SendBufferFull,
     TextReceived,
 )
-from glottis.server.calls.messenger import GREETING, MAX_BUFFERED, Messenger, message_of
+from glottis.server.calls.messenger import GREETING, MAX_BUFFERED, MAX_SIGNALED, Messenger, message_of
 from glottis.server.signaling.messages import Event, ServerMessage, Text
 
 
@@ -93,6 +93,16 @@ async def test_bytes_without_a_channel_are_the_agents_error(client: Client):
 async def test_an_event_that_is_no_json_is_the_agents_error(client: Client):
     with pytest.raises(LocalError, match="event message"):
         await client.messenger.send_event("transcript", {"at": object()})
+
+
+async def test_what_is_too_long_for_the_websocket_is_the_agents_error(client: Client):
+    for text in ("x" * MAX_SIGNALED, "\0" * (MAX_SIGNALED // 6)):
+        with pytest.raises(LocalError, match="takes messages of at most 262144 characters"):
+            await client.messenger.send_text(text, None)
+    with pytest.raises(LocalError, match="takes messages of at most"):
+        await client.messenger.send_event("transcript", {"text": "x" * MAX_SIGNALED})
+    await client.messenger.send_text("x" * (MAX_SIGNALED - 100), None)
+    assert len(client.signaled) == 1
 
 
 async def test_an_agent_that_sends_too_fast_waits_for_the_channel(client: Client, nursery: trio.Nursery):

@@ -29,6 +29,8 @@ GREETING: Final = "Backend connected"
 """Sent on each channel when it opens (CONTRACT §4)."""
 MAX_BUFFERED: Final = 256 * 1024
 """Bytes queued on a channel before its sender has to wait."""
+MAX_SIGNALED: Final = 256 * 1024
+"""Characters of a message by the WebSocket, as JSON: what data channels take, and half of what the WebSocket queues."""
 
 
 class Messenger:
@@ -86,16 +88,20 @@ class Messenger:
     async def send_text(self, text: str, label: str | None) -> None:
         """By the channel of this label, else by the default one, else by the WebSocket."""
         if not await self._send(label, lambda channel: channel.send_text(text)):
-            await self._signaling_room()
-            self._send_signaling(Text(text))
+            await self._signal(Text(text))
 
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
         """The same way as text; raises ``LocalError`` if ``data`` is not JSON."""
         event = Event(name, data)
         text = encode_message(event)
         if not await self._send(None, lambda channel: channel.send_text(text)):
-            await self._signaling_room()
-            self._send_signaling(event)
+            await self._signal(event)
+
+    async def _signal(self, message: Text | Event) -> None:
+        if len(encode_message(message)) > MAX_SIGNALED:
+            raise LocalError(f"the client's WebSocket takes messages of at most {MAX_SIGNALED} characters")
+        await self._signaling_room()
+        self._send_signaling(message)
 
     async def send_bytes(self, data: bytes, label: str | None) -> None:
         """By a channel; raises ``LocalError`` if there is none."""

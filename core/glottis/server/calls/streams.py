@@ -18,7 +18,7 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
     def __init__(self, limit: int) -> None:
         self.dropped = 0
         self.is_read = False
-        """Whether anyone has begun to read."""
+        """Whether anyone has begun to iterate: who fills the stream may wait for that, a look at it is not enough."""
         self._items: deque[T] = deque()
         self._limit = limit
         self._reader: trio.lowlevel.Task | None = None
@@ -36,6 +36,7 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
             self._reader = None
 
     def __aiter__(self) -> "DroppingStream[T]":
+        self.is_read = True
         return self
 
     async def __anext__(self) -> T:
@@ -62,7 +63,7 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
 
     async def _wait(self) -> None:
         if self._reader is not None:
-            raise trio.BusyResourceError("another task is reading this stream of the call already")
+            raise trio.BusyResourceError("another task is reading this stream of the call: read it in one task")
         self._reader = trio.lowlevel.current_task()
 
         def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
