@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from glottis.contracts.errors import LocalError, Malformed
-from glottis.rtp.srtp import Replayed, SrtpSession
+from glottis.rtp.srtp import MAX_RTP_PAYLOAD, Replayed, SrtpSession
 from glottis.wire.srtp_keys import AES128_CM_HMAC_SHA1_80, SRTP_PROFILES, SrtpKeys, SrtpProfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -179,7 +179,7 @@ def test_our_own_mistakes_are_named_as_ours(pair: Pair) -> None:
 
 
 def test_the_longest_packets_pass(pair: Pair) -> None:
-    packet = rtp(payload=bytes(1356 - 12))
+    packet = rtp(payload=bytes(MAX_RTP_PAYLOAD))
     assert pair.theirs.unprotect_untrusted(pair.ours.protect(packet)) == packet
 
 

@@ -15,7 +15,7 @@ from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.ice_servers import IceServerProvider
 from glottis.contracts.pages import Page
 from glottis.plugins import Catalogue, Plugin, Registered, Registry, create
-from glottis.plugins.host import Spec
+from glottis.plugins.specifications import Spec
 
 LOOPBACK_SCHEME: Final = "anonymous"
 """The auth scheme when none is configured."""

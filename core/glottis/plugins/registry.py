@@ -12,8 +12,9 @@ from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.contracts.hookspecs import ENTRY_POINT_GROUP
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import PagesSpec
-from glottis.plugins.host import Spec, name_of, registrations
+from glottis.plugins.host import registrations
 from glottis.plugins.manager import BrokenPlugin, Plugin, PluginManager, enabled_entry_points, load, plugin_of
+from glottis.plugins.specifications import Spec, name_of
 
 SpecT = TypeVar("SpecT", bound=Spec)
 

@@ -12,6 +12,8 @@ from glottis.wire.srtp_keys import AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM
 
 MAX_PROTECTED_LENGTH: Final = 1500
 """Bytes that pylibsrtp takes at most; it answers longer ones with ``ValueError``, not with its own error."""
+MAX_RTP_PAYLOAD: Final = 1344
+"""Bytes that pylibsrtp protects at most, behind a header of 12."""
 DEFAULT_MAX_SSRCS: Final = 8
 """A caller has one or two; libsrtp keeps half a kilobyte for each for ever, and slows down with their number."""
 

@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from array import array
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -47,6 +48,12 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+def first_of(error: BaseException | None) -> BaseException | None:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 async def listen(call: Call) -> None:
     async for _ in call.audio:
         pass
@@ -85,8 +92,24 @@ async def say_at_a_wrong_rate(call: Call) -> None:
     await call.say(AudioFrame(bytes(2), 11025))
 
 
+async def say_half_a_sample(call: Call) -> None:
+    await call.say(AudioFrame(TONE[:-1], RATE))
+
+
+async def say_floating_point(call: Call) -> None:
+    await call.say(AudioFrame(array("f", [0.0] * 160), RATE))  # type: ignore[arg-type]
+
+
 async def send_what_is_not_json(call: Call) -> None:
     await call.send_event("odd", {"value": object()})
+
+
+async def hang_up_without_words(call: Call) -> None:
+    call.hang_up(None)  # type: ignore[arg-type]
+
+
+def converse_at_once(call: Call) -> None:
+    """Not async."""
 
 
 FAILING = [
@@ -97,7 +120,11 @@ FAILING = [
     exit_process,
     exit_in_background,
     say_at_a_wrong_rate,
+    say_half_a_sample,
+    say_floating_point,
     send_what_is_not_json,
+    hang_up_without_words,
+    converse_at_once,
 ]
 
 
@@ -115,6 +142,18 @@ async def test_an_agent_that_fails_ends_its_own_call_and_is_named(agent, tmp_pat
         assert "token=" not in caplog.text
         phone.hang_down()
         await bystander.check()
+
+
+@pytest.mark.parametrize("samples", [1, 320, 1000])
+async def test_samples_may_be_in_any_buffer_and_of_any_number(samples, tmp_path):
+    async def say_mutable_bytes(call: Call) -> None:
+        while True:
+            await call.say(AudioFrame(bytearray(b"\x10\x27" * samples), RATE))
+
+    async with open_exchange_with(tmp_path, Misfits(agent=say_mutable_bytes)) as exchange:
+        phone = await exchange.call("agent")
+        await phone.hear()
+        await phone.hang_up()
 
 
 async def return_at_once(call: Call) -> None:
@@ -320,6 +359,32 @@ async def test_a_codec_that_fails_ends_the_calls_that_use_it_and_is_named(method
     assert len(errors(caplog)) == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "result", "complaint"),
+    [
+        ("encode", None, "encode: expected bytes or another buffer, got NoneType"),
+        ("encode", bytes(1345), "encode: a packet holds 1344 bytes, not 1345"),
+        ("decode", "sound", "decode: expected bytes or another buffer, got str"),
+        ("decode", bytes(639), "decode returned 639 bytes, which are not whole samples"),
+    ],
+)
+async def test_a_codec_that_returns_what_it_must_not_is_named(method, result, complaint, tmp_path, caplog):
+    codec = broken_codec("", RuntimeError)
+    mute = codec.create_encoder(None)
+    setattr(mute, method, lambda *_: result)
+    codec = replace(codec, create_encoder=lambda _: mute, create_decoder=lambda _: mute)
+    async with open_exchange_with(tmp_path, Misfits(codecs=[codec])) as exchange:
+        phone = exchange.phone(replace(installed_codec("PCMU"), encoding_name="X-BROKEN", static_payload_type=None))
+        await phone.create()
+        await phone.open_socket()
+        await phone.send_offer()
+        await phone.take_answer()
+        assert await phone.wait_closed() == (1011, "internal error")
+        phone.hang_down()
+    (record,) = errors(caplog)
+    assert "failed in plugin Misfits (given directly): codec X-BROKEN: " + complaint in record.getMessage()
+
+
 # Auth schemes and providers of ICE servers
 
 
@@ -374,6 +439,44 @@ async def test_an_auth_scheme_that_fails_creates_no_session(method, failure, sta
         setattr(scheme, method, working)
         await bystander.check()
         assert (await exchange.post()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "result", "complaint"),
+    [
+        ("authenticate", Principal("tester"), "authenticate returned Principal; it must be async"),
+        ("issue", b"token", "issue: expected str, got bytes"),
+        ("issue", "x" * 3000, "issue: expected 1–2048 characters, got 3000"),
+        ("verify", True, "verify: expected TokenClaims, got bool"),
+    ],
+)
+async def test_an_auth_scheme_that_returns_what_it_must_not_is_named(method, result, complaint, tmp_path, caplog):
+    scheme = Scheme()
+    async with open_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
+        phone = exchange.phone()
+        await phone.create()
+        setattr(scheme, method, lambda *_: result)
+        if method == "verify":
+            await phone.open_socket()
+            assert (await phone.wait_closed())[0] == 1011
+        else:
+            assert (await exchange.post()).status == 500
+        await eventually(lambda: errors(caplog))
+    (record,) = errors(caplog)
+    assert record.exc_info is not None
+    assert str(first_of(record.exc_info[1])) == f"plugin Misfits (given directly): auth scheme test: {complaint}"
+
+
+async def test_an_auth_scheme_whose_answer_is_no_principal_is_named(tmp_path, caplog):
+    class Credulous(Scheme):
+        async def accept(self, request: AuthRequest) -> Any:
+            return "tester"
+
+    async with open_exchange_with(tmp_path, Misfits(auth_scheme=Credulous())) as exchange:
+        assert (await exchange.post()).status == 500
+    (record,) = errors(caplog)
+    assert record.exc_info is not None
+    assert "auth scheme test: authenticate: expected " in str(record.exc_info[1])
 
 
 async def test_an_auth_scheme_that_fails_to_verify_closes_only_that_socket(tmp_path, caplog):

@@ -1,4 +1,5 @@
 import pytest
+from glottis import PluginError
 from glottis.plugins import Plugin
 from glottis.server.calls.blame import culprit
 
@@ -26,6 +27,11 @@ def test_who_called_is_to_blame_rather_than_who_was_called():
 
 def test_without_a_plugin_the_module_is_named():
     assert culprit(failure(), []) == "module json.decoder"
+
+
+def test_a_plugin_error_says_itself_whose_it_is():
+    error = PluginError("plugin mine (given directly): codec X: encode returned None")
+    assert culprit(error, [JSON]) == culprit(ExceptionGroup("one", [error]), [JSON]) == str(error)
 
 
 def test_of_a_group_the_first_error_counts():

@@ -2,26 +2,36 @@
 
 from collections.abc import Iterable
 
+from glottis.contracts.errors import PluginError
 from glottis.plugins import Plugin
 
 
 def culprit(error: BaseException, plugins: Iterable[Plugin]) -> str:
     """The plugin whose code is on the error's way, with the module; else the module where it was raised.
 
-    Of several the first counts: it has called the others, and what its own calls raise is its to handle.
+    Of several the first counts: it has called the others, and what its own calls raise is its to handle. Where none is,
+    the plugin may have returned by then what it must not: a ``PluginError`` says itself whose it is.
     """
+    error = _first(error)
     modules = _modules(error)
     for module in modules:
         for plugin in plugins:
             if plugin.owns(module):
                 return f"{plugin}, module {module}"
+    if isinstance(error, PluginError):
+        return str(error)
     return f"module {modules[-1]}" if modules else "glottis"
 
 
-def _modules(error: BaseException) -> list[str]:
-    """The modules on the error's way, outermost first; of a group, its first member's."""
+def _first(error: BaseException) -> BaseException:
+    """The error itself; of a group, its first member."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    return error
+
+
+def _modules(error: BaseException) -> list[str]:
+    """The modules on the error's way, outermost first."""
     modules = []
     traceback = error.__traceback__
     while traceback is not None:

@@ -1,0 +1,80 @@
+"""What must hold of a specification that a plugin registers; dataclasses do not check it."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from glottis.contracts.auth import AuthSchemeSpec
+from glottis.contracts.call import AgentSpec
+from glottis.contracts.checks import (
+    check_callable,
+    check_config_type,
+    check_instance,
+    check_integer,
+    check_name,
+    check_texts,
+)
+from glottis.contracts.codec import CodecSpec
+from glottis.contracts.ice_servers import IceServerProviderSpec
+from glottis.contracts.pages import PagesSpec
+from glottis.plugins.pages import check_pages
+
+T = TypeVar("T")
+
+Spec = AgentSpec | CodecSpec | AuthSchemeSpec | IceServerProviderSpec | PagesSpec
+
+MAX_STATIC_PAYLOAD_TYPE: Final = 95
+"""RFC 3551 §6."""
+_TOKEN: Final = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")
+"""RFC 8866 §9."""
+
+
+def name_of(spec: Spec) -> str:
+    """The name by which configuration speaks of it; codecs go by their RTP encoding name."""
+    return spec.encoding_name if isinstance(spec, CodecSpec) else spec.name
+
+
+def check_spec(spec: Spec) -> None:
+    """Raises ``ValueError`` for the first field that cannot be used."""
+    check_name("name", name_of(spec))
+    match spec:
+        case CodecSpec():
+            _check_codec(spec)
+        case PagesSpec():
+            check_pages(spec.pages)
+        case _:
+            check_callable("create", spec.create)
+            check_config_type("config_type", spec.config_type)
+    if isinstance(spec, AgentSpec):
+        check_integer("sample_rate", spec.sample_rate, 1)
+
+
+def _check_codec(spec: CodecSpec) -> None:
+    if not _TOKEN.fullmatch(spec.encoding_name):
+        raise ValueError("encoding_name: expected a token, as SDP has them: no blanks, no slash")
+    check_integer("clock_rate", spec.clock_rate, 1)
+    check_integer("channels", spec.channels, 1)
+    if spec.static_payload_type is not None:
+        check_integer("static_payload_type", spec.static_payload_type, 0, MAX_STATIC_PAYLOAD_TYPE)
+    for rate in _choices("sample_rates", spec.sample_rates):
+        check_integer("sample_rates", rate, 1)
+    for duration in _choices("frame_durations_ms", spec.frame_durations_ms):
+        check_instance("frame_durations_ms", duration, int | float)
+        if not 0 < duration < math.inf:
+            raise ValueError(f"frame_durations_ms: expected milliseconds above 0, got {duration!r}")
+    check_parameters("offer_parameters", spec.offer_parameters)
+
+
+def _choices(what: str, value: Sequence[T]) -> Sequence[T]:
+    check_instance(what, value, Sequence)
+    if not value:
+        raise ValueError(f"{what}: expected at least one")
+    return value
+
+
+def check_parameters(what: str, value: object) -> None:
+    """What an ``a=fmtp`` line can say (RFC 8866 §6.15, RFC 4855 §3); raises ``ValueError``."""
+    for name, text in check_texts(what, value).items():
+        if not name or not f"{name}{text}".isprintable() or ";" in f"{name}{text}" or "=" in name:
+            raise ValueError(f"{what}: expected parameters of one line without semicolons, got {name!r}: {text!r}")
