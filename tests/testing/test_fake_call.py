@@ -1,6 +1,6 @@
 import pytest
 import trio
-from glottis import AudioFrame, Call, CallInfo, TextMessage
+from glottis import AudioFrame, Call, CallInfo, EncodedPacket, LocalError, TextMessage
 from glottis.testing.fake_call import fake_call
 
 RATE = 8000
@@ -14,42 +14,43 @@ async def idle(call: Call) -> None:
     await trio.sleep_forever()
 
 
-async def test_speech_leaves_at_the_pace_of_time(autojump_clock: trio.testing.MockClock) -> None:
+async def test_speech_leaves_at_the_pace_of_time_in_packets_of_20_ms(autojump_clock: trio.testing.MockClock) -> None:
     async with fake_call(idle, sample_rate=RATE) as call:
         await call.say(frame(0.1))
         await trio.sleep(0.05)
-        assert len(call.heard_pcm) == round(0.05 * RATE) * 2
+        assert call.heard_pcm == frame(0.06).pcm
+        assert call.is_speaking
         await call.drain()
         assert call.heard_pcm == frame(0.1).pcm
         assert not call.is_speaking
 
 
-async def test_say_waits_while_much_is_queued(autojump_clock: trio.testing.MockClock) -> None:
+@pytest.mark.parametrize("seconds", [0.02, 10])
+async def test_say_waits_while_much_is_queued(seconds: float, autojump_clock: trio.testing.MockClock) -> None:
     async with fake_call(idle, sample_rate=RATE) as call:
         began = trio.current_time()
-        for _ in range(50):
-            await call.say(frame(0.02))
-        assert trio.current_time() - began == pytest.approx(0.8, abs=0.03)
+        for _ in range(round(10 / seconds)):
+            await call.say(frame(seconds))
+        assert trio.current_time() - began == pytest.approx(9.8, abs=0.03)
 
 
-async def test_flush_tells_sent_from_dropped_and_releases_who_waits(autojump_clock: trio.testing.MockClock) -> None:
+async def test_flush_tells_sent_from_dropped_and_releases_who_speaks(autojump_clock: trio.testing.MockClock) -> None:
     said = trio.Event()
 
     async def speaker(call: Call) -> None:
-        await call.say(frame(0.3))
-        await call.say(frame(0.2))
+        await call.say(frame(0.5))
         said.set()
         await trio.sleep_forever()
 
     async with fake_call(speaker, sample_rate=RATE) as call:
         await trio.sleep(0.09)
         heard = call.flush()
-        assert heard.sent == pytest.approx(0.09)
-        assert heard.dropped == pytest.approx(0.21 + 0.2)
+        assert heard.sent == pytest.approx(0.1)
+        assert heard.dropped == pytest.approx(0.4)
         with trio.fail_after(0.01):
             await said.wait()
         await trio.sleep(1)
-        assert len(call.heard_pcm) == round(0.09 * RATE) * 2
+        assert call.heard_pcm == frame(0.1).pcm
 
 
 async def test_the_call_ends_with_its_agent_and_takes_its_tasks_along(autojump_clock: trio.testing.MockClock) -> None:
@@ -77,7 +78,122 @@ async def test_what_the_agent_raises_comes_out(autojump_clock: trio.testing.Mock
     assert caught.group_contains(KeyError)
 
 
-async def test_a_frame_of_another_rate_is_refused(autojump_clock: trio.testing.MockClock) -> None:
+async def test_the_agents_last_words_are_sent_before_the_call_ends(autojump_clock: trio.testing.MockClock) -> None:
+    async def agent(call: Call) -> None:
+        await call.say(frame(0.2))
+
+    async with fake_call(agent, sample_rate=RATE) as call:
+        await call.ended.wait()
+        assert call.heard_pcm == frame(0.2).pcm
+
+
+@pytest.mark.parametrize(
+    ("audio", "rule"),
+    [
+        (AudioFrame(bytes(320), 16000), "sample rate is 8000 Hz"),
+        (AudioFrame(bytes(319), RATE), "whole 16-bit samples"),
+        (EncodedPacket(bytes(160), "opus", 48000, 0, 960), "this call sends PCMU, not opus"),
+        (EncodedPacket(bytes(160), "PCMU", 48000, 0, 960), "expected PCMU/8000, got PCMU/48000"),
+    ],
+)
+async def test_what_does_not_fit_the_call_is_refused(
+    audio: AudioFrame | EncodedPacket, rule: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with fake_call(idle, sample_rate=RATE, encoding_name="PCMU", clock_rate=8000) as call:
+        with pytest.raises(ValueError, match=rule):
+            await call.say(audio)
+
+
+async def test_the_caller_is_heard_in_whole_frames_at_their_time(autojump_clock: trio.testing.MockClock) -> None:
+    heard: list[tuple[float, AudioFrame]] = []
+
+    async def agent(call: Call) -> None:
+        async for sound in call.audio:
+            heard.append((trio.current_time(), sound))
+
+    async with fake_call(agent, sample_rate=RATE) as call:
+        await call.caller_speaks(frame(0.05).pcm)
+        await trio.sleep(0.15)
+        await call.caller_speaks(bytearray(frame(0.02).pcm))
+        with pytest.raises(ValueError, match="3 bytes"):
+            await call.caller_speaks(b"abc")
+    began = heard[0][0]
+    assert [round(time - began, 3) for time, _ in heard] == [0, 0.02, 0.04, 0.2]
+    assert [sound.timestamp for _, sound in heard] == [0, 160, 320, 1600]
+    assert [sound.pcm for _, sound in heard[1:]] == [
+        frame(0.02).pcm,
+        frame(0.01).pcm + frame(0.01, b"\0\0").pcm,
+        frame(0.02).pcm,
+    ]
+
+
+async def test_what_the_caller_says_before_the_agent_listens_is_gone(autojump_clock: trio.testing.MockClock) -> None:
+    heard = []
+
+    async def agent(call: Call) -> None:
+        audio = call.audio
+        await trio.sleep(0.1)
+        async for sound in audio:
+            heard.append(sound.samples[0])
+
+    async with fake_call(agent, sample_rate=RATE) as call:
+        for value in range(10):
+            await call.caller_speaks(frame(0.02, bytes([value, 0])).pcm)
+    assert heard == [5, 6, 7, 8, 9]
+
+
+async def test_packets_of_the_caller_come_at_their_time(autojump_clock: trio.testing.MockClock) -> None:
+    packets = [EncodedPacket(b"%d" % number, "opus", 48000, number * 480, 480) for number in range(8)]
+    heard: list[tuple[float, EncodedPacket]] = []
+
+    async def agent(call: Call) -> None:
+        async for packet in call.packets:
+            heard.append((trio.current_time(), packet))
+
+    async with fake_call(agent) as call:
+        for packet in packets:
+            call.caller_sends_packet(packet)
+        await trio.sleep(1)
+    assert [packet for _, packet in heard] == packets
+    assert [round((time - heard[0][0]) / 0.02) for time, _ in heard] == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+async def test_a_caller_who_is_left_while_speaking_speaks_to_the_end(autojump_clock: trio.testing.MockClock) -> None:
+    async def agent(call: Call) -> None:
+        await trio.sleep(0.1)
+
+    async with fake_call(agent) as call:
+        began = trio.current_time()
+        await call.caller_speaks(bytes(32000))
+        assert call.ended.is_set()
+        assert trio.current_time() - began == pytest.approx(1)
+
+
+async def test_bytes_need_a_channel_and_the_first_one_is_the_default(autojump_clock: trio.testing.MockClock) -> None:
     async with fake_call(idle) as call:
-        with pytest.raises(ValueError, match="16000 Hz"):
-            await call.say(frame(0.02))
+        await call.send_text("by WebSocket", "chat")
+        with pytest.raises(LocalError, match="need a data channel"):
+            await call.send_bytes(b"lost")
+        call.caller_opens_channel("files")
+        call.caller_opens_channel("chat")
+        await call.send_bytes(b"kept")
+        await call.send_text("by chat", "chat")
+        await call.send_event("seen", {"pair": (1, 2)})
+        assert call.sent_messages == [("by WebSocket", None), (b"kept", "files"), ("by chat", "chat")]
+        assert call.sent_events == [("seen", {"pair": [1, 2]})]
+
+
+async def test_a_message_that_no_agent_would_get_is_the_tests_mistake(autojump_clock: trio.testing.MockClock) -> None:
+    async with fake_call(idle) as call:
+        with pytest.raises(ValueError, match="would not get TextMessage"):
+            call.caller_writes(TextMessage('{"type": "note"}'))
+
+
+async def test_the_first_reason_to_hang_up_counts(autojump_clock: trio.testing.MockClock) -> None:
+    async def agent(call: Call) -> None:
+        call.hang_up("first")
+        call.hang_up("second")
+
+    async with fake_call(agent) as call:
+        await call.ended.wait()
+    assert call.hang_up_reason == "first"

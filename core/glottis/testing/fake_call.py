@@ -1,228 +1,176 @@
 """A call without a network, for the tests of agents: the test is the caller, on trio's clock, virtual or not."""
 
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import trio
 
-from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
-from glottis.contracts.call import Agent, Call, CallEvent, Heard, Message
+from glottis.contracts.audio import BYTES_PER_SAMPLE, EncodedPacket
+from glottis.contracts.call import Agent, Message
+from glottis.contracts.checks import pcm_of
 from glottis.contracts.info import CallInfo
+from glottis.rtp import MEDIA_TICK
+from glottis.server.calls.call import GatewayCall
+from glottis.server.calls.streams import Wakeup
+from glottis.testing.fake_client import FakeClient
+from glottis.testing.paced_voice import PacedVoice
 
-FRAME_SECONDS = 0.02
-SAY_QUEUE_SECONDS = 0.2
-MAX_WAITING = 4096
-"""Items that the test may feed ahead of the agent; more raise ``trio.WouldBlock`` in the test."""
+FIRST_TICK: Final = 0.007
+"""Seconds from the start of the call: so no media tick falls together with a round number of a test."""
 
 
-class FakeCall(Call):
-    """What the agent says is sent at the pace of a real call, and kept for the test to look at.
+class FakeCall(GatewayCall):
+    """The gateway's own call, whose other end is in the hands of the test. Made by ``fake_call``.
 
-    Made by ``fake_call``. The methods ``caller_…`` are the test's side of the conversation.
+    The methods ``caller_…`` are the test's side of the conversation.
     """
 
-    def __init__(self, nursery: trio.Nursery, *, sample_rate: int = 16000, info: CallInfo | None = None) -> None:
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        *,
+        sample_rate: int = 16000,
+        info: CallInfo | None = None,
+        encoding_name: str = "opus",
+        clock_rate: int = 48000,
+    ) -> None:
+        self._line = PacedVoice(sample_rate, encoding_name, clock_rate)
+        self._client = FakeClient(self.push_message)
+        super().__init__(
+            info or CallInfo(session_id="session", campaign_id="campaign"),
+            sample_rate=sample_rate,
+            voice=self._line,
+            messenger=self._client.messenger,
+            hang_up=self._end,
+        )
         self.nursery = nursery
-        self.sample_rate = sample_rate
-        self.info = info or CallInfo(session_id="session", campaign_id="campaign")
         self.ended = trio.Event()
-        """Set when the agent has returned, raised or hung up."""
+        """Set when the agent has returned and all it said is sent, or has raised or hung up."""
         self.hang_up_reason: str | None = None
-        self.sent_messages: list[tuple[str | bytes, str | None]] = []
-        """What was given to ``send_text`` and ``send_bytes``, each with its channel."""
-        self.sent_events: list[tuple[str, Mapping[str, Any]]] = []
-        self.sent_packets: list[EncodedPacket] = []
-        """Packets given to ``say``: kept at once, without the pace of a call."""
-        self._to_audio, self._audio = trio.open_memory_channel[AudioFrame](MAX_WAITING)
-        self._to_packets, self._packets = trio.open_memory_channel[EncodedPacket](MAX_WAITING)
-        self._to_messages, self._messages = trio.open_memory_channel[Message](MAX_WAITING)
-        self._to_events, self._events = trio.open_memory_channel[CallEvent](MAX_WAITING)
-        self._playout = _Playout(sample_rate)
-        self._spoken_samples = 0
-        self._flushed = trio.Event()
-        self._unwritten = 0.0
-        """Seconds of the frame that waits in ``say``."""
+        self._ticked = Wakeup()
 
     # The caller's side
 
     async def caller_speaks(self, pcm: bytes) -> None:
-        """Give the agent samples at ``sample_rate``, in frames of 20 ms, each at its time."""
-        size = round(self.sample_rate * FRAME_SECONDS) * BYTES_PER_SAMPLE
-        for position in range(0, len(pcm), size):
-            frame = AudioFrame(pcm[position : position + size], self.sample_rate, self._spoken_samples)
-            self._spoken_samples += frame.sample_count
-            self._to_audio.send_nowait(frame)
-            await trio.sleep(frame.duration)
+        """Say samples at ``sample_rate``: the agent hears them in frames of 20 ms, each at its time."""
+        pcm = pcm_of("pcm", pcm)
+        if len(pcm) % BYTES_PER_SAMPLE:
+            raise ValueError(f"{len(pcm)} bytes do not hold whole 16-bit samples")
+        end = trio.current_time() + len(pcm) / BYTES_PER_SAMPLE / self.sample_rate
+        self._line.speak(pcm)
+        while self._line.is_spoken_to and not self.ended.is_set():
+            await self._ticked.wait()
+        await trio.sleep_until(end)
 
     def caller_sends_packet(self, packet: EncodedPacket) -> None:
-        """Give the agent an encoded packet."""
-        self._to_packets.send_nowait(packet)
+        """Send an encoded packet: the agent gets it after those before it, at its time."""
+        self._line.relay(packet)
+
+    def caller_opens_channel(self, label: str) -> None:
+        """Open a data channel. The first one is where the agent writes by default."""
+        self._client.open_channel(label)
 
     def caller_writes(self, message: Message) -> None:
-        """Give the agent a message."""
-        self._to_messages.send_nowait(message)
+        """Send a message by its channel, which is opened if there is none of this label.
+
+        Raises ``ValueError`` for one that an agent would get as another, such as a ``TextMessage`` with typed JSON.
+        """
+        self._client.write(message)
 
     def event_happens(self, name: str, data: Mapping[str, Any]) -> None:
         """Tell the agent of a change of state."""
-        self._to_events.send_nowait(CallEvent(name, data))
+        self.push_event(name, data)
 
     def caller_hangs_up(self) -> None:
         """Cancel the agent, as the end of a real call does."""
         self.nursery.cancel_scope.cancel()
 
+    # What the agent did
+
     @property
     def heard_pcm(self) -> bytes:
         """The samples that have really been sent to the caller by now; pauses are left out."""
-        return self._playout.sent(trio.current_time())
+        return self._line.sent_pcm
 
     @property
     def is_speaking(self) -> bool:
         """Whether speech is waiting to be sent."""
-        return self._playout.queued(trio.current_time()) > 0
-
-    # The agent's side
+        return self._line.queued > 0
 
     @property
-    def audio(self) -> AsyncIterator[AudioFrame]:
-        """See ``Call.audio``."""
-        return self._audio
+    def sent_packets(self) -> list[EncodedPacket]:
+        """The packets given to ``say`` that have really been sent to the caller by now."""
+        return self._line.sent_packets
 
     @property
-    def packets(self) -> AsyncIterator[EncodedPacket]:
-        """See ``Call.packets``."""
-        return self._packets
+    def sent_messages(self) -> list[tuple[str | bytes, str | None]]:
+        """Texts and bytes, each with the label of the channel that it went by; None is the WebSocket."""
+        return self._client.messages
 
     @property
-    def messages(self) -> AsyncIterator[Message]:
-        """See ``Call.messages``."""
-        return self._messages
+    def sent_events(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Names and data, as the client reads them from JSON."""
+        return self._client.events
 
-    @property
-    def events(self) -> AsyncIterator[CallEvent]:
-        """See ``Call.events``."""
-        return self._events
-
-    async def say(self, audio: AudioFrame | EncodedPacket) -> None:
-        """See ``Call.say``."""
-        if isinstance(audio, EncodedPacket):
-            self.sent_packets.append(audio)
-            await trio.lowlevel.checkpoint()
-            return
-        if audio.sample_rate != self.sample_rate:
-            raise ValueError(f"this call's sample rate is {self.sample_rate} Hz, the frame's {audio.sample_rate} Hz")
-        flushed = self._flushed
-        self._unwritten = audio.duration
+    async def run_media(self) -> None:
+        """Give the media ticks that the gateway's wheel gives a real call."""
+        tick = trio.current_time() + FIRST_TICK
         try:
-            await trio.lowlevel.checkpoint()
-            while not flushed.is_set() and self._playout.queued(trio.current_time()) >= SAY_QUEUE_SECONDS:
-                with trio.move_on_after(FRAME_SECONDS):
-                    await flushed.wait()
+            while True:
+                await trio.sleep_until(tick)
+                self._tick(tick)
+                tick += MEDIA_TICK
         finally:
-            self._unwritten = 0.0
-        if not flushed.is_set():
-            self._playout.write(audio.pcm, trio.current_time())
+            self._ticked.wake()
 
-    def flush(self) -> Heard:
-        """See ``Call.flush``."""
-        self._flushed.set()
-        self._flushed = trio.Event()
-        heard = self._playout.flush(trio.current_time())
-        return Heard(heard.sent, heard.dropped + self._unwritten)
+    def _end(self, reason: str) -> None:
+        if self.hang_up_reason is None:
+            self.hang_up_reason = reason
+            self.caller_hangs_up()
 
-    async def drain(self) -> None:
-        """See ``Call.drain``."""
-        await trio.lowlevel.checkpoint()
-        while (queued := self._playout.queued(trio.current_time())) > 0:  # noqa: ASYNC110 - only time empties it
-            await trio.sleep(max(queued, FRAME_SECONDS))
-
-    async def send_text(self, text: str, channel: str | None = None) -> None:
-        """See ``Call.send_text``."""
-        self.sent_messages.append((text, channel))
-        await trio.lowlevel.checkpoint()
-
-    async def send_bytes(self, data: bytes, channel: str | None = None) -> None:
-        """See ``Call.send_bytes``."""
-        self.sent_messages.append((data, channel))
-        await trio.lowlevel.checkpoint()
-
-    async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
-        """See ``Call.send_event``."""
-        json.dumps(data, allow_nan=False)
-        self.sent_events.append((name, data))
-        await trio.lowlevel.checkpoint()
-
-    def hang_up(self, reason: str = "agent hung up") -> None:
-        """See ``Call.hang_up``."""
-        self.hang_up_reason = reason
-        self.nursery.cancel_scope.cancel()
+    def _tick(self, now: float) -> None:
+        self._line.hear(now)
+        self.hear(now)
+        if self._line.send(now):
+            self.spoke()
+        self._ticked.wake()
 
 
 @asynccontextmanager
-async def fake_call(agent: Agent, *, sample_rate: int = 16000, info: CallInfo | None = None) -> AsyncIterator[FakeCall]:
+async def fake_call(
+    agent: Agent,
+    *,
+    sample_rate: int = 16000,
+    info: CallInfo | None = None,
+    encoding_name: str = "opus",
+    clock_rate: int = 48000,
+) -> AsyncIterator[FakeCall]:
     """Run ``agent`` on a call as the gateway would, and hang up at the end of the block.
 
-    What the agent raises comes out of the block, in an exception group.
+    ``encoding_name`` and ``clock_rate`` are the negotiated codec's, for agents that say packets. What the agent raises
+    comes out of the block, in an exception group.
     """
+    make = partial(FakeCall, sample_rate=sample_rate, info=info, encoding_name=encoding_name, clock_rate=clock_rate)
     async with trio.open_nursery() as outer:
-        call: FakeCall = await outer.start(_converse, agent, sample_rate, info)
+        call: FakeCall = await outer.start(_converse, agent, make)
         yield call
         call.caller_hangs_up()
 
 
 async def _converse(
-    agent: Agent, sample_rate: int, info: CallInfo | None, *, task_status: trio.TaskStatus[FakeCall]
+    agent: Agent, make: Callable[[trio.Nursery], FakeCall], *, task_status: trio.TaskStatus[FakeCall]
 ) -> None:
-    async with trio.open_nursery() as nursery:
-        call = FakeCall(nursery, sample_rate=sample_rate, info=info)
-        task_status.started(call)
-        try:
-            await agent(call)
-        finally:
-            call.ended.set()
-        nursery.cancel_scope.cancel()
-
-
-class _Playout:
-    """Speech that leaves a queue at the pace of time."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self._sample_rate = sample_rate
-        self._queue = bytearray()
-        self._sent = bytearray()
-        self._speech_began_at = 0
-        """Position in ``_sent`` where the current speech began."""
-        self._origin = 0.0
-        """When the first byte of the current speech was sent."""
-
-    def sent(self, now: float) -> bytes:
-        self._advance(now)
-        return bytes(self._sent)
-
-    def queued(self, now: float) -> float:
-        """Seconds that wait."""
-        self._advance(now)
-        return self._seconds(len(self._queue))
-
-    def write(self, pcm: bytes, now: float) -> None:
-        self._advance(now)
-        if not self._queue:
-            self._origin, self._speech_began_at = now, len(self._sent)
-        self._queue += pcm
-
-    def flush(self, now: float) -> Heard:
-        self._advance(now)
-        heard = Heard(self._seconds(len(self._sent) - self._speech_began_at), self._seconds(len(self._queue)))
-        self._queue.clear()
-        return heard
-
-    def _advance(self, now: float) -> None:
-        """Send what is due since the speech began, in whole samples."""
-        due = round((now - self._origin) * self._sample_rate) * BYTES_PER_SAMPLE
-        count = min(max(0, due - (len(self._sent) - self._speech_began_at)), len(self._queue))
-        self._sent += self._queue[:count]
-        del self._queue[:count]
-
-    def _seconds(self, byte_count: int) -> float:
-        return byte_count / BYTES_PER_SAMPLE / self._sample_rate
+    async with trio.open_nursery() as media:
+        async with trio.open_nursery() as nursery:
+            call = make(nursery)
+            media.start_soon(call.run_media)
+            task_status.started(call)
+            try:
+                await agent(call)
+                await call.drain()
+            finally:
+                call.ended.set()
+            nursery.cancel_scope.cancel()
+        media.cancel_scope.cancel()
