@@ -5,10 +5,11 @@ import math
 import pytest
 import trio
 import trio.testing
-from glottis import AudioFrame, CallInfo, EncodedPacket, Heard, TextMessage
+from glottis import AudioFrame, Call, CallInfo, EncodedPacket, Heard, TextMessage
 from glottis.server.calls.call import MAX_METADATA, GatewayCall
 from glottis.server.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD
 from glottis.server.calls.messenger import Messenger, message_of
+from support.real_call import real_call
 
 RATE = 16000
 FRAME_SAMPLES = 320
@@ -252,6 +253,29 @@ async def test_who_stops_iterating_and_begins_again_gets_what_still_waits(call, 
             seen.append(frame.timestamp)
             break
     assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("reads_packets", [True, False])
+async def test_every_loud_frame_is_heard_whatever_becomes_of_the_packets(reads_packets, autojump_clock):
+    loud, packets = [], []
+
+    async def read_packets(call: Call) -> None:
+        async for packet in call.packets:
+            packets.append(packet.payload)
+
+    async def agent(call: Call) -> None:
+        assert hasattr(call, "packets")
+        if reads_packets:
+            call.nursery.start_soon(read_packets, call)
+        async for frame in call.audio:
+            if any(frame.pcm):
+                loud.append(frame.pcm)
+
+    async with real_call(agent) as caller:
+        await caller.caller_speaks(ramp(100 * FRAME_SAMPLES))
+        await trio.sleep(0.2)
+    assert b"".join(loud) == ramp(100 * FRAME_SAMPLES)
+    assert packets == (loud if reads_packets else [])
 
 
 async def test_two_readers_of_one_stream_are_told_so(call, nursery):
