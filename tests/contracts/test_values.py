@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 import pytest
-from glottis import AudioFrame, EncodedPacket, HmacTokens, IceServer, Page, Principal, Secret, TokenClaims
+from glottis import AudioFrame, EncodedPacket, HmacTokens, Page, Principal, Secret, TokenClaims
 
 VALUES = list(range(-160, 160))
 SAMPLES = array("h", VALUES)
@@ -74,9 +74,7 @@ def test_a_packet_takes_its_payload_in_any_buffer(payload: Any) -> None:
     assert (type(packet.payload), packet.payload) == (bytes, b"abc")
 
 
-def test_lists_of_urls_become_tuples_and_buffers_of_pages_bytes() -> None:
-    urls: Any = ["stun:192.0.2.1"]
-    assert IceServer(urls).urls == ("stun:192.0.2.1",)
+def test_pages_take_their_content_in_any_buffer() -> None:
     assert Page(bytearray(b"<p>"), "text/html").content == b"<p>"
 
 
@@ -90,10 +88,6 @@ WRONG: dict[str, Callable[..., object]] = {
     r"Principal\.attributes\['age'\]: expected str, got int": lambda: Principal("a", {"age": 7}),  # type: ignore[dict-item]
     r"TokenClaims\.nonce: expected str, got bytes": lambda: TokenClaims(**CLAIMS | {"nonce": b"n"}),
     r"TokenClaims\.expires_at: expected int \| float, got str": lambda: TokenClaims(**CLAIMS | {"expires_at": "1"}),
-    r"IceServer\.urls: expected tuple \| list, got str": lambda: IceServer("stun:192.0.2.1"),  # type: ignore[arg-type]
-    r"IceServer\.urls: expected at least one URL": lambda: IceServer(()),
-    r"IceServer\.urls: expected str, got NoneType": lambda: IceServer((None,)),  # type: ignore[arg-type]
-    r"IceServer\.credential: expected str, got bytes": lambda: IceServer(("turn:t",), "u", b"hunter2"),  # type: ignore[arg-type]
     r"Page\.content: expected bytes or another buffer, got str": lambda: Page("<p>", "text/html"),  # type: ignore[arg-type]
     r"Page\.media_type: expected a name in one line": lambda: Page(b"<p>", "text/html\r\nx-header: y"),
     r"Secret: expected str, got bytes": lambda: Secret(b"hunter2"),  # type: ignore[arg-type]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from glottis.contracts.checks import check_name, check_texts
+
 MAX_IDENTIFIER_LENGTH: Final = 256
 """Characters of a campaign's and a client's identifier, and of a business's that is a string."""
-
-from glottis.contracts.checks import check_name, check_texts
 
 
 @dataclass(frozen=True, slots=True)

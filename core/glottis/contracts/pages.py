@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from glottis.contracts.checks import bytes_of, check_name
+
 RESERVED_PATHS: Final = ("/api/", "/ws/", "/healthz", "/readyz")
 """The gateway's own, and what is below them where they end with a slash: no page can be there."""
-
-from glottis.contracts.checks import bytes_of, check_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """An auth scheme behind a guard: its errors name its plugin, and what it hands over is what the contract says."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -29,8 +29,6 @@ class GuardedAuthScheme:
             return None
         if not isinstance(principal, Principal):
             raise self._returned("authenticate", f"{type(principal).__name__}, expected a Principal or None")
-        if complaint := _complaint(principal):
-            raise self._returned("authenticate", f"a Principal with {complaint}")
         return principal
 
     def issue(self, claims: TokenClaims) -> str:
@@ -64,14 +62,3 @@ class GuardedAuthScheme:
 
     def _returned(self, method: str, what: str) -> PluginError:
         return PluginError(f"{self._plugin}: {method} returned {what}")
-
-
-def _complaint(principal: Principal) -> str | None:
-    """What is wrong with a principal, whose name is logged: it must not look like a line of its own."""
-    name: object = principal.name
-    attributes: object = principal.attributes
-    if not isinstance(name, str) or not name or not name.isprintable():
-        return "a name that is no printable text"
-    if not isinstance(attributes, Mapping):
-        return f"attributes of type {type(attributes).__name__}, expected a mapping"
-    return None
