@@ -1,5 +1,6 @@
 """An auth scheme behind a guard: its errors name its plugin, and what it hands over is what the contract says."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,10 @@ class GuardedAuthScheme:
     async def authenticate(self, request: AuthRequest) -> Principal | None:
         """See ``AuthScheme``."""
         with self._blame("authenticate", AuthenticationFailed, Forbidden):
-            principal: object = await self._scheme.authenticate(request)
+            answer: object = self._scheme.authenticate(request)
+            if not inspect.isawaitable(answer):
+                raise TypeError("it must be async")
+            principal: object = await answer
         if principal is None:
             return None
         if not isinstance(principal, Principal):

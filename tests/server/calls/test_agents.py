@@ -444,10 +444,14 @@ async def test_an_auth_scheme_that_fails_creates_no_session(method, failure, sta
 @pytest.mark.parametrize(
     ("method", "result", "complaint"),
     [
-        ("authenticate", Principal("tester"), "authenticate returned Principal; it must be async"),
-        ("issue", b"token", "issue: expected str, got bytes"),
-        ("issue", "x" * 3000, "issue: expected 1–2048 characters, got 3000"),
-        ("verify", True, "verify: expected TokenClaims, got bool"),
+        ("authenticate", Principal("tester"), "authenticate raised TypeError: it must be async"),
+        ("issue", b"token", "issue returned bytes, expected a string"),
+        (
+            "issue",
+            "x y",
+            "issue returned a token that is not URL-safe, expected 1 to 4096 letters, digits and characters of -._~",
+        ),
+        ("verify", True, "verify returned bool, expected TokenClaims"),
     ],
 )
 async def test_an_auth_scheme_that_returns_what_it_must_not_is_named(method, result, complaint, tmp_path, caplog):
@@ -464,7 +468,7 @@ async def test_an_auth_scheme_that_returns_what_it_must_not_is_named(method, res
         await eventually(lambda: errors(caplog))
     (record,) = errors(caplog)
     assert record.exc_info is not None
-    assert str(first_of(record.exc_info[1])) == f"plugin Misfits (given directly): auth scheme test: {complaint}"
+    assert str(first_of(record.exc_info[1])) == f"plugin Misfits (given directly): {complaint}"
 
 
 async def test_an_auth_scheme_whose_answer_is_no_principal_is_named(tmp_path, caplog):
@@ -476,7 +480,7 @@ async def test_an_auth_scheme_whose_answer_is_no_principal_is_named(tmp_path, ca
         assert (await exchange.post()).status == 500
     (record,) = errors(caplog)
     assert record.exc_info is not None
-    assert "auth scheme test: authenticate: expected " in str(record.exc_info[1])
+    assert "authenticate returned str, expected a Principal or None" in str(record.exc_info[1])
 
 
 async def test_an_auth_scheme_that_fails_to_verify_closes_only_that_socket(tmp_path, caplog):
