@@ -11,6 +11,9 @@ PLUGINS := $(sort $(wildcard plugins/*))
 DISTRIBUTIONS := core codecs/opus codecs/spandsp $(PLUGINS)
 PACKAGING := $(wildcard $(foreach d,$(DISTRIBUTIONS),$(d)/pyproject.toml $(d)/setup.py $(d)/*/_build*.py))
 
+# Callers of other WebRTC stacks, for the tests
+NPM := tests/interop/callers/npm
+
 .PHONY: run test bench check clean
 
 run: $(VENV)/.installed
@@ -26,7 +29,7 @@ check: $(VENV)/.installed-for-tests
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(NPM)/node_modules
 
 $(VENV)/.installed: $(PACKAGING) tools/install-system-packages
 	@PYTHON=$(PYTHON) tools/install-system-packages run
@@ -35,7 +38,8 @@ $(VENV)/.installed: $(PACKAGING) tools/install-system-packages
 	@$(BIN)/pip install -qq --no-build-isolation $(addprefix -e ./,$(DISTRIBUTIONS))
 	@touch $@
 
-$(VENV)/.installed-for-tests: $(VENV)/.installed pyproject.toml
+$(VENV)/.installed-for-tests: $(VENV)/.installed pyproject.toml $(NPM)/package.json $(NPM)/package-lock.json
 	@tools/install-system-packages test
 	@$(BIN)/pip install -qq --group test
+	@cd $(NPM) && npm ci >/dev/null
 	@touch $@

@@ -39,6 +39,7 @@ FOLDERS = ("docs", "core", "codecs", "plugins", "tests")
 ALL = [
     Document(path)
     for path in sorted([*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))])
+    if "node_modules" not in path.parts
 ]
 REGISTRY = load_plugins()
 
