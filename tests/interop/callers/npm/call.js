@@ -1,5 +1,5 @@
-// One call, as ../README.md describes it. What differs between the stacks is their `Peer`: it emits "candidate",
-// "connected", "text" and "sound" (a frame), and has `Sound`, `offer`, `accept`, `addCandidate`, `say`, `write`, `close`.
+// One call, as ../README.md describes it. What differs between the stacks is their `Peer`: an emitter of "candidate",
+// "connected", "text" and "sound" (a frame), with `offer`, `accept`, `addCandidate`, `say`, `write` and `close`.
 
 import { on, once } from "node:events";
 import WebSocket from "ws";
@@ -39,7 +39,7 @@ async function talk(peer, socket, sound, { texts, seconds, trickle }) {
   await negotiate(peer, socket, trickle);
   await connected;
   tell({ event: "connected" });
-  sound.play((frame) => peer.say(frame));
+  sound.play((frame, number) => peer.say(frame, number));
   await read();
   peer.write(texts[0]);
   await read();
@@ -63,8 +63,12 @@ async function negotiate(peer, socket, trickle) {
     if (trickle !== "none") send({ type: "candidate", candidate });
   });
   const sdp = await peer.offer();
-  send({ type: "offer", sdp: trickle === "normal" ? sdp : sdp.replace(/^a=(candidate:|end-of-candidates).*\r\n/gm, "") });
+  send({ type: "offer", sdp: trickle === "normal" ? sdp : withoutCandidates(sdp) });
   await answered;
+}
+
+function withoutCandidates(sdp) {
+  return sdp.replace(/^a=(candidate:|end-of-candidates).*\r\n/gm, "");
 }
 
 function hangUp(peer, socket, ending) {

@@ -7,11 +7,9 @@ import { Packets } from "./sound.js";
 
 const OPUS = 111;
 const SSRC = 1;
-const TIMESTAMPS_PER_FRAME = 960;
 
 class LibdatachannelPeer extends EventEmitter {
   static Sound = Packets;
-  #said = 0;
 
   constructor(iceServers) {
     super();
@@ -47,18 +45,18 @@ class LibdatachannelPeer extends EventEmitter {
     if (candidate) this.pc.addRemoteCandidate(candidate, sdpMid);
   }
 
-  say(payload) {
-    const header = Buffer.alloc(12);
-    header[0] = 2 << 6;
-    header[1] = OPUS;
-    header.writeUInt16BE(this.#said % 2**16, 2);
-    header.writeUInt32BE(this.#said++ * TIMESTAMPS_PER_FRAME, 4);
+  say(payload, number) {
+    if (!this.track.isOpen()) return;
+    const header = Buffer.from([2 << 6, OPUS, ...new Array(10)]);
+    header.writeUInt16BE(number, 2);
+    header.writeUInt32BE(number * Packets.timestampStep, 4);
     header.writeUInt32BE(SSRC, 8);
-    if (this.track.isOpen()) this.track.sendMessageBinary(Buffer.concat([header, payload]));
+    this.track.sendMessageBinary(Buffer.concat([header, payload]));
   }
 
   #hear(packet) {
-    if ((packet[1] & 0x7f) === OPUS) this.emit("sound", packet.subarray(12));
+    const isAudio = (packet[1] & 0x7f) === OPUS; // RTCP comes this way too
+    if (isAudio) this.emit("sound", packet.subarray(12)); // the gateway's headers have neither sources nor extensions
   }
 
   write(text) {

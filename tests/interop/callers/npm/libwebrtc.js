@@ -16,12 +16,18 @@ class LibwebrtcPeer extends StandardPeer {
     this.pc.addTrack(this.#source.createTrack());
     this.pc.ontrack = ({ track }) => {
       this.sink = new RTCAudioSink(track);
-      this.sink.ondata = ({samples, ...rest}) => { if (process.env.DBG) console.error(rest); this.emit("sound", samples) };
+      this.sink.ondata = (data) => this.#hear(data);
     };
   }
 
-  say(samples) {
-    this.#source.onData({ samples, sampleRate: 48000, bitsPerSample: 16, channelCount: 1, numberOfFrames: samples.length });
+  say(frame) {
+    const samples = new Int16Array(new Uint8Array(frame).buffer);
+    this.#source.onData({ samples, sampleRate: Samples.rate });
+  }
+
+  #hear({ samples, sampleRate }) {
+    // Until the first packet there is silence, at another rate.
+    if (sampleRate === Samples.rate) this.emit("sound", Buffer.from(samples.buffer));
   }
 }
 

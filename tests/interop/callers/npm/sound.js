@@ -3,17 +3,17 @@
 import { EventEmitter, once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 
-const SAMPLES_PER_FRAME = 480;
-
 class Sound extends EventEmitter {
   received = [];
 
-  /** Say the frames over and over, each when it is due. */
+  /** Say the frames over and over, each with its number and when it is due. */
   play(say) {
     const start = performance.now();
-    let count = 0;
+    let number = 0;
     setInterval(() => {
-      while (performance.now() - start >= count * this.frameMs) say(this.frames[count++ % this.frames.length]);
+      for (; performance.now() - start >= number * this.frameMs; number++) {
+        say(this.frames[number % this.frames.length], number);
+      }
     }, this.frameMs / 2);
   }
 
@@ -29,6 +29,7 @@ class Sound extends EventEmitter {
 
 /** Opus payloads of 20 ms, for stacks without a codec. */
 export class Packets extends Sound {
+  static timestampStep = 960; // RTP counts Opus at 48 kHz
   frameMs = 20;
 
   constructor({ packets, received_packets }) {
@@ -42,24 +43,22 @@ export class Packets extends Sound {
   }
 }
 
-/** Samples (48 kHz, mono) by 10 ms, as libwebrtc does it; the silence before the first sound is left out. */
+/** Samples by 10 ms, for stacks that encode. */
 export class Samples extends Sound {
+  static rate = 48000;
   frameMs = 10;
 
   constructor({ pcm, received_pcm }) {
     super();
-    const samples = new Int16Array(new Uint8Array(readFileSync(pcm)).buffer);
-    const count = Math.floor(samples.length / SAMPLES_PER_FRAME);
-    this.frames = Array.from({ length: count }, (_, i) => samples.slice(i * SAMPLES_PER_FRAME, (i + 1) * SAMPLES_PER_FRAME));
+    const data = readFileSync(pcm);
+    const size = (2 * Samples.rate * this.frameMs) / 1000;
+    this.frames = [];
+    for (let at = 0; at < data.length; at += size) this.frames.push(data.subarray(at, at + size));
     this.target = received_pcm;
   }
 
-  hear(frame) {
-    if (this.received.length || frame.some((sample) => sample)) super.hear(frame);
-  }
-
   save() {
-    writeFileSync(this.target, Buffer.concat(this.received.map(({ buffer }) => Buffer.from(buffer))));
+    writeFileSync(this.target, Buffer.concat(this.received));
   }
 }
 
@@ -73,5 +72,5 @@ function split(data) {
 }
 
 function join(payloads) {
-  return Buffer.concat(payloads.flatMap((payload) => [Buffer.from([payload.length >> 8, payload.length & 255]), payload]));
+  return Buffer.concat(payloads.flatMap((each) => [Buffer.from([each.length >> 8, each.length & 255]), each]));
 }

@@ -5,12 +5,9 @@ import { placeCall } from "./call.js";
 import { Packets } from "./sound.js";
 import { StandardPeer } from "./standard_peer.js";
 
-const TIMESTAMPS_PER_FRAME = 960;
-
 class WeriftPeer extends StandardPeer {
   static Sound = Packets;
   #track = new MediaStreamTrack({ kind: "audio" });
-  #said = 0;
 
   constructor(iceServers) {
     super(new RTCPeerConnection({ iceServers, codecs: { audio: [useOPUS()], video: [] } }));
@@ -18,9 +15,9 @@ class WeriftPeer extends StandardPeer {
     this.pc.ontrack = ({ track }) => track.onReceiveRtp.subscribe(({ payload }) => this.emit("sound", payload));
   }
 
-  say(payload) {
-    const timestamp = this.#said * TIMESTAMPS_PER_FRAME;
-    this.#track.writeRtp(new RtpPacket(new RtpHeader({ sequenceNumber: this.#said++, timestamp }), payload));
+  say(payload, number) {
+    const header = new RtpHeader({ sequenceNumber: number, timestamp: number * Packets.timestampStep });
+    this.#track.writeRtp(new RtpPacket(header, payload));
   }
 }
 
