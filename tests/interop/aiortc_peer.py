@@ -119,7 +119,8 @@ class Peer:
         """Carry out one request."""
         match request["do"]:
             case "offer":
-                self.pc.addTrack(self._track)
+                if not self.pc.getSenders():
+                    self.pc.addTrack(self._track)
                 await self.pc.setLocalDescription(await self.pc.createOffer())
                 return {"sdp": self.pc.localDescription.sdp}
             case "accept":

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import trio
 from glottis.client.grant import create_session
-from glottis.client.signaling import open_client_signaling
-from glottis.server.signaling.messages import Answer, Offer
+from glottis.client.signaling import ClientSignaling, open_client_signaling
+from glottis.server.signaling.messages import Answer, Error, Event, Offer
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH
 from support.gateway import open_test_gateway
 
 GREETING = {"text": "Backend connected"}
+CONNECTED = Event("connection", {"state": "connected"})
 SIZES = [1, 1150, 1200, 16 * 1024, 64 * 1024, 256 * 1024]
 
 
@@ -27,12 +28,16 @@ async def aiortc(tmp_path: Path) -> AsyncIterator[AiortcPeer]:
             await peer.do("open", label="chat")
             grant = await create_session(gateway.url, {"campaignId": "echo"})
             async with open_client_signaling(grant.websocket_url) as signaling:
-                signaling.send(Offer((await peer.do("offer"))["sdp"]))
-                while not isinstance(message := await signaling.receive(), Answer):
-                    pass
-                await peer.do("accept", sdp=message.sdp)
+                await negotiate(peer, signaling)
                 assert await receive(peer, "chat", 1) == [GREETING]
                 yield peer
+
+
+async def negotiate(peer: AiortcPeer, signaling: ClientSignaling) -> None:
+    signaling.send(Offer((await peer.do("offer"))["sdp"]))
+    while not isinstance(message := await signaling.receive(), Answer):
+        assert not isinstance(message, Error)
+    await peer.do("accept", sdp=message.sdp)
 
 
 async def receive(peer: AiortcPeer, label: str, count: int) -> list[dict[str, str]]:
@@ -86,3 +91,17 @@ async def test_a_closed_channel_leaves_the_others_and_may_be_opened_again(aiortc
         assert await receive(aiortc, "again", 1) == [GREETING]
         await aiortc.do("shut", label="again")
     assert await echo(aiortc, "chat", [{"text": "still here"}]) == [{"text": "still here"}]
+
+
+async def test_a_channel_may_be_added_by_a_second_offer(tmp_path: Path):
+    with trio.fail_after(30):
+        async with open_test_gateway(tmp_path) as gateway, open_aiortc(SPEECH) as peer:
+            grant = await create_session(gateway.url, {"campaignId": "echo"})
+            async with open_client_signaling(grant.websocket_url) as signaling:
+                await negotiate(peer, signaling)
+                while await signaling.receive() != CONNECTED:
+                    pass
+                await peer.do("open", label="late")
+                await negotiate(peer, signaling)
+                assert await receive(peer, "late", 1) == [GREETING]
+                assert await echo(peer, "late", [{"text": "hello"}]) == [{"text": "hello"}]

@@ -248,6 +248,43 @@ def test_a_second_offer_goes_on_with_the_same_transport(gateway):
     ]
 
 
+@pytest.mark.parametrize(("offered", "answered"), [("sendonly", "recvonly"), ("inactive", "inactive")])
+def test_a_call_on_hold_is_silent_until_it_is_taken_up_again(offered, answered):
+    call = VirtualCall([PCMU])
+    offer = call.caller.connection.make_offer()
+    call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(offer, 0.0), 0.0)
+    assert call.network.run(lambda: call.caller.connected and call.gateway.connected)
+
+    for peer in (call.caller, call.gateway):
+        peer.start_media(call.network.now)
+
+    def received_after_a_second_of_speech() -> int:
+        call.gateway.connection.voice.write(speech()[: RATE * 2])
+        call.network.run(seconds=1.5)
+        return call.caller.connection.statistics(call.network.now)["inbound-rtp"]["packetsReceived"]
+
+    assert received_after_a_second_of_speech() == 50
+    held = call.gateway.connection.accept_offer_untrusted(offer.replace("a=sendrecv", f"a={offered}"), call.network.now)
+    assert f"a={answered}" in held
+    assert received_after_a_second_of_speech() == 50
+    assert "a=sendrecv" in call.gateway.connection.accept_offer_untrusted(offer, call.network.now)
+    assert received_after_a_second_of_speech() == 100
+
+
+def test_a_candidate_that_comes_ten_seconds_late_is_used_for_a_caller_that_sends_no_checks():
+    call = VirtualCall([PCMU], caller_settings=PeerSettings((PCMU,), ice_lite=True))
+    lines = call.caller.connection.make_offer().splitlines(keepends=True)
+    (candidate,) = [line[2:].strip() for line in lines if line.startswith("a=candidate:")]
+    bare = "".join(line for line in lines if "candidate" not in line)
+    call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(bare, 0.0), 0.0)
+    call.network.run(seconds=10)
+    assert not call.gateway.connected
+    call.gateway.connection.add_remote_candidate_untrusted(
+        candidate, mid="0", media_index=0, username_fragment=None, now=call.network.now
+    )
+    assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=2)
+
+
 def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(gateway):
     call = gateway()
     assert call.connect()

@@ -120,11 +120,11 @@ class Socket:
 class Phone:
     """One caller. It speaks a tone all the time while it is connected, unless ``speaking`` is False."""
 
-    def __init__(self, exchange: "Exchange", codecs: Sequence[CodecSpec]) -> None:
+    def __init__(self, exchange: "Exchange", codecs: Sequence[CodecSpec], *, ice_lite: bool) -> None:
         self.exchange = exchange
         self.endpoint = UdpEndpoint.bind(["127.0.0.1"], 0)
         self.peer = PeerConnection(
-            PeerSettings(tuple(codecs), sample_rate=RATE),
+            PeerSettings(tuple(codecs), sample_rate=RATE, ice_lite=ice_lite),
             certificate=exchange.certificate,
             local_addresses=self.endpoint.addresses,
             rng=exchange.rng,
@@ -295,9 +295,9 @@ class Exchange:
         self.rng = random.Random(20)
         self.sockets: list[Socket] = []
 
-    def phone(self, *codecs: CodecSpec) -> Phone:
+    def phone(self, *codecs: CodecSpec, ice_lite: bool = False) -> Phone:
         """A phone with these codecs; without any, with PCMU."""
-        phone = Phone(self, codecs or (installed_codec("PCMU"),))
+        phone = Phone(self, codecs or (installed_codec("PCMU"),), ice_lite=ice_lite)
         self.nursery.start_soon(phone.run)
         return phone
 
