@@ -30,6 +30,7 @@ from support.audio import SPEECH
 from support.chromium import open_chromium_page, run_chromium
 from support.gateway import open_test_gateway
 from support.markdown import Document, table_rows
+from support.stacks import CALLERS, STACKS
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "core" / "glottis"
@@ -338,6 +339,18 @@ def test_proxies_that_are_shown_log_no_token():
     assert re.search(r"^\s*error_log /dev/null;", settings_there, re.MULTILINE)
     (caddy,) = DOCS["operations"].blocks_of("caddy")
     assert all(f"delete {name}\n" in caddy.code for name, _ in parse_qsl(url.query))
+
+
+# --- interoperability.md ---
+
+
+def test_each_stack_that_calls_in_the_tests_is_listed_in_the_version_that_does():
+    versions = {name: version for name, version, *_ in table_rows(DOCS["interoperability"].prose)}
+    assert [stack.name for stack in STACKS if stack.name not in {name.lower() for name in versions}] == []
+    packages = json.loads((CALLERS / "npm" / "package.json").read_text())["dependencies"]
+    assert packages["werift"] == versions["werift"]
+    for stack, package in (("libwebrtc", "@roamhq/wrtc"), ("libdatachannel", "node-datachannel")):
+        assert versions[stack].endswith(f"`{package}` {packages[package]}")
 
 
 # --- the rest ---

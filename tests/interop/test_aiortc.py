@@ -14,10 +14,11 @@ from glottis.client.signaling import ClientSignaling, open_client_signaling
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
 from glottis.server.media.endpoint import UdpEndpoint
-from glottis.server.signaling.messages import Answer, ClientMessage, Event, Offer, ServerMessage, TrickledCandidate
+from glottis.server.signaling.messages import Answer, Bye, ClientMessage, Event, Offer, ServerMessage, TrickledCandidate
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.gateway import open_test_gateway
+from support.phone import eventually
 
 CODECS = load_plugins().codecs
 LISTENING_SECONDS = 2.0
@@ -78,6 +79,19 @@ async def test_aiortc_hears_the_echo_of_what_it_says(gateway: Gateway, aiortc: A
         assert is_speech(await hear(aiortc, LISTENING_SECONDS), LIKENESS["opus"])
         await aiortc.do("close")
         await wait_for_event(signaling, "state", "ending")
+        await eventually(lambda: len(gateway.sessions) == 0)
+
+
+async def test_agent_hangs_up_when_aiortc_asks_for_it(gateway: Gateway, aiortc: AiortcPeer) -> None:
+    grant = await create_session(gateway.url, {"campaignId": "echo"})
+    async with open_client_signaling(grant.websocket_url) as signaling:
+        await aiortc.do("open", label="chat")
+        await aiortc.do("accept", sdp=await answer_of(signaling, (await aiortc.do("offer"))["sdp"]))
+        await aiortc.do("receive", label="chat", count=1)
+        await aiortc.do("send", label="chat", messages=[{"text": "hangup"}])
+        while await signaling.receive() != Bye("the caller asked for it"):
+            pass
+        await eventually(lambda: len(gateway.sessions) == 0)
 
 
 # --- our call, answered by aiortc ---
