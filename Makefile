@@ -13,6 +13,8 @@ PACKAGING := $(wildcard $(foreach d,$(DISTRIBUTIONS),$(d)/pyproject.toml $(d)/se
 
 # Callers of other WebRTC stacks, for the tests
 NPM := tests/interop/callers/npm
+PION := tests/interop/callers/pion/main.go
+GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
 .PHONY: run test bench check clean
 
@@ -38,8 +40,9 @@ $(VENV)/.installed: $(PACKAGING) tools/install-system-packages
 	@$(BIN)/pip install -qq --no-build-isolation $(addprefix -e ./,$(DISTRIBUTIONS))
 	@touch $@
 
-$(VENV)/.installed-for-tests: $(VENV)/.installed pyproject.toml $(NPM)/package.json $(NPM)/package-lock.json
+$(VENV)/.installed-for-tests: $(VENV)/.installed pyproject.toml $(NPM)/package.json $(NPM)/package-lock.json $(PION)
 	@tools/install-system-packages test
 	@$(BIN)/pip install -qq --group test
 	@cd $(NPM) && npm ci >/dev/null
+	@$(GO) build -o $(BIN)/pion-caller $(PION)
 	@touch $@

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ STACKS = [
     Stack("werift", ["node", CALLERS / "npm" / "werift.js"]),
     Stack("libdatachannel", ["node", CALLERS / "npm" / "libdatachannel.js"]),
     Stack("libwebrtc", ["node", CALLERS / "npm" / "libwebrtc.js"]),
+    Stack("pion", [Path(sys.executable).with_name("pion-caller")]),
+    Stack("gstreamer", ["/usr/bin/python3", CALLERS / "gstreamer" / "caller.py"]),
 ]
 
 
