@@ -13,10 +13,10 @@ import trio
 from glottis.contracts.audio import EncodedPacket
 from glottis.contracts.codec import CodecSpec
 from glottis.dtls import Certificate
+from glottis.media.driver import PeerDriver
+from glottis.media.endpoint import UdpEndpoint
+from glottis.media.scheduler import Scheduler
 from glottis.peer import PeerConnection, PeerConnectionEvent, PeerSettings
-from glottis.server.media.driver import PeerDriver
-from glottis.server.media.endpoint import UdpEndpoint
-from glottis.server.media.scheduler import Scheduler
 from glottis.wire.address import Path
 from glottis.wire.demux import PacketKind, classify
 

@@ -168,7 +168,7 @@ def _resolved(path: Path | None) -> tuple[ResolvedConfig, Registry]:
 
 def _check_addresses(resolved: ResolvedConfig) -> None:
     """Look for the configured interfaces on this machine; raises ``ConfigurationError``."""
-    from glottis.server.media.interfaces import media_addresses  # late, as above
+    from glottis.media.interfaces import media_addresses  # late, as above
 
     if addresses := resolved.config.media.addresses:
         media_addresses(addresses, resolved.config.server.host)

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 from glottis.sctp import ChannelState
-from glottis.server.calls.session import Session
 from glottis.server.gateway import Gateway
+from glottis.server.sessions.session import Session
 from support.browser import Page
 from support.phone import eventually
 

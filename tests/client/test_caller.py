@@ -25,11 +25,11 @@ from glottis.client.failures import why_closed
 from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.ice import IceAgent, IceTiming
+from glottis.media.demultiplexer import Receiver
 from glottis.plugins import load_plugins
-from glottis.server.calls.session import Session
 from glottis.server.gateway import Gateway
-from glottis.server.http.websocket import WebSocketClosed
-from glottis.server.media.demultiplexer import Receiver
+from glottis.server.sessions.session import Session
+from glottis.signaling.errors import WebSocketClosed
 from glottis.wire.address import Datagram
 from glottis.wire.demux import PacketKind, classify, is_stun_response
 from hypothesis import given, settings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 from glottis.rtp import SrtpSession
-from glottis.server.signaling.messages import Answer, Bye, Error
+from glottis.signaling.messages import Answer, Bye, Error
 from support.http import request
 from support.phone import Exchange, Phone, eventually
 from support.plugins import TestPlugin, open_exchange_with

@@ -11,10 +11,10 @@ from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_call_over
 from glottis.client.grant import create_session
 from glottis.client.signaling import ClientSignaling, open_client_signaling
+from glottis.media.endpoint import UdpEndpoint
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
-from glottis.server.media.endpoint import UdpEndpoint
-from glottis.server.signaling.messages import Answer, Bye, ClientMessage, Event, Offer, ServerMessage, TrickledCandidate
+from glottis.signaling.messages import Answer, Bye, ClientMessage, Event, Offer, ServerMessage, TrickledCandidate
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.gateway import open_test_gateway

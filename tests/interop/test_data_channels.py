@@ -10,7 +10,7 @@ import pytest
 import trio
 from glottis.client.grant import create_session
 from glottis.client.signaling import ClientSignaling, open_client_signaling
-from glottis.server.signaling.messages import Answer, Error, Event, Offer
+from glottis.signaling.messages import Answer, Error, Event, Offer
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH
 from support.gateway import open_test_gateway

@@ -8,12 +8,12 @@ from typing import TypeVar
 import pytest
 import trio
 from glottis.dtls import Certificate
+from glottis.media.driver import PeerDriver
+from glottis.media.endpoint import UdpEndpoint
+from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import load_plugins
 from glottis.sctp import BytesReceived, ChannelOpened, DataChannel, TextReceived
-from glottis.server.media.driver import PeerDriver
-from glottis.server.media.endpoint import UdpEndpoint
-from glottis.server.media.scheduler import Scheduler
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH
 

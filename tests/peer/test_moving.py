@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from glottis.media.demultiplexer import MAX_PATHS
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerSettings
 from glottis.plugins import load_plugins
-from glottis.server.media.demultiplexer import MAX_PATHS
 from glottis.testing.impairments import Impairments
 from glottis.testing.peers import GATEWAY, VirtualCall
 from glottis.wire.address import Address, Datagram, Path

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import trio
+from glottis.media.demultiplexer import MAX_PATHS, MAX_TRANSACTIONS
 from glottis.sctp import ChannelOpened, TextReceived
 from glottis.server.gateway import Gateway
-from glottis.server.media.demultiplexer import MAX_PATHS, MAX_TRANSACTIONS
-from glottis.server.signaling.messages import TrickledCandidate
+from glottis.signaling.messages import TrickledCandidate
 from glottis.wire.address import Address, Datagram
 from glottis.wire.rtp import build_rtp
 from glottis.wire.stun import Attribute, MessageClass, build_stun, encode_xor_address

@@ -174,7 +174,7 @@ from glottis import AgentSpec, hookimpl
 from glottis.config import configure_logging, load_config, resolve
 from glottis.plugins import load_plugins
 from glottis.server import gateway
-from glottis.server.calls import sessions
+from glottis.server.sessions import sessions
 
 class Stubborn:
     @hookimpl

@@ -10,9 +10,9 @@ import pytest
 import trio
 import trio.testing
 from glottis.peer import PeerConnection
-from glottis.server.calls.session import Session, SessionState
 from glottis.server.gateway import Gateway
-from glottis.server.signaling.messages import Answer, Bye
+from glottis.server.sessions.session import Session, SessionState
+from glottis.signaling.messages import Answer, Bye
 from glottis.wire.address import Datagram
 from support.gateway import open_test_gateway
 from support.phone import Exchange, Phone, eventually, open_exchange

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import glottis.server.media.endpoint as endpoint_module
+import glottis.media.endpoint as endpoint_module
 import pytest
 from glottis.testing.impairments import Impairments
 

@@ -15,13 +15,13 @@ import trio
 import trio_websocket
 from glottis import CodecSpec
 from glottis.dtls import Certificate
+from glottis.media.driver import PeerDriver
+from glottis.media.endpoint import UdpEndpoint
+from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
-from glottis.server.media.driver import PeerDriver
-from glottis.server.media.endpoint import UdpEndpoint
-from glottis.server.media.scheduler import Scheduler
-from glottis.server.signaling.messages import (
+from glottis.signaling.messages import (
     Answer,
     Bye,
     ClientMessage,

@@ -17,13 +17,13 @@ from glottis import (
     Message,
     TypedMessage,
 )
+from glottis.calls.call import GatewayCall
+from glottis.calls.messenger import GREETING, Messenger, message_of
 from glottis.dtls import Certificate
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.rtp import MEDIA_TICK
 from glottis.sctp import BytesReceived, ChannelOpened, DataChannel, TextReceived
-from glottis.server.calls.call import GatewayCall
-from glottis.server.calls.messenger import GREETING, Messenger, message_of
-from glottis.server.signaling.messages import ServerMessage, Text, encode_message
+from glottis.signaling.messages import ServerMessage, Text, encode_message
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
 

@@ -7,19 +7,20 @@ from typing import Any, Protocol
 
 import trio
 
+from glottis.calls.call import GatewayCall
+from glottis.calls.messenger import Messenger
 from glottis.client.connection import CallFailed
 from glottis.client.failures import why_closed, why_late, why_media_failed
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.info import CallInfo
+from glottis.media.driver import PeerDriver
+from glottis.media.endpoint import UdpEndpoint
+from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent
 from glottis.rtp import Statistics
-from glottis.server.calls.call import GatewayCall
-from glottis.server.calls.messenger import Messenger
-from glottis.server.http.websocket import INTERNAL_ERROR, NORMAL, WebSocketClosed
-from glottis.server.media.driver import PeerDriver
-from glottis.server.media.endpoint import UdpEndpoint
-from glottis.server.media.scheduler import Scheduler
-from glottis.server.signaling.messages import (
+from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL
+from glottis.signaling.errors import WebSocketClosed
+from glottis.signaling.messages import (
     Answer,
     Bye,
     ClientMessage,

@@ -19,9 +19,9 @@ from glottis.contracts.codec import CodecSpec
 from glottis.contracts.info import CallInfo
 from glottis.contracts.secret import Secret
 from glottis.dtls import Certificate
+from glottis.media.endpoint import UdpEndpoint
+from glottis.media.scheduler import Scheduler
 from glottis.peer import PeerConnection, PeerSettings
-from glottis.server.media.endpoint import UdpEndpoint
-from glottis.server.media.scheduler import Scheduler
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from glottis.ice import IceState
-from glottis.server.http.websocket import ABNORMAL, GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART, WebSocketClosed
+from glottis.signaling.close_codes import ABNORMAL, GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART
+from glottis.signaling.errors import WebSocketClosed
 
 _CLOSE_CODES: Final = {
     ABNORMAL: "the signaling connection was lost: the gateway was killed, or a proxy or the network on the way failed; "

@@ -13,8 +13,8 @@ import trio
 from glottis.client.connection import CallFailed, ClientStream, open_client_stream, split_gateway_url
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.secret import Secret
-from glottis.server.http.api import INITIATE_PATH
-from glottis.server.http.json_input import decode_object_untrusted, required_text_field, text_field
+from glottis.signaling.json_input import decode_object_untrusted, required_text_field, text_field
+from glottis.signaling.session_request import INITIATE_PATH
 
 RESPONSE_TIMEOUT = 30.0
 """Seconds; as long as a gateway gives its auth scheme and providers."""

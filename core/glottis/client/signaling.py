@@ -12,8 +12,9 @@ import trio_websocket
 from glottis.client.connection import CallFailed, ClientStream, open_client_stream, port_of, split_gateway_url
 from glottis.client.grant import parse_problem_untrusted
 from glottis.contracts.errors import LocalError, Malformed
-from glottis.server.http.websocket import ABNORMAL, WebSocketClosed
-from glottis.server.signaling.messages import (
+from glottis.signaling.close_codes import ABNORMAL
+from glottis.signaling.errors import WebSocketClosed
+from glottis.signaling.messages import (
     ClientMessage,
     ServerMessage,
     encode_message,

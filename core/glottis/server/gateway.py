@@ -13,24 +13,24 @@ from typing import NoReturn
 
 import trio
 
+from glottis.calls.call import CallLimits
 from glottis.config import Campaign, NamedAuthScheme, ResolvedConfig
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import CallInfo
 from glottis.dtls import Certificate
+from glottis.media.endpoint import UdpEndpoint
+from glottis.media.interfaces import media_addresses
+from glottis.media.scheduler import Scheduler
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.plugins.auth import GuardedAuthScheme
-from glottis.server.calls.call import CallLimits
-from glottis.server.calls.session import Session, SessionTimes
-from glottis.server.calls.sessions import Sessions
-from glottis.server.http.api import Api
+from glottis.server.api.origins import Origins
+from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
-from glottis.server.http.origins import Origins
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
-from glottis.server.media.endpoint import UdpEndpoint
-from glottis.server.media.interfaces import media_addresses
-from glottis.server.media.scheduler import Scheduler
+from glottis.server.sessions.session import Session, SessionTimes
+from glottis.server.sessions.sessions import Sessions
 
 logger = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import trio
 
+from glottis.calls.call import GatewayCall
+from glottis.calls.streams import Wakeup
 from glottis.contracts.audio import BYTES_PER_SAMPLE, EncodedPacket
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.checks import pcm_of
 from glottis.contracts.info import CallInfo
 from glottis.rtp import MEDIA_TICK
-from glottis.server.calls.call import GatewayCall
-from glottis.server.calls.streams import Wakeup
 from glottis.testing.fake_client import FakeClient
 from glottis.testing.paced_voice import PacedVoice
 

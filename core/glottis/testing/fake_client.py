@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from glottis.calls.messenger import Messenger, message_of
 from glottis.contracts.call import BytesMessage, Message, TypedMessage
 from glottis.contracts.errors import LocalError
 from glottis.sctp import BytesReceived, ChannelOpened, ChannelState, DataChannel, TextReceived
-from glottis.server.calls.messenger import Messenger, message_of
-from glottis.server.signaling.messages import ServerMessage, Text, encode_message
+from glottis.signaling.messages import ServerMessage, Text, encode_message
 from glottis.wire.dcep import ChannelOpen, ProtocolId
 
 MAX_MESSAGE_SIZE: Final = 262144

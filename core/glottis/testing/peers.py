@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from glottis.contracts.codec import CodecSpec
 from glottis.dtls import Certificate
+from glottis.media.demultiplexer import Demultiplexer, Receiver
+from glottis.media.driver import PeerDriver
+from glottis.media.scheduler import PERIOD, Scheduled
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
-from glottis.server.media.demultiplexer import Demultiplexer, Receiver
-from glottis.server.media.driver import PeerDriver
-from glottis.server.media.scheduler import PERIOD, Scheduled
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.testing.nat import Nat
 from glottis.testing.virtual_network import VirtualNetwork

@@ -11,8 +11,9 @@ import trio_websocket
 from glottis.contracts.errors import Malformed
 from glottis.server.http.message import HttpLimits, text_response
 from glottis.server.http.server import HttpServer
-from glottis.server.http.websocket import WebSocket, WebSocketClosed
+from glottis.server.http.websocket import WebSocket
 from glottis.server.http.websocket_stream import FrameMeter
+from glottis.signaling.errors import WebSocketClosed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

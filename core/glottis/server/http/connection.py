@@ -17,8 +17,9 @@ from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.receiver import RequestReceiver
 from glottis.server.http.refusals import RefusalLog
-from glottis.server.http.websocket import WebSocket, WebSocketClosed, open_server_websocket
+from glottis.server.http.websocket import WebSocket, open_server_websocket
 from glottis.server.http.websocket_stream import wants_websocket, websocket_key
+from glottis.signaling.errors import WebSocketClosed
 
 _WITHOUT_CONTENT: Final = (204, 304)
 _NOT_READ_TO_THE_END: Final = (h11.IDLE, h11.SEND_BODY, h11.ERROR)

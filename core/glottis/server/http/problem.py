@@ -3,18 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
-from glottis.contracts.errors import Malformed, RemoteError
+from glottis.contracts.errors import RemoteError
 from glottis.server.http.message import Response, json_response, reason_phrase
 
 MEDIA_TYPE: Final = "application/problem+json"
-
-
-class Rejected(Malformed):
-    """Network input that is refused for a reason with a stable ``code``, as CONTRACT §1 and §3 demand."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Problem(RemoteError):

@@ -9,24 +9,21 @@ import trio
 import trio_websocket
 import wsproto.utilities
 
-from glottis.contracts.errors import RemoteError
 from glottis.server.http.message import HttpLimits
 from glottis.server.http.websocket_stream import FrameMeter, Late, UpgradedStream
+from glottis.signaling.close_codes import (
+    ABNORMAL,
+    INTERNAL_ERROR,
+    NORMAL,
+    NOT_ON_THE_WIRE,
+    POLICY_VIOLATION,
+    SERVICE_RESTART,
+    TOO_LARGE,
+)
+from glottis.signaling.errors import WebSocketClosed
 
-NORMAL: Final = 1000
-GOING_AWAY: Final = 1001
-POLICY_VIOLATION: Final = 1008
-TOO_LARGE: Final = 1009
-INTERNAL_ERROR: Final = 1011
-SERVICE_RESTART: Final = 1012
-TRY_AGAIN_LATER: Final = 1013
-NO_STATUS: Final = 1005
-"""The peer's close frame has no code; never on the wire, like the next one (RFC 6455 §7.4.1)."""
-ABNORMAL: Final = 1006
-"""The peer went without a word."""
 _REFUSALS: Final = {1002: "send frames as RFC 6455 has them", 1007: "send text and reasons in UTF-8"}
 """What is said in place of the library's messages, which quote its insides."""
-_NOT_ON_THE_WIRE: Final = (NO_STATUS, ABNORMAL, 1015)
 
 MAX_REASON_BYTES: Final = 123
 """A control frame's payload of 125 bytes without the code (RFC 6455 §5.5)."""
@@ -34,16 +31,6 @@ RECEIVED_MESSAGES: Final = 4
 """Complete messages waiting for ``receive``; then TCP holds the peer back, and its pongs with it."""
 
 logger = logging.getLogger(__name__)
-
-
-class WebSocketClosed(RemoteError):
-    """The WebSocket is closed, by either side, with this code and reason (RFC 6455 §7.4)."""
-
-    def __init__(self, code: int, reason: str = "") -> None:
-        # The reason may be the peer's own words: quoted, they cannot forge a line of a log.
-        super().__init__(f"WebSocket closed with {code}: {reason!r}" if reason else f"WebSocket closed with {code}")
-        self.code = code
-        self.reason = reason
 
 
 _LIBRARY_ERRORS: Final = (
@@ -131,7 +118,7 @@ class WebSocket:
     async def say_goodbye(self) -> None:
         """Make sure that the peer was told why the socket closes, if it is still there to hear it."""
         closed = self._why_closed()
-        code = closed.code if closed.code not in _NOT_ON_THE_WIRE else NORMAL
+        code = closed.code if closed.code not in NOT_ON_THE_WIRE else NORMAL
         with suppress(*_LIBRARY_ERRORS):
             await self._stream.send_close_frame(code, _fitting(closed.reason))
 

@@ -1,0 +1,233 @@
+"""The call that an agent is given: bounded streams above a peer connection."""
+
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any, Final, Protocol
+
+import trio
+
+from glottis.calls.inbox import Inbox
+from glottis.calls.messenger import Messenger
+from glottis.calls.speech import SpeakingVoice, Speech
+from glottis.calls.streams import DroppingStream
+from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
+from glottis.contracts.call import Call, CallEvent, Heard, Message, TypedMessage
+from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
+from glottis.contracts.info import CallInfo
+from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
+
+MAX_EVENTS = 64
+MAX_METADATA = 64 * 1024
+"""Characters of JSON that metadata may grow to by messages of the caller: as much as creates a session."""
+
+_NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
+"""The fields of a packet that must be integers."""
+_numbers_of: Final = attrgetter(*_NUMBERS)
+
+logger = logging.getLogger(__name__)
+
+
+class Voice(SpeakingVoice, Protocol):
+    """The media side of a peer connection: what the wheel's ticks read and write."""
+
+    @property
+    def encoding_name(self) -> str:
+        """Of the packets that are sent; empty before any could be."""
+
+    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None: ...
+    def next_packets(self, now: float) -> list[EncodedPacket]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """Bounds of the call's queues, in seconds of audio."""
+
+    say_queue: float = 0.2
+    audio_queue: float = 0.2
+    frame: float = 0.02
+
+    @property
+    def audio_frames(self) -> int:
+        """How many frames or packets wait for the agent at most."""
+        return max(1, round(self.audio_queue / self.frame))
+
+
+DEFAULT_LIMITS = CallLimits()
+
+
+class GatewayCall(Call):
+    """Pushes from the wheel on one side, the agent's coroutines on the other; ``nursery`` is set before it starts."""
+
+    def __init__(
+        self,
+        info: CallInfo,
+        *,
+        sample_rate: int,
+        voice: Voice,
+        messenger: Messenger,
+        hang_up: Callable[[str], None],
+        limits: CallLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self.info = info
+        self.sample_rate = sample_rate
+        self._voice = voice
+        self._messenger = messenger
+        self._hang_up = hang_up
+        self._audio: DroppingStream[AudioFrame] = DroppingStream(limits.audio_frames)
+        self._packets: DroppingStream[EncodedPacket] = DroppingStream(limits.audio_frames)
+        self._messages = Inbox()
+        self._events: DroppingStream[CallEvent] = DroppingStream(MAX_EVENTS)
+        self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue, frame=limits.frame)
+        self._metadata_is_refused = False
+
+    # What the agent calls
+
+    @property
+    def audio(self) -> DroppingStream[AudioFrame]:
+        """See ``Call.audio``."""
+        return self._audio
+
+    @property
+    def packets(self) -> DroppingStream[EncodedPacket]:
+        """See ``Call.packets``."""
+        return self._packets
+
+    @property
+    def messages(self) -> Inbox:
+        """See ``Call.messages``."""
+        return self._messages
+
+    @property
+    def events(self) -> DroppingStream[CallEvent]:
+        """See ``Call.events``."""
+        return self._events
+
+    async def say(self, audio: AudioFrame | EncodedPacket) -> None:
+        """See ``Call.say``."""
+        # The queue is bounded, so whoever speaks on and on comes to wait soon: no need to yield here.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if isinstance(audio, EncodedPacket):
+            self._check_packet(audio)
+            await self._speech.say(audio)
+        else:
+            self._check_frame(audio)
+            await self._speech.say(audio.pcm)
+
+    def flush(self) -> Heard:
+        """See ``Call.flush``."""
+        return self._speech.flush()
+
+    async def drain(self) -> None:
+        """See ``Call.drain``."""
+        await self._speech.drain()
+
+    async def send_text(self, text: str, channel: str | None = None) -> None:
+        """See ``Call.send_text``."""
+        check_text("text", text)
+        _check_channel(channel)
+        await self._messenger.send_text(text, channel)
+
+    async def send_bytes(self, data: bytes, channel: str | None = None) -> None:
+        """See ``Call.send_bytes``."""
+        _check_channel(channel)
+        await self._messenger.send_bytes(bytes_of("data", data), channel)
+
+    async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
+        """See ``Call.send_event``."""
+        check_text("name", name)
+        check_instance("data", data, Mapping)
+        await self._messenger.send_event(name, data)
+
+    def hang_up(self, reason: str = "agent hung up") -> None:
+        """See ``Call.hang_up``."""
+        check_text("reason", reason)
+        self._hang_up(reason)
+
+    # What the session calls
+
+    def hear(self, now: float) -> None:
+        """A media tick: fetch what is due from the jitter buffer, as far as the agent listens."""
+        packets: list[EncodedPacket] = []
+        if self._audio.is_read:
+            frame = self._voice.next_frame(now, packets) if self._packets.is_read else self._voice.next_frame(now)
+            if frame is not None:
+                self._audio.push(frame)
+        elif self._packets.is_read:
+            packets = self._voice.next_packets(now)
+        for packet in packets:
+            self._packets.push(packet)
+
+    def spoke(self) -> None:
+        """A media tick has sent something: there may be room again."""
+        self._speech.changed()
+
+    def push_message(self, message: Message) -> None:
+        """The caller has sent a message; one of the type ``metadata`` also adds to ``info.metadata``."""
+        if isinstance(message, TypedMessage) and message.type == "metadata":
+            self._add_metadata(message)
+        nothing_was_lost = not self._messages.dropped
+        self._messages.push(message)
+        if nothing_was_lost and self._messages.dropped:
+            logger.warning("session %s: the agent reads no messages: the oldest are dropped", self.info.session_id)
+
+    def _add_metadata(self, message: TypedMessage) -> None:
+        members = {name: value for name, value in message.data.items() if name != "type"}
+        metadata = {**self.info.metadata, **members}
+        if len(message.text) <= MAX_METADATA and _json_length(metadata) <= MAX_METADATA:
+            self.info = replace(self.info, metadata=metadata)
+        elif not self._metadata_is_refused:
+            self._metadata_is_refused = True
+            logger.warning("session %s: metadata beyond %d characters is ignored", self.info.session_id, MAX_METADATA)
+
+    def push_event(self, name: str, data: Mapping[str, Any]) -> None:
+        """Something has happened to the call."""
+        self._events.push(CallEvent(name, data))
+
+    def _check_frame(self, frame: AudioFrame) -> None:
+        if not isinstance(frame, AudioFrame):
+            raise ValueError(f"say takes an AudioFrame or an EncodedPacket, not {type(frame).__name__}")
+        if frame.sample_rate != self.sample_rate:
+            raise ValueError(
+                f"this call's sample rate is {self.sample_rate} Hz, the frame's {frame.sample_rate} Hz: "
+                "resample, or set AgentSpec.sample_rate"
+            )
+        if len(frame.pcm) % BYTES_PER_SAMPLE:
+            raise ValueError(f"a frame of {len(frame.pcm)} bytes does not hold whole 16-bit samples")
+
+    def _check_packet(self, packet: EncodedPacket) -> None:
+        if set(map(type, _numbers_of(packet))) != {int}:  # on the media path quicker than to check each
+            for name, number in zip(_NUMBERS, _numbers_of(packet), strict=True):
+                check_integer(name, number)
+        check_instance("encoding_name", packet.encoding_name, str)
+        codec = self._voice.encoding_name
+        if codec and packet.encoding_name.lower() != codec.lower():
+            raise ValueError(
+                f"this call sends {codec}, not {packet.encoding_name}: "
+                "say packets of the negotiated codec, or audio frames"
+            )
+        if not 0 < packet.duration <= MAX_PACKET_DURATION * packet.clock_rate:
+            raise ValueError(
+                f"a packet lasts up to {MAX_PACKET_DURATION:g} s, "
+                f"not {packet.duration} units of a clock of {packet.clock_rate} Hz"
+            )
+        if not 0 < len(packet.payload) <= MAX_PAYLOAD_LENGTH:
+            raise ValueError(f"a packet has a payload of 1–{MAX_PAYLOAD_LENGTH} bytes, not {len(packet.payload)}")
+        if packet.lost_before < 0:
+            raise ValueError(f"lost_before counts packets, and cannot be {packet.lost_before}")
+
+
+def _check_channel(label: str | None) -> None:
+    if label is not None:
+        check_instance("channel", label, str)
+
+
+def _json_length(value: Mapping[str, Any]) -> float:
+    """In characters; without end for what nests too deeply to be written."""
+    try:
+        return len(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return math.inf

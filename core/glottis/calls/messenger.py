@@ -1,0 +1,144 @@
+"""Text, events and bytes between an agent and its client: by data channel, or by WebSocket where there is none."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import trio
+
+from glottis.calls.streams import Wakeup
+from glottis.contracts.call import BytesMessage, Message, TextMessage, TypedMessage
+from glottis.contracts.errors import LocalError
+from glottis.sctp import (
+    AssociationClosed,
+    AssociationFailed,
+    BufferedAmountLow,
+    BytesReceived,
+    ChannelClosed,
+    ChannelOpened,
+    ChannelState,
+    DataChannel,
+    DataChannelEvent,
+    SendBufferFull,
+    TextReceived,
+)
+from glottis.signaling.messages import Event, ServerMessage, Text, encode_message
+
+GREETING: Final = "Backend connected"
+"""Sent on each channel when it opens (CONTRACT §4)."""
+MAX_BUFFERED: Final = 256 * 1024
+"""Bytes queued on a channel before its sender has to wait."""
+MAX_SIGNALED: Final = 256 * 1024
+"""Characters of a message by the WebSocket, as JSON: what data channels take, and half of what the WebSocket queues."""
+
+
+class Messenger:
+    """``send_signaling`` is for the WebSocket, ``deliver`` for the agent, and ``pump`` sends what is queued.
+
+    ``signaling_room`` waits until the WebSocket's queue has room.
+    """
+
+    def __init__(
+        self,
+        *,
+        send_signaling: Callable[[ServerMessage], None],
+        deliver: Callable[[Message], None],
+        pump: Callable[[], None],
+        signaling_room: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+    ) -> None:
+        self._send_signaling = send_signaling
+        self._deliver = deliver
+        self._pump = pump
+        self._signaling_room = signaling_room
+        self._channels: list[DataChannel] = []
+        """The open ones, oldest first: the first is the default."""
+        self._writable = Wakeup()
+
+    # From the client
+
+    def handle_text(self, text: str) -> None:
+        """Text by the WebSocket."""
+        self._deliver(message_of(text))
+
+    def handle_channel_event(self, event: DataChannelEvent) -> None:
+        """An event of the peer connection's data channels."""
+        match event:
+            case ChannelOpened(channel):
+                self._welcome(channel)
+            case TextReceived(channel, text):
+                self._deliver(message_of(text, channel.label))
+            case BytesReceived(channel, data):
+                self._deliver(BytesMessage(data, channel.label))
+            case ChannelClosed(channel):
+                self._channels = [other for other in self._channels if other is not channel]
+                self._writable.wake()
+            case BufferedAmountLow() | AssociationClosed() | AssociationFailed():
+                self._writable.wake()
+
+    def _welcome(self, channel: DataChannel) -> None:
+        if channel.state is ChannelState.OPEN:  # the peer may have closed it in the same breath
+            channel.buffered_amount_low_threshold = MAX_BUFFERED // 2
+            self._channels.append(channel)
+            with suppress(SendBufferFull):  # other channels are flooded: this one can do without its greeting
+                channel.send_text(GREETING)
+
+    # From the agent
+
+    async def send_text(self, text: str, label: str | None) -> None:
+        """By the channel of this label, else by the default one, else by the WebSocket."""
+        if not await self._send(label, lambda channel: channel.send_text(text)):
+            await self._signal(Text(text))
+
+    async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
+        """The same way as text; raises ``LocalError`` if ``data`` is not JSON."""
+        event = Event(name, data)
+        text = encode_message(event)
+        if not await self._send(None, lambda channel: channel.send_text(text)):
+            await self._signal(event)
+
+    async def _signal(self, message: Text | Event) -> None:
+        if len(encode_message(message)) > MAX_SIGNALED:
+            raise LocalError(f"the client's WebSocket takes messages of at most {MAX_SIGNALED} characters")
+        await self._signaling_room()
+        self._send_signaling(message)
+
+    async def send_bytes(self, data: bytes, label: str | None) -> None:
+        """By a channel; raises ``LocalError`` if there is none."""
+        if not await self._send(label, lambda channel: channel.send_bytes(data)):
+            raise LocalError("bytes need a data channel, and the client has opened none: send text, or wait for one")
+
+    async def _send(self, label: str | None, put: Callable[[DataChannel], None]) -> bool:
+        """Queue a message on a channel, as soon as there is room for it; false if there is no channel."""
+        while (channel := await self._writable_channel(label)) is not None:
+            try:
+                put(channel)
+            except SendBufferFull:  # of the association, for all channels together
+                await self._writable.wait()
+            else:
+                self._pump()
+                return True
+        return False
+
+    async def _writable_channel(self, label: str | None) -> DataChannel | None:
+        """The channel to use, once it has room: this is where an agent that sends too fast is held back."""
+        await trio.lowlevel.checkpoint()
+        while (channel := self._channel(label)) is not None and channel.buffered_amount > MAX_BUFFERED:
+            await self._writable.wait()
+        return channel
+
+    def _channel(self, label: str | None) -> DataChannel | None:
+        usable = [channel for channel in self._channels if channel.state is ChannelState.OPEN]
+        named = (channel for channel in usable if channel.label == label)
+        return next(named, usable[0] if usable else None)
+
+
+def message_of(text: str, channel: str | None = None) -> Message:
+    """A JSON object with a string ``type`` is a typed message, everything else is text (CONTRACT §4)."""
+    try:
+        value = json.loads(text) if text.lstrip()[:1] == "{" else None
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict) and isinstance(value.get("type"), str):
+        return TypedMessage(value["type"], value, text, channel)
+    return TextMessage(text, channel)

@@ -1,0 +1,157 @@
+"""Joins a peer connection to the UDP socket and the wheel: the one driver of the engines."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import trio
+
+from glottis.media.demultiplexer import Demultiplexer, Receiver
+from glottis.media.scheduler import Scheduled
+from glottis.peer import PathAuthenticated, PeerConnection, PeerConnectionEvent
+from glottis.wire.address import Address, Datagram, Path
+
+
+class Endpoint(Protocol):
+    """Where datagrams leave, and are told apart by session: ``UdpEndpoint``, or a host of the virtual network."""
+
+    def add_ufrag(self, ufrag: str, receiver: Receiver) -> None: ...
+    def demultiplexer(self, local: Address) -> Demultiplexer: ...
+    def send(self, datagram: Datagram, sender: Receiver) -> None: ...
+    def remove(self, receiver: Receiver) -> None: ...
+
+
+class Wheel(Protocol):
+    """What calls the driver in time: ``Scheduler``, or a host of the virtual network."""
+
+    def start_media(self, session: Scheduled, send_period: float) -> None: ...
+    def call_at(self, session: Scheduled, deadline: float | None) -> None: ...
+    def remove(self, session: Scheduled) -> None: ...
+
+
+class PeerDriver:
+    """Gives the engines datagrams and time, of ``clock``, and sends what they want sent.
+
+    ``handle_event`` is called for each event of the peer, ``hear`` in each media tick before speech is sent, ``spoke``
+    after some was. Whatever any of this raises goes to ``handle_error``: neither the socket nor the wheel ever sees it,
+    nor does a codec's ``SystemExit`` end the process.
+    """
+
+    def __init__(
+        self,
+        peer: PeerConnection,
+        *,
+        endpoint: Endpoint,
+        scheduler: Wheel,
+        handle_event: Callable[[PeerConnectionEvent], None],
+        handle_error: Callable[[BaseException], None],
+        clock: Callable[[], float] = trio.current_time,
+    ) -> None:
+        self.peer = peer
+        self.hear: Callable[[float], None] = lambda now: None
+        self.spoke: Callable[[], None] = lambda: None
+        self.holds_speech = False
+        """While true no speech is sent: it waits in its queue."""
+        self._endpoint = endpoint
+        self._scheduler = scheduler
+        self._handle_event = handle_event
+        self._handle_error = handle_error
+        self._clock = clock
+        self._ufrag: str | None = None
+        self._closed = False
+
+    def pump(self) -> None:
+        """After anything was done to ``peer``: send, tell, and set the next timeout."""
+        if self._closed:
+            return
+        now = self._clock()
+        timeout = self.peer.next_timeout()
+        if timeout is not None and timeout <= now:
+            self.peer.handle_timeout(now)
+        if self._ufrag != self.peer.local_ufrag and self.peer.local_ufrag is not None:
+            self._ufrag = self.peer.local_ufrag
+            self._endpoint.add_ufrag(self._ufrag, self)
+        self._send()
+        while not self._closed and (event := self.peer.next_event()) is not None:
+            if isinstance(event, PathAuthenticated):
+                tables = self._endpoint.demultiplexer(event.path.local)
+                tables.add_path(event.path, self, proven=event.proven, in_use=event.selected)
+            else:
+                self._handle_event(event)
+            self._send()
+        if not self._closed:  # an event may have ended the call
+            self._scheduler.call_at(self, self.peer.next_timeout())
+
+    def pump_safely(self) -> None:
+        """The same for callers that are not to blame for what it raises."""
+        try:
+            self.pump()
+        except (Exception, SystemExit) as error:
+            self._handle_error(error)
+
+    def start_media(self) -> None:
+        """From now on speech is fetched and sent in every period."""
+        self._scheduler.start_media(self, self.peer.voice.send_period)
+
+    def close(self) -> None:
+        """Close the peer connection, send its goodbyes and leave the socket and the wheel. Idempotent, never raises."""
+        if self._closed:
+            return
+        try:
+            self.peer.close(self._clock())
+            self._send()
+        except (Exception, SystemExit) as error:
+            self._handle_error(error)
+        finally:
+            self._closed = True
+            self._endpoint.remove(self)
+            self._scheduler.remove(self)
+
+    # --- the socket and the wheel call these ---
+
+    def receive(self, data: bytes, path: Path) -> None:
+        """See ``demultiplexer.Receiver``."""
+        try:
+            if self.peer.handle_datagram(data, path, self._clock()):
+                self.pump()
+        except (Exception, SystemExit) as error:
+            self._handle_error(error)
+
+    def media_tick(self, now: float) -> None:
+        """See ``scheduler.Scheduled``."""
+        if self._closed:  # earlier in this very turn
+            return
+        try:
+            self.hear(now)
+            self._speak(now)
+        except (Exception, SystemExit) as error:
+            self._handle_error(error)
+
+    def send_tick(self, now: float) -> None:
+        """See ``scheduler.Scheduled``."""
+        if self._closed:
+            return
+        try:
+            self._speak(now)
+        except (Exception, SystemExit) as error:
+            self._handle_error(error)
+
+    def _speak(self, now: float) -> None:
+        if self.holds_speech:
+            return
+        packets = self.peer.media_to_send(now)
+        if packets:
+            for packet in packets:
+                self._endpoint.send(packet, self)
+            self.spoke()
+
+    def handle_timeout(self, now: float) -> None:
+        """See ``scheduler.Scheduled``."""
+        try:
+            self.peer.handle_timeout(now)
+            self.pump()
+        except (Exception, SystemExit) as error:
+            self._handle_error(error)
+
+    def _send(self) -> None:
+        for datagram in self.peer.datagrams_to_send():
+            self._endpoint.send(datagram, self)

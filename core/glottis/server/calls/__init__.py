@@ -1,1 +1,0 @@
-"""Sessions from creation to end, and the call that an agent is given."""

@@ -1,0 +1,36 @@
+"""What comes of the wish for a session."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from glottis.contracts.errors import GlottisError
+from glottis.contracts.ice_servers import IceServer
+
+
+class Unavailable(GlottisError):
+    """No session can be created now. ``code`` is ``FULL`` or ``DRAINING``; the message says so in a sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnknownCampaign(GlottisError):
+    """The configuration has no such campaign."""
+
+
+class UnsupportedTransport(GlottisError):
+    """The gateway does not have the transport that is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedSession:
+    """A session that waits for its client. ``expires_at`` is in seconds since the epoch; ``repr`` hides the URL."""
+
+    session_id: str
+    websocket_url: str
+    expires_at: float
+    ice_servers: Sequence[IceServer] = ()
+
+    def __repr__(self) -> str:
+        return f"CreatedSession({self.session_id})"

@@ -1,1 +1,0 @@
-"""The messages of a session over its WebSocket."""

@@ -1,0 +1,21 @@
+"""What can be wrong with the messages of a client, and with its WebSocket."""
+
+from glottis.contracts.errors import Malformed, RemoteError
+
+
+class Rejected(Malformed):
+    """Network input that is refused for a reason with a stable ``code``, as CONTRACT §1 and §3 demand."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class WebSocketClosed(RemoteError):
+    """The WebSocket is closed, by either side, with this code and reason (RFC 6455 §7.4)."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        # The reason may be the peer's own words: quoted, they cannot forge a line of a log.
+        super().__init__(f"WebSocket closed with {code}: {reason!r}" if reason else f"WebSocket closed with {code}")
+        self.code = code
+        self.reason = reason

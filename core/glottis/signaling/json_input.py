@@ -1,0 +1,116 @@
+"""JSON from the network, checked field by field; what is wrong is said with the field's name."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from glottis.signaling.errors import Rejected
+
+MAX_DEPTH: Final = 64
+"""Arrays and objects within each other; whoever walks the value later does so by recursion."""
+_SURROGATE: Final = re.compile(r"\\u[dD][89A-Fa-f]")
+
+
+def decode_object_untrusted(data: str | bytes) -> dict[str, Any]:
+    """Decode a JSON object (RFC 8259); raises ``Malformed`` with the code ``MALFORMED_JSON``.
+
+    Every session waits meanwhile. The standard library takes less than 5 ms for 64 KiB of anything; faster ones take a
+    hundred where floats such as ``1e300`` are many.
+    """
+    try:
+        text = data if isinstance(data, str) else data.decode()
+        value = _DECODER.decode(text)
+        _refuse_lone_surrogates(text, value)
+    except RecursionError:
+        raise _nested_too_deeply() from None
+    except ValueError:  # Of the decoder, for bad UTF-8, and for numbers out of range or with thousands of digits.
+        raise Rejected("MALFORMED_JSON", "expected valid JSON in UTF-8") from None
+    if not isinstance(value, dict):
+        raise Rejected("MALFORMED_JSON", "expected a JSON object")
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _refuse_depth(value)
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number out of range")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
+
+
+def _refuse_lone_surrogates(text: str, value: object) -> None:
+    """Half a UTF-16 pair (RFC 8259 §8.2) can be decoded but not sent on: it has no UTF-8. Raises ``ValueError``."""
+    text.encode()
+    if _SURROGATE.search(text):
+        msgspec.json.encode(value)
+
+
+def _refuse_depth(value: dict[str, Any]) -> None:
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        inner = (item.values() if type(item) is dict else item for item in level)
+        level = [item for items in inner for item in items if type(item) is dict or type(item) is list]
+    if level:
+        raise _nested_too_deeply()
+
+
+def _nested_too_deeply() -> Rejected:
+    return Rejected("MALFORMED_JSON", f"expected JSON that is nested at most {MAX_DEPTH} levels deep")
+
+
+def text_field(fields: Mapping[str, Any], name: str, path: str = "") -> str | None:
+    """A string, or None where the field is absent or null. ``path`` leads to the object that holds it."""
+    value = fields.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Rejected("INVALID_FIELD", f"{path}{name}: expected a string")
+    return value
+
+
+def required_text_field(fields: Mapping[str, Any], name: str, path: str = "") -> str:
+    """A string that must be there."""
+    value = text_field(fields, name, path)
+    if value is None:
+        raise Rejected("MISSING_FIELD", f"{path}{name}: expected a string, and there is none")
+    return value
+
+
+def number_field(fields: Mapping[str, Any], name: str, lowest: float, highest: float, path: str = "") -> float | None:
+    """A number within bounds, or None where the field is absent or null."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
+        raise Rejected("INVALID_FIELD", f"{path}{name}: expected {_range(lowest, highest)}")
+    return value
+
+
+def _range(lowest: float, highest: float) -> str:
+    return f"{lowest:g}" if lowest == highest else f"a number from {lowest:g} to {highest:g}"
+
+
+def integer_field(fields: Mapping[str, Any], name: str, lowest: int, highest: int, path: str = "") -> int | None:
+    """An integer within bounds, or None where the field is absent or null."""
+    value = number_field(fields, name, lowest, highest, path)
+    if value is not None and value != int(value):
+        raise Rejected("INVALID_FIELD", f"{path}{name}: expected an integer")
+    return None if value is None else int(value)
+
+
+def object_field(fields: Mapping[str, Any], name: str, path: str = "") -> dict[str, Any]:
+    """An object; empty where the field is absent or null."""
+    value = fields.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise Rejected("INVALID_FIELD", f"{path}{name}: expected an object")
+    return value or {}

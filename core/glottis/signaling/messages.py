@@ -1,0 +1,163 @@
+"""Signaling messages (CONTRACT §3): JSON text <-> values, in both directions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from glottis.contracts.errors import LocalError
+from glottis.signaling.errors import Rejected
+from glottis.signaling.json_input import (
+    decode_object_untrusted,
+    integer_field,
+    object_field,
+    required_text_field,
+    text_field,
+)
+
+_ENDS_OF_CANDIDATES: Final = ("", "a=end-of-candidates", "end-of-candidates")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A session description that wants an answer."""
+
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to an offer."""
+
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrickledCandidate:
+    """A candidate as RTCIceCandidateInit has it; an empty ``candidate`` means that there are no more (RFC 8838 §14)."""
+
+    candidate: str
+    sdp_mid: str | None = None
+    sdp_m_line_index: int | None = None
+    username_fragment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Chat, where there is no data channel."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A state change, a transcript, an agent's event, statistics. ``data`` must be serialisable."""
+
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """What was wrong with a message."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """The end of the call."""
+
+    reason: str = ""
+
+
+M = TypeVar("M")
+ClientMessage = Offer | TrickledCandidate | Text | Bye
+ServerMessage = Answer | TrickledCandidate | Text | Event | Error | Bye
+
+
+def parse_client_message_untrusted(data: str | bytes) -> ClientMessage:
+    """Read what a client sends; raises ``Malformed`` (``Rejected``, with a code)."""
+    return _parse(data, _CLIENT_MESSAGES)
+
+
+def parse_server_message_untrusted(data: str | bytes) -> ServerMessage:
+    """Read what a gateway sends; raises ``Malformed`` (``Rejected``, with a code)."""
+    return _parse(data, _SERVER_MESSAGES)
+
+
+def encode_message(message: ClientMessage | ServerMessage) -> str:
+    """The message as JSON text; raises ``LocalError`` if it holds what JSON cannot say."""
+    try:
+        return msgspec.json.encode(_fields_of(message)).decode()
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise LocalError(f"{type(message).__name__.lower()} message: {error}") from None
+
+
+def _fields_of(message: ClientMessage | ServerMessage) -> dict[str, Any]:
+    match message:
+        case Offer(sdp):
+            return {"type": "offer", "sdp": sdp}
+        case Answer(sdp):
+            return {"type": "answer", "sdp": sdp}
+        case TrickledCandidate():
+            return {"type": "candidate", "candidate": candidate_init(message)}
+        case Text(text):
+            return {"type": "text", "text": text}
+        case Event(name, data):
+            return {"type": "event", "name": name, "data": data}
+        case Error(code, sentence):
+            return {"type": "error", "code": code, "message": sentence}
+        case Bye(reason):
+            return {"type": "bye", "reason": reason}
+
+
+def candidate_init(candidate: TrickledCandidate) -> dict[str, str | int | None]:
+    """The members of W3C webrtc's RTCIceCandidateInit (§4.8.1.1)."""
+    return {
+        "candidate": candidate.candidate,
+        "sdpMid": candidate.sdp_mid,
+        "sdpMLineIndex": candidate.sdp_m_line_index,
+        "usernameFragment": candidate.username_fragment,
+    }
+
+
+def _parse(data: str | bytes, parsers: Mapping[str, Callable[[dict[str, Any]], M]]) -> M:
+    fields = decode_object_untrusted(data)
+    parse = parsers.get(required_text_field(fields, "type"))
+    if parse is None:
+        raise Rejected("UNKNOWN_TYPE", f"type: expected one of {', '.join(parsers)}")
+    return parse(fields)
+
+
+def _candidate(fields: dict[str, Any]) -> TrickledCandidate:
+    """All shapes that clients send (CONTRACT T14): an object, a bare string, null, nothing."""
+    value = fields.get("candidate")
+    init = value if isinstance(value, dict) else fields
+    path = "candidate." if isinstance(value, dict) else ""
+    text = text_field(init, "candidate", path) or ""
+    index = integer_field(init, "sdpMLineIndex", -1, 65535, path)
+    return TrickledCandidate(
+        candidate="" if text.strip() in _ENDS_OF_CANDIDATES else text,
+        sdp_mid=text_field(init, "sdpMid", path),
+        sdp_m_line_index=None if index == -1 else index,  # some clients write -1 for none
+        username_fragment=text_field(init, "usernameFragment", path),
+    )
+
+
+_CLIENT_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ClientMessage]]] = {
+    "offer": lambda fields: Offer(required_text_field(fields, "sdp")),
+    "candidate": _candidate,
+    "text": lambda fields: Text(required_text_field(fields, "text")),
+    "bye": lambda fields: Bye(text_field(fields, "reason") or ""),
+}
+_SERVER_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ServerMessage]]] = {
+    "answer": lambda fields: Answer(required_text_field(fields, "sdp")),
+    "candidate": _candidate,
+    "text": lambda fields: Text(required_text_field(fields, "text")),
+    "event": lambda fields: Event(required_text_field(fields, "name"), object_field(fields, "data")),
+    "error": lambda fields: Error(required_text_field(fields, "code"), required_text_field(fields, "message")),
+    "bye": lambda fields: Bye(text_field(fields, "reason") or ""),
+}

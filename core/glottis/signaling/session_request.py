@@ -1,0 +1,138 @@
+"""The request that creates a session (CONTRACT §1): both shapes of it, and every rule."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from glottis.contracts.info import MAX_IDENTIFIER_LENGTH, AudioPreference
+from glottis.signaling.errors import Rejected
+from glottis.signaling.json_input import (
+    decode_object_untrusted,
+    integer_field,
+    number_field,
+    object_field,
+    required_text_field,
+    text_field,
+)
+
+INITIATE_PATH: Final = "/api/websession/initiate"
+TRANSPORTS: Final = ("WebRTC", "WebSocket")
+SERVED_TRANSPORTS: Final = ("WebRTC",)
+"""Those that errors advise: the gateway does not have the other one yet."""
+CODECS: Final = {"OPUS": 48000, "PCMU": 8000, "PCMA": 8000, "G722": 16000, "PCM": 16000}
+"""The codecs of requests, each with the sample rate in hertz that is meant where a request names none."""
+_DIRECTION_FIELDS: Final = ("codec", "sampleRate", "bitsPerSample", "channels", "frameDurationMs")
+_FIELDS: Final = (
+    *("businessId", "campaignId", "transportType", "clientIdentifier", "dynamicVariables", "metadata", "audioConfig"),
+    *("input", "output", "inputCodec", "outputCodec", *_DIRECTION_FIELDS),
+)
+_CANONICAL_NAMES: Final = {name.lower(): name for name in _FIELDS}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """What the client asks for. The mappings are as sent; ``input`` is the direction from the client."""
+
+    campaign_id: str
+    business_id: int | str | None = None
+    client_identifier: str | None = None
+    transport: str = "WebRTC"
+    input: AudioPreference = field(default_factory=AudioPreference)
+    output: AudioPreference = field(default_factory=AudioPreference)
+    dynamic_variables: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_session_request_untrusted(body: bytes) -> SessionRequest:
+    """Read a request's body; raises ``Malformed`` (``Rejected``, with a code) that names the field and what to send.
+
+    Keys and enumerated words match case-insensitively; keys that CONTRACT does not name are ignored.
+    """
+    fields = _with_canonical_names(decode_object_untrusted(body))
+    transport = _word(fields, "transportType", TRANSPORTS, SERVED_TRANSPORTS, "UNSUPPORTED_TRANSPORT") or "WebRTC"
+    audio = _with_canonical_names(object_field(fields, "audioConfig"), "audioConfig.")
+    return SessionRequest(
+        campaign_id=_identifier("campaignId", required_text_field(fields, "campaignId")),
+        business_id=_business_id(fields),
+        client_identifier=_client_identifier(fields),
+        transport=transport,
+        input=_preference(audio, "input", transport),
+        output=_preference(audio, "output", transport),
+        dynamic_variables=object_field(fields, "dynamicVariables"),
+        metadata=object_field(fields, "metadata"),
+    )
+
+
+def _with_canonical_names(fields: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """The fields that CONTRACT names, under those names."""
+    known: dict[str, Any] = {}
+    for key, value in fields.items():
+        name = _CANONICAL_NAMES.get(key.lower())
+        if name is None:
+            continue
+        if name in known:
+            raise Rejected("DUPLICATE_FIELD", f"{path}{name}: expected once, in whatever case")
+        known[name] = value
+    return known
+
+
+def _word(
+    fields: Mapping[str, Any], name: str, words: Iterable[str], advised: Sequence[str], code: str, path: str = ""
+) -> str | None:
+    """One of ``words``, as it is spelt there; None where the field is absent or null. Errors name the ``advised``."""
+    text = text_field(fields, name, path)
+    if text is None:
+        return None
+    for word in words:
+        if text.lower() == word.lower():
+            return word
+    raise Rejected(code, f"{path}{name}: expected {'one of ' * (len(advised) > 1)}{', '.join(advised)}")
+
+
+def _business_id(fields: Mapping[str, Any]) -> int | str | None:
+    value = fields.get("businessId")
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if not isinstance(value, str):
+        raise Rejected("INVALID_FIELD", "businessId: expected an integer or a string")
+    return _identifier("businessId", value)
+
+
+def _client_identifier(fields: Mapping[str, Any]) -> str | None:
+    text = text_field(fields, "clientIdentifier")
+    if text is not None and ("/" in text or "\\" in text):
+        raise Rejected("INVALID_FIELD", "clientIdentifier: expected no slash and no backslash")
+    return None if text is None else _identifier("clientIdentifier", text)
+
+
+def _identifier(name: str, text: str) -> str:
+    if len(text) > MAX_IDENTIFIER_LENGTH:
+        raise Rejected("INVALID_FIELD", f"{name}: expected at most {MAX_IDENTIFIER_LENGTH} characters")
+    return text
+
+
+def _preference(audio: Mapping[str, Any], direction: str, transport: str) -> AudioPreference:
+    """One direction: what its own object says, and for the rest what stands beside it."""
+    own = _with_canonical_names(object_field(audio, direction, "audioConfig."), f"audioConfig.{direction}.")
+    own = {name: value for name, value in own.items() if value is not None}
+    merged = {**audio, **own}
+
+    def path(name: str) -> str:
+        return f"audioConfig.{direction}." if name in own else "audioConfig."
+
+    codec_name = "codec" if "codec" in own else f"{direction}Codec"
+    codecs = _codecs_of(transport)
+    codec = _word(merged, codec_name, codecs, codecs, "UNSUPPORTED_CODEC", path(codec_name)) or "OPUS"
+    lowest_bits, highest_bits, most_channels = (16, 16, 1) if codec == "PCM" else (8, 32, 2)  # CONTRACT §5
+    return AudioPreference(
+        codec=codec,
+        sample_rate=integer_field(merged, "sampleRate", 8000, 48000, path("sampleRate")) or CODECS[codec],
+        bits_per_sample=integer_field(merged, "bitsPerSample", lowest_bits, highest_bits, path("bitsPerSample")) or 16,
+        channels=integer_field(merged, "channels", 1, most_channels, path("channels")) or 1,
+        frame_ms=number_field(merged, "frameDurationMs", 2.5, 120, path("frameDurationMs")),
+    )
+
+
+def _codecs_of(transport: str) -> list[str]:
+    """PCM is for the WebSocket transport only (CONTRACT §5)."""
+    return [codec for codec in CODECS if codec != "PCM" or transport == "WebSocket"]

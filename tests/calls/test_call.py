@@ -1,0 +1,340 @@
+import inspect
+import json
+import math
+
+import pytest
+import trio
+import trio.testing
+from glottis import AudioFrame, Call, CallInfo, EncodedPacket, Heard, TextMessage
+from glottis.calls.call import MAX_METADATA, GatewayCall
+from glottis.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD
+from glottis.calls.messenger import Messenger, message_of
+from support.real_call import real_call
+
+RATE = 16000
+FRAME_SAMPLES = 320
+
+
+class RecordingVoice:
+    """Stands for the peer connection: what is said is queued, and a tick sends 20 ms of it."""
+
+    encoding_name = "opus"
+    can_send = True
+
+    def __init__(self) -> None:
+        self.pending = bytearray()
+        self.sent = bytearray()
+        self.packets: list[EncodedPacket] = []
+        self.incoming: list[AudioFrame] = []
+        self.incoming_packets: list[EncodedPacket] = []
+
+    @property
+    def queued(self) -> float:
+        return len(self.pending) / 2 / RATE + len(self.packets) * 0.02
+
+    def write(self, pcm: bytes) -> None:
+        self.pending += pcm
+
+    def write_packet(self, packet: EncodedPacket) -> None:
+        self.packets.append(packet)
+
+    def flush(self) -> Heard:
+        heard = Heard(len(self.sent) / 2 / RATE, self.queued)
+        self.pending.clear()
+        return heard
+
+    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
+        if packets is not None:
+            packets += self.next_packets(now)
+        return self.incoming.pop(0) if self.incoming else None
+
+    def next_packets(self, now: float) -> list[EncodedPacket]:
+        packets, self.incoming_packets = self.incoming_packets, []
+        return packets
+
+    def tick(self) -> None:
+        self.sent += self.pending[: FRAME_SAMPLES * 2]
+        del self.pending[: FRAME_SAMPLES * 2]
+
+
+@pytest.fixture
+def voice() -> RecordingVoice:
+    return RecordingVoice()
+
+
+@pytest.fixture
+async def call(voice: RecordingVoice) -> GatewayCall:
+    messenger = Messenger(send_signaling=lambda _: None, deliver=lambda _: None, pump=lambda: None)
+    return GatewayCall(CallInfo("s", "c"), sample_rate=RATE, voice=voice, messenger=messenger, hang_up=lambda _: None)
+
+
+def silence(seconds: float) -> AudioFrame:
+    return AudioFrame(bytes(round(seconds * RATE) * 2), RATE)
+
+
+def ramp(samples: int) -> bytes:
+    return b"".join((i % 32768).to_bytes(2, "little") for i in range(samples))
+
+
+async def test_say_waits_while_200_ms_are_queued(call, voice, nursery, autojump_clock):
+    await call.say(silence(0.2))
+    second = trio.Event()
+
+    async def speak() -> None:
+        await call.say(silence(0.02))
+        second.set()
+
+    nursery.start_soon(speak)
+    await trio.testing.wait_all_tasks_blocked()
+    assert not second.is_set()
+    voice.tick()
+    call.spoke()
+    await second.wait()
+
+
+async def test_a_frame_of_ten_minutes_never_fills_more_than_the_queue(call, voice, nursery):
+    nursery.start_soon(call.say, silence(600))
+    for _ in range(100):
+        await trio.testing.wait_all_tasks_blocked()
+        assert voice.queued <= 0.2 + 1e-9
+        voice.tick()
+        call.spoke()
+    assert math.isclose(len(voice.sent) / 2 / RATE, 2.0)
+
+
+async def test_no_sample_is_lost_or_reordered_whatever_the_length(call, voice, nursery):
+    pcm = ramp(12345)
+    nursery.start_soon(call.say, AudioFrame(pcm, RATE))
+    while len(voice.sent) < len(pcm):
+        await trio.testing.wait_all_tasks_blocked()
+        voice.tick()
+        call.spoke()
+    assert bytes(voice.sent) == pcm
+
+
+async def test_flush_stops_speech_in_progress_and_counts_what_was_not_sent(call, voice, nursery):
+    said = trio.Event()
+
+    async def speak() -> None:
+        await call.say(silence(1.0))
+        said.set()
+
+    nursery.start_soon(speak)
+    await trio.testing.wait_all_tasks_blocked()
+    voice.tick()
+    heard = call.flush()
+    await said.wait()
+    assert heard.sent == pytest.approx(0.02)
+    assert heard.dropped == pytest.approx(0.98)
+    assert voice.queued == 0
+
+
+async def test_speech_after_a_flush_is_sent(call, voice):
+    call.flush()
+    await call.say(silence(0.02))
+    assert voice.queued == pytest.approx(0.02)
+
+
+async def test_drain_returns_when_everything_was_sent(call, voice, nursery):
+    await call.say(silence(0.04))
+    drained = trio.Event()
+
+    async def wait() -> None:
+        await call.drain()
+        drained.set()
+
+    nursery.start_soon(wait)
+    for expected in (False, True):
+        voice.tick()
+        call.spoke()
+        await trio.testing.wait_all_tasks_blocked()
+        assert drained.is_set() is expected
+
+
+@pytest.mark.parametrize(
+    ("audio", "message"),
+    [
+        (AudioFrame(bytes(640), 8000), "sample rate is 16000 Hz"),
+        (AudioFrame(bytes(641), RATE), "whole 16-bit samples"),
+        (EncodedPacket(b"x", "PCMU", 8000, 0, 160), "this call sends opus, not PCMU"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 0), "lasts up to"),
+        (EncodedPacket(b"x", "opus", 48000, 0, -960), "lasts up to"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 480000), "lasts up to"),
+        (EncodedPacket(b"x", "opus", 0, 0, 960), "lasts up to"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 960.0), "duration: expected an integer, got float"),
+        (EncodedPacket(b"x", "opus", 48000, None, 960), "rtp_timestamp: expected an integer, got NoneType"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 960, -1), "lost_before counts packets"),
+        (EncodedPacket(b"x", None, 48000, 0, 960), "encoding_name: expected str, got NoneType"),
+        (bytes(640), "takes an AudioFrame or an EncodedPacket, not bytes"),
+        (None, "takes an AudioFrame or an EncodedPacket, not NoneType"),
+        (EncodedPacket(b"", "opus", 48000, 0, 960), "has a payload"),
+        (EncodedPacket(bytes(5000), "opus", 48000, 0, 960), "has a payload"),
+    ],
+)
+@pytest.mark.parametrize("can_send", [True, False])
+async def test_audio_that_does_not_fit_the_call_is_refused_by_name(call, voice, can_send, audio, message):
+    voice.can_send = can_send
+    with pytest.raises(ValueError, match=message):
+        await call.say(audio)
+
+
+async def test_samples_are_sent_as_they_were_when_they_were_said(call, voice):
+    samples = bytearray(ramp(320))
+    await call.say(AudioFrame(samples, RATE))
+    samples[:] = bytes(640)
+    assert bytes(voice.pending) == ramp(320)
+
+
+@pytest.mark.parametrize("audio", [AudioFrame(bytes(640), RATE), EncodedPacket(b"p", "opus", 48000, 0, 960)])
+async def test_speech_that_nobody_can_hear_takes_its_time_all_the_same(call, voice, autojump_clock, audio):
+    voice.can_send = False
+    start = trio.current_time()
+    for _ in range(50):
+        await call.say(audio)
+    assert trio.current_time() - start == pytest.approx(1.0)
+    assert voice.queued == 0
+
+
+async def test_empty_frames_in_a_tight_loop_do_not_block_the_others(call, nursery):
+    async def speak() -> None:
+        while True:
+            await call.say(AudioFrame(b"", RATE))
+
+    nursery.start_soon(speak)
+    for _ in range(3):
+        await trio.lowlevel.checkpoint()
+    nursery.cancel_scope.cancel()
+
+
+async def test_an_agent_that_does_not_listen_loses_the_oldest_frames(call, voice):
+    stream = aiter(call.audio)
+    for index in range(15):
+        voice.incoming.append(AudioFrame(bytes(640), RATE, index))
+        call.hear(0.0)
+    assert (await anext(stream)).timestamp == 5
+    assert stream.dropped == 5
+
+
+def tick_with_sound(call: GatewayCall, voice: RecordingVoice, index: int = 0) -> None:
+    voice.incoming.append(AudioFrame(bytes(640), RATE, index))
+    voice.incoming_packets.append(EncodedPacket(b"%d" % index, "opus", 48000, 960 * index, 960))
+    call.hear(0.02 * index)
+
+
+async def test_nothing_is_decoded_for_an_agent_that_wants_packets(call, voice):
+    packets = aiter(call.packets)
+    tick_with_sound(call, voice)
+    assert (await anext(packets)).payload == b"0"
+    assert len(voice.incoming) == 1
+
+
+async def test_frames_and_packets_can_be_read_at_a_time(call, voice):
+    audio, packets = aiter(call.audio), aiter(call.packets)
+    for index in range(3):
+        tick_with_sound(call, voice, index)
+    assert [(await anext(audio)).timestamp for _ in range(3)] == [0, 1, 2]
+    assert [(await anext(packets)).payload for _ in range(3)] == [b"0", b"1", b"2"]
+
+
+async def test_a_look_at_a_stream_does_not_open_it(call, voice):
+    inspect.getmembers(call)
+    assert all(hasattr(call, name) for name in ("audio", "packets", "messages", "events"))
+    tick_with_sound(call, voice)
+    assert (len(voice.incoming), len(voice.incoming_packets)) == (1, 1)
+
+
+async def test_who_stops_iterating_and_begins_again_gets_what_still_waits(call, voice):
+    aiter(call.audio)
+    for index in range(3):
+        tick_with_sound(call, voice, index)
+    seen = []
+    for _ in range(3):
+        async for frame in call.audio:
+            seen.append(frame.timestamp)
+            break
+    assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("reads_packets", [True, False])
+async def test_every_loud_frame_is_heard_whatever_becomes_of_the_packets(reads_packets, autojump_clock):
+    loud, packets = [], []
+
+    async def read_packets(call: Call) -> None:
+        async for packet in call.packets:
+            packets.append(packet.payload)
+
+    async def agent(call: Call) -> None:
+        assert hasattr(call, "packets")
+        if reads_packets:
+            call.nursery.start_soon(read_packets, call)
+        async for frame in call.audio:
+            if any(frame.pcm):
+                loud.append(frame.pcm)
+
+    async with real_call(agent) as caller:
+        await caller.caller_speaks(ramp(100 * FRAME_SAMPLES))
+        await trio.sleep(0.2)
+    assert b"".join(loud) == ramp(100 * FRAME_SAMPLES)
+    assert packets == (loud if reads_packets else [])
+
+
+async def test_two_readers_of_one_stream_are_told_so(call, nursery):
+    nursery.start_soon(anext, call.audio)
+    await trio.testing.wait_all_tasks_blocked()
+    with pytest.raises(trio.BusyResourceError):
+        await anext(call.audio)
+    nursery.cancel_scope.cancel()
+
+
+async def test_unread_messages_are_bounded_and_their_loss_is_logged_once(call, caplog):
+    for index in range(MAX_MESSAGES + 3):
+        call.push_message(TextMessage(str(index)))
+    assert (await anext(call.messages)) == TextMessage("3")
+    assert [record.getMessage() for record in caplog.records] == [
+        "session s: the agent reads no messages: the oldest are dropped"
+    ]
+
+
+async def test_unread_messages_are_bounded_in_size_too(call):
+    for index in range(5):
+        call.push_message(TextMessage(str(index) * (MAX_SIZE // 4)))
+    assert call.messages.is_full
+    assert (await anext(call.messages)).text[0] == "1"
+    assert not call.messages.is_full
+
+
+async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_has_caught_up(call):
+    caught_up = []
+    call.messages.caught_up = lambda: caught_up.append(len(call.messages))
+    call.push_message(TextMessage("first"))
+    await anext(call.messages)
+    for index in range(MESSAGES_AHEAD):
+        assert not call.messages.is_behind
+        call.push_message(TextMessage(str(index)))
+    assert call.messages.is_behind
+    for index in range(MESSAGES_AHEAD):
+        assert await anext(call.messages) == TextMessage(str(index))
+    assert caught_up == [MESSAGES_AHEAD // 2]
+
+
+async def test_an_agent_that_reads_no_messages_is_not_behind(call):
+    for _ in range(2 * MAX_MESSAGES):
+        call.push_message(TextMessage("unread"))
+    assert not call.messages.is_behind
+
+
+async def test_metadata_that_the_client_sends_later_reaches_call_info(call):
+    call.push_message(message_of('{"type": "metadata", "userId": "user-123"}'))
+    assert call.info.metadata == {"userId": "user-123"}
+    assert (await anext(call.messages)).type == "metadata"
+
+
+async def test_metadata_that_the_client_sends_grows_to_a_bound_and_is_replaced_within_it(call, caplog):
+    for index in range(200):
+        call.push_message(message_of(json.dumps({"type": "metadata", f"key{index}": "x" * 1000})))
+    assert 60_000 < len(json.dumps(call.info.metadata)) <= MAX_METADATA
+    assert len(caplog.records) == 1
+    call.push_message(message_of('{"type": "metadata", "key0": "short"}'))
+    assert call.info.metadata["key0"] == "short"
+    call.push_message(message_of('{"type": "metadata", "deep": ' + "[" * 500 + "]" * 500 + "}"))
+    assert call.messages.dropped == 0

@@ -1,0 +1,163 @@
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from glottis import BytesMessage, LocalError, TextMessage, TypedMessage
+from glottis.calls.messenger import GREETING, MAX_BUFFERED, MAX_SIGNALED, Messenger, message_of
+from glottis.sctp import (
+    BufferedAmountLow,
+    BytesReceived,
+    ChannelClosed,
+    ChannelOpened,
+    ChannelState,
+    SendBufferFull,
+    TextReceived,
+)
+from glottis.signaling.messages import Event, ServerMessage, Text
+
+
+class Channel:
+    """Stands for a data channel."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.sent: list[str | bytes] = []
+        self.state = ChannelState.OPEN
+        self.is_full = False
+        self.buffered_amount = 0
+        self.buffered_amount_low_threshold = 0
+
+    def send_text(self, text: str) -> None:
+        if self.is_full:
+            raise SendBufferFull("full")
+        self.sent.append(text)
+
+    def send_bytes(self, data: bytes) -> None:
+        self.sent.append(data)
+
+
+class Client:
+    """Both sides of a messenger."""
+
+    def __init__(self) -> None:
+        self.signaled: list[ServerMessage] = []
+        self.delivered: list[Any] = []
+        self.messenger = Messenger(
+            send_signaling=self.signaled.append, deliver=self.delivered.append, pump=lambda: None
+        )
+
+    def open(self, label: str) -> Channel:
+        channel = Channel(label)
+        self.messenger.handle_channel_event(ChannelOpened(channel))
+        return channel
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+async def test_every_channel_is_greeted(client: Client):
+    assert [client.open(label).sent for label in ("chat", "")] == [[GREETING], [GREETING]]
+
+
+async def test_without_a_channel_text_and_events_go_by_the_websocket(client: Client):
+    await client.messenger.send_text("hello", None)
+    await client.messenger.send_event("transcript", {"text": "hi"})
+    assert client.signaled == [Text("hello"), Event("transcript", {"text": "hi"})]
+
+
+async def test_the_first_channel_is_the_default_and_labels_choose_others(client: Client):
+    chat, other = client.open("chat"), client.open("other")
+    await client.messenger.send_text("hello", None)
+    await client.messenger.send_bytes(b"\x00", "other")
+    await client.messenger.send_event("transcript", {"text": "hi"})
+    assert chat.sent[1:] == ["hello", '{"type":"event","name":"transcript","data":{"text":"hi"}}']
+    assert other.sent[1:] == [b"\x00"]
+    assert client.signaled == []
+
+
+async def test_after_the_last_channel_closed_the_websocket_serves_again(client: Client):
+    channel = client.open("chat")
+    client.messenger.handle_channel_event(ChannelClosed(channel, "closed by the peer"))
+    await client.messenger.send_text("hello", None)
+    assert client.signaled == [Text("hello")]
+
+
+async def test_bytes_without_a_channel_are_the_agents_error(client: Client):
+    with pytest.raises(LocalError, match="need a data channel"):
+        await client.messenger.send_bytes(b"x", None)
+
+
+async def test_an_event_that_is_no_json_is_the_agents_error(client: Client):
+    with pytest.raises(LocalError, match="event message"):
+        await client.messenger.send_event("transcript", {"at": object()})
+
+
+async def test_what_is_too_long_for_the_websocket_is_the_agents_error(client: Client):
+    for text in ("x" * MAX_SIGNALED, "\0" * (MAX_SIGNALED // 6)):
+        with pytest.raises(LocalError, match="takes messages of at most 262144 characters"):
+            await client.messenger.send_text(text, None)
+    with pytest.raises(LocalError, match="takes messages of at most"):
+        await client.messenger.send_event("transcript", {"text": "x" * MAX_SIGNALED})
+    await client.messenger.send_text("x" * (MAX_SIGNALED - 100), None)
+    assert len(client.signaled) == 1
+
+
+async def test_an_agent_that_sends_too_fast_waits_for_the_channel(client: Client, nursery: trio.Nursery):
+    channel = client.open("chat")
+    channel.buffered_amount = MAX_BUFFERED + 1
+    nursery.start_soon(client.messenger.send_text, "later", None)
+    await trio.testing.wait_all_tasks_blocked()
+    assert channel.sent == [GREETING]
+    channel.buffered_amount = 0
+    client.messenger.handle_channel_event(BufferedAmountLow(channel))
+    await trio.testing.wait_all_tasks_blocked()
+    assert channel.sent == [GREETING, "later"]
+
+
+async def test_an_agent_waits_while_the_association_is_full(client: Client, nursery: trio.Nursery):
+    channel = client.open("chat")
+    channel.is_full = True
+    nursery.start_soon(client.messenger.send_text, "later", None)
+    await trio.testing.wait_all_tasks_blocked()
+    channel.is_full = False
+    client.messenger.handle_channel_event(BufferedAmountLow(channel))
+    await trio.testing.wait_all_tasks_blocked()
+    assert channel.sent == [GREETING, "later"]
+
+
+async def test_a_channel_that_is_closed_when_it_opens_is_never_used(client: Client):
+    channel = Channel("chat")
+    channel.state = ChannelState.CLOSED
+    client.messenger.handle_channel_event(ChannelOpened(channel))
+    await client.messenger.send_text("hello", None)
+    assert (channel.sent, client.signaled) == ([], [Text("hello")])
+
+
+async def test_what_the_client_sends_reaches_the_agent_with_its_channel(client: Client):
+    channel = client.open("chat")
+    client.messenger.handle_channel_event(TextReceived(channel, "hello"))
+    client.messenger.handle_channel_event(BytesReceived(channel, b"\x01"))
+    client.messenger.handle_text("hi")
+    assert client.delivered == [TextMessage("hello", "chat"), BytesMessage(b"\x01", "chat"), TextMessage("hi")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"type": "metadata", "a": 1}',
+            TypedMessage("metadata", {"type": "metadata", "a": 1}, '{"type": "metadata", "a": 1}'),
+        ),
+        ('{"type": 5}', TextMessage('{"type": 5}')),
+        ('{"type": "x"', TextMessage('{"type": "x"')),
+        ("[1]", TextMessage("[1]")),
+        ("", TextMessage("")),
+        ("{" * 100_000, TextMessage("{" * 100_000)),
+    ],
+    ids=["typed", "type is no string", "not JSON", "no object", "empty", "nested"],
+)
+def test_only_json_objects_with_a_type_are_typed_messages(text: str, message: object):
+    assert message_of(text) == message

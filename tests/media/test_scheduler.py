@@ -1,0 +1,132 @@
+import itertools
+import weakref
+
+import trio
+import trio.testing
+from glottis.media.scheduler import PERIOD, SLOT, Scheduler
+
+
+class Clockwork:
+    def __init__(self) -> None:
+        self.ticks: list[float] = []
+        self.sends: list[float] = []
+        self.timeouts: list[float] = []
+
+    def send_tick(self, now: float) -> None:
+        self.sends.append(now)
+
+    def media_tick(self, now: float) -> None:
+        self.ticks.append(now)
+
+    def handle_timeout(self, now: float) -> None:
+        self.timeouts.append(now)
+
+
+async def test_each_session_is_ticked_every_period_on_time(nursery, autojump_clock):
+    scheduler = Scheduler()
+    nursery.start_soon(scheduler.run)
+    session = Clockwork()
+    scheduler.start_media(session)
+    await trio.sleep(1.0)
+    steps = [later - earlier for earlier, later in zip(session.ticks, session.ticks[1:], strict=False)]
+    assert len(session.ticks) in (49, 50)
+    assert max(abs(step - PERIOD) for step in steps) < 1e-6
+    nursery.cancel_scope.cancel()
+
+
+async def test_short_packets_get_send_ticks_evenly_between_the_media_ticks(nursery, autojump_clock):
+    scheduler = Scheduler()
+    nursery.start_soon(scheduler.run)
+    session = Clockwork()
+    scheduler.start_media(session, 0.01)
+    await trio.sleep(1.0)
+    moments = sorted(session.ticks + session.sends)
+    steps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert len(session.ticks) in (49, 50)
+    assert max(abs(step - 0.01) for step in steps) < 1e-6
+    scheduler.remove(session)
+    assert len(scheduler) == 0
+    nursery.cancel_scope.cancel()
+
+
+async def test_sessions_are_spread_over_the_period(nursery, autojump_clock):
+    scheduler = Scheduler()
+    sessions = [Clockwork() for _ in range(8)]
+    for session in sessions:
+        scheduler.start_media(session)
+    nursery.start_soon(scheduler.run)
+    await trio.sleep(1.0)
+    phases = [round(session.ticks[0] % PERIOD / SLOT) for session in sessions]
+    assert sorted(phases) == [0, 0, 1, 1, 2, 2, 3, 3]
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_timeout_fires_once_within_a_slot_and_a_replaced_one_never(nursery, autojump_clock):
+    scheduler = Scheduler()
+    nursery.start_soon(scheduler.run)
+    start = trio.current_time()
+    session = Clockwork()
+    scheduler.call_at(session, start + 0.1)
+    scheduler.call_at(session, start + 0.3)
+    await trio.sleep(1.0)
+    assert len(session.timeouts) == 1
+    assert 0.3 <= session.timeouts[0] - start <= 0.3 + 2 * SLOT
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_removed_session_is_left_alone_and_leaves_nothing(nursery, autojump_clock):
+    scheduler = Scheduler()
+    nursery.start_soon(scheduler.run)
+    session = Clockwork()
+    scheduler.start_media(session)
+    scheduler.call_at(session, trio.current_time() + 0.1)
+    scheduler.remove(session)
+    await trio.sleep(1.0)
+    assert (session.ticks, session.timeouts, len(scheduler)) == ([], [], 0)
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_session_may_remove_itself_in_its_tick(nursery, autojump_clock):
+    scheduler = Scheduler()
+
+    class Leaving(Clockwork):
+        def media_tick(self, now: float) -> None:
+            super().media_tick(now)
+            scheduler.remove(self)
+
+    sessions = [Leaving() for _ in range(8)]
+    for session in sessions:
+        scheduler.start_media(session)
+    nursery.start_soon(scheduler.run)
+    await trio.sleep(0.1)
+    assert [len(session.ticks) for session in sessions] == [1] * 8
+    nursery.cancel_scope.cancel()
+
+
+async def test_after_a_blocked_loop_a_session_is_ticked_once_not_once_per_missed_slot(nursery, mock_clock):
+    scheduler = Scheduler()
+    session = Clockwork()
+    scheduler.start_media(session)
+    nursery.start_soon(scheduler.run)
+    await trio.testing.wait_all_tasks_blocked()
+    mock_clock.jump(0.5)
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(session.ticks) == 1
+    mock_clock.jump(PERIOD)
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(session.ticks) == 2
+    nursery.cancel_scope.cancel()
+
+
+async def test_replaced_timeouts_neither_pile_up_nor_keep_sessions_in_memory(autojump_clock):
+    scheduler = Scheduler()
+    session, other = Clockwork(), Clockwork()
+    for deadline in range(10_000):
+        scheduler.call_at(session, deadline)
+        scheduler.call_at(other, 5.0)
+    assert len(scheduler._timeouts) <= 4
+    scheduler.remove(other)
+    alive = weakref.ref(session)
+    scheduler.remove(session)
+    del session
+    assert alive() is None

@@ -1,0 +1,224 @@
+import contextlib
+import json
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from glottis.contracts.errors import LocalError, Malformed
+from glottis.signaling.errors import Rejected
+from glottis.signaling.json_input import decode_object_untrusted
+from glottis.signaling.messages import (
+    Answer,
+    Bye,
+    ClientMessage,
+    Error,
+    Event,
+    Offer,
+    ServerMessage,
+    Text,
+    TrickledCandidate,
+    encode_message,
+    parse_client_message_untrusted,
+    parse_server_message_untrusted,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+TORTURE = pathlib.Path(__file__).parents[1] / "vectors" / "json"
+LINE = "candidate:1 1 udp 2122194687 192.0.2.2 33633 typ host"
+CANDIDATE = TrickledCandidate(LINE, "0", 0, "VWfS")
+
+
+def parse(**fields: Any) -> ClientMessage:
+    return parse_client_message_untrusted(json.dumps(fields))
+
+
+@pytest.mark.parametrize("message", [Offer("v=0\r\n"), CANDIDATE, Text("héllo"), Bye("done"), Bye()])
+def test_client_messages_survive_the_journey(message: ClientMessage) -> None:
+    assert parse_client_message_untrusted(encode_message(message)) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [Answer("v=0\r\n"), CANDIDATE, Text(""), Event("state", {"state": "active"}), Error("C", "s"), Bye("done")],
+)
+def test_server_messages_survive_the_journey(message: ServerMessage) -> None:
+    assert parse_server_message_untrusted(encode_message(message)) == message
+
+
+def test_candidate_is_written_as_browsers_take_it() -> None:
+    assert json.loads(encode_message(CANDIDATE)) == {
+        "type": "candidate",
+        "candidate": {"candidate": LINE, "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "VWfS"},
+    }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"candidate": None},
+        {"candidate": ""},
+        {"candidate": "a=end-of-candidates"},
+        {"candidate": {}},
+        {"candidate": {"candidate": None}},
+        {"candidate": {"candidate": ""}},
+        {"candidate": {"candidate": "", "sdpMid": None, "sdpMLineIndex": None, "usernameFragment": None}},
+        {"candidate": {"candidate": "a=end-of-candidates\r\n"}},
+    ],
+)
+def test_every_end_of_candidates_is_one(fields: dict[str, Any]) -> None:
+    assert parse(type="candidate", **fields) == TrickledCandidate("")
+
+
+def test_end_of_candidates_keeps_its_section_and_generation() -> None:
+    candidate = {"candidate": "", "sdpMid": "1", "sdpMLineIndex": 1, "usernameFragment": "abcd"}
+    assert parse(type="candidate", candidate=candidate) == TrickledCandidate("", "1", 1, "abcd")
+
+
+@pytest.mark.parametrize(
+    ("mid", "index", "read"), [("", 0, 0), ("", None, None), ("0", -1, None), (None, 65535, 65535)]
+)
+def test_section_of_a_candidate_is_passed_on_to_whoever_knows_the_sections(
+    mid: str | None, index: int | None, read: int | None
+) -> None:
+    candidate = {"candidate": LINE, "sdpMid": mid, "sdpMLineIndex": index, "usernameFragment": None}
+    assert parse(type="candidate", candidate=candidate) == TrickledCandidate(LINE, mid, read)
+
+
+def test_candidate_may_be_a_bare_string_with_the_rest_beside_it() -> None:
+    assert parse(type="candidate", candidate=LINE) == TrickledCandidate(LINE)
+    assert parse(type="candidate", candidate=LINE, sdpMid="0", sdpMLineIndex=0) == TrickledCandidate(LINE, "0", 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ("", "MALFORMED_JSON"),
+        ("{", "MALFORMED_JSON"),
+        ("[]", "MALFORMED_JSON"),
+        ("[" * 60000, "MALFORMED_JSON"),
+        ("{}", "MISSING_FIELD"),
+        ('{"type":null}', "MISSING_FIELD"),
+        ('{"type":1}', "INVALID_FIELD"),
+        ('{"type":"answer","sdp":""}', "UNKNOWN_TYPE"),
+        ('{"type":"Offer","sdp":""}', "UNKNOWN_TYPE"),
+        ('{"type":"offer"}', "MISSING_FIELD"),
+        ('{"type":"offer","sdp":{}}', "INVALID_FIELD"),
+        ('{"type":"text"}', "MISSING_FIELD"),
+        ('{"type":"bye","reason":1}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":5}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":5}}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":"c","sdpMid":0}}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":"c","sdpMLineIndex":-2}}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":"c","sdpMLineIndex":"0"}}', "INVALID_FIELD"),
+        ('{"type":"candidate","candidate":{"candidate":"c","usernameFragment":[]}}', "INVALID_FIELD"),
+    ],
+)
+def test_bad_message_is_refused_with_a_code(data: str, code: str) -> None:
+    with pytest.raises(Rejected) as raised:
+        parse_client_message_untrusted(data)
+    assert raised.value.code == code
+
+
+@pytest.mark.parametrize("data", [{"a": object()}, {"a": "\ud800"}, {1j: 1}])
+def test_event_that_json_cannot_say_is_the_callers_error(data: Any) -> None:
+    with pytest.raises(LocalError, match="event message"):
+        encode_message(Event("x", data))
+
+
+@pytest.mark.parametrize("path", sorted(TORTURE.iterdir()), ids=lambda path: path.stem)
+def test_torture_is_survived(path: pathlib.Path) -> None:
+    data = path.read_bytes()
+    for body in (data, b'{"type":' + data + b"}"):
+        with pytest.raises(Malformed):
+            parse_client_message_untrusted(body)
+    with pytest.raises(Malformed) if path.stem.startswith("n_") else contextlib.suppress(Malformed):
+        encode_message(parse_client_message_untrusted(b'{"type":"candidate","candidate":' + data + b"}"))
+
+
+values = st.none() | st.integers() | st.text() | st.lists(st.integers()) | st.dictionaries(st.text(), st.text())
+fields = st.dictionaries(
+    st.sampled_from(["sdp", "candidate", "text", "reason", "name", "data", "code", "message", "sdpMid"]), values
+)
+types = st.sampled_from(["offer", "answer", "candidate", "text", "event", "error", "bye", "x"])
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.binary() | st.text() | st.builds(lambda kind, rest: msgspec.json.encode({"type": kind, **rest}), types, fields)
+)
+def test_any_data_is_a_message_or_malformed(data: str | bytes) -> None:
+    """Fuzz: parse_client_message_untrusted and parse_server_message_untrusted raise Malformed and nothing else."""
+    for read in (parse_client_message_untrusted, parse_server_message_untrusted):
+        try:
+            message = read(data)
+        except Malformed:
+            continue
+        encode_message(message)
+
+
+def filled(item: str) -> str:
+    """64 KiB of an array of this."""
+    return '{"type":[' + ",".join([item] * (65_500 // (len(item) + 1))) + "]}"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "1e300",
+        "4e-320",
+        "1.7976931348623157e308",
+        "1" * 4300,
+        "[" * 60 + "]" * 60,
+        '{"a":{}}',
+        '"\\ud83d\\ude00"',
+        "{}",
+    ],
+)
+def test_no_message_of_64_kib_keeps_the_other_calls_waiting(item: str) -> None:
+    data = filled(item)
+    ours, standard = [], []
+    for _ in range(7):
+        ours.append(cost(decode_object_untrusted, data))
+        standard.append(cost(json.loads, data))
+    assert min(ours) < 8 * min(standard)  # usually 1 to 4; decoders that are slow with floats are beyond 10
+
+
+def cost(decode: Callable[[str], object], data: str) -> float:
+    begun = time.process_time()
+    decode(data)
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize(
+    ("data", "depth"), [("[" * 63 + "]" * 63, 64), ("[" * 64 + "]" * 64, 65), ('{"a":' * 63 + "1" + "}" * 63, 64)]
+)
+def test_depth_is_bounded(data: str, depth: int) -> None:
+    with pytest.raises(Malformed, match="64 levels") if depth > 64 else contextlib.nullcontext():
+        decode_object_untrusted('{"a":' + data + "}")
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "-Infinity", "1e999", "1" * 4301, '"\\udc00"', '"\\ud800x"', '"\ud800"', "01", "'a'", '"\t"']
+)
+def test_what_cannot_be_passed_on_as_json_is_refused(value: str) -> None:
+    with pytest.raises(Malformed, match="valid JSON"):
+        decode_object_untrusted('{"a":' + value + "}")
+
+
+def test_last_of_two_equal_keys_counts() -> None:
+    assert decode_object_untrusted('{"a":1,"a":2}') == {"a": 2}
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.binary() | st.text() | st.text(alphabet='{}[]":,0123456789eE+-.\\\\untrlsa '))
+def test_any_text_is_an_object_or_malformed(data: str | bytes) -> None:
+    """Fuzz: decode_object_untrusted raises Malformed and nothing else."""
+    try:
+        assert isinstance(decode_object_untrusted(data), dict)
+    except Malformed:
+        return
