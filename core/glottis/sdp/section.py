@@ -1,8 +1,8 @@
 """Media sections read together with what they inherit: session-level attributes, mids and the BUNDLE group."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar, cast
 
 from glottis.sdp.attributes import Direction, parse_group_untrusted, parse_mid_untrusted, read_attribute_untrusted
 from glottis.sdp.description import Attribute, MediaDescription, SessionDescription
@@ -31,6 +31,38 @@ DATA_PROTOCOLS: Final = frozenset({"UDP/DTLS/SCTP", "TCP/DTLS/SCTP"})
 DATA_CHANNEL_FORMAT: Final = "webrtc-datachannel"
 
 
+class Attributes:
+    """Those of the session or of a section, in order. What they say is worked out once, however many inherit it."""
+
+    def __init__(self, attributes: Sequence[Attribute]) -> None:
+        self._all = attributes
+        self._named: dict[str, list[Attribute]] = {}
+        self._values: dict[tuple[str, object], tuple[object, ...]] = {}
+        for attribute in attributes:
+            self._named.setdefault(attribute.name, []).append(attribute)
+
+    def __iter__(self) -> Iterator[Attribute]:
+        return iter(self._all)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._named
+
+    def read_all_untrusted(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """The values of all that have this name."""
+        key = (name, parse)
+        if key not in self._values:
+            self._values[key] = tuple(_read(self._named.get(name, ()), parse))
+        return cast(tuple[T, ...], self._values[key])
+
+    def read_untrusted(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """The value of the first one, or None. The others are not looked at."""
+        return next(_read(self._named.get(name, ()), parse), None)
+
+
+def _read(attributes: Iterable[Attribute], parse: Callable[[str], T]) -> Iterator[T]:
+    return (read_attribute_untrusted(attribute, parse) for attribute in attributes)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One media section of a session description."""
@@ -38,7 +70,8 @@ class Section:
     index: int
     mid: str | None
     media: MediaDescription
-    session: SessionDescription
+    own: Attributes = field(compare=False, repr=False)
+    session: Attributes = field(compare=False, repr=False)
 
     @property
     def is_audio(self) -> bool:
@@ -68,46 +101,51 @@ class Section:
     @property
     def direction(self) -> Direction:
         """The section's direction as its side sees it; sendrecv unless told otherwise (RFC 8866 §6.7)."""
-        attributes = (*self.media.attributes, *self.session.attributes)
+        attributes = (*self.own, *self.session)
         return next((_DIRECTIONS[a.name] for a in attributes if a.name in _DIRECTIONS), Direction.SENDRECV)
 
     def has_own(self, name: str) -> bool:
         """Whether the section itself, not the session, has the attribute."""
-        return any(attribute.name == name for attribute in self.media.attributes)
+        return name in self.own
 
     def has(self, name: str) -> bool:
         """Whether the section has the attribute or inherits it."""
-        return bool(self._named(name))
+        return name in self._holder_of(name)
 
     def read_all_untrusted(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         """The values of an attribute: the section's own or, where it has none, the session's (RFC 8866 §5.13)."""
-        return tuple(read_attribute_untrusted(attribute, parse) for attribute in self._named(name))
+        return self._holder_of(name).read_all_untrusted(name, parse)
 
     def read_untrusted(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The first value of an attribute, or None. The others are not looked at."""
-        return next((read_attribute_untrusted(attribute, parse) for attribute in self._named(name)), None)
+        return self._holder_of(name).read_untrusted(name, parse)
 
-    def _named(self, name: str) -> tuple[Attribute, ...]:
-        return _named(self.media, name) or _named(self.session, name)
+    def _holder_of(self, name: str) -> Attributes:
+        return self.own if name in self.own else self.session
 
 
 def sections_untrusted(description: SessionDescription) -> tuple[Section, ...]:
     """All sections, in order. A mid is that of the first section that has it: RFC 5888 §4 wants it to be unique."""
+    session = Attributes(description.attributes)
     sections: list[Section] = []
     for index, media in enumerate(description.media):
-        mid = next((read_attribute_untrusted(a, parse_mid_untrusted) for a in _named(media, "mid")), None)
+        own = Attributes(media.attributes)
+        mid = own.read_untrusted("mid", parse_mid_untrusted)
         is_taken = any(mid == section.mid for section in sections)
-        sections.append(Section(index, None if is_taken else mid, media, description))
+        sections.append(Section(index, None if is_taken else mid, media, own, session))
     return tuple(sections)
 
 
 def bundle_groups_untrusted(sections: Sequence[Section]) -> tuple[tuple[Section, ...], ...]:
-    """The sections of every BUNDLE group, in the group's order; its first is the tagged one (RFC 9143 §7)."""
+    """The sections of every BUNDLE group, in the group's order; its first is the tagged one (RFC 9143 §7).
+
+    A section belongs to one group at most, so further groups than there are sections are not looked at.
+    """
     if not sections:
         return ()
     by_mid: Mapping[str | None, Section] = {section.mid: section for section in sections}
-    groups = [read_attribute_untrusted(a, parse_group_untrusted) for a in _named(sections[0].session, "group")]
-    bundles = (group.mids for group in groups if group.semantics == "BUNDLE")
+    groups = sections[0].session.read_all_untrusted("group", parse_group_untrusted)
+    bundles = [group.mids for group in groups if group.semantics == "BUNDLE"][: len(sections)]
     return tuple(tuple(by_mid[mid] for mid in dict.fromkeys(mids) if mid in by_mid) for mids in bundles)
 
 
@@ -115,7 +153,3 @@ def is_rejected(section: Section, groups: Sequence[tuple[Section, ...]]) -> bool
     """Port 0 rejects a section, unless it is bundle-only and there is a bundle (RFC 9143 §6, RFC 3264 §8.2)."""
     bundled = any(section in group for group in groups)
     return section.media.port == 0 and not (section.is_bundle_only and bundled)
-
-
-def _named(holder: SessionDescription | MediaDescription, name: str) -> tuple[Attribute, ...]:
-    return tuple(attribute for attribute in holder.attributes if attribute.name == name)
