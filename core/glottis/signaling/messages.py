@@ -1,8 +1,9 @@
 """Signaling messages (CONTRACT §3): JSON text <-> values, in both directions."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 import msgspec
 
@@ -10,13 +11,13 @@ from glottis.contracts.errors import LocalError
 from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
     decode_object_untrusted,
-    integer_field,
     object_field,
     required_text_field,
-    text_field,
 )
 
 _ENDS_OF_CANDIDATES: Final = ("", "a=end-of-candidates", "end-of-candidates")
+_UNREADABLE: Final = "?"
+_DIGITS: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,25 +134,48 @@ def _parse(data: str | bytes, parsers: Mapping[str, Callable[[dict[str, Any]], M
 
 
 def _candidate(fields: dict[str, Any]) -> TrickledCandidate:
-    """All shapes that clients send (CONTRACT T14): an object, a bare string, null, nothing."""
+    """All shapes that clients send (CONTRACT T14): an object, a bare string, null, nothing.
+
+    One odd candidate is no wrong message (RFC 8839 §5.1). What is no text is a candidate that cannot be read; of the
+    other members one of a wrong type is as good as none.
+    """
     value = fields.get("candidate")
     init = value if isinstance(value, dict) else fields
-    path = "candidate." if isinstance(value, dict) else ""
-    text = text_field(init, "candidate", path) or ""
-    index = integer_field(init, "sdpMLineIndex", -1, 65535, path)
+    text = init.get("candidate")
+    text = "" if text is None else text if isinstance(text, str) else _UNREADABLE
     return TrickledCandidate(
         candidate="" if text.strip() in _ENDS_OF_CANDIDATES else text,
-        sdp_mid=text_field(init, "sdpMid", path),
-        sdp_m_line_index=None if index == -1 else index,  # some clients write -1 for none
-        username_fragment=text_field(init, "usernameFragment", path),
+        sdp_mid=_mid(init.get("sdpMid")),
+        sdp_m_line_index=_media_index(init.get("sdpMLineIndex")),
+        username_fragment=_text(init.get("usernameFragment")),
     )
+
+
+def _mid(value: object) -> str | None:
+    """Some clients take the number in a mid for one."""
+    return str(int(value)) if _is_index(value) else _text(value)
+
+
+def _media_index(value: object) -> int | None:
+    """Some clients write -1 for none, or the digits as text."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    return int(value) if _is_index(value) and value != -1 else None
+
+
+def _is_index(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 _CLIENT_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ClientMessage]]] = {
     "offer": lambda fields: Offer(required_text_field(fields, "sdp")),
     "candidate": _candidate,
     "text": lambda fields: Text(required_text_field(fields, "text")),
-    "bye": lambda fields: Bye(text_field(fields, "reason") or ""),
+    "bye": lambda fields: Bye(_text(fields.get("reason")) or ""),
 }
 _SERVER_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ServerMessage]]] = {
     "answer": lambda fields: Answer(required_text_field(fields, "sdp")),
@@ -159,5 +183,5 @@ _SERVER_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ServerMessage]]]
     "text": lambda fields: Text(required_text_field(fields, "text")),
     "event": lambda fields: Event(required_text_field(fields, "name"), object_field(fields, "data")),
     "error": lambda fields: Error(required_text_field(fields, "code"), required_text_field(fields, "message")),
-    "bye": lambda fields: Bye(text_field(fields, "reason") or ""),
+    "bye": lambda fields: Bye(_text(fields.get("reason")) or ""),
 }

@@ -58,8 +58,6 @@ async def test_a_candidate_before_the_offer_is_kept(exchange):
         '{"type":"offer"}',
         '{"type":"offer","sdp":""}',
         '{"type":"offer","sdp":"v=0\\r\\n"}',
-        '{"type":"candidate","candidate":{"candidate":7}}',
-        '{"type":"candidate","candidate":{"candidate":"candidate:1","sdpMid":0}}',
         '{"type":7}',
         "[]",
         "{",
@@ -214,7 +212,7 @@ async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(tmp_path)
         assert await phone.wait_closed(2) == (1000, "the agent ended the call")
 
 
-@pytest.mark.parametrize("message", ["nonsense", '{"type":"candidate","candidate":7}', Offer("nonsense")])
+@pytest.mark.parametrize("message", ["nonsense", '{"type":"text","text":7}', Offer("nonsense")])
 async def test_thousands_of_bad_messages_close_the_socket(message, exchange, caplog):
     caplog.set_level("INFO")
     bystander = await exchange.call()
