@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from glottis.wire.stun import Attribute, MessageClass, build_stun
 CALLER = Address("192.0.2.1", 50001)
 GATEWAY = Address("198.51.100.7", 50002)
 UP = (IceState.CONNECTED, IceState.COMPLETED)
+_transaction_ids = (number.to_bytes(12) for number in count())
 
 
 class Peer:
@@ -146,7 +148,13 @@ def _candidate(address: str, port: int = 40000, **changes: Any) -> Candidate:
     return Candidate(**{**values, **changes})
 
 
-def _check(agent: IceAgent, *attributes: tuple[int, bytes], key: bytes | None = None, **changes: Any) -> bytes:
+def _check(
+    agent: IceAgent,
+    *attributes: tuple[int, bytes],
+    key: bytes | None = None,
+    transaction_id: bytes | None = None,
+    **changes: Any,
+) -> bytes:
     """A check to ``agent`` as its controlling peer ``peer`` sends it; an attribute given as None is left out."""
     values: dict[Attribute, bytes | None] = {
         Attribute.USERNAME: f"{agent.local_ufrag}:peer".encode(),
@@ -156,7 +164,8 @@ def _check(agent: IceAgent, *attributes: tuple[int, bytes], key: bytes | None = 
     values |= {Attribute[name.upper()]: value for name, value in changes.items()}
     kept = [(attribute, value) for attribute, value in values.items() if value is not None]
     key = agent.local_pwd.encode() if key is None else key
-    return build_stun(MessageClass.REQUEST, b"transaction!", [*kept, *attributes], key=key)
+    transaction_id = next(_transaction_ids) if transaction_id is None else transaction_id
+    return build_stun(MessageClass.REQUEST, transaction_id, [*kept, *attributes], key=key)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def checks_sent(agent: IceAgent, until: float) -> list[Datagram]:
 
 def test_check_is_answered_with_the_address_that_it_came_from(make_agent: MakeAgent, make_check: MakeCheck) -> None:
     agent = make_agent()
-    answer = ask(agent, make_check(agent))
+    answer = ask(agent, make_check(agent, transaction_id=b"transaction!"))
     assert answer is not None
     assert answer.message_class is MessageClass.SUCCESS
     assert answer.transaction_id == b"transaction!"

@@ -90,3 +90,36 @@ def test_media_does_not_authenticate_a_path(peer: Peer) -> None:
     peer.talk(LOW, 0.1, 1.0)
     assert not peer.agent.is_authenticated(LOW)
     assert peer.agent.selected_path == HIGH
+
+
+def test_copy_of_an_overheard_check_draws_the_media_of_a_lite_agent_nowhere(
+    peer: Peer, make_check: Callable[..., bytes]
+) -> None:
+    overheard = make_check(peer.agent, use_candidate=b"")
+    for now in range(30):
+        peer.agent.handle_datagram(overheard if now == 0 else make_check(peer.agent, use_candidate=b""), HIGH, now)
+        peer.agent.handle_datagram(overheard, LOW, now + 0.5)
+        assert peer.agent.selected_path == HIGH
+    assert not peer.agent.is_authenticated(LOW)
+
+
+def test_copy_that_is_faster_than_the_check_itself_does_not_keep_what_it_has_drawn(
+    peer: Peer, make_check: Callable[..., bytes]
+) -> None:
+    peer.nominate(HIGH, 0.0)
+    for now in range(1, 30):
+        check = make_check(peer.agent, use_candidate=b"")
+        peer.agent.handle_datagram(check, LOW, now)
+        peer.agent.handle_datagram(check, HIGH, now + 0.01)
+        peer.talk(HIGH, now + 0.02, now + 0.2)
+        assert peer.agent.selected_path == HIGH
+
+
+def test_peer_that_has_one_transaction_id_for_all_its_checks_is_followed(
+    peer: Peer, make_check: Callable[..., bytes]
+) -> None:
+    check = make_check(peer.agent, use_candidate=b"")
+    for now in range(20):
+        peer.agent.handle_datagram(check, HIGH, now)
+    peer.agent.handle_datagram(check, LOW, 20.0)
+    assert peer.agent.selected_path == LOW

@@ -48,7 +48,8 @@ class MovedCall:
             (Attribute.ICE_CONTROLLING, bytes(8)),
             *([(Attribute.USE_CANDIDATE, b"")] if nominates else []),
         ]
-        check = build_stun(MessageClass.REQUEST, b"first check!", attributes, key=self.password.encode())
+        transaction_id = b"check %6d" % address.port
+        check = build_stun(MessageClass.REQUEST, transaction_id, attributes, key=self.password.encode())
         self.call.nat.open(GATEWAY)
         self.call.gateway.handle_datagram(check, Path(GATEWAY, address), self.call.network.now)
 

@@ -27,6 +27,11 @@ from glottis.wire.stun import (
 BAD_REQUEST: Final = 400
 UNKNOWN_ATTRIBUTE: Final = 420
 
+MAX_REMEMBERED_CHECKS: Final = 512
+"""Of which a lite agent knows by what path they came: at a browser's pace, those of more than ten minutes."""
+MAX_TRANSMISSIONS: Final = 7
+"""Of one check (Rc of RFC 8489 §6.2.1). Who repeats a transaction id more often has only that one."""
+
 
 class Responder:
     """Answers the peer's checks, and lets them act on the check list."""
@@ -39,6 +44,8 @@ class Responder:
         self._role = role
         self._local = local
         self._consent_lifetime = timing.consent_lifetime
+        self._seen: dict[bytes, tuple[Path, int]] = {}
+        """By transaction id, oldest first: the path that it first came by, and how often it came by that."""
         self._to_send: list[Datagram] = []
 
     def datagrams_to_send(self) -> list[Datagram]:
@@ -65,10 +72,28 @@ class Responder:
             return True
         mapped = (Attribute.XOR_MAPPED_ADDRESS, encode_xor_address(path.remote, check.transaction_id))
         self._respond(check, path, MessageClass.SUCCESS, [mapped])
+        if self._role.lite and self._is_copy(check, path):
+            return True
         pair = self._check_list.get(path) or self._learn_pair(check, path, now, own_candidates)
         if pair is not None:
             self._use(check, pair, now)
         return True
+
+    def _is_copy(self, check: StunMessage, path: Path) -> bool:
+        """Whether it has come before, by another path that is known better.
+
+        Nothing in a check says where it was sent from. Who overhears one can send it from elsewhere, and would get the
+        media there from a lite agent, which asks for no other proof.
+        """
+        first, times = self._seen.get(check.transaction_id, (path, 0))
+        self._seen[check.transaction_id] = first, times + (path == first)
+        if len(self._seen) > MAX_REMEMBERED_CHECKS:
+            del self._seen[next(iter(self._seen))]
+        return path != first and times <= MAX_TRANSMISSIONS and self._checks_by(first) > self._checks_by(path)
+
+    def _checks_by(self, path: Path) -> int:
+        pair = self._check_list.get(path)
+        return pair.requests_received if pair is not None else 0
 
     def _refusal(self, check: StunMessage) -> list[tuple[int, bytes]] | None:
         """The attributes of the error response, if the check deserves one."""
