@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 from glottis.server.gateway import Gateway
-from support.audio import similarity
+from support.audio import best_similarity
 from support.gateway import open_test_gateway
 from support.phone import eventually
 from support.plugins import Footprint
 from support.stacks import RATE, STACKS, Ending, Speech, Stack, Trickle, place_call
 
 TEXTS = ("hello", "grüß dich")
-LIKENESS = 0.7
-"""Opus keeps the sound, not the waveform; other speech of the same voice has less than 0.65."""
+LIKENESS = 0.65
+"""Of one second in a row, for jitter buffers stretch and conceal while the machine is busy. Else it is 0.8 and more.
+Other speech of the same voice has less than 0.55."""
 
 
 @pytest.fixture
@@ -36,5 +37,5 @@ async def test_stack_hears_itself_and_chats_and_leaves_nothing(
     report = await place_call(stack, gateway, speech, tmp_path, texts=TEXTS, ending=ending, trickle=trickle)
     await eventually(lambda: Footprint.of(gateway) == before, 2)
     assert report.texts == ["Backend connected", *TEXTS]
-    assert similarity(report.heard, speech.samples, RATE) > LIKENESS
+    assert best_similarity(report.heard, speech.samples, RATE) > LIKENESS
     assert ending == "caller" or report.close_reason == "the caller asked for it"

@@ -45,6 +45,14 @@ def similarity(heard: Samples, played: Samples, sample_rate: int, *, window: flo
     return float(np.median(scores)) if scores else 0.0
 
 
+def best_similarity(heard: Samples, played: Samples, sample_rate: int, *, window: float = 1.0) -> float:
+    """The same of the best window of ``heard`` alone; a long one tells more."""
+    size = round(window * sample_rate)
+    loop = np.concatenate([played, played])
+    starts = range(0, len(heard) - size + 1, size // 5)
+    return max((_best_match(heard[start : start + size], loop) for start in starts), default=0.0)
+
+
 def _best_match(piece: Samples, loop: Samples) -> float:
     """The highest normalised correlation of ``piece`` with any equally long part of ``loop``."""
     size = 1 << (len(loop) + len(piece)).bit_length()

@@ -99,7 +99,7 @@ async def place_call(
         "campaign": "echo",
         "packets": speech.packets,
         "pcm": speech.pcm,
-        "seconds": 2,
+        "seconds": 3,
         "texts": texts,
         "ending": ending,
         "trickle": trickle,
