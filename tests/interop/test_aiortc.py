@@ -178,4 +178,4 @@ async def test_the_end_of_aiortcs_connection_ends_the_call(aiortc: AiortcPeer) -
             await anext(call.audio)  # so aiortc is connected, too
             await aiortc.do("close")
             await trio.sleep_forever()
-    assert call.end_reason == "the peer has closed the connection"
+    assert call.end_reason == "the gateway has closed the media connection"
