@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 from glottis.peer import CandidateUnmatched, ConnectionStateChanged, LinesSkipped, PeerSettings
-from glottis.peer.connection import MAX_EARLY_CANDIDATES, MAX_TOLD_LINES
+from glottis.peer.candidates import MAX_EARLY_CANDIDATES
+from glottis.peer.connection import MAX_TOLD_LINES
 from glottis.plugins import load_plugins
 from glottis.sdp import OfferRefused
 from glottis.testing.peers import VirtualCall
@@ -83,7 +84,7 @@ def test_index_counts_where_the_description_has_no_mids(
     call.gateway.connection.accept_offer_untrusted(bare, 0.0)
     trickle(CALLER, mid, media_index)
     call.network.run(seconds=0.5)
-    (pair,) = call.gateway.connection._ice.pairs()
+    (pair,) = call.gateway.connection.transport.ice.pairs()
     assert pair.remote.address == "192.0.2.1"
 
 
@@ -100,8 +101,8 @@ def test_candidate_that_names_no_section_is_told_and_ignored(
         trickle(CALLER, mid, media_index)
     trickle("", mid, media_index)  # an end loses nothing
     assert events(call, CandidateUnmatched) == [CandidateUnmatched()]
-    assert call.gateway.connection._ice.ignored_candidates == 1
-    assert call.gateway.connection._ice.pairs() == ()
+    assert call.gateway.connection.transport.ice.ignored_candidates == 1
+    assert call.gateway.connection.transport.ice.pairs() == ()
 
 
 @pytest.mark.parametrize(("mid", "media_index"), [("1", 1), ("1", 0), ("1", None), (None, 1), ("", 1), ("unknown", 1)])
@@ -111,7 +112,7 @@ def test_candidate_of_a_section_without_a_transport_is_ignored(
     negotiate(call, offer(call))
     trickle(CALLER, mid, media_index)
     assert events(call, CandidateUnmatched) == []
-    assert call.gateway.connection._ice.pairs() == ()
+    assert call.gateway.connection.transport.ice.pairs() == ()
 
 
 # Those of no use
@@ -141,7 +142,7 @@ def test_useless_candidate_is_ignored_and_counted(call: VirtualCall, trickle: Tr
     negotiate(call, sdp.replace("a=sendrecv", f"a={useless}\r\na=sendrecv") if way == "described" else sdp)
     if way == "late":
         trickle(useless)
-    assert call.gateway.connection._ice.ignored_candidates == 1
+    assert call.gateway.connection.transport.ice.ignored_candidates == 1
     trickle(CALLER)
     assert connects(call)
 
@@ -157,16 +158,16 @@ def test_useless_candidates_take_no_place_before_there_is_a_description(
     trickle(CALLER)
     negotiate(call, sdp)
     assert connects(call)
-    assert call.gateway.connection._ice.ignored_candidates == 2 * MAX_EARLY_CANDIDATES
+    assert call.gateway.connection.transport.ice.ignored_candidates == 2 * MAX_EARLY_CANDIDATES
 
 
 def test_few_candidates_are_kept_before_there_is_a_description(call: VirtualCall, trickle: Trickle) -> None:
     sdp = offer(call)
     for number in range(200):
         trickle(f"candidate:{number} 1 udp 1 203.0.113.{number} 4000 typ host")
-    assert len(call.gateway.connection._early) == MAX_EARLY_CANDIDATES
+    assert len(call.gateway.connection._candidates._early) == MAX_EARLY_CANDIDATES
     negotiate(call, sdp)
-    agent = call.gateway.connection._ice
+    agent = call.gateway.connection.transport.ice
     assert agent.ignored_candidates == 200 - len(agent.pairs())
 
 

@@ -93,8 +93,9 @@ def test_both_ends_are_connected_and_close_tells_the_other_end_at_once():
     assert call.caller.connection.next_timeout() is None
 
 
-def test_checks_and_a_client_hello_that_overtake_the_answer_neither_stop_nor_delay_the_call():
-    call = VirtualCall(ALL)
+@pytest.mark.parametrize("lite", [True, False])
+def test_checks_and_a_client_hello_that_overtake_the_answer_neither_stop_nor_delay_the_call(lite):
+    call = VirtualCall(ALL, caller_settings=PeerSettings(ALL, ice_lite=lite))
     answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), call.network.now)
     call.network.run(seconds=0.2)
     call.caller.connection.accept_answer_untrusted(answer, call.network.now)
@@ -407,8 +408,7 @@ def test_messages_wait_in_the_association_until_their_reader_wants_them():
     assert call.connect()
     channel = call.caller.connection.channels.open("chat")
     assert call.network.run(lambda: any(isinstance(event, ChannelOpened) for event in call.caller.events), seconds=2)
-    wanted = False
-    call.gateway.connection.wants_messages = lambda: wanted
+    call.gateway.reads_messages = False
     messages = [f"{number:05}" * 1000 for number in range(600)]  # three times what the window takes
     for message in messages:
         channel.send_text(message)
@@ -416,7 +416,7 @@ def test_messages_wait_in_the_association_until_their_reader_wants_them():
     assert channel.buffered_amount > 0
     assert not any(isinstance(event, TextReceived) for event in call.gateway.events)
 
-    wanted = True
+    call.gateway.reads_messages = True
     call.network.run(lambda: channel.buffered_amount == 0, seconds=20)
     call.network.run(seconds=1)
     received = [event.text for event in call.gateway.events if isinstance(event, TextReceived)]

@@ -65,7 +65,7 @@ def stranger(exchange: Exchange) -> Iterator[Stranger]:
 
 def ice_of(exchange: Exchange, phone: Phone):
     """The gateway's ICE agent of this phone's session."""
-    return exchange.gateway.sessions._entries[phone.session_id].session._peer._ice
+    return exchange.gateway.sessions._entries[phone.session_id].session._peer.transport.ice
 
 
 def tables(gateway: Gateway) -> tuple[int, ...]:
@@ -302,7 +302,7 @@ async def test_rtcp_junk_of_the_caller_ends_nothing(exchange):
 
 async def test_sctp_junk_of_the_caller_ends_nothing_but_its_channels(exchange):
     phone = await exchange.call()
-    dtls = phone.peer._dtls
+    dtls = phone.peer.transport.dtls
     assert dtls
     for file in sorted((VECTORS / "sctp").glob("*.bin")):
         dtls.send(file.read_bytes()[:1100] or b"\x00")

@@ -56,7 +56,7 @@ async def shaking_hands(phone: Phone) -> None:
     phone.endpoint.send = send_all_but_dtls  # type: ignore[method-assign]
     await offer_sent(phone)
     await phone.take_answer()
-    await eventually(lambda: phone.peer._ice and phone.peer._ice.selected_pair)
+    await eventually(lambda: phone.peer.transport.ice.selected_pair)
 
 
 async def connected(phone: Phone) -> None:

@@ -259,7 +259,7 @@ class Phone:
     @property
     def path(self) -> Path:
         """From here to the gateway."""
-        path = self.peer._ice and self.peer._ice.selected_path
+        path = self.peer.transport.selected_path
         assert path
         return path
 

@@ -83,8 +83,7 @@ class ClientCall(GatewayCall):
 
     def statistics(self) -> Statistics:
         """What was counted so far, also after the end; see ``RtpSession.statistics``."""
-        session = self._peer.voice.session
-        return session.statistics(trio.current_time()) if session is not None else {}
+        return self._peer.voice.session.statistics(trio.current_time())
 
     @contextmanager
     def in_progress(self) -> Iterator[None]:

@@ -49,7 +49,7 @@ class IceAgent:
         self._policy = policy
         self._timing = timing
         self._local: dict[Address, Candidate] = {}
-        self._remote = RemoteCandidates(lambda candidate: policy.permits_any(self._local, candidate))
+        self._remote = RemoteCandidates(self.can_pair)
         self._check_list = CheckList(self._role)
         self._checker = Checker(self._check_list, self._role, self._credentials, timing, rng)
         self._responder = Responder(self._check_list, self._checker, self._role, self._credentials, timing)
@@ -97,6 +97,14 @@ class IceAgent:
     def pairs(self) -> tuple[CandidatePair, ...]:
         """All candidate pairs, for statistics."""
         return tuple(self._check_list)
+
+    def take_control(self) -> None:
+        """Before the peer's parameters are known: we have the controlling role, unless lite (RFC 8445 §6.1.1)."""
+        self._role.controlling = not self.lite
+
+    def can_pair(self, candidate: Candidate) -> bool:
+        """Whether there is a local candidate that may check this remote one, as things are now."""
+        return self._policy.permits_any(self._local, candidate)
 
     def add_local_candidate(self, address: Address) -> Candidate:
         """A host candidate on one of the owner's sockets, most preferred first; returns what to tell the peer."""

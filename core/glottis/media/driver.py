@@ -31,9 +31,10 @@ class Wheel(Protocol):
 class PeerDriver:
     """Gives the engines datagrams and time, of ``clock``, and sends what they want sent.
 
-    ``handle_event`` is called for each event of the peer, ``hear`` in each media tick before speech is sent, ``spoke``
-    after some was. Whatever any of this raises goes to ``handle_error``: neither the socket nor the wheel ever sees it,
-    nor does a codec's ``SystemExit`` end the process.
+    ``handle_event`` is called for each event of the peer, but what came by data channels waits while ``wants_messages``
+    says no; ``hear`` in each media tick before speech is sent, ``spoke`` after some was. Whatever any of this raises
+    goes to ``handle_error``: neither the socket nor the wheel ever sees it, nor does a codec's ``SystemExit`` end the
+    process.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class PeerDriver:
         scheduler: Wheel,
         handle_event: Callable[[PeerConnectionEvent], None],
         handle_error: Callable[[BaseException], None],
+        wants_messages: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = trio.current_time,
     ) -> None:
         self.peer = peer
@@ -55,6 +57,7 @@ class PeerDriver:
         self._scheduler = scheduler
         self._handle_event = handle_event
         self._handle_error = handle_error
+        self._wants_messages = wants_messages
         self._clock = clock
         self._ufrag: str | None = None
         self._closed = False
@@ -67,11 +70,11 @@ class PeerDriver:
         timeout = self.peer.next_timeout()
         if timeout is not None and timeout <= now:
             self.peer.handle_timeout(now)
-        if self._ufrag != self.peer.local_ufrag and self.peer.local_ufrag is not None:
+        if self._ufrag != self.peer.local_ufrag:
             self._ufrag = self.peer.local_ufrag
             self._endpoint.add_ufrag(self._ufrag, self)
         self._send()
-        while not self._closed and (event := self.peer.next_event()) is not None:
+        while not self._closed and (event := self._next_event()) is not None:
             if isinstance(event, PathAuthenticated):
                 tables = self._endpoint.demultiplexer(event.path.local)
                 tables.add_path(event.path, self, proven=event.proven, in_use=event.selected)
@@ -80,6 +83,9 @@ class PeerDriver:
             self._send()
         if not self._closed:  # an event may have ended the call
             self._scheduler.call_at(self, self.peer.next_timeout())
+
+    def _next_event(self) -> PeerConnectionEvent | None:
+        return self.peer.next_event(wants_messages=self._wants_messages())
 
     def pump_safely(self) -> None:
         """The same for callers that are not to blame for what it raises."""

@@ -8,8 +8,9 @@ from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, EncoderSettings
 from glottis.peer.settings import PeerSettings
-from glottis.rtp import MEDIA_TICK, AudioReceiver, AudioSender, ReceiveFormat, ReportReceived, RtpSession
+from glottis.rtp import MEDIA_TICK, AudioReceiver, AudioSender, ReceiveFormat, ReportReceived, RtpSession, SrtpSession
 from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
+from glottis.wire.srtp_keys import SrtpKeys
 
 DEFAULT_PACKET_MS = 20.0
 MIN_SEND_PERIOD = 0.005
@@ -22,7 +23,9 @@ class AudioTrack:
     """Both directions. Where a direction was not negotiated nothing is heard, and what is said goes nowhere."""
 
     def __init__(self, settings: PeerSettings, track: SendingTrack, rng: random.Random) -> None:
-        self.session: RtpSession | None = None
+        self.session = RtpSession(
+            ssrc=track.ssrc, cname=track.cname, rng=rng, wallclock_offset=settings.wallclock_offset
+        )
         self.encoding_name = ""
         """Of what is sent."""
         self.packet_ms = settings.packet_ms or DEFAULT_PACKET_MS
@@ -33,6 +36,7 @@ class AudioTrack:
         self.format_in_use: NegotiatedFormat | None = None
         """What is sent, from the first negotiation of audio on."""
         self._sender: AudioSender | None = None
+        self._keys: SrtpKeys | None = None
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -48,10 +52,8 @@ class AudioTrack:
         """Seconds between calls of ``packets_to_send`` that keep the packets evenly spaced, at most a media tick."""
         return max(MIN_SEND_PERIOD, min(self.packet_ms / 1000, MEDIA_TICK))
 
-    def negotiate(self, audio: NegotiatedAudio) -> None:
+    def negotiate(self, audio: NegotiatedAudio, now: float) -> None:
         """Take the result of a negotiation, the first or a later one."""
-        if self.session is None:
-            self.session = self._new_session()
         session = self.session
         formats = [ReceiveFormat(negotiated.payload_type, self._codec(negotiated)) for negotiated in audio.formats]
         if not audio.direction.receives:
@@ -63,15 +65,26 @@ class AudioTrack:
         if self._sender is None:
             self._sender = self._new_sender(audio)
         session.sender = self._sender if audio.direction.sends else None
+        self._start(now)
 
     def stop(self) -> None:
-        """A later negotiation has no audio."""
-        if self.session is not None:
-            self.session.sender = self.session.receiver = None
+        """A negotiation has no audio."""
+        self.session.sender = self.session.receiver = None
+
+    def set_keys(self, keys: SrtpKeys | None, now: float) -> None:
+        """The handshake is done, and has given keys unless it was for data channels only."""
+        self._keys = keys
+        self._start(now)
+
+    def _start(self, now: float) -> None:
+        """Once there are both keys and audio, whichever came first."""
+        if self._keys is not None and self.format_in_use is not None:
+            self.session.start(SrtpSession(self._keys), now)
+            self._keys = None
 
     @property
     def _active_sender(self) -> AudioSender | None:
-        return self.session.sender if self.session is not None else None
+        return self.session.sender
 
     # What the call does in each media tick, and the agent between them
 
@@ -83,7 +96,7 @@ class AudioTrack:
     @property
     def can_receive(self) -> bool:
         """Whether there is a direction from the peer to us."""
-        return self.session is not None and self.session.receiver is not None
+        return self.session.receiver is not None
 
     @property
     def queued(self) -> float:
@@ -106,11 +119,11 @@ class AudioTrack:
 
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
         """The frame of this media tick, None while there is none; its packets are appended to ``packets``."""
-        return self.session.next_frame(now, packets) if self.session is not None else None
+        return self.session.next_frame(now, packets)
 
     def next_packets(self, now: float) -> list[EncodedPacket]:
         """The encoded packets of this media tick, where its frame is not wanted."""
-        return self.session.next_packets(now) if self.session is not None else []
+        return self.session.next_packets(now)
 
     def handle_report(self, report: ReportReceived) -> None:
         """Encode for the loss that the peer sees."""
@@ -118,14 +131,6 @@ class AudioTrack:
             self._sender.encoder.set_expected_loss(report.fraction_lost)
 
     # What is made of a negotiation
-
-    def _new_session(self) -> RtpSession:
-        return RtpSession(
-            ssrc=self._track.ssrc,
-            cname=self._track.cname,
-            rng=self._rng,
-            wallclock_offset=self._settings.wallclock_offset,
-        )
 
     def _new_receiver(self, formats: Sequence[ReceiveFormat]) -> AudioReceiver:
         return AudioReceiver(

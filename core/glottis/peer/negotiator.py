@@ -1,7 +1,6 @@
 """The session descriptions of a connection: what is offered and answered, and what came of it (RFC 9429)."""
 
 import random
-from collections.abc import Callable
 
 from glottis.contracts.errors import LocalError
 from glottis.dtls import Certificate
@@ -10,7 +9,6 @@ from glottis.peer.settings import PeerSettings
 from glottis.sdp import (
     AUDIO_MID,
     AudioCapability,
-    Candidate,
     NegotiatedFormat,
     Negotiation,
     OfferRefused,
@@ -27,34 +25,31 @@ from glottis.sdp import (
 class Negotiator:
     """Knows what this side can do. A negotiation that fails leaves ``current``, the last one, as it was.
 
-    ``is_usable`` says which of the peer's candidates are to be kept in the first place.
+    ``agent`` is what is described of the transport, and says which of the peer's candidates are worth to be kept.
     """
 
-    def __init__(
-        self,
-        settings: PeerSettings,
-        certificate: Certificate,
-        rng: random.Random,
-        is_usable: Callable[[Candidate], bool],
-    ) -> None:
+    def __init__(self, settings: PeerSettings, certificate: Certificate, agent: IceAgent, rng: random.Random) -> None:
         self.current: Negotiation | None = None
         self.track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
         self._capabilities = [AudioCapability.of(codec) for codec in settings.codecs]
         self._max_message_size = settings.max_message_size
         self._certificate = certificate
-        self._is_usable = is_usable
+        self._agent = agent
         self._session_id = rng.getrandbits(62)  # below 2^63, RFC 9429 §5.2.1
         self._session_version = 0
         self._offer: SessionDescription | None = None
+
+    @property
+    def has_described(self) -> bool:
+        """Whether the peer has, or can have, a description of ours."""
+        return self._offer is not None or self.current is not None
 
     @property
     def tagged_section(self) -> tuple[str | None, int]:
         """The mid and index of the section that candidates belong to; before an answer, that of our offer's audio."""
         return (self.current.remote.mid, self.current.remote.media_index) if self.current else (AUDIO_MID, 0)
 
-    def accept_offer_untrusted(
-        self, offer: SessionDescription, agent: IceAgent, in_use: NegotiatedFormat | None
-    ) -> Negotiation:
+    def accept_offer_untrusted(self, offer: SessionDescription, in_use: NegotiatedFormat | None) -> Negotiation:
         """Answer an offer, the first or a later one; ``in_use`` is what is being sent, if anything.
 
         Raises ``Malformed`` or ``OfferRefused``.
@@ -63,22 +58,25 @@ class Negotiator:
             offer,
             session_id=self._session_id,
             session_version=self._session_version,
-            transport=self._transport(agent),
+            transport=self._transport,
             audio=self._capabilities,
             sending=self.track,
             max_message_size=self._max_message_size,
-            is_usable=self._is_usable,
+            is_usable=self._agent.can_pair,
         )
         self._refuse_restart(negotiation)
         _refuse_codec_change(negotiation, in_use)
         return self._conclude(negotiation)
 
-    def make_offer(self, agent: IceAgent) -> str:
-        """Describe what we want."""
+    def make_offer(self) -> str:
+        """Describe what we want, once. Who offers is controlling (RFC 8445 §6.1.1)."""
+        if self.has_described:
+            raise LocalError("this connection has been described already")
+        self._agent.take_control()
         self._offer = make_offer(
             session_id=self._session_id,
             session_version=self._session_version,
-            transport=self._transport(agent),
+            transport=self._transport,
             audio=self._capabilities,
             sending=self.track,
             max_message_size=self._max_message_size,
@@ -89,17 +87,18 @@ class Negotiator:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
         if self._offer is None:
             raise LocalError("there is no offer to be answered")
-        return self._conclude(accept_answer(self._offer, answer, is_usable=self._is_usable))
+        return self._conclude(accept_answer(self._offer, answer, is_usable=self._agent.can_pair))
 
-    def _transport(self, agent: IceAgent) -> TransportParameters:
+    @property
+    def _transport(self) -> TransportParameters:
         # No a=end-of-candidates: another may be trickled at any time, and who has a working pair does not wait for it.
         return TransportParameters(
-            ice_ufrag=agent.local_ufrag,
-            ice_pwd=agent.local_pwd,
+            ice_ufrag=self._agent.local_ufrag,
+            ice_pwd=self._agent.local_pwd,
             fingerprints=(self._certificate.fingerprint,),
-            ice_lite=agent.lite,
+            ice_lite=self._agent.lite,
             setup=self._setup,
-            candidates=agent.local_candidates,
+            candidates=self._agent.local_candidates,
         )
 
     @property

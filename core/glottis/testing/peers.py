@@ -87,12 +87,14 @@ class VirtualPeer:
     """A host of the virtual network that has one peer connection, driven as the gateway drives it.
 
     ``events`` collects what the connection tells, ``heard`` what it plays in the media ticks: signed 16-bit samples.
+    While ``reads_messages`` is false, those of data channels are left where they are.
     """
 
     def __init__(self, connection: PeerConnection, network: VirtualNetwork) -> None:
         self.connection = connection
         self.events: list[PeerConnectionEvent] = []
         self.heard = bytearray()
+        self.reads_messages = True
         self._socket = VirtualSocket()
         self._wheel = VirtualWheel(network)
         self._driver = PeerDriver(
@@ -101,6 +103,7 @@ class VirtualPeer:
             scheduler=self._wheel,
             handle_event=self.events.append,
             handle_error=_raise,
+            wants_messages=lambda: self.reads_messages,
             clock=lambda: network.now,
         )
         self._driver.hear = self._hear

@@ -103,7 +103,12 @@ class Session:
         self._times = times
         self._peer = peer
         self._driver = PeerDriver(
-            peer, endpoint=endpoint, scheduler=scheduler, handle_event=self._handle_event, handle_error=self.fail
+            peer,
+            endpoint=endpoint,
+            scheduler=scheduler,
+            handle_event=self._handle_event,
+            handle_error=self.fail,
+            wants_messages=lambda: not self._call.messages.is_behind,
         )
         self._channel: SignalingChannel | None = None
         self._messenger = Messenger(
@@ -121,7 +126,7 @@ class Session:
             limits=call_limits,
         )
         self._driver.hear, self._driver.spoke = self._hear, self._call.spoke
-        peer.wants_messages, self._call.messages.caught_up = lambda: not self._call.messages.is_behind, self._caught_up
+        self._call.messages.caught_up = self._caught_up
         self._media_is_announced = False
         self._unmatched_is_told = False
         self._offers = OfferLimit(trio.current_time())
@@ -359,7 +364,7 @@ class Session:
     def _announce_media(self) -> None:
         """Once, when there is audio: from the beginning or by a later offer."""
         voice = self._peer.voice
-        if self.state is SessionState.ACTIVE and voice.session is not None and not self._media_is_announced:
+        if self.state is SessionState.ACTIVE and voice.format_in_use is not None and not self._media_is_announced:
             self._media_is_announced = True
             self._announce("media", voice.description)
 

@@ -1,0 +1,87 @@
+"""The peer's candidates: those of its descriptions, and those that it trickles (RFC 8838), perhaps before."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from glottis.contracts.errors import Malformed
+from glottis.ice import IceAgent
+from glottis.peer.events import CandidateUnmatched
+from glottis.sdp import Candidate, Negotiation, parse_candidate_untrusted
+
+MAX_EARLY_CANDIDATES: Final = 32
+"""Usable trickled candidates kept until there is a description; further ones are ignored, as ICE could use no more."""
+
+
+class _Trickled(NamedTuple):
+    """A candidate and what says whose it is; without one it is the end of candidates."""
+
+    candidate: Candidate | None
+    mid: str | None
+    media_index: int | None
+
+
+class SignalledCandidates:
+    """Gives the agent what is for its section, and keeps what comes before there are sections.
+
+    What cannot be used is ignored and counted, be it that it cannot be read or is of an older generation (RFC 8839
+    §5.1, RFC 8838 §10). ``tell`` hears of candidates that are for no section at all.
+    """
+
+    def __init__(self, agent: IceAgent, tell: Callable[[CandidateUnmatched], None]) -> None:
+        self._agent = agent
+        self._tell = tell
+        self._negotiation: Negotiation | None = None
+        self._early: list[_Trickled] = []
+
+    def describe(self, negotiation: Negotiation, now: float) -> None:
+        """Take those of a description, also of a later one, where some peers put what they do not trickle."""
+        self._negotiation = negotiation
+        remote = negotiation.remote
+        self._agent.ignore_candidates(remote.ignored_candidates, now)
+        for candidate in remote.candidates:
+            self._agent.add_remote_candidate(candidate, now)
+        if remote.end_of_candidates:
+            self._agent.end_of_candidates(now)
+        early, self._early = self._early, []
+        for trickled in early:
+            self._match(trickled, negotiation, now)
+
+    def add_untrusted(
+        self, text: str, *, mid: str | None, media_index: int | None, username_fragment: str | None, now: float
+    ) -> None:
+        """Take a trickled one, or the end of candidates if ``text`` is empty. Never raises."""
+        try:
+            candidate = parse_candidate_untrusted(text) if text else None
+        except Malformed:
+            self._agent.ignore_candidates(1, now)
+            return
+        if candidate is not None and username_fragment and candidate.username_fragment is None:
+            candidate = replace(candidate, username_fragment=username_fragment)
+        trickled = _Trickled(candidate, mid, media_index)
+        if self._negotiation is not None:
+            self._match(trickled, self._negotiation, now)
+        elif trickled not in self._early:
+            self._keep(trickled, now)
+
+    def _keep(self, trickled: _Trickled, now: float) -> None:
+        """Until there is a description; what is of no use takes no place."""
+        is_usable = trickled.candidate is None or self._agent.can_pair(trickled.candidate)
+        if is_usable and len(self._early) < MAX_EARLY_CANDIDATES:
+            self._early.append(trickled)
+        else:
+            self._agent.ignore_candidates(1, now)
+
+    def _match(self, trickled: _Trickled, negotiation: Negotiation, now: float) -> None:
+        """Only candidates of the bundle's tagged section count: the others' ports are closed (RFC 9143 §7.1.3)."""
+        candidate, mid, media_index = trickled
+        section = negotiation.section_of(mid, media_index)
+        if section is None and candidate is not None:
+            self._tell(CandidateUnmatched())
+            self._agent.ignore_candidates(1, now)
+        if section != negotiation.remote.media_index:
+            return
+        if candidate is None:
+            self._agent.end_of_candidates(now)
+        else:
+            self._agent.add_remote_candidate(candidate, now)

@@ -1,0 +1,67 @@
+"""The data channels of a call: an SCTP association made as was negotiated, on what DTLS has made private."""
+
+import random
+
+from glottis.peer.settings import PeerSettings
+from glottis.sctp import DataChannelEvent, DataChannels
+from glottis.sdp import SCTP_PORT, NegotiatedData
+
+
+class DataTrack:
+    """``channels`` is set once they were negotiated; until then, and without them, nothing comes and nothing leaves."""
+
+    def __init__(self, settings: PeerSettings, rng: random.Random) -> None:
+        self.channels: DataChannels | None = None
+        self._max_message_size = settings.max_message_size or 0
+        self._rng = rng
+        self._is_private = False
+
+    def negotiate(self, data: NegotiatedData, *, dtls_client: bool, now: float) -> None:
+        """Take the result of a negotiation, the first or a later one (RFC 8841 §10.2); the association stays."""
+        if self.channels is not None:
+            return
+        self.channels = DataChannels(
+            dtls_client=dtls_client,
+            rng=self._rng,
+            local_port=SCTP_PORT,
+            remote_port=data.sctp_port,
+            max_message_size=self._max_message_size,
+            remote_max_message_size=data.max_message_size or 0,
+        )
+        if self._is_private:
+            self.channels.connect(now)
+
+    def connect(self, now: float) -> None:
+        """DTLS is there: begin, as soon as channels are negotiated."""
+        self._is_private = True
+        if self.channels is not None:
+            self.channels.connect(now)
+
+    def close(self) -> None:
+        """Queue the ABORT; what was not sent is lost."""
+        if self.channels is not None:
+            self.channels.abort("the call has ended")
+
+    # The engine's verbs
+
+    def handle_datagram(self, data: bytes, now: float) -> None:
+        """Take what one DTLS record held; never raises."""
+        if self.channels is not None:
+            self.channels.handle_datagram(data, now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Let due timers fire."""
+        if self.channels is not None:
+            self.channels.handle_timeout(now)
+
+    def next_timeout(self) -> float | None:
+        """When ``handle_timeout`` wants to be called."""
+        return self.channels.next_timeout() if self.channels is not None else None
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """SCTP packets, each for a DTLS record of its own (RFC 8261 §6.1)."""
+        return self.channels.datagrams_to_send() if self.channels is not None else []
+
+    def next_event(self) -> DataChannelEvent | None:
+        """Until it is called, what was received waits in the association, whose window holds the peer back."""
+        return self.channels.next_event() if self.channels is not None else None

@@ -1,0 +1,190 @@
+"""The transport of a connection: ICE finds the way, DTLS makes it private, and the keys go to whom they are for.
+
+Everything of a call travels by it: SRTP and SRTCP beside DTLS (RFC 5764 §5.1.2), and SCTP within (RFC 8261).
+"""
+
+import random
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from glottis import dtls, ice
+from glottis.dtls import Certificate, DtlsState, DtlsTransport
+from glottis.ice import IceAgent, IceState, ProbePolicy
+from glottis.peer.events import ConnectionState, ConnectionStateChanged, PathAuthenticated
+from glottis.peer.settings import PeerSettings
+from glottis.sdp import RemoteParameters
+from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.demux import PacketKind, classify
+
+MAX_EARLY_FLIGHT: Final = 4
+"""DTLS datagrams kept until there is an answer; further ones are dropped, for DTLS sends them again. An offerer has to
+expect a ClientHello before the answer (RFC 5763 §5); it fills one or two."""
+
+TransportEvent = PathAuthenticated | ConnectionStateChanged | dtls.Connected | dtls.ApplicationData
+
+
+class PeerTransport:
+    """One way to the peer, there from the first moment; ``connect`` gives it the peer's description.
+
+    ``ice`` and ``dtls`` are its engines; who changes one of them calls ``advance``, and then drains.
+
+    An ICE restart (RFC 8445 §9) will come in here, as ``restart(credentials)`` beside ``connect``: ``ice`` takes the
+    peer's new credentials and makes new ones of its own, while ``dtls`` and all that stands on it goes on. Who drives
+    the connection asks for ``ice.local_ufrag`` each time. A relay (RFC 8656) is one more local candidate of ``ice``.
+    """
+
+    def __init__(
+        self,
+        settings: PeerSettings,
+        *,
+        certificate: Certificate,
+        local_addresses: Sequence[Address],
+        rng: random.Random,
+    ) -> None:
+        self.state = ConnectionState.NEW
+        self.is_described = False
+        """Whether the peer's description is known."""
+        policy = ProbePolicy(private_networks=settings.probe_private_addresses)
+        self.ice = IceAgent(controlling=False, rng=rng, lite=settings.ice_lite, policy=policy)
+        for address in local_addresses:
+            self.ice.add_local_candidate(address)
+        self.dtls = DtlsTransport(certificate=certificate, client=False)
+        self._certificate = certificate
+        self._early_flight: list[bytes] = []
+        self._protected: list[bytes] = []
+        self._goodbyes: list[Datagram] = []
+        self._events: deque[TransportEvent] = deque()
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the peer has proved who it is, and data can be sent to it."""
+        return self.dtls.state is DtlsState.CONNECTED
+
+    @property
+    def selected_path(self) -> Path | None:
+        """Where datagrams leave by; None before the peer has been heard and after it was lost."""
+        return self.ice.selected_path
+
+    def connect(self, remote: RemoteParameters, *, dtls_client: bool, srtp: bool, now: float) -> None:
+        """Go about it, once: the roles of both ends are known now, and who the peer has to be.
+
+        Without ``srtp`` the session is one of data channels only.
+        """
+        self.is_described = True
+        self.dtls = DtlsTransport(certificate=self._certificate, client=dtls_client, srtp=srtp)
+        self.dtls.set_remote_fingerprints(remote.fingerprints)
+        self.ice.set_remote_parameters(remote.ice_ufrag, remote.ice_pwd, lite=remote.ice_lite, now=now)
+        self._start_dtls(now)  # if the peer's checks have overtaken its answer
+        flight, self._early_flight = self._early_flight, []
+        for datagram in flight:
+            self.dtls.handle_datagram(datagram, now)
+
+    def send_protected(self, packets: Iterable[bytes]) -> None:
+        """Packets of SRTCP, which leave with the next ``datagrams_to_send``."""
+        self._protected += packets
+
+    def send_data(self, packets: Iterable[bytes]) -> None:
+        """Packets for a DTLS record each; only while ``is_secure``."""
+        for packet in packets:
+            self.dtls.send(packet)
+
+    def close(self) -> None:
+        """Say goodbye; drain once more to send it. Nothing comes after it, nor is anything heard."""
+        self.dtls.close()
+        self._goodbyes = self.datagrams_to_send()
+        self.state = ConnectionState.CLOSED
+        self.ice.close()
+
+    # The engine's verbs
+
+    def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
+        """Take STUN from anywhere, and DTLS from authenticated paths only. Never raises."""
+        kind = classify(data)
+        if kind is PacketKind.STUN:
+            self.ice.handle_datagram(data, path, now)
+        elif kind is PacketKind.DTLS and self.is_described:
+            self.dtls.handle_datagram(data, now)
+        elif kind is PacketKind.DTLS and len(self._early_flight) < MAX_EARLY_FLIGHT:
+            self._early_flight.append(data)
+
+    def handle_timeout(self, now: float) -> None:
+        """Let the engines do what is due; early calls do no harm."""
+        self.ice.handle_timeout(now)
+        self.dtls.handle_timeout(now)
+
+    def next_timeout(self) -> float | None:
+        """The earlier one of the engines'."""
+        timeouts = (self.ice.next_timeout(), self.dtls.next_timeout())
+        return min((timeout for timeout in timeouts if timeout is not None), default=None)
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """Return and empty what is to be sent now; after the end, the goodbyes."""
+        if self.state is ConnectionState.CLOSED:
+            goodbyes, self._goodbyes = self._goodbyes, []
+            return goodbyes
+        outgoing, path = self.ice.datagrams_to_send(), self.selected_path
+        if path is not None:
+            outgoing += [Datagram(data, path) for data in (*self._protected, *self.dtls.datagrams_to_send())]
+            self._protected.clear()
+        return outgoing
+
+    def next_event(self) -> TransportEvent | None:
+        """The oldest event that was not yet told."""
+        return self._events.popleft() if self._events else None
+
+    def advance(self, now: float) -> None:
+        """Draw the conclusions of what the engines tell, until there is no more."""
+        while (ice_event := self.ice.next_event()) is not None:
+            self._handle_ice_event(ice_event, now)
+        while (dtls_event := self.dtls.next_event()) is not None:
+            self._handle_dtls_event(dtls_event)
+
+    # From engine to engine
+
+    def _start_dtls(self, now: float) -> None:
+        """The first authenticated check is enough: browsers may start DTLS with their very first one."""
+        if self.is_described and self.dtls.state is DtlsState.NEW and self.selected_path is not None:
+            self.dtls.start(now)
+
+    def _handle_ice_event(self, event: ice.IceEvent, now: float) -> None:
+        match event:
+            case ice.PathAuthenticated(path, proven):
+                self._events.append(PathAuthenticated(path, proven))
+            case ice.SelectedPathChanged(path):
+                pair = self.ice.selected_pair
+                self._events.append(PathAuthenticated(path, proven=pair is not None and pair.is_proven, selected=True))
+                self._start_dtls(now)
+            case ice.StateChanged(state, reason):
+                self._judge_state(reason if state in (IceState.FAILED, IceState.DISCONNECTED) else "")
+
+    def _handle_dtls_event(self, event: dtls.DtlsEvent) -> None:
+        match event:
+            case dtls.Connected():
+                self._events.append(event)
+                self._judge_state()
+            case dtls.ApplicationData():
+                self._events.append(event)
+            case dtls.Failed(code, reason):
+                self._judge_state(f"{code.value}: {reason}")
+            case dtls.Closed():
+                self._judge_state("the peer has closed the connection")
+
+    def _judge_state(self, reason: str = "") -> None:
+        state = state_of(self.ice.state, self.dtls.state)
+        if state is not self.state:
+            self.state = state
+            self._events.append(ConnectionStateChanged(state, reason))
+
+
+def state_of(ice_state: IceState, dtls_state: DtlsState) -> ConnectionState:
+    """Both taken together, as W3C webrtc §4.3.3 does it; who says close_notify has closed the connection."""
+    if dtls_state is DtlsState.CLOSED:
+        return ConnectionState.CLOSED
+    if ice_state is IceState.FAILED or dtls_state is DtlsState.FAILED:
+        return ConnectionState.FAILED
+    if ice_state is IceState.DISCONNECTED:
+        return ConnectionState.DISCONNECTED
+    if ice_state in (IceState.CONNECTED, IceState.COMPLETED) and dtls_state is DtlsState.CONNECTED:
+        return ConnectionState.CONNECTED
+    return ConnectionState.NEW if ice_state is IceState.NEW else ConnectionState.CONNECTING
