@@ -124,6 +124,6 @@ def test_after_nomination_only_the_peers_checks_make_work(check_list: CheckList,
 def test_both_agents_reckon_the_same_priority(make_candidate: MakeCandidate) -> None:
     mine, yours = make_candidate("192.0.2.1", priority=5), make_candidate("192.0.2.2", priority=7)
     path = Path(Address("192.0.2.1", 1), Address("192.0.2.2", 1))
-    here, there = CandidatePair(path, mine, yours), CandidatePair(Path(*reversed(path)), yours, mine)
+    here, there = CandidatePair(path, mine, yours), CandidatePair(Path(path.remote, path.local), yours, mine)
     assert here.priority(controlling=True) == there.priority(controlling=False) == (5 << 32) + 14
     assert here.priority(controlling=False) == there.priority(controlling=True) == (5 << 32) + 15

@@ -34,7 +34,7 @@ def test_a_check_goes_to_the_session_with_that_local_ufrag(tables):
     tables.add_ufrag("ours", ours)
     tables.add_ufrag("other", other)
     check = stun(0x0001, 1, "ours:theirs")
-    tables.dispatch(check, CALLER, LOCAL)
+    tables.dispatch(check, Path(LOCAL, CALLER))
     assert ours.received == [(check, Path(LOCAL, CALLER))]
     assert other.received == []
 
@@ -43,8 +43,8 @@ def test_a_response_goes_to_the_session_whose_request_left_here(tables):
     session = Session()
     tables.note_request(stun(0x0001, 7), session)
     response = stun(0x0101, 7)
-    tables.dispatch(response, CALLER, LOCAL)
-    tables.dispatch(stun(0x0101, 8), CALLER, LOCAL)
+    tables.dispatch(response, Path(LOCAL, CALLER))
+    tables.dispatch(stun(0x0101, 8), Path(LOCAL, CALLER))
     assert [data for data, _ in session.received] == [response]
     assert tables.dropped == 1
 
@@ -54,7 +54,7 @@ def test_a_stranger_reaches_no_session(tables, data):
     session = Session()
     tables.add_ufrag("ours", session)
     tables.add_path(Path(LOCAL, CALLER), session, proven=False)
-    tables.dispatch(data, STRANGER, LOCAL)
+    tables.dispatch(data, Path(LOCAL, STRANGER))
     assert session.received == []
     assert tables.dropped == 1
 
@@ -62,15 +62,27 @@ def test_a_stranger_reaches_no_session(tables, data):
 def test_media_from_an_authenticated_address_reaches_its_session(tables):
     session = Session()
     tables.add_path(Path(LOCAL, CALLER), session, proven=False)
-    tables.dispatch(RTP, tuple(CALLER), LOCAL)
+    tables.dispatch(RTP, (LOCAL, tuple(CALLER), "udp"))
     assert session.received == [(RTP, Path(LOCAL, CALLER))]
+
+
+@pytest.mark.parametrize("other", [Path(Address("192.0.2.2", 4000), CALLER), Path(LOCAL, CALLER, "tcp")])
+def test_an_address_is_only_known_by_the_path_that_was_authenticated(tables, other):
+    ours, theirs = Session(), Session()
+    tables.add_path(Path(LOCAL, CALLER), ours, proven=True)
+    tables.dispatch(RTP, other)
+    assert tables.dropped == 1
+    tables.add_path(other, theirs, proven=False)
+    for path in (other, Path(LOCAL, CALLER)):
+        tables.dispatch(RTP, path)
+    assert (ours.received, theirs.received) == ([(RTP, Path(LOCAL, CALLER))], [(RTP, other)])
 
 
 def test_a_check_with_a_forged_source_takes_no_address_from_another_session(tables):
     victim, attacker = Session(), Session()
     tables.add_path(Path(LOCAL, CALLER), victim, proven=True)
     tables.add_path(Path(LOCAL, CALLER), attacker, proven=False)
-    tables.dispatch(RTP, CALLER, LOCAL)
+    tables.dispatch(RTP, Path(LOCAL, CALLER))
     assert (len(victim.received), len(attacker.received)) == (1, 0)
 
 
@@ -79,7 +91,7 @@ def test_a_proven_address_moves_to_the_new_session_and_outlives_the_old_one(tabl
     tables.add_path(Path(LOCAL, CALLER), old, proven=True)
     tables.add_path(Path(LOCAL, CALLER), new, proven=True)
     tables.remove(old)
-    tables.dispatch(RTP, CALLER, LOCAL)
+    tables.dispatch(RTP, Path(LOCAL, CALLER))
     assert (len(old.received), len(new.received)) == (0, 1)
 
 
@@ -88,8 +100,8 @@ def test_a_session_cannot_fill_the_tables(tables):
     for index in range(10 * MAX_PATHS):
         tables.add_path(Path(LOCAL, Address("192.0.2.9", 1000 + index)), session, proven=True)
         tables.note_request(stun(0x0001, index), session)
-    tables.dispatch(RTP, Address("192.0.2.9", 1000 + MAX_PATHS), LOCAL)
-    tables.dispatch(stun(0x0101, 10 * MAX_PATHS - MAX_TRANSACTIONS - 1), CALLER, LOCAL)
+    tables.dispatch(RTP, Path(LOCAL, Address("192.0.2.9", 1000 + MAX_PATHS)))
+    tables.dispatch(stun(0x0101, 10 * MAX_PATHS - MAX_TRANSACTIONS - 1), Path(LOCAL, CALLER))
     assert session.received == []
 
 
@@ -100,7 +112,7 @@ def test_the_address_in_use_is_kept_when_many_others_are_authenticated(tables):
     for path in others:
         tables.add_path(path, session, proven=False)
     for path in (Path(LOCAL, CALLER), others[0], others[-1]):
-        tables.dispatch(RTP, tuple(path.remote), LOCAL)
+        tables.dispatch(RTP, path)
     assert session.received == [(RTP, Path(LOCAL, CALLER)), (RTP, others[-1])]
 
 
@@ -111,5 +123,5 @@ def test_a_removed_session_leaves_nothing(tables):
     tables.note_request(stun(0x0001, 7), session)
     tables.remove(session)
     for data in (stun(0x0001, 1, "ours:x"), stun(0x0101, 7), RTP):
-        tables.dispatch(data, CALLER, LOCAL)
+        tables.dispatch(data, Path(LOCAL, CALLER))
     assert (len(tables), session.received, tables.dropped) == (0, [], 3)

@@ -33,10 +33,10 @@ class MovedCall:
         self.password = re.search(r"a=ice-pwd:(\S+)", answer)[1]
         assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=20)
         call.gateway.start_media(call.network.now)
-        call.gateway.connection.voice.write(b"\x10\x20" * 8000 * 200)
+        call.gateway.connection.voice.write(b"\x10\x20" * 8000 * 300)
         if talks:
             call.caller.start_media(call.network.now)
-            call.caller.connection.voice.write(b"\x10\x20" * 8000 * 200)
+            call.caller.connection.voice.write(b"\x10\x20" * 8000 * 300)
         call.network.run(seconds=6)
         call.rebind(AFTER)
 

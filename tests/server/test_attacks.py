@@ -70,10 +70,10 @@ def ice_of(exchange: Exchange, phone: Phone):
 
 def tables(gateway: Gateway) -> tuple[int, ...]:
     """The sizes of everything that the demultiplexer keeps."""
-    demultiplexer = gateway.endpoint.demultiplexer(gateway_address(gateway))
+    demultiplexer = gateway.endpoint.demultiplexer
     return tuple(
         len(table)
-        for table in (demultiplexer, demultiplexer._by_ufrag, demultiplexer._by_remote, demultiplexer._by_transaction)
+        for table in (demultiplexer, demultiplexer._by_ufrag, demultiplexer._by_path, demultiplexer._by_transaction)
     )
 
 
@@ -142,7 +142,7 @@ async def test_50_000_datagrams_of_a_stranger_cost_neither_memory_nor_the_call(e
     await phone.hear()
     before, rng = tables(exchange.gateway), random.Random(5)
     junk = [rng.randbytes(rng.randrange(1, 200)) for _ in range(100)]
-    demultiplexer = exchange.gateway.endpoint.demultiplexer(gateway_address(exchange.gateway))
+    demultiplexer = exchange.gateway.endpoint.demultiplexer
     dropped = demultiplexer.dropped
     with trio.fail_after(15):
         for _ in range(500):

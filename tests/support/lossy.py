@@ -8,6 +8,7 @@ from typing import Any
 
 import glottis.media.endpoint as endpoint_module
 import pytest
+from glottis.media import udp_link
 from glottis.testing.impairments import Impairments
 
 
@@ -38,7 +39,7 @@ class LossySocket(socket.socket):
 @contextmanager
 def lossy_sockets(impairments: Impairments, seed: int = 1) -> Iterator[None]:
     """While the block runs, gateways bind lossy sockets."""
-    open_socket = endpoint_module.open_udp_socket
+    open_socket = udp_link.open_udp_socket
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             endpoint_module,

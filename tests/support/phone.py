@@ -265,8 +265,8 @@ class Phone:
 
     def send_raw(self, data: bytes) -> None:
         """Send anything, past the endpoint's bookkeeping."""
-        local, remote = self.path
-        self.endpoint._sockets[local].sock.sendto(data, remote)
+        path = self.path
+        self.endpoint._links[path.local, path.transport].send(data, path.remote)
 
     def _note_error(self, error: BaseException) -> None:
         self.errors.append(error)

@@ -5,17 +5,17 @@ from typing import Protocol
 
 import trio
 
-from glottis.media.demultiplexer import Demultiplexer, Receiver
+from glottis.media.demultiplexer import Receiver
 from glottis.media.scheduler import Scheduled
 from glottis.peer import PathAuthenticated, PeerConnection, PeerConnectionEvent
-from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.address import Datagram, Path
 
 
 class Endpoint(Protocol):
     """Where datagrams leave, and are told apart by session: ``UdpEndpoint``, or a host of the virtual network."""
 
     def add_ufrag(self, ufrag: str, receiver: Receiver) -> None: ...
-    def demultiplexer(self, local: Address) -> Demultiplexer: ...
+    def add_path(self, path: Path, receiver: Receiver, *, proven: bool, in_use: bool) -> None: ...
     def send(self, datagram: Datagram, sender: Receiver) -> None: ...
     def remove(self, receiver: Receiver) -> None: ...
 
@@ -76,8 +76,7 @@ class PeerDriver:
         self._send()
         while not self._closed and (event := self._next_event()) is not None:
             if isinstance(event, PathAuthenticated):
-                tables = self._endpoint.demultiplexer(event.path.local)
-                tables.add_path(event.path, self, proven=event.proven, in_use=event.selected)
+                self._endpoint.add_path(event.path, self, proven=event.proven, in_use=event.selected)
             else:
                 self._handle_event(event)
             self._send()

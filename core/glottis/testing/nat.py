@@ -30,7 +30,7 @@ class Nat:
     def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
         local = {outer: inner for inner, outer in self._outside.items()}.get(path.local)
         if local is not None and path.remote in self._written_to:
-            self._inside.handle_datagram(data, Path(local, path.remote), now)
+            self._inside.handle_datagram(data, path._replace(local=local), now)
 
     def handle_timeout(self, now: float) -> None:
         self._inside.handle_timeout(now)
@@ -40,7 +40,7 @@ class Nat:
         for datagram in datagrams:
             self.open(datagram.path.remote)
         return [
-            Datagram(datagram.data, Path(self._outside[datagram.path.local], datagram.path.remote))
+            Datagram(datagram.data, datagram.path._replace(local=self._outside[datagram.path.local]))
             for datagram in datagrams
         ]
 

@@ -19,26 +19,17 @@ CALLER = Address("192.0.2.1", 4000)
 GATEWAY = Address("192.0.2.2", 5000)
 
 
-class VirtualSocket:
+class VirtualSocket(Demultiplexer):
     """What a peer's driver has of the gateway's sockets: see ``driver.Endpoint``."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.outbox: list[Datagram] = []
-        self.tables = Demultiplexer()
-
-    def add_ufrag(self, ufrag: str, receiver: Receiver) -> None:
-        self.tables.add_ufrag(ufrag, receiver)
-
-    def demultiplexer(self, local: Address) -> Demultiplexer:
-        return self.tables
 
     def send(self, datagram: Datagram, sender: Receiver) -> None:
         if is_stun_request(datagram.data):
-            self.tables.note_request(datagram.data, sender)
+            self.note_request(datagram.data, sender)
         self.outbox.append(datagram)
-
-    def remove(self, receiver: Receiver) -> None:
-        self.tables.remove(receiver)
 
 
 class VirtualWheel:
@@ -122,7 +113,7 @@ class VirtualPeer:
         self.heard += frame.pcm if frame is not None else b""
 
     def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
-        self._socket.tables.dispatch(data, path.remote, path.local)
+        self._socket.dispatch(data, path)
 
     def handle_timeout(self, now: float) -> None:
         self._wheel.turn(self._driver, now)

@@ -74,7 +74,7 @@ class VirtualNetwork:
             host = self._hosts.get(datagram.path.remote)
             if host is not None and datagram.path.remote not in self.unreachable:
                 self.delivered.append(datagram)
-                arrival = Path(local=datagram.path.remote, remote=datagram.path.local)
+                arrival = datagram.path._replace(local=datagram.path.remote, remote=datagram.path.local)
                 host.handle_datagram(datagram.data, arrival, self.now)
                 self._drain()
 

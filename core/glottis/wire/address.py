@@ -1,24 +1,28 @@
 """Transport addresses and the datagrams that travel between them."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Transport = Literal["udp", "tcp", "relay"]
+"""What carries bytes from the local address: a UDP or TCP socket that has it, or the TURN server that lends it."""
 
 
 class Address(NamedTuple):
-    """An IP address literal and a UDP port. Compares equal to the ``(host, port)`` of the socket module."""
+    """An IP address literal and a port. Compares equal to the ``(host, port)`` of the socket module."""
 
     host: str
     port: int
 
 
 class Path(NamedTuple):
-    """A local socket's address and a remote transport address: where a datagram came by, or shall go by."""
+    """A local and a remote transport address, and what is between: where a datagram came by, or shall go by."""
 
     local: Address
     remote: Address
+    transport: Transport = "udp"
 
 
 class Datagram(NamedTuple):
-    """One UDP payload and the path that it shall take."""
+    """Bytes that travel as a whole, and the path that they shall take."""
 
     data: bytes
     path: Path

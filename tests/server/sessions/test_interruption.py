@@ -59,9 +59,6 @@ class End:
 
     add_path = remove = add_ufrag
 
-    def demultiplexer(self, local: Address) -> "End":
-        return self
-
     def send(self, datagram: Datagram, sender: object) -> None:
         if is_media(datagram.data):
             self.media_sent.append(trio.current_time())
@@ -69,8 +66,8 @@ class End:
             self._carried.send_nowait(datagram)
 
     async def carry(self, driver: PeerDriver) -> None:
-        async for data, (ours, theirs) in self._arriving:
-            driver.receive(data, Path(local=theirs, remote=ours))
+        async for data, path in self._arriving:
+            driver.receive(data, Path(local=path.remote, remote=path.local))
 
 
 class Socket:

@@ -1,0 +1,24 @@
+"""Where bytes leave."""
+
+from typing import Protocol
+
+from glottis.wire.address import Address, Transport
+
+
+class Link(Protocol):
+    """Carries datagrams from one local address to any remote one, as ``UdpLink`` does.
+
+    The TCP streams of an address (RFC 6544) and a TURN allocation (RFC 8656) can be links, too. What a link receives,
+    it gives to the demultiplexer of the endpoint that it is attached to.
+    """
+
+    @property
+    def address(self) -> Address:
+        """The local end of its paths: of a relay, the relayed address."""
+
+    @property
+    def transport(self) -> Transport:
+        """That of its paths."""
+
+    def send(self, data: bytes, remote: Address) -> None:
+        """Send now or never: a datagram that cannot leave is as good as lost on the way."""
