@@ -303,7 +303,6 @@ async def test_rtcp_junk_of_the_caller_ends_nothing(exchange):
 async def test_sctp_junk_of_the_caller_ends_nothing_but_its_channels(exchange):
     phone = await exchange.call()
     dtls = phone.peer.transport.dtls
-    assert dtls
     for file in sorted((VECTORS / "sctp").glob("*.bin")):
         dtls.send(file.read_bytes()[:1100] or b"\x00")
         phone.driver.pump()

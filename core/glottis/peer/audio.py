@@ -26,6 +26,7 @@ class AudioTrack:
         self.session = RtpSession(
             ssrc=track.ssrc, cname=track.cname, rng=rng, wallclock_offset=settings.wallclock_offset
         )
+        """Silent until there are both keys and audio."""
         self.encoding_name = ""
         """Of what is sent."""
         self.packet_ms = settings.packet_ms or DEFAULT_PACKET_MS
@@ -82,16 +83,12 @@ class AudioTrack:
             self.session.start(SrtpSession(self._keys), now)
             self._keys = None
 
-    @property
-    def _active_sender(self) -> AudioSender | None:
-        return self.session.sender
-
     # What the call does in each media tick, and the agent between them
 
     @property
     def can_send(self) -> bool:
         """Whether there is a direction from us to the peer; what is written without one goes nowhere."""
-        return self._active_sender is not None
+        return self.session.sender is not None
 
     @property
     def can_receive(self) -> bool:
@@ -101,21 +98,21 @@ class AudioTrack:
     @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""
-        return self._active_sender.queued if self._active_sender is not None else 0.0
+        return self.session.sender.queued if self.session.sender is not None else 0.0
 
     def write(self, pcm: bytes) -> None:
         """Queue whole samples of any number, signed 16-bit mono at the settings' sample rate."""
-        if self._active_sender is not None:
-            self._active_sender.write(pcm)
+        if self.session.sender is not None:
+            self.session.sender.write(pcm)
 
     def write_packet(self, packet: EncodedPacket) -> None:
         """Queue a packet of the codec that is sent. Raises ``ValueError`` for another."""
-        if self._active_sender is not None:
-            self._active_sender.write_packet(packet)
+        if self.session.sender is not None:
+            self.session.sender.write_packet(packet)
 
     def flush(self) -> Heard:
         """Drop what is queued."""
-        return self._active_sender.flush() if self._active_sender is not None else Heard(0.0, 0.0)
+        return self.session.sender.flush() if self.session.sender is not None else Heard(0.0, 0.0)
 
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
         """The frame of this media tick, None while there is none; its packets are appended to ``packets``."""
