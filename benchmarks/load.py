@@ -117,15 +117,14 @@ class Callers:
             local_addresses=endpoint.addresses,
             rng=self._rng,
         )
-        driver = RecordingDriver(
+        return RecordingDriver(
             peer,
             endpoint=endpoint,
             scheduler=self._scheduler,
             handle_event=self._ignore_event,
             handle_error=self._fail,
+            hear=_Speaker(peer, endless(self._payloads)).tick,
         )
-        driver.hear = _Speaker(peer, endless(self._payloads)).tick
-        return driver
 
     def _ignore_event(self, event: PeerConnectionEvent) -> None:
         pass

@@ -118,15 +118,15 @@ async def test_protocol_and_label_may_be_anything(chat: Page):
 
 
 def only_session(gateway: Gateway) -> Session:
-    (entry,) = gateway.sessions._entries.values()
-    return entry.session
+    (session,) = gateway.sessions
+    return session
 
 
 async def test_channel_that_both_ends_agree_on_needs_no_opening(chat: Page, gateway: Gateway):
     await chat.evaluate("(async () => { globalThis.agreed = call.open('agreed', { negotiated: true, id: 100 }); })()")
     session = only_session(gateway)
-    session._peer.channels.open("agreed", negotiated_id=100)
-    session._driver.pump()
+    session.leg.peer.channels.open("agreed", negotiated_id=100)
+    session.leg.driver.pump()
     assert await chat.evaluate("agreed.next()") == GREETING
     assert await chat.evaluate("agreed.echoes('as agreed')")
 
@@ -145,17 +145,17 @@ async def test_channel_that_the_gateway_never_agreed_on_is_closed_when_it_is_use
 
 async def test_gateway_may_close_a_channel(chat: Page, gateway: Gateway):
     session = only_session(gateway)
-    (channel,) = session._messenger._channels
+    (channel,) = session.leg.messenger._channels
     channel.close()
-    session._driver.pump()
+    session.leg.driver.pump()
     await chat.evaluate("chat.closed")
     await eventually(lambda: channel.state is ChannelState.CLOSED)
 
 
 async def test_gateway_may_open_a_channel(chat: Page, gateway: Gateway):
     session = only_session(gateway)
-    session._peer.channels.open("from the gateway", ordered=False)
-    session._driver.pump()
+    session.leg.peer.channels.open("from the gateway", ordered=False)
+    session.leg.driver.pump()
     await chat.wait_for("call.channels.length")
     assert await chat.evaluate("call.channels[0].channel.label") == "from the gateway"
     assert await chat.evaluate("call.channels[0].next()") == GREETING

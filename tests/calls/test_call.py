@@ -1,6 +1,7 @@
 import inspect
 import json
 import math
+from collections.abc import Callable
 
 import pytest
 import trio
@@ -64,8 +65,19 @@ def voice() -> RecordingVoice:
 
 @pytest.fixture
 async def call(voice: RecordingVoice) -> GatewayCall:
+    return make_call(voice)
+
+
+def make_call(voice: RecordingVoice, caught_up: Callable[[], None] = lambda: None) -> GatewayCall:
     messenger = Messenger(send_signaling=lambda _: None, deliver=lambda _: None, pump=lambda: None)
-    return GatewayCall(CallInfo("s", "c"), sample_rate=RATE, voice=voice, messenger=messenger, hang_up=lambda _: None)
+    return GatewayCall(
+        CallInfo("s", "c"),
+        sample_rate=RATE,
+        voice=voice,
+        messenger=messenger,
+        hang_up=lambda _: None,
+        caught_up=caught_up,
+    )
 
 
 def silence(seconds: float) -> AudioFrame:
@@ -303,9 +315,9 @@ async def test_unread_messages_are_bounded_in_size_too(call):
     assert not call.messages.is_full
 
 
-async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_has_caught_up(call):
-    caught_up = []
-    call.messages.caught_up = lambda: caught_up.append(len(call.messages))
+async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_has_caught_up(voice):
+    caught_up: list[int] = []
+    call = make_call(voice, caught_up=lambda: caught_up.append(len(call.messages)))
     call.push_message(TextMessage("first"))
     await anext(call.messages)
     for index in range(MESSAGES_AHEAD):

@@ -16,7 +16,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from glottis import AudioFrame, Call, CodecSpec, Secret
-from glottis.client import call as client_call
 from glottis.client import grant as client_session
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
@@ -376,10 +375,15 @@ async def be_patient(call: ClientCall) -> None:
 
 
 async def why_call_fails(
-    gateway: Gateway, during: Callable[[ClientCall], Awaitable[None]] = be_patient, campaign: str = "talker"
+    gateway: Gateway,
+    during: Callable[[ClientCall], Awaitable[None]] = be_patient,
+    campaign: str = "talker",
+    setup_timeout: float = 15.0,
 ) -> str:
     async def call_and_wait() -> None:
-        async with open_client_call(request_for(gateway.url, campaign_id=campaign)) as call:
+        async with open_client_call(
+            request_for(gateway.url, campaign_id=campaign, setup_timeout=setup_timeout)
+        ) as call:
             await during(call)
             await trio.sleep_forever()
 
@@ -388,34 +392,31 @@ async def why_call_fails(
     return str(failure.value)
 
 
-async def test_blocked_udp_is_told_as_such_when_time_is_up(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_call, "SETUP_TIMEOUT", 0.2)
+async def test_blocked_udp_is_told_as_such_when_time_is_up(gateway: Gateway) -> None:
     let_pass(gateway, lambda data: False)
     late = "the call did not come about: no media connection within 0.2 s: no UDP gets through"
-    assert (await why_call_fails(gateway)).startswith(late)
+    assert (await why_call_fails(gateway, setup_timeout=0.2)).startswith(late)
 
 
 async def test_blocked_udp_is_told_as_such_when_ice_gives_up(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     hasten_ice(monkeypatch, patience=0.2)
     let_pass(gateway, lambda data: False)
-    monkeypatch.setattr(Session, "end", lambda session, reason, code=1000: None)
+    monkeypatch.setattr(Session, "state_changed", lambda session, state, reason: None)
     assert (await why_call_fails(gateway)).startswith("the call did not come about: no UDP gets through")
 
 
-async def test_a_handshake_that_does_not_end_is_no_matter_of_udp(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client_call, "SETUP_TIMEOUT", 1.0)
+async def test_a_handshake_that_does_not_end_is_no_matter_of_udp(gateway: Gateway) -> None:
     let_pass(gateway, lambda data: classify(data) is not PacketKind.DTLS)
-    assert (await why_call_fails(gateway)).endswith("UDP gets through, but the DTLS handshake has not come to its end")
+    why = await why_call_fails(gateway, setup_timeout=1.0)
+    assert why.endswith("UDP gets through, but the DTLS handshake has not come to its end")
 
 
 async def test_an_offer_that_is_not_answered_is_no_matter_of_udp(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_call, "SETUP_TIMEOUT", 0.2)
     monkeypatch.setattr(Session, "handle_message", lambda session, message: None)
-    assert (await why_call_fails(gateway)).endswith("the gateway has not answered the offer; its log may say why")
+    why = await why_call_fails(gateway, setup_timeout=0.2)
+    assert why.endswith("the gateway has not answered the offer; its log may say why")
 
 
 async def test_media_that_stops_for_good_is_told_apart_from_media_that_never_came(

@@ -65,7 +65,7 @@ def stranger(exchange: Exchange) -> Iterator[Stranger]:
 
 def ice_of(exchange: Exchange, phone: Phone):
     """The gateway's ICE agent of this phone's session."""
-    return exchange.gateway.sessions._entries[phone.session_id].session._peer.transport.ice
+    return exchange.gateway.sessions.find(phone.session_id).leg.peer.transport.ice
 
 
 def tables(gateway: Gateway) -> tuple[int, ...]:
@@ -264,7 +264,7 @@ async def test_an_ssrc_per_packet_of_the_caller_is_bounded(exchange):
     for ssrc in range(1000):
         phone.send_raw(protection(phone).protect(build_rtp(0, 1, 160, ssrc, bytes(160))))
     await phone.hear(5)
-    voice = exchange.gateway.sessions._entries[phone.session_id].session._peer.voice
+    voice = exchange.gateway.sessions.find(phone.session_id).leg.peer.voice
     assert len(voice.session._protection._remote_ssrcs) <= 8
 
 

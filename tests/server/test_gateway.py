@@ -174,7 +174,7 @@ from glottis import AgentSpec, hookimpl
 from glottis.config import configure_logging, load_config, resolve
 from glottis.plugins import load_plugins
 from glottis.server import gateway
-from glottis.server.sessions import sessions
+from glottis.server.sessions.times import SessionTimes
 
 class Stubborn:
     @hookimpl
@@ -185,10 +185,9 @@ class Stubborn:
         with trio.CancelScope(shield=True):
             await trio.sleep_forever()
 
-sessions.STOP_TIMEOUT = 0.1
 config = resolve(load_config(Path(sys.argv[1]), {}), load_plugins(extra=[Stubborn()]))
 configure_logging(config.config.log)
-gateway.run(config)
+gateway.run(config, SessionTimes(stop=0.1))
 """
 
 

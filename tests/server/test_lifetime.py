@@ -11,7 +11,8 @@ import trio
 import trio.testing
 from glottis.peer import PeerConnection
 from glottis.server.gateway import Gateway
-from glottis.server.sessions.session import Session, SessionState
+from glottis.server.sessions.session import Session
+from glottis.server.sessions.states import SessionState
 from glottis.signaling.messages import Answer, Bye
 from glottis.wire.address import Datagram
 from support.gateway import open_test_gateway
@@ -96,8 +97,7 @@ Reach = Callable[[Phone], Awaitable[None]]
 
 
 def the_session(gateway: Gateway, session_id: str) -> Session | None:
-    entry = gateway.sessions._entries.get(session_id)
-    return entry and entry.session
+    return gateway.sessions.find(session_id)
 
 
 @each_phase

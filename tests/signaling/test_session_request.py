@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 TORTURE = pathlib.Path(__file__).parents[1] / "vectors" / "json"
+SERVED = ("WebRTC",)
 
 
 def parse(**fields: Any) -> SessionRequest:
-    return parse_session_request_untrusted(msgspec.json.encode(fields))
+    return parse_session_request_untrusted(msgspec.json.encode(fields), SERVED)
 
 
 def test_flat_audio_config_is_read() -> None:
@@ -124,7 +125,7 @@ def test_unknown_keys_are_ignored() -> None:
 def test_error_names_the_field(fields: dict[str, Any], code: str, names: str) -> None:
     campaign = {"campaignId": "x"} if code != "MISSING_FIELD" else {}
     with pytest.raises(Rejected) as raised:
-        parse_session_request_untrusted(msgspec.json.encode({**campaign, **fields}))
+        parse_session_request_untrusted(msgspec.json.encode({**campaign, **fields}), SERVED)
     assert raised.value.code == code
     assert names in str(raised.value)
 
@@ -155,7 +156,7 @@ def test_error_names_the_field(fields: dict[str, Any], code: str, names: str) ->
 )
 def test_error_says_what_to_change_where_it_was_said(fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(Rejected) as raised:
-        parse_session_request_untrusted(msgspec.json.encode({"campaignId": "x", **fields}))
+        parse_session_request_untrusted(msgspec.json.encode({"campaignId": "x", **fields}), SERVED)
     assert str(raised.value) == sentence
 
 
@@ -165,7 +166,7 @@ def test_error_says_what_to_change_where_it_was_said(fields: dict[str, Any], sen
 )
 def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
     with pytest.raises(Rejected) as raised:
-        parse_session_request_untrusted(body)
+        parse_session_request_untrusted(body, SERVED)
     assert raised.value.code == "MALFORMED_JSON"
 
 
@@ -173,10 +174,10 @@ def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
 def test_torture_is_survived(path: pathlib.Path) -> None:
     data = path.read_bytes()
     with pytest.raises(Malformed):
-        parse_session_request_untrusted(data)
+        parse_session_request_untrusted(data, SERVED)
     with pytest.raises(Malformed) if path.stem.startswith("n_") else contextlib.suppress(Malformed):
         parse_session_request_untrusted(
-            b'{"campaignId":"x","metadata":{"a":' + data + b'},"audioConfig":' + data + b"}"
+            b'{"campaignId":"x","metadata":{"a":' + data + b'},"audioConfig":' + data + b"}", SERVED
         )
 
 
@@ -197,7 +198,7 @@ audio_values = st.dictionaries(audio_names, json_values | st.dictionaries(audio_
 def test_any_body_is_read_or_malformed(body: bytes) -> None:
     """Fuzz: parse_session_request_untrusted raises Malformed and nothing else; what it returns can be sent on."""
     try:
-        request = parse_session_request_untrusted(body)
+        request = parse_session_request_untrusted(body, SERVED)
     except Malformed:
         return
     msgspec.json.encode(request)

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from glottis.config import load_config, resolve
+from glottis.config import ResolvedConfig, load_config, resolve
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway, open_gateway
 
@@ -30,10 +31,15 @@ agent = "talker"
 
 @asynccontextmanager
 async def open_test_gateway(
-    directory: Path, config: str = CONFIG, plugins: Iterable[object] = ()
+    directory: Path, config: str = CONFIG, plugins: Iterable[object] = (), **parts: Any
 ) -> AsyncIterator[Gateway]:
-    """Serve ``config`` on a free port, with the installed plugins and those given."""
+    """Serve ``config`` on a free port, with the installed plugins and those given; ``parts`` are ``open_gateway``'s."""
+    async with open_gateway(resolve_test_config(directory, config, plugins), **parts) as gateway:
+        yield gateway
+
+
+def resolve_test_config(directory: Path, config: str = CONFIG, plugins: Iterable[object] = ()) -> ResolvedConfig:
+    """The same without the gateway."""
     path = directory / "gateway.toml"
     path.write_text(config)
-    async with open_gateway(resolve(load_config(path, {}), load_plugins(extra=plugins))) as gateway:
-        yield gateway
+    return resolve(load_config(path, {}), load_plugins(extra=plugins))

@@ -135,8 +135,8 @@ class Phone:
             scheduler=exchange.scheduler,
             handle_event=self._handle_event,
             handle_error=self._note_error,
+            hear=self._tick,
         )
-        self.driver.hear = self._tick
         self.errors: list[BaseException] = []
         """What the phone's own engines have raised."""
         self.events: list[PeerConnectionEvent] = []

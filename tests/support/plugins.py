@@ -76,10 +76,12 @@ class TestPlugin:
 
 
 @asynccontextmanager
-async def open_exchange_with(directory: Path, plugin: TestPlugin, server: str = "") -> AsyncIterator[Exchange]:
-    """A gateway that has the plugin enabled, and phones for it."""
+async def open_exchange_with(
+    directory: Path, plugin: TestPlugin, server: str = "", **parts: Any
+) -> AsyncIterator[Exchange]:
+    """A gateway that has the plugin enabled, and phones for it; ``parts`` are ``open_gateway``'s."""
     async with (
-        open_test_gateway(directory, plugin.config(server), [plugin]) as gateway,
+        open_test_gateway(directory, plugin.config(server), [plugin], **parts) as gateway,
         open_exchange(gateway) as exchange,
     ):
         yield exchange

@@ -3,7 +3,7 @@
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final, Protocol
@@ -15,7 +15,7 @@ from glottis.calls.messenger import Messenger
 from glottis.calls.speech import SpeakingVoice, Speech
 from glottis.calls.streams import DroppingStream
 from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
-from glottis.contracts.call import Call, CallEvent, Heard, Message, TypedMessage
+from glottis.contracts.call import Agent, Call, CallEvent, Heard, Message, TypedMessage
 from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
 from glottis.contracts.info import CallInfo
 from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
@@ -60,7 +60,10 @@ DEFAULT_LIMITS = CallLimits()
 
 
 class GatewayCall(Call):
-    """Pushes from the wheel on one side, the agent's coroutines on the other; ``nursery`` is set before it starts."""
+    """Pushes from the wheel on one side, the agent's coroutines on the other.
+
+    ``caught_up`` is called when the agent is no longer behind with its messages.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class GatewayCall(Call):
         voice: Voice,
         messenger: Messenger,
         hang_up: Callable[[str], None],
+        caught_up: Callable[[], None] = lambda: None,
         limits: CallLimits = DEFAULT_LIMITS,
     ) -> None:
         self.info = info
@@ -79,7 +83,7 @@ class GatewayCall(Call):
         self._hang_up = hang_up
         self._audio: DroppingStream[AudioFrame] = DroppingStream(limits.audio_frames)
         self._packets: DroppingStream[EncodedPacket] = DroppingStream(limits.audio_frames)
-        self._messages = Inbox()
+        self._messages = Inbox(caught_up)
         self._events: DroppingStream[CallEvent] = DroppingStream(MAX_EVENTS)
         self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue, frame=limits.frame)
         self._metadata_is_refused = False
@@ -148,6 +152,19 @@ class GatewayCall(Call):
         self._hang_up(reason)
 
     # What the session calls
+
+    async def converse(self, agent: Agent, *beside: Callable[[], Awaitable[object]]) -> None:
+        """Give the call to the agent until it returns and all it said is sent.
+
+        Its background tasks end with it, and so does what is to run ``beside`` it.
+        """
+        async with trio.open_nursery() as nursery:
+            self.nursery = nursery
+            for task in beside:
+                nursery.start_soon(task)
+            await agent(self)
+            await self.drain()
+            nursery.cancel_scope.cancel()
 
     def hear(self, now: float) -> None:
         """A media tick: fetch what is due from the jitter buffer, as far as the agent listens."""

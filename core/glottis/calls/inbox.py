@@ -14,12 +14,11 @@ MESSAGES_AHEAD = 32
 
 
 class Inbox(DroppingStream[Message]):
-    """Bounded in number and in size."""
+    """Bounded in number and in size; ``caught_up`` is called when the agent is no longer behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, caught_up: Callable[[], None]) -> None:
         super().__init__(MAX_MESSAGES)
-        self.caught_up: Callable[[], None] = lambda: None
-        """Called when the agent is no longer behind."""
+        self._caught_up = caught_up
         self._size = 0
 
     @property
@@ -49,7 +48,7 @@ class Inbox(DroppingStream[Message]):
 
     def _taken(self) -> None:
         if len(self) == MESSAGES_AHEAD // 2:
-            self.caught_up()
+            self._caught_up()
 
 
 def _size(message: Message) -> int:

@@ -8,33 +8,29 @@ from typing import Any, Protocol
 import trio
 
 from glottis.calls.call import GatewayCall
-from glottis.calls.messenger import Messenger
+from glottis.calls.leg import LegFactory
 from glottis.client.connection import CallFailed
 from glottis.client.failures import why_closed, why_late, why_media_failed
+from glottis.contracts.call import Message
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.info import CallInfo
-from glottis.media.driver import PeerDriver
-from glottis.media.endpoint import UdpEndpoint
-from glottis.media.scheduler import Scheduler
-from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent
-from glottis.rtp import Statistics
+from glottis.peer import ConnectionState
+from glottis.peer.statistics import Statistics
 from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import (
-    Answer,
     Bye,
     ClientMessage,
     Error,
     Event,
     Offer,
     ServerMessage,
+    SignalingMessage,
     Text,
     TrickledCandidate,
     encode_message,
 )
 
-SETUP_TIMEOUT = 15.0
-"""Seconds from the WebSocket to flowing media."""
 LAST_WORD_TIMEOUT = 1.0
 """Seconds from the end of the media connection to the gateway's ``bye`` and close code, which say why."""
 
@@ -56,19 +52,21 @@ class ClientCall(GatewayCall):
     def __init__(
         self,
         info: CallInfo,
-        peer: PeerConnection,
+        make_leg: LegFactory,
         signaling: Signaling,
         *,
-        endpoint: UdpEndpoint,
-        scheduler: Scheduler,
         sample_rate: int,
+        setup_timeout: float,
     ) -> None:
-        self._driver = PeerDriver(
-            peer, endpoint=endpoint, scheduler=scheduler, handle_event=self._handle_event, handle_error=self._fail
+        self._leg = make_leg(self, info, sample_rate)
+        super().__init__(
+            info,
+            sample_rate=sample_rate,
+            voice=self._leg.voice,
+            messenger=self._leg.messenger,
+            hang_up=self._end,
+            caught_up=self._leg.catch_up,
         )
-        self._driver.hear, self._driver.spoke = self.hear, self.spoke
-        messenger = Messenger(send_signaling=self._send, deliver=self.push_message, pump=self._driver.pump_safely)
-        super().__init__(info, sample_rate=sample_rate, voice=peer.voice, messenger=messenger, hang_up=self._end)
         self.connected = trio.Event()
         self.end_reason = ""
         self.failure: BaseException | None = None
@@ -77,25 +75,23 @@ class ClientCall(GatewayCall):
         self._scope_reason = ""
         self._last_word = ""
         """The reason in the gateway's ``bye``."""
-        self._peer = peer
         self._signaling = signaling
-        self._texts = messenger
+        self._setup_timeout = setup_timeout
 
     def statistics(self) -> Statistics:
-        """What was counted so far, also after the end; see ``RtpSession.statistics``."""
-        return self._peer.voice.session.statistics(trio.current_time())
+        """What was counted so far, also after the end; see ``Leg.statistics``."""
+        return self._leg.statistics(trio.current_time())
 
     @contextmanager
     def in_progress(self) -> Iterator[None]:
         """The time of the call, from our offer to the end of the block; its earlier end cancels the block."""
         try:
             with self._scope:
-                self._end_after(SETUP_TIMEOUT)
-                self._signaling.send(Offer(self._peer.make_offer()))
-                self._driver.pump()
+                self._end_after(self._setup_timeout)
+                self._leg.begin(trio.current_time())
                 yield
             if self._scope.cancelled_caught:
-                self._end_or_fail(self._scope_reason or why_late(self._transport, SETUP_TIMEOUT))
+                self._end_or_fail(self._scope_reason or why_late(self._transport, self._setup_timeout))
         finally:
             self._end("the caller hung up")
 
@@ -117,55 +113,76 @@ class ClientCall(GatewayCall):
     def _take(self, message: ServerMessage) -> None:
         try:
             self._handle_message(message)
-            self._driver.pump()
         except RemoteError as error:
-            self._fail(CallFailed(f"the gateway's {type(message).__name__.lower()} cannot be used: {error}"))
+            self.failed(CallFailed(f"the gateway's {type(message).__name__.lower()} cannot be used: {error}"))
         except Exception as error:
-            self._fail(error)
+            self.failed(error)
 
     def _handle_message(self, message: ServerMessage) -> None:
-        now = trio.current_time()
         match message:
-            case Answer(sdp):
-                self._peer.accept_answer_untrusted(sdp, now)
-            case TrickledCandidate(text, mid, media_index, username_fragment):
-                self._peer.add_remote_candidate_untrusted(
-                    text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
-                )
             case Text(text):
-                self._texts.handle_text(text)
+                self._leg.messenger.handle_text(text)
             case Event("resume"):
                 pass  # it has a token in it, and this client does not resume
             case Event(name, data):
                 self.push_event(name, data)
             case Error(code, sentence) if not self.connected.is_set():
-                self._fail(CallFailed(f"the gateway refuses: {sentence} ({code})"))
+                self.failed(CallFailed(f"the gateway refuses: {sentence} ({code})"))
             case Error(code, sentence):
                 self.push_event("error", {"code": code, "message": sentence})
             case Bye(reason):
-                self._last_word = reason or "the gateway hung up"
-                self._end_after(LAST_WORD_TIMEOUT, self._last_word)
+                self.hung_up(reason)
+            case _:
+                self._leg.handle(message, trio.current_time())
 
-    def _handle_event(self, event: PeerConnectionEvent) -> None:
-        if not isinstance(event, ConnectionStateChanged):
-            return
-        if event.state is ConnectionState.CONNECTED and not self.connected.is_set():
+    # --- the leg calls these, and ``hear`` and ``spoke``: see ``LegOwner`` ---
+
+    def state_changed(self, state: ConnectionState, reason: str) -> None:
+        """The call comes about, or ends."""
+        if state is ConnectionState.CONNECTED and not self.connected.is_set():
             self._end_after(math.inf)
-            self._driver.start_media()
+            self._leg.start_media()
             self.connected.set()
-        elif event.state is ConnectionState.FAILED:
-            self._break(why_media_failed(self._transport, event.reason, connected=self.connected.is_set()))
-        elif event.state is ConnectionState.CLOSED:
+        elif state is ConnectionState.FAILED:
+            self._break(why_media_failed(self._transport, reason, connected=self.connected.is_set()))
+        elif state is ConnectionState.CLOSED:
             self._end_after(LAST_WORD_TIMEOUT, self._last_word or "the gateway has closed the media connection")
+
+    def says(self, message: SignalingMessage) -> None:
+        """To the gateway. Clients have no ``event`` message: theirs travel as text, as on a data channel."""
+        match message:
+            case Event():
+                self._signaling.send(Text(encode_message(message)))
+            case Offer() | TrickledCandidate() | Text():
+                self._signaling.send(message)
+
+    def received(self, message: Message) -> None:
+        """From the gateway's agent."""
+        self.push_message(message)
+
+    def hung_up(self, reason: str) -> None:
+        """The gateway has ended the call, and is about to say how."""
+        self._last_word = reason or "the gateway hung up"
+        self._end_after(LAST_WORD_TIMEOUT, self._last_word)
+
+    def failed(self, error: BaseException) -> None:
+        """The call has failed, of itself or by a bug of this side."""
+        if not self.end_reason:
+            self.failure = error
+        self._end(str(error) if isinstance(error, CallFailed) else "internal error")
+
+    def wants_messages(self) -> bool:
+        """Not while they are not read."""
+        return not self.messages.is_behind
+
+    async def room(self) -> None:
+        """The gateway reads at once, and who sends too much is told so."""
+        await trio.lowlevel.checkpoint()
 
     @property
     def _transport(self) -> Mapping[str, Any]:
         """What W3C webrtc-stats calls so; empty while there is none."""
-        return self._peer.statistics(trio.current_time()).get("transport", {})
-
-    def _send(self, message: ServerMessage) -> None:
-        """For the messenger. Clients have no ``event`` message: theirs travel as text, as on a data channel."""
-        self._signaling.send(message if isinstance(message, Text) else Text(encode_message(message)))
+        return self.statistics().get("transport", {})
 
     def _end_after(self, seconds: float, reason: str = "") -> None:
         """Unless something happens before; replaces the deadline before this one."""
@@ -181,17 +198,12 @@ class ClientCall(GatewayCall):
 
     def _break(self, why: str) -> None:
         """The call has failed, and this side has not caused it."""
-        self._fail(CallFailed(why if self.connected.is_set() else f"the call did not come about: {why}"))
-
-    def _fail(self, error: BaseException) -> None:
-        if not self.end_reason:
-            self.failure = error
-        self._end(str(error) if isinstance(error, CallFailed) else "internal error")
+        self.failed(CallFailed(why if self.connected.is_set() else f"the call did not come about: {why}"))
 
     def _end(self, reason: str) -> None:
         """End the call now, and tell the gateway if it is there; only the first call of this does anything."""
         if not self.end_reason:
             self.end_reason = reason or "ended"
-            self._driver.close()
+            self._leg.close()
             self._scope.cancel()
             self._signaling.send(Bye(self.end_reason))

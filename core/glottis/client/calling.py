@@ -12,6 +12,8 @@ from typing import Any
 
 import trio
 
+from glottis.calls.leg import Leg, LegOwner
+from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.client.call import ClientCall, Signaling
 from glottis.client.grant import create_session
 from glottis.client.signaling import open_client_signaling
@@ -35,6 +37,8 @@ class CallRequest:
     preferred_codec: str | None = None
     """One of CONTRACT's words, such as ``PCMU``; None leaves the choice to the gateway."""
     api_key: Secret | None = None
+    setup_timeout: float = 15.0
+    """Seconds from the WebSocket to flowing media."""
 
     def document(self) -> dict[str, Any]:
         """The JSON object that creates the session (CONTRACT §1)."""
@@ -66,13 +70,17 @@ async def open_call_over(
 ) -> AsyncIterator[ClientCall]:
     """The same over signaling and sockets that are there. What is raised inside comes out in an exception group."""
     scheduler = Scheduler(endpoint)
+
+    def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
+        peer = _make_peer(request, endpoint)
+        return WebRtcLeg(owner, peer, endpoint=endpoint, scheduler=scheduler, session_id=info.session_id, offers=True)
+
     call = ClientCall(
         CallInfo(session_id, request.campaign_id),
-        _make_peer(request, endpoint),
+        make_leg,
         signaling,
-        endpoint=endpoint,
-        scheduler=scheduler,
         sample_rate=request.sample_rate,
+        setup_timeout=request.setup_timeout,
     )
     async with trio.open_nursery() as nursery:
         call.nursery = nursery

@@ -46,11 +46,11 @@ class PeerDriver:
         handle_event: Callable[[PeerConnectionEvent], None],
         handle_error: Callable[[BaseException], None],
         wants_messages: Callable[[], bool] = lambda: True,
+        hear: Callable[[float], None] = lambda now: None,
+        spoke: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = trio.current_time,
     ) -> None:
         self.peer = peer
-        self.hear: Callable[[float], None] = lambda now: None
-        self.spoke: Callable[[], None] = lambda: None
         self.holds_speech = False
         """While true no speech is sent: it waits in its queue."""
         self._endpoint = endpoint
@@ -58,6 +58,8 @@ class PeerDriver:
         self._handle_event = handle_event
         self._handle_error = handle_error
         self._wants_messages = wants_messages
+        self._hear = hear
+        self._spoke = spoke
         self._clock = clock
         self._ufrag: str | None = None
         self._closed = False
@@ -126,7 +128,7 @@ class PeerDriver:
         if self._closed:  # earlier in this very turn
             return
         try:
-            self.hear(now)
+            self._hear(now)
             self._speak(now)
         except (Exception, SystemExit) as error:
             self._handle_error(error)
@@ -147,7 +149,7 @@ class PeerDriver:
         if packets:
             for packet in packets:
                 self._endpoint.send(packet, self)
-            self.spoke()
+            self._spoke()
 
     def handle_timeout(self, now: float) -> None:
         """See ``scheduler.Scheduled``."""

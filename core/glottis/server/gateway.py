@@ -5,8 +5,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn
@@ -14,7 +14,9 @@ from typing import NoReturn
 import trio
 
 from glottis.calls.call import CallLimits
-from glottis.config import Campaign, NamedAuthScheme, ResolvedConfig
+from glottis.calls.leg import Leg, LegFactory, LegOwner
+from glottis.calls.webrtc_leg import WebRtcLeg
+from glottis.config import NamedAuthScheme, ResolvedConfig
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import CallInfo
@@ -29,8 +31,9 @@ from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
-from glottis.server.sessions.session import Session, SessionTimes
 from glottis.server.sessions.sessions import Sessions
+from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
+from glottis.server.sessions.tokens import TokenDesk
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +43,35 @@ GOODBYE_TIMEOUT = 1.0
 """Seconds for clients to be told that the gateway stops."""
 
 
+Listeners = Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]]
+
+
 class Gateway:
     """A gateway that serves. Made by ``open_gateway``; ``url`` is where."""
 
-    def __init__(self, config: ResolvedConfig, endpoint: UdpEndpoint, nursery: trio.Nursery) -> None:
+    def __init__(
+        self,
+        config: ResolvedConfig,
+        endpoint: UdpEndpoint,
+        nursery: trio.Nursery,
+        *,
+        tokens: TokenDesk | None = None,
+        legs: Mapping[str, LegFactory] | None = None,
+        times: SessionTimes = DEFAULT_TIMES,
+    ) -> None:
         config = replace(config, auth=_guarded(config.auth))
+        server, media = config.config.server, config.config.media
         self.url = ""
         self.endpoint = endpoint
         self.scheduler = Scheduler(endpoint)
-        self.sessions = Sessions(config, self._make_session, nursery)
+        self.sessions = Sessions(
+            config,
+            nursery,
+            legs={"WebRTC": self._make_webrtc_leg, **(legs or {})},
+            tokens=tokens or TokenDesk(config.auth.scheme),
+            times=replace(times, connect=server.token_lifetime, resume_grace=server.resume_grace),
+            call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
+        )
         self._config = config
         self._certificate = Certificate.generate()
         self._rng = random.SystemRandom()
@@ -70,37 +93,27 @@ class Gateway:
             await self._http_ended.wait()
         return await self.sessions.wait_stopped()
 
-    async def serve_http(self, listeners: Sequence[trio.SocketListener]) -> None:
+    async def serve_http(self, listeners: Listeners) -> None:
         """Serve until cancelled, or after ``stop`` until the last connection has ended."""
         await self.http.serve(listeners)
         self._http_ended.set()
 
-    def _make_session(self, info: CallInfo, campaign: Campaign) -> Session:
-        server, media = self._config.config.server, self._config.config.media
+    def _make_webrtc_leg(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
         peer = PeerConnection(
-            self._peer_settings(info, campaign),
+            self._peer_settings(info, sample_rate),
             certificate=self._certificate,
             local_addresses=self.endpoint.addresses,
             rng=self._rng,
         )
-        return Session(
-            info,
-            campaign,
-            peer,
-            endpoint=self.endpoint,
-            scheduler=self.scheduler,
-            plugins=self._config.plugins,
-            times=SessionTimes(connect=server.token_lifetime, resume_grace=server.resume_grace),
-            call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
-        )
+        return WebRtcLeg(owner, peer, endpoint=self.endpoint, scheduler=self.scheduler, session_id=info.session_id)
 
-    def _peer_settings(self, info: CallInfo, campaign: Campaign) -> PeerSettings:
+    def _peer_settings(self, info: CallInfo, sample_rate: int) -> PeerSettings:
         """What the configuration says, in the order of codecs that the session's request prefers."""
         media = self._config.config.media
         wishes = (info.input.codec, info.output.codec)
         return PeerSettings(
             codecs=tuple(sorted((codec.spec for codec in self._config.codecs), key=partial(_rank, wishes))),
-            sample_rate=campaign.sample_rate,
+            sample_rate=sample_rate,
             output_codec=info.output.codec,
             packet_ms=info.output.frame_ms,
             jitter_buffer_delay=media.jitter_buffer_ms / 1000,
@@ -152,18 +165,28 @@ def _rank(wishes: Sequence[str], codec: CodecSpec) -> int:
 
 
 @asynccontextmanager
-async def open_gateway(config: ResolvedConfig) -> AsyncIterator[Gateway]:
+async def open_gateway(
+    config: ResolvedConfig,
+    *,
+    endpoint: UdpEndpoint | None = None,
+    listeners: Listeners | None = None,
+    tokens: TokenDesk | None = None,
+    legs: Mapping[str, LegFactory] | None = None,
+    times: SessionTimes = DEFAULT_TIMES,
+) -> AsyncIterator[Gateway]:
     """A gateway that listens while the block runs. Leaving the block ends every call at once.
 
-    Raises ``ConfigurationError`` if an address or port cannot be had.
+    ``endpoint`` is for media, and ``listeners`` are for HTTP, where they shall not be bound as configured; only the
+    listeners are closed here. Several gateways may share ``tokens``. ``legs`` are those of transports beside WebRTC,
+    and ``times`` are what the configuration leaves open. Raises ``ConfigurationError`` if an address or port cannot be
+    had.
     """
-    server, media = config.config.server, config.config.media
-    with UdpEndpoint.bind(media_addresses(media.addresses, server.host), media.udp_port) as endpoint:
-        listeners = await _listen(server.host, server.port)
+    server = config.config.server
+    with _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint:
+        listeners = await _listen(server.host, server.port) if listeners is None else listeners
         async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
-            gateway = Gateway(config, endpoint, sessions)
-            port = listeners[0].socket.getsockname()[1]
-            gateway.url = f"http://{f'[{server.host}]' if ':' in server.host else server.host}:{port}"
+            gateway = Gateway(config, endpoint, sessions, tokens=tokens, legs=legs, times=times)
+            gateway.url = _url(server.host, server.port, listeners)
             nursery.start_soon(endpoint.run)
             nursery.start_soon(gateway.scheduler.run)
             nursery.start_soon(gateway.serve_http, listeners)
@@ -175,6 +198,18 @@ async def open_gateway(config: ResolvedConfig) -> AsyncIterator[Gateway]:
                 sessions.cancel_scope.cancel()
 
 
+def _bind(config: ResolvedConfig) -> UdpEndpoint:
+    media = config.config.media
+    return UdpEndpoint.bind(media_addresses(media.addresses, config.config.server.host), media.udp_port)
+
+
+def _url(host: str, port: int, listeners: Listeners) -> str:
+    """Where the first listener is reached; one that is no socket has only the configuration's word for it."""
+    if isinstance(listeners[0], trio.SocketListener):
+        port = listeners[0].socket.getsockname()[1]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 async def _listen(host: str, port: int) -> list[trio.SocketListener]:
     try:
         return await trio.open_tcp_listeners(port, host=host)
@@ -182,14 +217,14 @@ async def _listen(host: str, port: int) -> list[trio.SocketListener]:
         raise ConfigurationError(f"server.host, server.port: cannot listen on {host} port {port}: {error}") from error
 
 
-def run(config: ResolvedConfig) -> None:
+def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
     """Serve until SIGINT (calls end at once) or SIGTERM (calls may go on for ``server.shutdown_grace``)."""
-    trio.run(_serve, config)
+    trio.run(_serve, config, times)
 
 
-async def _serve(config: ResolvedConfig) -> None:
+async def _serve(config: ResolvedConfig, times: SessionTimes) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with open_gateway(config) as gateway:
+        async with open_gateway(config, times=times) as gateway:
             _announce(config, gateway)
             received = await anext(signals)
             logger.info("%s: stopping", signal.Signals(received).name)

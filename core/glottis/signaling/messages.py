@@ -77,6 +77,7 @@ class Bye:
 M = TypeVar("M")
 ClientMessage = Offer | TrickledCandidate | Text | Bye
 ServerMessage = Answer | TrickledCandidate | Text | Event | Error | Bye
+SignalingMessage = ClientMessage | ServerMessage
 
 
 def parse_client_message_untrusted(data: str | bytes) -> ClientMessage:
@@ -89,7 +90,7 @@ def parse_server_message_untrusted(data: str | bytes) -> ServerMessage:
     return _parse(data, _SERVER_MESSAGES)
 
 
-def encode_message(message: ClientMessage | ServerMessage) -> str:
+def encode_message(message: SignalingMessage) -> str:
     """The message as JSON text; raises ``LocalError`` if it holds what JSON cannot say."""
     try:
         return msgspec.json.encode(_fields_of(message)).decode()
@@ -97,7 +98,7 @@ def encode_message(message: ClientMessage | ServerMessage) -> str:
         raise LocalError(f"{type(message).__name__.lower()} message: {error}") from None
 
 
-def _fields_of(message: ClientMessage | ServerMessage) -> dict[str, Any]:
+def _fields_of(message: SignalingMessage) -> dict[str, Any]:
     match message:
         case Offer(sdp):
             return {"type": "offer", "sdp": sdp}

@@ -17,8 +17,6 @@ from glottis.signaling.json_input import (
 
 INITIATE_PATH: Final = "/api/websession/initiate"
 TRANSPORTS: Final = ("WebRTC", "WebSocket")
-SERVED_TRANSPORTS: Final = ("WebRTC",)
-"""Those that errors advise: the gateway does not have the other one yet."""
 CODECS: Final = {"OPUS": 48000, "PCMU": 8000, "PCMA": 8000, "G722": 16000, "PCM": 16000}
 """The codecs of requests, each with the sample rate in hertz that is meant where a request names none."""
 _DIRECTION_FIELDS: Final = ("codec", "sampleRate", "bitsPerSample", "channels", "frameDurationMs")
@@ -43,13 +41,14 @@ class SessionRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def parse_session_request_untrusted(body: bytes) -> SessionRequest:
+def parse_session_request_untrusted(body: bytes, served: Sequence[str]) -> SessionRequest:
     """Read a request's body; raises ``Malformed`` (``Rejected``, with a code) that names the field and what to send.
 
+    ``served`` are the transports that an error advises; the gateway need not have all of the contract's.
     Keys and enumerated words match case-insensitively; keys that CONTRACT does not name are ignored.
     """
     fields = _with_canonical_names(decode_object_untrusted(body))
-    transport = _word(fields, "transportType", TRANSPORTS, SERVED_TRANSPORTS, "UNSUPPORTED_TRANSPORT") or "WebRTC"
+    transport = _word(fields, "transportType", TRANSPORTS, served, "UNSUPPORTED_TRANSPORT") or "WebRTC"
     audio = _with_canonical_names(object_field(fields, "audioConfig"), "audioConfig.")
     return SessionRequest(
         campaign_id=_identifier("campaignId", required_text_field(fields, "campaignId")),

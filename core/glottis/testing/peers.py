@@ -95,9 +95,9 @@ class VirtualPeer:
             handle_event=self.events.append,
             handle_error=_raise,
             wants_messages=lambda: self.reads_messages,
+            hear=self._hear,
             clock=lambda: network.now,
         )
-        self._driver.hear = self._hear
 
     @property
     def connected(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 import trio
 from glottis import AudioFrame, AuthRequest, Call, CallInfo, CodecSpec, HmacTokens, IceServer, Principal
-from glottis.server.sessions import sessions
+from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Bye
 from support.phone import RATE, TONE, Exchange, Phone, eventually, installed_codec
 from support.plugins import Footprint, TestPlugin, open_exchange_with
@@ -263,10 +263,9 @@ class Stubborn:
             await self.released.wait()
 
 
-async def test_of_an_agent_that_does_not_stop_only_its_task_remains_and_the_log_names_it(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(sessions, "STOP_TIMEOUT", 0.05)
+async def test_of_an_agent_that_does_not_stop_only_its_task_remains_and_the_log_names_it(tmp_path, caplog):
     agent = Stubborn()
-    async with open_exchange_with(tmp_path, Misfits(agent=agent)) as exchange:
+    async with open_exchange_with(tmp_path, Misfits(agent=agent), times=SessionTimes(stop=0.05)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = await exchange.call("agent")
         await phone.hang_up()
@@ -281,10 +280,11 @@ async def test_of_an_agent_that_does_not_stop_only_its_task_remains_and_the_log_
         assert await bystander.phone.wait_closed() == (1012, "the gateway stops")
 
 
-async def test_agents_that_do_not_stop_count_as_calls_so_that_they_cannot_pile_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(sessions, "STOP_TIMEOUT", 0.05)
+async def test_agents_that_do_not_stop_count_as_calls_so_that_they_cannot_pile_up(tmp_path):
     agent = Stubborn()
-    async with open_exchange_with(tmp_path, Misfits(agent=agent), "max_sessions = 1") as exchange:
+    async with open_exchange_with(
+        tmp_path, Misfits(agent=agent), "max_sessions = 1", times=SessionTimes(stop=0.05)
+    ) as exchange:
         phone = await exchange.call("agent")
         await phone.hang_up()
         assert (await exchange.post()).document["code"] == "FULL"
@@ -510,10 +510,11 @@ class Provider:
 
 
 @pytest.mark.parametrize("failure", ["raise_error", "exit_process", "hang"])
-async def test_a_provider_that_fails_neither_fails_nor_delays_the_call(failure, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr("glottis.server.sessions.ice_servers.PROVIDER_TIMEOUT", 0.05)
+async def test_a_provider_that_fails_neither_fails_nor_delays_the_call(failure, tmp_path, caplog):
     provider = Provider(getattr(Scheme(), failure))
-    async with open_exchange_with(tmp_path, Misfits(ice_servers=provider)) as exchange:
+    async with open_exchange_with(
+        tmp_path, Misfits(ice_servers=provider), times=SessionTimes(providers=0.05)
+    ) as exchange:
         reply = await exchange.post()
         assert (reply.status, reply.document["iceServers"]) == (200, [])
         phone = await exchange.call()

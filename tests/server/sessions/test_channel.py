@@ -89,7 +89,7 @@ async def test_bad_messages_are_logged_without_their_text_until_they_end_the_cha
 
 
 async def test_resumed_session_sends_at_once(socket: FakeSocket) -> None:
-    async with open_signaling(socket, resumed=True) as channel:
+    async with open_signaling(socket, answered=True) as channel:
         channel.send(Text("hello again"))
         await settle()
         assert socket.types == ["text"]
@@ -135,7 +135,7 @@ async def test_a_bad_message_now_and_then_is_forgiven(
 
 async def test_client_that_does_not_read_is_closed_with_1013(autojump_clock: Clock, socket: FakeSocket) -> None:
     socket.readable = trio.Event()
-    async with open_signaling(socket, SignalingLimits(max_queued_messages=10), resumed=True) as channel:
+    async with open_signaling(socket, SignalingLimits(max_queued_messages=10), answered=True) as channel:
         for number in range(30):
             channel.send(Text(str(number)))
             await trio.lowlevel.checkpoint()
@@ -147,7 +147,7 @@ async def test_client_that_does_not_read_is_closed_with_1013(autojump_clock: Clo
 @pytest.mark.parametrize("resumed", [False, True])
 async def test_queued_characters_are_bounded(resumed: bool, autojump_clock: Clock, socket: FakeSocket) -> None:
     socket.readable = trio.Event()
-    async with open_signaling(socket, SignalingLimits(max_queued_characters=10_000), resumed=resumed) as channel:
+    async with open_signaling(socket, SignalingLimits(max_queued_characters=10_000), answered=resumed) as channel:
         for _ in range(3):
             channel.send(Text("a" * 4000))
         with pytest.raises(WebSocketClosed):
@@ -157,7 +157,7 @@ async def test_queued_characters_are_bounded(resumed: bool, autojump_clock: Cloc
 
 
 async def test_what_was_sent_does_not_count(socket: FakeSocket) -> None:
-    async with open_signaling(socket, SignalingLimits(max_queued_characters=10_000), resumed=True) as channel:
+    async with open_signaling(socket, SignalingLimits(max_queued_characters=10_000), answered=True) as channel:
         for _ in range(20):
             channel.send(Text("a" * 4000))
             await settle()
@@ -188,7 +188,7 @@ async def test_close_does_not_wait_for_long(autojump_clock: Clock, socket: FakeS
 
 
 async def test_clients_close_reaches_the_receiver_and_ends_the_sending(socket: FakeSocket) -> None:
-    async with open_signaling(socket, resumed=True) as channel:
+    async with open_signaling(socket, answered=True) as channel:
         await socket.feed.aclose()
         with pytest.raises(WebSocketClosed, match="1001: 'gone'"):
             await channel.receive()

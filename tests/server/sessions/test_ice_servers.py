@@ -23,7 +23,7 @@ def provider(name: str, result: Any) -> NamedProvider:
 
 
 async def test_good_servers_come_in_the_order_of_their_providers() -> None:
-    assert await gather_ice_servers([provider("a", [TURN]), provider("b", (GOOD,))], CALL) == [TURN, GOOD]
+    assert await gather_ice_servers([provider("a", [TURN]), provider("b", (GOOD,))], CALL, 1.0) == [TURN, GOOD]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ async def test_good_servers_come_in_the_order_of_their_providers() -> None:
 async def test_unusable_server_is_left_out_and_its_provider_named(
     bad: Any, complaint: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await gather_ice_servers([provider("a", [GOOD, bad, TURN])], CALL) == [GOOD, TURN]
+    assert await gather_ice_servers([provider("a", [GOOD, bad, TURN])], CALL, 1.0) == [GOOD, TURN]
     [record] = caplog.records
     assert record.levelno == logging.ERROR
     prefix = "ICE server left out: [1] of a of plugin a (glottis-a 1.2): "
@@ -52,7 +52,7 @@ async def test_unusable_server_is_left_out_and_its_provider_named(
 async def test_result_that_is_no_list_leaves_out_that_provider_alone(
     result: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await gather_ice_servers([provider("a", result), provider("b", [GOOD])], CALL) == [GOOD]
+    assert await gather_ice_servers([provider("a", result), provider("b", [GOOD])], CALL, 1.0) == [GOOD]
     [record] = caplog.records
     assert "plugin a (glottis-a 1.2)" in record.getMessage()
     assert f"returned {type(result).__name__}, expected a list of IceServer" in caplog.text

@@ -13,16 +13,19 @@ import pytest
 import trio
 import trio.testing
 from glottis import AudioFrame, Call, CallInfo, Heard
+from glottis.calls.leg import LegOwner
+from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.config import Campaign
 from glottis.dtls import Certificate
 from glottis.ice import IceAgent, IceTiming
 from glottis.media.driver import PeerDriver
-from glottis.media.endpoint import UdpEndpoint
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import Plugin
 from glottis.server.sessions.channel import SignalingChannel
-from glottis.server.sessions.session import Session, SessionState, SessionTimes
+from glottis.server.sessions.session import Session
+from glottis.server.sessions.states import SessionState
+from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Event, Offer, ServerMessage
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.rtcp import is_rtcp
@@ -96,12 +99,12 @@ class Caller:
         self.speaks: Callable[[float], bool] = lambda now: True
         self.driver = PeerDriver(
             self.peer,
-            endpoint=cast(UdpEndpoint, end),
+            endpoint=end,
             scheduler=scheduler,
             handle_event=self._handle_event,
             handle_error=raise_it,
+            hear=self._tick,
         )
-        self.driver.hear = self._tick
 
     def _handle_event(self, event: PeerConnectionEvent) -> None:
         if event == CONNECTED:
@@ -117,13 +120,13 @@ class Conversation:
     """A session whose agent speaks without end, and its caller. Made by ``open_conversation``."""
 
     def __init__(self, times: SessionTimes, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
         self.line, self.callers_line = End(Address("192.0.2.2", 5000)), End(Address("192.0.2.1", 4000))
         self.session = Session(
             CallInfo("session", "campaign"),
             Campaign("campaign", self._agent, "chatter", RATE, Plugin("test", "test", "0")),
-            make_peer(self.line, seed=2),
-            endpoint=cast(UdpEndpoint, self.line),
-            scheduler=scheduler,
+            self._make_leg,
+            ended=lambda: None,
             times=times,
         )
         self.caller = Caller(self.callers_line, scheduler)
@@ -132,6 +135,10 @@ class Conversation:
         self.events: list[str] = []
         """What the agent was told."""
         self.call: Call
+
+    def _make_leg(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> WebRtcLeg:
+        self.leg = WebRtcLeg(owner, make_peer(self.line, seed=2), endpoint=self.line, scheduler=self.scheduler)
+        return self.leg
 
     async def _agent(self, call: Call) -> None:
         self.call = call
@@ -216,7 +223,7 @@ async def open_line(**times: float) -> AsyncIterator[Conversation]:
         nursery.start_soon(scheduler.run)
         nursery.start_soon(conversation.session.run)
         nursery.start_soon(conversation.line.carry, conversation.caller.driver)
-        nursery.start_soon(conversation.callers_line.carry, conversation.session._driver)
+        nursery.start_soon(conversation.callers_line.carry, conversation.leg.driver)
         await trio.testing.wait_all_tasks_blocked()
         conversation.attach()
         yield conversation
@@ -266,7 +273,7 @@ async def test_a_connection_that_is_reported_as_disconnected_waits_for_the_resum
 ) -> None:
     async with open_conversation(resume_grace=2) as conversation:
         conversation.lose_media()
-        await eventually(lambda: conversation.session._peer.state is ConnectionState.DISCONNECTED)
+        await eventually(lambda: conversation.leg.peer.state is ConnectionState.DISCONNECTED)
         conversation.lose_socket()
         assert await conversation.interrupted() <= 1
         await trio.sleep(0.9)

@@ -14,6 +14,7 @@ from glottis.calls.inbox import MAX_MESSAGES
 from glottis.ice import IceAgent, IceTiming
 from glottis.peer import ConnectionState
 from glottis.server.sessions.flood import OFFER_BURST
+from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
 from support.gateway import open_test_gateway
 from support.http import request
@@ -183,14 +184,12 @@ async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_
     assert len(phone.socket.of_type(Text)) == MAX_MESSAGES
 
 
-async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("glottis.server.sessions.flood.TEXT_PATIENCE", 0.1)
-
+async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging_up(tmp_path):
     async def deaf(call: Call) -> None:
         await anext(call.messages)
         await trio.sleep_forever()
 
-    async with open_exchange_with(tmp_path, TestPlugin(deaf=deaf)) as exchange:
+    async with open_exchange_with(tmp_path, TestPlugin(deaf=deaf), times=SessionTimes(text_patience=0.1)) as exchange:
         phone = await exchange.call("deaf")
         for index in range(200):
             await phone.socket.send(Text(str(index)))
@@ -255,7 +254,7 @@ async def test_hundreds_of_unusable_candidates_are_no_errors(exchange):
 
 
 async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(exchange, caplog):
-    caplog.set_level(logging.DEBUG, "glottis.server.sessions.session")
+    caplog.set_level(logging.DEBUG, "glottis.calls.webrtc_leg")
     phone = await exchange.call()
     for _ in range(100):
         await phone.socket.send(TrickledCandidate("candidate:1 1 udp 1 192.0.2.1 50000 typ host", "unknown", 99))
@@ -268,7 +267,7 @@ async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(e
 
 @pytest.mark.parametrize("refused", [False, True])
 async def test_what_is_skipped_of_an_offer_is_told_at_debug_level(refused, exchange, caplog):
-    caplog.set_level(logging.DEBUG, "glottis.server.sessions.session")
+    caplog.set_level(logging.DEBUG, "glottis.calls.webrtc_leg")
     phone = exchange.phone()
     await phone.create()
     socket = await phone.open_socket()
@@ -383,10 +382,10 @@ async def test_any_other_end_of_the_websocket_is_a_loss_and_the_call_is_resumed(
 
 async def test_a_client_that_lost_its_websocket_and_its_media_is_spoken_to_again_when_it_is_back(exchange):
     phone = await exchange.call("talker")
-    (session,) = (entry.session for entry in exchange.gateway.sessions._entries.values())
+    (session,) = exchange.gateway.sessions
     phone.speaking = False
     phone.socket.reset()
-    await eventually(lambda: session._driver.holds_speech)
+    await eventually(lambda: session.leg.driver.holds_speech)
     await phone.open_socket(resume_url(phone))
     await eventually(lambda: phone.socket.events("resumed"))
     await phone.hear()

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -44,6 +44,10 @@ class Placement(Protocol):
 
         Raises ``Unavailable``, ``UnknownCampaign`` or ``UnsupportedTransport``.
         """
+
+    @property
+    def transports(self) -> Sequence[str]:
+        """The transports that are served, by the names that requests give them."""
 
     def unavailability(self) -> Unavailable | None:
         """Why no session can be created at the moment; None if one can."""
@@ -121,7 +125,7 @@ class Api:
         principal = await self._authenticate(request)
         _check_media_type(request)
         try:
-            session_request = parse_session_request_untrusted(request.body)
+            session_request = parse_session_request_untrusted(request.body, self._sessions.transports)
         except Rejected as error:
             raise Problem(400, error.code, f"Correct the request: {error}.") from None
         created = await self._create(session_request, principal, request)
@@ -151,8 +155,9 @@ class Api:
         base_url = self._cors.websocket_base_url(request)
         try:
             return await self._sessions.create(session_request, principal, request.client_host, base_url)
-        except UnsupportedTransport:
-            raise Problem(400, "UNSUPPORTED_TRANSPORT", "Use transportType WebRTC, the gateway has no other.") from None
+        except UnsupportedTransport as error:
+            detail = f"Use transportType {' or '.join(error.served)}, the gateway has no other."
+            raise Problem(400, "UNSUPPORTED_TRANSPORT", detail) from None
         except UnknownCampaign:
             raise Problem(404, "UNKNOWN_CAMPAIGN", "Use a campaignId that the gateway's configuration has.") from None
         except Unavailable as error:

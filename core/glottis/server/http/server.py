@@ -50,7 +50,7 @@ class HttpServer:
 
     async def serve(
         self,
-        listeners: Sequence[trio.SocketListener],
+        listeners: Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]],
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -65,7 +65,7 @@ class HttpServer:
                     await trio.serve_listeners(self.serve_connection, list(listeners), handler_nursery=connections)
             finally:
                 for listener in listeners:
-                    listener.socket.close()
+                    await trio.aclose_forcefully(listener)
 
     def drain(self) -> None:
         """Accept no more connections and close the idle ones; requests and WebSockets that are open go on."""

@@ -20,7 +20,11 @@ class UnknownCampaign(GlottisError):
 
 
 class UnsupportedTransport(GlottisError):
-    """The gateway does not have the transport that is asked for."""
+    """The gateway does not have the transport that is asked for; ``served`` are those that it has."""
+
+    def __init__(self, transport: str, served: Sequence[str]) -> None:
+        super().__init__(transport)
+        self.served = served
 
 
 @dataclass(frozen=True, slots=True)

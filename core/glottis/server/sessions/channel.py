@@ -18,7 +18,7 @@ from glottis.signaling.messages import (
     Bye,
     ClientMessage,
     Error,
-    ServerMessage,
+    SignalingMessage,
     encode_message,
     parse_client_message_untrusted,
 )
@@ -104,7 +104,7 @@ class SignalingChannel:
             raise Rejected("NOT_TEXT", "expected a text message with JSON")
         return parse_client_message_untrusted(data)
 
-    def send(self, message: ServerMessage) -> None:
+    def send(self, message: SignalingMessage) -> None:
         """Queue a message; after the channel's end it is dropped. Raises ``LocalError`` if JSON cannot say it."""
         text = encode_message(message)
         if self._closing is not None:
@@ -185,16 +185,16 @@ class SignalingChannel:
 
 @asynccontextmanager
 async def open_signaling(
-    websocket: Socket, limits: SignalingLimits | None = None, *, resumed: bool = False, session_id: str = ""
+    websocket: Socket, limits: SignalingLimits | None = None, *, answered: bool = False, session_id: str = ""
 ) -> AsyncIterator[SignalingChannel]:
-    """A channel over this WebSocket; ``resumed`` means that the session has had its first answer before, and
-    ``session_id`` is for the log.
+    """A channel over this WebSocket; ``answered`` means that the client does not wait for its first answer (any more),
+    and ``session_id`` is for the log.
 
     Leaving the block stops the sending; ``close`` first to send what is queued. What is raised inside comes out in an
     exception group.
     """
     async with trio.open_nursery() as nursery:
-        channel = SignalingChannel(websocket, limits or SignalingLimits(), session_id, answered=resumed)
+        channel = SignalingChannel(websocket, limits or SignalingLimits(), session_id, answered=answered)
         nursery.start_soon(channel.write)
         yield channel
         nursery.cancel_scope.cancel()

@@ -12,9 +12,6 @@ from glottis.server.http.rate_limit import TokenBucket
 OFFERS_PER_MINUTE = 30
 OFFER_BURST = 10
 """Offers of one client that are answered; to answer one takes a millisecond of everybody's time."""
-TEXT_PATIENCE = 5.0
-"""Seconds that a client's further messages are held back for an agent that is behind with reading text: offers,
-candidates and byes are among them. Then text piles up, and is refused when there is no more room."""
 
 
 class TooManyOffers(RemoteError):
@@ -42,13 +39,14 @@ class OfferLimit:
 
 
 class TextGate:
-    """Text is lost only to an agent that never reads any; else its sender waits, or is told."""
+    """Text is lost only to an agent that never reads any; else its sender waits, ``patience`` seconds, or is told."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, patience: float) -> None:
         self._inbox = inbox
+        self._patience = patience
         self._changed = Wakeup()
         self._is_late = False
-        """The agent has not caught up within ``TEXT_PATIENCE``, nor since then."""
+        """The agent has not caught up within the patience, nor since then."""
 
     def check_room(self, *, started: bool) -> None:
         """Before a text is taken; raises ``TooManyMessages``. ``started`` says whether the agent could have read."""
@@ -60,7 +58,7 @@ class TextGate:
 
         ``is_concerned`` says whether there still is someone to be held back; ``release`` has it asked again.
         """
-        with trio.move_on_after(TEXT_PATIENCE) as patience:
+        with trio.move_on_after(self._patience) as patience:
             while is_concerned() and self._inbox.is_behind and not self._is_late:
                 await self._changed.wait()
         self._is_late = self._is_late or patience.cancelled_caught

@@ -11,12 +11,12 @@ from glottis.contracts.info import CallInfo
 
 logger = logging.getLogger(__name__)
 
-PROVIDER_TIMEOUT = 1.0
-"""Seconds for all providers of ICE servers together; who is slower is left out."""
 
+async def gather_ice_servers(providers: Iterable[NamedProvider], info: CallInfo, patience: float) -> list[IceServer]:
+    """Ask all providers at once; those that fail or are slow are logged and left out, and so are unusable servers.
 
-async def gather_ice_servers(providers: Iterable[NamedProvider], info: CallInfo) -> list[IceServer]:
-    """Ask all providers at once; those that fail or are slow are logged and left out, and so are unusable servers."""
+    ``patience`` is in seconds, for all of them together.
+    """
     results: dict[str, list[IceServer]] = {}
     providers = list(providers)
 
@@ -26,13 +26,13 @@ async def gather_ice_servers(providers: Iterable[NamedProvider], info: CallInfo)
         except (Exception, SystemExit) as error:
             logger.error("ICE servers left out: %s failed", provider.plugin, exc_info=error)
 
-    with trio.move_on_after(PROVIDER_TIMEOUT) as scope:
+    with trio.move_on_after(patience) as scope:
         async with trio.open_nursery() as nursery:
             for provider in providers:
                 nursery.start_soon(ask, provider)
     if scope.cancelled_caught:
         late = ", ".join(provider.name for provider in providers if provider.name not in results)
-        logger.warning("ICE servers of %s left out: no answer in %g s", late, PROVIDER_TIMEOUT)
+        logger.warning("ICE servers of %s left out: no answer in %g s", late, patience)
     return [server for provider in providers for server in results.get(provider.name, [])]
 
 

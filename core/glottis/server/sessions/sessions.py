@@ -1,17 +1,18 @@
-"""All sessions of the gateway: admission, tokens, and which socket belongs to which session (CONTRACT §1–2)."""
+"""All sessions of the gateway: admission, and which socket belongs to which session (CONTRACT §1–2)."""
 
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import trio
 
+from glottis.calls.call import CallLimits
+from glottis.calls.leg import LegFactory
 from glottis.calls.streams import Wakeup
-from glottis.config import Campaign, ResolvedConfig
-from glottis.contracts.auth import TokenClaims
+from glottis.config import ResolvedConfig
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import CallInfo, Principal
 from glottis.server.http.message import Request
@@ -21,6 +22,8 @@ from glottis.server.sessions.admission import CreatedSession, Unavailable, Unkno
 from glottis.server.sessions.channel import SignalingChannel, open_signaling, reject
 from glottis.server.sessions.ice_servers import gather_ice_servers
 from glottis.server.sessions.session import Session
+from glottis.server.sessions.times import SessionTimes
+from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.signaling.close_codes import HANG_UPS, SERVICE_RESTART
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import Event, Text
@@ -29,22 +32,16 @@ from glottis.signaling.session_url import SessionUrl, parse_session_url_untruste
 
 logger = logging.getLogger(__name__)
 
-STOP_TIMEOUT = 2.0
-"""Seconds for an agent to come to its end once it is cancelled. Who takes longer is named in the log."""
 RESUME_LIFETIME = 24 * 3600.0
 """Seconds; a resumption's token dies with its session, which is what really bounds it."""
-
-MakeSession = Callable[[CallInfo, Campaign], Session]
 
 
 @dataclass(slots=True)
 class _Entry:
-    """A session and the tokens that are good for it: each nonce works once."""
+    """A session, where its client finds it, and how far it has come in ending."""
 
     session: Session
     base_url: str
-    nonces: dict[str, str]
-    """By use: ``connect``, and after it ``resume``."""
     stopped: trio.Event = field(default_factory=trio.Event)
     """The session's task has ended, and with it the agent."""
     given_up: trio.Event = field(default_factory=trio.Event)
@@ -52,12 +49,27 @@ class _Entry:
 
 
 class Sessions:
-    """Creates sessions and runs them in ``nursery``; ``serve_websocket`` joins clients to them."""
+    """Creates sessions and runs them in ``nursery``; ``serve_websocket`` joins clients to them.
 
-    def __init__(self, config: ResolvedConfig, make_session: MakeSession, nursery: trio.Nursery) -> None:
+    ``legs`` makes the legs of calls, by the name of their transport: it has those that are served.
+    """
+
+    def __init__(
+        self,
+        config: ResolvedConfig,
+        nursery: trio.Nursery,
+        *,
+        legs: Mapping[str, LegFactory],
+        tokens: TokenDesk,
+        times: SessionTimes,
+        call_limits: CallLimits,
+    ) -> None:
         self._config = config
-        self._make_session = make_session
         self._nursery = nursery
+        self._legs = legs
+        self._tokens = tokens
+        self._times = times
+        self._call_limits = call_limits
         self._entries: dict[str, _Entry] = {}
         """The sessions that have not ended, by their ids."""
         self._running: dict[str, _Entry] = {}
@@ -68,6 +80,19 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter([entry.session for entry in self._entries.values()])
+
+    @property
+    def transports(self) -> list[str]:
+        """See ``routes.Placement``."""
+        return list(self._legs)
+
+    def find(self, session_id: str) -> Session | None:
+        """The session, unless it has ended."""
+        entry = self._entries.get(session_id)
+        return entry.session if entry is not None else None
 
     # Creation
 
@@ -86,17 +111,26 @@ class Sessions:
         campaign = self._config.campaigns.get(request.campaign_id)
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)
-        if request.transport != "WebRTC":
-            raise UnsupportedTransport(request.transport)
+        make_leg = self._legs.get(request.transport)
+        if make_leg is None:
+            raise UnsupportedTransport(request.transport, self.transports)
         self._check_availability()
         info = _call_info(request, principal, client_host)
-        servers = await gather_ice_servers(self._config.ice_server_providers, info)
+        servers = await gather_ice_servers(self._config.ice_server_providers, info, self._times.providers)
         self._check_availability()
-        entry = _Entry(self._make_session(info, campaign), base_url, {"connect": secrets.token_urlsafe(12)})
-        expires_at = time.time() + self._config.config.server.token_lifetime
-        url = self._url(entry, "connect", expires_at)
-        self._start(entry)
-        return CreatedSession(info.session_id, url, expires_at, servers)
+        session = Session(
+            info,
+            campaign,
+            make_leg,
+            ended=partial(self._forget, info.session_id),
+            plugins=self._config.plugins,
+            times=self._times,
+            call_limits=self._call_limits,
+        )
+        expires_at = time.time() + self._times.connect
+        url = self._tokens.issue(info, CONNECT, expires_at)
+        self._start(_Entry(session, base_url))
+        return CreatedSession(info.session_id, url.under(base_url), expires_at, servers)
 
     def _check_availability(self) -> None:
         if (unavailability := self.unavailability()) is not None:
@@ -105,7 +139,6 @@ class Sessions:
     def _start(self, entry: _Entry) -> None:
         session_id = entry.session.info.session_id
         self._entries[session_id] = self._running[session_id] = entry
-        entry.session.ended = partial(self._forget, entry)
         self._nursery.start_soon(self._run, entry)
 
     async def _run(self, entry: _Entry) -> None:
@@ -115,24 +148,19 @@ class Sessions:
             del self._running[entry.session.info.session_id]
             entry.stopped.set()
 
-    def _forget(self, entry: _Entry) -> None:
+    def _forget(self, session_id: str) -> None:
         """The call has ended; its agent has been cancelled, and is watched until it has stopped too."""
-        del self._entries[entry.session.info.session_id]
+        entry = self._entries.pop(session_id)
+        self._tokens.forget(session_id)
         self._one_less.wake()
         self._nursery.start_soon(self._watch, entry)
 
     async def _watch(self, entry: _Entry) -> None:
-        with trio.move_on_after(STOP_TIMEOUT) as patience:
+        with trio.move_on_after(self._times.stop) as patience:
             await entry.stopped.wait()
         if patience.cancelled_caught:
-            logger.error("%s", _stubbornness(entry.session))
+            logger.error("%s", _stubbornness(entry.session, self._times.stop))
         entry.given_up.set()
-
-    def _url(self, entry: _Entry, use: str, expires_at: float) -> str:
-        info = entry.session.info
-        claims = TokenClaims(info.session_id, info.client_identifier or "", expires_at, entry.nonces[use], use)
-        token = self._config.auth.scheme.issue(claims)
-        return SessionUrl(info.session_id, info.transport, token, resume=use == "resume").under(entry.base_url)
 
     # Connection
 
@@ -146,30 +174,15 @@ class Sessions:
             self._refusals.note_line(line, request.client_host, trio.current_time())
             await reject(websocket, refusal.code, str(refusal))
             return
-        async with open_signaling(websocket, resumed=url.resume, session_id=url.session_id) as channel:
+        answered = url.resume or not entry.session.leg.negotiates
+        async with open_signaling(websocket, answered=answered, session_id=url.session_id) as channel:
             await self._serve_channel(entry, channel)
 
     def _admit(self, url: SessionUrl) -> _Entry:
         """The session that the token in the URL is good for; uses the token up. Raises ``AuthenticationFailed``."""
-        claims = self._config.auth.scheme.verify(url.token, time.time())
-        if claims.session_id != url.session_id or (claims.use == "resume") != url.resume:
-            raise AuthenticationFailed(
-                "TOKEN_INVALID", "The token belongs to another session or use; create a new session."
-            )
         entry = self._entries.get(url.session_id)
-        if entry is None or not entry.session.state.alive:
-            raise AuthenticationFailed("SESSION_NOT_FOUND", "The session has ended; create a new one.")
-        info = entry.session.info
-        if claims.client_identifier != (info.client_identifier or ""):
-            raise AuthenticationFailed("TOKEN_INVALID", "The token belongs to another client; create a new session.")
-        if url.transport != info.transport:
-            raise AuthenticationFailed(
-                "TRANSPORT_MISMATCH", f"The session is for {info.transport}; use its URL as it is."
-            )
-        nonce = entry.nonces.get(claims.use)
-        if nonce is None or not secrets.compare_digest(nonce, claims.nonce):
-            raise AuthenticationFailed("TOKEN_USED", "The token was used before; resume the session or create another.")
-        del entry.nonces[claims.use]
+        self._tokens.redeem(url, entry.session.info if entry is not None else None)
+        assert entry is not None
         return entry
 
     async def _serve_channel(self, entry: _Entry, channel: SignalingChannel) -> None:
@@ -191,11 +204,10 @@ class Sessions:
 
     def _offer_resumption(self, entry: _Entry, channel: SignalingChannel) -> None:
         """Tell the client by which URL it can come back; the one before is void."""
-        grace = self._config.config.server.resume_grace
-        if grace > 0:
-            entry.nonces["resume"] = secrets.token_urlsafe(12)
-            url = self._url(entry, "resume", time.time() + RESUME_LIFETIME)
-            channel.send(Event("resume", {"websocketUrl": url, "graceSeconds": grace}))
+        grace = self._times.resume_grace
+        if grace > 0 and entry.session.state.alive:
+            url = self._tokens.issue(entry.session.info, RESUME, time.time() + RESUME_LIFETIME)
+            channel.send(Event("resume", {"websocketUrl": url.under(entry.base_url), "graceSeconds": grace}))
 
     # The end
 
@@ -216,14 +228,14 @@ class Sessions:
 
     def end_all(self, reason: str) -> None:
         """End every call, as before a restart."""
-        for entry in list(self._entries.values()):
-            entry.session.end(reason, code=SERVICE_RESTART)
+        for session in self:
+            session.end(reason, code=SERVICE_RESTART)
 
 
-def _stubbornness(session: Session) -> str:
+def _stubbornness(session: Session, seconds: float) -> str:
     """What to say of an agent that shields itself from cancellation or swallows it: no one can end it from outside."""
     agent = f"agent {session.campaign.agent_name} of {session.campaign.plugin}"
-    return f"session {session.info.session_id}: {agent} was cancelled {STOP_TIMEOUT:g} s ago and has not stopped"
+    return f"session {session.info.session_id}: {agent} was cancelled {seconds:g} s ago and has not stopped"
 
 
 def _call_info(request: SessionRequest, principal: Principal, client_host: str) -> CallInfo:

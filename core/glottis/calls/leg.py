@@ -1,0 +1,97 @@
+"""The seam between a call and the way to its caller: a leg, and the owner that it tells.
+
+A session of the gateway owns a leg, and so does the headless caller. ``LegFactory`` stands in a table by the name of
+its transport (CONTRACT §1): a new transport is a leg and an entry.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from glottis.calls.call import Voice
+from glottis.calls.messenger import Messenger
+from glottis.contracts.call import Message
+from glottis.contracts.info import CallInfo
+from glottis.peer import ConnectionState
+from glottis.peer.statistics import Statistics
+from glottis.signaling.messages import SignalingMessage
+
+
+class LegOwner(Protocol):
+    """What a leg tells. It may be told of the leg's end while it closes it; nothing raises but ``says``."""
+
+    def state_changed(self, state: ConnectionState, reason: str) -> None:
+        """The way of the media stands, is disturbed, has failed or is closed; ``reason`` may be empty."""
+
+    def says(self, message: SignalingMessage) -> None:
+        """To be sent to the far end by signaling. Raises ``LocalError`` if JSON cannot say it."""
+
+    def received(self, message: Message) -> None:
+        """The far end has sent this to the agent, past signaling; only told while ``wants_messages``."""
+
+    def hung_up(self, reason: str) -> None:
+        """The far end has ended the call, past signaling."""
+
+    def failed(self, error: BaseException) -> None:
+        """Something in the leg, or what it has called, has raised this."""
+
+    def hear(self, now: float) -> None:
+        """A media tick, before speech is sent."""
+
+    def spoke(self) -> None:
+        """Speech was sent, or there is another direction: there may be room for more."""
+
+    def wants_messages(self) -> bool:
+        """Whether the agent is not behind; else what it can do without waits, and holds the far end back."""
+
+    async def room(self) -> None:
+        """Wait until signaling has room for what the agent sends."""
+
+
+class Leg(Protocol):
+    """How a call reaches its caller."""
+
+    @property
+    def voice(self) -> Voice:
+        """Audio in both directions."""
+
+    @property
+    def media(self) -> Mapping[str, Any] | None:
+        """What the event ``media`` says of the audio that is in force (CONTRACT T5); None before there is any."""
+
+    @property
+    def messenger(self) -> Messenger:
+        """Messages of the agent, by ways of the leg's own or by signaling."""
+
+    @property
+    def negotiates(self) -> bool:
+        """Whether the far end can take nothing before the answer to its offer (CONTRACT T12)."""
+
+    def begin(self, now: float) -> None:
+        """Signaling with the far end has begun."""
+
+    def handle(self, message: SignalingMessage, now: float) -> None:
+        """Take the far end's message, if it is about media. Raises ``RemoteError`` for one that cannot be used."""
+
+    def statistics(self, now: float) -> Statistics:
+        """What was counted so far, under the names of W3C webrtc-stats."""
+
+    def heard_since(self, moment: float) -> bool:
+        """Whether the far end has given a sign of life since then, or need not give any."""
+
+    def start_media(self) -> None:
+        """From now on ``hear`` is told in every media tick, and speech is sent."""
+
+    def hold_speech(self, held: bool) -> None:
+        """While held, no speech is sent: it waits in its queue."""
+
+    def catch_up(self) -> None:
+        """Tell what was received while the owner did not want it."""
+
+    def close(self) -> None:
+        """Say goodbye and release everything. Idempotent, never raises."""
+
+
+class LegFactory(Protocol):
+    """Makes a leg for a call; ``sample_rate`` is the agent's, in hertz."""
+
+    def __call__(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg: ...

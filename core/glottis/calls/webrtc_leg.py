@@ -1,0 +1,152 @@
+"""The leg of WebRTC: a peer connection on the UDP socket and the wheel, negotiated by signaling."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from glottis.calls.leg import LegOwner
+from glottis.calls.messenger import Messenger
+from glottis.contracts.errors import RemoteError
+from glottis.media.driver import Endpoint, PeerDriver, Wheel
+from glottis.peer import (
+    CandidateUnmatched,
+    ConnectionState,
+    ConnectionStateChanged,
+    LinesSkipped,
+    LocalCandidate,
+    PathAuthenticated,
+    PeerConnection,
+    PeerConnectionEvent,
+)
+from glottis.peer.statistics import Statistics
+from glottis.sctp import AssociationFailed
+from glottis.signaling.messages import Answer, Error, Offer, SignalingMessage, TrickledCandidate
+
+logger = logging.getLogger(__name__)
+
+
+class WebRtcLeg:
+    """A ``Leg``. ``offers`` makes it the end that describes itself first; ``session_id`` is for the log."""
+
+    negotiates: Final = True
+
+    def __init__(
+        self,
+        owner: LegOwner,
+        peer: PeerConnection,
+        *,
+        endpoint: Endpoint,
+        scheduler: Wheel,
+        session_id: str = "",
+        offers: bool = False,
+    ) -> None:
+        self.peer = peer
+        self.voice = peer.voice
+        self.driver = PeerDriver(
+            peer,
+            endpoint=endpoint,
+            scheduler=scheduler,
+            handle_event=self._handle_event,
+            handle_error=owner.failed,
+            hear=owner.hear,
+            spoke=owner.spoke,
+            wants_messages=owner.wants_messages,
+        )
+        self.messenger = Messenger(
+            send_signaling=owner.says,
+            deliver=owner.received,
+            pump=self.driver.pump_safely,
+            signaling_room=owner.room,
+        )
+        self._owner = owner
+        self._session_id = session_id
+        self._offers = offers
+        self._unmatched_is_told = False
+
+    @property
+    def media(self) -> Mapping[str, Any] | None:
+        """See ``Leg.media``."""
+        return self.voice.description if self.voice.format_in_use is not None else None
+
+    def begin(self, now: float) -> None:
+        """See ``Leg.begin``."""
+        if self._offers:
+            self._owner.says(Offer(self.peer.make_offer()))
+            self.driver.pump()
+
+    def handle(self, message: SignalingMessage, now: float) -> None:
+        """See ``Leg.handle``: an offer, an answer or a candidate."""
+        try:
+            self._handle(message, now)
+        except RemoteError:
+            self.driver.pump_safely()  # which tells of what could not be read, perhaps the reason
+            raise
+        self.driver.pump()
+
+    def _handle(self, message: SignalingMessage, now: float) -> None:
+        match message:
+            case Offer(sdp):
+                self._owner.says(Answer(self.peer.accept_offer_untrusted(sdp, now)))
+                self._owner.spoke()  # who waits to speak may have lost the direction, and with it the queue
+            case Answer(sdp):
+                self.peer.accept_answer_untrusted(sdp, now)
+            case TrickledCandidate(text, mid, media_index, username_fragment):
+                self.peer.add_remote_candidate_untrusted(
+                    text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
+                )
+
+    def statistics(self, now: float) -> Statistics:
+        """See ``Leg.statistics``."""
+        return self.peer.statistics(now)
+
+    def heard_since(self, moment: float) -> bool:
+        """Of media; of a client that is to send none, ICE knows."""
+        if not self.voice.can_receive:
+            return self.peer.state is not ConnectionState.DISCONNECTED
+        heard_at = self.peer.media_heard_at
+        return heard_at is not None and heard_at > moment
+
+    def start_media(self) -> None:
+        """See ``Leg.start_media``."""
+        self.driver.start_media()
+
+    def hold_speech(self, held: bool) -> None:
+        """See ``Leg.hold_speech``."""
+        self.driver.holds_speech = held
+
+    def catch_up(self) -> None:
+        """See ``Leg.catch_up``."""
+        self.driver.pump_safely()
+
+    def close(self) -> None:
+        """See ``Leg.close``."""
+        self.driver.close()
+
+    # --- the peer connection's events ---
+
+    def _handle_event(self, event: PeerConnectionEvent) -> None:
+        match event:
+            case ConnectionStateChanged(state, reason):
+                self._owner.state_changed(state, reason)
+            case LocalCandidate(candidate, mid, media_index):
+                ufrag = self.peer.local_ufrag
+                self._owner.says(TrickledCandidate(candidate.to_sdp(), mid, media_index, ufrag))
+            case LinesSkipped(lines):
+                for line in lines:
+                    logger.debug("session %s: skipped in the description: %s", self._session_id, line)
+            case CandidateUnmatched():
+                self._tell_unmatched()
+            case AssociationFailed(by_peer=True, reason=reason):
+                self._owner.hung_up(f"data channels {reason}")
+            case PathAuthenticated():
+                pass  # the driver's business
+            case _:
+                self.messenger.handle_channel_event(event)
+
+    def _tell_unmatched(self) -> None:
+        """Once: whatever makes one candidate go astray does it to all. It does not count as misbehaviour."""
+        logger.debug("session %s: a candidate names no section of the offer", self._session_id)
+        if not self._unmatched_is_told:
+            self._unmatched_is_told = True
+            sentence = "a candidate was ignored: give an sdpMid or sdpMLineIndex of a section of the offer"
+            self._owner.says(Error("CANDIDATE_UNMATCHED", sentence))

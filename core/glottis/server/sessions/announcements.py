@@ -1,0 +1,43 @@
+"""What client and agent are told of their session: the same events, to both."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+
+from glottis.calls.call import GatewayCall
+from glottis.calls.leg import Leg
+from glottis.server.sessions.line import ClientLine
+from glottis.signaling.messages import Event
+
+
+class Announcements:
+    """By the line to the client, and by the call's events to the agent."""
+
+    def __init__(self, line: ClientLine, call: GatewayCall, leg: Leg) -> None:
+        self._line = line
+        self._call = call
+        self._leg = leg
+        self._media_is_told = False
+
+    def event(self, name: str, data: Mapping[str, Any] | None = None) -> None:
+        """Something has happened."""
+        self._line.send(Event(name, data or {}))
+        self._call.push_event(name, data or {})
+
+    def state(self, name: str, state: str, reason: str) -> None:
+        """Something of this name is in another state, for this reason if there is one to give."""
+        self.event(name, {"state": state, "reason": reason} if reason else {"state": state})
+
+    def media(self) -> None:
+        """Once, when there is audio: from the beginning or by a later offer."""
+        media = self._leg.media
+        if media is not None and not self._media_is_told:
+            self._media_is_told = True
+            self.event("media", media)
+
+    async def report_statistics(self, interval: float) -> None:
+        """Every so many seconds, how the call fares."""
+        while True:
+            await trio.sleep(interval)
+            self.event("statistics", self._leg.statistics(trio.current_time()))

@@ -1,0 +1,30 @@
+"""Silence before a client that is gone (CONTRACT §3): its socket is lost, and none of its media comes."""
+
+from collections.abc import Callable
+
+from glottis.calls.leg import Leg
+
+
+class Interruption:
+    """``tell`` is given the name of the event, ``silence`` is how many seconds a client may be silent."""
+
+    def __init__(self, leg: Leg, *, silence: float, tell: Callable[[str], None]) -> None:
+        self._leg = leg
+        self._silence = silence
+        self._tell = tell
+        self._is_on = False
+
+    def check(self, now: float, lost_at: float) -> None:
+        """A media tick without a socket, which was lost then: is there still somebody to speak to?"""
+        latest = now - self._silence
+        self._set(lost_at <= latest and not self._leg.heard_since(latest))
+
+    def end(self) -> None:
+        """The client has a socket again: nothing that was said is lost."""
+        self._set(False)
+
+    def _set(self, is_on: bool) -> None:
+        if is_on is not self._is_on:
+            self._is_on = is_on
+            self._leg.hold_speech(is_on)
+            self._tell("interrupted" if is_on else "resumed")

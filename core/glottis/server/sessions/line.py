@@ -1,0 +1,70 @@
+"""The line to a session's client: its WebSocket, which may be lost for a while and come back as another."""
+
+import math
+
+import trio
+
+from glottis.server.sessions.channel import SignalingChannel
+from glottis.signaling.close_codes import NORMAL
+from glottis.signaling.messages import Bye, Error, SignalingMessage
+
+MAX_REASON = 100
+"""Characters of a client's reason to hang up that are repeated; a close frame takes 123 bytes (RFC 6455 §5.5)."""
+
+
+class ClientLine:
+    """At most one channel. While there is none nothing is kept for the client but the URL of its return."""
+
+    def __init__(self) -> None:
+        self._channel: SignalingChannel | None = None
+        self.lost_at = -math.inf
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the client's socket is there."""
+        return self._channel is not None
+
+    def is_over(self, channel: SignalingChannel) -> bool:
+        """Whether this is the client's socket, and no older one."""
+        return channel is self._channel
+
+    def connect(self, channel: SignalingChannel) -> None:
+        """The client's older socket, if any, is replaced."""
+        if self._channel is not None:
+            self._channel.begin_closing(NORMAL, "the session goes on over another connection")
+        self._channel = channel
+
+    def lose(self) -> None:
+        """The socket is gone."""
+        self._channel = None
+        self.lost_at = trio.current_time()
+
+    def send(self, message: SignalingMessage) -> None:
+        """Queue a message; raises ``LocalError`` if JSON cannot say it."""
+        if self._channel is not None:
+            self._channel.send(message)
+
+    def refuse(self, error: Error) -> None:
+        """Answer a bad message, unless there were too many."""
+        if self._channel is not None:
+            self._channel.refuse(error)
+
+    async def room(self) -> None:
+        """Wait until the client's socket has room, if it is there: an agent is not to overflow it."""
+        if self._channel is not None:
+            await self._channel.wait_for_room()
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye and close the WebSocket with this code."""
+        if self._channel is not None:
+            self._channel.send(Bye(reason))
+            self._channel.begin_closing(code, reason)
+
+
+def hang_up_reason(text: str) -> str:
+    """What to say of a caller's end, with the start of its own reason if it gave one.
+
+    Fit for the log and for a close frame: no line ends or other control characters.
+    """
+    reason = "".join(character if character.isprintable() else " " for character in text[:MAX_REASON])
+    return f"the caller hung up: {reason}" if reason else "the caller hung up"

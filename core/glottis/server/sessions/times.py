@@ -1,0 +1,73 @@
+"""How long a session waits for what: its times, and the deadline that follows from them."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTimes:
+    """In seconds. ``connect`` and ``resume_grace`` are the configuration's (``server.token_lifetime``,
+    ``server.resume_grace``)."""
+
+    connect: float = 300.0
+    """From the creation to the WebSocket."""
+    setup: float = 45.0
+    """From the WebSocket to flowing media."""
+    resume_grace: float = 30.0
+    silence: float = 0.9
+    """Without the client's WebSocket and without its media, until it counts as gone: within a second (CONTRACT §3), and
+    with room for the loss of one of the packets, 0.4 s apart, that Opus sends of silence."""
+    statistics: float = 5.0
+    """Between the events that tell client and agent how the call fares."""
+    text_patience: float = 5.0
+    """That a client's further messages are held back for an agent that is behind with reading text: offers, candidates
+    and byes are among them. Then text piles up, and is refused when there is no more room."""
+    stop: float = 2.0
+    """For an agent to come to its end once it is cancelled. Who takes longer is named in the log."""
+    providers: float = 1.0
+    """For all providers of ICE servers together; who is slower is left out."""
+
+
+DEFAULT_TIMES: Final = SessionTimes()
+
+
+class Deadline:
+    """When a session ends unless something happens before; ``scope`` is cancelled then, and ``reason`` says why."""
+
+    def __init__(self, times: SessionTimes) -> None:
+        self.scope = trio.CancelScope()
+        self.reason = ""
+        self._times = times
+        self._setup = math.inf
+        """Until when media has to flow; never again once it has."""
+
+    def await_client(self, now: float) -> None:
+        """The session is created."""
+        self._set(now + self._times.connect, "nobody connected before the token expired")
+
+    def await_media(self, now: float) -> None:
+        """The client's first socket is there."""
+        self._setup = now + self._times.setup
+        self.client_is_back()
+
+    def client_is_back(self) -> None:
+        """There is a socket again, and what time there was for media goes on."""
+        self._set(self._setup, "no media connection came about in time")
+
+    def await_resumption(self, now: float) -> None:
+        """The client's socket is lost."""
+        grace_over = now + self._times.resume_grace
+        self._set(min(grace_over, self._setup), "the signaling connection was lost and not resumed in time")
+
+    def media_flows(self, *, client_is_there: bool) -> None:
+        """There is a media connection; a client without a socket has to resume even so."""
+        self._setup = math.inf
+        if client_is_there:
+            self._set(math.inf, "")
+
+    def _set(self, moment: float, reason: str) -> None:
+        self.scope.deadline = moment
+        self.reason = reason

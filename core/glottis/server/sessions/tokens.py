@@ -1,0 +1,58 @@
+"""The desk where session tokens are issued, and redeemed once each (CONTRACT §2)."""
+
+import secrets
+import time
+
+from glottis.contracts.auth import AuthScheme, TokenClaims
+from glottis.contracts.errors import AuthenticationFailed
+from glottis.contracts.info import CallInfo
+from glottis.signaling.session_url import SessionUrl
+
+CONNECT = "connect"
+RESUME = "resume"
+"""The uses of a token: for the client's first WebSocket, and for each one after a loss."""
+
+
+class TokenDesk:
+    """Of one gateway, or of several that share it. For each session and use the token issued last is good, once."""
+
+    def __init__(self, scheme: AuthScheme) -> None:
+        self._scheme = scheme
+        self._nonces: dict[tuple[str, str], str] = {}
+        """By session and use."""
+
+    def issue(self, info: CallInfo, use: str, expires_at: float) -> SessionUrl:
+        """The URL with a token for the session's client; ``expires_at`` is in seconds since the epoch."""
+        nonce = secrets.token_urlsafe(12)
+        claims = TokenClaims(info.session_id, info.client_identifier or "", expires_at, nonce, use)
+        token = self._scheme.issue(claims)
+        self._nonces[info.session_id, use] = nonce
+        return SessionUrl(info.session_id, info.transport, token, resume=use == RESUME)
+
+    def redeem(self, url: SessionUrl, info: CallInfo | None) -> None:
+        """Use up the token in the URL, which is to be for this session; None if there is none, or no longer.
+
+        Raises ``AuthenticationFailed``.
+        """
+        claims = self._scheme.verify(url.token, time.time())
+        if claims.session_id != url.session_id or (claims.use == RESUME) != url.resume:
+            raise AuthenticationFailed(
+                "TOKEN_INVALID", "The token belongs to another session or use; create a new session."
+            )
+        if info is None:
+            raise AuthenticationFailed("SESSION_NOT_FOUND", "The session has ended; create a new one.")
+        if claims.client_identifier != (info.client_identifier or ""):
+            raise AuthenticationFailed("TOKEN_INVALID", "The token belongs to another client; create a new session.")
+        if url.transport != info.transport:
+            raise AuthenticationFailed(
+                "TRANSPORT_MISMATCH", f"The session is for {info.transport}; use its URL as it is."
+            )
+        nonce = self._nonces.get((info.session_id, claims.use))
+        if nonce is None or not secrets.compare_digest(nonce, claims.nonce):
+            raise AuthenticationFailed("TOKEN_USED", "The token was used before; resume the session or create another.")
+        del self._nonces[info.session_id, claims.use]
+
+    def forget(self, session_id: str) -> None:
+        """The session has ended: its tokens are good for nothing."""
+        for use in (CONNECT, RESUME):
+            self._nonces.pop((session_id, use), None)
