@@ -1,0 +1,203 @@
+"""A transport of one's own: an entry in the gateway's table of legs is all that it needs."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from glottis import Call, TextMessage, TypedMessage
+from glottis.calls.leg import LegOwner
+from glottis.calls.messenger import Messenger
+from glottis.contracts.info import CallInfo
+from glottis.peer import ConnectionState
+from glottis.rtp import MEDIA_TICK
+from glottis.server.sessions.states import SessionState
+from glottis.server.sessions.times import SessionTimes
+from glottis.signaling.errors import Rejected
+from glottis.signaling.messages import Error, Event, Offer, SignalingMessage, Text
+from glottis.testing.paced_voice import PacedVoice
+from support.phone import RATE, TONE, Exchange, Phone, Socket, eventually
+from support.plugins import TestPlugin, open_exchange_with
+
+
+class AudioLeg:
+    """Audio as it is, without a negotiation: it stands as soon as signaling does. Its client is the test."""
+
+    negotiates = False
+
+    def __init__(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> None:
+        self.owner = owner
+        self.voice = PacedVoice(sample_rate, "PCM", sample_rate)
+        self.messenger = Messenger(
+            send_signaling=owner.says, deliver=owner.received, pump=lambda: None, signaling_room=owner.room
+        )
+        self.media: Mapping[str, Any] | None = {"codec": "PCM", "sampleRate": sample_rate}
+        self.ticks = False
+        self.holds_speech = False
+        self.is_heard = True
+        self.closed = 0
+
+    def begin(self, now: float) -> None:
+        self.owner.state_changed(ConnectionState.CONNECTED, "")
+
+    def handle(self, message: SignalingMessage, now: float) -> None:
+        raise Rejected("NOTHING_TO_NEGOTIATE", f"{type(message).__name__.lower()}: expected none, audio needs no offer")
+
+    def statistics(self, now: float) -> Mapping[str, Mapping[str, Any]]:
+        return {"outbound-rtp": {"packetsSent": len(self.voice.sent_pcm) // len(TONE)}}
+
+    def heard_since(self, moment: float) -> bool:
+        return self.is_heard
+
+    def start_media(self) -> None:
+        self.ticks = True
+
+    def hold_speech(self, held: bool) -> None:
+        self.holds_speech = held
+
+    def catch_up(self) -> None:
+        """Nothing waits: all messages come by signaling."""
+
+    def close(self) -> None:
+        self.closed += 1
+
+    # The client's side, and the wheel's
+
+    async def talk(self, pcm: bytes) -> None:
+        """Say this, and listen until as much has come back."""
+        self.voice.speak(pcm)
+        target = len(self.voice.sent_pcm) + len(pcm)
+        with trio.fail_after(5):
+            while len(self.voice.sent_pcm) < target:
+                await self.tick()
+
+    async def tick(self) -> None:
+        assert self.ticks
+        now = trio.current_time()
+        self.voice.hear(now)
+        self.owner.hear(now)
+        await trio.sleep(MEDIA_TICK)
+        if not self.holds_speech and self.voice.send(now):
+            self.owner.spoke()
+
+
+class Legs(list[AudioLeg]):
+    """Those that were made; as a function, a ``LegFactory``."""
+
+    def __call__(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> AudioLeg:
+        self.append(AudioLeg(owner, info, sample_rate))
+        return self[-1]
+
+
+async def echo(call: Call) -> None:
+    """Of audio and text."""
+    call.nursery.start_soon(echo_text, call)
+    async for frame in call.audio:
+        await call.say(frame)
+
+
+async def echo_text(call: Call) -> None:
+    async for message in call.messages:
+        assert isinstance(message, TextMessage | TypedMessage)
+        await call.send_text(message.text)
+
+
+@pytest.fixture
+def legs() -> Legs:
+    return Legs()
+
+
+@pytest.fixture
+async def exchange(tmp_path: Path, legs: Legs) -> AsyncIterator[Exchange]:
+    times = SessionTimes(statistics=0.02, silence=0.0)
+    plugin = TestPlugin(parrot=echo)
+    async with open_exchange_with(tmp_path, plugin, legs={"WebSocket": legs}, times=times) as exchange:
+        yield exchange
+
+
+async def call(exchange: Exchange) -> tuple[Phone, Socket]:
+    phone = exchange.phone()
+    await phone.create("parrot", transportType="websocket")
+    return phone, await phone.open_socket()
+
+
+async def test_a_call_takes_place_over_any_leg_that_the_table_has(exchange: Exchange, legs: Legs) -> None:
+    phone, socket = await call(exchange)
+    assert "/websocket?" in phone.url
+    await eventually(lambda: {"state": "active"} in socket.events("state"))
+    (leg,) = legs
+    await leg.talk(3 * TONE)
+    assert leg.voice.sent_pcm == 3 * TONE
+    assert socket.events("connection") == [{"state": "connected"}]
+    assert socket.events("media") == [{"codec": "PCM", "sampleRate": RATE}]
+    await eventually(lambda: {"outbound-rtp": {"packetsSent": 3}} in socket.events("statistics"))
+
+
+async def test_what_the_leg_refuses_is_answered_and_the_call_goes_on(exchange: Exchange, legs: Legs) -> None:
+    _, socket = await call(exchange)
+    await socket.send(Offer("v=0"))
+    await socket.send(Text("still here"))
+    await eventually(lambda: Text("still here") in socket.messages)
+    refusal = Error("NOTHING_TO_NEGOTIATE", "offer: expected none, audio needs no offer")
+    assert socket.of_type(Error) == [refusal]
+
+
+async def test_who_is_gone_without_its_leg_being_heard_is_waited_for(exchange: Exchange, legs: Legs) -> None:
+    phone, socket = await call(exchange)
+    await eventually(lambda: legs and legs[0].ticks and socket.events("resume"))
+    (leg,) = legs
+    leg.is_heard = False
+    await leg.tick()
+    assert not leg.holds_speech
+    socket.reset()
+    session = exchange.gateway.sessions.find(phone.session_id)
+    assert session is not None
+    while not leg.holds_speech:
+        await leg.tick()
+    back = await phone.open_socket(socket.events("resume")[-1]["websocketUrl"])
+    await eventually(lambda: Event("resumed", {}) in back.messages)
+    assert not leg.holds_speech
+    await leg.talk(TONE)
+    assert session.state is SessionState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "reason"),
+    [
+        (lambda leg: leg.owner.hung_up("enough"), 1000, "the caller hung up: enough"),
+        (
+            lambda leg: leg.owner.state_changed(ConnectionState.FAILED, "no way"),
+            1000,
+            "the media connection failed: no way",
+        ),
+        (lambda leg: leg.owner.state_changed(ConnectionState.CLOSED, ""), 1000, "the caller hung up"),
+        (lambda leg: leg.owner.failed(ValueError("a bug")), 1011, "internal error"),
+    ],
+)
+async def test_the_end_that_a_leg_tells_is_the_sessions(end, code, reason, exchange: Exchange, legs: Legs) -> None:
+    phone, _ = await call(exchange)
+    end(legs[0])
+    assert await phone.wait_closed() == (code, reason)
+    assert legs[0].closed == 1
+    assert len(exchange.gateway.sessions) == 0
+
+
+async def test_what_comes_past_signaling_reaches_the_agent(exchange: Exchange, legs: Legs) -> None:
+    _, socket = await call(exchange)
+    assert legs[0].owner.wants_messages()
+    legs[0].owner.received(TextMessage("by the leg"))
+    await eventually(lambda: Text("by the leg") in socket.messages)
+
+
+async def test_errors_advise_the_transports_of_the_table(exchange: Exchange) -> None:
+    reply = await exchange.post(transportType="carrier pigeon")
+    assert reply.document["code"] == "UNSUPPORTED_TRANSPORT"
+    assert "transportType: expected one of WebRTC, WebSocket" in reply.document["detail"]
+
+
+async def test_a_transport_that_the_table_has_not_is_refused(tmp_path: Path) -> None:
+    async with open_exchange_with(tmp_path, TestPlugin()) as exchange:
+        reply = await exchange.post(transportType="WebSocket")
+        assert (reply.status, reply.document["code"]) == (400, "UNSUPPORTED_TRANSPORT")
+        assert reply.document["detail"] == "Use transportType WebRTC, the gateway has no other."
