@@ -222,7 +222,7 @@ def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
     trio.run(_serve, config, times)
 
 
-async def _serve(config: ResolvedConfig, times: SessionTimes) -> None:
+async def _serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with open_gateway(config, times=times) as gateway:
             _announce(config, gateway)
