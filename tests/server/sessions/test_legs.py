@@ -183,6 +183,17 @@ async def test_the_end_that_a_leg_tells_is_the_sessions(end, code, reason, excha
     assert len(exchange.gateway.sessions) == 0
 
 
+async def test_a_leg_that_cannot_begin_ends_its_session(tmp_path: Path) -> None:
+    class Broken(AudioLeg):
+        def begin(self, now: float) -> None:
+            raise ValueError("a bug")
+
+    async with open_exchange_with(tmp_path, TestPlugin(parrot=echo), legs={"WebSocket": Broken}) as exchange:
+        phone, _ = await call(exchange)
+        assert await phone.wait_closed() == (1011, "internal error")
+        assert len(exchange.gateway.sessions) == 0
+
+
 async def test_what_comes_past_signaling_reaches_the_agent(exchange: Exchange, legs: Legs) -> None:
     _, socket = await call(exchange)
     assert legs[0].owner.wants_messages()

@@ -21,7 +21,7 @@ from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit
 from glottis.server.sessions.announcements import Announcements
 from glottis.server.sessions.channel import SignalingChannel
-from glottis.server.sessions.flood import OfferLimit, TextGate
+from glottis.server.sessions.intake import Intake
 from glottis.server.sessions.interruption import Interruption
 from glottis.server.sessions.line import ClientLine, hang_up_reason
 from glottis.server.sessions.states import TRANSITIONS, Happening, SessionState
@@ -70,8 +70,7 @@ class Session:
         self._deadline = Deadline(times)
         self._announce = Announcements(self._line, self._call, self.leg)
         self._interruption = Interruption(self.leg, silence=times.silence, tell=self._announce.event)
-        self._offers = OfferLimit(trio.current_time())
-        self._text_gate = TextGate(self._call.messages, times.text_patience)
+        self._intake = Intake(self.leg, self._call.messages, patience=times.text_patience)
         self._connected = trio.Event()
 
     def __repr__(self) -> str:
@@ -108,7 +107,7 @@ class Session:
         self.leg.close()
         self._line.close(code, reason)
         self._deadline.scope.cancel()
-        self._text_gate.release()
+        self._intake.texts.release()
         self._ended()
 
     def _move(self, happening: Happening, reason: str = "") -> bool:
@@ -125,11 +124,14 @@ class Session:
         """The client has connected, or has come back: its older socket, if any, is replaced."""
         self._line.connect(channel)
         self._interruption.end()
-        self._text_gate.release()
+        self._intake.texts.release()
         if self._move(Happening.CLIENT_CAME):
             now = trio.current_time()
             self._deadline.await_media(now)
-            self.leg.begin(now)
+            try:
+                self.leg.begin(now)
+            except (Exception, SystemExit) as error:
+                self.failed(error)
         else:
             self._deadline.client_is_back()
 
@@ -153,33 +155,22 @@ class Session:
         if not self.state.alive:
             return
         try:
-            self._handle_message(message)
+            if isinstance(message, messages.Bye):
+                self.hung_up(message.reason)
+            else:
+                self._intake.take(message, started=self._connected.is_set())
         except RemoteError as error:
             logger.info("session %s: %s refused: %s", self.info.session_id, type(message).__name__.lower(), error)
             self._line.refuse(messages.Error(getattr(error, "code", "MALFORMED"), str(error)))
         except (Exception, SystemExit) as error:
             self.failed(error)
 
-    def _handle_message(self, message: messages.ClientMessage) -> None:
-        now = trio.current_time()
-        match message:
-            case messages.Text(text):
-                self._text_gate.check_room(started=self._connected.is_set())
-                self.leg.messenger.handle_text(text)
-            case messages.Bye(reason):
-                self.hung_up(reason)
-            case messages.Offer():
-                self._offers.count(now)
-                self.leg.handle(message, now)
-            case _:
-                self.leg.handle(message, now)
-
     async def wait_for_reader(self, channel: SignalingChannel) -> None:
         """After a text: wait while the agent is behind; see ``TextGate``."""
-        await self._text_gate.wait(lambda: self._line.is_over(channel) and self.state.alive)
+        await self._intake.texts.wait(lambda: self._line.is_over(channel) and self.state.alive)
 
     def _caught_up(self) -> None:
-        self._text_gate.open()
+        self._intake.texts.open()
         self.leg.catch_up()
 
     # --- the leg calls these: see ``LegOwner`` ---

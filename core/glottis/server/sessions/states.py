@@ -28,7 +28,7 @@ class Happening(Enum):
     STOPPED = "the agent has stopped"
 
 
-_ALIVE: Final = frozenset({SessionState.CREATED, SessionState.CONNECTING, SessionState.ACTIVE})
+_ALIVE: Final = (SessionState.CREATED, SessionState.CONNECTING, SessionState.ACTIVE)
 
 TRANSITIONS: Final[dict[tuple[SessionState, Happening], SessionState]] = {
     (SessionState.CREATED, Happening.CLIENT_CAME): SessionState.CONNECTING,

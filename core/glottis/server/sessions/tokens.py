@@ -21,6 +21,9 @@ class TokenDesk:
         self._nonces: dict[tuple[str, str], str] = {}
         """By session and use."""
 
+    def __len__(self) -> int:
+        return len(self._nonces)
+
     def issue(self, info: CallInfo, use: str, expires_at: float) -> SessionUrl:
         """The URL with a token for the session's client; ``expires_at`` is in seconds since the epoch."""
         nonce = secrets.token_urlsafe(12)

@@ -1,0 +1,100 @@
+"""Tokens are good once, for their own session, client and use (CONTRACT §2)."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from glottis import AuthRequest, CallInfo, HmacTokens, Principal, TokenClaims
+from glottis.contracts.errors import AuthenticationFailed
+from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
+from glottis.signaling.session_url import SessionUrl
+
+ANNA = CallInfo("session-a", "campaign", client_identifier="anna")
+BERT = CallInfo("session-b", "campaign", client_identifier="bert")
+
+
+class Scheme:
+    def __init__(self) -> None:
+        self.tokens = HmacTokens(bytes(32))
+
+    async def authenticate(self, request: AuthRequest) -> Principal | None:
+        raise NotImplementedError
+
+    def issue(self, claims: TokenClaims) -> str:
+        return self.tokens.issue(claims)
+
+    def verify(self, token: str, now: float) -> TokenClaims:
+        return self.tokens.verify(token, now)
+
+
+@pytest.fixture
+def scheme() -> Scheme:
+    return Scheme()
+
+
+@pytest.fixture
+def desk(scheme: Scheme) -> TokenDesk:
+    return TokenDesk(scheme)
+
+
+def issue(desk: TokenDesk, info: CallInfo = ANNA, use: str = CONNECT, lifetime: float = 60.0) -> SessionUrl:
+    return desk.issue(info, use, time.time() + lifetime)
+
+
+def refusal(desk: TokenDesk, url: SessionUrl, info: CallInfo | None = ANNA) -> str:
+    with pytest.raises(AuthenticationFailed) as refused:
+        desk.redeem(url, info)
+    return refused.value.code
+
+
+@pytest.mark.parametrize("use", [CONNECT, RESUME])
+def test_a_token_is_good_once(desk: TokenDesk, use: str) -> None:
+    url = issue(desk, use=use)
+    assert url.resume is (use == RESUME)
+    desk.redeem(url, ANNA)
+    assert refusal(desk, url) == "TOKEN_USED"
+
+
+def test_of_each_use_only_the_last_token_is_good(desk: TokenDesk) -> None:
+    first, other_use, last = issue(desk), issue(desk, use=RESUME), issue(desk)
+    assert refusal(desk, first) == "TOKEN_USED"
+    desk.redeem(last, ANNA)
+    desk.redeem(other_use, ANNA)
+
+
+def test_a_token_is_for_its_session_client_and_use(desk: TokenDesk) -> None:
+    url = issue(desk)
+    assert refusal(desk, replace(url, session_id="session-b"), BERT) == "TOKEN_INVALID"
+    assert refusal(desk, url, replace(ANNA, client_identifier="bert")) == "TOKEN_INVALID"
+    assert refusal(desk, replace(url, resume=True)) == "TOKEN_INVALID"
+    assert refusal(desk, replace(url, transport="WebSocket")) == "TRANSPORT_MISMATCH"
+    desk.redeem(url, ANNA)  # none of this has used it up
+
+
+def test_what_is_no_token_or_no_longer_is_refused_before_anything_is_said_of_the_session(desk: TokenDesk) -> None:
+    assert refusal(desk, replace(issue(desk), token="made-up"), None) == "TOKEN_INVALID"
+    assert refusal(desk, issue(desk, lifetime=-1), None) == "TOKEN_EXPIRED"
+    assert refusal(desk, issue(desk), None) == "SESSION_NOT_FOUND"
+
+
+def test_a_session_that_is_forgotten_leaves_nothing(desk: TokenDesk) -> None:
+    urls = [issue(desk), issue(desk, use=RESUME)]
+    kept = issue(desk, BERT)
+    desk.forget(ANNA.session_id)
+    assert [refusal(desk, url) for url in urls] == ["TOKEN_USED", "TOKEN_USED"]
+    desk.redeem(kept, BERT)
+    assert len(desk) == 0
+
+
+def test_a_token_that_could_not_be_made_leaves_the_one_before_good(desk: TokenDesk, scheme: Scheme) -> None:
+    url = issue(desk)
+
+    class Broken:
+        def issue(self, claims: TokenClaims) -> str:
+            raise RuntimeError
+
+    genuine, scheme.tokens = scheme.tokens, Broken()  # type: ignore[assignment]
+    with pytest.raises(RuntimeError):
+        issue(desk)
+    scheme.tokens = genuine
+    desk.redeem(url, ANNA)
