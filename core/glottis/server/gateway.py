@@ -68,7 +68,7 @@ class Gateway:
             config,
             nursery,
             legs={"WebRTC": self._make_webrtc_leg, **(legs or {})},
-            tokens=tokens or TokenDesk(config.auth.scheme),
+            tokens=tokens if tokens is not None else TokenDesk(config.auth.scheme),
             times=replace(times, connect=server.token_lifetime, resume_grace=server.resume_grace),
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
         )
