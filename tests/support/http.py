@@ -1,6 +1,7 @@
 """HTTP requests to a gateway that runs in the test's own event loop."""
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,12 +26,24 @@ class Reply:
         return result
 
 
-async def request(gateway: Gateway, method: str, path: str, body: bytes = b"", **headers: str) -> Reply:
+Connect = Callable[[str, int], Awaitable[trio.abc.HalfCloseableStream]]
+"""Opens a connection to a host and port."""
+
+
+async def request(
+    gateway: Gateway,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    *,
+    connect: Connect = trio.open_tcp_stream,
+    **headers: str,
+) -> Reply:
     """One HTTP exchange on a connection of its own; underscores in header names stand for hyphens."""
     host, port = urlsplit(gateway.url).hostname or "", urlsplit(gateway.url).port or 0
     fields = {"host": f"{host}:{port}", "content_length": str(len(body)), "connection": "close"} | headers
     http = h11.Connection(h11.CLIENT)
-    async with await trio.open_tcp_stream(host, port) as stream:
+    async with await connect(host, port) as stream:
         head = h11.Request(
             method=method, target=path, headers=[(name.replace("_", "-"), value) for name, value in fields.items()]
         )
@@ -39,11 +52,11 @@ async def request(gateway: Gateway, method: str, path: str, body: bytes = b"", *
         return await _reply(http, stream)
 
 
-async def _reply(http: h11.Connection, stream: trio.SocketStream) -> Reply:
+async def _reply(http: h11.Connection, stream: trio.abc.HalfCloseableStream) -> Reply:
     status, headers, body = 0, dict[str, str](), b""
     while not isinstance(event := http.next_event(), h11.EndOfMessage):
         if event is h11.NEED_DATA:
-            http.receive_data(await stream.receive_some())
+            http.receive_data(bytes(await stream.receive_some()))
         elif isinstance(event, h11.Response):
             status = event.status_code
             headers = {name.decode(): value.decode() for name, value in event.headers}
@@ -52,7 +65,10 @@ async def _reply(http: h11.Connection, stream: trio.SocketStream) -> Reply:
     return Reply(status, headers, body)
 
 
-async def initiate(gateway: Gateway, campaign: str = "echo", **fields: Any) -> Reply:
+async def initiate(
+    gateway: Gateway, campaign: str = "echo", *, connect: Connect = trio.open_tcp_stream, **fields: Any
+) -> Reply:
     """Ask for a session."""
     body = json.dumps({"campaignId": campaign, **fields}).encode()
-    return await request(gateway, "POST", "/api/websession/initiate", body, content_type="application/json")
+    path = "/api/websession/initiate"
+    return await request(gateway, "POST", path, body, connect=connect, content_type="application/json")

@@ -4,18 +4,18 @@ import math
 import random
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import trio
 import trio_websocket
 from glottis import CodecSpec
 from glottis.dtls import Certificate
-from glottis.media.driver import PeerDriver
+from glottis.media.driver import Endpoint, PeerDriver
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
@@ -62,7 +62,7 @@ async def eventually(condition: Callable[[], object], seconds: float = 5.0) -> N
 class Socket:
     """One WebSocket of a client: what came over it, and how it ended."""
 
-    stream: trio.SocketStream
+    stream: trio.abc.HalfCloseableStream
     connection: trio_websocket.WebSocketConnection
     messages: list[ServerMessage] = field(default_factory=list)
     closed: tuple[int, str] | None = None
@@ -101,11 +101,12 @@ class Socket:
 
     def cut(self) -> None:
         """Close the TCP connection without a word."""
-        self.stream.socket.close()
+        close_at_once(self.stream)
 
     def reset(self) -> None:
         """The same with a reset, as the kernel does for a process that is killed."""
-        self.stream.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        if isinstance(self.stream, trio.SocketStream):
+            self.stream.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
         self.cut()
 
     def of_type(self, kind: type[ServerMessage]) -> list[Any]:
@@ -122,7 +123,7 @@ class Phone:
 
     def __init__(self, exchange: "Exchange", codecs: Sequence[CodecSpec], *, ice_lite: bool) -> None:
         self.exchange = exchange
-        self.endpoint = UdpEndpoint.bind(["127.0.0.1"], 0)
+        self.endpoint = exchange.network.open_endpoint()
         self.peer = PeerConnection(
             PeerSettings(tuple(codecs), sample_rate=RATE, ice_lite=ice_lite),
             certificate=exchange.certificate,
@@ -158,7 +159,7 @@ class Phone:
 
     async def create(self, campaign: str = "echo", **fields: Any) -> None:
         """Create a session."""
-        reply = await initiate(self.exchange.gateway, campaign, **fields)
+        reply = await self.exchange.post(campaign, **fields)
         assert reply.status == 200, reply.body
         self.session_id, self.url = reply.document["sessionId"], reply.document["websocketUrl"]
 
@@ -167,10 +168,10 @@ class Phone:
         parts = urlsplit(url or self.url)
         assert parts.hostname
         assert parts.port
-        stream = await trio.open_tcp_stream(parts.hostname, parts.port)
+        stream = await self.exchange.network.connect(parts.hostname, parts.port)
         connection = await trio_websocket.wrap_client_stream(
             self.exchange.nursery,
-            stream,
+            cast(trio.SocketStream, stream),  # the library takes any
             parts.netloc,
             f"{parts.path}?{parts.query}",
             extra_headers=[(name.encode(), value.encode()) for name, value in headers.items()],
@@ -266,6 +267,7 @@ class Phone:
     def send_raw(self, data: bytes) -> None:
         """Send anything, past the endpoint's bookkeeping."""
         path = self.path
+        assert isinstance(self.endpoint, UdpEndpoint)
         self.endpoint._links[path.local, path.transport].send(data, path.remote)
 
     def _note_error(self, error: BaseException) -> None:
@@ -284,11 +286,45 @@ class Phone:
             self.peer.voice.write(TONE)
 
 
+class PhoneEndpoint(Endpoint, AbstractContextManager["PhoneEndpoint"], Protocol):
+    """What a phone needs of its ``UdpEndpoint``."""
+
+    @property
+    def addresses(self) -> Sequence[Address]:
+        """The local transport addresses."""
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+
+
+class Network(Protocol):
+    """What lies between phones and their gateway."""
+
+    async def connect(self, host: str, port: int) -> trio.abc.HalfCloseableStream:
+        """A connection to the gateway's HTTP port."""
+
+    def open_endpoint(self) -> PhoneEndpoint:
+        """For a phone's media."""
+
+
+class Loopback:
+    """This machine's own ``Network``."""
+
+    async def connect(self, host: str, port: int) -> trio.SocketStream:
+        """By TCP."""
+        return await trio.open_tcp_stream(host, port)
+
+    def open_endpoint(self) -> UdpEndpoint:
+        """Any free port."""
+        return UdpEndpoint.bind(["127.0.0.1"], 0)
+
+
 class Exchange:
     """What all phones of a test share: a wheel, a certificate and a nursery. Made by ``open_exchange``."""
 
-    def __init__(self, gateway: Gateway, nursery: trio.Nursery) -> None:
+    def __init__(self, gateway: Gateway, nursery: trio.Nursery, network: "Network") -> None:
         self.gateway = gateway
+        self.network = network
         self.nursery = nursery
         self.scheduler = Scheduler()
         self.certificate = Certificate.generate()
@@ -309,14 +345,14 @@ class Exchange:
 
     async def post(self, campaign: str = "echo", **fields: Any) -> Reply:
         """See ``initiate``."""
-        return await initiate(self.gateway, campaign, **fields)
+        return await initiate(self.gateway, campaign, connect=self.network.connect, **fields)
 
 
 @asynccontextmanager
-async def open_exchange(gateway: Gateway) -> AsyncIterator[Exchange]:
-    """Phones for callers of this gateway. Leaving the block cuts all of their lines."""
+async def open_exchange(gateway: Gateway, network: "Network | None" = None) -> AsyncIterator[Exchange]:
+    """Phones for callers of this gateway, on loopback or another network. Leaving the block cuts all of their lines."""
     async with trio.open_nursery() as nursery:
-        exchange = Exchange(gateway, nursery)
+        exchange = Exchange(gateway, nursery, network or Loopback())
         nursery.start_soon(exchange.scheduler.run)
         try:
             yield exchange
@@ -324,6 +360,16 @@ async def open_exchange(gateway: Gateway) -> AsyncIterator[Exchange]:
             nursery.cancel_scope.cancel()
             for socket in exchange.sockets:
                 socket.cut()
+
+
+def close_at_once(stream: trio.abc.HalfCloseableStream) -> None:
+    """Without a word, and without waiting."""
+    if isinstance(stream, trio.SocketStream):
+        stream.socket.close()
+    else:
+        assert isinstance(stream, trio.StapledStream)
+        stream.send_stream.close()
+        stream.receive_stream.close()
 
 
 def gateway_address(gateway: Gateway) -> Address:

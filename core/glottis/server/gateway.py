@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import trio
 
@@ -21,9 +21,10 @@ from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import CallInfo
 from glottis.dtls import Certificate
+from glottis.media.driver import Endpoint
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.interfaces import media_addresses
-from glottis.media.scheduler import Scheduler
+from glottis.media.scheduler import Scheduler, Sockets
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.plugins.auth import GuardedAuthScheme
 from glottis.server.api.origins import Origins
@@ -34,6 +35,7 @@ from glottis.server.http.server import HttpServer
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
+from glottis.wire.address import Address
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +48,28 @@ GOODBYE_TIMEOUT = 1.0
 Listeners = Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]]
 
 
+class MediaEndpoint(Endpoint, Sockets, Protocol):
+    """What a gateway needs of its ``UdpEndpoint``."""
+
+    @property
+    def addresses(self) -> Sequence[Address]:
+        """The local transport addresses, the bases of host candidates."""
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions have entries in any table."""
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+
+
 class Gateway:
     """A gateway that serves. Made by ``open_gateway``; ``url`` is where."""
 
     def __init__(
         self,
         config: ResolvedConfig,
-        endpoint: UdpEndpoint,
+        endpoint: MediaEndpoint,
         nursery: trio.Nursery,
         *,
         tokens: TokenDesk | None = None,
@@ -168,7 +185,7 @@ def _rank(wishes: Sequence[str], codec: CodecSpec) -> int:
 async def open_gateway(
     config: ResolvedConfig,
     *,
-    endpoint: UdpEndpoint | None = None,
+    endpoint: MediaEndpoint | None = None,
     listeners: Listeners | None = None,
     tokens: TokenDesk | None = None,
     legs: Mapping[str, LegFactory] | None = None,

@@ -88,7 +88,6 @@ class Legs(list[AudioLeg]):
         self.append(AudioLeg(owner, info, sample_rate))
         return self[-1]
 
-    @property
     def speak_on(self) -> bool:
         """Whether none of them holds its speech."""
         return not any(leg.holds_speech for leg in self)
@@ -153,14 +152,14 @@ async def test_who_is_gone_without_its_leg_being_heard_is_waited_for(exchange: E
     (leg,) = legs
     leg.is_heard = False
     await leg.tick()
-    assert legs.speak_on
+    assert legs.speak_on()
     socket.reset()
     with trio.fail_after(5):
-        while legs.speak_on:
+        while legs.speak_on():
             await leg.tick()
     back = await phone.open_socket(socket.events("resume")[-1]["websocketUrl"])
     await eventually(lambda: Event("resumed", {}) in back.messages)
-    assert legs.speak_on
+    assert legs.speak_on()
     await leg.talk(TONE)
 
 

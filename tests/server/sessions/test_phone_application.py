@@ -5,16 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio.testing
 from glottis.signaling.messages import Answer, ClientMessage, Error, Offer, Text, TrickledCandidate
-from support.gateway import open_test_gateway
-from support.phone import CONNECTED, Exchange, Phone, eventually, open_exchange
+from support.memory import open_memory_exchange
+from support.phone import CONNECTED, Exchange, Phone, eventually
 
 END = TrickledCandidate("")
 
 
 @pytest.fixture
-async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+async def exchange(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> AsyncIterator[Exchange]:
+    async with open_memory_exchange(tmp_path) as exchange:
         yield exchange
 
 
