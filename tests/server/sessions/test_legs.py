@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from glottis import Call, TextMessage, TypedMessage
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
@@ -16,8 +17,11 @@ from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.errors import Rejected
 from glottis.signaling.messages import Error, Event, Offer, SignalingMessage, Text
 from glottis.testing.paced_voice import PacedVoice
+from support.memory import open_memory_exchange_with
 from support.phone import RATE, TONE, Exchange, Phone, Socket, eventually
-from support.plugins import TestPlugin, open_exchange_with
+from support.plugins import TestPlugin
+
+Clock = trio.testing.MockClock
 
 
 class AudioLeg:
@@ -115,7 +119,7 @@ def legs() -> Legs:
 async def exchange(tmp_path: Path, legs: Legs) -> AsyncIterator[Exchange]:
     times = SessionTimes(statistics=0.02, silence=0.0)
     plugin = TestPlugin(parrot=echo)
-    async with open_exchange_with(tmp_path, plugin, legs={"WebSocket": legs}, times=times) as exchange:
+    async with open_memory_exchange_with(tmp_path, plugin, legs={"WebSocket": legs}, times=times) as exchange:
         yield exchange
 
 
@@ -125,7 +129,9 @@ async def call(exchange: Exchange) -> tuple[Phone, Socket]:
     return phone, await phone.open_socket()
 
 
-async def test_a_call_takes_place_over_any_leg_that_the_table_has(exchange: Exchange, legs: Legs) -> None:
+async def test_a_call_takes_place_over_any_leg_that_the_table_has(
+    exchange: Exchange, legs: Legs, autojump_clock: Clock
+) -> None:
     phone, socket = await call(exchange)
     assert "/websocket?" in phone.url
     await eventually(lambda: {"state": "active"} in socket.events("state"))
@@ -137,7 +143,9 @@ async def test_a_call_takes_place_over_any_leg_that_the_table_has(exchange: Exch
     await eventually(lambda: {"outbound-rtp": {"packetsSent": 3}} in socket.events("statistics"))
 
 
-async def test_what_the_leg_refuses_is_answered_and_the_call_goes_on(exchange: Exchange, legs: Legs) -> None:
+async def test_what_the_leg_refuses_is_answered_and_the_call_goes_on(
+    exchange: Exchange, legs: Legs, autojump_clock: Clock
+) -> None:
     _, socket = await call(exchange)
     await socket.send(Offer("v=0"))
     await socket.send(Text("still here"))
@@ -146,7 +154,9 @@ async def test_what_the_leg_refuses_is_answered_and_the_call_goes_on(exchange: E
     assert socket.of_type(Error) == [refusal]
 
 
-async def test_who_is_gone_without_its_leg_being_heard_is_waited_for(exchange: Exchange, legs: Legs) -> None:
+async def test_who_is_gone_without_its_leg_being_heard_is_waited_for(
+    exchange: Exchange, legs: Legs, autojump_clock: Clock
+) -> None:
     phone, socket = await call(exchange)
     await eventually(lambda: legs and legs[0].ticks and socket.events("resume"))
     (leg,) = legs
@@ -177,7 +187,7 @@ async def test_who_is_gone_without_its_leg_being_heard_is_waited_for(exchange: E
     ],
 )
 async def test_the_end_that_a_leg_tells_is_the_sessions(
-    end: Callable[[AudioLeg], None], code: int, reason: str, exchange: Exchange, legs: Legs
+    end: Callable[[AudioLeg], None], code: int, reason: str, exchange: Exchange, legs: Legs, autojump_clock: Clock
 ) -> None:
     phone, _ = await call(exchange)
     end(legs[0])
@@ -186,32 +196,34 @@ async def test_the_end_that_a_leg_tells_is_the_sessions(
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_a_leg_that_cannot_begin_ends_its_session(tmp_path: Path) -> None:
+async def test_a_leg_that_cannot_begin_ends_its_session(tmp_path: Path, autojump_clock: Clock) -> None:
     class Broken(AudioLeg):
         def begin(self, now: float) -> None:
             raise ValueError("a bug")
 
-    async with open_exchange_with(tmp_path, TestPlugin(parrot=echo), legs={"WebSocket": Broken}) as exchange:
+    async with open_memory_exchange_with(tmp_path, TestPlugin(parrot=echo), legs={"WebSocket": Broken}) as exchange:
         phone, _ = await call(exchange)
         assert await phone.wait_closed() == (1011, "internal error")
         assert len(exchange.gateway.sessions) == 0
 
 
-async def test_what_comes_past_signaling_reaches_the_agent(exchange: Exchange, legs: Legs) -> None:
+async def test_what_comes_past_signaling_reaches_the_agent(
+    exchange: Exchange, legs: Legs, autojump_clock: Clock
+) -> None:
     _, socket = await call(exchange)
     assert legs[0].owner.wants_messages()
     legs[0].owner.received(TextMessage("by the leg"))
     await eventually(lambda: Text("by the leg") in socket.messages)
 
 
-async def test_errors_advise_the_transports_of_the_table(exchange: Exchange) -> None:
+async def test_errors_advise_the_transports_of_the_table(exchange: Exchange, autojump_clock: Clock) -> None:
     reply = await exchange.post(transportType="carrier pigeon")
     assert reply.document["code"] == "UNSUPPORTED_TRANSPORT"
     assert "transportType: expected one of WebRTC, WebSocket" in reply.document["detail"]
 
 
-async def test_a_transport_that_the_table_has_not_is_refused(tmp_path: Path) -> None:
-    async with open_exchange_with(tmp_path, TestPlugin()) as exchange:
+async def test_a_transport_that_the_table_has_not_is_refused(tmp_path: Path, autojump_clock: Clock) -> None:
+    async with open_memory_exchange_with(tmp_path, TestPlugin()) as exchange:
         reply = await exchange.post(transportType="WebSocket")
         assert (reply.status, reply.document["code"]) == (400, "UNSUPPORTED_TRANSPORT")
         assert reply.document["detail"] == "Use transportType WebRTC, the gateway has no other."

@@ -10,11 +10,12 @@ from glottis.signaling.messages import Answer, ClientMessage, Error, Offer, Text
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
 
+Clock = trio.testing.MockClock
 END = TrickledCandidate("")
 
 
 @pytest.fixture
-async def exchange(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> AsyncIterator[Exchange]:
+async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     async with open_memory_exchange(tmp_path) as exchange:
         yield exchange
 
@@ -41,7 +42,7 @@ async def talk(phone: Phone) -> None:
     assert phone.socket.of_type(Error) == []
 
 
-async def test_a_caller_that_names_no_candidate_is_known_by_its_checks(exchange):
+async def test_a_caller_that_names_no_candidate_is_known_by_its_checks(exchange, autojump_clock):
     phone = exchange.phone()
     offer, _ = await describe(phone)
     await send(phone, [offer])
@@ -50,7 +51,7 @@ async def test_a_caller_that_names_no_candidate_is_known_by_its_checks(exchange)
 
 
 @pytest.mark.parametrize("order", ["before the offer", "after the answer", "after the end", "among older ones"])
-async def test_a_candidate_is_used_whenever_it_comes(order, exchange):
+async def test_a_candidate_is_used_whenever_it_comes(order, exchange, autojump_clock):
     """The phone is an ICE-lite agent and sends no checks: its candidate is all that the gateway can go by."""
     phone = exchange.phone(ice_lite=True)
     offer, candidate = await describe(phone)
@@ -68,7 +69,7 @@ async def test_a_candidate_is_used_whenever_it_comes(order, exchange):
     await talk(phone)
 
 
-async def test_a_call_outlasts_its_socket_and_the_next_one_takes_offers_and_texts(exchange):
+async def test_a_call_outlasts_its_socket_and_the_next_one_takes_offers_and_texts(exchange, autojump_clock):
     phone = await exchange.call()
     for version in (1, 2):
         phone.socket.cut()

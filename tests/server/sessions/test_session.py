@@ -16,15 +16,15 @@ from glottis.peer import ConnectionState
 from glottis.server.sessions.flood import OFFER_BURST
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
-from support.gateway import open_test_gateway
 from support.http import request
-from support.phone import Exchange, eventually, installed_codec, open_exchange
+from support.memory import open_memory_exchange, open_memory_exchange_with
+from support.phone import Exchange, eventually, installed_codec
 from support.plugins import Footprint, TestPlugin, open_exchange_with
 
 
 @pytest.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+    async with open_memory_exchange(tmp_path) as exchange:
         yield exchange
 
 
@@ -36,7 +36,7 @@ async def errors(exchange_socket) -> list[Error]:
 # Wrong order, wrong content
 
 
-async def test_a_candidate_before_the_offer_is_kept(exchange):
+async def test_a_candidate_before_the_offer_is_kept(exchange, autojump_clock):
     phone = exchange.phone()
     await phone.create()
     socket = await phone.open_socket()
@@ -67,7 +67,7 @@ async def test_a_candidate_before_the_offer_is_kept(exchange):
         "[" * 20000,
     ],
 )
-async def test_a_bad_message_is_answered_with_an_error_and_the_call_goes_on(message, exchange):
+async def test_a_bad_message_is_answered_with_an_error_and_the_call_goes_on(message, exchange, autojump_clock):
     phone = await exchange.call()
     await phone.socket.send(message)
     (error,) = await errors(phone.socket)
@@ -76,7 +76,7 @@ async def test_a_bad_message_is_answered_with_an_error_and_the_call_goes_on(mess
     await phone.hear()
 
 
-async def test_messages_after_bye_are_nobodys(exchange, caplog):
+async def test_messages_after_bye_are_nobodys(exchange, caplog, autojump_clock):
     phone = await exchange.call()
     await phone.socket.send(Bye())
     await phone.socket.send(Offer("v=0"))
@@ -86,7 +86,7 @@ async def test_messages_after_bye_are_nobodys(exchange, caplog):
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_the_reason_of_a_bye_is_shortened_to_one_line_in_the_log(exchange, caplog):
+async def test_the_reason_of_a_bye_is_shortened_to_one_line_in_the_log(exchange, caplog, autojump_clock):
     caplog.set_level("INFO")
     phone = await exchange.call()
     await phone.socket.send(Bye("first\nsecond" + "x" * 60000))
@@ -97,7 +97,7 @@ async def test_the_reason_of_a_bye_is_shortened_to_one_line_in_the_log(exchange,
     assert "\n" not in line
 
 
-async def test_a_second_offer_is_answered_and_media_goes_on(exchange):
+async def test_a_second_offer_is_answered_and_media_goes_on(exchange, autojump_clock):
     phone = await exchange.call()
     offer = phone.offer
     await phone.socket.send(Offer(offer.replace(" 0 IN IP4", " 1 IN IP4", 1)))
@@ -105,7 +105,7 @@ async def test_a_second_offer_is_answered_and_media_goes_on(exchange):
     await phone.hear()
 
 
-async def test_offers_in_a_flood_are_refused_and_the_call_goes_on(exchange):
+async def test_offers_in_a_flood_are_refused_and_the_call_goes_on(exchange, autojump_clock):
     phone = await exchange.call()
     for _ in range(OFFER_BURST + 3):
         await phone.socket.send(Offer(phone.offer))
@@ -115,7 +115,7 @@ async def test_offers_in_a_flood_are_refused_and_the_call_goes_on(exchange):
     await phone.hear()
 
 
-async def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(exchange):
+async def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(exchange, autojump_clock):
     phone = await exchange.call()
     offer = phone.offer
     ufrag = phone.peer.local_ufrag
@@ -125,7 +125,7 @@ async def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(exchange):
     await phone.hear()
 
 
-async def test_an_offer_without_a_common_codec_is_refused_with_what_was_offered(exchange):
+async def test_an_offer_without_a_common_codec_is_refused_with_what_was_offered(exchange, autojump_clock):
     strange = replace(installed_codec("PCMU"), encoding_name="X-STRANGE", static_payload_type=None)
     phone = exchange.phone(strange)
     await phone.create()
@@ -135,7 +135,7 @@ async def test_an_offer_without_a_common_codec_is_refused_with_what_was_offered(
     assert "X-STRANGE" in error.message
 
 
-async def test_a_wrong_fingerprint_ends_the_call_before_any_media(exchange):
+async def test_a_wrong_fingerprint_ends_the_call_before_any_media(exchange, autojump_clock):
     phone = exchange.phone()
     await phone.create()
     await phone.open_socket()
@@ -152,7 +152,7 @@ async def test_a_wrong_fingerprint_ends_the_call_before_any_media(exchange):
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchange):
+async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchange, autojump_clock):
     bystander = await exchange.call()
     phone = await exchange.call()
     for index in range(2000):
@@ -161,7 +161,7 @@ async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchan
     await bystander.hear()
 
 
-async def test_no_text_of_a_burst_is_lost(exchange):
+async def test_no_text_of_a_burst_is_lost(exchange, autojump_clock):
     phone = await exchange.call()
     texts = [Text(str(index)) for index in range(2000)]
     for text in texts:
@@ -170,7 +170,7 @@ async def test_no_text_of_a_burst_is_lost(exchange):
     assert phone.socket.of_type(Text) == texts
 
 
-async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_refused(exchange):
+async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_refused(exchange, autojump_clock):
     phone = exchange.phone()
     await phone.create()
     await phone.open_socket()
@@ -184,26 +184,28 @@ async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_
     assert len(phone.socket.of_type(Text)) == MAX_MESSAGES
 
 
-async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging_up(tmp_path):
+async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging_up(tmp_path, autojump_clock):
     async def deaf(call: Call) -> None:
         await anext(call.messages)
         await trio.sleep_forever()
 
-    async with open_exchange_with(tmp_path, TestPlugin(deaf=deaf), times=SessionTimes(text_patience=0.1)) as exchange:
+    async with open_memory_exchange_with(
+        tmp_path, TestPlugin(deaf=deaf), times=SessionTimes(text_patience=0.1)
+    ) as exchange:
         phone = await exchange.call("deaf")
         for index in range(200):
             await phone.socket.send(Text(str(index)))
         await phone.hang_up()
 
 
-async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(tmp_path):
+async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(tmp_path, autojump_clock):
     all_sent = trio.Event()
 
     async def slow(call: Call) -> None:
         await anext(call.messages)
         await all_sent.wait()
 
-    async with open_exchange_with(tmp_path, TestPlugin(slow=slow)) as exchange:
+    async with open_memory_exchange_with(tmp_path, TestPlugin(slow=slow)) as exchange:
         phone = await exchange.call("slow")
         for index in range(200):
             await phone.socket.send(Text(str(index)))
@@ -212,7 +214,7 @@ async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(tmp_path)
 
 
 @pytest.mark.parametrize("message", ["nonsense", '{"type":"text","text":7}', Offer("nonsense")])
-async def test_thousands_of_bad_messages_close_the_socket(message, exchange, caplog):
+async def test_thousands_of_bad_messages_close_the_socket(message, exchange, caplog, autojump_clock):
     caplog.set_level("INFO")
     bystander = await exchange.call()
     phone = await exchange.call()
@@ -236,7 +238,7 @@ UNUSABLE = [
 ]
 
 
-async def test_hundreds_of_unusable_candidates_are_no_errors(exchange):
+async def test_hundreds_of_unusable_candidates_are_no_errors(exchange, autojump_clock):
     phone = exchange.phone()
     await phone.create()
     socket = await phone.open_socket()
@@ -253,7 +255,7 @@ async def test_hundreds_of_unusable_candidates_are_no_errors(exchange):
     assert socket.closed is None
 
 
-async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(exchange, caplog):
+async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(exchange, caplog, autojump_clock):
     caplog.set_level(logging.DEBUG, "glottis.calls.webrtc_leg")
     phone = await exchange.call()
     for _ in range(100):
@@ -266,7 +268,7 @@ async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(e
 
 
 @pytest.mark.parametrize("refused", [False, True])
-async def test_what_is_skipped_of_an_offer_is_told_at_debug_level(refused, exchange, caplog):
+async def test_what_is_skipped_of_an_offer_is_told_at_debug_level(refused, exchange, caplog, autojump_clock):
     caplog.set_level(logging.DEBUG, "glottis.calls.webrtc_leg")
     phone = exchange.phone()
     await phone.create()
@@ -311,7 +313,7 @@ def resume_url(phone) -> str:
     return phone.socket.events("resume")[-1]["websocketUrl"]
 
 
-async def test_a_closed_tab_ends_the_call_at_once(exchange):
+async def test_a_closed_tab_ends_the_call_at_once(exchange, autojump_clock):
     before = await Footprint.at_rest(exchange.gateway)
     phone = await exchange.call()
     await phone.socket.close(1001)
@@ -320,7 +322,9 @@ async def test_a_closed_tab_ends_the_call_at_once(exchange):
 
 
 @pytest.mark.parametrize("code", [1000, 1001, None])
-async def test_a_client_that_closes_its_websocket_hangs_up_though_its_media_connection_stays(code, exchange, caplog):
+async def test_a_client_that_closes_its_websocket_hangs_up_though_its_media_connection_stays(
+    code, exchange, caplog, autojump_clock
+):
     caplog.set_level(logging.INFO)
     phone = await exchange.call()
     await phone.socket.close(code)
@@ -330,7 +334,7 @@ async def test_a_client_that_closes_its_websocket_hangs_up_though_its_media_conn
     assert caplog.messages[-1].endswith(" ends: the caller hung up")
 
 
-async def test_the_reason_in_a_close_frame_is_the_callers(exchange, caplog):
+async def test_the_reason_in_a_close_frame_is_the_callers(exchange, caplog, autojump_clock):
     caplog.set_level(logging.INFO)
     phone = await exchange.call()
     await phone.socket.close(1000, "enough\nfor today")
@@ -338,7 +342,7 @@ async def test_the_reason_in_a_close_frame_is_the_callers(exchange, caplog):
     assert caplog.messages[-1].endswith(" ends: the caller hung up: enough for today")
 
 
-async def test_a_client_that_closes_its_websocket_before_it_offers_hangs_up(exchange):
+async def test_a_client_that_closes_its_websocket_before_it_offers_hangs_up(exchange, autojump_clock):
     phone = exchange.phone()
     await phone.create()
     await phone.open_socket()
@@ -369,7 +373,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize(("lose", "code"), LOSSES.values(), ids=LOSSES)
-async def test_any_other_end_of_the_websocket_is_a_loss_and_the_call_is_resumed(lose, code, exchange):
+async def test_any_other_end_of_the_websocket_is_a_loss_and_the_call_is_resumed(lose, code, exchange, autojump_clock):
     phone = await exchange.call()
     await lose(phone.socket)
     assert (await phone.wait_closed())[0] == code
@@ -380,7 +384,9 @@ async def test_any_other_end_of_the_websocket_is_a_loss_and_the_call_is_resumed(
     await phone.hear()
 
 
-async def test_a_client_that_lost_its_websocket_and_its_media_is_spoken_to_again_when_it_is_back(exchange):
+async def test_a_client_that_lost_its_websocket_and_its_media_is_spoken_to_again_when_it_is_back(
+    exchange, autojump_clock
+):
     phone = await exchange.call("talker")
     (session,) = exchange.gateway.sessions
     phone.speaking = False
@@ -391,7 +397,7 @@ async def test_a_client_that_lost_its_websocket_and_its_media_is_spoken_to_again
     await phone.hear()
 
 
-async def test_the_older_websocket_of_a_resumed_call_may_be_closed(exchange):
+async def test_the_older_websocket_of_a_resumed_call_may_be_closed(exchange, autojump_clock):
     phone = await exchange.call()
     first = phone.socket
     await phone.open_socket(resume_url(phone))
@@ -400,15 +406,15 @@ async def test_the_older_websocket_of_a_resumed_call_may_be_closed(exchange):
     await phone.hear()
 
 
-async def test_a_closed_media_connection_alone_ends_the_call(exchange):
+async def test_a_closed_media_connection_alone_ends_the_call(exchange, autojump_clock):
     phone = await exchange.call()
     phone.hang_down()
     assert (await phone.wait_closed())[0] == 1000
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_a_lost_websocket_leaves_media_alone_until_the_grace_is_over(tmp_path):
-    async with open_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0.2") as exchange:
+async def test_a_lost_websocket_leaves_media_alone_until_the_grace_is_over(tmp_path, autojump_clock):
+    async with open_memory_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0.2") as exchange:
         phone = await exchange.call()
         phone.socket.cut()
         await phone.hear(5)
@@ -416,8 +422,8 @@ async def test_a_lost_websocket_leaves_media_alone_until_the_grace_is_over(tmp_p
         assert len(exchange.gateway.sessions) == 0
 
 
-async def test_without_a_grace_the_call_ends_with_its_websocket_and_offers_no_resumption(tmp_path):
-    async with open_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0") as exchange:
+async def test_without_a_grace_the_call_ends_with_its_websocket_and_offers_no_resumption(tmp_path, autojump_clock):
+    async with open_memory_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0") as exchange:
         phone = await exchange.call()
         assert phone.socket.events("resume") == []
         phone.socket.cut()
@@ -425,7 +431,7 @@ async def test_without_a_grace_the_call_ends_with_its_websocket_and_offers_no_re
         assert len(exchange.gateway.sessions) == 0
 
 
-async def test_a_caller_who_vanishes_altogether_is_noticed(exchange, monkeypatch):
+async def test_a_caller_who_vanishes_altogether_is_noticed(exchange, monkeypatch, autojump_clock):
     monkeypatch.setitem(
         IceAgent.__init__.__kwdefaults__,
         "timing",
@@ -438,7 +444,9 @@ async def test_a_caller_who_vanishes_altogether_is_noticed(exchange, monkeypatch
     await eventually(lambda: Footprint.of(exchange.gateway) == before, 2)
 
 
-async def test_udp_silence_alone_is_reported_and_ends_the_call_when_consent_expires(exchange, monkeypatch):
+async def test_udp_silence_alone_is_reported_and_ends_the_call_when_consent_expires(
+    exchange, monkeypatch, autojump_clock
+):
     monkeypatch.setitem(
         IceAgent.__init__.__kwdefaults__,
         "timing",
@@ -452,7 +460,7 @@ async def test_udp_silence_alone_is_reported_and_ends_the_call_when_consent_expi
     assert (code, reason) == (1000, "the media connection failed: the peer has not renewed its consent")
 
 
-async def test_a_call_is_resumed_within_the_grace(exchange):
+async def test_a_call_is_resumed_within_the_grace(exchange, autojump_clock):
     phone = await exchange.call()
     first = phone.socket
     first.cut()
@@ -465,7 +473,7 @@ async def test_a_call_is_resumed_within_the_grace(exchange):
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_resumption_replaces_a_socket_that_is_still_there(exchange):
+async def test_resumption_replaces_a_socket_that_is_still_there(exchange, autojump_clock):
     phone = await exchange.call()
     first = phone.socket
     await phone.open_socket(resume_url(phone))
@@ -484,7 +492,7 @@ async def refusal(phone, url: str = "", **headers: str) -> str:
     return reason.partition(":")[0]
 
 
-async def test_tokens_work_once_for_their_own_session_and_use(exchange):
+async def test_tokens_work_once_for_their_own_session_and_use(exchange, autojump_clock):
     phone, other = await exchange.call(), await exchange.call()
     first_resume = resume_url(phone)
     assert await refusal(exchange.phone(), phone.url) == "TOKEN_USED"
@@ -499,7 +507,7 @@ async def test_tokens_work_once_for_their_own_session_and_use(exchange):
         await call.hear()
 
 
-async def test_forged_expired_and_missing_tokens_are_refused_by_name(exchange):
+async def test_forged_expired_and_missing_tokens_are_refused_by_name(exchange, autojump_clock):
     phone = exchange.phone()
     await phone.create()
     base, _, token = phone.url.partition("?token=")
@@ -516,7 +524,7 @@ async def test_forged_expired_and_missing_tokens_are_refused_by_name(exchange):
     await phone.negotiate()
 
 
-async def test_unknown_sessions_and_other_transports_are_refused_by_name(exchange):
+async def test_unknown_sessions_and_other_transports_are_refused_by_name(exchange, autojump_clock):
     phone = exchange.phone()
     await phone.create()
     scheme = exchange.gateway._config.auth.scheme
@@ -528,7 +536,7 @@ async def test_unknown_sessions_and_other_transports_are_refused_by_name(exchang
     await phone.negotiate()
 
 
-async def test_a_flood_of_refused_tokens_leaves_few_lines_in_the_log(exchange, caplog):
+async def test_a_flood_of_refused_tokens_leaves_few_lines_in_the_log(exchange, caplog, autojump_clock):
     caplog.set_level(logging.INFO)
     phone = exchange.phone()
     await phone.create()
@@ -539,14 +547,14 @@ async def test_a_flood_of_refused_tokens_leaves_few_lines_in_the_log(exchange, c
     assert lines[0].startswith(f"WebSocket of session {phone.session_id} from ")
 
 
-async def test_a_session_that_has_ended_is_not_found(exchange):
+async def test_a_session_that_has_ended_is_not_found(exchange, autojump_clock):
     phone = await exchange.call()
     url = resume_url(phone)
     await phone.hang_up()
     assert await refusal(exchange.phone(), url) == "SESSION_NOT_FOUND"
 
 
-async def test_a_page_of_another_origin_gets_a_403_before_the_handshake(exchange):
+async def test_a_page_of_another_origin_gets_a_403_before_the_handshake(exchange, autojump_clock):
     phone = exchange.phone()
     await phone.create()
     path = phone.url[phone.url.index("/ws/") :]
@@ -556,14 +564,16 @@ async def test_a_page_of_another_origin_gets_a_403_before_the_handshake(exchange
         "sec_websocket_version": "13",
         "sec_websocket_key": "AAAAAAAAAAAAAAAAAAAAAA==",
     }
-    reply = await request(exchange.gateway, "GET", path, origin="https://evil.example", **upgrade)
+    reply = await request(
+        exchange.gateway, "GET", path, connect=exchange.network.connect, origin="https://evil.example", **upgrade
+    )
     assert (reply.status, reply.document["code"]) == (403, "ORIGIN_NOT_ALLOWED")
     await phone.open_socket(origin="http://127.0.0.1:5173")
     await phone.negotiate()
 
 
-async def test_a_session_that_nobody_connects_to_expires_with_its_token(tmp_path):
-    async with open_exchange_with(tmp_path, TestPlugin(), "token_lifetime = 0.1") as exchange:
+async def test_a_session_that_nobody_connects_to_expires_with_its_token(tmp_path, autojump_clock):
+    async with open_memory_exchange_with(tmp_path, TestPlugin(), "token_lifetime = 0.1") as exchange:
         gateway = exchange.gateway
         before = await Footprint.at_rest(gateway)
         assert (await exchange.post()).status == 200
@@ -571,7 +581,7 @@ async def test_a_session_that_nobody_connects_to_expires_with_its_token(tmp_path
         await eventually(lambda: Footprint.of(gateway) == before, 1)
 
 
-async def test_no_token_is_logged(exchange, caplog):
+async def test_no_token_is_logged(exchange, caplog, autojump_clock):
     caplog.set_level("DEBUG")
     phone = await exchange.call()
     tokens = [phone.url.partition("token=")[2], resume_url(phone).partition("token=")[2].partition("&")[0]]
