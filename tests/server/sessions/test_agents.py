@@ -14,6 +14,7 @@ import trio
 from glottis import AudioFrame, AuthRequest, Call, CallInfo, CodecSpec, HmacTokens, IceServer, Principal
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Bye
+from support.memory import open_memory_exchange_with
 from support.phone import RATE, TONE, Exchange, Phone, eventually, installed_codec
 from support.plugins import Footprint, TestPlugin, open_exchange_with
 
@@ -129,8 +130,8 @@ FAILING = [
 
 
 @pytest.mark.parametrize("agent", FAILING)
-async def test_an_agent_that_fails_ends_its_own_call_and_is_named(agent, tmp_path, caplog):
-    async with open_exchange_with(tmp_path, Misfits(agent=agent)) as exchange:
+async def test_an_agent_that_fails_ends_its_own_call_and_is_named(agent, tmp_path, caplog, autojump_clock):
+    async with open_memory_exchange_with(tmp_path, Misfits(agent=agent)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = await exchange.call("agent")
         assert await phone.wait_closed() == (1011, "internal error")
@@ -145,12 +146,12 @@ async def test_an_agent_that_fails_ends_its_own_call_and_is_named(agent, tmp_pat
 
 
 @pytest.mark.parametrize("samples", [1, 320, 1000])
-async def test_samples_may_be_in_any_buffer_and_of_any_number(samples, tmp_path):
+async def test_samples_may_be_in_any_buffer_and_of_any_number(samples, tmp_path, autojump_clock):
     async def say_mutable_bytes(call: Call) -> None:
         while True:
             await call.say(AudioFrame(bytearray(b"\x10\x27" * samples), RATE))
 
-    async with open_exchange_with(tmp_path, Misfits(agent=say_mutable_bytes)) as exchange:
+    async with open_memory_exchange_with(tmp_path, Misfits(agent=say_mutable_bytes)) as exchange:
         phone = await exchange.call("agent")
         await phone.hear()
         await phone.hang_up()
@@ -210,8 +211,8 @@ async def fail_while_cancelled(call: Call) -> None:
 
 
 @pytest.mark.parametrize("agent", [return_at_once, leave_tasks])
-async def test_the_call_ends_when_the_agent_returns(agent, tmp_path, caplog):
-    async with open_exchange_with(tmp_path, Misfits(agent=agent)) as exchange:
+async def test_the_call_ends_when_the_agent_returns(agent, tmp_path, caplog, autojump_clock):
+    async with open_memory_exchange_with(tmp_path, Misfits(agent=agent)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = await exchange.call("agent")
         assert await phone.wait_closed() == (1000, "the agent ended the call")
@@ -234,8 +235,8 @@ async def test_an_odd_agent_disturbs_no_other_call_and_ends_with_its_own(agent, 
     assert not errors(caplog)
 
 
-async def test_an_agent_that_fails_during_its_cancellation_is_named_too(tmp_path, caplog):
-    async with open_exchange_with(tmp_path, Misfits(agent=fail_while_cancelled)) as exchange:
+async def test_an_agent_that_fails_during_its_cancellation_is_named_too(tmp_path, caplog, autojump_clock):
+    async with open_memory_exchange_with(tmp_path, Misfits(agent=fail_while_cancelled)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = await exchange.call("agent")
         await phone.hang_up()
@@ -245,8 +246,8 @@ async def test_an_agent_that_fails_during_its_cancellation_is_named_too(tmp_path
     assert "plugin Misfits" in record.getMessage()
 
 
-async def test_hanging_up_is_done_once(tmp_path):
-    async with open_exchange_with(tmp_path, Misfits(agent=flush_and_hang_up_for_ever)) as exchange:
+async def test_hanging_up_is_done_once(tmp_path, autojump_clock):
+    async with open_memory_exchange_with(tmp_path, Misfits(agent=flush_and_hang_up_for_ever)) as exchange:
         phone = await exchange.call("agent")
         assert await phone.wait_closed() == (1000, "once is enough")
         assert len(phone.socket.of_type(Bye)) == 1
@@ -263,9 +264,11 @@ class Stubborn:
             await self.released.wait()
 
 
-async def test_of_an_agent_that_does_not_stop_only_its_task_remains_and_the_log_names_it(tmp_path, caplog):
+async def test_of_an_agent_that_does_not_stop_only_its_task_remains_and_the_log_names_it(
+    tmp_path, caplog, autojump_clock
+):
     agent = Stubborn()
-    async with open_exchange_with(tmp_path, Misfits(agent=agent), times=SessionTimes(stop=0.05)) as exchange:
+    async with open_memory_exchange_with(tmp_path, Misfits(agent=agent), times=SessionTimes(stop=0.05)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = await exchange.call("agent")
         await phone.hang_up()
@@ -280,9 +283,9 @@ async def test_of_an_agent_that_does_not_stop_only_its_task_remains_and_the_log_
         assert await bystander.phone.wait_closed() == (1012, "the gateway stops")
 
 
-async def test_agents_that_do_not_stop_count_as_calls_so_that_they_cannot_pile_up(tmp_path):
+async def test_agents_that_do_not_stop_count_as_calls_so_that_they_cannot_pile_up(tmp_path, autojump_clock):
     agent = Stubborn()
-    async with open_exchange_with(
+    async with open_memory_exchange_with(
         tmp_path, Misfits(agent=agent), "max_sessions = 1", times=SessionTimes(stop=0.05)
     ) as exchange:
         phone = await exchange.call("agent")
@@ -342,9 +345,11 @@ def broken_codec(method: str, error: type[BaseException]) -> CodecSpec:
 
 @pytest.mark.parametrize("error", [RuntimeError, SystemExit])
 @pytest.mark.parametrize("method", ["create", "encode", "decode"])
-async def test_a_codec_that_fails_ends_the_calls_that_use_it_and_is_named(method, error, tmp_path, caplog):
+async def test_a_codec_that_fails_ends_the_calls_that_use_it_and_is_named(
+    method, error, tmp_path, caplog, autojump_clock
+):
     codec = broken_codec(method, error)
-    async with open_exchange_with(tmp_path, Misfits(codecs=[codec])) as exchange:
+    async with open_memory_exchange_with(tmp_path, Misfits(codecs=[codec])) as exchange:
         bystander = await Bystander.join(exchange)
         phone = exchange.phone(replace(installed_codec("PCMU"), encoding_name="X-BROKEN", static_payload_type=None))
         await phone.create()
@@ -368,12 +373,14 @@ async def test_a_codec_that_fails_ends_the_calls_that_use_it_and_is_named(method
         ("decode", bytes(639), "decode returned 639 bytes, which are not whole samples"),
     ],
 )
-async def test_a_codec_that_returns_what_it_must_not_is_named(method, result, complaint, tmp_path, caplog):
+async def test_a_codec_that_returns_what_it_must_not_is_named(
+    method, result, complaint, tmp_path, caplog, autojump_clock
+):
     codec = broken_codec("", RuntimeError)
     mute = codec.create_encoder(None)
     setattr(mute, method, lambda *_: result)
     codec = replace(codec, create_encoder=lambda _: mute, create_decoder=lambda _: mute)
-    async with open_exchange_with(tmp_path, Misfits(codecs=[codec])) as exchange:
+    async with open_memory_exchange_with(tmp_path, Misfits(codecs=[codec])) as exchange:
         phone = exchange.phone(replace(installed_codec("PCMU"), encoding_name="X-BROKEN", static_payload_type=None))
         await phone.create()
         await phone.open_socket()
@@ -423,9 +430,9 @@ class Scheme:
         ("issue", "raise_error_at_once", 500),
     ],
 )
-async def test_an_auth_scheme_that_fails_creates_no_session(method, failure, status, tmp_path, caplog):
+async def test_an_auth_scheme_that_fails_creates_no_session(method, failure, status, tmp_path, caplog, autojump_clock):
     scheme = Scheme()
-    async with open_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
+    async with open_memory_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
         exchange.gateway.http._limits = replace(exchange.gateway.http._limits, handler_timeout=0.1)
         bystander = await Bystander.join(exchange)
         working = getattr(scheme, method)
@@ -454,9 +461,11 @@ async def test_an_auth_scheme_that_fails_creates_no_session(method, failure, sta
         ("verify", True, "verify returned bool, expected TokenClaims"),
     ],
 )
-async def test_an_auth_scheme_that_returns_what_it_must_not_is_named(method, result, complaint, tmp_path, caplog):
+async def test_an_auth_scheme_that_returns_what_it_must_not_is_named(
+    method, result, complaint, tmp_path, caplog, autojump_clock
+):
     scheme = Scheme()
-    async with open_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
+    async with open_memory_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
         phone = exchange.phone()
         await phone.create()
         setattr(scheme, method, lambda *_: result)
@@ -471,21 +480,21 @@ async def test_an_auth_scheme_that_returns_what_it_must_not_is_named(method, res
     assert str(first_of(record.exc_info[1])) == f"plugin Misfits (given directly): {complaint}"
 
 
-async def test_an_auth_scheme_whose_answer_is_no_principal_is_named(tmp_path, caplog):
+async def test_an_auth_scheme_whose_answer_is_no_principal_is_named(tmp_path, caplog, autojump_clock):
     class Credulous(Scheme):
         async def accept(self, request: AuthRequest) -> Any:
             return "tester"
 
-    async with open_exchange_with(tmp_path, Misfits(auth_scheme=Credulous())) as exchange:
+    async with open_memory_exchange_with(tmp_path, Misfits(auth_scheme=Credulous())) as exchange:
         assert (await exchange.post()).status == 500
     (record,) = errors(caplog)
     assert record.exc_info is not None
     assert "authenticate returned str, expected a Principal or None" in str(record.exc_info[1])
 
 
-async def test_an_auth_scheme_that_fails_to_verify_closes_only_that_socket(tmp_path, caplog):
+async def test_an_auth_scheme_that_fails_to_verify_closes_only_that_socket(tmp_path, caplog, autojump_clock):
     scheme = Scheme()
-    async with open_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
+    async with open_memory_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = exchange.phone()
         await phone.create()
@@ -510,9 +519,9 @@ class Provider:
 
 
 @pytest.mark.parametrize("failure", ["raise_error", "exit_process", "hang"])
-async def test_a_provider_that_fails_neither_fails_nor_delays_the_call(failure, tmp_path, caplog):
+async def test_a_provider_that_fails_neither_fails_nor_delays_the_call(failure, tmp_path, caplog, autojump_clock):
     provider = Provider(getattr(Scheme(), failure))
-    async with open_exchange_with(
+    async with open_memory_exchange_with(
         tmp_path, Misfits(ice_servers=provider), times=SessionTimes(providers=0.05)
     ) as exchange:
         reply = await exchange.post()
