@@ -59,13 +59,13 @@ class MemoryListener(trio.abc.Listener[trio.StapledStream[Any, Any]]):
         await self._accepted.aclose()
 
 
-class MemoryEndpoint:
+class MemoryEndpoint(Demultiplexer):
     """In place of a ``UdpEndpoint`` with one socket."""
 
     def __init__(self, network: "MemoryNetwork", address: Address) -> None:
+        super().__init__()
         self.addresses = [address]
         self._network = network
-        self._tables = Demultiplexer()
         self._sent, self._arriving = trio.open_memory_channel[Datagram](math.inf)
 
     def __enter__(self) -> "MemoryEndpoint":
@@ -78,24 +78,12 @@ class MemoryEndpoint:
     @property
     def sessions(self) -> int:
         """How many sessions have entries in the table."""
-        return len(self._tables)
-
-    def add_ufrag(self, ufrag: str, receiver: Receiver) -> None:
-        """See ``UdpEndpoint``."""
-        self._tables.add_ufrag(ufrag, receiver)
-
-    def demultiplexer(self, local: Address) -> Demultiplexer:
-        """See ``UdpEndpoint``."""
-        return self._tables
-
-    def remove(self, receiver: Receiver) -> None:
-        """See ``UdpEndpoint``."""
-        self._tables.remove(receiver)
+        return len(self)
 
     def send(self, datagram: Datagram, sender: Receiver) -> None:
         """To whoever has the address."""
         if is_stun_request(datagram.data):
-            self._tables.note_request(datagram.data, sender)
+            self.note_request(datagram.data, sender)
         self._network.carry(datagram)
 
     def arrive(self, datagram: Datagram) -> None:
@@ -107,8 +95,8 @@ class MemoryEndpoint:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        async for data, (theirs, ours) in self._arriving:
-            self._tables.dispatch(data, theirs, ours)
+        async for data, (theirs, ours, transport) in self._arriving:
+            self.dispatch(data, (ours, theirs, transport))
 
     def begin_turns(self) -> None:
         """``run`` reads."""
