@@ -49,7 +49,7 @@ class PeerTransport:
         self.ice = IceAgent(controlling=False, rng=rng, lite=settings.ice_lite, policy=policy)
         for address in local_addresses:
             self.ice.add_local_candidate(address)
-        self.dtls = DtlsTransport(certificate=certificate, client=False)
+        self.dtls = DtlsTransport(certificate=certificate, client=False)  # until the roles are agreed on
         self._certificate = certificate
         self._early_flight: list[bytes] = []
         self._protected: list[bytes] = []
