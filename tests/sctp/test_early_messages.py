@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from glottis.sctp import ChannelClosed, ChannelOpened, ChannelState, DataChannel, State, TextReceived
+from glottis.sctp.events import IncomingStreamsReset
 from glottis.sctp.limits import CHUNK_OVERHEAD
 from glottis.testing.impairments import Impairments
 from glottis.wire.dcep import ChannelOpen, ProtocolId
@@ -123,6 +124,20 @@ def test_open_after_a_refusal_waits_for_its_reset_too(pair: Any) -> None:
     assert told(pair.server_events) == []
     hear_response(pair)
     assert pair.run(lambda: told(pair.server_events) == ["opened second"], seconds=5)
+
+
+def test_open_of_a_peer_that_never_resets_its_own_direction_waits_for_the_answer_too(pair: Any) -> None:
+    _, theirs = open_both(pair, "first")
+    pair.client._handlers[IncomingStreamsReset] = lambda event: None
+    pair.client_host.drop = has_reset_response
+    theirs.close()
+    pair.run(seconds=1)
+    pair.client.association.send(theirs.id, ProtocolId.DCEP, ChannelOpen("second").encode())
+    pair.run(seconds=1)
+    assert told(pair.server_events) == ["opened first"]
+    hear_response(pair)
+    assert pair.run(lambda: told(pair.server_events)[-1] == "opened second", seconds=5)
+    assert told(pair.server_events) == ["opened first", "closed first", "opened second"]
 
 
 def test_negotiated_channel_that_both_ends_close_and_open_again_loses_nothing(pair: Any) -> None:

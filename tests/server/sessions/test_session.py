@@ -263,7 +263,8 @@ async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(e
     await phone.socket.send(Text("still here"))
     await eventually(lambda: Text("still here") in phone.socket.messages)
     assert [error.code for error in phone.socket.of_type(Error)] == ["CANDIDATE_UNMATCHED"]
-    assert len([line for line in caplog.messages if line.endswith("names no section of the offer")]) == 100
+    lines = [record for record in caplog.records if record.getMessage().endswith("names no section of the offer")]
+    assert [line.levelno for line in lines] == [logging.DEBUG] * 100
     await phone.hear()
 
 
@@ -277,10 +278,12 @@ async def test_what_is_skipped_of_an_offer_is_told_at_debug_level(refused, excha
     await socket.send(Offer(offer.replace("a=fingerprint", "a=x") if refused else offer))
     await eventually(lambda: socket.of_type(Error if refused else Answer))
     number = offer.splitlines().index("a=ptime:0") + 1
-    assert [line.partition("the description: ")[2] for line in caplog.messages if "skipped" in line] == [
+    lines = [record for record in caplog.records if "skipped" in record.getMessage()]
+    assert [line.getMessage().partition("the description: ")[2] for line in lines] == [
         f"line {number}: after a=ptime: expected more than zero milliseconds",
         f"line {number + 1}: expected a letter of RFC 8866, =, and a value",
     ]
+    assert {line.levelno for line in lines} == {logging.DEBUG}
 
 
 async def test_a_client_that_never_reads_costs_a_bounded_queue_and_its_call_goes_on_until_it_hangs_up(tmp_path):
