@@ -110,12 +110,12 @@ class RtpSession:
         Says whether it was authentic, and no copy.
         """
         protection = self._protection
-        authentic = False
         if self._closed:
-            return authentic
+            return False
         if protection is None:
             self._keep_early(data, now)
-            return authentic
+            return False
+        authentic = False
         try:
             if is_rtcp(data):
                 packet = protection.unprotect_rtcp_untrusted(data)
