@@ -18,15 +18,19 @@ from glottis import (
     TypedMessage,
 )
 from glottis.calls.call import GatewayCall
-from glottis.calls.messenger import GREETING, Messenger, message_of
+from glottis.calls.messenger import GREETING, message_of
+from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.dtls import Certificate
+from glottis.media.driver import PeerDriver
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
-from glottis.rtp import MEDIA_TICK
 from glottis.sctp import BytesReceived, ChannelOpened, DataChannel, TextReceived
-from glottis.signaling.messages import ServerMessage, Text, encode_message
+from glottis.signaling.messages import Answer, Offer, SignalingMessage, Text, encode_message
+from glottis.testing.peers import VirtualSocket, VirtualWheel
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
 
+CALLER = Address("192.0.2.1", 4000)
+GATEWAY = Address("192.0.2.2", 5000)
 RATE = 16000
 STEP = 0.005
 """Seconds of trio's time after which the network is brought up to it."""
@@ -62,72 +66,67 @@ def duration_untrusted(payload: bytes) -> int:
 LINEAR = CodecSpec("linear", RATE, LinearCoder, LinearCoder, duration_untrusted, sample_rates=(RATE,))
 
 
-class End:
-    """One end of the call on the network: a peer connection that is ticked every 20 ms once ``media`` begins."""
+class Host:
+    """One end of the call on the network; ``drive`` says by what its peer connection is driven."""
 
-    def __init__(self, network: VirtualNetwork, address: Address) -> None:
-        self.connection = PeerConnection(
-            PeerSettings((LINEAR,)),
-            certificate=Certificate.generate(),
-            local_addresses=[address],
-            rng=random.Random(address.port),
-        )
-        self._media: list[Datagram] = []
-        self._next_tick: float | None = None
-        network.attach(self, address)
+    def __init__(self, network: VirtualNetwork) -> None:
+        self.socket = VirtualSocket()
+        self.wheel = VirtualWheel(network)
+        self._network = network
+        self._driver: PeerDriver
+
+    def drive(self, driver: PeerDriver, address: Address) -> None:
+        self._driver = driver
+        self._network.attach(self, address)
 
     @property
     def is_connected(self) -> bool:
-        return self.connection.state is ConnectionState.CONNECTED
-
-    def start_media(self, now: float) -> None:
-        self._next_tick = now
-
-    def stop_media(self) -> None:
-        self._next_tick = None
-
-    def hear(self, now: float) -> None:
-        """A media tick, before speech is sent."""
-
-    def spoke(self) -> None:
-        """A media tick has sent something."""
-
-    def handle_event(self, event: PeerConnectionEvent) -> None:
-        """What the peer connection tells."""
+        return self._driver.peer.state is ConnectionState.CONNECTED
 
     def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
-        self.connection.handle_datagram(data, path, now)
-        self._drain()
+        self.socket.dispatch(data, path)
 
     def handle_timeout(self, now: float) -> None:
-        if self._next_tick is not None and self._next_tick <= now:
-            self._next_tick += MEDIA_TICK
-            self.hear(now)
-            packets = self.connection.media_to_send(now)
-            self._media += packets
-            if packets:
-                self.spoke()
-        self.connection.handle_timeout(now)
-        self._drain()
+        self.wheel.turn(self._driver, now)
 
     def next_timeout(self) -> float | None:
-        moments = (self.connection.next_timeout(), self._next_tick)
-        return min((moment for moment in moments if moment is not None), default=None)
+        return self.wheel.next_timeout()
 
     def datagrams_to_send(self) -> list[Datagram]:
-        media, self._media = self._media, []
-        return self.connection.datagrams_to_send() + media
-
-    def _drain(self) -> None:
-        while (event := self.connection.next_event()) is not None:
-            self.handle_event(event)
+        self._driver.pump()  # a test may have called the connection
+        outbox, self.socket.outbox = self.socket.outbox, []
+        return outbox
 
 
-class CallerEnd(End):
+def make_connection(address: Address) -> PeerConnection:
+    return PeerConnection(
+        PeerSettings((LINEAR,)),
+        certificate=Certificate.generate(),
+        local_addresses=[address],
+        rng=random.Random(address.port),
+    )
+
+
+def raise_it(error: BaseException) -> None:
+    raise error
+
+
+class CallerEnd(Host):
     """The client, which keeps what it gets."""
 
     def __init__(self, network: VirtualNetwork) -> None:
-        super().__init__(network, Address("192.0.2.1", 4000))
+        super().__init__(network)
+        self.connection = make_connection(CALLER)
+        self.driver = PeerDriver(
+            self.connection,
+            endpoint=self.socket,
+            scheduler=self.wheel,
+            handle_event=self.handle_event,
+            handle_error=raise_it,
+            hear=self.hear,
+            clock=lambda: network.now,
+        )
+        self.drive(self.driver, CALLER)
         self.pcm = bytearray()
         self.packets: list[EncodedPacket] = []
         self.messages: list[tuple[str | bytes, str | None]] = []
@@ -147,8 +146,10 @@ class CallerEnd(End):
             case BytesReceived(channel, data):
                 self.messages.append((data, channel.label))
 
-    def take_signaling(self, message: ServerMessage) -> None:
-        if isinstance(message, Text):
+    def take_signaling(self, message: SignalingMessage) -> None:
+        if isinstance(message, Answer):
+            self.connection.accept_answer_untrusted(message.sdp, self._network.now)
+        elif isinstance(message, Text):
             self.messages.append((message.text, None))
         else:
             self.take_text(encode_message(message), None)
@@ -161,25 +162,26 @@ class CallerEnd(End):
             self.messages.append((text, label))
 
 
-class GatewayEnd(End):
-    """The gateway, with the call that the agent is given."""
+class GatewayEnd(Host):
+    """The gateway: the owner of a leg, with the call that the agent is given."""
 
     def __init__(self, network: VirtualNetwork, caller: CallerEnd) -> None:
-        super().__init__(network, Address("192.0.2.2", 5000))
-        self.messenger = Messenger(
-            send_signaling=caller.take_signaling,
-            deliver=lambda message: self.call.push_message(message),
-            pump=lambda: None,
+        super().__init__(network)
+        self._caller = caller
+        self.leg = WebRtcLeg(
+            self, make_connection(GATEWAY), endpoint=self.socket, scheduler=self.wheel, clock=lambda: network.now
         )
         self.scope = trio.CancelScope()
         self.hang_up_reason: str | None = None
         self.call = GatewayCall(
             CallInfo("session", "campaign"),
             sample_rate=RATE,
-            voice=self.connection.voice,
-            messenger=self.messenger,
+            voice=self.leg.voice,
+            messenger=self.leg.messenger,
             hang_up=self.hang_up,
+            caught_up=self.leg.catch_up,
         )
+        self.drive(self.leg.driver, GATEWAY)
 
     def hang_up(self, reason: str) -> None:
         self.hang_up_reason = self.hang_up_reason or reason
@@ -187,8 +189,25 @@ class GatewayEnd(End):
 
     def end(self) -> None:
         """As a session ends: nothing more is sent."""
-        self.stop_media()
+        self.leg.close()
         self.scope.cancel()
+
+    # See LegOwner
+
+    def state_changed(self, state: ConnectionState, reason: str) -> None:
+        """``connect`` waits for it."""
+
+    def says(self, message: SignalingMessage) -> None:
+        self._caller.take_signaling(message)
+
+    def received(self, message: Message) -> None:
+        self.call.push_message(message)
+
+    def hung_up(self, reason: str) -> None:
+        self.end()
+
+    def failed(self, error: BaseException) -> None:
+        raise error
 
     def hear(self, now: float) -> None:
         self.call.hear(now)
@@ -196,9 +215,11 @@ class GatewayEnd(End):
     def spoke(self) -> None:
         self.call.spoke()
 
-    def handle_event(self, event: PeerConnectionEvent) -> None:
-        if isinstance(event, ChannelOpened | TextReceived | BytesReceived):
-            self.messenger.handle_channel_event(event)
+    def wants_messages(self) -> bool:
+        return not self.call.messages.is_behind
+
+    async def room(self) -> None:
+        await trio.lowlevel.checkpoint()
 
 
 class RealCall:
@@ -212,13 +233,10 @@ class RealCall:
         self._channels: dict[str, DataChannel] = {}
 
     def connect(self) -> None:
-        now = self.network.now
-        offer = self.caller.connection.make_offer()
-        answer = self.gateway.connection.accept_offer_untrusted(offer, now)
-        self.caller.connection.accept_answer_untrusted(answer, now)
+        self.gateway.leg.handle(Offer(self.caller.connection.make_offer()), self.network.now)
         assert self.network.run(lambda: self.caller.is_connected and self.gateway.is_connected)
-        for end in (self.caller, self.gateway):
-            end.start_media(self.network.now)
+        self.caller.driver.start_media()
+        self.gateway.leg.start_media()
 
     async def run(self) -> None:
         origin = self.network.now - trio.current_time()
@@ -240,7 +258,7 @@ class RealCall:
         if isinstance(message, BytesMessage):
             self._channels[message.channel].send_bytes(message.data)
         elif message.channel is None:
-            self.gateway.messenger.handle_text(message.text)
+            self.gateway.leg.messenger.handle_text(message.text)
         else:
             self._channels[message.channel].send_text(message.text)
 
@@ -276,11 +294,7 @@ async def real_call(agent: Agent) -> AsyncIterator[RealCall]:
 
     async def converse() -> None:
         with real.gateway.scope:
-            async with trio.open_nursery() as nursery:
-                real.gateway.call.nursery = nursery
-                await agent(real.gateway.call)
-                await real.gateway.call.drain()
-                nursery.cancel_scope.cancel()
+            await real.gateway.call.converse(agent)
         real.gateway.end()
         real.ended.set()
 

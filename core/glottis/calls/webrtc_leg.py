@@ -1,8 +1,10 @@
 """The leg of WebRTC: a peer connection on the UDP socket and the wheel, negotiated by signaling."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+import trio
 
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
@@ -39,6 +41,7 @@ class WebRtcLeg:
         scheduler: Wheel,
         session_id: str = "",
         offers: bool = False,
+        clock: Callable[[], float] = trio.current_time,
     ) -> None:
         self.peer = peer
         self.voice = peer.voice
@@ -51,6 +54,7 @@ class WebRtcLeg:
             hear=owner.hear,
             spoke=owner.spoke,
             wants_messages=owner.wants_messages,
+            clock=clock,
         )
         self.messenger = Messenger(
             send_signaling=owner.says,
