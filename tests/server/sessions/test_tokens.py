@@ -2,13 +2,18 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import trio.testing
 from glottis import AuthRequest, CallInfo, HmacTokens, Principal, TokenClaims
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.signaling.session_url import SessionUrl
+from support.memory import Everybody, open_memory_exchange
+from support.phone import eventually
 
+Clock = trio.testing.MockClock
 ANNA = CallInfo("session-a", "campaign", client_identifier="anna")
 BERT = CallInfo("session-b", "campaign", client_identifier="bert")
 
@@ -98,3 +103,20 @@ def test_a_token_that_could_not_be_made_leaves_the_one_before_good(desk: TokenDe
         issue(desk)
     scheme.tokens = genuine
     desk.redeem(url, ANNA)
+
+
+async def test_gateways_that_share_a_desk_use_up_no_token_of_each_other(tmp_path: Path, autojump_clock: Clock) -> None:
+    desk = TokenDesk(Everybody())
+    async with (
+        open_memory_exchange(tmp_path, tokens=desk) as here,
+        open_memory_exchange(tmp_path, tokens=desk) as there,
+    ):
+        phone = here.phone()
+        await phone.create()
+        stray = await there.phone().open_socket(phone.url)
+        await eventually(lambda: stray.closed)
+        assert stray.closed == (1008, "SESSION_NOT_FOUND: The session has ended; create a new one.")
+        await phone.open_socket()
+        await phone.negotiate()
+        await phone.hang_up()
+    assert len(desk) == 0
