@@ -13,7 +13,6 @@ NO_STATUS: Final = 1005
 """The peer's close frame has no code; never on the wire, like the next one (RFC 6455 §7.4.1)."""
 ABNORMAL: Final = 1006
 """The peer went without a word."""
-NOT_ON_THE_WIRE: Final = (NO_STATUS, ABNORMAL, 1015)
 
 HANG_UPS: Final = (NORMAL, GOING_AWAY, NO_STATUS)
 """The codes with which clients close the WebSocket to hang up: ``close()``, and a page that is closed or left

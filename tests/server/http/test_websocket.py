@@ -9,10 +9,10 @@ import trio
 import trio.testing
 import trio_websocket
 from glottis.contracts.errors import Malformed
+from glottis.server.http.frame_meter import FrameMeter
 from glottis.server.http.message import HttpLimits, text_response
 from glottis.server.http.server import HttpServer
 from glottis.server.http.websocket import WebSocket
-from glottis.server.http.websocket_stream import FrameMeter
 from glottis.signaling.errors import WebSocketClosed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -382,6 +382,32 @@ async def test_peer_that_does_not_read_is_dropped(
     assert [closed.code for closed in ended] == [1006]
     assert server.connection_count == 0
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_nothing_follows_a_message_that_a_cancellation_cut_short(
+    autojump_clock: Clock, site: Site, connect: Connect, nursery: trio.Nursery
+) -> None:
+    async def talk(request: object, websocket: WebSocket) -> None:
+        await websocket.send("a" * 1000)
+
+    site.talk = talk
+    server = site.server()
+    client, served = trio.testing.lockstep_stream_pair()
+    raw = connect(server)
+    raw.stream = client
+    scope = trio.CancelScope()
+
+    async def serve() -> None:
+        with scope:
+            await server.serve_connection(served)
+
+    nursery.start_soon(serve)
+    await raw.upgrade()
+    received = await client.receive_some(100)
+    scope.cancel()
+    while data := await client.receive_some():
+        received += data
+    assert received == b"\x81\x7e\x03\xe8" + b"a" * 1000
 
 
 STOPS_SHORT: dict[str, Callable[[Frame], bytes]] = {

@@ -10,6 +10,7 @@ import h11
 import trio
 
 from glottis.contracts.errors import Malformed
+from glottis.server.http.handshake import wants_websocket, websocket_key
 from glottis.server.http.head import read_head_untrusted, vet_head
 from glottis.server.http.linger import linger
 from glottis.server.http.message import HttpLimits, Request, Response, reason_phrase
@@ -18,7 +19,6 @@ from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.receiver import RequestReceiver
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.websocket import WebSocket, open_server_websocket
-from glottis.server.http.websocket_stream import wants_websocket, websocket_key
 from glottis.signaling.errors import WebSocketClosed
 
 _WITHOUT_CONTENT: Final = (204, 304)

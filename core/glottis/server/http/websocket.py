@@ -10,28 +10,15 @@ import trio_websocket
 import wsproto.utilities
 
 from glottis.server.http.message import HttpLimits
-from glottis.server.http.websocket_stream import FrameMeter, Late, UpgradedStream
-from glottis.signaling.close_codes import (
-    ABNORMAL,
-    INTERNAL_ERROR,
-    NORMAL,
-    NOT_ON_THE_WIRE,
-    POLICY_VIOLATION,
-    SERVICE_RESTART,
-    TOO_LARGE,
-)
+from glottis.server.http.upgraded_stream import UpgradedStream
+from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL, SERVICE_RESTART
 from glottis.signaling.errors import WebSocketClosed
 
 _REFUSALS: Final = {1002: "send frames as RFC 6455 has them", 1007: "send text and reasons in UTF-8"}
 """What is said in place of the library's messages, which quote its insides."""
 
-MAX_REASON_BYTES: Final = 123
-"""A control frame's payload of 125 bytes without the code (RFC 6455 §5.5)."""
 RECEIVED_MESSAGES: Final = 4
 """Complete messages waiting for ``receive``; then TCP holds the peer back, and its pongs with it."""
-
-logger = logging.getLogger(__name__)
-
 
 _LIBRARY_ERRORS: Final = (
     trio_websocket.ConnectionClosed,
@@ -39,6 +26,8 @@ _LIBRARY_ERRORS: Final = (
     trio.BrokenResourceError,
     trio.ClosedResourceError,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class WebSocket:
@@ -79,25 +68,20 @@ class WebSocket:
         self._closed = WebSocketClosed(code, reason)
         with trio.move_on_after(self._close_timeout):
             with suppress(*_LIBRARY_ERRORS):  # The peer may be faster.
-                await self._connection.aclose(code, _fitting(reason).decode())
+                await self._connection.aclose(code, _encodable(reason))
 
     def _why_closed(self) -> WebSocketClosed:
         if self._closed is None:
-            by_library = self._connection.closed
-            violation = self._stream.violation
-            if violation is not None:
-                code = POLICY_VIOLATION if isinstance(violation, Late) else TOO_LARGE
-                self._closed = WebSocketClosed(code, str(violation))
-            elif by_library is not None:
-                self._closed = WebSocketClosed(int(by_library.code), self._reason_of(by_library))
-            else:
-                self._closed = WebSocketClosed(ABNORMAL, "connection lost")
+            self._closed = self._stream.refusal or self._closed_by_library()
         return self._closed
 
-    def _reason_of(self, by_library: trio_websocket.CloseReason) -> str:
-        """The peer's own words or, where the library refused a frame and its close is still to be sent, ours."""
-        refused = not self._stream.close_frame_sent
-        return (_REFUSALS.get(int(by_library.code)) if refused else None) or by_library.reason or ""
+    def _closed_by_library(self) -> WebSocketClosed:
+        """With the peer's own words or, where a frame was refused and its close is still to be sent, ours."""
+        closed = self._connection.closed
+        if closed is None:
+            return WebSocketClosed(ABNORMAL, "connection lost")
+        ours = None if self._stream.close_frame_sent else _REFUSALS.get(int(closed.code))
+        return WebSocketClosed(int(closed.code), ours or closed.reason or "")
 
     async def keep_alive(self, interval: float) -> None:
         """Ping the peer every ``interval`` seconds; returns, and marks the socket as closed, when it stays silent.
@@ -118,14 +102,12 @@ class WebSocket:
     async def say_goodbye(self) -> None:
         """Make sure that the peer was told why the socket closes, if it is still there to hear it."""
         closed = self._why_closed()
-        code = closed.code if closed.code not in NOT_ON_THE_WIRE else NORMAL
         with suppress(*_LIBRARY_ERRORS):
-            await self._stream.send_close_frame(code, _fitting(closed.reason))
+            await self._stream.send_close_frame(closed.code, _encodable(closed.reason))
 
 
-def _fitting(reason: str) -> bytes:
-    """As much of the reason as a close frame takes, cut between characters."""
-    return reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore").encode()
+def _encodable(reason: str) -> str:
+    return reason.encode(errors="replace").decode()
 
 
 @asynccontextmanager
@@ -137,64 +119,49 @@ async def open_server_websocket(
     ``early_bytes`` came after the request's head. Errors of the library show as ``WebSocketClosed`` only; whatever is
     raised inside comes out in an exception group. The stream itself is left to its owner.
     """
-    meter = FrameMeter(limits.max_message_bytes, limits.max_message_fragments)
-    upgraded = UpgradedStream(
-        stream, key, early_bytes, meter, send_timeout=limits.send_timeout, message_timeout=limits.message_timeout
-    )
+    upgraded = UpgradedStream(stream, key, early_bytes, limits)
     websocket: WebSocket | None = None
     try:
         async with trio.open_nursery() as nursery:
-            websocket, library = await _accept(nursery, upgraded, limits)
-            nursery.start_soon(_watch, websocket, library, limits.ping_interval)
+            websocket, library = await nursery.start(_run_library, upgraded, limits)
             try:
                 async with _closing(websocket):
                     yield websocket
             finally:
                 library.cancel()
-            nursery.cancel_scope.cancel()
     finally:
         if websocket is not None:
             with trio.move_on_after(limits.close_timeout, shield=True):
                 await websocket.say_goodbye()
 
 
-async def _accept(
-    nursery: trio.Nursery, upgraded: UpgradedStream, limits: HttpLimits
-) -> tuple[WebSocket, trio.CancelScope]:
-    """The open WebSocket, and the scope whose cancellation stops the library's reader."""
-    request, library = await nursery.start(_run_library, upgraded, limits.max_message_bytes)
-    try:
-        connection = await request.accept()
-    except _LIBRARY_ERRORS:
-        raise WebSocketClosed(ABNORMAL, "connection lost during the handshake") from None
-    upgraded.accepted.set()
-    library.shield = True  # it is to read the peer's answer to our close frame, also if we are cancelled
-    return WebSocket(connection, upgraded, limits.close_timeout), library
-
-
 async def _run_library(
-    upgraded: UpgradedStream,
-    max_message_bytes: int,
+    stream: UpgradedStream,
+    limits: HttpLimits,
     *,
-    task_status: trio.TaskStatus[tuple[trio_websocket.WebSocketRequest, trio.CancelScope]],
+    task_status: trio.TaskStatus[tuple[WebSocket, trio.CancelScope]],
 ) -> None:
-    """trio-websocket's reader. If it crashes, its channel closes, and the socket's user sees that it is closed.
+    """Accept the WebSocket, and keep it alive beside trio-websocket's reader until the scope is cancelled.
 
-    It crashes, for example, when a ping comes after a close frame was sent.
+    Once accepted it is shielded, to read the peer's answer to our close frame. If the reader crashes, its channel
+    closes, and the socket's user sees that it is closed. It crashes, for example, when a ping comes after a close
+    frame was sent.
     """
+    websocket: WebSocket | None = None
     try:
         async with trio.open_nursery() as nursery:
             request = await trio_websocket.wrap_server_stream(
-                nursery, upgraded, max_message_size=max_message_bytes, message_queue_size=RECEIVED_MESSAGES
+                nursery, stream, max_message_size=limits.max_message_bytes, message_queue_size=RECEIVED_MESSAGES
             )
-            task_status.started((request, nursery.cancel_scope))
+            websocket = WebSocket(await request.accept(), stream, limits.close_timeout)
+            nursery.cancel_scope.shield = True
+            task_status.started((websocket, nursery.cancel_scope))
+            await websocket.keep_alive(limits.ping_interval)
+            nursery.cancel_scope.cancel()
     except* Exception as errors:
+        if websocket is None:
+            raise WebSocketClosed(ABNORMAL, "connection lost during the handshake") from None
         logger.debug("the WebSocket reader ended with %s", [type(error).__name__ for error in errors.exceptions])
-
-
-async def _watch(websocket: WebSocket, library: trio.CancelScope, ping_interval: float) -> None:
-    await websocket.keep_alive(ping_interval)
-    library.cancel()
 
 
 @asynccontextmanager

@@ -1,0 +1,105 @@
+"""What trio-websocket is given in place of the TCP connection, so that no peer can bring it out of step."""
+
+import math
+from typing import Final
+
+import trio
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import CloseConnection
+
+from glottis.contracts.errors import Malformed
+from glottis.server.http.frame_meter import FrameMeter
+from glottis.server.http.message import HttpLimits
+from glottis.signaling.close_codes import POLICY_VIOLATION, TOO_LARGE
+from glottis.signaling.errors import WebSocketClosed
+
+_CLOSE_FRAME: Final = b"\x88"
+"""How a frame with FIN and the opcode of a close begins (RFC 6455 §5.2)."""
+
+
+class UpgradedStream(trio.abc.Stream):
+    """First a handshake of our own making, then the peer's frames, metered.
+
+    wsproto never sees the peer's head: some heads make it raise what nobody expects. ``early_bytes``, which came after
+    that head, are kept until it is answered. ``aclose`` leaves the connection open, for a last close frame and for
+    lingering.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, key: str, early_bytes: bytes, limits: HttpLimits) -> None:
+        self._stream = stream
+        self._handshake = (
+            "GET / HTTP/1.1\r\nHost: glottis\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+        ).encode()
+        self._answered = trio.Event()
+        self._early_bytes = early_bytes
+        self._limits = limits
+        self._meter = FrameMeter(limits.max_message_bytes, limits.max_message_fragments)
+        self._patience = limits.message_timeout
+        self._closed = False
+        self._is_mid_frame = False
+        self.refusal: WebSocketClosed | None = None
+        """Why no more of the peer's bytes are taken."""
+        self.close_frame_sent = False
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        if self._handshake:
+            handshake, self._handshake = self._handshake, b""
+            await trio.lowlevel.checkpoint()
+            return handshake
+        await self._answered.wait()
+        if self._closed:
+            raise trio.ClosedResourceError
+        data, self._early_bytes = self._early_bytes, b""
+        data = data or await self._receive_in_time(max_bytes)
+        try:
+            if self._meter.feed_untrusted(data):
+                self._patience = self._limits.message_timeout
+        except Malformed as violation:
+            raise self._refuse(TOO_LARGE, str(violation)) from None
+        return data
+
+    async def _receive_in_time(self, max_bytes: int | None) -> bytes:
+        """More bytes, unless a message that has begun has kept us waiting for too long, all in all."""
+        waits_from = trio.current_time()
+        may_be_idle = self._meter.is_between_messages
+        with trio.move_on_after(math.inf if may_be_idle else self._patience):
+            data = bytes(await self._stream.receive_some(max_bytes))
+            if not may_be_idle:
+                self._patience -= trio.current_time() - waits_from
+            return data
+        raise self._refuse(POLICY_VIOLATION, f"message: not whole after {self._limits.message_timeout:g} seconds")
+
+    def _refuse(self, code: int, reason: str) -> trio.BrokenResourceError:
+        """What to raise, so that the library stops reading."""
+        self.refusal = WebSocketClosed(code, reason)
+        return trio.BrokenResourceError(reason)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send a whole frame within ``send_timeout`` seconds: a peer that does not read is as good as gone.
+
+        After a frame that was cut short, by that or by a cancellation, nothing more can be sent.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._is_mid_frame:
+            raise trio.BrokenResourceError("the frame before was cut short")
+        self._is_mid_frame = True
+        with trio.move_on_after(self._limits.send_timeout) as scope:
+            await self._stream.send_all(data)
+        if scope.cancelled_caught:
+            raise trio.BrokenResourceError("the peer does not read")
+        self._is_mid_frame = False
+        self._answered.set()
+        self.close_frame_sent = self.close_frame_sent or bytes(data[:1]) == _CLOSE_FRAME
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        self._closed = True
+        await trio.lowlevel.checkpoint()
+
+    async def send_close_frame(self, code: int, reason: str) -> None:
+        """Send the close frame that trio-websocket leaves out when the peer breaks the protocol (RFC 6455 §7.1.7)."""
+        if not self.close_frame_sent:
+            await self.send_all(Connection(ConnectionType.SERVER).send(CloseConnection(code, reason)))
