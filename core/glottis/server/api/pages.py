@@ -29,7 +29,7 @@ class StaticPages:
     def __contains__(self, path: str) -> bool:
         return path in self._pages
 
-    def get(self, request: Request) -> Response:
+    async def get(self, request: Request) -> Response:
         """The page at the request's path, which must be there, or a 304 if the client has it."""
         page, entity_tag = self._pages[request.path]
         headers = (("etag", entity_tag), ("cache-control", "no-cache"), *_SECURITY_HEADERS)

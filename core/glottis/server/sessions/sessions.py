@@ -97,7 +97,7 @@ class Sessions:
     # Creation
 
     def unavailability(self) -> Unavailable | None:
-        """See ``routes.Placement``."""
+        """See ``api.placement.Placement``."""
         if self._draining:
             return Unavailable("DRAINING", "The gateway is about to stop, try again later")
         if len(self._running) >= self._config.config.server.max_sessions:
@@ -107,7 +107,7 @@ class Sessions:
     async def create(
         self, request: SessionRequest, principal: Principal, client_host: str, base_url: str
     ) -> CreatedSession:
-        """See ``routes.Placement``."""
+        """See ``api.placement.Placement``."""
         campaign = self._config.campaigns.get(request.campaign_id)
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)

@@ -1,0 +1,116 @@
+"""Creating a session: who asks, may they, and what they get (CONTRACT §1)."""
+
+import logging
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import trio
+
+from glottis.contracts.auth import AuthRequest, AuthScheme
+from glottis.contracts.errors import AuthenticationFailed, Forbidden, GlottisError
+from glottis.contracts.ice_servers import IceServer
+from glottis.contracts.info import Principal
+from glottis.server.api.cors import CorsPolicy
+from glottis.server.api.placement import Placement, service_unavailable
+from glottis.server.http.message import Request, Response, json_response
+from glottis.server.http.problem import Problem
+from glottis.server.http.rate_limit import RateLimiter
+from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
+from glottis.signaling.errors import Rejected
+from glottis.signaling.session_request import SessionRequest, parse_session_request_untrusted
+
+logger = logging.getLogger(__name__)
+
+
+class Initiate:
+    """The route ``INITIATE_PATH``. What is wrong with a request is raised as ``Problem``."""
+
+    def __init__(
+        self, sessions: Placement, auth_scheme: AuthScheme, *, cors: CorsPolicy, rate_limiter: RateLimiter
+    ) -> None:
+        self._sessions = sessions
+        self._auth_scheme = auth_scheme
+        self._cors = cors
+        self._rate_limiter = rate_limiter
+
+    async def post(self, request: Request) -> Response:
+        """Create a session, and say where it waits for its client."""
+        self._cors.check(request)
+        self._limit_rate(request)
+        principal = await self._authenticate(request)
+        _check_media_type(request)
+        try:
+            session_request = parse_session_request_untrusted(request.body, self._sessions.transports)
+        except Rejected as error:
+            raise Problem(400, error.code, f"Correct the request: {error}.") from None
+        created = await self._create(session_request, principal, request)
+        logger.info("session %s of campaign %r for %s", created.session_id, session_request.campaign_id, principal.name)
+        return json_response(200, _created_document(created))
+
+    def _limit_rate(self, request: Request) -> None:
+        seconds = self._rate_limiter.take(request.client_host, trio.current_time())
+        if seconds:
+            retry_after = (("retry-after", str(math.ceil(seconds))),)
+            raise Problem(429, "RATE_LIMITED", f"Wait {math.ceil(seconds)} seconds, then try again.", retry_after)
+
+    async def _authenticate(self, request: Request) -> Principal:
+        auth_request = AuthRequest(request.method, request.path, request.headers, request.client_host)
+        try:
+            principal = await self._auth_scheme.authenticate(auth_request)
+        except Forbidden as error:
+            detail = _sentence(error) or "Use credentials that may create sessions."
+            raise Problem(403, "FORBIDDEN", detail) from None
+        except AuthenticationFailed as error:
+            raise _unauthenticated(_sentence(error)) from None
+        if principal is None:
+            raise _unauthenticated()
+        return principal
+
+    async def _create(self, session_request: SessionRequest, principal: Principal, request: Request) -> CreatedSession:
+        base_url = self._cors.websocket_base_url(request)
+        try:
+            return await self._sessions.create(session_request, principal, request.client_host, base_url)
+        except UnsupportedTransport as error:
+            detail = f"Use transportType {' or '.join(error.served)}, the gateway has no other."
+            raise Problem(400, "UNSUPPORTED_TRANSPORT", detail) from None
+        except UnknownCampaign:
+            raise Problem(404, "UNKNOWN_CAMPAIGN", "Use a campaignId that the gateway's configuration has.") from None
+        except Unavailable as error:
+            raise service_unavailable(error) from None
+
+
+def _unauthenticated(detail: str = "") -> Problem:
+    challenge = (("www-authenticate", 'Bearer realm="glottis"'),)
+    return Problem(401, "UNAUTHENTICATED", detail or "Send credentials that the gateway knows.", challenge)
+
+
+def _sentence(error: GlottisError) -> str:
+    """What an auth scheme says, with a full stop; empty if it says nothing.
+
+    It may quote a header, whose bytes need not be UTF-8, as JSON must.
+    """
+    text = str(error).rstrip(".").encode(errors="replace").decode()
+    return text and f"{text}."
+
+
+def _check_media_type(request: Request) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", "Send application/json.", (("accept", "application/json"),))
+
+
+def _created_document(created: CreatedSession) -> dict[str, Any]:
+    expires_at = datetime.fromtimestamp(created.expires_at, UTC).isoformat(timespec="seconds")
+    return {
+        "sessionId": created.session_id,
+        "websocketUrl": created.websocket_url,
+        "expiresAt": expires_at.replace("+00:00", "Z"),
+        "iceServers": [_ice_server_document(server) for server in created.ice_servers],
+    }
+
+
+def _ice_server_document(server: IceServer) -> dict[str, Any]:
+    """As RTCConfiguration takes it (W3C webrtc, §4.2.2)."""
+    optional = {"username": server.username, "credential": server.credential}
+    return {"urls": list(server.urls), **{name: value for name, value in optional.items() if value is not None}}

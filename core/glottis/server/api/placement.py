@@ -1,0 +1,36 @@
+"""Where sessions are created, as far as the routes need to know."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from glottis.contracts.info import Principal
+from glottis.server.http.problem import Problem
+from glottis.server.sessions.admission import CreatedSession, Unavailable
+from glottis.signaling.session_request import SessionRequest
+
+_RETRY_AFTER: Final = {"FULL": "10", "DRAINING": "5"}
+"""Seconds: calls last minutes; a restarted gateway is there within seconds."""
+
+
+class Placement(Protocol):
+    """The gateway's ``Sessions``, or whatever else creates sessions."""
+
+    async def create(
+        self, request: SessionRequest, principal: Principal, client_host: str, base_url: str
+    ) -> CreatedSession:
+        """Create a session whose WebSocket URL is under ``base_url`` (``ws://host`` or ``wss://host``).
+
+        Raises ``Unavailable``, ``UnknownCampaign`` or ``UnsupportedTransport``.
+        """
+
+    @property
+    def transports(self) -> Sequence[str]:
+        """The transports that are served, by the names that requests give them."""
+
+    def unavailability(self) -> Unavailable | None:
+        """Why no session can be created at the moment; None if one can."""
+
+
+def service_unavailable(error: Unavailable) -> Problem:
+    """The refusal that says why there is no session, and when to try again."""
+    return Problem(503, error.code, f"{error}.", (("retry-after", _RETRY_AFTER.get(error.code, "5")),))
