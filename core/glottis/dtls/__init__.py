@@ -2,7 +2,8 @@
 
 from glottis.dtls.certificate import Certificate, fingerprint_of, matches_fingerprint
 from glottis.dtls.connection import MAX_APPLICATION_DATA, MTU
-from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, DtlsState, Failed, FailureCode
+from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, Failed, FailureCode
+from glottis.dtls.states import DtlsState
 from glottis.dtls.transport import HANDSHAKE_TIMEOUT, DtlsTransport
 
 __all__ = [

@@ -6,16 +6,6 @@ from enum import Enum
 from glottis.wire.srtp_keys import SrtpKeys
 
 
-class DtlsState(Enum):
-    """The states of W3C's ``RTCDtlsTransport``, whose words the values are."""
-
-    NEW = "new"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    CLOSED = "closed"
-    FAILED = "failed"
-
-
 class FailureCode(Enum):
     """Why a transport failed."""
 

@@ -11,9 +11,10 @@ from typing import Final
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.dtls.certificate import Certificate, matches_fingerprint
 from glottis.dtls.connection import MAX_APPLICATION_DATA, MTU, CloseNotify, OpenSslError
-from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, DtlsState, Failed, FailureCode
+from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, Failed, FailureCode
 from glottis.dtls.handshake import Handshake, HandshakeFailed
 from glottis.dtls.numbering import Numbering
+from glottis.dtls.states import TRANSITIONS, DtlsState, Happening
 from glottis.wire.dtls_record import ContentType, DtlsRecord, pack_records, split_records_untrusted
 
 HANDSHAKE_TIMEOUT: Final = 30.0
@@ -25,7 +26,6 @@ MAX_HELD_DATAGRAMS: Final = 16
 
 _PROTECTED: Final = (ContentType.ALERT, ContentType.APPLICATION_DATA)
 """What an established association still has use for; renegotiation is refused."""
-_ENDED: Final = (DtlsState.CLOSED, DtlsState.FAILED)
 
 
 class DtlsTransport:
@@ -60,9 +60,8 @@ class DtlsTransport:
 
     def start(self, now: float) -> None:
         """Begin: a client sends its ClientHello, a server waits for one."""
-        if self.state is not DtlsState.NEW:
+        if not self._advance(Happening.START):
             raise LocalError("DTLS: only a new transport can be started")
-        self.state = DtlsState.CONNECTING
         self._deadline = now + HANDSHAKE_TIMEOUT
         self._attempt(now)
 
@@ -83,8 +82,7 @@ class DtlsTransport:
 
     def close(self) -> None:
         """End the association, with close_notify if there is one. May be called in any state, more than once."""
-        if self.state not in _ENDED:
-            self._end(DtlsState.CLOSED, Closed(remote=False))
+        self._end(Happening.CLOSE, Closed(remote=False))
 
     # The engine's verbs
 
@@ -105,7 +103,9 @@ class DtlsTransport:
     def handle_timeout(self, now: float) -> None:
         """Do what time has made due: resend a flight, begin a fresh attempt, give up."""
         if self._deadline is not None and now >= self._deadline:
-            self._fail(FailureCode.HANDSHAKE_TIMEOUT, f"no verified peer in {HANDSHAKE_TIMEOUT:g} s: {self._obstacle}")
+            self._refuse(
+                FailureCode.HANDSHAKE_TIMEOUT, f"no verified peer in {HANDSHAKE_TIMEOUT:g} s: {self._obstacle}"
+            )
         elif self._restart_at is not None and now >= self._restart_at:
             self._attempt(now)
         elif self._handshake is not None:
@@ -160,14 +160,14 @@ class DtlsTransport:
             return
         connection = self._handshake.connection
         if not matches_fingerprint(connection.peer_certificate(), self._fingerprints):
-            self._fail(FailureCode.FINGERPRINT_MISMATCH, "the peer's certificate is not the announced one")
+            self._refuse(FailureCode.FINGERPRINT_MISMATCH, "the peer's certificate is not the announced one")
             return
         keys = connection.export_srtp_keys()
         if keys is None and self._srtp:
             # OpenSSL calls this handshake a success (RFC 5764 §4.1.1 leaves the choice to us).
-            self._fail(FailureCode.NO_SRTP_PROFILE, "no SRTP protection profile in common")
+            self._refuse(FailureCode.NO_SRTP_PROFILE, "no SRTP protection profile in common")
             return
-        self.state = DtlsState.CONNECTED
+        self._advance(Happening.VERIFIED)
         self._deadline = None
         self._events.append(Connected(keys))
         self._release_held()
@@ -202,24 +202,34 @@ class DtlsTransport:
                 self._handshake.release_last_flight()
                 self._events.append(ApplicationData(data))
         except CloseNotify:
-            self._end(DtlsState.CLOSED, Closed(remote=True))
+            self._end(Happening.CLOSE_NOTIFY, Closed(remote=True))
         except OpenSslError as error:
-            self._fail(FailureCode.PROTOCOL_ERROR, f"the peer broke the connection: {error}")
+            reason = f"the peer broke the connection: {error}"
+            self._end(Happening.BROKEN, Failed(FailureCode.PROTOCOL_ERROR, reason))
 
     # The end
 
-    def _fail(self, code: FailureCode, reason: str) -> None:
-        self._end(DtlsState.FAILED, Failed(code, reason))
+    def _refuse(self, code: FailureCode, reason: str) -> None:
+        self._end(Happening.REFUSED, Failed(code, reason))
 
-    def _end(self, state: DtlsState, event: Closed | Failed) -> None:
-        """Say close_notify where somebody can hear it, and let go of everything."""
+    def _end(self, happening: Happening, event: Closed | Failed) -> None:
+        """Say close_notify where somebody can hear it, and let go of everything; nothing after an end."""
+        if not self._advance(happening):
+            return
         if self._handshake is not None and self._handshake.complete:
             self._handshake.connection.close()
             self._transmit(self._handshake.connection.take_records())
-        self.state = state
         self._handshake = self._deadline = self._restart_at = None
         self._held.clear()
         self._events.append(event)
+
+    def _advance(self, happening: Happening) -> bool:
+        """Change the state as the table says; False, and no change, where it says nothing."""
+        state = TRANSITIONS.get((self.state, happening))
+        if state is None:
+            return False
+        self.state = state
+        return True
 
     def _transmit(self, records: Sequence[DtlsRecord]) -> None:
         self._outgoing += pack_records(map(self._sendings.apply, records), MTU)
