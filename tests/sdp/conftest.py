@@ -8,7 +8,7 @@ from glottis.sdp import (
     Negotiation,
     SendingTrack,
     TransportParameters,
-    accept_offer,
+    accept_offer_untrusted,
     parse_candidate_untrusted,
     parse_session_description_untrusted,
 )
@@ -81,6 +81,6 @@ def answer() -> Answer:
     """Answers the text of an offer with the capabilities above; keyword arguments replace its own."""
 
     def accept(offer: str, **changes: object) -> Negotiation:
-        return accept_offer(parse_session_description_untrusted(offer), **{**ANSWERING, **changes})  # type: ignore[arg-type]
+        return accept_offer_untrusted(parse_session_description_untrusted(offer), **{**ANSWERING, **changes})  # type: ignore[arg-type]
 
     return accept

@@ -8,8 +8,8 @@ from glottis.sdp import (
     SendingTrack,
     SessionDescription,
     TransportParameters,
-    accept_answer,
-    accept_offer,
+    accept_answer_untrusted,
+    accept_offer_untrusted,
     make_offer,
     parse_session_description_untrusted,
 )
@@ -70,11 +70,11 @@ def test_fuzz_accept_offer_raises_nothing_but_malformed_and_refusals(
     capabilities: tuple[AudioCapability, ...],
     sending: SendingTrack,
 ) -> None:
-    """Whatever is offered, accept_offer raises Malformed or OfferRefused, or gives an answer that can be read."""
+    """Fuzz: accept_offer_untrusted raises Malformed or OfferRefused, or gives an answer that can be read."""
     answered = 0
     for offer in parsed(corpus, 1500, seed=3264):
         try:
-            negotiation = accept_offer(
+            negotiation = accept_offer_untrusted(
                 offer,
                 session_id=1,
                 session_version=1,
@@ -96,14 +96,14 @@ def test_fuzz_accept_offer_raises_nothing_but_malformed_and_refusals(
 def test_fuzz_accept_answer_raises_nothing_but_malformed_and_refusals(
     transport: TransportParameters, capabilities: tuple[AudioCapability, ...], sending: SendingTrack
 ) -> None:
-    """Whatever is answered, accept_answer raises Malformed or AnswerRefused, or gives a negotiation with audio."""
+    """Fuzz: accept_answer_untrusted raises Malformed or AnswerRefused, or gives a negotiation with audio."""
     ours = {"session_id": 1, "session_version": 1, "transport": transport, "audio": capabilities, "sending": sending}
     offer = make_offer(**ours, max_message_size=1000)  # type: ignore[arg-type]
-    answer = accept_offer(offer, **ours, max_message_size=1000).description  # type: ignore[arg-type]
+    answer = accept_offer_untrusted(offer, **ours, max_message_size=1000).description  # type: ignore[arg-type]
     accepted = 0
     for changed in parsed([str(answer), str(offer)], 800, seed=9429):
         try:
-            accepted += accept_answer(offer, changed).audio is not None
+            accepted += accept_answer_untrusted(offer, changed).audio is not None
         except (Malformed, DescriptionRefused):
             continue
     assert accepted > 50

@@ -11,7 +11,7 @@ from glottis.sdp import (
     Negotiation,
     SendingTrack,
     TransportParameters,
-    accept_answer,
+    accept_answer_untrusted,
     make_offer,
     parse_session_description_untrusted,
 )
@@ -85,7 +85,7 @@ def test_aiortc_answers_our_offer(
         session_id=1, session_version=1, transport=transport, audio=capabilities, sending=sending, max_message_size=1000
     )
     answer = parse_session_description_untrusted(asyncio.run(answered(str(offer))))
-    negotiation = accept_answer(offer, answer)
+    negotiation = accept_answer_untrusted(offer, answer)
     assert negotiation.audio is not None
     assert {one.encoding_name for one in negotiation.audio.formats} == {"opus", "G722", "PCMU", "PCMA"}
     assert negotiation.data is not None

@@ -12,7 +12,7 @@ from glottis.sdp import (
     SendingTrack,
     SessionDescription,
     TransportParameters,
-    accept_answer,
+    accept_answer_untrusted,
     make_offer,
     parse_session_description_untrusted,
 )
@@ -35,7 +35,7 @@ def offer(
 
 
 def accepted(offer: SessionDescription, answer: str) -> Negotiation:
-    return accept_answer(offer, parse_session_description_untrusted(answer))
+    return accept_answer_untrusted(offer, parse_session_description_untrusted(answer))
 
 
 def test_offer_says_all_that_a_browser_needs(offer: SessionDescription) -> None:

@@ -12,7 +12,7 @@ from glottis.sdp import (
     Negotiation,
     NoCommonCodec,
     OfferRefused,
-    accept_answer,
+    accept_answer_untrusted,
     make_offer,
     parse_session_description_untrusted,
 )
@@ -316,7 +316,7 @@ def test_opus_of_an_answer_has_two_channels_whatever_is_written(
     ours = {"session_id": 1, "session_version": 1, "transport": transport, "audio": capabilities, "sending": sending}
     offer = make_offer(**ours)  # type: ignore[arg-type]
     text = str(answer(str(offer), max_message_size=None).description).replace("opus/48000/2", "OPUS/48000")
-    audio = accept_answer(offer, parse_session_description_untrusted(text)).audio
+    audio = accept_answer_untrusted(offer, parse_session_description_untrusted(text)).audio
     assert audio is not None
     assert str(audio.formats[0].rtpmap) == "96 opus/48000/2"
 

@@ -13,7 +13,7 @@ import trio
 from glottis.client.connection import CallFailed, ClientStream, open_client_stream, split_gateway_url
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.secret import Secret
-from glottis.signaling.json_input import decode_object_untrusted, required_text_field, text_field
+from glottis.signaling.json_input import decode_object_untrusted, required_text_field_untrusted, text_field_untrusted
 from glottis.signaling.session_request import INITIATE_PATH
 
 RESPONSE_TIMEOUT = 30.0
@@ -65,7 +65,9 @@ async def create_session(gateway_url: str, request: Mapping[str, Any], api_key: 
 def parse_session_grant_untrusted(body: bytes) -> SessionGrant:
     """Read the response that grants a session; raises ``Malformed``."""
     fields = decode_object_untrusted(body)
-    grant = SessionGrant(required_text_field(fields, "sessionId"), required_text_field(fields, "websocketUrl"))
+    grant = SessionGrant(
+        required_text_field_untrusted(fields, "sessionId"), required_text_field_untrusted(fields, "websocketUrl")
+    )
     try:
         scheme = split_gateway_url(grant.websocket_url).scheme
     except LocalError:
@@ -78,8 +80,8 @@ def parse_session_grant_untrusted(body: bytes) -> SessionGrant:
 def parse_problem_untrusted(body: bytes) -> str:
     """The sentence and code of a problem document (RFC 9457), in one line; raises ``Malformed``."""
     fields = decode_object_untrusted(body)
-    code = text_field(fields, "code")
-    sentence = " ".join(required_text_field(fields, "detail").split())
+    code = text_field_untrusted(fields, "code")
+    sentence = " ".join(required_text_field_untrusted(fields, "detail").split())
     return f"{sentence} ({code})" if code else sentence
 
 

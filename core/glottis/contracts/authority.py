@@ -29,10 +29,10 @@ def parse_authority_untrusted(text: str) -> Authority:
     port = None if match["port"] is None else int(match["port"])
     if port is not None and not 1 <= port <= 65535:
         raise Malformed("port: expected a number from 1 to 65535")
-    return Authority(match["name"].lower() if match["name"] else _canonical(match["ipv6"]), port)
+    return Authority(match["name"].lower() if match["name"] else _canonical_untrusted(match["ipv6"]), port)
 
 
-def _canonical(ipv6: str) -> str:
+def _canonical_untrusted(ipv6: str) -> str:
     try:
         return f"[{IPv6Address(ipv6)}]"
     except AddressValueError:

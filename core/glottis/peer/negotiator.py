@@ -16,8 +16,8 @@ from glottis.sdp import (
     SessionDescription,
     Setup,
     TransportParameters,
-    accept_answer,
-    accept_offer,
+    accept_answer_untrusted,
+    accept_offer_untrusted,
     make_offer,
 )
 
@@ -54,7 +54,7 @@ class Negotiator:
 
         Raises ``Malformed`` or ``OfferRefused``.
         """
-        negotiation = accept_offer(
+        negotiation = accept_offer_untrusted(
             offer,
             session_id=self._session_id,
             session_version=self._session_version,
@@ -87,7 +87,7 @@ class Negotiator:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
         if self._offer is None:
             raise LocalError("there is no offer to be answered")
-        return self._conclude(accept_answer(self._offer, answer, is_usable=self._agent.can_pair))
+        return self._conclude(accept_answer_untrusted(self._offer, answer, is_usable=self._agent.can_pair))
 
     @property
     def _transport(self) -> TransportParameters:

@@ -21,7 +21,7 @@ class _Run:
     parts: list[bytes]
     size: int
 
-    def is_followed_by(self, flags: int, fields: DataFields) -> bool:
+    def is_followed_by_untrusted(self, flags: int, fields: DataFields) -> bool:
         """Whether what comes next continues the same message; ``Malformed`` if it lies about that."""
         if self.flags & LAST_FRAGMENT or flags & FIRST_FRAGMENT:
             return False
@@ -52,8 +52,8 @@ class Reassembly:
         Raises ``Malformed`` if fragments disagree or the message is longer than the maximum.
         """
         self.held += len(payload) + CHUNK_OVERHEAD
-        run = self._run_with(tsn, flags, fields, payload)
-        self._join_after(run)
+        run = self._run_with_untrusted(tsn, flags, fields, payload)
+        self._join_after_untrusted(run)
         if run.size > self._max_message_size:
             raise Malformed("a message is longer than the maximum that was offered")
         if run.flags & WHOLE_MESSAGE == WHOLE_MESSAGE:
@@ -68,18 +68,18 @@ class Reassembly:
         for run in [run for first, run in self._by_first.items() if first <= tsn]:
             self._forget(run)
 
-    def _run_with(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> _Run:
+    def _run_with_untrusted(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> _Run:
         """The run that the fragment continues, or one of its own."""
         run = self._by_last.get(tsn - 1)
-        if run is None or not run.is_followed_by(flags, fields):
+        if run is None or not run.is_followed_by_untrusted(flags, fields):
             return _Run(tsn, tsn, fields, flags, [payload], len(payload))
         del self._by_last[tsn - 1]
         run.extend(tsn, flags, [payload], len(payload))
         return run
 
-    def _join_after(self, run: _Run) -> None:
+    def _join_after_untrusted(self, run: _Run) -> None:
         after = self._by_first.get(run.last_tsn + 1)
-        if after is not None and run.is_followed_by(after.flags, after.fields):
+        if after is not None and run.is_followed_by_untrusted(after.flags, after.fields):
             del self._by_first[after.first_tsn], self._by_last[after.last_tsn]
             run.extend(after.last_tsn, after.flags, after.parts, after.size)
 

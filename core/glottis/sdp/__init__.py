@@ -3,11 +3,11 @@
 An offer is parsed, answered and written like this::
 
     offer = parse_session_description_untrusted(text)
-    negotiation = accept_offer(offer, session_id=…, session_version=…, transport=…, audio=…, sending=…)
+    negotiation = accept_offer_untrusted(offer, session_id=…, session_version=…, transport=…, audio=…, sending=…)
     str(negotiation.description)
 """
 
-from glottis.sdp.answer import accept_offer
+from glottis.sdp.answer import accept_offer_untrusted
 from glottis.sdp.attributes import Direction, ExtensionMap, Fingerprint, RtpMap, Setup
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack
 from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_priority, parse_candidate_untrusted
@@ -16,7 +16,7 @@ from glottis.sdp.data import SCTP_PORT, NegotiatedData
 from glottis.sdp.description import Attribute, MediaDescription, Origin, SessionDescription
 from glottis.sdp.errors import AnswerRefused, DescriptionRefused, NoCommonCodec, OfferRefused
 from glottis.sdp.negotiation import Negotiation
-from glottis.sdp.offer import AUDIO_MID, accept_answer, make_offer
+from glottis.sdp.offer import AUDIO_MID, accept_answer_untrusted, make_offer
 from glottis.sdp.parser import parse_session_description_untrusted
 from glottis.sdp.transport import RemoteParameters, TransportParameters
 
@@ -45,8 +45,8 @@ __all__ = [
     "SessionDescription",
     "Setup",
     "TransportParameters",
-    "accept_answer",
-    "accept_offer",
+    "accept_answer_untrusted",
+    "accept_offer_untrusted",
     "candidate_foundation",
     "candidate_priority",
     "make_offer",

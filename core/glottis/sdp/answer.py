@@ -11,11 +11,11 @@ from glottis.sdp.description import Body, Origin, SessionDescription
 from glottis.sdp.errors import OfferRefused
 from glottis.sdp.negotiation import Negotiation, bundle_attribute, idle_body, rejected_media, transport_media
 from glottis.sdp.section import Section
-from glottis.sdp.selection import Selection, select_sections
-from glottis.sdp.transport import TransportParameters, read_remote_parameters
+from glottis.sdp.selection import Selection, select_sections_untrusted
+from glottis.sdp.transport import TransportParameters, read_remote_parameters_untrusted
 
 
-def accept_offer(
+def accept_offer_untrusted(
     offer: SessionDescription,
     *,
     session_id: int,
@@ -36,11 +36,13 @@ def accept_offer(
     candidates are kept in the first place. The function is pure: for a renegotiation, call it again with the next
     ``session_version`` and with the transport as it is then.
     """
-    selection = select_sections(offer, audio, with_data=max_message_size is not None)
+    selection = select_sections_untrusted(offer, audio, with_data=max_message_size is not None)
     _require_rtcp_mux(selection)
-    remote = read_remote_parameters(selection.tagged, selection.bundle[0], Setup.ACTIVE, OfferRefused, is_usable)
+    remote = read_remote_parameters_untrusted(
+        selection.tagged, selection.bundle[0], Setup.ACTIVE, OfferRefused, is_usable
+    )
     setup = _answered_setup(remote.setup, transport.setup)
-    audios = _negotiated_audios(selection, header_extensions)
+    audios = _negotiated_audios_untrusted(selection, header_extensions)
     data = None if selection.data is None else negotiated_data_untrusted(selection.data)
     bodies = dict(_bodies(selection.tagged, audios, data, sending, ptime_ms, max_message_size or 0))
     return Negotiation(
@@ -72,7 +74,7 @@ def _answered_setup(offered: Setup, preferred: Setup) -> Setup:
             raise OfferRefused("SETUP_UNSUPPORTED", "a=setup:actpass, active or passive is needed")
 
 
-def _negotiated_audios(selection: Selection, header_extensions: frozenset[str]) -> list[NegotiatedAudio]:
+def _negotiated_audios_untrusted(selection: Selection, header_extensions: frozenset[str]) -> list[NegotiatedAudio]:
     """The first section mirrors the offered direction (RFC 3264 §6.1); a second stream has no use here: inactive."""
     audios: list[NegotiatedAudio] = []
     for index, formats in selection.audio.items():

@@ -154,36 +154,36 @@ def read_attribute_untrusted(attribute: Attribute, parse: Callable[[str], T]) ->
 
 def parse_mid_untrusted(value: str) -> str:
     """The name of a section, RFC 5888 §4."""
-    return _match(_TOKEN, value, "a token")[0]
+    return _match_untrusted(_TOKEN, value, "a token")[0]
 
 
 def parse_group_untrusted(value: str) -> Group:
     """A group's semantics and its sections."""
-    semantics, mids = _match(_GROUP, value, "semantics and tokens").groups()
+    semantics, mids = _match_untrusted(_GROUP, value, "semantics and tokens").groups()
     return Group(semantics, tuple(mids.split()))
 
 
 def parse_rtpmap_untrusted(value: str) -> RtpMap:
     """A payload type's encoding; ``G722/8000/1`` and ``G722/8000`` are the same (RFC 8866 §6.6)."""
-    match = _match(_RTPMAP, value, "payload type, encoding name/clock rate[/channels]")
+    match = _match_untrusted(_RTPMAP, value, "payload type, encoding name/clock rate[/channels]")
     payload_type, name, clock_rate, channels = match.groups(default="1")
-    return RtpMap(_payload_type(payload_type), name, int(clock_rate), int(channels))
+    return RtpMap(_payload_type_untrusted(payload_type), name, int(clock_rate), int(channels))
 
 
 def parse_fmtp_untrusted(value: str) -> Fmtp:
     """A payload type's parameters, separated by semicolons (RFC 4855 §3); of a repeated name the first counts."""
-    payload_type, text = _match(_FMTP, value, "payload type, parameters").groups()
+    payload_type, text = _match_untrusted(_FMTP, value, "payload type, parameters").groups()
     parameters: dict[str, str] = {}
     for word in text.split(";"):
         name, _, parameter = word.partition("=")
         if name.strip():
             parameters.setdefault(name.strip().lower(), parameter.strip())
-    return Fmtp(_payload_type(payload_type), parameters)
+    return Fmtp(_payload_type_untrusted(payload_type), parameters)
 
 
 def parse_fingerprint_untrusted(value: str) -> Fingerprint:
     """A certificate's fingerprint, RFC 8122 §5. Lower-case digits are taken, though only upper-case ones are given."""
-    name, digits = _match(_FINGERPRINT, value, "hash function, pairs of hex digits with colons").groups()
+    name, digits = _match_untrusted(_FINGERPRINT, value, "hash function, pairs of hex digits with colons").groups()
     expected = USABLE_HASH_FUNCTIONS.get(name.lower())
     if expected not in (None, digits.count(":") + 1):
         raise Malformed(f"expected {expected} pairs of hex digits")
@@ -200,24 +200,24 @@ def parse_setup_untrusted(value: str) -> Setup:
 
 def parse_extmap_untrusted(value: str) -> ExtensionMap:
     """A header extension; its own attributes are dropped."""
-    identifier, direction, uri = _match(_EXTMAP, value, "number[/direction], URI").groups(default="sendrecv")
+    identifier, direction, uri = _match_untrusted(_EXTMAP, value, "number[/direction], URI").groups(default="sendrecv")
     return ExtensionMap(int(identifier), uri, Direction(direction))
 
 
 def parse_source_attribute_untrusted(value: str) -> SourceAttribute:
     """An SSRC and what is said of it, if anything."""
-    ssrc, name, text = _match(_SSRC, value, "SSRC, attribute[:value]").groups(default="")
-    return SourceAttribute(_bounded(ssrc, 2**32 - 1), name, text)
+    ssrc, name, text = _match_untrusted(_SSRC, value, "SSRC, attribute[:value]").groups(default="")
+    return SourceAttribute(_bounded_untrusted(ssrc, 2**32 - 1), name, text)
 
 
 def parse_ice_ufrag_untrusted(value: str) -> str:
     """A username fragment, RFC 8839 §5.4."""
-    return _match(_ICE_UFRAG, value, "4–256 letters, digits, + or /")[0]
+    return _match_untrusted(_ICE_UFRAG, value, "4–256 letters, digits, + or /")[0]
 
 
 def parse_ice_pwd_untrusted(value: str) -> str:
     """A password, RFC 8839 §5.4."""
-    return _match(_ICE_PWD, value, "22–256 letters, digits, + or /")[0]
+    return _match_untrusted(_ICE_PWD, value, "22–256 letters, digits, + or /")[0]
 
 
 def parse_ice_options_untrusted(value: str) -> frozenset[str]:
@@ -227,7 +227,7 @@ def parse_ice_options_untrusted(value: str) -> frozenset[str]:
 
 def parse_packet_time_untrusted(value: str) -> float:
     """Milliseconds of ``ptime`` or ``maxptime``, RFC 8866 §6.4."""
-    milliseconds = float(_match(_PACKET_TIME, value, "a number of milliseconds")[0])
+    milliseconds = float(_match_untrusted(_PACKET_TIME, value, "a number of milliseconds")[0])
     if not milliseconds:
         raise Malformed("expected more than zero milliseconds")
     return milliseconds
@@ -235,26 +235,26 @@ def parse_packet_time_untrusted(value: str) -> float:
 
 def parse_sctp_port_untrusted(value: str) -> int:
     """An SCTP port, RFC 8841 §5; RFC 9260 §3.1 knows no port 0."""
-    return _bounded(value, 65535, lowest=1)
+    return _bounded_untrusted(value, 65535, lowest=1)
 
 
 def parse_max_message_size_untrusted(value: str) -> int | None:
     """Bytes of the longest message that a side takes; None: any, which is written 0 (RFC 8841 §6.1)."""
-    return _bounded(value, 2**64 - 1) or None
+    return _bounded_untrusted(value, 2**64 - 1) or None
 
 
-def _match(pattern: re.Pattern[str], value: str, expected: str) -> re.Match[str]:
+def _match_untrusted(pattern: re.Pattern[str], value: str, expected: str) -> re.Match[str]:
     match = pattern.fullmatch(value)
     if match is None:
         raise Malformed(f"expected {expected}")
     return match
 
 
-def _bounded(digits: str, highest: int, *, lowest: int = 0) -> int:
+def _bounded_untrusted(digits: str, highest: int, *, lowest: int = 0) -> int:
     if not re.fullmatch(r"[0-9]{1,20}", digits) or not lowest <= int(digits) <= highest:
         raise Malformed(f"expected a number of {lowest}–{highest}")
     return int(digits)
 
 
-def _payload_type(digits: str) -> int:
-    return _bounded(digits, MAX_PAYLOAD_TYPE)
+def _payload_type_untrusted(digits: str) -> int:
+    return _bounded_untrusted(digits, MAX_PAYLOAD_TYPE)

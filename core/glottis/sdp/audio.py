@@ -79,13 +79,13 @@ def negotiated_audio_untrusted(
         maxptime_ms=section.read_untrusted("maxptime", parse_packet_time_untrusted),
         remote_ssrcs=tuple(dict.fromkeys(source.ssrc for source in sources)),
         remote_cname=next((source.value for source in sources if source.name == "cname"), None),
-        header_extensions=_common_extensions(section, header_extensions),
+        header_extensions=_common_extensions_untrusted(section, header_extensions),
         extmap_allow_mixed=section.has("extmap-allow-mixed"),
         rtcp_rsize=section.has("rtcp-rsize"),
     )
 
 
-def _common_extensions(section: Section, implemented: frozenset[str]) -> tuple[ExtensionMap, ...]:
+def _common_extensions_untrusted(section: Section, implemented: frozenset[str]) -> tuple[ExtensionMap, ...]:
     """The peer's identifiers for what this side has, RFC 8285 §5; a repeated URI counts once."""
     highest = MAX_TWO_BYTE_ID if section.has("extmap-allow-mixed") else MAX_ONE_BYTE_ID
     common: dict[str, ExtensionMap] = {}

@@ -82,14 +82,14 @@ def parse_candidate_untrusted(text: str) -> Candidate:
     extensions = _extensions(line["extensions"])
     return Candidate(
         foundation=line["foundation"],
-        component=_bounded("component", line["component"], 1, 256),
+        component=_bounded_untrusted("component", line["component"], 1, 256),
         transport=line["transport"].lower(),
-        priority=_bounded("priority", line["priority"], 1, 2**31 - 1),
-        address=_address(line["address"]),
-        port=_port(line["port"]),
+        priority=_bounded_untrusted("priority", line["priority"], 1, 2**31 - 1),
+        address=_address_untrusted(line["address"]),
+        port=_port_untrusted(line["port"]),
         type=line["type"].lower(),
-        related_address=_readable(_address, extensions.get("raddr")),
-        related_port=_readable(_port, extensions.get("rport")),
+        related_address=_readable(_address_untrusted, extensions.get("raddr")),
+        related_port=_readable(_port_untrusted, extensions.get("rport")),
         tcp_type=extensions.get("tcptype"),
         username_fragment=extensions.get("ufrag"),
     )
@@ -105,18 +105,18 @@ def candidate_foundation(candidate_type: str, base_address: str, transport: str 
     return str(zlib.crc32(f"{candidate_type} {base_address} {transport} {server}".encode()))
 
 
-def _bounded(name: str, digits: str, lowest: int, highest: int) -> int:
+def _bounded_untrusted(name: str, digits: str, lowest: int, highest: int) -> int:
     number = int(digits) if len(digits) <= 10 and digits.isascii() and digits.isdigit() else -1
     if not lowest <= number <= highest:
         raise Malformed(f"expected a {name} of {lowest}–{highest}")
     return number
 
 
-def _port(digits: str) -> int:
-    return _bounded("port", digits, 0, 65535)
+def _port_untrusted(digits: str) -> int:
+    return _bounded_untrusted("port", digits, 0, 65535)
 
 
-def _address(text: str) -> str:
+def _address_untrusted(text: str) -> str:
     """An IP address in canonical form, so that it equals the address of a datagram; host names as they are."""
     try:
         return str(ipaddress.IPv6Address(text) if ":" in text else ipaddress.IPv4Address(text))

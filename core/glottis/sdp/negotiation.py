@@ -19,7 +19,7 @@ from glottis.sdp.transport import RemoteParameters, TransportParameters
 
 @dataclass(frozen=True, slots=True)
 class Negotiation:
-    """The result of ``accept_offer`` and ``accept_answer``."""
+    """The result of ``accept_offer_untrusted`` and ``accept_answer_untrusted``."""
 
     description: SessionDescription
     """The answer, whichever side gave it."""

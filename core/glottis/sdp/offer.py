@@ -17,7 +17,7 @@ from glottis.sdp.description import DISCARD_PORT, MediaDescription, Origin, Sess
 from glottis.sdp.errors import AnswerRefused
 from glottis.sdp.negotiation import Negotiation, bundle_attribute, transport_media
 from glottis.sdp.section import Section, bundle_groups_untrusted, is_rejected, sections_untrusted
-from glottis.sdp.transport import TransportParameters, read_remote_parameters
+from glottis.sdp.transport import TransportParameters, read_remote_parameters_untrusted
 
 AUDIO_MID: Final = "0"
 DATA_MID: Final = "1"
@@ -60,7 +60,7 @@ def make_offer(
     return SessionDescription(Origin(session_id, session_version), (group, *transport.session_attributes()), media)
 
 
-def accept_answer(
+def accept_answer_untrusted(
     offer: SessionDescription,
     answer: SessionDescription,
     *,
@@ -70,22 +70,22 @@ def accept_answer(
 
     ``is_usable`` says which of the peer's candidates are kept in the first place.
     """
-    accepted = _accepted(sections_untrusted(offer), sections_untrusted(answer))
+    accepted = _accepted_untrusted(sections_untrusted(offer), sections_untrusted(answer))
     audio = next(((ours, theirs) for ours, theirs in accepted if ours.is_audio), None)
     if audio is None:
         raise AnswerRefused("AUDIO_REJECTED", "the answer rejects the audio section")
-    tagged = _tagged([theirs for _, theirs in accepted])
-    remote = read_remote_parameters(tagged, tagged, Setup.PASSIVE, AnswerRefused, is_usable)
+    tagged = _tagged_untrusted([theirs for _, theirs in accepted])
+    remote = read_remote_parameters_untrusted(tagged, tagged, Setup.PASSIVE, AnswerRefused, is_usable)
     return Negotiation(
         description=answer,
         remote=remote,
         dtls_client=_dtls_client(remote.setup),
-        audio=_audio(*audio, tagged),
+        audio=_audio_untrusted(*audio, tagged),
         data=next((negotiated_data_untrusted(theirs) for ours, theirs in accepted if ours.is_data), None),
     )
 
 
-def _accepted(ours: Sequence[Section], theirs: Sequence[Section]) -> list[tuple[Section, Section]]:
+def _accepted_untrusted(ours: Sequence[Section], theirs: Sequence[Section]) -> list[tuple[Section, Section]]:
     """Our sections that were accepted, with the answers to them: one to each, in the same order (RFC 3264 §6)."""
     if [_identity(section) for section in ours] != [_identity(section) for section in theirs]:
         raise AnswerRefused("ANSWER_MISMATCH", "the answer needs the sections of the offer, in order, with their mids")
@@ -97,7 +97,7 @@ def _identity(section: Section) -> tuple[str, str, str | None]:
     return section.media.media, section.media.protocol, section.mid
 
 
-def _tagged(accepted: Sequence[Section]) -> Section:
+def _tagged_untrusted(accepted: Sequence[Section]) -> Section:
     """The answerer's tagged section, on whose transport everything accepted must travel (RFC 9143 §7.4)."""
     groups = bundle_groups_untrusted(accepted)
     bundle = next((group for group in groups if accepted[0] in group), (accepted[0],))
@@ -112,16 +112,16 @@ def _dtls_client(answered: Setup) -> bool:
     return answered is Setup.PASSIVE
 
 
-def _audio(ours: Section, theirs: Section, tagged: Section) -> NegotiatedAudio:
+def _audio_untrusted(ours: Section, theirs: Section, tagged: Section) -> NegotiatedAudio:
     if not (theirs.has("rtcp-mux") or tagged.has("rtcp-mux")):
         raise AnswerRefused("RTCP_MUX_REQUIRED", "a=rtcp-mux is needed: RTP and RTCP share one port here")
-    formats = tuple(_answered_formats(ours, theirs))
+    formats = tuple(_answered_formats_untrusted(ours, theirs))
     if not formats:
         raise AnswerRefused("NO_COMMON_CODEC", "the answer has none of the offered payload types")
     return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats, frozenset())
 
 
-def _answered_formats(ours: Section, theirs: Section) -> Iterator[NegotiatedFormat]:
+def _answered_formats_untrusted(ours: Section, theirs: Section) -> Iterator[NegotiatedFormat]:
     """The offered formats that came back, the answerer's favourite first (RFC 3264 §7)."""
     offered = {described.rtpmap.payload_type: described for described in described_formats_untrusted(ours)}
     for answered in described_formats_untrusted(theirs):

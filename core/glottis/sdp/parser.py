@@ -88,9 +88,9 @@ def parse_session_description_untrusted(text: str) -> SessionDescription:
 
     Unknown attributes are kept. Those that ``glottis.sdp.attributes`` cannot read are left out, see ``SKIPPABLE``.
     """
-    parts = _parts(list(_lines(text)))
+    parts = _parts_untrusted(list(_lines_untrusted(text)))
     version, origin, name = parts[0][:3]
-    _fields(version)
+    _fields_untrusted(version)
     session, *sections = contents = [_content(lines) for lines in parts]
     return SessionDescription(
         origin=_origin(origin),
@@ -98,12 +98,12 @@ def parse_session_description_untrusted(text: str) -> SessionDescription:
         connection=session.connection,
         bandwidths=session.bandwidths,
         attributes=session.attributes,
-        media=tuple(_media(lines[0], content) for lines, content in zip(parts[1:], sections, strict=True)),
+        media=tuple(_media_untrusted(lines[0], content) for lines, content in zip(parts[1:], sections, strict=True)),
         skipped=tuple(message for content in contents for message in content.skipped),
     )
 
 
-def _lines(text: str) -> Iterator[_Line]:
+def _lines_untrusted(text: str) -> Iterator[_Line]:
     """The lines that are not blank, without blanks around them."""
     try:
         size = len(text.encode())
@@ -121,7 +121,7 @@ def _lines(text: str) -> Iterator[_Line]:
             yield _Line(number, match[1], match[2]) if match else _Line(number, _NO_LINE, "")
 
 
-def _parts(lines: Sequence[_Line]) -> list[list[_Line]]:
+def _parts_untrusted(lines: Sequence[_Line]) -> list[list[_Line]]:
     """The lines of the session, and of each section; raises ``Malformed`` where they come in another order."""
     parts: list[list[_Line]] = [[]]
     previous = ""
@@ -154,19 +154,19 @@ def _content(lines: Sequence[_Line]) -> _Content:
         try:
             match line.kind:
                 case "a":
-                    named.append(_attribute(line))
+                    named.append(_attribute_untrusted(line))
                 case "c":
-                    connections += _fields(line)
+                    connections += _fields_untrusted(line)
                 case "b":
-                    bandwidths += _fields(line)
+                    bandwidths += _fields_untrusted(line)
                 case kind if kind not in _MEANINGLESS:
-                    _fields(line)
+                    _fields_untrusted(line)
         except Malformed as error:
             skipped.append(str(error))
     return _Content(tuple(named), next(iter(connections), None), tuple(bandwidths), tuple(skipped))
 
 
-def _fields(line: _Line) -> Sequence[str]:
+def _fields_untrusted(line: _Line) -> Sequence[str]:
     """What the groups of the line's grammar match; empty where one does not take part."""
     if line.kind not in _GRAMMAR:
         raise Malformed(f"line {line.number}: expected a letter of RFC 8866, =, and a value")
@@ -176,8 +176,8 @@ def _fields(line: _Line) -> Sequence[str]:
     return match.groups(default="")
 
 
-def _attribute(line: _Line) -> Attribute:
-    name, value = _fields(line)
+def _attribute_untrusted(line: _Line) -> Attribute:
+    name, value = _fields_untrusted(line)
     attribute = Attribute(name, value or None, line.number)
     if (parse := SKIPPABLE.get(name)) is not None:
         read_attribute_untrusted(attribute, parse)
@@ -193,8 +193,8 @@ def _origin(line: _Line) -> Origin:
     return Origin(int(session_id), int(session_version), username, *address)
 
 
-def _media(line: _Line, content: _Content) -> MediaDescription:
-    media, port, port_count, protocol, formats = _fields(line)
+def _media_untrusted(line: _Line, content: _Content) -> MediaDescription:
+    media, port, port_count, protocol, formats = _fields_untrusted(line)
     if int(port) > 65535:
         raise Malformed(f"line {line.number}: expected a port of 0–65535")
     return MediaDescription(

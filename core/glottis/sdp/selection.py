@@ -38,7 +38,7 @@ class Selection:
         return (self.tagged, *(section for section in others if section != self.tagged))
 
 
-def select_sections(
+def select_sections_untrusted(
     offer: SessionDescription, capabilities: Sequence[AudioCapability], *, with_data: bool
 ) -> Selection:
     """The first audio section is used, others with it are kept inactive; data if wanted; the rest is rejected.
@@ -55,7 +55,7 @@ def select_sections(
     primary = (audio or data)[0]
     group = next((group for group in groups if primary in group), ())
     bundle = group or (primary,)
-    formats = _audio_formats([section for section in audio if section in bundle], capabilities)
+    formats = _audio_formats_untrusted([section for section in audio if section in bundle], capabilities)
     channel = next((section for section in data if section in bundle), None)
     accepted = [section for section in bundle if section.index in formats or section == channel]
     return Selection(sections, bundle, bool(group), formats, channel, _tagged(bundle, accepted))
@@ -72,7 +72,9 @@ def _what_is_needed(sections: Sequence[Section], *, with_data: bool) -> str:
     return f"{wanted} is needed that is not rejected by port 0"
 
 
-def _audio_formats(sections: Sequence[Section], capabilities: Sequence[AudioCapability]) -> dict[int, Formats]:
+def _audio_formats_untrusted(
+    sections: Sequence[Section], capabilities: Sequence[AudioCapability]
+) -> dict[int, Formats]:
     """The first section must have a common codec; of the others those that have none are rejected."""
     accepted: dict[int, Formats] = {}
     for section in sections:

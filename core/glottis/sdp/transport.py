@@ -88,7 +88,7 @@ class RemoteParameters:
     end_of_candidates: bool
 
 
-def read_remote_parameters(
+def read_remote_parameters_untrusted(
     section: Section,
     tagged: Section,
     default_setup: Setup,
@@ -105,7 +105,7 @@ def read_remote_parameters(
     if ice_ufrag is None or ice_pwd is None:
         raise refused("ICE_REQUIRED", "a=ice-ufrag and a=ice-pwd are needed: media travels by ICE only")
     described = holder.read_all_untrusted("candidate", str)
-    candidates = _candidates(described, is_usable)
+    candidates = _candidates_untrusted(described, is_usable)
     return RemoteParameters(
         mid=section.mid,
         media_index=section.index,
@@ -113,7 +113,7 @@ def read_remote_parameters(
         ice_pwd=ice_pwd,
         ice_lite=holder.has("ice-lite"),
         ice_options=holder.read_untrusted("ice-options", parse_ice_options_untrusted) or frozenset(),
-        fingerprints=_fingerprints(holder, refused),
+        fingerprints=_fingerprints_untrusted(holder, refused),
         setup=holder.read_untrusted("setup", parse_setup_untrusted) or default_setup,
         candidates=candidates,
         ignored_candidates=len(described) - len(candidates),
@@ -121,7 +121,7 @@ def read_remote_parameters(
     )
 
 
-def _candidates(described: Iterable[str], is_usable: Callable[[Candidate], bool]) -> tuple[Candidate, ...]:
+def _candidates_untrusted(described: Iterable[str], is_usable: Callable[[Candidate], bool]) -> tuple[Candidate, ...]:
     """Those that can be read, in order; what is of no use takes no place of what is."""
     candidates: list[Candidate] = []
     places = {True: MAX_CANDIDATES, False: MAX_CANDIDATES}
@@ -137,7 +137,7 @@ def _candidates(described: Iterable[str], is_usable: Callable[[Candidate], bool]
     return tuple(candidates)
 
 
-def _fingerprints(section: Section, refused: type[DescriptionRefused]) -> tuple[Fingerprint, ...]:
+def _fingerprints_untrusted(section: Section, refused: type[DescriptionRefused]) -> tuple[Fingerprint, ...]:
     """Weak and unknown hash functions do not count, so that one of them alone is as good as none (RFC 8122 §5.1)."""
     offered = section.read_all_untrusted("fingerprint", parse_fingerprint_untrusted)
     usable = tuple(fingerprint for fingerprint in offered if fingerprint.hash_function in USABLE_HASH_FUNCTIONS)

@@ -70,7 +70,7 @@ def _nested_too_deeply() -> Rejected:
     return Rejected("MALFORMED_JSON", f"expected JSON that is nested at most {MAX_DEPTH} levels deep")
 
 
-def text_field(fields: Mapping[str, Any], name: str, path: str = "") -> str | None:
+def text_field_untrusted(fields: Mapping[str, Any], name: str, path: str = "") -> str | None:
     """A string, or None where the field is absent or null. ``path`` leads to the object that holds it."""
     value = fields.get(name)
     if value is not None and not isinstance(value, str):
@@ -78,15 +78,17 @@ def text_field(fields: Mapping[str, Any], name: str, path: str = "") -> str | No
     return value
 
 
-def required_text_field(fields: Mapping[str, Any], name: str, path: str = "") -> str:
+def required_text_field_untrusted(fields: Mapping[str, Any], name: str, path: str = "") -> str:
     """A string that must be there."""
-    value = text_field(fields, name, path)
+    value = text_field_untrusted(fields, name, path)
     if value is None:
         raise Rejected("MISSING_FIELD", f"{path}{name}: expected a string, and there is none")
     return value
 
 
-def number_field(fields: Mapping[str, Any], name: str, lowest: float, highest: float, path: str = "") -> float | None:
+def number_field_untrusted(
+    fields: Mapping[str, Any], name: str, lowest: float, highest: float, path: str = ""
+) -> float | None:
     """A number within bounds, or None where the field is absent or null."""
     value = fields.get(name)
     if value is None:
@@ -100,15 +102,17 @@ def _range(lowest: float, highest: float) -> str:
     return f"{lowest:g}" if lowest == highest else f"a number from {lowest:g} to {highest:g}"
 
 
-def integer_field(fields: Mapping[str, Any], name: str, lowest: int, highest: int, path: str = "") -> int | None:
+def integer_field_untrusted(
+    fields: Mapping[str, Any], name: str, lowest: int, highest: int, path: str = ""
+) -> int | None:
     """An integer within bounds, or None where the field is absent or null."""
-    value = number_field(fields, name, lowest, highest, path)
+    value = number_field_untrusted(fields, name, lowest, highest, path)
     if value is not None and value != int(value):
         raise Rejected("INVALID_FIELD", f"{path}{name}: expected an integer")
     return None if value is None else int(value)
 
 
-def object_field(fields: Mapping[str, Any], name: str, path: str = "") -> dict[str, Any]:
+def object_field_untrusted(fields: Mapping[str, Any], name: str, path: str = "") -> dict[str, Any]:
     """An object; empty where the field is absent or null."""
     value = fields.get(name)
     if value is not None and not isinstance(value, dict):

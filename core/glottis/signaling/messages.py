@@ -11,8 +11,8 @@ from glottis.contracts.errors import LocalError
 from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
     decode_object_untrusted,
-    object_field,
-    required_text_field,
+    object_field_untrusted,
+    required_text_field_untrusted,
 )
 
 _ENDS_OF_CANDIDATES: Final = ("", "a=end-of-candidates", "end-of-candidates")
@@ -82,12 +82,12 @@ SignalingMessage = ClientMessage | ServerMessage
 
 def parse_client_message_untrusted(data: str | bytes) -> ClientMessage:
     """Read what a client sends; raises ``Malformed`` (``Rejected``, with a code)."""
-    return _parse(data, _CLIENT_MESSAGES)
+    return _parse_untrusted(data, _CLIENT_MESSAGES)
 
 
 def parse_server_message_untrusted(data: str | bytes) -> ServerMessage:
     """Read what a gateway sends; raises ``Malformed`` (``Rejected``, with a code)."""
-    return _parse(data, _SERVER_MESSAGES)
+    return _parse_untrusted(data, _SERVER_MESSAGES)
 
 
 def encode_message(message: SignalingMessage) -> str:
@@ -126,9 +126,9 @@ def candidate_init(candidate: TrickledCandidate) -> dict[str, str | int | None]:
     }
 
 
-def _parse(data: str | bytes, parsers: Mapping[str, Callable[[dict[str, Any]], M]]) -> M:
+def _parse_untrusted(data: str | bytes, parsers: Mapping[str, Callable[[dict[str, Any]], M]]) -> M:
     fields = decode_object_untrusted(data)
-    parse = parsers.get(required_text_field(fields, "type"))
+    parse = parsers.get(required_text_field_untrusted(fields, "type"))
     if parse is None:
         raise Rejected("UNKNOWN_TYPE", f"type: expected one of {', '.join(parsers)}")
     return parse(fields)
@@ -173,16 +173,20 @@ def _text(value: object) -> str | None:
 
 
 _CLIENT_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ClientMessage]]] = {
-    "offer": lambda fields: Offer(required_text_field(fields, "sdp")),
+    "offer": lambda fields: Offer(required_text_field_untrusted(fields, "sdp")),
     "candidate": _candidate,
-    "text": lambda fields: Text(required_text_field(fields, "text")),
+    "text": lambda fields: Text(required_text_field_untrusted(fields, "text")),
     "bye": lambda fields: Bye(_text(fields.get("reason")) or ""),
 }
 _SERVER_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ServerMessage]]] = {
-    "answer": lambda fields: Answer(required_text_field(fields, "sdp")),
+    "answer": lambda fields: Answer(required_text_field_untrusted(fields, "sdp")),
     "candidate": _candidate,
-    "text": lambda fields: Text(required_text_field(fields, "text")),
-    "event": lambda fields: Event(required_text_field(fields, "name"), object_field(fields, "data")),
-    "error": lambda fields: Error(required_text_field(fields, "code"), required_text_field(fields, "message")),
+    "text": lambda fields: Text(required_text_field_untrusted(fields, "text")),
+    "event": lambda fields: Event(
+        required_text_field_untrusted(fields, "name"), object_field_untrusted(fields, "data")
+    ),
+    "error": lambda fields: Error(
+        required_text_field_untrusted(fields, "code"), required_text_field_untrusted(fields, "message")
+    ),
     "bye": lambda fields: Bye(_text(fields.get("reason")) or ""),
 }

@@ -8,11 +8,11 @@ from glottis.contracts.info import MAX_IDENTIFIER_LENGTH, AudioPreference
 from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
     decode_object_untrusted,
-    integer_field,
-    number_field,
-    object_field,
-    required_text_field,
-    text_field,
+    integer_field_untrusted,
+    number_field_untrusted,
+    object_field_untrusted,
+    required_text_field_untrusted,
+    text_field_untrusted,
 )
 
 INITIATE_PATH: Final = "/api/websession/initiate"
@@ -47,22 +47,22 @@ def parse_session_request_untrusted(body: bytes, served: Sequence[str]) -> Sessi
     ``served`` are the transports that an error advises; the gateway need not have all of the contract's.
     Keys and enumerated words match case-insensitively; keys that CONTRACT does not name are ignored.
     """
-    fields = _with_canonical_names(decode_object_untrusted(body))
-    transport = _word(fields, "transportType", TRANSPORTS, served, "UNSUPPORTED_TRANSPORT") or "WebRTC"
-    audio = _with_canonical_names(object_field(fields, "audioConfig"), "audioConfig.")
+    fields = _with_canonical_names_untrusted(decode_object_untrusted(body))
+    transport = _word_untrusted(fields, "transportType", TRANSPORTS, served, "UNSUPPORTED_TRANSPORT") or "WebRTC"
+    audio = _with_canonical_names_untrusted(object_field_untrusted(fields, "audioConfig"), "audioConfig.")
     return SessionRequest(
-        campaign_id=_identifier("campaignId", required_text_field(fields, "campaignId")),
-        business_id=_business_id(fields),
-        client_identifier=_client_identifier(fields),
+        campaign_id=_identifier_untrusted("campaignId", required_text_field_untrusted(fields, "campaignId")),
+        business_id=_business_id_untrusted(fields),
+        client_identifier=_client_identifier_untrusted(fields),
         transport=transport,
-        input=_preference(audio, "input", transport),
-        output=_preference(audio, "output", transport),
-        dynamic_variables=object_field(fields, "dynamicVariables"),
-        metadata=object_field(fields, "metadata"),
+        input=_preference_untrusted(audio, "input", transport),
+        output=_preference_untrusted(audio, "output", transport),
+        dynamic_variables=object_field_untrusted(fields, "dynamicVariables"),
+        metadata=object_field_untrusted(fields, "metadata"),
     )
 
 
-def _with_canonical_names(fields: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+def _with_canonical_names_untrusted(fields: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """The fields that CONTRACT names, under those names."""
     known: dict[str, Any] = {}
     for key, value in fields.items():
@@ -75,11 +75,11 @@ def _with_canonical_names(fields: Mapping[str, Any], path: str = "") -> dict[str
     return known
 
 
-def _word(
+def _word_untrusted(
     fields: Mapping[str, Any], name: str, words: Iterable[str], advised: Sequence[str], code: str, path: str = ""
 ) -> str | None:
     """One of ``words``, as it is spelt there; None where the field is absent or null. Errors name the ``advised``."""
-    text = text_field(fields, name, path)
+    text = text_field_untrusted(fields, name, path)
     if text is None:
         return None
     for word in words:
@@ -88,31 +88,33 @@ def _word(
     raise Rejected(code, f"{path}{name}: expected {'one of ' * (len(advised) > 1)}{', '.join(advised)}")
 
 
-def _business_id(fields: Mapping[str, Any]) -> int | str | None:
+def _business_id_untrusted(fields: Mapping[str, Any]) -> int | str | None:
     value = fields.get("businessId")
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     if not isinstance(value, str):
         raise Rejected("INVALID_FIELD", "businessId: expected an integer or a string")
-    return _identifier("businessId", value)
+    return _identifier_untrusted("businessId", value)
 
 
-def _client_identifier(fields: Mapping[str, Any]) -> str | None:
-    text = text_field(fields, "clientIdentifier")
+def _client_identifier_untrusted(fields: Mapping[str, Any]) -> str | None:
+    text = text_field_untrusted(fields, "clientIdentifier")
     if text is not None and ("/" in text or "\\" in text):
         raise Rejected("INVALID_FIELD", "clientIdentifier: expected no slash and no backslash")
-    return None if text is None else _identifier("clientIdentifier", text)
+    return None if text is None else _identifier_untrusted("clientIdentifier", text)
 
 
-def _identifier(name: str, text: str) -> str:
+def _identifier_untrusted(name: str, text: str) -> str:
     if len(text) > MAX_IDENTIFIER_LENGTH:
         raise Rejected("INVALID_FIELD", f"{name}: expected at most {MAX_IDENTIFIER_LENGTH} characters")
     return text
 
 
-def _preference(audio: Mapping[str, Any], direction: str, transport: str) -> AudioPreference:
+def _preference_untrusted(audio: Mapping[str, Any], direction: str, transport: str) -> AudioPreference:
     """One direction: what its own object says, and for the rest what stands beside it."""
-    own = _with_canonical_names(object_field(audio, direction, "audioConfig."), f"audioConfig.{direction}.")
+    own = _with_canonical_names_untrusted(
+        object_field_untrusted(audio, direction, "audioConfig."), f"audioConfig.{direction}."
+    )
     own = {name: value for name, value in own.items() if value is not None}
     merged = {**audio, **own}
 
@@ -121,14 +123,17 @@ def _preference(audio: Mapping[str, Any], direction: str, transport: str) -> Aud
 
     codec_name = "codec" if "codec" in own else f"{direction}Codec"
     codecs = _codecs_of(transport)
-    codec = _word(merged, codec_name, codecs, codecs, "UNSUPPORTED_CODEC", path(codec_name)) or "OPUS"
+    codec = _word_untrusted(merged, codec_name, codecs, codecs, "UNSUPPORTED_CODEC", path(codec_name)) or "OPUS"
     lowest_bits, highest_bits, most_channels = (16, 16, 1) if codec == "PCM" else (8, 32, 2)  # CONTRACT §5
     return AudioPreference(
         codec=codec,
-        sample_rate=integer_field(merged, "sampleRate", 8000, 48000, path("sampleRate")) or CODECS[codec],
-        bits_per_sample=integer_field(merged, "bitsPerSample", lowest_bits, highest_bits, path("bitsPerSample")) or 16,
-        channels=integer_field(merged, "channels", 1, most_channels, path("channels")) or 1,
-        frame_ms=number_field(merged, "frameDurationMs", 2.5, 120, path("frameDurationMs")),
+        sample_rate=integer_field_untrusted(merged, "sampleRate", 8000, 48000, path("sampleRate")) or CODECS[codec],
+        bits_per_sample=integer_field_untrusted(
+            merged, "bitsPerSample", lowest_bits, highest_bits, path("bitsPerSample")
+        )
+        or 16,
+        channels=integer_field_untrusted(merged, "channels", 1, most_channels, path("channels")) or 1,
+        frame_ms=number_field_untrusted(merged, "frameDurationMs", 2.5, 120, path("frameDurationMs")),
     )
 
 

@@ -87,12 +87,12 @@ def stun_local_ufrag_untrusted(data: bytes) -> str:
         value = position + 4
         length = data[position + 2] << 8 | data[position + 3]
         if data[position] << 8 | data[position + 1] == _USERNAME:
-            return _first_fragment(data[value : value + length], length)
+            return _first_fragment_untrusted(data[value : value + length], length)
         position = value + (length + 3 & ~3)
     raise Malformed("STUN: expected USERNAME")
 
 
-def _first_fragment(username: bytes, length: int) -> str:
+def _first_fragment_untrusted(username: bytes, length: int) -> str:
     ufrag, colon, _ = username.partition(b":")
     if len(username) < length or not colon or len(ufrag) not in _UFRAG_LENGTHS or not _ICE_CHARACTERS.issuperset(ufrag):
         raise Malformed("STUN: expected a USERNAME of two ufrags and a colon")

@@ -104,8 +104,8 @@ def parse_rtcp_untrusted(data: bytes) -> list[RtcpPacket]:
     packets: list[RtcpPacket] = []
     offset = 0
     while offset < len(data):
-        count, packet_type, body, offset = _next_packet(data, offset)
-        packet = _parse_body(packet_type, count, body)
+        count, packet_type, body, offset = _next_packet_untrusted(data, offset)
+        packet = _parse_body_untrusted(packet_type, count, body)
         if packet is not None:
             packets.append(packet)
     return packets
@@ -116,7 +116,7 @@ def build_rtcp(packets: Iterable[RtcpPacket]) -> bytes:
     return b"".join(map(_build_packet, packets))
 
 
-def _next_packet(data: bytes, offset: int) -> tuple[int, int, bytes, int]:
+def _next_packet_untrusted(data: bytes, offset: int) -> tuple[int, int, bytes, int]:
     """Count, type and body of the packet at ``offset``, and where the next one starts."""
     if offset + 4 > len(data):
         raise Malformed("RTCP: expected a header of 4 bytes")
@@ -128,11 +128,11 @@ def _next_packet(data: bytes, offset: int) -> tuple[int, int, bytes, int]:
         raise Malformed("RTCP: a packet runs past the end")
     body = data[offset + 4 : end]
     if first & _PADDING:
-        body = _without_padding(body, is_last=end == len(data))
+        body = _without_padding_untrusted(body, is_last=end == len(data))
     return first & 0x1F, packet_type, body, end
 
 
-def _without_padding(body: bytes, *, is_last: bool) -> bytes:
+def _without_padding_untrusted(body: bytes, *, is_last: bool) -> bytes:
     if not is_last:
         raise Malformed("RTCP: expected padding in the last packet only")
     if not body or body[-1] % 4 or not 0 < body[-1] <= len(body):
@@ -140,33 +140,33 @@ def _without_padding(body: bytes, *, is_last: bool) -> bytes:
     return body[: -body[-1]]
 
 
-def _parse_body(packet_type: int, count: int, body: bytes) -> RtcpPacket | None:
+def _parse_body_untrusted(packet_type: int, count: int, body: bytes) -> RtcpPacket | None:
     if packet_type == SENDER_REPORT:
-        return _parse_sender_report(count, body)
+        return _parse_sender_report_untrusted(count, body)
     if packet_type == RECEIVER_REPORT:
-        return _parse_receiver_report(count, body)
+        return _parse_receiver_report_untrusted(count, body)
     if packet_type == SOURCE_DESCRIPTION:
-        return _parse_source_description(count, body)
+        return _parse_source_description_untrusted(count, body)
     if packet_type == GOODBYE:
-        return _parse_goodbye(count, body)
+        return _parse_goodbye_untrusted(count, body)
     return None
 
 
-def _parse_sender_report(count: int, body: bytes) -> SenderReport:
+def _parse_sender_report_untrusted(count: int, body: bytes) -> SenderReport:
     if len(body) < _SENDER_INFORMATION.size:
         raise Malformed("RTCP: expected sender information of 24 bytes")
     ssrc, ntp_time, rtp_timestamp, packet_count, octet_count = _SENDER_INFORMATION.unpack_from(body)
-    blocks = _parse_report_blocks(count, body, _SENDER_INFORMATION.size)
+    blocks = _parse_report_blocks_untrusted(count, body, _SENDER_INFORMATION.size)
     return SenderReport(ssrc, ntp_time, rtp_timestamp, packet_count, octet_count, blocks)
 
 
-def _parse_receiver_report(count: int, body: bytes) -> ReceiverReport:
+def _parse_receiver_report_untrusted(count: int, body: bytes) -> ReceiverReport:
     if len(body) < _WORD.size:
         raise Malformed("RTCP: expected the SSRC of a receiver report")
-    return ReceiverReport(_WORD.unpack_from(body)[0], _parse_report_blocks(count, body, _WORD.size))
+    return ReceiverReport(_WORD.unpack_from(body)[0], _parse_report_blocks_untrusted(count, body, _WORD.size))
 
 
-def _parse_report_blocks(count: int, body: bytes, offset: int) -> tuple[ReportBlock, ...]:
+def _parse_report_blocks_untrusted(count: int, body: bytes, offset: int) -> tuple[ReportBlock, ...]:
     """What follows the blocks is a profile's own (RFC 3550 §6.4.3) and skipped."""
     end = offset + count * _REPORT_BLOCK.size
     if end > len(body):
@@ -183,20 +183,20 @@ def _parse_report_block(fields: tuple[int, ...]) -> ReportBlock:
     return ReportBlock(ssrc, fraction_lost, packets_lost, highest_sequence_number, jitter, last_sender_report, delay)
 
 
-def _parse_source_description(count: int, body: bytes) -> SourceDescription:
+def _parse_source_description_untrusted(count: int, body: bytes) -> SourceDescription:
     names: list[tuple[int, str]] = []
     offset = 0
     for _ in range(count):
         if offset + 4 > len(body):
             raise Malformed("RTCP: a source description chunk runs past the end")
         (ssrc,) = _WORD.unpack_from(body, offset)
-        name, offset = _parse_items(body, offset + 4)
+        name, offset = _parse_items_untrusted(body, offset + 4)
         if name is not None:
             names.append((ssrc, name))
     return SourceDescription(tuple(names))
 
 
-def _parse_items(body: bytes, offset: int) -> tuple[str | None, int]:
+def _parse_items_untrusted(body: bytes, offset: int) -> tuple[str | None, int]:
     """The canonical name among a chunk's items, and where the next chunk starts."""
     name: str | None = None
     while offset < len(body) and body[offset] != 0:
@@ -211,7 +211,7 @@ def _parse_items(body: bytes, offset: int) -> tuple[str | None, int]:
     return name, offset // 4 * 4 + 4
 
 
-def _parse_goodbye(count: int, body: bytes) -> Goodbye:
+def _parse_goodbye_untrusted(count: int, body: bytes) -> Goodbye:
     offset = 4 * count
     if offset > len(body):
         raise Malformed("RTCP: the sources that leave run past the end")

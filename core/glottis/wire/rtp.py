@@ -50,7 +50,7 @@ def parse_rtp_untrusted(data: bytes) -> RtpPacket:
         return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, data[12:])
     if first >> 6 != 2:
         raise Malformed("RTP: expected version 2")
-    sources, profile, extension, payload = _optional_parts(first, data)
+    sources, profile, extension, payload = _optional_parts_untrusted(first, data)
     return RtpPacket(
         second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, payload, sources, profile, extension
     )
@@ -71,13 +71,13 @@ def extensions_untrusted(packet: RtpPacket) -> dict[int, bytes]:
     identifier the first element counts.
     """
     if packet.extension_profile == ONE_BYTE_PROFILE:
-        return _one_byte_elements(packet.extension)
+        return _one_byte_elements_untrusted(packet.extension)
     if packet.extension_profile & 0xFFF0 == TWO_BYTE_PROFILE:
-        return _two_byte_elements(packet.extension)
+        return _two_byte_elements_untrusted(packet.extension)
     return {}
 
 
-def _optional_parts(first: int, data: bytes) -> tuple[tuple[int, ...], int, bytes, bytes]:
+def _optional_parts_untrusted(first: int, data: bytes) -> tuple[tuple[int, ...], int, bytes, bytes]:
     """Contributing sources, extension profile, extension and payload of a packet whose first byte announces any."""
     offset, end = 12, len(data)
     source_count = first & _CSRC_COUNT
@@ -87,14 +87,14 @@ def _optional_parts(first: int, data: bytes) -> tuple[tuple[int, ...], int, byte
     offset += 4 * source_count
     profile, extension = 0, b""
     if first & _EXTENSION:
-        profile, extension = _extension(data, offset)
+        profile, extension = _extension_untrusted(data, offset)
         offset += 4 + len(extension)
     if first & _PADDING:
-        end -= _padding_length(data, offset)
+        end -= _padding_length_untrusted(data, offset)
     return sources, profile, extension, data[offset:end]
 
 
-def _extension(data: bytes, offset: int) -> tuple[int, bytes]:
+def _extension_untrusted(data: bytes, offset: int) -> tuple[int, bytes]:
     if offset + 4 > len(data):
         raise Malformed("RTP: the header extension's own header runs past the end")
     profile, words = _EXTENSION_HEADER.unpack_from(data, offset)
@@ -104,14 +104,14 @@ def _extension(data: bytes, offset: int) -> tuple[int, bytes]:
     return profile, data[start : start + 4 * words]
 
 
-def _padding_length(data: bytes, payload_start: int) -> int:
+def _padding_length_untrusted(data: bytes, payload_start: int) -> int:
     """The last byte counts the padding, itself included, RFC 3550 §5.1."""
     if payload_start == len(data) or not 0 < data[-1] <= len(data) - payload_start:
         raise Malformed("RTP: expected a padding length between 1 and the payload's")
     return data[-1]
 
 
-def _one_byte_elements(extension: bytes) -> dict[int, bytes]:
+def _one_byte_elements_untrusted(extension: bytes) -> dict[int, bytes]:
     elements: dict[int, bytes] = {}
     offset = 0
     while offset < len(extension):
@@ -122,11 +122,11 @@ def _one_byte_elements(extension: bytes) -> dict[int, bytes]:
         identifier, length = head >> 4, (head & 0x0F) + 1
         if identifier == _STOP_ID:  # "processing of the remaining extension elements MUST be terminated"
             break
-        offset = _take_element(elements, identifier, extension, offset, length)
+        offset = _take_element_untrusted(elements, identifier, extension, offset, length)
     return elements
 
 
-def _two_byte_elements(extension: bytes) -> dict[int, bytes]:
+def _two_byte_elements_untrusted(extension: bytes) -> dict[int, bytes]:
     elements: dict[int, bytes] = {}
     offset = 0
     while offset < len(extension):
@@ -136,11 +136,13 @@ def _two_byte_elements(extension: bytes) -> dict[int, bytes]:
             continue
         if offset == len(extension):
             raise Malformed("RTP: a header extension element has no length")
-        offset = _take_element(elements, identifier, extension, offset + 1, extension[offset])
+        offset = _take_element_untrusted(elements, identifier, extension, offset + 1, extension[offset])
     return elements
 
 
-def _take_element(elements: dict[int, bytes], identifier: int, extension: bytes, start: int, length: int) -> int:
+def _take_element_untrusted(
+    elements: dict[int, bytes], identifier: int, extension: bytes, start: int, length: int
+) -> int:
     """Keep one element's data; returns the offset behind it."""
     end = start + length
     if end > len(extension):

@@ -132,20 +132,20 @@ def parse_stun_untrusted(data: bytes) -> StunMessage:
     Checks the header with its magic cookie, that attributes fill the message exactly, the length and shape of every
     known one, and FINGERPRINT where there is one. MESSAGE-INTEGRITY is the receiver's to check, who knows the key.
     """
-    message_type, transaction_id = _read_header(data)
+    message_type, transaction_id = _read_header_untrusted(data)
     attributes: dict[int, bytes] = {}
     unknown: list[int] = []
     signed = b""
     position, end = HEADER_LENGTH, len(data)
     while position < end:
-        attribute, value, following = _read_attribute(data, position)
+        attribute, value, following = _read_attribute_untrusted(data, position)
         if attribute == Attribute.FINGERPRINT:
-            _check_fingerprint(data, position, value)
+            _check_fingerprint_untrusted(data, position, value)
             attributes[attribute] = value
         elif signed or attribute in attributes:
             pass  # RFC 8489 §14.5, §14: what follows the integrity, and repetitions, are ignored
         elif attribute in _KNOWN:
-            _check_shape(attribute, value)
+            _check_shape_untrusted(attribute, value)
             attributes[attribute] = value
             if attribute == Attribute.MESSAGE_INTEGRITY:
                 signed = _with_length(data[:position], position + _INTEGRITY_LENGTH)
@@ -204,7 +204,7 @@ def _xor(port_and_ip: bytes, transaction_id: bytes) -> bytes:
     return (int.from_bytes(port_and_ip) ^ int.from_bytes(mask[:length])).to_bytes(length)
 
 
-def _read_header(data: bytes) -> tuple[int, bytes]:
+def _read_header_untrusted(data: bytes) -> tuple[int, bytes]:
     if len(data) < HEADER_LENGTH:
         raise Malformed("STUN: expected at least 20 bytes")
     message_type, length, cookie, transaction_id = _HEADER.unpack_from(data)
@@ -220,7 +220,7 @@ def _method(message_type: int) -> int:
     return message_type & 0xF | (message_type & 0xE0) >> 1 | (message_type & 0x3E00) >> 2
 
 
-def _read_attribute(data: bytes, position: int) -> tuple[int, bytes, int]:
+def _read_attribute_untrusted(data: bytes, position: int) -> tuple[int, bytes, int]:
     """Type, value, and where the next attribute begins; the body's length is a multiple of 4, so a head fits."""
     attribute, length = _ATTRIBUTE.unpack_from(data, position)
     start = position + 4
@@ -243,13 +243,13 @@ def _fingerprint(data: bytes) -> bytes:
     return (zlib.crc32(data) ^ _FINGERPRINT_XOR).to_bytes(4)
 
 
-def _check_fingerprint(data: bytes, position: int, value: bytes) -> None:
+def _check_fingerprint_untrusted(data: bytes, position: int, value: bytes) -> None:
     # RFC 8489 §14.7: the last attribute, over everything before it; its own length then already counts in the header.
     if position + _FINGERPRINT_LENGTH != len(data) or value != _fingerprint(data[:position]):
         raise Malformed("STUN: expected a right FINGERPRINT at the end")
 
 
-def _check_shape(attribute: int, value: bytes) -> None:
+def _check_shape_untrusted(attribute: int, value: bytes) -> None:
     fits = _SHAPES.get(attribute)
     if fits is not None and not fits(value):
         raise Malformed(f"STUN: expected another length or form of {Attribute(attribute).name}")

@@ -47,7 +47,7 @@ class FrameMeter:
                 self._header.append(data[position])
                 position += 1
                 if len(self._header) == self._header_length():
-                    self._begin_frame()
+                    self._begin_frame_untrusted()
                     self._header.clear()
             ended = ended or self.is_between_messages
         return ended
@@ -58,15 +58,15 @@ class FrameMeter:
         mask = 4 if self._header[1] & _MASKED else 0
         return 2 + _EXTENDED_LENGTHS.get(self._header[1] & _LENGTH, 0) + mask
 
-    def _begin_frame(self) -> None:
+    def _begin_frame_untrusted(self) -> None:
         length = self._header[1] & _LENGTH
         if length in _EXTENDED_LENGTHS:
             length = int.from_bytes(self._header[2 : 2 + _EXTENDED_LENGTHS[length]], "big")
         self._payload_left = length
         if not self._header[0] & _CONTROL_FRAME:
-            self._count(length, final=bool(self._header[0] & _FIN))
+            self._count_untrusted(length, final=bool(self._header[0] & _FIN))
 
-    def _count(self, length: int, *, final: bool) -> None:
+    def _count_untrusted(self, length: int, *, final: bool) -> None:
         self._message_bytes += length
         self._message_fragments += 1
         if self._message_bytes > self._max_message_bytes:

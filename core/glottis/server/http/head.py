@@ -38,7 +38,7 @@ def vet_head(head: h11.Request) -> None:
 
 def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxies) -> Request:
     """The request, still without its body; raises ``Malformed``."""
-    headers = _headers(head)
+    headers = _headers_untrusted(head)
     target = parse_target_untrusted(head.target.decode("ascii"))
     host = headers.get("host", "")
     host = str(parse_authority_untrusted(host)) if host else ""  # checked even where an absolute target overrules it
@@ -54,11 +54,11 @@ def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxi
     )
 
 
-def _headers(head: h11.Request) -> dict[str, str]:
+def _headers_untrusted(head: h11.Request) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in head.headers:
         name = raw_name.decode("ascii")
-        value = _text(name, raw_value)
+        value = _text_untrusted(name, raw_value)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     # Two lengths, or one that HTTP/1.0 does not know, are how requests are smuggled past proxies (RFC 9112 §6.1).
     if "transfer-encoding" in headers and ("content-length" in headers or head.http_version == b"1.0"):
@@ -66,7 +66,7 @@ def _headers(head: h11.Request) -> dict[str, str]:
     return headers
 
 
-def _text(name: str, raw_value: bytes) -> str:
+def _text_untrusted(name: str, raw_value: bytes) -> str:
     """A field's value as ``Request.headers`` has it: opaque bytes beyond ASCII, no controls (RFC 9110 §5.5)."""
     if _CONTROL.search(raw_value):
         raise Malformed("header fields: expected no control characters")

@@ -85,10 +85,10 @@ def _legacy_hops(clients: str, schemes: str, hosts: str) -> Sequence[Hop]:
 
 def parse_forwarded_untrusted(text: str) -> list[Hop]:
     """The senders that a ``Forwarded`` field lists (RFC 7239 §4), the nearest last; raises ``Malformed``."""
-    return [_forwarded_element(element) for element in text.split(",")] if text else []
+    return [_forwarded_element_untrusted(element) for element in text.split(",")] if text else []
 
 
-def _forwarded_element(element: str) -> Hop:
+def _forwarded_element_untrusted(element: str) -> Hop:
     pairs: dict[str, str] = {}
     for pair in element.split(";"):
         match = _FORWARDED_PAIR.fullmatch(pair)
