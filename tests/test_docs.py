@@ -292,6 +292,7 @@ def codes_in_the_source() -> set[str]:
             "sdp/*.py",
             "tokens.py",
             "dtls/events.py",
+            "contracts/errors.py",
         )
         for path in SOURCES.glob(place)
         if path.name != "__init__.py"

@@ -43,7 +43,7 @@ Message = TextMessage | TypedMessage | BytesMessage
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """Something that happened to the call, named as in the client's ``event`` messages (``state``, ``ice`` …)."""
+    """Something that happened to the call, named as in the client's ``event`` messages: ``state`` and so on."""
 
     name: str
     data: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Call(ABC):
     """One conversation. It ends when the agent returns or raises; the agent is cancelled when the caller hangs up.
 
     A stream opens when it is first iterated, not before, and is read by one task at a time. All streams are bounded:
-    audio and packets drop the oldest when the agent does not keep up (and count it).
+    what an agent does not read in time is dropped, the oldest first.
 
     What an agent hands over is checked at once: ``ValueError`` names the rule that it breaks.
     """

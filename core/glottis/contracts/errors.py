@@ -10,7 +10,15 @@ class LocalError(GlottisError):
 
 
 class RemoteError(GlottisError):
-    """The other end of a connection is at fault."""
+    """The other end of a connection is at fault. ``code`` is a stable name of what is wrong, for its program."""
+
+    code = "MALFORMED"
+
+    def __init__(self, message: str = "", *, code: str | None = None) -> None:
+        """Without ``code`` it is that of the class."""
+        super().__init__(message)
+        if code is not None:
+            self.code = code
 
 
 class Malformed(RemoteError):
@@ -35,9 +43,10 @@ class AuthenticationFailed(RemoteError):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+        super().__init__(message, code=code)
 
 
 class Forbidden(RemoteError):
     """The principal is known but may not do this (HTTP 403). The message tells the client what to change."""
+
+    code = "FORBIDDEN"

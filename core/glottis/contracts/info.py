@@ -35,9 +35,10 @@ class AudioPreference:
 
 @dataclass(frozen=True, slots=True)
 class CallInfo:
-    """The fields of the session request, unchanged, and what the gateway knows beside them.
+    """The fields of the session request, and what the gateway knows beside them.
 
-    ``input`` is the direction from the caller, ``output`` the one to the caller. ``metadata`` is what the request held.
+    ``input`` is the direction from the caller, ``output`` the one to the caller. ``metadata`` is what the request held;
+    messages of the type ``metadata`` add to it, and ``Call.info`` is then a new value.
     """
 
     session_id: str

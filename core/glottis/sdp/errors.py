@@ -18,8 +18,7 @@ class DescriptionRefused(RemoteError):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+        super().__init__(message, code=code)
 
 
 class OfferRefused(DescriptionRefused):

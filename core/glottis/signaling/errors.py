@@ -1,17 +1,16 @@
 """What can be wrong with the messages of a client, and with its WebSocket."""
 
-from glottis.contracts.errors import Malformed, RemoteError
+from glottis.contracts.errors import GlottisError, Malformed
 
 
 class Rejected(Malformed):
     """Network input that is refused for a reason with a stable ``code``, as CONTRACT §1 and §3 demand."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+        super().__init__(message, code=code)
 
 
-class WebSocketClosed(RemoteError):
+class WebSocketClosed(GlottisError):
     """The WebSocket is closed, by either side, with this code and reason (RFC 6455 §7.4)."""
 
     def __init__(self, code: int, reason: str = "") -> None:

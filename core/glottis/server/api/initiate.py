@@ -60,7 +60,7 @@ class Initiate:
             principal = await self._auth_scheme.authenticate(auth_request)
         except Forbidden as error:
             detail = _sentence(error) or "Use credentials that may create sessions."
-            raise Problem(403, "FORBIDDEN", detail) from None
+            raise Problem(403, error.code, detail) from None
         except AuthenticationFailed as error:
             raise _unauthenticated(_sentence(error)) from None
         if principal is None:

@@ -18,9 +18,8 @@ class Problem(RemoteError):
     def __init__(
         self, status: int, code: str, detail: str, headers: tuple[tuple[str, str], ...] = (), *, logged: str = ""
     ) -> None:
-        super().__init__(detail)
+        super().__init__(detail, code=code)
         self.status = status
-        self.code = code
         self.detail = detail
         self.headers = headers
         self.logged = logged

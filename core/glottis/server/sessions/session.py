@@ -161,7 +161,7 @@ class Session:
                 self._intake.take(message, started=self._connected.is_set())
         except RemoteError as error:
             logger.info("session %s: %s refused: %s", self.info.session_id, type(message).__name__.lower(), error)
-            self._line.refuse(messages.Error(getattr(error, "code", "MALFORMED"), str(error)))
+            self._line.refuse(messages.Error(error.code, str(error)))
         except (Exception, SystemExit) as error:
             self.failed(error)
 
