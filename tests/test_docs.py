@@ -21,7 +21,7 @@ import pytest
 import trio
 from glottis.cli import main
 from glottis.config import load_config, resolve, settings
-from glottis.config.conversion import Settings
+from glottis.config.conversion import PluginSettings
 from glottis.contracts import hookspecs
 from glottis.plugins import load_plugins
 from glottis.signaling.session_url import SessionUrl
@@ -97,7 +97,7 @@ def type_words(kind: types.Type) -> str:
         case types.LiteralType(values=values):
             return "one of " + ", ".join(sorted(f"`{json.dumps(value)}`" for value in values))
         case types.CustomType(cls=cls):
-            return "table" if cls is Settings else cls.__name__.lower()
+            return "table" if cls is PluginSettings else cls.__name__.lower()
         case types.BoolType():
             return "boolean"
     return "table"
@@ -107,7 +107,7 @@ def default_words(field: types.Field) -> str:
     if field.required:
         return "required"
     default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-    return "absent" if default is None else f"`{json.dumps({} if isinstance(default, Settings) else default)}`"
+    return "absent" if default is None else f"`{json.dumps({} if isinstance(default, PluginSettings) else default)}`"
 
 
 def documented(heading: str) -> dict[str, tuple[str, str]]:

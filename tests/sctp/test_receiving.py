@@ -87,7 +87,10 @@ def test_fragments_that_disagree_are_refused(flags: int, stream: int, sequence: 
 )
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_fuzz_add_untrusted(fragments: list[tuple[int, int]]) -> None:
-    """``Reassembly.add_untrusted`` raises exactly ``Malformed``, and what it holds is what it counts."""
+    """``Reassembly.add_untrusted`` (and so ``is_followed_by_untrusted``) raises exactly ``Malformed``.
+
+    What it holds is what it counts.
+    """
     reassembly = Reassembly(5)
     for tsn, flags in fragments:
         try:

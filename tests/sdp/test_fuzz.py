@@ -70,7 +70,10 @@ def test_fuzz_accept_offer_raises_nothing_but_malformed_and_refusals(
     capabilities: tuple[AudioCapability, ...],
     sending: SendingTrack,
 ) -> None:
-    """Fuzz: accept_offer_untrusted raises Malformed or OfferRefused, or gives an answer that can be read."""
+    """Fuzz: accept_offer_untrusted raises Malformed or OfferRefused, or gives an answer that can be read.
+
+    And so do select_sections_untrusted and read_remote_parameters_untrusted, which it calls.
+    """
     answered = 0
     for offer in parsed(corpus, 1500, seed=3264):
         try:

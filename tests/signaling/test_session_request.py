@@ -196,7 +196,10 @@ audio_values = st.dictionaries(audio_names, json_values | st.dictionaries(audio_
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.binary() | st.dictionaries(names, json_values | audio_values).map(msgspec.json.encode))
 def test_any_body_is_read_or_malformed(body: bytes) -> None:
-    """Fuzz: parse_session_request_untrusted raises Malformed and nothing else; what it returns can be sent on."""
+    """Fuzz: parse_session_request_untrusted raises Malformed and nothing else; what it returns can be sent on.
+
+    And so does all of glottis.signaling.json_input, which it calls.
+    """
     try:
         request = parse_session_request_untrusted(body, SERVED)
     except Malformed:

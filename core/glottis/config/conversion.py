@@ -39,7 +39,7 @@ class EnvironmentValue(str):
         return document["value"] if len(document) == 1 else str(self)
 
 
-class Settings(Mapping[str, Any]):
+class PluginSettings(Mapping[str, Any]):
     """Settings whose types are known only to the plugin they are meant for. ``repr`` shows the keys alone."""
 
     __slots__ = ("_values",)
@@ -57,7 +57,7 @@ class Settings(Mapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return f"Settings({', '.join(f'{key}=…' for key in self._values)})"
+        return f"PluginSettings({', '.join(f'{key}=…' for key in self._values)})"
 
 
 def convert(value: object, expected: Any, path: str = "") -> Any:
@@ -87,7 +87,7 @@ class _Conversion:
         origin = get_origin(expected)
         if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
             return self._struct(value, expected, path)
-        if expected is Settings or origin is dict:
+        if expected is PluginSettings or origin is dict:
             return self._table(value, expected, path)
         if origin in (list, tuple):
             return self._list(value, expected, path)
@@ -126,8 +126,8 @@ class _Conversion:
         table = self._container(value, dict, path)
         if table is _WRONG:
             return _WRONG
-        if expected is Settings:
-            return Settings(table)
+        if expected is PluginSettings:
+            return PluginSettings(table)
         item_type = get_args(expected)[1]
         return {key: self.convert(item, item_type, join(path, key)) for key, item in table.items()}
 
@@ -142,7 +142,7 @@ class _Conversion:
     def _container(self, value: Any, expected: type, path: str) -> Any:
         if isinstance(value, EnvironmentValue):
             value = value.parsed()
-        if isinstance(value, Settings):
+        if isinstance(value, PluginSettings):
             value = dict(value)
         if isinstance(value, expected):
             return value

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from glottis.config.conversion import Settings
+from glottis.config.conversion import PluginSettings
 from glottis.config.resolution import ResolvedConfig
 from glottis.contracts.secret import Secret
 
@@ -39,7 +39,7 @@ def _hidden(value: object) -> str | dict[str, Any]:
     """In place of secrets, and of settings that may hold some and are shown once they have types."""
     if isinstance(value, Secret):
         return "…"
-    if isinstance(value, Settings):
+    if isinstance(value, PluginSettings):
         return {}
     raise NotImplementedError(f"settings of type {type(value).__name__}")
 

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from glottis.config.conversion import Settings, convert, join
+from glottis.config.conversion import PluginSettings, convert, join
 from glottis.config.settings import DEFAULT_CODECS, DEFAULT_PAGES, DEFAULT_PROVIDERS, Config
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent
@@ -124,7 +124,7 @@ class _Resolution:
         providers = []
         for found in self._choose(catalogue, section.providers, DEFAULT_PROVIDERS, "ice_servers.providers"):
             name = found.spec.name
-            made = self._make(found, settings.get(name.lower(), Settings()), f"ice_servers.settings.{name}")
+            made = self._make(found, settings.get(name.lower(), PluginSettings()), f"ice_servers.settings.{name}")
             if made is not None:
                 providers.append(NamedProvider(name, made[0], found.plugin, made[1]))
         for name in section.settings:
@@ -182,7 +182,9 @@ class _Resolution:
             self.problems.append(f"{path}: {error}")
             return None
 
-    def _make(self, found: Registered[Any], settings: Settings, path: str) -> tuple[Any, msgspec.Struct | None] | None:
+    def _make(
+        self, found: Registered[Any], settings: PluginSettings, path: str
+    ) -> tuple[Any, msgspec.Struct | None] | None:
         """What the specification creates from its settings, and these settings as its ``config_type``."""
         spec = found.spec
         if spec.config_type is None and settings:

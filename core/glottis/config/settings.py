@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from glottis.config.conversion import Settings
+from glottis.config.conversion import PluginSettings
 from glottis.config.origins import OriginPattern, parse_public_url
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
@@ -125,7 +125,7 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
 
     scheme: str = ""
     """Empty: ``anonymous``, which serves loopback only."""
-    settings: Settings = Settings()
+    settings: PluginSettings = PluginSettings()
 
 
 class IceServers(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +133,7 @@ class IceServers(msgspec.Struct, frozen=True, kw_only=True):
 
     providers: tuple[str, ...] | None = None
     """Absent: ``static``, if it is installed."""
-    settings: dict[str, Settings] = {}
+    settings: dict[str, PluginSettings] = {}
     """By provider name."""
 
 
@@ -155,7 +155,7 @@ class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
     """``[campaigns.<id>]``: the agent that answers calls of this ``campaignId``."""
 
     agent: str
-    settings: Settings = Settings()
+    settings: PluginSettings = PluginSettings()
     sample_rate: Literal[8000, 16000, 24000, 48000] | None = None
     """In hertz; absent: the agent's own."""
 
