@@ -1,10 +1,11 @@
 """Audio as agents see it: decoded frames, and the encoded packets below them."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from glottis.contracts.checks import bytes_of, pcm_of
 
-BYTES_PER_SAMPLE = 2
+BYTES_PER_SAMPLE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ arguments may be added, never changed.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pluggy
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from glottis.contracts.ice_servers import IceServerProviderSpec
     from glottis.contracts.pages import PagesSpec
 
-API_VERSION = 1
-ENTRY_POINT_GROUP = "glottis"
+API_VERSION: Final = 1
+ENTRY_POINT_GROUP: Final = "glottis"
 
 hookspec = pluggy.HookspecMarker("glottis")
 hookimpl = pluggy.HookimplMarker("glottis")

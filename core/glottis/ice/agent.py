@@ -8,6 +8,7 @@ import random
 from collections import deque
 from collections.abc import Iterable
 from itertools import product
+from typing import Final
 
 from glottis.contracts.errors import Malformed
 from glottis.ice.check_list import CheckList
@@ -25,7 +26,7 @@ from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_pri
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.stun import BINDING, MessageClass, StunMessage, parse_stun_untrusted
 
-_FINAL = (IceState.FAILED, IceState.CLOSED)
+_FINAL: Final = (IceState.FAILED, IceState.CLOSED)
 
 
 class IceAgent:

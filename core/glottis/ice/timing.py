@@ -1,6 +1,7 @@
 """The intervals of ICE and consent, in one place, so that tests and devices can choose others."""
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +41,4 @@ class IceTiming:
     """How long the answer to a consent check may take before it counts as unanswered."""
 
 
-DEFAULT_TIMING = IceTiming()
+DEFAULT_TIMING: Final = IceTiming()

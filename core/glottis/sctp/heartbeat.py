@@ -1,11 +1,13 @@
 """HEARTBEAT: whether an idle peer is still there (RFC 9260 §8.3)."""
 
+from typing import Final
+
 from glottis.sctp.states import State
 from glottis.sctp.tcb import Tcb
 from glottis.sctp.timers import Timer
 from glottis.wire.sctp import ChunkType, Parameter, encode_chunk, encode_parameters
 
-_HEARTBEAT_INFO = 1
+_HEARTBEAT_INFO: Final = 1
 
 
 class Heartbeat:

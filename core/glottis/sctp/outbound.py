@@ -1,5 +1,7 @@
 """The sending half: chunks leave, are acknowledged, sent again or given up (RFC 9260 §6.1, §6.3, §7; RFC 3758)."""
 
+from typing import Final
+
 from glottis.sctp.congestion import CongestionWindow
 from glottis.sctp.events import StreamDrained
 from glottis.sctp.outstanding import ChunkState, OutboundChunk, Outstanding
@@ -19,7 +21,7 @@ from glottis.wire.sctp import (
 )
 from glottis.wire.sctp_chunks import ForwardTsn, Sack
 
-_MAX_BURST = 4
+_MAX_BURST: Final = 4
 """Packets of new data per opportunity (RFC 9260 §6.1 D)."""
 
 

@@ -1,12 +1,13 @@
 """Which TSNs have arrived, and what to acknowledge (RFC 9260 §6.2)."""
 
 from bisect import bisect_left
+from typing import Final
 
 from glottis.sctp.serial import TSN_MASK
 
-_MAX_GAP_BLOCKS = 64
+_MAX_GAP_BLOCKS: Final = 64
 """As many blocks as a SACK reports: what lies beyond is reported once the first gaps are filled."""
-_MAX_DUPLICATES = 16
+_MAX_DUPLICATES: Final = 16
 
 
 class ReceivedTsns:

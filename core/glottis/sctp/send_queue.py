@@ -3,8 +3,9 @@
 from collections import deque
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Final
 
-_COST_OF_A_MESSAGE = 64
+_COST_OF_A_MESSAGE: Final = 64
 """Bytes charged for each message besides its payload, so that small ones also count."""
 
 

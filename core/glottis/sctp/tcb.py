@@ -4,6 +4,7 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from glottis.sctp.events import AssociationClosed, AssociationEvent, AssociationFailed
 from glottis.sctp.limits import SctpLimits
@@ -12,10 +13,10 @@ from glottis.sctp.timers import RetransmissionTimeout, Timers
 from glottis.wire.sctp import ChunkType, Parameter, encode_chunk, encode_packet, encode_parameters
 from glottis.wire.sctp_chunks import Cause
 
-_CHECKSUM_REQUIRED = frozenset({ChunkType.INIT, ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO})
+_CHECKSUM_REQUIRED: Final = frozenset({ChunkType.INIT, ChunkType.INIT_ACK, ChunkType.COOKIE_ECHO})
 """RFC 9653 §5.2 wants a CRC32c on INIT and COOKIE ECHO; INIT ACK goes out before a peer is agreed on."""
 
-_MAX_REASON = 128
+_MAX_REASON: Final = 128
 """Bytes of text in an ABORT."""
 
 

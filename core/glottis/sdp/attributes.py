@@ -126,21 +126,21 @@ class Group(NamedTuple):
     mids: tuple[str, ...]
 
 
-_TOKEN = re.compile(TOKEN)
-_BLANKS = "[ \t]+"
-_SEPARATORS = re.compile("[ \t,]+")
-_RTPMAP = re.compile(rf"([0-9]{{1,3}}){_BLANKS}({TOKEN})/([0-9]{{1,7}})(?:/([0-9]{{1,3}}))?")
-_FMTP = re.compile(rf"([0-9]{{1,3}}){_BLANKS}(.+)", re.DOTALL)
-_FINGERPRINT = re.compile(rf"({TOKEN}){_BLANKS}([0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}})*)")
-_EXTMAP = re.compile(
+_TOKEN: Final = re.compile(TOKEN)
+_BLANKS: Final = "[ \t]+"
+_SEPARATORS: Final = re.compile("[ \t,]+")
+_RTPMAP: Final = re.compile(rf"([0-9]{{1,3}}){_BLANKS}({TOKEN})/([0-9]{{1,7}})(?:/([0-9]{{1,3}}))?")
+_FMTP: Final = re.compile(rf"([0-9]{{1,3}}){_BLANKS}(.+)", re.DOTALL)
+_FINGERPRINT: Final = re.compile(rf"({TOKEN}){_BLANKS}([0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}})*)")
+_EXTMAP: Final = re.compile(
     rf"([0-9]{{1,5}})(?:/(sendrecv|sendonly|recvonly|inactive))?{_BLANKS}(\S+)(?:{_BLANKS}.*)?", re.DOTALL
 )
-_SSRC = re.compile(rf"([0-9]{{1,10}})(?:{_BLANKS}({TOKEN})(?::(.*))?)?", re.DOTALL)
-_GROUP = re.compile(rf"({TOKEN})((?:{_BLANKS}{TOKEN})*)")
+_SSRC: Final = re.compile(rf"([0-9]{{1,10}})(?:{_BLANKS}({TOKEN})(?::(.*))?)?", re.DOTALL)
+_GROUP: Final = re.compile(rf"({TOKEN})((?:{_BLANKS}{TOKEN})*)")
 # Ice-chars, and the four more that libwebrtc takes as well: peers send them, and we only send them back.
-_ICE_UFRAG = re.compile(r"[A-Za-z0-9+/=#_-]{4,256}")
-_ICE_PWD = re.compile(r"[A-Za-z0-9+/=#_-]{22,256}")
-_PACKET_TIME = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,9})?")
+_ICE_UFRAG: Final = re.compile(r"[A-Za-z0-9+/=#_-]{4,256}")
+_ICE_PWD: Final = re.compile(r"[A-Za-z0-9+/=#_-]{22,256}")
+_PACKET_TIME: Final = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,9})?")
 
 
 def read_attribute_untrusted(attribute: Attribute, parse: Callable[[str], T]) -> T:

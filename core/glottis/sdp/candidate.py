@@ -17,7 +17,7 @@ MAX_CANDIDATE_LENGTH: Final = 1024
 TYPE_PREFERENCES: Final = {"host": 126, "prflx": 110, "srflx": 100, "relay": 0}
 """Recommended by RFC 8445 §5.1.2.2."""
 
-_LINE = re.compile(
+_LINE: Final = re.compile(
     r"(?P<foundation>[A-Za-z0-9+/]{1,32})"
     r" +(?P<component>[0-9]{1,3})"
     r" +(?P<transport>[A-Za-z0-9!#$%&'*+.^_`{|}~-]+)"
@@ -27,8 +27,8 @@ _LINE = re.compile(
     r" +[Tt][Yy][Pp] +(?P<type>[A-Za-z0-9!#$%&'*+.^_`{|}~-]+)"
     r"(?P<extensions>(?: .*)?)"
 )
-_PREFIX = re.compile(r"(?:a=)?candidate: *", re.IGNORECASE)
-_NAME_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_PREFIX: Final = re.compile(r"(?:a=)?candidate: *", re.IGNORECASE)
+_NAME_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True)

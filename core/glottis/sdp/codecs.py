@@ -24,7 +24,7 @@ RTCP_CONFLICTS: Final = range(64, 96)
 
 FIRST_DYNAMIC_PAYLOAD_TYPE: Final = 96
 
-_PAYLOAD_TYPE = re.compile(r"[0-9]{1,3}")
+_PAYLOAD_TYPE: Final = re.compile(r"[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ UNSPECIFIED_CONNECTION: Final = "IN IP4 0.0.0.0"
 
 DISCARD_PORT: Final = 9
 
-_ATTRIBUTE_NAME = re.compile(TOKEN)
-_BYTE_STRING = re.compile(r"[^\0\r\n]+")
+_ATTRIBUTE_NAME: Final = re.compile(TOKEN)
+_BYTE_STRING: Final = re.compile(r"[^\0\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)

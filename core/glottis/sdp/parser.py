@@ -45,7 +45,7 @@ _STRUCTURE: Final = {"": "v", "v": "o", "o": "s", "s": "t", "t": "tm", "m": "m"}
 _HEAD: Final = ("", "v", "o")
 """What the next line of the structure must follow at once."""
 
-_LINE = re.compile(r"([a-z])=([^\0\r\n]*)")
+_LINE: Final = re.compile(r"([a-z])=([^\0\r\n]*)")
 _NO_LINE: Final = "?"
 
 # Of every type of line that is read: its grammar, and how a message names what was expected.

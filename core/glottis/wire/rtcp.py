@@ -22,13 +22,13 @@ MAX_TEXT_LENGTH: Final = 255
 MAX_COUNT: Final = 31
 """Report blocks, chunks or sources in one packet; the count field has five bits."""
 
-_VERSION_2 = 0x80
-_PADDING = 0x20
-_CNAME = 1
-_HEADER = struct.Struct("!BBH")
-_SENDER_INFORMATION = struct.Struct("!IQIII")
-_REPORT_BLOCK = struct.Struct("!IIIIII")
-_WORD = struct.Struct("!I")
+_VERSION_2: Final = 0x80
+_PADDING: Final = 0x20
+_CNAME: Final = 1
+_HEADER: Final = struct.Struct("!BBH")
+_SENDER_INFORMATION: Final = struct.Struct("!IQIII")
+_REPORT_BLOCK: Final = struct.Struct("!IIIIII")
+_WORD: Final = struct.Struct("!I")
 
 
 @dataclass(frozen=True, slots=True)

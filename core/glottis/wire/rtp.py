@@ -10,14 +10,14 @@ ONE_BYTE_PROFILE: Final = 0xBEDE
 TWO_BYTE_PROFILE: Final = 0x1000
 """Elements with a header of two bytes, RFC 8285 §4.3; the low four bits are the application's."""
 
-_HEADER = struct.Struct("!BBHII")
-_EXTENSION_HEADER = struct.Struct("!HH")
-_VERSION_2 = 0x80
-_PADDING = 0x20
-_EXTENSION = 0x10
-_CSRC_COUNT = 0x0F
-_MARKER = 0x80
-_STOP_ID = 15
+_HEADER: Final = struct.Struct("!BBHII")
+_EXTENSION_HEADER: Final = struct.Struct("!HH")
+_VERSION_2: Final = 0x80
+_PADDING: Final = 0x20
+_EXTENSION: Final = 0x10
+_CSRC_COUNT: Final = 0x0F
+_MARKER: Final = 0x80
+_STOP_ID: Final = 15
 
 _unpack_header = _HEADER.unpack_from
 _pack_header = _HEADER.pack

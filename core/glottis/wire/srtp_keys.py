@@ -1,6 +1,7 @@
 """SRTP protection profiles and the keys that a DTLS handshake yields for them (RFC 5764 §4)."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +16,11 @@ class SrtpProfile:
     """What authentication adds to a packet; SRTCP adds four bytes of index beside it."""
 
 
-AEAD_AES_128_GCM = SrtpProfile("SRTP_AEAD_AES_128_GCM", b"SRTP_AEAD_AES_128_GCM", 16, 12, 16)
-AEAD_AES_256_GCM = SrtpProfile("SRTP_AEAD_AES_256_GCM", b"SRTP_AEAD_AES_256_GCM", 32, 12, 16)
-AES128_CM_HMAC_SHA1_80 = SrtpProfile("SRTP_AES128_CM_HMAC_SHA1_80", b"SRTP_AES128_CM_SHA1_80", 16, 14, 10)
+AEAD_AES_128_GCM: Final = SrtpProfile("SRTP_AEAD_AES_128_GCM", b"SRTP_AEAD_AES_128_GCM", 16, 12, 16)
+AEAD_AES_256_GCM: Final = SrtpProfile("SRTP_AEAD_AES_256_GCM", b"SRTP_AEAD_AES_256_GCM", 32, 12, 16)
+AES128_CM_HMAC_SHA1_80: Final = SrtpProfile("SRTP_AES128_CM_HMAC_SHA1_80", b"SRTP_AES128_CM_SHA1_80", 16, 14, 10)
 
-SRTP_PROFILES = (AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80)
+SRTP_PROFILES: Final = (AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80)
 """What glottis offers and accepts, preferred first: AEAD costs least where the processor has AES instructions."""
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
 
 import trio
 
@@ -11,7 +12,7 @@ from glottis.server.http.proxies import TrustedProxies, normal_host
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.websocket import WebSocket
 
-_FULL = (
+_FULL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 5\r\n"
     b"content-type: text/plain\r\ncontent-length: 21\r\n\r\ntoo many connections\n"
 )
