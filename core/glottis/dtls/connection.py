@@ -9,13 +9,8 @@ from OpenSSL import SSL
 
 from glottis.dtls.certificate import Certificate
 from glottis.dtls.numbering import Numbering
-from glottis.wire.dtls_record import DtlsRecord, split_records_untrusted
+from glottis.wire.dtls_record import MTU, DtlsRecord, split_records_untrusted
 from glottis.wire.srtp_keys import SrtpKeys
-
-MTU: Final = 1200
-"""Bytes of a datagram. Fits the smallest IPv6 path (1280) with TURN framing around it, and is what browsers use."""
-MAX_APPLICATION_DATA: Final = 1163
-"""Bytes of cleartext that fit ``MTU``: less 13 of header, 8 of explicit nonce and 16 of tag (AES-GCM, RFC 5288)."""
 
 _EXPORTER_LABEL: Final = b"EXTRACTOR-dtls_srtp"
 """RFC 5764 §4.2."""

@@ -10,12 +10,19 @@ from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.dtls.certificate import Certificate, matches_fingerprint
-from glottis.dtls.connection import MAX_APPLICATION_DATA, MTU, CloseNotify, OpenSslError
+from glottis.dtls.connection import CloseNotify, OpenSslError
 from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, Failed, FailureCode
 from glottis.dtls.handshake import Handshake, HandshakeFailed
 from glottis.dtls.numbering import Numbering
 from glottis.dtls.states import TRANSITIONS, DtlsState, Happening
-from glottis.wire.dtls_record import ContentType, DtlsRecord, pack_records, split_records_untrusted
+from glottis.wire.dtls_record import (
+    MAX_APPLICATION_DATA,
+    MTU,
+    ContentType,
+    DtlsRecord,
+    pack_records,
+    split_records_untrusted,
+)
 
 HANDSHAKE_TIMEOUT: Final = 30.0
 """Seconds from ``start`` to a verified peer; no caller waits longer in silence."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from glottis.contracts.codec import CodecSpec
+from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,6 @@ class PeerSettings:
     dtx: bool = False
     ice_lite: bool = False
     probe_private_addresses: bool = True
-    max_message_size: int | None = 262144
+    max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
     wallclock_offset: float = 0.0
     """What to add to ``now`` to get seconds since the epoch, for the NTP times of RTCP sender reports."""

@@ -22,7 +22,8 @@ from glottis.sctp.timers import Timer
 from glottis.wire.sctp_chunks import Cause
 
 DEFAULT_PORT: Final = 5000
-DEFAULT_MAX_MESSAGE_SIZE: Final = 262144
+DEFAULT_MAX_MESSAGE_SIZE: Final = 256 * 1024
+"""Bytes of a message that is taken: what browsers take."""
 
 
 class SendBufferFull(LocalError):

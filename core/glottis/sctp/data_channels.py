@@ -26,10 +26,7 @@ from glottis.sctp.events import (
     TextReceived,
 )
 from glottis.sctp.limits import SctpLimits
-from glottis.wire.dcep import OPEN_ACK, ChannelOpen, ProtocolId, parse_dcep_untrusted
-
-DEFAULT_REMOTE_MAX_MESSAGE_SIZE: Final = 65536
-"""Where the peer's SDP has no ``a=max-message-size`` (RFC 8841 §6.1)."""
+from glottis.wire.dcep import OPEN_ACK, UNSTATED_MAX_MESSAGE_SIZE, ChannelOpen, ProtocolId, parse_dcep_untrusted
 
 _EVENTS_AHEAD: Final = 64
 """Events translated before the owner takes them; what is beyond waits in the association and shuts its window."""
@@ -49,7 +46,7 @@ class DataChannels:
         local_port: int = DEFAULT_PORT,
         remote_port: int = DEFAULT_PORT,
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
-        remote_max_message_size: int = DEFAULT_REMOTE_MAX_MESSAGE_SIZE,
+        remote_max_message_size: int = UNSTATED_MAX_MESSAGE_SIZE,
         limits: SctpLimits | None = None,
         zero_checksum: bool = True,
     ) -> None:

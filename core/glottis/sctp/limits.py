@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from glottis.contracts.errors import LocalError
+from glottis.wire.dtls_record import MAX_APPLICATION_DATA
 from glottis.wire.sctp import COMMON_HEADER_LENGTH
-
-DTLS_CLEARTEXT_MTU: Final = 1163
-"""What one DTLS record of a 1,200-byte datagram holds; 1,248 bytes with UDP and IPv6, so it passes 1,280-byte paths."""
 
 SMALLEST_PACKET: Final = 512
 """Smaller packets might not hold an INIT ACK with its cookie, or a request to reset many streams."""
@@ -23,7 +21,7 @@ SMALLEST_WINDOW: Final = 1500
 class SctpLimits:
     """Bounds and timer parameters; times are seconds, sizes bytes."""
 
-    max_packet_size: int = DTLS_CLEARTEXT_MTU
+    max_packet_size: int = MAX_APPLICATION_DATA
     """No packet is larger: DTLS does not fragment."""
 
     max_streams: int = 1024

@@ -21,9 +21,6 @@ USABLE_HASH_FUNCTIONS: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 MAX_PAYLOAD_TYPE: Final = 127
 """Seven bits of an RTP packet, RFC 3550 §5.1."""
 
-DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
-"""Bytes, where the peer does not say, RFC 8841 §6.1."""
-
 FIXED_CHANNELS: Final = {"opus": 2}
 """Encodings that have this number whatever their rtpmap says. RFC 7587 §7 has ``opus/48000/2`` alone, mono speech
 included; some stacks leave the number out until they know their own source, or write that of the source."""

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from glottis.sdp.attributes import (
-    DEFAULT_MAX_MESSAGE_SIZE,
-    parse_max_message_size_untrusted,
-    parse_sctp_port_untrusted,
-)
+from glottis.sdp.attributes import parse_max_message_size_untrusted, parse_sctp_port_untrusted
 from glottis.sdp.description import Attribute, Body
 from glottis.sdp.section import DATA_CHANNEL_FORMAT, Section
+from glottis.wire.dcep import UNSTATED_MAX_MESSAGE_SIZE
 
 SCTP_PORT: Final = 5000
 """Ours, and the peer's where it does not say: what every browser uses."""
@@ -35,7 +32,7 @@ def negotiated_data_untrusted(section: Section) -> NegotiatedData:
         mid=section.mid,
         media_index=section.index,
         sctp_port=SCTP_PORT if port is None else port,
-        max_message_size=sizes[0] if sizes else DEFAULT_MAX_MESSAGE_SIZE,
+        max_message_size=sizes[0] if sizes else UNSTATED_MAX_MESSAGE_SIZE,
     )
 
 

@@ -1,17 +1,21 @@
 """The client's end of a call's messages, without a network: it opens data channels, writes, and keeps what it gets."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from glottis.calls.messenger import Messenger, message_of
 from glottis.contracts.call import BytesMessage, Message, TypedMessage
 from glottis.contracts.errors import LocalError
-from glottis.sctp import BytesReceived, ChannelOpened, ChannelState, DataChannel, TextReceived
+from glottis.sctp import (
+    DEFAULT_MAX_MESSAGE_SIZE,
+    BytesReceived,
+    ChannelOpened,
+    ChannelState,
+    DataChannel,
+    TextReceived,
+)
 from glottis.signaling.messages import ServerMessage, Text, encode_message
 from glottis.wire.dcep import ChannelOpen, ProtocolId
-
-MAX_MESSAGE_SIZE: Final = 262144
-"""Bytes; what browsers take by a data channel."""
 
 
 class FakeClient:
@@ -69,8 +73,8 @@ class FakeClient:
 
     def send(self, channel: DataChannel, protocol_id: ProtocolId, data: bytes) -> None:
         """See ``ChannelCarrier``. An empty message is a zero byte on the line (RFC 8831 §6.6)."""
-        if len(data) > MAX_MESSAGE_SIZE:
-            raise LocalError(f"the peer takes messages of at most {MAX_MESSAGE_SIZE} bytes")
+        if len(data) > DEFAULT_MAX_MESSAGE_SIZE:
+            raise LocalError(f"the peer takes messages of at most {DEFAULT_MAX_MESSAGE_SIZE} bytes")
         content = b"" if protocol_id in (ProtocolId.STRING_EMPTY, ProtocolId.BINARY_EMPTY) else data
         if protocol_id in (ProtocolId.STRING, ProtocolId.STRING_EMPTY):
             self._take_text(content.decode(), channel.label)

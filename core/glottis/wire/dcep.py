@@ -15,6 +15,9 @@ _UNORDERED: Final = 0x80
 MAX_OPEN_SIZE: Final = 4096
 """Bytes of a DATA_CHANNEL_OPEN: a channel's label and protocol are kept, and a peer may open a thousand channels."""
 
+UNSTATED_MAX_MESSAGE_SIZE: Final = 65536
+"""Bytes that a peer takes whose session description does not say how many (RFC 8841 §6.1)."""
+
 OPEN_ACK: Final = bytes([_ACK])
 """The DATA_CHANNEL_ACK message."""
 

@@ -10,6 +10,11 @@ from glottis.contracts.errors import Malformed
 RECORD_HEADER_LENGTH: Final = 13
 HANDSHAKE_HEADER_LENGTH: Final = 12
 
+MTU: Final = 1200
+"""Bytes of a datagram. Fits the smallest IPv6 path (1280) with TURN framing around it, and is what browsers use."""
+MAX_APPLICATION_DATA: Final = MTU - RECORD_HEADER_LENGTH - 8 - 16
+"""Bytes of cleartext that fit ``MTU``, with the explicit nonce and the tag of AES-GCM around them (RFC 5288)."""
+
 MAX_RECORDS_PER_DATAGRAM: Final = 64
 """A whole flight needs ten; the bound keeps a datagram of empty records from costing more than a real one."""
 MAX_FRAGMENT_LENGTH: Final = 2**14 + 2048
