@@ -7,12 +7,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-MACHINES: Final = {
-    "DTLS": "glottis.dtls.states",
-    "SCTP": "glottis.sctp.states",
-}
-"""Modules with a dictionary ``TRANSITIONS`` from (state, happening) to state, by the headings of their diagrams."""
-PAGE: Final = Path(__file__).parents[1] / "docs" / "states.md"
+ROOT: Final = Path(__file__).parents[1]
+SOURCES: Final = ROOT / "core" / "glottis"
+TABLES: Final = sorted(SOURCES.glob("**/states.py"))
+"""Each has a dictionary ``TRANSITIONS`` from (state, happening) to state."""
+PAGE: Final = ROOT / "docs" / "states.md"
 INTRODUCTION: Final = """# States
 
 What moves the parts of a call from state to state. Drawn from the tables in the code by `tools/draw_states.py`: change
@@ -24,14 +23,14 @@ Transitions = Mapping[tuple[Enum, Enum], Enum]
 
 def page() -> str:
     """The whole document."""
-    return "\n".join([INTRODUCTION, *(_section(heading, module) for heading, module in MACHINES.items())])
+    return "\n".join([INTRODUCTION, *map(_section, TABLES)])
 
 
-def _section(heading: str, module_name: str) -> str:
-    module = importlib.import_module(module_name)
-    table = f"core/{module_name.replace('.', '/')}.py"
+def _section(table: Path) -> str:
+    room = table.parent.relative_to(SOURCES)
+    module = importlib.import_module(".".join(["glottis", *room.parts, table.stem]))
     title = str(module.__doc__).removesuffix(", as data.")
-    lines = [f"## {heading}", "", f"{title}: `{table}`.", "", *_diagram(module.TRANSITIONS)]
+    lines = [f"## {room}", "", f"{title}: `{table.relative_to(ROOT)}`.", "", *_diagram(module.TRANSITIONS)]
     return "\n".join([*lines, *_from_everywhere(module.TRANSITIONS), ""])
 
 
