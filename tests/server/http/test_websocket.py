@@ -507,6 +507,26 @@ async def test_client_that_vanishes_is_seen(autojump_clock: Clock, site: Site, c
     assert server.connection_count == 0
 
 
+@pytest.mark.parametrize("reads", [False, True])
+async def test_client_that_is_lost_during_the_handshake_ends_quietly(
+    reads: bool, autojump_clock: Clock, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = site.server(HttpLimits(send_timeout=15))
+    client, served = trio.testing.lockstep_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve_connection, served)
+        await client.send_all(
+            b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        if reads:
+            assert await client.receive_some(1) == b"H"
+            await client.aclose()
+    assert not site.requests
+    assert server.connection_count == 0
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 async def test_close_waits_for_a_silent_peer_only_briefly(autojump_clock: Clock, site: Site, connect: Connect) -> None:
     async def talk(request: object, websocket: WebSocket) -> None:
         await websocket.close(1000, "done")
