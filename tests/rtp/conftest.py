@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 from glottis import AudioFrame, CodecSpec, EncodedPacket, Malformed
-from glottis.rtp.receiver import AudioReceiver, ReceiveFormat
+from glottis.rtp.payload import PlainReader
+from glottis.rtp.receiver import AudioReceiver
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.wire.rtp import build_rtp
 
@@ -184,7 +185,7 @@ def media() -> SimpleNamespace:
 @pytest.fixture
 def receiver() -> AudioReceiver:
     """Of the linear codec as payload type 96, at its clock of 8 kHz."""
-    return AudioReceiver([ReceiveFormat(96, linear_codec())], sample_rate=8000)
+    return AudioReceiver({96: PlainReader(linear_codec())}, sample_rate=8000)
 
 
 @pytest.fixture

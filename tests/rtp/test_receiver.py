@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from glottis import Malformed
 from glottis.rtp.jitter_buffer import CAPACITY
-from glottis.rtp.receiver import MAX_CANDIDATES, AudioReceiver, ReceiveFormat
+from glottis.rtp.payload import PlainReader
+from glottis.rtp.receiver import MAX_CANDIDATES, AudioReceiver
 from glottis.testing.impairments import Impairments
 from glottis.wire.rtp import build_rtp
 from hypothesis import given, settings
@@ -42,7 +43,7 @@ def test_frame_as_long_as_its_packet_is_not_copied(media: SimpleNamespace) -> No
             return decoded
 
     codec = replace(media.linear_codec(), create_decoder=lambda sample_rate: Decoder())
-    receiver = AudioReceiver([ReceiveFormat(96, codec)], sample_rate=8000, target_delay=0.0)
+    receiver = AudioReceiver({96: PlainReader(codec)}, sample_rate=8000, target_delay=0.0)
     receiver.handle_rtp(media.linear_stream(1)[0], 0.0)
     frame = receiver.next_frame(0.0)
     assert frame is not None
@@ -176,7 +177,7 @@ def test_wrap_of_sequence_numbers_and_timestamps_is_not_heard(clockwork: Any, me
 def test_any_first_numbers_give_the_same_audio(
     media: SimpleNamespace, sequence: int, timestamp: int, lost: int
 ) -> None:
-    receiver = AudioReceiver([ReceiveFormat(8, media.EIGHT_BIT)], sample_rate=8000)
+    receiver = AudioReceiver({8: PlainReader(media.EIGHT_BIT)}, sample_rate=8000)
     heard = b""
     for index in range(12):
         if index < 10 and index != lost:
@@ -190,7 +191,7 @@ def test_any_first_numbers_give_the_same_audio(
 
 
 def test_codec_may_decode_to_a_rate_above_its_clock(media: SimpleNamespace) -> None:
-    receiver = AudioReceiver([ReceiveFormat(9, media.linear_codec())], sample_rate=16000)
+    receiver = AudioReceiver({9: PlainReader(media.linear_codec())}, sample_rate=16000)
     clockwork = media.Clockwork(receiver)
     for index, packet in enumerate(media.linear_stream(5, payload_type=9)):
         clockwork.send(packet, 0.02 * index)
@@ -216,7 +217,7 @@ def test_one_percent_loss_leaves_the_delay_constant_over_ten_minutes(media: Simp
             return payload * 320
 
     codec = replace(media.EIGHT_BIT, create_decoder=lambda _: Constant(), payload_duration_untrusted=lambda _: 160)
-    receiver = AudioReceiver([ReceiveFormat(96, codec)], sample_rate=8000)
+    receiver = AudioReceiver({96: PlainReader(codec)}, sample_rate=8000)
     clockwork = media.Clockwork(receiver, Impairments(loss=0.01, delay=0.05, jitter=0.018))
     for index in range(30_000):
         payload = bytes([index % 251 + 1])
@@ -292,7 +293,7 @@ def test_drift_between_the_clocks_is_followed(clockwork: Any, media: SimpleNames
 
 
 def test_smaller_target_delay_takes_effect_in_the_middle(media: SimpleNamespace) -> None:
-    receiver = AudioReceiver([ReceiveFormat(96, media.linear_codec())], sample_rate=8000, target_delay=0.2)
+    receiver = AudioReceiver({96: PlainReader(media.linear_codec())}, sample_rate=8000, target_delay=0.2)
     clockwork = media.Clockwork(receiver)
     for index, packet in enumerate(media.linear_stream(200)):
         clockwork.send(packet, 0.02 * index)
@@ -307,7 +308,7 @@ def test_smaller_target_delay_takes_effect_in_the_middle(media: SimpleNamespace)
 @pytest.mark.parametrize("loss", [0.0, 0.05, 0.15, 0.3])
 @pytest.mark.parametrize("jitter", [0.0, 0.03])
 def test_impaired_stream_is_heard_in_order_and_on_time(media: SimpleNamespace, loss: float, jitter: float) -> None:
-    receiver = AudioReceiver([ReceiveFormat(96, media.linear_codec())], sample_rate=8000)
+    receiver = AudioReceiver({96: PlainReader(media.linear_codec())}, sample_rate=8000)
     clockwork = media.Clockwork(receiver, Impairments(loss=loss, duplication=loss, delay=0.03, jitter=jitter), seed=5)
     for index, packet in enumerate(media.linear_stream(180)):
         clockwork.send(packet, 0.02 * index)
@@ -347,9 +348,7 @@ def test_t9_unknown_payload_types_are_split_off_and_not_lost(clockwork: Any, med
 
 
 def test_t9_payload_type_change_brings_a_new_decoder(media: SimpleNamespace) -> None:
-    receiver = AudioReceiver(
-        [ReceiveFormat(96, media.linear_codec()), ReceiveFormat(8, media.EIGHT_BIT)], sample_rate=8000
-    )
+    receiver = AudioReceiver({96: PlainReader(media.linear_codec()), 8: PlainReader(media.EIGHT_BIT)}, sample_rate=8000)
     clockwork = media.Clockwork(receiver)
     for index, packet in enumerate(media.linear_stream(5, sequence=0, timestamp=0)):
         clockwork.send(packet, 0.02 * index)
@@ -361,7 +360,7 @@ def test_t9_payload_type_change_brings_a_new_decoder(media: SimpleNamespace) -> 
 
 def test_t9_payload_type_of_another_clock_restarts_the_timeline(media: SimpleNamespace) -> None:
     receiver = AudioReceiver(
-        [ReceiveFormat(96, media.linear_codec(48000)), ReceiveFormat(8, media.linear_codec(8000))], sample_rate=48000
+        {96: PlainReader(media.linear_codec(48000)), 8: PlainReader(media.linear_codec(8000))}, sample_rate=48000
     )
     clockwork = media.Clockwork(receiver)
     for index, packet in enumerate(media.linear_stream(10, samples=960, sequence=0)):
@@ -451,7 +450,7 @@ def test_payload_of_no_possible_duration_is_malformed(receiver: AudioReceiver, p
 
 def test_malformed_payload_of_another_clock_does_not_cost_what_waits(media: SimpleNamespace) -> None:
     receiver = AudioReceiver(
-        [ReceiveFormat(96, media.linear_codec()), ReceiveFormat(97, media.linear_codec(48000))], sample_rate=8000
+        {96: PlainReader(media.linear_codec()), 97: PlainReader(media.linear_codec(48000))}, sample_rate=8000
     )
     receiver.handle_rtp(media.linear_stream(1)[0], 0.0)
     with pytest.raises(Malformed):
@@ -463,7 +462,7 @@ def test_malformed_payload_of_another_clock_does_not_cost_what_waits(media: Simp
 def test_gap_that_is_no_whole_number_of_samples_is_bridged(media: SimpleNamespace, offset: int) -> None:
     codec = replace(media.linear_codec(48000), create_decoder=lambda _: media.linear_codec().create_decoder(8000))
     codec = replace(codec, payload_duration_untrusted=lambda payload: len(payload) * 3)
-    receiver = AudioReceiver([ReceiveFormat(96, codec)], sample_rate=8000)
+    receiver = AudioReceiver({96: PlainReader(codec)}, sample_rate=8000)
     clockwork = media.Clockwork(receiver)
     for index in range(20):
         timestamp = 960 * index + (offset if index > 5 else 0)
@@ -503,7 +502,7 @@ def test_fuzz_handle_rtp(media: SimpleNamespace, clock_rate: int, sample_rate: i
         create_decoder=lambda _: Decoder(),
         payload_duration_untrusted=lambda payload: len(payload) * clock_rate // 8000,
     )
-    receiver = AudioReceiver([ReceiveFormat(8, codec)], sample_rate=sample_rate)
+    receiver = AudioReceiver({8: PlainReader(codec)}, sample_rate=sample_rate)
     for tick in range(2000):
         for _ in range(rng.randint(0, 3)):
             number = rng.choice([tick, tick + rng.randint(-3, 3), rng.getrandbits(16)])
@@ -573,7 +572,7 @@ def test_several_short_packets_are_due_in_one_tick(clockwork: Any, media: Simple
 def test_frames_and_packets_of_a_tick_can_be_had_together(
     clockwork: Any, receiver: AudioReceiver, media: SimpleNamespace
 ) -> None:
-    other = AudioReceiver([ReceiveFormat(96, media.linear_codec())], sample_rate=8000)
+    other = AudioReceiver({96: PlainReader(media.linear_codec())}, sample_rate=8000)
     frames, packets = [], []
     for index, packet in enumerate(media.linear_stream(12)):
         if index != 4:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from glottis import Malformed
 from glottis.rtp.events import ReportReceived, SourceLeft
+from glottis.rtp.payload import PlainWriter
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.rtcp_session import MAX_EVENTS, RtcpSession
 from glottis.rtp.sender import AudioSender
@@ -29,7 +30,7 @@ EPOCH_OFFSET = 1_750_000_000.0
 def sender(media: SimpleNamespace) -> AudioSender:
     return AudioSender(
         ssrc=LOCAL,
-        payload_type=96,
+        writer=PlainWriter(96),
         codec=media.linear_codec(),
         encoder=media.LinearEncoder(),
         sample_rate=8000,

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from glottis import EncodedPacket, Heard
-from glottis.rtp.receiver import AudioReceiver, ReceiveFormat
+from glottis.rtp.payload import PlainReader, PlainWriter
+from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.sender import MAX_PAYLOAD_LENGTH, AudioSender
 from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ def make_sender(media: SimpleNamespace) -> MakeSender:
     def make(clock_rate: int = 8000, sample_rate: int = 8000, frame_ms: float = 20, dtx: bool = False) -> AudioSender:
         return AudioSender(
             ssrc=7,
-            payload_type=96,
+            writer=PlainWriter(96),
             codec=media.linear_codec(clock_rate),
             encoder=media.LinearEncoder(dtx),
             sample_rate=sample_rate,
@@ -206,7 +207,7 @@ def test_t4_receiver_hears_the_sender_over_pauses_in_the_same_rhythm(
     make_sender: MakeSender, media: SimpleNamespace
 ) -> None:
     sender = make_sender()
-    clockwork = media.Clockwork(AudioReceiver([ReceiveFormat(96, media.linear_codec())], sample_rate=8000))
+    clockwork = media.Clockwork(AudioReceiver({96: PlainReader(media.linear_codec())}, sample_rate=8000))
     for index in range(100):
         now = 0.02 * index
         if index % 20 < 12:
@@ -294,7 +295,7 @@ def test_first_numbers_are_random_and_leave_room_before_the_first_wrap(media: Si
     for seed in range(50):
         codec = media.linear_codec()
         sender = AudioSender(
-            ssrc=1, payload_type=0, codec=codec, encoder=media.LinearEncoder(), sample_rate=8000,
+            ssrc=1, writer=PlainWriter(0), codec=codec, encoder=media.LinearEncoder(), sample_rate=8000,
             rng=random.Random(seed),
         )  # fmt: skip
         sender.write(bytes(320))

@@ -3,7 +3,16 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from glottis.rtp import AudioReceiver, AudioSender, ReceiveFormat, ReportReceived, RtpSession, SourceLeft, SrtpSession
+from glottis.rtp import (
+    AudioReceiver,
+    AudioSender,
+    PlainReader,
+    PlainWriter,
+    ReportReceived,
+    RtpSession,
+    SourceLeft,
+    SrtpSession,
+)
 from glottis.rtp.session import MAX_EARLY_PACKETS
 from glottis.testing.impairments import Impairments
 from glottis.wire.rtcp import ReceiverReport, build_rtcp
@@ -29,10 +38,10 @@ class Call:
             cname=f"end {ssrc}",
             rng=random.Random(ssrc),
             wallclock_offset=1e9 * ssrc,
-            receiver=AudioReceiver([ReceiveFormat(96, codec)], sample_rate=8000),
+            receiver=AudioReceiver({96: PlainReader(codec)}, sample_rate=8000),
             sender=AudioSender(
                 ssrc=ssrc,
-                payload_type=96,
+                writer=PlainWriter(96),
                 codec=codec,
                 encoder=self.media.LinearEncoder(),
                 sample_rate=8000,

@@ -8,7 +8,17 @@ from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, EncoderSettings
 from glottis.peer.settings import PeerSettings
-from glottis.rtp import MEDIA_TICK, AudioReceiver, AudioSender, ReceiveFormat, ReportReceived, RtpSession, SrtpSession
+from glottis.rtp import (
+    MEDIA_TICK,
+    AudioReceiver,
+    AudioSender,
+    PayloadReader,
+    PlainReader,
+    PlainWriter,
+    ReportReceived,
+    RtpSession,
+    SrtpSession,
+)
 from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
 from glottis.wire.srtp_keys import SrtpKeys
 
@@ -56,13 +66,13 @@ class AudioTrack:
     def negotiate(self, audio: NegotiatedAudio, now: float) -> None:
         """Take the result of a negotiation, the first or a later one."""
         session = self.session
-        formats = [ReceiveFormat(negotiated.payload_type, self._codec(negotiated)) for negotiated in audio.formats]
+        readers = {negotiated.payload_type: PlainReader(self._codec(negotiated)) for negotiated in audio.formats}
         if not audio.direction.receives:
             session.receiver = None
         elif session.receiver is None:
-            session.receiver = self._new_receiver(formats)
+            session.receiver = self._new_receiver(readers)
         else:
-            session.receiver.set_formats(formats)
+            session.receiver.set_readers(readers)
         if self._sender is None:
             self._sender = self._new_sender(audio)
         session.sender = self._sender if audio.direction.sends else None
@@ -129,9 +139,9 @@ class AudioTrack:
 
     # What is made of a negotiation
 
-    def _new_receiver(self, formats: Sequence[ReceiveFormat]) -> AudioReceiver:
+    def _new_receiver(self, readers: Mapping[int, PayloadReader]) -> AudioReceiver:
         return AudioReceiver(
-            formats,
+            readers,
             sample_rate=self._settings.sample_rate,
             frame_ms=self._settings.frame_ms,
             target_delay=self._settings.jitter_buffer_delay,
@@ -157,7 +167,7 @@ class AudioTrack:
         )
         return AudioSender(
             ssrc=self._track.ssrc,
-            payload_type=preferred.payload_type,
+            writer=PlainWriter(preferred.payload_type),
             codec=codec,
             encoder=encoder,
             sample_rate=settings.sample_rate,

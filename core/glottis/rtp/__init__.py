@@ -1,7 +1,8 @@
 """RTP: protection, reception with jitter buffer and playout, sending, RTCP; ``RtpSession`` is the engine of a call."""
 
 from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
-from glottis.rtp.receiver import MAX_PACKET_DURATION, AudioReceiver, ReceiveFormat
+from glottis.rtp.payload import MAX_PACKET_DURATION, PayloadReader, PayloadWriter, PlainReader, PlainWriter
+from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.report import Statistics
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import MAX_PAYLOAD_LENGTH, MEDIA_TICK, AudioSender
@@ -15,7 +16,10 @@ __all__ = [
     "AudioReceiver",
     "AudioSender",
     "PacketProtection",
-    "ReceiveFormat",
+    "PayloadReader",
+    "PayloadWriter",
+    "PlainReader",
+    "PlainWriter",
     "ReportReceived",
     "RtcpSession",
     "RtpEvent",

@@ -7,9 +7,9 @@ A head start, which has waited for other reasons than the network's, is skipped 
 """
 
 from bisect import bisect_left
-from typing import Final, NamedTuple
+from typing import Final
 
-from glottis.contracts.codec import CodecSpec
+from glottis.rtp.payload import BufferedPacket
 from glottis.rtp.sequence import MAX_DROPOUT
 from glottis.rtp.statistics import PlayoutStatistics
 
@@ -33,17 +33,6 @@ TICK_TOLERANCE: Final = 0.001
 """Seconds; a tick that is early by this much is on time."""
 MAX_FOREIGN: Final = 64
 """Sequence numbers of packets without audio, remembered so that they do not count as lost; all are forgotten."""
-
-
-class BufferedPacket(NamedTuple):
-    """A packet that waits. ``sequence`` and ``timestamp`` are extended, ``duration`` is in RTP clock units."""
-
-    sequence: int
-    timestamp: int
-    duration: int
-    payload: bytes
-    codec: CodecSpec
-    arrived_at: float
 
 
 class JitterBuffer:

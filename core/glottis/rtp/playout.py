@@ -5,7 +5,8 @@ from typing import Final
 from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
 from glottis.contracts.codec import CodecSpec, Decoder
 from glottis.contracts.errors import Malformed
-from glottis.rtp.jitter_buffer import BufferedPacket, JitterBuffer
+from glottis.rtp.jitter_buffer import JitterBuffer
+from glottis.rtp.payload import BufferedPacket
 from glottis.rtp.statistics import PlayoutStatistics
 
 MAX_CONCEALMENT: Final = 0.1

@@ -4,9 +4,11 @@ import random
 from collections import deque
 from typing import Final
 
-from glottis.contracts.audio import BYTES_PER_SAMPLE, EncodedPacket
+from glottis.contracts.audio import EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder
+from glottis.rtp.framer import Framer
+from glottis.rtp.payload import PayloadWriter
 from glottis.wire.rtp import build_rtp
 
 MEDIA_TICK: Final = 0.02
@@ -35,7 +37,7 @@ class AudioSender:
         self,
         *,
         ssrc: int,
-        payload_type: int,
+        writer: PayloadWriter,
         codec: CodecSpec,
         encoder: Encoder,
         sample_rate: int,
@@ -51,22 +53,18 @@ class AudioSender:
         self.bytes_sent = 0
         """Of payloads, as sender reports count them."""
         self.last_sent_at: float | None = None
-        self._payload_type = payload_type
+        self._writer = writer
         self._codec = codec
         self._frame_seconds = frame_ms / 1000
         # Half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none.
         self._slack = tick - min(self._frame_seconds, tick) / 2
         self._frame_units = round(codec.clock_rate * self._frame_seconds)
-        self._frame_bytes = round(sample_rate * self._frame_seconds) * BYTES_PER_SAMPLE
-        self._bytes_per_second = sample_rate * BYTES_PER_SAMPLE
+        self._framer = Framer(sample_rate, self._frame_seconds)
         # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
         self._sequence_number = rng.randrange(1 << 15)
         self._timestamp = rng.getrandbits(32)
         self._queue: deque[bytes | EncodedPacket] = deque()
         self._queued_units = 0
-        self._partial = b""
-        """Less than a frame, the newest samples."""
-        self._partial_has_waited = False
         self._due = 0.0
         """When the next packet is due, on the clock of ``now``."""
         self._started = False
@@ -78,17 +76,14 @@ class AudioSender:
     @property
     def queued(self) -> float:
         """Seconds of audio that wait to be sent."""
-        return self._queued_units / self.clock_rate + len(self._partial) / self._bytes_per_second
+        queued = self._queued_units / self.clock_rate
+        return queued + self._framer.waiting if self._framer.rest else queued
 
     def write(self, pcm: bytes) -> None:
         """Queue whole samples, signed 16-bit mono, of any number. Raises ``ValueError`` for half a sample."""
-        if len(pcm) % BYTES_PER_SAMPLE:
-            raise ValueError(f"expected whole samples of {BYTES_PER_SAMPLE} bytes, got {len(pcm)} bytes")
-        self._partial_has_waited = False
-        if len(pcm) == self._frame_bytes and not self._partial:
-            self._append(pcm, self._frame_units)
-        else:
-            self._write_rechunked(self._partial + pcm)
+        frames = self._framer.cut(pcm)
+        self._queue += frames
+        self._queued_units += len(frames) * self._frame_units
 
     def write_packet(self, packet: EncodedPacket) -> None:
         """Queue one codec frame as it is, for a packet of its own. Raises ``ValueError`` if it is not of this codec.
@@ -96,8 +91,9 @@ class AudioSender:
         Samples that wait for the rest of their frame are padded with silence first, for order's sake.
         """
         self._check(packet)
-        if self._partial:
-            self._pad_partial()
+        rest = self._framer.pad()
+        if rest is not None:
+            self._append(rest, self._frame_units)
         self._append(packet, packet.duration)
 
     def flush(self) -> Heard:
@@ -105,7 +101,7 @@ class AudioSender:
         heard = Heard(sent=self._spurt_units / self.clock_rate, dropped=self.queued)
         self._queue.clear()
         self._queued_units = 0
-        self._partial = b""
+        self._framer.clear()
         self._spurt_units = 0
         self._relayed_until = None
         return heard
@@ -115,12 +111,12 @@ class AudioSender:
 
         A partial frame is padded with silence after a tick in which nothing was written to complete it.
         """
-        if not self._queue and not self._partial:
+        if not self._queue and not self._framer.rest:
             self._rest(now)
             return []
         self._prepare(now)
         packets = []
-        while self._due <= now + self._slack and (self._queue or self._partial_is_complete()):
+        while self._due <= now + self._slack and (self._queue or self._rest_is_overdue()):
             packet = self._next_packet(now)
             if packet is not None:
                 packets.append(packet)
@@ -137,23 +133,12 @@ class AudioSender:
         self._queue.append(item)
         self._queued_units += duration
 
-    def _write_rechunked(self, pcm: bytes) -> None:
-        size = self._frame_bytes
-        whole = len(pcm) - len(pcm) % size
-        for start in range(0, whole, size):
-            self._append(pcm[start : start + size], self._frame_units)
-        self._partial = pcm[whole:]
-
-    def _pad_partial(self) -> None:
-        self._append(self._partial.ljust(self._frame_bytes, b"\0"), self._frame_units)
-        self._partial = b""
-
-    def _partial_is_complete(self) -> bool:
-        """Whether the partial frame has become a frame, because nothing came to complete it."""
-        if not self._partial or not self._partial_has_waited:
-            self._partial_has_waited = True
+    def _rest_is_overdue(self) -> bool:
+        """Whether what waited for the rest of its frame is a frame now, because nothing came to complete it."""
+        rest = self._framer.overdue()
+        if rest is None:
             return False
-        self._pad_partial()
+        self._append(rest, self._frame_units)
         return True
 
     def _check(self, packet: EncodedPacket) -> None:
@@ -194,20 +179,21 @@ class AudioSender:
             self._follow_gap(item, now)
         timestamp = self._timestamp
         self._queued_units -= duration
-        self._pass_time(duration)
         self._spurt_units += duration
+        self._pass_time(duration)
         if not payload:
             self._marker = True
             return None
         return self._build(timestamp, payload)
 
-    def _build(self, timestamp: int, payload: bytes) -> bytes:
-        sequence_number, marker = self._sequence_number, self._marker
+    def _build(self, timestamp: int, frame: bytes) -> bytes:
+        writer, sequence_number, marker = self._writer, self._sequence_number, self._marker
+        payload = writer.write(frame, timestamp)
         self._sequence_number = (sequence_number + 1) & 0xFFFF
         self._marker = False
         self.packets_sent += 1
         self.bytes_sent += len(payload)
-        return build_rtp(self._payload_type, sequence_number, timestamp, self.ssrc, payload, marker)
+        return build_rtp(writer.payload_type, sequence_number, timestamp, self.ssrc, payload, marker)
 
     def _pass_time(self, clock_units: int) -> None:
         self._timestamp = (self._timestamp + clock_units) & 0xFFFFFFFF

@@ -7,7 +7,7 @@ from typing import Final
 from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Decoder
-from glottis.rtp import MEDIA_TICK, AudioSender
+from glottis.rtp import MEDIA_TICK, AudioSender, PlainWriter
 
 _EPSILON: Final = 1e-6
 """Seconds; packets that add up to a tick shall reach it despite rounding."""
@@ -27,7 +27,7 @@ class PacedVoice:
         self._recorder = _Recorder()
         self._sender = AudioSender(
             ssrc=1,
-            payload_type=96,
+            writer=PlainWriter(96),
             codec=_codec(encoding_name, clock_rate, self._recorder),
             encoder=self._recorder,
             sample_rate=sample_rate,

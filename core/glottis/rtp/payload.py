@@ -1,0 +1,77 @@
+"""What stands between codec frames and the payloads of RTP, by payload type."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from glottis.contracts.codec import CodecSpec
+from glottis.contracts.errors import Malformed
+
+MAX_PACKET_DURATION = 0.2
+"""Seconds, "a receiver SHOULD accept packets representing between 0 and 200 ms of audio data" (RFC 3551 §4.2)."""
+
+
+class BufferedPacket(NamedTuple):
+    """Codec frames that wait to be played. ``sequence`` and ``timestamp`` are extended, ``duration`` is in RTP clock
+    units."""
+
+    sequence: int
+    timestamp: int
+    duration: int
+    payload: bytes
+    codec: CodecSpec
+    arrived_at: float
+
+
+class PayloadReader(Protocol):
+    """Reads the payloads of one payload type."""
+
+    @property
+    def clock_rate(self) -> int:
+        """Of the RTP timestamps, in hertz."""
+
+    def read_untrusted(self, payload: bytes, sequence: int, timestamp: int, now: float) -> Sequence[BufferedPacket]:
+        """The audio in a payload; nothing, where there is none in it. Raises ``Malformed``."""
+
+
+class PayloadWriter(Protocol):
+    """Writes the payloads of one payload type."""
+
+    @property
+    def payload_type(self) -> int:
+        """As negotiated."""
+
+    def write(self, payload: bytes, timestamp: int) -> bytes:
+        """The RTP payload that carries one codec frame."""
+
+
+class PlainReader:
+    """Of a codec's frames as they are. A payload without a frame is a keepalive."""
+
+    __slots__ = ("clock_rate", "codec")
+
+    def __init__(self, codec: CodecSpec) -> None:
+        self.codec = codec
+        self.clock_rate = codec.clock_rate
+
+    def read_untrusted(self, payload: bytes, sequence: int, timestamp: int, now: float) -> Sequence[BufferedPacket]:
+        """One packet as it came; see ``PayloadReader``."""
+        if not payload:
+            return ()
+        codec = self.codec
+        duration = codec.payload_duration_untrusted(payload)
+        if not 0 < duration <= MAX_PACKET_DURATION * codec.clock_rate:
+            raise Malformed("RTP: expected a payload of more than 0 and at most 200 ms")
+        return (BufferedPacket(sequence, timestamp, duration, payload, codec, now),)
+
+
+class PlainWriter:
+    """Of a codec's frames as they are."""
+
+    __slots__ = ("payload_type",)
+
+    def __init__(self, payload_type: int) -> None:
+        self.payload_type = payload_type
+
+    def write(self, payload: bytes, timestamp: int) -> bytes:
+        """The frame; see ``PayloadWriter``."""
+        return payload
