@@ -21,6 +21,7 @@ class RecordingVoice:
 
     encoding_name = "opus"
     can_send = True
+    is_tapped = False
 
     def __init__(self) -> None:
         self.pending = bytearray()
@@ -237,6 +238,15 @@ async def test_nothing_is_decoded_for_an_agent_that_wants_packets(call, voice):
     packets = aiter(call.packets)
     tick_with_sound(call, voice)
     assert (await anext(packets)).payload == b"0"
+    assert len(voice.incoming) == 1
+
+
+async def test_what_is_tapped_is_decoded_though_the_agent_reads_nothing(call, voice):
+    voice.incoming = [AudioFrame(bytes(640), RATE)] * 2
+    call.hear(0.0)
+    assert len(voice.incoming) == 2
+    voice.is_tapped = True
+    call.hear(0.0)
     assert len(voice.incoming) == 1
 
 

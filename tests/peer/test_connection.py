@@ -349,6 +349,17 @@ def test_an_address_that_comes_later_is_trickled_and_used():
     assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=10)
 
 
+def test_taps_get_what_is_heard_and_what_is_said():
+    call = VirtualCall([PCMU])
+    heard, said = [], []
+    call.caller.connection.voice.spoken_tap = lambda frame: said.append(frame) or frame
+    call.gateway.connection.voice.heard_tap = lambda frame: heard.append(frame) or frame
+    assert call.connect()
+    talk(call, 1.0)
+    assert len(said) == 50
+    assert b"".join(frame.pcm for frame in heard) == bytes(call.gateway.heard)
+
+
 def test_statistics_have_the_names_of_webrtc_stats():
     call = VirtualCall([PCMU])
     assert call.connect()

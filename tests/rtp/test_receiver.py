@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from glottis import Malformed
+from glottis.rtp.delay import FixedDelay
 from glottis.rtp.jitter_buffer import CAPACITY
 from glottis.rtp.payload import PlainReader
 from glottis.rtp.receiver import MAX_CANDIDATES, AudioReceiver
@@ -43,7 +44,7 @@ def test_frame_as_long_as_its_packet_is_not_copied(media: SimpleNamespace) -> No
             return decoded
 
     codec = replace(media.linear_codec(), create_decoder=lambda sample_rate: Decoder())
-    receiver = AudioReceiver({96: PlainReader(codec)}, sample_rate=8000, target_delay=0.0)
+    receiver = AudioReceiver({96: PlainReader(codec)}, sample_rate=8000, delay=FixedDelay(0.0))
     receiver.handle_rtp(media.linear_stream(1)[0], 0.0)
     frame = receiver.next_frame(0.0)
     assert frame is not None
@@ -293,13 +294,14 @@ def test_drift_between_the_clocks_is_followed(clockwork: Any, media: SimpleNames
 
 
 def test_smaller_target_delay_takes_effect_in_the_middle(media: SimpleNamespace) -> None:
-    receiver = AudioReceiver({96: PlainReader(media.linear_codec())}, sample_rate=8000, target_delay=0.2)
+    delay = FixedDelay(0.2)
+    receiver = AudioReceiver({96: PlainReader(media.linear_codec())}, sample_rate=8000, delay=delay)
     clockwork = media.Clockwork(receiver)
     for index, packet in enumerate(media.linear_stream(200)):
         clockwork.send(packet, 0.02 * index)
     clockwork.run(1.0)
     assert delay_of(clockwork, 40, media) == pytest.approx(0.2)
-    receiver.target_delay = 0.04
+    delay.target = 0.04
     clockwork.run(2.5)
     assert delay_of(clockwork, 170, media) == pytest.approx(0.04)
     assert receiver.statistics.removed_samples_for_acceleration == 8 * 160

@@ -38,6 +38,10 @@ class Voice(SpeakingVoice, Protocol):
     def encoding_name(self) -> str:
         """Of the packets that are sent; empty before any could be."""
 
+    @property
+    def is_tapped(self) -> bool:
+        """Whether frames are wanted, even if the agent reads none."""
+
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None: ...
     def next_packets(self, now: float) -> list[EncodedPacket]: ...
 
@@ -175,6 +179,8 @@ class GatewayCall(Call):
                 self._audio.push(frame)
         elif self._packets.is_read:
             packets = self._voice.next_packets(now)
+        elif self._voice.is_tapped:
+            self._voice.next_frame(now)
         for packet in packets:
             self._packets.push(packet)
 

@@ -1,5 +1,6 @@
 """Audio as agents see it: decoded frames, and the encoded packets below them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +43,13 @@ class AudioFrame:
     def duration(self) -> float:
         """How long the frame sounds, in seconds."""
         return self.sample_count / self.sample_rate
+
+
+FrameTap = Callable[[AudioFrame], AudioFrame]
+"""Gets every frame of one direction of a call, and returns what goes on in its place, of the same length and rate.
+
+It is called within the media tick: it has to be quick, and must not wait for anything.
+"""
 
 
 @dataclass(frozen=True, slots=True)

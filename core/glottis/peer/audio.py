@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glottis.contracts.audio import AudioFrame, EncodedPacket
+from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, EncoderSettings
 from glottis.peer.settings import PeerSettings
@@ -12,6 +12,7 @@ from glottis.rtp import (
     MEDIA_TICK,
     AudioReceiver,
     AudioSender,
+    FixedDelay,
     PayloadReader,
     PlainReader,
     PlainWriter,
@@ -41,6 +42,10 @@ class AudioTrack:
         """Of what is sent."""
         self.packet_ms = settings.packet_ms or DEFAULT_PACKET_MS
         """Milliseconds of audio in a packet that is sent: what was asked for, as far as the codec can."""
+        self.heard_tap: FrameTap | None = None
+        """Gets what is heard, after playout; this and ``spoken_tap`` are bound when a direction begins."""
+        self.spoken_tap: FrameTap | None = None
+        """Gets what is said, before it is encoded."""
         self._settings = settings
         self._track = track
         self._rng = rng
@@ -106,6 +111,11 @@ class AudioTrack:
         return self.session.receiver is not None
 
     @property
+    def is_tapped(self) -> bool:
+        """Whether what is heard is to be decoded, whoever else listens."""
+        return self.heard_tap is not None
+
+    @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""
         return self.session.sender.queued if self.session.sender is not None else 0.0
@@ -144,7 +154,8 @@ class AudioTrack:
             readers,
             sample_rate=self._settings.sample_rate,
             frame_ms=self._settings.frame_ms,
-            target_delay=self._settings.jitter_buffer_delay,
+            delay=FixedDelay(self._settings.jitter_buffer_delay),
+            tap=self.heard_tap,
         )
 
     def _new_sender(self, audio: NegotiatedAudio) -> AudioSender:
@@ -174,6 +185,7 @@ class AudioTrack:
             frame_ms=self.packet_ms,
             tick=self.send_period,
             rng=self._rng,
+            tap=self.spoken_tap,
         )
 
     def _preferred(self, formats: Sequence[NegotiatedFormat]) -> NegotiatedFormat:

@@ -1,5 +1,6 @@
 """RTP: protection, reception with jitter buffer and playout, sending, RTCP; ``RtpSession`` is the engine of a call."""
 
+from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
 from glottis.rtp.payload import MAX_PACKET_DURATION, PayloadReader, PayloadWriter, PlainReader, PlainWriter
 from glottis.rtp.receiver import AudioReceiver
@@ -15,6 +16,8 @@ __all__ = [
     "MEDIA_TICK",
     "AudioReceiver",
     "AudioSender",
+    "DelayPolicy",
+    "FixedDelay",
     "PacketProtection",
     "PayloadReader",
     "PayloadWriter",

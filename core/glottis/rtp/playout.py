@@ -137,7 +137,9 @@ class Playout:
             return b""
         self._buffer.position += unheard
         self._count_delay(packet, now)
-        decoder = self._decoder_for(packet.codec)
+        decoder = self._decoder
+        if decoder is None or packet.codec is not self._codec:
+            decoder = self._new_decoder(packet.codec)
         try:
             pcm = decoder.decode(packet.payload)
         except Malformed:
@@ -194,16 +196,15 @@ class Playout:
         self._statistics.concealed_samples += samples
 
     def _count_delay(self, packet: BufferedPacket, now: float) -> None:
-        samples = packet.duration * self.sample_rate // packet.codec.clock_rate
-        self._statistics.jitter_buffer_delay += (now - packet.arrived_at) * samples
-        self._statistics.jitter_buffer_emitted_count += samples
+        samples, statistics = packet.duration * self.sample_rate // packet.codec.clock_rate, self._statistics
+        statistics.jitter_buffer_delay += (now - packet.arrived_at) * samples
+        statistics.jitter_buffer_emitted_count += samples
 
-    def _decoder_for(self, codec: CodecSpec) -> Decoder:
-        """The decoder of the stream; a new one after a change of codec."""
-        if self._decoder is None or codec is not self._codec:
-            self._codec = codec
-            self._decoder = codec.create_decoder(self.sample_rate)
-        return self._decoder
+    def _new_decoder(self, codec: CodecSpec) -> Decoder:
+        """The decoder of the stream, from the beginning or after a change of codec."""
+        self._codec = codec
+        self._decoder = decoder = codec.create_decoder(self.sample_rate)
+        return decoder
 
     def _encoded(self, packet: BufferedPacket) -> EncodedPacket:
         """The packet popped last, as agents see it."""

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
-from glottis.contracts.audio import AudioFrame, EncodedPacket
+from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
+from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.payload import PayloadReader
 from glottis.rtp.playout import Playout
@@ -12,8 +13,6 @@ from glottis.rtp.sequence import extend_timestamp
 from glottis.rtp.statistics import PlayoutStatistics, SourceStatistics
 from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
 
-DEFAULT_TARGET_DELAY: Final = 0.04
-"""Seconds that a packet waits before it is played, so that the next two may overtake each other."""
 DEFAULT_CLOCK_RATE: Final = 8000
 """Hertz, until there is a reader that knows better."""
 MIN_SEQUENTIAL: Final = 3
@@ -27,9 +26,10 @@ MAX_CANDIDATES: Final = 4
 class AudioReceiver:
     """One incoming audio track. Feed it plain (decrypted) RTP, and call one of its ``next_`` methods every media tick.
 
-    ``readers`` are by payload type; packets of others hold no audio for us, and are counted.
-    ``sample_rate`` in hertz is that of the frames, ``frame_ms`` their length and that of a tick, ``target_delay`` in
-    seconds the playout delay. ``statistics`` and ``source`` (None before the first packet) hold what was counted.
+    ``readers`` are by payload type; packets of others hold no audio for us, and are counted. ``sample_rate`` in hertz
+    is that of the frames, ``frame_ms`` their length and that of a tick; ``delay`` says how long packets wait, and
+    ``tap`` gets each frame before anybody else. ``statistics`` and ``source`` (None before the first packet) hold what
+    was counted.
     """
 
     def __init__(
@@ -38,29 +38,23 @@ class AudioReceiver:
         *,
         sample_rate: int,
         frame_ms: float = 20,
-        target_delay: float = DEFAULT_TARGET_DELAY,
+        delay: DelayPolicy | None = None,
+        tap: FrameTap | None = None,
     ) -> None:
         self._readers = readers
+        self._tap = tap
+        self.delay = delay or FixedDelay()
         self.statistics = PlayoutStatistics()
         self.source: SourceStatistics | None = None
         clock_rate = next((reader.clock_rate for reader in readers.values()), DEFAULT_CLOCK_RATE)
-        self._buffer = JitterBuffer(clock_rate, target_delay, self.statistics)
+        self._buffer = JitterBuffer(clock_rate, self.delay, self.statistics)
         self._playout = Playout(self._buffer, self.statistics, sample_rate=sample_rate, frame_ms=frame_ms)
         self._newest_timestamp = 0
         self._candidates: dict[int, deque[tuple[RtpPacket, float]]] = {}
 
-    @property
-    def target_delay(self) -> float:
-        """The playout delay in seconds; a smaller one takes effect within a second, a larger one at the next start."""
-        return self._buffer.target_delay
-
-    @target_delay.setter
-    def target_delay(self, seconds: float) -> None:
-        self._buffer.target_delay = seconds
-
     def allow_head_start(self) -> None:
         """What has come so far are the peer's first words, however long they wait for the first media tick."""
-        self._buffer.allow_head_start()
+        self.delay.allow_head_start()
 
     @property
     def clock_rate(self) -> int:
@@ -90,11 +84,19 @@ class AudioReceiver:
 
         The packets that it is made of are appended to ``packets``, for those who want both.
         """
-        return self._playout.next_frame(now, packets)
+        frame = self._playout.next_frame(now, packets)
+        return frame if self._tap is None or frame is None else self._tap(frame)
 
     def next_packets(self, now: float) -> list[EncodedPacket]:
-        """The packets that start in this media tick, in order, without those that came too late."""
-        return self._playout.next_packets(now)
+        """The packets that start in this media tick, in order, without those that came too late.
+
+        Where there is a tap they are decoded for it, and those of its frame are returned.
+        """
+        if self._tap is None:
+            return self._playout.next_packets(now)
+        packets: list[EncodedPacket] = []
+        self.next_frame(now, packets)
+        return packets
 
     def _receive(self, source: SourceStatistics, rtp: RtpPacket, now: float) -> None:
         sequence = source.receive(rtp.sequence_number, len(rtp.payload), now)

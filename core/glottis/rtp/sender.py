@@ -4,7 +4,7 @@ import random
 from collections import deque
 from typing import Final
 
-from glottis.contracts.audio import EncodedPacket
+from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder
 from glottis.rtp.framer import Framer
@@ -30,7 +30,8 @@ class AudioSender:
     What is written goes out in order, one codec frame to a packet, in real time: an owner keeps the queue short by
     writing only while ``queued`` is below its limit, and that is the queue's bound. Nothing is sent while nothing is
     queued; the timestamp then goes on with real time in whole frames, and the first packet after it carries the marker
-    (RFC 3551 §4.1). Ticks longer than a packet send several at once.
+    (RFC 3551 §4.1). Ticks longer than a packet send several at once. ``tap`` gets each
+    frame last, before it is encoded.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class AudioSender:
         frame_ms: float = 20,
         tick: float = MEDIA_TICK,
         rng: random.Random,
+        tap: FrameTap | None = None,
     ) -> None:
         self.ssrc = ssrc
         self.encoder = encoder
@@ -55,6 +57,8 @@ class AudioSender:
         self.last_sent_at: float | None = None
         self._writer = writer
         self._codec = codec
+        self._sample_rate = sample_rate
+        self._tap = tap
         self._frame_seconds = frame_ms / 1000
         # Half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none.
         self._slack = tick - min(self._frame_seconds, tick) / 2
@@ -62,7 +66,7 @@ class AudioSender:
         self._framer = Framer(sample_rate, self._frame_seconds)
         # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
         self._sequence_number = rng.randrange(1 << 15)
-        self._timestamp = rng.getrandbits(32)
+        self._timestamp = self._first_timestamp = rng.getrandbits(32)
         self._queue: deque[bytes | EncodedPacket] = deque()
         self._queued_units = 0
         self._due = 0.0
@@ -172,7 +176,8 @@ class AudioSender:
         """The next in the queue as a packet, or None where the encoder wants nothing sent. Either way time goes on."""
         item = self._queue.popleft()
         if isinstance(item, bytes):
-            payload, duration = self.encoder.encode(item), self._frame_units
+            payload = self.encoder.encode(item if self._tap is None else self._tapped(item, self._tap))
+            duration = self._frame_units
             self._relayed_until = None
         else:
             payload, duration = item.payload, item.duration
@@ -185,6 +190,10 @@ class AudioSender:
             self._marker = True
             return None
         return self._build(timestamp, payload)
+
+    def _tapped(self, pcm: bytes, tap: FrameTap) -> bytes:
+        units = (self._timestamp - self._first_timestamp) & 0xFFFFFFFF
+        return tap(AudioFrame(pcm, self._sample_rate, units * self._sample_rate // self.clock_rate)).pcm
 
     def _build(self, timestamp: int, frame: bytes) -> bytes:
         writer, sequence_number, marker = self._writer, self._sequence_number, self._marker

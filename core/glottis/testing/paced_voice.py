@@ -22,6 +22,7 @@ class PacedVoice:
     def __init__(self, sample_rate: int, encoding_name: str, clock_rate: int) -> None:
         self.encoding_name = encoding_name
         self.can_send = True
+        self.is_tapped = False
         self.sent_packets: list[EncodedPacket] = []
         """Those that have left, in order."""
         self._recorder = _Recorder()
