@@ -7,10 +7,10 @@ import trio
 import trio.testing
 from glottis import EncodedPacket, Heard
 from glottis.calls.speech import Speech
+from glottis.contracts.audio import FRAME_SECONDS
 
 RATE = 16000
 FRAME = 320
-TICK = 0.02
 
 
 class Voice:
@@ -34,7 +34,7 @@ class Voice:
         self.waiting.append((packet.payload.decode(), packet.duration))
 
     def flush(self) -> Heard:
-        heard = Heard(len(self.sent) * TICK, self.queued)
+        heard = Heard(len(self.sent) * FRAME_SECONDS, self.queued)
         self.waiting.clear()
         return heard
 
@@ -45,7 +45,7 @@ class Stage:
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery = nursery
         self.voice = Voice()
-        self.speech = Speech(self.voice, sample_rate=RATE, limit=0.1, frame=TICK)
+        self.speech = Speech(self.voice, sample_rate=RATE, limit=0.1)
         self.done: list[str] = []
         self.scopes: dict[str, trio.CancelScope] = {}
 
@@ -115,7 +115,10 @@ async def test_a_flush_drops_what_is_queued_what_is_being_said_and_what_waits_it
     await stage.start("p", packet("p"))
     await stage.tick(4)
     heard = stage.speech.flush()
-    assert (heard.sent, heard.dropped) == (pytest.approx(4 * TICK), pytest.approx((16 + 10 + 1) * TICK))
+    assert (heard.sent, heard.dropped) == (
+        pytest.approx(4 * FRAME_SECONDS),
+        pytest.approx((16 + 10 + 1) * FRAME_SECONDS),
+    )
     assert stage.speech.flush().dropped == 0
     await stage.start("c", frames("c", 2))
     await stage.tick(40)
@@ -173,7 +176,7 @@ async def test_what_nobody_can_hear_is_said_one_after_the_other_too(stage, autoj
     async with trio.open_nursery() as nursery:
         for audio in (frames("a", 50), frames("b", 25), packet("p")):
             nursery.start_soon(stage.speech.say, audio)
-    assert trio.current_time() - began == pytest.approx(76 * TICK)
+    assert trio.current_time() - began == pytest.approx(76 * FRAME_SECONDS)
     assert not stage.voice.waiting
 
 
@@ -186,7 +189,7 @@ async def test_a_flush_ends_what_nobody_can_hear(stage, autojump_clock):
         await trio.sleep(0.45)
         heard = stage.speech.flush()
     assert trio.current_time() - began == pytest.approx(0.45)
-    assert heard == Heard(0, pytest.approx((75 - 23) * TICK))
+    assert heard == Heard(0, pytest.approx((75 - 23) * FRAME_SECONDS))
 
 
 async def test_who_begins_to_listen_hears_the_rest(stage, autojump_clock):

@@ -3,7 +3,8 @@ import weakref
 
 import trio
 import trio.testing
-from glottis.media.scheduler import PERIOD, SLOT, Scheduler
+from glottis.contracts.audio import FRAME_SECONDS
+from glottis.media.scheduler import SLOT, Scheduler
 
 
 class Clockwork:
@@ -30,7 +31,7 @@ async def test_each_session_is_ticked_every_period_on_time(nursery, autojump_clo
     await trio.sleep(1.0)
     steps = [later - earlier for earlier, later in zip(session.ticks, session.ticks[1:], strict=False)]
     assert len(session.ticks) in (49, 50)
-    assert max(abs(step - PERIOD) for step in steps) < 1e-6
+    assert max(abs(step - FRAME_SECONDS) for step in steps) < 1e-6
     nursery.cancel_scope.cancel()
 
 
@@ -56,7 +57,7 @@ async def test_sessions_are_spread_over_the_period(nursery, autojump_clock):
         scheduler.start_media(session)
     nursery.start_soon(scheduler.run)
     await trio.sleep(1.0)
-    phases = [round(session.ticks[0] % PERIOD / SLOT) for session in sessions]
+    phases = [round(session.ticks[0] % FRAME_SECONDS / SLOT) for session in sessions]
     assert sorted(phases) == [0, 0, 1, 1, 2, 2, 3, 3]
     nursery.cancel_scope.cancel()
 
@@ -112,7 +113,7 @@ async def test_after_a_blocked_loop_a_session_is_ticked_once_not_once_per_missed
     mock_clock.jump(0.5)
     await trio.testing.wait_all_tasks_blocked()
     assert len(session.ticks) == 1
-    mock_clock.jump(PERIOD)
+    mock_clock.jump(FRAME_SECONDS)
     await trio.testing.wait_all_tasks_blocked()
     assert len(session.ticks) == 2
     nursery.cancel_scope.cancel()

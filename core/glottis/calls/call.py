@@ -14,7 +14,7 @@ from glottis.calls.inbox import Inbox
 from glottis.calls.messenger import Messenger
 from glottis.calls.speech import SpeakingVoice, Speech
 from glottis.calls.streams import DroppingStream
-from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Agent, Call, CallEvent, Heard, Message, TypedMessage
 from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
 from glottis.contracts.info import CallInfo
@@ -52,12 +52,11 @@ class CallLimits:
 
     say_queue: float = 0.2
     audio_queue: float = 0.2
-    frame: float = 0.02
 
     @property
     def audio_frames(self) -> int:
         """How many frames or packets wait for the agent at most."""
-        return max(1, round(self.audio_queue / self.frame))
+        return max(1, round(self.audio_queue / FRAME_SECONDS))
 
 
 DEFAULT_LIMITS = CallLimits()
@@ -89,7 +88,7 @@ class GatewayCall(Call):
         self._packets: DroppingStream[EncodedPacket] = DroppingStream(limits.audio_frames)
         self._messages = Inbox(caught_up)
         self._events: DroppingStream[CallEvent] = DroppingStream(MAX_EVENTS)
-        self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue, frame=limits.frame)
+        self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue)
         self._metadata_is_refused = False
 
     # What the agent calls

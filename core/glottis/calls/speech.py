@@ -6,7 +6,7 @@ from typing import Protocol
 import trio
 
 from glottis.calls.streams import Wakeup
-from glottis.contracts.audio import BYTES_PER_SAMPLE, EncodedPacket
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, EncodedPacket
 from glottis.contracts.call import Heard
 
 
@@ -48,14 +48,13 @@ class _Utterance:
 class Speech:
     """Utterances take turns in the order they came, so that each stays whole whichever tasks speak.
 
-    ``limit`` is how much may be queued on the voice, ``frame`` the length of a frame, both in seconds.
+    ``limit`` in seconds is how much may be queued on the voice.
     """
 
-    def __init__(self, voice: SpeakingVoice, *, sample_rate: int, limit: float, frame: float) -> None:
+    def __init__(self, voice: SpeakingVoice, *, sample_rate: int, limit: float) -> None:
         self._voice = voice
         self._sample_rate = sample_rate
         self._limit = limit
-        self._frame = frame
         self._turn = trio.Lock()  # first come, first served
         self._unwritten: list[_Utterance] = []
         self._changed = Wakeup()
@@ -115,7 +114,7 @@ class Speech:
     @property
     def _room(self) -> float:
         """Seconds to write at once: a frame at least."""
-        return max(self._frame, self._limit - self._voice.queued)
+        return max(FRAME_SECONDS, self._limit - self._voice.queued)
 
     def _write(self, piece: bytes | EncodedPacket) -> None:
         if isinstance(piece, EncodedPacket):
@@ -126,6 +125,6 @@ class Speech:
     async def _pass_time(self, utterance: _Utterance) -> None:
         """Before nobody's ears, let the time pass of a frame, or of a packet: then somebody may have come."""
         before = utterance.left
-        utterance.take(self._frame)
+        utterance.take(FRAME_SECONDS)
         with trio.move_on_after((before - utterance.left) / utterance.rate):
             await self._changed.wait()

@@ -14,9 +14,9 @@ import trio
 
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
-from glottis.client.wav import FRAME_SECONDS, WavRecording, WavSpeech
+from glottis.client.wav import WavRecording, WavSpeech
 from glottis.config.settings import DEFAULT_CODECS
-from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
 from glottis.contracts.call import BytesMessage, CallEvent
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import GlottisError, LocalError

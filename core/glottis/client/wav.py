@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
 from glottis.contracts.errors import LocalError
 
-FRAME_SECONDS = 0.02
 MAX_RECORDED_BYTES = 0xFFFFFF00
 """What the 32-bit lengths of a WAV file can tell, less its header; what is heard after that is not kept."""
 

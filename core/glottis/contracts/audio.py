@@ -7,6 +7,8 @@ from typing import Final
 from glottis.contracts.checks import bytes_of, pcm_of
 
 BYTES_PER_SAMPLE: Final = 2
+FRAME_SECONDS: Final = 0.02
+"""Of a frame that agents hear, and between media ticks; packets that are sent are as long, if nobody wishes others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from glottis.contracts.audio import FRAME_SECONDS
+
 FormatParameters = Mapping[str, str]
 """The parameters of an ``a=fmtp`` line; a parameter without a value maps to the empty string."""
 
@@ -46,7 +48,7 @@ class EncoderSettings:
     """
 
     sample_rate: int
-    frame_ms: float = 20
+    frame_ms: float = 1000 * FRAME_SECONDS
     bitrate: int | None = None
     complexity: int = 5
     in_band_fec: bool = True

@@ -12,11 +12,12 @@ from typing import Protocol
 
 import trio
 
+from glottis.contracts.audio import FRAME_SECONDS
+
 logger = logging.getLogger(__name__)
 
 SLOT = 0.005
-PERIOD = 0.020
-SLOTS = round(PERIOD / SLOT)
+SLOTS = round(FRAME_SECONDS / SLOT)
 STALL = 0.1
 """Seconds of lateness that are worth a log line: something has blocked the event loop."""
 
@@ -25,10 +26,10 @@ class Scheduled(Protocol):
     """A session, as the wheel sees it. Its methods never raise: a session handles its own errors."""
 
     def media_tick(self, now: float) -> None:
-        """Called every ``PERIOD`` seconds."""
+        """Called every ``FRAME_SECONDS`` seconds."""
 
     def send_tick(self, now: float) -> None:
-        """Called between media ticks, for a session whose packets are shorter than ``PERIOD``."""
+        """Called between media ticks, for a session whose packets are shorter than ``FRAME_SECONDS``."""
 
     def handle_timeout(self, now: float) -> None:
         """Called once after each moment given to ``Scheduler.call_at``."""
@@ -62,7 +63,7 @@ class Scheduler:
     def __len__(self) -> int:
         return sum(map(len, self._slots)) + len(self._deadlines)
 
-    def start_media(self, session: Scheduled, send_period: float = PERIOD) -> None:
+    def start_media(self, session: Scheduled, send_period: float = FRAME_SECONDS) -> None:
         """Give ``session`` a phase: media ticks, and send ticks between them every ``send_period`` seconds."""
         phase = min(range(SLOTS), key=lambda slot: len(self._slots[slot]))
         for offset in range(0, SLOTS, max(1, round(send_period / SLOT))):

@@ -4,12 +4,11 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
+from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, EncoderSettings
 from glottis.peer.settings import PeerSettings
 from glottis.rtp import (
-    MEDIA_TICK,
     AudioReceiver,
     AudioSender,
     FixedDelay,
@@ -23,7 +22,6 @@ from glottis.rtp import (
 from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
 from glottis.wire.srtp_keys import SrtpKeys
 
-DEFAULT_PACKET_MS = 20.0
 MIN_SEND_PERIOD = 0.005
 """Seconds; shorter packets leave several at a time, for no caller can hear the difference."""
 MAX_PACKET_MS = 60.0
@@ -40,7 +38,7 @@ class AudioTrack:
         """Silent until there are both keys and audio."""
         self.encoding_name = ""
         """Of what is sent."""
-        self.packet_ms = settings.packet_ms or DEFAULT_PACKET_MS
+        self.packet_ms = settings.packet_ms or 1000 * FRAME_SECONDS
         """Milliseconds of audio in a packet that is sent: what was asked for, as far as the codec can."""
         self.heard_tap: FrameTap | None = None
         """Gets what is heard, after playout; this and ``spoken_tap`` are bound when a direction begins."""
@@ -66,7 +64,7 @@ class AudioTrack:
     @property
     def send_period(self) -> float:
         """Seconds between calls of ``packets_to_send`` that keep the packets evenly spaced, at most a media tick."""
-        return max(MIN_SEND_PERIOD, min(self.packet_ms / 1000, MEDIA_TICK))
+        return max(MIN_SEND_PERIOD, min(self.packet_ms / 1000, FRAME_SECONDS))
 
     def negotiate(self, audio: NegotiatedAudio, now: float) -> None:
         """Take the result of a negotiation, the first or a later one."""
@@ -153,7 +151,6 @@ class AudioTrack:
         return AudioReceiver(
             readers,
             sample_rate=self._settings.sample_rate,
-            frame_ms=self._settings.frame_ms,
             delay=FixedDelay(self._settings.jitter_buffer_delay),
             tap=self.heard_tap,
         )

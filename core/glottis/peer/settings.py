@@ -18,8 +18,6 @@ class PeerSettings:
     sample_rate: int = 16000
     output_codec: str | None = None
     """The encoding name to send where the peer has it; None: the first in common."""
-    frame_ms: float = 20
-    """Of decoded frames, and between media ticks."""
     packet_ms: float | None = None
     """Wished for packets that are sent; the peer's ptime and maxptime go before it. None: 20."""
     jitter_buffer_delay: float = 0.04

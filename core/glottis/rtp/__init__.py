@@ -6,14 +6,13 @@ from glottis.rtp.payload import MAX_PACKET_DURATION, PayloadReader, PayloadWrite
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.report import Statistics
 from glottis.rtp.rtcp_session import RtcpSession
-from glottis.rtp.sender import MAX_PAYLOAD_LENGTH, MEDIA_TICK, AudioSender
+from glottis.rtp.sender import MAX_PAYLOAD_LENGTH, AudioSender
 from glottis.rtp.session import PacketProtection, RtpSession
 from glottis.rtp.srtp import SrtpSession
 
 __all__ = [
     "MAX_PACKET_DURATION",
     "MAX_PAYLOAD_LENGTH",
-    "MEDIA_TICK",
     "AudioReceiver",
     "AudioSender",
     "DelayPolicy",

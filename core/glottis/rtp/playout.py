@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.codec import CodecSpec, Decoder
 from glottis.contracts.errors import Malformed
 from glottis.rtp.jitter_buffer import JitterBuffer
@@ -18,7 +18,7 @@ STREAM_TIMEOUT: Final = 1.0
 class Playout:
     """Draws from a jitter buffer frames, packets or both; a call of either method advances its position by one tick.
 
-    ``sample_rate`` (hertz) is what frames are decoded to, ``frame_ms`` the length of a tick and of every frame.
+    ``sample_rate`` (hertz) is what frames are decoded to.
     """
 
     __slots__ = (
@@ -29,7 +29,6 @@ class Playout:
         "_decoder",
         "_frame_bytes",
         "_frame_samples",
-        "_frame_seconds",
         "_max_concealment",
         "_pending",
         "_statistics",
@@ -39,14 +38,11 @@ class Playout:
         "sample_rate",
     )
 
-    def __init__(
-        self, buffer: JitterBuffer, statistics: PlayoutStatistics, *, sample_rate: int, frame_ms: float
-    ) -> None:
+    def __init__(self, buffer: JitterBuffer, statistics: PlayoutStatistics, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self._buffer = buffer
         self._statistics = statistics
-        self._frame_seconds = frame_ms / 1000
-        self._frame_samples = round(sample_rate * self._frame_seconds)
+        self._frame_samples = round(sample_rate * FRAME_SECONDS)
         self._frame_bytes = self._frame_samples * BYTES_PER_SAMPLE
         self._max_concealment = round(sample_rate * MAX_CONCEALMENT)
         self._conceal_left = 0
@@ -83,7 +79,7 @@ class Playout:
         if not self._runs(now):
             return []
         buffer = self._buffer
-        buffer.position += round(buffer.clock_rate * self._frame_seconds)
+        buffer.position += round(buffer.clock_rate * FRAME_SECONDS)
         packets = []
         while (packet := buffer.first()) is not None and packet.timestamp < buffer.position:
             buffer.pop()
@@ -107,7 +103,7 @@ class Playout:
         """The timestamp goes on with real time, in whole frames."""
         self._active = True
         if self._stopped_at is not None:
-            self._timestamp += round((now - self._stopped_at) / self._frame_seconds) * self._frame_samples
+            self._timestamp += round((now - self._stopped_at) / FRAME_SECONDS) * self._frame_samples
 
     def _stop(self, now: float) -> None:
         self._active = False

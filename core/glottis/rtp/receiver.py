@@ -27,9 +27,8 @@ class AudioReceiver:
     """One incoming audio track. Feed it plain (decrypted) RTP, and call one of its ``next_`` methods every media tick.
 
     ``readers`` are by payload type; packets of others hold no audio for us, and are counted. ``sample_rate`` in hertz
-    is that of the frames, ``frame_ms`` their length and that of a tick; ``delay`` says how long packets wait, and
-    ``tap`` gets each frame before anybody else. ``statistics`` and ``source`` (None before the first packet) hold what
-    was counted.
+    is that of the frames, ``delay`` says how long packets wait, and ``tap`` gets each frame before anybody else.
+    ``statistics`` and ``source`` (None before the first packet) hold what was counted.
     """
 
     def __init__(
@@ -37,7 +36,6 @@ class AudioReceiver:
         readers: Mapping[int, PayloadReader],
         *,
         sample_rate: int,
-        frame_ms: float = 20,
         delay: DelayPolicy | None = None,
         tap: FrameTap | None = None,
     ) -> None:
@@ -48,7 +46,7 @@ class AudioReceiver:
         self.source: SourceStatistics | None = None
         clock_rate = next((reader.clock_rate for reader in readers.values()), DEFAULT_CLOCK_RATE)
         self._buffer = JitterBuffer(clock_rate, self.delay, self.statistics)
-        self._playout = Playout(self._buffer, self.statistics, sample_rate=sample_rate, frame_ms=frame_ms)
+        self._playout = Playout(self._buffer, self.statistics, sample_rate)
         self._newest_timestamp = 0
         self._candidates: dict[int, deque[tuple[RtpPacket, float]]] = {}
 

@@ -4,15 +4,13 @@ import random
 from collections import deque
 from typing import Final
 
-from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
+from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder
 from glottis.rtp.framer import Framer
 from glottis.rtp.payload import PayloadWriter
 from glottis.wire.rtp import build_rtp
 
-MEDIA_TICK: Final = 0.02
-"""Seconds between calls of ``next_packets``, where an owner does not say otherwise."""
 SPURT_GRACE: Final = 0.01
 """Seconds that a packet may be overdue when a tick finds the queue empty: the first such tick does not end the talk
 spurt, so audio that comes a little late goes on without a break in its timestamps; the second one does."""
@@ -42,8 +40,8 @@ class AudioSender:
         codec: CodecSpec,
         encoder: Encoder,
         sample_rate: int,
-        frame_ms: float = 20,
-        tick: float = MEDIA_TICK,
+        frame_ms: float = 1000 * FRAME_SECONDS,
+        tick: float = FRAME_SECONDS,
         rng: random.Random,
         tap: FrameTap | None = None,
     ) -> None:

@@ -9,11 +9,10 @@ import trio
 
 from glottis.calls.call import GatewayCall
 from glottis.calls.streams import Wakeup
-from glottis.contracts.audio import BYTES_PER_SAMPLE, EncodedPacket
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, EncodedPacket
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.checks import pcm_of
 from glottis.contracts.info import CallInfo
-from glottis.rtp import MEDIA_TICK
 from glottis.testing.fake_client import FakeClient
 from glottis.testing.paced_voice import PacedVoice
 
@@ -121,7 +120,7 @@ class FakeCall(GatewayCall):
             while True:
                 await trio.sleep_until(tick)
                 self._tick(tick)
-                tick += MEDIA_TICK
+                tick += FRAME_SECONDS
         finally:
             self._ticked.wake()
 

@@ -4,17 +4,17 @@ import random
 from collections import deque
 from typing import Final
 
-from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Decoder
-from glottis.rtp import MEDIA_TICK, AudioSender, PlainWriter
+from glottis.rtp import AudioSender, PlainWriter
 
 _EPSILON: Final = 1e-6
 """Seconds; packets that add up to a tick shall reach it despite rounding."""
 
 
 class PacedVoice:
-    """A ``Voice``. Call ``hear``, then ``send``, every ``MEDIA_TICK`` seconds.
+    """A ``Voice``. Call ``hear``, then ``send``, every ``FRAME_SECONDS`` seconds.
 
     What the caller says is given to ``speak`` and ``relay``; it comes in frames of 20 ms, and packets at their time.
     """
@@ -36,7 +36,7 @@ class PacedVoice:
         )
         self._written: deque[EncodedPacket] = deque()
         self._sample_rate = sample_rate
-        self._frame_samples = round(sample_rate * MEDIA_TICK)
+        self._frame_samples = round(sample_rate * FRAME_SECONDS)
         self._incoming = bytearray()
         self._incoming_packets: deque[EncodedPacket] = deque()
         self._packets_until = 0.0
@@ -116,14 +116,14 @@ class PacedVoice:
         size = self._frame_samples * BYTES_PER_SAMPLE
         pcm = bytes(self._incoming[:size]).ljust(size, b"\0")
         del self._incoming[:size]
-        ticks = round((now - self._first_heard_at) / MEDIA_TICK)
+        ticks = round((now - self._first_heard_at) / FRAME_SECONDS)
         return AudioFrame(pcm, self._sample_rate, ticks * self._frame_samples)
 
     def _due_packets(self, now: float) -> list[EncodedPacket]:
         """Those that start within this tick."""
         self._packets_until = max(self._packets_until, now)
         due = []
-        while self._incoming_packets and self._packets_until < now + MEDIA_TICK - _EPSILON:
+        while self._incoming_packets and self._packets_until < now + FRAME_SECONDS - _EPSILON:
             packet = self._incoming_packets.popleft()
             self._packets_until += packet.duration / packet.clock_rate
             due.append(packet)

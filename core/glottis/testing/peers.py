@@ -3,11 +3,12 @@
 import random
 from collections.abc import Sequence
 
+from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.codec import CodecSpec
 from glottis.dtls import Certificate
 from glottis.media.demultiplexer import Demultiplexer, Receiver
 from glottis.media.driver import PeerDriver
-from glottis.media.scheduler import PERIOD, Scheduled
+from glottis.media.scheduler import Scheduled
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.testing.nat import Nat
@@ -40,7 +41,7 @@ class VirtualWheel:
         self._deadline: float | None = None
         self._next_tick: float | None = None
         self._next_media_tick = 0.0
-        self._send_period = PERIOD
+        self._send_period = FRAME_SECONDS
 
     def start_media(self, session: Scheduled, send_period: float) -> None:
         self._next_tick = self._next_media_tick = self._network.now
@@ -67,8 +68,8 @@ class VirtualWheel:
             session.handle_timeout(now)
 
     def _tick(self, session: Scheduled, now: float) -> None:
-        if self._next_media_tick <= now + PERIOD / 100:
-            self._next_media_tick += PERIOD
+        if self._next_media_tick <= now + FRAME_SECONDS / 100:
+            self._next_media_tick += FRAME_SECONDS
             session.media_tick(now)
         else:
             session.send_tick(now)
