@@ -23,6 +23,7 @@ from glottis.cli import main
 from glottis.config import load_config, resolve, settings
 from glottis.config.conversion import PluginSettings
 from glottis.contracts import hookspecs
+from glottis.contracts.codec import EncoderKnobs
 from glottis.plugins import load_plugins
 from glottis.signaling.session_url import SessionUrl
 from msgspec import inspect as types
@@ -54,7 +55,7 @@ def ids(document: Document) -> str:
 SECTIONS = {
     "`[server]`": settings.Server,
     "`[media]`": settings.Media,
-    "`[media.encoder]`": settings.EncoderDefaults,
+    "`[media.encoder]`": EncoderKnobs,
     "`[auth]`": settings.Auth,
     "`[ice_servers]`": settings.IceServers,
     "`[pages]`": settings.Pages,
@@ -122,11 +123,11 @@ def sorted_choices(words: str) -> str:
 
 @pytest.mark.parametrize(("heading", "section"), [*SECTIONS.items(), *PLUGIN_SECTIONS.items()])
 def test_configuration_lists_every_key_with_its_type_and_default(heading: str, section: type[msgspec.Struct] | None):
-    fields = typing.cast(types.StructType, types.type_info(section)).fields if section else ()
+    fields = typing.cast(types.StructType | types.DataclassType, types.type_info(section)).fields if section else ()
     expected = {
         field.encode_name: (type_words(field.type), default_words(field))
         for field in fields
-        if not isinstance(field.type, types.StructType)  # has a section of its own
+        if not isinstance(field.type, types.StructType | types.DataclassType)  # has a section of its own
     }
     assert documented(heading) == expected
 

@@ -13,7 +13,7 @@ from glottis.contracts.call import (
     TextMessage,
     TypedMessage,
 )
-from glottis.contracts.codec import CodecSpec, Decoder, Encoder, EncoderSettings
+from glottis.contracts.codec import CodecSpec, Decoder, Encoder, EncoderKnobs, EncoderSettings
 from glottis.contracts.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -49,6 +49,7 @@ __all__ = [
     "Decoder",
     "EncodedPacket",
     "Encoder",
+    "EncoderKnobs",
     "EncoderSettings",
     "Forbidden",
     "GlottisError",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from glottis import Malformed
+from glottis import EncoderKnobs, EncoderSettings, Malformed
 from glottis.contracts.audio import EncodedPacket
 from glottis.peer import ConnectionState, ConnectionStateChanged, LocalCandidate, PeerSettings
 from glottis.peer.audio import legal_packet_ms
@@ -347,6 +347,15 @@ def test_an_address_that_comes_later_is_trickled_and_used():
     )
     call.network.unreachable.add(Address("192.0.2.2", 5000))
     assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=10)
+
+
+def test_encoders_get_the_knobs_of_the_settings_and_what_was_negotiated():
+    made = []
+    codec = replace(PCMU, create_encoder=lambda settings: made.append(settings) or PCMU.create_encoder(settings))
+    knobs = EncoderKnobs(bitrate=20000, complexity=3, in_band_fec=False, dtx=True)
+    VirtualCall([codec], gateway_settings=PeerSettings((codec,), encoder=knobs)).negotiate()
+    gateways = next(settings for settings in made if settings.bitrate)
+    assert gateways == EncoderSettings(16000, 20, bitrate=20000, complexity=3, in_band_fec=False, dtx=True)
 
 
 def test_taps_get_what_is_heard_and_what_is_said():

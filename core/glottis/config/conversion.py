@@ -1,16 +1,17 @@
-"""Turns untyped settings into msgspec structs, and reports every wrong key at once, each with its path.
+"""Turns untyped settings into msgspec structs and dataclasses, and reports every wrong key at once, each with its path.
 
 ``msgspec.convert`` stops at the first error; here structs, tables and lists are walked, and msgspec converts the
 leaves.
 """
 
+import dataclasses
 import difflib
 import enum
 import json
 import tomllib
 import types
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -85,7 +86,7 @@ class _Conversion:
     def convert(self, value: Any, expected: Any, path: str) -> Any:
         expected = _without_none(expected)
         origin = get_origin(expected)
-        if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
+        if isinstance(expected, type) and (issubclass(expected, msgspec.Struct) or dataclasses.is_dataclass(expected)):
             return self._struct(value, expected, path)
         if expected is PluginSettings or origin is dict:
             return self._table(value, expected, path)
@@ -96,12 +97,12 @@ class _Conversion:
             return text if text is _WRONG else Secret(text)
         return self._leaf(value, expected, path)
 
-    def _struct(self, value: Any, expected: type[msgspec.Struct], path: str) -> Any:
+    def _struct(self, value: Any, expected: type, path: str) -> Any:
         table = self._container(value, dict, path)
         if table is _WRONG:
             return _WRONG
         problems_before = len(self.problems)
-        fields = {field.encode_name: field for field in msgspec.structs.fields(expected)}
+        fields = {field.encode_name: field for field in _fields(expected)}
         for key in sorted(table.keys() - fields.keys()):
             self._unknown(key, list(fields), path)
         values = {}
@@ -176,6 +177,17 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     float: "float",
     bool: "bool",
 }
+
+
+def _fields(expected: Any) -> Iterable[msgspec.structs.FieldInfo]:
+    """Those of a struct, or of a dataclass whose fields all have plain defaults."""
+    if issubclass(expected, msgspec.Struct):
+        return msgspec.structs.fields(expected)
+    hints = get_type_hints(expected, include_extras=True)
+    return [
+        msgspec.structs.FieldInfo(field.name, field.name, hints[field.name], field.default)
+        for field in dataclasses.fields(expected)
+    ]
 
 
 def _without_none(expected: Any) -> Any:

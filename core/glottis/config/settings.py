@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from glottis.config.conversion import PluginSettings
 from glottis.config.origins import OriginPattern, parse_public_url
+from glottis.contracts.codec import EncoderKnobs
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
 
@@ -86,16 +87,6 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
             return self.host == "localhost"
 
 
-class EncoderDefaults(msgspec.Struct, frozen=True, kw_only=True):
-    """``[media.encoder]``: how to encode, where a codec has a knob for it."""
-
-    bitrate: Annotated[int, Meta(ge=6000, le=510_000)] | None = None
-    """Bits per second; absent: the codec's choice."""
-    complexity: Annotated[int, Meta(ge=0, le=10)] = 5
-    in_band_fec: bool = True
-    dtx: bool = False
-
-
 class Media(msgspec.Struct, frozen=True, kw_only=True):
     """``[media]``: addresses, codecs and queues of calls."""
 
@@ -113,7 +104,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """Speech of an agent that may wait; ``say`` waits beyond."""
     audio_queue_ms: QueueMilliseconds = 200
     """Audio that may wait for a slow agent; beyond, the oldest is dropped."""
-    encoder: EncoderDefaults = EncoderDefaults()
+    encoder: EncoderKnobs = EncoderKnobs()
 
     def __post_init__(self) -> None:
         for index, address in enumerate(self.addresses):

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from msgspec import Meta
 
 from glottis.contracts.audio import FRAME_SECONDS
 
@@ -39,21 +41,28 @@ class Decoder(Protocol):
         """Fill a gap of ``sample_count`` samples in a row after what was decoded last."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderKnobs:
+    """``[media.encoder]``: how to encode, where a codec has a knob for it."""
+
+    bitrate: Annotated[int, Meta(ge=6000, le=510_000)] | None = None
+    """Bits per second; None: the codec's choice."""
+    complexity: Annotated[int, Meta(ge=0, le=10)] = 5
+    in_band_fec: bool = True
+    dtx: bool = False
+
+
 @dataclass(frozen=True, slots=True)
-class EncoderSettings:
-    """How to encode. A codec ignores what it has no knob for.
+class EncoderSettings(EncoderKnobs):
+    """How to encode in one call: the knobs, and what was negotiated.
 
     ``sample_rate`` in hertz is the rate of the samples given to ``encode``, any of ``CodecSpec.sample_rates``;
-    ``frame_ms`` one of ``CodecSpec.frame_durations_ms``. ``bitrate`` in bits per second (None: the codec's choice).
+    ``frame_ms`` one of ``CodecSpec.frame_durations_ms``.
     """
 
     sample_rate: int
     frame_ms: float = 1000 * FRAME_SECONDS
-    bitrate: int | None = None
-    complexity: int = 5
-    in_band_fec: bool = True
     expected_loss: float = 0.0
-    dtx: bool = False
     remote_parameters: FormatParameters = field(default_factory=dict)
 
 

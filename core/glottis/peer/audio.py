@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
@@ -166,11 +167,8 @@ class AudioTrack:
             EncoderSettings(
                 sample_rate=settings.sample_rate,
                 frame_ms=self.packet_ms,
-                bitrate=settings.bitrate,
-                complexity=settings.complexity,
-                in_band_fec=settings.in_band_fec,
-                dtx=settings.dtx,
                 remote_parameters=preferred.remote_parameters,
+                **asdict(settings.encoder),
             )
         )
         return AudioSender(

@@ -1,8 +1,8 @@
 """How a peer connection shall behave."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from glottis.contracts.codec import CodecSpec
+from glottis.contracts.codec import CodecSpec, EncoderKnobs
 from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
 
 
@@ -21,10 +21,7 @@ class PeerSettings:
     packet_ms: float | None = None
     """Wished for packets that are sent; the peer's ptime and maxptime go before it. None: 20."""
     jitter_buffer_delay: float = 0.04
-    bitrate: int | None = None
-    complexity: int = 5
-    in_band_fec: bool = True
-    dtx: bool = False
+    encoder: EncoderKnobs = field(default_factory=EncoderKnobs)
     ice_lite: bool = False
     probe_private_addresses: bool = True
     max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
