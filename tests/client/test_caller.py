@@ -180,8 +180,10 @@ async def test_statistics_count_both_directions(gateway: Gateway) -> None:
         call.nursery.start_soon(say_all, call.say, [frame] * 10)
         await anext(audio)
     statistics = call.statistics()
-    assert statistics["inbound-rtp"]["packetsReceived"] > 0
-    assert statistics["outbound-rtp"]["packetsSent"] > 0
+    assert statistics.inbound_rtp is not None
+    assert statistics.inbound_rtp.packets_received > 0
+    assert statistics.outbound_rtp is not None
+    assert statistics.outbound_rtp.packets_sent > 0
 
 
 # --- gateways that refuse ---

@@ -167,7 +167,7 @@ async def test_aiortc_answers_and_both_hear_each_other(
             if len(heard) >= LISTENING_SECONDS * 16000 * 2:
                 break
         heard_there = await hear(aiortc, LISTENING_SECONDS)
-        assert call.statistics()["inbound-rtp"]["packetsLost"] == 0
+        assert call.statistics().inbound_rtp.packets_lost == 0
     assert is_speech(heard, LIKENESS[codec])
     assert is_speech(heard_there, LIKENESS[codec])
 

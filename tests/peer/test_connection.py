@@ -262,7 +262,7 @@ def test_a_call_on_hold_is_silent_until_it_is_taken_up_again(offered, answered):
     def received_after_a_second_of_speech() -> int:
         call.gateway.connection.voice.write(speech()[: RATE * 2])
         call.network.run(seconds=1.5)
-        return call.caller.connection.statistics(call.network.now)["inbound-rtp"]["packetsReceived"]
+        return call.caller.connection.statistics(call.network.now).inbound_rtp.packets_received
 
     assert received_after_a_second_of_speech() == 50
     held = call.gateway.connection.accept_offer_untrusted(offer.replace("a=sendrecv", f"a={offered}"), call.network.now)
@@ -373,8 +373,8 @@ def test_statistics_have_the_names_of_webrtc_stats():
     call = VirtualCall([PCMU])
     assert call.connect()
     talk(call, 1.0)
-    sent = call.caller.connection.statistics(call.network.now)
-    received = call.gateway.connection.statistics(call.network.now)
+    sent = call.caller.connection.statistics(call.network.now).to_json()
+    received = call.gateway.connection.statistics(call.network.now).to_json()
     assert received["transport"]["dtlsState"] == "connected"
     assert sent["outbound-rtp"]["packetsSent"] == received["inbound-rtp"]["packetsReceived"] == 50
     assert received["inbound-rtp"]["packetsLost"] == 0
@@ -466,8 +466,8 @@ def test_first_words_that_overtake_a_lost_last_flight_are_not_lost():
     call.gateway.start_media(call.network.now)
     call.network.run(seconds=1)
     assert gateway.voice.session.packets_before_start == 0
-    inbound = gateway.statistics(call.network.now)["inbound-rtp"]
-    assert inbound["packetsReceived"] == pytest.approx(caller.statistics(0.0)["outbound-rtp"]["packetsSent"], abs=2)
+    inbound = gateway.statistics(call.network.now).inbound_rtp
+    assert inbound.packets_received == pytest.approx(caller.statistics(0.0).outbound_rtp.packets_sent, abs=2)
 
 
 def lose_first_last_flight(call: VirtualCall) -> None:

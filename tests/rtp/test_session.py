@@ -3,6 +3,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from glottis.contracts.statistics import Statistics
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,
@@ -161,7 +162,7 @@ def test_datagrams_that_are_not_authentic_change_nothing_but_a_counter(make_call
         call.ours.handle_datagram(data, 0.0)
     assert call.ours.packets_malformed == 5
     assert call.ours.next_frame(0.1) is None
-    assert call.ours.statistics(0.1) == {}
+    assert call.ours.statistics(0.1) == Statistics()
 
 
 def test_statistics_have_the_names_and_units_of_webrtc_stats(make_call: Any, media: SimpleNamespace) -> None:
@@ -170,7 +171,7 @@ def test_statistics_have_the_names_and_units_of_webrtc_stats(make_call: Any, med
     for session in (call.ours, call.theirs):
         session.sender.write(bytes([1]) * 16000 * 12)
     call.run(12)
-    statistics = call.ours.statistics(call.now)
+    statistics = call.ours.statistics(call.now).to_json()
     assert set(statistics) == {"inbound-rtp", "outbound-rtp", "remote-inbound-rtp"}
     inbound, remote = statistics["inbound-rtp"], statistics["remote-inbound-rtp"]
     assert inbound["packetsReceived"] + inbound["packetsLost"] == pytest.approx(600, abs=5)
@@ -225,7 +226,7 @@ def test_track_that_is_put_on_hold_comes_back(make_call: Any, media: SimpleNames
     track.write(media.pcm_of(range(1601, 3201)))
     call.run(1.0)
     assert [value for value in call.ours_heard if value > 0] == list(range(1, 3201))
-    assert call.ours.statistics(call.now)["inbound-rtp"]["packetsLost"] == 0
+    assert call.ours.statistics(call.now).inbound_rtp.packets_lost == 0
 
 
 def test_session_without_tracks_takes_part_in_nothing_but_rtcp(make_call: Any) -> None:
@@ -236,5 +237,5 @@ def test_session_without_tracks_takes_part_in_nothing_but_rtcp(make_call: Any) -
     call.run(6)
     assert call.ours.next_frame(6.0) is None
     assert call.ours.next_packets(6.0) == []
-    assert call.ours.statistics(6.0) == {}
+    assert call.ours.statistics(6.0) == Statistics()
     assert counters(call.ours) == counters(call.theirs) == (0, 0, 0)

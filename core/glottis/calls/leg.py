@@ -11,8 +11,8 @@ from glottis.calls.call import Voice
 from glottis.calls.messenger import Messenger
 from glottis.contracts.call import Message
 from glottis.contracts.info import CallInfo
+from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState
-from glottis.peer.statistics import Statistics
 from glottis.signaling.messages import SignalingMessage
 
 

@@ -9,6 +9,7 @@ import trio
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
 from glottis.contracts.errors import RemoteError
+from glottis.contracts.statistics import Statistics
 from glottis.media.driver import Endpoint, PeerDriver, Wheel
 from glottis.peer import (
     CandidateUnmatched,
@@ -20,7 +21,6 @@ from glottis.peer import (
     PeerConnection,
     PeerConnectionEvent,
 )
-from glottis.peer.statistics import Statistics
 from glottis.sctp import AssociationFailed
 from glottis.signaling.messages import Answer, Error, Offer, SignalingMessage, TrickledCandidate
 

@@ -1,9 +1,9 @@
 """The calling end of a call: what an agent is given, for the one who calls."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import trio
 
@@ -14,8 +14,8 @@ from glottis.client.failures import why_closed, why_late, why_media_failed
 from glottis.contracts.call import Message
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.info import CallInfo
+from glottis.contracts.statistics import Statistics, TransportStats
 from glottis.peer import ConnectionState
-from glottis.peer.statistics import Statistics
 from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import (
@@ -180,9 +180,9 @@ class ClientCall(GatewayCall):
         await trio.lowlevel.checkpoint()
 
     @property
-    def _transport(self) -> Mapping[str, Any]:
-        """What W3C webrtc-stats calls so; empty while there is none."""
-        return self.statistics().get("transport", {})
+    def _transport(self) -> TransportStats | None:
+        """None while there is none."""
+        return self.statistics().transport
 
     def _end_after(self, seconds: float, reason: str = "") -> None:
         """Unless something happens before; replaces the deadline before this one."""

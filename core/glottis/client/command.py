@@ -107,8 +107,8 @@ class _Caller:
         if self._call is not None and self._connected_at is not None:
             sys.stdout.write(f"{_summary(self._call, trio.current_time() - self._connected_at)}\n")
             if self._error is None:
-                received = self._call.statistics().get("inbound-rtp", {}).get("packetsReceived", 0)
-                complaint = "" if received else NO_AUDIO
+                inbound = self._call.statistics().inbound_rtp
+                complaint = "" if inbound is not None and inbound.packets_received else NO_AUDIO
         if complaint:
             sys.stderr.write(f"glottis: {_printable(complaint)}\n")
         return EXIT_FAILED if complaint else 0
@@ -172,13 +172,16 @@ def _printable(text: str) -> str:
 
 def _summary(call: ClientCall, seconds: float) -> str:
     statistics = call.statistics()
-    inbound, outbound = statistics.get("inbound-rtp", {}), statistics.get("outbound-rtp", {})
-    received, lost = inbound.get("packetsReceived", 0), inbound.get("packetsLost", 0)
+    inbound, outbound, remote = statistics.inbound_rtp, statistics.outbound_rtp, statistics.remote_inbound_rtp
+    sent = outbound.packets_sent if outbound is not None else 0
+    received, lost, jitter = (
+        (inbound.packets_received, inbound.packets_lost, inbound.jitter) if inbound is not None else (0, 0, 0.0)
+    )
     share = lost / (received + lost) if received + lost else 0.0
-    round_trip = statistics.get("remote-inbound-rtp", {}).get("roundTripTime")
+    round_trip = remote.round_trip_time if remote is not None else None
     return (
-        f"call of {seconds:.1f} s, packets sent {outbound.get('packetsSent', 0)}, received {received}, "
-        f"lost {lost} ({share:.1%}), jitter {inbound.get('jitter', 0) * 1000:.1f} ms, "
+        f"call of {seconds:.1f} s, packets sent {sent}, received {received}, "
+        f"lost {lost} ({share:.1%}), jitter {jitter * 1000:.1f} ms, "
         f"round trip {'unknown' if round_trip is None else f'{round_trip * 1000:.1f} ms'}; "
         f"end: {_printable(call.end_reason)}"
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from glottis import dtls, rtp
+from glottis.contracts.statistics import Statistics
 from glottis.dtls import Certificate
 from glottis.peer.audio import AudioTrack
 from glottis.peer.candidates import SignalledCandidates
@@ -17,7 +18,7 @@ from glottis.peer.data import DataTrack
 from glottis.peer.events import ConnectionState, LinesSkipped, LocalCandidate, PeerEvent
 from glottis.peer.negotiator import Negotiator
 from glottis.peer.settings import PeerSettings
-from glottis.peer.statistics import Statistics, collect
+from glottis.peer.statistics import collect
 from glottis.peer.transport import PeerTransport
 from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.sdp import Negotiation, SessionDescription, parse_session_description_untrusted
@@ -187,9 +188,9 @@ class PeerConnection:
         return self._data.next_event() if wants_messages else None
 
     def statistics(self, now: float) -> Statistics:
-        """What was counted so far, under the names of W3C webrtc-stats."""
+        """What was counted so far."""
         if self.negotiation is None:
-            return {}
+            return Statistics()
         return collect(self.transport.ice, self.transport.dtls, self.voice.session, now)
 
     def close(self, now: float) -> None:

@@ -1,39 +1,29 @@
-"""What a connection has counted, by type and member name of W3C webrtc-stats."""
+"""What a connection has counted, of all its engines."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
+from glottis.contracts.statistics import CandidatePairStats, Statistics, TransportStats
 from glottis.dtls import DtlsTransport
 from glottis.ice import CandidatePair, IceAgent
 from glottis.rtp import RtpSession
 
-Statistics = Mapping[str, Mapping[str, Any]]
-"""Times are in seconds, sizes in bytes. A type is missing while there is nothing to tell."""
+
+def collect(agent: IceAgent, transport: DtlsTransport, session: RtpSession, now: float) -> Statistics:
+    """``transport``, ``candidate_pair`` if there is one, and what ``RtpSession.statistics`` has."""
+    return replace(
+        session.statistics(now),
+        transport=TransportStats(ice_state=agent.state.value, dtls_state=transport.state.value),
+        candidate_pair=_candidate_pair(agent.selected_pair) if agent.selected_pair is not None else None,
+    )
 
 
-def collect(
-    agent: IceAgent | None, transport: DtlsTransport | None, session: RtpSession | None, now: float
-) -> Statistics:
-    """Of what there is: ``transport``, ``candidate-pair``, and the types of ``RtpSession.statistics``."""
-    result: dict[str, Mapping[str, Any]] = {}
-    if agent is not None and transport is not None:
-        result["transport"] = {"iceState": agent.state.value, "dtlsState": transport.state.value}
-    if agent is not None and agent.selected_pair is not None:
-        result["candidate-pair"] = _candidate_pair(agent.selected_pair)
-    if session is not None:
-        result.update(session.statistics(now))
-    return result
-
-
-def _candidate_pair(pair: CandidatePair) -> Mapping[str, Any]:
-    members: dict[str, Any] = {
-        "localCandidateType": pair.local.type,
-        "remoteCandidateType": pair.remote.type,
-        "nominated": pair.nominated,
-        "requestsReceived": pair.requests_received,
-        "requestsSent": pair.requests_sent,
-        "responsesReceived": pair.responses_received,
-    }
-    if pair.current_round_trip_time is not None:
-        members["currentRoundTripTime"] = pair.current_round_trip_time
-    return members
+def _candidate_pair(pair: CandidatePair) -> CandidatePairStats:
+    return CandidatePairStats(
+        local_candidate_type=pair.local.type,
+        remote_candidate_type=pair.remote.type,
+        nominated=pair.nominated,
+        requests_received=pair.requests_received,
+        requests_sent=pair.requests_sent,
+        responses_received=pair.responses_received,
+        current_round_trip_time=pair.current_round_trip_time,
+    )

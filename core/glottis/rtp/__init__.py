@@ -4,7 +4,6 @@ from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
 from glottis.rtp.payload import MAX_PACKET_DURATION, PayloadReader, PayloadWriter, PlainReader, PlainWriter
 from glottis.rtp.receiver import AudioReceiver
-from glottis.rtp.report import Statistics
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import MAX_PAYLOAD_LENGTH, AudioSender
 from glottis.rtp.session import PacketProtection, RtpSession
@@ -28,5 +27,4 @@ __all__ = [
     "RtpSession",
     "SourceLeft",
     "SrtpSession",
-    "Statistics",
 ]

@@ -7,10 +7,10 @@ never a delay. How long packets wait is for a policy to say.
 from bisect import bisect_left
 from typing import Final
 
+from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.delay import DelayPolicy
 from glottis.rtp.payload import BufferedPacket
 from glottis.rtp.sequence import MAX_DROPOUT
-from glottis.rtp.statistics import PlayoutStatistics
 
 CAPACITY: Final = 128
 """Packets: more than the second of audio that may wait, in packets of 10 ms; the oldest is dropped."""

@@ -5,9 +5,9 @@ from typing import Final
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.codec import CodecSpec, Decoder
 from glottis.contracts.errors import Malformed
+from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.payload import BufferedPacket
-from glottis.rtp.statistics import PlayoutStatistics
 
 MAX_CONCEALMENT: Final = 0.1
 """Seconds in a row that a decoder may invent; after that it is silence, for speech invented longer sounds wrong."""

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
+from glottis.rtp.counters import PlayoutStatistics, SourceStatistics
 from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.payload import PayloadReader
 from glottis.rtp.playout import Playout
 from glottis.rtp.sequence import extend_timestamp
-from glottis.rtp.statistics import PlayoutStatistics, SourceStatistics
 from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
 
 DEFAULT_CLOCK_RATE: Final = 8000

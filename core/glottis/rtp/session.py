@@ -6,12 +6,13 @@ from typing import Final, Protocol
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.errors import Malformed
+from glottis.contracts.statistics import Statistics
 from glottis.rtp.events import RtpEvent
 from glottis.rtp.receiver import AudioReceiver
-from glottis.rtp.report import Statistics, statistics
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
 from glottis.rtp.srtp import Replayed
+from glottis.rtp.statistics import rtp_statistics
 from glottis.wire.rtcp import is_rtcp
 
 MAX_EARLY_PACKETS: Final = 50
@@ -168,6 +169,6 @@ class RtpSession:
         return self._rtcp.next_event()
 
     def statistics(self, now: float) -> Statistics:
-        """What was counted so far, as W3C webrtc-stats has it: see ``report.statistics``."""
+        """What was counted so far."""
         timestamp = (now + self._wallclock_offset) * 1000
-        return statistics(timestamp, self._receiver, self._sender, self._rtcp)
+        return rtp_statistics(timestamp, self._receiver, self._sender, self._rtcp)

@@ -1,112 +1,66 @@
-"""What is counted about a stream: reception of one source (RFC 3550 Appendix A.3, A.8) and its playout.
+"""What an RTP session has counted, as the objects of W3C webrtc-stats."""
 
-Counters bear the names of W3C webrtc-stats, in snake case.
-"""
-
-from dataclasses import dataclass
-from typing import Final
-
-from glottis.rtp.sequence import SequenceTracker
-
-_MAX_LOST: Final = 0x7FFFFF
-"""The report block's field is a signed number of 24 bits, RFC 3550 §6.4.1."""
-_NEVER: Final = -1.0
+from glottis.contracts.statistics import InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, Statistics
+from glottis.rtp.receiver import AudioReceiver
+from glottis.rtp.rtcp_session import RtcpSession
+from glottis.rtp.sender import AudioSender
 
 
-class SourceStatistics:
-    """Reception of one source: sequence numbers, losses and interarrival jitter."""
+def rtp_statistics(
+    timestamp: float, receiver: AudioReceiver | None, sender: AudioSender | None, rtcp: RtcpSession
+) -> Statistics:
+    """``inbound_rtp``, ``outbound_rtp`` and ``remote_inbound_rtp``, each once there is something to tell.
 
-    __slots__ = (
-        "_expected_before",
-        "_last_arrival",
-        "_last_timestamp",
-        "_received_before",
-        "_sequence",
-        "bytes_received",
-        "jitter",
-        "last_packet_at",
-        "packets_received",
-        "ssrc",
+    ``timestamp`` is in milliseconds since 1970. Round-trip time is missing before it has been measured.
+    """
+    return Statistics(
+        inbound_rtp=_inbound(receiver, timestamp) if receiver is not None else None,
+        outbound_rtp=_outbound(sender, timestamp) if sender is not None else None,
+        remote_inbound_rtp=_remote_inbound(sender, rtcp, timestamp) if sender is not None else None,
     )
 
-    def __init__(self, ssrc: int, first_sequence_number: int) -> None:
-        self.ssrc = ssrc
-        self.packets_received = 0
-        self.bytes_received = 0
-        """Of payloads, without headers and padding."""
-        self.jitter = 0.0
-        """In units of the RTP clock."""
-        self.last_packet_at = _NEVER
-        self._sequence = SequenceTracker(first_sequence_number)
-        self._last_arrival = _NEVER
-        self._last_timestamp = 0
-        self._expected_before = 0
-        self._received_before = 0
 
-    def receive(self, sequence_number: int, payload_length: int, now: float) -> int | None:
-        """Count a packet; returns its extended sequence number, or None if it is to be dropped."""
-        self.last_packet_at = now
-        sequence = self._sequence.extend(sequence_number)
-        if sequence is not None:
-            self.packets_received += 1
-            self.bytes_received += payload_length
-        return sequence
-
-    def measure_jitter(self, timestamp: int, clock_rate: int, now: float) -> None:
-        """Smooth the difference between spacing at arrival and spacing at the sender, RFC 3550 A.8."""
-        if self._last_arrival >= 0.0:
-            sent_apart = ((timestamp - self._last_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-            difference = (now - self._last_arrival) * clock_rate - sent_apart
-            self.jitter += (abs(difference) - self.jitter) / 16.0
-        self._last_arrival = now
-        self._last_timestamp = timestamp
-
-    def restart_jitter(self) -> None:
-        """Forget the last packet, because the clock rate changes with the payload type (RFC 7160 §4.1)."""
-        self._last_arrival = _NEVER
-
-    @property
-    def packets_lost(self) -> int:
-        """Expected less received; duplicates count as received, so it may be negative (RFC 3550 §6.4.1)."""
-        return self._sequence.expected - self.packets_received
-
-    @property
-    def packets_lost_reported(self) -> int:
-        """``packets_lost``, clamped to the range of a report block."""
-        return max(-_MAX_LOST, min(_MAX_LOST, self.packets_lost))
-
-    @property
-    def highest_sequence_number(self) -> int:
-        """Extended, as report blocks carry it."""
-        return self._sequence.highest & 0xFFFFFFFF
-
-    def take_fraction_lost(self) -> float:
-        """The share of packets lost (0–1) since this was called last, RFC 3550 A.3."""
-        expected = self._sequence.expected - self._expected_before
-        received = self.packets_received - self._received_before
-        self._expected_before += expected
-        self._received_before += received
-        return max(0, expected - received) / expected if expected > 0 else 0.0
+def _inbound(receiver: AudioReceiver, timestamp: float) -> InboundRtpStats | None:
+    source, playout = receiver.source, receiver.statistics
+    if source is None:
+        return None
+    return InboundRtpStats(
+        ssrc=source.ssrc,
+        packets_received=source.packets_received,
+        bytes_received=source.bytes_received,
+        packets_lost=source.packets_lost,
+        jitter=source.jitter / receiver.clock_rate,
+        packets_discarded=playout.packets_discarded,
+        jitter_buffer_delay=playout.jitter_buffer_delay,
+        jitter_buffer_emitted_count=playout.jitter_buffer_emitted_count,
+        total_samples_received=playout.total_samples_received,
+        concealed_samples=playout.concealed_samples,
+        silent_concealed_samples=playout.silent_concealed_samples,
+        concealment_events=playout.concealment_events,
+        removed_samples_for_acceleration=playout.removed_samples_for_acceleration,
+        timestamp=timestamp,
+    )
 
 
-@dataclass(slots=True)
-class PlayoutStatistics:
-    """What became of received audio. Samples are at the playout's rate, delays in seconds.
+def _outbound(sender: AudioSender, timestamp: float) -> OutboundRtpStats | None:
+    if not sender.packets_sent:
+        return None
+    return OutboundRtpStats(
+        ssrc=sender.ssrc, packets_sent=sender.packets_sent, bytes_sent=sender.bytes_sent, timestamp=timestamp
+    )
 
-    ``decoder_errors`` counts payloads that the codec refused, ``recovery_attempts`` lost packets that a decoder was
-    asked to recover from the next one's in-band redundancy; they are counted as concealed, too, for a codec does not
-    say how it went. These two, ``packets_duplicated`` and ``packets_unknown`` are not in webrtc-stats.
-    """
 
-    packets_discarded: int = 0
-    packets_duplicated: int = 0
-    packets_unknown: int = 0
-    jitter_buffer_delay: float = 0.0
-    jitter_buffer_emitted_count: int = 0
-    total_samples_received: int = 0
-    concealed_samples: int = 0
-    silent_concealed_samples: int = 0
-    concealment_events: int = 0
-    removed_samples_for_acceleration: int = 0
-    recovery_attempts: int = 0
-    decoder_errors: int = 0
+def _remote_inbound(sender: AudioSender, rtcp: RtcpSession, timestamp: float) -> RemoteInboundRtpStats | None:
+    report = rtcp.remote_report
+    if report is None:
+        return None
+    return RemoteInboundRtpStats(
+        ssrc=report.ssrc,
+        packets_lost=report.packets_lost,
+        fraction_lost=report.fraction_lost,
+        jitter=report.jitter / sender.clock_rate,
+        total_round_trip_time=rtcp.total_round_trip_time,
+        round_trip_time_measurements=rtcp.round_trip_time_measurements,
+        round_trip_time=rtcp.round_trip_time,
+        timestamp=timestamp,
+    )

@@ -40,4 +40,4 @@ class Announcements:
         """Every so many seconds, how the call fares."""
         while True:
             await trio.sleep(interval)
-            self.event("statistics", self._leg.statistics(trio.current_time()))
+            self.event("statistics", self._leg.statistics(trio.current_time()).to_json())

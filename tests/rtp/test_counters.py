@@ -1,5 +1,5 @@
 import pytest
-from glottis.rtp.statistics import SourceStatistics
+from glottis.rtp.counters import SourceStatistics
 
 
 def test_losses_are_what_was_expected_and_did_not_come() -> None:

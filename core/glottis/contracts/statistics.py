@@ -1,0 +1,116 @@
+"""What was counted of a call: the objects of W3C webrtc-stats (https://www.w3.org/TR/webrtc-stats/).
+
+Members bear the names given there, in snake case. Times are in seconds, sizes in bytes; ``timestamp`` is in
+milliseconds since 1970. A member is None before it has been measured.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsObject:
+    """One object; ``type`` is its RTCStatsType."""
+
+    type: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The members that have a value, under the names that clients know."""
+        members = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {_camel_case(name): value for name, value in members if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportStats(StatsObject):
+    """The way to the peer, as a whole."""
+
+    type: ClassVar[str] = "transport"
+    ice_state: str
+    dtls_state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidatePairStats(StatsObject):
+    """The pair of candidates that is used."""
+
+    type: ClassVar[str] = "candidate-pair"
+    local_candidate_type: str
+    remote_candidate_type: str
+    nominated: bool
+    requests_received: int
+    requests_sent: int
+    responses_received: int
+    current_round_trip_time: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundRtpStats(StatsObject):
+    """The stream that is received."""
+
+    type: ClassVar[str] = "inbound-rtp"
+    ssrc: int
+    packets_received: int
+    bytes_received: int
+    packets_lost: int
+    jitter: float
+    packets_discarded: int
+    jitter_buffer_delay: float
+    jitter_buffer_emitted_count: int
+    total_samples_received: int
+    concealed_samples: int
+    silent_concealed_samples: int
+    concealment_events: int
+    removed_samples_for_acceleration: int
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundRtpStats(StatsObject):
+    """The stream that is sent."""
+
+    type: ClassVar[str] = "outbound-rtp"
+    ssrc: int
+    packets_sent: int
+    bytes_sent: int
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteInboundRtpStats(StatsObject):
+    """The stream that is sent, as the peer has reported it."""
+
+    type: ClassVar[str] = "remote-inbound-rtp"
+    ssrc: int
+    packets_lost: int
+    fraction_lost: float
+    jitter: float
+    total_round_trip_time: float
+    round_trip_time_measurements: int
+    round_trip_time: float | None
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of one call. An object is None while there is nothing to tell."""
+
+    transport: TransportStats | None = None
+    candidate_pair: CandidatePairStats | None = None
+    inbound_rtp: InboundRtpStats | None = None
+    outbound_rtp: OutboundRtpStats | None = None
+    remote_inbound_rtp: RemoteInboundRtpStats | None = None
+
+    def __iter__(self) -> Iterator[StatsObject]:
+        """The objects that there are."""
+        objects = (getattr(self, field.name) for field in fields(self))
+        return (one for one in objects if one is not None)
+
+    def to_json(self) -> dict[str, dict[str, Any]]:
+        """The objects by their type, as clients get them."""
+        return {one.type: one.to_json() for one in self}
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
