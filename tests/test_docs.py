@@ -1,6 +1,7 @@
 """The documentation says what is so: its keys, codes, names, links and examples are held against the code."""
 
 import ast
+import dataclasses
 import inspect
 import json
 import os
@@ -24,6 +25,7 @@ from glottis.config import load_config, resolve, settings
 from glottis.config.conversion import PluginSettings
 from glottis.contracts import hookspecs
 from glottis.contracts.codec import EncoderKnobs
+from glottis.contracts.statistics import StatsObject
 from glottis.plugins import load_plugins
 from glottis.signaling.session_url import SessionUrl
 from msgspec import inspect as types
@@ -334,6 +336,17 @@ async def test_client_that_is_shown_calls_and_chats(chromium: str, tmp_path: Pat
             await page.wait_for("texts[0] === 'Backend connected'")
             await page.evaluate("started.chat.send('hangup')")
             await page.wait_for("texts[1] === 'hangup' && started.peer.connectionState === 'closed'")
+
+
+def test_client_lists_every_member_of_the_statistics():
+    kinds = [kind for kind in StatsObject.__subclasses__() if kind.__module__ == StatsObject.__module__]
+    objects = {kind.type: kind(**{field.name: 1 for field in dataclasses.fields(kind)}).to_json() for kind in kinds}
+    documented = {kind.strip("`"): re.findall("`([^`]+)`", members) for kind, members in statistics_rows()}
+    assert documented == {kind: list(members) for kind, members in objects.items()}
+
+
+def statistics_rows() -> Iterator[list[str]]:
+    return table_rows(DOCS["client"].section("Statistics"))
 
 
 # --- operations.md ---

@@ -1,5 +1,6 @@
 from glottis.contracts.statistics import (
     CandidatePairStats,
+    Counters,
     InboundRtpStats,
     OutboundRtpStats,
     RemoteInboundRtpStats,
@@ -91,4 +92,5 @@ def test_clients_get_the_names_of_webrtc_stats_and_no_member_without_a_value() -
 
 def test_what_there_is_nothing_to_tell_of_is_left_out() -> None:
     assert Statistics().to_json() == {}
-    assert list(Statistics(transport=WHOLE.transport)) == [WHOLE.transport]
+    counters = Counters(packets_unknown=3)
+    assert Statistics(counters=counters).to_json() == {"counters": {"packetsUnknown": 3}}

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from glottis.contracts.statistics import Statistics
+from glottis.contracts.statistics import Counters, Statistics
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,
@@ -87,14 +87,14 @@ def make_call(media: SimpleNamespace) -> Any:
     return lambda **impairments: Call(media, Impairments(**impairments))
 
 
-class Counters(NamedTuple):
+class Unheard(NamedTuple):
     malformed: int
     replayed: int
     early: int
 
 
-def counters(session: RtpSession) -> Counters:
-    return Counters(session.packets_malformed, session.packets_replayed, session.packets_before_start)
+def counters(session: RtpSession) -> Unheard:
+    return Unheard(session.packets_malformed, session.packets_replayed, session.packets_before_start)
 
 
 def test_audio_crosses_the_call_sample_for_sample(make_call: Any, media: SimpleNamespace) -> None:
@@ -162,7 +162,7 @@ def test_datagrams_that_are_not_authentic_change_nothing_but_a_counter(make_call
         call.ours.handle_datagram(data, 0.0)
     assert call.ours.packets_malformed == 5
     assert call.ours.next_frame(0.1) is None
-    assert call.ours.statistics(0.1) == Statistics()
+    assert call.ours.statistics(0.1) == Statistics(counters=Counters(packets_malformed=5))
 
 
 def test_statistics_have_the_names_and_units_of_webrtc_stats(make_call: Any, media: SimpleNamespace) -> None:
@@ -172,7 +172,8 @@ def test_statistics_have_the_names_and_units_of_webrtc_stats(make_call: Any, med
         session.sender.write(bytes([1]) * 16000 * 12)
     call.run(12)
     statistics = call.ours.statistics(call.now).to_json()
-    assert set(statistics) == {"inbound-rtp", "outbound-rtp", "remote-inbound-rtp"}
+    assert set(statistics) == {"inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "counters"}
+    assert set(statistics["counters"]) == {"recoveryAttempts"}
     inbound, remote = statistics["inbound-rtp"], statistics["remote-inbound-rtp"]
     assert inbound["packetsReceived"] + inbound["packetsLost"] == pytest.approx(600, abs=5)
     assert inbound["bytesReceived"] == 320 * inbound["packetsReceived"]

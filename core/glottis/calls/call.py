@@ -18,6 +18,7 @@ from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame,
 from glottis.contracts.call import Agent, Call, CallEvent, Heard, Message, TypedMessage
 from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
 from glottis.contracts.info import CallInfo
+from glottis.contracts.statistics import Statistics
 from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
 
 MAX_EVENTS = 64
@@ -208,6 +209,17 @@ class GatewayCall(Call):
     def push_event(self, name: str, data: Mapping[str, Any]) -> None:
         """Something has happened to the call."""
         self._events.push(CallEvent(name, data))
+
+    def with_dropped(self, statistics: Statistics) -> Statistics:
+        """Those of the media connection, and what the agent was too slow to take."""
+        counters = replace(
+            statistics.counters,
+            audio_frames_dropped=self._audio.dropped,
+            audio_packets_dropped=self._packets.dropped,
+            messages_dropped=self._messages.dropped,
+            events_dropped=self._events.dropped,
+        )
+        return replace(statistics, counters=counters)
 
     def _check_frame(self, frame: AudioFrame) -> None:
         if not isinstance(frame, AudioFrame):

@@ -12,6 +12,7 @@ from typing import Final
 
 import trio
 
+from glottis.calls.summary import numbers
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
 from glottis.client.wav import WavRecording, WavSpeech
@@ -171,17 +172,4 @@ def _printable(text: str) -> str:
 
 
 def _summary(call: ClientCall, seconds: float) -> str:
-    statistics = call.statistics()
-    inbound, outbound, remote = statistics.inbound_rtp, statistics.outbound_rtp, statistics.remote_inbound_rtp
-    sent = outbound.packets_sent if outbound is not None else 0
-    received, lost, jitter = (
-        (inbound.packets_received, inbound.packets_lost, inbound.jitter) if inbound is not None else (0, 0, 0.0)
-    )
-    share = lost / (received + lost) if received + lost else 0.0
-    round_trip = remote.round_trip_time if remote is not None else None
-    return (
-        f"call of {seconds:.1f} s, packets sent {sent}, received {received}, "
-        f"lost {lost} ({share:.1%}), jitter {jitter * 1000:.1f} ms, "
-        f"round trip {'unknown' if round_trip is None else f'{round_trip * 1000:.1f} ms'}; "
-        f"end: {_printable(call.end_reason)}"
-    )
+    return f"call of {seconds:.1f} s, {numbers(call.statistics())}; end: {_printable(call.end_reason)}"

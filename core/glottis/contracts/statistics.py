@@ -4,7 +4,6 @@ Members bear the names given there, in snake case. Times are in seconds, sizes i
 milliseconds since 1970. A member is None before it has been measured.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -91,6 +90,43 @@ class RemoteInboundRtpStats(StatsObject):
     timestamp: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters(StatsObject):
+    """What webrtc-stats has no names for: above all, what has come and was of no use. Clients are not told of zeros."""
+
+    type: ClassVar[str] = "counters"
+    packets_malformed: int = 0
+    """RTP and RTCP: not authentic, unreadable or unplayable."""
+    packets_replayed: int = 0
+    """RTP and RTCP: copies."""
+    packets_before_start: int = 0
+    """RTP and RTCP: too many or too old when the handshake was done."""
+    packets_unknown: int = 0
+    """RTP, of payload types that were not negotiated."""
+    packets_duplicated: int = 0
+    """RTP: sequence numbers that wait to be played already."""
+    decoder_errors: int = 0
+    """Payloads that the codec refused."""
+    recovery_attempts: int = 0
+    """Lost packets that the next one's redundancy was to recover."""
+    ice_datagrams_dropped: int = 0
+    """STUN that was not for this call, or not authentic."""
+    ice_candidates_ignored: int = 0
+    """Remote candidates that could not be used, or were too many."""
+    dtls_datagrams_discarded: int = 0
+    """Datagrams that held no DTLS, or came too early."""
+    sctp_packets_malformed: int = 0
+    audio_frames_dropped: int = 0
+    """These and those below: what the agent was too slow to take."""
+    audio_packets_dropped: int = 0
+    messages_dropped: int = 0
+    events_dropped: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """See ``StatsObject.to_json``."""
+        return {name: count for name, count in StatsObject.to_json(self).items() if count}
+
+
 @dataclass(frozen=True, slots=True)
 class Statistics:
     """Of one call. An object is None while there is nothing to tell."""
@@ -100,15 +136,12 @@ class Statistics:
     inbound_rtp: InboundRtpStats | None = None
     outbound_rtp: OutboundRtpStats | None = None
     remote_inbound_rtp: RemoteInboundRtpStats | None = None
-
-    def __iter__(self) -> Iterator[StatsObject]:
-        """The objects that there are."""
-        objects = (getattr(self, field.name) for field in fields(self))
-        return (one for one in objects if one is not None)
+    counters: Counters = Counters()
 
     def to_json(self) -> dict[str, dict[str, Any]]:
         """The objects by their type, as clients get them."""
-        return {one.type: one.to_json() for one in self}
+        objects: list[StatsObject | None] = [getattr(self, field.name) for field in fields(self)]
+        return {one.type: members for one in objects if one is not None and (members := one.to_json())}
 
 
 def _camel_case(name: str) -> str:

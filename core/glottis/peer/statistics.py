@@ -6,14 +6,25 @@ from glottis.contracts.statistics import CandidatePairStats, Statistics, Transpo
 from glottis.dtls import DtlsTransport
 from glottis.ice import CandidatePair, IceAgent
 from glottis.rtp import RtpSession
+from glottis.sctp import DataChannels
 
 
-def collect(agent: IceAgent, transport: DtlsTransport, session: RtpSession, now: float) -> Statistics:
+def collect(
+    agent: IceAgent, transport: DtlsTransport, session: RtpSession, channels: DataChannels | None, now: float
+) -> Statistics:
     """``transport``, ``candidate_pair`` if there is one, and what ``RtpSession.statistics`` has."""
+    statistics = session.statistics(now)
     return replace(
-        session.statistics(now),
+        statistics,
         transport=TransportStats(ice_state=agent.state.value, dtls_state=transport.state.value),
         candidate_pair=_candidate_pair(agent.selected_pair) if agent.selected_pair is not None else None,
+        counters=replace(
+            statistics.counters,
+            ice_datagrams_dropped=agent.dropped_datagrams,
+            ice_candidates_ignored=agent.ignored_candidates,
+            dtls_datagrams_discarded=transport.discarded_datagrams,
+            sctp_packets_malformed=channels.association.malformed_packets if channels is not None else 0,
+        ),
     )
 
 

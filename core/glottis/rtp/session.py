@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.errors import Malformed
-from glottis.contracts.statistics import Statistics
+from glottis.contracts.statistics import Counters, Statistics
 from glottis.rtp.events import RtpEvent
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.rtcp_session import RtcpSession
@@ -171,4 +171,9 @@ class RtpSession:
     def statistics(self, now: float) -> Statistics:
         """What was counted so far."""
         timestamp = (now + self._wallclock_offset) * 1000
-        return rtp_statistics(timestamp, self._receiver, self._sender, self._rtcp)
+        counters = Counters(
+            packets_malformed=self.packets_malformed,
+            packets_replayed=self.packets_replayed,
+            packets_before_start=self.packets_before_start,
+        )
+        return rtp_statistics(timestamp, self._receiver, self._sender, self._rtcp, counters)

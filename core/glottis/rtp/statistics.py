@@ -1,22 +1,40 @@
 """What an RTP session has counted, as the objects of W3C webrtc-stats."""
 
-from glottis.contracts.statistics import InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, Statistics
+from dataclasses import replace
+
+from glottis.contracts.statistics import Counters, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, Statistics
+from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
 
 
 def rtp_statistics(
-    timestamp: float, receiver: AudioReceiver | None, sender: AudioSender | None, rtcp: RtcpSession
+    timestamp: float,
+    receiver: AudioReceiver | None,
+    sender: AudioSender | None,
+    rtcp: RtcpSession,
+    counters: Counters,
 ) -> Statistics:
     """``inbound_rtp``, ``outbound_rtp`` and ``remote_inbound_rtp``, each once there is something to tell.
 
-    ``timestamp`` is in milliseconds since 1970. Round-trip time is missing before it has been measured.
+    ``timestamp`` is in milliseconds since 1970, ``counters`` are those of the session itself.
     """
     return Statistics(
         inbound_rtp=_inbound(receiver, timestamp) if receiver is not None else None,
         outbound_rtp=_outbound(sender, timestamp) if sender is not None else None,
         remote_inbound_rtp=_remote_inbound(sender, rtcp, timestamp) if sender is not None else None,
+        counters=counters if receiver is None else _with_playout(counters, receiver.statistics),
+    )
+
+
+def _with_playout(counters: Counters, playout: PlayoutStatistics) -> Counters:
+    return replace(
+        counters,
+        packets_unknown=playout.packets_unknown,
+        packets_duplicated=playout.packets_duplicated,
+        decoder_errors=playout.decoder_errors,
+        recovery_attempts=playout.recovery_attempts,
     )
 
 

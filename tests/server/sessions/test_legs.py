@@ -11,6 +11,7 @@ from glottis import Call, TextMessage, TypedMessage
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
 from glottis.contracts.info import CallInfo
+from glottis.contracts.statistics import OutboundRtpStats, Statistics
 from glottis.peer import ConnectionState
 from glottis.rtp import MEDIA_TICK
 from glottis.server.sessions.times import SessionTimes
@@ -47,8 +48,11 @@ class AudioLeg:
     def handle(self, message: SignalingMessage, now: float) -> None:
         raise Rejected("NOTHING_TO_NEGOTIATE", f"{type(message).__name__.lower()}: expected none, audio needs no offer")
 
-    def statistics(self, now: float) -> Mapping[str, Mapping[str, Any]]:
-        return {"outbound-rtp": {"packetsSent": len(self.voice.sent_pcm) // len(TONE)}}
+    def statistics(self, now: float) -> Statistics:
+        sent = len(self.voice.sent_pcm)
+        return Statistics(
+            outbound_rtp=OutboundRtpStats(ssrc=1, packets_sent=sent // len(TONE), bytes_sent=sent, timestamp=0)
+        )
 
     def heard_since(self, moment: float) -> bool:
         return self.is_heard
@@ -140,7 +144,7 @@ async def test_a_call_takes_place_over_any_leg_that_the_table_has(
     assert leg.voice.sent_pcm == 3 * TONE
     assert socket.events("connection") == [{"state": "connected"}]
     assert socket.events("media") == [{"codec": "PCM", "sampleRate": RATE}]
-    await eventually(lambda: {"outbound-rtp": {"packetsSent": 3}} in socket.events("statistics"))
+    await eventually(lambda: any(one["outbound-rtp"]["packetsSent"] == 3 for one in socket.events("statistics")))
 
 
 async def test_what_the_leg_refuses_is_answered_and_the_call_goes_on(

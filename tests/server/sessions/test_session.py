@@ -334,6 +334,7 @@ async def test_a_client_that_closes_its_websocket_hangs_up_though_its_media_conn
     assert await phone.wait_closed() == (code or 1005, "")
     await eventually(lambda: phone.state is ConnectionState.CLOSED, 1)
     assert len(exchange.gateway.sessions) == 0
+    assert " has counted packets sent " in caplog.messages[-2]
     assert caplog.messages[-1].endswith(" ends: the caller hung up")
 
 

@@ -7,6 +7,7 @@ import trio
 
 from glottis.calls.call import GatewayCall
 from glottis.calls.leg import Leg
+from glottis.contracts.statistics import Statistics
 from glottis.server.sessions.line import ClientLine
 from glottis.signaling.messages import Event
 
@@ -36,8 +37,12 @@ class Announcements:
             self._media_is_told = True
             self.event("media", media)
 
+    def statistics(self) -> Statistics:
+        """What was counted so far, by the agent's streams too."""
+        return self._call.with_dropped(self._leg.statistics(trio.current_time()))
+
     async def report_statistics(self, interval: float) -> None:
         """Every so many seconds, how the call fares."""
         while True:
             await trio.sleep(interval)
-            self.event("statistics", self._leg.statistics(trio.current_time()).to_json())
+            self.event("statistics", self.statistics().to_json())

@@ -12,6 +12,7 @@ import trio
 
 from glottis.calls.call import DEFAULT_LIMITS, CallLimits, GatewayCall
 from glottis.calls.leg import LegFactory
+from glottis.calls.summary import summary
 from glottis.config import Campaign
 from glottis.contracts.call import Message
 from glottis.contracts.errors import RemoteError
@@ -103,6 +104,7 @@ class Session:
         """
         if not self._move(Happening.END, reason):
             return
+        logger.info("session %s has counted %s", self.info.session_id, summary(self._announce.statistics()))
         logger.info("session %s ends: %s", self.info.session_id, reason)
         self.leg.close()
         self._line.close(code, reason)

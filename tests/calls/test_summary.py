@@ -1,0 +1,17 @@
+from glottis.calls.summary import numbers, summary
+from glottis.contracts.statistics import Counters, OutboundRtpStats, Statistics
+
+SENT = OutboundRtpStats(ssrc=1, packets_sent=7, bytes_sent=70, timestamp=0.0)
+
+
+def test_a_call_of_which_nothing_is_known_has_a_line_too() -> None:
+    line = "packets sent 0, received 0, lost 0 (0.0%), jitter 0.0 ms, round trip unknown"
+    assert numbers(Statistics()) == summary(Statistics()) == line
+
+
+def test_the_log_is_told_every_counter_that_is_not_zero() -> None:
+    statistics = Statistics(outbound_rtp=SENT, counters=Counters(packets_replayed=2, events_dropped=1))
+    assert summary(statistics) == (
+        "packets sent 7, received 0, lost 0 (0.0%), jitter 0.0 ms, round trip unknown, packetsReplayed 2, "
+        "eventsDropped 1"
+    )

@@ -1,0 +1,62 @@
+"""Every counter that the code keeps of a call is seen in its statistics."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import glottis
+from glottis.contracts.statistics import (
+    CandidatePairStats,
+    Counters,
+    InboundRtpStats,
+    OutboundRtpStats,
+    RemoteInboundRtpStats,
+)
+
+ROOMS = ("rtp", "ice", "dtls", "sctp", "peer", "calls")
+SHOWN = {
+    field.name
+    for kind in (CandidatePairStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, Counters)
+    for field in fields(kind)
+}
+ALIASES = {
+    "ice/agent.py: dropped_datagrams": "ice_datagrams_dropped",
+    "ice/remote_candidates.py: _useless": "ice_candidates_ignored",
+    "dtls/transport.py: discarded_datagrams": "dtls_datagrams_discarded",
+    "sctp/association.py: malformed_packets": "sctp_packets_malformed",
+    "calls/streams.py: dropped": "events_dropped",
+}
+NO_COUNTERS = {
+    "dtls/numbering.py: _next": "the number of the next message",
+    "ice/checker.py: unanswered_transmissions": "zero again after each response",
+    "peer/negotiator.py: _session_version": "of the description",
+    "sctp/data_channel.py: messages_sent": "of one channel, and its owner's to read",
+    "sctp/data_channels.py: messages_received": "of one channel, and its owner's to read",
+    "sctp/handshake.py: _attempts": "of the handshake",
+    "sctp/inbound.py: _packets_unacknowledged": "zero again after each acknowledgement",
+    "sctp/outstanding.py: _gap_acked": "of what is in flight",
+    "sctp/outstanding.py: missing_reports": "of one chunk in flight",
+    "sctp/outstanding.py: sent_count": "of one chunk in flight",
+    "sctp/reassembly.py: next_sequence": "a sequence number",
+    "sctp/reset.py: _next_sequence": "a sequence number",
+    "sctp/send_queue.py: next_sequence": "a sequence number",
+    "sctp/tcb.py: error_count": "zero again after each response",
+}
+
+
+def incremented() -> Iterator[str]:
+    """Attributes that grow by one somewhere, with their file."""
+    root = Path(glottis.__file__).parent
+    for path in sorted(path for room in ROOMS for path in (root / room).glob("**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.AugAssign(ast.Attribute(attr=name), ast.Add(), ast.Constant(1) | ast.Compare()):
+                    yield f"{path.relative_to(root)}: {name}"
+
+
+def test_every_counter_is_in_the_statistics() -> None:
+    found = set(incremented())
+    forgotten = {one for one in found - NO_COUNTERS.keys() if ALIASES.get(one, one.split(": ")[1]) not in SHOWN}
+    assert forgotten == set(), "show it in contracts.statistics.Counters, or say in NO_COUNTERS why not"
+    assert ALIASES.keys() | NO_COUNTERS.keys() <= found, "there is no such counter any more"
