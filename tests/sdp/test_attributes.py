@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 from glottis.contracts.errors import Malformed
-from glottis.sdp import Direction, ExtensionMap, Fingerprint, RtpMap, Setup
+from glottis.sdp import Direction, Fingerprint, RtpMap, Setup
 from glottis.sdp import attributes as readers
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,8 +33,6 @@ SHA_256 = ":".join(["AB"] * 32)
         (readers.parse_fingerprint_untrusted, "sha-1 01:02", Fingerprint("sha-1", "01:02")),
         (readers.parse_setup_untrusted, "actpass", Setup.ACTPASS),
         (readers.parse_setup_untrusted, "ACTIVE", Setup.ACTIVE),
-        (readers.parse_extmap_untrusted, "1 urn:x", ExtensionMap(1, "urn:x")),
-        (readers.parse_extmap_untrusted, "2/recvonly urn:x its own", ExtensionMap(2, "urn:x", Direction.RECVONLY)),
         (readers.parse_source_attribute_untrusted, "4294967295 cname:a b", (4294967295, "cname", "a b")),
         (readers.parse_source_attribute_untrusted, "1 flag", (1, "flag", "")),
         (readers.parse_source_attribute_untrusted, "1", (1, "", "")),
@@ -75,7 +73,6 @@ def test_value_is_read(reader: Callable[[str], object], text: str, value: object
         (readers.parse_fingerprint_untrusted, f"sha-512 {SHA_256}"),
         (readers.parse_fingerprint_untrusted, "sha-256 " + "AB" * 32),
         (readers.parse_setup_untrusted, "both"),
-        (readers.parse_extmap_untrusted, "1/both urn:x"),
         (readers.parse_source_attribute_untrusted, "4294967296 cname:a"),
         (readers.parse_mid_untrusted, "two words"),
         (readers.parse_ice_ufrag_untrusted, "abc"),

@@ -162,7 +162,7 @@ def test_deviation_that_is_understood_changes_nothing(old: str, new: str, answer
 def test_of_two_values_the_first_that_can_be_read_counts(first: str, answer: Answer) -> None:
     audio = answer(with_audio_line(f"{first}\na=ptime:40")).audio
     assert audio is not None
-    assert audio.packet_time_ms == 40
+    assert audio.ptime_ms == 40
 
 
 def test_source_without_an_attribute_is_known(answer: Answer) -> None:

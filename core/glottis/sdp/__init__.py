@@ -8,7 +8,7 @@ An offer is parsed, answered and written like this::
 """
 
 from glottis.sdp.answer import accept_offer_untrusted
-from glottis.sdp.attributes import Direction, ExtensionMap, Fingerprint, RtpMap, Setup
+from glottis.sdp.attributes import Direction, Fingerprint, RtpMap, Setup
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack
 from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_priority, parse_candidate_untrusted
 from glottis.sdp.codecs import AudioCapability, NegotiatedFormat
@@ -29,7 +29,6 @@ __all__ = [
     "Candidate",
     "DescriptionRefused",
     "Direction",
-    "ExtensionMap",
     "Fingerprint",
     "MediaDescription",
     "NegotiatedAudio",

@@ -24,17 +24,14 @@ def accept_offer_untrusted(
     audio: Sequence[AudioCapability],
     sending: SendingTrack,
     max_message_size: int | None = None,
-    header_extensions: frozenset[str] = frozenset(),
-    ptime_ms: float | None = None,
     is_usable: Callable[[Candidate], bool] = lambda candidate: True,
 ) -> Negotiation:
     """Answer ``offer``; raises ``OfferRefused`` with a stable code, or ``Malformed``.
 
     ``audio`` is what this side can do in order of preference; ``max_message_size`` in bytes is what it takes on data
-    channels, None: it has none; ``header_extensions`` are the URIs of the RTP header extensions that it has;
-    ``ptime_ms`` is how much audio it wants in a packet, None: no wish; ``is_usable`` says which of the peer's
-    candidates are kept in the first place. The function is pure: for a renegotiation, call it again with the next
-    ``session_version`` and with the transport as it is then.
+    channels, None: it has none; ``is_usable`` says which of the peer's candidates are kept in the first place. The
+    function is pure: for a renegotiation, call it again with the next ``session_version`` and with the transport as it
+    is then.
     """
     selection = select_sections_untrusted(offer, audio, with_data=max_message_size is not None)
     _require_rtcp_mux(selection)
@@ -42,9 +39,9 @@ def accept_offer_untrusted(
         selection.tagged, selection.bundle[0], Setup.ACTIVE, OfferRefused, is_usable
     )
     setup = _answered_setup(remote.setup, transport.setup)
-    audios = _negotiated_audios_untrusted(selection, header_extensions)
+    audios = _negotiated_audios_untrusted(selection)
     data = None if selection.data is None else negotiated_data_untrusted(selection.data)
-    bodies = dict(_bodies(selection.tagged, audios, data, sending, ptime_ms, max_message_size or 0))
+    bodies = dict(_bodies(selection.tagged, audios, data, sending, max_message_size or 0))
     return Negotiation(
         description=_answer(Origin(session_id, session_version), selection, bodies, transport, setup),
         remote=remote,
@@ -74,13 +71,13 @@ def _answered_setup(offered: Setup, preferred: Setup) -> Setup:
             raise OfferRefused("SETUP_UNSUPPORTED", "a=setup:actpass, active or passive is needed")
 
 
-def _negotiated_audios_untrusted(selection: Selection, header_extensions: frozenset[str]) -> list[NegotiatedAudio]:
+def _negotiated_audios_untrusted(selection: Selection) -> list[NegotiatedAudio]:
     """The first section mirrors the offered direction (RFC 3264 §6.1); a second stream has no use here: inactive."""
     audios: list[NegotiatedAudio] = []
     for index, formats in selection.audio.items():
         section = selection.sections[index]
         direction = Direction.INACTIVE if audios else section.direction.reversed
-        audios.append(negotiated_audio_untrusted(section, direction, formats, header_extensions))
+        audios.append(negotiated_audio_untrusted(section, direction, formats))
     return audios
 
 
@@ -89,13 +86,12 @@ def _bodies(
     audios: Sequence[NegotiatedAudio],
     data: NegotiatedData | None,
     sending: SendingTrack,
-    ptime_ms: float | None,
     max_message_size: int,
 ) -> Iterator[tuple[int, Body]]:
     """What the accepted sections say beside their transport, by index."""
     yield tagged.index, idle_body(tagged)
     for audio in audios:
-        yield audio.media_index, audio_body(audio, sending, ptime_ms)
+        yield audio.media_index, audio_body(audio, sending)
     if data is not None:
         yield data.media_index, data_body(max_message_size)
 

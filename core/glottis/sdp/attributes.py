@@ -96,18 +96,6 @@ class Fmtp(NamedTuple):
         return f"{self.payload_type} {';'.join(words)}"
 
 
-class ExtensionMap(NamedTuple):
-    """An RTP header extension, RFC 8285 §5."""
-
-    id: int
-    uri: str
-    direction: Direction = Direction.SENDRECV
-
-    def __str__(self) -> str:
-        direction = "" if self.direction is Direction.SENDRECV else f"/{self.direction.value}"
-        return f"{self.id}{direction} {self.uri}"
-
-
 class SourceAttribute(NamedTuple):
     """Something said of one SSRC, such as its ``cname``, RFC 5576 §4.1."""
 
@@ -129,9 +117,6 @@ _SEPARATORS: Final = re.compile("[ \t,]+")
 _RTPMAP: Final = re.compile(rf"([0-9]{{1,3}}){_BLANKS}({TOKEN})/([0-9]{{1,7}})(?:/([0-9]{{1,3}}))?")
 _FMTP: Final = re.compile(rf"([0-9]{{1,3}}){_BLANKS}(.+)", re.DOTALL)
 _FINGERPRINT: Final = re.compile(rf"({TOKEN}){_BLANKS}([0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}})*)")
-_EXTMAP: Final = re.compile(
-    rf"([0-9]{{1,5}})(?:/(sendrecv|sendonly|recvonly|inactive))?{_BLANKS}(\S+)(?:{_BLANKS}.*)?", re.DOTALL
-)
 _SSRC: Final = re.compile(rf"([0-9]{{1,10}})(?:{_BLANKS}({TOKEN})(?::(.*))?)?", re.DOTALL)
 _GROUP: Final = re.compile(rf"({TOKEN})((?:{_BLANKS}{TOKEN})*)")
 # Ice-chars, and the four more that libwebrtc takes as well: peers send them, and we only send them back.
@@ -193,12 +178,6 @@ def parse_setup_untrusted(value: str) -> Setup:
         return Setup(value.lower())
     except ValueError:
         raise Malformed("expected active, passive, actpass or holdconn") from None
-
-
-def parse_extmap_untrusted(value: str) -> ExtensionMap:
-    """A header extension; its own attributes are dropped."""
-    identifier, direction, uri = _match_untrusted(_EXTMAP, value, "number[/direction], URI").groups(default="sendrecv")
-    return ExtensionMap(int(identifier), uri, Direction(direction))
 
 
 def parse_source_attribute_untrusted(value: str) -> SourceAttribute:

@@ -35,12 +35,11 @@ def make_offer(
     audio: Sequence[AudioCapability],
     sending: SendingTrack,
     max_message_size: int | None = None,
-    ptime_ms: float | None = None,
 ) -> SessionDescription:
     """Offer to send and receive audio, and data channels if ``max_message_size`` (bytes that we take) is given.
 
     ``audio`` is what this side can do in order of preference. Static payload types are used where there are such, the
-    others are numbered from 96. ``ptime_ms`` is how much audio this side wants in a packet.
+    others are numbered from 96.
     """
     offered = NegotiatedAudio(
         mid=AUDIO_MID,
@@ -49,7 +48,7 @@ def make_offer(
         formats=offered_formats(audio),
         rtcp_rsize=True,
     )
-    bodies = [(_AUDIO, AUDIO_MID, audio_body(offered, sending, ptime_ms))]
+    bodies = [(_AUDIO, AUDIO_MID, audio_body(offered, sending))]
     if max_message_size is not None:
         bodies.append((_DATA, DATA_MID, data_body(max_message_size)))
     media = tuple(
@@ -118,7 +117,7 @@ def _audio_untrusted(ours: Section, theirs: Section, tagged: Section) -> Negotia
     formats = tuple(_answered_formats_untrusted(ours, theirs))
     if not formats:
         raise AnswerRefused("NO_COMMON_CODEC", "the answer has none of the offered payload types")
-    return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats, frozenset())
+    return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats)
 
 
 def _answered_formats_untrusted(ours: Section, theirs: Section) -> Iterator[NegotiatedFormat]:

@@ -23,7 +23,6 @@ MAX_MEDIA_SECTIONS: Final = 32
 """A voice call has two or three. Stopped sections stay in a renegotiated description, hence the reserve."""
 
 SKIPPABLE: Final[Mapping[str, Callable[[str], object]]] = {
-    "extmap": attributes.parse_extmap_untrusted,
     "fingerprint": attributes.parse_fingerprint_untrusted,
     "fmtp": attributes.parse_fmtp_untrusted,
     "group": attributes.parse_group_untrusted,
