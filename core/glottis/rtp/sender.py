@@ -53,7 +53,7 @@ class AudioSender:
         self.bytes_sent = 0
         """Of payloads, as sender reports count them."""
         self.last_sent_at: float | None = None
-        self._writer = writer
+        self._payload_type, self._write_payload = writer.payload_type, writer.write
         self._codec = codec
         self._sample_rate = sample_rate
         self._tap = tap
@@ -194,13 +194,13 @@ class AudioSender:
         return tap(AudioFrame(pcm, self._sample_rate, units * self._sample_rate // self.clock_rate)).pcm
 
     def _build(self, timestamp: int, frame: bytes) -> bytes:
-        writer, sequence_number, marker = self._writer, self._sequence_number, self._marker
-        payload = writer.write(frame, timestamp)
+        payload = self._write_payload(frame, timestamp)
+        sequence_number, marker = self._sequence_number, self._marker
         self._sequence_number = (sequence_number + 1) & 0xFFFF
         self._marker = False
         self.packets_sent += 1
         self.bytes_sent += len(payload)
-        return build_rtp(writer.payload_type, sequence_number, timestamp, self.ssrc, payload, marker)
+        return build_rtp(self._payload_type, sequence_number, timestamp, self.ssrc, payload, marker)
 
     def _pass_time(self, clock_units: int) -> None:
         self._timestamp = (self._timestamp + clock_units) & 0xFFFFFFFF
