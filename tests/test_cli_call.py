@@ -153,7 +153,12 @@ def test_the_api_key_comes_from_the_option_or_the_environment_and_is_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr("glottis.client.command.run", lambda options, registry: seen.append(options) or 0)
+
+    def run(options: Any, registry: Any) -> int:
+        seen.append(options)
+        return 0
+
+    monkeypatch.setattr("glottis.client.command.run", run)
     monkeypatch.setenv("GLOTTIS_API_KEY", "from-the-environment")
     assert main(["call", "http://127.0.0.1:8080", "--codec", "pcmu"]) == 0
     assert main(["call", "http://127.0.0.1:8080", "--api-key", "from-the-option"]) == 0

@@ -321,6 +321,7 @@ def run_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.browser
 async def test_client_that_is_shown_calls_and_chats(chromium: str, tmp_path: Path):
     (block,) = DOCS["client"].blocks_of("js")
     async with open_test_gateway(tmp_path) as gateway, open_chromium_page(chromium) as page:

@@ -19,7 +19,7 @@ WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text())
     [["lint-imports"], ["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]],
     ids=["imports", "lint", "format", "types"],
 )
-def test_tool_finds_nothing(command: list[str]):
+def test_tool_finds_nothing(command: list[str]) -> None:
     result = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -32,12 +32,12 @@ def projects() -> dict[str, dict[str, Any]]:
     return {content["project"]["name"]: content for content in contents}
 
 
-def test_every_distribution_is_a_member_of_the_workspace():
+def test_every_distribution_is_a_member_of_the_workspace() -> None:
     folders = [path for folder in ("core", "codecs", "plugins") for path in (ROOT / folder).glob("**/pyproject.toml")]
     assert len(projects()) == len([path for path in folders if ".venv" not in path.parts])
 
 
-def test_what_members_of_the_workspace_need_of_each_other_comes_from_it():
+def test_what_members_of_the_workspace_need_of_each_other_comes_from_it() -> None:
     """uv refuses to build the workspace otherwise."""
     needs = [need for content in projects().values() for need in content["project"]["dependencies"]]
     needs += [need for content in projects().values() for need in content["build-system"]["requires"]]
@@ -45,7 +45,7 @@ def test_what_members_of_the_workspace_need_of_each_other_comes_from_it():
     assert WORKSPACE["tool"]["uv"]["sources"] == {name: {"workspace": True} for name in names & projects().keys()}
 
 
-def test_every_distribution_of_the_workspace_has_what_it_needs():
+def test_every_distribution_of_the_workspace_has_what_it_needs() -> None:
     distributions = [ROOT / "core", *sorted((ROOT / "codecs").glob("*/")), *sorted((ROOT / "plugins").glob("*/"))]
     missing = [
         f"{directory.relative_to(ROOT)}: {name}"

@@ -48,7 +48,7 @@ class Debian:
             "LOG": str(self._log),
             "FAILURES": str(self._failures),
         }
-        command = [TOOLS / "install-system-packages", "test"]
+        command = [str(TOOLS / "install-system-packages"), "test"]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -61,7 +61,7 @@ LISTS = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 
 ARCHIVES = "E: Could not get lock /var/cache/apt/archives/lock. It is held by process 1 (apt-get)"
 
 
-def test_packages_are_installed_once_lists_are_there(debian: Debian):
+def test_packages_are_installed_once_lists_are_there(debian: Debian) -> None:
     assert debian.install([]).returncode == 0
     update, install = debian.commands
     assert update == "apt-get -qq -o DPkg::Lock::Timeout=120 update"
@@ -69,21 +69,21 @@ def test_packages_are_installed_once_lists_are_there(debian: Debian):
     assert "openssl" in install.split()
 
 
-def test_locks_of_others_are_waited_for(debian: Debian):
+def test_locks_of_others_are_waited_for(debian: Debian) -> None:
     result = debian.install([LISTS, LISTS, LISTS])
     assert result.returncode == 0
     assert result.stderr.count("Waiting for another apt-get") == 1
     assert [command.split()[0] for command in debian.commands] == ["apt-get", "sleep"] * 3 + ["apt-get", "apt-get"]
 
 
-def test_lock_that_is_never_let_go_of_ends_the_wait(debian: Debian):
+def test_lock_that_is_never_let_go_of_ends_the_wait(debian: Debian) -> None:
     result = debian.install([ARCHIVES] * 1000)
     assert result.returncode == 1
     assert ARCHIVES in result.stderr
     assert debian.commands.count("sleep 2") == 60
 
 
-def test_other_failures_are_told_at_once(debian: Debian):
+def test_other_failures_are_told_at_once(debian: Debian) -> None:
     result = debian.install(["E: Unable to locate package openssl"])
     assert result.returncode == 1
     assert "Unable to locate package openssl" in result.stderr

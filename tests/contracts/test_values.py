@@ -38,7 +38,7 @@ def test_a_frame_takes_samples_in_any_buffer(pcm: Any) -> None:
 def test_bytes_are_not_copied_and_other_buffers_are() -> None:
     assert AudioFrame(PCM, 16000).pcm is PCM
     samples = bytearray(PCM)
-    frame = AudioFrame(samples, 16000)
+    frame = AudioFrame(samples, 16000)  # type: ignore[arg-type]
     samples[0] ^= 1
     assert frame.pcm == PCM
 
@@ -75,7 +75,7 @@ def test_a_packet_takes_its_payload_in_any_buffer(payload: Any) -> None:
 
 
 def test_pages_take_their_content_in_any_buffer() -> None:
-    assert Page(bytearray(b"<p>"), "text/html").content == b"<p>"
+    assert Page(bytearray(b"<p>"), "text/html").content == b"<p>"  # type: ignore[arg-type]
 
 
 CLAIMS: dict[str, Any] = {"session_id": "s", "client_identifier": "", "expires_at": 1.0, "nonce": "n"}

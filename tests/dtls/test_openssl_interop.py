@@ -21,7 +21,20 @@ def credentials(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     """A file with a key and a self-signed certificate, made by openssl."""
     file = tmp_path_factory.mktemp("openssl") / "credentials.pem"
     kind = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if request.param == "ec" else ["rsa:2048"]
-    command = [OPENSSL, "req", "-x509", "-nodes", "-subj", "/CN=peer", "-newkey", *kind, "-keyout", file, "-out", file]
+    command = [
+        OPENSSL,
+        "req",
+        "-x509",
+        "-nodes",
+        "-subj",
+        "/CN=peer",
+        "-newkey",
+        *kind,
+        "-keyout",
+        str(file),
+        "-out",
+        str(file),
+    ]
     subprocess.run([*command[:-1], f"{file}.crt"], check=True, capture_output=True)
     file.write_text(file.read_text() + Path(f"{file}.crt").read_text())
     return file
@@ -39,7 +52,15 @@ def openssl(command: str, port: int, credentials: Path, profile: SrtpProfile) ->
         ["-connect", f"127.0.0.1:{port}"] if name == "s_client" else ["-accept", str(port), "-Verify", "1", *options]
     )
     length = 2 * (profile.key_length + profile.salt_length)
-    arguments = ["-dtls1_2", "-cert", credentials, "-key", credentials, "-use_srtp", profile.openssl_name.decode()]
+    arguments = [
+        "-dtls1_2",
+        "-cert",
+        str(credentials),
+        "-key",
+        str(credentials),
+        "-use_srtp",
+        profile.openssl_name.decode(),
+    ]
     export = ["-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", str(length)]
     process = subprocess.Popen(
         [OPENSSL, name, *place, *arguments, *export],

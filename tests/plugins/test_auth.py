@@ -121,7 +121,7 @@ async def test_other_errors_are_the_plugins_fault(error: BaseException) -> None:
 
 async def test_method_that_should_have_been_a_coroutine_is_the_plugins_fault() -> None:
     class Synchronous(Scheme):
-        def authenticate(self, request: AuthRequest) -> Any:  # type: ignore[override]
+        def authenticate(self, request: AuthRequest) -> Any:
             return Principal("alice")
 
     with pytest.raises(PluginError, match="authenticate raised TypeError"):

@@ -17,22 +17,22 @@ def failure() -> Exception:
     pytest.fail("did not raise")
 
 
-def test_the_plugin_whose_code_raised_is_named_with_its_distribution():
+def test_the_plugin_whose_code_raised_is_named_with_its_distribution() -> None:
     assert culprit(failure(), [JSON]) == "plugin json-agent (json-dist 1.0), module json"
 
 
-def test_who_called_is_to_blame_rather_than_who_was_called():
+def test_who_called_is_to_blame_rather_than_who_was_called() -> None:
     assert culprit(failure(), [JSON, MINE]) == f"plugin mine (given directly), module {__name__}"
 
 
-def test_without_a_plugin_the_module_is_named():
+def test_without_a_plugin_the_module_is_named() -> None:
     assert culprit(failure(), []) == "module json.decoder"
 
 
-def test_a_plugin_error_says_itself_whose_it_is():
+def test_a_plugin_error_says_itself_whose_it_is() -> None:
     error = PluginError("plugin mine (given directly): codec X: encode returned None")
     assert culprit(error, [JSON]) == culprit(ExceptionGroup("one", [error]), [JSON]) == str(error)
 
 
-def test_of_a_group_the_first_error_counts():
+def test_of_a_group_the_first_error_counts() -> None:
     assert culprit(ExceptionGroup("two", [failure(), ValueError()]), [JSON]).startswith("plugin json-agent")

@@ -3,7 +3,7 @@
 import heapq
 import random
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from types import SimpleNamespace
@@ -113,7 +113,7 @@ class Clockwork:
     frames: list[AudioFrame | None] = field(default_factory=list)
     packets: list[list[EncodedPacket]] = field(default_factory=list)
     _in_flight: list[tuple[float, int, bytes]] = field(default_factory=list)
-    _order: Iterable[int] = field(default_factory=count)
+    _order: Iterator[int] = field(default_factory=count)
     _ticks: int = 0
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from glottis import Malformed
+from glottis import AudioFrame, EncodedPacket, Malformed
 from glottis.rtp.delay import FixedDelay
 from glottis.rtp.jitter_buffer import CAPACITY
 from glottis.rtp.payload import PlainReader
@@ -206,12 +206,12 @@ def test_codec_may_decode_to_a_rate_above_its_clock(media: SimpleNamespace) -> N
 
 def delay_of(clockwork: Any, tick: int, media: SimpleNamespace) -> float:
     """Seconds from sending to hearing of the first sample of a tick's frame."""
-    value = media.values_of(clockwork.frames[tick].pcm)[0]
+    value: int = media.values_of(clockwork.frames[tick].pcm)[0]
     return (0.02 * tick - value / 8000) % 3.75  # values repeat after 30,000 samples
 
 
 def test_one_percent_loss_leaves_the_delay_constant_over_ten_minutes(media: SimpleNamespace) -> None:
-    class Constant(media.EightBit):  # type: ignore[misc]
+    class Constant(media.EightBit):  # type: ignore[misc, name-defined]
         """Tells frames apart with as little computation as possible."""
 
         def decode(self, payload: bytes) -> bytes:
@@ -492,7 +492,7 @@ def test_fuzz_handle_rtp(media: SimpleNamespace, clock_rate: int, sample_rate: i
     """AudioReceiver.handle_rtp raises nothing but Malformed, and every tick gives a frame of 20 ms or None."""
     rng = random.Random(clock_rate + sample_rate)
 
-    class Decoder(media.EightBit):  # type: ignore[misc]
+    class Decoder(media.EightBit):  # type: ignore[misc, name-defined]
         def decode(self, payload: bytes) -> bytes:
             if payload[:1] == b"\xff":
                 raise Malformed("refused")
@@ -575,7 +575,8 @@ def test_frames_and_packets_of_a_tick_can_be_had_together(
     clockwork: Any, receiver: AudioReceiver, media: SimpleNamespace
 ) -> None:
     other = AudioReceiver({96: PlainReader(media.linear_codec())}, sample_rate=8000)
-    frames, packets = [], []
+    frames: list[AudioFrame | None] = []
+    packets: list[EncodedPacket] = []
     for index, packet in enumerate(media.linear_stream(12)):
         if index != 4:
             clockwork.send(packet, 0.02 * index)

@@ -21,7 +21,7 @@ class Dtls(asyncio.DatagramProtocol):
         self._role = role
         self.arrived: asyncio.Queue[bytes] = asyncio.Queue()
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._udp = transport
 
     def datagram_received(self, data: bytes, addr: object) -> None:
@@ -60,7 +60,7 @@ def serve(sctp: RTCSctpTransport, channel: RTCDataChannel) -> None:
 async def main(role: str, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     _, dtls = await loop.create_datagram_endpoint(lambda: Dtls(role), remote_addr=(host, port))
-    sctp = RTCSctpTransport(dtls)
+    sctp = RTCSctpTransport(dtls)  # type: ignore[arg-type]
     sctp.on("datachannel", lambda channel: serve(sctp, channel))
     await sctp.start(RTCSctpCapabilities(maxMessageSize=262144), 5000)
     await loop.run_in_executor(None, sys.stdin.read)

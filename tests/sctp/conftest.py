@@ -32,7 +32,8 @@ class SctpHost:
         self.engine.handle_timeout(now)
 
     def next_timeout(self) -> float | None:
-        return self.engine.next_timeout()
+        timeout: float | None = self.engine.next_timeout()
+        return timeout
 
     def datagrams_to_send(self) -> list[Datagram]:
         packets = self.engine.datagrams_to_send()

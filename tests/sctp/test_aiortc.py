@@ -77,6 +77,11 @@ class Call:
             if isinstance(event, TextReceived | BytesReceived) and event.channel is channel
         ]
 
+    def opened(self, label: str) -> list[DataChannel]:
+        """The channels of that label that the peer has opened."""
+        channels = [event.channel for event in self.events if isinstance(event, ChannelOpened)]
+        return [channel for channel in channels if channel.label == label]
+
     def open(self, label: str = "chat", **settings: Any) -> DataChannel:
         channel = self.engine.open(label, **settings)
         self.run(lambda: channel.state is ChannelState.OPEN)
@@ -141,18 +146,16 @@ def test_fifty_channels_and_one_that_the_peer_opens(call: Call) -> None:
         channel.send_text(channel.label)
     call.run(lambda: all(call.received(channel) == [channel.label] for channel in channels))
     channels[0].send_text("open theirs")
-    opened = lambda: [e.channel for e in call.events if isinstance(e, ChannelOpened) and e.channel.label == "theirs"]  # noqa: E731
-    call.run(lambda: bool(opened()) and call.received(opened()[0]) == ["hello"])
-    assert opened()[0].id % 2 != channels[0].id % 2
+    call.run(lambda: bool(call.opened("theirs")) and call.received(call.opened("theirs")[0]) == ["hello"])
+    assert call.opened("theirs")[0].id % 2 != channels[0].id % 2
 
 
 def test_channel_that_the_peer_opens_on_a_stream_of_our_parity(same_parity_call: Call) -> None:
     call = same_parity_call
     first = call.open()
     first.send_text("open theirs")
-    opened = lambda: [e.channel for e in call.events if isinstance(e, ChannelOpened) and e.channel.label == "theirs"]  # noqa: E731
-    call.run(lambda: bool(opened()) and call.received(opened()[0]) == ["hello"])
-    assert (first.id, opened()[0].id, call.open("ours").id) == (1, 3, 5)
+    call.run(lambda: bool(call.opened("theirs")) and call.received(call.opened("theirs")[0]) == ["hello"])
+    assert (first.id, call.opened("theirs")[0].id, call.open("ours").id) == (1, 3, 5)
 
 
 @pytest.mark.parametrize("closer", ["we", "they"])

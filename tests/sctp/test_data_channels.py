@@ -72,7 +72,10 @@ def test_fifty_channels_carry_their_own_messages(make_pair: Callable[..., Any]) 
     assert pair.run(lambda: all(channel.state is ChannelState.OPEN for channel in channels))
     for channel in channels:
         channel.send_text(f"on {channel.label}")
-    events = lambda: of_type(pair.client_events + pair.server_events, TextReceived)  # noqa: E731
+
+    def events() -> list[TextReceived]:
+        return of_type(pair.client_events + pair.server_events, TextReceived)
+
     assert pair.run(lambda: len(events()) == 50)
     assert all(event.text == f"on {event.channel.label}" for event in events())
 

@@ -72,7 +72,8 @@ class Attacker:
         return encode_data(flags, ((self.next_tsn + ahead) & 0xFFFFFFFF, stream, sequence, 53), payload)
 
     def held(self) -> int:
-        return self.association._inbound._held()
+        held: int = self.association._inbound._held()
+        return held
 
 
 @pytest.fixture

@@ -40,8 +40,14 @@ def test_message_that_may_not_be_sent_again_is_skipped(pair: Any, ordered: bool)
 
 def test_retransmissions_are_counted_per_message(pair: Any) -> None:
     channel = open_channel(pair, max_retransmits=2)
-    sent = []
-    pair.client_host.drop = lambda packet: has_data(packet) and sent.append(packet) is None
+    sent: list[bytes] = []
+
+    def drop(packet: bytes) -> bool:
+        if has_data(packet):
+            sent.append(packet)
+        return has_data(packet)
+
+    pair.client_host.drop = drop
     channel.send_text("lost")
     pair.run(seconds=20)
     assert len(sent) == 3

@@ -17,7 +17,7 @@ FIXTURES = [
 
 token = st.text("abcXYZ019-+!#", min_size=1, max_size=12)
 byte_string = (
-    st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=("Cs",)), min_size=1, max_size=30)
+    st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"]), min_size=1, max_size=30)
     .map(lambda text: text.rstrip(" \t"))
     .filter(bool)
 )

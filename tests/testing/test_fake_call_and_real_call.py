@@ -201,7 +201,7 @@ async def test_messages_go_both_ways_by_the_same_channels(autojump_clock: trio.t
         async for message in call.messages:
             diary.note("message", message)
             if isinstance(message, BytesMessage):
-                await call.send_bytes(bytearray(message.data), message.channel)
+                await call.send_bytes(bytearray(message.data), message.channel)  # type: ignore[arg-type]
             else:
                 await call.send_text(message.text, message.channel)
                 await call.send_text(f"default: {message.text}")
@@ -214,8 +214,8 @@ async def test_messages_go_both_ways_by_the_same_channels(autojump_clock: trio.t
             await trio.sleep(0.1)
         for label in ("first", "second"):
             call.caller_opens_channel(label)
-        for message in (TextMessage("hello", "second"), BytesMessage(b"\0\xff", "second"), BytesMessage(b"", "first")):
-            call.caller_writes(message)
+        for later in (TextMessage("hello", "second"), BytesMessage(b"\0\xff", "second"), BytesMessage(b"", "first")):
+            call.caller_writes(later)
             await trio.sleep(0.1)
         by_channel = sorted(call.sent_messages, key=lambda sent: sent[1] or "")  # of two channels either may be faster
         diary.note("sent", (by_channel, call.sent_events))

@@ -57,6 +57,9 @@ def test_another_stack_reads_what_is_built() -> None:
     report, description, goodbye = aiortc.rtp.RtcpPacket.parse(
         build_rtcp([SenderReport(7, 2**63, 160, 10, 1600, (block,)), name, Goodbye((7,))])
     )
+    assert isinstance(report, aiortc.rtp.RtcpSrPacket)
+    assert isinstance(description, aiortc.rtp.RtcpSdesPacket)
+    assert isinstance(goodbye, aiortc.rtp.RtcpByePacket)
     assert (report.ssrc, report.sender_info.ntp_timestamp, report.sender_info.octet_count) == (7, 2**63, 1600)
     [reception] = report.reports
     assert (reception.ssrc, reception.fraction_lost, reception.packets_lost) == (8, 64, -3)
