@@ -1,9 +1,11 @@
 """The house keeps its own rules on imports, types and style. Each tool says what is wrong, and where."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TOOLS = Path(sys.executable).parent
+SOURCES = [
+    path
+    for pattern in ("core/glottis/**/*.py", "codecs/*/glottis_*/**/*.py", "plugins/*/glottis_*/**/*.py")
+    for path in sorted(ROOT.glob(pattern))
+    if not path.name.startswith("_") or path.name == "__init__.py"  # extension modules have names of one underscore
+]
+MAX_FUNCTION_LINES = 50
 WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -22,6 +31,48 @@ WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 def test_tool_finds_nothing(command: list[str]) -> None:
     result = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def functions(path: Path) -> list[Function]:
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, Function)]
+
+
+def test_functions_are_short() -> None:
+    lengths = {
+        f"{path.relative_to(ROOT)}:{function.lineno} {function.name}": (function.end_lineno or 0) - function.lineno + 1
+        for path in SOURCES
+        for function in functions(path)
+    }
+    assert [f"{name}: {length} lines" for name, length in lengths.items() if length > MAX_FUNCTION_LINES] == []
+
+
+def said_of_fuzzing() -> str:
+    """What fuzz tests say of themselves. Each says what may be raised, or that it is one."""
+    tests = [path for depth in ("*", "*/*", "*/*/*") for path in ROOT.glob(f"{depth}/test_*.py")]
+    words = [ast.get_docstring(function) or "" for path in tests for function in functions(path)]
+    return "\n".join(text for text in words if "Malformed" in text or text.startswith("Fuzz: "))
+
+
+def module_of(path: Path) -> str:
+    folders = path.with_suffix("").parts
+    return ".".join(folders[next(at for at, name in enumerate(folders) if name.startswith("glottis")) :])
+
+
+def test_each_reader_of_untrusted_bytes_is_named_by_a_fuzz_test() -> None:
+    """Or its module is, if all in it are tried. What has a name of its module's own is reached through another."""
+    said = said_of_fuzzing()
+    unnamed = [
+        f"{module_of(path)}: {function.name}"
+        for path in SOURCES
+        for function in functions(path)
+        if function.name.endswith("_untrusted") and not function.name.startswith("_")
+        if not re.search(rf"\b({function.name}|{re.escape(module_of(path))})\b", said)
+    ]
+    assert unnamed == []
 
 
 def projects() -> dict[str, dict[str, Any]]:

@@ -1,5 +1,4 @@
 import random
-import re
 
 from glottis.contracts.errors import Malformed
 from glottis.sdp import (
@@ -13,43 +12,7 @@ from glottis.sdp import (
     make_offer,
     parse_session_description_untrusted,
 )
-
-# Python refuses to read numbers of more than 4300 digits, with an error that must not escape.
-TOKENS = [
-    "9" * 4301,
-    "",
-    "0",
-    "9",
-    "-1",
-    "65536",
-    "4294967296",
-    "BUNDLE",
-    "audio",
-    "UDP/DTLS/SCTP",
-    "webrtc-datachannel",
-    "٣",
-    "a=x",
-]
-
-
-def mutated(text: str, others: list[str], rng: random.Random) -> str:
-    """Lines dropped, repeated, swapped and taken from others; words of lines replaced."""
-    lines = text.splitlines()
-    for _ in range(rng.randrange(1, 5)):
-        at = rng.randrange(len(lines))
-        match rng.randrange(4):
-            case 0:
-                del lines[at : at + rng.choice((1, 1, 5))]
-            case 1:
-                lines.insert(at, rng.choice(lines))
-            case 2:
-                lines.insert(at, rng.choice(rng.choice(others).splitlines() or ["a=x"]))
-            case _:
-                words = re.split(r"([ :=;/])", lines[at])
-                words[rng.randrange(len(words))] = rng.choice(TOKENS)
-                lines[at] = "".join(words)
-        lines = lines or ["v=0"]
-    return "".join(f"{line}\r\n" for line in lines)
+from support.mutation import mutated
 
 
 def parsed(texts: list[str], count: int, seed: int) -> list[SessionDescription]:
@@ -72,7 +35,9 @@ def test_fuzz_accept_offer_raises_nothing_but_malformed_and_refusals(
 ) -> None:
     """Fuzz: accept_offer_untrusted raises Malformed or OfferRefused, or gives an answer that can be read.
 
-    And so do select_sections_untrusted and read_remote_parameters_untrusted, which it calls.
+    And so do select_sections_untrusted, read_remote_parameters_untrusted, sections_untrusted, bundle_groups_untrusted,
+    read_untrusted, read_all_untrusted, negotiated_data_untrusted, described_formats_untrusted and
+    offered_names_untrusted, which it calls.
     """
     answered = 0
     for offer in parsed(corpus, 1500, seed=3264):
@@ -99,7 +64,10 @@ def test_fuzz_accept_offer_raises_nothing_but_malformed_and_refusals(
 def test_fuzz_accept_answer_raises_nothing_but_malformed_and_refusals(
     transport: TransportParameters, capabilities: tuple[AudioCapability, ...], sending: SendingTrack
 ) -> None:
-    """Fuzz: accept_answer_untrusted raises Malformed or AnswerRefused, or gives a negotiation with audio."""
+    """Fuzz: accept_answer_untrusted raises Malformed or AnswerRefused, or gives a negotiation with audio.
+
+    And so does negotiated_audio_untrusted, which it calls.
+    """
     ours = {"session_id": 1, "session_version": 1, "transport": transport, "audio": capabilities, "sending": sending}
     offer = make_offer(**ours, max_message_size=1000)  # type: ignore[arg-type]
     answer = accept_offer_untrusted(offer, **ours, max_message_size=1000).description  # type: ignore[arg-type]
