@@ -1,4 +1,4 @@
-# make run · make test · make bench · make check · make clean
+# make run · make quick · make test · make check · make coverage · make docs · make bench · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -16,33 +16,61 @@ NPM := tests/interop/callers/npm
 PION := tests/interop/callers/pion/main.go
 GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
-.PHONY: run test bench check clean
+# Two processes; what wants the machine to itself comes last, in one of them (see conftest.py).
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+ENGINES := $(addprefix tests/,wire sdp ice dtls rtp sctp peer)
+
+.PHONY: run quick test check coverage docs bench release rehearse clean
 
 run: $(VENV)/.installed
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml
 
+quick: $(VENV)/.installed-for-quick-tests
+	$(PYTEST) -q -m "not browser and not interop and not slow"
+
 test: $(VENV)/.installed-for-tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+check: $(VENV)/.installed-for-quick-tests
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+coverage: $(VENV)/.installed-for-quick-tests
+	@mkdir -p build && rm -f build/coverage*
+	$(BIN)/coverage run -m pytest -n 2 -q -m "not interop and not slow" $(ENGINES)
+	$(BIN)/coverage combine -q && $(BIN)/coverage report
+
+docs: $(VENV)/.installed-for-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
 bench: $(VENV)/.installed-for-tests
 	$(BIN)/python -m benchmarks
 
-check: $(VENV)/.installed-for-tests
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+release: $(VENV)/.installed-for-release
+	$(BIN)/python tools/release.py
+
+rehearse: $(VENV)/.installed-for-release
+	$(BIN)/python tools/release.py --rehearse
 
 clean:
-	rm -rf $(VENV) $(NPM)/node_modules
+	rm -rf $(VENV) $(NPM)/node_modules build dist
 
 $(VENV)/.installed: $(PACKAGING) tools/install-system-packages
 	@PYTHON=$(PYTHON) tools/install-system-packages run
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -qq --upgrade pip "setuptools>=77" "cffi>=1.16"
+	@$(BIN)/pip install -qq --upgrade pip "setuptools>=77,<85" "cffi>=1.17,<3"
 	@$(BIN)/pip install -qq --no-build-isolation $(addprefix -e ./,$(DISTRIBUTIONS))
 	@touch $@
 
-$(VENV)/.installed-for-tests: $(VENV)/.installed pyproject.toml $(NPM)/package.json $(NPM)/package-lock.json $(PION)
-	@tools/install-system-packages test
+$(VENV)/.installed-for-quick-tests: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install -qq --group test
+	@touch $@
+
+$(VENV)/.installed-for-docs $(VENV)/.installed-for-release: $(VENV)/.installed-for-%: $(VENV)/.installed pyproject.toml
+	@$(BIN)/pip install -qq --group $*
+	@touch $@
+
+$(VENV)/.installed-for-tests: $(VENV)/.installed-for-quick-tests $(NPM)/package.json $(NPM)/package-lock.json $(PION)
+	@tools/install-system-packages test
 	@cd $(NPM) && npm ci >/dev/null
 	@$(GO) build -o $(BIN)/pion-caller $(PION)
 	@touch $@

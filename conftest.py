@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent
-FOLDERS = {ROOT / "tests" / "browser": "browser", ROOT / "tests" / "interop": "interop"}
+TESTS = Path(__file__).parent / "tests"
+FOLDERS = {TESTS / "browser": "browser", TESTS / "interop": "interop"}
 
 # pytest names a test module by its path from here: codecs/opus/tests/test_opus.py becomes a child of ``codecs``. What
 # sys.modules holds under that name would be replaced if it were no package; so it is said to be one.
@@ -15,19 +15,14 @@ codecs.__path__ = []
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folders, and put those with other programs in them last, one after the other.
+    """Mark tests by their folders, and put what wants the machine to itself last, one after the other.
 
-    Where tests run in several processes, browsers and other stacks are thus in one of them, with the machine to
-    themselves once the rest is done (``--dist loadgroup --no-loadscope-reorder``).
+    In several processes, browsers and other stacks thus run in one of them, when the rest is nearly done.
     """
     for item in items:
         for folder, marker in FOLDERS.items():
             if folder in item.path.parents:
                 item.add_marker(marker)
-        if _needs_others(item):
-            item.add_marker(pytest.mark.xdist_group("others"))
-    items.sort(key=_needs_others)
-
-
-def _needs_others(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(marker) for marker in FOLDERS.values())
+        if item.get_closest_marker("browser") or item.get_closest_marker("interop"):
+            item.add_marker(pytest.mark.xdist_group("alone"))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is not None)

@@ -238,6 +238,7 @@ def test_each_example_of_a_hook_is_a_plugin_that_its_configuration_enables(examp
     assert {f"{name}()" for name in implemented} == set(hook_signatures())
 
 
+@pytest.mark.slow
 def test_tests_that_are_shown_pass(examples: Path):
     environment = os.environ | {"PYTHONPATH": str(examples)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
@@ -245,6 +246,7 @@ def test_tests_that_are_shown_pass(examples: Path):
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("document", "name"), [(README, "late-echo"), (DOCS["quickstart"], "parrot")])
 def test_agent_of_the_tutorial_can_be_installed_and_is_listed(document: Document, name: str, tmp_path: Path):
     """By pip, from the files as they are shown."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ MAX_FUNCTION_LINES = 50
 WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [["lint-imports"], ["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]],
@@ -75,34 +77,73 @@ def test_each_reader_of_untrusted_bytes_is_named_by_a_fuzz_test() -> None:
     assert unnamed == []
 
 
-def projects() -> dict[str, dict[str, Any]]:
-    """The ``pyproject.toml`` of each member of the workspace, by the member's name."""
-    members = WORKSPACE["tool"]["uv"]["workspace"]["members"]
-    paths = [path for pattern in members for path in sorted(ROOT.glob(f"{pattern}/pyproject.toml"))]
-    contents = [tomllib.loads(path.read_text()) for path in paths]
-    return {content["project"]["name"]: content for content in contents}
+def project_of(folder: Path) -> dict[str, Any]:
+    """The ``pyproject.toml`` of a member of the workspace."""
+    return tomllib.loads((folder / "pyproject.toml").read_text())
+
+
+MEMBERS = [
+    path.parent
+    for pattern in WORKSPACE["tool"]["uv"]["workspace"]["members"]
+    for path in sorted(ROOT.glob(f"{pattern}/pyproject.toml"))
+]
+PROJECTS = {project_of(folder)["project"]["name"]: project_of(folder) for folder in MEMBERS}
+
+
+NEEDS = [
+    need
+    for content in PROJECTS.values()
+    for need in content["project"]["dependencies"] + content["build-system"]["requires"]
+]
+
+
+def names_of(requirements: list[str]) -> set[str]:
+    return {match[0] for need in requirements if (match := re.match(r"[A-Za-z0-9._-]+", need))}
 
 
 def test_every_distribution_is_a_member_of_the_workspace() -> None:
     folders = [path for folder in ("core", "codecs", "plugins") for path in (ROOT / folder).glob("**/pyproject.toml")]
-    assert len(projects()) == len([path for path in folders if ".venv" not in path.parts])
+    assert len(PROJECTS) == len([path for path in folders if ".venv" not in path.parts])
 
 
 def test_what_members_of_the_workspace_need_of_each_other_comes_from_it() -> None:
     """uv refuses to build the workspace otherwise."""
-    needs = [need for content in projects().values() for need in content["project"]["dependencies"]]
-    needs += [need for content in projects().values() for need in content["build-system"]["requires"]]
-    names = {match[0] for need in needs if (match := re.match(r"[A-Za-z0-9._-]+", need))}
-    assert WORKSPACE["tool"]["uv"]["sources"] == {name: {"workspace": True} for name in names & projects().keys()}
+    names = names_of(NEEDS) & PROJECTS.keys()
+    assert WORKSPACE["tool"]["uv"]["sources"] == {name: {"workspace": True} for name in names}
+
+
+def test_every_need_has_an_upper_bound() -> None:
+    tools = [need for group in WORKSPACE["dependency-groups"].values() for need in group]
+    assert [need for need in NEEDS + tools if not re.search("<|~=", need)] == []
 
 
 def test_every_distribution_of_the_workspace_has_what_it_needs() -> None:
-    distributions = [ROOT / "core", *sorted((ROOT / "codecs").glob("*/")), *sorted((ROOT / "plugins").glob("*/"))]
     missing = [
-        f"{directory.relative_to(ROOT)}: {name}"
-        for directory in distributions
-        if (directory / "pyproject.toml").exists()
-        for name in ("README.md", *(["tests"] if directory.name != "core" else []))
-        if not (directory / name).exists()
+        f"{folder.relative_to(ROOT)}: {name}"
+        for folder in MEMBERS
+        for name in ("README.md", "LICENSE", *(["tests"] if folder.name != "core" else []))
+        if not (folder / name).exists()
     ]
     assert missing == []
+
+
+def test_all_distributions_have_one_version_and_one_licence() -> None:
+    assert len({content["project"]["version"] for content in PROJECTS.values()}) == 1
+    assert all(content["project"]["license-files"] == ["LICENSE"] for content in PROJECTS.values())
+    assert {(folder / "LICENSE").read_text() for folder in MEMBERS} == {(ROOT / "LICENSE").read_text()}
+
+
+def imported_by(member: Path) -> set[str]:
+    """Top-level names that a member imports, but for its own and the standard library's."""
+    nodes = [node for path in SOURCES if member in path.parents for node in ast.walk(ast.parse(path.read_text()))]
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    names = {module.partition(".")[0] for module in modules}
+    return names - sys.stdlib_module_names - {path.name for path in member.iterdir()}
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
+def test_distribution_declares_what_it_imports(member: Path) -> None:
+    providers = packages_distributions()
+    declared = names_of(project_of(member)["project"]["dependencies"])
+    assert {name for name in imported_by(member) if not declared.intersection(providers.get(name, []))} == set()

@@ -12,6 +12,8 @@ import pytest
 from glottis.dtls import Certificate, Connected, DtlsEvent, DtlsTransport, fingerprint_of
 from glottis.wire.srtp_keys import SRTP_PROFILES, SrtpProfile
 
+pytestmark = pytest.mark.interop
+
 OPENSSL = shutil.which("openssl") or "openssl is not installed: run `make test`"
 PATIENCE = 10.0
 

@@ -83,6 +83,7 @@ def test_caller_who_only_listens_hears_again_once_it_nominates_its_new_address(l
     assert moved.delay_until_heard() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nominates", [True, False])
 def test_move_is_no_interruption_and_the_new_address_is_kept(nominates):
     moved = MovedCall()
@@ -107,6 +108,7 @@ def test_checks_from_elsewhere_do_not_take_the_call_away_without_an_answer():
     assert moved.call.gateway.connected
 
 
+@pytest.mark.slow
 def test_caller_that_moves_again_and_again_is_heard_each_time():
     moved = MovedCall()
     for number in range(2 * MAX_PATHS):

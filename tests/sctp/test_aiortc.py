@@ -22,6 +22,8 @@ from glottis.sctp import (
     TextReceived,
 )
 
+pytestmark = pytest.mark.interop
+
 PEER = Path(__file__).with_name("aiortc_peer.py")
 
 

@@ -16,6 +16,8 @@ from glottis.sdp import (
     parse_session_description_untrusted,
 )
 
+pytestmark = pytest.mark.interop
+
 Answer = Callable[..., Negotiation]
 FIXTURES = [
     f"{browser}_{page}_offer.sdp"

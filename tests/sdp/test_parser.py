@@ -48,6 +48,7 @@ descriptions = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150, derandomize=True)
 @given(descriptions)
 def test_what_is_written_is_read_as_the_same_value(description: SessionDescription) -> None:

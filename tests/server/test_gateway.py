@@ -191,6 +191,7 @@ gateway.run(config, SessionTimes(stop=0.1))
 """
 
 
+@pytest.mark.slow
 async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(tmp_path, nursery):
     path = tmp_path / "gateway.toml"
     path.write_text(f'{CONFIG}\n[campaigns.stubborn]\nagent = "echo2"\n')

@@ -177,6 +177,7 @@ fields = st.dictionaries(
 types = st.sampled_from(["offer", "answer", "candidate", "text", "event", "error", "bye", "x"])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.binary() | st.text() | st.builds(lambda kind, rest: msgspec.json.encode({"type": kind, **rest}), types, fields)
@@ -196,6 +197,7 @@ def filled(item: str) -> str:
     return '{"type":[' + ",".join([item] * (65_500 // (len(item) + 1))) + "]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "item",
     [

@@ -193,6 +193,7 @@ audio_names = st.sampled_from(["input", "output", "inputCodec", "codec", "sample
 audio_values = st.dictionaries(audio_names, json_values | st.dictionaries(audio_names, json_values, max_size=3))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.binary() | st.dictionaries(names, json_values | audio_values).map(msgspec.json.encode))
 def test_any_body_is_read_or_malformed(body: bytes) -> None:

@@ -60,6 +60,7 @@ def test_endless_token_is_malformed() -> None:
         parse_session_url_untrusted("/ws/session/s/webrtc", {"token": "t" * (MAX_TOKEN_LENGTH + 1)})
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     st.text() | st.from_regex(r"/ws/session/.{0,70}/(webrtc|websocket)"),

@@ -152,6 +152,7 @@ async def test_a_wrong_fingerprint_ends_the_call_before_any_media(exchange, auto
     assert len(exchange.gateway.sessions) == 0
 
 
+@pytest.mark.slow
 async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchange, autojump_clock):
     bystander = await exchange.call()
     phone = await exchange.call()
@@ -161,6 +162,7 @@ async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchan
     await bystander.hear()
 
 
+@pytest.mark.slow
 async def test_no_text_of_a_burst_is_lost(exchange, autojump_clock):
     phone = await exchange.call()
     texts = [Text(str(index)) for index in range(2000)]
