@@ -1,6 +1,7 @@
 """The scripts of ``tools/``, with everything that they would change replaced by words."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -94,3 +95,31 @@ def test_diagrams_of_states_are_drawn_from_the_tables_as_they_are(tmp_path: Path
     drawn = tmp_path / "states.md"
     subprocess.run([sys.executable, TOOLS / "draw_states.py", drawn], check=True)
     assert (TOOLS.parent / "docs" / "states.md").read_text() == drawn.read_text(), "run tools/draw_states.py"
+
+
+def release(tree: Path, *, versions: tuple[str, ...], heading: str) -> str:
+    """What the release of a tree says that it lacks."""
+    (tree / "tools").mkdir()
+    script = shutil.copy(TOOLS / "release.py", tree / "tools")
+    (tree / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["plugins/*"]\n')
+    (tree / "CHANGELOG.md").write_text(f"# Changes\n\n{heading}\n\n## 0.9.0 (2026-01-31)\n")
+    for number, version in enumerate(versions):
+        member = tree / "plugins" / str(number)
+        member.mkdir(parents=True)
+        (member / "pyproject.toml").write_text(f'[project]\nname = "p{number}"\nversion = "{version}"\n')
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    return result.stderr
+
+
+def test_release_wants_one_version_of_all_distributions(tmp_path: Path) -> None:
+    said = release(tmp_path, versions=("1.0.0", "0.9.0"), heading="## 1.0.0 (2026-05-01)")
+    assert said == "Give all distributions one version; they have 0.9.0, 1.0.0.\n"
+
+
+@pytest.mark.parametrize(
+    "heading", ["## 1.0.0 (unreleased)", "## 1.0.0", "## 0.9.0 (2026-01-31)", "## 1x0.0 (2026-05-01)"]
+)
+def test_release_wants_its_version_and_day_first_in_the_changes(tmp_path: Path, heading: str) -> None:
+    said = release(tmp_path, versions=("1.0.0", "1.0.0"), heading=heading)
+    assert said == f"CHANGELOG.md begins with '{heading}': expected '## 1.0.0 (YYYY-MM-DD)'.\n"
