@@ -124,7 +124,9 @@ def sorted_choices(words: str) -> str:
 
 
 @pytest.mark.parametrize(("heading", "section"), [*SECTIONS.items(), *PLUGIN_SECTIONS.items()])
-def test_configuration_lists_every_key_with_its_type_and_default(heading: str, section: type[msgspec.Struct] | None):
+def test_configuration_lists_every_key_with_its_type_and_default(
+    heading: str, section: type[msgspec.Struct] | None
+) -> None:
     fields = typing.cast(types.StructType | types.DataclassType, types.type_info(section)).fields if section else ()
     expected = {
         field.encode_name: (type_words(field.type), default_words(field))
@@ -134,12 +136,12 @@ def test_configuration_lists_every_key_with_its_type_and_default(heading: str, s
     assert documented(heading) == expected
 
 
-def test_configuration_has_every_section():
+def test_configuration_has_every_section() -> None:
     names = {field.name for field in msgspec.structs.fields(settings.Config)}
     assert {re.split(r"[.\]]", heading.strip("`["))[0] for heading in SECTIONS} == names
 
 
-def test_variables_mean_what_the_table_says(tmp_path: Path):
+def test_variables_mean_what_the_table_says(tmp_path: Path) -> None:
     rows = list(table_rows(DOCS["configuration"].section("Environment")))
     assert rows
     for variable, setting in rows:
@@ -154,7 +156,7 @@ def test_variables_mean_what_the_table_says(tmp_path: Path):
 
 
 @pytest.mark.parametrize("document", ALL, ids=ids)
-def test_configurations_that_are_shown_can_be_loaded(document: Document, tmp_path: Path):
+def test_configurations_that_are_shown_can_be_loaded(document: Document, tmp_path: Path) -> None:
     for block in document.blocks_of("toml"):
         path = tmp_path / "glottis.toml"
         path.write_text(block.code)
@@ -175,7 +177,7 @@ SAMPLES = [
 )
 def test_sample_key_is_nobodys_and_the_check_says_how_to_make_one(
     document: Document, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     path = tmp_path / "glottis.toml"
     path.write_text(code)
     assert main(["config", "check", "--config", str(path)]) == 2
@@ -184,7 +186,7 @@ def test_sample_key_is_nobodys_and_the_check_says_how_to_make_one(
     assert line.endswith("'printf %s KEY | sha256sum'")
 
 
-def test_sample_key_is_shown_wherever_keys_are():
+def test_sample_key_is_shown_wherever_keys_are() -> None:
     assert {document.path.name for document, _ in SAMPLES} == {"README.md", "configuration.md", "operations.md"}
 
 
@@ -218,12 +220,12 @@ def hook_signatures() -> list[str]:
     return [f"{name}({', '.join(inspect.signature(hook).parameters)})" for name, hook in hooks]
 
 
-def test_each_hook_has_a_section_that_names_its_arguments():
+def test_each_hook_has_a_section_that_names_its_arguments() -> None:
     headings = [heading.strip("`") for heading in DOCS["hooks"].headings if heading.startswith("`")]
     assert sorted(headings) == sorted(hook_signatures())
 
 
-def test_each_example_of_a_hook_is_a_plugin_that_its_configuration_enables(examples: Path, tmp_path: Path):
+def test_each_example_of_a_hook_is_a_plugin_that_its_configuration_enables(examples: Path, tmp_path: Path) -> None:
     implemented = set()
     configuration = ""
     modules = [
@@ -239,7 +241,7 @@ def test_each_example_of_a_hook_is_a_plugin_that_its_configuration_enables(examp
 
 
 @pytest.mark.slow
-def test_tests_that_are_shown_pass(examples: Path):
+def test_tests_that_are_shown_pass(examples: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(examples)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
     result = subprocess.run(command, cwd=examples, env=environment, capture_output=True, text=True, check=False)
@@ -248,7 +250,7 @@ def test_tests_that_are_shown_pass(examples: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("document", "name"), [(README, "late-echo"), (DOCS["quickstart"], "parrot")])
-def test_agent_of_the_tutorial_can_be_installed_and_is_listed(document: Document, name: str, tmp_path: Path):
+def test_agent_of_the_tutorial_can_be_installed_and_is_listed(document: Document, name: str, tmp_path: Path) -> None:
     """By pip, from the files as they are shown."""
     document.write_files(tmp_path)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
@@ -263,18 +265,18 @@ def test_agent_of_the_tutorial_can_be_installed_and_is_listed(document: Document
         assert expected in result.stdout
 
 
-def test_other_python_that_is_shown_runs(capsys: pytest.CaptureFixture[str]):
+def test_other_python_that_is_shown_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = DOCS["architecture"].blocks_of("python")
     exec(block.code, {})
     assert capsys.readouterr().out.startswith("connected after")
 
 
-def test_every_exported_name_is_explained():
+def test_every_exported_name_is_explained() -> None:
     section = DOCS["writing-a-plugin"].section("What `glottis` exports")
     assert set(re.findall(r"`(\w+)`", section)) - {"glottis"} >= set(glottis.__all__)
 
 
-def test_everything_that_a_call_offers_is_explained():
+def test_everything_that_a_call_offers_is_explained() -> None:
     section = DOCS["writing-a-plugin"].section("What a call offers")
     public = {name for name in {*dir(glottis.Call), *glottis.Call.__annotations__} if not name.startswith("_")}
     assert [name for name in sorted(public) if not re.search(rf"\b{name}\b", section)] == []
@@ -311,7 +313,7 @@ def codes_in_the_source() -> set[str]:
     return set(constants) - NOT_CODES
 
 
-def test_error_codes_are_those_of_the_source():
+def test_error_codes_are_those_of_the_source() -> None:
     _, _, tables = DOCS["client"].prose.partition("## Error codes")
     listed = {code for row in table_rows(tables) for code in re.findall(r"`([A-Z_]+)`", row[0])}
     assert listed == codes_in_the_source()
@@ -324,7 +326,7 @@ def run_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.browser
-async def test_client_that_is_shown_calls_and_chats(chromium: str, tmp_path: Path):
+async def test_client_that_is_shown_calls_and_chats(chromium: str, tmp_path: Path) -> None:
     (block,) = DOCS["client"].blocks_of("js")
     async with open_test_gateway(tmp_path) as gateway, open_chromium_page(chromium) as page:
         with trio.fail_after(30):
@@ -355,7 +357,7 @@ def statistics_rows() -> Iterator[list[str]]:
 # --- operations.md ---
 
 
-def test_proxies_that_are_shown_log_no_token():
+def test_proxies_that_are_shown_log_no_token() -> None:
     """As both do whose settings these are, access log and error log alike."""
     url = urlsplit(SessionUrl("s", "WebRTC", "t").under("wss://voice.example.org"))
     (nginx,) = DOCS["operations"].blocks_of("nginx")
@@ -370,7 +372,7 @@ def test_proxies_that_are_shown_log_no_token():
 # --- interoperability.md ---
 
 
-def test_each_stack_that_calls_in_the_tests_is_listed_in_the_version_that_does():
+def test_each_stack_that_calls_in_the_tests_is_listed_in_the_version_that_does() -> None:
     versions = {name: version for name, version, *_ in table_rows(DOCS["interoperability"].prose)}
     assert [stack.name for stack in STACKS if stack.name not in {name.lower() for name in versions}] == []
     packages = json.loads((CALLERS / "npm" / "package.json").read_text())["dependencies"]
@@ -382,7 +384,7 @@ def test_each_stack_that_calls_in_the_tests_is_listed_in_the_version_that_does()
 # --- the rest ---
 
 
-def test_commands_and_options_are_documented(capsys: pytest.CaptureFixture[str]):
+def test_commands_and_options_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
     section = DOCS["quickstart"].section("Commands")
     for command in (["serve"], ["plugins"], ["config", "check"], ["call"]):
         with pytest.raises(SystemExit):
@@ -392,7 +394,7 @@ def test_commands_and_options_are_documented(capsys: pytest.CaptureFixture[str])
         assert [option for option in sorted(options) if option not in section] == []
 
 
-def test_every_room_is_in_the_table():
+def test_every_room_is_in_the_table() -> None:
     rooms = {path.parent.name for path in SOURCES.glob("*/__init__.py")}
     rows = table_rows(DOCS["architecture"].section("The rooms"))
     named = {row[0].strip("`") for row in rows}
@@ -401,7 +403,7 @@ def test_every_room_is_in_the_table():
 
 
 @pytest.mark.parametrize("document", ALL, ids=ids)
-def test_links_lead_somewhere(document: Document):
+def test_links_lead_somewhere(document: Document) -> None:
     for link in document.links:
         target, _, anchor = link.partition("#")
         if target.startswith("https://"):
@@ -411,7 +413,7 @@ def test_links_lead_somewhere(document: Document):
         assert not anchor or anchor in Document(path).anchors, f"{link}: there is no such heading"
 
 
-def test_every_document_can_be_found_from_the_readme():
+def test_every_document_can_be_found_from_the_readme() -> None:
     seen: set[Path] = set()
     waiting = [README.path]
     while waiting:

@@ -23,7 +23,9 @@ class Clockwork:
         self.timeouts.append(now)
 
 
-async def test_each_session_is_ticked_every_period_on_time(nursery, autojump_clock):
+async def test_each_session_is_ticked_every_period_on_time(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     scheduler = Scheduler()
     nursery.start_soon(scheduler.run)
     session = Clockwork()
@@ -35,7 +37,9 @@ async def test_each_session_is_ticked_every_period_on_time(nursery, autojump_clo
     nursery.cancel_scope.cancel()
 
 
-async def test_short_packets_get_send_ticks_evenly_between_the_media_ticks(nursery, autojump_clock):
+async def test_short_packets_get_send_ticks_evenly_between_the_media_ticks(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     scheduler = Scheduler()
     nursery.start_soon(scheduler.run)
     session = Clockwork()
@@ -50,7 +54,9 @@ async def test_short_packets_get_send_ticks_evenly_between_the_media_ticks(nurse
     nursery.cancel_scope.cancel()
 
 
-async def test_sessions_are_spread_over_the_period(nursery, autojump_clock):
+async def test_sessions_are_spread_over_the_period(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     scheduler = Scheduler()
     sessions = [Clockwork() for _ in range(8)]
     for session in sessions:
@@ -62,7 +68,9 @@ async def test_sessions_are_spread_over_the_period(nursery, autojump_clock):
     nursery.cancel_scope.cancel()
 
 
-async def test_a_timeout_fires_once_within_a_slot_and_a_replaced_one_never(nursery, autojump_clock):
+async def test_a_timeout_fires_once_within_a_slot_and_a_replaced_one_never(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     scheduler = Scheduler()
     nursery.start_soon(scheduler.run)
     start = trio.current_time()
@@ -75,7 +83,9 @@ async def test_a_timeout_fires_once_within_a_slot_and_a_replaced_one_never(nurse
     nursery.cancel_scope.cancel()
 
 
-async def test_a_removed_session_is_left_alone_and_leaves_nothing(nursery, autojump_clock):
+async def test_a_removed_session_is_left_alone_and_leaves_nothing(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     scheduler = Scheduler()
     nursery.start_soon(scheduler.run)
     session = Clockwork()
@@ -87,7 +97,9 @@ async def test_a_removed_session_is_left_alone_and_leaves_nothing(nursery, autoj
     nursery.cancel_scope.cancel()
 
 
-async def test_a_session_may_remove_itself_in_its_tick(nursery, autojump_clock):
+async def test_a_session_may_remove_itself_in_its_tick(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     scheduler = Scheduler()
 
     class Leaving(Clockwork):
@@ -104,7 +116,9 @@ async def test_a_session_may_remove_itself_in_its_tick(nursery, autojump_clock):
     nursery.cancel_scope.cancel()
 
 
-async def test_after_a_blocked_loop_a_session_is_ticked_once_not_once_per_missed_slot(nursery, mock_clock):
+async def test_after_a_blocked_loop_a_session_is_ticked_once_not_once_per_missed_slot(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
     scheduler = Scheduler()
     session = Clockwork()
     scheduler.start_media(session)
@@ -119,7 +133,9 @@ async def test_after_a_blocked_loop_a_session_is_ticked_once_not_once_per_missed
     nursery.cancel_scope.cancel()
 
 
-async def test_replaced_timeouts_neither_pile_up_nor_keep_sessions_in_memory(autojump_clock):
+async def test_replaced_timeouts_neither_pile_up_nor_keep_sessions_in_memory(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     scheduler = Scheduler()
     session, other = Clockwork(), Clockwork()
     for deadline in range(10_000):
