@@ -40,7 +40,7 @@ coverage: $(VENV)/.installed-for-quick-tests
 	$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 docs: $(VENV)/.installed-for-docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 bench: $(VENV)/.installed-for-tests
 	$(BIN)/python -m benchmarks

@@ -423,6 +423,7 @@ def test_text_travels_by_data_channel():
     )
 
 
+@pytest.mark.slow
 def test_messages_wait_in_the_association_until_their_reader_wants_them():
     call = VirtualCall(ALL)
     assert call.connect()
