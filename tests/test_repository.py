@@ -19,6 +19,7 @@ SOURCES = [
     for pattern in ("core/glottis/**/*.py", "codecs/*/glottis_*/**/*.py", "plugins/*/glottis_*/**/*.py")
     for path in sorted(ROOT.glob(pattern))
 ]
+MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -40,6 +41,11 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 @cache
 def functions(path: Path) -> list[Function]:
     return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, Function)]
+
+
+def test_files_are_short() -> None:
+    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in SOURCES}
+    assert [f"{path}: {length} lines" for path, length in lengths.items() if length > MAX_FILE_LINES] == []
 
 
 def test_functions_are_short() -> None:
