@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -343,14 +343,14 @@ async def test_client_that_is_shown_calls_and_chats(chromium: str, tmp_path: Pat
             await page.wait_for("texts[1] === 'hangup' && started.peer.connectionState === 'closed'")
 
 
-def test_client_lists_every_member_of_the_statistics():
+def test_client_lists_every_member_of_the_statistics() -> None:
     kinds = [kind for kind in StatsObject.__subclasses__() if kind.__module__ == StatsObject.__module__]
     objects = {kind.type: kind(**{field.name: 1 for field in dataclasses.fields(kind)}).to_json() for kind in kinds}
     documented = {kind.strip("`"): re.findall("`([^`]+)`", members) for kind, members in statistics_rows()}
     assert documented == {kind: list(members) for kind, members in objects.items()}
 
 
-def statistics_rows() -> Iterator[list[str]]:
+def statistics_rows() -> Iterator[Sequence[str]]:
     return table_rows(DOCS["client"].section("Statistics"))
 
 

@@ -91,7 +91,7 @@ def test_other_failures_are_told_at_once(debian: Debian) -> None:
     assert len(debian.commands) == 1
 
 
-def test_diagrams_of_states_are_drawn_from_the_tables_as_they_are(tmp_path: Path):
+def test_diagrams_of_states_are_drawn_from_the_tables_as_they_are(tmp_path: Path) -> None:
     drawn = tmp_path / "states.md"
     subprocess.run([sys.executable, TOOLS / "draw_states.py", drawn], check=True)
     assert (TOOLS.parent / "docs" / "states.md").read_text() == drawn.read_text(), "run tools/draw_states.py"

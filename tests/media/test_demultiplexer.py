@@ -29,7 +29,7 @@ def tables() -> Demultiplexer:
     return Demultiplexer()
 
 
-def test_a_check_goes_to_the_session_with_that_local_ufrag(tables):
+def test_a_check_goes_to_the_session_with_that_local_ufrag(tables: Demultiplexer) -> None:
     ours, other = Session(), Session()
     tables.add_ufrag("ours", ours)
     tables.add_ufrag("other", other)
@@ -39,7 +39,7 @@ def test_a_check_goes_to_the_session_with_that_local_ufrag(tables):
     assert other.received == []
 
 
-def test_a_response_goes_to_the_session_whose_request_left_here(tables):
+def test_a_response_goes_to_the_session_whose_request_left_here(tables: Demultiplexer) -> None:
     session = Session()
     tables.note_request(stun(0x0001, 7), session)
     response = stun(0x0101, 7)
@@ -50,7 +50,7 @@ def test_a_response_goes_to_the_session_whose_request_left_here(tables):
 
 
 @pytest.mark.parametrize("data", [DTLS, RTP, b"", b"\xff" * 2000, stun(0x0001, 1, "unknown:x"), b"\x00\x01"])
-def test_a_stranger_reaches_no_session(tables, data):
+def test_a_stranger_reaches_no_session(tables: Demultiplexer, data: bytes) -> None:
     session = Session()
     tables.add_ufrag("ours", session)
     tables.add_path(Path(LOCAL, CALLER), session, proven=False)
@@ -59,15 +59,15 @@ def test_a_stranger_reaches_no_session(tables, data):
     assert tables.dropped == 1
 
 
-def test_media_from_an_authenticated_address_reaches_its_session(tables):
+def test_media_from_an_authenticated_address_reaches_its_session(tables: Demultiplexer) -> None:
     session = Session()
     tables.add_path(Path(LOCAL, CALLER), session, proven=False)
-    tables.dispatch(RTP, (LOCAL, tuple(CALLER), "udp"))
+    tables.dispatch(RTP, (LOCAL, (CALLER.host, CALLER.port), "udp"))
     assert session.received == [(RTP, Path(LOCAL, CALLER))]
 
 
 @pytest.mark.parametrize("other", [Path(Address("192.0.2.2", 4000), CALLER), Path(LOCAL, CALLER, "tcp")])
-def test_an_address_is_only_known_by_the_path_that_was_authenticated(tables, other):
+def test_an_address_is_only_known_by_the_path_that_was_authenticated(tables: Demultiplexer, other: Path) -> None:
     ours, theirs = Session(), Session()
     tables.add_path(Path(LOCAL, CALLER), ours, proven=True)
     tables.dispatch(RTP, other)
@@ -78,7 +78,7 @@ def test_an_address_is_only_known_by_the_path_that_was_authenticated(tables, oth
     assert (ours.received, theirs.received) == ([(RTP, Path(LOCAL, CALLER))], [(RTP, other)])
 
 
-def test_a_check_with_a_forged_source_takes_no_address_from_another_session(tables):
+def test_a_check_with_a_forged_source_takes_no_address_from_another_session(tables: Demultiplexer) -> None:
     victim, attacker = Session(), Session()
     tables.add_path(Path(LOCAL, CALLER), victim, proven=True)
     tables.add_path(Path(LOCAL, CALLER), attacker, proven=False)
@@ -86,7 +86,7 @@ def test_a_check_with_a_forged_source_takes_no_address_from_another_session(tabl
     assert (len(victim.received), len(attacker.received)) == (1, 0)
 
 
-def test_a_proven_address_moves_to_the_new_session_and_outlives_the_old_one(tables):
+def test_a_proven_address_moves_to_the_new_session_and_outlives_the_old_one(tables: Demultiplexer) -> None:
     old, new = Session(), Session()
     tables.add_path(Path(LOCAL, CALLER), old, proven=True)
     tables.add_path(Path(LOCAL, CALLER), new, proven=True)
@@ -95,7 +95,7 @@ def test_a_proven_address_moves_to_the_new_session_and_outlives_the_old_one(tabl
     assert (len(old.received), len(new.received)) == (0, 1)
 
 
-def test_a_session_cannot_fill_the_tables(tables):
+def test_a_session_cannot_fill_the_tables(tables: Demultiplexer) -> None:
     session = Session()
     for index in range(10 * MAX_PATHS):
         tables.add_path(Path(LOCAL, Address("192.0.2.9", 1000 + index)), session, proven=True)
@@ -105,7 +105,7 @@ def test_a_session_cannot_fill_the_tables(tables):
     assert session.received == []
 
 
-def test_the_address_in_use_is_kept_when_many_others_are_authenticated(tables):
+def test_the_address_in_use_is_kept_when_many_others_are_authenticated(tables: Demultiplexer) -> None:
     session = Session()
     others = [Path(LOCAL, Address("192.0.2.9", 1000 + index)) for index in range(2 * MAX_PATHS)]
     tables.add_path(Path(LOCAL, CALLER), session, proven=True, in_use=True)
@@ -116,7 +116,7 @@ def test_the_address_in_use_is_kept_when_many_others_are_authenticated(tables):
     assert session.received == [(RTP, Path(LOCAL, CALLER)), (RTP, others[-1])]
 
 
-def test_a_removed_session_leaves_nothing(tables):
+def test_a_removed_session_leaves_nothing(tables: Demultiplexer) -> None:
     session = Session()
     tables.add_ufrag("ours", session)
     tables.add_path(Path(LOCAL, CALLER), session, proven=True)
