@@ -1,5 +1,6 @@
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,8 @@ from glottis.rtp.payload import BufferedPacket, PlainReader, PlainWriter
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.sender import AudioSender
 from glottis.wire.rtp import parse_rtp_untrusted
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 class TwiceReader:
@@ -97,3 +100,9 @@ def test_payload_without_audio_reaches_its_reader_and_counts_neither_as_lost_nor
     assert [packet.lost_before for packets in clockwork.packets for packet in packets] == [0, 0]
     assert events.payloads == [parse_rtp_untrusted(stream[1]).payload]
     assert clockwork.receiver.statistics.packets_unknown == 0
+
+
+@given(st.binary(max_size=500))
+def test_fuzz_read_untrusted_raises_only_malformed(media: SimpleNamespace, payload: bytes) -> None:
+    with suppress(Malformed):
+        PlainReader(media.linear_codec()).read_untrusted(payload, 1, 160, 0.0)

@@ -1,18 +1,17 @@
 """What stands between codec frames and the payloads of RTP, by payload type."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import Malformed
 
-MAX_PACKET_DURATION = 0.2
+MAX_PACKET_DURATION: Final = 0.2
 """Seconds, "a receiver SHOULD accept packets representing between 0 and 200 ms of audio data" (RFC 3551 §4.2)."""
 
 
 class BufferedPacket(NamedTuple):
-    """Codec frames that wait to be played. ``sequence`` and ``timestamp`` are extended, ``duration`` is in RTP clock
-    units."""
+    """A codec frame that waits. ``sequence`` and ``timestamp`` are extended, ``duration`` is in RTP clock units."""
 
     sequence: int
     timestamp: int
