@@ -51,15 +51,15 @@ class Attributes:
         """The values of all that have this name."""
         key = (name, parse)
         if key not in self._values:
-            self._values[key] = tuple(_read(self._named.get(name, ()), parse))
+            self._values[key] = tuple(_read_untrusted(self._named.get(name, ()), parse))
         return cast(tuple[T, ...], self._values[key])
 
     def read_untrusted(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The value of the first one, or None. The others are not looked at."""
-        return next(_read(self._named.get(name, ()), parse), None)
+        return next(_read_untrusted(self._named.get(name, ()), parse), None)
 
 
-def _read(attributes: Iterable[Attribute], parse: Callable[[str], T]) -> Iterator[T]:
+def _read_untrusted(attributes: Iterable[Attribute], parse: Callable[[str], T]) -> Iterator[T]:
     return (read_attribute_untrusted(attribute, parse) for attribute in attributes)
 
 
