@@ -185,6 +185,19 @@ def test_statistics_have_the_names_and_units_of_webrtc_stats(make_call: Any, med
     assert inbound["timestamp"] == pytest.approx((call.now + 1e9) * 1000)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_round_trip_time_is_known_within_two_seconds(make_call: Any, seed: int) -> None:
+    call = make_call(delay=0.04)
+    for session in (call.ours, call.theirs):
+        session._rtcp._rng.seed(seed + (session is call.ours))
+    call.start()
+    for session in (call.ours, call.theirs):
+        session.sender.write(bytes(16000 * 4))
+    call.run(2)
+    for session in (call.ours, call.theirs):
+        assert session.statistics(call.now).remote_inbound_rtp.round_trip_time == pytest.approx(0.08, abs=0.041)
+
+
 def test_owner_learns_of_the_peers_losses_and_of_its_goodbye(make_call: Any) -> None:
     call = make_call(loss=0.2)
     call.start()

@@ -22,7 +22,8 @@ REPORT_INTERVAL: Final = 2.5
 """Seconds between reports, on average: below 0.5 kbit/s, where the feedback profile lets 5 % of the bandwidth be spent
 and knows no minimum interval (RFC 4585)."""
 FIRST_REPORT: Final = 0.5
-"""Seconds to the first report, on average: losses and the round-trip time are wanted early."""
+"""Seconds to the first report, and to the one that answers the peer's first, on average: losses and the round-trip time
+are wanted early."""
 SENDER_INTERVALS: Final = 2
 """Who has sent since the second previous report is a sender (RFC 3550 §6.4)."""
 MAX_EVENTS: Final = 16
@@ -160,6 +161,9 @@ class RtcpSession:
 
     def _note_sender_report(self, report: SenderReport, now: float) -> None:
         if self._is_our_source(report.ssrc):
+            if self._last_sender_report is None and self._deadline is not None:
+                # Only a report that refers to it tells the peer the round-trip time.
+                self._deadline = min(self._deadline, now + self._randomised(FIRST_REPORT))
             self._last_sender_report = report.ssrc, report.ntp_time >> 16 & 0xFFFFFFFF, now
 
     def _is_our_source(self, ssrc: int) -> bool:

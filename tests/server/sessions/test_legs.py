@@ -10,10 +10,10 @@ import trio.testing
 from glottis import Call, TextMessage, TypedMessage
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
+from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.info import CallInfo
 from glottis.contracts.statistics import OutboundRtpStats, Statistics
 from glottis.peer import ConnectionState
-from glottis.rtp import MEDIA_TICK
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.errors import Rejected
 from glottis.signaling.messages import Error, Event, Offer, SignalingMessage, Text
@@ -84,7 +84,7 @@ class AudioLeg:
         now = trio.current_time()
         self.voice.hear(now)
         self.owner.hear(now)
-        await trio.sleep(MEDIA_TICK)
+        await trio.sleep(FRAME_SECONDS)
         if not self.holds_speech and self.voice.send(now):
             self.owner.spoke()
 
