@@ -71,6 +71,7 @@ async def say_all(say: Callable[[AudioFrame], Awaitable[None]], frames: list[Aud
         await say(frame)
 
 
+@pytest.mark.slow
 async def test_what_is_said_comes_back_with_every_codec(gateway: Gateway) -> None:
     likeness = {"OPUS": 0.7, "G722": 0.9, "PCMU": 0.85, "PCMA": 0.85}
     played, rate = read_wav(SPEECH)

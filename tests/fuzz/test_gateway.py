@@ -14,6 +14,8 @@ from support.http import request
 from support.phone import Exchange, Phone, eventually
 from support.plugins import TestPlugin, open_exchange_with
 
+pytestmark = pytest.mark.slow
+
 VECTORS = Path(__file__).parents[1] / "vectors"
 OFFERS = [file.read_text() for file in sorted((VECTORS / "sdp").glob("*_offer.sdp"))]
 CANDIDATES = [json.loads(file.read_text()) for file in sorted((VECTORS / "sdp").glob("*_candidates.json"))]

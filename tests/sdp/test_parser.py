@@ -203,6 +203,7 @@ def test_attribute_that_would_not_stay_one_line_cannot_be_made(name: str, value:
         Attribute(name, value)
 
 
+@pytest.mark.slow
 def test_fuzz_parse_session_description_untrusted_raises_nothing_but_malformed(corpus: list[str]) -> None:
     """Whatever text comes, parse_session_description_untrusted raises Malformed or gives what it can write and read."""
     rng = random.Random(8866)
