@@ -16,8 +16,6 @@ NPM := tests/interop/callers/npm
 PION := tests/interop/callers/pion/main.go
 GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
-# Two processes; what wants the machine to itself comes last, in one of them (see conftest.py).
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 ENGINES := $(addprefix tests/,wire sdp ice dtls rtp sctp peer)
 
 .PHONY: run quick test check coverage docs bench release rehearse clean
@@ -26,10 +24,10 @@ run: $(VENV)/.installed
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml
 
 quick: $(VENV)/.installed-for-quick-tests
-	$(PYTEST) -q -m "not browser and not interop and not slow"
+	$(BIN)/python -m pytest -n 2 -q -m "not browser and not interop and not slow"
 
 test: $(VENV)/.installed-for-tests
-	$(PYTEST)
+	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed-for-quick-tests
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

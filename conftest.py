@@ -1,4 +1,4 @@
-"""What holds for every test: markers by folder, an order, and the standard library's ``codecs`` in its place."""
+"""What holds for every test: markers by folder, and the standard library's ``codecs`` in its place."""
 
 import codecs
 from pathlib import Path
@@ -13,16 +13,9 @@ FOLDERS = {TESTS / "browser": "browser", TESTS / "interop": "interop"}
 codecs.__path__ = []
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folders, and put what wants the machine to itself last, one after the other.
-
-    In several processes, browsers and other stacks thus run in one of them, when the rest is nearly done.
-    """
+    """Mark tests by their folders."""
     for item in items:
         for folder, marker in FOLDERS.items():
             if folder in item.path.parents:
                 item.add_marker(marker)
-        if item.get_closest_marker("browser") or item.get_closest_marker("interop"):
-            item.add_marker(pytest.mark.xdist_group("alone"))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is not None)
