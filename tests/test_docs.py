@@ -402,6 +402,12 @@ def test_every_room_is_in_the_table() -> None:
     assert all((SOURCES / name).exists() for name in named)
 
 
+def test_the_site_leads_to_every_page() -> None:
+    _, _, navigation = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert set(re.findall(r"- (\S+\.md)$", navigation, re.MULTILINE)) == pages
+
+
 @pytest.mark.parametrize("document", ALL, ids=ids)
 def test_links_lead_somewhere(document: Document) -> None:
     for link in document.links:
