@@ -16,7 +16,7 @@ from glottis.contracts.statistics import OutboundRtpStats, Statistics
 from glottis.peer import ConnectionState
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.errors import Rejected
-from glottis.signaling.messages import Error, Event, Offer, SignalingMessage, Text
+from glottis.signaling.messages import Bye, Error, Event, Offer, SignalingMessage, Text
 from glottis.testing.paced_voice import PacedVoice
 from support.memory import open_memory_exchange_with
 from support.phone import RATE, TONE, Exchange, Phone, Socket, eventually
@@ -208,6 +208,27 @@ async def test_a_leg_that_cannot_begin_ends_its_session(tmp_path: Path, autojump
     async with open_memory_exchange_with(tmp_path, TestPlugin(parrot=echo), legs={"WebSocket": Broken}) as exchange:
         phone, _ = await call(exchange)
         assert await phone.wait_closed() == (1011, "internal error")
+        assert len(exchange.gateway.sessions) == 0
+
+
+async def test_a_leg_that_cannot_count_is_closed_all_the_same(tmp_path: Path, autojump_clock: Clock) -> None:
+    legs: list[AudioLeg] = []
+
+    class Uncountable(AudioLeg):
+        def begin(self, now: float) -> None:
+            legs.append(self)
+            super().begin(now)
+
+        def statistics(self, now: float) -> Statistics:
+            raise ValueError("a bug")
+
+    async with open_memory_exchange_with(
+        tmp_path, TestPlugin(parrot=echo), legs={"WebSocket": Uncountable}
+    ) as exchange:
+        phone, socket = await call(exchange)
+        await socket.send(Bye())
+        assert await phone.wait_closed() == (1000, "the caller hung up")
+        assert [leg.closed for leg in legs] == [1]
         assert len(exchange.gateway.sessions) == 0
 
 
