@@ -9,6 +9,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
+from glottis.barrier import stop
 from glottis.config import (
     API_KEY_VARIABLE,
     ResolvedConfig,
@@ -109,8 +110,8 @@ def _serve(options: argparse.Namespace) -> int:
         run(resolved)
     except LocalError:
         raise
-    except Exception:
-        logger.critical("the gateway failed", exc_info=True)
+    except BaseException as error:
+        stop(error, lambda failure: logger.critical("the gateway failed", exc_info=failure))
         return EXIT_FAILED
     return 0
 

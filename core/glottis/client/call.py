@@ -7,6 +7,7 @@ from typing import Protocol
 
 import trio
 
+from glottis.barrier import stop
 from glottis.calls.call import GatewayCall
 from glottis.calls.leg import LegFactory
 from glottis.client.connection import CallFailed
@@ -115,8 +116,8 @@ class ClientCall(GatewayCall):
             self._handle_message(message)
         except RemoteError as error:
             self.failed(CallFailed(f"the gateway's {type(message).__name__.lower()} cannot be used: {error}"))
-        except Exception as error:
-            self.failed(error)
+        except BaseException as error:
+            stop(error, self.failed)
 
     def _handle_message(self, message: ServerMessage) -> None:
         match message:

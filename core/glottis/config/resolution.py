@@ -14,7 +14,7 @@ from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.ice_servers import IceServerProvider
 from glottis.contracts.pages import Page
-from glottis.plugins import Catalogue, Plugin, Registered, Registry, create
+from glottis.plugins import Catalogue, Plugin, Registered, Registry, create, guarded
 from glottis.plugins.specifications import Spec
 
 LOOPBACK_SCHEME: Final = "anonymous"
@@ -191,7 +191,9 @@ class _Resolution:
             self.problems.append(f"{path}: expected nothing, {spec.name} takes no settings")
             return None
         try:
-            typed = spec.config_type and convert(settings, spec.config_type, path)
+            typed = spec.config_type and guarded(
+                found.plugin, f"config_type of {spec.name}", convert, settings, spec.config_type, path
+            )
         except ConfigurationError as error:
             self.problems.append(str(error))
             return None

@@ -11,6 +11,8 @@ from glottis.contracts.authority import parse_authority_untrusted
 from glottis.contracts.errors import Malformed
 from glottis.contracts.info import CallInfo
 
+MAX_ICE_SERVERS: Final = 32
+"""Servers that one provider can give a session, and URIs of each: browsers get slower with every one beyond a few."""
 _STUN_URI: Final = re.compile(r"stuns?:(?P<authority>[^?]+)", re.IGNORECASE | re.ASCII)
 _TURN_URI: Final = re.compile(r"turns?:(?P<authority>[^?]+)(?:\?transport=(?:udp|tcp))?", re.IGNORECASE | re.ASCII)
 
@@ -31,6 +33,8 @@ class IceServer:
         urls: object = self.urls
         if not isinstance(urls, tuple | list) or not urls:
             raise ValueError("urls: expected at least one URI, in a tuple")
+        if len(urls) > MAX_ICE_SERVERS:
+            raise ValueError(f"urls: expected at most {MAX_ICE_SERVERS} URIs, got {len(urls)}")
         for index, url in enumerate(urls):
             if not _is_ice_uri(url):
                 raise ValueError(
@@ -66,7 +70,8 @@ class IceServerProvider(Protocol):
     async def get_ice_servers(self, call_info: CallInfo) -> list[IceServer]:
         """The servers for this call, in order of preference; short-lived credentials are made here.
 
-        One that does not pass ``IceServer.check`` is logged and left out.
+        One that does not pass ``IceServer.check`` is logged and left out, and so are those after the first
+        ``MAX_ICE_SERVERS``.
         """
 
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import trio
 
+from glottis.barrier import stop
 from glottis.media.demultiplexer import Receiver
 from glottis.media.scheduler import Scheduled
 from glottis.peer import PathAuthenticated, PeerConnection, PeerConnectionEvent
@@ -33,8 +34,7 @@ class PeerDriver:
 
     ``handle_event`` is called for each event of the peer, but what came by data channels waits while ``wants_messages``
     says no; ``hear`` in each media tick before speech is sent, ``spoke`` after some was. Whatever any of this raises
-    goes to ``handle_error``: neither the socket nor the wheel ever sees it, nor does a codec's ``SystemExit`` end the
-    process.
+    goes to ``handle_error``: neither the socket nor the wheel ever sees it, whatever a codec raises.
     """
 
     def __init__(
@@ -92,8 +92,8 @@ class PeerDriver:
         """The same for callers that are not to blame for what it raises."""
         try:
             self.pump()
-        except (Exception, SystemExit) as error:
-            self._handle_error(error)
+        except BaseException as error:
+            stop(error, self._handle_error)
 
     def start_media(self) -> None:
         """From now on speech is fetched and sent in every period."""
@@ -106,8 +106,8 @@ class PeerDriver:
         try:
             self.peer.close(self._clock())
             self._send()
-        except (Exception, SystemExit) as error:
-            self._handle_error(error)
+        except BaseException as error:
+            stop(error, self._handle_error)
         finally:
             self._closed = True
             self._endpoint.remove(self)
@@ -120,8 +120,8 @@ class PeerDriver:
         try:
             if self.peer.handle_datagram(data, path, self._clock()):
                 self.pump()
-        except (Exception, SystemExit) as error:
-            self._handle_error(error)
+        except BaseException as error:
+            stop(error, self._handle_error)
 
     def media_tick(self, now: float) -> None:
         """See ``scheduler.Scheduled``."""
@@ -130,8 +130,8 @@ class PeerDriver:
         try:
             self._hear(now)
             self._speak(now)
-        except (Exception, SystemExit) as error:
-            self._handle_error(error)
+        except BaseException as error:
+            stop(error, self._handle_error)
 
     def send_tick(self, now: float) -> None:
         """See ``scheduler.Scheduled``."""
@@ -139,8 +139,8 @@ class PeerDriver:
             return
         try:
             self._speak(now)
-        except (Exception, SystemExit) as error:
-            self._handle_error(error)
+        except BaseException as error:
+            stop(error, self._handle_error)
 
     def _speak(self, now: float) -> None:
         if self.holds_speech:
@@ -156,8 +156,8 @@ class PeerDriver:
         try:
             self.peer.handle_timeout(now)
             self.pump()
-        except (Exception, SystemExit) as error:
-            self._handle_error(error)
+        except BaseException as error:
+            stop(error, self._handle_error)
 
     def _send(self) -> None:
         for datagram in self.peer.datagrams_to_send():

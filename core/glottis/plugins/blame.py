@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from glottis.contracts.errors import PluginError
 from glottis.plugins import Plugin
+from glottis.plugins.failures import message_of
 
 
 def culprit(error: BaseException, plugins: Iterable[Plugin]) -> str:
@@ -19,7 +20,7 @@ def culprit(error: BaseException, plugins: Iterable[Plugin]) -> str:
             if plugin.owns(module):
                 return f"{plugin}, module {module}"
     if isinstance(error, PluginError):
-        return str(error)
+        return message_of(error)
     return f"module {modules[-1]}" if modules else "glottis"
 
 

@@ -7,14 +7,18 @@ from typing import Final, TypeVar
 from glottis.contracts.audio import BYTES_PER_SAMPLE
 from glottis.contracts.checks import bytes_of, check_instance, pcm_of
 from glottis.contracts.codec import CodecSpec, Decoder, Encoder, EncoderSettings, FormatParameters
-from glottis.contracts.errors import PluginError
+from glottis.contracts.errors import Malformed, PluginError
+from glottis.plugins.failures import blamed, message_of
 from glottis.plugins.guard import check_methods, guarded
 from glottis.plugins.manager import Plugin
 from glottis.plugins.specifications import check_parameters
+from glottis.rtp import MAX_PACKET_DURATION
 from glottis.rtp.srtp import MAX_RTP_PAYLOAD
 
 ENCODER_METHODS: Final = ("encode", "set_expected_loss", "set_bitrate")
 DECODER_METHODS: Final = ("decode", "decode_fec", "conceal")
+_MAX_DECODED: Final = 2 * MAX_PACKET_DURATION
+"""Seconds of samples at once: twice what a packet may last, so that rounding and a codec's own delay never matter."""
 
 T = TypeVar("T")
 
@@ -22,29 +26,35 @@ T = TypeVar("T")
 def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
     """The codec; its functions, encoders and decoders raise ``PluginError`` for what they must not return."""
     name = spec.encoding_name
+    codec = f"{plugin}: codec {name}"
 
     def create_encoder(settings: EncoderSettings) -> Encoder:
         action = f"create_encoder of {name}"
         encoder = guarded(plugin, action, spec.create_encoder, settings)
         check_methods(plugin, action, encoder, ENCODER_METHODS)
-        return GuardedEncoder(encoder, f"{plugin}: codec {name}")
+        return GuardedEncoder(encoder, codec)
 
     def create_decoder(sample_rate: int) -> Decoder:
         action = f"create_decoder of {name}"
         decoder = guarded(plugin, action, spec.create_decoder, sample_rate)
         check_methods(plugin, action, decoder, DECODER_METHODS)
-        return GuardedDecoder(decoder, f"{plugin}: codec {name}")
+        return GuardedDecoder(decoder, sample_rate, codec)
 
     def payload_duration_untrusted(payload: bytes) -> int:
-        duration = spec.payload_duration_untrusted(payload)
+        try:
+            duration = spec.payload_duration_untrusted(payload)
+        except Malformed:
+            raise
+        except BaseException as error:
+            raise blamed(error, f"{codec}: payload_duration_untrusted") from error
         if type(duration) is not int:
-            _blame(f"{plugin}: codec {name}", check_instance, "payload_duration_untrusted", duration, int)
+            _checked(codec, check_instance, "payload_duration_untrusted", duration, int)
         return duration
 
     def answer_parameters(offered: FormatParameters) -> FormatParameters | None:
-        answered = spec.answer_parameters(offered)
+        answered = guarded(plugin, f"answer_parameters of {name}", spec.answer_parameters, offered)
         if answered is not None:
-            _blame(f"{plugin}: codec {name}", check_parameters, "answer_parameters", answered)
+            _checked(codec, check_parameters, "answer_parameters", answered)
         return answered
 
     return replace(
@@ -59,58 +69,88 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
 class GuardedEncoder:
     """An encoder whose payloads are bytes that fit a packet."""
 
-    __slots__ = ("_codec", "_encode", "set_bitrate", "set_expected_loss")
+    __slots__ = ("_codec", "_encode", "_encoder")
 
     def __init__(self, encoder: Encoder, codec: str) -> None:
         self._codec = codec
+        self._encoder = encoder
         self._encode = encoder.encode
-        self.set_expected_loss = encoder.set_expected_loss
-        self.set_bitrate = encoder.set_bitrate
 
     def encode(self, pcm: bytes) -> bytes:
         """See ``Encoder.encode``."""
-        payload = self._encode(pcm)
+        try:
+            payload = self._encode(pcm)
+        except BaseException as error:
+            raise blamed(error, f"{self._codec}: encode") from error
         if type(payload) is not bytes:
-            payload = _blame(self._codec, bytes_of, "encode", payload)
+            payload = _checked(self._codec, bytes_of, "encode", payload)
         if len(payload) > MAX_RTP_PAYLOAD:
             raise PluginError(f"{self._codec}: encode: a packet holds {MAX_RTP_PAYLOAD} bytes, not {len(payload)}")
         return payload
+
+    def set_expected_loss(self, fraction: float) -> None:
+        """See ``Encoder.set_expected_loss``."""
+        try:
+            self._encoder.set_expected_loss(fraction)
+        except BaseException as error:
+            raise blamed(error, f"{self._codec}: set_expected_loss") from error
+
+    def set_bitrate(self, bits_per_second: int) -> None:
+        """See ``Encoder.set_bitrate``."""
+        try:
+            self._encoder.set_bitrate(bits_per_second)
+        except BaseException as error:
+            raise blamed(error, f"{self._codec}: set_bitrate") from error
 
 
 class GuardedDecoder:
     """A decoder whose results are whole samples."""
 
-    __slots__ = ("_codec", "_conceal", "_decode", "_decode_fec")
+    __slots__ = ("_codec", "_conceal", "_decode", "_decode_fec", "_most_bytes")
 
-    def __init__(self, decoder: Decoder, codec: str) -> None:
+    def __init__(self, decoder: Decoder, sample_rate: int, codec: str) -> None:
         self._codec = codec
+        self._most_bytes = round(_MAX_DECODED * sample_rate) * BYTES_PER_SAMPLE
         self._decode = decoder.decode
         self._decode_fec = decoder.decode_fec
         self._conceal = decoder.conceal
 
     def decode(self, payload: bytes) -> bytes:
         """See ``Decoder.decode``."""
-        return self._checked("decode", self._decode(payload))
+        return self._samples("decode", self._decode, payload)
 
     def decode_fec(self, next_payload: bytes, sample_count: int) -> bytes:
         """See ``Decoder.decode_fec``."""
-        return self._checked("decode_fec", self._decode_fec(next_payload, sample_count))
+        return self._samples("decode_fec", self._decode_fec, next_payload, sample_count)
 
     def conceal(self, sample_count: int) -> bytes:
         """See ``Decoder.conceal``."""
-        return self._checked("conceal", self._conceal(sample_count))
+        return self._samples("conceal", self._conceal, sample_count)
 
-    def _checked(self, method: str, pcm: bytes) -> bytes:
+    def _samples(self, method: str, function: Callable[..., bytes], *arguments: object) -> bytes:
+        """What a method returns; ``Malformed`` passes, which says that the payload is none."""
+        try:
+            pcm = function(*arguments)
+        except Malformed:
+            raise
+        except BaseException as error:
+            raise blamed(error, f"{self._codec}: {method}") from error
         if type(pcm) is not bytes:
-            pcm = _blame(self._codec, pcm_of, method, pcm)
+            pcm = _checked(self._codec, pcm_of, method, pcm)
         if len(pcm) % BYTES_PER_SAMPLE:
             raise PluginError(f"{self._codec}: {method} returned {len(pcm)} bytes, which are not whole samples")
+        if len(pcm) > self._most_bytes:
+            raise PluginError(
+                f"{self._codec}: {method} returned {len(pcm)} bytes, more than any packet has samples for"
+            )
         return pcm
 
 
-def _blame(codec: str, check: Callable[..., T], *arguments: object) -> T:
-    """What ``check`` says, as the plugin's fault."""
+def _checked(codec: str, check: Callable[..., T], what: str, *arguments: object) -> T:
+    """What ``check`` says of what a method returned, whose own code it may run."""
     try:
-        return check(*arguments)
+        return check(what, *arguments)
     except ValueError as error:
-        raise PluginError(f"{codec}: {error}") from None
+        raise PluginError(f"{codec}: {message_of(error)}") from None
+    except BaseException as error:
+        raise blamed(error, f"{codec}: what {what} returned") from error

@@ -1,27 +1,34 @@
 """Calls into plugins, each behind a guard: the plugin is named that broke its contract, not whoever stumbles later."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from glottis.contracts.call import Agent, Call
 from glottis.contracts.errors import ConfigurationError, PluginError
+from glottis.plugins.failures import blamed
 from glottis.plugins.manager import Plugin
 
 T = TypeVar("T")
 
 
-def guarded(plugin: Plugin, action: str, function: Callable[..., T], *arguments: object) -> T:
+def guarded(
+    plugin: Plugin,
+    action: str,
+    function: Callable[..., T],
+    *arguments: object,
+    allowed: tuple[type[Exception], ...] = (ConfigurationError,),
+) -> T:
     """Call into a plugin. What it raises, or an awaitable where a value belongs, becomes a ``PluginError``.
 
-    ``ConfigurationError`` passes: it says that a setting is wrong, which is not the plugin's fault.
+    ``allowed`` errors pass; ``ConfigurationError`` says that a setting is wrong, which is not the plugin's fault.
     """
     try:
         result = function(*arguments)
-    except ConfigurationError:
+    except allowed:
         raise
-    except Exception as error:
-        raise PluginError(f"{plugin}: {action} raised {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        raise blamed(error, f"{plugin}: {action}") from error
     if inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()
@@ -29,15 +36,41 @@ def guarded(plugin: Plugin, action: str, function: Callable[..., T], *arguments:
     return result
 
 
+async def guarded_async(
+    plugin: Plugin,
+    action: str,
+    function: Callable[..., Awaitable[T]],
+    *arguments: object,
+    allowed: tuple[type[Exception], ...] = (),
+) -> T:
+    """The same for a function that is to be async."""
+    try:
+        answer: Any = function(*arguments)
+        if not inspect.isawaitable(answer):
+            raise TypeError("it must be async")
+        result: T = await answer
+    except allowed:
+        raise
+    except BaseException as error:
+        raise blamed(error, f"{plugin}: {action}") from error
+    return result
+
+
 def check_methods(plugin: Plugin, action: str, product: object, names: Sequence[str]) -> None:
     """Raises ``PluginError`` if what ``action`` has returned lacks a method."""
-    missing = [name for name in names if not callable(getattr(product, name, None))]
+    try:
+        missing = [name for name in names if not callable(getattr(product, name, None))]
+    except BaseException as error:
+        raise blamed(error, f"{plugin}: what {action} returned") from error
     if missing:
         raise PluginError(f"{plugin}: {action} returned {type(product).__name__}, which has no {', '.join(missing)}")
 
 
 def guarded_agent(plugin: Plugin, name: str, agent: Agent) -> Agent:
-    """The agent; raises ``PluginError`` in its calls if it is no async function."""
+    """The agent; raises ``PluginError`` in its calls if it is no async function.
+
+    What it raises itself comes out as it is: the call's own boundary stops it, and finds whose it is.
+    """
 
     async def converse(call: Call) -> None:
         conversation: object = agent(call)

@@ -1,6 +1,7 @@
 """What plugins register and make, called behind a guard and checked before it is used."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from glottis.contracts.auth import AuthSchemeSpec
@@ -8,7 +9,7 @@ from glottis.contracts.call import AgentSpec
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import PluginError
 from glottis.contracts.ice_servers import IceServerProviderSpec
-from glottis.contracts.pages import PagesSpec
+from glottis.contracts.pages import Page, PagesSpec
 from glottis.plugins.codecs import guarded_codec
 from glottis.plugins.guard import check_methods, guarded, guarded_agent
 from glottis.plugins.manager import Plugin, PluginManager
@@ -31,7 +32,8 @@ def registrations(manager: PluginManager, plugin: Plugin) -> list[Spec]:
         for owner, implementation in manager.implementations(hook_name):
             if owner == plugin:
                 result = guarded(plugin, hook_name, implementation)
-                found.extend(_checked_specs(plugin, hook_name, spec_type, result))
+                what, check = f"what {hook_name} returned", partial(_checked_specs, plugin, hook_name, spec_type)
+                found.extend(guarded(plugin, what, check, result, allowed=(PluginError,)))
     return found
 
 
@@ -66,5 +68,18 @@ def _checked_specs(plugin: Plugin, hook_name: str, spec_type: type[Spec], result
         except ValueError as error:
             named = f"{spec_type.__name__} {name_of(spec)!r}"
             raise PluginError(f"{plugin}: {hook_name} returned {named} with {error}") from None
-        specs.append(guarded_codec(plugin, spec) if isinstance(spec, CodecSpec) else spec)
+        specs.append(_own(plugin, spec))
     return specs
+
+
+def _own(plugin: Plugin, spec: Spec) -> Spec:
+    """The specification as the gateway uses it: without code of the plugin's that is not behind a guard."""
+    match spec:
+        case CodecSpec():
+            return guarded_codec(plugin, spec)
+        case PagesSpec():
+            return PagesSpec(
+                spec.name, {path: Page(page.content, page.media_type) for path, page in spec.pages.items()}
+            )
+        case _:
+            return spec

@@ -14,6 +14,7 @@ import pluggy
 
 from glottis.contracts import hookspecs
 from glottis.contracts.errors import ConfigurationError, PluginError
+from glottis.plugins.failures import blamed
 
 HookImplementation = Callable[..., Any]
 
@@ -64,8 +65,10 @@ class PluginManager:
         try:
             _check(implementation)
             self._pluggy.register(implementation, plugin.name)
-        except Exception as error:
+        except (PluginError, pluggy.PluginValidationError) as error:
             raise PluginError(f"{plugin}: {error}") from error
+        except BaseException as error:
+            raise blamed(error, f"{plugin}: registration") from error
         self._plugins[plugin.name] = plugin
 
     def implementations(self, hook_name: str) -> list[tuple[Plugin, HookImplementation]]:
@@ -117,8 +120,8 @@ def load(entry_point: EntryPoint) -> object:
     """Import what an entry point names; raises ``PluginError``, whatever the import raised."""
     try:
         return entry_point.load()
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{plugin_of(entry_point)}: import failed: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        raise blamed(error, f"{plugin_of(entry_point)}: import") from error
 
 
 def _new_pluggy() -> pluggy.PluginManager:

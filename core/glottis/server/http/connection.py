@@ -9,7 +9,9 @@ from typing import Final
 import h11
 import trio
 
+from glottis.barrier import stop
 from glottis.contracts.errors import Malformed
+from glottis.plugins.failures import log_failure
 from glottis.server.http.handshake import wants_websocket, websocket_key
 from glottis.server.http.head import read_head_untrusted, vet_head
 from glottis.server.http.linger import linger
@@ -118,8 +120,8 @@ class HttpConnection:
                 return await self._handlers.handle_request(request)
             except Problem:
                 raise
-            except (Exception, SystemExit):  # a plugin's SystemExit is its own
-                logger.exception("%s failed", request)
+            except BaseException as error:
+                stop(error, lambda failure: log_failure(logger, failure, "%s failed", request))
                 raise Problem(500, "INTERNAL_ERROR", "The gateway failed; its log says why.") from None
         logger.error("%s took longer than %g s", request, self._limits.handler_timeout)
         raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))

@@ -6,6 +6,8 @@ from typing import Final
 
 import trio
 
+from glottis.barrier import stop
+from glottis.plugins.failures import log_failure
 from glottis.server.http.connection import Handlers, HttpConnection
 from glottis.server.http.message import HttpLimits, Request, Response
 from glottis.server.http.proxies import TrustedProxies, normal_host
@@ -84,10 +86,8 @@ class HttpServer:
                     await self._refuse(stream, peer_host)
                 else:
                     await self._serve(stream, peer_host)
-        except* (trio.BrokenResourceError, trio.ClosedResourceError):
-            logger.debug("the connection from %s broke", peer_host)
-        except* Exception:
-            logger.exception("the connection from %s failed", peer_host)
+        except BaseException as error:
+            stop(error, lambda failure: _note_failure(failure, peer_host))
 
     async def _serve(self, stream: trio.abc.HalfCloseableStream, peer_host: str) -> None:
         connection = HttpConnection(stream, peer_host, self._handlers, self._limits, self._proxies, self._refusals)
@@ -104,6 +104,15 @@ class HttpServer:
         self._refusals.note_line(line, peer_host, trio.current_time(), logging.WARNING)
         with trio.move_on_after(self._limits.close_timeout):
             await stream.send_all(_FULL)
+
+
+def _note_failure(error: BaseException, peer_host: str) -> None:
+    try:
+        raise error
+    except* (trio.BrokenResourceError, trio.ClosedResourceError):
+        logger.debug("the connection from %s broke", peer_host)
+    except* BaseException as errors:
+        log_failure(logger, errors, "the connection from %s failed", peer_host)
 
 
 def _peer_host(stream: trio.abc.HalfCloseableStream) -> str:

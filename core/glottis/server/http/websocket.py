@@ -9,6 +9,7 @@ import trio
 import trio_websocket
 import wsproto.utilities
 
+from glottis.barrier import split
 from glottis.server.http.message import HttpLimits
 from glottis.server.http.upgraded_stream import UpgradedStream
 from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL, SERVICE_RESTART
@@ -171,8 +172,9 @@ async def _closing(websocket: WebSocket) -> AsyncIterator[None]:
     try:
         yield
         code, reason = NORMAL, ""
-    except Exception:
-        code, reason = INTERNAL_ERROR, "internal error"
+    except BaseException as error:
+        if split(error)[1] is not None:
+            code, reason = INTERNAL_ERROR, "internal error"
         raise
     finally:
         with trio.CancelScope(shield=True):

@@ -10,6 +10,7 @@ from functools import partial
 
 import trio
 
+from glottis.barrier import stop
 from glottis.calls.call import DEFAULT_LIMITS, CallLimits, GatewayCall
 from glottis.calls.leg import LegFactory
 from glottis.calls.summary import summary
@@ -20,6 +21,7 @@ from glottis.contracts.info import CallInfo
 from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit
+from glottis.plugins.failures import log_failure
 from glottis.server.sessions.announcements import Announcements
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.intake import Intake
@@ -89,10 +91,8 @@ class Session:
                 await self._call.converse(self.campaign.agent, reports)
                 self.end("the agent ended the call")
             self.end(self._deadline.reason)
-        except* (trio.Cancelled, KeyboardInterrupt):
-            raise
-        except* BaseException as errors:  # an agent's SystemExit is its own
-            self.failed(errors)
+        except BaseException as error:
+            stop(error, self.failed)
         finally:
             self.end("the gateway stops", code=SERVICE_RESTART)
             self.state = TRANSITIONS[self.state, Happening.STOPPED]
@@ -110,8 +110,10 @@ class Session:
         self._deadline.scope.cancel()
         self._intake.texts.release()
         self._ended()
-        # Last of all: a leg that cannot count is to hold nothing back.
-        logger.info("session %s has counted %s", self.info.session_id, summary(self._announce.statistics()))
+        try:  # last of all: a leg that cannot count is to hold nothing back
+            logger.info("session %s has counted %s", self.info.session_id, summary(self._announce.statistics()))
+        except BaseException as error:
+            stop(error, self.failed)
 
     def _move(self, happening: Happening, reason: str = "") -> bool:
         """To the next state, of which client and agent are told; false if this changes nothing."""
@@ -133,8 +135,8 @@ class Session:
             self._deadline.await_media(now)
             try:
                 self.leg.begin(now)
-            except (Exception, SystemExit) as error:
-                self.failed(error)
+            except BaseException as error:
+                stop(error, self.failed)
         else:
             self._deadline.client_is_back()
 
@@ -165,8 +167,8 @@ class Session:
         except RemoteError as error:
             logger.info("session %s: %s refused: %s", self.info.session_id, type(message).__name__.lower(), error)
             self._line.refuse(messages.Error(error.code, str(error)))
-        except (Exception, SystemExit) as error:
-            self.failed(error)
+        except BaseException as error:
+            stop(error, self.failed)
 
     async def wait_for_reader(self, channel: SignalingChannel) -> None:
         """After a text: wait while the agent is behind; see ``TextGate``."""
@@ -212,7 +214,7 @@ class Session:
     def failed(self, error: BaseException) -> None:
         """Something in here raised: name the culprit in the log, and end the call unless it is ending already."""
         place = f"session {self.info.session_id} (campaign {self.info.campaign_id})"
-        logger.error("%s failed in %s", place, culprit(error, self._plugins), exc_info=error)
+        log_failure(logger, error, "%s failed in %s", place, culprit(error, self._plugins))
         self.end("internal error", code=INTERNAL_ERROR)
 
     def hear(self, now: float) -> None:

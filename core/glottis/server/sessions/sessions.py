@@ -9,6 +9,7 @@ from functools import partial
 
 import trio
 
+from glottis.barrier import stop
 from glottis.calls.call import CallLimits
 from glottis.calls.leg import LegFactory
 from glottis.calls.streams import Wakeup
@@ -144,6 +145,8 @@ class Sessions:
     async def _run(self, entry: _Entry) -> None:
         try:
             await entry.session.run()
+        except BaseException as error:  # of its end, which is not the session's own to stop any more
+            stop(error, entry.session.failed)
         finally:
             del self._running[entry.session.info.session_id]
             entry.stopped.set()

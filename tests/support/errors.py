@@ -1,0 +1,53 @@
+"""One error of each kind that a plugin may raise."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import trio
+
+
+class Panic(BaseException):
+    """No ``Exception``, like those of native extensions."""
+
+
+class Mute(Exception):
+    """Cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise SystemExit("mute")
+
+
+class Verbose(Exception):
+    """Says ten million characters."""
+
+    def __str__(self) -> str:
+        return "talkative " * 1_000_000
+
+
+def nested(depth: int) -> BaseException:
+    """A group in a group in a group."""
+    error: BaseException = SystemExit("deep down")
+    for _ in range(depth):
+        error = BaseExceptionGroup("nested", [error])
+    return error
+
+
+ERRORS: Final[dict[str, Callable[[], BaseException]]] = {
+    "ValueError": partial(ValueError, "broken"),
+    "SystemExit": partial(SystemExit, "broken"),
+    "panic": partial(Panic, "broken"),
+    "group": partial(BaseExceptionGroup, "broken", [SystemExit(1), ValueError()]),
+    "deep group": partial(nested, 3000),
+    "RecursionError": partial(RecursionError, "broken"),
+    "MemoryError": MemoryError,
+    "StopIteration": partial(StopIteration, "broken"),
+    "StopAsyncIteration": partial(StopAsyncIteration, "broken"),
+    "GeneratorExit": partial(GeneratorExit, "broken"),
+    "CancelledError": partial(asyncio.CancelledError, "broken"),
+    "kept Cancelled": trio.Cancelled._create,
+    "mute": Mute,
+    "verbose": Verbose,
+}
+"""What a plugin may raise, by name: makes a new one."""
