@@ -21,6 +21,7 @@ from glottis.contracts.errors import (
     GlottisError,
     LocalError,
     Malformed,
+    MessageTooLong,
     PluginError,
     RemoteError,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "LocalError",
     "Malformed",
     "Message",
+    "MessageTooLong",
     "Page",
     "PagesSpec",
     "PluginError",

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from glottis import BytesMessage, LocalError, TextMessage, TypedMessage
+from glottis import BytesMessage, LocalError, MessageTooLong, TextMessage, TypedMessage
 from glottis.calls.messenger import GREETING, MAX_BUFFERED, MAX_SIGNALED, Messenger, message_of
 from glottis.sctp import (
     BufferedAmountLow,
@@ -25,12 +25,15 @@ class Channel:
         self.sent: list[str | bytes] = []
         self.state = ChannelState.OPEN
         self.is_full = False
+        self.limit = 2 * MAX_BUFFERED
         self.buffered_amount = 0
         self.buffered_amount_low_threshold = 0
 
     def send_text(self, text: str) -> None:
         if self.is_full:
             raise SendBufferFull("full")
+        if len(text) > self.limit:
+            raise MessageTooLong(f"the peer takes messages of at most {self.limit} bytes, not {len(text)}")
         self.sent.append(text)
 
     def send_bytes(self, data: bytes) -> None:
@@ -60,6 +63,16 @@ def client() -> Client:
 
 async def test_every_channel_is_greeted(client: Client):
     assert [client.open(label).sent for label in ("chat", "")] == [[GREETING], [GREETING]]
+
+
+async def test_a_channel_whose_client_takes_no_greeting_serves_without_one(client: Client):
+    channel = Channel("chat")
+    channel.limit = len(GREETING) - 1
+    client.messenger.handle_channel_event(ChannelOpened(channel))
+    await client.messenger.send_text("hello", None)
+    assert channel.sent == ["hello"]
+    with pytest.raises(MessageTooLong, match="the peer takes messages of at most 16 bytes, not 17"):
+        await client.messenger.send_text("x" * 17, None)
 
 
 async def test_without_a_channel_text_and_events_go_by_the_websocket(client: Client):
@@ -97,9 +110,9 @@ async def test_an_event_that_is_no_json_is_the_agents_error(client: Client):
 
 async def test_what_is_too_long_for_the_websocket_is_the_agents_error(client: Client):
     for text in ("x" * MAX_SIGNALED, "\0" * (MAX_SIGNALED // 6)):
-        with pytest.raises(LocalError, match="takes messages of at most 262144 characters"):
+        with pytest.raises(MessageTooLong, match="takes messages of at most 262144 characters"):
             await client.messenger.send_text(text, None)
-    with pytest.raises(LocalError, match="takes messages of at most"):
+    with pytest.raises(MessageTooLong, match="takes messages of at most"):
         await client.messenger.send_event("transcript", {"text": "x" * MAX_SIGNALED})
     await client.messenger.send_text("x" * (MAX_SIGNALED - 100), None)
     assert len(client.signaled) == 1

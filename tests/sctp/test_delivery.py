@@ -2,7 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from glottis.contracts.errors import LocalError
+from glottis.contracts.errors import MessageTooLong
 from glottis.sctp import BytesReceived, ChannelState, SctpLimits, SendBufferFull, TextReceived
 from glottis.testing.impairments import Impairments
 from hypothesis import HealthCheck, given, settings
@@ -92,7 +92,7 @@ def test_small_messages_share_packets(pair: Any) -> None:
 def test_message_of_the_maximum_size_arrives_and_a_larger_one_is_refused(pair: Any) -> None:
     channel = open_channel(pair)
     channel.send_bytes(bytes(262144))
-    with pytest.raises(LocalError, match="at most 262144"):
+    with pytest.raises(MessageTooLong, match="at most 262144 bytes, not "):
         channel.send_bytes(bytes(262145))
     assert pair.run(lambda: received(pair.server_events) == [bytes(262144)])
 

@@ -192,7 +192,8 @@ async def test_mistakes_are_refused_at_once_by_the_same_words(autojump_clock: tr
     errors = dict(diary.entries[:-2])
     unsendable = {"a long text", "bytes without a channel", "an event of objects"}
     assert {name for name, (error, _) in errors.items() if error == "ValueError"} == MISTAKES.keys() - unsendable
-    assert {name for name, (error, _) in errors.items() if error == "LocalError"} == unsendable
+    assert {name for name, (error, _) in errors.items() if error in ("LocalError", "MessageTooLong")} == unsendable
+    assert errors["a long text"][0] == "MessageTooLong"
     assert diary.times[:-2] == pytest.approx([0.0] * len(MISTAKES), abs=PACKET)
 
 

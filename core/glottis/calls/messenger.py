@@ -9,7 +9,7 @@ import trio
 
 from glottis.calls.streams import Wakeup
 from glottis.contracts.call import BytesMessage, Message, TextMessage, TypedMessage
-from glottis.contracts.errors import LocalError
+from glottis.contracts.errors import LocalError, MessageTooLong
 from glottis.sctp import (
     AssociationClosed,
     AssociationFailed,
@@ -80,7 +80,8 @@ class Messenger:
         if channel.state is ChannelState.OPEN:  # the peer may have closed it in the same breath
             channel.buffered_amount_low_threshold = MAX_BUFFERED // 2
             self._channels.append(channel)
-            with suppress(SendBufferFull):  # other channels are flooded: this one can do without its greeting
+            # A channel can do without its greeting where others are flooded, or the client takes only shorter messages.
+            with suppress(SendBufferFull, MessageTooLong):
                 channel.send_text(GREETING)
 
     # From the agent
@@ -98,8 +99,11 @@ class Messenger:
             await self._signal(event)
 
     async def _signal(self, message: Text | Event) -> None:
-        if len(encode_message(message)) > MAX_SIGNALED:
-            raise LocalError(f"the client's WebSocket takes messages of at most {MAX_SIGNALED} characters")
+        length = len(encode_message(message))
+        if length > MAX_SIGNALED:
+            raise MessageTooLong(
+                f"the client's WebSocket takes messages of at most {MAX_SIGNALED} characters, not {length}"
+            )
         await self._signaling_room()
         self._send_signaling(message)
 

@@ -126,7 +126,7 @@ class Call(ABC):
     async def send_text(self, text: str, channel: str | None = None) -> None:
         """Send text on the data channel of this label, else on the default channel, else on the WebSocket.
 
-        Raises ``LocalError`` for a longer one than the client takes.
+        Raises ``MessageTooLong`` for a longer one than the client takes.
         """
 
     @abstractmethod

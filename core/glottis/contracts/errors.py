@@ -28,6 +28,10 @@ class Malformed(RemoteError):
     """
 
 
+class MessageTooLong(LocalError):
+    """The far end does not take messages of this length. The message says how much it takes: send less, or in parts."""
+
+
 class ConfigurationError(LocalError):
     """A configuration value that cannot be used; the message starts with the path of its key."""
 

@@ -13,7 +13,7 @@ def culprit(error: BaseException, plugins: Iterable[Plugin]) -> str:
     Of several the first counts: it has called the others, and what its own calls raise is its to handle. Where none is,
     the plugin may have returned by then what it must not: a ``PluginError`` says itself whose it is.
     """
-    error = _first(error)
+    error = first_of(error)
     modules = _modules(error)
     for module in modules:
         for plugin in plugins:
@@ -24,7 +24,7 @@ def culprit(error: BaseException, plugins: Iterable[Plugin]) -> str:
     return f"module {modules[-1]}" if modules else "glottis"
 
 
-def _first(error: BaseException) -> BaseException:
+def first_of(error: BaseException) -> BaseException:
     """The error itself; of a group, its first member."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

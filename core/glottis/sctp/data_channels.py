@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from glottis.contracts.errors import LocalError, Malformed
+from glottis.contracts.errors import LocalError, Malformed, MessageTooLong
 from glottis.sctp.association import DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_PORT, SctpAssociation
 from glottis.sctp.channel_table import ChannelTable, Direction
 from glottis.sctp.data_channel import ChannelState, DataChannel
@@ -152,7 +152,9 @@ class DataChannels:
     def send(self, channel: DataChannel, protocol_id: ProtocolId, data: bytes) -> None:
         """For ``DataChannel``: queue a message."""
         if 0 < self._remote_max_message_size < len(data):
-            raise LocalError(f"the peer takes messages of at most {self._remote_max_message_size} bytes")
+            raise MessageTooLong(
+                f"the peer takes messages of at most {self._remote_max_message_size} bytes, not {len(data)}"
+            )
         settings = channel.settings
         life_time = settings.max_packet_life_time_ms
         self.association.send(

@@ -5,7 +5,7 @@ from typing import Any
 
 from glottis.calls.messenger import Messenger, message_of
 from glottis.contracts.call import BytesMessage, Message, TypedMessage
-from glottis.contracts.errors import LocalError
+from glottis.contracts.errors import MessageTooLong
 from glottis.sctp import (
     DEFAULT_MAX_MESSAGE_SIZE,
     BytesReceived,
@@ -74,7 +74,9 @@ class FakeClient:
     def send(self, channel: DataChannel, protocol_id: ProtocolId, data: bytes) -> None:
         """See ``ChannelCarrier``. An empty message is a zero byte on the line (RFC 8831 §6.6)."""
         if len(data) > DEFAULT_MAX_MESSAGE_SIZE:
-            raise LocalError(f"the peer takes messages of at most {DEFAULT_MAX_MESSAGE_SIZE} bytes")
+            raise MessageTooLong(
+                f"the peer takes messages of at most {DEFAULT_MAX_MESSAGE_SIZE} bytes, not {len(data)}"
+            )
         content = b"" if protocol_id in (ProtocolId.STRING_EMPTY, ProtocolId.BINARY_EMPTY) else data
         if protocol_id in (ProtocolId.STRING, ProtocolId.STRING_EMPTY):
             self._take_text(content.decode(), channel.label)

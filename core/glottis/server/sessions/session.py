@@ -16,11 +16,11 @@ from glottis.calls.leg import LegFactory
 from glottis.calls.summary import summary
 from glottis.config import Campaign
 from glottis.contracts.call import Message
-from glottis.contracts.errors import RemoteError
+from glottis.contracts.errors import MessageTooLong, RemoteError
 from glottis.contracts.info import CallInfo
 from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
-from glottis.plugins.blame import culprit
+from glottis.plugins.blame import culprit, first_of
 from glottis.plugins.failures import log_failure
 from glottis.server.sessions.announcements import Announcements
 from glottis.server.sessions.channel import SignalingChannel
@@ -214,6 +214,11 @@ class Session:
     def failed(self, error: BaseException) -> None:
         """Something in here raised: name the culprit in the log, and end the call unless it is ending already."""
         place = f"session {self.info.session_id} (campaign {self.info.campaign_id})"
+        if isinstance(limit := first_of(error), MessageTooLong):  # the caller's, and nobody's failure
+            agent = f"agent {self.campaign.agent_name} of {self.campaign.plugin}"
+            logger.warning("%s: %s sends more than the caller takes: %s", place, agent, limit)
+            self.end(f"the agent's message is longer than the caller takes: {limit}")
+            return
         log_failure(logger, error, "%s failed in %s", place, culprit(error, self._plugins))
         self.end("internal error", code=INTERNAL_ERROR)
 
