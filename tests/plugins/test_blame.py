@@ -1,4 +1,5 @@
 import pytest
+import trio
 from glottis import PluginError
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit
@@ -36,3 +37,19 @@ def test_a_plugin_error_says_itself_whose_it_is() -> None:
 
 def test_of_a_group_the_first_error_counts() -> None:
     assert culprit(ExceptionGroup("two", [failure(), ValueError()]), [JSON]).startswith("plugin json-agent")
+
+
+def test_a_group_that_the_plugin_has_made_is_its_own() -> None:
+    with pytest.raises(BaseExceptionGroup) as raised:
+        raise BaseExceptionGroup("made", [SystemExit()])
+    assert culprit(BaseExceptionGroup("outer", [raised.value]), [MINE]) == f"{MINE}, module {__name__}"
+
+
+def test_what_a_coroutine_may_not_raise_is_blamed_on_the_coroutine() -> None:
+    async def stop() -> None:
+        raise StopIteration
+
+    with pytest.raises(RuntimeError) as raised:
+        trio.run(stop)
+    error = raised.value.with_traceback(None)  # as it is for the outermost coroutine of a task
+    assert culprit(error, [MINE]) == f"{MINE}, module {__name__}"

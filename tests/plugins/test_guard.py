@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy
 import pytest
-from glottis import Agent, AgentSpec, CodecSpec, EncoderSettings, PluginError
-from glottis.plugins import Plugin, create, load_plugins
+import trio
+from glottis import Agent, AgentSpec, CodecSpec, EncoderSettings, IceServerProviderSpec, Malformed, PluginError
+from glottis.plugins import Plugin, create, guarded, load_plugins
 from glottis.plugins.codecs import guarded_codec
+from glottis.plugins.guard import guarded_async
 from glottis.rtp.srtp import MAX_RTP_PAYLOAD
+from support.errors import ERRORS
 
 PLUGIN = Plugin("mine", "my-dist", "2.1")
 PCMU: CodecSpec = load_plugins().codecs.find("PCMU").spec
@@ -119,6 +122,107 @@ def test_whatever_else_a_codec_gives_is_checked(
     with pytest.raises(PluginError) as blame:
         use(codec)
     assert str(blame.value).startswith(f"plugin mine (my-dist 2.1): {complaint}")
+
+
+class Failing:
+    """An encoder and decoder all of whose methods raise."""
+
+    def __init__(self, make: Callable[[], BaseException]) -> None:
+        self._make = make
+
+    def fail(self, *_: object) -> Any:
+        raise self._make()
+
+    encode = set_expected_loss = set_bitrate = decode = decode_fec = conceal = fail
+
+
+def failing_codec(make: Callable[[], BaseException], **others: Any) -> CodecSpec:
+    failing = Failing(make)
+    spec = replace(PCMU, create_encoder=lambda _: failing, create_decoder=lambda _: failing)
+    return guarded_codec(PLUGIN, replace(spec, **others))
+
+
+FUNCTIONS: dict[str, Callable[[CodecSpec], object]] = {
+    **METHODS,
+    "set_expected_loss": lambda codec: codec.create_encoder(SETTINGS).set_expected_loss(0.1),
+    "set_bitrate": lambda codec: codec.create_encoder(SETTINGS).set_bitrate(6000),
+}
+SPECIFIED: dict[str, Callable[[CodecSpec], object]] = {
+    "create_encoder": lambda codec: codec.create_encoder(SETTINGS),
+    "create_decoder": lambda codec: codec.create_decoder(16000),
+    "payload_duration_untrusted": lambda codec: codec.payload_duration_untrusted(b""),
+    "answer_parameters": lambda codec: codec.answer_parameters({}),
+}
+
+
+@pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize("name", [*FUNCTIONS, *SPECIFIED])
+def test_whatever_a_codec_raises_is_blamed_on_it(name: str, make: Callable[[], BaseException]) -> None:
+    use = (FUNCTIONS | SPECIFIED)[name]
+    codec = failing_codec(make, **({name: Failing(make).fail} if name in SPECIFIED else {}))
+    with pytest.raises(PluginError) as blame:
+        use(codec)
+    assert type(blame.value.__cause__) is type(make())
+    message = str(blame.value)
+    assert message.startswith("plugin mine (my-dist 2.1): ")
+    assert name in message
+    assert f" raised {type(make()).__name__}: " in message
+    assert len(message) < 1000
+
+
+@pytest.mark.parametrize("name", ["decode", "decode_fec", "payload_duration_untrusted"])
+def test_a_payload_that_is_none_is_not_the_codecs_fault(name: str) -> None:
+    codec = failing_codec(Malformed, payload_duration_untrusted=Failing(Malformed).fail)
+    with pytest.raises(Malformed):
+        (FUNCTIONS | SPECIFIED)[name](codec)
+
+
+def test_more_samples_than_any_packet_has_are_blamed_on_the_codec() -> None:
+    assert METHODS["decode"](codec_of(bytes(2 * 16000 * 2 // 5)))
+    for method in ("decode", "decode_fec", "conceal"):
+        with pytest.raises(PluginError, match=f"{method} returned 12802 bytes, more than any packet has samples for"):
+            METHODS[method](codec_of(bytes(2 * 16000 * 2 // 5 + 2)))
+
+
+class Trap:
+    """Has a method only for those who do not ask."""
+
+    @property
+    def encode(self) -> object:
+        raise SystemExit("trapped")
+
+    get_ice_servers = encode
+
+
+def test_a_product_that_raises_when_it_is_looked_at_is_blamed() -> None:
+    codec = codec_of(b"", create_encoder=lambda _: Trap())
+    with pytest.raises(PluginError, match="what create_encoder of PCMU returned raised SystemExit: trapped"):
+        codec.create_encoder(SETTINGS)
+    with pytest.raises(PluginError, match="what create of p returned raised SystemExit: trapped"):
+        create(PLUGIN, IceServerProviderSpec("p", lambda _: Trap()), None)  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)
+async def test_whatever_a_call_raises_is_blamed_on_the_plugin(make: Callable[[], BaseException]) -> None:
+    def fail() -> NoReturn:
+        raise make()
+
+    async def fail_later() -> NoReturn:
+        await trio.lowlevel.checkpoint()
+        raise make()
+
+    with pytest.raises(PluginError, match=r"^plugin mine \(my-dist 2.1\): hook raised "):
+        guarded(PLUGIN, "hook", fail)
+    for function in (fail, fail_later):
+        with pytest.raises(PluginError, match=r"^plugin mine \(my-dist 2.1\): method raised "):
+            await guarded_async(PLUGIN, "method", function)
+
+
+async def test_cancellation_passes_through_a_call() -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await guarded_async(PLUGIN, "method", trio.sleep_forever)
+    assert scope.cancelled_caught
 
 
 def agent_of(agent: object) -> Agent:

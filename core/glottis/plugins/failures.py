@@ -15,6 +15,8 @@ _MAX_TEXT: Final = 4096
 """Characters of each error that a traceback may show."""
 _MAX_RELATED: Final = 32
 """Errors that a traceback may show: one, its causes, and the members of a group."""
+_MAX_DESCRIBED: Final = 4
+"""Of these, how many are described where they cannot be shown."""
 _MAX_FRAMES: Final = 24
 """Entries of a traceback that are shown of either end: endless recursion has a thousand."""
 
@@ -92,7 +94,9 @@ def _presentable(error: BaseException, related: list[BaseException]) -> BaseExce
     texts = [_text(each) for each in related]
     if len(related) <= _MAX_RELATED and all(text is not None and len(text) <= _MAX_TEXT for text in texts):
         return error
-    return Unpresentable(describe(error)).with_traceback(error.__traceback__)
+    innermost = [each.__traceback__ for each in related if each.__traceback__ is not None][-1:]
+    descriptions = " < ".join(map(describe, related[:_MAX_DESCRIBED]))
+    return Unpresentable(descriptions).with_traceback(innermost[0] if innermost else None)
 
 
 def _shortened(traceback: TracebackType | None) -> TracebackType | None:

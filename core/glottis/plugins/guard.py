@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+import trio
+
 from glottis.contracts.call import Agent, Call
 from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.plugins.failures import blamed
@@ -69,7 +71,8 @@ def check_methods(plugin: Plugin, action: str, product: object, names: Sequence[
 def guarded_agent(plugin: Plugin, name: str, agent: Agent) -> Agent:
     """The agent; raises ``PluginError`` in its calls if it is no async function.
 
-    What it raises itself comes out as it is: the call's own boundary stops it, and finds whose it is.
+    What it raises itself comes out as it is, and its call stops it and finds whose it is; but not a ``Cancelled`` that
+    it has kept, which a nursery around it would take for the end of its own scope.
     """
 
     async def converse(call: Call) -> None:
@@ -77,6 +80,9 @@ def guarded_agent(plugin: Plugin, name: str, agent: Agent) -> Agent:
         if not inspect.isawaitable(conversation):
             kind = type(conversation).__name__
             raise PluginError(f"{plugin}: agent {name} returned {kind}; it must be an async function of the call")
-        await conversation
+        try:
+            await conversation
+        except trio.Cancelled as error:
+            raise blamed(error, f"{plugin}: agent {name}") from error
 
     return converse

@@ -80,8 +80,8 @@ class DataChannel:
     def send_text(self, text: str) -> None:
         """Queue a text message.
 
-        Raises ``LocalError`` unless the channel is open, ``MessageTooLong`` when the peer takes no message of this size,
-        and ``SendBufferFull`` when too much is queued.
+        Raises ``LocalError`` unless the channel is open, ``MessageTooLong`` when the peer takes none of this size, and
+        ``SendBufferFull`` when too much is queued.
         """
         self._send(ProtocolId.STRING, ProtocolId.STRING_EMPTY, text.encode())
 

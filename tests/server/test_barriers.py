@@ -1,0 +1,218 @@
+"""Whatever a plugin raises, wherever: the smallest owner ends, the plugin is named, and the gateway goes on."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import pytest
+import trio
+from glottis import AuthRequest, Call, CallInfo, CodecSpec, HmacTokens, IceServer, Principal
+from support.errors import ERRORS
+from support.memory import open_memory_exchange_with
+from support.phone import Exchange, Phone, eventually, installed_codec
+from support.plugins import TestPlugin
+
+MakeError = Callable[[], BaseException]
+each_error = pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)
+
+
+class Misfits(TestPlugin):
+    """The plugin of this test."""
+
+
+class Scheme:
+    """An auth scheme whose methods fail as they are told."""
+
+    def __init__(self) -> None:
+        self.tokens = HmacTokens(bytes(32))
+        self.failures: dict[str, MakeError] = {}
+
+    async def authenticate(self, request: AuthRequest) -> Principal | None:
+        self._fail("authenticate")
+        return Principal("tester")
+
+    def issue(self, claims: Any) -> str:
+        self._fail("issue")
+        return self.tokens.issue(claims)
+
+    def verify(self, token: str, now: float) -> Any:
+        self._fail("verify")
+        return self.tokens.verify(token, now)
+
+    def _fail(self, method: str) -> None:
+        if method in self.failures:
+            raise self.failures[method]()
+
+
+class Provider:
+    """A provider of ICE servers that fails."""
+
+    def __init__(self, make: MakeError) -> None:
+        self._make = make
+
+    async def get_ice_servers(self, call_info: CallInfo) -> list[IceServer]:
+        await trio.lowlevel.checkpoint()
+        raise self._make()
+
+
+class Broken:
+    """An encoder and decoder, one method of which fails."""
+
+    def __init__(self, method: str, make: MakeError) -> None:
+        self._method = method
+        self._make = make
+
+    def __getattr__(self, name: str) -> Callable[..., bytes]:
+        return self._fail if name == self._method else lambda *_: bytes(640)
+
+    def _fail(self, *_: object) -> NoReturn:
+        raise self._make()
+
+
+def broken_codec(method: str, make: MakeError) -> CodecSpec:
+    def create(settings: object) -> Any:
+        if method == "create":
+            raise make()
+        return Broken(method, make)
+
+    return replace(
+        installed_codec("PCMU"),
+        encoding_name="X-BROKEN",
+        static_payload_type=None,
+        create_encoder=create,
+        create_decoder=create,
+    )
+
+
+@asynccontextmanager
+async def beside_a_call(directory: Any, plugin: TestPlugin) -> AsyncIterator[Exchange]:
+    """A gateway with another call, which is still heard in the end."""
+    async with open_memory_exchange_with(directory, plugin) as exchange:
+        bystander = await exchange.call("echo")
+        await bystander.hear()
+        yield exchange
+        await bystander.hear()
+        assert bystander.socket.closed is None
+        assert not bystander.errors
+        assert (await exchange.post()).status == 200
+
+
+def sent_packets(phone: Phone) -> int:
+    outbound = phone.peer.statistics(trio.current_time()).outbound_rtp
+    return outbound.packets_sent if outbound is not None else 0
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@each_error
+@pytest.mark.parametrize("method", ["authenticate", "issue"])
+async def test_a_request_that_makes_a_scheme_fail_gets_a_500(method, make, tmp_path, caplog, autojump_clock):
+    scheme = Scheme()
+    async with beside_a_call(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
+        scheme.failures = {method: make}
+        reply = await exchange.post()
+        assert (reply.status, reply.document["code"]) == (500, "INTERNAL_ERROR")
+        assert len(exchange.gateway.sessions) == 1
+        scheme.failures = {}
+    assert len(errors(caplog)) == 1
+    assert f"plugin Misfits (given directly): {method} raised " in caplog.text
+
+
+@each_error
+async def test_a_socket_that_makes_a_scheme_fail_is_closed(make, tmp_path, caplog, autojump_clock):
+    scheme = Scheme()
+    async with beside_a_call(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
+        phone = exchange.phone()
+        await phone.create()
+        scheme.failures = {"verify": make}
+        await phone.open_socket()
+        assert await phone.wait_closed() == (1011, "internal error")
+        scheme.failures = {}
+    assert len(errors(caplog)) == 1
+    assert f"plugin Misfits (given directly): verify raised {type(make()).__name__}: " in caplog.text
+
+
+@each_error
+async def test_a_session_does_without_a_provider_that_fails(make, tmp_path, caplog, autojump_clock):
+    async with beside_a_call(tmp_path, Misfits(ice_servers=Provider(make))) as exchange:
+        reply = await exchange.post()
+        assert (reply.status, reply.document["iceServers"]) == (200, [])
+    assert {record.getMessage() for record in errors(caplog)} == {
+        "ICE servers left out: plugin Misfits (given directly) failed"
+    }
+
+
+@each_error
+@pytest.mark.parametrize("method", ["create", "encode", "decode", "conceal"])
+async def test_a_call_whose_codec_fails_ends(method, make, tmp_path, caplog, autojump_clock):
+    async with beside_a_call(tmp_path, Misfits(codecs=[broken_codec(method, make)])) as exchange:
+        phone = exchange.phone(replace(installed_codec("PCMU"), encoding_name="X-BROKEN", static_payload_type=None))
+        await phone.create()
+        await phone.open_socket()
+        await phone.send_offer()
+        if method != "create":
+            await phone.take_answer()
+        if method == "conceal":
+            await eventually(lambda: sent_packets(phone) >= 10)
+            phone.speaking = False
+        assert await phone.wait_closed() == (1011, "internal error")
+        phone.hang_down()
+    [record] = errors(caplog)
+    assert "failed in plugin Misfits (given directly)" in record.getMessage()
+
+
+async def in_the_agent(call: Call, make: MakeError) -> None:
+    raise make()
+
+
+async def in_its_background(call: Call, make: MakeError) -> None:
+    call.nursery.start_soon(in_the_agent, call, make)
+    await trio.sleep_forever()
+
+
+async def in_a_nursery_of_its_own(call: Call, make: MakeError) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(in_its_background, call, make)
+
+
+async def test_a_cancellation_that_an_agent_has_kept_ends_its_call(tmp_path, caplog, autojump_clock):
+    async def agent(call: Call) -> None:
+        await in_the_agent(call, trio.Cancelled._create)
+
+    async with beside_a_call(tmp_path, Misfits(agent=agent)) as exchange:
+        phone = await exchange.call("agent")
+        assert await phone.wait_closed() == (1011, "internal error")
+        phone.hang_down()
+    [record] = errors(caplog)
+    assert "plugin Misfits (given directly)" in record.getMessage()
+
+
+async def while_it_is_cancelled(call: Call, make: MakeError) -> None:
+    call.hang_up()
+    try:
+        await trio.sleep_forever()
+    finally:
+        raise make()
+
+
+# Of groups that deep trio's own scopes make a mess: nothing can be promised for them inside a call.
+# A kept Cancelled means to the nursery of a background task that this was cancelled: the call ends without an error.
+@pytest.mark.parametrize("kind", sorted(ERRORS.keys() - {"deep group", "kept Cancelled"}))
+@pytest.mark.parametrize(
+    "place", [in_the_agent, in_its_background, in_a_nursery_of_its_own, while_it_is_cancelled], ids=lambda p: p.__name__
+)
+async def test_a_call_whose_agent_fails_ends(place, kind, tmp_path, caplog, autojump_clock):
+    async def agent(call: Call) -> None:
+        await place(call, ERRORS[kind])
+
+    async with beside_a_call(tmp_path, Misfits(agent=agent)) as exchange:
+        phone = await exchange.call("agent")
+        end = await phone.wait_closed()
+        phone.hang_down()
+    assert end == ((1000, "agent hung up") if place is while_it_is_cancelled else (1011, "internal error"))
+    [record] = errors(caplog)
+    assert "failed in plugin Misfits (given directly)" in record.getMessage()
