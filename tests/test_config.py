@@ -46,6 +46,8 @@ class SingerConfig(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.volume > 11:
             raise ConfigurationError("volume: expected at most 11")
+        if self.volume < 0:
+            raise SystemExit("the singer leaves")
 
 
 class Scheme:
@@ -392,6 +394,11 @@ class TestResolution:
     def test_a_plugin_that_fails_is_blamed(self, tmp_path: Path, registry: Registry) -> None:
         with pytest.raises(PluginError, match=r"plugin Singer .*create of broken raised ZeroDivisionError"):
             resolve(load(tmp_path, "[campaigns.a]\nagent = 'broken'"), registry)
+
+    def test_a_plugin_whose_settings_fail_is_blamed(self, tmp_path: Path, registry: Registry) -> None:
+        text = "[campaigns.a]\nagent = 'singer'\nsettings = { volume = -1 }"
+        with pytest.raises(PluginError, match=r"plugin Singer .*config_type of singer raised SystemExit: the singer"):
+            resolve(load(tmp_path, text), registry)
 
 
 class TestSecrets:

@@ -98,6 +98,46 @@ def test_wrong_claims_are_the_plugins_fault(value: Any) -> None:
         returning(value).verify("token", 1.0)
 
 
+async def test_values_of_the_schemes_own_types_are_checked_too() -> None:
+    class Anyone(Principal):
+        def __post_init__(self) -> None:
+            """Takes anything."""
+
+    class AnyClaims(TokenClaims):
+        def __post_init__(self) -> None:
+            """Takes anything."""
+
+    class Trap(Principal):
+        @property
+        def name(self) -> str:
+            raise SystemExit("trapped")
+
+        def __init__(self) -> None:
+            """It has nothing."""
+
+    member = Anyone("alice")
+    assert await returning(member).authenticate(REQUEST) is member
+    with pytest.raises(
+        PluginError, match=r"^plugin mine .*: the Principal of authenticate raised ValueError: Principal"
+    ):
+        await returning(Anyone("a\nb")).authenticate(REQUEST)
+    with pytest.raises(PluginError, match=r"^plugin mine .*: the Principal of authenticate raised SystemExit: trapped"):
+        await returning(Trap()).authenticate(REQUEST)
+    wrong: Any = None
+    with pytest.raises(PluginError, match=r"^plugin mine .*: the TokenClaims of verify raised ValueError: TokenClaims"):
+        returning(AnyClaims("session", "client", wrong, "nonce")).verify("token", 1.0)
+
+
+async def test_methods_that_should_not_have_been_coroutines_are_the_plugins_fault() -> None:
+    async def later() -> None: ...
+
+    scheme = GuardedAuthScheme(Scheme(later), Plugin("mine"))
+    with pytest.raises(PluginError, match="issue returned an awaitable; it must be synchronous"):
+        scheme.issue(CLAIMS)
+    with pytest.raises(PluginError, match="verify returned an awaitable; it must be synchronous"):
+        scheme.verify("token", 1.0)
+
+
 @pytest.mark.parametrize("error", [AuthenticationFailed("TOKEN_EXPIRED", "Too late."), Forbidden("No.")])
 async def test_refusals_pass(error: Exception) -> None:
     with pytest.raises(type(error)):
@@ -107,7 +147,7 @@ async def test_refusals_pass(error: Exception) -> None:
             raising(error).verify("token", 1.0)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("oops"), SystemExit("oops"), Malformed("oops"), KeyError("oops")])
+@pytest.mark.parametrize("error", [RuntimeError("oops"), SystemExit("oops"), Malformed("oops"), GeneratorExit("oops")])
 async def test_other_errors_are_the_plugins_fault(error: BaseException) -> None:
     scheme = raising(error)
     with pytest.raises(PluginError, match=rf"authenticate raised {type(error).__name__}: .*oops") as raised:

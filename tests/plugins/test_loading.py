@@ -56,6 +56,23 @@ def test_an_object_with_hook_methods_is_a_plugin_too() -> None:
 BROKEN = {
     "import": ("import a_package_that_is_not_there", "ModuleNotFoundError"),
     "exit": ("import sys; sys.exit(3)", "SystemExit"),
+    "panic": ("class Panic(BaseException): ...\nraise Panic('x')", "import raised Panic: x"),
+    "group": ("raise BaseExceptionGroup('x', [SystemExit()])", "import raised BaseExceptionGroup: x"),
+    "hook-exits": (
+        "from glottis import hookimpl\n@hookimpl\ndef register_agents():\n    raise GeneratorExit('x')",
+        "register_agents raised GeneratorExit: x",
+    ),
+    "list-exits": (
+        "from glottis import hookimpl\nclass List(list):\n    def __iter__(self): raise SystemExit('x')\n"
+        "@hookimpl\ndef register_agents():\n    return List()",
+        "what register_agents returned raised SystemExit: x",
+    ),
+    "pages-exit": (
+        "from glottis import *\nclass Pages(dict):\n    def items(self): raise SystemExit('x')\n"
+        "@hookimpl\ndef register_pages():\n    return [PagesSpec('p', Pages())]",
+        "what register_pages returned raised SystemExit: x",
+    ),
+    "look-exits": ("def __dir__():\n    raise SystemExit('x')", "registration raised SystemExit: x"),
     "empty": ("", "registers nothing"),
     "raises": (
         "from glottis import hookimpl\n@hookimpl\ndef register_agents():\n    raise KeyError('x')",

@@ -44,3 +44,15 @@ def test_pages_at_absolute_paths_are_taken(path: str) -> None:
 def test_pages_that_cannot_be_served_are_the_plugins_fault(pages: Any, complaint: str) -> None:
     with pytest.raises(PluginError, match=rf"^plugin Publisher .*'site' with {re.escape(complaint)}"):
         load_plugins([Publisher(pages)], installed=[])
+
+
+def test_pages_are_what_they_were_when_they_were_checked() -> None:
+    class Leaflet(Page):
+        """A page of the plugin's own kind."""
+
+    pages = {"/": Leaflet(b"", "text/html")}
+    registry = load_plugins([Publisher(pages)], installed=[])
+    pages["/api/"] = pages["/"]
+    taken = registry.pages.find("site").spec.pages
+    assert taken == {"/": Page(b"", "text/html")}
+    assert {type(page) for page in taken.values()} == {Page}

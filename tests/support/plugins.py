@@ -3,9 +3,9 @@
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import trio
 import trio.testing
@@ -22,7 +22,7 @@ from glottis import (
 from glottis.server.gateway import Gateway
 
 from support.gateway import CONFIG, open_test_gateway
-from support.phone import Exchange, open_exchange
+from support.phone import Exchange, installed_codec, open_exchange
 
 
 class TestPlugin:
@@ -118,3 +118,34 @@ class Footprint:
         with trio.fail_after(5):
             await trio.testing.wait_all_tasks_blocked(0.01)
         return cls.of(gateway)
+
+
+class Broken:
+    """An encoder and decoder, one method of which fails."""
+
+    def __init__(self, method: str, make: Callable[[], BaseException]) -> None:
+        self._method = method
+        self._make = make
+
+    def __getattr__(self, name: str) -> Callable[..., bytes]:
+        return self._fail if name == self._method else lambda *_: bytes(640)
+
+    def _fail(self, *_: object) -> NoReturn:
+        raise self._make()
+
+
+def broken_codec(method: str, make: Callable[[], BaseException]) -> CodecSpec:
+    """PCMU under the name X-BROKEN, of which a method, or ``create``, raises what is made."""
+
+    def create(settings: object) -> Any:
+        if method == "create":
+            raise make()
+        return Broken(method, make)
+
+    return replace(
+        installed_codec("PCMU"),
+        encoding_name="X-BROKEN",
+        static_payload_type=None,
+        create_encoder=create,
+        create_decoder=create,
+    )

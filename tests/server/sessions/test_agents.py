@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 
 import pytest
 import trio
-from glottis import AudioFrame, AuthRequest, Call, CallInfo, CodecSpec, HmacTokens, IceServer, Principal
+from glottis import AudioFrame, AuthRequest, Call, CallInfo, HmacTokens, IceServer, Principal
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Bye
 from support.memory import open_memory_exchange_with
 from support.phone import RATE, TONE, Exchange, Phone, eventually, installed_codec
-from support.plugins import Footprint, TestPlugin, open_exchange_with
+from support.plugins import Footprint, TestPlugin, broken_codec, open_exchange_with
 
 
 class Misfits(TestPlugin):
@@ -312,56 +312,6 @@ async def test_an_agent_that_blocks_the_thread_is_seen_in_the_log_and_delays_the
 
 
 # Codecs
-
-
-class Broken:
-    """A codec's encoder and decoder, one method of which fails."""
-
-    def __init__(self, method: str, error: type[BaseException]) -> None:
-        self._method = method
-        self._error = error
-
-    def __getattr__(self, name: str) -> Callable[..., bytes]:
-        return self._fail if name == self._method else lambda *_: bytes(640)
-
-    def _fail(self, *_: object) -> NoReturn:
-        raise self._error("codec out of order")
-
-
-def broken_codec(method: str, error: type[BaseException]) -> CodecSpec:
-    def create(settings: object) -> Any:
-        if method == "create":
-            raise error("codec out of order")
-        return Broken(method, error)
-
-    return replace(
-        installed_codec("PCMU"),
-        encoding_name="X-BROKEN",
-        static_payload_type=None,
-        create_encoder=create,
-        create_decoder=create,
-    )
-
-
-@pytest.mark.parametrize("error", [RuntimeError, SystemExit])
-@pytest.mark.parametrize("method", ["create", "encode", "decode"])
-async def test_a_codec_that_fails_ends_the_calls_that_use_it_and_is_named(
-    method, error, tmp_path, caplog, autojump_clock
-):
-    codec = broken_codec(method, error)
-    async with open_memory_exchange_with(tmp_path, Misfits(codecs=[codec])) as exchange:
-        bystander = await Bystander.join(exchange)
-        phone = exchange.phone(replace(installed_codec("PCMU"), encoding_name="X-BROKEN", static_payload_type=None))
-        await phone.create()
-        await phone.open_socket()
-        await phone.send_offer()
-        if method != "create":
-            await phone.take_answer()
-        assert await phone.wait_closed() == (1011, "internal error")
-        phone.hang_down()
-        await bystander.check()
-    assert "plugin Misfits" in errors(caplog)[0].getMessage()
-    assert len(errors(caplog)) == 1
 
 
 @pytest.mark.parametrize(

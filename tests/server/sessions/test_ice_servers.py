@@ -14,6 +14,31 @@ GOOD = IceServer(("stun:stun.example",))
 TURN = IceServer(("turn:turn.example",), "user", "hunter2")
 
 
+class Trap(IceServer):
+    """Raises when it is looked at."""
+
+    def __init__(self) -> None:
+        """It has nothing."""
+
+    @property
+    def urls(self) -> Any:
+        raise SystemExit("trapped")
+
+
+class Liar(IceServer):
+    """Says of itself that it can be used."""
+
+    def check(self) -> None:
+        """It is none the better for it."""
+
+
+class Endless(list[Any]):
+    """Raises when it is read."""
+
+    def __iter__(self) -> Any:
+        raise SystemExit("trapped")
+
+
 def provider(name: str, result: Any) -> NamedProvider:
     class Provider:
         async def get_ice_servers(self, call_info: CallInfo) -> list[IceServer]:
@@ -36,6 +61,9 @@ async def test_good_servers_come_in_the_order_of_their_providers() -> None:
         ({"urls": ["stun:a"]}, "expected an IceServer, got dict"),
         ("stun:a", "expected an IceServer, got str"),
         (None, "expected an IceServer, got NoneType"),
+        (IceServer(("stun:a",) * 33), "urls: expected at most 32 URIs, got 33"),
+        (Trap(), "SystemExit: trapped"),
+        (Liar(("http://x",)), "urls[0]: expected a STUN or TURN URI"),
     ],
 )
 async def test_unusable_server_is_left_out_and_its_provider_named(
@@ -48,7 +76,9 @@ async def test_unusable_server_is_left_out_and_its_provider_named(
     assert record.getMessage().startswith(prefix + complaint)
 
 
-@pytest.mark.parametrize("result", [None, "stun:a", {"urls": ["stun:a"]}, GOOD, 7])
+@pytest.mark.parametrize(
+    "result", [None, "stun:a", {"urls": ["stun:a"]}, GOOD, 7, (server for server in [GOOD]), {GOOD}, range(100_000)]
+)
 async def test_result_that_is_no_list_leaves_out_that_provider_alone(
     result: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -56,3 +86,29 @@ async def test_result_that_is_no_list_leaves_out_that_provider_alone(
     [record] = caplog.records
     assert "plugin a (glottis-a 1.2)" in record.getMessage()
     assert f"returned {type(result).__name__}, expected a list of IceServer" in caplog.text
+
+
+async def test_more_servers_than_any_client_wants_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    for wanted, bad in ((32, []), (0, [None] * 100)):
+        caplog.clear()
+        result = [*bad, *[GOOD] * 100_000]
+        assert len(await gather_ice_servers([provider("a", result)], CALL, 1.0)) == wanted
+        assert len(caplog.records) == 1 + min(len(bad), 32)
+        assert f"{len(result) - 32} of plugin a (glottis-a 1.2) beyond the first 32" in caplog.records[-1].getMessage()
+
+
+async def test_a_list_that_raises_leaves_out_that_provider_alone(caplog: pytest.LogCaptureFixture) -> None:
+    assert await gather_ice_servers([provider("a", Endless([GOOD])), provider("b", [GOOD])], CALL, 1.0) == [GOOD]
+    [record] = caplog.records
+    assert record.getMessage() == "ICE servers left out: plugin a (glottis-a 1.2) failed"
+
+
+async def test_clients_are_told_of_copies() -> None:
+    class Server(IceServer):
+        """One that knows more than clients are told."""
+
+    urls = ["stun:stun.example"]
+    [server] = await gather_ice_servers([provider("a", [Server(urls, "u", "c")])], CALL, 1.0)  # type: ignore[arg-type]
+    assert type(server) is IceServer
+    urls.append("http://x")
+    assert server == IceServer(("stun:stun.example",), "u", "c")
