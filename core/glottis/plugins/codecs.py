@@ -53,12 +53,13 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
 
     def answer_parameters(offered: FormatParameters) -> FormatParameters | None:
         answered = guarded(plugin, f"answer_parameters of {name}", spec.answer_parameters, offered)
-        if answered is not None:
-            _checked(codec, check_parameters, "answer_parameters", answered)
-        return answered
+        return None if answered is None else _checked(codec, _parameters_of, "answer_parameters", answered)
 
     return replace(
         spec,
+        sample_rates=tuple(spec.sample_rates),
+        frame_durations_ms=tuple(spec.frame_durations_ms),
+        offer_parameters=dict(spec.offer_parameters),
         create_encoder=create_encoder,
         create_decoder=create_decoder,
         payload_duration_untrusted=payload_duration_untrusted,
@@ -144,6 +145,11 @@ class GuardedDecoder:
                 f"{self._codec}: {method} returned {len(pcm)} bytes, more than any packet has samples for"
             )
         return pcm
+
+
+def _parameters_of(what: str, value: object) -> FormatParameters:
+    """A copy of parameters that a description can have; raises ``ValueError`` if it cannot."""
+    return dict(check_parameters(what, value))
 
 
 def _checked(codec: str, check: Callable[..., T], what: str, *arguments: object) -> T:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 from glottis.contracts.auth import AuthSchemeSpec
@@ -73,8 +73,10 @@ def _choices(what: str, value: Sequence[T]) -> Sequence[T]:
     return value
 
 
-def check_parameters(what: str, value: object) -> None:
+def check_parameters(what: str, value: object) -> Mapping[str, str]:
     """What an ``a=fmtp`` line can say (RFC 8866 §6.15, RFC 4855 §3); raises ``ValueError``."""
-    for name, text in check_texts(what, value).items():
+    parameters = check_texts(what, value)
+    for name, text in parameters.items():
         if not name or not f"{name}{text}".isprintable() or ";" in f"{name}{text}" or "=" in name:
             raise ValueError(f"{what}: expected parameters of one line without semicolons, got {name!r}: {text!r}")
+    return parameters
