@@ -35,7 +35,7 @@ def split(error: BaseException) -> tuple[BaseException | None, BaseException | N
 
 
 def _is_cancelled() -> bool:
-    """Whether the running task is: else a ``Cancelled`` is one that somebody has kept, and passes for a failure."""
+    """Whether the running task is: else a ``Cancelled`` is one that somebody has kept, and a failure like others."""
     try:
         return trio.current_effective_deadline() == -math.inf
     except RuntimeError:  # without trio, nobody is cancelled

@@ -4,11 +4,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import trio
 from glottis import AuthRequest, Call, CallInfo, HmacTokens, IceServer, Principal
+from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import SessionState
 from support.errors import ERRORS
 from support.memory import open_memory_exchange_with
@@ -129,6 +130,19 @@ async def test_a_session_does_without_a_provider_that_fails(make, tmp_path, capl
     assert {record.getMessage() for record in errors(caplog)} == {
         "ICE servers left out: plugin Misfits (given directly) failed"
     }
+
+
+async def test_a_session_whose_own_barrier_fails_ends_alone(tmp_path, caplog, monkeypatch, autojump_clock):
+    async def run(session: Session) -> NoReturn:
+        await trio.lowlevel.checkpoint()
+        session.end("broken")
+        raise SystemExit("a bug")
+
+    async with beside_a_call(tmp_path, Misfits()) as exchange:
+        monkeypatch.setattr(Session, "run", run)
+        await exchange.post()
+        await eventually(lambda: "SystemExit: a bug" in caplog.text)
+        monkeypatch.undo()
 
 
 class Nonsense(IceServer):

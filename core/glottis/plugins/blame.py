@@ -42,7 +42,8 @@ def _levels(error: BaseException) -> list[BaseException]:
 
 def _owner(modules: Iterable[str], plugins: Iterable[Plugin]) -> str | None:
     """The first plugin that one of these modules belongs to."""
-    owners = (f"{plugin}, module {module}" for module in modules for plugin in plugins if plugin.owns(module))
+    each_once = dict.fromkeys(modules)
+    owners = (f"{plugin}, module {module}" for module in each_once for plugin in plugins if plugin.owns(module))
     return next(owners, None)
 
 

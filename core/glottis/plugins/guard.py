@@ -76,11 +76,11 @@ def guarded_agent(plugin: Plugin, name: str, agent: Agent) -> Agent:
     """
 
     async def converse(call: Call) -> None:
-        conversation: object = agent(call)
-        if not inspect.isawaitable(conversation):
-            kind = type(conversation).__name__
-            raise PluginError(f"{plugin}: agent {name} returned {kind}; it must be an async function of the call")
         try:
+            conversation: object = agent(call)
+            if not inspect.isawaitable(conversation):
+                kind = type(conversation).__name__
+                raise PluginError(f"{plugin}: agent {name} returned {kind}; it must be an async function of the call")
             await conversation
         except trio.Cancelled as error:
             raise blamed(error, f"{plugin}: agent {name}") from error

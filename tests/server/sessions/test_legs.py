@@ -232,6 +232,22 @@ async def test_a_leg_that_cannot_count_is_closed_all_the_same(tmp_path: Path, au
         assert len(exchange.gateway.sessions) == 0
 
 
+async def test_a_leg_that_cannot_close_holds_back_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: Clock
+) -> None:
+    class Unclosable(AudioLeg):
+        def close(self) -> None:
+            raise SystemExit("a bug")
+
+    async with open_memory_exchange_with(tmp_path, TestPlugin(parrot=echo), legs={"WebSocket": Unclosable}) as exchange:
+        phone, socket = await call(exchange)
+        await socket.send(Bye())
+        assert await phone.wait_closed() == (1000, "the caller hung up")
+        assert len(exchange.gateway.sessions) == 0
+        await eventually(lambda: not exchange.gateway.sessions._running)
+    assert "SystemExit: a bug" in caplog.text
+
+
 async def test_what_comes_past_signaling_reaches_the_agent(
     exchange: Exchange, legs: Legs, autojump_clock: Clock
 ) -> None:

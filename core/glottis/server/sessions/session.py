@@ -105,15 +105,21 @@ class Session:
         if not self._move(Happening.END, reason):
             return
         logger.info("session %s ends: %s", self.info.session_id, reason)
-        self.leg.close()
-        self._line.close(code, reason)
-        self._deadline.scope.cancel()
-        self._intake.texts.release()
-        self._ended()
-        try:  # last of all: a leg that cannot count is to hold nothing back
-            logger.info("session %s has counted %s", self.info.session_id, summary(self._announce.statistics()))
-        except BaseException as error:
-            stop(error, self.failed)
+        for step in (
+            self.leg.close,
+            partial(self._line.close, code, reason),
+            self._deadline.scope.cancel,
+            self._intake.texts.release,
+            self._ended,
+            self._log_counts,
+        ):
+            try:
+                step()
+            except BaseException as error:  # which is to hold back nothing of the rest
+                stop(error, self.failed)
+
+    def _log_counts(self) -> None:
+        logger.info("session %s has counted %s", self.info.session_id, summary(self._announce.statistics()))
 
     def _move(self, happening: Happening, reason: str = "") -> bool:
         """To the next state, of which client and agent are told; false if this changes nothing."""

@@ -145,7 +145,7 @@ class Sessions:
     async def _run(self, entry: _Entry) -> None:
         try:
             await entry.session.run()
-        except BaseException as error:  # of its end, which is not the session's own to stop any more
+        except BaseException as error:  # a bug of its own barrier is still no other session's
             stop(error, entry.session.failed)
         finally:
             del self._running[entry.session.info.session_id]
