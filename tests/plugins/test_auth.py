@@ -147,6 +147,36 @@ async def test_refusals_pass(error: Exception) -> None:
             raising(error).verify("token", 1.0)
 
 
+class Speechless(Forbidden):
+    """Cannot say why."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+NUMBER: Any = 7
+
+
+@pytest.mark.parametrize(
+    ("refusal", "complaint"),
+    [
+        (AuthenticationFailed(NUMBER, "No."), "ValueError: code: expected str, got int"),
+        (AuthenticationFailed("NO\nWAY", "No."), "ValueError: code: expected a name in one line"),
+        (
+            AuthenticationFailed("NO", "No. " * 251),
+            "ValueError: expected at most 1000 characters, got 1004",
+        ),
+        (Speechless("No."), "SystemExit: "),
+    ],
+)
+async def test_refusals_that_nobody_can_be_told_are_the_plugins_fault(refusal: Exception, complaint: str) -> None:
+    with pytest.raises(PluginError, match=rf"^plugin mine .*: the refusal of authenticate raised {complaint}"):
+        await raising(refusal).authenticate(REQUEST)
+    if isinstance(refusal, AuthenticationFailed):
+        with pytest.raises(PluginError, match=rf"^plugin mine .*: the refusal of verify raised {complaint}"):
+            raising(refusal).verify("token", 1.0)
+
+
 @pytest.mark.parametrize("error", [RuntimeError("oops"), SystemExit("oops"), Malformed("oops"), GeneratorExit("oops")])
 async def test_other_errors_are_the_plugins_fault(error: BaseException) -> None:
     scheme = raising(error)

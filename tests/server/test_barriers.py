@@ -101,8 +101,8 @@ async def test_a_request_that_makes_a_scheme_fail_gets_a_500(method, make, tmp_p
         assert (reply.status, reply.document["code"]) == (500, "INTERNAL_ERROR")
         assert len(exchange.gateway.sessions) == 1
         scheme.failures = {}
-    assert len(errors(caplog)) == 1
-    assert f"plugin Misfits (given directly): {method} raised " in caplog.text
+    [record] = errors(caplog)
+    assert f" failed in plugin Misfits (given directly): {method} raised " in record.getMessage()
 
 
 @each_error
@@ -117,8 +117,24 @@ async def test_a_socket_that_makes_a_scheme_fail_is_closed(make, tmp_path, caplo
         scheme.failures = {}
         phone.hang_down()
         end_waiting(exchange)
-    assert len(errors(caplog)) == 1
-    assert f"plugin Misfits (given directly): verify raised {type(make()).__name__}: " in caplog.text
+    [record] = errors(caplog)
+    blame = f"plugin Misfits (given directly): verify raised {type(make()).__name__}: "
+    assert record.getMessage().startswith(f"the connection from  failed in {blame}")
+
+
+async def test_a_client_that_cannot_be_told_how_to_come_back_is_lost_to_its_session(tmp_path, caplog, autojump_clock):
+    caplog.set_level(logging.INFO, "glottis.server.sessions")
+    scheme = Scheme()
+    async with beside_a_call(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
+        phone = exchange.phone()
+        await phone.create()
+        scheme.failures = {"issue": ERRORS["panic"]}
+        await phone.open_socket()
+        assert await phone.wait_closed() == (1011, "internal error")
+        phone.hang_down()
+        scheme.failures = {}
+        await eventually(lambda: len(exchange.gateway.sessions) == 1, 60)
+    assert "was lost and not resumed in time" in caplog.text
 
 
 @each_error

@@ -4,13 +4,17 @@ import re
 from typing import Final
 
 from glottis.contracts.auth import MAX_TOKEN_LENGTH, AuthRequest, AuthScheme, TokenClaims
-from glottis.contracts.errors import AuthenticationFailed, Forbidden, PluginError
+from glottis.contracts.checks import check_name
+from glottis.contracts.errors import AuthenticationFailed, Forbidden, PluginError, RemoteError
 from glottis.contracts.info import Principal
 from glottis.plugins.guard import guarded, guarded_async
 from glottis.plugins.manager import Plugin
 
 _TOKEN: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_TOKEN_LENGTH}}}")
 """What needs no escaping in a URL (RFC 3986 §2.3)."""
+_REFUSALS: Final = (AuthenticationFailed, Forbidden)
+MAX_REFUSAL: Final = 1000
+"""Characters of a refusal, which is a sentence."""
 
 
 class GuardedAuthScheme:
@@ -22,8 +26,12 @@ class GuardedAuthScheme:
 
     async def authenticate(self, request: AuthRequest) -> Principal | None:
         """See ``AuthScheme``."""
-        ask, allowed = self._scheme.authenticate, (AuthenticationFailed, Forbidden)
-        principal: object = await guarded_async(self._plugin, "authenticate", ask, request, allowed=allowed)
+        ask = self._scheme.authenticate
+        try:
+            principal: object = await guarded_async(self._plugin, "authenticate", ask, request, allowed=_REFUSALS)
+        except _REFUSALS as refusal:
+            guarded(self._plugin, "the refusal of authenticate", _check_refusal, refusal)
+            raise
         if principal is None:
             return None
         if not isinstance(principal, Principal):
@@ -44,7 +52,11 @@ class GuardedAuthScheme:
     def verify(self, token: str, now: float) -> TokenClaims:
         """See ``AuthScheme``."""
         allowed = (AuthenticationFailed,)
-        claims: object = guarded(self._plugin, "verify", self._scheme.verify, token, now, allowed=allowed)
+        try:
+            claims: object = guarded(self._plugin, "verify", self._scheme.verify, token, now, allowed=allowed)
+        except AuthenticationFailed as refusal:
+            guarded(self._plugin, "the refusal of verify", _check_refusal, refusal)
+            raise
         if not isinstance(claims, TokenClaims):
             raise self._returned("verify", f"{type(claims).__name__}, expected TokenClaims")
         guarded(self._plugin, "the TokenClaims of verify", TokenClaims.__post_init__, claims)
@@ -52,3 +64,10 @@ class GuardedAuthScheme:
 
     def _returned(self, method: str, what: str) -> PluginError:
         return PluginError(f"{self._plugin}: {method} returned {what}")
+
+
+def _check_refusal(refusal: RemoteError) -> None:
+    """Raises ``ValueError`` for a refusal that no client can be told."""
+    check_name("code", refusal.code)
+    if len(str(refusal)) > MAX_REFUSAL:
+        raise ValueError(f"expected at most {MAX_REFUSAL} characters, got {len(str(refusal))}")

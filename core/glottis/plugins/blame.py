@@ -7,7 +7,7 @@ from glottis.plugins import Plugin
 from glottis.plugins.failures import message_of
 
 
-def culprit(error: BaseException, plugins: Iterable[Plugin]) -> str:
+def culprit(error: BaseException, plugins: Iterable[Plugin] = ()) -> str:
     """The plugin whose code is on the error's way, with the module; else the module where it was raised.
 
     Of several the first counts: it has called the others, and what its own calls raise is its to handle. Where none is,

@@ -11,6 +11,7 @@ import trio
 
 from glottis.barrier import stop
 from glottis.contracts.errors import Malformed
+from glottis.plugins.blame import culprit
 from glottis.plugins.failures import log_failure
 from glottis.server.http.handshake import wants_websocket, websocket_key
 from glottis.server.http.head import read_head_untrusted, vet_head
@@ -121,7 +122,7 @@ class HttpConnection:
             except Problem:
                 raise
             except BaseException as error:
-                stop(error, lambda failure: log_failure(logger, failure, "%s failed", request))
+                stop(error, lambda failure: log_failure(logger, failure, "%s failed in %s", request, culprit(failure)))
                 raise Problem(500, "INTERNAL_ERROR", "The gateway failed; its log says why.") from None
         logger.error("%s took longer than %g s", request, self._limits.handler_timeout)
         raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))

@@ -7,6 +7,7 @@ from typing import Final
 import trio
 
 from glottis.barrier import stop
+from glottis.plugins.blame import culprit
 from glottis.plugins.failures import log_failure
 from glottis.server.http.connection import Handlers, HttpConnection
 from glottis.server.http.message import HttpLimits, Request, Response
@@ -112,7 +113,7 @@ def _note_failure(error: BaseException, peer_host: str) -> None:
     except* (trio.BrokenResourceError, trio.ClosedResourceError):
         logger.debug("the connection from %s broke", peer_host)
     except* BaseException as errors:
-        log_failure(logger, errors, "the connection from %s failed", peer_host)
+        log_failure(logger, errors, "the connection from %s failed in %s", peer_host, culprit(errors))
 
 
 def _peer_host(stream: trio.abc.HalfCloseableStream) -> str:

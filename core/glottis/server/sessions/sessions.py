@@ -191,8 +191,8 @@ class Sessions:
     async def _serve_channel(self, entry: _Entry, channel: SignalingChannel) -> None:
         session = entry.session
         session.attach(channel)
-        self._offer_resumption(entry, channel)
         try:
+            self._offer_resumption(entry, channel)
             while True:
                 message = await channel.receive()
                 session.handle_message(message)
