@@ -1,5 +1,6 @@
 """An auth scheme that breaks its contract is named; what it may do, it may do behind the guard too."""
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -145,6 +146,19 @@ async def test_refusals_pass(error: Exception) -> None:
     if isinstance(error, AuthenticationFailed):
         with pytest.raises(AuthenticationFailed):
             raising(error).verify("token", 1.0)
+
+
+async def test_a_refusal_that_is_always_the_same_keeps_no_request() -> None:
+    refusal = AuthenticationFailed("TOKEN_INVALID", "No.")
+    scheme = raising(refusal)
+    lengths = []
+    for _ in range(3):
+        with pytest.raises(AuthenticationFailed):
+            await scheme.authenticate(REQUEST)
+        with pytest.raises(AuthenticationFailed):
+            scheme.verify("token", 1.0)
+        lengths.append(len(list(traceback.walk_tb(refusal.__traceback__))))
+    assert lengths == [lengths[0]] * 3
 
 
 class Speechless(Forbidden):

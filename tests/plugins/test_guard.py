@@ -1,5 +1,6 @@
 """What agents and codecs return is checked where they return it, and blamed on their plugin."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -175,6 +176,18 @@ def test_a_payload_that_is_none_is_not_the_codecs_fault(name: str) -> None:
     codec = failing_codec(Malformed, payload_duration_untrusted=Failing(Malformed).fail)
     with pytest.raises(Malformed):
         (FUNCTIONS | SPECIFIED)[name](codec)
+
+
+@pytest.mark.parametrize("name", ["decode", "payload_duration_untrusted"])
+def test_what_is_always_raised_for_bad_payloads_keeps_none_of_them(name: str) -> None:
+    malformed = Malformed("none")
+    codec = failing_codec(lambda: malformed, payload_duration_untrusted=Failing(lambda: malformed).fail)
+    lengths = []
+    for _ in range(3):
+        with pytest.raises(Malformed):
+            (FUNCTIONS | SPECIFIED)[name](codec)
+        lengths.append(len(list(traceback.walk_tb(malformed.__traceback__))))
+    assert lengths == [lengths[0]] * 3
 
 
 def test_more_samples_than_any_packet_has_are_blamed_on_the_codec() -> None:

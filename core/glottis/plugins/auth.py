@@ -31,7 +31,7 @@ class GuardedAuthScheme:
             principal: object = await guarded_async(self._plugin, "authenticate", ask, request, allowed=_REFUSALS)
         except _REFUSALS as refusal:
             guarded(self._plugin, "the refusal of authenticate", _check_refusal, refusal)
-            raise
+            raise refusal.with_traceback(None) from None  # one that is raised for each request would keep them all
         if principal is None:
             return None
         if not isinstance(principal, Principal):
@@ -56,7 +56,7 @@ class GuardedAuthScheme:
             claims: object = guarded(self._plugin, "verify", self._scheme.verify, token, now, allowed=allowed)
         except AuthenticationFailed as refusal:
             guarded(self._plugin, "the refusal of verify", _check_refusal, refusal)
-            raise
+            raise refusal.with_traceback(None) from None
         if not isinstance(claims, TokenClaims):
             raise self._returned("verify", f"{type(claims).__name__}, expected TokenClaims")
         guarded(self._plugin, "the TokenClaims of verify", TokenClaims.__post_init__, claims)

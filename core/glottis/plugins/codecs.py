@@ -43,8 +43,8 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
     def payload_duration_untrusted(payload: bytes) -> int:
         try:
             duration = spec.payload_duration_untrusted(payload)
-        except Malformed:
-            raise
+        except Malformed as error:
+            raise error.with_traceback(None) from None  # one that is raised for each packet would keep them all
         except BaseException as error:
             raise blamed(error, f"{codec}: payload_duration_untrusted") from error
         if type(duration) is not int:
@@ -132,8 +132,8 @@ class GuardedDecoder:
         """What a method returns; ``Malformed`` passes, which says that the payload is none."""
         try:
             pcm = function(*arguments)
-        except Malformed:
-            raise
+        except Malformed as error:
+            raise error.with_traceback(None) from None  # one that is raised for each packet would keep them all
         except BaseException as error:
             raise blamed(error, f"{self._codec}: {method}") from error
         if type(pcm) is not bytes:

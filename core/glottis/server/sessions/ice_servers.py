@@ -63,6 +63,7 @@ def _leave_all_out(provider: NamedProvider, failure: BaseException) -> None:
 def _leave_out(provider: NamedProvider, index: int, problem: BaseException) -> None:
     why = message_of(problem) if isinstance(problem, ValueError) else describe(problem)
     logger.error("ICE server left out: [%d] of %s of %s: %s", index, provider.name, provider.plugin, why)
+    problem.__traceback__ = None
 
 
 def _own(server: object) -> IceServer:
