@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import h11
 import pytest
@@ -149,13 +150,16 @@ class Site:
         while True:
             await websocket.send(await websocket.receive())
 
-    def server(self, limits: HttpLimits | None = None, trusted_proxies: tuple[str, ...] = ()) -> HttpServer:
+    def server(
+        self, limits: HttpLimits | None = None, trusted_proxies: tuple[str, ...] = (), **parts: Any
+    ) -> HttpServer:
         return HttpServer(
             handle_request=self.handle_request,
             handle_websocket=self.handle_websocket,
             accept_websocket=lambda request: self.refusal,
             limits=limits,
             trusted_proxies=trusted_proxies,
+            **parts,
         )
 
 

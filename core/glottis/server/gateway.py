@@ -32,6 +32,7 @@ from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
+from glottis.server.http.turns import Turns
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
@@ -81,6 +82,7 @@ class Gateway:
         self.url = ""
         self.endpoint = endpoint
         self.scheduler = Scheduler(endpoint)
+        self._turns = Turns()
         self.sessions = Sessions(
             config,
             nursery,
@@ -88,6 +90,7 @@ class Gateway:
             tokens=tokens if tokens is not None else TokenDesk(config.auth.scheme),
             times=replace(times, connect=server.token_lifetime, resume_grace=server.resume_grace),
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
+            turns=self._turns,
         )
         self._config = config
         self._certificate = Certificate.generate()
@@ -148,6 +151,7 @@ class Gateway:
             origins=Origins(server.allowed_origins),
             rate_limiter=RateLimiter(per_minute=server.max_sessions_per_minute, burst=server.max_sessions_per_minute),
             public_url=server.public_url,
+            turns=self._turns,
             pages=self._config.pages,
         )
         return HttpServer(
@@ -164,6 +168,7 @@ class Gateway:
                 max_message_bytes=server.max_message_bytes,
             ),
             trusted_proxies=server.trusted_proxies,
+            turns=self._turns,
         )
 
 

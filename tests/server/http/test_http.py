@@ -68,6 +68,20 @@ async def test_chunked_body_is_read(site: Site, connect: Connect) -> None:
     assert site.requests[0].body == b"abcde"
 
 
+async def test_chunks_may_be_small_where_few_and_end_with_trailers(site: Site, connect: Connect) -> None:
+    client = connect(site.server())
+    chunks = "1\r\na\r\n" * 100 + "80\r\n" + "b" * 128 + "\r\n" + ("1000;x=y\r\n" + "c" * 4096 + "\r\n") * 15
+    head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    await client.send(f"{head}{chunks}0\r\nX-Sum: 1\r\n\r\n")
+    assert (await client.reply()).status == 200
+    assert site.requests[0].body == b"a" * 100 + b"b" * 128 + b"c" * 4096 * 15
+
+
+async def test_lines_of_a_body_are_none_of_the_head(site: Site, connect: Connect) -> None:
+    client = connect(site.server())
+    assert (await client.request("POST", "/", body=b"\n" * 3000)).status == 200
+
+
 async def test_client_that_waits_for_100_continue_is_told_to_go_on(site: Site, connect: Connect) -> None:
     client = connect(site.server())
     await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
@@ -153,6 +167,24 @@ MALFORMED = {
     "long target": (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
     "long head": (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 30000 + b"\r\n\r\n", 431),
     "100,000 headers": (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:\r\n" * 100_000 + b"\r\n", 431),
+    "4,000 headers of which the last does not end": (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:\n" * 4000, 431),
+    "a header of many lines": (b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n" + b" 2\r\n" * 100 + b"\r\n", 431),
+    "chunks of a byte": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 9000,
+        400,
+    ),
+    "chunk extensions": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"1;" + b"x" * 600 + b"\r\na\r\n") * 9,
+        400,
+    ),
+    "endless chunk extension": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"x" * 30000,
+        400,
+    ),
+    "trailers": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a:\n" * 5000 + b"\n",
+        400,
+    ),
     "101 headers": (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:\r\n" * 101 + b"\r\n", 431),
     "HTTP/3.7": (b"GET / HTTP/3.7\r\nHost: a\r\n\r\n", 505),
 }

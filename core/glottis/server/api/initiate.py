@@ -16,6 +16,7 @@ from glottis.server.api.placement import Placement, service_unavailable
 from glottis.server.http.message import Request, Response, json_response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import RateLimiter
+from glottis.server.http.turns import Turns
 from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
 from glottis.signaling.errors import Rejected
 from glottis.signaling.session_request import SessionRequest, parse_session_request_untrusted
@@ -27,12 +28,19 @@ class Initiate:
     """The route ``INITIATE_PATH``. What is wrong with a request is raised as ``Problem``."""
 
     def __init__(
-        self, sessions: Placement, auth_scheme: AuthScheme, *, cors: CorsPolicy, rate_limiter: RateLimiter
+        self,
+        sessions: Placement,
+        auth_scheme: AuthScheme,
+        *,
+        cors: CorsPolicy,
+        rate_limiter: RateLimiter,
+        turns: Turns,
     ) -> None:
         self._sessions = sessions
         self._auth_scheme = auth_scheme
         self._cors = cors
         self._rate_limiter = rate_limiter
+        self._turns = turns
 
     async def post(self, request: Request) -> Response:
         """Create a session, and say where it waits for its client."""
@@ -41,7 +49,8 @@ class Initiate:
         principal = await self._authenticate(request)
         _check_media_type(request)
         try:
-            session_request = parse_session_request_untrusted(request.body, self._sessions.transports)
+            async with self._turns:
+                session_request = parse_session_request_untrusted(request.body, self._sessions.transports)
         except Rejected as error:
             raise Problem(400, error.code, f"Correct the request: {error}.") from None
         created = await self._create(session_request, principal, request)

@@ -16,7 +16,6 @@ _SECURITY_HEADERS: Final = (
     ),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(self)"),
     ("referrer-policy", "no-referrer"),
-    ("x-content-type-options", "nosniff"),
 )
 
 

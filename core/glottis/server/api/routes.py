@@ -16,6 +16,7 @@ from glottis.server.api.placement import Placement
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import RateLimiter
+from glottis.server.http.turns import Turns
 from glottis.signaling.session_request import INITIATE_PATH
 from glottis.signaling.session_url import parse_session_url_untrusted
 
@@ -40,12 +41,14 @@ class Api:
         rate_limiter: RateLimiter,
         public_url: str = "",
         pages: Mapping[str, Page] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
         health = Health(sessions)
+        initiate = Initiate(sessions, auth_scheme, cors=self._cors, rate_limiter=rate_limiter, turns=turns or Turns())
         self._routes: dict[str, dict[str, Handler]] = {
-            INITIATE_PATH: {"POST": Initiate(sessions, auth_scheme, cors=self._cors, rate_limiter=rate_limiter).post},
+            INITIATE_PATH: {"POST": initiate.post},
             "/healthz": {"GET": health.healthz},
             "/readyz": {"GET": health.readyz},
         }

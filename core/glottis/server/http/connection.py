@@ -21,9 +21,12 @@ from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.receiver import RequestReceiver
 from glottis.server.http.refusals import RefusalLog
+from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket, open_server_websocket
 from glottis.signaling.errors import WebSocketClosed
 
+NOSNIFF: Final = ("x-content-type-options", "nosniff")
+"""Goes with every response: none is anything else than it says, to no browser (WHATWG Fetch §3.7)."""
 _WITHOUT_CONTENT: Final = (204, 304)
 _NOT_READ_TO_THE_END: Final = (h11.IDLE, h11.SEND_BODY, h11.ERROR)
 
@@ -50,6 +53,7 @@ class HttpConnection:
         limits: HttpLimits,
         proxies: TrustedProxies,
         refusals: RefusalLog,
+        turns: Turns,
     ) -> None:
         self._stream = stream
         self._peer_host = peer_host
@@ -57,7 +61,8 @@ class HttpConnection:
         self._limits = limits
         self._proxies = proxies
         self._refusals = refusals
-        self._receiver = RequestReceiver(stream, limits)
+        self._turns = turns
+        self._receiver = RequestReceiver(stream, limits, turns)
         self._http = self._receiver.http
         self._draining = False
         self._idle = trio.CancelScope()
@@ -85,7 +90,8 @@ class HttpConnection:
             head = await self._receive_head()
             if head is None:
                 return False
-            request = self._read_head(head)
+            async with self._turns:
+                request = self._read_head(head)
             if wants_websocket(request.method, request.headers):
                 return await self._serve_websocket(request, head.http_version.decode())
             response = await self._handle(replace(request, body=await self._receiver.receive_body(request)))
@@ -128,11 +134,14 @@ class HttpConnection:
         raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))
 
     async def _serve_websocket(self, request: Request, http_version: str) -> bool:
-        refusal = self._handlers.accept_websocket(request)
+        async with self._turns:
+            refusal = self._handlers.accept_websocket(request)
+            if refusal is None:
+                key = websocket_key(request.headers, http_version)
+                self._turns.use_up()  # The handshake takes long too, in several steps.
         if refusal is not None:
             await self._respond(request, refusal)
             return False
-        key = websocket_key(request.headers, http_version)
         logger.debug("%s becomes a WebSocket", request)
         early_bytes, _ = self._http.trailing_data
         try:
@@ -145,22 +154,26 @@ class HttpConnection:
     async def _respond(self, request: Request | None, response: Response) -> None:
         logger.debug("%s: %d", request or f"malformed request from {self._peer_host}", response.status)
         self._refusals.note(request, response, self._peer_host, trio.current_time())
+        async with self._turns:
+            data = self._serialise(response, with_body=request is None or request.method != "HEAD")
+        with trio.move_on_after(self._limits.send_timeout) as scope:
+            await self._stream.send_all(data)
+        if scope.cancelled_caught:
+            raise trio.BrokenResourceError("the peer does not read")
+
+    def _serialise(self, response: Response, *, with_body: bool) -> bytes:
         head = h11.Response(
             status_code=response.status,
             reason=reason_phrase(response.status).encode(),
             headers=self._response_headers(response),
         )
         data = self._http.send(head) or b""
-        if response.body and not (request is not None and request.method == "HEAD"):
+        if response.body and with_body:
             data += self._http.send(h11.Data(data=response.body)) or b""
-        data += self._http.send(h11.EndOfMessage()) or b""
-        with trio.move_on_after(self._limits.send_timeout) as scope:
-            await self._stream.send_all(data)
-        if scope.cancelled_caught:
-            raise trio.BrokenResourceError("the peer does not read")
+        return data + (self._http.send(h11.EndOfMessage()) or b"")
 
     def _response_headers(self, response: Response) -> list[tuple[str, str]]:
-        headers = [("date", email.utils.formatdate(usegmt=True)), *response.headers]
+        headers = [("date", email.utils.formatdate(usegmt=True)), NOSNIFF, *response.headers]
         if response.status not in _WITHOUT_CONTENT:
             headers.append(("content-length", str(len(response.body))))
         if self._draining or self._http.their_state in _NOT_READ_TO_THE_END:

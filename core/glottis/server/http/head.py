@@ -12,10 +12,11 @@ from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
 
 MAX_HEADER_FIELDS: Final = 100
-"""Browsers send about 20. More is a 431."""
+"""Lines of a head between the first one and the blank one. Browsers send about 20. More is a 431."""
 MAX_TARGET_LENGTH: Final = 8192
 """Bytes of a request target; session URLs have about 400. Longer is a 414."""
 _VERSIONS: Final = (b"1.0", b"1.1")
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _ASCII_FIELDS: Final = frozenset(
     {
@@ -26,14 +27,22 @@ _ASCII_FIELDS: Final = frozenset(
 """Those that the server itself goes by, before any handler; their syntax has no other characters."""
 
 
+def vet_lines(received: bytes) -> None:
+    """Raise ``Problem`` before h11 reads a head of too many lines, whole or not: of the shortest, 16 KiB take 5 ms."""
+    most = MAX_HEADER_FIELDS + 2
+    if received.count(b"\n") <= most:
+        return
+    blank_line = _BLANK_LINE.search(received)  # what comes after it is no part of the head
+    if blank_line is None or received.count(b"\n", 0, blank_line.end()) > most:
+        raise Problem(431, "BAD_REQUEST", f"Send at most {MAX_HEADER_FIELDS} header fields.")
+
+
 def vet_head(head: h11.Request) -> None:
     """Raise ``Problem`` where a head must be refused with a status other than 400."""
     if head.http_version not in _VERSIONS:
         raise Problem(505, "BAD_REQUEST", "Use HTTP/1.1.")
     if len(head.target) > MAX_TARGET_LENGTH:
         raise Problem(414, "BAD_REQUEST", f"Use a request target of at most {MAX_TARGET_LENGTH} bytes.")
-    if len(head.headers) > MAX_HEADER_FIELDS:
-        raise Problem(431, "BAD_REQUEST", f"Send at most {MAX_HEADER_FIELDS} header fields.")
 
 
 def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxies) -> Request:

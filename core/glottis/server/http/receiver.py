@@ -5,21 +5,31 @@ from typing import Final
 import h11
 import trio
 
+from glottis.server.http.head import vet_lines
 from glottis.server.http.message import HttpLimits, Request, reason_phrase
 from glottis.server.http.problem import Problem
+from glottis.server.http.turns import Turns
 
 RECEIVE_BYTES: Final = 4096
-"""Small, so that a head cannot take much more memory than its limit before h11 counts it."""
+"""Small, so that neither a head nor trailers can take much more memory than their limit before they are counted."""
+MAX_FRAMING_BYTES: Final = 1024
+"""What the chunks of a body may take beside their data: heads, extensions, line ends, trailers. More is a 400."""
+_DATA_PER_FRAMING: Final = 16
+"""Bytes of data that let a body have another byte of framing: chunks may be small at first, but not all of them."""
 _METHODS_WITH_BODY: Final = ("POST", "PUT", "PATCH")
 
 
 class RequestReceiver:
-    """Heads and bodies from one stream. What is wrong with them is raised as ``Problem``."""
+    """Heads and bodies from one stream. What is wrong with them is raised as ``Problem``.
 
-    def __init__(self, stream: trio.abc.HalfCloseableStream, limits: HttpLimits) -> None:
+    h11 takes each of its steps in a turn of its own, and is given no more lines at a time than it reads within one.
+    """
+
+    def __init__(self, stream: trio.abc.HalfCloseableStream, limits: HttpLimits, turns: Turns) -> None:
         self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.max_head_bytes)
         self._stream = stream
         self._limits = limits
+        self._turns = turns
         self._received = 0
 
     async def receive_first_bytes(self) -> bool:
@@ -30,7 +40,13 @@ class RequestReceiver:
         """The head that has begun; None if the peer closes instead."""
         before = self._consumed
         with trio.move_on_at(deadline):
-            event = await self._next_event()
+            while True:
+                async with self._turns:
+                    vet_lines(self.http.trailing_data[0])
+                    event = self._next_event()
+                if event is not h11.NEED_DATA:
+                    break
+                await self._receive()
             if self._consumed - before > self._limits.max_head_bytes:  # h11 counts incomplete heads only
                 raise Problem(431, "BAD_REQUEST", f"Send a head of at most {self._limits.max_head_bytes} bytes.")
             return event if isinstance(event, h11.Request) else None
@@ -60,28 +76,38 @@ class RequestReceiver:
 
     async def _receive_data(self) -> bytes:
         body = bytearray()
-        while isinstance(event := await self._next_event(), h11.Data):
-            body += event.data
-            if len(body) > self._limits.max_body_bytes:
-                raise self._too_large()
-        if not isinstance(event, h11.EndOfMessage):
-            raise Problem(400, "BAD_REQUEST", "Send the whole body of the request.")
-        return bytes(body)
+        begins_at = self._consumed
+        while True:
+            async with self._turns:
+                event = self._next_event()
+                if isinstance(event, h11.Data):
+                    body += event.data
+                self._check_size(len(body), self._consumed - begins_at, is_mid_frame=event is h11.NEED_DATA)
+            if isinstance(event, h11.EndOfMessage):
+                return bytes(body)
+            if event is h11.NEED_DATA:
+                await self._receive()
+            elif not isinstance(event, h11.Data):
+                raise Problem(400, "BAD_REQUEST", "Send the whole body of the request.")
+
+    def _check_size(self, data: int, consumed: int, *, is_mid_frame: bool) -> None:
+        """Of a body so far: bytes of data, and of all. What h11 holds back is the head of a chunk, or trailers."""
+        if data > self._limits.max_body_bytes:
+            raise self._too_large()
+        held_back = len(self.http.trailing_data[0]) if is_mid_frame else 0
+        if held_back > MAX_FRAMING_BYTES or consumed - data > MAX_FRAMING_BYTES + data // _DATA_PER_FRAMING:
+            raise Problem(400, "BAD_REQUEST", "Send the body with a Content-Length, or in larger chunks.")
 
     def _too_large(self) -> Problem:
         return Problem(413, "BODY_TOO_LARGE", f"Send a body of at most {self._limits.max_body_bytes} bytes.")
 
-    async def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        while True:
-            try:
-                event = self.http.next_event()
-            except h11.RemoteProtocolError as error:
-                # Its message quotes the input, which may hold secrets.
-                status = error.error_status_hint
-                raise Problem(status, "BAD_REQUEST", f"{reason_phrase(status)}: send valid HTTP/1.1.") from None
-            if event is not h11.NEED_DATA:
-                return event
-            await self._receive()
+    def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        try:
+            return self.http.next_event()
+        except h11.RemoteProtocolError as error:
+            # Its message quotes the input, which may hold secrets.
+            status = error.error_status_hint
+            raise Problem(status, "BAD_REQUEST", f"{reason_phrase(status)}: send valid HTTP/1.1.") from None
 
     async def _receive(self) -> bool:
         """Feed h11; False at the end of the stream."""

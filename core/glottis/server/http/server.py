@@ -13,6 +13,7 @@ from glottis.server.http.connection import Handlers, HttpConnection
 from glottis.server.http.message import HttpLimits, Request, Response
 from glottis.server.http.proxies import TrustedProxies, normal_host
 from glottis.server.http.refusals import RefusalLog
+from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket
 
 _FULL: Final = (
@@ -27,7 +28,7 @@ class HttpServer:
     """Serves HTTP/1.1 requests and WebSockets.
 
     ``accept_websocket`` decides before the handshake: None accepts, a ``Response`` refuses. ``trusted_proxies`` are
-    addresses and networks; raises ``ValueError`` for others.
+    addresses and networks; raises ``ValueError`` for others. ``turns`` are those of the whole gateway.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class HttpServer:
         accept_websocket: Callable[[Request], Response | None],
         limits: HttpLimits | None = None,
         trusted_proxies: Iterable[str] = (),
+        turns: Turns | None = None,
     ) -> None:
         self._handlers = Handlers(handle_request, handle_websocket, accept_websocket)
         self._limits = limits or HttpLimits()
         self._proxies = TrustedProxies(trusted_proxies)
         self._refusals = RefusalLog()
+        self._turns = turns or Turns()
         self._connections: set[HttpConnection] = set()
         self._accepting = trio.CancelScope()
         self._draining = False
@@ -91,7 +94,9 @@ class HttpServer:
             stop(error, lambda failure: _note_failure(failure, peer_host))
 
     async def _serve(self, stream: trio.abc.HalfCloseableStream, peer_host: str) -> None:
-        connection = HttpConnection(stream, peer_host, self._handlers, self._limits, self._proxies, self._refusals)
+        connection = HttpConnection(
+            stream, peer_host, self._handlers, self._limits, self._proxies, self._refusals, self._turns
+        )
         self._connections.add(connection)
         try:
             if self._draining:

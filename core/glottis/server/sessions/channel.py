@@ -11,6 +11,7 @@ import trio
 
 from glottis.calls.streams import Wakeup
 from glottis.server.http.rate_limit import TokenBucket
+from glottis.server.http.turns import Turns
 from glottis.signaling.close_codes import NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER
 from glottis.signaling.errors import Rejected, WebSocketClosed
 from glottis.signaling.messages import (
@@ -55,11 +56,14 @@ class SignalingChannel:
     (CONTRACT T12). The rest waits and follows the answer in order.
     """
 
-    def __init__(self, websocket: Socket, limits: SignalingLimits, session_id: str, *, answered: bool) -> None:
+    def __init__(
+        self, websocket: Socket, limits: SignalingLimits, session_id: str, *, answered: bool, turns: Turns
+    ) -> None:
         self._websocket = websocket
         self._limits = limits
         self._session_id = session_id
         self._answered = answered
+        self._turns = turns
         self._ready: deque[str] = deque()
         self._held_back: deque[str] = deque()
         self._queued_characters = 0
@@ -80,7 +84,8 @@ class SignalingChannel:
             if self._closing is not None:
                 continue  # what comes after the end is nobody's
             try:
-                return self._parse(data)
+                async with self._turns:
+                    return self._parse(data)
             except Rejected as error:  # as often as errors are answered, then the channel ends
                 logger.info("session %s: message refused: %s: %s", self._session_id, error.code, error)
                 self.refuse(Error(error.code, str(error)))
@@ -185,16 +190,23 @@ class SignalingChannel:
 
 @asynccontextmanager
 async def open_signaling(
-    websocket: Socket, limits: SignalingLimits | None = None, *, answered: bool = False, session_id: str = ""
+    websocket: Socket,
+    limits: SignalingLimits | None = None,
+    *,
+    answered: bool = False,
+    session_id: str = "",
+    turns: Turns | None = None,
 ) -> AsyncIterator[SignalingChannel]:
     """A channel over this WebSocket; ``answered`` means that the client does not wait for its first answer (any more),
-    and ``session_id`` is for the log.
+    and ``session_id`` is for the log. ``turns`` are those of the whole gateway.
 
     Leaving the block stops the sending; ``close`` first to send what is queued. What is raised inside comes out in an
     exception group.
     """
     async with trio.open_nursery() as nursery:
-        channel = SignalingChannel(websocket, limits or SignalingLimits(), session_id, answered=answered)
+        channel = SignalingChannel(
+            websocket, limits or SignalingLimits(), session_id, answered=answered, turns=turns or Turns()
+        )
         nursery.start_soon(channel.write)
         yield channel
         nursery.cancel_scope.cancel()

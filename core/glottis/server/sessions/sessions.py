@@ -13,11 +13,12 @@ from glottis.barrier import stop
 from glottis.calls.call import CallLimits
 from glottis.calls.leg import LegFactory
 from glottis.calls.streams import Wakeup
-from glottis.config import ResolvedConfig
+from glottis.config import Campaign, ResolvedConfig
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import CallInfo, Principal
 from glottis.server.http.message import Request
 from glottis.server.http.refusals import RefusalLog
+from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket
 from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
 from glottis.server.sessions.channel import SignalingChannel, open_signaling, reject
@@ -64,6 +65,7 @@ class Sessions:
         tokens: TokenDesk,
         times: SessionTimes,
         call_limits: CallLimits,
+        turns: Turns,
     ) -> None:
         self._config = config
         self._nursery = nursery
@@ -71,6 +73,7 @@ class Sessions:
         self._tokens = tokens
         self._times = times
         self._call_limits = call_limits
+        self._turns = turns
         self._entries: dict[str, _Entry] = {}
         """The sessions that have not ended, by their ids."""
         self._running: dict[str, _Entry] = {}
@@ -118,7 +121,14 @@ class Sessions:
         self._check_availability()
         info = _call_info(request, principal, client_host)
         servers = await gather_ice_servers(self._config.ice_server_providers, info, self._times.providers)
-        self._check_availability()
+        async with self._turns:
+            self._check_availability()
+            expires_at = time.time() + self._times.connect
+            url = self._begin(info, campaign, make_leg, base_url, expires_at)
+        return CreatedSession(info.session_id, url, expires_at, servers)
+
+    def _begin(self, info: CallInfo, campaign: Campaign, make_leg: LegFactory, base_url: str, expires_at: float) -> str:
+        """Start a session; returns the URL that is good for its first WebSocket."""
         session = Session(
             info,
             campaign,
@@ -128,10 +138,9 @@ class Sessions:
             times=self._times,
             call_limits=self._call_limits,
         )
-        expires_at = time.time() + self._times.connect
         url = self._tokens.issue(info, CONNECT, expires_at)
         self._start(_Entry(session, base_url))
-        return CreatedSession(info.session_id, url.under(base_url), expires_at, servers)
+        return url.under(base_url)
 
     def _check_availability(self) -> None:
         if (unavailability := self.unavailability()) is not None:
@@ -178,7 +187,9 @@ class Sessions:
             await reject(websocket, refusal.code, str(refusal))
             return
         answered = url.resume or not entry.session.leg.negotiates
-        async with open_signaling(websocket, answered=answered, session_id=url.session_id) as channel:
+        async with open_signaling(
+            websocket, answered=answered, session_id=url.session_id, turns=self._turns
+        ) as channel:
             await self._serve_channel(entry, channel)
 
     def _admit(self, url: SessionUrl) -> _Entry:
@@ -195,7 +206,8 @@ class Sessions:
             self._offer_resumption(entry, channel)
             while True:
                 message = await channel.receive()
-                session.handle_message(message)
+                async with self._turns:
+                    session.handle_message(message)
                 if isinstance(message, Text):
                     await session.wait_for_reader(channel)
         except WebSocketClosed as closed:
