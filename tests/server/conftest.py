@@ -1,7 +1,8 @@
 """A raw HTTP client over memory, for connections that no real client would make."""
 
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -183,6 +184,20 @@ def connect(nursery: trio.Nursery) -> Callable[[HttpServer], RawClient]:
         return RawClient(client)
 
     return connect
+
+
+@pytest.fixture
+async def connect_by_tcp(nursery: trio.Nursery) -> AsyncIterator[Callable[[HttpServer], Awaitable[RawClient]]]:
+    """The same from 127.0.0.1."""
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener, AsyncExitStack() as streams:
+
+        async def connect(server: HttpServer) -> RawClient:
+            client = await trio.open_tcp_stream(*listener.socket.getsockname())
+            nursery.start_soon(server.serve_connection, await listener.accept())
+            return RawClient(await streams.enter_async_context(client))
+
+        yield connect
 
 
 @pytest.fixture

@@ -25,9 +25,10 @@ Size = Annotated[int, Meta(ge=1, le=16 * 1024 * 1024)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 """Up to a day. Like all times it is bounded, since not every number of seconds is an instant."""
 Grace = Annotated[float, Meta(ge=0, le=86_400)]
-"""The same or none; a day is also how long the tokens that resume a session are good for."""
+"""The same or none."""
 TokenLifetime = Annotated[float, Meta(gt=0, le=604_800)]
 """Up to seven days: a session that waits for its client takes a place of ``max_sessions``."""
+ProxyHeader = Literal["X-Forwarded-For", "Forwarded"]
 QueueMilliseconds = Annotated[int, Meta(ge=20, le=10_000)]
 
 DEFAULT_CODECS: Final = ("opus", "G722", "PCMU", "PCMA")
@@ -47,14 +48,19 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str = ""
     """Scheme and host that clients reach the gateway by; empty: taken from each request."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks whose ``Forwarded`` headers are believed."""
+    """Addresses or networks whose ``proxy_header`` is believed."""
+    proxy_header: ProxyHeader = "X-Forwarded-For"
+    """The one in which they name the client; ``-Proto`` and ``-Host`` go with the first, and the other is ignored."""
     allowed_origins: tuple[str, ...] = ()
     """Patterns of the origins of foreign pages that may use the gateway, as ``OriginPattern`` has them."""
     max_sessions: Count = 1000
+    max_sessions_per_client: Count = 250
+    """Of one client address."""
     max_sessions_per_minute: Count = 60
     """Of one client address."""
     max_connections: Count = 2000
     """TCP connections at a time, WebSockets included."""
+    max_connections_per_client: Count = 500
     head_timeout: Seconds = 15.0
     """For a request's head to arrive, the first one from the connection's start; again for its body; and for a
     WebSocket message that has begun."""

@@ -160,6 +160,7 @@ class Gateway:
             accept_websocket=api.accept_websocket,
             limits=HttpLimits(
                 max_connections=server.max_connections,
+                max_connections_per_client=server.max_connections_per_client,
                 max_body_bytes=server.max_body_bytes,
                 head_timeout=server.head_timeout,
                 body_timeout=server.head_timeout,
@@ -168,6 +169,7 @@ class Gateway:
                 max_message_bytes=server.max_message_bytes,
             ),
             trusted_proxies=server.trusted_proxies,
+            proxy_header=server.proxy_header,
             turns=self._turns,
         )
 

@@ -365,16 +365,6 @@ async def test_client_that_does_not_read_its_response_is_dropped(
     assert server.connection_count == 0
 
 
-async def test_too_many_connections_are_refused(site: Site, connect: Connect) -> None:
-    server = site.server(HttpLimits(max_connections=2))
-    clients = [connect(server) for _ in range(2)]
-    await trio.testing.wait_all_tasks_blocked()
-    assert (await connect(server).reply()).status == 503
-    await clients[0].stream.aclose()
-    await trio.testing.wait_all_tasks_blocked()
-    assert (await connect(server).request("GET", "/")).status == 200
-
-
 async def test_server_listens_serves_and_drains(site: Site, nursery: trio.Nursery) -> None:
     release = trio.Event()
 

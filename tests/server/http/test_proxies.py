@@ -2,12 +2,14 @@ import contextlib
 
 import pytest
 from glottis.contracts.errors import Malformed
-from glottis.server.http.proxies import Hop, TrustedProxies, normal_host, parse_forwarded_untrusted
+from glottis.server.http.proxies import Hop, TrustedProxies, normal_host, parse_forwarded_element_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PROXY = "10.0.0.1"
-PROXIES = TrustedProxies(["10.0.0.0/8", "2001:db8::/32"])
+NETWORKS = ["10.0.0.0/8", "2001:db8::/32"]
+PROXIES = TrustedProxies(NETWORKS)
+STANDARD = TrustedProxies(NETWORKS, "Forwarded")
 
 
 def test_stranger_is_believed_nothing() -> None:
@@ -39,6 +41,20 @@ def test_proxy_that_says_nothing_is_the_client() -> None:
             Hop("192.0.2.1", "http", "gw"),
         ),
         ({"x-forwarded-for": "192.0.2.1", "x-forwarded-proto": "http, https"}, Hop("192.0.2.1", "https", "gw")),
+        ({"x-forwarded-for": "schön", "x-forwarded-host": "sch\udcf6n.example"}, Hop(PROXY, "http", "gw")),
+        ({"forwarded": "for=6.6.6.6;proto=https", "x-forwarded-for": "192.0.2.1"}, Hop("192.0.2.1", "http", "gw")),
+        ({"forwarded": "for=6.6.6.6;proto=https;host=evil"}, Hop(PROXY, "http", "gw")),
+        ({"x-forwarded-for": ", ".join(["10.0.0.2"] * 1000)}, Hop("10.0.0.2", "http", "gw")),
+        ({"x-forwarded-for": "6.6.6.6" + " " * 9000 + "1"}, Hop(PROXY, "http", "gw")),
+    ],
+)
+def test_trusted_proxy_names_the_client(headers: dict[str, str], client: Hop) -> None:
+    assert PROXIES.client_of(PROXY, "gw", headers) == client
+
+
+@pytest.mark.parametrize(
+    ("headers", "client"),
+    [
         (
             {"forwarded": 'for=192.0.2.1;proto=https;host="voice.example:8443"'},
             Hop("192.0.2.1", "https", "voice.example:8443"),
@@ -52,12 +68,15 @@ def test_proxy_that_says_nothing_is_the_client() -> None:
         ({"forwarded": "for=6.6.6.6, for=_hidden;proto=https"}, Hop(PROXY, "https", "gw")),
         ({"forwarded": "nonsense"}, Hop(PROXY, "http", "gw")),
         ({"forwarded": "for=schön;host=schön.example"}, Hop(PROXY, "http", "gw")),
-        ({"x-forwarded-for": "schön", "x-forwarded-host": "sch\udcf6n.example"}, Hop(PROXY, "http", "gw")),
-        ({"forwarded": "for=6.6.6.6", "x-forwarded-for": "192.0.2.1"}, Hop("192.0.2.1", "http", "gw")),
+        ({"forwarded": "for=192.0.2.1", "x-forwarded-for": "6.6.6.6"}, Hop("192.0.2.1", "http", "gw")),
+        ({"x-forwarded-for": "6.6.6.6", "x-forwarded-proto": "https"}, Hop(PROXY, "http", "gw")),
+        ({"forwarded": 'for="6.6.6.6, for=192.0.2.1 ; proto=https'}, Hop("192.0.2.1", "https", "gw")),
+        ({"forwarded": "for=" + " " * 9000 + "6.6.6.6 7"}, Hop(PROXY, "http", "gw")),
+        ({"forwarded": "for=6.6.6.6," + "for=10.0.0.2," * 1000 + "for=10.0.0.3"}, Hop("10.0.0.2", "http", "gw")),
     ],
 )
-def test_trusted_proxy_names_the_client(headers: dict[str, str], client: Hop) -> None:
-    assert PROXIES.client_of(PROXY, "gw", headers) == client
+def test_proxies_of_the_standard_name_it_in_their_header_and_no_other(headers: dict[str, str], client: Hop) -> None:
+    assert STANDARD.client_of(PROXY, "gw", headers) == client
 
 
 def test_mapped_ipv4_address_is_an_ipv4_address() -> None:
@@ -73,11 +92,11 @@ def test_mapped_ipv4_address_is_an_ipv4_address() -> None:
     )
 )
 def test_any_field_is_read_or_malformed(text: str) -> None:
-    """Fuzz: parse_forwarded_untrusted raises Malformed and nothing else, and a client is always found."""
+    """Fuzz: parse_forwarded_element_untrusted raises Malformed and nothing else, and a client is always found."""
     with contextlib.suppress(Malformed):
-        parse_forwarded_untrusted(text)
+        parse_forwarded_element_untrusted(text)
     for name in ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"):
-        client = PROXIES.client_of(PROXY, "gw", {name: text})
+        client = (STANDARD if name == "forwarded" else PROXIES).client_of(PROXY, "gw", {name: text})
         assert client.client_host
         assert client.scheme in ("http", "https")
         assert client.host

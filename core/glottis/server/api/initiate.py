@@ -3,7 +3,7 @@
 import logging
 import math
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import trio
 
@@ -17,9 +17,17 @@ from glottis.server.http.message import Request, Response, json_response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.turns import Turns
-from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
+from glottis.server.sessions.admission import (
+    CreatedSession,
+    TooManySessions,
+    Unavailable,
+    UnknownCampaign,
+    UnsupportedTransport,
+)
 from glottis.signaling.errors import Rejected
 from glottis.signaling.session_request import SessionRequest, parse_session_request_untrusted
+
+_ABOUT_PROXIES: Final = "if that is the address of a proxy, it is none of server.trusted_proxies"
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +93,9 @@ class Initiate:
             raise Problem(400, "UNSUPPORTED_TRANSPORT", detail) from None
         except UnknownCampaign:
             raise Problem(404, "UNKNOWN_CAMPAIGN", "Use a campaignId that the gateway's configuration has.") from None
+        except TooManySessions as error:
+            logged = f"see server.max_sessions_per_client and max_sessions_per_minute; {_ABOUT_PROXIES}"
+            raise Problem(429, "TOO_MANY_SESSIONS", f"{error}.", (("retry-after", "10"),), logged=logged) from None
         except Unavailable as error:
             raise service_unavailable(error) from None
 

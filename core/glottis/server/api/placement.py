@@ -20,7 +20,7 @@ class Placement(Protocol):
     ) -> CreatedSession:
         """Create a session whose WebSocket URL is under ``base_url`` (``ws://host`` or ``wss://host``).
 
-        Raises ``Unavailable``, ``UnknownCampaign`` or ``UnsupportedTransport``.
+        Raises ``Unavailable``, ``TooManySessions``, ``UnknownCampaign`` or ``UnsupportedTransport``.
         """
 
     @property

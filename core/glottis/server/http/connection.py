@@ -16,7 +16,8 @@ from glottis.plugins.failures import log_failure
 from glottis.server.http.handshake import wants_websocket, websocket_key
 from glottis.server.http.head import read_head_untrusted, vet_head
 from glottis.server.http.linger import linger
-from glottis.server.http.message import HttpLimits, Request, Response, reason_phrase
+from glottis.server.http.message import NOSNIFF, HttpLimits, Request, Response, reason_phrase
+from glottis.server.http.places import Place, Places, Stage
 from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.receiver import RequestReceiver
@@ -25,8 +26,6 @@ from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket, open_server_websocket
 from glottis.signaling.errors import WebSocketClosed
 
-NOSNIFF: Final = ("x-content-type-options", "nosniff")
-"""Goes with every response: none is anything else than it says, to no browser (WHATWG Fetch §3.7)."""
 _WITHOUT_CONTENT: Final = (204, 304)
 _NOT_READ_TO_THE_END: Final = (h11.IDLE, h11.SEND_BODY, h11.ERROR)
 
@@ -42,31 +41,36 @@ class Handlers:
     accept_websocket: Callable[[Request], Response | None]
 
 
-class HttpConnection:
-    """Serves one connection; the stream stays its owner's to close."""
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all connections of a server have in common."""
 
-    def __init__(
-        self,
-        stream: trio.abc.HalfCloseableStream,
-        peer_host: str,
-        handlers: Handlers,
-        limits: HttpLimits,
-        proxies: TrustedProxies,
-        refusals: RefusalLog,
-        turns: Turns,
-    ) -> None:
+    handlers: Handlers
+    limits: HttpLimits
+    proxies: TrustedProxies
+    refusals: RefusalLog
+    turns: Turns
+    places: Places
+
+
+class HttpConnection:
+    """Serves one connection; the stream stays its owner's to close, and the place to give back."""
+
+    def __init__(self, stream: trio.abc.HalfCloseableStream, place: Place, shared: Shared) -> None:
         self._stream = stream
-        self._peer_host = peer_host
-        self._handlers = handlers
-        self._limits = limits
-        self._proxies = proxies
-        self._refusals = refusals
-        self._turns = turns
-        self._receiver = RequestReceiver(stream, limits, turns)
+        self._peer_host = place.host
+        self._place = place
+        self._places = shared.places
+        self._handlers = shared.handlers
+        self._limits = shared.limits
+        self._proxies = shared.proxies
+        self._refusals = shared.refusals
+        self._turns = shared.turns
+        self._receiver = RequestReceiver(stream, shared.limits, shared.turns)
         self._http = self._receiver.http
         self._draining = False
         self._idle = trio.CancelScope()
-        self._first_head_due: float | None = trio.current_time() + limits.head_timeout
+        self._first_head_due: float | None = trio.current_time() + shared.limits.head_timeout
 
     def drain(self) -> None:
         """Close after the request that is being served; at once if there is none."""
@@ -78,8 +82,10 @@ class HttpConnection:
         try:
             while await self._serve_one():
                 self._http.start_next_cycle()
+                self._places.move(self._place, Stage.IDLE)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             logger.debug("the connection from %s broke", self._peer_host)
+        self._places.move(self._place, Stage.LEAVING)
         with trio.move_on_after(self._limits.close_timeout):
             await linger(self._stream)
 
@@ -92,9 +98,10 @@ class HttpConnection:
                 return False
             async with self._turns:
                 request = self._read_head(head)
+            self._places.serve(self._place, request.client_host)
             if wants_websocket(request.method, request.headers):
                 return await self._serve_websocket(request, head.http_version.decode())
-            response = await self._handle(replace(request, body=await self._receiver.receive_body(request)))
+            response = await self._handle(replace(request, body=await self._receive_body(request)))
         except Problem as problem:
             response = problem.response()
         await self._respond(request, response)
@@ -108,8 +115,17 @@ class HttpConnection:
             begun = await self._receiver.receive_first_bytes()
         if self._idle.cancelled_caught or not begun:
             return None
+        if self._place.stage is Stage.IDLE:
+            self._places.move(self._place, Stage.HEAD)
         due, self._first_head_due = self._first_head_due or self._after(self._limits.head_timeout), None
         return await self._receiver.receive_head(due)
+
+    async def _receive_body(self, request: Request) -> bytes:
+        self._places.move(self._place, Stage.BODY)
+        body = await self._receiver.receive_body(request)
+        self._places.move(self._place, Stage.SERVED)
+        await trio.lowlevel.checkpoint_if_cancelled()  # who has given way just now is served no more
+        return body
 
     def _after(self, seconds: float) -> float:
         return trio.current_time() + seconds
@@ -137,6 +153,7 @@ class HttpConnection:
         async with self._turns:
             refusal = self._handlers.accept_websocket(request)
             if refusal is None:
+                self._places.become_websocket(self._place)
                 key = websocket_key(request.headers, http_version)
                 self._turns.use_up()  # The handshake takes long too, in several steps.
         if refusal is not None:

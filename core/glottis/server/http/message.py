@@ -17,6 +17,9 @@ _SETTINGS: Final = Server()
 MAX_QUERY_FIELDS: Final = 32
 """Session URLs have two."""
 
+NOSNIFF: Final = ("x-content-type-options", "nosniff")
+"""Goes with every response: none is anything else than it says, to no browser (WHATWG Fetch §3.7)."""
+
 _ABSOLUTE_FORM: Final = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<rest>.*)", re.IGNORECASE)
 
 
@@ -28,7 +31,9 @@ class HttpLimits:
     """
 
     max_connections: int = _SETTINGS.max_connections
-    """Further connections get a 503 and are closed."""
+    """Beyond them, one that waits for its peer gives way, or the newcomer gets a 503."""
+    max_connections_per_client: int = _SETTINGS.max_connections_per_client
+    """The same, of one client."""
     max_head_bytes: int = 16 * 1024
     max_body_bytes: int = _SETTINGS.max_body_bytes
     head_timeout: float = _SETTINGS.head_timeout
@@ -102,6 +107,13 @@ def json_response(status: int, value: object, media_type: str = "application/jso
     """``value`` as JSON, never cached."""
     headers = (("content-type", media_type), ("cache-control", "no-store"))
     return Response(status, headers, msgspec.json.encode(value))
+
+
+def closing_response(response: Response) -> bytes:
+    """The only one of its connection, as it is sent."""
+    head = [f"HTTP/1.1 {response.status} {reason_phrase(response.status)}", "connection: close"]
+    fields = [*response.headers, NOSNIFF, ("content-length", str(len(response.body)))]
+    return "\r\n".join([*head, *(f"{name}: {value}" for name, value in fields), "", ""]).encode() + response.body
 
 
 def reason_phrase(status: int) -> str:

@@ -2,14 +2,23 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
+from glottis.config.settings import ProxyHeader
 from glottis.contracts.authority import parse_authority_untrusted
 from glottis.contracts.errors import Malformed
 
-_FORWARDED_PAIR: Final = re.compile(r'\s*([A-Za-z]+)\s*=\s*("[^"\\]*"|[^\s";,]*)\s*')
+MAX_HOPS: Final = 16
+"""Proxies in a row that are listened to, however many a header lists."""
+
+MAX_ELEMENT_LENGTH: Final = 512
+"""Characters of what a header says of one sender. More, and it has said nothing."""
+
+_FORWARDED_PAIR: Final = re.compile(r'([A-Za-z]+)=("[^"\\]*"|[^\s";,]*)')
 _PORT: Final = re.compile(r":[0-9]{1,5}$")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -27,29 +36,37 @@ class Hop:
 class TrustedProxies:
     """Addresses and networks whose forwarding headers are believed; nobody else's are.
 
-    ``networks`` are IP addresses and networks; raises ``ValueError`` for anything else.
-    ``X-Forwarded-For``, ``-Proto`` and ``-Host`` count if there is one of them, else ``Forwarded``. A proxy must
-    overwrite or remove those that a client sends.
+    ``networks`` are IP addresses and networks; raises ``ValueError`` for anything else. ``header`` is the one that
+    counts, ``X-Forwarded-For`` with ``-Proto`` and ``-Host``, or ``Forwarded``: a proxy that writes one of them passes
+    on what a client says in the other.
     """
 
-    def __init__(self, networks: Iterable[str] = ()) -> None:
+    def __init__(self, networks: Iterable[str] = (), header: ProxyHeader = "X-Forwarded-For") -> None:
         self._networks = [ipaddress.ip_network(network) for network in networks]
+        self._header = header
 
     def client_of(self, peer_host: str, host: str, headers: Mapping[str, str]) -> Hop:
         """The client of a request that came from ``peer_host`` with this ``Host``: all fields are set."""
         direct = Hop(normal_host(peer_host), "http", host)
-        if not self._trusts(direct.client_host):
+        if not self.trusts(direct.client_host):
             return direct
         client = direct
-        for hop in reversed(_hops(headers)):
+        for hop in islice(self._hops(headers), MAX_HOPS):
             client = Hop(hop.client_host or client.client_host, hop.scheme or client.scheme, hop.host or client.host)
-            if not hop.client_host or not self._trusts(hop.client_host):
+            if not hop.client_host or not self.trusts(hop.client_host):
                 break  # What comes before a sender that is not trusted, or not named, may be invented.
         return client
 
-    def _trusts(self, host: str) -> bool:
+    def trusts(self, host: str) -> bool:
+        """Whether a host, by its address, is one of these proxies."""
         address = _address(host)
         return address is not None and any(address in network for network in self._networks)
+
+    def _hops(self, headers: Mapping[str, str]) -> Iterator[Hop]:
+        """The senders before the peer, the nearest first, each read when it is asked for."""
+        if self._header == "Forwarded":
+            return _forwarded_hops(headers.get("forwarded", ""))
+        return _legacy_hops(*[headers.get(f"x-forwarded-{name}", "") for name in ("for", "proto", "host")])
 
 
 def normal_host(text: str) -> str:
@@ -66,32 +83,27 @@ def _address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _hops(headers: Mapping[str, str]) -> Sequence[Hop]:
-    """The senders before the peer, the nearest last."""
-    legacy = [headers.get(f"x-forwarded-{name}") for name in ("for", "proto", "host")]
-    if any(value is not None for value in legacy):
-        return _legacy_hops(*[value or "" for value in legacy])
-    try:
-        return parse_forwarded_untrusted(headers.get("forwarded", ""))
-    except Malformed:
-        return []
-
-
-def _legacy_hops(clients: str, schemes: str, hosts: str) -> Sequence[Hop]:
+def _legacy_hops(clients: str, schemes: str, hosts: str) -> Iterator[Hop]:
     """X-Forwarded-For lists every sender; of the other two the nearest proxy's word, the last, counts."""
     scheme, host = _scheme(schemes.rpartition(",")[2]), _authority(hosts.rpartition(",")[2])
-    return [Hop(_node(client), scheme, host) for client in clients.split(",")]
+    for client in reversed(clients.split(",")):
+        yield Hop(_node(client), scheme, host)
 
 
-def parse_forwarded_untrusted(text: str) -> list[Hop]:
-    """The senders that a ``Forwarded`` field lists (RFC 7239 §4), the nearest last; raises ``Malformed``."""
-    return [_forwarded_element_untrusted(element) for element in text.split(",")] if text else []
+def _forwarded_hops(text: str) -> Iterator[Hop]:
+    """Up to one that is malformed: there, nobody knows what the ones before it mean."""
+    with suppress(Malformed):
+        for element in reversed(text.split(",")):
+            yield parse_forwarded_element_untrusted(element)
 
 
-def _forwarded_element_untrusted(element: str) -> Hop:
+def parse_forwarded_element_untrusted(element: str) -> Hop:
+    """A sender as ``Forwarded`` has it (RFC 7239 §4); raises ``Malformed``."""
+    if len(element) > MAX_ELEMENT_LENGTH:
+        raise Malformed(f"Forwarded: expected at most {MAX_ELEMENT_LENGTH} characters for each sender")
     pairs: dict[str, str] = {}
     for pair in element.split(";"):
-        match = _FORWARDED_PAIR.fullmatch(pair)
+        match = _FORWARDED_PAIR.fullmatch(pair.strip())
         if match is None or match[1].lower() in pairs:
             raise Malformed("Forwarded: expected distinct parameters with values")
         pairs[match[1].lower()] = match[2].strip('"')

@@ -1,8 +1,9 @@
 """Token buckets: how often somebody may do something. Time is an argument."""
 
-import ipaddress
 from collections import OrderedDict
 from typing import Final
+
+from glottis.server.http.clients import client_key
 
 MAX_CLIENTS: Final = 10_000
 """Clients remembered by a limiter; the one seen longest ago is forgotten first (about 2 MB in all)."""
@@ -30,7 +31,7 @@ class TokenBucket:
 
 
 class RateLimiter:
-    """A bucket for each client: an IPv4 address, or an IPv6 network of 64 bits, which is one household."""
+    """A bucket for each client, as ``client_key`` tells them apart."""
 
     def __init__(self, *, per_minute: float, burst: float, max_clients: int = MAX_CLIENTS) -> None:
         self._rate = per_minute / 60
@@ -40,7 +41,7 @@ class RateLimiter:
 
     def take(self, client_host: str, now: float) -> float:
         """Count one request of this client; 0 if it may, else the seconds after which it may."""
-        client = _client(client_host)
+        client = client_key(client_host)
         bucket = self._buckets.get(client)
         if bucket is None:
             bucket = self._buckets[client] = TokenBucket(self._rate, self._burst, now)
@@ -48,11 +49,3 @@ class RateLimiter:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(client)
         return bucket.take(now)
-
-
-def _client(host: str) -> str:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return host if address.version == 4 else str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))

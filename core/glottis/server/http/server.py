@@ -2,24 +2,21 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final
 
 import trio
 
 from glottis.barrier import stop
+from glottis.config.settings import ProxyHeader
 from glottis.plugins.blame import culprit
 from glottis.plugins.failures import log_failure
-from glottis.server.http.connection import Handlers, HttpConnection
-from glottis.server.http.message import HttpLimits, Request, Response
+from glottis.server.http.connection import Handlers, HttpConnection, Shared
+from glottis.server.http.message import HttpLimits, Request, Response, closing_response
+from glottis.server.http.places import Place, Places
+from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies, normal_host
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket
-
-_FULL: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 5\r\n"
-    b"content-type: text/plain\r\ncontent-length: 21\r\n\r\ntoo many connections\n"
-)
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +25,8 @@ class HttpServer:
     """Serves HTTP/1.1 requests and WebSockets.
 
     ``accept_websocket`` decides before the handshake: None accepts, a ``Response`` refuses. ``trusted_proxies`` are
-    addresses and networks; raises ``ValueError`` for others. ``turns`` are those of the whole gateway.
+    addresses and networks, which name their clients in ``proxy_header``; raises ``ValueError`` for others.
+    ``turns`` are those of the whole gateway.
     """
 
     def __init__(
@@ -39,13 +37,19 @@ class HttpServer:
         accept_websocket: Callable[[Request], Response | None],
         limits: HttpLimits | None = None,
         trusted_proxies: Iterable[str] = (),
+        proxy_header: ProxyHeader = "X-Forwarded-For",
         turns: Turns | None = None,
     ) -> None:
-        self._handlers = Handlers(handle_request, handle_websocket, accept_websocket)
-        self._limits = limits or HttpLimits()
-        self._proxies = TrustedProxies(trusted_proxies)
-        self._refusals = RefusalLog()
-        self._turns = turns or Turns()
+        limits, proxies, refusals = limits or HttpLimits(), TrustedProxies(trusted_proxies, proxy_header), RefusalLog()
+        self._places = Places(limits, proxies, refusals)
+        self._shared = Shared(
+            Handlers(handle_request, handle_websocket, accept_websocket),
+            limits,
+            proxies,
+            refusals,
+            turns or Turns(),
+            self._places,
+        )
         self._connections: set[HttpConnection] = set()
         self._accepting = trio.CancelScope()
         self._draining = False
@@ -53,7 +57,7 @@ class HttpServer:
     @property
     def connection_count(self) -> int:
         """How many connections are open, WebSockets included."""
-        return len(self._connections)
+        return len(self._places)
 
     async def serve(
         self,
@@ -86,30 +90,33 @@ class HttpServer:
         peer_host = _peer_host(stream)
         try:
             async with stream:
-                if len(self._connections) >= self._limits.max_connections:
-                    await self._refuse(stream, peer_host)
+                try:
+                    place = self._places.enter(peer_host)
+                except Problem as problem:
+                    await self._refuse(stream, peer_host, problem.response())
                 else:
-                    await self._serve(stream, peer_host)
+                    await self._serve(stream, place)
         except BaseException as error:
             stop(error, lambda failure: _note_failure(failure, peer_host))
 
-    async def _serve(self, stream: trio.abc.HalfCloseableStream, peer_host: str) -> None:
-        connection = HttpConnection(
-            stream, peer_host, self._handlers, self._limits, self._proxies, self._refusals, self._turns
-        )
+    async def _serve(self, stream: trio.abc.HalfCloseableStream, place: Place) -> None:
+        connection = HttpConnection(stream, place, self._shared)
         self._connections.add(connection)
         try:
             if self._draining:
                 connection.drain()
-            await connection.serve()
+            with place.scope:
+                await connection.serve()
         finally:
             self._connections.discard(connection)
+            self._places.leave(place)
 
-    async def _refuse(self, stream: trio.abc.HalfCloseableStream, peer_host: str) -> None:
-        line = f"more than {self._limits.max_connections} connections: one from {peer_host} refused"
-        self._refusals.note_line(line, peer_host, trio.current_time(), logging.WARNING)
-        with trio.move_on_after(self._limits.close_timeout):
-            await stream.send_all(_FULL)
+    async def _refuse(self, stream: trio.abc.HalfCloseableStream, peer_host: str, response: Response) -> None:
+        """Before a request has come, so without a look at any."""
+        line = f"{response.status} {response.code}: a connection from {peer_host}: {response.logged}"
+        self._shared.refusals.note_line(line, peer_host, trio.current_time(), logging.WARNING)
+        with trio.move_on_after(self._shared.limits.close_timeout):
+            await stream.send_all(closing_response(response))
 
 
 def _note_failure(error: BaseException, peer_host: str) -> None:

@@ -15,6 +15,10 @@ class Unavailable(GlottisError):
         self.code = code
 
 
+class TooManySessions(GlottisError):
+    """This client has its share of the sessions; the message says so in a sentence."""
+
+
 class UnknownCampaign(GlottisError):
     """The configuration has no such campaign."""
 

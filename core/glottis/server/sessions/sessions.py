@@ -24,6 +24,7 @@ from glottis.server.sessions.admission import CreatedSession, Unavailable, Unkno
 from glottis.server.sessions.channel import SignalingChannel, open_signaling, reject
 from glottis.server.sessions.ice_servers import gather_ice_servers
 from glottis.server.sessions.session import Session
+from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.times import SessionTimes
 from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.signaling.close_codes import HANG_UPS, SERVICE_RESTART
@@ -34,8 +35,8 @@ from glottis.signaling.session_url import SessionUrl, parse_session_url_untruste
 
 logger = logging.getLogger(__name__)
 
-RESUME_LIFETIME = 24 * 3600.0
-"""Seconds; a resumption's token dies with its session, which is what really bounds it."""
+RESUME_LIFETIME = 10 * 365 * 86_400.0
+"""Seconds: longer than any session, whose end is the end of its tokens."""
 
 
 @dataclass(slots=True)
@@ -78,6 +79,8 @@ class Sessions:
         """The sessions that have not ended, by their ids."""
         self._running: dict[str, _Entry] = {}
         """These, and the ended ones whose agents have not stopped yet."""
+        server = config.config.server
+        self._shares = SessionShares(server.max_sessions_per_client, server.max_sessions_per_minute)
         self._refusals = RefusalLog()
         self._draining = False
         self._one_less = Wakeup()
@@ -118,11 +121,11 @@ class Sessions:
         make_leg = self._legs.get(request.transport)
         if make_leg is None:
             raise UnsupportedTransport(request.transport, self.transports)
-        self._check_availability()
+        self._check_availability(client_host)
         info = _call_info(request, principal, client_host)
         servers = await gather_ice_servers(self._config.ice_server_providers, info, self._times.providers)
         async with self._turns:
-            self._check_availability()
+            self._check_availability(client_host)
             expires_at = time.time() + self._times.connect
             url = self._begin(info, campaign, make_leg, base_url, expires_at)
         return CreatedSession(info.session_id, url, expires_at, servers)
@@ -142,13 +145,15 @@ class Sessions:
         self._start(_Entry(session, base_url))
         return url.under(base_url)
 
-    def _check_availability(self) -> None:
+    def _check_availability(self, client_host: str) -> None:
         if (unavailability := self.unavailability()) is not None:
             raise unavailability
+        self._shares.check(client_host)
 
     def _start(self, entry: _Entry) -> None:
         session_id = entry.session.info.session_id
         self._entries[session_id] = self._running[session_id] = entry
+        self._shares.add(entry.session)
         self._nursery.start_soon(self._run, entry)
 
     async def _run(self, entry: _Entry) -> None:
@@ -158,6 +163,7 @@ class Sessions:
             stop(error, entry.session.failed)
         finally:
             del self._running[entry.session.info.session_id]
+            self._shares.remove(entry.session)
             entry.stopped.set()
 
     def _forget(self, session_id: str) -> None:

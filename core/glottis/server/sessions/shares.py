@@ -1,0 +1,38 @@
+"""How many sessions a client may have, whoever else wants some."""
+
+from glottis.server.http.clients import client_key
+from glottis.server.sessions.admission import TooManySessions
+from glottis.server.sessions.session import Session
+from glottis.server.sessions.states import SessionState
+
+
+class SessionShares:
+    """The sessions of each client address, until their agents have stopped.
+
+    ``most`` are all that one client may have, ``most_waiting`` those that it has created and not connected to: as many
+    as it may create in a minute.
+    """
+
+    def __init__(self, most: int, most_waiting: int) -> None:
+        self._most = most
+        self._most_waiting = most_waiting
+        self._sessions: dict[str, set[Session]] = {}
+
+    def check(self, client_host: str) -> None:
+        """Raises ``TooManySessions`` if this client may have no more."""
+        sessions = self._sessions.get(client_key(client_host), ())
+        if len(sessions) >= self._most:
+            raise TooManySessions("Your address has as many sessions as it may; end some, or try again later")
+        if sum(session.state is SessionState.CREATED for session in sessions) >= self._most_waiting:
+            raise TooManySessions("Your address has as many sessions as it may that nobody has connected to; use them")
+
+    def add(self, session: Session) -> None:
+        """It is created."""
+        self._sessions.setdefault(client_key(session.info.client_host), set()).add(session)
+
+    def remove(self, session: Session) -> None:
+        """It has ended, and its agent with it."""
+        client = client_key(session.info.client_host)
+        self._sessions[client].remove(session)
+        if not self._sessions[client]:
+            del self._sessions[client]

@@ -1,0 +1,104 @@
+"""A client has a share of the sessions, by its address."""
+
+import time
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from glottis.server.sessions.admission import TooManySessions
+from glottis.server.sessions.shares import SessionShares
+from glottis.server.sessions.states import SessionState
+from support.gateway import CONFIG
+from support.memory import open_memory_exchange
+from support.phone import eventually
+
+Clock = trio.testing.MockClock
+
+
+class Info:
+    def __init__(self, client_host: str) -> None:
+        self.client_host = client_host
+
+
+class Waiting:
+    """What the shares see of a session."""
+
+    def __init__(self, client_host: str) -> None:
+        self.info = Info(client_host)
+        self.state = SessionState.CREATED
+
+
+def add(shares: SessionShares, client_host: str, state: SessionState = SessionState.ACTIVE) -> Waiting:
+    shares.check(client_host)
+    session = Waiting(client_host)
+    session.state = state
+    shares.add(session)  # type: ignore[arg-type]
+    return session
+
+
+def test_a_client_has_a_share_whatever_others_have() -> None:
+    shares = SessionShares(3, 3)
+    first, *_ = [add(shares, "192.0.2.1") for _ in range(3)]
+    with pytest.raises(TooManySessions, match="end some"):
+        shares.check("192.0.2.1")
+    add(shares, "192.0.2.2")
+    shares.remove(first)  # type: ignore[arg-type]
+    add(shares, "192.0.2.1")
+
+
+def test_an_ipv6_network_has_one_share() -> None:
+    shares = SessionShares(2, 2)
+    add(shares, "2001:db8::1")
+    add(shares, "2001:db8::2")
+    with pytest.raises(TooManySessions):
+        shares.check("2001:db8::3")
+    shares.check("2001:db8:0:1::3")
+
+
+def test_sessions_that_nobody_connects_to_are_bounded_by_themselves() -> None:
+    shares = SessionShares(10, 2)
+    waiting = [add(shares, "192.0.2.1", SessionState.CREATED) for _ in range(2)]
+    with pytest.raises(TooManySessions, match="nobody has connected to"):
+        shares.check("192.0.2.1")
+    waiting[0].state = SessionState.CONNECTING
+    shares.check("192.0.2.1")
+
+
+async def test_who_has_its_share_is_refused_until_a_call_has_ended(tmp_path: Path, autojump_clock: Clock) -> None:
+    config = CONFIG.replace("port = 0", "port = 0\nmax_sessions_per_client = 2")
+    async with open_memory_exchange(tmp_path, config) as exchange:
+        phone = await exchange.call()
+        await exchange.call()
+        reply = await exchange.post()
+        assert (reply.status, reply.document["code"]) == (429, "TOO_MANY_SESSIONS")
+        assert reply.document["detail"].startswith("Your address has as many sessions as it may; end some")
+        assert reply.headers["retry-after"] == "10"
+        await phone.hang_up()
+        await eventually(lambda: len(exchange.gateway.sessions) == 1)
+        assert (await exchange.post()).status == 200
+
+
+async def test_who_leaves_sessions_waiting_gets_no_more_of_them(tmp_path: Path, autojump_clock: Clock) -> None:
+    config = CONFIG.replace("max_sessions_per_minute = 100000", "max_sessions_per_minute = 2")
+    async with open_memory_exchange(tmp_path, config) as exchange:
+        assert [(await exchange.post()).status for _ in range(2)] == [200, 200]
+        assert (await exchange.post()).document["code"] == "RATE_LIMITED"
+        await trio.sleep(120)
+        assert (await exchange.post()).document["code"] == "TOO_MANY_SESSIONS"
+        await trio.sleep(300)
+        assert (await exchange.post()).status == 200
+
+
+async def test_a_call_can_be_resumed_after_days(
+    tmp_path: Path, autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_memory_exchange(tmp_path) as exchange:
+        phone = await exchange.call()
+        [resume] = phone.socket.events("resume")
+        began = time.time()
+        monkeypatch.setattr("glottis.server.sessions.tokens.time.time", lambda: began + 30 * 86_400)
+        phone.socket.cut()
+        again = await phone.open_socket(resume["websocketUrl"])
+        await eventually(lambda: again.events("resume"))
+        assert again.closed is None
