@@ -367,6 +367,10 @@ class TestResolution:
         assert complaint.endswith("choose another: guarded")
         resolve(load(tmp_path, f"[server]\nhost = '{host}'\n[auth]\nscheme = 'guarded'"), registry)
 
+    def test_anonymous_callers_come_by_no_proxy(self, tmp_path: Path, registry: Registry) -> None:
+        [complaint] = complaints(tmp_path, "[server]\ntrusted_proxies = ['127.0.0.1']", registry)
+        assert "'anonymous' serves loopback only, and there are server.trusted_proxies; choose another" in complaint
+
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
     def test_loopback_addresses_are_known(self, host: str, tmp_path: Path, registry: Registry) -> None:
         resolve(load(tmp_path, f"[server]\nhost = '{host}'"), registry)

@@ -102,8 +102,10 @@ class _Resolution:
         found = self._find(self._registry.auth_schemes, auth.scheme or LOOPBACK_SCHEME, "auth.scheme")
         if found is None:
             return None
-        if found.spec.loopback_only and not server.is_loopback:
-            scheme = f"{found.spec.name!r} serves loopback only, and server.host is {server.host!r}"
+        beyond = "" if server.is_loopback else f"server.host is {server.host!r}"
+        beyond = beyond or ("there are server.trusted_proxies" if server.trusted_proxies else "")
+        if found.spec.loopback_only and beyond:
+            scheme = f"{found.spec.name!r} serves loopback only, and {beyond}"
             others = [entry.spec.name for entry in self._registry.auth_schemes if not entry.spec.loopback_only]
             self.problems.append(f"auth.scheme: {scheme}; choose another: {', '.join(others) or 'none is installed'}")
             return None

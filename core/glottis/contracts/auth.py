@@ -26,6 +26,8 @@ class AuthRequest:
     path: str
     headers: Mapping[str, str]
     client_host: str
+    http_version: str = "1.1"
+    """Of the connection to the gateway: ``1.0`` or ``1.1``."""
 
     def __repr__(self) -> str:
         return f"AuthRequest({self.method} {self.path} from {self.client_host})"
@@ -74,7 +76,7 @@ class AuthScheme(Protocol):
 class AuthSchemeSpec:
     """An auth scheme as ``register_auth_schemes`` returns it; configuration enables it by ``name``.
 
-    ``loopback_only`` makes the gateway refuse to start with this scheme on any other address.
+    ``loopback_only`` makes the gateway refuse to start with this scheme on any other address, or with trusted proxies.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """The auth scheme ``anonymous``: whoever is on the gateway's own machine may create sessions."""
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Final
@@ -8,8 +9,15 @@ from typing import Final
 from glottis import AuthRequest, AuthSchemeSpec, Forbidden, HmacTokens, Principal, TokenClaims, hookimpl
 
 ANONYMOUS: Final = Principal("anonymous")
-FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
-"""Headers that proxies add."""
+OF_CLIENTS: Final = re.compile(
+    r"accept(-.*)?|sec-.*|authorization|cache-control|connection|content-(encoding|language|length|type)|cookie|dnt|expect"
+    r"|host|http2-settings|keep-alive|origin|pragma|priority|purpose|referer|save-data|te|transfer-encoding"
+    r"|upgrade(-insecure-requests)?|user-agent|x-api-key|x-requested-with"
+)
+"""The header fields that browsers, their pages and other HTTP clients send of themselves. Any other may be what a proxy
+adds: there are too many of those to list, and new ones every year."""
+MAX_NAME: Final = 40
+"""Characters of its name that are repeated."""
 OTHER_SCHEME: Final = "configure another auth.scheme than anonymous"
 
 
@@ -23,9 +31,9 @@ class Anonymous:
         """Anyone on this machine; raises ``Forbidden`` for everyone else."""
         if not _is_loopback(request.client_host):
             raise Forbidden(f"Call from the gateway's own machine, or {OTHER_SCHEME}.")
-        if FORWARDED & request.headers.keys():
-            raise Forbidden(f"Call without a proxy, or {OTHER_SCHEME}: behind one anybody could call.")
-        if not _is_loopback(_host_name(request.headers.get("host", "localhost"))):
+        if (sign := _sign_of_a_proxy(request)) is not None:
+            raise Forbidden(f"Call without a proxy, or {OTHER_SCHEME}: {sign}, and behind a proxy anybody could call.")
+        if not _is_loopback(_host_name(request.headers.get("host", ""))):
             # as a page calls that rebinds its own name to this machine
             raise Forbidden(
                 f"Call the gateway as http://127.0.0.1 or http://localhost with its port, or {OTHER_SCHEME}."
@@ -39,6 +47,14 @@ class Anonymous:
     def verify(self, token: str, now: float) -> TokenClaims:
         """See ``AuthScheme.verify``."""
         return self._tokens.verify(token, now)
+
+
+def _sign_of_a_proxy(request: AuthRequest) -> str | None:
+    """What in a request need not be of a client itself; None if there is nothing."""
+    if request.http_version != "1.1":
+        return f"this is HTTP/{request.http_version}"
+    strange = next((name for name in request.headers if not OF_CLIENTS.fullmatch(name)), None)
+    return None if strange is None else f"there is a header {strange[:MAX_NAME]!r}"
 
 
 def _host_name(host: str) -> str:

@@ -72,7 +72,9 @@ class Initiate:
             raise Problem(429, "RATE_LIMITED", f"Wait {math.ceil(seconds)} seconds, then try again.", retry_after)
 
     async def _authenticate(self, request: Request) -> Principal:
-        auth_request = AuthRequest(request.method, request.path, request.headers, request.client_host)
+        auth_request = AuthRequest(
+            request.method, request.path, request.headers, request.client_host, request.http_version
+        )
         try:
             principal = await self._auth_scheme.authenticate(auth_request)
         except Forbidden as error:

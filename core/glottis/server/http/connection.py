@@ -100,7 +100,7 @@ class HttpConnection:
                 request = self._read_head(head)
             self._places.serve(self._place, request.client_host)
             if wants_websocket(request.method, request.headers):
-                return await self._serve_websocket(request, head.http_version.decode())
+                return await self._serve_websocket(request)
             response = await self._handle(replace(request, body=await self._receive_body(request)))
         except Problem as problem:
             response = problem.response()
@@ -149,12 +149,12 @@ class HttpConnection:
         logger.error("%s took longer than %g s", request, self._limits.handler_timeout)
         raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))
 
-    async def _serve_websocket(self, request: Request, http_version: str) -> bool:
+    async def _serve_websocket(self, request: Request) -> bool:
         async with self._turns:
             refusal = self._handlers.accept_websocket(request)
             if refusal is None:
                 self._places.become_websocket(self._place)
-                key = websocket_key(request.headers, http_version)
+                key = websocket_key(request.headers, request.http_version)
                 self._turns.use_up()  # The handshake takes long too, in several steps.
         if refusal is not None:
             await self._respond(request, refusal)

@@ -60,6 +60,7 @@ def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxi
         client_host=client.client_host,
         scheme=client.scheme or "http",
         host=client.host or "",
+        http_version=head.http_version.decode("ascii"),
     )
 
 

@@ -75,6 +75,7 @@ class Request:
     client_host: str = ""
     scheme: str = "http"
     host: str = ""
+    http_version: str = "1.1"
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.path} from {self.client_host})"
