@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from glottis.media.scheduler import SLOT, Scheduler
 from glottis.server.http.message import Response, text_response
 from glottis.server.http.turns import BUDGET, Turns
 
@@ -145,3 +146,48 @@ async def test_requests_that_become_complete_at_once_are_served_in_as_many_turns
         assert (await client.reply()).status == 200
     assert len(work.steps) == 200
     assert work.in_one_turn == 1
+
+
+class Resting:
+    """A session that keeps the wheel awake, and is not due."""
+
+    def media_tick(self, now: float) -> None:
+        raise NotImplementedError
+
+    send_tick = handle_timeout = media_tick
+
+
+class Sockets:
+    """Read in each turn of the wheel: here they note when that was."""
+
+    def __init__(self) -> None:
+        self.drained: list[float] = []
+
+    def begin_turns(self) -> None:
+        """Nothing to do."""
+
+    def drain(self) -> None:
+        self.drained.append(trio.current_time())
+
+    end_turns = begin_turns
+
+
+async def test_the_wheel_turns_between_any_two_steps(mock_clock: trio.testing.MockClock, nursery: trio.Nursery) -> None:
+    sockets = Sockets()
+    scheduler, turns = Scheduler(sockets), Turns(clock=trio.current_time)
+    scheduler.call_at(Resting(), 3600.0)
+    nursery.start_soon(scheduler.run)
+    await trio.testing.wait_all_tasks_blocked()
+    ended_at = []
+
+    async def step() -> None:
+        async with turns:
+            mock_clock.jump(2.2 * SLOT)
+            ended_at.append(trio.current_time())
+
+    async with trio.open_nursery() as crowd:
+        for _ in range(100):
+            crowd.start_soon(step)
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(set(ended_at)) == 100
+    assert set(ended_at) <= set(sockets.drained)

@@ -1,0 +1,76 @@
+"""What strangers do to the TCP port of a running gateway, and what it must not do to others."""
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from glottis.signaling.session_request import INITIATE_PATH
+from support.gateway import CONFIG, open_test_gateway
+from support.http import request
+from support.memory import HTTP_PORT, open_memory_exchange
+from support.phone import Exchange, eventually
+
+INITIATE = f"POST {INITIATE_PATH} HTTP/1.{{}}\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+BODY = b'{"campaignId": "echo"}'
+BEGUN = {
+    "nothing": b"",
+    "half a head": INITIATE.format(1).encode(),
+    "a head without its body": f"{INITIATE.format(1)}Content-Length: 9\r\n\r\n".encode(),
+    "a whole request": b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+}
+
+
+async def crowd(exchange: Exchange, size: int, data: bytes) -> list[trio.abc.HalfCloseableStream]:
+    """So many connections that have sent this."""
+    streams = [await exchange.network.connect("", HTTP_PORT) for _ in range(size)]
+    for stream in streams:
+        with suppress(trio.BrokenResourceError):  # it has given way already
+            await stream.send_all(data)
+    await trio.testing.wait_all_tasks_blocked()
+    return streams
+
+
+@pytest.mark.parametrize("data", BEGUN.values(), ids=BEGUN)
+async def test_crowd_of_connections_keeps_nobody_from_calling_and_coming_back(
+    data: bytes, tmp_path: Path, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    config = CONFIG.replace("port = 0", "port = 0\nmax_connections = 50\nmax_connections_per_client = 50")
+    async with open_memory_exchange(tmp_path, config) as exchange:
+        began = trio.current_time()
+        streams = await crowd(exchange, 200, data)
+        phone = await exchange.call()
+        [resume] = phone.socket.events("resume")
+        streams += await crowd(exchange, 200, data)
+        phone.socket.cut()
+        again = await phone.open_socket(resume["websocketUrl"])
+        await eventually(lambda: again.events("resume"))
+        assert again.closed is None
+        await phone.hear()
+        assert trio.current_time() - began < 5
+        assert exchange.gateway.http.connection_count <= 50
+        for stream in streams:
+            await trio.aclose_forcefully(stream)
+    told = [message for message in caplog.messages if " gave way to one from " in message]
+    assert 0 < len(told) < 20
+
+
+@pytest.mark.parametrize("headers", [{"via": "1.1 proxy"}, {"x_forwarded_proto": "https"}, {"cf_ray": "0"}])
+async def test_a_proxy_on_this_machine_is_no_anonymous_caller(headers: dict[str, str], tmp_path: Path) -> None:
+    async with open_test_gateway(tmp_path) as gateway:
+        json = {"content_type": "application/json"}
+        reply = await request(gateway, "POST", INITIATE_PATH, BODY, **json, **headers)
+        assert (reply.status, reply.document["code"]) == (403, "FORBIDDEN")
+        assert len(gateway.sessions) == 0
+        assert (await request(gateway, "POST", INITIATE_PATH, BODY, **json)).status == 200
+
+
+async def test_what_speaks_http_1_0_is_no_anonymous_caller_either(tmp_path: Path) -> None:
+    async with open_test_gateway(tmp_path) as gateway:
+        async with await trio.open_tcp_stream("127.0.0.1", int(gateway.url.rpartition(":")[2])) as stream:
+            await stream.send_all(f"{INITIATE.format(0)}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 403 ")
+        assert len(gateway.sessions) == 0
