@@ -79,16 +79,23 @@ class RequestReceiver:
         begins_at = self._consumed
         while True:
             async with self._turns:
-                event = self._next_event()
-                if isinstance(event, h11.Data):
-                    body += event.data
-                self._check_size(len(body), self._consumed - begins_at, is_mid_frame=event is h11.NEED_DATA)
+                event = self._read_on(body, begins_at)
             if isinstance(event, h11.EndOfMessage):
                 return bytes(body)
             if event is h11.NEED_DATA:
                 await self._receive()
             elif not isinstance(event, h11.Data):
                 raise Problem(400, "BAD_REQUEST", "Send the whole body of the request.")
+
+    def _read_on(self, body: bytearray, begins_at: int) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Read what has come, but not for longer than a turn takes; returns the last event."""
+        while True:
+            event = self._next_event()
+            if isinstance(event, h11.Data):
+                body += event.data
+            self._check_size(len(body), self._consumed - begins_at, is_mid_frame=event is h11.NEED_DATA)
+            if not isinstance(event, h11.Data) or self._turns.is_over:
+                return event
 
     def _check_size(self, data: int, consumed: int, *, is_mid_frame: bool) -> None:
         """Of a body so far: bytes of data, and of all. What h11 holds back is the head of a chunk, or trailers."""

@@ -36,6 +36,11 @@ class Turns:
         """How many stand in line, without the one who is called."""
         return len(self._line)
 
+    @property
+    def is_over(self) -> bool:
+        """For whoever has the turn: whether the rest of a step that can be divided should wait for another."""
+        return self._spent + self._clock() - self._began >= self._budget
+
     def use_up(self) -> None:
         """What follows takes long too: whoever comes next waits for another turn of the loop."""
         self._spent = self._budget
