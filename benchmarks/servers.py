@@ -15,6 +15,8 @@ _CONFIG = f"""
 host = "{HOST}"
 port = {{port}}
 max_sessions_per_minute = 1000000
+max_sessions_per_client = 1000000
+max_connections_per_client = 1000000
 
 [auth]
 scheme = "anonymous"

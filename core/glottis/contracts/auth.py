@@ -35,7 +35,10 @@ class AuthRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """What a session token is bound to. Times are seconds since the epoch. ``use`` is ``connect`` or ``resume``."""
+    """What a session token is bound to. Times are seconds since the epoch. ``use`` is ``connect`` or ``resume``.
+
+    Tokens to resume with expire in years: the end of their session, which the gateway knows, is the end of them.
+    """
 
     session_id: str
     client_identifier: str

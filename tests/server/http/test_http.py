@@ -55,8 +55,11 @@ async def test_head_has_the_headers_of_get_and_no_body(site: Site, connect: Conn
     assert (await client.request("GET", "/next")).body == b"/next\n"
 
 
-async def test_responses_carry_a_date(site: Site, connect: Connect) -> None:
-    assert (await connect(site.server()).request("GET", "/")).headers["date"].endswith(" GMT")
+async def test_responses_carry_a_date_and_are_what_they_say(site: Site, connect: Connect) -> None:
+    for path in ("/", "/%ff?a=%ff"):
+        reply = await connect(site.server()).request("GET", path)
+        assert reply.headers["date"].endswith(" GMT")
+        assert reply.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_chunked_body_is_read(site: Site, connect: Connect) -> None:

@@ -155,6 +155,7 @@ async def test_connections_of_which_all_are_served_keep_others_out(
     reply = await connect(server).reply()
     assert (reply.status, reply.headers["retry-after"]) == (503, "5")
     assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.headers["x-content-type-options"] == "nosniff"
     assert "503 TOO_MANY_CONNECTIONS: a connection from : too many connections: server.max_connections" in caplog.text
     release.set()
     assert [(await client.reply()).status for client in busy] == [200, 200]

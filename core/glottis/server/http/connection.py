@@ -153,8 +153,8 @@ class HttpConnection:
         async with self._turns:
             refusal = self._handlers.accept_websocket(request)
             if refusal is None:
-                self._places.become_websocket(self._place)
                 key = websocket_key(request.headers, request.http_version)
+                self._places.become_websocket(self._place)
                 self._turns.use_up()  # The handshake takes long too, in several steps.
         if refusal is not None:
             await self._respond(request, refusal)

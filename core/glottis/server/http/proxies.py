@@ -3,7 +3,6 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -92,9 +91,11 @@ def _legacy_hops(clients: str, schemes: str, hosts: str) -> Iterator[Hop]:
 
 def _forwarded_hops(text: str) -> Iterator[Hop]:
     """Up to one that is malformed: there, nobody knows what the ones before it mean."""
-    with suppress(Malformed):
+    try:
         for element in reversed(text.split(",")):
             yield parse_forwarded_element_untrusted(element)
+    except Malformed:
+        return
 
 
 def parse_forwarded_element_untrusted(element: str) -> Hop:
