@@ -7,6 +7,8 @@ from typing import Final
 
 from glottis.server.http.problem import Problem
 
+MAX_TOKENS: Final = 16
+"""Of a list in a header; there is hardly ever more than one. Those after them are not looked at."""
 _KEY_BYTES: Final = 16
 
 
@@ -33,4 +35,4 @@ def websocket_key(headers: Mapping[str, str], http_version: str) -> str:
 
 
 def _tokens(value: str) -> list[str]:
-    return [token.strip().lower() for token in value.split(",")]
+    return [token.strip().lower() for token in value.split(",", MAX_TOKENS)[:MAX_TOKENS]]
