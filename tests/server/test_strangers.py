@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+from glottis.server.http.turns import Turns
+from glottis.server.sessions.session import Session
+from glottis.signaling.messages import ClientMessage, Text
 from glottis.signaling.session_request import INITIATE_PATH
 from support.gateway import CONFIG, open_test_gateway
 from support.http import request
@@ -74,3 +77,35 @@ async def test_what_speaks_http_1_0_is_no_anonymous_caller_either(tmp_path: Path
             await stream.send_all(f"{INITIATE.format(0)}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
             assert (await stream.receive_some()).startswith(b"HTTP/1.1 403 ")
         assert len(gateway.sessions) == 0
+
+
+async def test_messages_of_many_sessions_are_taken_in_as_many_turns_of_the_loop(
+    tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step has used the budget up when it ends, as an offer has."""
+    loop_turns, taken = 0, []
+    handle_message = Session.handle_message
+
+    def note(session: Session, message: ClientMessage) -> None:
+        taken.append(loop_turns)
+        handle_message(session, message)
+
+    async def count_loop_turns() -> None:
+        nonlocal loop_turns
+        while True:
+            loop_turns += 1
+            await trio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(Session, "handle_message", note)
+    async with open_memory_exchange(tmp_path, turns=Turns(budget=0)) as exchange:
+        phones = [exchange.phone() for _ in range(20)]
+        for phone in phones:
+            await phone.create()
+            await phone.open_socket()
+        nursery.start_soon(count_loop_turns)
+        async with trio.open_nursery() as at_once:
+            for phone in phones:
+                at_once.start_soon(phone.socket.send, Text("hello"))
+        await eventually(lambda: len(taken) == len(phones))
+    assert len(set(taken)) == len(phones)
+    nursery.cancel_scope.cancel()

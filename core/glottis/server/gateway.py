@@ -76,13 +76,14 @@ class Gateway:
         tokens: TokenDesk | None = None,
         legs: Mapping[str, LegFactory] | None = None,
         times: SessionTimes = DEFAULT_TIMES,
+        turns: Turns | None = None,
     ) -> None:
         config = replace(config, auth=_guarded(config.auth))
         server, media = config.config.server, config.config.media
         self.url = ""
         self.endpoint = endpoint
         self.scheduler = Scheduler(endpoint)
-        self._turns = Turns()
+        self._turns = turns or Turns()
         self.sessions = Sessions(
             config,
             nursery,
@@ -194,19 +195,20 @@ async def open_gateway(
     tokens: TokenDesk | None = None,
     legs: Mapping[str, LegFactory] | None = None,
     times: SessionTimes = DEFAULT_TIMES,
+    turns: Turns | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway that listens while the block runs. Leaving the block ends every call at once.
 
     ``endpoint`` is for media, and ``listeners`` are for HTTP, where they shall not be bound as configured; only the
-    listeners are closed here. Several gateways may share ``tokens``. ``legs`` are those of transports beside WebRTC,
-    and ``times`` are what the configuration leaves open. Raises ``ConfigurationError`` if an address or port cannot be
-    had.
+    listeners are closed here. Several gateways may share ``tokens``, and in one event loop ``turns``. ``legs`` are
+    those of transports beside WebRTC, and ``times`` are what the configuration leaves open. Raises
+    ``ConfigurationError`` if an address or port cannot be had.
     """
     server = config.config.server
     with _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint:
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
         async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
-            gateway = Gateway(config, endpoint, sessions, tokens=tokens, legs=legs, times=times)
+            gateway = Gateway(config, endpoint, sessions, tokens=tokens, legs=legs, times=times, turns=turns)
             gateway.url = _url(server.host, server.port, listeners)
             nursery.start_soon(endpoint.run)
             nursery.start_soon(gateway.scheduler.run)
