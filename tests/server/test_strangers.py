@@ -22,6 +22,8 @@ BEGUN = {
     "nothing": b"",
     "half a head": INITIATE.format(1).encode(),
     "a head without its body": f"{INITIATE.format(1)}Content-Length: 9\r\n\r\n".encode(),
+    "a WebSocket without a token": b"GET /ws/session/s/webrtc HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
     "a whole request": b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
 }
 

@@ -35,9 +35,10 @@ def gave_way(place: Place) -> bool:
 
 
 def enter_many(places: Places, count: int, host: str = "198.51.100.{}", stage: Stage = Stage.SERVED) -> list[Place]:
-    entered = [places.enter(host.format(number)) for number in range(count)]
-    for place in entered:
-        places.move(place, stage)
+    entered = []
+    for number in range(count):
+        entered.append(places.enter(host.format(number)))
+        places.move(entered[-1], stage)
     return entered
 
 
@@ -109,18 +110,30 @@ async def test_a_proxys_connections_are_in_the_share_of_who_asks(places: Places)
 
 async def test_some_places_are_for_no_websocket(places: Places) -> None:
     """Else who has lost its own could not ask for another."""
-    crowd = enter_many(places, 10, STRANGER)
     most = 10 - 10 // KEPT_FOR_REQUESTS
-    for place in crowd[:most]:
-        places.become_websocket(place)
+    crowd = enter_many(places, most, STRANGER, Stage.WEBSOCKET)
+    [late] = enter_many(places, 1, STRANGER)
     with pytest.raises(Problem, match="your address has as many WebSockets"):
-        places.become_websocket(crowd[most])
-    neighbours = enter_many(places, 9, NEIGHBOUR)
-    for place in neighbours:
-        places.become_websocket(place)
-    [late] = enter_many(places, 1, "203.0.113.1")
+        places.begin_websocket(late)
+    enter_many(places, most, NEIGHBOUR, Stage.WEBSOCKET)
+    [last] = enter_many(places, 1, "203.0.113.1")
     with pytest.raises(Problem, match="the gateway has as many WebSockets"):
-        places.become_websocket(late)
+        places.begin_websocket(last)
+    places.leave(crowd[0])
+    places.begin_websocket(late)
+    places.begin_websocket(last)
+
+
+async def test_websockets_that_nobody_has_taken_give_way(places: Places) -> None:
+    crowd = enter_many(places, 10, STRANGER)
+    for place in crowd:
+        places.begin_websocket(place)
+    places.move(crowd[0], Stage.WEBSOCKET)
+    newcomers = enter_many(places, 9, STRANGER)
+    assert [gave_way(place) for place in crowd] == [False] + [True] * 9
+    with pytest.raises(Problem):
+        places.enter(STRANGER)
+    assert not any(map(gave_way, newcomers))
 
 
 async def test_crowd_of_idle_connections_keeps_nobody_out(site: Any, connect: Callable[..., Any]) -> None:

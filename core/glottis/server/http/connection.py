@@ -4,6 +4,7 @@ import email.utils
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import h11
@@ -154,7 +155,7 @@ class HttpConnection:
             refusal = self._handlers.accept_websocket(request)
             if refusal is None:
                 key = websocket_key(request.headers, request.http_version)
-                self._places.become_websocket(self._place)
+                self._places.begin_websocket(self._place)
                 self._turns.use_up()  # The handshake takes long too, in several steps.
         if refusal is not None:
             await self._respond(request, refusal)
@@ -163,6 +164,7 @@ class HttpConnection:
         early_bytes, _ = self._http.trailing_data
         try:
             async with open_server_websocket(self._stream, key, early_bytes, self._limits) as websocket:
+                websocket.taken = partial(self._places.move, self._place, Stage.WEBSOCKET)
                 await self._handlers.handle_websocket(request, websocket)
         except* WebSocketClosed as closed:
             logger.debug("%s: %s", request, closed.exceptions[0])

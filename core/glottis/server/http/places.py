@@ -22,14 +22,15 @@ class Stage(Enum):
 
     LEAVING = "has had its last answer"
     HEAD = "has not sent a whole head"
+    HANDSHAKE = "is a WebSocket that nobody has taken"
     IDLE = "had no further request"
     BODY = "has not sent a whole body"
     SERVED = "is being answered"
-    WEBSOCKET = "is a WebSocket"
+    WEBSOCKET = "is somebody's WebSocket"
 
 
-GIVES_WAY: Final = (Stage.LEAVING, Stage.HEAD, Stage.IDLE, Stage.BODY)
-"""In these stages, those of the first one first; nobody gives way who is being answered."""
+GIVES_WAY: Final = (Stage.LEAVING, Stage.HEAD, Stage.HANDSHAKE, Stage.IDLE, Stage.BODY)
+"""In these stages, those of the first one first; nobody gives way who is being served."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +64,7 @@ class Share:
 
     @property
     def is_full_of_websockets(self) -> bool:
-        """Whether no request may become one more."""
+        """Whether no request may become one more, taken or not."""
         return len(self._stages[Stage.WEBSOCKET]) >= self._limit - self._limit // KEPT_FOR_REQUESTS
 
     def add(self, place: Place) -> None:
@@ -129,13 +130,13 @@ class Places:
                 self._add(place)
         self.move(place, Stage.SERVED)
 
-    def become_websocket(self, place: Place) -> None:
-        """Its last stage; raises ``Problem`` if there are too many of them."""
+    def begin_websocket(self, place: Place) -> None:
+        """It becomes a WebSocket that somebody may take; raises ``Problem`` if there are too many that are taken."""
         if self._all.is_full_of_websockets:
             raise self._too_many("WebSockets")
         if place.client is not None and self._share(place.client).is_full_of_websockets:
             raise self._too_many("WebSockets", place.client)
-        self.move(place, Stage.WEBSOCKET)
+        self.move(place, Stage.HANDSHAKE)
 
     def _join_share(self, place: Place, host: str) -> None:
         client = client_key(host)

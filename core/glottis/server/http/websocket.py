@@ -1,7 +1,7 @@
 """One WebSocket with one exception: trio-websocket behind walls."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -42,6 +42,8 @@ class WebSocket:
         self._close_timeout = close_timeout
         self._closed: WebSocketClosed | None = None
         self._is_receiving = False
+        self.taken: Callable[[], None] = lambda: None
+        """To be called once it is clear that it is somebody's: until then it gives way to other connections."""
 
     async def receive(self) -> str | bytes:
         """The next message; raises ``WebSocketClosed`` after the last one."""

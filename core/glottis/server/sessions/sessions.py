@@ -192,6 +192,7 @@ class Sessions:
             self._refusals.note_line(line, request.client_host, trio.current_time())
             await reject(websocket, refusal.code, str(refusal))
             return
+        websocket.taken()
         answered = url.resume or not entry.session.leg.negotiates
         async with open_signaling(
             websocket, answered=answered, session_id=url.session_id, turns=self._turns
