@@ -12,6 +12,7 @@ from glottis.rtp import (
     ReportReceived,
     RtpSession,
     SourceLeft,
+    SourceRetired,
     SrtpSession,
 )
 from glottis.rtp.session import MAX_EARLY_PACKETS
@@ -241,6 +242,26 @@ def test_track_that_is_put_on_hold_comes_back(make_call: Any, media: SimpleNames
     call.run(1.0)
     assert [value for value in call.ours_heard if value > 0] == list(range(1, 3201))
     assert call.ours.statistics(call.now).inbound_rtp.packets_lost == 0
+
+
+def test_sender_that_restarts_with_another_ssrc_after_each_hold_is_heard_each_time(
+    make_call: Any, media: SimpleNamespace
+) -> None:
+    call = make_call()
+    call.start()
+    far_end = SrtpSession(SrtpKeys(AEAD_AES_128_GCM, *KEYS[2:], *KEYS[:2]))
+    for restart in range(100):
+        stream = media.linear_stream(10, first=100 * restart, ssrc=1000 + 7919 * restart)
+        heard = len(call.ours_heard)
+        for packet in stream:
+            call.send(call.ours, [far_end.protect(packet)])
+            call.run(0.02)
+        call.run(0.3)
+        spoken = set(range(100 * restart, 100 * restart + 1600))
+        assert spoken <= set(call.ours_heard[heard:])
+    events = iter(call.ours.next_event, None)
+    assert sum(isinstance(event, SourceRetired) for event in events) == 1
+    assert call.ours.statistics(call.now).counters.sources_retired == 101 - 8
 
 
 def test_session_without_tracks_takes_part_in_nothing_but_rtcp(make_call: Any) -> None:

@@ -2,6 +2,7 @@ import json
 import random
 import struct
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,14 +102,41 @@ def test_our_own_packets_sent_back_to_us_are_refused(pair: Pair) -> None:
         pair.ours.unprotect_untrusted(pair.ours.protect(rtp()))
 
 
-def test_a_ninth_ssrc_is_refused(pair: Pair) -> None:
+def test_the_ssrc_unheard_for_longest_gives_way_to_a_new_one(pair: Pair) -> None:
     for ssrc in range(8):
         pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=ssrc)))
-    with pytest.raises(Malformed, match="SSRC"):
-        pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=8)))
-    with pytest.raises(Malformed, match="SSRC"):
-        pair.theirs.unprotect_rtcp_untrusted(pair.ours.protect_rtcp(receiver_report(ssrc=9)))
-    assert pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(2, ssrc=7))) == rtp(2, ssrc=7)
+    pair.theirs.unprotect_rtcp_untrusted(pair.ours.protect_rtcp(receiver_report(ssrc=0)))
+    assert pair.theirs.retired_sources == 0
+    assert pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=8))) == rtp(ssrc=8)
+    report = receiver_report(ssrc=9)
+    assert pair.theirs.unprotect_rtcp_untrusted(pair.ours.protect_rtcp(report)) == report
+    assert pair.theirs.retired_sources == 2
+    for ssrc, admitted in ((0, True), (1, False), (2, False), (3, True)):
+        protected = pair.ours.protect(rtp(2, ssrc))
+        with nullcontext() if admitted else pytest.raises(Malformed, match="does not come back"):
+            pair.theirs.unprotect_untrusted(protected)
+
+
+def test_what_a_source_sent_before_it_gave_way_is_no_second_time_accepted(pair: Pair) -> None:
+    packets = [pair.ours.protect(rtp(number, ssrc=100)) for number in range(3)]
+    reports = [pair.ours.protect_rtcp(receiver_report(ssrc=100)) for _ in range(3)]
+    for packet in packets:
+        pair.theirs.unprotect_untrusted(packet)
+    for ssrc in range(50):
+        pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=ssrc)))
+    for packet, report in zip(packets, reports, strict=True):
+        with pytest.raises(Malformed):
+            pair.theirs.unprotect_untrusted(packet)
+        with pytest.raises(Malformed):
+            pair.theirs.unprotect_rtcp_untrusted(report)
+
+
+def test_a_sender_may_restart_hundreds_of_times(pair: Pair) -> None:
+    for ssrc in random.Random(5).sample(range(2**32), 500):
+        for number in range(65_534, 65_538):  # with a wrap, so that rollover counters differ
+            packet = rtp(number, ssrc)
+            assert pair.theirs.unprotect_untrusted(pair.ours.protect(packet)) == packet
+    assert pair.theirs.retired_sources == 500 - 8
 
 
 def test_a_stream_takes_one_place_for_rtp_and_rtcp_together() -> None:

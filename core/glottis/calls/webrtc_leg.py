@@ -20,11 +20,19 @@ from glottis.peer import (
     PathAuthenticated,
     PeerConnection,
     PeerConnectionEvent,
+    PlaceGivenUp,
+    Places,
 )
 from glottis.sctp import AssociationFailed
 from glottis.signaling.messages import Answer, Error, Offer, SignalingMessage, TrickledCandidate
 
 logger = logging.getLogger(__name__)
+
+_GIVEN_UP: Final = {
+    Places.SOURCES: ("TOO_MANY_SOURCES", "more than 8 SSRCs: the one unheard for longest is not heard again"),
+    Places.PATHS: ("TOO_MANY_PATHS", "more than 32 network paths at a time: the one unheard for longest is given up"),
+}
+"""Code and sentence for a client whose place was taken by another of its own."""
 
 
 class WebRtcLeg:
@@ -140,6 +148,8 @@ class WebRtcLeg:
                     logger.debug("session %s: skipped in the description: %s", self._session_id, line)
             case CandidateUnmatched():
                 self._tell_unmatched()
+            case PlaceGivenUp(places):
+                self._tell_place_given_up(places)
             case AssociationFailed(by_peer=True, reason=reason):
                 self._owner.hung_up(f"data channels {reason}")
             case PathAuthenticated():
@@ -154,3 +164,8 @@ class WebRtcLeg:
             self._unmatched_is_told = True
             sentence = "a candidate was ignored: give an sdpMid or sdpMLineIndex of a section of the offer"
             self._owner.says(Error("CANDIDATE_UNMATCHED", sentence))
+
+    def _tell_place_given_up(self, places: Places) -> None:
+        code, sentence = _GIVEN_UP[places]
+        logger.info("session %s: %s", self._session_id, sentence)
+        self._owner.says(Error(code, sentence))

@@ -101,6 +101,8 @@ class Counters(StatsObject):
     """RTP and RTCP: copies."""
     packets_before_start: int = 0
     """RTP and RTCP: too many or too old when the handshake was done."""
+    sources_retired: int = 0
+    """SSRCs that have given way to new ones; packets of theirs are malformed from then on."""
     packets_unknown: int = 0
     """RTP, of payload types that were not negotiated."""
     packets_duplicated: int = 0

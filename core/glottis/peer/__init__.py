@@ -9,6 +9,8 @@ from glottis.peer.events import (
     LocalCandidate,
     PathAuthenticated,
     PeerEvent,
+    PlaceGivenUp,
+    Places,
 )
 from glottis.peer.settings import PeerSettings
 
@@ -23,4 +25,6 @@ __all__ = [
     "PeerConnectionEvent",
     "PeerEvent",
     "PeerSettings",
+    "PlaceGivenUp",
+    "Places",
 ]

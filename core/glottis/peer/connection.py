@@ -15,7 +15,7 @@ from glottis.dtls import Certificate
 from glottis.peer.audio import AudioTrack
 from glottis.peer.candidates import SignalledCandidates
 from glottis.peer.data import DataTrack
-from glottis.peer.events import ConnectionState, LinesSkipped, LocalCandidate, PeerEvent
+from glottis.peer.events import ConnectionState, LinesSkipped, LocalCandidate, PeerEvent, PlaceGivenUp, Places
 from glottis.peer.negotiator import Negotiator
 from glottis.peer.settings import PeerSettings
 from glottis.peer.statistics import collect
@@ -221,8 +221,11 @@ class PeerConnection:
                 case _:
                     self._events.append(event)
         while (report := self.voice.session.next_event()) is not None:
-            if isinstance(report, rtp.ReportReceived):
-                self.voice.handle_report(report)
+            match report:
+                case rtp.ReportReceived():
+                    self.voice.handle_report(report)
+                case rtp.SourceRetired():
+                    self._events.append(PlaceGivenUp(Places.SOURCES))
 
     def _hand_down(self) -> None:
         """SRTCP goes as it is, SCTP in DTLS."""

@@ -59,4 +59,20 @@ class CandidateUnmatched:
     """A trickled candidate was ignored, since it says of no section of the description that it belongs there."""
 
 
-PeerEvent = ConnectionStateChanged | PathAuthenticated | LocalCandidate | LinesSkipped | CandidateUnmatched
+class Places(Enum):
+    """What a peer may have a number of at a time."""
+
+    PATHS = "paths"
+    SOURCES = "sources"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceGivenUp:
+    """All places of a kind were taken, and the one unheard for longest has given way. Told once of each kind."""
+
+    places: Places
+
+
+PeerEvent = (
+    ConnectionStateChanged | PathAuthenticated | LocalCandidate | LinesSkipped | CandidateUnmatched | PlaceGivenUp
+)

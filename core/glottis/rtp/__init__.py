@@ -1,7 +1,7 @@
 """RTP: protection, reception with jitter buffer and playout, sending, RTCP; ``RtpSession`` is the engine of a call."""
 
 from glottis.rtp.delay import DelayPolicy, FixedDelay
-from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
+from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft, SourceRetired
 from glottis.rtp.payload import MAX_PACKET_DURATION, PayloadReader, PayloadWriter, PlainReader, PlainWriter
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.rtcp_session import RtcpSession
@@ -26,5 +26,6 @@ __all__ = [
     "RtpEvent",
     "RtpSession",
     "SourceLeft",
+    "SourceRetired",
     "SrtpSession",
 ]

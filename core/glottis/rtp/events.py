@@ -25,4 +25,9 @@ class SourceLeft:
     reason: str
 
 
-RtpEvent = ReportReceived | SourceLeft
+@dataclass(frozen=True, slots=True)
+class SourceRetired:
+    """An SSRC of the peer, the one unheard for longest, has given way to a new one. Told of the first only."""
+
+
+RtpEvent = ReportReceived | SourceLeft | SourceRetired

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.errors import Malformed
 from glottis.contracts.statistics import Counters, Statistics
-from glottis.rtp.events import RtpEvent
+from glottis.rtp.events import RtpEvent, SourceRetired
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
@@ -24,6 +24,8 @@ EARLY_LIFETIME: Final = 0.5
 class PacketProtection(Protocol):
     """What ``SrtpSession`` does to packets; the untrusted ones raise ``Malformed``, for a repeat ``Replayed``."""
 
+    @property
+    def retired_sources(self) -> int: ...
     def protect(self, packet: bytes) -> bytes: ...
     def unprotect_untrusted(self, data: bytes) -> bytes: ...
     def protect_rtcp(self, packet: bytes) -> bytes: ...
@@ -65,6 +67,7 @@ class RtpSession:
         )
         self._early: deque[tuple[bytes, float]] = deque(maxlen=MAX_EARLY_PACKETS)
         self._closed = False
+        self._retirement_is_told = False
 
     @property
     def receiver(self) -> AudioReceiver | None:
@@ -166,7 +169,14 @@ class RtpSession:
         return [protection.protect_rtcp(packet) for packet in plain] if protection is not None else []
 
     def next_event(self) -> RtpEvent | None:
+        if not self._retirement_is_told and self._retired_sources:
+            self._retirement_is_told = True
+            return SourceRetired()
         return self._rtcp.next_event()
+
+    @property
+    def _retired_sources(self) -> int:
+        return self._protection.retired_sources if self._protection is not None else 0
 
     def statistics(self, now: float) -> Statistics:
         """What was counted so far."""
@@ -175,5 +185,6 @@ class RtpSession:
             packets_malformed=self.packets_malformed,
             packets_replayed=self.packets_replayed,
             packets_before_start=self.packets_before_start,
+            sources_retired=self._retired_sources,
         )
         return rtp_statistics(timestamp, self._receiver, self._sender, self._rtcp, counters)

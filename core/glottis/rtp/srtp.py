@@ -8,6 +8,7 @@ from typing import Final
 import pylibsrtp
 
 from glottis.contracts.errors import LocalError, Malformed
+from glottis.rtp.remote_sources import RemoteSources
 from glottis.wire.srtp_keys import AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_HMAC_SHA1_80, SrtpKeys
 
 MAX_PROTECTED_LENGTH: Final = 1500
@@ -15,7 +16,7 @@ MAX_PROTECTED_LENGTH: Final = 1500
 MAX_RTP_PAYLOAD: Final = 1344
 """Bytes that pylibsrtp protects at most, behind a header of 12."""
 DEFAULT_MAX_SSRCS: Final = 8
-"""A caller has one or two; libsrtp keeps half a kilobyte for each for ever, and slows down with their number."""
+"""At a time. A caller has one or two; libsrtp keeps half a kilobyte for each, and slows down with their number."""
 
 _RTP_HEADER_LENGTH: Final = 12
 _RTCP_HEADER_LENGTH: Final = 8
@@ -48,8 +49,12 @@ class SrtpSession:
         self._unprotect, self._unprotect_rtcp = receiver.unprotect, receiver.unprotect_rtcp
         self._shortest_rtp = _RTP_HEADER_LENGTH + keys.profile.tag_length
         self._shortest_rtcp = _RTCP_HEADER_LENGTH + _SRTCP_INDEX_LENGTH + keys.profile.tag_length
-        self._max_ssrcs = max_ssrcs
-        self._remote_ssrcs: set[bytes] = set()
+        self._sources = RemoteSources(max_ssrcs, receiver.remove_stream)
+
+    @property
+    def retired_sources(self) -> int:
+        """How many SSRCs of the peer have given way to others, and are refused since."""
+        return self._sources.retired
 
     def protect(self, packet: bytes) -> bytes:
         """RTP to SRTP. ``LocalError`` for what is no RTP packet, over 1356 bytes, or a sequence number used before."""
@@ -70,13 +75,14 @@ class SrtpSession:
         if not self._shortest_rtp <= len(data) <= MAX_PROTECTED_LENGTH:
             raise Malformed(f"SRTP: {len(data)} bytes cannot be a packet")
         ssrc = data[8:12]
-        if ssrc not in self._remote_ssrcs:
-            self._require_place()
+        if ssrc != self._sources.latest:
+            self._sources.require_admissible(ssrc)
         try:
             packet = self._unprotect(data)
         except (pylibsrtp.Error, ValueError) as error:
             raise _malformed("SRTP", error) from None
-        self._remote_ssrcs.add(ssrc)  # authentic: only now may it take a place
+        if ssrc != self._sources.latest:
+            self._sources.heard(ssrc)
         return packet
 
     def unprotect_rtcp_untrusted(self, data: bytes) -> bytes:
@@ -84,19 +90,15 @@ class SrtpSession:
         if not self._shortest_rtcp <= len(data) <= MAX_PROTECTED_LENGTH:
             raise Malformed(f"SRTCP: {len(data)} bytes cannot be a packet")
         ssrc = data[4:8]
-        if ssrc not in self._remote_ssrcs:
-            self._require_place()
+        if ssrc != self._sources.latest:
+            self._sources.require_admissible(ssrc)
         try:
             packet = self._unprotect_rtcp(data)
         except (pylibsrtp.Error, ValueError) as error:
             raise _malformed("SRTCP", error) from None
-        self._remote_ssrcs.add(ssrc)
+        if ssrc != self._sources.latest:
+            self._sources.heard(ssrc)
         return packet
-
-    def _require_place(self) -> None:
-        """Refuse a new SSRC when all places are taken, before libsrtp spends anything on it."""
-        if len(self._remote_ssrcs) >= self._max_ssrcs:
-            raise Malformed(f"SRTP: more than {self._max_ssrcs} SSRCs in a session")
 
 
 def _malformed(protocol: str, error: Exception) -> Malformed:

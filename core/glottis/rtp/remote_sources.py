@@ -1,0 +1,58 @@
+"""Which of the peer's SSRCs have a place in libsrtp, and which never get one again."""
+
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from glottis.contracts.errors import Malformed
+
+MAX_RETIRED: Final = 65_536
+"""SSRCs that have given way, at four bytes each: a sender would have to restart every second for 18 hours."""
+
+
+class RemoteSources:
+    """SSRCs, as bytes, that the peer has used, at most ``places`` at a time.
+
+    The one unheard for longest gives way to a new one. With its place go its replay list and its rollover counter
+    (RFC 3711 §3.2.3), without which its old packets would pass for new ones. So it does not come back: RFC 3550 §8.1
+    has senders that restart choose another SSRC anyway. ``release`` takes the number of one that has given way.
+    """
+
+    def __init__(self, places: int, release: Callable[[int], None]) -> None:
+        self.latest = b""
+        """The one heard last; whoever hears it again need not say so."""
+        self._places = places
+        self._release = release
+        self._held: OrderedDict[bytes, None] = OrderedDict()
+        self._retired = array("I")  # sorted
+
+    @property
+    def retired(self) -> int:
+        """How many have given way."""
+        return len(self._retired)
+
+    def require_admissible(self, ssrc: bytes) -> None:
+        """Before anything is spent on a packet of ``ssrc``: ``Malformed`` if it cannot have a place."""
+        if ssrc in self._held:
+            return
+        number = int.from_bytes(ssrc)
+        place = bisect_left(self._retired, number)
+        if place < len(self._retired) and self._retired[place] == number:
+            raise Malformed("SRTP: a source that has given way to others does not come back")
+        if len(self._retired) == MAX_RETIRED:
+            raise Malformed(f"SRTP: more than {MAX_RETIRED} sources in a session")
+
+    def heard(self, ssrc: bytes) -> None:
+        """An authentic packet of ``ssrc`` has come; only now may it take a place."""
+        self.latest = ssrc
+        self._held[ssrc] = None
+        self._held.move_to_end(ssrc)
+        if len(self._held) > self._places:
+            oldest, _ = self._held.popitem(last=False)
+            self._retire(int.from_bytes(oldest))
+
+    def _retire(self, number: int) -> None:
+        self._retired.insert(bisect_left(self._retired, number), number)
+        self._release(number)
