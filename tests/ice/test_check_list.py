@@ -97,14 +97,40 @@ def test_full_list_gives_up_its_worst_pair_for_a_better_one_only(check_list: Che
     assert len(check_list) == MAX_PAIRS
 
 
+def used_pairs(check_list: CheckList, make_pair: MakePair) -> list[CandidatePair]:
+    """As many as there are places; the first has been selected, the second been unheard for longest, since 1.0."""
+    pairs = [make_pair(1000 + number) for number in range(MAX_PAIRS)]
+    for number, pair in enumerate(pairs):
+        pair.heard_at = float(number)
+        assert check_list.add_proven(pair, silent_since=0.0)
+    pairs[0].selected = True
+    return pairs
+
+
 def test_pairs_that_the_peer_uses_are_not_given_up(check_list: CheckList, make_pair: MakePair) -> None:
-    for number in range(MAX_PAIRS):
-        pair = make_pair(1000 + number)
-        pair.heard_at = 1.0
-        assert check_list.add_proven(pair)
-    assert not check_list.add_proven(make_pair(9))
-    check_list.retire(heard_before=2.0)
-    assert check_list.add_proven(make_pair(9))
+    used_pairs(check_list, make_pair)
+    assert not check_list.add_proven(make_pair(9), silent_since=1.0)
+    assert (list(check_list.released), check_list.paths_given_up) == ([], 0)
+
+
+def test_of_used_pairs_that_unheard_for_longest_gives_way_but_never_the_selected_one(
+    check_list: CheckList, make_pair: MakePair
+) -> None:
+    pairs = used_pairs(check_list, make_pair)
+    assert check_list.add_proven(make_pair(9), silent_since=1.1)
+    assert list(check_list.released) == [pairs[1].path]
+    assert check_list.paths_given_up == 1
+    assert check_list.get(pairs[0].path) is pairs[0]
+    assert len(check_list) == MAX_PAIRS
+
+
+def test_pairs_that_the_peer_has_left_are_released(check_list: CheckList, make_pair: MakePair) -> None:
+    pairs = used_pairs(check_list, make_pair)
+    check_list.trigger(pairs[3])
+    check_list.retire(heard_before=5.0)
+    assert list(check_list.released) == [pair.path for pair in pairs[1:5]]
+    assert (len(check_list), check_list.paths_given_up) == (MAX_PAIRS - 4, 0)
+    assert check_list.next_pair() is not pairs[3]
 
 
 def test_after_nomination_only_the_peers_checks_make_work(check_list: CheckList, make_pair: MakePair) -> None:
@@ -116,7 +142,7 @@ def test_after_nomination_only_the_peers_checks_make_work(check_list: CheckList,
     check_list.add(make_pair(3, foundation="3"))
     assert not check_list.has_work
     proven = make_pair(4)
-    check_list.add_proven(proven)
+    check_list.add_proven(proven, silent_since=0.0)
     check_list.trigger(proven)
     assert check_list.next_pair() is proven
 

@@ -103,6 +103,20 @@ def test_copy_of_an_overheard_check_draws_the_media_of_a_lite_agent_nowhere(
     assert not peer.agent.is_authenticated(LOW)
 
 
+def test_copy_of_a_check_by_a_path_that_was_left_draws_no_media(
+    make_agent: Callable[..., IceAgent], make_check: Callable[..., bytes]
+) -> None:
+    agent, elsewhere = make_agent(lite=True), Path(GATEWAY, Address("203.0.113.66", 6666))
+    overheard = make_check(agent, use_candidate=b"")
+    agent.handle_datagram(overheard, LOW, 0.0)
+    for now in range(5, 100, 5):
+        agent.handle_datagram(make_check(agent, use_candidate=b""), HIGH, float(now))
+    assert [pair.path for pair in agent.pairs()] == [HIGH]
+    agent.handle_datagram(overheard, elsewhere, 100.0)
+    assert agent.selected_path == HIGH
+    assert not agent.is_authenticated(elsewhere)
+
+
 def test_copy_that_is_faster_than_the_check_itself_does_not_keep_what_it_has_drawn(
     peer: Peer, make_check: Callable[..., bytes]
 ) -> None:

@@ -116,6 +116,19 @@ def test_the_address_in_use_is_kept_when_many_others_are_authenticated(tables: D
     assert session.received == [(RTP, Path(LOCAL, CALLER)), (RTP, others[-1])]
 
 
+def test_a_path_that_was_left_is_free_for_another_session(tables: Demultiplexer) -> None:
+    old, new = Session(), Session()
+    path = Path(LOCAL, CALLER)
+    tables.add_path(path, old, proven=True, in_use=True)
+    tables.remove_path(path, old)
+    tables.dispatch(RTP, path)
+    assert (old.received, tables.dropped) == ([], 1)
+    tables.add_path(path, new, proven=False)
+    tables.remove_path(path, old)  # it is another's by now
+    tables.dispatch(RTP, path)
+    assert (old.received, new.received) == ([], [(RTP, path)])
+
+
 def test_a_removed_session_leaves_nothing(tables: Demultiplexer) -> None:
     session = Session()
     tables.add_ufrag("ours", session)

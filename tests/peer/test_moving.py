@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from glottis.ice.check_list import MAX_PAIRS
 from glottis.media.demultiplexer import MAX_PATHS
-from glottis.peer import ConnectionState, ConnectionStateChanged, PeerSettings
+from glottis.peer import ConnectionState, ConnectionStateChanged, PeerSettings, PlaceGivenUp, Places
 from glottis.plugins import load_plugins
 from glottis.testing.impairments import Impairments
 from glottis.testing.peers import GATEWAY, VirtualCall
@@ -108,15 +109,32 @@ def test_checks_from_elsewhere_do_not_take_the_call_away_without_an_answer():
     assert moved.call.gateway.connected
 
 
-@pytest.mark.slow
-def test_caller_that_moves_again_and_again_is_heard_each_time():
-    moved = MovedCall()
-    for number in range(2 * MAX_PATHS):
-        address = Address("203.0.113.10", 50000 + number)
+@pytest.mark.parametrize("lite", [True, False])
+@pytest.mark.parametrize("returns", [True, False], ids=["back and forth", "ever on"])
+@pytest.mark.parametrize(
+    ("interval", "moves"),
+    [(0.2, MAX_PATHS + 8), pytest.param(2, 2 * MAX_PATHS, marks=pytest.mark.slow)],
+)
+def test_caller_that_moves_again_and_again_is_heard_each_time(interval, moves, returns, lite):
+    moved = MovedCall(lite=lite)
+    for number in range(moves):
+        address = Address("203.0.113.10", 50000) if returns and number % 2 else Address("203.0.113.10", 50001 + number)
         moved.call.rebind(address)
-        moved.call.network.run(seconds=2)
+        moved.call.network.run(seconds=0.2)
         moved.check(nominates=False, priority=LOWEST, address=address)
         assert moved.delay_until_heard(address) < 0.5
         heard = len(moved.call.gateway.heard)
-        moved.call.network.run(seconds=1)
+        moved.call.network.run(seconds=interval)
         assert len(moved.call.gateway.heard) > heard
+
+
+def test_caller_that_takes_paths_faster_than_they_are_forgotten_is_told_once():
+    moved = MovedCall(lite=True)  # a full agent forgets those that do not answer
+    for number in range(MAX_PATHS + 20):
+        moved.check(nominates=False, priority=LOWEST, address=Address("203.0.113.10", 50000 + number))
+        moved.call.network.run(seconds=0.2)
+    told = [event for event in moved.call.gateway.events if isinstance(event, PlaceGivenUp)]
+    assert told == [PlaceGivenUp(Places.PATHS)]
+    gateway = moved.call.gateway.connection
+    assert gateway.statistics(moved.call.network.now).counters.paths_given_up > 1
+    assert len(gateway.transport.ice.pairs()) == MAX_PAIRS

@@ -18,6 +18,7 @@ from glottis.peer import (
     LinesSkipped,
     LocalCandidate,
     PathAuthenticated,
+    PathReleased,
     PeerConnection,
     PeerConnectionEvent,
     PlaceGivenUp,
@@ -152,7 +153,7 @@ class WebRtcLeg:
                 self._tell_place_given_up(places)
             case AssociationFailed(by_peer=True, reason=reason):
                 self._owner.hung_up(f"data channels {reason}")
-            case PathAuthenticated():
+            case PathAuthenticated() | PathReleased():
                 pass  # the driver's business
             case _:
                 self.messenger.handle_channel_event(event)

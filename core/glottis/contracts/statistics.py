@@ -113,6 +113,8 @@ class Counters(StatsObject):
     """Lost packets that the next one's redundancy was to recover."""
     ice_datagrams_dropped: int = 0
     """STUN that was not for this call, or not authentic."""
+    paths_given_up: int = 0
+    """Pairs of addresses that were in use and have given way to others."""
     ice_candidates_ignored: int = 0
     """Remote candidates that could not be used, or were too many."""
     dtls_datagrams_discarded: int = 0

@@ -6,7 +6,15 @@ replaces that of the first.
 """
 
 from glottis.ice.agent import IceAgent
-from glottis.ice.events import IceEvent, IceState, PathAuthenticated, SelectedPathChanged, StateChanged
+from glottis.ice.events import (
+    IceEvent,
+    IceState,
+    PathAuthenticated,
+    PathGivenUp,
+    PathReleased,
+    SelectedPathChanged,
+    StateChanged,
+)
 from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.policy import ProbePolicy
 from glottis.ice.timing import IceTiming
@@ -19,6 +27,8 @@ __all__ = [
     "IceTiming",
     "PairState",
     "PathAuthenticated",
+    "PathGivenUp",
+    "PathReleased",
     "ProbePolicy",
     "SelectedPathChanged",
     "StateChanged",

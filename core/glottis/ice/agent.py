@@ -14,7 +14,15 @@ from glottis.contracts.errors import Malformed
 from glottis.ice.check_list import CheckList
 from glottis.ice.checker import Checker
 from glottis.ice.credentials import Credentials, generate_credentials
-from glottis.ice.events import IceEvent, IceState, PathAuthenticated, SelectedPathChanged, StateChanged
+from glottis.ice.events import (
+    IceEvent,
+    IceState,
+    PathAuthenticated,
+    PathGivenUp,
+    PathReleased,
+    SelectedPathChanged,
+    StateChanged,
+)
 from glottis.ice.pair import CandidatePair
 from glottis.ice.policy import DEFAULT_POLICY, ProbePolicy
 from glottis.ice.remote_candidates import RemoteCandidates
@@ -59,6 +67,7 @@ class IceAgent:
         self._remote_ended = False
         self._hope_at = 0.0
         self._events: deque[IceEvent] = deque()
+        self._giving_up_is_told = False
 
     @property
     def local_ufrag(self) -> str:
@@ -84,6 +93,11 @@ class IceAgent:
     def ignored_candidates(self) -> int:
         """How many remote candidates are unusable, of another generation, or too many."""
         return self._remote.ignored
+
+    @property
+    def paths_given_up(self) -> int:
+        """How many paths that the peer had used lately have given way to others."""
+        return self._check_list.paths_given_up
 
     @property
     def selected_path(self) -> Path | None:
@@ -227,7 +241,12 @@ class IceAgent:
         return self._responder.datagrams_to_send() + self._checker.datagrams_to_send()
 
     def next_event(self) -> IceEvent | None:
-        """The next event, oldest first."""
+        """The next event, oldest first; a path is released before it can be authenticated anew."""
+        if self._check_list.released:
+            return PathReleased(self._check_list.released.popleft())
+        if not self._giving_up_is_told and self._check_list.paths_given_up:
+            self._giving_up_is_told = True
+            return PathGivenUp()
         return self._events.popleft() if self._events else None
 
     def close(self) -> None:

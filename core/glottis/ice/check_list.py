@@ -15,9 +15,15 @@ _PENDING: Final = (PairState.WAITING, PairState.IN_PROGRESS)
 
 
 class CheckList:
-    """Pairs by path, at most ``MAX_PAIRS``; the least promising one makes room for a better one."""
+    """Pairs by path, at most ``MAX_PAIRS``; the least promising one makes room for a better one.
+
+    ``released`` collects the paths of those that the peer had used and that are gone, oldest first.
+    """
 
     def __init__(self, role: Role) -> None:
+        self.released: deque[Path] = deque()
+        self.paths_given_up = 0
+        """How many pairs that the peer had used lately have given way to others."""
         self._role = role
         self._pairs: dict[Path, CandidatePair] = {}
         self._triggered: deque[CandidatePair] = deque()  # each pair at most once, so bounded with them
@@ -50,9 +56,12 @@ class CheckList:
         if not rivals or any(other.state is PairState.SUCCEEDED for other in rivals):
             pair.state = PairState.WAITING
 
-    def add_proven(self, pair: CandidatePair) -> bool:
-        """A pair learned from an authenticated check; says whether there was room."""
-        if not self._make_room(None):
+    def add_proven(self, pair: CandidatePair, *, silent_since: float) -> bool:
+        """A pair learned from an authenticated check; says whether there was room.
+
+        Of pairs that the peer has used, the one unheard for longest gives way, if it is silent since then at least.
+        """
+        if not self._make_room(None) and not self._give_up_path(silent_since):
             return False
         self._pairs[pair.path] = pair
         return True
@@ -93,9 +102,8 @@ class CheckList:
 
     def retire(self, heard_before: float) -> None:
         """Pairs that the peer has left, after a change of its address for example, no longer hold their place."""
-        for pair in self:
-            if pair.heard_at is not None and pair.heard_at < heard_before:
-                pair.state = PairState.FAILED
+        for pair in [pair for pair in self if not pair.selected and pair.was_left(heard_before)]:
+            self._drop(pair)
 
     def count(self, *states: PairState) -> int:
         """How many pairs are in one of these states."""
@@ -116,11 +124,27 @@ class CheckList:
         """RFC 8445 §6.1.2.5: the lowest priority goes. Pairs that the peer has used stay, unless they have failed."""
         if len(self._pairs) < MAX_PAIRS:
             return True
-        spare = [pair for pair in self if not pair.is_authenticated or pair.state is PairState.FAILED]
+        spare = [
+            pair for pair in self if not pair.selected and (not pair.is_authenticated or pair.state is PairState.FAILED)
+        ]
         worst = min(spare, key=self.priority, default=None)
         if worst is None or (priority is not None and priority <= self.priority(worst)):
             return False
-        del self._pairs[worst.path]
-        if worst in self._triggered:
-            self._triggered.remove(worst)
+        self._drop(worst)
         return True
+
+    def _give_up_path(self, silent_since: float) -> bool:
+        silent = [pair for pair in self if not pair.selected and pair.was_left(silent_since)]
+        longest = min(silent, key=lambda pair: pair.heard_at or 0.0, default=None)
+        if longest is None:
+            return False
+        self._drop(longest)
+        self.paths_given_up += 1
+        return True
+
+    def _drop(self, pair: CandidatePair) -> None:
+        del self._pairs[pair.path]
+        if pair in self._triggered:
+            self._triggered.remove(pair)
+        if pair.is_authenticated:
+            self.released.append(pair.path)

@@ -18,7 +18,8 @@ from glottis.wire.stun import TRANSACTION_ID_LENGTH, Attribute, MessageClass, St
 ROLE_CONFLICT: Final = 487
 
 MAX_UNANSWERED_TRANSMISSIONS: Final = 200
-"""Per pair, since its last answer. By itself it gets seven; only checks of the peer that arrive ask for more."""
+"""Per pair, since its last answer. By itself it gets seven; only checks of the peer that arrive ask for more. Beyond,
+it gets one check in the time that consent lasts, for what stands in the way may pass."""
 
 
 class Checker:
@@ -54,18 +55,24 @@ class Checker:
         """Retransmit what is due, give up what is hopeless, and start one new check if Ta has passed."""
         again, failed = self._transactions.take_due(now)
         for transaction in again:
-            self._transmit(transaction)
+            if self._check_list.get(transaction.path) is transaction.pair:
+                self._transmit(transaction)
+            else:  # the pair has given way, and is asked nothing any more
+                self._finish(transaction)
         for transaction in failed:
             self._finish(transaction)
             self._fail(transaction)
         if self.remote is not None and now >= self._next_check_at:
             self._check_next(now)
 
-    def trigger(self, pair: CandidatePair) -> None:
+    def trigger(self, pair: CandidatePair, now: float) -> None:
         """The peer has checked this pair: check it back at once, RFC 8445 §7.3.1.4."""
-        if pair.unanswered_transmissions < MAX_UNANSWERED_TRANSMISSIONS:
-            self._transactions.abandon(pair)
-            self._check_list.trigger(pair)
+        if pair.unanswered_transmissions >= MAX_UNANSWERED_TRANSMISSIONS:
+            if now - pair.asked_at < self._timing.consent_lifetime:
+                return
+            pair.asked_at = now
+        self._transactions.abandon(pair)
+        self._check_list.trigger(pair)
 
     def nominate(self, pair: CandidatePair, now: float) -> None:
         """Check a valid pair once more, with USE-CANDIDATE, RFC 8445 §8.1.1."""
@@ -117,7 +124,7 @@ class Checker:
         if message.message_class is MessageClass.SUCCESS and message.xor_mapped_address is not None:
             self._succeed(transaction, message.xor_mapped_address, now, own_candidates)
         elif message.error_code == ROLE_CONFLICT:
-            self._resolve_conflict(transaction)
+            self._resolve_conflict(transaction, now)
         else:
             self._fail(transaction)
         return True
@@ -190,11 +197,11 @@ class Checker:
         if transaction.nominating and self._role.controlling:  # a role conflict may have taken that right away
             pair.nominated_at = now  # RFC 8445 §7.2.5.3.4
 
-    def _resolve_conflict(self, transaction: Transaction) -> None:
+    def _resolve_conflict(self, transaction: Transaction, now: float) -> None:
         """RFC 8445 §7.2.5.1: take the other role and try again; a valid pair stays valid."""
         self._role.yield_after(transaction.controlling)
         if transaction.pair.state is not PairState.SUCCEEDED:
-            self.trigger(transaction.pair)
+            self.trigger(transaction.pair, now)
 
     def _finish(self, transaction: Transaction) -> None:
         self._transactions.remove(transaction)

@@ -36,6 +36,18 @@ class PathAuthenticated:
 
 
 @dataclass(frozen=True, slots=True)
+class PathReleased:
+    """The peer has left this path, or has too many: nothing is expected from there until it is authenticated anew."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PathGivenUp:
+    """A path that the peer had used lately has given way to another. Told of the first only."""
+
+
+@dataclass(frozen=True, slots=True)
 class SelectedPathChanged:
     """Send data here from now on."""
 
@@ -50,4 +62,4 @@ class StateChanged:
     reason: str = ""
 
 
-IceEvent = PathAuthenticated | SelectedPathChanged | StateChanged
+IceEvent = PathAuthenticated | PathReleased | PathGivenUp | SelectedPathChanged | StateChanged

@@ -45,6 +45,8 @@ class CandidatePair:
     current_check: bytes = b""
     """Transaction of the check that decides the state; older ones are abandoned."""
     unanswered_transmissions: int = 0
+    asked_at: float = -math.inf
+    """When a check was last triggered that counts against the limit of those."""
     requests_sent: int = 0
     requests_received: int = 0
     responses_received: int = 0
@@ -65,6 +67,10 @@ class CandidatePair:
     def is_authenticated(self) -> bool:
         """Whether the peer has proved to be at the end of this path."""
         return self.heard_at is not None
+
+    def was_left(self, moment: float) -> bool:
+        """Whether the peer was there, and has not been heard since ``moment``."""
+        return self.heard_at is not None and self.heard_at < moment
 
     @property
     def is_doubted(self) -> bool:

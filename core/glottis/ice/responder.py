@@ -44,6 +44,7 @@ class Responder:
         self._role = role
         self._local = local
         self._consent_lifetime = timing.consent_lifetime
+        self._silence = timing.silence
         self._seen: dict[bytes, tuple[Path, int]] = {}
         """By transaction id, oldest first: the path that it first came by, and how often it came by that."""
         self._to_send: list[Datagram] = []
@@ -89,7 +90,10 @@ class Responder:
         self._seen[check.transaction_id] = first, times + (path == first)
         if len(self._seen) > MAX_REMEMBERED_CHECKS:
             del self._seen[next(iter(self._seen))]
-        return path != first and times <= MAX_TRANSMISSIONS and self._checks_by(first) > self._checks_by(path)
+        if path == first or times > MAX_TRANSMISSIONS:
+            return False
+        was_left = self._check_list.get(first) is None  # what was overheard there may come again at any time
+        return was_left or self._checks_by(first) > self._checks_by(path)
 
     def _checks_by(self, path: Path) -> int:
         pair = self._check_list.get(path)
@@ -113,20 +117,21 @@ class Responder:
     def _learn_pair(
         self, check: StunMessage, path: Path, now: float, own_candidates: Mapping[Address, Candidate]
     ) -> CandidatePair | None:
-        """A pair with a peer-reflexive remote candidate, RFC 8445 §7.3.1.3; None while all places are in use."""
+        """A pair with a peer-reflexive remote candidate, RFC 8445 §7.3.1.3; None while all places are in lively use."""
         assert check.priority is not None
         self._check_list.retire(heard_before=now - self._consent_lifetime)
         pair = CandidatePair(path, own_candidates[path.local], _peer_reflexive(path.remote, check.priority))
-        return pair if self._check_list.add_proven(pair) else None
+        return pair if self._check_list.add_proven(pair, silent_since=now - self._silence) else None
 
     def _use(self, check: StunMessage, pair: CandidatePair, now: float) -> None:
         """RFC 8445 §7.3.1.4 and §7.3.1.5; a lite agent believes the check itself, §7.3.2."""
         pair.requests_received += 1
         pair.heard_at = now
+        self._check_list.retire(heard_before=now - self._consent_lifetime)
         if self._role.lite:
             pair.succeed(now)
         elif not pair.has_consent(now, self._consent_lifetime):
-            self._checker.trigger(pair)
+            self._checker.trigger(pair, now)
         elif not pair.has_consent(now, self._consent_lifetime / 2):
             # Who asks is likely to answer: keep a second path ready, and a lossy one from losing consent by bad luck.
             self._checker.ask_consent(pair, now)

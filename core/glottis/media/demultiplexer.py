@@ -89,6 +89,11 @@ class Demultiplexer:
             oldest = next(known for known in entries.paths if known != entries.in_use)
             del entries.paths[oldest], self._by_path[oldest]
 
+    def remove_path(self, path: Path, receiver: Receiver) -> None:
+        """``receiver`` has left ``path``, which may be another's already."""
+        if self._of(receiver).paths.pop(path, path) is None:
+            del self._by_path[path]
+
     def note_request(self, data: bytes, receiver: Receiver) -> None:
         """A STUN request of ``receiver`` is leaving: let its response find the way back."""
         transaction_id = stun_transaction_id_untrusted(data)

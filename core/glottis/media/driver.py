@@ -8,7 +8,7 @@ import trio
 from glottis.barrier import stop
 from glottis.media.demultiplexer import Receiver
 from glottis.media.scheduler import Scheduled
-from glottis.peer import PathAuthenticated, PeerConnection, PeerConnectionEvent
+from glottis.peer import PathAuthenticated, PathReleased, PeerConnection, PeerConnectionEvent
 from glottis.wire.address import Datagram, Path
 
 
@@ -17,6 +17,7 @@ class Endpoint(Protocol):
 
     def add_ufrag(self, ufrag: str, receiver: Receiver) -> None: ...
     def add_path(self, path: Path, receiver: Receiver, *, proven: bool, in_use: bool) -> None: ...
+    def remove_path(self, path: Path, receiver: Receiver) -> None: ...
     def send(self, datagram: Datagram, sender: Receiver) -> None: ...
     def remove(self, receiver: Receiver) -> None: ...
 
@@ -77,10 +78,13 @@ class PeerDriver:
             self._endpoint.add_ufrag(self._ufrag, self)
         self._send()
         while not self._closed and (event := self._next_event()) is not None:
-            if isinstance(event, PathAuthenticated):
-                self._endpoint.add_path(event.path, self, proven=event.proven, in_use=event.selected)
-            else:
-                self._handle_event(event)
+            match event:
+                case PathAuthenticated(path, proven, selected):
+                    self._endpoint.add_path(path, self, proven=proven, in_use=selected)
+                case PathReleased(path):
+                    self._endpoint.remove_path(path, self)
+                case _:
+                    self._handle_event(event)
             self._send()
         if not self._closed:  # an event may have ended the call
             self._scheduler.call_at(self, self.peer.next_timeout())

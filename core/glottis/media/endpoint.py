@@ -74,6 +74,10 @@ class UdpEndpoint:
         """See ``Demultiplexer.add_path``."""
         self.demultiplexer.add_path(path, receiver, proven=proven, in_use=in_use)
 
+    def remove_path(self, path: Path, receiver: Receiver) -> None:
+        """See ``Demultiplexer.remove_path``."""
+        self.demultiplexer.remove_path(path, receiver)
+
     def remove(self, receiver: Receiver) -> None:
         """See ``Demultiplexer.remove``."""
         self.demultiplexer.remove(receiver)

@@ -39,6 +39,13 @@ class PathAuthenticated:
 
 
 @dataclass(frozen=True, slots=True)
+class PathReleased:
+    """From now on no datagrams are to be taken from this path."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class LocalCandidate:
     """A candidate to trickle to the peer; those in the description are not repeated."""
 
@@ -74,5 +81,11 @@ class PlaceGivenUp:
 
 
 PeerEvent = (
-    ConnectionStateChanged | PathAuthenticated | LocalCandidate | LinesSkipped | CandidateUnmatched | PlaceGivenUp
+    ConnectionStateChanged
+    | PathAuthenticated
+    | PathReleased
+    | LocalCandidate
+    | LinesSkipped
+    | CandidateUnmatched
+    | PlaceGivenUp
 )

@@ -21,6 +21,7 @@ def collect(
         counters=replace(
             statistics.counters,
             ice_datagrams_dropped=agent.dropped_datagrams,
+            paths_given_up=agent.paths_given_up,
             ice_candidates_ignored=agent.ignored_candidates,
             dtls_datagrams_discarded=transport.discarded_datagrams,
             sctp_packets_malformed=channels.association.malformed_packets if channels is not None else 0,

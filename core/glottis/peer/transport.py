@@ -11,7 +11,14 @@ from typing import Final
 from glottis import dtls, ice
 from glottis.dtls import Certificate, DtlsState, DtlsTransport
 from glottis.ice import IceAgent, IceState, ProbePolicy
-from glottis.peer.events import ConnectionState, ConnectionStateChanged, PathAuthenticated
+from glottis.peer.events import (
+    ConnectionState,
+    ConnectionStateChanged,
+    PathAuthenticated,
+    PathReleased,
+    PlaceGivenUp,
+    Places,
+)
 from glottis.peer.settings import PeerSettings
 from glottis.sdp import RemoteParameters
 from glottis.wire.address import Address, Datagram, Path
@@ -21,7 +28,9 @@ MAX_EARLY_FLIGHT: Final = 4
 """DTLS datagrams kept until there is an answer; further ones are dropped, for DTLS sends them again. An offerer has to
 expect a ClientHello before the answer (RFC 5763 §5); it fills one or two."""
 
-TransportEvent = PathAuthenticated | ConnectionStateChanged | dtls.Connected | dtls.ApplicationData
+TransportEvent = (
+    PathAuthenticated | PathReleased | PlaceGivenUp | ConnectionStateChanged | dtls.Connected | dtls.ApplicationData
+)
 
 
 class PeerTransport:
@@ -151,6 +160,10 @@ class PeerTransport:
         match event:
             case ice.PathAuthenticated(path, proven):
                 self._events.append(PathAuthenticated(path, proven))
+            case ice.PathReleased(path):
+                self._events.append(PathReleased(path))
+            case ice.PathGivenUp():
+                self._events.append(PlaceGivenUp(Places.PATHS))
             case ice.SelectedPathChanged(path):
                 pair = self.ice.selected_pair
                 self._events.append(PathAuthenticated(path, proven=pair is not None and pair.is_proven, selected=True))

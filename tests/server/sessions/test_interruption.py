@@ -60,7 +60,7 @@ class End:
     def add_ufrag(self, *arguments: object, **options: object) -> None:
         """This line has one session only."""
 
-    add_path = remove = add_ufrag
+    add_path = remove_path = remove = add_ufrag
 
     def send(self, datagram: Datagram, sender: object) -> None:
         if is_media(datagram.data):
