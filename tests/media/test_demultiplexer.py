@@ -12,9 +12,13 @@ RTP = bytes([128, 111]) + bytes(40)
 class Session:
     def __init__(self) -> None:
         self.received: list[tuple[bytes, Path]] = []
+        self.refused = 0
 
     def receive(self, data: bytes, path: Path) -> None:
         self.received.append((data, path))
+
+    def refuse(self) -> None:
+        self.refused += 1
 
 
 def stun(message_type: int, transaction: int, username: str = "") -> bytes:

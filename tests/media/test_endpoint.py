@@ -27,9 +27,13 @@ class FailingSocket(socket.socket):
 class Session:
     def __init__(self) -> None:
         self.received: list[tuple[bytes, Path]] = []
+        self.refused = 0
 
     def receive(self, data: bytes, path: Path) -> None:
         self.received.append((data, path))
+
+    def refuse(self) -> None:
+        self.refused += 1
 
 
 class Relay:

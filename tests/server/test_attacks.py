@@ -265,7 +265,7 @@ async def test_an_ssrc_per_packet_of_the_caller_is_bounded(exchange):
         phone.send_raw(protection(phone).protect(build_rtp(0, 1, 160, ssrc, bytes(160))))
     await phone.hear(5)
     voice = exchange.gateway.sessions.find(phone.session_id).leg.peer.voice
-    assert len(voice.session._protection._remote_ssrcs) <= 8
+    assert voice.session._protection.retired_sources > 50  # who sends so much at once is not served all of it
 
 
 async def test_rtp_of_the_caller_with_any_content_ends_nothing(exchange):

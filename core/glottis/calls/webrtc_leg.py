@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import trio
@@ -15,6 +16,7 @@ from glottis.peer import (
     CandidateUnmatched,
     ConnectionState,
     ConnectionStateChanged,
+    DatagramsRefused,
     LinesSkipped,
     LocalCandidate,
     PathAuthenticated,
@@ -110,7 +112,9 @@ class WebRtcLeg:
 
     def statistics(self, now: float) -> Statistics:
         """See ``Leg.statistics``."""
-        return self.peer.statistics(now)
+        statistics = self.peer.statistics(now)
+        counters = replace(statistics.counters, datagrams_refused=self.driver.datagrams_refused)
+        return replace(statistics, counters=counters)
 
     def heard_since(self, moment: float) -> bool:
         """Of media; of a client that is to send none, ICE knows."""
@@ -150,7 +154,11 @@ class WebRtcLeg:
             case CandidateUnmatched():
                 self._tell_unmatched()
             case PlaceGivenUp(places):
-                self._tell_place_given_up(places)
+                self._tell(*_GIVEN_UP[places])
+            case DatagramsRefused():
+                self._tell(
+                    "TOO_MANY_DATAGRAMS", "datagrams came faster than their share of time allows: some were dropped"
+                )
             case AssociationFailed(by_peer=True, reason=reason):
                 self._owner.hung_up(f"data channels {reason}")
             case PathAuthenticated() | PathReleased():
@@ -166,7 +174,6 @@ class WebRtcLeg:
             sentence = "a candidate was ignored: give an sdpMid or sdpMLineIndex of a section of the offer"
             self._owner.says(Error("CANDIDATE_UNMATCHED", sentence))
 
-    def _tell_place_given_up(self, places: Places) -> None:
-        code, sentence = _GIVEN_UP[places]
+    def _tell(self, code: str, sentence: str) -> None:
         logger.info("session %s: %s", self._session_id, sentence)
         self._owner.says(Error(code, sentence))

@@ -113,6 +113,8 @@ class Counters(StatsObject):
     """Lost packets that the next one's redundancy was to recover."""
     ice_datagrams_dropped: int = 0
     """STUN that was not for this call, or not authentic."""
+    datagrams_refused: int = 0
+    """Of the peer, which has sent more than its share."""
     paths_given_up: int = 0
     """Pairs of addresses that were in use and have given way to others."""
     ice_candidates_ignored: int = 0

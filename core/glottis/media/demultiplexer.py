@@ -8,7 +8,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.address import Address, Path, Transport
@@ -36,11 +36,28 @@ class Receiver(Protocol):
     def receive(self, data: bytes, path: Path) -> None:
         """Take a datagram that belongs to this session. Never raises."""
 
+    def refuse(self) -> None:
+        """A datagram of this session was dropped, because too many of it wait already. Never raises."""
+
+
+class Destination(NamedTuple):
+    """Whose a datagram is, and the path that it has come by.
+
+    ``queue`` is the session itself, or what stands for those who know its name and have not proved who they are: they
+    shall not use up its time.
+    """
+
+    receiver: Receiver
+    path: Path
+    queue: object
+
 
 @dataclass(slots=True)
 class _Entries:
     """What the tables hold for one session."""
 
+    strangers: object = field(default_factory=object)
+    """Stands for them in ``Destination.queue``."""
     ufrags: set[str] = field(default_factory=set)
     paths: dict[Path, None] = field(default_factory=dict)
     """Oldest first."""
@@ -56,7 +73,7 @@ class Demultiplexer:
         """Datagrams that belonged to nobody."""
         self._entries: dict[Receiver, _Entries] = {}
         self._by_ufrag: dict[str, Receiver] = {}
-        self._by_path: dict[Arrival, tuple[Receiver, Path]] = {}
+        self._by_path: dict[Arrival, Destination] = {}
         self._by_transaction: dict[bytes, Receiver] = {}
 
     def __len__(self) -> int:
@@ -77,14 +94,14 @@ class Demultiplexer:
         """
         owner = self._by_path.get(path)
         entries = self._of(receiver)
-        if owner is not None and owner[0] is not receiver:
+        if owner is not None and owner.receiver is not receiver:
             if not proven:
                 return
-            del self._entries[owner[0]].paths[path]
+            del self._entries[owner.receiver].paths[path]
         if in_use:
             entries.in_use = path
         entries.paths[path] = None
-        self._by_path[path] = (receiver, path)
+        self._by_path[path] = Destination(receiver, path, receiver)
         if len(entries.paths) > MAX_PATHS:
             oldest = next(known for known in entries.paths if known != entries.in_use)
             del entries.paths[oldest], self._by_path[oldest]
@@ -115,23 +132,40 @@ class Demultiplexer:
             self._by_transaction.pop(transaction_id, None)
 
     def dispatch(self, data: bytes, arrival: Arrival) -> None:
-        """Hand a datagram to its session, or drop it."""
-        if not data:
+        """Hand a datagram to its session at once, or drop it."""
+        destination = self.find(data, arrival)
+        if destination is not None:
+            destination.receiver.receive(data, destination.path)
+
+    def find(self, data: bytes, arrival: Arrival) -> Destination | None:
+        """Whose a datagram is; None, and counted, for nobody's."""
+        known = self._by_path.get(arrival)
+        is_stun = not data or data[0] < 4  # RFC 7983 §7, in place: this runs once per packet
+        destination = self._find_stun(data, arrival, known) if is_stun else known
+        if destination is None:
             self.dropped += 1
-            return
-        stun = data[0] < 4  # RFC 7983 §7, in place: this runs once per packet
-        if not stun and (known := self._by_path.get(arrival)) is not None:
-            known[0].receive(data, known[1])
-            return
-        receiver = self._stun_receiver(data) if stun else None
-        if receiver is None:
+        return destination
+
+    def refuse(self, destination: Destination) -> None:
+        """A datagram of this session, or of strangers, is dropped: count it where it belongs."""
+        if destination.queue is destination.receiver:
+            destination.receiver.refuse()
+        else:
             self.dropped += 1
-            return
-        local, remote, transport = arrival
-        receiver.receive(data, Path(local, Address(*remote), transport))
 
     def _of(self, receiver: Receiver) -> _Entries:
         return self._entries.setdefault(receiver, _Entries())
+
+    def _find_stun(self, data: bytes, arrival: Arrival, known: Destination | None) -> Destination | None:
+        receiver = self._stun_receiver(data)
+        if receiver is None:
+            return None
+        if known is not None and known.receiver is receiver:
+            return known
+        local, remote, transport = arrival
+        proved = is_stun_response(data)  # by a number that was drawn for it
+        queue = receiver if proved else self._of(receiver).strangers
+        return Destination(receiver, Path(local, Address(*remote), transport), queue)
 
     def _stun_receiver(self, data: bytes) -> Receiver | None:
         try:

@@ -8,7 +8,7 @@ import trio
 from glottis.barrier import stop
 from glottis.media.demultiplexer import Receiver
 from glottis.media.scheduler import Scheduled
-from glottis.peer import PathAuthenticated, PathReleased, PeerConnection, PeerConnectionEvent
+from glottis.peer import DatagramsRefused, PathAuthenticated, PathReleased, PeerConnection, PeerConnectionEvent
 from glottis.wire.address import Datagram, Path
 
 
@@ -52,6 +52,8 @@ class PeerDriver:
         clock: Callable[[], float] = trio.current_time,
     ) -> None:
         self.peer = peer
+        self.datagrams_refused = 0
+        """Dropped unread, because too many waited already."""
         self.holds_speech = False
         """While true no speech is sent: it waits in its queue."""
         self._endpoint = endpoint
@@ -64,6 +66,7 @@ class PeerDriver:
         self._clock = clock
         self._ufrag: str | None = None
         self._closed = False
+        self._refusal_is_told = False
 
     def pump(self) -> None:
         """After anything was done to ``peer``: send, tell, and set the next timeout."""
@@ -127,6 +130,16 @@ class PeerDriver:
         except BaseException as error:
             stop(error, self._handle_error)
 
+    def refuse(self) -> None:
+        """See ``demultiplexer.Receiver``."""
+        self.datagrams_refused += 1
+
+    def _tell_refusals(self) -> None:
+        """Once, and not while they go on."""
+        if self.datagrams_refused and not self._refusal_is_told:
+            self._refusal_is_told = True
+            self._handle_event(DatagramsRefused())
+
     def media_tick(self, now: float) -> None:
         """See ``scheduler.Scheduled``."""
         if self._closed:  # earlier in this very turn
@@ -158,6 +171,7 @@ class PeerDriver:
     def handle_timeout(self, now: float) -> None:
         """See ``scheduler.Scheduled``."""
         try:
+            self._tell_refusals()
             self.peer.handle_timeout(now)
             self.pump()
         except BaseException as error:

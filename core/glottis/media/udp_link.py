@@ -2,7 +2,8 @@
 
 A lone datagram is read at once. While traffic is dense, what has come is read in the turns of the wheel instead: many
 datagrams per wake-up cost a third of one wake-up per datagram, and a wake-up of its own, 200 times a second, costs as
-much as ten calls. Plain non-blocking sockets: trio's wrapper costs 6 to 10 µs per call.
+much as ten calls. What does not fit into a turn is read in the next one. Plain non-blocking sockets: trio's wrapper
+costs 6 to 10 µs per call.
 """
 
 import errno
@@ -14,7 +15,7 @@ from typing import Final
 import trio
 
 from glottis.contracts.errors import ConfigurationError
-from glottis.media.demultiplexer import Demultiplexer
+from glottis.media.intake import Intake
 from glottis.wire.address import Address, Transport
 
 logger = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ SPARSE_TURNS = 20
 """So many turns of the wheel in a row with no more than one datagram, and the socket's own reader takes over again."""
 DRAIN_PAUSE = 0.002
 """Seconds to let datagrams gather where there is no wheel to read them."""
-DRAIN_LIMIT = 512
-"""Datagrams read in a row before other tasks get their turn: about 100,000 per second in all."""
+DRAIN_LIMIT = 2048
+"""Datagrams read in a turn at most, should they take no time."""
 SOCKET_BUFFER = 1 << 21
 _LOST = {
     *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.ECONNREFUSED),
@@ -52,16 +53,16 @@ def open_udp_socket(host: str, port: int) -> socket.socket:
 
 
 class UdpLink:
-    """See ``Link``. ``read`` gives what comes to ``demultiplexer``, unless the wheel does."""
+    """See ``Link``. ``read`` gives what comes to ``intake``, unless the wheel does."""
 
     transport: Final[Transport] = "udp"
 
-    def __init__(self, sock: socket.socket, demultiplexer: Demultiplexer) -> None:
+    def __init__(self, sock: socket.socket, intake: Intake) -> None:
         self.address = Address(*sock.getsockname()[:2])
         self.send_failures = 0
         """Datagrams that the kernel refused: a full buffer or an unreachable destination."""
         self._sock = sock
-        self._demultiplexer = demultiplexer
+        self._intake = intake
         self._wheel_turns = False
         self._left_to_wheel: trio.Event | None = None
         """Set when traffic is sparse again, and the socket's own reader takes over."""
@@ -86,13 +87,22 @@ class UdpLink:
         """Read until cancelled."""
         while True:
             await trio.lowlevel.wait_readable(self._sock)
-            if self._drain() <= 1:
-                continue
-            if self._wheel_turns:
+            self._intake.begin_turn()
+            dense = self._drain() > 1
+            if not self._wheel_turns:
+                await self._serve(dense)
+            elif dense:
                 self._left_to_wheel = sparse = trio.Event()
                 await sparse.wait()
-            else:
-                await trio.sleep(DRAIN_PAUSE)
+
+    async def _serve(self, dense: bool) -> None:
+        """Without a wheel: serve what waits, and let ``dense`` traffic gather."""
+        self._intake.serve_waiting()
+        while dense or (self._intake and not self._wheel_turns):
+            dense = False
+            await trio.sleep(DRAIN_PAUSE)
+            self._intake.begin_turn()
+            self._intake.serve_waiting()
 
     # --- the wheel calls these, by way of the endpoint ---
 
@@ -120,9 +130,11 @@ class UdpLink:
             self._sparse_turns = 0
 
     def _drain(self) -> int:
-        """Dispatch what has arrived; returns how many datagrams that were."""
-        recvfrom, dispatch, local = self._sock.recvfrom, self._demultiplexer.dispatch, self.address
+        """Take what has arrived, while there is time; returns how many datagrams that were."""
+        recvfrom, take, local = self._sock.recvfrom, self._intake.take, self.address
         for count in range(DRAIN_LIMIT):
+            if not self._intake.has_time:
+                return count
             try:
                 data, remote = recvfrom(MAX_DATAGRAM)
             except (BlockingIOError, InterruptedError):
@@ -131,5 +143,5 @@ class UdpLink:
                 # An ICMP error about an earlier datagram surfaces here and says nothing about this socket.
                 logger.debug("UDP receive on %s: %s", local, error)
                 continue
-            dispatch(data, (local, remote if len(remote) == 2 else remote[:2], "udp"))
+            take(data, (local, remote if len(remote) == 2 else remote[:2], "udp"))
         return DRAIN_LIMIT

@@ -80,6 +80,11 @@ class PlaceGivenUp:
     places: Places
 
 
+@dataclass(frozen=True, slots=True)
+class DatagramsRefused:
+    """The peer has sent more than its share, and some of it was dropped unread. Told once, by the driver."""
+
+
 PeerEvent = (
     ConnectionStateChanged
     | PathAuthenticated
@@ -88,4 +93,5 @@ PeerEvent = (
     | LinesSkipped
     | CandidateUnmatched
     | PlaceGivenUp
+    | DatagramsRefused
 )

@@ -17,6 +17,9 @@ _USERNAME: Final = 0x0006
 _ICE_CHARACTERS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _UFRAG_LENGTHS: Final = range(4, 257)  # RFC 8839 §5.4
 
+MAX_STUN_ATTRIBUTES: Final = 32
+"""Of a message; a connectivity check has eight or so, and a TURN server's answer as many."""
+
 
 class PacketKind(Enum):
     """What a datagram claims to be."""
@@ -83,8 +86,10 @@ def stun_local_ufrag_untrusted(data: bytes) -> str:
     if end < _HEADER_LENGTH or data[4:8] != _MAGIC_COOKIE:
         raise Malformed("STUN: expected a header of 20 bytes with the magic cookie")
     position = _HEADER_LENGTH
-    while position + 4 <= end:
+    for _ in range(MAX_STUN_ATTRIBUTES):
         value = position + 4
+        if value > end:
+            break
         length = data[position + 2] << 8 | data[position + 3]
         if data[position] << 8 | data[position + 1] == _USERNAME:
             return _first_fragment_untrusted(data[value : value + length], length)

@@ -14,6 +14,7 @@ from typing import Final
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.address import Address
+from glottis.wire.demux import MAX_STUN_ATTRIBUTES
 
 MAGIC_COOKIE: Final = 0x2112A442
 HEADER_LENGTH: Final = 20
@@ -129,15 +130,18 @@ class StunMessage:
 def parse_stun_untrusted(data: bytes) -> StunMessage:
     """Read one datagram as one STUN message; raises ``Malformed``.
 
-    Checks the header with its magic cookie, that attributes fill the message exactly, the length and shape of every
-    known one, and FINGERPRINT where there is one. MESSAGE-INTEGRITY is the receiver's to check, who knows the key.
+    Checks the header with its magic cookie, that at most ``MAX_STUN_ATTRIBUTES`` attributes fill the message exactly,
+    the length and shape of every known one, and FINGERPRINT where there is one. MESSAGE-INTEGRITY is the receiver's to
+    check, who knows the key.
     """
     message_type, transaction_id = _read_header_untrusted(data)
     attributes: dict[int, bytes] = {}
     unknown: list[int] = []
     signed = b""
     position, end = HEADER_LENGTH, len(data)
-    while position < end:
+    for _ in range(MAX_STUN_ATTRIBUTES):
+        if position >= end:
+            break
         attribute, value, following = _read_attribute_untrusted(data, position)
         if attribute == Attribute.FINGERPRINT:
             _check_fingerprint_untrusted(data, position, value)
@@ -152,6 +156,8 @@ def parse_stun_untrusted(data: bytes) -> StunMessage:
         elif attribute < _COMPREHENSION_OPTIONAL:
             unknown.append(attribute)
         position = following
+    if position < end:
+        raise Malformed(f"STUN: expected at most {MAX_STUN_ATTRIBUTES} attributes")
     message_class = MessageClass(message_type & 0x110)
     return StunMessage(message_class, _method(message_type), transaction_id, attributes, tuple(unknown), signed)
 

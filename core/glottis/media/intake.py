@@ -1,0 +1,83 @@
+"""From the sockets to the sessions: who sends little is served at once, who sends much waits for its turn.
+
+This is fair queueing in the sense of RFC 7567 §4: the sockets are emptied whatever anybody sends, and what one session
+sends costs the others neither a packet nor more than ``TURN_TIME``. Costs are measured, for they differ a hundredfold.
+"""
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final
+
+from glottis.media.demultiplexer import Arrival, Demultiplexer, Destination
+
+TURN_TIME: Final = 0.002
+"""Seconds in a row that datagrams are read and served, before other tasks and the media slots get their turn."""
+SHARE_PERIOD: Final = 0.004
+"""Seconds for which a share is; turns of the wheel are a little further apart."""
+SHARE: Final = 0.0005
+"""Seconds that each session is served at once: what it sends beyond waits until all have had theirs."""
+MAX_WAITING: Final = 128
+"""Datagrams of one session; further ones are dropped. A data channel's whole window may come at once."""
+PLACES: Final = 4096
+"""Divided by the number of sessions that wait, this is what each of them may have, if it is less."""
+
+
+class Intake:
+    """What was read goes in by ``take``. ``clock`` tells seconds of real time."""
+
+    def __init__(self, demultiplexer: Demultiplexer, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._demultiplexer = demultiplexer
+        self._clock = clock
+        self._now = self._began = self._turn_began = clock()
+        self._used: dict[object, float] = {}
+        """Seconds of this period, by ``Destination.queue``."""
+        self._waiting: OrderedDict[object, deque[tuple[bytes, Destination]]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._waiting)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether this turn is not over."""
+        return self._now - self._turn_began < TURN_TIME
+
+    def begin_turn(self) -> None:
+        """Time is counted from here."""
+        self._now = self._turn_began = self._clock()
+        if self._now - self._began >= SHARE_PERIOD:
+            self._began = self._now
+            self._used.clear()
+
+    def take(self, data: bytes, arrival: Arrival) -> None:
+        """Serve a datagram, keep it until there is time for it, or drop it."""
+        destination = self._demultiplexer.find(data, arrival)
+        if destination is None:
+            self._now = self._clock()
+        elif destination.queue in self._waiting or self._used.get(destination.queue, 0.0) >= SHARE:
+            self._keep(data, destination)
+            self._now = self._clock()
+        else:
+            self._serve(data, destination)
+
+    def serve_waiting(self) -> None:
+        """One datagram of each session that has some, over and over, while there is time."""
+        while self._waiting and self.has_time:
+            queue, datagrams = self._waiting.popitem(last=False)
+            data, destination = datagrams.popleft()
+            if datagrams:
+                self._waiting[queue] = datagrams
+            self._serve(data, destination)
+
+    def _serve(self, data: bytes, destination: Destination) -> None:
+        destination.receiver.receive(data, destination.path)
+        before, self._now = self._now, self._clock()
+        self._used[destination.queue] = self._used.get(destination.queue, 0.0) + self._now - before
+
+    def _keep(self, data: bytes, destination: Destination) -> None:
+        datagrams = self._waiting.setdefault(destination.queue, deque())
+        if len(datagrams) < min(MAX_WAITING, PLACES // len(self._waiting)):
+            datagrams.append((data, destination))
+        else:
+            self._demultiplexer.refuse(destination)
