@@ -45,9 +45,8 @@ MakeRtcp = Callable[..., RtcpSession]
 def make_rtcp() -> MakeRtcp:
     def make(**tracks: Any) -> RtcpSession:
         seed = tracks.pop("seed", 1)
-        session = RtcpSession(
-            ssrc=LOCAL, cname="name@host", rng=random.Random(seed), wallclock_offset=EPOCH_OFFSET, **tracks
-        )
+        clock = tracks.pop("clock", lambda: EPOCH_OFFSET)
+        session = RtcpSession(ssrc=LOCAL, cname="name@host", rng=random.Random(seed), wallclock_offset=clock, **tracks)
         session.start(0.0)
         return session
 
@@ -141,6 +140,33 @@ def test_round_trip_time_is_measured_from_our_report_coming_back(make_rtcp: Make
     assert session.round_trip_time == pytest.approx(0.08, abs=1e-3)
     assert session.next_event() == ReportReceived(0.25, 12, 0.01, session.round_trip_time)
     assert session.next_event() is None
+
+
+@pytest.mark.parametrize("step", [-3600.0, -0.5, 0.5, 86400.0])
+def test_clock_that_is_set_in_a_call_is_followed_and_disturbs_no_measurement(
+    make_rtcp: MakeRtcp, sender: AudioSender, step: float
+) -> None:
+    offset = EPOCH_OFFSET
+    session = make_rtcp(sender=sender, clock=lambda: offset)
+    sender.write(bytes(320 * 500))
+    for set_by in (0.0, step, 0.0):
+        offset += set_by
+        now = session.next_timeout() or 0.0
+        sender.next_packets(now)
+        now, [report, _] = due_report(session)
+        assert report.ntp_time / 2**32 - 2_208_988_800 == pytest.approx(now + offset, abs=1e-3)
+        offset += step  # while the answer is under way
+        block = ReportBlock(LOCAL, 0.0, 0, 100, 0, report.ntp_time >> 16 & 0xFFFFFFFF, 65536)
+        session.handle_datagram(build_rtcp([ReceiverReport(REMOTE, (block,))]), now + 1.08)
+        assert session.round_trip_time == pytest.approx(0.08, abs=1e-3)
+    assert session.round_trip_time_measurements == 3
+
+
+def test_report_that_was_never_sent_gives_no_round_trip_time(make_rtcp: MakeRtcp, sender: AudioSender) -> None:
+    session = make_rtcp(sender=sender)
+    block = ReportBlock(LOCAL, 0.0, 0, 100, 0, 12345, 0)
+    session.handle_datagram(build_rtcp([ReceiverReport(REMOTE, (block,))]), 1.0)
+    assert session.round_trip_time is None
 
 
 def test_round_trip_time_that_cannot_be_is_not_believed(make_rtcp: MakeRtcp, sender: AudioSender) -> None:

@@ -39,7 +39,7 @@ class Call:
             ssrc=ssrc,
             cname=f"end {ssrc}",
             rng=random.Random(ssrc),
-            wallclock_offset=1e9 * ssrc,
+            wallclock_offset=lambda: 1e9 * ssrc,
             receiver=AudioReceiver({96: PlainReader(codec)}, sample_rate=8000),
             sender=AudioSender(
                 ssrc=ssrc,

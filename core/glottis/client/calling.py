@@ -98,7 +98,7 @@ def _make_peer(request: CallRequest, endpoint: UdpEndpoint) -> PeerConnection:
         sample_rate=request.sample_rate,
         output_codec=request.preferred_codec,
         max_message_size=None,  # text travels by the WebSocket
-        wallclock_offset=time.time() - trio.current_time(),
+        wallclock_offset=lambda: time.time() - trio.current_time(),
     )
     return PeerConnection(
         settings,

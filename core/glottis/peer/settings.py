@@ -1,5 +1,6 @@
 """How a peer connection shall behave."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from glottis.contracts.codec import CodecSpec, EncoderKnobs
@@ -25,5 +26,5 @@ class PeerSettings:
     ice_lite: bool = False
     probe_private_addresses: bool = True
     max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
-    wallclock_offset: float = 0.0
-    """What to add to ``now`` to get seconds since the epoch, for the NTP times of RTCP sender reports."""
+    wallclock_offset: Callable[[], float] = lambda: 0.0
+    """What to add to ``now`` to get seconds since 1970, as things are now: the system's clock may be set in a call."""

@@ -1,7 +1,8 @@
 """The RTCP side of a call: reports out and in, round-trip time, goodbyes. Plain compound packets."""
 
 import random
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Final
 
 from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
@@ -28,8 +29,10 @@ SENDER_INTERVALS: Final = 2
 """Who has sent since the second previous report is a sender (RFC 3550 §6.4)."""
 MAX_EVENTS: Final = 16
 """Events wait for an owner that does not ask; the oldest are dropped, for reports are superseded."""
+MAX_REMEMBERED_REPORTS: Final = 16
+"""Sender reports of ours, forty seconds of them, which the peer may refer to."""
 MAX_ROUND_TRIP: Final = 60.0
-"""Seconds; more than this is a peer's wrong arithmetic, negative times included (they wrap)."""
+"""Seconds; more than this is a peer's wrong arithmetic, and so are negative times."""
 
 _NTP_EPOCH: Final = 2_208_988_800
 """Seconds from 1900 to 1970."""
@@ -40,8 +43,9 @@ _FRACTION: Final = 65536
 class RtcpSession:
     """Reports of one call between two parties.
 
-    ``wallclock_offset`` is seconds since 1970 less ``now``: the owner gives it once, and a clock that is set later does
-    not disturb the session. ``sender`` and ``receiver`` may be replaced or None, as the directions of the call are.
+    ``wallclock_offset`` gives seconds since 1970 less ``now``, and is asked for each report: a clock that is set in the
+    middle of a call is followed, and disturbs no measurement, for those are made of ``now``. ``sender`` and
+    ``receiver`` may be replaced or None, as the directions of the call are.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class RtcpSession:
         ssrc: int,
         cname: str,
         rng: random.Random,
-        wallclock_offset: float,
+        wallclock_offset: Callable[[], float],
         sender: AudioSender | None = None,
         receiver: AudioReceiver | None = None,
     ) -> None:
@@ -68,6 +72,8 @@ class RtcpSession:
         self._wallclock_offset = wallclock_offset
         self._deadline: float | None = None
         self._report_times: deque[float] = deque(maxlen=SENDER_INTERVALS)
+        self._reported_at: OrderedDict[int, float] = OrderedDict()
+        """When our sender reports left, by the middle of their NTP time."""
         self._last_sender_report: tuple[int, int, float] | None = None
         """Source, middle of its NTP time, and when it came."""
         self._outbox: list[bytes] = []
@@ -126,7 +132,7 @@ class RtcpSession:
             return None
         return SenderReport(
             self._ssrc,
-            self._ntp_time(now),
+            self._date_report(now),
             sender.rtp_timestamp_at(now),
             sender.packets_sent & 0xFFFFFFFF,
             sender.bytes_sent & 0xFFFFFFFF,
@@ -156,15 +162,20 @@ class RtcpSession:
         _, middle, arrived_at = self._last_sender_report
         return middle, min(0xFFFFFFFF, max(0, round((now - arrived_at) * _FRACTION)))
 
-    def _ntp_time(self, now: float) -> int:
-        return int((now + self._wallclock_offset + _NTP_EPOCH) * 2**32) & 0xFFFFFFFFFFFFFFFF
+    def _date_report(self, now: float) -> int:
+        """Its NTP time, by which the peer will refer to it."""
+        ntp_time = int((now + self._wallclock_offset() + _NTP_EPOCH) * 2**32) & 0xFFFFFFFFFFFFFFFF
+        self._reported_at[_middle(ntp_time)] = now
+        if len(self._reported_at) > MAX_REMEMBERED_REPORTS:
+            self._reported_at.popitem(last=False)
+        return ntp_time
 
     def _note_sender_report(self, report: SenderReport, now: float) -> None:
         if self._is_our_source(report.ssrc):
             if self._last_sender_report is None and self._deadline is not None:
                 # Only a report that refers to it tells the peer the round-trip time.
                 self._deadline = min(self._deadline, now + self._randomised(FIRST_REPORT))
-            self._last_sender_report = report.ssrc, report.ntp_time >> 16 & 0xFFFFFFFF, now
+            self._last_sender_report = report.ssrc, _middle(report.ntp_time), now
 
     def _is_our_source(self, ssrc: int) -> bool:
         source = self.receiver.source if self.receiver is not None else None
@@ -182,13 +193,13 @@ class RtcpSession:
 
     def _measure_round_trip(self, block: ReportBlock, now: float) -> None:
         """Now, less when we sent the report, less how long the peer kept it: RFC 3550 §6.4.1, figure 2."""
-        if block.last_sender_report == 0:
+        reported_at = self._reported_at.get(block.last_sender_report)
+        if reported_at is None:
             return
-        middle = self._ntp_time(now) >> 16 & 0xFFFFFFFF
-        units = (middle - block.last_sender_report - block.delay_since_last_sender_report) & 0xFFFFFFFF
-        if units > MAX_ROUND_TRIP * _FRACTION:
+        round_trip_time = now - reported_at - block.delay_since_last_sender_report / _FRACTION
+        if not -1 / _FRACTION <= round_trip_time <= MAX_ROUND_TRIP:  # the peer's time is rounded
             return
-        self.round_trip_time = units / _FRACTION
+        self.round_trip_time = max(0.0, round_trip_time)
         self.total_round_trip_time += self.round_trip_time
         self.round_trip_time_measurements += 1
 
@@ -196,3 +207,8 @@ class RtcpSession:
         for ssrc in goodbye.ssrcs:
             if self._is_our_source(ssrc):
                 self._events.append(SourceLeft(ssrc, goodbye.reason))
+
+
+def _middle(ntp_time: int) -> int:
+    """The 32 bits of it that report blocks carry, RFC 3550 §4."""
+    return ntp_time >> 16 & 0xFFFFFFFF

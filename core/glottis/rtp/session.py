@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket
@@ -46,7 +47,7 @@ class RtpSession:
         ssrc: int,
         cname: str,
         rng: random.Random,
-        wallclock_offset: float,
+        wallclock_offset: Callable[[], float],
         receiver: AudioReceiver | None = None,
         sender: AudioSender | None = None,
     ) -> None:
@@ -180,7 +181,7 @@ class RtpSession:
 
     def statistics(self, now: float) -> Statistics:
         """What was counted so far."""
-        timestamp = (now + self._wallclock_offset) * 1000
+        timestamp = (now + self._wallclock_offset()) * 1000
         counters = Counters(
             packets_malformed=self.packets_malformed,
             packets_replayed=self.packets_replayed,

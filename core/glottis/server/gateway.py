@@ -96,7 +96,6 @@ class Gateway:
         self._config = config
         self._certificate = Certificate.generate()
         self._rng = random.SystemRandom()
-        self._wallclock_offset = time.time() - trio.current_time()
         self._http_ended = trio.Event()
         self.http = self._make_http_server()
 
@@ -141,7 +140,7 @@ class Gateway:
             encoder=media.encoder,
             ice_lite=media.ice_lite,
             probe_private_addresses=media.probe_private_addresses,
-            wallclock_offset=self._wallclock_offset,
+            wallclock_offset=_wallclock_offset,
         )
 
     def _make_http_server(self) -> HttpServer:
@@ -173,6 +172,10 @@ class Gateway:
             proxy_header=server.proxy_header,
             turns=self._turns,
         )
+
+
+def _wallclock_offset() -> float:
+    return time.time() - trio.current_time()
 
 
 def _guarded(auth: NamedAuthScheme) -> NamedAuthScheme:
