@@ -24,6 +24,7 @@ ALIASES = {
     "ice/agent.py: dropped_datagrams": "ice_datagrams_dropped",
     "ice/remote_candidates.py: _useless": "ice_candidates_ignored",
     "dtls/transport.py: discarded_datagrams": "dtls_datagrams_discarded",
+    "peer/transport.py: discarded_datagrams": "dtls_datagrams_discarded",
     "sctp/association.py: malformed_packets": "sctp_packets_malformed",
     "calls/streams.py: dropped": "events_dropped",
 }

@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 import pytest
 from glottis.ice import IceAgent, IceState, PairState, PathAuthenticated
 from glottis.ice.check_list import MAX_PAIRS
+from glottis.ice.responder import CHECKS_AT_ONCE, CHECKS_PER_SECOND
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.stun import Attribute, MessageClass, StunMessage, build_stun, parse_stun_untrusted
 
@@ -247,6 +248,30 @@ def test_repeated_check_without_answer_to_ours_is_bounded(make_agent: MakeAgent,
         agent.handle_timeout(now)
         sent += sum(parse_stun_untrusted(d.data).message_class == 0 for d in agent.datagrams_to_send())
     assert sent <= 207
+
+
+@pytest.mark.parametrize("lite", [True, False])
+@pytest.mark.parametrize("paths", [1, 10])
+def test_checks_are_answered_at_the_pace_of_an_agent_and_no_faster(
+    make_agent: MakeAgent, make_check: MakeCheck, paths: int, lite: bool
+) -> None:
+    agent = make_agent(lite=lite)
+    answers = 0
+    for number in range(20_000):
+        path = Path(GATEWAY, Address("192.0.2.1", 2000 + number % paths))
+        agent.handle_datagram(make_check(agent), path, now=number * 0.0001)
+        answers += len(agent.datagrams_to_send())
+    assert answers <= CHECKS_AT_ONCE + 2 * CHECKS_PER_SECOND
+    assert agent.dropped_datagrams == 20_000 - answers
+    later = [ask(agent, make_check(agent), now=3.0 + number * 0.02) for number in range(100)]  # as libnice does
+    assert None not in later
+
+
+def test_forged_checks_use_up_no_answers(make_agent: MakeAgent, make_check: MakeCheck) -> None:
+    agent = make_agent()
+    for _ in range(1000):
+        agent.handle_datagram(make_check(agent, key=b"a guess"), HERE, now=0.0)
+    assert ask(agent, make_check(agent)) is not None
 
 
 def test_path_is_announced_once_and_again_when_it_is_proven(make_agent: MakeAgent, make_check: MakeCheck) -> None:

@@ -6,7 +6,13 @@ import pytest
 from glottis.dtls import Certificate, DtlsState
 from glottis.ice import IceState
 from glottis.peer import ConnectionState, PeerConnection, PeerSettings
-from glottis.peer.transport import MAX_EARLY_FLIGHT, PeerTransport, state_of
+from glottis.peer.transport import (
+    HANDSHAKE_DATAGRAMS_AT_ONCE,
+    HANDSHAKE_DATAGRAMS_PER_SECOND,
+    MAX_EARLY_FLIGHT,
+    PeerTransport,
+    state_of,
+)
 from glottis.plugins import load_plugins
 from glottis.testing.peers import CALLER, GATEWAY, VirtualCall
 from glottis.wire.address import Path
@@ -63,6 +69,19 @@ def test_few_datagrams_of_dtls_are_kept_until_there_is_an_answer(arrived: int, k
     assert transport.dtls.discarded_datagrams == 0
     call.caller.connection.accept_answer_untrusted(answer, 0.0)
     assert transport.dtls.discarded_datagrams == kept
+
+
+def test_handshakes_cost_no_more_time_than_one_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = VirtualCall(SETTINGS.codecs)
+    call.negotiate()
+    transport, handled = call.gateway.connection.transport, list[float]()
+    with monkeypatch.context() as patch:
+        patch.setattr(transport.dtls, "handle_datagram", lambda data, now: handled.append(now))
+        for number in range(20_000):
+            transport.handle_datagram(HELLO, PATH, number * 0.0001)
+    assert len(handled) <= HANDSHAKE_DATAGRAMS_AT_ONCE + 2 * HANDSHAKE_DATAGRAMS_PER_SECOND
+    assert transport.dtls.discarded_datagrams == 20_000 - len(handled)
+    assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=30)
 
 
 def test_goodbyes_are_given_once_and_nothing_after_them() -> None:

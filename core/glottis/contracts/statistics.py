@@ -112,7 +112,7 @@ class Counters(StatsObject):
     recovery_attempts: int = 0
     """Lost packets that the next one's redundancy was to recover."""
     ice_datagrams_dropped: int = 0
-    """STUN that was not for this call, or not authentic."""
+    """STUN that was not for this call, not authentic, or came too often."""
     datagrams_refused: int = 0
     """Of the peer, which has sent more than its share."""
     paths_given_up: int = 0
@@ -120,7 +120,7 @@ class Counters(StatsObject):
     ice_candidates_ignored: int = 0
     """Remote candidates that could not be used, or were too many."""
     dtls_datagrams_discarded: int = 0
-    """Datagrams that held no DTLS, or came too early."""
+    """Datagrams that held no DTLS, or came too early or too often."""
     sctp_packets_malformed: int = 0
     audio_frames_dropped: int = 0
     """These and those below: what the agent was too slow to take."""

@@ -23,10 +23,15 @@ from glottis.wire.stun import (
     encode_unknown_attributes,
     encode_xor_address,
 )
+from glottis.wire.token_bucket import TokenBucket
 
 BAD_REQUEST: Final = 400
 UNKNOWN_ATTRIBUTE: Final = 420
 
+CHECKS_PER_SECOND: Final = 100
+CHECKS_AT_ONCE: Final = 100
+"""Checks of the peer that are answered. The agents of browsers make twenty in a second, libnice fifty (Ta of RFC 8445
+§14.2); each costs us an answer, and perhaps a check of our own."""
 MAX_REMEMBERED_CHECKS: Final = 512
 """Of which a lite agent knows by what path they came: at a browser's pace, those of more than ten minutes."""
 MAX_TRANSMISSIONS: Final = 7
@@ -48,6 +53,7 @@ class Responder:
         self._seen: dict[bytes, tuple[Path, int]] = {}
         """By transaction id, oldest first: the path that it first came by, and how often it came by that."""
         self._to_send: list[Datagram] = []
+        self._answers = TokenBucket(CHECKS_PER_SECOND, CHECKS_AT_ONCE, now=0.0)
 
     def datagrams_to_send(self) -> list[Datagram]:
         """Return and empty the answers."""
@@ -63,9 +69,10 @@ class Responder:
     ) -> bool:
         """Answer a Binding request that came by ``path``; says whether it was the peer's. May switch the role.
 
-        Strangers get no answer: RFC 8489 §9.1.3 has 400 and 401 for them, but silence reflects and tells nothing.
+        What comes too often is dropped, and so are strangers' checks: RFC 8489 §9.1.3 has 400 and 401 for them, but
+        silence reflects and tells nothing.
         """
-        if not _is_authentic(check, self._local):
+        if not _is_authentic(check, self._local) or self._answers.take(now) > 0:
             return False
         refusal = self._refusal(check)
         if refusal is not None:

@@ -23,10 +23,16 @@ from glottis.peer.settings import PeerSettings
 from glottis.sdp import RemoteParameters
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.demux import PacketKind, classify
+from glottis.wire.token_bucket import TokenBucket
 
 MAX_EARLY_FLIGHT: Final = 4
 """DTLS datagrams kept until there is an answer; further ones are dropped, for DTLS sends them again. An offerer has to
 expect a ClientHello before the answer (RFC 5763 §5); it fills one or two."""
+
+HANDSHAKE_DATAGRAMS_PER_SECOND: Final = 50
+HANDSHAKE_DATAGRAMS_AT_ONCE: Final = 100
+"""Of DTLS, until the peer has proved who it is: a hello can cost a signature. A handshake takes a dozen of them, twice
+that with its repetitions; further ones are dropped, and sent again if they were meant."""
 
 TransportEvent = (
     PathAuthenticated | PathReleased | PlaceGivenUp | ConnectionStateChanged | dtls.Connected | dtls.ApplicationData
@@ -60,6 +66,7 @@ class PeerTransport:
             self.ice.add_local_candidate(address)
         self.dtls = DtlsTransport(certificate=certificate, client=False)  # until the roles are agreed on
         self._certificate = certificate
+        self._handshaking = TokenBucket(HANDSHAKE_DATAGRAMS_PER_SECOND, HANDSHAKE_DATAGRAMS_AT_ONCE, now=0.0)
         self._early_flight: list[bytes] = []
         self._protected: list[bytes] = []
         self._goodbyes: list[Datagram] = []
@@ -113,7 +120,10 @@ class PeerTransport:
         if kind is PacketKind.STUN:
             self.ice.handle_datagram(data, path, now)
         elif kind is PacketKind.DTLS and self.is_described:
-            self.dtls.handle_datagram(data, now)
+            if self.is_secure or self._handshaking.take(now) == 0:
+                self.dtls.handle_datagram(data, now)
+            else:
+                self.dtls.discarded_datagrams += 1
         elif kind is PacketKind.DTLS and len(self._early_flight) < MAX_EARLY_FLIGHT:
             self._early_flight.append(data)
 

@@ -1,5 +1,6 @@
 import pytest
-from glottis.server.http.rate_limit import RateLimiter, TokenBucket
+from glottis.server.http.rate_limit import RateLimiter
+from glottis.wire.token_bucket import TokenBucket
 
 
 def test_burst_then_steady_rate() -> None:

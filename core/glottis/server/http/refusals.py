@@ -4,7 +4,8 @@ import logging
 from typing import Final
 
 from glottis.server.http.message import Request, Response
-from glottis.server.http.rate_limit import RateLimiter, TokenBucket
+from glottis.server.http.rate_limit import RateLimiter
+from glottis.wire.token_bucket import TokenBucket
 
 LINES_PER_CLIENT: Final = 10
 """In a row and in a minute: enough to see what is wrong, and one client cannot hide another's."""

@@ -10,7 +10,6 @@ from typing import Protocol
 import trio
 
 from glottis.calls.streams import Wakeup
-from glottis.server.http.rate_limit import TokenBucket
 from glottis.server.http.turns import Turns
 from glottis.signaling.close_codes import NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER
 from glottis.signaling.errors import Rejected, WebSocketClosed
@@ -23,6 +22,7 @@ from glottis.signaling.messages import (
     encode_message,
     parse_client_message_untrusted,
 )
+from glottis.wire.token_bucket import TokenBucket
 
 logger = logging.getLogger(__name__)
 

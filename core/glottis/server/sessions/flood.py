@@ -7,7 +7,7 @@ import trio
 from glottis.calls.inbox import Inbox
 from glottis.calls.streams import Wakeup
 from glottis.contracts.errors import RemoteError
-from glottis.server.http.rate_limit import TokenBucket
+from glottis.wire.token_bucket import TokenBucket
 
 OFFERS_PER_MINUTE = 30
 OFFER_BURST = 10
