@@ -16,6 +16,8 @@ from glottis.peer import ConnectionState
 from glottis.server.sessions.flood import OFFER_BURST
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
+from glottis.wire.address import Datagram
+from glottis.wire.rtp import build_rtp
 from support.http import request
 from support.memory import open_memory_exchange, open_memory_exchange_with
 from support.phone import Exchange, eventually, installed_codec
@@ -267,6 +269,37 @@ async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(e
     assert [error.code for error in phone.socket.of_type(Error)] == ["CANDIDATE_UNMATCHED"]
     lines = [record for record in caplog.records if record.getMessage().endswith("names no section of the offer")]
     assert [line.levelno for line in lines] == [logging.DEBUG] * 100
+    await phone.hear()
+
+
+def told(caplog: pytest.LogCaptureFixture, sentence: str) -> int:
+    return sum(sentence in record.getMessage() for record in caplog.records if record.levelno == logging.INFO)
+
+
+async def test_a_caller_with_too_many_sources_is_told_once_and_so_is_the_log(exchange, caplog, autojump_clock):
+    caplog.set_level(logging.INFO, "glottis.calls.webrtc_leg")
+    phone = await exchange.call()
+    protect = phone.peer.voice.session._protection.protect
+    for ssrc in range(30):
+        phone.endpoint.send(Datagram(protect(build_rtp(0, 1, 160, ssrc, bytes(160))), phone.path), phone.driver)
+    await eventually(lambda: phone.socket.of_type(Error))
+    await trio.sleep(10)
+    assert [error.code for error in phone.socket.of_type(Error)] == ["TOO_MANY_SOURCES"]
+    assert told(caplog, "more than 8 SSRCs") == 1
+    leg = exchange.gateway.sessions.find(phone.session_id).leg
+    assert leg.statistics(trio.current_time()).to_json()["counters"]["sourcesRetired"] >= 30 - 8
+
+
+async def test_a_caller_whose_datagrams_were_refused_is_told_once_and_so_is_the_log(exchange, caplog, autojump_clock):
+    caplog.set_level(logging.INFO, "glottis.calls.webrtc_leg")
+    phone = await exchange.call()
+    leg = exchange.gateway.sessions.find(phone.session_id).leg
+    for _ in range(1000):
+        leg.driver.refuse()
+    await trio.sleep(10)
+    assert [error.code for error in phone.socket.of_type(Error)] == ["TOO_MANY_DATAGRAMS"]
+    assert told(caplog, "some were dropped") == 1
+    assert leg.statistics(trio.current_time()).to_json()["counters"]["datagramsRefused"] == 1000
     await phone.hear()
 
 
