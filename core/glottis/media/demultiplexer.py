@@ -23,8 +23,8 @@ MAX_TRANSACTIONS = 64
 """Outstanding requests of one session, the oldest forgotten first: twice its limit of candidate pairs."""
 
 MAX_PATHS = 32
-"""Of one session, as many as it keeps candidate pairs. A further one replaces the oldest that is not in use, which a
-caller has left whose translator moves it."""
+"""Of one session, as many as it keeps candidate pairs, of which it tells when one is gone. A further one replaces the
+oldest that is not in use."""
 
 Arrival = tuple[Address, tuple[str, int], Transport]
 """A ``Path`` as a socket knows it: equal to it, and of the same hash, but made at a tenth of the cost."""
@@ -43,13 +43,13 @@ class Receiver(Protocol):
 class Destination(NamedTuple):
     """Whose a datagram is, and the path that it has come by.
 
-    ``queue`` is the session itself, or what stands for those who know its name and have not proved who they are: they
+    ``flow`` is the session itself, or what stands for those who know its name and have not proved who they are: they
     shall not use up its time.
     """
 
     receiver: Receiver
     path: Path
-    queue: object
+    flow: object
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class _Entries:
     """What the tables hold for one session."""
 
     strangers: object = field(default_factory=object)
-    """Stands for them in ``Destination.queue``."""
+    """Stands for them in ``Destination.flow``."""
     ufrags: set[str] = field(default_factory=set)
     paths: dict[Path, None] = field(default_factory=dict)
     """Oldest first."""
@@ -108,8 +108,9 @@ class Demultiplexer:
 
     def remove_path(self, path: Path, receiver: Receiver) -> None:
         """``receiver`` has left ``path``, which may be another's already."""
-        if self._of(receiver).paths.pop(path, path) is None:
-            del self._by_path[path]
+        owner = self._by_path.get(path)
+        if owner is not None and owner.receiver is receiver:
+            del self._entries[receiver].paths[path], self._by_path[path]
 
     def note_request(self, data: bytes, receiver: Receiver) -> None:
         """A STUN request of ``receiver`` is leaving: let its response find the way back."""
@@ -148,7 +149,7 @@ class Demultiplexer:
 
     def refuse(self, destination: Destination) -> None:
         """A datagram of this session, or of strangers, is dropped: count it where it belongs."""
-        if destination.queue is destination.receiver:
+        if destination.flow is destination.receiver:
             destination.receiver.refuse()
         else:
             self.dropped += 1
@@ -164,8 +165,8 @@ class Demultiplexer:
             return known
         local, remote, transport = arrival
         proved = is_stun_response(data)  # by a number that was drawn for it
-        queue = receiver if proved else self._of(receiver).strangers
-        return Destination(receiver, Path(local, Address(*remote), transport), queue)
+        flow = receiver if proved else self._of(receiver).strangers
+        return Destination(receiver, Path(local, Address(*remote), transport), flow)
 
     def _stun_receiver(self, data: bytes) -> Receiver | None:
         try:

@@ -7,7 +7,7 @@ import trio
 
 from glottis.contracts.errors import ConfigurationError
 from glottis.media.demultiplexer import Demultiplexer, Receiver
-from glottis.media.intake import Intake
+from glottis.media.fair_queue import FairQueue
 from glottis.media.link import Link
 from glottis.media.udp_link import UdpLink, open_udp_socket
 from glottis.wire.address import Address, Datagram, Path, Transport
@@ -22,8 +22,8 @@ class UdpEndpoint:
 
     def __init__(self, sockets: Sequence[socket.socket]) -> None:
         self.demultiplexer = Demultiplexer()
-        self._intake = Intake(self.demultiplexer)
-        self._sockets = [UdpLink(sock, self._intake) for sock in sockets]
+        self._queue = FairQueue(self.demultiplexer)
+        self._sockets = [UdpLink(sock, self._queue) for sock in sockets]
         self._first = 0
         """The socket that is read first in a turn, each in its own."""
         self._links: dict[tuple[Address, Transport], Link] = {}
@@ -108,11 +108,11 @@ class UdpEndpoint:
 
     def drain(self) -> None:
         """See ``scheduler.Sockets``: one turn for all sockets together."""
-        self._intake.begin_turn()
+        self._queue.begin_turn()
         self._first = (self._first + 1) % len(self._sockets)
         for link in self._sockets[self._first :] + self._sockets[: self._first]:
             link.drain()
-        self._intake.serve_waiting()
+        self._queue.serve_waiting()
 
     def end_turns(self) -> None:
         """See ``scheduler.Sockets``."""

@@ -15,7 +15,7 @@ from typing import Final
 import trio
 
 from glottis.contracts.errors import ConfigurationError
-from glottis.media.intake import Intake
+from glottis.media.fair_queue import FairQueue
 from glottis.wire.address import Address, Transport
 
 logger = logging.getLogger(__name__)
@@ -53,16 +53,16 @@ def open_udp_socket(host: str, port: int) -> socket.socket:
 
 
 class UdpLink:
-    """See ``Link``. ``read`` gives what comes to ``intake``, unless the wheel does."""
+    """See ``Link``. ``read`` gives what comes to ``queue``, unless the wheel does."""
 
     transport: Final[Transport] = "udp"
 
-    def __init__(self, sock: socket.socket, intake: Intake) -> None:
+    def __init__(self, sock: socket.socket, queue: FairQueue) -> None:
         self.address = Address(*sock.getsockname()[:2])
         self.send_failures = 0
         """Datagrams that the kernel refused: a full buffer or an unreachable destination."""
         self._sock = sock
-        self._intake = intake
+        self._queue = queue
         self._wheel_turns = False
         self._left_to_wheel: trio.Event | None = None
         """Set when traffic is sparse again, and the socket's own reader takes over."""
@@ -87,7 +87,7 @@ class UdpLink:
         """Read until cancelled."""
         while True:
             await trio.lowlevel.wait_readable(self._sock)
-            self._intake.begin_turn()
+            self._queue.begin_turn()
             dense = self._drain() > 1
             if not self._wheel_turns:
                 await self._serve(dense)
@@ -97,12 +97,12 @@ class UdpLink:
 
     async def _serve(self, dense: bool) -> None:
         """Without a wheel: serve what waits, and let ``dense`` traffic gather."""
-        self._intake.serve_waiting()
-        while dense or (self._intake and not self._wheel_turns):
+        self._queue.serve_waiting()
+        while dense or (self._queue and not self._wheel_turns):
             dense = False
             await trio.sleep(DRAIN_PAUSE)
-            self._intake.begin_turn()
-            self._intake.serve_waiting()
+            self._queue.begin_turn()
+            self._queue.serve_waiting()
 
     # --- the wheel calls these, by way of the endpoint ---
 
@@ -131,9 +131,9 @@ class UdpLink:
 
     def _drain(self) -> int:
         """Take what has arrived, while there is time; returns how many datagrams that were."""
-        recvfrom, take, local = self._sock.recvfrom, self._intake.take, self.address
+        recvfrom, take, local = self._sock.recvfrom, self._queue.take, self.address
         for count in range(DRAIN_LIMIT):
-            if not self._intake.has_time:
+            if not self._queue.has_time:
                 return count
             try:
                 data, remote = recvfrom(MAX_DATAGRAM)

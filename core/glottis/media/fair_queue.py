@@ -1,7 +1,7 @@
 """From the sockets to the sessions: who sends little is served at once, who sends much waits for its turn.
 
-This is fair queueing in the sense of RFC 7567 §4: the sockets are emptied whatever anybody sends, and what one session
-sends costs the others neither a packet nor more than ``TURN_TIME``. Costs are measured, for they differ a hundredfold.
+This is fair queueing as in RFC 8290: the sockets are emptied whatever anybody sends, and what one session sends costs
+the others neither a packet nor more than ``TURN_TIME``. Costs are measured, for they differ a hundredfold.
 """
 
 import time
@@ -20,10 +20,10 @@ SHARE: Final = 0.0005
 MAX_WAITING: Final = 128
 """Datagrams of one session; further ones are dropped. A data channel's whole window may come at once."""
 PLACES: Final = 4096
-"""Divided by the number of sessions that wait, this is what each of them may have, if it is less."""
+"""Divided by the number of those that wait, this is what each of them may have, if it is less."""
 
 
-class Intake:
+class FairQueue:
     """What was read goes in by ``take``. ``clock`` tells seconds of real time."""
 
     def __init__(self, demultiplexer: Demultiplexer, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -31,7 +31,7 @@ class Intake:
         self._clock = clock
         self._now = self._began = self._turn_began = clock()
         self._used: dict[object, float] = {}
-        """Seconds of this period, by ``Destination.queue``."""
+        """Seconds of this period, by ``Destination.flow``."""
         self._waiting: OrderedDict[object, deque[tuple[bytes, Destination]]] = OrderedDict()
 
     def __bool__(self) -> bool:
@@ -55,7 +55,7 @@ class Intake:
         destination = self._demultiplexer.find(data, arrival)
         if destination is None:
             self._now = self._clock()
-        elif destination.queue in self._waiting or self._used.get(destination.queue, 0.0) >= SHARE:
+        elif destination.flow in self._waiting or self._used.get(destination.flow, 0.0) >= SHARE:
             self._keep(data, destination)
             self._now = self._clock()
         else:
@@ -64,20 +64,20 @@ class Intake:
     def serve_waiting(self) -> None:
         """One datagram of each session that has some, over and over, while there is time."""
         while self._waiting and self.has_time:
-            queue, datagrams = self._waiting.popitem(last=False)
+            flow, datagrams = self._waiting.popitem(last=False)
             data, destination = datagrams.popleft()
             if datagrams:
-                self._waiting[queue] = datagrams
+                self._waiting[flow] = datagrams
             self._serve(data, destination)
 
     def _serve(self, data: bytes, destination: Destination) -> None:
         destination.receiver.receive(data, destination.path)
         before, self._now = self._now, self._clock()
-        self._used[destination.queue] = self._used.get(destination.queue, 0.0) + self._now - before
+        self._used[destination.flow] = self._used.get(destination.flow, 0.0) + self._now - before
 
     def _keep(self, data: bytes, destination: Destination) -> None:
-        datagrams = self._waiting.setdefault(destination.queue, deque())
-        if len(datagrams) < min(MAX_WAITING, PLACES // len(self._waiting)):
+        datagrams = self._waiting.setdefault(destination.flow, deque())
+        if len(datagrams) < min(MAX_WAITING, 1 + PLACES // len(self._waiting)):
             datagrams.append((data, destination))
         else:
             self._demultiplexer.refuse(destination)

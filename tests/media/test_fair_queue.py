@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from glottis.media.demultiplexer import Demultiplexer
-from glottis.media.intake import MAX_WAITING, PLACES, SHARE, SHARE_PERIOD, TURN_TIME, Intake
+from glottis.media.fair_queue import MAX_WAITING, PLACES, SHARE, SHARE_PERIOD, TURN_TIME, FairQueue
 from glottis.wire.address import Address, Path
 
 LOCAL = Address("192.0.2.1", 4000)
@@ -40,12 +40,12 @@ class Session:
 
 
 class House:
-    """An intake with ``make``-able sessions, each with a path and a name of its own."""
+    """A queue and its sessions, each with a path and a name of its own."""
 
     def __init__(self) -> None:
         self.clock, self.log = Clock(), list[Session]()
         self.tables = Demultiplexer()
-        self.intake = Intake(self.tables, self.clock)
+        self.queue = FairQueue(self.tables, self.clock)
         self.paths: dict[Session, Path] = {}
 
     def make(self, cost: float = CHEAP) -> Session:
@@ -56,15 +56,15 @@ class House:
         return session
 
     def send(self, session: Session, data: bytes = RTP) -> None:
-        self.intake.take(data, self.paths[session])
+        self.queue.take(data, self.paths[session])
 
     def turn(self, send: Callable[[], None] = lambda: None) -> float:
         """A turn of the wheel; returns the seconds that it took."""
         self.clock.now = (self.clock.now // 0.005 + 1) * 0.005
         began = self.clock.now
-        self.intake.begin_turn()
+        self.queue.begin_turn()
         send()
-        self.intake.serve_waiting()
+        self.queue.serve_waiting()
         return self.clock.now - began
 
 
@@ -139,14 +139,25 @@ def test_what_waits_is_bounded_for_each_and_shared_by_all(house: House) -> None:
         for _ in range(1 + MAX_WAITING):
             house.send(other)
     waiting = [MAX_WAITING - other.refused for other in others]
-    assert waiting == [min(MAX_WAITING, PLACES // number) for number in range(2, 202)]
+    assert waiting == [min(MAX_WAITING, 1 + PLACES // number) for number in range(2, 202)]
+
+
+def test_there_is_a_place_for_everybody_who_waits(house: House) -> None:
+    sessions = [house.make(2 * SHARE) for _ in range(PLACES + 100)]
+    for session in sessions:
+        house.send(session)
+        house.send(session)
+    assert not any(session.refused for session in sessions)
+    while house.queue:
+        house.turn()
+    assert {len(session.received) for session in sessions} == {2}
 
 
 def test_strangers_who_know_a_sessions_name_use_up_no_time_of_its_own(house: House) -> None:
     session = house.make(DEAR)
     stranger = Path(LOCAL, Address("203.0.113.66", 6666))
     for _ in range(1000):
-        house.intake.take(check("name1"), stranger)
+        house.queue.take(check("name1"), stranger)
     waiting = len(session.received)
     house.send(session)
     house.send(session, check("name1"))
@@ -158,11 +169,11 @@ def test_strangers_who_know_a_sessions_name_use_up_no_time_of_its_own(house: Hou
 def test_a_share_is_for_a_time_not_for_a_call_of_the_reader(house: House) -> None:
     session = house.make(SHARE / 4)
     for _ in range(10):
-        house.intake.begin_turn()
+        house.queue.begin_turn()
         house.send(session)
     assert len(session.received) == 4
     house.clock.now += SHARE_PERIOD
-    house.intake.begin_turn()
-    house.intake.serve_waiting()
+    house.queue.begin_turn()
+    house.queue.serve_waiting()
     assert len(session.received) == 10
-    assert not house.intake
+    assert not house.queue
