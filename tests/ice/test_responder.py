@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 
 import pytest
-from glottis.ice import IceAgent, IceState, PairState, PathAuthenticated
+from glottis.ice import IceAgent, IceState, PairState, PathAuthenticated, PathGivenUp, PathReleased
 from glottis.ice.check_list import MAX_PAIRS
 from glottis.ice.responder import CHECKS_AT_ONCE, CHECKS_PER_SECOND
 from glottis.wire.address import Address, Datagram, Path
@@ -231,12 +231,15 @@ def test_paths_of_a_peer_are_bounded(make_agent: MakeAgent, make_check: MakeChec
 
 def test_peer_that_changes_its_address_all_day_is_followed(make_agent: MakeAgent, make_check: MakeCheck) -> None:
     agent = make_agent(lite=True)
-    for hour in range(100):
-        path = Path(GATEWAY, Address("192.0.2.1", 2000 + hour))
+    paths = [Path(GATEWAY, Address("192.0.2.1", 2000 + hour)) for hour in range(100)]
+    for hour, path in enumerate(paths):
         for second in range(0, 60, 5):
             ask(agent, make_check(agent, use_candidate=b""), path, now=hour * 60.0 + second)
         assert agent.selected_path == path
-    assert len(agent.pairs()) <= MAX_PAIRS
+        assert len(agent.pairs()) == 1
+    events = list(iter(agent.next_event, None))
+    assert [event.path for event in events if isinstance(event, PathReleased)] == paths[:-1]
+    assert not any(isinstance(event, PathGivenUp) for event in events)
 
 
 def test_repeated_check_without_answer_to_ours_is_bounded(make_agent: MakeAgent, make_check: MakeCheck) -> None:

@@ -55,11 +55,16 @@ class FairQueue:
         destination = self._demultiplexer.find(data, arrival)
         if destination is None:
             self._now = self._clock()
-        elif destination.flow in self._waiting or self._used.get(destination.flow, 0.0) >= SHARE:
+            return
+        receiver, path, flow = destination
+        used = self._used.get(flow, 0.0)
+        if used >= SHARE or flow in self._waiting:
             self._keep(data, destination)
             self._now = self._clock()
-        else:
-            self._serve(data, destination)
+            return
+        receiver.receive(data, path)
+        before, self._now = self._now, self._clock()
+        self._used[flow] = used + self._now - before
 
     def serve_waiting(self) -> None:
         """One datagram of each session that has some, over and over, while there is time."""
@@ -68,12 +73,8 @@ class FairQueue:
             data, destination = datagrams.popleft()
             if datagrams:
                 self._waiting[flow] = datagrams
-            self._serve(data, destination)
-
-    def _serve(self, data: bytes, destination: Destination) -> None:
-        destination.receiver.receive(data, destination.path)
-        before, self._now = self._now, self._clock()
-        self._used[destination.flow] = self._used.get(destination.flow, 0.0) + self._now - before
+            destination.receiver.receive(data, destination.path)
+            self._now = self._clock()
 
     def _keep(self, data: bytes, destination: Destination) -> None:
         datagrams = self._waiting.setdefault(destination.flow, deque())
