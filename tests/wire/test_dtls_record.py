@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.wire.dtls_record import (
+    MAX_FRAGMENTS_PER_RECORD,
     MAX_RECORDS_PER_DATAGRAM,
     DtlsRecord,
     pack_records,
@@ -78,8 +79,9 @@ def test_a_record_may_hold_several_handshake_fragments() -> None:
         fragment(1, 4, 0, 0, b"hello"),
         fragment(1, 5, 0, 1, b"hello"),
         fragment(1, 2**17, 0, 0, b"hello"),
+        fragment(1, 5, 0, 0, b"") * (MAX_FRAGMENTS_PER_RECORD + 1),
     ],
-    ids=["empty", "cut", "cut header", "too short a message", "beyond the message", "too long a message"],
+    ids=["empty", "cut", "cut header", "too short a message", "beyond the message", "too long a message", "too many"],
 )
 def test_what_is_no_handshake_fragment_is_refused(data: bytes) -> None:
     with pytest.raises(Malformed, match="DTLS"):

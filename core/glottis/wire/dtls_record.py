@@ -15,8 +15,9 @@ MTU: Final = 1200
 MAX_APPLICATION_DATA: Final = MTU - RECORD_HEADER_LENGTH - 8 - 16
 """Bytes of cleartext that fit ``MTU``, with the explicit nonce and the tag of AES-GCM around them (RFC 5288)."""
 
-MAX_RECORDS_PER_DATAGRAM: Final = 64
-"""A whole flight needs ten; the bound keeps a datagram of empty records from costing more than a real one."""
+MAX_RECORDS_PER_DATAGRAM: Final = 32
+MAX_FRAGMENTS_PER_RECORD: Final = 32
+"""A whole flight needs ten of each; the bounds keep a datagram of empty ones from costing more than a real one."""
 MAX_FRAGMENT_LENGTH: Final = 2**14 + 2048
 """RFC 5246 §6.2.3: the longest protected record."""
 MAX_HANDSHAKE_LENGTH: Final = 2**16
@@ -116,6 +117,8 @@ def split_handshake_untrusted(fragment: bytes) -> list[HandshakeFragment]:
     fragments: list[HandshakeFragment] = []
     position = 0
     while position < len(fragment):
+        if len(fragments) == MAX_FRAGMENTS_PER_RECORD:
+            raise Malformed(f"DTLS: more than {MAX_FRAGMENTS_PER_RECORD} handshake fragments in a record")
         piece = _handshake_fragment_untrusted(fragment, position)
         fragments.append(piece)
         position += HANDSHAKE_HEADER_LENGTH + len(piece.body)
