@@ -11,6 +11,7 @@ from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.statistics import Statistics
+from glottis.ice import MAX_PAIRS
 from glottis.media.driver import Endpoint, PeerDriver, Wheel
 from glottis.peer import (
     CandidateUnmatched,
@@ -26,14 +27,18 @@ from glottis.peer import (
     PlaceGivenUp,
     Places,
 )
+from glottis.rtp import MAX_SSRCS
 from glottis.sctp import AssociationFailed
 from glottis.signaling.messages import Answer, Error, Offer, SignalingMessage, TrickledCandidate
 
 logger = logging.getLogger(__name__)
 
 _GIVEN_UP: Final = {
-    Places.SOURCES: ("TOO_MANY_SOURCES", "more than 8 SSRCs: the one unheard for longest is not heard again"),
-    Places.PATHS: ("TOO_MANY_PATHS", "more than 32 network paths at a time: the one unheard for longest is given up"),
+    Places.SOURCES: (
+        "TOO_MANY_SOURCES",
+        f"more than {MAX_SSRCS} SSRCs: the one unheard for longest is not heard again",
+    ),
+    Places.PATHS: ("TOO_MANY_PATHS", f"more than {MAX_PAIRS} network paths: the one unheard for longest is given up"),
 }
 """Code and sentence for a client whose place was taken by another of its own."""
 

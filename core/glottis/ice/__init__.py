@@ -6,6 +6,7 @@ replaces that of the first.
 """
 
 from glottis.ice.agent import IceAgent
+from glottis.ice.check_list import MAX_PAIRS
 from glottis.ice.events import (
     IceEvent,
     IceState,
@@ -20,6 +21,7 @@ from glottis.ice.policy import ProbePolicy
 from glottis.ice.timing import IceTiming
 
 __all__ = [
+    "MAX_PAIRS",
     "CandidatePair",
     "IceAgent",
     "IceEvent",

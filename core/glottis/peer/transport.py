@@ -120,12 +120,15 @@ class PeerTransport:
         if kind is PacketKind.STUN:
             self.ice.handle_datagram(data, path, now)
         elif kind is PacketKind.DTLS and self.is_described:
-            if self.is_secure or self._handshaking.take(now) == 0:
-                self.dtls.handle_datagram(data, now)
-            else:
-                self.dtls.discarded_datagrams += 1
+            self._handle_dtls(data, now)
         elif kind is PacketKind.DTLS and len(self._early_flight) < MAX_EARLY_FLIGHT:
             self._early_flight.append(data)
+
+    def _handle_dtls(self, data: bytes, now: float) -> None:
+        if self.is_secure or self._handshaking.take(now) == 0:
+            self.dtls.handle_datagram(data, now)
+        else:
+            self.dtls.discarded_datagrams += 1
 
     def handle_timeout(self, now: float) -> None:
         """Let the engines do what is due; early calls do no harm."""

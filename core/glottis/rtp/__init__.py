@@ -7,11 +7,12 @@ from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import MAX_PAYLOAD_LENGTH, AudioSender
 from glottis.rtp.session import PacketProtection, RtpSession
-from glottis.rtp.srtp import SrtpSession
+from glottis.rtp.srtp import MAX_SSRCS, SrtpSession
 
 __all__ = [
     "MAX_PACKET_DURATION",
     "MAX_PAYLOAD_LENGTH",
+    "MAX_SSRCS",
     "AudioReceiver",
     "AudioSender",
     "DelayPolicy",

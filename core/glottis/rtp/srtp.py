@@ -15,7 +15,7 @@ MAX_PROTECTED_LENGTH: Final = 1500
 """Bytes that pylibsrtp takes at most; it answers longer ones with ``ValueError``, not with its own error."""
 MAX_RTP_PAYLOAD: Final = 1344
 """Bytes that pylibsrtp protects at most, behind a header of 12."""
-DEFAULT_MAX_SSRCS: Final = 8
+MAX_SSRCS: Final = 8
 """At a time. A caller has one or two; libsrtp keeps half a kilobyte for each, and slows down with their number."""
 
 _RTP_HEADER_LENGTH: Final = 12
@@ -36,7 +36,7 @@ class Replayed(Malformed):
 class SrtpSession:
     """Both directions of one DTLS association. Packets are ``bytes``, whole, header included."""
 
-    def __init__(self, keys: SrtpKeys, *, max_ssrcs: int = DEFAULT_MAX_SSRCS) -> None:
+    def __init__(self, keys: SrtpKeys, *, max_ssrcs: int = MAX_SSRCS) -> None:
         profile = _LIBSRTP_PROFILES[keys.profile]
         outbound = pylibsrtp.Policy(
             keys.local_key + keys.local_salt, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile
