@@ -231,10 +231,10 @@ def test_paths_of_a_peer_are_bounded(make_agent: MakeAgent, make_check: MakeChec
 
 def test_peer_that_changes_its_address_all_day_is_followed(make_agent: MakeAgent, make_check: MakeCheck) -> None:
     agent = make_agent(lite=True)
-    paths = [Path(GATEWAY, Address("192.0.2.1", 2000 + hour)) for hour in range(100)]
-    for hour, path in enumerate(paths):
-        for second in range(0, 60, 5):
-            ask(agent, make_check(agent, use_candidate=b""), path, now=hour * 60.0 + second)
+    paths = [Path(GATEWAY, Address("192.0.2.1", 2000 + number)) for number in range(144)]
+    for number, path in enumerate(paths):
+        for second in range(0, 600, 10):
+            ask(agent, make_check(agent, use_candidate=b""), path, now=number * 600.0 + second)
         assert agent.selected_path == path
         assert len(agent.pairs()) == 1
     events = list(iter(agent.next_event, None))

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from glottis.contracts.errors import LocalError, Malformed
-from glottis.rtp.srtp import MAX_RTP_PAYLOAD, Replayed, SrtpSession
+from glottis.rtp.srtp import MAX_RTP_PAYLOAD, MAX_SSRCS, Replayed, SrtpSession
 from glottis.wire.srtp_keys import AES128_CM_HMAC_SHA1_80, SRTP_PROFILES, SrtpKeys, SrtpProfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,12 +103,13 @@ def test_our_own_packets_sent_back_to_us_are_refused(pair: Pair) -> None:
 
 
 def test_the_ssrc_unheard_for_longest_gives_way_to_a_new_one(pair: Pair) -> None:
-    for ssrc in range(8):
+    for ssrc in range(MAX_SSRCS):
         pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=ssrc)))
     pair.theirs.unprotect_rtcp_untrusted(pair.ours.protect_rtcp(receiver_report(ssrc=0)))
     assert pair.theirs.retired_sources == 0
-    assert pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=8))) == rtp(ssrc=8)
-    report = receiver_report(ssrc=9)
+    new = rtp(ssrc=MAX_SSRCS)
+    assert pair.theirs.unprotect_untrusted(pair.ours.protect(new)) == new
+    report = receiver_report(ssrc=MAX_SSRCS + 1)
     assert pair.theirs.unprotect_rtcp_untrusted(pair.ours.protect_rtcp(report)) == report
     assert pair.theirs.retired_sources == 2
     for ssrc, admitted in ((0, True), (1, False), (2, False), (3, True)):
@@ -118,11 +119,11 @@ def test_the_ssrc_unheard_for_longest_gives_way_to_a_new_one(pair: Pair) -> None
 
 
 def test_what_a_source_sent_before_it_gave_way_is_no_second_time_accepted(pair: Pair) -> None:
-    packets = [pair.ours.protect(rtp(number, ssrc=100)) for number in range(3)]
-    reports = [pair.ours.protect_rtcp(receiver_report(ssrc=100)) for _ in range(3)]
+    packets = [pair.ours.protect(rtp(number, ssrc=1000)) for number in range(3)]
+    reports = [pair.ours.protect_rtcp(receiver_report(ssrc=1000)) for _ in range(3)]
     for packet in packets:
         pair.theirs.unprotect_untrusted(packet)
-    for ssrc in range(50):
+    for ssrc in range(2 * MAX_SSRCS):
         pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=ssrc)))
     for packet, report in zip(packets, reports, strict=True):
         with pytest.raises(Malformed):
@@ -136,7 +137,7 @@ def test_a_sender_may_restart_hundreds_of_times(pair: Pair) -> None:
         for number in range(65_534, 65_538):  # with a wrap, so that rollover counters differ
             packet = rtp(number, ssrc)
             assert pair.theirs.unprotect_untrusted(pair.ours.protect(packet)) == packet
-    assert pair.theirs.retired_sources == 500 - 8
+    assert pair.theirs.retired_sources == 500 - MAX_SSRCS
 
 
 def test_a_stream_takes_one_place_for_rtp_and_rtcp_together() -> None:

@@ -15,8 +15,9 @@ MAX_PROTECTED_LENGTH: Final = 1500
 """Bytes that pylibsrtp takes at most; it answers longer ones with ``ValueError``, not with its own error."""
 MAX_RTP_PAYLOAD: Final = 1344
 """Bytes that pylibsrtp protects at most, behind a header of 12."""
-MAX_SSRCS: Final = 8
-"""At a time. A caller has one or two; libsrtp keeps half a kilobyte for each, and slows down with their number."""
+MAX_SSRCS: Final = 32
+"""At a time. A caller has one or two, a bridge those of its speakers; libsrtp keeps half a kilobyte for each, and slows
+down with their number."""
 
 _RTP_HEADER_LENGTH: Final = 12
 _RTCP_HEADER_LENGTH: Final = 8

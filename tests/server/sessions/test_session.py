@@ -13,6 +13,7 @@ from glottis import Call, TokenClaims
 from glottis.calls.inbox import MAX_MESSAGES
 from glottis.ice import IceAgent, IceTiming
 from glottis.peer import ConnectionState
+from glottis.rtp import MAX_SSRCS
 from glottis.server.sessions.flood import OFFER_BURST
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
@@ -280,14 +281,14 @@ async def test_a_caller_with_too_many_sources_is_told_once_and_so_is_the_log(exc
     caplog.set_level(logging.INFO, "glottis.calls.webrtc_leg")
     phone = await exchange.call()
     protect = phone.peer.voice.session._protection.protect
-    for ssrc in range(30):
+    for ssrc in range(100):
         phone.endpoint.send(Datagram(protect(build_rtp(0, 1, 160, ssrc, bytes(160))), phone.path), phone.driver)
     await eventually(lambda: phone.socket.of_type(Error))
     await trio.sleep(10)
     assert [error.code for error in phone.socket.of_type(Error)] == ["TOO_MANY_SOURCES"]
-    assert told(caplog, "more than 8 SSRCs") == 1
+    assert told(caplog, "SSRCs: the one unheard for longest") == 1
     leg = exchange.gateway.sessions.find(phone.session_id).leg
-    assert leg.statistics(trio.current_time()).to_json()["counters"]["sourcesRetired"] >= 30 - 8
+    assert leg.statistics(trio.current_time()).to_json()["counters"]["sourcesRetired"] >= 100 - MAX_SSRCS
 
 
 async def test_a_caller_whose_datagrams_were_refused_is_told_once_and_so_is_the_log(exchange, caplog, autojump_clock):
