@@ -110,7 +110,7 @@ def used_pairs(check_list: CheckList, make_pair: MakePair) -> list[CandidatePair
 def test_pairs_that_the_peer_uses_are_not_given_up(check_list: CheckList, make_pair: MakePair) -> None:
     used_pairs(check_list, make_pair)
     assert not check_list.add_proven(make_pair(9), silent_since=1.0)
-    assert (list(check_list.released), check_list.paths_given_up) == ([], 0)
+    assert (check_list.released, check_list.paths_given_up) == ([], 0)
 
 
 def test_of_used_pairs_that_unheard_for_longest_gives_way_but_never_the_selected_one(
@@ -118,7 +118,7 @@ def test_of_used_pairs_that_unheard_for_longest_gives_way_but_never_the_selected
 ) -> None:
     pairs = used_pairs(check_list, make_pair)
     assert check_list.add_proven(make_pair(9), silent_since=1.1)
-    assert list(check_list.released) == [pairs[1].path]
+    assert check_list.released == [pairs[1].path]
     assert check_list.paths_given_up == 1
     assert check_list.get(pairs[0].path) is pairs[0]
     assert len(check_list) == MAX_PAIRS
@@ -128,7 +128,7 @@ def test_pairs_that_the_peer_has_left_are_released(check_list: CheckList, make_p
     pairs = used_pairs(check_list, make_pair)
     check_list.trigger(pairs[3])
     check_list.retire(heard_before=5.0)
-    assert list(check_list.released) == [pair.path for pair in pairs[1:5]]
+    assert check_list.released == [pair.path for pair in pairs[1:5]]
     assert (len(check_list), check_list.paths_given_up) == (MAX_PAIRS - 4, 0)
     assert check_list.next_pair() is not pairs[3]
 

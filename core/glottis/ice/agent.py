@@ -243,7 +243,7 @@ class IceAgent:
     def next_event(self) -> IceEvent | None:
         """The next event, oldest first; a path is released before it can be authenticated anew."""
         if self._check_list.released:
-            return PathReleased(self._check_list.released.popleft())
+            return PathReleased(self._check_list.released.pop(0))
         if not self._giving_up_is_told and self._check_list.paths_given_up:
             self._giving_up_is_told = True
             return PathGivenUp()

@@ -21,7 +21,7 @@ class CheckList:
     """
 
     def __init__(self, role: Role) -> None:
-        self.released: deque[Path] = deque()
+        self.released: list[Path] = []
         self.paths_given_up = 0
         """How many pairs that the peer had used lately have given way to others."""
         self._role = role

@@ -2,7 +2,6 @@
 
 from array import array
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -25,7 +24,8 @@ class RemoteSources:
         """The one heard last; whoever hears it again need not say so."""
         self._places = places
         self._release = release
-        self._held: OrderedDict[bytes, None] = OrderedDict()
+        self._held: dict[bytes, None] = {}
+        """That heard last comes last."""
         self._retired = array("I")  # sorted
 
     @property
@@ -47,10 +47,11 @@ class RemoteSources:
     def heard(self, ssrc: bytes) -> None:
         """An authentic packet of ``ssrc`` has come; only now may it take a place."""
         self.latest = ssrc
+        self._held.pop(ssrc, None)
         self._held[ssrc] = None
-        self._held.move_to_end(ssrc)
         if len(self._held) > self._places:
-            oldest, _ = self._held.popitem(last=False)
+            oldest = next(iter(self._held))
+            del self._held[oldest]
             self._retire(int.from_bytes(oldest))
 
     def _retire(self, number: int) -> None:

@@ -1,7 +1,7 @@
 """The RTCP side of a call: reports out and in, round-trip time, goodbyes. Plain compound packets."""
 
 import random
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -72,7 +72,7 @@ class RtcpSession:
         self._wallclock_offset = wallclock_offset
         self._deadline: float | None = None
         self._report_times: deque[float] = deque(maxlen=SENDER_INTERVALS)
-        self._reported_at: OrderedDict[int, float] = OrderedDict()
+        self._reported_at: dict[int, float] = {}
         """When our sender reports left, by the middle of their NTP time."""
         self._last_sender_report: tuple[int, int, float] | None = None
         """Source, middle of its NTP time, and when it came."""
@@ -167,7 +167,7 @@ class RtcpSession:
         ntp_time = int((now + self._wallclock_offset() + _NTP_EPOCH) * 2**32) & 0xFFFFFFFFFFFFFFFF
         self._reported_at[_middle(ntp_time)] = now
         if len(self._reported_at) > MAX_REMEMBERED_REPORTS:
-            self._reported_at.popitem(last=False)
+            del self._reported_at[next(iter(self._reported_at))]
         return ntp_time
 
     def _note_sender_report(self, report: SenderReport, now: float) -> None:
