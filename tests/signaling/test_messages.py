@@ -2,6 +2,7 @@ import contextlib
 import json
 import pathlib
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,13 @@ import pytest
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.sdp import parse_candidate_untrusted
 from glottis.signaling.errors import Rejected
-from glottis.signaling.json_input import decode_object_untrusted
+from glottis.signaling.json_input import (
+    Undecoded,
+    decode_members_untrusted,
+    decode_object_untrusted,
+    decode_untrusted,
+    split_object_untrusted,
+)
 from glottis.signaling.messages import (
     Answer,
     Bye,
@@ -124,6 +131,42 @@ def test_what_is_no_text_is_a_candidate_that_cannot_be_read(candidate: object) -
 @pytest.mark.parametrize("reason", [None, 5, [], {"text": "enough"}])
 def test_bye_is_one_whatever_its_reason(reason: object) -> None:
     assert parse(type="bye", reason=reason) == Bye()
+
+
+def test_names_of_a_candidate_are_bounded() -> None:
+    long = "m" * 257
+    read = parse(type="candidate", candidate={"candidate": LINE, "sdpMid": long, "usernameFragment": long})
+    assert read == TrickledCandidate(LINE)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"type":"text","text":"x","more":%s}',
+        '{"type":"candidate","candidate":{"candidate":"","more":%s}}',
+        '{"type":"candidate","candidate":{"candidate":%s}}',
+        '{"type":"candidate","candidate":%s}',
+        '{"type":"bye","reason":%s}',
+    ],
+)
+@pytest.mark.parametrize("item", ["[]", '{"a":{}}', "1.5", "1e300"])
+def test_what_nobody_reads_of_a_message_is_not_decoded(message: str, item: str) -> None:
+    data = message % ("[" + ",".join([item] * (60_000 // (len(item) + 1))) + "]")
+    tracemalloc.start()
+    parse_client_message_untrusted(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 * len(data)  # copies of its text; decoded, it is ten to twenty times as large
+
+
+def test_members_are_split_without_being_decoded() -> None:
+    data = '{"a": [1, {"b": "c"}], "d\\u0065": "x" , "f": -1.5e3, "a": {}}'
+    assert split_object_untrusted(data) == {"a": b"{}", "de": b'"x"', "f": b"-1.5e3"}
+    assert decode_members_untrusted(data, ["f", "de", "absent"]) == {"f": -1500.0, "de": "x"}
+    (member,) = decode_members_untrusted(data, ["a"]).values()
+    assert isinstance(member, Undecoded)
+    assert member.is_object
+    assert decode_untrusted(member) == {}
 
 
 def test_candidate_may_be_a_bare_string_with_the_rest_beside_it() -> None:
@@ -249,8 +292,10 @@ def test_last_of_two_equal_keys_counts() -> None:
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.binary() | st.text() | st.text(alphabet='{}[]":,0123456789eE+-.\\\\untrlsa '))
 def test_any_text_is_an_object_or_malformed(data: str | bytes) -> None:
-    """Fuzz: decode_object_untrusted raises Malformed and nothing else."""
-    try:
-        assert isinstance(decode_object_untrusted(data), dict)
-    except Malformed:
-        return
+    """Fuzz: decode_object_untrusted, split_object_untrusted, decode_members_untrusted and decode_untrusted raise
+    Malformed and nothing else."""
+    for read in (decode_object_untrusted, split_object_untrusted, lambda data: decode_members_untrusted(data, ["a"])):
+        with contextlib.suppress(Malformed):
+            assert isinstance(read(data), dict)
+    with contextlib.suppress(Malformed):
+        decode_untrusted(data if isinstance(data, bytes) else data.encode())

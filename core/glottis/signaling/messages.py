@@ -10,7 +10,8 @@ import msgspec
 from glottis.contracts.errors import LocalError
 from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
-    decode_object_untrusted,
+    Undecoded,
+    decode_members_untrusted,
     object_field_untrusted,
     required_text_field_untrusted,
 )
@@ -18,6 +19,11 @@ from glottis.signaling.json_input import (
 _ENDS_OF_CANDIDATES: Final = ("", "a=end-of-candidates", "end-of-candidates")
 _UNREADABLE: Final = "?"
 _DIGITS: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
+_CANDIDATE_MEMBERS: Final = ("candidate", "sdpMid", "sdpMLineIndex", "usernameFragment")
+_MEMBERS: Final = ("type", "sdp", "text", "reason", "name", "data", "code", "message", *_CANDIDATE_MEMBERS)
+"""What is read; whatever else a message holds is checked for its grammar only."""
+MAX_NAME_LENGTH: Final = 256
+"""Characters of a candidate's ``sdpMid`` and ``usernameFragment``: it may be kept with them until there is an offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,34 +133,35 @@ def candidate_init(candidate: TrickledCandidate) -> dict[str, str | int | None]:
 
 
 def _parse_untrusted(data: str | bytes, parsers: Mapping[str, Callable[[dict[str, Any]], M]]) -> M:
-    fields = decode_object_untrusted(data)
+    fields = decode_members_untrusted(data, _MEMBERS)
     parse = parsers.get(required_text_field_untrusted(fields, "type"))
     if parse is None:
         raise Rejected("UNKNOWN_TYPE", f"type: expected one of {', '.join(parsers)}")
     return parse(fields)
 
 
-def _candidate(fields: dict[str, Any]) -> TrickledCandidate:
+def _candidate_untrusted(fields: dict[str, Any]) -> TrickledCandidate:
     """All shapes that clients send (CONTRACT T14): an object, a bare string, null, nothing.
 
     One odd candidate is no wrong message (RFC 8839 §5.1). What is no text is a candidate that cannot be read; of the
     other members one of a wrong type is as good as none.
     """
     value = fields.get("candidate")
-    init = value if isinstance(value, dict) else fields
+    is_object = isinstance(value, Undecoded) and value.is_object
+    init = decode_members_untrusted(value, _CANDIDATE_MEMBERS) if is_object else fields
     text = init.get("candidate")
     text = "" if text is None else text if isinstance(text, str) else _UNREADABLE
     return TrickledCandidate(
         candidate="" if text.strip() in _ENDS_OF_CANDIDATES else text,
         sdp_mid=_mid(init.get("sdpMid")),
         sdp_m_line_index=_media_index(init.get("sdpMLineIndex")),
-        username_fragment=_text(init.get("usernameFragment")),
+        username_fragment=_name(init.get("usernameFragment")),
     )
 
 
 def _mid(value: object) -> str | None:
     """Some clients take the number in a mid for one."""
-    return str(int(value)) if _is_index(value) else _text(value)
+    return str(int(value)) if _is_index(value) and abs(value) < 10**MAX_NAME_LENGTH else _name(value)
 
 
 def _media_index(value: object) -> int | None:
@@ -168,19 +175,23 @@ def _is_index(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
 
 
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) and len(value) <= MAX_NAME_LENGTH else None
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
 _CLIENT_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ClientMessage]]] = {
     "offer": lambda fields: Offer(required_text_field_untrusted(fields, "sdp")),
-    "candidate": _candidate,
+    "candidate": _candidate_untrusted,
     "text": lambda fields: Text(required_text_field_untrusted(fields, "text")),
     "bye": lambda fields: Bye(_text(fields.get("reason")) or ""),
 }
 _SERVER_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ServerMessage]]] = {
     "answer": lambda fields: Answer(required_text_field_untrusted(fields, "sdp")),
-    "candidate": _candidate,
+    "candidate": _candidate_untrusted,
     "text": lambda fields: Text(required_text_field_untrusted(fields, "text")),
     "event": lambda fields: Event(
         required_text_field_untrusted(fields, "name"), object_field_untrusted(fields, "data")

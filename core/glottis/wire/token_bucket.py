@@ -14,9 +14,18 @@ class TokenBucket:
 
     def take(self, now: float) -> float:
         """Take one token; 0 if there was one, else the seconds until there will be one."""
-        self._tokens = min(self._burst, self._tokens + (now - self._updated_at) * self._rate)
-        self._updated_at = now
+        self._gain(now)
         if self._tokens >= 1:
             self._tokens -= 1
             return 0.0
         return (1 - self._tokens) / self._rate
+
+    def borrow(self, now: float) -> float:
+        """Take one token whether or not there is one; returns the seconds after which it would have been there."""
+        self._gain(now)
+        self._tokens -= 1
+        return max(0.0, -self._tokens / self._rate)
+
+    def _gain(self, now: float) -> None:
+        self._tokens = min(self._burst, self._tokens + (now - self._updated_at) * self._rate)
+        self._updated_at = now

@@ -12,6 +12,13 @@ def test_burst_then_steady_rate() -> None:
     assert bucket.take(0.5) > 0
 
 
+def test_who_borrows_tokens_is_told_to_wait_for_them_one_after_the_other() -> None:
+    bucket = TokenBucket(rate=2, burst=3, now=0)
+    assert [bucket.borrow(0) for _ in range(5)] == [0, 0, 0, 0.5, 1]
+    assert bucket.borrow(1) == 0.5
+    assert [bucket.borrow(100) for _ in range(4)] == [0, 0, 0, 0.5]
+
+
 def test_rest_does_not_save_up_more_than_the_burst() -> None:
     bucket = TokenBucket(rate=1, burst=2, now=0)
     assert [bucket.take(1000) > 0 for _ in range(3)] == [False, False, True]

@@ -242,6 +242,116 @@ async def test_violation_closes_that_websocket_alone(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+async def keep_all(request: object, websocket: WebSocket) -> None:
+    """Receive, and say of each message how long after the first it came."""
+    await websocket.receive()
+    begun = trio.current_time()
+    await websocket.send("0")
+    while True:
+        await websocket.receive()
+        await websocket.send(f"{trio.current_time() - begun:.3f}")
+
+
+async def arrivals(client: Any, count: int) -> list[float]:
+    """When so many messages came, in seconds after the first."""
+    return [float((await client.frame())[1]) for _ in range(count)]
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+async def test_burst_of_messages_waits_for_nothing_and_a_flood_is_held_back(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery, opcode: int
+) -> None:
+    site.talk = keep_all
+    client = connect(site.server(HttpLimits(frames_per_second=100, frame_burst=300)))
+    await client.upgrade()
+    nursery.start_soon(client.send, frame(opcode, b"x") * 500)
+    times = await arrivals(client, 500)
+    assert set(times[:300]) == {0.0}
+    assert times[399] == pytest.approx(1, abs=0.02)
+    assert times[499] == pytest.approx(2, abs=0.02)
+
+
+async def test_long_message_counts_as_several(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
+) -> None:
+    site.talk = keep_all
+    client = connect(site.server(HttpLimits(frames_per_second=8, frame_burst=8)))
+    await client.upgrade()
+    nursery.start_soon(client.send, frame(TEXT, b"x" * 65_000) * 10)
+    assert (await arrivals(client, 10))[-1] >= 3.9
+
+
+async def test_fragments_count_as_the_frames_that_they_are(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
+) -> None:
+    site.talk = keep_all
+    client = connect(site.server(HttpLimits(frames_per_second=100, frame_burst=100)))
+    await client.upgrade()
+    nursery.start_soon(client.send, (frame(TEXT, fin=False) + frame(0, fin=False) * 48 + frame(0)) * 6)
+    assert (await arrivals(client, 6))[-1] == pytest.approx(2, abs=0.02)
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG])
+async def test_flood_of_control_frames_closes_the_socket(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery, opcode: int
+) -> None:
+    client = connect(site.server(HttpLimits(ping_interval=10_000)))
+    await client.upgrade()
+    for _ in range(30):
+        await trio.sleep(10)
+        await client.send(frame(opcode) * 100)
+    nursery.start_soon(client.send, frame(opcode) * 101)
+    assert await client.close_reason() == (1008, "control frames: more than 10 a second")
+
+
+async def test_control_frames_between_many_messages_are_not_too_many(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
+) -> None:
+    client = connect(site.server(HttpLimits(frame_burst=10)))
+    await client.upgrade()
+    nursery.start_soon(client.send, (frame(TEXT, b"x") * 100 + frame(PING)) * 20)
+    assert [(await client.frame())[0] for _ in range(2020)] == ([TEXT] * 100 + [PONG]) * 20
+
+
+async def test_peer_that_is_held_back_is_not_blamed_for_its_late_pong(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
+) -> None:
+    client = connect(site.server(HttpLimits(frames_per_second=1, frame_burst=1, ping_interval=20)))
+    await client.upgrade()
+    nursery.start_soon(client.send, frame(TEXT, b"x") * 100)
+    received = [(await client.frame())[0]]
+    while received.count(TEXT) < 100:
+        received.append((await client.frame())[0])
+        assert received[-1] in (TEXT, PING)
+    assert received.count(PING) >= 2
+
+
+async def test_others_have_their_turn_between_the_frames_of_one_client(
+    site: Site, connect: Connect, frame: Frame
+) -> None:
+    server = site.server()
+    client, other = connect(server), connect(server)
+    await client.upgrade()
+    await other.upgrade()
+    turns = 0
+    await client.send(frame(TEXT, b"x") * 200)
+    await other.send(frame(TEXT, b"y"))
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+
+            async def count() -> None:
+                nonlocal turns
+                for _ in range(200):
+                    assert await client.frame() == (TEXT, b"x")
+                    turns += 1
+                scope.cancel()
+
+            nursery.start_soon(count)
+            assert await other.frame() == (TEXT, b"y")
+            assert turns < 50
+    assert turns == 200
+
+
 async def test_client_that_still_sends_can_read_why_it_is_closed(site: Site, nursery: trio.Nursery) -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     await nursery.start(site.server().serve, listeners)
@@ -561,27 +671,45 @@ async def test_no_token_is_logged(
     assert secret not in caplog.text
 
 
+def take_all(meter: FrameMeter, data: bytes) -> list[bytes]:
+    """What the meter cuts the data to."""
+    pieces = []
+    start = 0
+    while start < len(data):
+        end = meter.take_untrusted(data, start)
+        pieces.append(data[start:end])
+        start = end
+    return pieces
+
+
+def test_meter_cuts_between_frames(frame: Frame) -> None:
+    frames = [frame(TEXT, b"hello"), frame(PING, b""), frame(BINARY, b"b" * 200), frame(0, b""), frame(PONG, b"pong")]
+    meter = FrameMeter(1000, 5)
+    assert take_all(meter, b"".join(frames)) == frames
+    assert meter.control_frames == 2
+
+
 def test_meter_counts_each_message_alone() -> None:
     meter = FrameMeter(max_message_bytes=10, max_message_fragments=3)
     mask = bytes(4)
     message = b"\x01\x82" + mask + b"ab\x00\x80" + mask + b"\x89\x84" + mask + b"ping\x80\x88" + mask + b"12345678"
     for _ in range(5):
         for byte in message:
-            meter.feed_untrusted(bytes([byte]))
+            assert meter.take_untrusted(bytes([byte])) == 1
     with pytest.raises(Malformed, match="longer than 10 bytes"):
-        meter.feed_untrusted(message[:8] + b"\x80\x89" + mask)
+        take_all(meter, message[:8] + b"\x80\x89" + mask)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.binary(max_size=300), max_size=10))
 def test_meter_takes_any_bytes_however_cut(chunks: list[bytes]) -> None:
-    """Fuzz: FrameMeter.feed_untrusted raises Malformed and nothing else, and the cuts make no difference."""
+    """Fuzz: FrameMeter.take_untrusted raises Malformed and nothing else, and the cuts make no difference."""
 
     def outcome(pieces: list[bytes]) -> str | None:
         meter = FrameMeter(100, 5)
         try:
             for piece in pieces:
-                meter.feed_untrusted(piece)
+                take_all(meter, piece)
         except Malformed as error:
             return str(error)
         return None

@@ -12,7 +12,7 @@ _MASKED: Final = 0x80
 
 
 class FrameMeter:
-    """Follows the frames in a byte stream without keeping them; refuses costly messages.
+    """Follows the frames in a byte stream without keeping them, and cuts it between them; refuses costly messages.
 
     trio-websocket counts a text's characters, not its bytes, gathers empty fragments without end, and tells nobody
     that a message has begun.
@@ -21,6 +21,8 @@ class FrameMeter:
     def __init__(self, max_message_bytes: int, max_message_fragments: int) -> None:
         self._max_message_bytes = max_message_bytes
         self._max_message_fragments = max_message_fragments
+        self.control_frames = 0
+        """How many have begun."""
         self._header = bytearray()
         self._payload_left = 0
         self._message_bytes = 0
@@ -31,26 +33,26 @@ class FrameMeter:
         """Whether nothing has begun: no message, and no control frame."""
         return not (self._header or self._payload_left or self._message_fragments)
 
-    def feed_untrusted(self, data: bytes) -> bool:
-        """Take the next bytes, and say whether what had begun ended in them.
+    def take_untrusted(self, data: bytes, start: int = 0) -> int:
+        """Take the bytes from ``start`` to the end of the frame that they belong to, and say where that is.
 
         Raises ``Malformed`` as soon as a header announces too long a message.
         """
-        position = 0
-        ended = False
+        position = start
         while position < len(data):
-            if self._payload_left:
-                skipped = min(self._payload_left, len(data) - position)
-                self._payload_left -= skipped
-                position += skipped
-            else:
+            if not self._payload_left:
                 self._header.append(data[position])
                 position += 1
-                if len(self._header) == self._header_length():
-                    self._begin_frame_untrusted()
-                    self._header.clear()
-            ended = ended or self.is_between_messages
-        return ended
+                if len(self._header) < self._header_length():
+                    continue
+                self._begin_frame_untrusted()
+                self._header.clear()
+            taken = min(self._payload_left, len(data) - position)
+            self._payload_left -= taken
+            position += taken
+            if not self._payload_left:
+                break
+        return position
 
     def _header_length(self) -> int:
         if len(self._header) < 2:
@@ -63,7 +65,9 @@ class FrameMeter:
         if length in _EXTENDED_LENGTHS:
             length = int.from_bytes(self._header[2 : 2 + _EXTENDED_LENGTHS[length]], "big")
         self._payload_left = length
-        if not self._header[0] & _CONTROL_FRAME:
+        if self._header[0] & _CONTROL_FRAME:
+            self.control_frames += 1
+        else:
             self._count_untrusted(length, final=bool(self._header[0] & _FIN))
 
     def _count_untrusted(self, length: int, *, final: bool) -> None:

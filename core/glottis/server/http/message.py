@@ -49,6 +49,14 @@ class HttpLimits:
     """Of one WebSocket message; a longer one closes the socket with 1009."""
     max_message_fragments: int = 256
     """Frames of one WebSocket message: each costs memory, however small or empty."""
+    frames_per_second: float = 200
+    """Of one WebSocket, in the long run, and of 16 KiB at most: a longer one counts as several. Who sends more is held
+    back."""
+    frame_burst: float = 512
+    """As many texts as a client may send at once, and as many again for what comes with them."""
+    control_frames_per_second: float = 10
+    """Pings, pongs and closes. They are answered, or expected, at once: more closes the socket with 1008."""
+    control_frame_burst: float = 100
     message_timeout: float = _SETTINGS.head_timeout
     """For a WebSocket message that has begun. Time in which the gateway itself does not read does not count."""
     ping_interval: float = 20.0

@@ -12,13 +12,20 @@ from glottis.server.http.frame_meter import FrameMeter
 from glottis.server.http.message import HttpLimits
 from glottis.signaling.close_codes import POLICY_VIOLATION, TOO_LARGE
 from glottis.signaling.errors import WebSocketClosed
+from glottis.wire.token_bucket import TokenBucket
 
 _CLOSE_FRAME: Final = b"\x88"
 """How a frame with FIN and the opcode of a close begins (RFC 6455 §5.2)."""
+PIECE: Final = 16 * 1024
+"""Bytes that are handed on at a time."""
 
 
 class UpgradedStream(trio.abc.Stream):
-    """First a handshake of our own making, then the peer's frames, metered.
+    """First a handshake of our own making, then the peer's frames, metered, and as fast as they may come.
+
+    Each frame is handed on alone, a longer one in pieces, and others have their turn before the next. Who sends more of
+    them than ``limits`` allow is held back: we read more slowly, and TCP tells the peer. Control frames, of which
+    nobody needs many, are refused beyond their rate.
 
     wsproto never sees the peer's head: some heads make it raise what nobody expects. ``early_bytes``, which came after
     that head, are kept until it is answered. ``aclose`` leaves the connection open, for a last close frame and for
@@ -32,10 +39,16 @@ class UpgradedStream(trio.abc.Stream):
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
         ).encode()
         self._answered = trio.Event()
-        self._early_bytes = early_bytes
+        self._received = early_bytes
+        self._position = 0
+        """Of what was received and is not yet handed on."""
         self._limits = limits
         self._meter = FrameMeter(limits.max_message_bytes, limits.max_message_fragments)
         self._patience = limits.message_timeout
+        now = trio.current_time()
+        self._pieces = TokenBucket(limits.frames_per_second, limits.frame_burst, now)
+        self._controls = TokenBucket(limits.control_frames_per_second, limits.control_frame_burst, now)
+        self._is_pausing = False
         self._closed = False
         self._is_mid_frame = False
         self.refusal: WebSocketClosed | None = None
@@ -50,14 +63,40 @@ class UpgradedStream(trio.abc.Stream):
         await self._answered.wait()
         if self._closed:
             raise trio.ClosedResourceError
-        data, self._early_bytes = self._early_bytes, b""
-        data = data or await self._receive_in_time(max_bytes)
+        if self._position < len(self._received):
+            await trio.lowlevel.checkpoint()
+        else:
+            self._received, self._position = await self._receive_in_time(max_bytes), 0
+        piece = self._next_piece()
+        await self._pause()
+        return piece
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether there is more that the peer has sent than was handed on."""
+        return self._is_pausing or self._position < len(self._received)
+
+    def _next_piece(self) -> bytes:
+        """To the end of a frame, if that has come."""
+        begun = self._meter.control_frames
+        start, data = self._position, self._received
         try:
-            if self._meter.feed_untrusted(data):
-                self._patience = self._limits.message_timeout
+            self._position = self._meter.take_untrusted(data, start)
         except Malformed as violation:
             raise self._refuse(TOO_LARGE, str(violation)) from None
-        return data
+        if self._meter.control_frames > begun and self._controls.take(trio.current_time()):
+            rate = self._limits.control_frames_per_second
+            raise self._refuse(POLICY_VIOLATION, f"control frames: more than {rate:g} a second")
+        if self._meter.is_between_messages:
+            self._patience = self._limits.message_timeout
+        return data[start : self._position]
+
+    async def _pause(self) -> None:
+        """Wait until the peer may send another piece."""
+        self._is_pausing = True
+        if wait := self._pieces.borrow(trio.current_time()):
+            await trio.sleep(wait)
+        self._is_pausing = False
 
     async def _receive_in_time(self, max_bytes: int | None) -> bytes:
         """More bytes, unless a message that has begun has kept us waiting for too long, all in all."""

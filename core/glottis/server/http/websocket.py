@@ -11,7 +11,7 @@ import wsproto.utilities
 
 from glottis.barrier import split
 from glottis.server.http.message import HttpLimits
-from glottis.server.http.upgraded_stream import UpgradedStream
+from glottis.server.http.upgraded_stream import PIECE, UpgradedStream
 from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL, SERVICE_RESTART
 from glottis.signaling.errors import WebSocketClosed
 
@@ -98,7 +98,7 @@ class WebSocket:
                     await self._connection.ping()
                 except _LIBRARY_ERRORS:
                     return
-            if patience.cancelled_caught and self._is_receiving:
+            if patience.cancelled_caught and self._is_receiving and not self._stream.holds_back:
                 self._closed = self._closed or WebSocketClosed(ABNORMAL, "no answer to a ping")
                 return
 
@@ -154,7 +154,11 @@ async def _run_library(
     try:
         async with trio.open_nursery() as nursery:
             request = await trio_websocket.wrap_server_stream(
-                nursery, stream, max_message_size=limits.max_message_bytes, message_queue_size=RECEIVED_MESSAGES
+                nursery,
+                stream,
+                max_message_size=limits.max_message_bytes,
+                message_queue_size=RECEIVED_MESSAGES,
+                receive_buffer_size=PIECE,
             )
             websocket = WebSocket(await request.accept(), stream, limits.close_timeout)
             nursery.cancel_scope.shield = True
