@@ -145,11 +145,12 @@ async def test_client_that_does_not_read_is_closed_with_1013(autojump_clock: Clo
 
 
 @pytest.mark.parametrize("resumed", [False, True])
-async def test_queued_characters_are_bounded(resumed: bool, autojump_clock: Clock, socket: FakeSocket) -> None:
+@pytest.mark.parametrize("text", ["a" * 4000, "😀" * 1000])
+async def test_queued_bytes_are_bounded(resumed: bool, text: str, autojump_clock: Clock, socket: FakeSocket) -> None:
     socket.readable = trio.Event()
-    async with open_signaling(socket, SignalingLimits(max_queued_characters=10_000), answered=resumed) as channel:
+    async with open_signaling(socket, SignalingLimits(max_queued_bytes=10_000), answered=resumed) as channel:
         for _ in range(3):
-            channel.send(Text("a" * 4000))
+            channel.send(Text(text))
         with pytest.raises(WebSocketClosed):
             await channel.receive()
     assert socket.closed is not None
@@ -157,7 +158,7 @@ async def test_queued_characters_are_bounded(resumed: bool, autojump_clock: Cloc
 
 
 async def test_what_was_sent_does_not_count(socket: FakeSocket) -> None:
-    async with open_signaling(socket, SignalingLimits(max_queued_characters=10_000), answered=True) as channel:
+    async with open_signaling(socket, SignalingLimits(max_queued_bytes=10_000), answered=True) as channel:
         for _ in range(20):
             channel.send(Text("a" * 4000))
             await settle()

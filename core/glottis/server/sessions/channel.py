@@ -33,7 +33,7 @@ class SignalingLimits:
 
     max_queued_messages: int = 256
     """Messages for a client that does not read. More: closed with 1013."""
-    max_queued_characters: int = 1024 * 1024
+    max_queued_bytes: int = 1024 * 1024
     errors_per_minute: float = 30
     """Bad messages that are answered with an ``error``. More: closed with 1008."""
     error_burst: float = 10
@@ -64,9 +64,9 @@ class SignalingChannel:
         self._session_id = session_id
         self._answered = answered
         self._turns = turns
-        self._ready: deque[str] = deque()
-        self._held_back: deque[str] = deque()
-        self._queued_characters = 0
+        self._ready: deque[bytes] = deque()
+        self._held_back: deque[bytes] = deque()
+        self._queued_bytes = 0
         self._errors = TokenBucket(limits.errors_per_minute / 60, limits.error_burst, trio.current_time())
         self._closing: WebSocketClosed | None = None
         self._sending = trio.CancelScope()
@@ -111,14 +111,14 @@ class SignalingChannel:
 
     def send(self, message: SignalingMessage) -> None:
         """Queue a message; after the channel's end it is dropped. Raises ``LocalError`` if JSON cannot say it."""
-        text = encode_message(message)
+        text = encode_message(message).encode()  # a str may take four bytes for each of its characters
         if self._closing is not None:
             return
         if self._answered or isinstance(message, Answer | Error | Bye):
             self._ready.append(text)
         else:
             self._held_back.append(text)
-        self._queued_characters += len(text)
+        self._queued_bytes += len(text)
         if isinstance(message, Answer):
             self._answered = True
             self._ready.extend(self._held_back)
@@ -133,16 +133,13 @@ class SignalingChannel:
 
     @property
     def _is_half_full(self) -> bool:
-        messages, characters = len(self._ready) + len(self._held_back), self._queued_characters
+        messages, size = len(self._ready) + len(self._held_back), self._queued_bytes
         limits = self._limits
-        return 2 * messages > limits.max_queued_messages or 2 * characters > limits.max_queued_characters
+        return 2 * messages > limits.max_queued_messages or 2 * size > limits.max_queued_bytes
 
     def _check_bounds(self) -> None:
         queued_messages = len(self._ready) + len(self._held_back)
-        if (
-            queued_messages > self._limits.max_queued_messages
-            or self._queued_characters > self._limits.max_queued_characters
-        ):
+        if queued_messages > self._limits.max_queued_messages or self._queued_bytes > self._limits.max_queued_bytes:
             logger.warning("a client does not read its signaling messages: %d are queued", queued_messages)
             self._ready.clear()
             self._sending.cancel()
@@ -183,9 +180,9 @@ class SignalingChannel:
         self._wake_up = trio.Event()
         while self._ready:
             text = self._ready.popleft()
-            self._queued_characters -= len(text)
+            self._queued_bytes -= len(text)
             self._sent.wake()
-            await self._websocket.send(text)
+            await self._websocket.send(text.decode())
 
 
 @asynccontextmanager
