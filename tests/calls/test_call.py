@@ -1,15 +1,18 @@
 import inspect
 import json
 import math
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
 import trio
 import trio.testing
-from glottis import AudioFrame, Call, CallInfo, EncodedPacket, Heard, TextMessage
-from glottis.calls.call import MAX_METADATA, GatewayCall
-from glottis.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD
-from glottis.calls.messenger import Messenger, message_of
+from glottis import AudioFrame, BytesMessage, Call, CallInfo, EncodedPacket, Heard, TextMessage
+from glottis.calls.call import GatewayCall
+from glottis.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD, SIZE_AHEAD
+from glottis.calls.messenger import Messenger
+from glottis.calls.metadata import MAX_METADATA
+from glottis.calls.typed_messages import MAX_TYPED_SIZE, message_of
 from support.real_call import real_call
 
 RATE = 16000
@@ -317,12 +320,65 @@ async def test_unread_messages_are_bounded_and_their_loss_is_logged_once(call, c
     ]
 
 
-async def test_unread_messages_are_bounded_in_size_too(call):
+@pytest.mark.parametrize(("character", "width"), [("a", 1), ("ä", 1), ("€", 2), ("😀", 4)])
+async def test_unread_messages_are_bounded_by_the_memory_that_they_take(call, character, width):
+    quarter = character * (MAX_SIZE // width // 4)
     for index in range(5):
-        call.push_message(TextMessage(str(index) * (MAX_SIZE // 4)))
-    assert call.messages.is_full
-    assert (await anext(call.messages)).text[0] == "1"
-    assert not call.messages.is_full
+        call.push_message(TextMessage(f"{index}{quarter}"))
+    assert call.messages.dropped == 2
+    assert not call.messages.has_room_for(TextMessage(quarter))
+    assert (await anext(call.messages)).text[0] == "2"
+    assert call.messages.has_room_for(TextMessage(quarter[:-100]))
+
+
+async def test_megabytes_of_typed_messages_that_nobody_reads_take_no_more_than_their_bound(call):
+    text = '{"type":"x","list":[' + "[]," * 10_000 + "1]}"
+    tracemalloc.start()
+    for index in range(600):
+        call.push_message(TextMessage(f"{text}{' ' * (index % 7)}"))
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert call.messages.dropped > 400
+    assert held < MAX_SIZE + 100_000
+    assert peak < MAX_SIZE + 500_000
+
+
+async def test_bytes_count_as_well(call):
+    for _ in range(5):
+        call.push_message(BytesMessage(bytes(MAX_SIZE // 4), "files"))
+    assert call.messages.dropped == 2
+
+
+async def test_few_large_messages_put_an_agent_behind_as_many_small_ones_do(voice):
+    caught_up: list[int] = []
+    call = make_call(voice, caught_up=lambda: caught_up.append(len(call.messages)))
+    aiter(call.messages)
+    for _ in range(8):
+        assert not call.messages.is_behind
+        call.push_message(TextMessage("x" * (SIZE_AHEAD // 8)))
+    assert call.messages.is_behind
+    for _ in range(8):
+        await anext(call.messages)
+    assert caught_up == [3]
+
+
+async def test_others_have_their_turn_between_the_messages_of_an_agent_that_reads_on_and_on(voice, nursery):
+    call = make_call(voice, caught_up=lambda: call.push_message(TextMessage("another")))
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    for _ in range(100):
+        call.push_message(TextMessage("x"))
+    nursery.start_soon(other)
+    for _ in range(100):
+        await anext(call.messages)
+    assert turns >= 99
+    nursery.cancel_scope.cancel()
 
 
 async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_has_caught_up(voice):
@@ -351,12 +407,39 @@ async def test_metadata_that_the_client_sends_later_reaches_call_info(call):
     assert (await anext(call.messages)).type == "metadata"
 
 
+async def test_metadata_is_a_snapshot(call):
+    call.push_message(message_of('{"type": "metadata", "a": {"b": [1]}}'))
+    before = call.info
+    assert call.info is before
+    call.push_message(message_of('{"type": "metadata", "a": 2, "c": null}'))
+    assert before.metadata == {"a": {"b": [1]}}
+    assert call.info.metadata == {"a": 2, "c": None}
+    assert json.dumps(call.info.metadata) == '{"a": 2, "c": null}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "metadat", "a": 1}',
+        '{"kind": "metadata", "a": 1}',
+        '["metadata"]',
+        '{"type": ["metadata"], "a": 1}',
+        '{"type": "metadata", "a": 1',
+        '{"type": "metadata", "a": "' + "x" * MAX_TYPED_SIZE + '"}',
+    ],
+)
+async def test_other_messages_are_no_metadata(call, text):
+    call.push_message(TextMessage(text))
+    assert call.info.metadata == {}
+
+
 async def test_metadata_that_the_client_sends_grows_to_a_bound_and_is_replaced_within_it(call, caplog):
     for index in range(200):
-        call.push_message(message_of(json.dumps({"type": "metadata", f"key{index}": "x" * 1000})))
+        call.push_message(TextMessage(json.dumps({"type": "metadata", f"key{index}": "x" * 1000})))
     assert 60_000 < len(json.dumps(call.info.metadata)) <= MAX_METADATA
     assert len(caplog.records) == 1
-    call.push_message(message_of('{"type": "metadata", "key0": "short"}'))
+    call.push_message(TextMessage('{"type": "metadata", "key0": "short"}'))
     assert call.info.metadata["key0"] == "short"
-    call.push_message(message_of('{"type": "metadata", "deep": ' + "[" * 500 + "]" * 500 + "}"))
+    call.push_message(TextMessage('{"type": "metadata", "deep": ' + "[" * 500 + "]" * 500 + "}"))
+    assert "deep" not in call.info.metadata
     assert call.messages.dropped == 0

@@ -18,7 +18,8 @@ from glottis import (
     TypedMessage,
 )
 from glottis.calls.call import GatewayCall
-from glottis.calls.messenger import GREETING, message_of
+from glottis.calls.messenger import GREETING
+from glottis.calls.typed_messages import message_of
 from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.dtls import Certificate
 from glottis.media.driver import PeerDriver

@@ -1,8 +1,6 @@
 """The call that an agent is given: bounded streams above a peer connection."""
 
-import json
 import logging
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -12,18 +10,18 @@ import trio
 
 from glottis.calls.inbox import Inbox
 from glottis.calls.messenger import Messenger
+from glottis.calls.metadata import MAX_METADATA, Metadata
 from glottis.calls.speech import SpeakingVoice, Speech
 from glottis.calls.streams import DroppingStream
+from glottis.calls.typed_messages import members_of, type_of
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
-from glottis.contracts.call import Agent, Call, CallEvent, Heard, Message, TypedMessage
+from glottis.contracts.call import Agent, Call, CallEvent, Heard, Message, TextMessage, TypedMessage
 from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
 from glottis.contracts.info import CallInfo
 from glottis.contracts.statistics import Statistics
 from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
 
 MAX_EVENTS = 64
-MAX_METADATA = 64 * 1024
-"""Characters of JSON that metadata may grow to by messages of the caller: as much as creates a session."""
 
 _NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
 """The fields of a packet that must be integers."""
@@ -80,7 +78,8 @@ class GatewayCall(Call):
         caught_up: Callable[[], None] = lambda: None,
         limits: CallLimits = DEFAULT_LIMITS,
     ) -> None:
-        self.info = info
+        self._info = info
+        self._metadata = Metadata(info.metadata)
         self.sample_rate = sample_rate
         self._voice = voice
         self._messenger = messenger
@@ -93,6 +92,13 @@ class GatewayCall(Call):
         self._metadata_is_refused = False
 
     # What the agent calls
+
+    @property
+    def info(self) -> CallInfo:
+        """See ``Call.info``."""
+        if self._metadata.has_changed:
+            self._info = replace(self._info, metadata=self._metadata.values())
+        return self._info
 
     @property
     def audio(self) -> DroppingStream[AudioFrame]:
@@ -190,21 +196,21 @@ class GatewayCall(Call):
 
     def push_message(self, message: Message) -> None:
         """The caller has sent a message; one of the type ``metadata`` also adds to ``info.metadata``."""
-        if isinstance(message, TypedMessage) and message.type == "metadata":
-            self._add_metadata(message)
+        if isinstance(message, TextMessage | TypedMessage):
+            self._add_metadata(message.text)
         nothing_was_lost = not self._messages.dropped
         self._messages.push(message)
         if nothing_was_lost and self._messages.dropped:
-            logger.warning("session %s: the agent reads no messages: the oldest are dropped", self.info.session_id)
+            logger.warning("session %s: the agent reads no messages: the oldest are dropped", self._info.session_id)
 
-    def _add_metadata(self, message: TypedMessage) -> None:
-        members = {name: value for name, value in message.data.items() if name != "type"}
-        metadata = {**self.info.metadata, **members}
-        if len(message.text) <= MAX_METADATA and _json_length(metadata) <= MAX_METADATA:
-            self.info = replace(self.info, metadata=metadata)
-        elif not self._metadata_is_refused:
+    def _add_metadata(self, text: str) -> None:
+        members = members_of(text)
+        if members is None or type_of(members) != "metadata":
+            return
+        del members["type"]
+        if not self._metadata.add(members) and not self._metadata_is_refused:
             self._metadata_is_refused = True
-            logger.warning("session %s: metadata beyond %d characters is ignored", self.info.session_id, MAX_METADATA)
+            logger.warning("session %s: metadata beyond %d bytes is ignored", self._info.session_id, MAX_METADATA)
 
     def push_event(self, name: str, data: Mapping[str, Any]) -> None:
         """Something has happened to the call."""
@@ -257,11 +263,3 @@ class GatewayCall(Call):
 def _check_channel(label: str | None) -> None:
     if label is not None:
         check_instance("channel", label, str)
-
-
-def _json_length(value: Mapping[str, Any]) -> float:
-    """In characters; without end for what nests too deeply to be written."""
-    try:
-        return len(json.dumps(value, ensure_ascii=False))
-    except RecursionError:
-        return math.inf

@@ -1,20 +1,30 @@
 """The messages that wait for an agent: who sends faster than it reads is held back, not cut short."""
 
+import sys
 from collections.abc import Callable
+from typing import Final
+
+import trio
 
 from glottis.calls.streams import DroppingStream
-from glottis.contracts.call import BytesMessage, Message
+from glottis.calls.typed_messages import message_of
+from glottis.contracts.call import BytesMessage, Message, TextMessage, TypedMessage
 
-MAX_MESSAGES = 1024
+MAX_MESSAGES: Final = 1024
 """Messages waiting for the agent; an agent that does not read them loses the oldest."""
-MAX_SIZE = 16 * 1024 * 1024
-"""Their characters and bytes in all: a thousand messages can be a quarter of a gigabyte."""
-MESSAGES_AHEAD = 32
-"""While so many wait for an agent that does read them, further ones are held back: 8 MiB at most by data channel."""
+MAX_SIZE: Final = 4 * 1024 * 1024
+"""Bytes of memory that they may take in all: a thousand messages can be a quarter of a gigabyte."""
+MESSAGES_AHEAD: Final = 32
+SIZE_AHEAD: Final = 1024 * 1024
+"""While so many messages or bytes wait for an agent that does read them, further ones are held back."""
 
 
 class Inbox(DroppingStream[Message]):
-    """Bounded in number and in size; ``caught_up`` is called when the agent is no longer behind."""
+    """Bounded in number and in size; ``caught_up`` is called when the agent is no longer behind.
+
+    Text waits as it came: whether it is a typed message is seen when the agent takes it, and then others have their
+    turn before the next.
+    """
 
     def __init__(self, caught_up: Callable[[], None]) -> None:
         super().__init__(MAX_MESSAGES)
@@ -27,29 +37,44 @@ class Inbox(DroppingStream[Message]):
 
         An agent that never reads any must not keep its client from other things.
         """
-        return self.is_read and len(self) >= MESSAGES_AHEAD
+        return self.is_read and (len(self) >= MESSAGES_AHEAD or self._size >= SIZE_AHEAD)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the next message drops the oldest."""
-        return len(self) >= MAX_MESSAGES or self._size >= MAX_SIZE
+    def has_room_for(self, item: Message) -> bool:
+        """Whether no older one is dropped for it."""
+        return len(self) < MAX_MESSAGES and self._size + _size(item) <= MAX_SIZE
 
     def push(self, item: Message) -> None:
         """Append ``item``, in place of older ones if there is no room, and wake the reader."""
+        if isinstance(item, TypedMessage):
+            item = TextMessage(item.text, item.channel)
         self._size += _size(item)
         while self._size > MAX_SIZE and len(self):
             self._drop()
         super().push(item)
+
+    async def __anext__(self) -> Message:
+        if len(self):
+            await trio.lowlevel.checkpoint()
+        was_ahead = self._is_ahead
+        item = await super().__anext__()
+        if was_ahead and not self._is_ahead:
+            self._caught_up()
+        return message_of(item.text, item.channel) if isinstance(item, TextMessage) else item
+
+    @property
+    def _is_ahead(self) -> bool:
+        """Whether more waits than half of what makes senders wait: so they do not begin and stop at each message."""
+        return 2 * len(self) > MESSAGES_AHEAD or 2 * self._size > SIZE_AHEAD
 
     def _take(self) -> Message:
         item = super()._take()
         self._size -= _size(item)
         return item
 
-    def _taken(self) -> None:
-        if len(self) == MESSAGES_AHEAD // 2:
-            self._caught_up()
-
 
 def _size(message: Message) -> int:
-    return len(message.data if isinstance(message, BytesMessage) else message.text)
+    """In memory: a text takes one, two or four bytes a character."""
+    return sys.getsizeof(message.data if isinstance(message, BytesMessage) else message.text) + _OVERHEAD
+
+
+_OVERHEAD: Final = sys.getsizeof(TextMessage(""))

@@ -1,6 +1,5 @@
 """Text, events and bytes between an agent and its client: by data channel, or by WebSocket where there is none."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -8,7 +7,7 @@ from typing import Any, Final
 import trio
 
 from glottis.calls.streams import Wakeup
-from glottis.contracts.call import BytesMessage, Message, TextMessage, TypedMessage
+from glottis.contracts.call import BytesMessage, Message, TextMessage
 from glottis.contracts.errors import LocalError, MessageTooLong
 from glottis.sctp import (
     AssociationClosed,
@@ -30,7 +29,7 @@ GREETING: Final = "Backend connected"
 MAX_BUFFERED: Final = 256 * 1024
 """Bytes queued on a channel before its sender has to wait."""
 MAX_SIGNALED: Final = 256 * 1024
-"""Characters of a message by the WebSocket, as JSON: what data channels take, and half of what the WebSocket queues."""
+"""Bytes of a message by the WebSocket, as JSON: what data channels take, and half of what the WebSocket queues."""
 
 
 class Messenger:
@@ -59,7 +58,7 @@ class Messenger:
 
     def handle_text(self, text: str) -> None:
         """Text by the WebSocket."""
-        self._deliver(message_of(text))
+        self._deliver(TextMessage(text))
 
     def handle_channel_event(self, event: DataChannelEvent) -> None:
         """An event of the peer connection's data channels."""
@@ -67,7 +66,7 @@ class Messenger:
             case ChannelOpened(channel):
                 self._welcome(channel)
             case TextReceived(channel, text):
-                self._deliver(message_of(text, channel.label))
+                self._deliver(TextMessage(text, channel.label))
             case BytesReceived(channel, data):
                 self._deliver(BytesMessage(data, channel.label))
             case ChannelClosed(channel):
@@ -99,11 +98,9 @@ class Messenger:
             await self._signal(event)
 
     async def _signal(self, message: Text | Event) -> None:
-        length = len(encode_message(message))
+        length = len(encode_message(message).encode())
         if length > MAX_SIGNALED:
-            raise MessageTooLong(
-                f"the client's WebSocket takes messages of at most {MAX_SIGNALED} characters, not {length}"
-            )
+            raise MessageTooLong(f"the client's WebSocket takes messages of at most {MAX_SIGNALED} bytes, not {length}")
         await self._signaling_room()
         self._send_signaling(message)
 
@@ -135,14 +132,3 @@ class Messenger:
         usable = [channel for channel in self._channels if channel.state is ChannelState.OPEN]
         named = (channel for channel in usable if channel.label == label)
         return next(named, usable[0] if usable else None)
-
-
-def message_of(text: str, channel: str | None = None) -> Message:
-    """A JSON object with a string ``type`` is a typed message, everything else is text (CONTRACT §4)."""
-    try:
-        value = json.loads(text) if text.lstrip()[:1] == "{" else None
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict) and isinstance(value.get("type"), str):
-        return TypedMessage(value["type"], value, text, channel)
-    return TextMessage(text, channel)

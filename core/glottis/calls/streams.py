@@ -46,16 +46,11 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
             await trio.lowlevel.checkpoint_if_cancelled()
         while not self._items:
             await self._wait()
-        item = self._take()
-        self._taken()
-        return item
+        return self._take()
 
     def _take(self) -> T:
         """The oldest item, which leaves the queue."""
         return self._items.popleft()
-
-    def _taken(self) -> None:
-        """The reader has taken an item."""
 
     def _drop(self) -> None:
         self._take()

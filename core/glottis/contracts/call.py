@@ -70,11 +70,15 @@ class Call(ABC):
     What an agent hands over is checked at once: ``ValueError`` names the rule that it breaks.
     """
 
-    info: CallInfo
     sample_rate: int
     """Of ``audio`` and of the frames given to ``say``, in hertz; chosen by ``AgentSpec.sample_rate``."""
     nursery: trio.Nursery
     """For the agent's background tasks; they end with the call."""
+
+    @property
+    @abstractmethod
+    def info(self) -> CallInfo:
+        """Who calls, and what was asked for. Metadata that the caller adds makes it a new value."""
 
     @property
     @abstractmethod

@@ -147,8 +147,9 @@ def _candidate_untrusted(fields: dict[str, Any]) -> TrickledCandidate:
     other members one of a wrong type is as good as none.
     """
     value = fields.get("candidate")
-    is_object = isinstance(value, Undecoded) and value.is_object
-    init = decode_members_untrusted(value, _CANDIDATE_MEMBERS) if is_object else fields
+    init = fields
+    if isinstance(value, Undecoded) and value.is_object:
+        init = decode_members_untrusted(value, _CANDIDATE_MEMBERS)
     text = init.get("candidate")
     text = "" if text is None else text if isinstance(text, str) else _UNREADABLE
     return TrickledCandidate(

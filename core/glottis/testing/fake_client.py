@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from glottis.calls.messenger import Messenger, message_of
+from glottis.calls.messenger import Messenger
+from glottis.calls.typed_messages import message_of
 from glottis.contracts.call import BytesMessage, Message, TypedMessage
 from glottis.contracts.errors import MessageTooLong
 from glottis.sctp import (

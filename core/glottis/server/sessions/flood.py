@@ -6,6 +6,7 @@ import trio
 
 from glottis.calls.inbox import Inbox
 from glottis.calls.streams import Wakeup
+from glottis.contracts.call import TextMessage
 from glottis.contracts.errors import RemoteError
 from glottis.wire.token_bucket import TokenBucket
 
@@ -48,9 +49,9 @@ class TextGate:
         self._is_late = False
         """The agent has not caught up within the patience, nor since then."""
 
-    def check_room(self, *, started: bool) -> None:
+    def check_room(self, text: str, *, started: bool) -> None:
         """Before a text is taken; raises ``TooManyMessages``. ``started`` says whether the agent could have read."""
-        if self._inbox.is_full and (self._inbox.is_read or not started):
+        if (self._inbox.is_read or not started) and not self._inbox.has_room_for(TextMessage(text)):
             raise TooManyMessages("the agent has not read what came before: this text was dropped, send it later")
 
     async def wait(self, is_concerned: Callable[[], bool]) -> None:

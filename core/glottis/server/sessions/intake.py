@@ -20,7 +20,7 @@ class Intake:
         """Raises ``RemoteError`` if it cannot be used, or not now; ``started`` says whether the agent has begun."""
         now = trio.current_time()
         if isinstance(message, Text):
-            self.texts.check_room(started=started)
+            self.texts.check_room(message.text, started=started)
             self._leg.messenger.handle_text(message.text)
             return
         if isinstance(message, Offer):
