@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.sdp import Attribute, MediaDescription, Origin, SessionDescription, parse_session_description_untrusted
-from glottis.sdp.parser import MAX_LINES, MAX_MEDIA_SECTIONS, MAX_SIZE
+from glottis.sdp.parser import MAX_LENGTH, MAX_LINES, MAX_MEDIA_SECTIONS, MAX_REPEATS, MAX_SIZE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -141,6 +141,31 @@ def test_line_that_cannot_be_read_is_skipped_and_noted(head: str, line: str, mes
     assert description.skipped == (message if holder is description else message.replace("line 5", "line 6"),)
 
 
+@pytest.mark.parametrize("name", ["fmtp", "group", "ice-options", "ice-ufrag", "mid"])
+def test_long_value_is_not_read(name: str) -> None:
+    longest = f"a={name}:111 {'x' * (MAX_LENGTH - len(name) - 5)}"
+    description = parse_session_description_untrusted(f"{HEAD}{longest}x\r\na=last\r\n")
+    assert description.attributes == (Attribute("last"),)
+    assert description.skipped == (f"line 5: after a={name}: expected at most {MAX_LENGTH} characters",)
+    assert "characters" not in str(parse_session_description_untrusted(f"{HEAD}{longest}\r\n").skipped)
+
+
+def test_what_nobody_reads_may_be_long() -> None:
+    value = "x" * (MAX_SIZE // 2)
+    assert parse_session_description_untrusted(f"{HEAD}a=identity:{value}").attributes == (
+        Attribute("identity", value),
+    )
+
+
+def test_an_attribute_is_read_so_often_and_not_more() -> None:
+    media = "m=audio 9 RTP/AVP 0\r\n" + "a=ssrc:1\r\na=x\r\n" * (MAX_REPEATS + 2)
+    description = parse_session_description_untrusted(HEAD + media)
+    names = [attribute.name for attribute in description.media[0].attributes]
+    assert (names.count("ssrc"), names.count("x")) == (MAX_REPEATS, MAX_REPEATS + 2)
+    assert description.skipped[0] == f"line {6 + 2 * MAX_REPEATS}: expected at most {MAX_REPEATS} times a=ssrc"
+    assert len(description.skipped) == 2
+
+
 @pytest.mark.parametrize("origin", ["- one 2 IN IP4 127.0.0.1", "- \u0663 2 IN IP4 127.0.0.1", "1 2 IN IP4 ::", ""])
 def test_origin_that_cannot_be_read_says_nothing(origin: str) -> None:
     description = parse_session_description_untrusted(HEAD.replace("- 1 2 IN IP4 127.0.0.1", origin))
@@ -182,6 +207,7 @@ def test_separators_of_unicode_do_not_end_a_line() -> None:
         (HEAD + "m=audio 65536 RTP/AVP 0\r\n", "line 5: expected a port"),
         (HEAD + "m=audio -1 RTP/AVP 0\r\n", "line 5: after m="),
         (HEAD + "m=audio 9/0 RTP/AVP 0\r\n", "line 5: after m="),
+        (HEAD + "m=audio 9 RTP/AVP" + " 0" * MAX_LENGTH + "\r\n", f"line 5: expected at most {MAX_LENGTH} characters"),
         (HEAD + "m=audio 9 RTP/AVP 0\r\nt=0 0\r\n", "line 6: expected m="),
         (HEAD + "a=\ud800\r\n", "expected text that UTF-8 can encode"),
         (HEAD + "a=x\r\n" * MAX_LINES, f"expected at most {MAX_LINES} lines"),

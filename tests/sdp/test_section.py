@@ -27,5 +27,5 @@ def test_inherited_line_is_read_once() -> None:
 
 @pytest.mark.parametrize("line", ["a=group:BUNDLE 0 1 2", "a=group:BUNDLE"])
 def test_groups_are_no_more_than_sections(line: str) -> None:
-    sections = read_sections(*[line] * 500, count=3)
+    sections = read_sections(*[line] * 400, count=3)
     assert len(bundle_groups_untrusted(sections)) == 3

@@ -221,13 +221,13 @@ def test_group_that_names_no_section_is_as_good_as_none(group: str, vector: Vect
     assert negotiation.description.media[0].port == 9
 
 
-@pytest.mark.parametrize("formats", ["x 111", "111 4294967296", "128 111", "9" * 5000 + " 111"])
+@pytest.mark.parametrize("formats", ["x 111", "111 4294967296", "128 111", "9" * 900 + " 111"])
 def test_formats_that_are_no_payload_types_are_passed_over(formats: str, vector: Vector, answer: Answer) -> None:
     negotiation = answer(vector(NO_DATA).replace("111 63 9 0 8 13 110 126", formats))
     assert negotiation.description.media[0].formats == ("111",)
 
 
-@pytest.mark.parametrize("formats", ["x", "4294967296", "128", "9" * 5000])
+@pytest.mark.parametrize("formats", ["x", "4294967296", "128", "9" * 900])
 def test_formats_that_are_no_payload_types_are_no_common_codec(formats: str, vector: Vector, answer: Answer) -> None:
     with pytest.raises(OfferRefused) as caught:
         answer(vector(NO_DATA).replace("111 63 9 0 8 13 110 126", formats))

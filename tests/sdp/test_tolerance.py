@@ -16,7 +16,7 @@ from glottis.sdp import (
     make_offer,
     parse_session_description_untrusted,
 )
-from glottis.sdp.transport import MAX_CANDIDATES
+from glottis.sdp.transport import MAX_CANDIDATES, MAX_CANDIDATES_READ
 
 Answer = Callable[..., Negotiation]
 
@@ -261,11 +261,11 @@ def test_candidate_with_an_odd_ending_is_read(ending: str, answer: Answer) -> No
     "useless", ["1 1 udp 1 2001:db8::{0:x} 50000 typ host", "1 1 udp 0 192.0.2.10 {0} typ host", "nonsense"]
 )
 def test_useless_candidates_take_no_place_of_a_usable_one(useless: str, answer: Answer) -> None:
-    lines = "\n".join(f"a=candidate:{useless.format(index)}" for index in range(1, 1001))
+    lines = "\n".join(f"a=candidate:{useless.format(index)}" for index in range(1, MAX_CANDIDATES_READ))
     remote = answer(with_audio_line(f"{lines}\n{HOST}"), is_usable=is_ipv4).remote
     assert remote.candidates[-1].address == "192.0.2.10"
     assert len(remote.candidates) <= MAX_CANDIDATES + 1
-    assert len(remote.candidates) + remote.ignored_candidates == 1001
+    assert len(remote.candidates) + remote.ignored_candidates == MAX_CANDIDATES_READ
 
 
 def is_ipv4(candidate: Candidate) -> bool:

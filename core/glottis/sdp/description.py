@@ -19,6 +19,7 @@ DISCARD_PORT: Final = 9
 
 _ATTRIBUTE_NAME: Final = re.compile(TOKEN)
 _BYTE_STRING: Final = re.compile(r"[^\0\r\n]+")
+_SET: Final = object.__setattr__
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class Attribute:
             raise ValueError("the name of an attribute is a token")
         if self.value is not None and not _BYTE_STRING.fullmatch(self.value):
             raise ValueError("the value of an attribute is not empty and has no line ends")
+
+    @classmethod
+    def read(cls, name: str, value: str | None, line: int) -> "Attribute":
+        """One that a line of this number holds: it need not be looked at twice, and there may be hundreds."""
+        attribute = object.__new__(cls)
+        _SET(attribute, "name", name)
+        _SET(attribute, "value", value)
+        _SET(attribute, "line", line)
+        return attribute
 
     def __str__(self) -> str:
         return f"a={self.name}" if self.value is None else f"a={self.name}:{self.value}"

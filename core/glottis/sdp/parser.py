@@ -5,6 +5,7 @@ noted. Whoever answers the description refuses by name what it then lacks.
 """
 
 import re
+import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -13,14 +14,20 @@ from glottis.sdp import attributes
 from glottis.sdp.attributes import read_attribute_untrusted
 from glottis.sdp.description import TOKEN, Attribute, MediaDescription, Origin, SessionDescription
 
-MAX_SIZE: Final = 64 * 1024
-"""UTF-8 bytes: as much as a signaling message may have. A browser's offer has 1–10 KiB."""
+MAX_SIZE: Final = 32 * 1024
+"""UTF-8 bytes. A browser's offer has 1–10 KiB."""
 
-MAX_LINES: Final = 2000
-"""A browser's offer has up to about 100 lines per section."""
+MAX_LINES: Final = 500
+"""A browser's offer has about 30 lines for audio and 130 for video."""
 
-MAX_MEDIA_SECTIONS: Final = 32
+MAX_MEDIA_SECTIONS: Final = 16
 """A voice call has two or three. Stopped sections stay in a renegotiated description, hence the reserve."""
+
+MAX_LENGTH: Final = 1024
+"""Characters of an ``m=`` line, and of an attribute that is read. A browser's have up to about 200."""
+
+MAX_REPEATS: Final = 128
+"""Attributes of one name that are read of the session, or of a section: as many as there are payload types."""
 
 SKIPPABLE: Final[Mapping[str, Callable[[str], object]]] = {
     "fingerprint": attributes.parse_fingerprint_untrusted,
@@ -39,12 +46,14 @@ SKIPPABLE: Final[Mapping[str, Callable[[str], object]]] = {
 The values of ``ice-ufrag``, ``ice-pwd`` and ``setup`` must be right; candidates are counted where they are read.
 """
 
+READ: Final = frozenset((*SKIPPABLE, "ice-options", "ice-pwd", "ice-ufrag", "setup"))
+"""Those whose value somebody looks at, but for candidates: they have bounds of their own, and are counted."""
+
 # Which of the lines that make the structure may follow which; the empty key is the beginning.
 _STRUCTURE: Final = {"": "v", "v": "o", "o": "s", "s": "t", "t": "tm", "m": "m"}
 _HEAD: Final = ("", "v", "o")
 """What the next line of the structure must follow at once."""
 
-_LINE: Final = re.compile(r"([a-z])=([^\0\r\n]*)")
 _NO_LINE: Final = "?"
 
 # Of every type of line that is read: its grammar, and how a message names what was expected.
@@ -60,9 +69,10 @@ _GRAMMAR: Final = {
         rf"({TOKEN}) ([0-9]{{1,5}})(?:/([1-9][0-9]{{0,4}}))? ({TOKEN}(?:/{TOKEN})*) ({TOKEN}(?: {TOKEN})*)",
         "media, port, protocol, formats",
     ),
-    "a": (rf"({TOKEN})(?::(.*))?", "a name, or name, colon, value"),
 }
 _PATTERNS: Final = {kind: re.compile(pattern, re.DOTALL | re.ASCII) for kind, (pattern, _) in _GRAMMAR.items()}
+_NAME: Final = re.compile(TOKEN)
+_KINDS: Final = frozenset(string.ascii_lowercase)
 _MEANINGLESS: Final = "stiueprzk"
 """Their values are not looked at, RFC 9429 §5.8."""
 
@@ -116,8 +126,9 @@ def _lines_untrusted(text: str) -> Iterator[_Line]:
         raise Malformed(f"expected at most {MAX_LINES} lines")
     for number, line in enumerate(lines, 1):
         if stripped := line.strip(" \t\r"):
-            match = _LINE.fullmatch(stripped)
-            yield _Line(number, match[1], match[2]) if match else _Line(number, _NO_LINE, "")
+            kind, equals, value = stripped[:1], stripped[1:2], stripped[2:]
+            is_line = kind in _KINDS and equals == "=" and "\0" not in value and "\r" not in value
+            yield _Line(number, kind, value) if is_line else _Line(number, _NO_LINE, "")
 
 
 def _parts_untrusted(lines: Sequence[_Line]) -> list[list[_Line]]:
@@ -149,11 +160,12 @@ def _content(lines: Sequence[_Line]) -> _Content:
     connections: list[str] = []
     bandwidths: list[str] = []
     skipped: list[str] = []
+    repeats: dict[str, int] = {}
     for line in lines:
         try:
             match line.kind:
                 case "a":
-                    named.append(_attribute_untrusted(line))
+                    named.append(_attribute_untrusted(line, repeats))
                 case "c":
                     connections += _fields_untrusted(line)
                 case "b":
@@ -175,11 +187,20 @@ def _fields_untrusted(line: _Line) -> Sequence[str]:
     return match.groups(default="")
 
 
-def _attribute_untrusted(line: _Line) -> Attribute:
-    name, value = _fields_untrusted(line)
-    attribute = Attribute(name, value or None, line.number)
-    if (parse := SKIPPABLE.get(name)) is not None:
-        read_attribute_untrusted(attribute, parse)
+def _attribute_untrusted(line: _Line, repeats: dict[str, int]) -> Attribute:
+    """``repeats`` counts those of each name that is read."""
+    name, _, value = line.value.partition(":")
+    if name not in READ and not _NAME.fullmatch(name):
+        raise Malformed(f"line {line.number}: after a= expected a name, or name, colon, value")
+    attribute = Attribute.read(name, value or None, line.number)
+    if name in READ:
+        count = repeats[name] = repeats.get(name, 0) + 1
+        if count > MAX_REPEATS:
+            raise Malformed(f"line {line.number}: expected at most {MAX_REPEATS} times a={name}")
+        if len(line.value) > MAX_LENGTH:
+            raise Malformed(f"line {line.number}: after a={name}: expected at most {MAX_LENGTH} characters")
+        if (parse := SKIPPABLE.get(name)) is not None:
+            read_attribute_untrusted(attribute, parse)
     return attribute
 
 
@@ -193,6 +214,8 @@ def _origin(line: _Line) -> Origin:
 
 
 def _media_untrusted(line: _Line, content: _Content) -> MediaDescription:
+    if len(line.value) > MAX_LENGTH:
+        raise Malformed(f"line {line.number}: expected at most {MAX_LENGTH} characters")
     media, port, port_count, protocol, formats = _fields_untrusted(line)
     if int(port) > 65535:
         raise Malformed(f"line {line.number}: expected a port of 0–65535")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from glottis.contracts.errors import Malformed
@@ -24,8 +25,10 @@ from glottis.sdp.section import Section
 ICE_OPTIONS: Final = "trickle ice2"
 """Candidates may follow (RFC 8840 §4.1.1), and nomination is regular (RFC 8445 §10)."""
 
-MAX_CANDIDATES: Final = 64
+MAX_CANDIDATES: Final = 24
 """Kept of a description: so many that can be used, and so many others. Browsers gather about ten."""
+MAX_CANDIDATES_READ: Final = 64
+"""Further ones are ignored unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ def _candidates_untrusted(described: Iterable[str], is_usable: Callable[[Candida
     """Those that can be read, in order; what is of no use takes no place of what is."""
     candidates: list[Candidate] = []
     places = {True: MAX_CANDIDATES, False: MAX_CANDIDATES}
-    for text in described:
+    for text in islice(described, MAX_CANDIDATES_READ):
         if not places[True]:
             break
         with suppress(Malformed):
