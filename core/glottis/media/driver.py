@@ -1,5 +1,6 @@
 """Joins a peer connection to the UDP socket and the wheel: the one driver of the engines."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -7,6 +8,7 @@ import trio
 
 from glottis.barrier import stop
 from glottis.media.demultiplexer import Receiver
+from glottis.media.quota import MessageQuota
 from glottis.media.scheduler import Scheduled
 from glottis.peer import DatagramsRefused, PathAuthenticated, PathReleased, PeerConnection, PeerConnectionEvent
 from glottis.wire.address import Datagram, Path
@@ -34,8 +36,9 @@ class PeerDriver:
     """Gives the engines datagrams and time, of ``clock``, and sends what they want sent.
 
     ``handle_event`` is called for each event of the peer, but what came by data channels waits while ``wants_messages``
-    says no; ``hear`` in each media tick before speech is sent, ``spoke`` after some was. Whatever any of this raises
-    goes to ``handle_error``: neither the socket nor the wheel ever sees it, whatever a codec raises.
+    says no, and beyond a quota until that is renewed; ``hear`` in each media tick before speech is sent,
+    ``spoke`` after some was. Whatever any of this raises goes to ``handle_error``: neither the socket nor the wheel
+    ever sees it, whatever a codec raises.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class PeerDriver:
         self._hear = hear
         self._spoke = spoke
         self._clock = clock
+        self._quota = MessageQuota()
         self._ufrag: str | None = None
         self._closed = False
         self._refusal_is_told = False
@@ -90,10 +94,20 @@ class PeerDriver:
                     self._handle_event(event)
             self._send()
         if not self._closed:  # an event may have ended the call
-            self._scheduler.call_at(self, self.peer.next_timeout())
+            self._scheduler.call_at(self, self._next_turn())
 
     def _next_event(self) -> PeerConnectionEvent | None:
-        return self.peer.next_event(wants_messages=self._wants_messages())
+        wants_messages = self._wants_messages() and self._quota.is_left(self._clock())
+        event = self.peer.next_event(wants_messages=wants_messages)
+        self._quota.count(event)
+        return event
+
+    def _next_turn(self) -> float | None:
+        """When the engines, or messages that were beyond the quota, want theirs."""
+        timeout = self.peer.next_timeout()
+        if self._quota.is_left(self._clock()):
+            return timeout
+        return min(self._quota.renewed_at, math.inf if timeout is None else timeout)
 
     def pump_safely(self) -> None:
         """The same for callers that are not to blame for what it raises."""
