@@ -13,10 +13,12 @@ from glottis.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD, SIZE_AHE
 from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA
 from glottis.calls.typed_messages import MAX_TYPED_SIZE, message_of
+from glottis.contracts.json_object import JsonObject
 from support.real_call import real_call
 
 RATE = 16000
 FRAME_SAMPLES = 320
+INFO = CallInfo("s", "c")
 
 
 class RecordingVoice:
@@ -72,10 +74,12 @@ async def call(voice: RecordingVoice) -> GatewayCall:
     return make_call(voice)
 
 
-def make_call(voice: RecordingVoice, caught_up: Callable[[], None] = lambda: None) -> GatewayCall:
+def make_call(
+    voice: RecordingVoice, caught_up: Callable[[], None] = lambda: None, info: CallInfo = INFO
+) -> GatewayCall:
     messenger = Messenger(send_signaling=lambda _: None, deliver=lambda _: None, pump=lambda: None)
     return GatewayCall(
-        CallInfo("s", "c"),
+        info,
         sample_rate=RATE,
         voice=voice,
         messenger=messenger,
@@ -405,6 +409,15 @@ async def test_metadata_that_the_client_sends_later_reaches_call_info(call):
     call.push_message(message_of('{"type": "metadata", "userId": "user-123"}'))
     assert call.info.metadata == {"userId": "user-123"}
     assert (await anext(call.messages)).type == "metadata"
+
+
+async def test_what_the_request_held_is_decoded_when_the_agent_looks(voice):
+    info = CallInfo("s", "c", dynamic_variables=JsonObject(b'{"v":[1]}'), metadata=JsonObject(b'{"a":1,"b":2}'))
+    call = make_call(voice, info=info)
+    assert call.info.metadata == {"a": 1, "b": 2}
+    call.push_message(TextMessage('{"type": "metadata", "b": 3}'))
+    assert json.dumps([call.info.metadata, call.info.dynamic_variables]) == '[{"a": 1, "b": 3}, {"v": [1]}]'
+    assert info.metadata == {"a": 1, "b": 2}
 
 
 async def test_metadata_is_a_snapshot(call):

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.contracts.info import AudioPreference
+from glottis.contracts.json_object import JsonObject
 from glottis.signaling.errors import Rejected
 from glottis.signaling.session_request import SessionRequest, parse_session_request_untrusted
 from hypothesis import given, settings
@@ -50,6 +51,8 @@ def test_nested_audio_config_is_read_with_everything_else() -> None:
     assert (request.business_id, request.client_identifier) == ("b-1", "user-1")
     assert request.dynamic_variables == {"K": "v", "nested": {"Input": [1, None]}}
     assert request.metadata == {"k": 1}
+    assert isinstance(request.metadata, JsonObject)
+    assert isinstance(request.dynamic_variables, JsonObject)
 
 
 def test_campaign_alone_is_enough() -> None:

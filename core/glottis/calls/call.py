@@ -18,6 +18,7 @@ from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame,
 from glottis.contracts.call import Agent, Call, CallEvent, Heard, Message, TextMessage, TypedMessage
 from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
 from glottis.contracts.info import CallInfo
+from glottis.contracts.json_object import decoded
 from glottis.contracts.statistics import Statistics
 from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
 
@@ -80,6 +81,8 @@ class GatewayCall(Call):
     ) -> None:
         self._info = info
         self._metadata = Metadata(info.metadata)
+        self._seen_info: CallInfo | None = None
+        """What the agent was given, when it last looked."""
         self.sample_rate = sample_rate
         self._voice = voice
         self._messenger = messenger
@@ -96,9 +99,10 @@ class GatewayCall(Call):
     @property
     def info(self) -> CallInfo:
         """See ``Call.info``."""
-        if self._metadata.has_changed:
-            self._info = replace(self._info, metadata=self._metadata.values())
-        return self._info
+        if self._seen_info is None or self._metadata.has_changed:
+            variables = decoded(self._info.dynamic_variables)
+            self._seen_info = replace(self._info, metadata=self._metadata.values(), dynamic_variables=variables)
+        return self._seen_info
 
     @property
     def audio(self) -> DroppingStream[AudioFrame]:

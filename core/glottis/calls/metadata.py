@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from glottis.contracts.errors import Malformed
+from glottis.contracts.json_object import decoded
 from glottis.signaling.json_input import decode_untrusted
 
 MAX_METADATA: Final = 64 * 1024
@@ -29,7 +30,7 @@ class Metadata:
 
     @property
     def has_changed(self) -> bool:
-        """Whether ``values`` would be others than the last ones."""
+        """Whether ``values`` would be others than the last ones that it gave."""
         return bool(self._undecoded)
 
     def add(self, members: Mapping[str, bytes]) -> bool:
@@ -47,7 +48,7 @@ class Metadata:
     def values(self) -> Mapping[str, Any]:
         """A snapshot that stays as it is. A value that cannot be decoded is left out, and its old one with it."""
         if self._undecoded:
-            values = dict(self._values)
+            values = dict(decoded(self._values))
             for name, text in self._undecoded.items():
                 try:
                     values[name] = decode_untrusted(text)
@@ -56,7 +57,7 @@ class Metadata:
                     values.pop(name, None)
             self._values = values
             self._undecoded = {}
-        return self._values
+        return decoded(self._values)
 
     def _weigh_initial(self) -> dict[str, int]:
         if self._weights is None:

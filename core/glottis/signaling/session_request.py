@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH, AudioPreference
+from glottis.contracts.json_object import JsonObject
 from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
-    decode_object_untrusted,
+    decode_untrusted,
     integer_field_untrusted,
     number_field_untrusted,
     object_field_untrusted,
     required_text_field_untrusted,
+    split_object_untrusted,
     text_field_untrusted,
 )
 
@@ -47,7 +49,8 @@ def parse_session_request_untrusted(body: bytes, served: Sequence[str]) -> Sessi
     ``served`` are the transports that an error advises; the gateway need not have all of the contract's.
     Keys and enumerated words match case-insensitively; keys that CONTRACT does not name are ignored.
     """
-    fields = _with_canonical_names_untrusted(decode_object_untrusted(body))
+    texts = _with_canonical_names_untrusted(split_object_untrusted(body))
+    fields = {name: decode_untrusted(text) for name, text in texts.items()}
     transport = _word_untrusted(fields, "transportType", TRANSPORTS, served, "UNSUPPORTED_TRANSPORT") or "WebRTC"
     audio = _with_canonical_names_untrusted(object_field_untrusted(fields, "audioConfig"), "audioConfig.")
     return SessionRequest(
@@ -57,9 +60,14 @@ def parse_session_request_untrusted(body: bytes, served: Sequence[str]) -> Sessi
         transport=transport,
         input=_preference_untrusted(audio, "input", transport),
         output=_preference_untrusted(audio, "output", transport),
-        dynamic_variables=object_field_untrusted(fields, "dynamicVariables"),
-        metadata=object_field_untrusted(fields, "metadata"),
+        dynamic_variables=_kept_untrusted(texts, fields, "dynamicVariables"),
+        metadata=_kept_untrusted(texts, fields, "metadata"),
     )
+
+
+def _kept_untrusted(texts: Mapping[str, bytes], fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object for the agent: once it is known to be one, it is kept as it came."""
+    return JsonObject(texts[name]) if object_field_untrusted(fields, name) else {}
 
 
 def _with_canonical_names_untrusted(fields: Mapping[str, Any], path: str = "") -> dict[str, Any]:

@@ -161,7 +161,7 @@ async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchan
     phone = await exchange.call()
     for index in range(2000):
         await phone.socket.send(Text(str(index)))
-    await eventually(lambda: phone.socket.of_type(Text)[-1:] == [Text("1999")])
+    await eventually(lambda: phone.socket.of_type(Text)[-1:] == [Text("1999")], seconds=10)
     await bystander.hear()
 
 
@@ -171,7 +171,7 @@ async def test_no_text_of_a_burst_is_lost(exchange, autojump_clock):
     texts = [Text(str(index)) for index in range(2000)]
     for text in texts:
         await phone.socket.send(text)
-    await eventually(lambda: phone.socket.of_type(Text)[-1:] == texts[-1:])
+    await eventually(lambda: phone.socket.of_type(Text)[-1:] == texts[-1:], seconds=10)
     assert phone.socket.of_type(Text) == texts
 
 
