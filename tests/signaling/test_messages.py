@@ -12,10 +12,11 @@ from glottis.contracts.errors import LocalError, Malformed
 from glottis.sdp import parse_candidate_untrusted
 from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
+    MemberReader,
     Undecoded,
-    decode_members_untrusted,
     decode_object_untrusted,
     decode_untrusted,
+    shallow_untrusted,
     split_object_untrusted,
 )
 from glottis.signaling.messages import (
@@ -162,8 +163,8 @@ def test_what_nobody_reads_of_a_message_is_not_decoded(message: str, item: str) 
 def test_members_are_split_without_being_decoded() -> None:
     data = '{"a": [1, {"b": "c"}], "d\\u0065": "x" , "f": -1.5e3, "a": {}}'
     assert split_object_untrusted(data) == {"a": b"{}", "de": b'"x"', "f": b"-1.5e3"}
-    assert decode_members_untrusted(data, ["f", "de", "absent"]) == {"f": -1500.0, "de": "x"}
-    (member,) = decode_members_untrusted(data, ["a"]).values()
+    assert MemberReader("f", "de", "absent").read_untrusted(data) == {"f": -1500.0, "de": "x"}
+    (member,) = MemberReader("a").read_untrusted(data).values()
     assert isinstance(member, Undecoded)
     assert member.is_object
     assert decode_untrusted(member) == {}
@@ -292,10 +293,11 @@ def test_last_of_two_equal_keys_counts() -> None:
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.binary() | st.text() | st.text(alphabet='{}[]":,0123456789eE+-.\\\\untrlsa '))
 def test_any_text_is_an_object_or_malformed(data: str | bytes) -> None:
-    """Fuzz: decode_object_untrusted, split_object_untrusted, decode_members_untrusted and decode_untrusted raise
-    Malformed and nothing else."""
-    for read in (decode_object_untrusted, split_object_untrusted, lambda data: decode_members_untrusted(data, ["a"])):
+    """Fuzz: decode_object_untrusted, split_object_untrusted, read_untrusted, decode_untrusted and shallow_untrusted
+    raise Malformed and nothing else."""
+    for read in (decode_object_untrusted, split_object_untrusted, MemberReader("a").read_untrusted):
         with contextlib.suppress(Malformed):
             assert isinstance(read(data), dict)
-    with contextlib.suppress(Malformed):
-        decode_untrusted(data if isinstance(data, bytes) else data.encode())
+    for read_value in (decode_untrusted, shallow_untrusted):
+        with contextlib.suppress(Malformed):
+            read_value(data if isinstance(data, bytes) else data.encode())

@@ -7,7 +7,7 @@ from glottis.contracts.call import Message, TextMessage, TypedMessage
 from glottis.contracts.errors import Malformed
 from glottis.signaling.json_input import decode_object_untrusted, decode_untrusted, split_object_untrusted
 
-MAX_TYPED_SIZE: Final = 32 * 1024
+MAX_TYPED_SIZE: Final = 16 * 1024
 """Bytes of a typed message; longer JSON is text, and so is what nests too deeply or holds a number that no float is.
 
 To decode as much takes two milliseconds at most, in which every call waits.

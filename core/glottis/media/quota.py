@@ -8,7 +8,7 @@ from glottis.sctp import BytesReceived, TextReceived
 
 MESSAGES_PER_SLOT: Final = 16
 """Of one call, each with up to ``FREE_SIZE`` characters or bytes: about a millisecond's work."""
-FREE_SIZE: Final = 4096
+FREE_SIZE: Final = 2048
 """A longer message counts as several."""
 
 

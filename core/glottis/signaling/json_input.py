@@ -3,12 +3,14 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NoReturn
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
 from glottis.signaling.errors import Rejected
+
+S = TypeVar("S")
 
 MAX_DEPTH: Final = 64
 """Arrays and objects within each other; whoever walks the value later does so by recursion."""
@@ -42,22 +44,33 @@ def split_object_untrusted(data: str | bytes) -> dict[str, bytes]:
     Ten times as fast as to decode them, and nothing is made of what nobody reads: only its grammar is checked, so a
     value may still be one that ``decode_untrusted`` refuses.
     """
+    return {name: bytes(value) for name, value in _split_untrusted(_SPLITTER, data).items()}
+
+
+def _split_untrusted(splitter: msgspec.json.Decoder[S], data: str | bytes) -> S:
     try:
-        raw = data.encode() if isinstance(data, str) else data.decode().encode()
-        members = _SPLITTER.decode(raw)
+        return splitter.decode((data if isinstance(data, str) else data.decode()).encode())
     except RecursionError:
         raise _nested_too_deeply() from None
     except msgspec.ValidationError:
         raise Rejected("MALFORMED_JSON", "expected a JSON object") from None
     except (ValueError, msgspec.MsgspecError):
         raise Rejected("MALFORMED_JSON", "expected valid JSON in UTF-8") from None
-    return {name: bytes(value) for name, value in members.items()}
 
 
-def decode_members_untrusted(data: str | bytes, names: Iterable[str]) -> dict[str, Any]:
-    """The members of these names; an array or object among them stays its text, as ``Undecoded``."""
-    members = split_object_untrusted(data)
-    return {name: _shallow_untrusted(members[name]) for name in names if name in members}
+class MemberReader:
+    """Reads the members of these names; others cost nothing but the check of their grammar, however many they are."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+        fields = [(name, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for name in names]
+        self._splitter = msgspec.json.Decoder(msgspec.defstruct("Members", fields))
+
+    def read_untrusted(self, data: str | bytes) -> dict[str, Any]:
+        """Those that are there; an array or object among them stays text, as ``Undecoded``. Raises ``Malformed``."""
+        members = _split_untrusted(self._splitter, data)
+        texts = ((name, getattr(members, name)) for name in self._names)
+        return {name: shallow_untrusted(bytes(text)) for name, text in texts if text is not msgspec.UNSET}
 
 
 class Undecoded(bytes):
@@ -69,7 +82,8 @@ class Undecoded(bytes):
         return self.startswith(b"{")
 
 
-def _shallow_untrusted(text: bytes) -> Any:
+def shallow_untrusted(text: bytes) -> Any:
+    """Decode a JSON value, but for arrays and objects; raises ``Malformed``."""
     return Undecoded(text) if text[:1] in (b"[", b"{") else decode_untrusted(text)
 
 

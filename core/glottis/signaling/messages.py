@@ -10,8 +10,8 @@ import msgspec
 from glottis.contracts.errors import LocalError
 from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
+    MemberReader,
     Undecoded,
-    decode_members_untrusted,
     object_field_untrusted,
     required_text_field_untrusted,
 )
@@ -20,8 +20,8 @@ _ENDS_OF_CANDIDATES: Final = ("", "a=end-of-candidates", "end-of-candidates")
 _UNREADABLE: Final = "?"
 _DIGITS: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
 _CANDIDATE_MEMBERS: Final = ("candidate", "sdpMid", "sdpMLineIndex", "usernameFragment")
-_MEMBERS: Final = ("type", "sdp", "text", "reason", "name", "data", "code", "message", *_CANDIDATE_MEMBERS)
-"""What is read; whatever else a message holds is checked for its grammar only."""
+_CANDIDATE: Final = MemberReader(*_CANDIDATE_MEMBERS)
+_MESSAGE: Final = MemberReader("type", "sdp", "text", "reason", "name", "data", "code", "message", *_CANDIDATE_MEMBERS)
 MAX_NAME_LENGTH: Final = 256
 """Characters of a candidate's ``sdpMid`` and ``usernameFragment``: it may be kept with them until there is an offer."""
 
@@ -133,7 +133,7 @@ def candidate_init(candidate: TrickledCandidate) -> dict[str, str | int | None]:
 
 
 def _parse_untrusted(data: str | bytes, parsers: Mapping[str, Callable[[dict[str, Any]], M]]) -> M:
-    fields = decode_members_untrusted(data, _MEMBERS)
+    fields = _MESSAGE.read_untrusted(data)
     parse = parsers.get(required_text_field_untrusted(fields, "type"))
     if parse is None:
         raise Rejected("UNKNOWN_TYPE", f"type: expected one of {', '.join(parsers)}")
@@ -149,7 +149,7 @@ def _candidate_untrusted(fields: dict[str, Any]) -> TrickledCandidate:
     value = fields.get("candidate")
     init = fields
     if isinstance(value, Undecoded) and value.is_object:
-        init = decode_members_untrusted(value, _CANDIDATE_MEMBERS)
+        init = _CANDIDATE.read_untrusted(value)
     text = init.get("candidate")
     text = "" if text is None else text if isinstance(text, str) else _UNREADABLE
     return TrickledCandidate(

@@ -8,11 +8,12 @@ from glottis.contracts.info import MAX_IDENTIFIER_LENGTH, AudioPreference
 from glottis.contracts.json_object import JsonObject
 from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
+    Undecoded,
     decode_untrusted,
     integer_field_untrusted,
     number_field_untrusted,
-    object_field_untrusted,
     required_text_field_untrusted,
+    shallow_untrusted,
     split_object_untrusted,
     text_field_untrusted,
 )
@@ -49,10 +50,9 @@ def parse_session_request_untrusted(body: bytes, served: Sequence[str]) -> Sessi
     ``served`` are the transports that an error advises; the gateway need not have all of the contract's.
     Keys and enumerated words match case-insensitively; keys that CONTRACT does not name are ignored.
     """
-    texts = _with_canonical_names_untrusted(split_object_untrusted(body))
-    fields = {name: decode_untrusted(text) for name, text in texts.items()}
+    fields = _members_untrusted(body)
     transport = _word_untrusted(fields, "transportType", TRANSPORTS, served, "UNSUPPORTED_TRANSPORT") or "WebRTC"
-    audio = _with_canonical_names_untrusted(object_field_untrusted(fields, "audioConfig"), "audioConfig.")
+    audio = _members_untrusted(_object_untrusted(fields, "audioConfig"), "audioConfig.")
     return SessionRequest(
         campaign_id=_identifier_untrusted("campaignId", required_text_field_untrusted(fields, "campaignId")),
         business_id=_business_id_untrusted(fields),
@@ -60,19 +60,37 @@ def parse_session_request_untrusted(body: bytes, served: Sequence[str]) -> Sessi
         transport=transport,
         input=_preference_untrusted(audio, "input", transport),
         output=_preference_untrusted(audio, "output", transport),
-        dynamic_variables=_kept_untrusted(texts, fields, "dynamicVariables"),
-        metadata=_kept_untrusted(texts, fields, "metadata"),
+        dynamic_variables=_kept_untrusted(fields, "dynamicVariables"),
+        metadata=_kept_untrusted(fields, "metadata"),
     )
 
 
-def _kept_untrusted(texts: Mapping[str, bytes], fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object for the agent: once it is known to be one, it is kept as it came."""
-    return JsonObject(texts[name]) if object_field_untrusted(fields, name) else {}
+def _members_untrusted(text: bytes, path: str = "") -> dict[str, Any]:
+    """The members that CONTRACT names, under those names; arrays and objects stay text."""
+    members = _with_canonical_names_untrusted(split_object_untrusted(text), path)
+    return {name: shallow_untrusted(value) for name, value in members.items()}
 
 
-def _with_canonical_names_untrusted(fields: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+def _object_untrusted(fields: Mapping[str, Any], name: str, path: str = "") -> bytes:
+    """The text of an object; of an empty one where the field is absent or null."""
+    value = fields.get(name)
+    if value is None:
+        return b"{}"
+    if not (isinstance(value, Undecoded) and value.is_object):
+        raise Rejected("INVALID_FIELD", f"{path}{name}: expected an object")
+    return value
+
+
+def _kept_untrusted(fields: Mapping[str, Any], name: str) -> JsonObject:
+    """An object for the agent, kept as it came: decoded only to see that it can be."""
+    text = _object_untrusted(fields, name)
+    decode_untrusted(text)
+    return JsonObject(bytes(text))
+
+
+def _with_canonical_names_untrusted(fields: Mapping[str, bytes], path: str) -> dict[str, bytes]:
     """The fields that CONTRACT names, under those names."""
-    known: dict[str, Any] = {}
+    known: dict[str, bytes] = {}
     for key, value in fields.items():
         name = _CANONICAL_NAMES.get(key.lower())
         if name is None:
@@ -120,9 +138,7 @@ def _identifier_untrusted(name: str, text: str) -> str:
 
 def _preference_untrusted(audio: Mapping[str, Any], direction: str, transport: str) -> AudioPreference:
     """One direction: what its own object says, and for the rest what stands beside it."""
-    own = _with_canonical_names_untrusted(
-        object_field_untrusted(audio, direction, "audioConfig."), f"audioConfig.{direction}."
-    )
+    own = _members_untrusted(_object_untrusted(audio, direction, "audioConfig."), f"audioConfig.{direction}.")
     own = {name: value for name, value in own.items() if value is not None}
     merged = {**audio, **own}
 
