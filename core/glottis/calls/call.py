@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 import trio
 
+from glottis.calls.events import EventStream
 from glottis.calls.inbox import Inbox
 from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA, Metadata
@@ -21,8 +22,6 @@ from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
 from glottis.contracts.statistics import Statistics
 from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
-
-MAX_EVENTS = 64
 
 _NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
 """The fields of a packet that must be integers."""
@@ -90,7 +89,7 @@ class GatewayCall(Call):
         self._audio: DroppingStream[AudioFrame] = DroppingStream(limits.audio_frames)
         self._packets: DroppingStream[EncodedPacket] = DroppingStream(limits.audio_frames)
         self._messages = Inbox(caught_up)
-        self._events: DroppingStream[CallEvent] = DroppingStream(MAX_EVENTS)
+        self._events = EventStream()
         self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue)
         self._metadata_is_refused = False
 
@@ -120,7 +119,7 @@ class GatewayCall(Call):
         return self._messages
 
     @property
-    def events(self) -> DroppingStream[CallEvent]:
+    def events(self) -> EventStream:
         """See ``Call.events``."""
         return self._events
 

@@ -1,0 +1,24 @@
+"""What has happened to a call, for its agent."""
+
+from collections import deque
+from typing import Final
+
+from glottis.calls.streams import DroppingStream
+from glottis.contracts.call import CallEvent
+
+MAX_EVENTS: Final = 64
+
+
+class EventStream(DroppingStream[CallEvent]):
+    """Of statistics only the last wait: each counts from the beginning of the call, and they are the large ones."""
+
+    def __init__(self) -> None:
+        super().__init__(MAX_EVENTS)
+
+    def push(self, item: CallEvent) -> None:
+        """Append ``item``, in place of an older one where it replaces that or there is no room; wake the reader."""
+        if item.name == "statistics":
+            others = deque(waiting for waiting in self._items if waiting.name != item.name)
+            self.dropped += len(self._items) - len(others)
+            self._items = others
+        super().push(item)
