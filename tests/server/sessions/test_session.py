@@ -231,6 +231,30 @@ async def test_thousands_of_bad_messages_close_the_socket(message, exchange, cap
     await bystander.hear()
 
 
+async def test_large_candidates_in_a_flood_are_held_back_and_the_other_call_goes_on(exchange, autojump_clock):
+    bystander = await exchange.call()
+    phone = await exchange.call()
+    begun = trio.current_time()
+    for _ in range(160):
+        await phone.socket.send('{"type":"candidate","candidate":{"candidate":"","padding":[%s1]}}' % ("[]," * 20_000))
+    await phone.socket.send(Text("last"))
+    await eventually(lambda: Text("last") in phone.socket.messages, seconds=20)
+    assert trio.current_time() - begun > 0.5
+    assert phone.socket.of_type(Error) == []
+    await bystander.hear()
+
+
+async def test_candidates_and_texts_that_come_at_once_are_taken_at_once(exchange, autojump_clock):
+    phone = await exchange.call()
+    begun = trio.current_time()
+    for index in range(40):
+        await phone.socket.send(TrickledCandidate(f"candidate:{index} 1 udp 1 192.0.2.1 50000 typ host", "0", 0))
+    for index in range(256):
+        await phone.socket.send(Text(str(index)))
+    await eventually(lambda: phone.socket.of_type(Text)[-1:] == [Text("255")])
+    assert trio.current_time() - begun < 0.5
+
+
 UNUSABLE = [
     "candidate:nonsense",
     "candidate:1 1 udp 659136 fe80::1%21 60720 typ host generation 0",
