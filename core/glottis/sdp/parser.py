@@ -72,7 +72,7 @@ _GRAMMAR: Final = {
 }
 _PATTERNS: Final = {kind: re.compile(pattern, re.DOTALL | re.ASCII) for kind, (pattern, _) in _GRAMMAR.items()}
 _NAME: Final = re.compile(TOKEN)
-_KINDS: Final = frozenset(string.ascii_lowercase)
+_BEGINNINGS: Final = frozenset(f"{letter}=" for letter in string.ascii_lowercase)
 _MEANINGLESS: Final = "stiueprzk"
 """Their values are not looked at, RFC 9429 §5.8."""
 
@@ -126,9 +126,9 @@ def _lines_untrusted(text: str) -> Iterator[_Line]:
         raise Malformed(f"expected at most {MAX_LINES} lines")
     for number, line in enumerate(lines, 1):
         if stripped := line.strip(" \t\r"):
-            kind, equals, value = stripped[:1], stripped[1:2], stripped[2:]
-            is_line = kind in _KINDS and equals == "=" and "\0" not in value and "\r" not in value
-            yield _Line(number, kind, value) if is_line else _Line(number, _NO_LINE, "")
+            value = stripped[2:]
+            is_line = stripped[:2] in _BEGINNINGS and "\0" not in value and "\r" not in value
+            yield _Line(number, stripped[0], value) if is_line else _Line(number, _NO_LINE, "")
 
 
 def _parts_untrusted(lines: Sequence[_Line]) -> list[list[_Line]]:
