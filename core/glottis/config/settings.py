@@ -69,6 +69,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: Size = 65536
     max_message_bytes: Size = 65536
     """Of one WebSocket message."""
+    max_messages_per_second: Count = 200
+    """Of one WebSocket, in the long run. Beyond, the client is held back."""
     token_lifetime: TokenLifetime = 300.0
     """Between the creation of a session and its first connection."""
     resume_grace: Grace = 30.0

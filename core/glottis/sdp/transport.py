@@ -26,7 +26,7 @@ ICE_OPTIONS: Final = "trickle ice2"
 """Candidates may follow (RFC 8840 §4.1.1), and nomination is regular (RFC 8445 §10)."""
 
 MAX_CANDIDATES: Final = 16
-"""Kept of a description: so many that can be used, and so many others. ICE uses no more, and browsers gather about ten."""
+"""Kept of a description: so many that can be used, as ICE uses no more, and so many others. Browsers gather ten."""
 MAX_CANDIDATES_READ: Final = 48
 """Further ones are ignored unread."""
 

@@ -167,6 +167,7 @@ class Gateway:
                 message_timeout=server.head_timeout,
                 idle_timeout=server.idle_timeout,
                 max_message_bytes=server.max_message_bytes,
+                frames_per_second=server.max_messages_per_second,
             ),
             trusted_proxies=server.trusted_proxies,
             proxy_header=server.proxy_header,

@@ -49,7 +49,7 @@ class HttpLimits:
     """Of one WebSocket message; a longer one closes the socket with 1009."""
     max_message_fragments: int = 256
     """Frames of one WebSocket message: each costs memory, however small or empty."""
-    frames_per_second: float = 200
+    frames_per_second: float = _SETTINGS.max_messages_per_second
     """Of one WebSocket, in the long run, and of 16 KiB at most: a longer one counts as several. Who sends more is held
     back."""
     frame_burst: float = 512
