@@ -14,14 +14,16 @@ from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA, Metadata
 from glottis.calls.speech import SpeakingVoice, Speech
 from glottis.calls.streams import DroppingStream
-from glottis.calls.typed_messages import members_of, type_of
+from glottis.calls.typed_messages import type_of
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Agent, Call, CallEvent, Heard, Message, TextMessage, TypedMessage
 from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
+from glottis.contracts.errors import Malformed
 from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
 from glottis.contracts.statistics import Statistics
 from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
+from glottis.signaling.json_input import split_object_untrusted
 
 _NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
 """The fields of a packet that must be integers."""
@@ -207,8 +209,11 @@ class GatewayCall(Call):
             logger.warning("session %s: the agent reads no messages: the oldest are dropped", self._info.session_id)
 
     def _add_metadata(self, text: str) -> None:
-        members = members_of(text)
-        if members is None or type_of(members) != "metadata":
+        if type_of(text) != "metadata":
+            return
+        try:
+            members = split_object_untrusted(text)
+        except Malformed:  # which nests as deeply as our stack just bears
             return
         del members["type"]
         if not self._metadata.add(members) and not self._metadata_is_refused:

@@ -5,8 +5,9 @@ from typing import Final
 
 from glottis.contracts.call import Message, TextMessage, TypedMessage
 from glottis.contracts.errors import Malformed
-from glottis.signaling.json_input import decode_object_untrusted, decode_untrusted, split_object_untrusted
+from glottis.signaling.json_input import MemberReader, decode_object_untrusted
 
+_TYPE: Final = MemberReader("type")
 MAX_TYPED_SIZE: Final = 16 * 1024
 """Bytes of a typed message; longer JSON is text, and so is what nests too deeply or holds a number that no float is.
 
@@ -14,27 +15,22 @@ To decode as much takes two milliseconds at most, in which every call waits.
 """
 
 
-def members_of(text: str) -> dict[str, bytes] | None:
-    """The members of a JSON object, each as its own text; None for any other text, and for a long one."""
+def type_of(text: str) -> str | None:
+    """The type of a typed message, whose other members are not looked at; None for any other text."""
     if len(text) > MAX_TYPED_SIZE or text.lstrip()[:1] != "{":
         return None
     try:
         data = text.encode()
-        return split_object_untrusted(data) if len(data) <= MAX_TYPED_SIZE else None
+        kind = _TYPE.read_untrusted(data).get("type") if len(data) <= MAX_TYPED_SIZE else None
     except (Malformed, UnicodeEncodeError):
         return None
-
-
-def type_of(members: dict[str, bytes]) -> str | None:
-    """What the string ``type`` says, if there is one."""
-    text = members.get("type", b"")
-    return str(decode_untrusted(text)) if text.startswith(b'"') else None
+    return kind if isinstance(kind, str) else None
 
 
 def message_of(text: str, channel: str | None = None) -> Message:
     """What an agent is given for a text. It is decoded here, so not before the agent takes it."""
-    members = members_of(text)
-    if members is not None and (kind := type_of(members)) is not None:
+    kind = type_of(text)
+    if kind is not None:
         with suppress(Malformed):
             return TypedMessage(kind, decode_object_untrusted(text), text, channel)
     return TextMessage(text, channel)

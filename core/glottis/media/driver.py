@@ -68,6 +68,8 @@ class PeerDriver:
         self._spoke = spoke
         self._clock = clock
         self._quota = MessageQuota()
+        self._has_quota = True
+        """Whether there was some left for the last event."""
         self._ufrag: str | None = None
         self._closed = False
         self._refusal_is_told = False
@@ -97,15 +99,15 @@ class PeerDriver:
             self._scheduler.call_at(self, self._next_turn())
 
     def _next_event(self) -> PeerConnectionEvent | None:
-        wants_messages = self._wants_messages() and self._quota.is_left(self._clock())
-        event = self.peer.next_event(wants_messages=wants_messages)
+        self._has_quota = self._quota.is_left(self._clock())
+        event = self.peer.next_event(wants_messages=self._has_quota and self._wants_messages())
         self._quota.count(event)
         return event
 
     def _next_turn(self) -> float | None:
         """When the engines, or messages that were beyond the quota, want theirs."""
         timeout = self.peer.next_timeout()
-        if self._quota.is_left(self._clock()):
+        if self._has_quota:
             return timeout
         return min(self._quota.renewed_at, math.inf if timeout is None else timeout)
 

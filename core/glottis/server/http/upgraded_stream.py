@@ -78,8 +78,7 @@ class UpgradedStream(trio.abc.Stream):
 
     def _next_piece(self) -> bytes:
         """To the end of a frame, if that has come."""
-        begun = self._meter.control_frames
-        start, data = self._position, self._received
+        start, data, begun = self._position, self._received, self._meter.control_frames
         try:
             self._position = self._meter.take_untrusted(data, start)
         except Malformed as violation:
@@ -89,7 +88,10 @@ class UpgradedStream(trio.abc.Stream):
             raise self._refuse(POLICY_VIOLATION, f"control frames: more than {rate:g} a second")
         if self._meter.is_between_messages:
             self._patience = self._limits.message_timeout
-        return data[start : self._position]
+        piece = data[start : self._position]
+        if self._position == len(data):
+            self._received, self._position = b"", 0
+        return piece
 
     async def _pause(self) -> None:
         """Wait until the peer may send another piece."""
