@@ -271,6 +271,29 @@ async def test_burst_of_messages_waits_for_nothing_and_a_flood_is_held_back(
     assert times[499] == pytest.approx(2, abs=0.02)
 
 
+async def test_flood_that_goes_on_and_on_closes_the_socket(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
+) -> None:
+    client = connect(site.server(HttpLimits(frames_per_second=10, frame_burst=10, flood_timeout=30)))
+    await client.upgrade()
+    begun = trio.current_time()
+    nursery.start_soon(client.send, frame(TEXT, b"x") * 1000)
+    assert await client.close_reason() == (1008, "messages: more than 10 a second for 30 seconds")
+    assert trio.current_time() - begun == pytest.approx(30, abs=1)
+
+
+async def test_floods_with_breaks_between_them_are_taken(
+    autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
+) -> None:
+    limits = HttpLimits(frames_per_second=10, frame_burst=10, flood_timeout=30, ping_interval=10_000)
+    client = connect(site.server(limits))
+    await client.upgrade()
+    for _ in range(10):
+        nursery.start_soon(client.send, frame(TEXT, b"x") * 200)
+        assert [await client.frame() for _ in range(200)] == [(TEXT, b"x")] * 200
+        await trio.sleep(2)
+
+
 async def test_long_message_counts_as_several(
     autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
 ) -> None:
@@ -316,7 +339,7 @@ async def test_control_frames_between_many_messages_are_not_too_many(
 async def test_peer_that_is_held_back_is_not_blamed_for_its_late_pong(
     autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
 ) -> None:
-    client = connect(site.server(HttpLimits(frames_per_second=1, frame_burst=1, ping_interval=20)))
+    client = connect(site.server(HttpLimits(frames_per_second=1, frame_burst=1, flood_timeout=1000, ping_interval=20)))
     await client.upgrade()
     nursery.start_soon(client.send, frame(TEXT, b"x") * 100)
     received = [(await client.frame())[0]]

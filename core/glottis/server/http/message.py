@@ -54,6 +54,8 @@ class HttpLimits:
     back."""
     frame_burst: float = 512
     """As many texts as a client may send at once, and as many again for what comes with them."""
+    flood_timeout: float = 60.0
+    """For who is held back without a break: then it is no burst, and the socket is closed with 1008."""
     control_frames_per_second: float = 10
     """Pings, pongs and closes. They are answered, or expected, at once: more closes the socket with 1008."""
     control_frame_burst: float = 100

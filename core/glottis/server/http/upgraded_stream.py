@@ -24,8 +24,8 @@ class UpgradedStream(trio.abc.Stream):
     """First a handshake of our own making, then the peer's frames, metered, and as fast as they may come.
 
     Each frame is handed on alone, a longer one in pieces, and others have their turn before the next. Who sends more of
-    them than ``limits`` allow is held back: we read more slowly, and TCP tells the peer. Control frames, of which
-    nobody needs many, are refused beyond their rate.
+    them than ``limits`` allow is held back: we read more slowly, and TCP tells the peer. Who goes on for long is
+    refused, and so are control frames beyond their rate, of which nobody needs many.
 
     wsproto never sees the peer's head: some heads make it raise what nobody expects. ``early_bytes``, which came after
     that head, are kept until it is answered. ``aclose`` leaves the connection open, for a last close frame and for
@@ -48,6 +48,7 @@ class UpgradedStream(trio.abc.Stream):
         now = trio.current_time()
         self._pieces = TokenBucket(limits.frames_per_second, limits.frame_burst, now)
         self._controls = TokenBucket(limits.control_frames_per_second, limits.control_frame_burst, now)
+        self._flooded_since = math.inf
         self._is_pausing = False
         self._closed = False
         self._is_mid_frame = False
@@ -95,9 +96,17 @@ class UpgradedStream(trio.abc.Stream):
 
     async def _pause(self) -> None:
         """Wait until the peer may send another piece."""
+        now = trio.current_time()
+        wait = self._pieces.borrow(now)
+        if not wait:
+            self._flooded_since = math.inf
+            return
+        self._flooded_since = min(self._flooded_since, now)
+        if now - self._flooded_since > self._limits.flood_timeout:
+            rate, seconds = self._limits.frames_per_second, self._limits.flood_timeout
+            raise self._refuse(POLICY_VIOLATION, f"messages: more than {rate:g} a second for {seconds:g} seconds")
         self._is_pausing = True
-        if wait := self._pieces.borrow(trio.current_time()):
-            await trio.sleep(wait)
+        await trio.sleep(wait)
         self._is_pausing = False
 
     async def _receive_in_time(self, max_bytes: int | None) -> bytes:
