@@ -75,8 +75,8 @@ def test_while_messages_wait_the_driver_wants_another_turn(step: float) -> None:
     endpoint = SimpleNamespace(add_ufrag=lambda ufrag, receiver: None)
     driver = PeerDriver(
         peer,  # type: ignore[arg-type]
-        endpoint=endpoint,  # type: ignore[arg-type]
-        scheduler=wheel,  # type: ignore[arg-type]
+        endpoint=endpoint,
+        scheduler=wheel,
         handle_event=lambda event: None,
         handle_error=lambda error: None,
         clock=clock,
