@@ -38,7 +38,8 @@ class CallInfo:
     """The fields of the session request, and what the gateway knows beside them.
 
     ``input`` is the direction from the caller, ``output`` the one to the caller. ``metadata`` is what the request held;
-    messages of the type ``metadata`` add to it, and ``Call.info`` is then a new value.
+    messages of the type ``metadata`` add to it, and ``Call.info`` is then a new value. In ``Call.info`` both objects of
+    the request are dicts; who is asked before there is a call gets mappings that decode their text when looked at.
     """
 
     session_id: str
