@@ -22,7 +22,7 @@ from glottis import (
     Secret,
     hookimpl,
 )
-from glottis.config import Config, Log, configure_logging, load_config, name_variables, render, resolve
+from glottis.config import Config, Log, configure_logging, flush_logs, load_config, name_variables, render, resolve
 from glottis.plugins import Registry, load_plugins
 
 
@@ -445,6 +445,7 @@ def test_logs_can_be_json(capsys: pytest.CaptureFixture[str]) -> None:
             raise OSError("gone")
         except OSError:
             logging.getLogger("glottis.test").exception("call %s ended", "3f2a")
+        flush_logs()
     finally:
         logging.captureWarnings(False)
         root.handlers[:] = handlers

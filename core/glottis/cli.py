@@ -14,11 +14,13 @@ from glottis.config import (
     API_KEY_VARIABLE,
     ResolvedConfig,
     configure_logging,
+    flush_logs,
     load_config,
     load_log,
     name_variables,
     render,
     resolve,
+    uncaught_errors_logged,
 )
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.secret import Secret
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_WRONG_CONFIGURATION
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    finally:
+        flush_logs()
     return exit_code
 
 
@@ -107,8 +111,9 @@ def _serve(options: argparse.Namespace) -> int:
     from glottis.server.gateway import run  # late, so that the other commands need not wait for what it imports
 
     try:
-        run(resolved)
-    except LocalError:
+        with uncaught_errors_logged():
+            run(resolved)
+    except (LocalError, KeyboardInterrupt):
         raise
     except BaseException as error:
         stop(error, lambda failure: logger.critical("the gateway failed", exc_info=failure))

@@ -3,10 +3,11 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -211,6 +212,52 @@ async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(t
     assert "agent echo2 of plugin Stubborn" in log.text
     assert phone.session_id in log.text
     assert "Traceback" not in log.text
+
+
+@pytest.mark.slow
+async def test_a_gateway_serves_and_stops_while_nobody_reads_its_log(tmp_path, nursery):
+    port = free_port()
+    path = tmp_path / "gateway.toml"
+    path.write_text(CONFIG.replace("port = 0", f"port = {port}") + '\n[log]\nlevel = "debug"\n')
+    read, write = full_pipe()
+    command = [Path(sys.executable).with_name("glottis"), "serve", "--config", path]
+    process: trio.Process = await nursery.start(partial(trio.run_process, command, stderr=write, check=False))
+    os.close(write)
+    with trio.fail_after(20):
+        await wait_connectable(port)
+        async with open_exchange(gateway_at(f"http://127.0.0.1:{port}")) as exchange:
+            phone = await exchange.call()
+            await phone.hear(10)
+            process.send_signal(signal.SIGINT)
+            assert await phone.wait_closed() == (1012, "the gateway stops")
+            assert await process.wait() == 0
+    os.close(read)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def full_pipe() -> tuple[int, int]:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with suppress(BlockingIOError):
+        while os.write(write, bytes(4096)):
+            pass
+    os.set_blocking(write, True)
+    return read, write
+
+
+async def wait_connectable(port: int) -> None:
+    while True:
+        try:
+            await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
+        except OSError:
+            await trio.sleep(0.05)
+        else:
+            return
 
 
 class Log:

@@ -1,7 +1,7 @@
 """Configuration: TOML and environment, typed, and validated before anything listens."""
 
 from glottis.config.loading import API_KEY_VARIABLE, load_config, load_log, name_variables
-from glottis.config.logs import configure_logging
+from glottis.config.logs import configure_logging, flush_logs, records_dropped, uncaught_errors_logged
 from glottis.config.rendering import render
 from glottis.config.resolution import Campaign, NamedAuthScheme, NamedProvider, ResolvedConfig, resolve
 from glottis.config.settings import (
@@ -32,9 +32,12 @@ __all__ = [
     "ResolvedConfig",
     "Server",
     "configure_logging",
+    "flush_logs",
     "load_config",
     "load_log",
     "name_variables",
+    "records_dropped",
     "render",
     "resolve",
+    "uncaught_errors_logged",
 ]

@@ -2,32 +2,97 @@
 
 import json
 import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Final
 
+from glottis.config.log_writer import WriterHandler
 from glottis.config.settings import Log
+
+MAX_TEXT: Final = 1 << 15
+"""Characters of one message or traceback that are logged."""
+
+logger = logging.getLogger(__name__)
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people, and a traceback below it."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, cut if it is too long."""
+        return _cut(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object per line: ``time`` (RFC 3339), ``level``, ``logger``, ``message``, and ``exception`` if any."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line."""
+        """The record as one line; what is too long is cut."""
         fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _cut(record.getMessage()),
         }
         if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
+            fields["exception"] = _cut(self.formatException(record.exc_info))
         return json.dumps(fields, ensure_ascii=False)
 
 
+def _cut(text: str) -> str:
+    """Both ends of a text that is too long: of a traceback, the last line says most."""
+    if len(text) <= MAX_TEXT:
+        return text
+    end = MAX_TEXT // 2
+    return f"{text[:end]} … {len(text) - 2 * end} characters left out … {text[-end:]}"
+
+
 def configure_logging(log: Log) -> None:
-    """Send the records of all loggers from ``log.level`` up, and Python's warnings, to standard error."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        JsonFormatter() if log.json else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    )
+    """Send the records of all loggers from ``log.level`` up, and Python's warnings, to standard error.
+
+    A thread writes them, so that nobody waits for a pipe or disk. Where there is no standard error, there is no log.
+    """
+    handler = WriterHandler(sys.stderr) if sys.stderr is not None else logging.NullHandler()
+    handler.setFormatter(JsonFormatter() if log.json else TextFormatter())
     logging.basicConfig(level=log.level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+
+
+def records_dropped() -> int:
+    """Log records that standard error took too slowly, so far."""
+    handlers = logging.getLogger().handlers
+    return sum(handler.writer.dropped for handler in handlers if isinstance(handler, WriterHandler))
+
+
+def flush_logs() -> None:
+    """Wait until the log is written, but no longer than about two seconds if nobody takes it."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
+@contextmanager
+def uncaught_errors_logged() -> Iterator[None]:
+    """Let the log have what Python would write to standard error: errors of threads, and those without a caller."""
+    of_threads, without_caller = threading.excepthook, sys.unraisablehook
+    threading.excepthook = _log_error_of_thread
+    sys.unraisablehook = _log_unraisable
+    try:
+        yield
+    finally:
+        threading.excepthook, sys.unraisablehook = of_threads, without_caller
+
+
+def _log_error_of_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_type is not SystemExit and args.exc_value is not None:
+        name = args.thread.name if args.thread is not None else "that is gone"
+        logger.error("thread %s failed", name, exc_info=args.exc_value)
+
+
+def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    logger.error("%s %r", unraisable.err_msg or "ignored in", unraisable.object, exc_info=unraisable.exc_value)
