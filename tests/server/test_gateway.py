@@ -19,6 +19,7 @@ from glottis.config import load_config, resolve
 from glottis.plugins import load_plugins
 from glottis.server import gateway as gateway_module
 from glottis.server.gateway import Gateway
+from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from support.gateway import CONFIG, open_test_gateway
 from support.http import request
 from support.phone import Exchange, eventually, open_exchange
@@ -207,7 +208,7 @@ async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(t
             phone = await exchange.call("stubborn")
             process.send_signal(signal.SIGINT)
             assert await phone.wait_closed() == (1012, "the gateway stops")
-            assert await process.wait() == gateway_module.EXIT_ABANDONED
+            assert await process.wait() == EXIT_ABANDONED
         await eventually(lambda: "leaving without them" in log.text)
     assert "agent echo2 of plugin Stubborn" in log.text
     assert phone.session_id in log.text
@@ -232,6 +233,62 @@ async def test_a_gateway_serves_and_stops_while_nobody_reads_its_log(tmp_path, n
             assert await phone.wait_closed() == (1012, "the gateway stops")
             assert await process.wait() == 0
     os.close(read)
+
+
+BLOCKING = """
+import ctypes, sys, trio
+from pathlib import Path
+from glottis import AgentSpec, hookimpl
+from glottis.config import configure_logging, load_config, resolve
+from glottis.plugins import load_plugins
+from glottis.server import gateway
+from glottis.server.sessions.times import SessionTimes
+
+class Blocking:
+    @hookimpl
+    def register_agents(self):
+        return [AgentSpec("echo2", lambda settings: self.agent)]
+
+    async def agent(self, call):
+        print("the agent is there", file=sys.stderr, flush=True)
+        BLOCK
+
+config = resolve(load_config(Path(sys.argv[1]), {}), load_plugins(extra=[Blocking()]))
+configure_logging(config.config.log)
+gateway.run(config, SessionTimes(stop=0.1))
+"""
+BUSY = "while True: pass"
+LOCKED = "mutex = bytes(64); lock = ctypes.CDLL(None).pthread_mutex_lock; lock(mutex); lock(mutex)"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "block",
+    [BUSY, LOCKED, f"try: await trio.sleep_forever()\n        finally:\n            {BUSY}"],
+    ids=["in Python", "in C", "when cancelled"],
+)
+async def test_an_agent_that_blocks_for_ever_is_named_and_cannot_keep_the_process_from_ending(block, tmp_path, nursery):
+    path = tmp_path / "gateway.toml"
+    config = CONFIG.replace("[server]", "[server]\nshutdown_grace = 0.1")
+    path.write_text(f'{config}\n[campaigns.blocking]\nagent = "echo2"\n')
+    command = [sys.executable, "-c", BLOCKING.replace("BLOCK", block, 1), path]
+    process: trio.Process = await nursery.start(partial(trio.run_process, command, stderr=subprocess.PIPE, check=False))
+    log = Log(process)
+    nursery.start_soon(log.read)
+    with trio.fail_after(30):
+        await eventually(lambda: SERVING.search(log.text), 15)
+        async with open_exchange(gateway_at(SERVING.findall(log.text)[-1])) as exchange:
+            phone = exchange.phone()
+            await phone.create("blocking")
+            await phone.open_socket()
+            await phone.send_offer()
+            await phone.take_answer()
+            await eventually(lambda: "the agent is there" in log.text)
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == EXIT_ABANDONED
+        await eventually(lambda: "leaving without it" in log.text)
+    assert re.search(r"has been blocked for \d+ ms by plugin Blocking", log.text)
+    assert phone.session_id in log.text
 
 
 def free_port() -> int:

@@ -71,6 +71,7 @@ class WebRtcLeg:
             spoke=owner.spoke,
             wants_messages=owner.wants_messages,
             clock=clock,
+            session_id=session_id,
         )
         self.messenger = Messenger(
             send_signaling=owner.says,

@@ -66,14 +66,17 @@ def configure_logging(log: Log) -> None:
 
 def records_dropped() -> int:
     """Log records that standard error took too slowly, so far."""
-    handlers = logging.getLogger().handlers
-    return sum(handler.writer.dropped for handler in handlers if isinstance(handler, WriterHandler))
+    return sum(handler.writer.dropped for handler in _handlers())
 
 
 def flush_logs() -> None:
     """Wait until the log is written, but no longer than about two seconds if nobody takes it."""
-    for handler in logging.getLogger().handlers:
+    for handler in _handlers():
         handler.flush()
+
+
+def _handlers() -> list[WriterHandler]:
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, WriterHandler)]
 
 
 @contextmanager

@@ -53,10 +53,13 @@ class PeerDriver:
         hear: Callable[[float], None] = lambda now: None,
         spoke: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = trio.current_time,
+        session_id: str = "",
     ) -> None:
         self.peer = peer
         self.datagrams_refused = 0
         """Dropped unread, because too many waited already."""
+        self.session_id = session_id
+        """Whose work this is, for who looks at a stack."""
         self.holds_speech = False
         """While true no speech is sent: it waits in its queue."""
         self._endpoint = endpoint

@@ -5,7 +5,6 @@ spread over the period. 500 tasks that sleep 20 ms each cost half a core; one wh
 """
 
 import heapq
-import logging
 import math
 from itertools import count
 from typing import Protocol
@@ -14,12 +13,8 @@ import trio
 
 from glottis.contracts.audio import FRAME_SECONDS
 
-logger = logging.getLogger(__name__)
-
 SLOT = 0.005
 SLOTS = round(FRAME_SECONDS / SLOT)
-STALL = 0.1
-"""Seconds of lateness that are worth a log line: something has blocked the event loop."""
 
 
 class Scheduled(Protocol):
@@ -115,10 +110,6 @@ class Scheduler:
         """Run the slots from ``turn`` up to now; those that cannot be caught up are skipped. Returns the last one."""
         now = trio.current_time()
         behind = max(0, math.floor(now / SLOT) - turn)
-        if behind * SLOT > STALL:
-            logger.warning(
-                "the event loop was blocked for %.0f ms: an agent or codec works too long", behind * SLOT * 1e3
-            )
         if self._sockets is not None:
             self._sockets.drain()
         now = trio.current_time()  # of what was read just now, too: no engine may see time go backwards

@@ -33,6 +33,7 @@ from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
 from glottis.server.http.turns import Turns
+from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
@@ -40,8 +41,6 @@ from glottis.wire.address import Address
 
 logger = logging.getLogger(__name__)
 
-EXIT_ABANDONED = 1
-"""The process's exit code when an agent had to be left behind."""
 GOODBYE_TIMEOUT = 1.0
 """Seconds for clients to be told that the gateway stops."""
 
@@ -72,6 +71,7 @@ class Gateway:
         config: ResolvedConfig,
         endpoint: MediaEndpoint,
         nursery: trio.Nursery,
+        watchdog: Watchdog,
         *,
         tokens: TokenDesk | None = None,
         legs: Mapping[str, LegFactory] | None = None,
@@ -84,6 +84,7 @@ class Gateway:
         self.endpoint = endpoint
         self.scheduler = Scheduler(endpoint)
         self._turns = turns or Turns()
+        self.watchdog = watchdog
         self.sessions = Sessions(
             config,
             nursery,
@@ -211,18 +212,21 @@ async def open_gateway(
     server = config.config.server
     with _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint:
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
-        async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
-            gateway = Gateway(config, endpoint, sessions, tokens=tokens, legs=legs, times=times, turns=turns)
-            gateway.url = _url(server.host, server.port, listeners)
-            nursery.start_soon(endpoint.run)
-            nursery.start_soon(gateway.scheduler.run)
-            nursery.start_soon(gateway.serve_http, listeners)
-            try:
-                yield gateway
-            finally:
-                gateway.sessions.end_all("the gateway stops")
-                nursery.cancel_scope.cancel()
-                sessions.cancel_scope.cancel()
+        with watching(config.plugins) as watchdog:
+            async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
+                gateway = Gateway(
+                    config, endpoint, sessions, watchdog, tokens=tokens, legs=legs, times=times, turns=turns
+                )
+                gateway.url = _url(server.host, server.port, listeners)
+                nursery.start_soon(endpoint.run)
+                nursery.start_soon(gateway.scheduler.run)
+                nursery.start_soon(gateway.serve_http, listeners)
+                try:
+                    yield gateway
+                finally:
+                    gateway.sessions.end_all("the gateway stops")
+                    nursery.cancel_scope.cancel()
+                    sessions.cancel_scope.cancel()
 
 
 def _bind(config: ResolvedConfig) -> UdpEndpoint:
@@ -250,17 +254,22 @@ def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
 
 
 async def _serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    grace: dict[int, float] = {signal.SIGINT: 0.0, signal.SIGTERM: config.config.server.shutdown_grace}
+
+    def longest_stop(signum: int) -> float:
+        return grace[signum] + GOODBYE_TIMEOUT + times.stop + 1.0
+
+    with trio.open_signal_receiver(*grace) as signals:
         async with open_gateway(config, times=times) as gateway:
-            _announce(config, gateway)
-            received = await anext(signals)
-            logger.info("%s: stopping", signal.Signals(received).name)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_hurry, gateway, signals)
-                grace = config.config.server.shutdown_grace if received == signal.SIGTERM else 0
-                if not await gateway.stop(grace):
-                    _abandon()
-                nursery.cancel_scope.cancel()
+            with gateway.watchdog.guarding_exit(longest_stop):
+                _announce(config, gateway)
+                received = await anext(signals)
+                logger.info("%s: stopping", signal.Signals(received).name)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_hurry, gateway, signals)
+                    if not await gateway.stop(grace[received]):
+                        _abandon()
+                    nursery.cancel_scope.cancel()
 
 
 async def _hurry(gateway: Gateway, signals: AsyncIterator[int]) -> None:

@@ -1,0 +1,114 @@
+"""Who has the turn of the event loop, as another thread sees it from the frames of the loop's thread."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+import trio
+
+from glottis.contracts.info import CallInfo
+from glottis.plugins import Plugin
+
+MAX_PLACES = 8
+"""Of a stack, the innermost ones are told."""
+TRIO = "trio._core._run"
+"""Where trio has the task that runs in a variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Somebody's; ``stack`` has functions and lines, but no values."""
+
+    culprit: str
+    session_id: str
+    stack: str
+
+    def __str__(self) -> str:
+        session = f" in session {self.session_id}" if self.session_id else ""
+        return f"{self.culprit}{session}"
+
+
+def whose_turn(frame: FrameType | None, plugins: Iterable[Plugin]) -> Turn:
+    """Of the thread whose innermost frame this is.
+
+    Of several plugins the outermost counts, as in ``blame.culprit``: what it calls is its to answer for. A task that
+    runs neither code of a plugin that is known nor any of ours is that of the agent in whose nursery it is.
+    """
+    running, task = _turn_of(frame)
+    awaiting = [one for parent in _parents(task) for one, _ in parent.iter_await_frames()]
+    known = list(plugins)
+    session_id = _session_of([*running, *awaiting])
+    for frames in (running, [] if any(map(_is_ours, running)) else awaiting):
+        for depth, one in enumerate(frames):
+            if plugin := _plugin_called_from(one) or _owner(one, known):
+                shown = running[depth:] if frames is running else running
+                return Turn(f"{plugin}, module {_module(running[-1])}", session_id, _stack(shown))
+    modules = [_module(one) for one in running]
+    culprit = next((name for name in reversed(modules) if _is_glottis(name)), modules[-1] if modules else "unknown")
+    return Turn(f"module {culprit}", session_id, _stack(running))
+
+
+def _turn_of(frame: FrameType | None) -> tuple[list[FrameType], trio.lowlevel.Task | None]:
+    """The frames of the task that runs, outermost first, and the task; of no task, all there are."""
+    frames: list[FrameType] = []
+    while frame is not None:
+        task = frame.f_locals.get("task") if _module(frame) == TRIO else None
+        if isinstance(task, trio.lowlevel.Task):
+            return frames[::-1], task
+        frames.append(frame)
+        frame = frame.f_back
+    return frames[::-1], None
+
+
+def _parents(task: trio.lowlevel.Task | None) -> Iterator[trio.lowlevel.Task]:
+    while task is not None and task.parent_nursery is not None:
+        task = task.parent_nursery.parent_task
+        yield task
+
+
+def _plugin_called_from(frame: FrameType) -> Plugin | None:
+    """That of a guard, which has it at hand."""
+    if not f"{_module(frame)}.".startswith("glottis.plugins."):
+        return None
+    values = [frame.f_locals.get("plugin"), getattr(frame.f_locals.get("self"), "_plugin", None)]
+    return next((value for value in values if isinstance(value, Plugin)), None)
+
+
+def _owner(frame: FrameType, plugins: Iterable[Plugin]) -> Plugin | None:
+    module = _module(frame)
+    return next((plugin for plugin in plugins if plugin.owns(module)), None)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return _is_glottis(_module(frame))
+
+
+def _is_glottis(module: str) -> bool:
+    return module.partition(".")[0] == "glottis"
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _session_of(frames: Iterable[FrameType]) -> str:
+    """The id of the session that one of these frames works for; empty if none does."""
+    for frame in frames:
+        for value in list(frame.f_locals.values()):
+            if session_id := _session_id(value):
+                return session_id
+    return ""
+
+
+def _session_id(value: object) -> str:
+    """That of an object of ours: others are not asked, since their answer may be as slow as what is going on."""
+    if not type(value).__module__.startswith("glottis."):
+        return ""
+    info = value if isinstance(value, CallInfo) else getattr(value, "info", value)
+    session_id = getattr(info, "session_id", "")
+    return session_id if isinstance(session_id, str) else ""
+
+
+def _stack(frames: list[FrameType]) -> str:
+    places = [f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})" for frame in frames]
+    return " > ".join(places[-MAX_PLACES:])

@@ -1,0 +1,188 @@
+"""Who holds up the event loop is named while it does, and does not keep the process from ending."""
+
+import logging
+import math
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from glottis import Call
+from glottis.server.runtime.turn import Turn, whose_turn
+from glottis.server.runtime.watchdog import STALL, Heartbeat, StallReporter
+from support.phone import eventually
+from support.plugins import TestPlugin, open_exchange_with
+
+
+class Loop:
+    """An event loop with a clock, under the eyes of a reporter."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.used = 7.0
+        self.heartbeat = Heartbeat(lambda: self.now)
+        self.reporter = StallReporter(
+            self.heartbeat,
+            lambda: Turn("plugin snail (snails 1.0), module snail", "s1", "crawl (snail.py:7)"),
+            clock=lambda: self.now,
+            processor_time=lambda: self.used,
+        )
+
+    def work(self, seconds: float, *, looks: int) -> None:
+        """One turn, on the processor, while the watchdog looks so many times."""
+        self.heartbeat.after_io_wait(0)
+        for _ in range(looks):
+            self.pass_time(seconds / looks)
+            self.reporter.look()
+        if not looks:
+            self.pass_time(seconds)
+        self.heartbeat.before_io_wait(0)
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        self.used += seconds
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+def test_short_turns_and_long_rests_are_not_worth_a_line(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(20):
+        loop.work(0.09, looks=2)
+        loop.now += 0.05
+        loop.reporter.look()
+    assert caplog.messages == []
+
+
+def test_who_blocks_the_loop_is_named_once_while_it_lasts_and_once_when_it_is_over(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop.work(0.5, looks=10)
+    who = "plugin snail (snails 1.0), module snail in session s1"
+    assert caplog.messages == [
+        f"the event loop has been blocked for 150 ms by {who}, which is at: crawl (snail.py:7)",
+    ]
+    loop.reporter.look()
+    loop.reporter.look()
+    assert caplog.messages[1:] == [f"the event loop was blocked for 500 ms by {who}; all calls have stuttered"]
+
+
+def test_each_stall_has_its_lines(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    loop.work(0.2, looks=4)
+    loop.work(0.2, looks=4)
+    loop.reporter.look()
+    assert len(caplog.messages) == 4
+
+
+def test_a_stall_that_nobody_saw_is_told_without_a_name(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    loop.reporter.look()
+    loop.work(0.3, looks=0)
+    loop.reporter.look()
+    unseen = "by something that was over before it could be seen"
+    assert caplog.messages == [f"the event loop was blocked for 300 ms {unseen}; all calls have stuttered"]
+
+
+def test_a_machine_that_was_suspended_is_not_blamed_on_who_had_the_turn(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop.heartbeat.after_io_wait(0)
+    loop.now += 3600
+    loop.used += 0.001
+    loop.heartbeat.before_io_wait(0)
+    loop.reporter.look()
+    [line] = caplog.messages
+    assert line.startswith("the event loop was blocked for 3600000 ms because the machine was suspended")
+
+
+def test_what_still_blocks_after_a_suspension_is_named(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    loop.heartbeat.after_io_wait(0)
+    loop.now += 3600
+    loop.reporter.look()
+    loop.pass_time(0.05)
+    loop.reporter.look()
+    assert "plugin snail" in caplog.text
+
+
+def test_the_heartbeat_stands_still_while_the_loop_waits(loop: Loop) -> None:
+    assert loop.heartbeat.began == math.inf
+    loop.heartbeat.after_io_wait(0)
+    assert loop.heartbeat.began == loop.now
+    loop.now += STALL / 2
+    loop.heartbeat.before_io_wait(0)
+    assert loop.heartbeat.last_stall == (-math.inf, -math.inf)
+
+
+def test_without_a_plugin_the_innermost_module_of_glottis_is_named() -> None:
+    scope = {"__name__": "glottis.sctp.stream", "whose_turn": whose_turn, "sys": sys}
+    exec("def scan():\n return whose_turn(sys._getframe(), [])\nturn = scan()", scope)
+    turn = scope["turn"]
+    assert isinstance(turn, Turn)
+    assert (turn.culprit, turn.session_id) == ("module glottis.sctp.stream", "")
+    assert turn.stack.endswith(" > scan (<string>:2)")
+
+
+class Released(logging.Handler):
+    """Ends a stall as soon as the log names it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.named = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "has been blocked" in record.getMessage():
+            self.named.set()
+
+
+@pytest.fixture
+def released() -> Iterator[Released]:
+    handler = Released()
+    logging.getLogger("glottis").addHandler(handler)
+    yield handler
+    logging.getLogger("glottis").removeHandler(handler)
+
+
+def block(released: Released) -> None:
+    assert released.named.wait(30)
+
+
+async def test_an_agent_that_blocks_is_named_with_session_and_stack_while_it_blocks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, released: Released
+) -> None:
+    async def snail(call: Call) -> None:
+        block(released)
+        await trio.sleep_forever()
+
+    async with open_exchange_with(tmp_path, TestPlugin(snail=snail)) as exchange:
+        phone = await exchange.call("snail")
+        await eventually(lambda: "all calls have stuttered" in caplog.text)
+        await phone.hang_up()
+    [line] = [line for line in caplog.messages if "has been blocked" in line]
+    assert "plugin TestPlugin (given directly)" in line
+    assert f"in session {phone.session_id}" in line
+    assert "snail (" in line
+    assert "test_watchdog.py:" in line
+
+
+async def test_a_background_task_of_an_agent_is_found_by_its_nursery(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, released: Released
+) -> None:
+    async def snail(call: Call) -> None:
+        async def crawl() -> None:
+            block(released)
+
+        call.nursery.start_soon(crawl)
+        await trio.sleep_forever()
+
+    plugin = TestPlugin(snail=snail)
+    async with open_exchange_with(tmp_path, plugin) as exchange:
+        phone = await exchange.call("snail")
+        await eventually(lambda: "all calls have stuttered" in caplog.text)
+        await phone.hang_up()
+    [line] = [line for line in caplog.messages if "has been blocked" in line]
+    assert "plugin TestPlugin (given directly)" in line
+    assert f"in session {phone.session_id}" in line
+    assert "crawl (" in line
