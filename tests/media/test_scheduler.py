@@ -133,6 +133,112 @@ async def test_after_a_blocked_loop_a_session_is_ticked_once_not_once_per_missed
     nursery.cancel_scope.cancel()
 
 
+class Sockets:
+    """Note when they are read, in a list that others write to, too."""
+
+    def __init__(self, diary: list[str]) -> None:
+        self._diary = diary
+
+    def begin_turns(self) -> None: ...
+
+    def drain(self) -> None:
+        self._diary.append("read")
+
+    def end_turns(self) -> None: ...
+
+
+async def test_sockets_are_read_before_media_but_after_it_when_the_wheel_is_late(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    diary: list[str] = []
+
+    class Speaking(Clockwork):
+        def media_tick(self, now: float) -> None:
+            diary.append("tick")
+
+    scheduler = Scheduler(Sockets(diary))
+    scheduler.start_media(Speaking())
+    nursery.start_soon(scheduler.run)
+    await trio.testing.wait_all_tasks_blocked()
+    for _ in range(4):
+        mock_clock.jump(SLOT)
+        await trio.testing.wait_all_tasks_blocked()
+    assert [*diary[:1], "tick"] == ["read", "tick"]
+    assert diary[diary.index("tick") - 1] == "read"
+    diary.clear()
+    mock_clock.jump(FRAME_SECONDS + SLOT)
+    await trio.testing.wait_all_tasks_blocked()
+    assert diary == ["tick", "read"]
+    nursery.cancel_scope.cancel()
+
+
+async def test_many_timeouts_at_once_are_spread_over_turns_so_that_media_goes_on(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    scheduler = Scheduler()
+
+    class Laborious(Clockwork):
+        def handle_timeout(self, now: float) -> None:
+            super().handle_timeout(now)
+            mock_clock.jump(0.0005)
+
+    speaking = Clockwork()
+    laborious = [Laborious() for _ in range(100)]
+    scheduler.start_media(speaking)
+    for session in laborious:
+        scheduler.call_at(session, 0.001)
+    nursery.start_soon(scheduler.run)
+    most = 0
+    for _ in range(40):
+        before = sum(len(session.timeouts) for session in laborious)
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(SLOT / 2)
+        await trio.testing.wait_all_tasks_blocked()
+        most = max(most, sum(len(session.timeouts) for session in laborious) - before)
+    assert [len(session.timeouts) for session in laborious] == [1] * 100
+    assert most == 4
+    steps = [later - earlier for earlier, later in itertools.pairwise(speaking.ticks)]
+    assert max(steps) <= FRAME_SECONDS + SLOT
+    nursery.cancel_scope.cancel()
+
+
+async def test_the_wheel_knows_how_late_it_was(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:
+    scheduler = Scheduler()
+    scheduler.start_media(Clockwork())
+    nursery.start_soon(scheduler.run)
+    await trio.testing.wait_all_tasks_blocked()
+    for turn in range(1, 201):
+        mock_clock.jump(turn * SLOT + 1e-6 - trio.current_time())
+        await trio.testing.wait_all_tasks_blocked()
+    mock_clock.jump(201 * SLOT + 0.040 - trio.current_time())
+    await trio.testing.wait_all_tasks_blocked()
+    assert round(scheduler.lateness.longest, 6) == 0.040
+    assert scheduler.lateness.quantile(0.99) <= 0.001
+    assert round(scheduler.lateness.quantile(1), 6) == 0.040
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_moment_is_free_when_the_next_slot_is_far_enough(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    scheduler = Scheduler()
+    free: list[float] = []
+    scheduler.use_free_moment = lambda: free.append(trio.current_time())
+
+    class Busy(Clockwork):
+        def media_tick(self, now: float) -> None:
+            mock_clock.jump(0.0025)
+
+    scheduler.start_media(Busy())
+    nursery.start_soon(scheduler.run)
+    await trio.testing.wait_all_tasks_blocked()
+    for _ in range(8):
+        mock_clock.jump(SLOT / 2)
+        await trio.testing.wait_all_tasks_blocked()
+    assert [round(moment / SLOT) for moment in free] == [1, 2, 3]
+    nursery.cancel_scope.cancel()
+
+
 async def test_replaced_timeouts_neither_pile_up_nor_keep_sessions_in_memory(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -6,15 +6,21 @@ spread over the period. 500 tasks that sleep 20 ms each cost half a core; one wh
 
 import heapq
 import math
+from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
 import trio
 
 from glottis.contracts.audio import FRAME_SECONDS
+from glottis.media.lateness import Lateness
 
 SLOT = 0.005
 SLOTS = round(FRAME_SECONDS / SLOT)
+TIMEOUTS_BUDGET = 0.002
+"""Seconds of a turn for timeouts, however many are due; the rest is for the next turn."""
+SPARE = 0.003
+"""Seconds until the next slot that make a moment a free one."""
 
 
 class Scheduled(Protocol):
@@ -47,6 +53,10 @@ class Scheduler:
     """Owned by the gateway; ``run`` turns the wheel until cancelled."""
 
     def __init__(self, sockets: Sockets | None = None) -> None:
+        self.lateness = Lateness()
+        """Of the turns."""
+        self.use_free_moment: Callable[[], None] = lambda: None
+        """Called at the end of each turn that leaves some time until the next one."""
         self._sockets = sockets
         self._slots: list[dict[Scheduled, bool]] = [{} for _ in range(SLOTS)]
         """Who is ticked there, and whether it is a media tick or else a send tick."""
@@ -110,13 +120,27 @@ class Scheduler:
         """Run the slots from ``turn`` up to now; those that cannot be caught up are skipped. Returns the last one."""
         now = trio.current_time()
         behind = max(0, math.floor(now / SLOT) - turn)
+        self.lateness.note(max(0.0, now - turn * SLOT))
+        if behind:  # what has come can wait any longer, and what is to be heard cannot
+            self._tick_slots(turn, behind)
+            self._drain()
+        else:
+            self._drain()
+            self._tick_slots(turn, behind)
+        self._fire_timeouts()
+        turn += behind
+        if (turn + 1) * SLOT - trio.current_time() >= SPARE:
+            self.use_free_moment()
+        return turn
+
+    def _drain(self) -> None:
         if self._sockets is not None:
             self._sockets.drain()
+
+    def _tick_slots(self, turn: int, behind: int) -> None:
         now = trio.current_time()  # of what was read just now, too: no engine may see time go backwards
         for late in range(min(behind, SLOTS - 1) + 1):
             self._tick_slot((turn + late) % SLOTS, now)
-        self._fire_timeouts(trio.current_time())
-        return turn + behind
 
     def _tick_slot(self, slot: int, now: float) -> None:
         for session, is_media_tick in list(self._slots[slot].items()):
@@ -125,10 +149,13 @@ class Scheduler:
             else:
                 session.send_tick(now)
 
-    def _fire_timeouts(self, now: float) -> None:
+    def _fire_timeouts(self) -> None:
         timeouts, deadlines = self._timeouts, self._deadlines
-        while timeouts and timeouts[0][0] <= now:
+        now = trio.current_time()
+        end = now + TIMEOUTS_BUDGET
+        while timeouts and timeouts[0][0] <= now < end:
             deadline, _, session = heapq.heappop(timeouts)
             if deadlines.get(session) == deadline:  # else it has been replaced
                 del deadlines[session]
                 session.handle_timeout(now)
+                now = trio.current_time()
