@@ -4,7 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from glottis.sctp import ChannelClosed, ChannelOpened, ChannelState, DataChannel, State, TextReceived
+from glottis.sctp import (
+    ChannelClosed,
+    ChannelOpened,
+    ChannelState,
+    DataChannel,
+    DataChannels,
+    State,
+    TextReceived,
+    data_channels,
+)
 from glottis.sctp.events import IncomingStreamsReset
 from glottis.sctp.limits import CHUNK_OVERHEAD
 from glottis.testing.impairments import Impairments
@@ -126,9 +135,16 @@ def test_open_after_a_refusal_waits_for_its_reset_too(pair: Any) -> None:
     assert pair.run(lambda: told(pair.server_events) == ["opened second"], seconds=5)
 
 
-def test_open_of_a_peer_that_never_resets_its_own_direction_waits_for_the_answer_too(pair: Any) -> None:
+def test_open_of_a_peer_that_never_resets_its_own_direction_waits_for_the_answer_too(
+    pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, theirs = open_both(pair, "first")
-    pair.client._handlers[IncomingStreamsReset] = lambda event: None
+
+    def all_but_the_client(channels: DataChannels, event: IncomingStreamsReset) -> None:
+        if channels is not pair.client:
+            channels._handle_incoming_reset(event)
+
+    monkeypatch.setitem(data_channels._HANDLERS, IncomingStreamsReset, all_but_the_client)
     pair.client_host.drop = has_reset_response
     theirs.close()
     pair.run(seconds=1)

@@ -2,13 +2,16 @@
 
 import gc
 import os
-from collections.abc import Awaitable, Callable
+import weakref
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import trio
 import trio.testing
+from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.peer import PeerConnection
 from glottis.server.gateway import Gateway
 from glottis.server.sessions.session import Session
@@ -16,6 +19,7 @@ from glottis.server.sessions.states import SessionState
 from glottis.signaling.messages import Answer, Bye
 from glottis.wire.address import Datagram
 from support.gateway import open_test_gateway
+from support.memory import open_memory_exchange
 from support.phone import Exchange, Phone, eventually, open_exchange
 from support.plugins import Footprint, TestPlugin, open_exchange_with
 
@@ -150,6 +154,43 @@ async def test_a_client_that_leaves_in_any_phase_leaves_nothing(reach: Reach, tm
         await reach(phone)
         phone.vanish()
         await eventually(lambda: Footprint.of(gateway) == before, 2)
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@each_phase
+@pytest.mark.usefixtures("without_collector")
+async def test_a_call_that_is_ended_in_any_phase_is_freed_without_a_garbage_collection(
+    reach: Reach, tmp_path: Path
+) -> None:
+    async with open_memory_exchange(tmp_path) as exchange:
+        phone = exchange.phone()
+        await reach(phone)
+        watched = [weakref.ref(part) for part in parts_of(exchange.gateway, phone.session_id)]
+        session = the_session(exchange.gateway, phone.session_id)
+        if session is not None:
+            session.end("the test ends it")
+            del session
+        await eventually(lambda: not any(part() for part in watched))
+
+
+def parts_of(gateway: Gateway, session_id: str) -> list[Any]:
+    """Each of which was in a circle of references once."""
+    session = the_session(gateway, session_id)
+    if session is None:
+        return []
+    leg = cast(WebRtcLeg, session.leg)
+    parts = [session, session._call, leg, leg.driver, leg.peer, leg.peer.transport.ice, session._line._channel]
+    channels = leg.peer.channels
+    if channels is not None:
+        parts += [channels, channels.association, channels.association._receiver]
+    return [part for part in parts if part is not None]
 
 
 @pytest.mark.parametrize("reach", PHASES[PHASES.index(socket_open) :])

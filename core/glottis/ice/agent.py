@@ -7,6 +7,7 @@ that ``datagrams_to_send`` gives, and drains events after every call that change
 import random
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from itertools import product
 from typing import Final
 
@@ -58,7 +59,7 @@ class IceAgent:
         self._policy = policy
         self._timing = timing
         self._local: dict[Address, Candidate] = {}
-        self._remote = RemoteCandidates(self.can_pair)
+        self._remote = RemoteCandidates(partial(policy.permits_any, self._local))
         self._check_list = CheckList(self._role)
         self._checker = Checker(self._check_list, self._role, self._credentials, timing, rng)
         self._responder = Responder(self._check_list, self._checker, self._role, self._credentials, timing)

@@ -138,6 +138,12 @@ class PeerDriver:
             self._closed = True
             self._endpoint.remove(self)
             self._scheduler.remove(self)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Nobody is told of anything but errors any more: cut the circles that driver and owner are tied in."""
+        self._handle_event = _ignore
+        self._hear, self._spoke, self._wants_messages = _ignore, _nothing, _never
 
     # --- the socket and the wheel call these ---
 
@@ -199,3 +205,14 @@ class PeerDriver:
     def _send(self) -> None:
         for datagram in self.peer.datagrams_to_send():
             self._endpoint.send(datagram, self)
+
+
+def _ignore(thing: object) -> None:
+    """In place of who is told."""
+
+
+def _nothing() -> None: ...
+
+
+def _never() -> bool:
+    return False

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed
@@ -52,12 +53,13 @@ class SctpAssociation:
         if max_message_size + CHUNK_OVERHEAD > self._limits.receive_buffer:
             raise LocalError("receive_buffer must hold a message of max_message_size")
         self._tcb = Tcb(rng, self._limits, local_port, remote_port)
-        self._handshake = Handshake(self._tcb, self._begin, offer_zero_checksum=zero_checksum)
         self._inbound = Inbound(self._tcb, max_message_size)
         self._outbound = Outbound(self._tcb)
         self._reset = StreamReset(self._tcb, self._inbound, self._outbound)
         self._heartbeat = Heartbeat(self._tcb)
         self._shutdown = Shutdown(self._tcb, self._inbound)
+        begin = partial(_begin, self._tcb, self._inbound, self._outbound, self._reset, self._heartbeat)
+        self._handshake = Handshake(self._tcb, begin, offer_zero_checksum=zero_checksum)
         self._receiver = PacketReceiver(
             self._tcb,
             handshake=self._handshake,
@@ -217,14 +219,6 @@ class SctpAssociation:
         if self._inbound.taken(message):
             self._work_is_due = True
 
-    def _begin(self, peer: Peer, now: float) -> None:
-        self._inbound.begin(peer)
-        self._outbound.begin(peer)
-        self._reset.begin(peer)
-        self._heartbeat.begin(now)
-        streams = min(self._limits.max_streams, peer.inbound_streams)
-        self._tcb.events.append(AssociationEstablished(streams))
-
     def _learn_time(self, now: float) -> None:
         self._now = now
         self._time_is_known = self._work_is_due = True
@@ -261,3 +255,14 @@ class SctpAssociation:
         self._reset.poll(now)
         if self._tcb.state is not State.ESTABLISHED and self._outbound.is_idle:
             self._shutdown.all_acknowledged(now)
+
+
+def _begin(
+    tcb: Tcb, inbound: Inbound, outbound: Outbound, reset: StreamReset, heartbeat: Heartbeat, peer: Peer, now: float
+) -> None:
+    """The association comes into being."""
+    inbound.begin(peer)
+    outbound.begin(peer)
+    reset.begin(peer)
+    heartbeat.begin(now)
+    tcb.events.append(AssociationEstablished(min(tcb.limits.max_streams, peer.inbound_streams)))

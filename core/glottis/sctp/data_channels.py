@@ -68,15 +68,6 @@ class DataChannels:
         self._established = False
         self._now = 0.0
         self._events: deque[DataChannelEvent] = deque()
-        self._handlers: dict[type, Callable[..., None]] = {
-            MessageReceived: self._handle_message,
-            StreamDrained: self._handle_drained,
-            AssociationEstablished: self._handle_established,
-            IncomingStreamsReset: self._handle_incoming_reset,
-            OutgoingStreamsReset: self._handle_outgoing_reset,
-            AssociationClosed: self._handle_end,
-            AssociationFailed: self._handle_end,
-        }
 
     def connect(self, now: float) -> None:
         """Begin the handshake; in WebRTC both ends do."""
@@ -202,7 +193,7 @@ class DataChannels:
             event = self._early.next_ready() or self.association.next_event()
             if event is None:
                 return
-            self._handlers[type(event)](event)
+            _HANDLERS[type(event)](self, event)
 
     def _handle_message(self, message: MessageReceived) -> None:
         stream_id = message.stream_id
@@ -346,3 +337,14 @@ class DataChannels:
         for channel in self._channels:
             self._closed(channel, event.reason)
         self._events.append(event)
+
+
+_HANDLERS: Final[dict[type, Callable[..., None]]] = {
+    MessageReceived: DataChannels._handle_message,
+    StreamDrained: DataChannels._handle_drained,
+    AssociationEstablished: DataChannels._handle_established,
+    IncomingStreamsReset: DataChannels._handle_incoming_reset,
+    OutgoingStreamsReset: DataChannels._handle_outgoing_reset,
+    AssociationClosed: DataChannels._handle_end,
+    AssociationFailed: DataChannels._handle_end,
+}

@@ -55,25 +55,9 @@ class PacketReceiver:
     ) -> None:
         self._tcb = tcb
         self._handshake, self._shutdown, self._reset = handshake, shutdown, reset
-        self._inbound, self._outbound = inbound, outbound
+        self._inbound, self._outbound, self._heartbeat = inbound, outbound, heartbeat
         self._zero_checksum_accepted = zero_checksum_accepted
         self._tag = 0
-        self._handlers: dict[int, Callable[[bytes, float], None]] = {
-            ChunkType.INIT: self._handle_init_untrusted,
-            ChunkType.INIT_ACK: handshake.handle_init_ack_untrusted,
-            ChunkType.COOKIE_ECHO: self._handle_cookie_echo_untrusted,
-            ChunkType.COOKIE_ACK: lambda value, now: handshake.handle_cookie_ack(now),
-            ChunkType.SACK: self._handle_sack_untrusted,
-            ChunkType.FORWARD_TSN: self._handle_forward_tsn_untrusted,
-            ChunkType.RE_CONFIG: self._handle_re_config_untrusted,
-            ChunkType.HEARTBEAT: lambda value, now: heartbeat.handle_request(value),
-            ChunkType.HEARTBEAT_ACK: heartbeat.handle_ack,
-            ChunkType.ERROR: self._handle_error_untrusted,
-            ChunkType.ABORT: lambda value, now: shutdown.handle_abort(value),
-            ChunkType.SHUTDOWN: self._handle_shutdown_untrusted,
-            ChunkType.SHUTDOWN_ACK: lambda value, now: shutdown.handle_shutdown_ack(),
-            ChunkType.SHUTDOWN_COMPLETE: lambda value, now: shutdown.handle_shutdown_complete(),
-        }
 
     def handle_packet_untrusted(self, packet: bytes, now: float) -> None:
         """Take a packet. ``Malformed`` drops what is left of it; the chunks before have been handled."""
@@ -95,8 +79,8 @@ class PacketReceiver:
         for chunk_type, flags, start, end in spans:
             if chunk_type == ChunkType.DATA:
                 self._handle_data_untrusted(packet, flags, start, end)
-            elif (handler := self._handlers.get(chunk_type)) is not None:
-                handler(packet[start:end], now)
+            elif (handler := _HANDLERS.get(chunk_type)) is not None:
+                handler(self, packet[start:end], now)
             else:
                 if chunk_type & _REPORT_UNKNOWN and not reported:
                     self._report_unknown(packet[start - CHUNK_HEADER_LENGTH : end])
@@ -167,3 +151,22 @@ class PacketReceiver:
         if self._tcb.takes_data:
             report = encode_parameters([Parameter(Cause.UNRECOGNIZED_CHUNK_TYPE, chunk[:_MAX_REPORTED_CHUNK])])
             self._tcb.control.append(encode_chunk(ChunkType.ERROR, report))
+
+
+_HANDLERS: Final[dict[int, Callable[[PacketReceiver, bytes, float], None]]] = {
+    ChunkType.INIT: PacketReceiver._handle_init_untrusted,
+    ChunkType.INIT_ACK: lambda self, value, now: self._handshake.handle_init_ack_untrusted(value, now),
+    ChunkType.COOKIE_ECHO: PacketReceiver._handle_cookie_echo_untrusted,
+    ChunkType.COOKIE_ACK: lambda self, value, now: self._handshake.handle_cookie_ack(now),
+    ChunkType.SACK: PacketReceiver._handle_sack_untrusted,
+    ChunkType.FORWARD_TSN: PacketReceiver._handle_forward_tsn_untrusted,
+    ChunkType.RE_CONFIG: PacketReceiver._handle_re_config_untrusted,
+    ChunkType.HEARTBEAT: lambda self, value, now: self._heartbeat.handle_request(value),
+    ChunkType.HEARTBEAT_ACK: lambda self, value, now: self._heartbeat.handle_ack(value, now),
+    ChunkType.ERROR: PacketReceiver._handle_error_untrusted,
+    ChunkType.ABORT: lambda self, value, now: self._shutdown.handle_abort(value),
+    ChunkType.SHUTDOWN: PacketReceiver._handle_shutdown_untrusted,
+    ChunkType.SHUTDOWN_ACK: lambda self, value, now: self._shutdown.handle_shutdown_ack(),
+    ChunkType.SHUTDOWN_COMPLETE: lambda self, value, now: self._shutdown.handle_shutdown_complete(),
+}
+"""For all associations: tables of their own would each hold its receiver, in a circle."""

@@ -18,3 +18,7 @@ class WebSocketClosed(GlottisError):
         super().__init__(f"WebSocket closed with {code}: {reason!r}" if reason else f"WebSocket closed with {code}")
         self.code = code
         self.reason = reason
+
+    def again(self) -> "WebSocketClosed":
+        """To be raised, while this one is kept: the frames of a traceback would hold who keeps it, in a circle."""
+        return WebSocketClosed(self.code, self.reason)

@@ -76,7 +76,7 @@ class WebSocket:
     def _why_closed(self) -> WebSocketClosed:
         if self._closed is None:
             self._closed = self._stream.refusal or self._closed_by_library()
-        return self._closed
+        return self._closed.again()
 
     def _closed_by_library(self) -> WebSocketClosed:
         """With the peer's own words or, where a frame was refused and its close is still to be sent, ours."""

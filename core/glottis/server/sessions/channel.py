@@ -102,7 +102,7 @@ class SignalingChannel:
             return await self._websocket.receive()
         except WebSocketClosed as closed:
             self._end_with(closed)
-            raise self._closing or closed from None
+            raise (self._closing or closed).again() from None
 
     def _parse(self, data: str | bytes) -> ClientMessage:
         if isinstance(data, bytes):
@@ -147,7 +147,7 @@ class SignalingChannel:
 
     def _end_with(self, closed: WebSocketClosed) -> None:
         if self._closing is None:
-            self._closing = closed
+            self._closing = closed.again()
             self._sending.deadline = trio.current_time() + self._limits.flush_timeout
             self._wake_up.set()
             self._sent.wake()

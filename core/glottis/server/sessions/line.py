@@ -59,6 +59,7 @@ class ClientLine:
         if self._channel is not None:
             self._channel.send(Bye(reason))
             self._channel.begin_closing(code, reason)
+            self._channel = None
 
 
 def hang_up_reason(text: str) -> str:

@@ -96,6 +96,7 @@ class Session:
         finally:
             self.end("the gateway stops", code=SERVICE_RESTART)
             self.state = TRANSITIONS[self.state, Happening.STOPPED]
+            self._let_go()
 
     def end(self, reason: str, *, code: int = NORMAL) -> None:
         """End the call now; only the first call of this does anything.
@@ -120,6 +121,10 @@ class Session:
 
     def _log_counts(self) -> None:
         logger.info("session %s has counted %s", self.info.session_id, summary(self._announce.statistics()))
+
+    def _let_go(self) -> None:
+        """Cut the circles that leg, call and session are tied in: no garbage collection is needed to free them."""
+        del self.leg, self._call, self._announce, self._interruption, self._intake
 
     def _move(self, happening: Happening, reason: str = "") -> bool:
         """To the next state, of which client and agent are told; false if this changes nothing."""
@@ -178,7 +183,8 @@ class Session:
 
     async def wait_for_reader(self, channel: SignalingChannel) -> None:
         """After a text: wait while the agent is behind; see ``TextGate``."""
-        await self._intake.texts.wait(lambda: self._line.is_over(channel) and self.state.alive)
+        if self.state is not SessionState.ENDED:
+            await self._intake.texts.wait(lambda: self._line.is_over(channel) and self.state.alive)
 
     def _caught_up(self) -> None:
         self._intake.texts.open()
