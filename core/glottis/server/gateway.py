@@ -33,6 +33,7 @@ from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
 from glottis.server.http.turns import Turns
+from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
@@ -260,7 +261,10 @@ async def _serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) ->
         return grace[signum] + GOODBYE_TIMEOUT + times.stop + 1.0
 
     with trio.open_signal_receiver(*grace) as signals:
-        async with open_gateway(config, times=times) as gateway:
+        async with (
+            open_gateway(config, times=times) as gateway,
+            collecting(gateway.scheduler, lambda: len(gateway.sessions)),
+        ):
             with gateway.watchdog.guarding_exit(longest_stop):
                 _announce(config, gateway)
                 received = await anext(signals)
