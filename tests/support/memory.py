@@ -65,6 +65,7 @@ class MemoryEndpoint(Demultiplexer):
     def __init__(self, network: "MemoryNetwork", address: Address) -> None:
         super().__init__()
         self.addresses = [address]
+        self.send_failures = 0
         self._network = network
         self._sent, self._arriving = trio.open_memory_channel[Datagram](math.inf)
 

@@ -54,6 +54,11 @@ class UdpEndpoint:
         return len(self.demultiplexer)
 
     @property
+    def dropped(self) -> int:
+        """Datagrams that belonged to nobody."""
+        return self.demultiplexer.dropped
+
+    @property
     def send_failures(self) -> int:
         """Datagrams that the kernel refused: a full buffer or an unreachable destination."""
         return sum(link.send_failures for link in self._sockets)

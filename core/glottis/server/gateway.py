@@ -1,12 +1,13 @@
 """The gateway: everything that listens, and the tree of tasks under it."""
 
+import gc
 import logging
 import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn, Protocol
@@ -16,7 +17,7 @@ import trio
 from glottis.calls.call import CallLimits
 from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
-from glottis.config import NamedAuthScheme, ResolvedConfig
+from glottis.config import NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import CallInfo
@@ -33,7 +34,8 @@ from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
 from glottis.server.http.turns import Turns
-from glottis.server.runtime.collector import collecting
+from glottis.server.runtime.collector import Pauses, collecting
+from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
 from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
@@ -59,6 +61,14 @@ class MediaEndpoint(Endpoint, Sockets, Protocol):
     @property
     def sessions(self) -> int:
         """How many sessions have entries in any table."""
+
+    @property
+    def dropped(self) -> int:
+        """Datagrams that belonged to nobody."""
+
+    @property
+    def send_failures(self) -> int:
+        """Datagrams that could not leave."""
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -95,11 +105,34 @@ class Gateway:
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
             turns=self._turns,
         )
+        self._pauses = Pauses()
         self._config = config
         self._certificate = Certificate.generate()
         self._rng = random.SystemRandom()
         self._http_ended = trio.Event()
         self.http = self._make_http_server()
+
+    def counts(self) -> GatewayCounts:
+        """What was counted so far, beside the calls' own statistics."""
+        lateness = self.scheduler.lateness
+        return GatewayCounts(
+            datagrams_of_nobody=self.endpoint.dropped,
+            datagrams_not_sent=self.endpoint.send_failures,
+            log_records_dropped=records_dropped(),
+            lateness_p99=lateness.quantile(QUANTILE),
+            longest_lateness=lateness.longest,
+            longest_collection=self._pauses.longest,
+        )
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Measure what is not measured anyway, and log the counts at the end."""
+        gc.callbacks.append(self._pauses)
+        try:
+            yield
+        finally:
+            gc.callbacks.remove(self._pauses)
+            logger.info("the gateway has counted %s", self.counts())
 
     async def stop(self, grace: float) -> bool:
         """End in good order: admit nobody, let calls go on for ``grace`` seconds, then end them.
@@ -222,8 +255,10 @@ async def open_gateway(
                 nursery.start_soon(endpoint.run)
                 nursery.start_soon(gateway.scheduler.run)
                 nursery.start_soon(gateway.serve_http, listeners)
+                nursery.start_soon(report, gateway.counts)
                 try:
-                    yield gateway
+                    with gateway.counting():
+                        yield gateway
                 finally:
                     gateway.sessions.end_all("the gateway stops")
                     nursery.cancel_scope.cancel()

@@ -1,0 +1,50 @@
+"""What is counted of the process as a whole, and of no call."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+logger = logging.getLogger(__name__)
+
+INTERVAL: Final = 300.0
+"""Seconds between looks at the counts."""
+QUANTILE: Final = 0.99
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCounts:
+    """Since the start."""
+
+    datagrams_of_nobody: int = 0
+    """That belonged to no session."""
+    datagrams_not_sent: int = 0
+    """That the kernel refused: a full buffer or an unreachable destination."""
+    log_records_dropped: int = 0
+    """That standard error took too slowly."""
+    lateness_p99: float = 0.0
+    """Seconds within which 99 % of the wheel's turns began: an upper bound."""
+    longest_lateness: float = 0.0
+    """Of a turn of the wheel, in seconds."""
+    longest_collection: float = 0.0
+    """Of garbage, in seconds."""
+
+    def __str__(self) -> str:
+        return (
+            f"datagrams of nobody {self.datagrams_of_nobody}, datagrams not sent {self.datagrams_not_sent}, "
+            f"log records dropped {self.log_records_dropped}, media late by {self.lateness_p99 * 1e3:.0f} ms (p99), "
+            f"{self.longest_lateness * 1e3:.0f} ms (longest), "
+            f"longest garbage collection {self.longest_collection * 1e3:.1f} ms"
+        )
+
+
+async def report(counts: Callable[[], GatewayCounts], interval: float = INTERVAL) -> None:
+    """Log them now and then, if they have changed."""
+    told = GatewayCounts()
+    while True:
+        await trio.sleep(interval)
+        if (now := counts()) != told:
+            told = now
+            logger.info("the gateway has counted %s", now)
