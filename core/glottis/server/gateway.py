@@ -1,13 +1,12 @@
 """The gateway: everything that listens, and the tree of tasks under it."""
 
-import gc
 import logging
 import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn, Protocol
@@ -34,7 +33,7 @@ from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
 from glottis.server.http.turns import Turns
-from glottis.server.runtime.collector import Pauses, collecting
+from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
 from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
 from glottis.server.sessions.sessions import Sessions
@@ -105,7 +104,6 @@ class Gateway:
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
             turns=self._turns,
         )
-        self._pauses = Pauses()
         self._config = config
         self._certificate = Certificate.generate()
         self._rng = random.SystemRandom()
@@ -121,18 +119,8 @@ class Gateway:
             log_records_dropped=records_dropped(),
             lateness_p99=lateness.quantile(QUANTILE),
             longest_lateness=lateness.longest,
-            longest_collection=self._pauses.longest,
+            longest_collection=self.watchdog.pauses.longest,
         )
-
-    @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Measure what is not measured anyway, and log the counts at the end."""
-        gc.callbacks.append(self._pauses)
-        try:
-            yield
-        finally:
-            gc.callbacks.remove(self._pauses)
-            logger.info("the gateway has counted %s", self.counts())
 
     async def stop(self, grace: float) -> bool:
         """End in good order: admit nobody, let calls go on for ``grace`` seconds, then end them.
@@ -257,12 +245,12 @@ async def open_gateway(
                 nursery.start_soon(gateway.serve_http, listeners)
                 nursery.start_soon(report, gateway.counts)
                 try:
-                    with gateway.counting():
-                        yield gateway
+                    yield gateway
                 finally:
                     gateway.sessions.end_all("the gateway stops")
                     nursery.cancel_scope.cancel()
                     sessions.cancel_scope.cancel()
+                    logger.info("the gateway has counted %s", gateway.counts())
 
 
 def _bind(config: ResolvedConfig) -> UdpEndpoint:

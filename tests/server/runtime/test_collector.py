@@ -18,7 +18,6 @@ from glottis.server.runtime.collector import (
     SOMETIMES,
     WORTHWHILE,
     Collector,
-    Pauses,
     collecting,
 )
 
@@ -177,12 +176,3 @@ async def test_circles_are_freed_in_the_end(autojump_clock: trio.testing.MockClo
         circles = [weakref.ref(Circle()) for _ in range(LARGEST + 1)]
         await trio.sleep(IDLE + 2 * PERIOD)
         assert not any(circle() for circle in circles)
-
-
-def test_pauses_are_measured() -> None:
-    now = iter([1.0, 1.25, 2.0, 2.125])
-    pauses = Pauses(lambda: next(now))
-    for _ in range(2):
-        pauses("start", {})
-        pauses("stop", {})
-    assert (pauses.count, pauses.longest, pauses.last) == (2, 0.25, (2.0, 2.125))

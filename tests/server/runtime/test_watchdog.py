@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 from glottis import Call
+from glottis.server.runtime.pauses import Pauses
 from glottis.server.runtime.turn import Turn, whose_turn
 from glottis.server.runtime.watchdog import STALL, Heartbeat, StallReporter
 from support.phone import eventually
@@ -23,9 +24,11 @@ class Loop:
         self.now = 100.0
         self.used = 7.0
         self.heartbeat = Heartbeat(lambda: self.now)
+        self.pauses = Pauses(lambda: self.now)
         self.reporter = StallReporter(
             self.heartbeat,
             lambda: Turn("plugin snail (snails 1.0), module snail", "s1", "crawl (snail.py:7)"),
+            self.pauses,
             clock=lambda: self.now,
             processor_time=lambda: self.used,
         )
@@ -96,6 +99,30 @@ def test_a_machine_that_was_suspended_is_not_blamed_on_who_had_the_turn(
     loop.reporter.look()
     [line] = caplog.messages
     assert line.startswith("the event loop was blocked for 3600000 ms because the machine was suspended")
+
+
+def test_nobody_is_blamed_for_a_garbage_collection(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    loop.heartbeat.after_io_wait(0)
+    loop.pauses("start", {})
+    loop.pass_time(0.2)
+    loop.pauses("stop", {})
+    loop.reporter.look()
+    assert caplog.messages == []
+    loop.heartbeat.before_io_wait(0)
+    loop.reporter.look()
+    assert caplog.messages == [
+        "the event loop was blocked for 200 ms by a garbage collection; all calls have stuttered"
+    ]
+
+
+def test_who_blocks_after_a_garbage_collection_is_named(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    loop.heartbeat.after_io_wait(0)
+    loop.pauses("start", {})
+    loop.pass_time(0.02)
+    loop.pauses("stop", {})
+    loop.pass_time(0.2)
+    loop.reporter.look()
+    assert "plugin snail" in caplog.text
 
 
 def test_what_still_blocks_after_a_suspension_is_named(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,12 +8,10 @@ call is there.
 
 import gc
 import logging
-import math
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import trio
 
@@ -140,28 +138,6 @@ class Collector:
         self._anything_new = False
         self._blocks_then = self._blocks()
         return self._full_took
-
-
-class Pauses:
-    """How long collections took, Python's own among them: appended to ``gc.callbacks``."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.count = 0
-        self.longest = 0.0
-        """Seconds."""
-        self.last = (-math.inf, -math.inf)
-        """When the last one began and ended."""
-        self._clock = clock
-        self._began = math.inf
-
-    def __call__(self, phase: str, info: dict[str, Any]) -> None:
-        """See ``gc.callbacks``."""
-        if phase == "start":
-            self._began = self._clock()
-            return
-        self.count += 1
-        self.last = (self._began, self._clock())
-        self.longest = max(self.longest, self.last[1] - self._began)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 Nothing is noted for each packet or step of a task: when there is a stall, the thread looks at the stack of the loop.
 """
 
+import gc
 import logging
 import math
 import os
@@ -20,6 +21,7 @@ import trio
 
 from glottis.config import flush_logs
 from glottis.plugins import Plugin
+from glottis.server.runtime.pauses import Pauses
 from glottis.server.runtime.turn import Turn, whose_turn
 
 logger = logging.getLogger(__name__)
@@ -67,12 +69,14 @@ class StallReporter:
         self,
         heartbeat: Heartbeat,
         whose_turn: Callable[[], Turn],
+        pauses: Pauses,
         *,
         clock: Callable[[], float] = time.monotonic,
         processor_time: Callable[[], float] = time.process_time,
     ) -> None:
         self._heartbeat = heartbeat
         self._whose_turn = whose_turn
+        self._pauses = pauses
         self._clock = clock
         self._processor_time = processor_time
         self._looked_at = clock()
@@ -91,7 +95,7 @@ class StallReporter:
         if last_stall != self._last_stall:
             self._last_stall = last_stall
             self._tell_end(*last_stall, starved=starved)
-        if now - began > STALL and not starved and self._known[0] != began:
+        if now - began > STALL and not starved and self._known[0] != began and not self._is_garbage(began, now):
             self._tell_start(began, now)
 
     def _tell_start(self, began: float, now: float) -> None:
@@ -104,11 +108,17 @@ class StallReporter:
     def _tell_end(self, began: float, ended: float, *, starved: bool) -> None:
         if self._known[0] == began:
             cause = f"by {self._known[1]}"
+        elif self._is_garbage(began, ended):
+            cause = "by a garbage collection"
         elif starved:
             cause = "because the machine was suspended, or is busy with other things"
         else:
             cause = "by something that was over before it could be seen"
         logger.warning("the event loop was blocked for %s %s; all calls have stuttered", _ms(ended - began), cause)
+
+    def _is_garbage(self, began: float, ended: float) -> bool:
+        """This thread is held up, too, and can look only when it is over: who is seen then is innocent."""
+        return self._pauses.share(began, ended) > 0.5
 
 
 def _ms(seconds: float) -> str:
@@ -121,6 +131,8 @@ class Watchdog:
     def __init__(self, plugins: Sequence[Plugin], leave: Callable[[int], object] = os._exit) -> None:
         self._plugins = plugins
         self._leave = leave
+        self.pauses = Pauses()
+        """Those of garbage collections."""
         self._heartbeat = Heartbeat()
         self._loop_thread = threading.get_ident()
         self._token = trio.lowlevel.current_trio_token()
@@ -132,11 +144,13 @@ class Watchdog:
 
     def start(self) -> None:
         """Begin to watch."""
+        gc.callbacks.append(self.pauses)
         trio.lowlevel.add_instrument(self._heartbeat)
         self._thread.start()
 
     def stop(self) -> None:
         """The thread ends; unless it is writing to a log of others, which may block."""
+        gc.callbacks.remove(self.pauses)
         trio.lowlevel.remove_instrument(self._heartbeat)
         self._tell.shutdown(socket.SHUT_WR)
         self._thread.join(1.0)
@@ -157,7 +171,7 @@ class Watchdog:
             signal.set_wakeup_fd(trios)
 
     def _run(self) -> None:
-        reporter = StallReporter(self._heartbeat, self._whose_turn)
+        reporter = StallReporter(self._heartbeat, self._whose_turn, self.pauses)
         while True:
             ready, _, _ = select.select([self._news], [], [], INTERVAL)
             if ready and not self._take_signals():
