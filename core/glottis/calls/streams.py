@@ -1,10 +1,11 @@
 """The bounded streams between a session and its agent."""
 
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
 import trio
+
+from glottis.contracts.short_queue import ShortQueue
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
         self.dropped = 0
         self.is_read = False
         """Whether anyone has begun to iterate: who fills the stream may wait for that, a look at it is not enough."""
-        self._items: deque[T] = deque()
+        self._items: ShortQueue[T] = ShortQueue()
         self._limit = limit
         self._reader: trio.lowlevel.Task | None = None
 

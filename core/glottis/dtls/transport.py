@@ -4,11 +4,11 @@ Nothing of the peer's is passed on, neither keys nor data, before its certificat
 of its session description.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed
+from glottis.contracts.short_queue import ShortQueue
 from glottis.dtls.certificate import Certificate, matches_fingerprint
 from glottis.dtls.connection import CloseNotify, OpenSslError
 from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, Failed, FailureCode
@@ -61,7 +61,7 @@ class DtlsTransport:
         self._sendings = Numbering()
         self._held: list[list[DtlsRecord]] = []
         self._outgoing: list[bytes] = []
-        self._events: deque[DtlsEvent] = deque()
+        self._events: ShortQueue[DtlsEvent] = ShortQueue()
 
     # What the owner does
 

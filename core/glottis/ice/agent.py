@@ -5,13 +5,13 @@ that ``datagrams_to_send`` gives, and drains events after every call that change
 """
 
 import random
-from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from itertools import product
 from typing import Final
 
 from glottis.contracts.errors import Malformed
+from glottis.contracts.short_queue import ShortQueue
 from glottis.ice.check_list import CheckList
 from glottis.ice.checker import Checker
 from glottis.ice.credentials import Credentials, generate_credentials
@@ -67,7 +67,7 @@ class IceAgent:
         self._remote_is_known = False
         self._remote_ended = False
         self._hope_at = 0.0
-        self._events: deque[IceEvent] = deque()
+        self._events: ShortQueue[IceEvent] = ShortQueue()
         self._giving_up_is_told = False
 
     @property

@@ -1,9 +1,9 @@
 """The check list: which pairs there are and which is checked next, RFC 8445 §6.1.2 and §6.1.4."""
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
+from glottis.contracts.short_queue import ShortQueue
 from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.role import Role
 from glottis.wire.address import Path
@@ -26,7 +26,7 @@ class CheckList:
         """How many pairs that the peer had used lately have given way to others."""
         self._role = role
         self._pairs: dict[Path, CandidatePair] = {}
-        self._triggered: deque[CandidatePair] = deque()  # each pair at most once, so bounded with them
+        self._triggered: ShortQueue[CandidatePair] = ShortQueue()  # each pair at most once, so bounded with them
         self._concluded = False
 
     def __iter__(self) -> Iterator[CandidatePair]:

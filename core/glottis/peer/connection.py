@@ -5,11 +5,11 @@ of a call is that of the methods: describe, check, shake hands, talk.
 """
 
 import random
-from collections import deque
 from collections.abc import Sequence
 from typing import Final, Protocol
 
 from glottis import dtls, rtp
+from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Statistics
 from glottis.dtls import Certificate
 from glottis.peer.audio import AudioTrack
@@ -50,7 +50,7 @@ class PeerConnection:
         local_addresses: Sequence[Address],
         rng: random.Random,
     ) -> None:
-        self._events: deque[PeerConnectionEvent] = deque()
+        self._events: ShortQueue[PeerConnectionEvent] = ShortQueue()
         self.transport = PeerTransport(settings, certificate=certificate, local_addresses=local_addresses, rng=rng)
         self._negotiator = Negotiator(settings, certificate, self.transport.ice, rng)
         self._candidates = SignalledCandidates(self.transport.ice, self._events.append)

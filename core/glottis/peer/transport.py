@@ -4,11 +4,11 @@ Everything of a call travels by it: SRTP and SRTCP beside DTLS (RFC 5764 §5.1.2
 """
 
 import random
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from glottis import dtls, ice
+from glottis.contracts.short_queue import ShortQueue
 from glottis.dtls import Certificate, DtlsState, DtlsTransport
 from glottis.ice import IceAgent, IceState, ProbePolicy
 from glottis.peer.events import (
@@ -70,7 +70,7 @@ class PeerTransport:
         self._early_flight: list[bytes] = []
         self._protected: list[bytes] = []
         self._goodbyes: list[Datagram] = []
-        self._events: deque[TransportEvent] = deque()
+        self._events: ShortQueue[TransportEvent] = ShortQueue()
 
     @property
     def is_secure(self) -> bool:

@@ -1,12 +1,12 @@
 """The sender of a call's audio: from samples of any chunking to RTP packets at their time."""
 
 import random
-from collections import deque
 from typing import Final
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder
+from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.framer import Framer
 from glottis.rtp.payload import PayloadWriter
 from glottis.wire.rtp import build_rtp
@@ -65,7 +65,7 @@ class AudioSender:
         # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
         self._sequence_number = rng.randrange(1 << 15)
         self._timestamp = self._first_timestamp = rng.getrandbits(32)
-        self._queue: deque[bytes | EncodedPacket] = deque()
+        self._queue: ShortQueue[bytes | EncodedPacket] = ShortQueue()
         self._queued_units = 0
         self._due = 0.0
         """When the next packet is due, on the clock of ``now``."""

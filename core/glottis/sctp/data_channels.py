@@ -1,11 +1,11 @@
 """Data channels (RFC 8831, RFC 8832) over one association: same engine verbs, channels as values."""
 
 import random
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed, MessageTooLong
+from glottis.contracts.short_queue import ShortQueue
 from glottis.sctp.association import DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_PORT, SctpAssociation
 from glottis.sctp.channel_table import ChannelTable, Direction
 from glottis.sctp.data_channel import ChannelState, DataChannel
@@ -67,7 +67,7 @@ class DataChannels:
         self._early = EarlyMessages(self.association)
         self._established = False
         self._now = 0.0
-        self._events: deque[DataChannelEvent] = deque()
+        self._events: ShortQueue[DataChannelEvent] = ShortQueue()
 
     def connect(self, now: float) -> None:
         """Begin the handshake; in WebRTC both ends do."""

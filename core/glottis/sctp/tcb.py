@@ -1,11 +1,11 @@
 """The Transmission Control Block (RFC 9260 §1.3): what the parts of one association share."""
 
 import random
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from glottis.contracts.short_queue import ShortQueue
 from glottis.sctp.events import AssociationClosed, AssociationEvent, AssociationFailed
 from glottis.sctp.limits import SctpLimits
 from glottis.sctp.states import SENDS_DATA, TAKES_DATA, TRANSITIONS, Happening, State
@@ -55,7 +55,7 @@ class Tcb:
         self.control: list[bytes] = []
         """Chunks that wait for the next packets."""
         self.packets: list[bytes] = []
-        self.events: deque[AssociationEvent] = deque()
+        self.events: ShortQueue[AssociationEvent] = ShortQueue()
 
     def advance(self, happening: Happening) -> bool:
         """Change the state as the table says; False, and no change, where it says nothing."""
