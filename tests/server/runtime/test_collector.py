@@ -13,6 +13,7 @@ from glottis.server.runtime.collector import (
     IDLE,
     LARGEST,
     MAX_GROWTH,
+    PATIENCE,
     PERIOD,
     QUICK,
     SOMETIMES,
@@ -29,6 +30,7 @@ class Process:
         self.asked: list[str] = []
         self.now = 0.0
         self.young = 0
+        self.old_freed = 0
         self.calls = 0
         self.blocks = 300_000
         self.full_takes = 0.001
@@ -75,7 +77,11 @@ class Process:
         self.asked.append("disable")
 
     def get_count(self) -> tuple[int, int, int]:
-        return self.young, 0, 0
+        return self.young - self.old_freed, 0, 0
+
+    def get_objects(self, generation: int | None = None) -> list[None]:
+        assert generation == 0
+        return [None] * self.young
 
 
 @pytest.fixture
@@ -102,6 +108,12 @@ def test_no_step_is_larger_than_the_largest_whatever_a_turn_has_made(process: Pr
     assert process.work(LARGEST + 1) == ["freeze"]
     assert process.work(200_000) == ["freeze"]
     assert process.rest(3600) == []
+
+
+def test_new_objects_are_found_though_as_many_old_ones_are_freed(process: Process) -> None:
+    process.old_freed = 10 * WORTHWHILE
+    process.young = WORTHWHILE
+    assert [step for _ in range(PATIENCE) for step in process.work(0)] == ["collect 0"]
 
 
 def test_what_was_set_aside_is_looked_at_when_no_call_is_there(process: Process) -> None:

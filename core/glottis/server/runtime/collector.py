@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import trio
 
@@ -23,6 +23,8 @@ PERIOD: Final = 0.25
 """Seconds between looks while the wheel rests or has no free moment."""
 WORTHWHILE: Final = 1000
 """New objects that are worth a step."""
+PATIENCE: Final = 4
+"""Free moments after which new objects are really counted. Python's own count falls with each old one that is freed."""
 LARGEST: Final = 5000
 """Objects of a step, at 0.05 to 0.3 µs each. As many again may have come through one step before."""
 IDLE: Final = 1.0
@@ -45,6 +47,7 @@ class GarbageCollector(Protocol):
     def enable(self) -> None: ...
     def disable(self) -> None: ...
     def get_count(self) -> tuple[int, int, int]: ...
+    def get_objects(self, generation: int | None = None) -> list[Any]: ...
 
 
 class Collector:
@@ -64,6 +67,7 @@ class Collector:
         self._clock = clock
         self._middle = 0
         """Objects, at most, that have come through one step and wait for a second."""
+        self._uncounted_moments = 0
         self._anything_new = False
         self._set_aside = False
         """Whether there were once too many new objects at a time for a step, which nobody has looked at since."""
@@ -107,7 +111,11 @@ class Collector:
             self._full(frozen=True)
 
     def _step(self) -> None:
-        young = self._gc.get_count()[0]
+        self._uncounted_moments += 1
+        if self._uncounted_moments < PATIENCE and self._gc.get_count()[0] < WORTHWHILE:
+            return
+        self._uncounted_moments = 0
+        young = len(self._gc.get_objects(0))
         if young < WORTHWHILE:
             return
         self._anything_new = True
