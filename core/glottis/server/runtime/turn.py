@@ -19,13 +19,21 @@ TRIO = "trio._core._run"
 class Turn:
     """Somebody's; ``stack`` has functions and lines, but no values."""
 
-    culprit: str
+    plugin: str
+    """Empty if it is none's."""
+    module: str
     session_id: str
     stack: str
 
     def __str__(self) -> str:
+        plugin = f"{self.plugin}, " if self.plugin else ""
         session = f" in session {self.session_id}" if self.session_id else ""
-        return f"{self.culprit}{session}"
+        return f"{plugin}module {self.module}{session}"
+
+    def is_of(self, other: "Turn") -> bool:
+        """Whether it may be one and the same: a plugin calls this module and that."""
+        same = self.plugin == other.plugin if self.plugin else self.module == other.module
+        return same and self.session_id == other.session_id
 
 
 def whose_turn(frame: FrameType | None, plugins: Iterable[Plugin]) -> Turn:
@@ -42,10 +50,10 @@ def whose_turn(frame: FrameType | None, plugins: Iterable[Plugin]) -> Turn:
         for depth, one in enumerate(frames):
             if plugin := _plugin_called_from(one) or _owner(one, known):
                 shown = running[depth:] if frames is running else running
-                return Turn(f"{plugin}, module {_module(running[-1])}", session_id, _stack(shown))
+                return Turn(str(plugin), _module(running[-1]), session_id, _stack(shown))
     modules = [_module(one) for one in running]
-    culprit = next((name for name in reversed(modules) if _is_glottis(name)), modules[-1] if modules else "unknown")
-    return Turn(f"module {culprit}", session_id, _stack(running))
+    module = next((name for name in reversed(modules) if _is_glottis(name)), modules[-1] if modules else "unknown")
+    return Turn("", module, session_id, _stack(running))
 
 
 def _turn_of(frame: FrameType | None) -> tuple[list[FrameType], trio.lowlevel.Task | None]:

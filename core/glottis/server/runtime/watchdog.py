@@ -83,6 +83,8 @@ class StallReporter:
         self._used = processor_time()
         self._known: tuple[float, str] = (math.nan, "")
         """When the last stall began that was seen while it lasted, and what is to blame."""
+        self._suspect: tuple[float, Turn] | None = None
+        """Who was seen in the middle of what may become a stall, and when that began."""
         self._last_stall = heartbeat.last_stall
 
     def look(self) -> None:
@@ -95,14 +97,20 @@ class StallReporter:
         if last_stall != self._last_stall:
             self._last_stall = last_stall
             self._tell_end(*last_stall, starved=starved)
-        if now - began > STALL and not starved and self._known[0] != began and not self._is_garbage(began, now):
-            self._tell_start(began, now)
-
-    def _tell_start(self, began: float, now: float) -> None:
+        if now - began < STALL / 2 or starved or self._known[0] == began or self._is_garbage(began, now):
+            return
         turn = self._whose_turn()
-        self._known = (began, str(turn))
+        if now - began > STALL:
+            self._tell_start(began, now, turn)
+        self._suspect = (began, turn)
+
+    def _tell_start(self, began: float, now: float, turn: Turn) -> None:
+        suspect = self._suspect
+        alone = suspect is None or suspect[0] != began or turn.is_of(suspect[1])
+        cause = str(turn) if alone else f"many things in one turn, now by {turn}"
+        self._known = (began, cause)
         logger.warning(
-            "the event loop has been blocked for %s by %s, which is at: %s", _ms(now - began), turn, turn.stack
+            "the event loop has been blocked for %s by %s, which is at: %s", _ms(now - began), cause, turn.stack
         )
 
     def _tell_end(self, began: float, ended: float, *, starved: bool) -> None:
@@ -177,10 +185,13 @@ class Watchdog:
             if ready and not self._take_signals():
                 self._news.close()
                 return
-            reporter.look()
+            with _survived():
+                reporter.look()
             now = time.monotonic()
             if now > self._leave_at and now - self._heartbeat.began > HOPELESS:
-                self._leave_it()
+                with _survived():
+                    self._tell_of_leaving()
+                self._leave(EXIT_ABANDONED)
 
     def _take_signals(self) -> bool:
         """Have the loop look at them; false when there will be no more."""
@@ -190,14 +201,22 @@ class Watchdog:
             self._token.run_sync_soon(_wake)
         return bool(signals)
 
-    def _leave_it(self) -> None:
+    def _tell_of_leaving(self) -> None:
         turn = self._whose_turn()
         logger.error("the event loop is blocked by %s, which is at: %s; leaving without it", turn, turn.stack)
         flush_logs()
-        self._leave(EXIT_ABANDONED)
 
     def _whose_turn(self) -> Turn:
         return whose_turn(sys._current_frames().get(self._loop_thread), self._plugins)
+
+
+@contextmanager
+def _survived() -> Iterator[None]:
+    """The loop may go on while its frames are looked at, and no surprise in them shall end the watch."""
+    try:
+        yield
+    except Exception:
+        logger.exception("the watchdog could not see who has the event loop")
 
 
 @contextmanager
