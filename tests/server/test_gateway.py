@@ -250,7 +250,7 @@ class Blocking:
         return [AgentSpec("echo2", lambda settings: self.agent)]
 
     async def agent(self, call):
-        print("the agent is there", file=sys.stderr, flush=True)
+        Path(sys.argv[1]).with_name("the agent is there").touch()
         BLOCK
 
 config = resolve(load_config(Path(sys.argv[1]), {}), load_plugins(extra=[Blocking()]))
@@ -283,12 +283,36 @@ async def test_an_agent_that_blocks_for_ever_is_named_and_cannot_keep_the_proces
             await phone.open_socket()
             await phone.send_offer()
             await phone.take_answer()
-            await eventually(lambda: "the agent is there" in log.text)
+            await eventually((tmp_path / "the agent is there").exists)
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == EXIT_ABANDONED
         await eventually(lambda: "leaving without it" in log.text)
     assert re.search(r"has been blocked for \d+ ms by plugin Blocking", log.text)
     assert phone.session_id in log.text
+
+
+@pytest.mark.slow
+async def test_an_agent_that_blocks_and_a_log_that_nobody_reads_cannot_keep_the_process_from_ending(tmp_path, nursery):
+    port = free_port()
+    path = tmp_path / "gateway.toml"
+    config = CONFIG.replace("port = 0", f"port = {port}\nshutdown_grace = 0.1")
+    path.write_text(f'{config}\n[campaigns.blocking]\nagent = "echo2"\n')
+    read, write = full_pipe()
+    command = [sys.executable, "-c", BLOCKING.replace("BLOCK", BUSY, 1), path]
+    process: trio.Process = await nursery.start(partial(trio.run_process, command, stderr=write, check=False))
+    os.close(write)
+    with trio.fail_after(30):
+        await wait_connectable(port)
+        async with open_exchange(gateway_at(f"http://127.0.0.1:{port}")) as exchange:
+            phone = exchange.phone()
+            await phone.create("blocking")
+            await phone.open_socket()
+            await phone.send_offer()
+            await phone.take_answer()
+            await eventually((tmp_path / "the agent is there").exists)
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == EXIT_ABANDONED
+    os.close(read)
 
 
 def free_port() -> int:
