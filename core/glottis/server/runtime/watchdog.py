@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import trio
@@ -136,9 +136,8 @@ def _ms(seconds: float) -> str:
 class Watchdog:
     """A thread that watches the event loop of the thread which makes it; see ``watching``."""
 
-    def __init__(self, plugins: Sequence[Plugin], leave: Callable[[int], object] = os._exit) -> None:
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = plugins
-        self._leave = leave
         self.pauses = Pauses()
         """Those of garbage collections."""
         self._heartbeat = Heartbeat()
@@ -180,9 +179,10 @@ class Watchdog:
 
     def _run(self) -> None:
         reporter = StallReporter(self._heartbeat, self._whose_turn, self.pauses)
+        news = select.poll()
+        news.register(self._news, select.POLLIN)
         while True:
-            ready, _, _ = select.select([self._news], [], [], INTERVAL)
-            if ready and not self._take_signals():
+            if news.poll(INTERVAL * 1e3) and not self._take_signals():
                 self._news.close()
                 return
             with _survived():
@@ -191,14 +191,15 @@ class Watchdog:
             if now > self._leave_at and now - self._heartbeat.began > HOPELESS:
                 with _survived():
                     self._tell_of_leaving()
-                self._leave(EXIT_ABANDONED)
+                os._exit(EXIT_ABANDONED)
 
     def _take_signals(self) -> bool:
         """Have the loop look at them; false when there will be no more."""
         signals = self._news.recv(64)
         for signum in signals:
             self._leave_at = min(self._leave_at, time.monotonic() + self._patience(signum))
-            self._token.run_sync_soon(_wake)
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(_wake)
         return bool(signals)
 
     def _tell_of_leaving(self) -> None:
