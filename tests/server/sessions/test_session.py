@@ -4,16 +4,19 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from glottis import Call, TokenClaims
 from glottis.calls.inbox import MAX_MESSAGES
 from glottis.ice import IceAgent, IceTiming
 from glottis.peer import ConnectionState
 from glottis.rtp import MAX_SSRCS
+from glottis.server.sessions.channel import open_signaling
 from glottis.server.sessions.flood import OFFER_BURST
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
@@ -616,6 +619,26 @@ async def test_a_session_that_has_ended_is_not_found(exchange, autojump_clock):
     url = resume_url(phone)
     await phone.hang_up()
     assert await refusal(exchange.phone(), url) == "SESSION_NOT_FOUND"
+
+
+async def test_a_session_that_ends_while_its_client_connects_closes_the_socket(
+    exchange, monkeypatch, caplog, autojump_clock
+):
+    phone = exchange.phone()
+    await phone.create()
+    session = exchange.gateway.sessions.find(phone.session_id)
+
+    @asynccontextmanager
+    async def open_too_late(*arguments, **options):
+        async with open_signaling(*arguments, **options) as channel:
+            session.end("over")
+            await trio.testing.wait_all_tasks_blocked()
+            yield channel
+
+    monkeypatch.setattr("glottis.server.sessions.sessions.open_signaling", open_too_late)
+    await phone.open_socket()
+    assert await phone.wait_closed() == (1000, "the call has ended")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_page_of_another_origin_gets_a_403_before_the_handshake(exchange, autojump_clock):

@@ -138,6 +138,9 @@ class Session:
 
     def attach(self, channel: SignalingChannel) -> None:
         """The client has connected, or has come back: its older socket, if any, is replaced."""
+        if not self.state.alive:  # it has ended since the token was taken
+            channel.begin_closing(NORMAL, "the call has ended")
+            return
         self._line.connect(channel)
         self._interruption.end()
         self._intake.texts.release()
