@@ -1,10 +1,10 @@
 """What has happened to a call, for its agent."""
 
-from collections import deque
 from typing import Final
 
 from glottis.calls.streams import DroppingStream
 from glottis.contracts.call import CallEvent
+from glottis.contracts.short_queue import ShortQueue
 
 MAX_EVENTS: Final = 64
 
@@ -18,7 +18,7 @@ class EventStream(DroppingStream[CallEvent]):
     def push(self, item: CallEvent) -> None:
         """Append ``item``, in place of an older one where it replaces that or there is no room; wake the reader."""
         if item.name == "statistics":
-            others = deque(waiting for waiting in self._items if waiting.name != item.name)
+            others = ShortQueue(waiting for waiting in self._items if waiting.name != item.name)
             self.dropped += len(self._items) - len(others)
             self._items = others
         super().push(item)
