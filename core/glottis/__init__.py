@@ -14,6 +14,7 @@ from glottis.contracts.call import (
     TypedMessage,
 )
 from glottis.contracts.codec import CodecSpec, Decoder, Encoder, EncoderKnobs, EncoderSettings
+from glottis.contracts.components import Component, ComponentSpec
 from glottis.contracts.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -46,6 +47,8 @@ __all__ = [
     "CallEvent",
     "CallInfo",
     "CodecSpec",
+    "Component",
+    "ComponentSpec",
     "ConfigurationError",
     "Decoder",
     "EncodedPacket",

@@ -1,6 +1,9 @@
+from typing import Protocol
+
 import pytest
-from glottis import AgentSpec, AuthSchemeSpec, ConfigurationError, IceServerProviderSpec, PluginError
+from glottis import AgentSpec, AuthSchemeSpec, ComponentSpec, ConfigurationError, IceServerProviderSpec, PluginError
 from glottis.plugins import Plugin, create, guarded
+from glottis.plugins.host import Makeable
 
 PLUGIN = Plugin("mine", "my-dist", "2.1")
 
@@ -28,16 +31,44 @@ def test_a_wrong_setting_is_not_the_plugins_fault() -> None:
         create(PLUGIN, AgentSpec("a", refuse), None)  # type: ignore[arg-type]
 
 
+class Meter(Protocol):
+    unit: str
+
+    @property
+    def value(self) -> float:
+        """What it shows."""
+
+    def __call__(self) -> None: ...
+    def reset(self) -> None: ...
+
+
+class PatientMeter:
+    """Has a value only once it has measured."""
+
+    def __init__(self, settings: object) -> None:
+        self.unit = "dB"
+
+    @property
+    def value(self) -> float:
+        raise ZeroDivisionError("nothing was measured")
+
+    def __call__(self) -> None: ...
+    def reset(self) -> None: ...
+
+
+def test_a_component_needs_no_value_of_a_property_to_be_made() -> None:
+    assert isinstance(create(PLUGIN, ComponentSpec(Meter, "a", PatientMeter), None), PatientMeter)
+
+
 @pytest.mark.parametrize(
     ("spec", "missing"),
     [
         (AgentSpec("a", lambda settings: 5), "__call__"),  # type: ignore[arg-type,return-value]
         (AuthSchemeSpec("a", lambda settings: object()), "authenticate, issue, verify"),  # type: ignore[arg-type,return-value]
         (IceServerProviderSpec("a", lambda settings: object()), "get_ice_servers"),  # type: ignore[arg-type,return-value]
+        (ComponentSpec(Meter, "a", lambda settings: object()), "__call__, reset, unit, value"),
     ],
 )
-def test_a_product_without_its_methods_is_refused(
-    spec: AgentSpec | AuthSchemeSpec | IceServerProviderSpec, missing: str
-) -> None:
+def test_a_product_without_its_methods_is_refused(spec: Makeable, missing: str) -> None:
     with pytest.raises(PluginError, match=f"create of a returned .* which has no {missing}"):
         create(PLUGIN, spec, None)

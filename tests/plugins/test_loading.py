@@ -153,6 +153,46 @@ def test_two_plugins_that_register_one_name_are_both_named(install_plugin: Insta
     assert load_plugins(installed=rivals, disabled=["a"]).agents.names == ["Echo"]
 
 
+COMPONENT = """
+from glottis import ComponentSpec, hookimpl
+
+
+@hookimpl
+def register_components():
+    return [ComponentSpec(KIND, "Loud", lambda settings: 1)]
+"""
+
+
+def test_components_of_one_kind_and_name_are_rivals_those_of_two_kinds_are_not(install_plugin: InstallPlugin) -> None:
+    first, second, other = (
+        install_plugin(COMPONENT.replace("KIND", kind), name=name)
+        for kind, name in (("int", "a"), ("int", "b"), ("float", "c"))
+    )
+    registry = load_plugins(installed=[first, other])
+    assert [registry.registered_by(plugin) for plugin in registry.plugins] == [
+        ["component Loud (int)"],
+        ["component Loud (float)"],
+    ]
+    assert registry.components_of(float).find("loud").plugin.name == "c"
+    with pytest.raises(PluginError, match=r"dist-a 1.0.*dist-b 1.0.*register the int Loud: disable one"):
+        load_plugins(installed=[first, second])
+
+
+def test_a_component_is_missed_with_its_kind_and_the_plugins_left_out(install_plugin: InstallPlugin) -> None:
+    registry = load_plugins(
+        installed=[
+            install_plugin(COMPONENT.replace("KIND", "int"), name="a"),
+            install_plugin(COMPONENT.replace("KIND", "'int'"), name="b"),
+        ]
+    )
+    with pytest.raises(
+        ConfigurationError, match=r"no int is named 'x'; available: Loud; left out: plugin b .*kind: ex"
+    ):
+        registry.components_of(int).find("x")
+    with pytest.raises(ConfigurationError, match=r"no float is named 'x'; available: none; left out: plugin b"):
+        registry.components_of(float).find("x")
+
+
 def test_a_disabled_plugin_is_not_even_imported(install_plugin: InstallPlugin) -> None:
     registry = load_plugins(installed=[install_plugin("raise SystemError", name="bad")], disabled=["bad"])
     assert registry.plugins == ()

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
-from glottis import AgentSpec, AuthSchemeSpec, CodecSpec, IceServerProviderSpec, Page, PagesSpec
+from glottis import AgentSpec, AuthSchemeSpec, CodecSpec, ComponentSpec, IceServerProviderSpec, Page, PagesSpec
 from glottis.plugins import load_plugins
 from glottis.plugins.specifications import Spec, check_spec
 
@@ -13,9 +14,16 @@ AGENT: Any = AgentSpec("a", lambda settings: settings)
 PAGES: Any = PagesSpec("a", {"/": Page(b"", "text/html")})
 SCHEME: Any = AuthSchemeSpec("a", lambda settings: settings)
 PROVIDER: Any = IceServerProviderSpec("a", lambda settings: settings)
+COMPONENT: Any = ComponentSpec(int, "a", int)
 
 
-@pytest.mark.parametrize("spec", [CODEC, AGENT, PAGES, SCHEME, PROVIDER], ids=lambda spec: type(spec).__name__)
+class Named(msgspec.Struct, frozen=True):
+    label: str = msgspec.field(name="name", default="")
+
+
+@pytest.mark.parametrize(
+    "spec", [CODEC, AGENT, PAGES, SCHEME, PROVIDER, COMPONENT], ids=lambda spec: type(spec).__name__
+)
 def test_good_specifications_pass(spec: Spec) -> None:
     check_spec(spec)
 
@@ -30,6 +38,10 @@ def test_good_specifications_pass(spec: Spec) -> None:
         (replace(AGENT, config_type=dict), "config_type: expected a subclass of msgspec.Struct"),
         (replace(SCHEME, create=None), "create: expected a function, got NoneType"),
         (replace(PROVIDER, config_type=PAGES), "config_type: expected"),
+        (replace(COMPONENT, kind="int"), "kind: expected a class, a Protocol as a rule, got 'int'"),
+        (replace(COMPONENT, kind=list[int]), "kind: expected a class"),
+        (replace(COMPONENT, create=None), "create: expected a function, got NoneType"),
+        (replace(COMPONENT, config_type=Named), 'config_type: has the key "name"'),
         (replace(CODEC, encoding_name="my codec"), "encoding_name: expected a token"),
         (replace(CODEC, encoding_name="opus/48000"), "encoding_name: expected a token"),
         (replace(CODEC, clock_rate=48000.0), "clock_rate: expected an integer, got float"),

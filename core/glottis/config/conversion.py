@@ -10,16 +10,24 @@ import enum
 import json
 import tomllib
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from glottis.contracts.components import Component
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.secret import Secret
 
 _WRONG: Final = object()
 """Stands for a value whose problem has been noted."""
+
+
+ComponentLookup = Callable[[type, str, Mapping[str, Any], str, bool], Component[Any]]
+"""Gives the component of a kind by its name and settings. The path is for messages; then, whether it is a default.
+
+Raises ``ConfigurationError``.
+"""
 
 
 class EnvironmentValue(str):
@@ -61,13 +69,15 @@ class PluginSettings(Mapping[str, Any]):
         return f"PluginSettings({', '.join(f'{key}=…' for key in self._values)})"
 
 
-def convert(value: object, expected: Any, path: str = "") -> Any:
+def convert(value: object, expected: Any, path: str = "", look_up: ComponentLookup | None = None) -> Any:
     """``value`` as the type ``expected``; raises ``ConfigurationError`` with one line for each wrong key.
+
+    ``look_up`` gives the components that are named, also by defaults; without it there must not be any.
 
     Unknown keys are errors. A struct's ``__post_init__`` may raise ``ConfigurationError("key: what is expected")``,
     which gets the struct's path in front.
     """
-    conversion = _Conversion()
+    conversion = _Conversion(look_up)
     result = conversion.convert(value, expected, path)
     if conversion.problems:
         raise ConfigurationError("\n".join(conversion.problems))
@@ -80,7 +90,8 @@ def join(path: str, key: str) -> str:
 
 
 class _Conversion:
-    def __init__(self) -> None:
+    def __init__(self, look_up: ComponentLookup | None) -> None:
+        self._look_up = look_up
         self.problems: list[str] = []
 
     def convert(self, value: Any, expected: Any, path: str) -> Any:
@@ -92,6 +103,8 @@ class _Conversion:
             return self._table(value, expected, path)
         if origin in (list, tuple):
             return self._list(value, expected, path)
+        if Component in (origin, expected):
+            return self._component(value, expected, path)
         if expected is Secret:
             text = self._leaf(value, str, path)
             return text if text is _WRONG else Secret(text)
@@ -111,6 +124,8 @@ class _Conversion:
                 values[field.name] = self.convert(table[key], field.type, join(path, key))
             elif field.required:
                 self._problem(join(path, key), "missing")
+            else:
+                values[field.name] = self._default(_default_of(field), field.type, join(path, key))
         return _WRONG if len(self.problems) > problems_before else self._build(expected, values, path)
 
     def _build(self, expected: type[msgspec.Struct], values: dict[str, Any], path: str) -> Any:
@@ -122,6 +137,58 @@ class _Conversion:
         except ValueError as error:
             self._problem(path, str(error))
         return _WRONG
+
+    def _default(self, value: Any, expected: Any, path: str) -> Any:
+        """A default, with the components that it names."""
+        expected = _without_none(expected)
+        origin = get_origin(expected)
+        if isinstance(value, Component):
+            return self._named_component(value.name, {}, expected, path, by_default=True)
+        if isinstance(value, msgspec.Struct):
+            return self._default_struct(value, path)
+        if origin is dict and value:
+            return {key: self._default(item, get_args(expected)[1], join(path, key)) for key, item in value.items()}
+        if origin in (list, tuple) and value:
+            item_type = get_args(expected)[0]
+            return origin(self._default(item, item_type, f"{path}[{index}]") for index, item in enumerate(value))
+        return value
+
+    def _default_struct(self, value: msgspec.Struct, path: str) -> Any:
+        """The struct itself, unless there are components in it."""
+        changed = {}
+        for field in _fields(type(value)):
+            before = getattr(value, field.name)
+            after = self._default(before, field.type, join(path, field.encode_name))
+            if after is not before:
+                changed[field.name] = after
+        if _WRONG in changed.values():
+            return _WRONG
+        return msgspec.structs.replace(value, **changed) if changed else value
+
+    def _component(self, value: Any, expected: Any, path: str) -> Any:
+        """By its name, or by a table of its name and its settings."""
+        if isinstance(value, EnvironmentValue):
+            parsed = value.parsed()
+            value = parsed if isinstance(parsed, dict | str) else str(value)
+        table = {"name": value} if isinstance(value, str) else value
+        if not isinstance(table, dict):
+            return self._problem(path, f"expected a name or a table, got {_TYPE_NAMES.get(type(value), 'null')}")
+        if "name" not in table:
+            return self._problem(join(path, "name"), f"missing, it says which {_kind(expected).__name__}")
+        name: Any = self._leaf(table["name"], str, join(path, "name"))
+        settings = {key: item for key, item in table.items() if key != "name"}
+        return _WRONG if name is _WRONG else self._named_component(name, settings, expected, path)
+
+    def _named_component(
+        self, name: str, settings: Mapping[str, Any], expected: Any, path: str, by_default: bool = False
+    ) -> Any:
+        if self._look_up is None:
+            raise TypeError(f"{path}: there are no components here")
+        try:
+            return self._look_up(_kind(expected), name, settings, path, by_default)
+        except ConfigurationError as error:
+            self.problems.append(str(error))
+            return _WRONG
 
     def _table(self, value: Any, expected: Any, path: str) -> Any:
         table = self._container(value, dict, path)
@@ -188,6 +255,19 @@ def _fields(expected: Any) -> Iterable[msgspec.structs.FieldInfo]:
         msgspec.structs.FieldInfo(field.name, field.name, hints[field.name], field.default)
         for field in dataclasses.fields(expected)
     ]
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+
+
+def _kind(component_type: Any) -> type:
+    """``Kind`` of ``Component[Kind]``, without the parameters of a generic one."""
+    if get_origin(component_type) is not Component:
+        raise TypeError(f"expected the type Component[Kind] of a setting that is a component, got {component_type}")
+    (kind,) = get_args(component_type)
+    found: type = get_origin(kind) or kind
+    return found
 
 
 def _without_none(expected: Any) -> Any:

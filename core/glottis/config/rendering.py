@@ -8,6 +8,7 @@ import msgspec
 
 from glottis.config.conversion import PluginSettings
 from glottis.config.resolution import ResolvedConfig
+from glottis.contracts.components import Component
 from glottis.contracts.secret import Secret
 
 
@@ -32,15 +33,17 @@ def render(resolved: ResolvedConfig) -> str:
 
 def _plain(value: object) -> Any:
     """What TOML can say of a value: absent values are left out, secrets hidden."""
-    return _without_absent(msgspec.to_builtins(value, enc_hook=_hidden)) or {}
+    return _without_absent(msgspec.to_builtins(value, enc_hook=_stand_in)) or {}
 
 
-def _hidden(value: object) -> str | dict[str, Any]:
-    """In place of secrets, and of settings that may hold some and are shown once they have types."""
+def _stand_in(value: object) -> str | dict[str, Any]:
+    """For secrets, for settings that may hold some and are shown once they have types, and for components."""
     if isinstance(value, Secret):
         return "…"
     if isinstance(value, PluginSettings):
         return {}
+    if isinstance(value, Component):
+        return {"name": value.name, **_plain(value.settings)}
     raise NotImplementedError(f"settings of type {type(value).__name__}")
 
 

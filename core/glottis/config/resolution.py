@@ -6,7 +6,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from glottis.config.conversion import PluginSettings, convert, join
+from glottis.config.components import typed_settings
+from glottis.config.conversion import PluginSettings, join
 from glottis.config.settings import DEFAULT_CODECS, DEFAULT_PAGES, DEFAULT_PROVIDERS, Config
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent
@@ -14,7 +15,7 @@ from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.ice_servers import IceServerProvider
 from glottis.contracts.pages import Page
-from glottis.plugins import Catalogue, Plugin, Registered, Registry, create, guarded
+from glottis.plugins import Catalogue, Plugin, Registered, Registry, create
 from glottis.plugins.specifications import Spec
 
 LOOPBACK_SCHEME: Final = "anonymous"
@@ -188,19 +189,13 @@ class _Resolution:
         self, found: Registered[Any], settings: PluginSettings, path: str
     ) -> tuple[Any, msgspec.Struct | None] | None:
         """What the specification creates from its settings, and these settings as its ``config_type``."""
-        spec = found.spec
-        if spec.config_type is None and settings:
-            self.problems.append(f"{path}: expected nothing, {spec.name} takes no settings")
-            return None
         try:
-            typed = spec.config_type and guarded(
-                found.plugin, f"config_type of {spec.name}", convert, settings, spec.config_type, path
-            )
+            typed = typed_settings(self._registry, found, settings, path)
         except ConfigurationError as error:
             self.problems.append(str(error))
             return None
         try:
-            return create(found.plugin, spec, typed), typed
+            return create(found.plugin, found.spec, typed), typed
         except ConfigurationError as error:
             self.problems.append(join(path, str(error)))
             return None

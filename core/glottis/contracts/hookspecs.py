@@ -5,7 +5,7 @@ arguments may be added, never changed.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from glottis.contracts.auth import AuthSchemeSpec
     from glottis.contracts.call import AgentSpec
     from glottis.contracts.codec import CodecSpec
+    from glottis.contracts.components import ComponentSpec
     from glottis.contracts.ice_servers import IceServerProviderSpec
     from glottis.contracts.pages import PagesSpec
 
-API_VERSION: Final = 1
+API_VERSION: Final = 2
 ENTRY_POINT_GROUP: Final = "glottis"
 
 hookspec = pluggy.HookspecMarker("glottis")
@@ -46,3 +47,8 @@ def register_ice_server_providers() -> "Sequence[IceServerProviderSpec]":  # typ
 @hookspec
 def register_pages() -> "Sequence[PagesSpec]":  # type: ignore[empty-body]
     """The static pages of this plugin; configuration lists those that are served."""
+
+
+@hookspec
+def register_components() -> "Sequence[ComponentSpec[Any]]":  # type: ignore[empty-body]
+    """The components of this plugin: parts of others, which define their kinds, and whose settings name them."""

@@ -9,7 +9,7 @@ from glottis.contracts.checks import bytes_of, check_instance, pcm_of
 from glottis.contracts.codec import CodecSpec, Decoder, Encoder, EncoderSettings, FormatParameters
 from glottis.contracts.errors import Malformed, PluginError
 from glottis.plugins.failures import blamed, message_of
-from glottis.plugins.guard import check_methods, guarded
+from glottis.plugins.guard import check_members, guarded
 from glottis.plugins.manager import Plugin
 from glottis.plugins.specifications import check_parameters
 from glottis.rtp import MAX_PACKET_DURATION
@@ -31,13 +31,13 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
     def create_encoder(settings: EncoderSettings) -> Encoder:
         action = f"create_encoder of {name}"
         encoder = guarded(plugin, action, spec.create_encoder, settings)
-        check_methods(plugin, action, encoder, ENCODER_METHODS)
+        check_members(plugin, action, encoder, ENCODER_METHODS)
         return GuardedEncoder(encoder, codec)
 
     def create_decoder(sample_rate: int) -> Decoder:
         action = f"create_decoder of {name}"
         decoder = guarded(plugin, action, spec.create_decoder, sample_rate)
-        check_methods(plugin, action, decoder, DECODER_METHODS)
+        check_members(plugin, action, decoder, DECODER_METHODS)
         return GuardedDecoder(decoder, sample_rate, codec)
 
     def payload_duration_untrusted(payload: bytes) -> int:

@@ -58,10 +58,16 @@ async def guarded_async(
     return result
 
 
-def check_methods(plugin: Plugin, action: str, product: object, names: Sequence[str]) -> None:
-    """Raises ``PluginError`` if what ``action`` has returned lacks a method."""
+def check_members(
+    plugin: Plugin, action: str, product: object, methods: Sequence[str], attributes: Sequence[str] = ()
+) -> None:
+    """Raises ``PluginError`` if what ``action`` has returned lacks a method or an attribute.
+
+    Properties are not asked for their value: they may not have one yet.
+    """
     try:
-        missing = [name for name in names if not callable(getattr(product, name, None))]
+        missing = [name for name in methods if not callable(getattr(product, name, None))]
+        missing += [name for name in attributes if not (hasattr(type(product), name) or hasattr(product, name))]
     except BaseException as error:
         raise blamed(error, f"{plugin}: what {action} returned") from error
     if missing:

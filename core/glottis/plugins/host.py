@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from glottis.contracts.auth import AuthSchemeSpec
 from glottis.contracts.call import AgentSpec
 from glottis.contracts.codec import CodecSpec
+from glottis.contracts.components import ComponentSpec, members_of
 from glottis.contracts.errors import PluginError
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import Page, PagesSpec
 from glottis.plugins.codecs import guarded_codec
-from glottis.plugins.guard import check_methods, guarded, guarded_agent
+from glottis.plugins.guard import check_members, guarded, guarded_agent
 from glottis.plugins.manager import Plugin, PluginManager
 from glottis.plugins.specifications import Spec, check_spec, name_of
+
+Makeable = AgentSpec | AuthSchemeSpec | IceServerProviderSpec | ComponentSpec[Any]
 
 REGISTRATION_HOOKS: dict[str, type[Spec]] = {
     "register_agents": AgentSpec,
@@ -21,6 +24,7 @@ REGISTRATION_HOOKS: dict[str, type[Spec]] = {
     "register_auth_schemes": AuthSchemeSpec,
     "register_ice_server_providers": IceServerProviderSpec,
     "register_pages": PagesSpec,
+    "register_components": ComponentSpec,
 }
 """Each start-up hook and the type of what it returns a sequence of."""
 
@@ -37,22 +41,28 @@ def registrations(manager: PluginManager, plugin: Plugin) -> list[Spec]:
     return found
 
 
-def create(plugin: Plugin, spec: AgentSpec | AuthSchemeSpec | IceServerProviderSpec, settings: object) -> Any:
-    """Make the agent, scheme or provider that ``spec`` describes; raises ``PluginError`` or ``ConfigurationError``."""
+def create(plugin: Plugin, spec: Makeable, settings: object) -> Any:
+    """Make the agent, scheme, provider or component that ``spec`` describes.
+
+    Raises ``PluginError`` or ``ConfigurationError``.
+    """
     action = f"create of {spec.name}"
     product: Any = guarded(plugin, action, spec.create, settings)
-    check_methods(plugin, action, product, _product_methods(spec))
+    check_members(plugin, action, product, *_product_members(spec))
     return guarded_agent(plugin, spec.name, product) if isinstance(spec, AgentSpec) else product
 
 
-def _product_methods(spec: AgentSpec | AuthSchemeSpec | IceServerProviderSpec) -> Sequence[str]:
+def _product_members(spec: Makeable) -> tuple[Sequence[str], Sequence[str]]:
+    """Its methods, and its attributes."""
     match spec:
         case AgentSpec():
-            return ("__call__",)
+            return ("__call__",), ()
         case AuthSchemeSpec():
-            return ("authenticate", "issue", "verify")
+            return ("authenticate", "issue", "verify"), ()
         case IceServerProviderSpec():
-            return ("get_ice_servers",)
+            return ("get_ice_servers",), ()
+        case ComponentSpec():
+            return members_of(cast(type, spec.kind))
 
 
 def _checked_specs(plugin: Plugin, hook_name: str, spec_type: type[Spec], result: object) -> list[Spec]:

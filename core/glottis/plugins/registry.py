@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from glottis.contracts.auth import AuthSchemeSpec
 from glottis.contracts.call import AgentSpec
 from glottis.contracts.codec import CodecSpec
+from glottis.contracts.components import ComponentSpec
 from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.contracts.hookspecs import ENTRY_POINT_GROUP
 from glottis.contracts.ice_servers import IceServerProviderSpec
@@ -74,6 +75,8 @@ class Registry:
         self.auth_schemes: Catalogue[AuthSchemeSpec] = Catalogue("auth scheme", self.broken)
         self.ice_server_providers: Catalogue[IceServerProviderSpec] = Catalogue("ICE server provider", self.broken)
         self.pages: Catalogue[PagesSpec] = Catalogue("set of pages", self.broken)
+        self.components: dict[type, Catalogue[ComponentSpec[Any]]] = {}
+        """By their kinds."""
         self._catalogues: dict[type[Spec], Catalogue[Any]] = {
             AgentSpec: self.agents,
             CodecSpec: self.codecs,
@@ -84,17 +87,30 @@ class Registry:
 
     def add(self, spec: Spec, plugin: Plugin) -> None:
         """Enter a specification under its kind; raises ``PluginError`` if the name is taken."""
-        kind = next(kind for kind in self._catalogues if isinstance(spec, kind))
-        self._catalogues[kind].add(spec, plugin)
+        if isinstance(spec, ComponentSpec):
+            kind = cast(type, spec.kind)
+            self.components[kind] = self.components_of(kind)
+            self.components[kind].add(spec, plugin)
+        else:
+            spec_type = next(spec_type for spec_type in self._catalogues if isinstance(spec, spec_type))
+            self._catalogues[spec_type].add(spec, plugin)
+
+    def components_of(self, kind: type) -> Catalogue[ComponentSpec[Any]]:
+        """The components of one kind, perhaps none."""
+        return self.components.get(kind, Catalogue(kind.__name__, self.broken))
 
     def registered_by(self, plugin: Plugin) -> list[str]:
         """What a plugin offers, for people: ``agent echo``."""
         return [
-            f"{catalogue.kind} {name_of(entry.spec)}"
-            for catalogue in self._catalogues.values()
+            _described(entry.spec, catalogue.kind)
+            for catalogue in (*self._catalogues.values(), *self.components.values())
             for entry in catalogue
             if entry.plugin == plugin
         ]
+
+
+def _described(spec: Spec, kind: str) -> str:
+    return f"component {spec.name} ({kind})" if isinstance(spec, ComponentSpec) else f"{kind} {name_of(spec)}"
 
 
 def load_plugins(

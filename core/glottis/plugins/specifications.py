@@ -3,7 +3,9 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from glottis.contracts.auth import AuthSchemeSpec
 from glottis.contracts.call import AgentSpec
@@ -16,13 +18,14 @@ from glottis.contracts.checks import (
     check_texts,
 )
 from glottis.contracts.codec import CodecSpec
+from glottis.contracts.components import ComponentSpec
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import PagesSpec
 from glottis.plugins.pages import check_pages
 
 T = TypeVar("T")
 
-Spec = AgentSpec | CodecSpec | AuthSchemeSpec | IceServerProviderSpec | PagesSpec
+Spec = AgentSpec | CodecSpec | AuthSchemeSpec | IceServerProviderSpec | PagesSpec | ComponentSpec[Any]
 
 MAX_STATIC_PAYLOAD_TYPE: Final = 95
 """RFC 3551 §6."""
@@ -48,6 +51,8 @@ def check_spec(spec: Spec) -> None:
             check_config_type("config_type", spec.config_type)
     if isinstance(spec, AgentSpec):
         check_integer("sample_rate", spec.sample_rate, 1)
+    if isinstance(spec, ComponentSpec):
+        _check_component(spec)
 
 
 def _check_codec(spec: CodecSpec) -> None:
@@ -64,6 +69,14 @@ def _check_codec(spec: CodecSpec) -> None:
         if not 0 < duration < math.inf:
             raise ValueError(f"frame_durations_ms: expected milliseconds above 0, got {duration!r}")
     check_parameters("offer_parameters", spec.offer_parameters)
+
+
+def _check_component(spec: ComponentSpec[Any]) -> None:
+    if not isinstance(spec.kind, type):
+        raise ValueError(f"kind: expected a class, a Protocol as a rule, got {spec.kind!r}")
+    keys = msgspec.structs.fields(spec.config_type) if spec.config_type is not None else ()
+    if any(key.encode_name == "name" for key in keys):
+        raise ValueError('config_type: has the key "name", by which settings choose the component; rename it')
 
 
 def _choices(what: str, value: Sequence[T]) -> Sequence[T]:
