@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import glottis
@@ -26,7 +27,7 @@ from glottis.config.conversion import PluginSettings
 from glottis.contracts import hookspecs
 from glottis.contracts.codec import EncoderKnobs
 from glottis.contracts.statistics import StatsObject
-from glottis.plugins import load_plugins
+from glottis.plugins import Catalogue, load_plugins
 from glottis.signaling.session_url import SessionUrl
 from msgspec import inspect as types
 from support.audio import SPEECH
@@ -65,13 +66,15 @@ SECTIONS = {
     "`[campaigns.<id>]`": settings.CampaignSection,
     "`[log]`": settings.Log,
 }
+CATALOGUES: list[tuple[str, Catalogue[Any]]] = [
+    ("Auth scheme", REGISTRY.auth_schemes),
+    ("ICE server provider", REGISTRY.ice_server_providers),
+    ("Agent", REGISTRY.agents),
+    *(("Component", components) for components in REGISTRY.components.values()),
+]
 PLUGIN_SECTIONS = {
     f"{kind} `{entry.spec.name}`": entry.spec.config_type
-    for kind, catalogue in (
-        ("Auth scheme", REGISTRY.auth_schemes),
-        ("ICE server provider", REGISTRY.ice_server_providers),
-        ("Agent", REGISTRY.agents),
-    )
+    for kind, catalogue in CATALOGUES
     for entry in catalogue
     if entry.plugin.distribution.startswith("glottis-") and (ROOT / "plugins" / entry.plugin.name).exists()
 }
@@ -110,7 +113,14 @@ def default_words(field: types.Field) -> str:
     if field.required:
         return "required"
     default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-    return "absent" if default is None else f"`{json.dumps({} if isinstance(default, PluginSettings) else default)}`"
+    match default:
+        case None:
+            return "absent"
+        case PluginSettings():
+            default = {}
+        case glottis.Component():
+            default = default.name
+    return f"`{json.dumps(default)}`"
 
 
 def documented(heading: str) -> dict[str, tuple[str, str]]:

@@ -1,24 +1,41 @@
 """Taking turns: the tune yields to the caller's voice within a frame."""
 
+import msgspec
 import trio
-from glottis import AudioFrame, Call
+from glottis import Agent, AudioFrame, Call, Component
 
-from glottis_talker.detector import HANGOVER_SECONDS, SpeechDetector
+from glottis_talker.detector import SpeechDetector
 from glottis_talker.tune import tune_at
 
 FRAME_SECONDS = 0.02
+PATIENCE_SECONDS = 0.1
+"""After so long without a frame the detector is told of it."""
 
 
-async def talk(call: Call) -> None:
-    """Play at once and go on until the caller speaks; then be silent until the caller is."""
-    conversation = _Conversation(call)
-    call.nursery.start_soon(conversation.play)
-    await conversation.listen()
+class TalkerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of the agent."""
+
+    detector: Component[SpeechDetector] = Component("energy")
+    """Tells when the caller speaks."""
+
+
+def talker(config: TalkerConfig) -> Agent:
+    """The agent of these settings. It makes a detector at once: one that cannot be made is told before any call."""
+    config.detector.make()
+
+    async def talk(call: Call) -> None:
+        """Play at once and go on until the caller speaks; then be silent until the caller is."""
+        conversation = _Conversation(call, config.detector.make())
+        call.nursery.start_soon(conversation.play)
+        await conversation.listen()
+
+    return talk
 
 
 class _Conversation:
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, detector: SpeechDetector) -> None:
         self._call = call
+        self._detector = detector
         self._tune = tune_at(call.sample_rate)
         self._position = 0
         """Samples of the tune that were given to ``say`` and not taken back by ``flush``."""
@@ -38,18 +55,18 @@ class _Conversation:
 
     async def listen(self) -> None:
         """Hand the turn to the caller when speech begins, and take it back when it has ended."""
-        detector = SpeechDetector()
+        detector = self._detector
         audio = aiter(self._call.audio)
         while True:
             was_speaking, frame = detector.speaking, None
             # A caller that sends nothing during silence (discontinuous transmission) is silent too.
-            with trio.move_on_after(HANGOVER_SECONDS):
+            with trio.move_on_after(PATIENCE_SECONDS):
                 try:
                     frame = await anext(audio)
                 except StopAsyncIteration:
                     return
             if frame is None:
-                detector.hear_nothing(HANGOVER_SECONDS)
+                detector.hear_nothing(PATIENCE_SECONDS)
             else:
                 detector.hear(frame)
             if detector.speaking and not was_speaking:

@@ -1,13 +1,18 @@
 import math
 from array import array
+from pathlib import Path
 
 import pytest
 import trio
+from glottis import AudioFrame, Component, PluginError
+from glottis.config import load_config, resolve
+from glottis.plugins import load_plugins
 from glottis.testing.fake_call import fake_call
-from glottis_talker import talk
+from glottis_talker import EnergyConfig, EnergyDetector, TalkerConfig, talker
 from glottis_talker.tune import tune_at
 
 RATE = 16000
+TALK = talker(TalkerConfig(detector=Component("energy", lambda: EnergyDetector(EnergyConfig()))))
 
 
 def tone(seconds: float) -> bytes:
@@ -27,7 +32,7 @@ def tune(sample_count: int) -> bytes:
 
 
 async def test_it_speaks_at_once_and_goes_on(autojump_clock: trio.testing.MockClock) -> None:
-    async with fake_call(talk) as call:
+    async with fake_call(TALK) as call:
         await call.caller_speaks(silence(20))
         heard = call.heard_pcm
     assert len(heard) / 2 / RATE == pytest.approx(20, abs=0.04)
@@ -35,7 +40,7 @@ async def test_it_speaks_at_once_and_goes_on(autojump_clock: trio.testing.MockCl
 
 
 async def test_it_falls_silent_within_a_frame_of_the_callers_voice(autojump_clock: trio.testing.MockClock) -> None:
-    async with fake_call(talk) as call:
+    async with fake_call(TALK) as call:
         await call.caller_speaks(silence(2) + tone(0.06))
         before = len(call.heard_pcm)
         await call.caller_speaks(tone(1))
@@ -48,7 +53,7 @@ async def test_it_falls_silent_within_a_frame_of_the_callers_voice(autojump_cloc
 
 
 async def test_it_goes_on_where_it_stopped_when_the_caller_is_silent(autojump_clock: trio.testing.MockClock) -> None:
-    async with fake_call(talk) as call:
+    async with fake_call(TALK) as call:
         await call.caller_speaks(silence(1) + tone(1) + silence(0.5))
         interrupted_at = len(call.heard_pcm)
         await call.caller_speaks(silence(2))
@@ -60,7 +65,55 @@ async def test_it_goes_on_where_it_stopped_when_the_caller_is_silent(autojump_cl
 
 
 async def test_it_goes_on_when_the_caller_stops_sending(autojump_clock: trio.testing.MockClock) -> None:
-    async with fake_call(talk) as call:
+    async with fake_call(TALK) as call:
         await call.caller_speaks(silence(1) + tone(1))
         await trio.sleep(0.7)
         assert call.is_speaking
+
+
+class Finger:
+    """Hears speech in the frames from the fifth to the tenth, whatever is in them."""
+
+    spoken_seconds = 0.12
+
+    def __init__(self) -> None:
+        self.frames = 0
+
+    @property
+    def speaking(self) -> bool:
+        return 5 <= self.frames < 10
+
+    def hear(self, frame: AudioFrame) -> None:
+        self.frames += 1
+
+    def hear_nothing(self, seconds: float) -> None: ...
+
+
+async def test_each_call_has_a_detector_of_its_own(autojump_clock: trio.testing.MockClock) -> None:
+    agent = talker(TalkerConfig(detector=Component("finger", Finger)))
+    for _ in range(2):
+        async with fake_call(agent) as call:
+            await call.caller_speaks(silence(0.3))
+            assert [name for name, _ in call.sent_events] == ["interrupted", "heard"]
+            assert call.sent_events[1][1] == {"speechSeconds": 0.12}
+
+
+def test_a_detector_that_cannot_be_made_is_told_before_any_call() -> None:
+    def fail() -> Finger:
+        raise PluginError("no model")
+
+    with pytest.raises(PluginError, match="no model"):
+        talker(TalkerConfig(detector=Component("finger", fail)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "margin_db"),
+    [("", 12), ('detector = "Energy"', 12), ('detector = { name = "energy", margin_db = 9 }', 9)],
+)
+def test_configuration_chooses_the_detector(setting: str, margin_db: float, tmp_path: Path) -> None:
+    path = tmp_path / "glottis.toml"
+    path.write_text(f'[campaigns.tune]\nagent = "talker"\n[campaigns.tune.settings]\n{setting}\n')
+    settings = resolve(load_config(path, {}), load_plugins()).campaigns["tune"].settings
+    assert isinstance(settings, TalkerConfig)
+    assert isinstance(settings.detector.make(), EnergyDetector)
+    assert settings.detector.settings == EnergyConfig(margin_db=margin_db)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from glottis import AudioFrame
-from glottis_talker.detector import SpeechDetector, level_dbfs
+from glottis_talker import EnergyConfig, EnergyDetector
+from glottis_talker.energy import level_dbfs
 
 RATE = 16000
+DEFAULT = EnergyConfig()
 SPEECH = Path(__file__).parents[3] / "tests/vectors/audio/speech_16k.wav"
 
 
@@ -33,9 +35,9 @@ def tone(seconds: float, amplitude: float = 0.2) -> bytes:
     return array("h", samples).tobytes()
 
 
-def changes(pcm: bytes) -> list[tuple[bool, float]]:
+def changes(pcm: bytes, config: EnergyConfig = DEFAULT) -> list[tuple[bool, float]]:
     """When ``speaking`` changed, and to what, in seconds at the end of the frame that changed it."""
-    detector, found, time = SpeechDetector(), [], 0.0
+    detector, found, time = EnergyDetector(config), [], 0.0
     for frame in frames(pcm):
         before = detector.speaking
         detector.hear(frame)
@@ -66,6 +68,18 @@ def test_a_pause_between_words_does_not_end_speech() -> None:
     assert changes(silence(1) + tone(0.5) + silence(0.5) + tone(0.5) + silence(1)) == [(True, 1.06), (False, 3.1)]
 
 
+def test_how_long_sound_and_silence_must_last_can_be_chosen() -> None:
+    config = EnergyConfig(onset_ms=200, hangover_ms=100)
+    heard = silence(1) + tone(0.18) + silence(0.5) + tone(0.5) + silence(0.5)
+    assert changes(heard, config) == [(True, 1.88), (False, 2.28)]
+
+
+def test_how_much_louder_speech_is_than_noise_can_be_chosen() -> None:
+    heard = noise(1, -50) + noise(1, -40) + noise(1, -50)
+    assert changes(heard) == []
+    assert changes(heard, EnergyConfig(margin_db=6))[0] == (True, 1.06)
+
+
 def test_a_tone_that_does_not_end_becomes_background() -> None:
     speaking, silent = changes(silence(1) + tone(10))
     assert speaking == (True, 1.06)
@@ -90,7 +104,7 @@ def test_real_speech_is_found_above_background_noise(background: float) -> None:
 
 
 def test_time_without_frames_ends_speech_too() -> None:
-    detector = SpeechDetector()
+    detector = EnergyDetector(DEFAULT)
     for frame in frames(silence(0.5) + tone(0.5)):
         detector.hear(frame)
     detector.hear_nothing(0.58)
