@@ -3,12 +3,21 @@
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import numpy
 import pytest
 import trio
-from glottis import Agent, AgentSpec, CodecSpec, EncoderSettings, IceServerProviderSpec, Malformed, PluginError
+from glottis import (
+    Agent,
+    AgentSpec,
+    CodecSpec,
+    ComponentSpec,
+    EncoderSettings,
+    IceServerProviderSpec,
+    Malformed,
+    PluginError,
+)
 from glottis.plugins import Plugin, create, guarded, load_plugins
 from glottis.plugins.codecs import guarded_codec
 from glottis.plugins.guard import guarded_async
@@ -206,6 +215,13 @@ class Trap:
 
     get_ice_servers = encode
 
+    def __getattr__(self, name: str) -> object:
+        raise SystemExit("trapped")
+
+
+class Gauge(Protocol):
+    unit: str
+
 
 def test_a_product_that_raises_when_it_is_looked_at_is_blamed() -> None:
     codec = codec_of(b"", create_encoder=lambda _: Trap())
@@ -213,6 +229,8 @@ def test_a_product_that_raises_when_it_is_looked_at_is_blamed() -> None:
         codec.create_encoder(SETTINGS)
     with pytest.raises(PluginError, match="what create of p returned raised SystemExit: trapped"):
         create(PLUGIN, IceServerProviderSpec("p", lambda _: Trap()), None)  # type: ignore[arg-type,return-value]
+    with pytest.raises(PluginError, match="what create of p returned raised SystemExit: trapped"):
+        create(PLUGIN, ComponentSpec(Gauge, "p", lambda _: Trap()), None)
 
 
 @pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)

@@ -64,13 +64,15 @@ class ComponentSpec(Generic[T]):
 def members_of(kind: type) -> tuple[list[str], list[str]]:
     """The methods, and the attributes and properties, that a kind asks for.
 
-    ``typing.get_protocol_members`` does so from Python 3.13 on, for protocols.
+    ``typing.get_protocol_members`` does so from Python 3.13 on, for protocols. Of names such as ``__len__`` methods
+    count.
     """
     bases = [base for base in kind.__mro__ if base not in (Protocol, Generic, object)]
     members = {name: value for base in reversed(bases) for name, value in vars(base).items() if name not in _MACHINERY}
     annotated = {name for base in bases for name in inspect.get_annotations(base)}
     methods = {name for name, value in members.items() if inspect.isroutine(value)}
-    return sorted(methods), sorted((annotated | members.keys()) - methods)
+    attributes = {name for name in annotated | members.keys() if not name.startswith("__")} - methods
+    return sorted(methods), sorted(attributes)
 
 
 @runtime_checkable
@@ -80,5 +82,5 @@ class _Blank(Protocol[T_co]):
     annotated: int
 
 
-_MACHINERY = frozenset(vars(_Blank)) | {"__slots__", "__type_params__"}
+_MACHINERY = frozenset(vars(_Blank))
 """What Python itself puts into such classes."""

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import trio
-from glottis import AudioFrame, Component, PluginError
+from glottis import AudioFrame, Component, ComponentSpec, PluginError, hookimpl
 from glottis.config import load_config, resolve
 from glottis.plugins import load_plugins
 from glottis.testing.fake_call import fake_call
-from glottis_talker import EnergyConfig, EnergyDetector, TalkerConfig, talker
+from glottis_talker import EnergyConfig, EnergyDetector, SpeechDetector, TalkerConfig, talker
 from glottis_talker.tune import tune_at
 
 RATE = 16000
@@ -96,6 +96,20 @@ async def test_each_call_has_a_detector_of_its_own(autojump_clock: trio.testing.
             await call.caller_speaks(silence(0.3))
             assert [name for name, _ in call.sent_events] == ["interrupted", "heard"]
             assert call.sent_events[1][1] == {"speechSeconds": 0.12}
+
+
+class FingerPackage:
+    @hookimpl
+    def register_components(self) -> list[ComponentSpec[SpeechDetector]]:
+        return [ComponentSpec(SpeechDetector, "finger", lambda settings: Finger())]
+
+
+def test_another_package_can_bring_a_detector(tmp_path: Path) -> None:
+    path = tmp_path / "glottis.toml"
+    path.write_text('[campaigns.tune]\nagent = "talker"\nsettings.detector = "finger"\n')
+    settings = resolve(load_config(path, {}), load_plugins([FingerPackage()])).campaigns["tune"].settings
+    assert isinstance(settings, TalkerConfig)
+    assert isinstance(settings.detector.make(), Finger)
 
 
 def test_a_detector_that_cannot_be_made_is_told_before_any_call() -> None:
