@@ -36,11 +36,11 @@ NO_COUNTERS = {
     "sctp/data_channels.py: messages_received": "of one channel, and its owner's to read",
     "sctp/handshake.py: _attempts": "of the handshake",
     "sctp/inbound.py: _packets_unacknowledged": "zero again after each acknowledgement",
-    "sctp/outstanding.py: _gap_acked": "of what is in flight",
-    "sctp/outstanding.py: missing_reports": "of one chunk in flight",
+    "sctp/outstanding.py: _head": "a TSN",
     "sctp/outstanding.py: sent_count": "of one chunk in flight",
     "sctp/reassembly.py: next_sequence": "a sequence number",
     "sctp/reset.py: _next_sequence": "a sequence number",
+    "sctp/send_queue.py: _message_count": "of what is queued",
     "sctp/send_queue.py: next_sequence": "a sequence number",
     "sctp/tcb.py: error_count": "zero again after each response",
 }

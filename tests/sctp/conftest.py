@@ -11,6 +11,7 @@ from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.sctp import ChunkType, parse_packet_untrusted
 from glottis.wire.sctp_chunks import ParameterType, parse_init_untrusted
+from support.sctp_attacker import Attacker
 
 CLIENT, SERVER = Address("10.0.0.1", 1), Address("10.0.0.2", 2)
 
@@ -140,3 +141,19 @@ def pair(make_pair: Callable[..., Pair]) -> Pair:
     pair.client_events.clear()
     pair.server_events.clear()
     return pair
+
+
+@pytest.fixture
+def make_attacker(make_pair: Callable[..., Pair]) -> Callable[[], Attacker]:
+    def make() -> Attacker:
+        pair = make_pair(impairments=Impairments(delay=0.02))
+        pair.connect()
+        pair.run(seconds=0.5)
+        return Attacker(pair)
+
+    return make
+
+
+@pytest.fixture
+def attacker(make_attacker: Callable[[], Attacker]) -> Attacker:
+    return make_attacker()

@@ -1,5 +1,8 @@
 """TSNs and reassembly against simple models."""
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.sctp import MessageReceived
@@ -7,6 +10,7 @@ from glottis.sctp.limits import CHUNK_OVERHEAD
 from glottis.sctp.reassembly import InboundStreams, Reassembly
 from glottis.sctp.received_tsns import ReceivedTsns
 from glottis.sctp.serial import unwrap_ssn, unwrap_tsn
+from glottis.sctp.tsn_ranges import TsnRanges
 from glottis.wire.sctp import FIRST_FRAGMENT, LAST_FRAGMENT, UNORDERED
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +38,28 @@ def test_forwarding_counts_everything_before_as_received(arrivals: list[int], fo
         tsns.receive(tsn)
     tsns.forward(forward)
     assert tsns.cumulative == next(number for number in range(-1, 50) if number + 1 not in model)
+
+
+def members(ranges: Iterable[tuple[int, int]]) -> list[int]:
+    return [tsn for first, last in ranges for tsn in range(first, last + 1)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 8)), max_size=20), st.integers(-1, 45))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_ranges_say_what_a_set_would_say(additions: list[tuple[int, int]], cut: int) -> None:
+    ranges, model = TsnRanges(), set[int]()
+    for first, length in additions:
+        added = set(range(first, first + length + 1))
+        assert {
+            tsn for begin, end in ranges.add(first, first + length) for tsn in range(begin, end + 1)
+        } == added - model
+        model |= added
+    ranges.cut_off(cut)
+    assert [tsn for first, last in ranges for tsn in range(first, last + 1)] == sorted(
+        tsn for tsn in model if tsn > cut
+    )
+    assert all((tsn in ranges) == (tsn in model and tsn > cut) for tsn in range(-1, 50))
+    assert all(last + 1 < first for (_, last), (first, _) in pairwise(ranges))
 
 
 def test_duplicates_are_reported_once_and_in_bounds() -> None:
@@ -108,10 +134,13 @@ def message(text: bytes, stream_id: int = 1) -> MessageReceived:
 @given(st.permutations(range(8)))
 @settings(max_examples=50, deadline=None, derandomize=True)
 def test_ordered_messages_are_delivered_in_order(order: list[int]) -> None:
-    streams, delivered = InboundStreams(), []
+    streams, delivered = InboundStreams(), list[MessageReceived]()
     for number in order:
-        delivered += [ready.data for ready in streams.take(number, message(b"%d" % number))]
-    assert delivered == [b"%d" % number for number in range(8)]
+        delivered += streams.take(number, message(b"%d" % number))
+    assert [ready.data for ready in delivered] == [b"%d" % number for number in range(8)]
+    assert streams.held == 8 * (1 + CHUNK_OVERHEAD)
+    for ready in delivered:
+        streams.taken(ready)
     assert streams.held == 0
 
 
@@ -131,10 +160,27 @@ def test_skipping_delivers_what_waited_behind() -> None:
     assert streams.skip(1, 2) == []
 
 
+def test_skipping_delivers_what_it_passes_and_what_follows_without_a_gap() -> None:
+    streams = InboundStreams()
+    for number in (2, 5, 9, 7, 6, 10, 12):
+        streams.take(number, message(b"%d" % number))
+    assert [ready.data for ready in streams.skip(1, 5)] == [b"2", b"5", b"6", b"7"]
+    assert [ready.data for ready in streams.take(8, message(b"8"))] == [b"8", b"9", b"10"]
+    assert streams.held == 8 * CHUNK_OVERHEAD + 10
+
+
+def test_repeated_sequence_number_holds_no_more() -> None:
+    streams = InboundStreams()
+    for _ in range(3):
+        streams.take(5, message(b"x"))
+    streams.reset(())
+    assert streams.held == 0
+
+
 def test_reset_stream_begins_at_zero_again() -> None:
     streams = InboundStreams()
-    streams.take(0, message(b"old"))
+    streams.taken(*streams.take(0, message(b"old")))
     streams.take(5, message(b"never delivered"))
-    streams.reset(1)
+    streams.reset((1,))
     assert streams.held == 0
     assert [ready.data for ready in streams.take(0, message(b"new"))] == [b"new"]

@@ -16,7 +16,7 @@ def outstanding(count: int, first_tsn: int = 100) -> Outstanding:
 
 
 def states(row: Outstanding) -> str:
-    return "".join(chunk.state.name[0] for chunk in row._chunks)
+    return "".join(chunk.state.name[0] for chunk in row._chunks.values())
 
 
 def test_acknowledged_chunks_leave_the_row() -> None:
@@ -25,20 +25,33 @@ def test_acknowledged_chunks_leave_the_row() -> None:
     assert (row.cumulative, row.next_tsn, row.flight_size, row.size) == (101, 105, 30, 30)
 
 
-def test_gap_blocks_acknowledge_and_what_they_leave_out_again_is_back_in_flight() -> None:
+def test_gap_blocks_acknowledge_and_what_they_leave_out_again_is_sent_again_when_time_is_up() -> None:
     row = outstanding(6)
     assert row.apply_gaps(((2, 3), (5, 6))) == (40, 105)
-    assert (states(row), row.flight_size, row.has_gap_acks) == ("IAAIAA", 20, True)
-    assert row.apply_gaps(((3, 3), (5, 6))) == (0, 99)
-    assert states(row) == "IIAIAA"
+    assert (states(row), row.flight_size) == ("IAAIAA", 20)
+    assert row.apply_gaps(((3, 3), (5, 5))) == (0, 99)
+    assert states(row) == "IAAIAA"
+    assert [chunk.tsn for chunk in row.lose_all()] == [100, 101, 103]  # 105 is beyond what that SACK speaks of
     assert row.apply_gaps(()) == (0, 99)
-    assert (states(row), row.flight_size, row.has_gap_acks) == ("IIIIII", 60, False)
+    assert len(row.lose_all()) == 6
+    assert row.apply_gaps(((2, 6),)) == (50, 105)
+    assert (states(row), row.flight_size) == ("LAAAAA", 0)
+
+
+def test_gap_blocks_that_overlap_or_lie_count_what_was_sent_and_once() -> None:
+    row = outstanding(6)
+    assert row.apply_gaps(((2, 4),)) == (30, 103)
+    assert row.apply_gaps(((3, 5), (4, 6))) == (10, 104)  # the second block is out of order
+    assert row.acknowledge_up_to(102) == 10
+    assert row.apply_gaps(((1, 65535), (9, 3))) == (10, 105)
+    assert row.apply_gaps(((4, 5),)) == (0, 102)
+    assert (states(row), row.flight_size) == ("AAA", 0)
 
 
 def test_third_report_makes_a_chunk_missing_and_its_retransmission_can_be_missed_too() -> None:
     row = outstanding(3)
     assert [len(row.report_missing(102)) for _ in range(3)] == [0, 0, 2]
-    first = row._chunks[0]
+    first = row._chunks[100]
     row.lose(first)
     assert row.next_lost() is first
     row.send_again(first)
@@ -57,9 +70,9 @@ def test_given_up_message_takes_all_its_chunks_and_no_other() -> None:
     row.add(OutboundChunk(3, b"", 10, other))
     row.apply_gaps(((2, 2),))
     row.give_up(message)
-    assert (states(row), row.flight_size, row.has_gap_acks) == ("GGGI", 10, False)
-    assert row.given_up_prefix(10) == (2, {1: 7})
+    assert (states(row), row.flight_size) == ("GGGI", 10)
     assert row.given_up_prefix(0) == (-1, {})
+    assert row.given_up_prefix(10) == (2, {1: 7})
     assert row._chunks[3].state is ChunkState.IN_FLIGHT
 
 
@@ -113,8 +126,9 @@ def test_discarding_keeps_only_what_has_begun() -> None:
     queue.discard(1)
     assert (queue.size, queue.buffered(1)) == (2, 2)
     queue.cut(message, 2)
-    assert queue.is_empty(1)
     assert queue.is_all_sent
+    queue.tell_when_empty(1)
+    assert queue.emptied == [1]
 
 
 def test_window_doubles_in_slow_start_and_then_grows_by_a_chunk_per_window() -> None:

@@ -6,7 +6,13 @@ from functools import partial
 from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed
-from glottis.sctp.events import AssociationEstablished, AssociationEvent, MessageReceived
+from glottis.sctp.events import (
+    AssociationEstablished,
+    AssociationEvent,
+    IncomingStreamsReset,
+    MessageReceived,
+    SendBufferDrained,
+)
 from glottis.sctp.handshake import Handshake
 from glottis.sctp.heartbeat import Heartbeat
 from glottis.sctp.inbound import Inbound
@@ -28,7 +34,7 @@ DEFAULT_MAX_MESSAGE_SIZE: Final = 256 * 1024
 
 
 class SendBufferFull(LocalError):
-    """More is queued than ``SctpLimits.send_buffer`` allows; wait until ``buffered_amount`` falls."""
+    """More is queued than ``SctpLimits.send_buffer`` allows; an event tells when half of that is free."""
 
 
 class SctpAssociation:
@@ -84,6 +90,8 @@ class SctpAssociation:
         self._now = 0.0
         self._work_is_due = False
         self._time_is_known = False
+        self._room_wanted = 0
+        """Bytes of the send buffer that the owner, whom ``SendBufferFull`` has stopped, waits for."""
 
     @property
     def state(self) -> State:
@@ -139,8 +147,7 @@ class SctpAssociation:
             raise LocalError("the stream is being reset")
         if not data:
             raise LocalError("SCTP carries no empty messages")
-        if self._outbound.size + len(data) > self._limits.send_buffer:
-            raise SendBufferFull("the send buffer of the association is full")
+        self._check_room(len(data) + CHUNK_OVERHEAD)
         self._outbound.queue.push(
             OutboundMessage(stream_id, protocol_id, data, unordered, max_retransmits, max_life_time)
         )
@@ -206,7 +213,9 @@ class SctpAssociation:
         if not events:
             return None
         event = events.popleft()
-        if type(event) is MessageReceived and self._inbound.taken(event):
+        if type(event) is MessageReceived:
+            self._work_is_due |= self._inbound.taken(event)
+        elif type(event) is IncomingStreamsReset and self._reset.taken():
             self._work_is_due = True
         return event
 
@@ -215,9 +224,17 @@ class SctpAssociation:
         self._inbound.keep(message)
 
     def release(self, message: MessageReceived) -> None:
-        """The owner has done with a message that it kept."""
+        """The owner has done with a message."""
         if self._inbound.taken(message):
             self._work_is_due = True
+
+    def _check_room(self, size: int) -> None:
+        capacity = self._limits.send_buffer
+        if size > capacity:
+            raise LocalError("the message is larger than the send buffer of the association")
+        if self._outbound.held + size > capacity:
+            self._room_wanted = max(self._room_wanted, size, capacity // 2)
+            raise SendBufferFull("the send buffer of the association is full")
 
     def _learn_time(self, now: float) -> None:
         self._now = now
@@ -233,6 +250,7 @@ class SctpAssociation:
         self._add_sack(packer)
         if tcb.sends_data:
             self._outbound.fill(packer, now)
+            self._tell_room()
             self._step_down(now)
         packer.seal()
         self._add_control(packer)
@@ -249,6 +267,12 @@ class SctpAssociation:
             packer.add(self._inbound.make_sack())
         elif self._inbound.sack_is_pending:
             packer.lead_with(self._inbound.make_sack)
+
+    def _tell_room(self) -> None:
+        self._work_is_due |= self._outbound.is_behind
+        if self._room_wanted and self._outbound.held + self._room_wanted <= self._limits.send_buffer:
+            self._room_wanted = 0
+            self._tcb.events.append(SendBufferDrained())
 
     def _step_down(self, now: float) -> None:
         """After data has been sent: resets that waited for it, and the next step of a shutdown."""

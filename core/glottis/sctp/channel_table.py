@@ -3,9 +3,14 @@
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final
 
 from glottis.contracts.errors import LocalError
 from glottis.sctp.data_channel import ChannelState, DataChannel
+from glottis.wire.dcep import ChannelOpen
+
+_MAX_TEXT_SIZE: Final = 1024 * 1024
+"""Bytes of the labels and protocols of all channels: of 256 characters for each of a thousand."""
 
 
 class Direction(Enum):
@@ -30,6 +35,8 @@ class ChannelTable:
     def __init__(self, *, dtls_client: bool, stream_count: int) -> None:
         self.stream_count = stream_count
         self._own_parity = 0 if dtls_client else 1
+        self._text_size = 0
+        """Bytes of memory that labels and protocols take at most."""
         self._channels: dict[int, DataChannel] = {}
         self._closing: dict[int, _Closing] = {}
         """Also streams without a channel, which are free once our own direction is reset."""
@@ -49,12 +56,23 @@ class ChannelTable:
     def add(self, channel: DataChannel) -> None:
         """Take a channel in."""
         self._channels[channel.id] = channel
+        self._text_size += _text_size(channel.settings)
 
     def remove(self, channel: DataChannel) -> None:
         """Forget a channel; its identifier is free."""
         channel.state = ChannelState.CLOSED
         del self._channels[channel.id]
         self._closing.pop(channel.id, None)
+        self._text_size -= _text_size(channel.settings)
+
+    def check_room(self, settings: ChannelOpen) -> None:
+        """``LocalError`` if the labels and protocols leave no room for those of a channel of the peer."""
+        if self._text_size + _text_size(settings) > _MAX_TEXT_SIZE:
+            raise LocalError("the labels and protocols of the data channels are too long together")
+
+    def in_use(self) -> list[int]:
+        """The streams that have a channel or are closing."""
+        return [*self._channels, *self._closing]
 
     def free_id(self, taken: Container[int]) -> int:
         """The lowest identifier that we may open a channel on (RFC 8832 §6: the DTLS client's are even).
@@ -118,3 +136,7 @@ class ChannelTable:
     def spend(self, stream_ids: Iterable[int]) -> None:
         """Open nothing of our own on these streams any more."""
         self._spent.update(stream_ids)
+
+
+def _text_size(settings: ChannelOpen) -> int:
+    return 4 * (len(settings.label) + len(settings.protocol))  # as if each character took as much as any can

@@ -1,12 +1,13 @@
 """Data channels (RFC 8831, RFC 8832) over one association: same engine verbs, channels as values."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed, MessageTooLong
 from glottis.contracts.short_queue import ShortQueue
-from glottis.sctp.association import DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_PORT, SctpAssociation
+from glottis.sctp.association import DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_PORT, SctpAssociation, SendBufferFull
 from glottis.sctp.channel_table import ChannelTable, Direction
 from glottis.sctp.data_channel import ChannelState, DataChannel
 from glottis.sctp.early_messages import EarlyMessages
@@ -22,6 +23,7 @@ from glottis.sctp.events import (
     IncomingStreamsReset,
     MessageReceived,
     OutgoingStreamsReset,
+    SendBufferDrained,
     StreamDrained,
     TextReceived,
 )
@@ -30,6 +32,14 @@ from glottis.wire.dcep import OPEN_ACK, UNSTATED_MAX_MESSAGE_SIZE, ChannelOpen, 
 
 _EVENTS_AHEAD: Final = 64
 """Events translated before the owner takes them; what is beyond waits in the association and shuts its window."""
+
+_BYTES_AHEAD: Final = 64 * 1024
+"""Of messages in them, likewise."""
+
+_STEPS_AT_ONCE: Final = 16
+"""Events of the association, or streams that one of them is about, that are handled in one go."""
+
+_NO_STEP: Final = object()
 
 _PATIENCE: Final = 3.0
 """Seconds that messages wait for their channel to be opened: about as long as a lost DATA_CHANNEL_OPEN takes."""
@@ -68,6 +78,14 @@ class DataChannels:
         self._established = False
         self._now = 0.0
         self._events: ShortQueue[DataChannelEvent] = ShortQueue()
+        self._bytes_ahead = 0
+        """Bytes of messages in them, those included that the owner has taken since there were none."""
+        self._steps: Iterator[None] | None = None
+        """Does what is still to be done for the last event of the association, stream by stream."""
+        self._is_behind = False
+        """Whether more was to be done than is done in one go."""
+        self._refused: dict[int, DataChannel] = {}
+        """Channels that were to send when the send buffer was full."""
 
     def connect(self, now: float) -> None:
         """Begin the handshake; in WebRTC both ends do."""
@@ -113,8 +131,10 @@ class DataChannels:
         """Let due timers fire, and what was queued leave."""
         self._now = now
         self.association.handle_timeout(now)
-        for stream_id in self._early.overdue(now):
+        for stream_id in self._early.overdue(now, _STEPS_AT_ONCE):
             self._refuse(stream_id)
+        if self._is_behind:
+            self._translate()
 
     def datagrams_to_send(self) -> list[bytes]:
         """Packets for DTLS, each to be sent as one record; each is returned once."""
@@ -122,14 +142,21 @@ class DataChannels:
 
     def next_timeout(self) -> float | None:
         """When ``handle_timeout`` wants to be called; at once after anything was sent, opened or closed."""
+        if self._is_behind:
+            return self._now
         timeouts = (self.association.next_timeout(), self._early.next_deadline())
         return min((timeout for timeout in timeouts if timeout is not None), default=None)
 
     def next_event(self) -> DataChannelEvent | None:
-        """The next thing that happened."""
-        if not self._events:
+        """The next thing that happened; None also when more is left for the next turn, which is due at once then."""
+        if not self._events and not self._is_behind:
             self._translate()
-        return self._events.popleft() if self._events else None
+        if not self._events:
+            return None
+        event = self._events.popleft()
+        if not self._events:
+            self._bytes_ahead = 0
+        return event
 
     def shutdown(self, now: float) -> None:
         """End in an orderly way once everything queued is acknowledged."""
@@ -148,14 +175,18 @@ class DataChannels:
             )
         settings = channel.settings
         life_time = settings.max_packet_life_time_ms
-        self.association.send(
-            channel.id,
-            protocol_id,
-            data,
-            unordered=not settings.ordered and channel.is_acknowledged,
-            max_retransmits=settings.max_retransmits,
-            max_life_time=None if life_time is None else life_time / 1000,
-        )
+        try:
+            self.association.send(
+                channel.id,
+                protocol_id,
+                data,
+                unordered=not settings.ordered and channel.is_acknowledged,
+                max_retransmits=settings.max_retransmits,
+                max_life_time=None if life_time is None else life_time / 1000,
+            )
+        except SendBufferFull:
+            self._refused[channel.id] = channel
+            raise
 
     def close(self, channel: DataChannel) -> None:
         """For ``DataChannel``: begin to close (RFC 8831 §6.7)."""
@@ -189,17 +220,25 @@ class DataChannels:
         self._events.append(ChannelClosed(channel, reason))
 
     def _translate(self) -> None:
-        while len(self._events) < _EVENTS_AHEAD:
-            event = self._early.next_ready() or self.association.next_event()
-            if event is None:
+        """Handle what has happened: as far as the owner takes it, and not all in one go."""
+        self._is_behind = False
+        for _ in range(_STEPS_AT_ONCE):
+            if len(self._events) >= _EVENTS_AHEAD or self._bytes_ahead >= _BYTES_AHEAD:
                 return
-            _HANDLERS[type(event)](self, event)
+            if self._steps is not None:
+                if next(self._steps, _NO_STEP) is _NO_STEP:
+                    self._steps = None
+            elif (event := self._early.next_ready() or self.association.next_event()) is not None:
+                _HANDLERS[type(event)](self, event)
+            else:
+                return
+        self._is_behind = True
 
     def _handle_message(self, message: MessageReceived) -> None:
         stream_id = message.stream_id
         channel = self._channels.get(stream_id)
         if self._channels.is_renewed(stream_id):
-            self._early.keep(message)  # until we hear that our own direction is reset
+            self._early.hold_back(message)  # until we hear that our own direction is reset
         elif message.protocol_id == ProtocolId.DCEP:
             self._handle_dcep(message, channel)
         elif channel is not None and channel.state is not ChannelState.CLOSING:
@@ -208,7 +247,7 @@ class DataChannels:
             self._deliver(channel, message.protocol_id, message.data)
         elif self._channels.is_free(stream_id):
             # It has overtaken its DATA_CHANNEL_OPEN, or is for a channel that we are to open too (RFC 8831 §6.5).
-            self._early.keep(message, deadline=self._now + _PATIENCE)
+            self._early.keep(message, self._now + _PATIENCE)
 
     def _deliver(self, channel: DataChannel, protocol_id: int, data: bytes) -> None:
         event: TextReceived | BytesReceived
@@ -226,6 +265,7 @@ class DataChannels:
             return
         channel.messages_received += 1
         channel.bytes_received += len(data)
+        self._bytes_ahead += len(data)
         self._events.append(event)
 
     def _handle_dcep(self, message: MessageReceived, channel: DataChannel | None) -> None:
@@ -245,7 +285,7 @@ class DataChannels:
         self._half_close(stream_id, Direction.INCOMING)  # an OPEN shows that the peer has done with an earlier channel
         channel = self._channels.get(stream_id)
         if self._channels.is_closing(stream_id):
-            self._early.keep(message)
+            self._early.hold_back(message)
         elif channel is None:
             self._accept(stream_id, settings)
         elif settings == channel.settings:
@@ -256,8 +296,9 @@ class DataChannels:
     def _accept(self, stream_id: int, settings: ChannelOpen) -> None:
         """RFC 8832 §6: acknowledge, and the channel can be used."""
         try:
+            self._channels.check_room(settings)
             self.association.send(stream_id, ProtocolId.DCEP, OPEN_ACK)
-        except LocalError:  # The association has ended meanwhile, or its send buffer is full.
+        except LocalError:  # no room, here or in the send buffer, or the association has ended meanwhile
             self._refuse(stream_id)
             return
         channel = self._add(stream_id, settings, negotiated=False)
@@ -287,6 +328,12 @@ class DataChannels:
         if channel is not None and channel.messages_sent and channel.state is ChannelState.OPEN:
             self._events.append(BufferedAmountLow(channel))
 
+    def _handle_send_buffer_drained(self, event: SendBufferDrained) -> None:
+        self._events.extend(
+            BufferedAmountLow(channel) for channel in self._refused.values() if channel.state is ChannelState.OPEN
+        )
+        self._refused.clear()
+
     def _handle_established(self, event: AssociationEstablished) -> None:
         self._established = True
         self._channels.stream_count = event.outbound_streams
@@ -298,8 +345,10 @@ class DataChannels:
                 self._opened(channel)
 
     def _handle_incoming_reset(self, event: IncomingStreamsReset) -> None:
-        for stream_id in event.stream_ids:
-            self._handle_reset_of(stream_id)
+        """Only the streams that are in use need a step, however many the peer names."""
+        used = {*self._channels.in_use(), *self._early}
+        reset = used.intersection(event.stream_ids) if event.stream_ids else used
+        self._steps = map(self._handle_reset_of, sorted(reset))
 
     def _handle_reset_of(self, stream_id: int) -> None:
         """The peer sends no more on this stream (RFC 8831 §6.7)."""
@@ -314,12 +363,16 @@ class DataChannels:
         self._half_close(stream_id, Direction.INCOMING)
 
     def _handle_outgoing_reset(self, event: OutgoingStreamsReset) -> None:
-        if not event.performed:
+        if event.performed:
+            self._steps = map(self._half_close, event.stream_ids, repeat(Direction.OUTGOING))
+        else:
             self._channels.spend(event.stream_ids)
-        for stream_id in event.stream_ids:
-            if not event.performed:  # nor will the peer reset its own direction
-                self._half_close(stream_id, Direction.INCOMING)
-            self._half_close(stream_id, Direction.OUTGOING)
+            self._steps = map(self._close_without_reset, event.stream_ids)
+
+    def _close_without_reset(self, stream_id: int) -> None:
+        """The peer does not take our reset, nor will it reset its own direction."""
+        self._half_close(stream_id, Direction.INCOMING)
+        self._half_close(stream_id, Direction.OUTGOING)
 
     def _half_close(self, stream_id: int, direction: Direction) -> None:
         """One direction is reset; once a closing stream is free, what has come for its next channel has its turn."""
@@ -334,14 +387,14 @@ class DataChannels:
 
     def _handle_end(self, event: AssociationClosed | AssociationFailed) -> None:
         self._early.clear()
-        for channel in self._channels:
-            self._closed(channel, event.reason)
-        self._events.append(event)
+        closing = map(self._closed, self._channels, repeat(event.reason))
+        self._steps = chain(closing, map(self._events.append, (event,)))
 
 
 _HANDLERS: Final[dict[type, Callable[..., None]]] = {
     MessageReceived: DataChannels._handle_message,
     StreamDrained: DataChannels._handle_drained,
+    SendBufferDrained: DataChannels._handle_send_buffer_drained,
     AssociationEstablished: DataChannels._handle_established,
     IncomingStreamsReset: DataChannels._handle_incoming_reset,
     OutgoingStreamsReset: DataChannels._handle_outgoing_reset,

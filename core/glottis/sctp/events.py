@@ -46,6 +46,7 @@ class IncomingStreamsReset:
     """The peer will send no more on these streams (RFC 6525 §4.1)."""
 
     stream_ids: tuple[int, ...]
+    """Empty: all streams. They stand as the peer has sent them, some perhaps twice or beyond what there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class StreamDrained:
     stream_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class SendBufferDrained:
+    """After ``SendBufferFull``: half of the send buffer is free, or as much as the message needs."""
+
+
 AssociationEvent = (
     AssociationEstablished
     | AssociationClosed
@@ -72,6 +78,7 @@ AssociationEvent = (
     | IncomingStreamsReset
     | OutgoingStreamsReset
     | StreamDrained
+    | SendBufferDrained
 )
 
 

@@ -62,12 +62,13 @@ class Handshake:
         if tcb.ended or tcb.state is State.SHUTDOWN_ACK_SENT:
             return
         init = parse_init_untrusted(value)
-        peer, unrecognized = self._learn_untrusted(init)
+        known = _known_part(init)
+        peer, unrecognized = self._learn_untrusted(init, known)
         established = tcb.peer is not None and tcb.state not in (State.COOKIE_WAIT, State.COOKIE_ECHOED)
         local_tag = new_tag(tcb.rng) if established else tcb.local_tag
         tie_tags = (tcb.local_tag, tcb.peer.tag if tcb.peer else 0) if tcb.state is not State.CLOSED else (0, 0)
         cookie = Parameter(ParameterType.STATE_COOKIE, self._jar.seal(Cookie(now, local_tag, tie_tags, peer)))
-        offers = _EXTENSIONS if _find(init, ParameterType.ZERO_CHECKSUM_ACCEPTABLE) is None else self._offers
+        offers = self._offers if ParameterType.ZERO_CHECKSUM_ACCEPTABLE in known else _EXTENSIONS
         ack = self._our_init(local_tag, (*offers, cookie, *_reports(unrecognized)))
         tcb.seal([encode_chunk(ChunkType.INIT_ACK, ack.encode())], peer.tag)
 
@@ -77,11 +78,12 @@ class Handshake:
         if tcb.state is not State.COOKIE_WAIT:
             return
         init = parse_init_untrusted(value)
-        peer, unrecognized = self._learn_untrusted(init)
+        known = _known_part(init)
+        peer, unrecognized = self._learn_untrusted(init, known)
         if not self._known_to_peer.issubset(self._offered):
             self._send_known_init(now)
             return
-        cookie = _find(init, ParameterType.STATE_COOKIE)
+        cookie = known.get(ParameterType.STATE_COOKIE)
         if cookie is None:
             tcb.abort(
                 Cause.MISSING_MANDATORY_PARAMETER, "the peer's INIT ACK has no cookie", detail=_NO_COOKIE, tag=peer.tag
@@ -153,10 +155,10 @@ class Handshake:
         self._tcb.seal(chunks)
         self._tcb.timers.start(Timer.T1_HANDSHAKE, now + self._tcb.rto.seconds)
 
-    def _learn_untrusted(self, init: Init) -> tuple[Peer, list[Parameter]]:
+    def _learn_untrusted(self, init: Init, known: dict[int, bytes]) -> tuple[Peer, list[Parameter]]:
         """As ``_peer_untrusted``, and remember what the peer understands."""
-        peer, unrecognized = _peer_untrusted(init)
-        self._known_to_peer |= {offer for offer in self._offers if _find(init, offer.type) is not None}
+        peer, unrecognized = _peer_untrusted(init, known)
+        self._known_to_peer |= {offer for offer in self._offers if offer.type in known}
         return peer, unrecognized
 
     def _adopt(self, peer: Peer) -> None:
@@ -192,14 +194,13 @@ class Handshake:
         self._begin_association(self._tcb.peer, now)
 
 
-def _peer_untrusted(init: Init) -> tuple[Peer, list[Parameter]]:
+def _peer_untrusted(init: Init, known: dict[int, bytes]) -> tuple[Peer, list[Parameter]]:
     """The peer that ``init`` describes, and the parameters that it wants to hear were not recognized."""
     if not init.initiate_tag or not init.outbound_streams or not init.inbound_streams:
         raise Malformed("an INIT has a zero tag or no streams")
     if init.advertised_window < SMALLEST_WINDOW:
         raise Malformed("an INIT advertises too small a window")
-    unrecognized = [parameter for parameter in _known_part(init) if parameter.type not in _UNDERSTOOD]
-    extensions = _extensions(init)
+    extensions = _extensions(known)
     peer = Peer(
         tag=init.initiate_tag,
         initial_tsn=init.initial_tsn,
@@ -207,29 +208,28 @@ def _peer_untrusted(init: Init) -> tuple[Peer, list[Parameter]]:
         inbound_streams=init.inbound_streams,
         forward_tsn=ChunkType.FORWARD_TSN in extensions,
         re_config=ChunkType.RE_CONFIG in extensions,
-        zero_checksum=_find(init, ParameterType.ZERO_CHECKSUM_ACCEPTABLE) == DTLS_ERROR_DETECTION,
+        zero_checksum=known.get(ParameterType.ZERO_CHECKSUM_ACCEPTABLE) == DTLS_ERROR_DETECTION,
     )
-    return peer, [parameter for parameter in unrecognized if parameter.type & 0x4000]
+    unrecognized = known.keys() - _UNDERSTOOD
+    return peer, [Parameter(kind, known[kind]) for kind in sorted(unrecognized) if kind & 0x4000]
 
 
-def _extensions(init: Init) -> set[int]:
-    """Types of the chunks that ``init`` announces; FORWARD TSN has its own parameter, too, but Pion does without it."""
-    extensions = set(_find(init, ParameterType.SUPPORTED_EXTENSIONS) or b"")
-    if _find(init, ParameterType.FORWARD_TSN_SUPPORTED) is not None:
+def _extensions(known: dict[int, bytes]) -> set[int]:
+    """Types of the chunks that an INIT announces; FORWARD TSN has its own parameter, too, but Pion does without it."""
+    extensions = set(known.get(ParameterType.SUPPORTED_EXTENSIONS, b""))
+    if ParameterType.FORWARD_TSN_SUPPORTED in known:
         extensions.add(ChunkType.FORWARD_TSN)
     return extensions
 
 
-def _known_part(init: Init) -> Iterator[Parameter]:
-    """The parameters up to the first unknown one that forbids reading on (§3.2.1: the highest bit is 0)."""
-    for parameter in init.parameters:
-        yield parameter
-        if parameter.type not in _UNDERSTOOD and not parameter.type & 0x8000:
-            return
-
-
-def _find(init: Init, parameter_type: int) -> bytes | None:
-    return next((parameter.value for parameter in _known_part(init) if parameter.type == parameter_type), None)
+def _known_part(init: Init) -> dict[int, bytes]:
+    """The parameters, of each type the first, up to an unknown one that forbids reading on (§3.2.1: no highest bit)."""
+    known: dict[int, bytes] = {}
+    for kind, value in init.parameters:
+        known.setdefault(kind, value)
+        if not kind & 0x8000 and kind not in _UNDERSTOOD:
+            break
+    return known
 
 
 def _reports(unrecognized: list[Parameter]) -> Iterator[Parameter]:

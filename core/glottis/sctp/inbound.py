@@ -1,10 +1,7 @@
 """The receiving half: DATA and FORWARD TSN come in, messages and SACKs go out (RFC 9260 §6.2, RFC 3758 §3.6)."""
 
-from collections.abc import Iterable
-
 from glottis.contracts.errors import Malformed
 from glottis.sctp.events import MessageReceived
-from glottis.sctp.limits import CHUNK_OVERHEAD
 from glottis.sctp.reassembly import InboundStreams, Reassembly
 from glottis.sctp.received_tsns import ReceivedTsns
 from glottis.sctp.serial import TSN_MASK, unwrap_tsn
@@ -34,7 +31,6 @@ class Inbound:
         self._streams = InboundStreams()
         self._stream_count = tcb.limits.max_streams
         self._hard_limit = tcb.limits.receive_buffer + max_message_size
-        self._untaken = 0
         self._advertised = tcb.limits.receive_buffer
         self._got_data = False
         self._packets_unacknowledged = 0
@@ -77,22 +73,17 @@ class Inbound:
             return
         self._tsns.forward(tsn)
         self._reassembly.drop_up_to(tsn)
-        for stream_id, sequence in chunk.skipped:
+        for stream_id, sequence in dict(chunk.skipped).items():
             if stream_id < self._stream_count:
-                self._deliver(self._streams.skip(stream_id, sequence))
+                self._tcb.events.extend(self._streams.skip(stream_id, sequence))
 
-    def reset_streams(self, stream_ids: Iterable[int]) -> None:
-        """The peer starts these streams anew (RFC 6525 §5.2.2)."""
-        for stream_id in stream_ids:
-            self._streams.reset(stream_id)
-
-    def all_streams(self) -> tuple[int, ...]:
-        """The streams that a reset of all streams means."""
-        return tuple(range(self._stream_count))
+    def reset_streams(self, stream_ids: tuple[int, ...]) -> None:
+        """The peer starts these streams anew (RFC 6525 §5.2.2); none stands for all of them."""
+        self._streams.reset(stream_ids)
 
     def taken(self, message: MessageReceived) -> bool:
         """The owner took ``message``; whether the window opened so far that the peer should hear of it now."""
-        self._untaken -= len(message.data) + CHUNK_OVERHEAD
+        self._streams.taken(message)
         half = self._tcb.limits.receive_buffer // 2
         if self._advertised < half <= self._window():
             self.sack_is_due = True
@@ -100,7 +91,7 @@ class Inbound:
 
     def keep(self, message: MessageReceived) -> None:
         """The owner gives ``message`` back, as if it had not been taken."""
-        self._untaken += len(message.data) + CHUNK_OVERHEAD
+        self._streams.keep(message)
 
     def packet_done(self, now: float) -> bool:
         """A packet was handled: acknowledge at once, or every second packet, or after 200 ms (§6.2).
@@ -137,7 +128,7 @@ class Inbound:
         return encode_chunk(ChunkType.SACK, sack.encode())
 
     def _held(self) -> int:
-        return self._reassembly.held + self._streams.held + self._untaken
+        return self._reassembly.held + self._streams.held
 
     def _window(self) -> int:
         return max(0, self._tcb.limits.receive_buffer - self._held())
@@ -156,7 +147,11 @@ class Inbound:
             message = self._reassemble(tsn, flags, fields, payload)
         if message is None:
             return
-        self._deliver([message] if flags & UNORDERED else self._streams.take(stream_sequence, message))
+        if flags & UNORDERED:
+            self._streams.keep(message)
+            self._tcb.events.append(message)
+        else:
+            self._tcb.events.extend(self._streams.take(stream_sequence, message))
 
     def _reassemble(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> MessageReceived | None:
         try:
@@ -164,11 +159,6 @@ class Inbound:
         except Malformed as error:
             self._tcb.abort(Cause.PROTOCOL_VIOLATION, str(error))
             return None
-
-    def _deliver(self, messages: list[MessageReceived]) -> None:
-        for message in messages:
-            self.keep(message)
-            self._tcb.events.append(message)
 
     def _report_invalid_stream(self, stream_id: int) -> None:
         value = stream_id.to_bytes(2, "big") + b"\0\0"

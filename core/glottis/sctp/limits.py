@@ -10,8 +10,8 @@ from glottis.wire.sctp import COMMON_HEADER_LENGTH
 SMALLEST_PACKET: Final = 512
 """Smaller packets might not hold an INIT ACK with its cookie, or a request to reset many streams."""
 
-CHUNK_OVERHEAD: Final = 128
-"""Bytes charged for each chunk or message held besides its payload, so that tiny ones cannot fill memory."""
+CHUNK_OVERHEAD: Final = 512
+"""Bytes charged for each chunk or message held besides its payload: what its objects take in memory at most."""
 
 SMALLEST_WINDOW: Final = 1500
 """RFC 9260 §3.3.2: a peer that advertises less in INIT is refused."""
@@ -34,7 +34,7 @@ class SctpLimits:
     """Data this far ahead of what is missing is dropped, and sent again by the peer."""
 
     send_buffer: int = 8 * 1024 * 1024
-    """Bytes queued and not acknowledged; sending beyond raises ``SendBufferFull``."""
+    """Bytes queued and not acknowledged, as memory is charged for them; sending beyond raises ``SendBufferFull``."""
 
     max_congestion_window: int = 1024 * 1024
     """Bytes in flight at most, whatever the path allows."""

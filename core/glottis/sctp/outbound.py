@@ -22,7 +22,13 @@ from glottis.wire.sctp import (
 from glottis.wire.sctp_chunks import ForwardTsn, Sack
 
 _MAX_BURST: Final = 4
-"""Packets of new data per opportunity (RFC 9260 §6.1 D)."""
+"""Packets of data per opportunity, new or sent again (RFC 9260 §6.1 D)."""
+
+_MAX_CHUNKS_AT_ONCE: Final = 64
+"""A burst of more than these leaves in several goes."""
+
+_MAX_OUTSTANDING: Final = 1024
+"""Chunks: more than the largest congestion window holds of full ones, and as many as may be lost at a time."""
 
 
 class Outbound:
@@ -42,6 +48,12 @@ class Outbound:
         self._round_trip: tuple[int, float] | None = None
         """A TSN sent once, and when: the running measurement (§6.3.1 C4)."""
         self._idle_since: float | None = None
+        self._burst = 0
+        """Bytes that may yet leave at this opportunity."""
+        self._chunks_left = 0
+        """Chunks that may yet leave in this packet or these."""
+        self.is_behind = False
+        """Whether there was more to send or to drop than is done in one go."""
 
     def begin(self, peer: Peer) -> None:
         """The handshake is done."""
@@ -64,9 +76,9 @@ class Outbound:
         return self._outstanding.cumulative
 
     @property
-    def size(self) -> int:
-        """Bytes queued or not acknowledged."""
-        return self.queue.size + self._outstanding.size
+    def held(self) -> int:
+        """Bytes of memory that are charged for what is queued or not acknowledged."""
+        return self.queue.held + self._outstanding.held
 
     @property
     def is_idle(self) -> bool:
@@ -82,7 +94,7 @@ class Outbound:
         was_full = outstanding.flight_size >= self._window.size
         advanced = cumulative > outstanding.cumulative
         acked = outstanding.acknowledge_up_to(cumulative)
-        if sack.gap_blocks or outstanding.has_gap_acks:
+        if sack.gap_blocks or outstanding.has_gaps:
             acked += self._handle_gaps(sack, now, advanced=advanced)
         self._peer_window = max(0, sack.advertised_window - outstanding.flight_size)
         self._tcb.error_count = 0
@@ -103,9 +115,11 @@ class Outbound:
         self._tcb.count_error()
         self._window.timed_out()
         self._round_trip = None
-        for chunk in self._outstanding.lose_all():
-            if chunk.state is ChunkState.LOST:  # not given up with an earlier chunk of its message
-                self._give_up_if_due(chunk.message, chunk.sent_count, now)
+        lost = self._outstanding.lose_all()
+        for chunk in lost if self._peer_takes_forward_tsn else ():
+            # One that is lost no longer was given up with an earlier chunk of its message.
+            if chunk.state is ChunkState.LOST and chunk.message.is_given_up(chunk.sent_count, now):
+                self._give_up(chunk.message)
         self._forward_tsn_is_due = self._outstanding.first_is_given_up
 
     def fill(self, packer: Packer, now: float) -> None:
@@ -114,20 +128,23 @@ class Outbound:
         self._give_up_expired(now)
         if self._forward_tsn_is_due:
             self._send_forward_tsn(packer)
+        if not self.is_behind:
+            self._burst = _MAX_BURST * packer.capacity
+        self._chunks_left = _MAX_CHUNKS_AT_ONCE
         self._send_lost(packer)
         if self.queue.size and self._outstanding.next_lost() is None:
             self._send_new(packer, now)
         if self._outstanding:
             self._tcb.timers.start_if_stopped(Timer.T3_RTX, now + self._tcb.rto.seconds)
+        self.is_behind = self.queue.is_behind or (self._burst > 0 and not self._chunks_left)
         self._tell_drained()
 
     def _handle_gaps(self, sack: Sack, now: float, *, advanced: bool) -> int:
-        acked, highest_newly_acked = self._outstanding.apply_gaps(sack.gap_blocks)
-        below = highest_newly_acked
-        if advanced and self._window.in_fast_recovery and sack.gap_blocks:
-            below = self._outstanding.cumulative + sack.gap_blocks[-1][1]
+        acked, below = self._outstanding.apply_gaps(sack.gap_blocks)
+        if advanced and self._window.in_fast_recovery:
+            below = self._outstanding.highest_reported
         for chunk in self._outstanding.report_missing(below):
-            if not self._give_up_if_due(chunk.message, chunk.sent_count, now):
+            if chunk.state is ChunkState.IN_FLIGHT and not self._give_up_if_due(chunk, now):
                 self._fast_retransmit(chunk)
         return acked
 
@@ -139,11 +156,11 @@ class Outbound:
         if chunk.tsn == self._outstanding.cumulative + 1:
             self._tcb.timers.stop(Timer.T3_RTX)  # §7.2.4 4: restarted when the chunk leaves
 
-    def _give_up_if_due(self, message: OutboundMessage, sent_count: int, now: float) -> bool:
-        """Give ``message`` up if its reliability says so (RFC 3758 §3.5)."""
-        if not self._peer_takes_forward_tsn or not message.is_given_up(sent_count, now):
+    def _give_up_if_due(self, chunk: OutboundChunk, now: float) -> bool:
+        """Give the message of ``chunk`` up if its reliability says so (RFC 3758 §3.5)."""
+        if not self._peer_takes_forward_tsn or not chunk.message.is_given_up(chunk.sent_count, now):
             return False
-        self._give_up(message)
+        self._give_up(chunk.message)
         return True
 
     def _give_up(self, message: OutboundMessage) -> None:
@@ -154,15 +171,17 @@ class Outbound:
             self._outstanding.add_given_up(message)
 
     def _give_up_expired(self, now: float) -> None:
-        if self._peer_takes_forward_tsn:
-            expired = self._outstanding.expired_at_head(now)
-            begun = self.queue.begun
-            if begun is not None and begun not in expired and begun.is_given_up(0, now):
-                expired.append(begun)
-            for message in expired:
-                self._give_up(message)
-            if expired:
-                self._forward_tsn_is_due = self._outstanding.first_is_given_up
+        if not self._peer_takes_forward_tsn:
+            return
+        while (message := self._next_expired(now)) is not None:
+            self._give_up(message)
+            self._forward_tsn_is_due = self._outstanding.first_is_given_up
+
+    def _next_expired(self, now: float) -> OutboundMessage | None:
+        begun = self.queue.begun
+        if begun is not None and begun.is_given_up(0, now):
+            return begun
+        return self._outstanding.expired_at_head(now)
 
     def _send_forward_tsn(self, packer: Packer) -> None:
         point, skipped = self._outstanding.given_up_prefix(self._max_chunk // 4 - 2)
@@ -175,7 +194,7 @@ class Outbound:
         outstanding = self._outstanding
         beyond_window = packer.capacity if self._fast_retransmit_is_due else 0
         self._fast_retransmit_is_due = False
-        while (chunk := outstanding.next_lost()) is not None:
+        while self._burst > 0 and self._chunks_left and (chunk := outstanding.next_lost()) is not None:
             beyond_window -= len(chunk.encoded)
             if (
                 beyond_window < 0
@@ -183,7 +202,7 @@ class Outbound:
                 and outstanding.flight_size + chunk.size > self._window.size
             ):
                 return
-            packer.add(chunk.encoded)
+            self._send(packer, chunk)
             outstanding.send_again(chunk)
 
     def _send_new(self, packer: Packer, now: float) -> None:
@@ -191,17 +210,25 @@ class Outbound:
         if not outstanding and self._idle_since is not None:
             self._window.was_idle(now - self._idle_since, self._tcb.rto.seconds)
         self._idle_since = None
-        limit = min(self._window.size, outstanding.flight_size + _MAX_BURST * self._max_chunk)
-        while outstanding.flight_size < limit and (message := queue.next_message(now)) is not None:
+        limit = min(self._window.size, outstanding.flight_size + self._burst)
+        for _ in range(min(self._chunks_left, _MAX_OUTSTANDING - len(outstanding))):
+            message = queue.next_message(now) if outstanding.flight_size < limit else None
+            if message is None:
+                return
             size = min(len(message.data) - message.offset, self._max_payload)
             if size > self._peer_window and outstanding.flight_size:
                 return  # With nothing in flight this is the probe of a shut window (§6.1 A).
             chunk = self._cut(message, size)
-            packer.add(chunk.encoded)
+            self._send(packer, chunk)
             outstanding.add(chunk)
             self._peer_window -= size
             if self._round_trip is None:
                 self._round_trip = (chunk.tsn, now)
+
+    def _send(self, packer: Packer, chunk: OutboundChunk) -> None:
+        packer.add(chunk.encoded)
+        self._burst -= chunk.size
+        self._chunks_left -= 1
 
     def _cut(self, message: OutboundMessage, size: int) -> OutboundChunk:
         """The next chunk of ``message``."""

@@ -1,15 +1,22 @@
 """The chunks that were sent and are not yet acknowledged cumulatively (RFC 9260 §6.2.1, §7.2.4; RFC 3758 §3.5)."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from enum import Enum
-from itertools import islice
+from heapq import heappushpop
 from typing import Final
 
+from glottis.sctp.limits import CHUNK_OVERHEAD
 from glottis.sctp.send_queue import OutboundMessage
+from glottis.sctp.tsn_ranges import TsnRanges
 
 _MISSING_REPORTS_FOR_FAST_RETRANSMIT: Final = 3
+
+_MAX_GAP_BLOCKS: Final = 128
+"""Blocks of a SACK that count: what lies beyond is reported again once the first gaps are filled."""
+
+_MAX_MISSING_AT_ONCE: Final = 128
+"""Chunks that one SACK shows to be lost: far more than may be sent again at once."""
 
 
 class ChunkState(Enum):
@@ -19,6 +26,9 @@ class ChunkState(Enum):
     LOST = "to be sent again"
     ACKED = "acknowledged by a gap block"
     GIVEN_UP = "given up"
+
+
+_UNACKNOWLEDGED: Final = (ChunkState.IN_FLIGHT, ChunkState.LOST)
 
 
 @dataclass(slots=True, eq=False)
@@ -32,92 +42,124 @@ class OutboundChunk:
     message: OutboundMessage
     state: ChunkState = ChunkState.IN_FLIGHT
     sent_count: int = 1
-    missing_reports: int = 0
     missing_counts_from: int = 0
     """A report that it is missing counts if it comes with the acknowledgement of this TSN or a higher one."""
 
 
 class Outstanding:
-    """A row of chunks with consecutive TSNs that begins after the cumulative TSN."""
+    """A row of chunks with consecutive TSNs that begins after the cumulative TSN.
+
+    A SACK costs what it changes: each chunk is passed over once when it is acknowledged, found missing or given up.
+    """
 
     def __init__(self, initial_tsn: int) -> None:
-        self.cumulative = initial_tsn - 1
+        self.cumulative, self.next_tsn = initial_tsn - 1, initial_tsn
+        """``next_tsn`` is what the next new chunk gets."""
         self.flight_size = 0
         """Bytes in flight."""
         self.size = 0
         """Bytes not acknowledged cumulatively."""
-        self._chunks: deque[OutboundChunk] = deque()
+        self._chunks: dict[int, OutboundChunk] = {}
+        """By TSN, ascending."""
         self._lost: deque[OutboundChunk] = deque()
-        self._gap_acked = 0
+        self._in_order_of_sending: deque[tuple[int, OutboundChunk]] = deque()
+        """Each chunk in flight, after its ``missing_counts_from``, which only rises; some have left flight since."""
+        self._reports = [self.cumulative] * _MISSING_REPORTS_FOR_FAST_RETRANSMIT
+        """Heap of the highest TSNs with which chunks were reported missing: the lowest of them counts."""
+        self._gap_acked = TsnRanges()
+        self._last_gaps: list[tuple[int, int]] = []
+        """The gap blocks of the last SACK, as TSNs."""
+        self._head = initial_tsn
+        """All before it are acknowledged or given up."""
+        self._skip_point = self.cumulative
+        """The Advanced.Peer.Ack.Point (RFC 3758 §3.5)."""
+        self._skipped: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        """Per stream, the last sequence number up to that point and its TSN, by TSN."""
 
     def __bool__(self) -> bool:
         return bool(self._chunks)
 
-    @property
-    def next_tsn(self) -> int:
-        """The TSN that the next new chunk gets."""
-        return self.cumulative + 1 + len(self._chunks)
+    def __len__(self) -> int:
+        return len(self._chunks)
 
     @property
-    def has_gap_acks(self) -> bool:
-        """Whether chunks beyond the cumulative TSN are acknowledged."""
-        return self._gap_acked > 0
+    def held(self) -> int:
+        """Bytes of memory that are charged for what is not acknowledged cumulatively."""
+        return self.size + len(self._chunks) * CHUNK_OVERHEAD
 
     def add(self, chunk: OutboundChunk) -> None:
         """A chunk with the TSN ``next_tsn`` was sent."""
-        self._chunks.append(chunk)
-        self.flight_size += chunk.size
+        self._append(chunk)
         self.size += chunk.size
+        self._fly(chunk)
 
     def acknowledge_up_to(self, cumulative: int) -> int:
         """Forget the chunks up to ``cumulative``; the number of bytes that this newly acknowledges."""
-        acked = 0
-        for _ in range(cumulative - self.cumulative):
-            chunk = self._chunks.popleft()
-            self.size -= chunk.size
-            if chunk.state is ChunkState.ACKED:
-                self._gap_acked -= 1
-            else:
-                acked += self._leave_flight(chunk)
-                chunk.state = ChunkState.ACKED
+        size = from_flight = acked = 0
+        for chunk in map(self._chunks.pop, range(self.cumulative + 1, cumulative + 1)):
+            size += chunk.size
+            if chunk.state is ChunkState.IN_FLIGHT:
+                from_flight += chunk.size
+            elif chunk.state is ChunkState.LOST:
+                acked += chunk.size
+            chunk.state = ChunkState.ACKED
+        self.flight_size -= from_flight
+        self.size -= size
         self.cumulative = cumulative
-        return acked
+        if self._gap_acked:
+            self._gap_acked.cut_off(cumulative)
+        self._head = max(self._head, cumulative + 1)
+        self._trim_in_order_of_sending()
+        return acked + from_flight
 
     def apply_gaps(self, blocks: tuple[tuple[int, int], ...]) -> tuple[int, int]:
         """Take a SACK's gap blocks: bytes newly acknowledged, and the highest TSN among them (or ``cumulative``).
 
-        What an earlier SACK acknowledged and this one, below its last block, does not, is in flight again (reneging).
+        Blocks out of order, and what is behind them, do not count; nor do more than ``_MAX_GAP_BLOCKS``.
         """
-        acked, highest = 0, self.cumulative
-        for chunk, is_reported in self._walk(blocks):
-            if is_reported and chunk.state in (ChunkState.IN_FLIGHT, ChunkState.LOST):
-                acked += self._leave_flight(chunk)
-                chunk.state, highest = ChunkState.ACKED, chunk.tsn
-                self._gap_acked += 1
-            elif not is_reported and chunk.state is ChunkState.ACKED:
-                self._gap_acked -= 1
-                self._fly(chunk)
+        acked, highest, reached = 0, self.cumulative, self.cumulative
+        self._last_gaps = []
+        for start, end in blocks[:_MAX_GAP_BLOCKS]:
+            first, last = self.cumulative + start, min(self.cumulative + end, self.next_tsn - 1)
+            if not reached < first <= last:
+                break
+            reached = last
+            self._last_gaps.append((first, last))
+            for newly_first, newly_last in self._gap_acked.add(first, last):
+                for chunk in map(self._chunks.__getitem__, range(newly_first, newly_last + 1)):
+                    if chunk.state in _UNACKNOWLEDGED:
+                        acked += self._leave_flight(chunk)
+                        chunk.state, highest = ChunkState.ACKED, chunk.tsn
         return acked, highest
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether the last SACK had gap blocks."""
+        return bool(self._last_gaps)
+
+    @property
+    def highest_reported(self) -> int:
+        """The highest TSN that the last SACK acknowledges, anew or again."""
+        return self._last_gaps[-1][1] if self._last_gaps else self.cumulative
 
     def report_missing(self, below_tsn: int) -> list[OutboundChunk]:
         """Count one more report for each chunk in flight below; those that are to be fast retransmitted.
 
         After a retransmission only chunks that were sent later bear witness: so it, too, can be found lost (§7.2.4
-        would leave that to T3-rtx).
+        would leave that to T3-rtx). So what three reports have shown missing is the first of what was sent, and no
+        chunk needs a count of its own. The first are told; the others are with the next SACK.
         """
-        missing = []
-        for chunk in self._chunks:
-            if chunk.tsn >= below_tsn:
-                break
-            if chunk.state is ChunkState.IN_FLIGHT and chunk.missing_counts_from <= below_tsn:
-                chunk.missing_reports += 1
-                if chunk.missing_reports >= _MISSING_REPORTS_FOR_FAST_RETRANSMIT:
-                    missing.append(chunk)
+        heappushpop(self._reports, below_tsn)
+        sent, missing = self._in_order_of_sending, list[OutboundChunk]()
+        while sent and sent[0][0] <= self._reports[0] and len(missing) < _MAX_MISSING_AT_ONCE:
+            counts_from, chunk = sent.popleft()
+            if chunk.state is ChunkState.IN_FLIGHT and chunk.missing_counts_from == counts_from:
+                missing.append(chunk)
         return missing
 
     def add_given_up(self, message: OutboundMessage) -> None:
         """Assign the next TSN to the part of ``message`` that will never be sent."""
-        self._chunks.append(OutboundChunk(self.next_tsn, b"", 0, message, ChunkState.GIVEN_UP))
+        self._append(OutboundChunk(self.next_tsn, b"", 0, message, ChunkState.GIVEN_UP))
 
     def lose(self, chunk: OutboundChunk) -> None:
         """Take ``chunk`` out of flight, to be sent again."""
@@ -126,11 +168,17 @@ class Outstanding:
         self._lost.append(chunk)
 
     def lose_all(self) -> list[OutboundChunk]:
-        """Every chunk in flight is lost; all that are to be sent again, in order (§6.3.3 E3)."""
+        """Every chunk in flight is lost; all that are to be sent again, in order (§6.3.3 E3).
+
+        So is what an earlier SACK acknowledged and the last one, below its last block, did not: the peer has dropped
+        it again (§6.2.1). To look for that at each SACK would cost a look at each chunk.
+        """
         self.flight_size = 0
+        self._in_order_of_sending.clear()
         self._lost.clear()
-        for chunk in self._chunks:
-            if chunk.state in (ChunkState.IN_FLIGHT, ChunkState.LOST):
+        self._gap_acked = self._acked_by_last_gaps()
+        for chunk in self._chunks.values():
+            if chunk.state in _UNACKNOWLEDGED or (chunk.state is ChunkState.ACKED and chunk.tsn not in self._gap_acked):
                 chunk.state = ChunkState.LOST
                 self._lost.append(chunk)
         return list(self._lost)
@@ -146,68 +194,78 @@ class Outstanding:
         """``chunk``, which was lost, is in flight again."""
         self._lost.popleft()
         chunk.sent_count += 1
-        chunk.missing_reports, chunk.missing_counts_from = 0, self.next_tsn
         self._fly(chunk)
 
     def give_up(self, message: OutboundMessage) -> None:
         """No chunk of ``message`` is sent again."""
-        first = max(message.first_tsn - self.cumulative - 1, 0)
-        for chunk in islice(self._chunks, first, None):
-            if chunk.message is not message:
-                break
-            if chunk.state is ChunkState.ACKED:
-                self._gap_acked -= 1
-            self._leave_flight(chunk)
+        tsn = max(message.first_tsn, self.cumulative + 1)
+        while (chunk := self._chunks.get(tsn)) is not None and chunk.message is message:
+            if chunk.state is ChunkState.IN_FLIGHT:
+                self.flight_size -= chunk.size
             chunk.state = ChunkState.GIVEN_UP
+            tsn += 1
 
-    def expired_at_head(self, now: float) -> list[OutboundMessage]:
-        """The messages at the head whose life time is over: they need no place in flight any more."""
-        expired: dict[int, OutboundMessage] = {}
-        for chunk in self._chunks:
-            message = chunk.message
-            if chunk.state is not ChunkState.GIVEN_UP:
-                if message.expires_at is None or message.expires_at > now:
-                    break
-                expired[message.first_tsn] = message
-        return list(expired.values())
+    def expired_at_head(self, now: float) -> OutboundMessage | None:
+        """The first message that is not given up, if its life time is over: it needs no place in flight any more."""
+        while (chunk := self._chunks.get(self._head)) is not None and chunk.state is ChunkState.GIVEN_UP:
+            self._head += 1
+        if chunk is None or chunk.message.expires_at is None or chunk.message.expires_at > now:
+            return None
+        return chunk.message
 
     @property
     def first_is_given_up(self) -> bool:
         """Whether the peer must be told to go on without what it waits for."""
-        return bool(self._chunks) and self._chunks[0].state is ChunkState.GIVEN_UP
+        first = self._chunks.get(self.cumulative + 1)
+        return first is not None and first.state is ChunkState.GIVEN_UP
 
     def given_up_prefix(self, max_streams: int) -> tuple[int, dict[int, int]]:
         """The Advanced.Peer.Ack.Point, and per stream the last sequence number skipped, for at most ``max_streams``."""
-        point, skipped = self.cumulative, dict[int, int]()
-        for chunk in self._chunks:
+        skipped = self._skipped
+        while skipped and next(iter(skipped.values()))[1] <= self.cumulative:
+            skipped.popitem(last=False)
+        self._skip_point = max(self._skip_point, self.cumulative)
+        while (chunk := self._chunks.get(self._skip_point + 1)) is not None and chunk.state is ChunkState.GIVEN_UP:
             message = chunk.message
-            if chunk.state is not ChunkState.GIVEN_UP:
-                break
             if not message.unordered:
-                if message.stream_id not in skipped and len(skipped) == max_streams:
+                if message.stream_id not in skipped and len(skipped) >= max_streams:
                     break
-                skipped[message.stream_id] = message.stream_sequence
-            point = chunk.tsn
-        return point, skipped
+                skipped[message.stream_id] = (message.stream_sequence, chunk.tsn)
+                skipped.move_to_end(message.stream_id)
+            self._skip_point = chunk.tsn
+        return self._skip_point, {stream_id: sequence for stream_id, (sequence, _) in skipped.items()}
 
-    def _walk(self, blocks: tuple[tuple[int, int], ...]) -> Iterator[tuple[OutboundChunk, bool]]:
-        """The chunks up to the last block, and whether a block holds them; blocks out of order end the walk."""
-        chunks, reached = iter(self._chunks), 0
-        for first, last in blocks:
-            if not reached < first <= last:
-                return
-            yield from ((chunk, False) for chunk in islice(chunks, first - reached - 1))
-            yield from ((chunk, True) for chunk in islice(chunks, last - first + 1))
-            reached = last
-        if not blocks:
-            yield from ((chunk, False) for chunk in chunks)
+    def _acked_by_last_gaps(self) -> TsnRanges:
+        """What counts as acknowledged when only the last SACK is believed, as far as it goes."""
+        acked, reached = TsnRanges(), self.cumulative
+        for first, last in self._last_gaps:
+            if first > reached:
+                acked.add(first, last)
+                reached = last
+        for first, last in self._gap_acked if self._last_gaps else ():
+            if last > reached:
+                acked.add(max(first, reached + 1), last)
+        return acked
+
+    def _trim_in_order_of_sending(self) -> None:
+        """It need not begin with what has left flight."""
+        sent = self._in_order_of_sending
+        if not self._chunks:
+            sent.clear()
+        while sent and sent[0][1].state is not ChunkState.IN_FLIGHT:
+            sent.popleft()
+
+    def _append(self, chunk: OutboundChunk) -> None:
+        self._chunks[chunk.tsn] = chunk
+        self.next_tsn = chunk.tsn + 1
 
     def _leave_flight(self, chunk: OutboundChunk) -> int:
-        """Count ``chunk`` out of flight; its size, or 0 if it is given up and does not count."""
+        """Count ``chunk``, which is not acknowledged, out of flight; its size."""
         if chunk.state is ChunkState.IN_FLIGHT:
             self.flight_size -= chunk.size
-        return 0 if chunk.state is ChunkState.GIVEN_UP else chunk.size
+        return chunk.size
 
     def _fly(self, chunk: OutboundChunk) -> None:
-        chunk.state = ChunkState.IN_FLIGHT
+        chunk.state, chunk.missing_counts_from = ChunkState.IN_FLIGHT, self.next_tsn
         self.flight_size += chunk.size
+        self._in_order_of_sending.append((self.next_tsn, chunk))

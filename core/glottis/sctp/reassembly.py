@@ -1,6 +1,8 @@
 """Fragments become messages, and messages come in the order of their stream (RFC 9260 §6.5, §6.6, §6.9)."""
 
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from glottis.contracts.errors import Malformed
 from glottis.sctp.events import MessageReceived
@@ -29,11 +31,27 @@ class _Run:
             raise Malformed("the fragments of a message disagree about their stream")
         return True
 
-    def extend(self, last_tsn: int, flags: int, parts: list[bytes], size: int) -> None:
-        self.last_tsn = last_tsn
+    @property
+    def charge(self) -> int:
+        """Bytes of memory that are charged for it."""
+        return self.size + CHUNK_OVERHEAD * len(self.parts)
+
+    def append(self, tsn: int, flags: int, payload: bytes) -> None:
+        self.last_tsn = tsn
         self.flags |= flags
-        self.parts += parts
-        self.size += size
+        self.parts.append(payload)
+        self.size += len(payload)
+
+    def join(self, after: "_Run") -> None:
+        """Take in what comes after; the shorter list of parts moves, so that no order of arrival makes this dear."""
+        if len(after.parts) > len(self.parts):
+            after.parts[:0] = self.parts
+            self.parts = after.parts
+        else:
+            self.parts.extend(after.parts)
+        self.last_tsn = after.last_tsn
+        self.flags |= after.flags
+        self.size += after.size
 
 
 class Reassembly:
@@ -45,6 +63,8 @@ class Reassembly:
         self._max_message_size = max_message_size
         self._by_first: dict[int, _Run] = {}
         self._by_last: dict[int, _Run] = {}
+        self._firsts: list[int] = []
+        """The keys of ``_by_first``, ascending."""
 
     def add_untrusted(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> MessageReceived | None:
         """Take a fragment; the message that it completes, or None.
@@ -52,47 +72,50 @@ class Reassembly:
         Raises ``Malformed`` if fragments disagree or the message is longer than the maximum.
         """
         self.held += len(payload) + CHUNK_OVERHEAD
-        run = self._run_with_untrusted(tsn, flags, fields, payload)
-        self._join_after_untrusted(run)
+        run, after = self._run_with_untrusted(tsn, flags, fields, payload), self._by_first.get(tsn + 1)
+        if after is not None and run.is_followed_by_untrusted(after.flags, after.fields):
+            del self._by_last[after.last_tsn]
+            self._forget_first(after.first_tsn)
+            run.join(after)
         if run.size > self._max_message_size:
             raise Malformed("a message is longer than the maximum that was offered")
-        if run.flags & WHOLE_MESSAGE == WHOLE_MESSAGE:
-            self._forget(run)
-            _, stream_id, _, protocol_id = run.fields
-            return MessageReceived(stream_id, protocol_id, b"".join(run.parts))
-        self._by_first[run.first_tsn] = self._by_last[run.last_tsn] = run
-        return None
+        if run.flags & WHOLE_MESSAGE != WHOLE_MESSAGE:
+            self._by_last[run.last_tsn] = run
+            return None
+        self._forget_first(run.first_tsn)
+        self.held -= run.charge
+        _, stream_id, _, protocol_id = run.fields
+        return MessageReceived(stream_id, protocol_id, b"".join(run.parts))
 
     def drop_up_to(self, tsn: int) -> None:
         """The peer has given up what begins at or before ``tsn``."""
-        for run in [run for first, run in self._by_first.items() if first <= tsn]:
-            self._forget(run)
+        count = bisect_right(self._firsts, tsn)
+        for run in map(self._by_first.pop, self._firsts[:count]):
+            del self._by_last[run.last_tsn]
+            self.held -= run.charge
+        del self._firsts[:count]
 
     def _run_with_untrusted(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> _Run:
-        """The run that the fragment continues, or one of its own."""
+        """The run that the fragment continues, or one of its own; it is yet to be found by its last TSN."""
         run = self._by_last.get(tsn - 1)
-        if run is None or not run.is_followed_by_untrusted(flags, fields):
-            return _Run(tsn, tsn, fields, flags, [payload], len(payload))
-        del self._by_last[tsn - 1]
-        run.extend(tsn, flags, [payload], len(payload))
+        if run is not None and run.is_followed_by_untrusted(flags, fields):
+            del self._by_last[tsn - 1]
+            run.append(tsn, flags, payload)
+            return run
+        run = self._by_first[tsn] = _Run(tsn, tsn, fields, flags, [payload], len(payload))
+        insort(self._firsts, tsn)
         return run
 
-    def _join_after_untrusted(self, run: _Run) -> None:
-        after = self._by_first.get(run.last_tsn + 1)
-        if after is not None and run.is_followed_by_untrusted(after.flags, after.fields):
-            del self._by_first[after.first_tsn], self._by_last[after.last_tsn]
-            run.extend(after.last_tsn, after.flags, after.parts, after.size)
-
-    def _forget(self, run: _Run) -> None:
-        self._by_first.pop(run.first_tsn, None)
-        self._by_last.pop(run.last_tsn, None)
-        self.held -= run.size + CHUNK_OVERHEAD * len(run.parts)
+    def _forget_first(self, tsn: int) -> None:
+        del self._by_first[tsn], self._firsts[bisect_left(self._firsts, tsn)]
 
 
 @dataclass(slots=True)
 class _Stream:
     next_sequence: int = 0
     waiting: dict[int, MessageReceived] = field(default_factory=dict)
+    in_order: list[int] = field(default_factory=list)
+    """The sequence numbers in ``waiting``, ascending."""
 
 
 class InboundStreams:
@@ -100,6 +123,7 @@ class InboundStreams:
 
     def __init__(self) -> None:
         self.held = 0
+        """Bytes of memory that are charged for messages that wait for their turn or to be taken by the owner."""
         self._streams: dict[int, _Stream] = {}
 
     def take(self, sequence: int, message: MessageReceived) -> list[MessageReceived]:
@@ -107,42 +131,55 @@ class InboundStreams:
         stream = self._streams.get(message.stream_id)
         if stream is None:
             stream = self._streams[message.stream_id] = _Stream()
-        if sequence == stream.next_sequence & 0xFFFF and not stream.waiting:
-            stream.next_sequence += 1
-            return [message]
-        return self._take_out_of_order(stream, unwrap_ssn(sequence, stream.next_sequence), message)
+        if sequence != stream.next_sequence & 0xFFFF:
+            self._wait(stream, unwrap_ssn(sequence, stream.next_sequence), message)
+            return []
+        self.keep(message)
+        stream.next_sequence += 1
+        return [message, *_release(stream)] if stream.in_order else [message]
 
     def skip(self, stream_id: int, sequence: int) -> list[MessageReceived]:
         """The peer has given up messages up to ``sequence``; what can be delivered now (RFC 3758 §3.6)."""
-        stream = self._streams.setdefault(stream_id, _Stream())
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            stream = self._streams[stream_id] = _Stream()
         last = unwrap_ssn(sequence, stream.next_sequence)
         if last < stream.next_sequence:
             return []
-        passed = [self._release(stream, waiting) for waiting in sorted(stream.waiting) if waiting <= last]
         stream.next_sequence = last + 1
-        return passed + self._release_ready(stream)
+        return _release(stream) if stream.in_order else []
 
-    def reset(self, stream_id: int) -> None:
-        """Sequence numbers of this stream begin at 0 again (RFC 6525 §5.2.2)."""
-        stream = self._streams.pop(stream_id, None)
-        if stream is not None:
-            for sequence in list(stream.waiting):
-                self._release(stream, sequence)
+    def keep(self, message: MessageReceived) -> None:
+        """Charge for a message that waits to be taken."""
+        self.held += len(message.data) + CHUNK_OVERHEAD
 
-    def _take_out_of_order(self, stream: _Stream, sequence: int, message: MessageReceived) -> list[MessageReceived]:
-        if sequence >= stream.next_sequence and sequence not in stream.waiting:
-            stream.waiting[sequence] = message
-            self.held += len(message.data) + CHUNK_OVERHEAD
-        return self._release_ready(stream)
-
-    def _release_ready(self, stream: _Stream) -> list[MessageReceived]:
-        ready = []
-        while stream.next_sequence in stream.waiting:
-            ready.append(self._release(stream, stream.next_sequence))
-            stream.next_sequence += 1
-        return ready
-
-    def _release(self, stream: _Stream, sequence: int) -> MessageReceived:
-        message = stream.waiting.pop(sequence)
+    def taken(self, message: MessageReceived) -> None:
+        """The owner took a message."""
         self.held -= len(message.data) + CHUNK_OVERHEAD
-        return message
+
+    def reset(self, stream_ids: tuple[int, ...]) -> None:
+        """Sequence numbers of these streams, or of all, begin at 0 again (RFC 6525 §5.2.2)."""
+        used = self._streams.keys() & set(stream_ids) if stream_ids else list(self._streams)
+        for stream in filter(attrgetter("waiting"), map(self._streams.pop, used)):
+            data = map(attrgetter("data"), stream.waiting.values())
+            self.held -= sum(map(len, data)) + len(stream.waiting) * CHUNK_OVERHEAD
+
+    def _wait(self, stream: _Stream, sequence: int, message: MessageReceived) -> None:
+        if sequence > stream.next_sequence and sequence not in stream.waiting:
+            stream.waiting[sequence] = message
+            insort(stream.in_order, sequence)
+            self.keep(message)
+
+
+def _release(stream: _Stream) -> list[MessageReceived]:
+    """What waits up to the next sequence number, and what follows on that without a gap."""
+    in_order = stream.in_order
+    passed = bisect_left(in_order, stream.next_sequence)
+    # As the numbers ascend, those from ``passed`` on follow without a gap as long as they are what counting gives.
+    count = bisect_left(
+        range(passed, len(in_order)), x=True, key=lambda i: in_order[i] - i > stream.next_sequence - passed
+    )
+    stream.next_sequence += count
+    released = list(map(stream.waiting.pop, in_order[: passed + count]))
+    del in_order[: passed + count]
+    return released

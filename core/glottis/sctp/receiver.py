@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from glottis.contracts.errors import Malformed
 from glottis.sctp.handshake import Handshake
 from glottis.sctp.heartbeat import Heartbeat
 from glottis.sctp.inbound import Inbound
@@ -31,6 +32,9 @@ _GO_ON_AFTER_UNKNOWN: Final = 0x80
 """Without this bit in an unknown chunk's type, the rest of the packet is dropped (§3.2)."""
 _REPORT_UNKNOWN: Final = 0x40
 """With this bit, its sender hears of it; we report one per packet, so that the answer stays smaller than that."""
+
+_MOST_IN_A_PACKET: Final[dict[int, int]] = {ChunkType.RE_CONFIG: 2}
+"""Of other control chunks one is taken, for nobody has two SACKs to send at a time; a response may bring a request."""
 
 _ENDS_SILENTLY: Final = frozenset(
     {ChunkType.ABORT, ChunkType.SHUTDOWN_COMPLETE, ChunkType.ERROR, ChunkType.COOKIE_ACK, ChunkType.INIT_ACK}
@@ -75,20 +79,27 @@ class PacketReceiver:
                 self._shutdown.handle_data(now)
 
     def _handle_chunks_untrusted(self, packet: bytes, spans: list[ChunkSpan], now: float) -> None:
-        reported = False
+        """Let each chunk be handled; at the end ``Malformed`` if there were more of a kind than are taken."""
+        taken: list[int] = []
+        reported = has_surplus = False
         for chunk_type, flags, start, end in spans:
             if chunk_type == ChunkType.DATA:
                 self._handle_data_untrusted(packet, flags, start, end)
-            elif (handler := _HANDLERS.get(chunk_type)) is not None:
-                handler(self, packet[start:end], now)
-            else:
+            elif (handler := _HANDLERS.get(chunk_type)) is None:
                 if chunk_type & _REPORT_UNKNOWN and not reported:
                     self._report_unknown(packet[start - CHUNK_HEADER_LENGTH : end])
                     reported = True
                 if not chunk_type & _GO_ON_AFTER_UNKNOWN:
                     return
+            elif taken.count(chunk_type) < _MOST_IN_A_PACKET.get(chunk_type, 1):
+                taken.append(chunk_type)
+                handler(self, packet[start:end], now)
+            else:
+                has_surplus = True
             if self._tcb.ended:
                 return
+        if has_surplus:
+            raise Malformed("a packet repeats control chunks")
 
     def _belongs_here(self, spans: list[ChunkSpan]) -> bool:
         """Whether the verification tag is right (§8.5, with the exceptions of §8.5.1)."""

@@ -1,5 +1,6 @@
 """Stream reset (RFC 6525): how one end says that it sends no more on some streams."""
 
+from collections import deque
 from typing import Final
 
 from glottis.sctp.events import IncomingStreamsReset, OutgoingStreamsReset
@@ -39,15 +40,19 @@ class StreamReset:
     def __init__(self, tcb: Tcb, inbound: Inbound, outbound: Outbound) -> None:
         self._tcb, self._inbound, self._outbound = tcb, inbound, outbound
         self._supported = False
-        self._wanted: dict[int, int | None] = {}
-        """Streams to be reset, and the last TSN that they may have used, once nothing is queued on them."""
+        self._wanted: set[int] = set()
+        """Streams to be reset."""
+        self._sent: deque[tuple[int, int]] = deque()
+        """Those on which all is sent: the last TSN that each may have used, and the stream."""
         self._next_sequence = tcb.initial_tsn
         self._request: OutgoingReset | None = None
         self._peer_sequence = 0
         """The last request of the peer that was answered, unwrapped."""
         self._last_response: bytes = b""
         self._deferred: OutgoingReset | None = None
-        """A request of the peer whose last TSN has not arrived yet."""
+        """A request of the peer whose last TSN has not arrived yet, or that came before the last one was taken."""
+        self._is_untaken = False
+        """Whether the owner has yet to hear of the last one that was performed."""
 
     def begin(self, peer: Peer) -> None:
         """The handshake is done; sequence numbers begin with the initial TSNs (§4.1)."""
@@ -56,27 +61,35 @@ class StreamReset:
 
     def want(self, stream_id: int) -> None:
         """Reset ``stream_id`` as soon as what is queued on it has been sent and acknowledged."""
-        self._wanted.setdefault(stream_id)
+        if stream_id not in self._wanted:
+            self._wanted.add(stream_id)
+            self._outbound.queue.tell_when_empty(stream_id)
 
     def is_wanted(self, stream_id: int) -> bool:
         """Whether ``stream_id`` is still to be reset: no more may be sent on it until that is done (§5.1.2)."""
         return stream_id in self._wanted
 
     def poll(self, now: float) -> None:
-        """Make the next request if one is due, and perform the peer's if it was waiting for data."""
+        """Make the next request if one is due, and perform the peer's if it was waiting."""
         self._perform_deferred()
-        if self._request is None and self._wanted:
-            self._note_finished_streams()
-            acknowledged = self._outbound.cumulative_tsn
-            ready = {stream_id: tsn for stream_id, tsn in self._wanted.items() if tsn is not None}
-            ready = {stream_id: tsn for stream_id, tsn in ready.items() if tsn <= acknowledged}
-            if ready:
-                self._ask(tuple(ready)[:_MAX_STREAMS_PER_REQUEST], max(ready.values()), now)
+        emptied = self._outbound.queue.emptied
+        if emptied:
+            self._sent.extend((self._outbound.last_assigned_tsn, stream_id) for stream_id in emptied)
+            emptied.clear()
+        while self._sent and self._request is None and (streams := self._take_acknowledged()):
+            self._ask(tuple(stream_id for _, stream_id in streams), streams[-1][0], now)
 
-    def _note_finished_streams(self) -> None:
-        for stream_id, last_tsn in self._wanted.items():
-            if last_tsn is None and self._outbound.queue.is_empty(stream_id):
-                self._wanted[stream_id] = self._outbound.last_assigned_tsn
+    def taken(self) -> bool:
+        """The owner has heard of the peer's last request: the next may be performed; whether one waits."""
+        self._is_untaken = False
+        return self._deferred is not None
+
+    def _take_acknowledged(self) -> list[tuple[int, int]]:
+        """The streams of the next request."""
+        sent, acknowledged, streams = self._sent, self._outbound.cumulative_tsn, list[tuple[int, int]]()
+        while sent and sent[0][0] <= acknowledged and len(streams) < _MAX_STREAMS_PER_REQUEST:
+            streams.append(sent.popleft())
+        return streams
 
     def handle_timeout(self, now: float) -> None:
         """Our request was not answered in time: send it again."""
@@ -128,7 +141,7 @@ class StreamReset:
     def _finish(self, stream_ids: tuple[int, ...], *, performed: bool) -> None:
         """Nothing more can be done about these streams; where they are not reset, their sequence numbers go on."""
         for stream_id in stream_ids:
-            del self._wanted[stream_id]
+            self._wanted.discard(stream_id)
             if performed:
                 self._outbound.queue.reset(stream_id)
         self._tcb.events.append(OutgoingStreamsReset(stream_ids, performed))
@@ -154,14 +167,17 @@ class StreamReset:
         return True
 
     def _perform_deferred(self) -> bool:
-        """Reset the peer's streams and say so, if all that it sent on them before is here (§5.2.2)."""
+        """Reset the peer's streams and say so, if all that it sent on them before is here (§5.2.2).
+
+        One at a time, so that what is told to the owner waits nowhere but with the peer.
+        """
         request, cumulative = self._deferred, self._inbound.cumulative_tsn
-        if request is None or unwrap_tsn(request.last_tsn, cumulative) > cumulative:
+        if request is None or self._is_untaken or unwrap_tsn(request.last_tsn, cumulative) > cumulative:
             return False
         self._deferred = None
-        stream_ids = request.stream_ids or self._inbound.all_streams()
-        self._inbound.reset_streams(stream_ids)
-        self._tcb.events.append(IncomingStreamsReset(stream_ids))
+        self._inbound.reset_streams(request.stream_ids)
+        self._tcb.events.append(IncomingStreamsReset(request.stream_ids))
+        self._is_untaken = True
         self._last_response = self._send(ResetResponse(request.request_sequence, ResetResult.PERFORMED).to_parameter())
         return True
 

@@ -5,8 +5,13 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
 
+from glottis.sctp.limits import CHUNK_OVERHEAD
+
 _COST_OF_A_MESSAGE: Final = 64
-"""Bytes charged for each message besides its payload, so that small ones also count."""
+"""Bytes charged for each message besides its payload, so that small ones also count, when streams take turns."""
+
+_MAX_EXPIRED: Final = 64
+"""Messages that expired while they waited and are dropped at a time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,9 +60,18 @@ class SendQueue:
         """Bytes queued and not yet put into a chunk."""
         self.drained: list[int] = []
         """Streams whose queue has fallen to its threshold; whoever reads clears it."""
+        self.emptied: list[int] = []
+        """Of the streams of ``tell_when_empty``, those that are; whoever reads clears it."""
+        self.is_behind = False
+        """Whether more expired messages are to be dropped than were dropped at a time."""
         self._streams: dict[int, _Stream] = {}
+        self._message_count = 0
+        self._ending: set[int] = set()
+        """Streams that are to be told of once they are empty."""
         self._turns: list[tuple[float, int]] = []
         """Heap of the virtual time and identifier of each stream that may send."""
+        self._has_turn: set[int] = set()
+        """The streams in it, each once."""
         self._virtual_time = 0.0
         self._current: OutboundMessage | None = None
         self._undated: list[OutboundMessage] = []
@@ -73,30 +87,27 @@ class SendQueue:
         if not stream.messages:
             self._take_turn(stream)
         stream.messages.append(message)
+        self._message_count += 1
         stream.buffered += len(message.data)
         self.size += len(message.data)
         if message.life_time is not None:
             self._undated.append(message)
 
     def date_messages(self, now: float) -> None:
-        """Life times of messages queued since the last call begin ``now``."""
+        """Life times of messages queued since the last call begin ``now``; called before messages are sent."""
+        self.is_behind = False
         for message in self._undated:
             message.expires_at = now + (message.life_time or 0.0)
         self._undated.clear()
 
     def next_message(self, now: float) -> OutboundMessage | None:
         """The message that the next fragment is cut from; expired ones that were never sent are dropped."""
-        if self._current is not None:
-            return self._current
-        while self._turns:
-            self._virtual_time, stream_id = heappop(self._turns)
-            stream = self._streams.get(stream_id)
-            if stream is None or not stream.messages:
-                continue
-            self._current = message = stream.messages[0]
-            if not message.is_given_up(0, now):
+        for _ in range(_MAX_EXPIRED):
+            message = self._current or self._next_turn()
+            if message is None or message.offset or not message.is_given_up(0, now):
                 return message
             self.finish(message)
+        self.is_behind = bool(self._turns)
         return None
 
     @property
@@ -114,13 +125,18 @@ class SendQueue:
         message.offset = start + size
         self._unbuffer(stream, size)
         if message.offset == len(message.data):
-            self._next_turn(stream, message)
+            self._end_turn(stream, message)
         return message.data if size == len(message.data) else message.data[start : start + size]
 
     @property
     def is_all_sent(self) -> bool:
         """Whether no message waits, whole or in part."""
-        return self._current is None and not any(stream.messages for stream in self._streams.values())
+        return not self._message_count
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that are charged for what is queued."""
+        return self.size + self._message_count * CHUNK_OVERHEAD
 
     def finish(self, message: OutboundMessage) -> bool:
         """Forget what is left of a message that was given up; whether anything was."""
@@ -128,7 +144,7 @@ class SendQueue:
             return False
         stream = self._streams[message.stream_id]
         self._unbuffer(stream, len(message.data) - message.offset)
-        self._next_turn(stream, message)
+        self._end_turn(stream, message)
         return True
 
     def buffered(self, stream_id: int) -> int:
@@ -136,23 +152,25 @@ class SendQueue:
         stream = self._streams.get(stream_id)
         return stream.buffered if stream is not None else 0
 
-    def is_empty(self, stream_id: int) -> bool:
-        """Whether nothing is queued on a stream (an empty message is something)."""
-        stream = self._streams.get(stream_id)
-        return stream is None or not stream.messages
-
     def discard(self, stream_id: int) -> None:
         """Forget the messages of a stream that are not yet begun."""
         stream = self._stream(stream_id)
-        kept = [message for message in stream.messages if message is self._current]
-        unsent = sum(len(message.data) - message.offset for message in kept)
+        begun = self._current if self._current is not None and self._current.stream_id == stream_id else None
+        kept, unsent = ([begun], len(begun.data) - begun.offset) if begun is not None else ([], 0)
+        self._message_count -= len(stream.messages) - len(kept)
         self.size -= stream.buffered - unsent
         stream.messages, stream.buffered = deque(kept), unsent
+        self._note_if_empty(stream)
+
+    def tell_when_empty(self, stream_id: int) -> None:
+        """List the stream in ``emptied`` once nothing is queued on it."""
+        self._ending.add(stream_id)
+        self._note_if_empty(self._stream(stream_id))
 
     def reset(self, stream_id: int) -> None:
         """Start a stream on which nothing is queued anew: its sequence numbers begin at 0 again."""
-        assert self.is_empty(stream_id)
-        self._streams.pop(stream_id, None)
+        stream = self._streams.pop(stream_id, None)
+        assert stream is None or not stream.messages
 
     def _stream(self, stream_id: int) -> _Stream:
         stream = self._streams.get(stream_id)
@@ -162,14 +180,35 @@ class SendQueue:
 
     def _take_turn(self, stream: _Stream) -> None:
         stream.virtual_time = max(stream.virtual_time, self._virtual_time)
-        heappush(self._turns, (stream.virtual_time, stream.stream_id))
+        if stream.stream_id not in self._has_turn:  # of a stream whose messages were discarded, the turn is still there
+            self._has_turn.add(stream.stream_id)
+            heappush(self._turns, (stream.virtual_time, stream.stream_id))
 
-    def _next_turn(self, stream: _Stream, message: OutboundMessage) -> None:
+    def _next_turn(self) -> OutboundMessage | None:
+        """The first message of the stream whose turn it is."""
+        while self._turns:
+            self._virtual_time, stream_id = heappop(self._turns)
+            self._has_turn.discard(stream_id)
+            stream = self._streams.get(stream_id)
+            if stream is not None and stream.messages:
+                self._current = stream.messages[0]
+                return self._current
+        return None
+
+    def _end_turn(self, stream: _Stream, message: OutboundMessage) -> None:
         self._current = None
         stream.messages.popleft()
+        self._message_count -= 1
         stream.virtual_time = self._virtual_time + (len(message.data) + _COST_OF_A_MESSAGE) / stream.priority
         if stream.messages:
             self._take_turn(stream)
+        elif self._ending:
+            self._note_if_empty(stream)
+
+    def _note_if_empty(self, stream: _Stream) -> None:
+        if not stream.messages and stream.stream_id in self._ending:
+            self._ending.discard(stream.stream_id)
+            self.emptied.append(stream.stream_id)
 
     def _unbuffer(self, stream: _Stream, size: int) -> None:
         before = stream.buffered
