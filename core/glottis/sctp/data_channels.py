@@ -16,7 +16,6 @@ from glottis.sctp.events import (
     AssociationEstablished,
     AssociationFailed,
     BufferedAmountLow,
-    BytesReceived,
     ChannelClosed,
     ChannelOpened,
     DataChannelEvent,
@@ -25,7 +24,7 @@ from glottis.sctp.events import (
     OutgoingStreamsReset,
     SendBufferDrained,
     StreamDrained,
-    TextReceived,
+    received,
 )
 from glottis.sctp.limits import SctpLimits
 from glottis.wire.dcep import OPEN_ACK, UNSTATED_MAX_MESSAGE_SIZE, ChannelOpen, ProtocolId, parse_dcep_untrusted
@@ -250,18 +249,14 @@ class DataChannels:
             self._early.keep(message, self._now + _PATIENCE)
 
     def _deliver(self, channel: DataChannel, protocol_id: int, data: bytes) -> None:
-        event: TextReceived | BytesReceived
         if protocol_id in (ProtocolId.STRING_EMPTY, ProtocolId.BINARY_EMPTY):
             data = b""
-        if protocol_id in (ProtocolId.BINARY, ProtocolId.BINARY_EMPTY):
-            event = BytesReceived(channel, data)
-        elif protocol_id in (ProtocolId.STRING, ProtocolId.STRING_EMPTY):
-            try:
-                event = TextReceived(channel, data.decode())
-            except UnicodeDecodeError:
-                self._begin_close(channel, "the peer sent text that is not UTF-8", discard=True)
-                return
-        else:
+        try:
+            event = received(channel, protocol_id, data)
+        except UnicodeDecodeError:
+            self._begin_close(channel, "the peer sent text that is not UTF-8", discard=True)
+            return
+        if event is None:
             return
         channel.messages_received += 1
         channel.bytes_received += len(data)

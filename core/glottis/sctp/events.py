@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from glottis.wire.dcep import ProtocolId
+
 if TYPE_CHECKING:
     from glottis.sctp.data_channel import DataChannel
 
@@ -130,3 +132,13 @@ DataChannelEvent = (
     | BytesReceived
     | BufferedAmountLow
 )
+
+
+def received(channel: DataChannel, protocol_id: int, data: bytes) -> TextReceived | BytesReceived | None:
+    """What a message says (RFC 8831 §6.6); None if nobody knows. Raises ``UnicodeDecodeError``."""
+    match protocol_id:
+        case ProtocolId.STRING | ProtocolId.STRING_EMPTY:
+            return TextReceived(channel, data.decode())
+        case ProtocolId.BINARY | ProtocolId.BINARY_EMPTY:
+            return BytesReceived(channel, data)
+    return None
