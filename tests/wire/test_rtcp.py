@@ -6,6 +6,7 @@ import pytest
 from glottis.contracts.errors import Malformed
 from glottis.wire.rtcp import (
     MAX_COMPOUND_LENGTH,
+    MAX_PACKETS,
     Goodbye,
     ReceiverReport,
     ReportBlock,
@@ -95,6 +96,10 @@ def test_reduced_size_packet_without_a_report_is_read() -> None:
     assert parse_rtcp_untrusted(build_rtcp([Goodbye((1,))])) == [Goodbye((1,))]
 
 
+def test_compound_packet_of_as_many_packets_as_there_may_be_is_read() -> None:
+    assert len(parse_rtcp_untrusted(build_rtcp([Goodbye((1,))] * MAX_PACKETS))) == MAX_PACKETS
+
+
 def test_padding_of_the_last_packet_is_taken_off() -> None:
     assert parse_rtcp_untrusted(b"\xa1\xcb\x00\x02\x00\x00\x00\x05\x00\x00\x00\x04") == [Goodbye((5,))]
 
@@ -134,8 +139,9 @@ def test_broken_packets_of_another_stacks_tests_are_malformed(name: str) -> None
         b"\xa0\xc9\x00\x02\x00\x00\x00\x05\x00\x00\x00\x04\x80\xc9\x00\x01\x00\x00\x00\x05",
         b"\x81\xca\x00\x02\x00\x00\x00\x05\x01\x02ab",
         b"\x80\xd2\x00\x00" * (MAX_COMPOUND_LENGTH // 4 + 1),
+        b"\x80\xd2\x00\x00" * (MAX_PACKETS + 1),
     ],
-    ids=["empty", "short", "version", "length", "padding-inside", "unended-chunk", "long"],
+    ids=["empty", "short", "version", "length", "padding-inside", "unended-chunk", "long", "many"],
 )
 def test_packet_that_contradicts_itself_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):

@@ -17,6 +17,8 @@ GOODBYE: Final = 203
 
 MAX_COMPOUND_LENGTH: Final = 1500
 """Bytes; a compound packet is one datagram and is never fragmented by those who send it (RFC 3550 §6.1)."""
+MAX_PACKETS: Final = 64
+"""In a compound packet. A call's has three; beyond a source for each, the shortest ones cost more than they say."""
 MAX_TEXT_LENGTH: Final = 255
 """Bytes of a CNAME or of a reason for leaving; their length fields have one byte."""
 MAX_COUNT: Final = 31
@@ -103,12 +105,14 @@ def parse_rtcp_untrusted(data: bytes) -> list[RtcpPacket]:
         raise Malformed(f"RTCP: expected 4–{MAX_COMPOUND_LENGTH} bytes")
     packets: list[RtcpPacket] = []
     offset = 0
-    while offset < len(data):
+    for _ in range(MAX_PACKETS):
         count, packet_type, body, offset = _next_packet_untrusted(data, offset)
         packet = _parse_body_untrusted(packet_type, count, body)
         if packet is not None:
             packets.append(packet)
-    return packets
+        if offset == len(data):
+            return packets
+    raise Malformed(f"RTCP: expected at most {MAX_PACKETS} packets in a compound one")
 
 
 def build_rtcp(packets: Iterable[RtcpPacket]) -> bytes:
