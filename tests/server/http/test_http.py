@@ -144,6 +144,8 @@ MALFORMED = {
     "non-ASCII target": (b"GET /\xe4 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "relative target": (b"GET abc HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "query not UTF-8": (b"GET /?a=%ff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "percent sign before no digits": (b"GET /?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "query of escapes": (b"GET /?a=" + b"%61" * 1025 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "endless query": (b"GET /?" + b"&".join([b"a=1"] * 40) + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "null in a header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n", 400),
     "null behind UTF-8 in a header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: caf\xc3\xa9\x00\r\n\r\n", 400),

@@ -21,6 +21,9 @@ NOSNIFF: Final = ("x-content-type-options", "nosniff")
 """Goes with every response: none is anything else than it says, to no browser (WHATWG Fetch §3.7)."""
 
 _ABSOLUTE_FORM: Final = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<rest>.*)", re.IGNORECASE)
+MAX_ESCAPES: Final = 1024
+"""Percent signs in a query; session URLs have none. To decode one costs a hundred times as much as a letter."""
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,8 @@ def parse_target_untrusted(target: str) -> Target:
     if not target.startswith("/") and target != "*":
         raise Malformed("request target: expected a path")
     path, _, query = target.partition("?")
+    if query.count("%") > MAX_ESCAPES or _BAD_ESCAPE.search(query):  # RFC 3986 §2.1
+        raise Malformed(f"query: expected at most {MAX_ESCAPES} percent signs, each before two hexadecimal digits")
     try:
         pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
