@@ -7,14 +7,18 @@ that are computed in place, the computing counts.
 import ast
 import dis
 import linecache
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sized
 from functools import cache
-from types import CodeType, FrameType
+from re import _parser  # type: ignore[attr-defined]
+from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any, Final
 
 BYTES_PER_OPERATION: Final = 64
 """Of text and bytes that are searched or copied at once."""
+CHARACTERS_PER_PART: Final = 4
+"""Of text and bytes that are cut into parts, each of which is an object: an operation for so many."""
 
 _TEXTS: Final = (bytes, bytearray, str, memoryview)
 _SEQUENCES: Final = (list, tuple, deque)
@@ -22,17 +26,17 @@ _TABLES: Final = (dict, set, frozenset)
 
 _WALKS_RECEIVER: Final = frozenset({
     "casefold", "copy", "count", "decode", "difference", "encode", "find", "index", "insert", "intersection",
-    "isascii", "isdigit", "lower", "lstrip", "partition", "remove", "replace", "rfind", "rpartition", "rsplit",
-    "rstrip", "sort", "split", "splitlines", "strip", "translate", "union", "upper",
+    "isascii", "isdigit", "lower", "lstrip", "partition", "remove", "replace", "rfind", "rpartition", "rstrip",
+    "sort", "strip", "translate", "union", "upper",
 })  # fmt: skip
+_CUTS_RECEIVER: Final = frozenset({"rsplit", "split", "splitlines"})
 _WALKS_ARGUMENTS: Final = frozenset({
     "Counter", "OrderedDict", "all", "any", "b64decode", "b64encode", "bytearray", "bytes", "compare_digest",
     "deque", "dict", "digest", "extend", "frozenset", "heapify", "join", "list", "max", "min", "quote", "set",
     "sorted", "str", "sum", "tuple", "unquote", "update", "urlsafe_b64decode", "urlsafe_b64encode",
 })  # fmt: skip
-_READS_EACH_CHARACTER: Final = frozenset({
-    "findall", "finditer", "float", "fullmatch", "int", "match", "search", "sub",
-})  # fmt: skip
+_READS_EACH_CHARACTER: Final = frozenset({"float", "fullmatch", "int", "match", "search", "sub"})
+_MAKES_MATCHES: Final = frozenset({"findall", "finditer", "split"})
 
 Weigh = Callable[[FrameType], int]
 
@@ -62,7 +66,10 @@ _PURE: Final = (
 
 def receiver_weight(called: object) -> int:
     """What a method of C code costs by the size of its object."""
-    return _size(getattr(called, "__self__", None)) if getattr(called, "__name__", "") in _WALKS_RECEIVER else 0
+    receiver, name = getattr(called, "__self__", None), getattr(called, "__name__", "")
+    if name in _CUTS_RECEIVER and isinstance(receiver, _TEXTS):
+        return len(receiver) // CHARACTERS_PER_PART
+    return _size(receiver) if name in _WALKS_RECEIVER else 0
 
 
 @cache
@@ -105,8 +112,7 @@ def _weighs(node: ast.AST) -> Iterator[Weigh]:
             yield from _reader(right, _size)
         case ast.Call():
             if measure := _MEASURES.get(_name(node.func)):
-                for argument in node.args:
-                    yield from _reader(argument, measure)
+                yield from _call_weighs(node, measure)
             yield from _starred(node.args)
         case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
             yield from _starred(elements)
@@ -122,20 +128,43 @@ def _starred(elements: list[ast.expr]) -> Iterator[Weigh]:
             yield from _reader(element.value, _size)
 
 
+def _call_weighs(call: ast.Call, measure: Callable[[Any], int]) -> Iterator[Weigh]:
+    """Of each argument; nothing if what is called is Python, whose opcodes count."""
+    function = _readable(call.func)
+    pattern = _readable(call.func.value) if isinstance(call.func, ast.Attribute) else None
+
+    def weigh_call(weigh: Weigh) -> Weigh:
+        def weigh_now(frame: FrameType) -> int:
+            if function is not None and isinstance(_value(function, frame), FunctionType | MethodType):
+                return 0
+            return weigh(frame) if pattern is None else min(weigh(frame), _width(_value(pattern, frame)))
+
+        return weigh_now
+
+    for argument in call.args:
+        yield from map(weigh_call, _reader(argument, measure))
+
+
 def _name(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
 
 
 def _reader(operand: ast.expr, measure: Callable[[Any], int]) -> Iterator[Weigh]:
-    """Reads the operand again and measures it, if reading does nothing else."""
+    """Reads the operand again and measures it, if that can be done."""
     match operand:
         case ast.Call(func=ast.Attribute(value=table, attr="values" | "items" | "keys"), args=[]):
             operand = table
         case ast.Call(func=ast.Name(id="map" | "filter" | "reversed"), args=[*_, sequence]):
             operand = sequence
-    if all(_is_pure(node) for node in ast.walk(operand)):
-        code = compile(ast.unparse(operand), "<operand>", "eval")  # anew, as what is assigned to cannot be read
+    if (code := _readable(operand)) is not None:
         yield lambda frame: measure(_value(code, frame))
+
+
+def _readable(operand: ast.expr) -> CodeType | None:
+    """What computes an operand again, if that does nothing else."""
+    if not all(_is_pure(node) for node in ast.walk(operand)):
+        return None
+    return compile(ast.unparse(operand), "<operand>", "eval")  # anew, as what is assigned to cannot be read
 
 
 def _is_pure(node: ast.AST) -> bool:
@@ -165,14 +194,30 @@ def _characters(value: object) -> int:
     return len(value) if isinstance(value, Sized) else 0
 
 
+def _parts(value: object) -> int:
+    """Of text cut by a regular expression."""
+    return 4 * _characters(value)
+
+
+def _width(value: object) -> int:
+    """How many characters a regular expression reads at most: those that it can match, and another one."""
+    return _width_of(value.pattern) if isinstance(value, re.Pattern) else 2**32
+
+
+@cache
+def _width_of(pattern: str | bytes) -> int:
+    return int(_parser.parse(pattern).getwidth()[1]) + 1
+
+
 def _json(value: object) -> int:
-    """A value, of which each but the last has a comma or a bracket behind it, costs two operations or three."""
+    """A value costs three operations, and as much again as a member of an object: each has its marks about it."""
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    return len(text) // 16 + sum(3 * text.count(mark) for mark in ",[{")
+    return len(text) // 16 + sum(3 * text.count(mark) for mark in ",[{::")
 
 
 _MEASURES: Final[dict[str, Callable[[Any], int]]] = {
     **dict.fromkeys(_WALKS_ARGUMENTS, _size),
     **dict.fromkeys(_READS_EACH_CHARACTER, _characters),
-    "loads": _json,
+    **dict.fromkeys(_MAKES_MATCHES, _parts),
+    **dict.fromkeys(("decode", "scan_once"), _json),
 }

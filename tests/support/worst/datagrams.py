@@ -1,0 +1,199 @@
+"""What reads datagrams and what is in them."""
+
+import struct
+import zlib
+from typing import Final
+
+from glottis.rtp.srtp import MAX_PROTECTED_LENGTH
+from glottis.wire.dcep import MAX_OPEN_SIZE, parse_dcep_untrusted
+from glottis.wire.demux import stun_local_ufrag_untrusted, stun_transaction_id_untrusted
+from glottis.wire.dtls_record import split_handshake_untrusted, split_records_untrusted
+from glottis.wire.rtcp import MAX_COMPOUND_LENGTH, parse_rtcp_untrusted
+from glottis.wire.rtp import RtpPacket, extensions_untrusted, parse_rtp_untrusted
+from glottis.wire.sctp import crc32c, parse_data_untrusted, parse_packet_untrusted, parse_parameters_untrusted
+from glottis.wire.sctp_chunks import (
+    parse_forward_tsn_untrusted,
+    parse_init_untrusted,
+    parse_outgoing_reset_untrusted,
+    parse_reset_response_untrusted,
+    parse_sack_untrusted,
+    parse_sequence_untrusted,
+)
+from glottis.wire.stun import parse_stun_untrusted
+from glottis_opus.packet import payload_duration_untrusted as opus_duration_untrusted
+from glottis_spandsp.payload import payload_duration_untrusted as spandsp_duration_untrusted
+
+from support.worst import Arguments, Make, Row, datagram, filled
+
+TRANSACTION_ID: Final = b"glottis cost"
+RECORD: Final = b"\x17\xfe\xfd" + bytes(8)
+
+
+def stun(attribute: bytes, *, integrity: bool = False) -> Make:
+    """A request that repeats an attribute, and ends in a right fingerprint."""
+
+    def make(size: int) -> Arguments:
+        body = attribute * ((size - 52) // len(attribute))
+        body += b"\0\x08\0\x14" + bytes(20) if integrity else b""
+        signed = b"\0\1" + (len(body) + 8).to_bytes(2) + b"\x21\x12\xa4\x42" + TRANSACTION_ID + body
+        return (signed + b"\x80\x28\0\4" + (zlib.crc32(signed) ^ 0x5354554E).to_bytes(4),)
+
+    return make
+
+
+def rtcp(packet_type: int, count: int, unit: bytes) -> Make:
+    """A compound packet of packets with ``count`` units each."""
+    body = unit * count
+    body += bytes(-len(body) % 4)
+    return filled(bytes((0x80 | count, packet_type)) + (len(body) // 4).to_bytes(2) + body)
+
+
+def with_report(ssrc: bytes, fixed: int, packet_type: int, count: int) -> Make:
+    """Reports: an SSRC, what is fixed, and blocks."""
+    body = ssrc + bytes(fixed) + count * bytes(range(24))
+    return filled(bytes((0x80 | count, packet_type)) + (len(body) // 4).to_bytes(2) + body)
+
+
+def description_of_items(size: int) -> Arguments:
+    """One source, with as many empty names as there is room for."""
+    words = (size - 8) // 4
+    return (b"\x81\xca" + words.to_bytes(2) + b"ssrc" + b"\1\0\1\0" * (words - 2) + bytes(4),)
+
+
+def padded_goodbye(size: int) -> Arguments:
+    words = size // 4
+    return (b"\xa1\xcb" + (words - 1).to_bytes(2) + bytes(4 * words - 8) + b"\0\0\0\4",)
+
+
+def channel_open(unit: bytes) -> Make:
+    return lambda size: (b"\3" + bytes(7) + (size - 12).to_bytes(2) + bytes(2) + unit * (size - 12),)
+
+
+def rtp_with_extension(profile: int, unit: bytes) -> Make:
+    def make(size: int) -> Arguments:
+        words = (size - 16) // 4
+        head = b"\x90\x60" + bytes(10) + profile.to_bytes(2) + words.to_bytes(2)
+        return (head + (unit * size)[: 4 * words],)
+
+    return make
+
+
+def rtp_extension(profile: int, unit: bytes) -> Make:
+    def make(size: int) -> Arguments:
+        return (RtpPacket(96, False, 1, 1, 1, b"", (), profile, (unit * size)[: size // 4 * 4]),)
+
+    return make
+
+
+def sctp(chunk: bytes) -> Make:
+    def make(size: int) -> Arguments:
+        packet = b"\x13\x88\x13\x88\0\0\0\1" + bytes(4) + chunk * ((size - 12) // len(chunk))
+        return (packet[:8] + crc32c(packet).to_bytes(4, "little") + packet[12:],)
+
+    return make
+
+
+def sack(gaps: int, duplicates: int) -> Make:
+    """Lists of both kinds, in this proportion."""
+
+    def make(size: int) -> Arguments:
+        words = (size - 12) // 4 // (gaps + duplicates)
+        head = struct.pack("!IIHH", 1, 65536, gaps * words, duplicates * words)
+        return (head + b"\0\2\0\2" * ((gaps + duplicates) * words),)
+
+    return make
+
+
+def data_chunk(size: int) -> Arguments:
+    return bytes(size), 0, size
+
+
+ROWS: Final[tuple[Row, ...]] = (
+    datagram(
+        parse_stun_untrusted,
+        {
+            "empty optional attributes": stun(b"\xff\xff\0\0"),
+            "empty unknown attributes": stun(b"\x7f\xff\0\0"),
+            "repeated known attributes": stun(b"\0\x25\0\0"),
+            "attributes behind the integrity": stun(b"\xc0\x01\0\0", integrity=True),
+        },
+    ),
+    datagram(
+        stun_local_ufrag_untrusted,
+        {"empty attributes": stun(b"\xff\xff\0\0"), "a long name": stun(b"\0\6\1\0" + b"u" * 256)},
+    ),
+    datagram(stun_transaction_id_untrusted, {"a long message": filled(bytes(4), b"\0\1\0\0\x21\x12\xa4\x42")}),
+    datagram(
+        split_records_untrusted,
+        {
+            "empty records": filled(RECORD + b"\0\0"),
+            "as many as are let in": filled(RECORD + b"\0\x12" + bytes(0x12)),
+            "one": lambda size: (RECORD + (size - 13).to_bytes(2) + bytes(size - 13),),
+        },
+    ),
+    datagram(
+        split_handshake_untrusted,
+        {
+            "empty fragments": filled(b"\1" + bytes(11)),
+            "fragments of a long message": filled(b"\1\0\xff\xff\0\0\0\0\0\0\0\1x"),
+        },
+    ),
+    datagram(
+        parse_rtcp_untrusted,
+        {
+            "empty packets of an unknown type": rtcp(207, 0, b""),
+            "goodbyes of nobody": rtcp(203, 0, b""),
+            "goodbyes of 31 sources": rtcp(203, 31, b"ssrc"),
+            "descriptions of 31 sources": rtcp(202, 31, b"ssrc\1\1a\0"),
+            "descriptions of nobody": rtcp(202, 0, b""),
+            "a description of many items": description_of_items,
+            "reports of 31 sources": with_report(b"ssrc", 0, 201, 31),
+            "empty reports": with_report(b"ssrc", 0, 201, 0),
+            "empty reports of senders": with_report(b"ssrc", 20, 200, 0),
+            "padding": padded_goodbye,
+            "extended reports": rtcp(207, 1, b"ssrc\4\0\0\2timestamp..."),
+        },
+        longest=MAX_COMPOUND_LENGTH,
+    ),
+    datagram(
+        parse_rtp_untrusted,
+        {
+            "a long extension": rtp_with_extension(0xBEDE, b"\x10a"),
+            "sources and padding": lambda size: (b"\xaf\x60" + bytes(10) + bytes(size - 13) + b"\xff",),
+        },
+    ),
+    datagram(
+        extensions_untrusted,
+        {
+            "padding": rtp_extension(0xBEDE, b"\0"),
+            "elements of one byte": rtp_extension(0xBEDE, b"\x10a"),
+            "empty elements with long heads": rtp_extension(0x1000, b"\1\0"),
+            "padding between long heads": rtp_extension(0x1000, b"\0"),
+        },
+        longest=MAX_PROTECTED_LENGTH,
+    ),
+    datagram(
+        parse_packet_untrusted,
+        {"empty chunks": sctp(b"\x0a\0\0\4"), "data": sctp(b"\0\3\0\x11" + bytes(13) + b"\0\0\0")},
+    ),
+    datagram(parse_data_untrusted, {"a long chunk": data_chunk}),
+    datagram(parse_parameters_untrusted, {"empty parameters": filled(b"\xc0\0\0\4")}),
+    datagram(parse_init_untrusted, {"empty parameters": filled(b"\xc0\0\0\4", bytes(16))}),
+    datagram(
+        parse_sack_untrusted, {"gaps": sack(1, 0), "duplicates": sack(0, 1), "gaps and duplicates": sack(1, 1)}
+    ),
+    datagram(parse_forward_tsn_untrusted, {"streams": filled(b"\0\1\0\1")}),
+    datagram(parse_outgoing_reset_untrusted, {"streams": filled(b"\0\1", bytes(12))}),
+    datagram(parse_reset_response_untrusted, {"a long one": filled(bytes(8))}),
+    datagram(parse_sequence_untrusted, {"a long one": filled(bytes(4))}),
+    datagram(
+        parse_dcep_untrusted,
+        {
+            "a long label": channel_open(b"l"),
+            "a label that is no text": channel_open(b"\xff"),
+        },
+        longest=MAX_OPEN_SIZE,
+    ),
+    datagram(opus_duration_untrusted, {"many frames": filled(b"\xff"), "one frame": filled(b"\x78")}),
+    datagram(spandsp_duration_untrusted, {"a long payload": filled(b"\xff")}),
+)  # fmt: skip

@@ -1,0 +1,297 @@
+"""What reads text: session descriptions, messages, heads of HTTP requests, tokens."""
+
+from collections.abc import Callable
+from typing import Final
+
+import h11
+from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
+from glottis.config.origins import parse_origin_untrusted
+from glottis.contracts.auth import MAX_TOKEN_LENGTH
+from glottis.contracts.authority import parse_authority_untrusted
+from glottis.sdp.attributes import (
+    parse_fingerprint_untrusted,
+    parse_fmtp_untrusted,
+    parse_group_untrusted,
+    parse_ice_options_untrusted,
+    parse_ice_pwd_untrusted,
+    parse_ice_ufrag_untrusted,
+    parse_max_message_size_untrusted,
+    parse_mid_untrusted,
+    parse_packet_time_untrusted,
+    parse_rtpmap_untrusted,
+    parse_sctp_port_untrusted,
+    parse_setup_untrusted,
+    parse_source_attribute_untrusted,
+    read_attribute_untrusted,
+)
+from glottis.sdp.candidate import MAX_CANDIDATE_LENGTH, parse_candidate_untrusted
+from glottis.sdp.description import Attribute
+from glottis.sdp.parser import MAX_SIZE, parse_session_description_untrusted
+from glottis.server.http.frame_meter import FrameMeter
+from glottis.server.http.head import MAX_HEADER_FIELDS, MAX_TARGET_LENGTH, read_head_untrusted
+from glottis.server.http.message import parse_target_untrusted
+from glottis.server.http.proxies import TrustedProxies, parse_forwarded_untrusted
+from glottis.signaling.json_input import decode_object_untrusted
+from glottis.signaling.messages import parse_client_message_untrusted, parse_server_message_untrusted
+from glottis.signaling.session_request import parse_session_request_untrusted
+from glottis.signaling.session_url import parse_session_url_untrusted
+from glottis.tokens import HmacTokens
+
+from support.worst import MAX_HEAD, Arguments, Make, Row, description, filled, head, message
+
+DESCRIPTION: Final = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
+MAX_LINE: Final = 1024
+"""Characters of an attribute that is read."""
+PROXIES: Final = TrustedProxies(["10.0.0.0/8", "2001:db8::/32"])
+DIGITS: Final = filled("9")
+TOKENS: Final = filled("a ")
+LETTERS: Final = filled("a")
+
+
+def described(line: str) -> Make:
+    return filled(line, DESCRIPTION + "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n")
+
+
+def object_of(unit: str, before: str = "", after: str = "") -> Make:
+    """JSON text of an object that repeats ``unit`` in its member ``x``."""
+    return filled(unit, f'{{"type":"text","text":"","x":{before}', f"{after}}}")
+
+
+def nested(opening: str, closing: str) -> Make:
+    def make(size: int) -> Arguments:
+        depth = min(900, (size - 30) // (len(opening) + len(closing)))  # more is refused at once
+        return (f'{{"type":"text","text":"","x":{opening * depth}0{closing * depth}}}',)
+
+    return make
+
+
+def members(size: int) -> Arguments:
+    """As many as there is room for, with different names."""
+    return ('{"type":"text","text":""' + "".join(f',"{index:x}":0' for index in range(size // 9 - 6)) + "}",)
+
+
+JSON: Final = {
+    "numbers": object_of("1,", "[", "1]"),
+    "floating-point numbers": object_of("1e9,", "[", "1]"),
+    "numbers of hundreds of digits": object_of("1" * 300 + ".1e-300,", "[", "1]"),
+    "integers of thousands of digits": object_of("1" * 4300 + ",", "[", "1]"),
+    "a number out of all range": object_of("9"),
+    "empty arrays": object_of("[],", "[", "1]"),
+    "empty objects": object_of("{},", "[", "1]"),
+    "empty strings": object_of('"",', "[", "1]"),
+    "short strings": object_of('"é",', "[", "1]"),
+    "members": members,
+    "one member again and again": object_of('"a":0,', "{", '"a":0}'),
+    "nested arrays": nested("[", "]"),
+    "nested objects": nested('{"":', "}"),
+    "escapes": object_of("\\n", '"', '"'),
+    "escaped characters": object_of("\\u00e9", '"', '"'),
+    "surrogates": object_of("\\ud83d\\ude00", '"', '"'),
+    "half surrogates": object_of("\\ud83d", '"', '"'),
+    "blanks": object_of(" ", "", "0"),
+    "a long string": object_of("é", '"', '"'),
+}
+REQUEST: Final = (
+    '{"campaignId":"a","businessId":"b","clientIdentifier":"c","audioConfig":{"sampleRate":48000,"frameDurationMs":20}'
+)
+
+
+def as_bytes(make: Make) -> Make:
+    return lambda size: (make(size)[0].encode(),)
+
+
+def body(make: Make) -> Make:
+    return lambda size: (make(size)[0].encode(), ("WebRTC",))
+
+
+def head_of(*fields: tuple[bytes, Callable[[int], bytes]], target: bytes = b"/", count: int = 1) -> Make:
+    """A head that h11 has read; its fields share the room, and each comes ``count`` times."""
+
+    def make(size: int) -> Arguments:
+        room = size // (len(fields) * count) - 20
+        headers = [(b"host", b"gateway")] + [(name, value(max(room, 0))) for name, value in fields] * count
+        return h11.Request(method="GET", target=target, headers=headers), "10.0.0.1", PROXIES
+
+    return make
+
+
+def repeated(unit: bytes) -> Callable[[int], bytes]:
+    return lambda size: (unit * (size // len(unit))).strip(b" ") + b"1"
+
+
+def hops(unit: str) -> Make:
+    return filled(unit, after="for=192.0.2.1")
+
+
+def attributes(name: str) -> Make:
+    return lambda size: (Attribute(name, "a" * size, 1), parse_mid_untrusted)
+
+
+def query(size: int) -> Arguments:
+    return "/ws/session/abc/webrtc", {"token": "t" * size, "resume": "1"}
+
+
+def verify(token: str) -> None:
+    HmacTokens(b"s" * 32).verify(token, 0.0)
+
+
+def feed(data: bytes) -> None:
+    FrameMeter(65536, 256).feed_untrusted(data)
+
+
+ATTRIBUTES: Final = tuple(
+    message(parse, {"digits": DIGITS, "tokens": TOKENS, "letters": LETTERS, **inputs}, longest=MAX_LINE)
+    for parse, inputs in {
+        parse_mid_untrusted: {},
+        parse_group_untrusted: {"blanks": filled(" ", "BUNDLE", "a")},
+        parse_rtpmap_untrusted: {"blanks": filled(" ", "0", "a/8000"), "slashes": filled("/1", "0 a")},
+        parse_fmtp_untrusted: {
+            "parameters": filled("a=1;", "96 "),
+            "no parameters": filled(";", "96 "),
+            "blanks": filled(" ", "96"),
+        },
+        parse_fingerprint_untrusted: {"pairs": filled("AA:", "sha-256 ", "AA"), "colons": filled(":", "sha-256 AA")},
+        parse_setup_untrusted: {"letters that grow": filled("İ")},
+        parse_source_attribute_untrusted: {"blanks": filled(" ", "1", "a"), "colons": filled(":", "1 a")},
+        parse_ice_ufrag_untrusted: {},
+        parse_ice_pwd_untrusted: {},
+        parse_ice_options_untrusted: {"commas": filled(",a"), "separators": filled(" ,")},
+        parse_packet_time_untrusted: {"zeros": filled("0")},
+        parse_sctp_port_untrusted: {"zeros": filled("0")},
+        parse_max_message_size_untrusted: {"zeros": filled("0")},
+    }.items()
+)
+
+ROWS: Final[tuple[Row, ...]] = (
+    *ATTRIBUTES,
+    message(read_attribute_untrusted, {"a long value": attributes("mid")}, longest=MAX_LINE),
+    message(
+        parse_candidate_untrusted,
+        {
+            "extensions": filled("a b ", "candidate:1 1 udp 1 192.0.2.1 1 typ host "),
+            "blanks": filled(" ", "1 1 udp 1 192.0.2.1 1", "typ host"),
+            "a long name": filled("a.", "1 1 udp 1 ", " 1 typ host"),
+            "a long address": filled("0:", "1 1 udp 1 ", " 1 typ host"),
+            "digits": filled("9", "1 1 udp 1 192.0.2.1 1 typ host rport "),
+        },
+        longest=MAX_CANDIDATE_LENGTH,
+    ),
+    description(
+        parse_session_description_untrusted,
+        {
+            "short attributes": described("a=x\r\n"),
+            "lines that are none": described("x\r\n"),
+            "empty lines": described("\n"),
+            "sections": filled("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", DESCRIPTION),
+            "unreadable attributes": described("a=ptime:0\r\n"),
+            "formats": filled(" 0", DESCRIPTION + "m=audio 9 UDP/TLS/RTP/SAVPF"),
+            "bandwidths": described("b=AS:1\r\n"),
+            "candidates": described("a=candidate:1 1 udp 1 192.0.2.1 1 typ host\r\n"),
+            "fingerprints": described("a=fingerprint:sha-256 AA:AA\r\n"),
+            "sources": described("a=ssrc:1 cname:a\r\n"),
+            "one long line": filled("x", DESCRIPTION + "a=x:"),
+        },
+        longest=MAX_SIZE,
+    ),
+    message(decode_object_untrusted, JSON),
+    message(parse_client_message_untrusted, {name: JSON[name] for name in ("members", "nested objects", "numbers")}),
+    message(parse_server_message_untrusted, {name: JSON[name] for name in ("members", "nested objects", "numbers")}),
+    message(
+        parse_session_request_untrusted,
+        {
+            "members": body(members),
+            "members of nobody's": body(object_of('"a":0,', "{", '"a":0}')),
+            "letters that grow": body(filled("İ", '{"campaignId":"', '"}')),
+            "a long variable": body(filled("a", REQUEST + ',"metadata":{"x":"', '"}}')),
+        },
+    ),
+    message(parse_session_grant_untrusted, {"members": as_bytes(members)}),
+    message(
+        parse_problem_untrusted,
+        {
+            "a long sentence": as_bytes(filled("a ", '{"detail":"', '"}')),
+            "blanks": as_bytes(filled(" ", '{"detail":"', '"}')),
+        },
+    ),
+    message(
+        feed,
+        {
+            "empty control frames": filled(b"\x89\x80mask"),
+            "empty fragments": filled(b"\0\x80mask"),
+            "short fragments": filled(b"\0\x81maskx"),
+            "long lengths": filled(b"\x01\xff\0\0\0\0\0\0\0\0mask"),
+        },
+        longest=MAX_HEAD,
+    ),
+    head(
+        parse_target_untrusted,
+        {
+            "fields of a query": filled("a&", "/?"),
+            "separators": filled("&", "/?"),
+            "equals signs": filled("=", "/?a"),
+            "escapes": filled("%61", "/?a="),
+            "escapes beyond ASCII": filled("%C3%A9", "/?a="),
+            "escapes that are none": filled("%", "/?a="),
+            "plus signs": filled("+", "/?a="),
+            "a long path": filled("/"),
+            "an absolute target": filled("a", "http://"),
+            "a long absolute target": filled("/", "http://a"),
+            "semicolons": filled(";", "/?a="),
+        },
+        longest=MAX_TARGET_LENGTH,
+    ),
+    head(
+        parse_forwarded_untrusted,
+        {
+            "elements": hops("for=10.0.0.1,"),
+            "empty elements": hops(","),
+            "pairs": hops("a=1;"),
+            "blanks": hops(" "),
+            "quotation marks": filled('"', "for="),
+            "a long word": filled("a"),
+            "blanks behind a word": filled(" ", "for", "x"),
+        },
+    ),
+    head(
+        read_head_untrusted,
+        {
+            "fields": head_of((b"a", repeated(b"x")), count=MAX_HEADER_FIELDS - 1),
+            "one field again and again": head_of((b"cookie", repeated(b"a=1;")), count=MAX_HEADER_FIELDS - 1),
+            "bytes beyond ASCII": head_of((b"a", repeated(b"\xff"))),
+            "many senders": head_of((b"x-forwarded-for", repeated(b"10.0.0.1,"))),
+            "many senders of IPv6": head_of((b"x-forwarded-for", repeated(b"2001:db8::1,"))),
+            "commas": head_of((b"x-forwarded-for", repeated(b","))),
+            "Forwarded": head_of((b"forwarded", repeated(b"for=10.0.0.1,"))),
+            "Forwarded with commas": head_of((b"forwarded", repeated(b"a=b;"))),
+            "hosts": head_of((b"x-forwarded-host", repeated(b"a,")), (b"x-forwarded-for", repeated(b"10.0.0.1"))),
+        },
+    ),
+    head(
+        parse_authority_untrusted,
+        {
+            "a name": filled("a"),
+            "full stops": filled("."),
+            "IPv6": filled("0:", "[", "]"),
+            "an address": lambda size: ("[" + "1:" * 7 + "1]:80",),
+            "port": filled("9", "a:"),
+        },
+    ),
+    head(
+        parse_origin_untrusted,
+        {"a name": filled("a", "https://"), "a scheme": filled("a"), "letters that grow": filled("İ")},
+    ),
+    head(
+        parse_session_url_untrusted,
+        {"a token": query, "a path": lambda size: ("/ws/session/" + "a" * size + "/webrtc", {})},
+        longest=MAX_TARGET_LENGTH,
+    ),
+    head(
+        verify,
+        {
+            "claims": filled("a", after="." + "s" * 43),
+            "full stops": filled("."),
+            "no signature": filled("a"),
+        },
+        longest=MAX_TOKEN_LENGTH,
+    ),
+)  # fmt: skip
