@@ -2,7 +2,8 @@
 
 An operation is one opcode of Python, whether of glottis or of a library in Python. C code has no opcodes: a call into
 it counts ``C_CALL``, and what is known to walk over its operands counts by their size besides (``support.operands``).
-What C code does within one call beyond that is not seen: OpenSSL, libsrtp, and the steps back of a regular expression.
+What C code does within one call beyond that is not seen: OpenSSL, libsrtp, and the steps back of a regular expression,
+which ``support.backtracking`` counts.
 """
 
 import sys
