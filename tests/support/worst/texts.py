@@ -95,6 +95,10 @@ REQUEST: Final = (
     '{"campaignId":"a","businessId":"b","clientIdentifier":"c","audioConfig":{"sampleRate":48000,"frameDurationMs":20}'
 )
 
+CANDIDATE: Final = '{"type":"candidate","candidate":{"candidate":"'
+EVENT: Final = '{"type":"event","name":"x","data":{"x":"'
+SOME_JSON: Final = {name: JSON[name] for name in ("members", "nested objects", "numbers")}
+
 
 def as_bytes(make: Make) -> Make:
     return lambda size: (make(size)[0].encode(),)
@@ -194,8 +198,8 @@ ROWS: Final[tuple[Row, ...]] = (
         longest=MAX_SIZE,
     ),
     message(decode_object_untrusted, JSON),
-    message(parse_client_message_untrusted, {name: JSON[name] for name in ("members", "nested objects", "numbers")}),
-    message(parse_server_message_untrusted, {name: JSON[name] for name in ("members", "nested objects", "numbers")}),
+    message(parse_client_message_untrusted, {**SOME_JSON, "a candidate": filled("a", CANDIDATE, '"}}')}),
+    message(parse_server_message_untrusted, {**SOME_JSON, "an event": filled("a", EVENT, '"}}')}),
     message(
         parse_session_request_untrusted,
         {
