@@ -206,6 +206,8 @@ ROWS: Final[tuple[Row, ...]] = (
             "members": body(members),
             "members of nobody's": body(object_of('"a":0,', "{", '"a":0}')),
             "letters that grow": body(filled("İ", '{"campaignId":"', '"}')),
+            "floating-point numbers": body(filled("1e9,", REQUEST + ',"metadata":{"x":[', "1]}}")),
+            "empty arrays": body(filled("[],", REQUEST + ',"metadata":{"x":[', "1]}}")),
             "a long variable": body(filled("a", REQUEST + ',"metadata":{"x":"', '"}}')),
         },
     ),
