@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 import h11
+from glottis.calls.typed_messages import MAX_TYPED_SIZE
 from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
 from glottis.config.origins import parse_origin_untrusted
 from glottis.contracts.auth import MAX_TOKEN_LENGTH
@@ -26,11 +27,11 @@ from glottis.sdp.attributes import (
 )
 from glottis.sdp.candidate import MAX_CANDIDATE_LENGTH, parse_candidate_untrusted
 from glottis.sdp.description import Attribute
-from glottis.sdp.parser import MAX_SIZE, parse_session_description_untrusted
+from glottis.sdp.parser import MAX_LENGTH, MAX_SIZE, parse_session_description_untrusted
 from glottis.server.http.frame_meter import FrameMeter
 from glottis.server.http.head import MAX_HEADER_FIELDS, MAX_TARGET_LENGTH, read_head_untrusted
 from glottis.server.http.message import parse_target_untrusted
-from glottis.server.http.proxies import TrustedProxies, parse_forwarded_untrusted
+from glottis.server.http.proxies import TrustedProxies, parse_forwarded_element_untrusted
 from glottis.signaling.json_input import decode_object_untrusted
 from glottis.signaling.messages import parse_client_message_untrusted, parse_server_message_untrusted
 from glottis.signaling.session_request import parse_session_request_untrusted
@@ -40,8 +41,6 @@ from glottis.tokens import HmacTokens
 from support.worst import MAX_HEAD, Arguments, Make, Row, description, filled, head, message
 
 DESCRIPTION: Final = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
-MAX_LINE: Final = 1024
-"""Characters of an attribute that is read."""
 PROXIES: Final = TrustedProxies(["10.0.0.0/8", "2001:db8::/32"])
 DIGITS: Final = filled("9")
 TOKENS: Final = filled("a ")
@@ -140,11 +139,11 @@ def verify(token: str) -> None:
 
 
 def feed(data: bytes) -> None:
-    FrameMeter(65536, 256).feed_untrusted(data)
+    FrameMeter(65536, 256).take_untrusted(data)
 
 
 ATTRIBUTES: Final = tuple(
-    message(parse, {"digits": DIGITS, "tokens": TOKENS, "letters": LETTERS, **inputs}, longest=MAX_LINE)
+    message(parse, {"digits": DIGITS, "tokens": TOKENS, "letters": LETTERS, **inputs}, longest=MAX_LENGTH)
     for parse, inputs in {
         parse_mid_untrusted: {},
         parse_group_untrusted: {"blanks": filled(" ", "BUNDLE", "a")},
@@ -168,7 +167,7 @@ ATTRIBUTES: Final = tuple(
 
 ROWS: Final[tuple[Row, ...]] = (
     *ATTRIBUTES,
-    message(read_attribute_untrusted, {"a long value": attributes("mid")}, longest=MAX_LINE),
+    message(read_attribute_untrusted, {"a long value": attributes("mid")}, longest=MAX_LENGTH),
     message(
         parse_candidate_untrusted,
         {
@@ -197,7 +196,7 @@ ROWS: Final[tuple[Row, ...]] = (
         },
         longest=MAX_SIZE,
     ),
-    message(decode_object_untrusted, JSON),
+    message(decode_object_untrusted, JSON, longest=MAX_TYPED_SIZE),
     message(parse_client_message_untrusted, {**SOME_JSON, "a candidate": filled("a", CANDIDATE, '"}}')}),
     message(parse_server_message_untrusted, {**SOME_JSON, "an event": filled("a", EVENT, '"}}')}),
     message(
@@ -247,7 +246,7 @@ ROWS: Final[tuple[Row, ...]] = (
         longest=MAX_TARGET_LENGTH,
     ),
     head(
-        parse_forwarded_untrusted,
+        parse_forwarded_element_untrusted,
         {
             "elements": hops("for=10.0.0.1,"),
             "empty elements": hops(","),
