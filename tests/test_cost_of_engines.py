@@ -41,6 +41,8 @@ TRANSACTION_IDS = (number.to_bytes(12) for number in count())
 class Unprotected:
     """Packets as they are."""
 
+    retired_sources = 0
+
     def protect(self, packet: bytes) -> bytes:
         return packet
 
@@ -55,7 +57,7 @@ def audio_session() -> RtpSession:
         ssrc=OURS,
         cname="gateway",
         rng=random.Random(1),
-        wallclock_offset=0.0,
+        wallclock_offset=lambda: 0.0,
         receiver=AudioReceiver({0: PlainReader(PCMU)}, sample_rate=8000),
         sender=AudioSender(
             ssrc=OURS,
@@ -252,6 +254,9 @@ def test_retransmissions_of_all_transactions_cost_little() -> None:
 class Owner:
     def receive(self, data: bytes, path: Path) -> None:
         pass
+
+    def refuse(self) -> None:
+        raise AssertionError
 
 
 STRAY = {
