@@ -1,7 +1,7 @@
 """A gateway and its phones with nothing but memory between them, so that their time can be virtual."""
 
 import math
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,10 @@ class MemoryEndpoint(Demultiplexer):
         super().__init__()
         self.addresses = [address]
         self.send_failures = 0
+        self.passes: Callable[[bytes], bool] = lambda data: True
+        """Which datagrams get on their way."""
+        self.watch: Callable[[bytes], None] = lambda data: None
+        """Sees those that arrive."""
         self._network = network
         self._sent, self._arriving = trio.open_memory_channel[Datagram](math.inf)
 
@@ -85,10 +89,12 @@ class MemoryEndpoint(Demultiplexer):
         """To whoever has the address."""
         if is_stun_request(datagram.data):
             self.note_request(datagram.data, sender)
-        self._network.carry(datagram)
+        if self.passes(datagram.data):
+            self._network.carry(datagram)
 
     def arrive(self, datagram: Datagram) -> None:
         """From the other end, whose path it has; lost if nobody reads any more."""
+        self.watch(datagram.data)
         try:
             self._sent.send_nowait(datagram)
         except trio.BrokenResourceError:

@@ -32,7 +32,7 @@ from glottis.signaling.messages import (
     encode_message,
     parse_server_message_untrusted,
 )
-from glottis.wire.address import Address, Path
+from glottis.wire.address import Address, Datagram, Path
 
 from support.http import Reply, initiate
 
@@ -267,8 +267,10 @@ class Phone:
     def send_raw(self, data: bytes) -> None:
         """Send anything, past the endpoint's bookkeeping."""
         path = self.path
-        assert isinstance(self.endpoint, UdpEndpoint)
-        self.endpoint._links[path.local, path.transport].send(data, path.remote)
+        if isinstance(self.endpoint, UdpEndpoint):
+            self.endpoint._links[path.local, path.transport].send(data, path.remote)
+        else:
+            self.endpoint.send(Datagram(data, path), self.driver)
 
     def _note_error(self, error: BaseException) -> None:
         self.errors.append(error)

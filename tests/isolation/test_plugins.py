@@ -1,0 +1,309 @@
+"""Whatever one method of a plugin does, twenty calls go on, and the log says whose method it was.
+
+For each method there is a way to get it called, and what its caller is to see. The faults are made one after the other
+on one gateway; where one ends it, there is another for the next.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL
+from glottis.wire.rtcp import ReceiverReport, ReportBlock, build_rtcp, is_rtcp
+from support.contracts import called_in_plugins
+from support.crowd import Crowd, open_crowd
+from support.faults import AWAITED, BLOCKS, ERRORS, FAULTY_CONFIG, NONSENSE, Fault, Faulty, faulty_codec
+from support.http import Reply
+from support.memory import MemoryEndpoint
+from support.phone import Phone, eventually
+
+Use = Callable[["Trial"], Awaitable[None]]
+"""Gets the method called, and checks what comes of it."""
+
+MAX_LINES = 50
+"""Of the log, for one fault: one that was returned 100,000 times is one."""
+PATIENCE = 3.0
+"""Seconds of virtual time for a fault to show."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """One fault in one method, beside the crowd."""
+
+    crowd: Crowd
+    plugin: Faulty
+    method: str
+    fault: Fault
+    harmless: bool
+    """Whether the method does its work even so, or its work is not needed."""
+
+    def arm(self) -> None:
+        """From now on the method has its fault."""
+        self.plugin.arm(self.method, self.fault)
+
+    def phone(self) -> Phone:
+        """One that offers the plugin's codec, and no other."""
+        return self.crowd.phone(faulty_codec())
+
+    async def call(self) -> Phone:
+        """One in the middle of a call, whose next use has the fault."""
+        phone = self.phone()
+        await phone.connect("faulty")
+        await phone.hear()
+        self.arm()
+        return phone
+
+    async def expect_end(self, phone: Phone) -> None:
+        """The call of this phone ends as the fault wants it, and leaves nothing behind."""
+        if self.harmless:
+            await eventually(lambda: self.plugin.struck, PATIENCE)
+            await phone.hear(2)
+            await phone.hang_up()
+            assert phone.socket.closed == (NORMAL, "the caller hung up: enough")
+        else:
+            assert await phone.wait_closed(PATIENCE) == (INTERNAL_ERROR, "internal error")
+            phone.hang_down()
+
+
+# How each method comes to be called
+
+
+async def request_session(trial: Trial) -> None:
+    """By the request for a session."""
+    trial.arm()
+    reply = await trial.crowd.exchange.post("faulty")
+    if trial.harmless:
+        await talk_to_session(trial, reply)
+    else:
+        assert reply.status == 500, reply
+        assert reply.document["code"], reply
+
+
+async def request_servers(trial: Trial) -> None:
+    """The same, where the session comes about even so, without servers."""
+    trial.arm()
+    reply = await trial.crowd.exchange.post("faulty")
+    await talk_to_session(trial, reply)
+    assert bool(reply.document["iceServers"]) == trial.harmless, reply
+
+
+async def talk_to_session(trial: Trial, reply: Reply) -> None:
+    """The session that was created is one."""
+    assert reply.status == 200, reply
+    phone = trial.phone()
+    phone.url = reply.document["websocketUrl"]
+    await phone.open_socket()
+    await phone.negotiate()
+    await phone.hang_up()
+
+
+async def connect(trial: Trial) -> None:
+    """By the first WebSocket. Where it is closed the session waits for another, until its time is over."""
+    phone = trial.phone()
+    await phone.create("faulty")
+    trial.arm()
+    await phone.open_socket()
+    if trial.harmless:
+        await phone.negotiate()
+        await phone.hang_up()
+    else:
+        assert (await phone.wait_closed(PATIENCE))[0] == INTERNAL_ERROR
+        trial.crowd.end(phone)
+
+
+async def offer(trial: Trial) -> None:
+    """By an offer."""
+    phone = trial.phone()
+    await phone.create("faulty")
+    await phone.open_socket()
+    trial.arm()
+    await phone.send_offer()
+    if trial.harmless:
+        await phone.take_answer()
+    await trial.expect_end(phone)
+
+
+async def talk(trial: Trial) -> None:
+    """By speech in both directions."""
+    phone = trial.phone()
+    await phone.create("faulty")
+    await phone.open_socket()
+    await phone.send_offer()
+    await phone.take_answer()
+    trial.arm()
+    await trial.expect_end(phone)
+
+
+async def lose_one(trial: Trial) -> None:
+    """By a packet that is missing."""
+    phone = await trial.call()
+    lose_media(phone, 1)
+    await trial.expect_end(phone)
+
+
+async def fall_silent(trial: Trial) -> None:
+    """By packets that do not come for a while."""
+    phone = await trial.call()
+    lose_media(phone, 5)
+    await trial.expect_end(phone)
+
+
+async def report_loss(trial: Trial) -> None:
+    """By a report of the caller."""
+    phone = await trial.call()
+    report(phone, fraction_lost=0.25)
+    await trial.expect_end(phone)
+
+
+def lose_media(phone: Phone, count: int) -> None:
+    """The next packets of the phone's speech are lost."""
+    left = [count]
+
+    def passes(data: bytes) -> bool:
+        if data[0] < 128 or is_rtcp(data) or not left[0]:
+            return True
+        left[0] -= 1
+        return False
+
+    assert isinstance(phone.endpoint, MemoryEndpoint)
+    phone.endpoint.passes = passes
+
+
+def report(phone: Phone, fraction_lost: float) -> None:
+    """Say how much is lost on the way to the phone."""
+    session = phone.peer.voice.session
+    assert session.receiver is not None
+    assert session.receiver.source is not None
+    block = ReportBlock(session.receiver.source.ssrc, fraction_lost, 1, 1, 0, 0, 0)
+    packet = build_rtcp([ReceiverReport(1, (block,))])
+    assert session._protection is not None
+    phone.send_raw(session._protection.protect_rtcp(packet))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A method, and how it is used; whether the gateway minds what it returns, None: that is its to choose."""
+
+    method: str
+    use: Use
+    minds: bool | None = True
+
+    def __str__(self) -> str:
+        return f"{self.method}-{self.use.__name__}"
+
+
+ROWS = (
+    Row("Agent", talk),
+    Row("Agent" + AWAITED, talk, minds=None),
+    Row("AuthScheme.authenticate", request_session),
+    Row("AuthScheme.authenticate" + AWAITED, request_session),
+    Row("AuthScheme.issue", request_session),
+    Row("AuthScheme.issue", connect),
+    Row("AuthScheme.verify", connect),
+    Row("CodecSpec.answer_parameters", offer),
+    Row("CodecSpec.create_decoder", talk),
+    Row("CodecSpec.create_encoder", offer),
+    Row("CodecSpec.payload_duration_untrusted", talk),
+    Row("Decoder.conceal", fall_silent),
+    Row("Decoder.decode", talk),
+    Row("Decoder.decode_fec", lose_one),
+    Row("Encoder.encode", talk),
+    Row("Encoder.set_expected_loss", report_loss, minds=False),
+    Row("IceServerProvider.get_ice_servers", request_servers),
+    Row("IceServerProvider.get_ice_servers" + AWAITED, request_servers),
+)
+
+NEVER_CALLED = {
+    "Encoder.set_bitrate": "the gateway estimates no bandwidth",
+    "FrameTap": "no hook binds one",
+}
+AT_START = {"AgentSpec.create", "AuthSchemeSpec.create", "IceServerProviderSpec.create"}
+"""See ``test_start.py``."""
+
+
+def test_each_method_that_plugins_have_is_tried() -> None:
+    tried = {row.method.removesuffix(AWAITED) for row in ROWS}
+    assert called_in_plugins() == tried | NEVER_CALLED.keys() | AT_START
+
+
+Clock = trio.testing.MockClock
+Log = pytest.LogCaptureFixture
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+async def test_no_other_call_loses_a_packet_when_a_method_raises(
+    row: Row, tmp_path: Path, caplog: Log, autojump_clock: Clock
+) -> None:
+    complaints = await complaints_of(row, ERRORS, tmp_path, caplog)
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.minds is not None], ids=str)
+async def test_no_other_call_loses_a_packet_when_a_method_returns_nonsense(
+    row: Row, tmp_path: Path, caplog: Log, autojump_clock: Clock
+) -> None:
+    complaints = await complaints_of(row, NONSENSE, tmp_path, caplog)
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+async def test_every_call_goes_on_after_a_method_has_held_the_thread(
+    row: Row, tmp_path: Path, caplog: Log, autojump_clock: Clock
+) -> None:
+    complaints = await complaints_of(row, BLOCKS, tmp_path, caplog)
+    assert not complaints, "\n".join(complaints)
+
+
+async def complaints_of(row: Row, faults: Sequence[Fault], directory: Path, caplog: Log) -> list[str]:
+    """What was amiss. A gateway that something is amiss with has had its last fault."""
+    complaints: list[str] = []
+    waiting = list(faults)
+    while waiting:
+        fault, plugin = waiting[0], Faulty()
+        try:
+            async with open_crowd(directory, FAULTY_CONFIG, [plugin]) as crowd:
+                found: list[str] = []
+                while waiting and not found:
+                    fault = waiting.pop(0)
+                    found = await try_fault(crowd, plugin, row, fault, caplog)
+                    complaints += [f"{fault}: {complaint}" for complaint in found]
+        except (trio.Cancelled, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            complaints.append(f"{fault}: the gateway ended: {error!r}")
+            waiting = [other for other in waiting if other is not fault]
+    return complaints
+
+
+async def try_fault(crowd: Crowd, plugin: Faulty, row: Row, fault: Fault, caplog: Log) -> list[str]:
+    """Make one fault, and say what was amiss."""
+    blocks = bool(fault.seconds)
+    harmless = blocks or (fault in NONSENSE and not row.minds)
+    caplog.clear()
+    crowd.begin()
+    found: list[str] = []
+    try:
+        await row.use(Trial(crowd, plugin, row.method, fault, harmless))
+    except Exception as error:
+        found.append(f"its caller: {type(error).__name__}: {error}")
+    finally:
+        plugin.repair()
+    if not plugin.struck:
+        found.append("the method was never called")
+    if len(caplog.records) > MAX_LINES:
+        found.append(f"the log has {len(caplog.records)} lines of it")
+    if not harmless:
+        found += unnamed(caplog.records)
+    return found + await crowd.complaints(patient=blocks)
+
+
+def unnamed(records: Sequence[logging.LogRecord]) -> list[str]:
+    """What the log lacks."""
+    errors = [logging.Formatter().format(record) for record in records if record.levelno >= logging.ERROR]
+    if any("plugin Faulty" in text for text in errors):
+        return []
+    return [f"the log does not name the plugin, but: {[record.getMessage() for record in records][:3]}"]

@@ -1,0 +1,227 @@
+"""A plugin that breaks its contracts in every way there is, one method at a time."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import trio
+import trio.testing
+from glottis import (
+    AgentSpec,
+    AuthSchemeSpec,
+    Call,
+    CodecSpec,
+    IceServer,
+    IceServerProviderSpec,
+    hookimpl,
+)
+from glottis.contracts.auth import AuthScheme
+from glottis.contracts.call import Agent
+from glottis.contracts.codec import Decoder, Encoder
+from glottis.contracts.ice_servers import IceServerProvider
+
+from support.contracts import FUNCTIONS_OF_CODECS, methods_of
+from support.gateway import CONFIG
+from support.memory import Everybody
+from support.phone import installed_codec
+
+CODEC = "FAULTY"
+AWAITED = ", awaited"
+"""After the name of an async method: what happens to who awaits its result, not to who calls it."""
+
+
+class PanicException(BaseException):
+    """What an extension in Rust raises when it panics: no ``Exception``."""
+
+
+class Unspeakable(Exception):
+    """An error that cannot even be told."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a method does in place of its work: raise, return something else, or take ``seconds`` for it."""
+
+    name: str
+    strike: Callable[[], object] = lambda: None
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _raising(make: Callable[[], BaseException], name: str = "") -> Fault:
+    def strike() -> NoReturn:
+        raise make()
+
+    return Fault(name or type(make()).__name__, strike)
+
+
+def _recurse(depth: int = 0) -> int:
+    return _recurse(depth + 1) + 1
+
+
+ERRORS = (
+    _raising(lambda: ValueError("out of order")),
+    _raising(lambda: SystemExit("out of order")),
+    _raising(lambda: PanicException("out of order")),
+    _raising(lambda: BaseExceptionGroup("out of order", [SystemExit(1)]), "group of a SystemExit"),
+    _raising(lambda: BaseExceptionGroup("", [ValueError(), BaseExceptionGroup("", [PanicException()])]), "groups"),
+    Fault("RecursionError", _recurse),
+    _raising(lambda: MemoryError()),
+    _raising(lambda: StopIteration(1)),
+    _raising(lambda: StopAsyncIteration()),
+    _raising(lambda: asyncio.CancelledError(), "asyncio.CancelledError"),
+    _raising(lambda: GeneratorExit()),
+    _raising(lambda: Unspeakable()),
+)  # fmt: skip
+NONSENSE = (
+    Fault("returns an object", object),
+    Fault("returns a generator", lambda: (number for number in range(3))),
+    Fault("returns 100,000 objects", lambda: [object()] * 100_000),
+)
+BLOCKS = tuple(Fault(f"blocks {ms} ms", seconds=ms / 1000) for ms in (50, 200, 1000))
+FAULTS = (*ERRORS, *NONSENSE, *BLOCKS)
+
+
+def block(seconds: float) -> None:
+    """Hold the thread; on virtual time, which stands still for who works, let it pass."""
+    clock = trio.lowlevel.current_clock()
+    if isinstance(clock, trio.testing.MockClock):
+        clock.jump(seconds)
+    else:
+        time.sleep(seconds)
+
+
+class Faulty:
+    """The plugin of that name: an agent, a codec, an auth scheme and a provider, each of them ``faulty``.
+
+    They work, but for the method that ``arm`` names. Methods are named as ``support.contracts`` does.
+    """
+
+    def __init__(self) -> None:
+        self.struck = 0
+        """How often the fault has happened."""
+        self._method = ""
+        self._fault = FAULTS[0]
+
+    def arm(self, method: str, fault: Fault) -> None:
+        """From now on the method has the fault; one that blocks does so once."""
+        self.struck, self._method, self._fault = 0, method, fault
+
+    def repair(self) -> None:
+        """All of it works again."""
+        self._method = ""
+
+    def through(self, method: str, function: Callable[..., Any], *arguments: object) -> Any:
+        """Call a method's function, unless its fault is in the way."""
+        if method != self._method:
+            return function(*arguments)
+        self.struck += 1
+        if not self._fault.seconds:
+            return self._fault.strike()
+        self.repair()
+        block(self._fault.seconds)
+        return function(*arguments)
+
+    def _proxy(self, contract: type, product: object) -> Any:
+        """The product, with each method of its contract behind ``through``."""
+        methods = {}
+        for name in methods_of(contract):
+            method = f"{contract.__name__}.{name}"
+            methods[name] = self._behind(method, getattr(product, name))
+        return SimpleNamespace(**methods)
+
+    def _behind(self, method: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: object) -> Any:
+            result = self.through(method, function, *arguments)
+            if inspect.iscoroutine(result):
+                return self._awaited(method + AWAITED, result)
+            return result
+
+        return call
+
+    async def _awaited(self, method: str, work: Coroutine[object, object, object]) -> object:
+        try:
+            outcome = self.through(method, lambda: work)
+            return await work if outcome is work else outcome
+        finally:
+            work.close()
+
+    # What it registers
+
+    @hookimpl
+    def register_agents(self) -> Sequence[AgentSpec]:
+        """``faulty`` says back what it hears."""
+        agent: Agent = self._behind("Agent", _echo)
+        return [AgentSpec("faulty", lambda settings: agent, sample_rate=8000)]
+
+    @hookimpl
+    def register_codecs(self) -> Sequence[CodecSpec]:
+        """``FAULTY`` is PCMU by another name."""
+        real = faulty_codec()
+        functions: dict[str, Any] = {
+            name: self._behind(f"CodecSpec.{name}", getattr(real, name)) for name in FUNCTIONS_OF_CODECS
+        }
+        make_encoder, make_decoder = functions["create_encoder"], functions["create_decoder"]
+        functions["create_encoder"] = lambda settings: self._product(Encoder, make_encoder(settings))
+        functions["create_decoder"] = lambda sample_rate: self._product(Decoder, make_decoder(sample_rate))
+        return [replace(real, **functions)]
+
+    def _product(self, contract: type, product: object) -> Any:
+        """Nonsense stays what it is."""
+        return self._proxy(contract, product) if hasattr(product, methods_of(contract)[0]) else product
+
+    @hookimpl
+    def register_auth_schemes(self) -> Sequence[AuthSchemeSpec]:
+        """``faulty`` lets everybody in."""
+        return [AuthSchemeSpec("faulty", lambda settings: self._proxy(AuthScheme, Everybody()))]
+
+    @hookimpl
+    def register_ice_server_providers(self) -> Sequence[IceServerProviderSpec]:
+        """``faulty`` knows one server."""
+        return [IceServerProviderSpec("faulty", lambda settings: self._proxy(IceServerProvider, _Provider()))]
+
+
+FAULTY_CONFIG = (
+    CONFIG.replace('scheme = "anonymous"', 'scheme = "faulty"')
+    + f"""
+[campaigns.talk]
+agent = "echo"
+sample_rate = 8000
+
+[campaigns.faulty]
+agent = "faulty"
+
+[media]
+codecs = ["{CODEC}", "PCMU"]
+
+[ice_servers]
+providers = ["faulty"]
+"""
+)
+"""Enables all of the plugin ``Faulty``; its agent has a campaign ``faulty``, and the others have ``talk``."""
+
+
+def faulty_codec() -> CodecSpec:
+    """The codec ``FAULTY`` as its callers have it, without a fault."""
+    return replace(installed_codec("PCMU"), encoding_name=CODEC, static_payload_type=None)
+
+
+class _Provider:
+    async def get_ice_servers(self, call_info: object) -> list[IceServer]:
+        return [IceServer(("stun:192.0.2.7",))]
+
+
+async def _echo(call: Call) -> None:
+    async for frame in call.audio:
+        await call.say(frame)
