@@ -24,9 +24,9 @@ from support.phone import Exchange, Phone, eventually, installed_codec
 CALLS = 20
 MAX_GAP = 0.06
 """Seconds that may pass between two packets of a call: twice as many as usual, and another packet's."""
-SETTLING = 0.1
+SETTLING = 0.06
 """Seconds from a fault to the last of its effects on the packets of others."""
-RECOVERY = 0.4
+RECOVERY = 0.3
 """Seconds from the end of a blockade to ordinary times."""
 SAMPLES = 160
 """20 ms at the clock of PCMU."""
