@@ -39,12 +39,10 @@ class PanicException(BaseException):
 
 
 class Unspeakable(Exception):
-    """An error that cannot even be told."""
+    """An error that cannot be told."""
 
     def __str__(self) -> str:
         raise ValueError("no words")
-
-    __repr__ = __str__
 
 
 @dataclass(frozen=True, slots=True)
