@@ -114,6 +114,13 @@ class Crowd:
         gateway = self.exchange.gateway
         return len(gateway.sessions), gateway.endpoint.sessions, len(gateway.scheduler)
 
+    def end_others(self) -> None:
+        """End all sessions but those of the talkers."""
+        kept = {talker.session_id for talker in self.talkers}
+        for session in self.exchange.gateway.sessions:
+            if session.info.session_id not in kept:
+                session.end("the test is over")
+
     def end(self, phone: Phone) -> None:
         """End the session of a phone, which would wait for it."""
         session = self.exchange.gateway.sessions.find(phone.session_id)

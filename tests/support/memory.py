@@ -70,6 +70,8 @@ class MemoryEndpoint(Demultiplexer):
         """Which datagrams get on their way."""
         self.watch: Callable[[bytes], None] = lambda data: None
         """Sees those that arrive."""
+        self.public = address
+        """Where others see it: ``move_to`` has a translator give it another address."""
         self._network = network
         self._sent, self._arriving = trio.open_memory_channel[Datagram](math.inf)
 
@@ -90,7 +92,12 @@ class MemoryEndpoint(Demultiplexer):
         if is_stun_request(datagram.data):
             self.note_request(datagram.data, sender)
         if self.passes(datagram.data):
-            self._network.carry(datagram)
+            self._network.carry(Datagram(datagram.data, datagram.path._replace(local=self.public)))
+
+    def move_to(self, address: Address) -> None:
+        """From now on its datagrams come from there, as those of a phone that changes its network do."""
+        self.public = address
+        self._network.add(self)
 
     def arrive(self, datagram: Datagram) -> None:
         """From the other end, whose path it has; lost if nobody reads any more."""
@@ -102,8 +109,8 @@ class MemoryEndpoint(Demultiplexer):
 
     async def run(self) -> None:
         """Read until cancelled."""
-        async for data, (theirs, ours, transport) in self._arriving:
-            self.dispatch(data, (ours, theirs, transport))
+        async for data, (theirs, _, transport) in self._arriving:
+            self.dispatch(data, (self.addresses[0], theirs, transport))
 
     def begin_turns(self) -> None:
         """``run`` reads."""
@@ -127,8 +134,13 @@ class MemoryNetwork:
     def open_endpoint(self) -> MemoryEndpoint:
         """See ``Network``."""
         address = Address("192.0.2.1", 40000 + len(self._endpoints))
-        self._endpoints[address] = MemoryEndpoint(self, address)
-        return self._endpoints[address]
+        endpoint = MemoryEndpoint(self, address)
+        self.add(endpoint)
+        return endpoint
+
+    def add(self, endpoint: MemoryEndpoint) -> None:
+        """Carry to its public address, too."""
+        self._endpoints[endpoint.public] = endpoint
 
     def carry(self, datagram: Datagram) -> None:
         """At once, and in order."""
