@@ -88,7 +88,20 @@ NONSENSE = (
     Fault("returns 100,000 objects", lambda: [object()] * 100_000),
 )
 BLOCKS = tuple(Fault(f"blocks {ms} ms", seconds=ms / 1000) for ms in (50, 200, 1000))
-FAULTS = (*ERRORS, *NONSENSE, *BLOCKS)
+
+
+def _compute() -> NoReturn:
+    while True:
+        pass
+
+
+NEVER = (Fault("computes for ever", _compute), Fault("waits for ever", lambda: time.sleep(100_000)))
+FAULTS = (*ERRORS, *NONSENSE, *BLOCKS, *NEVER)
+
+
+def fault_named(name: str) -> Fault:
+    """One of ``FAULTS``."""
+    return next(fault for fault in FAULTS if fault.name == name)
 
 
 def block(seconds: float) -> None:

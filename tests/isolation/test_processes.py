@@ -1,0 +1,100 @@
+"""A plugin that holds the thread of a real gateway: the log names it while it does, and SIGTERM ends the process."""
+
+from pathlib import Path
+
+import pytest
+import trio
+from support.faults import AWAITED, NEVER, faulty_codec
+from support.faulty_process import NAME, FaultyProcess, open_faulty_process
+from support.phone import Phone, eventually
+
+pytestmark = pytest.mark.slow
+
+TO_END = 15.0
+"""Seconds for a process to end: without a grace it is a few."""
+
+
+async def talk(process: FaultyProcess) -> Phone:
+    """A caller who makes the gateway use each method, and does not wait for what comes of it."""
+    phone = process.exchange.phone(faulty_codec())
+    await phone.create("faulty")
+    await phone.open_socket()
+    await phone.send_offer()
+    await phone.take_answer()
+    return phone
+
+
+async def try_to_talk(process: FaultyProcess) -> None:
+    """The same, where the gateway may stop to answer."""
+    with trio.move_on_after(5):
+        await talk(process)
+
+
+BLOCKING = [
+    "Agent" + AWAITED,
+    "AuthScheme.authenticate" + AWAITED,
+    "AuthScheme.verify",
+    "CodecSpec.create_encoder",
+    "Decoder.decode",
+    "Encoder.encode",
+    "IceServerProvider.get_ice_servers" + AWAITED,
+]
+
+
+async def test_who_holds_the_thread_for_a_while_is_named_and_all_calls_go_on(tmp_path: Path) -> None:
+    async with open_faulty_process(tmp_path) as process:
+        bystanders = [await process.exchange.call("talk") for _ in range(3)]
+        unnamed = []
+        for method in BLOCKING:
+            for fault in ("blocks 200 ms", "blocks 1000 ms"):
+                process.log = ""
+                process.arm(method, fault)
+                phone = await talk(process)
+                await phone.hear()
+                try:
+                    await eventually(lambda: says_who_blocks(process.log), 2)
+                except trio.TooSlowError:
+                    unnamed.append(f"{method} {fault}: {process.log}")
+                await phone.hang_up()
+        for bystander in bystanders:
+            await bystander.hear(10)
+            assert bystander.socket.closed is None
+        assert not unnamed, "\n".join(unnamed)
+        await process.terminate(TO_END)
+
+
+def says_who_blocks(log: str) -> bool:
+    return any("blocked" in line and NAME in line for line in log.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [
+        ("Agent" + AWAITED, NEVER[0]),
+        ("Encoder.encode", NEVER[1]),
+        ("AuthScheme.verify", NEVER[0]),
+    ],
+    ids=str,
+)
+async def test_who_holds_the_thread_for_ever_is_named_and_the_process_ends_when_told(
+    method: str, fault: object, tmp_path: Path
+) -> None:
+    async with open_faulty_process(tmp_path) as process, trio.open_nursery() as nursery:
+        process.arm(method, str(fault))
+        nursery.start_soon(try_to_talk, process)
+        await eventually(lambda: says_who_blocks(process.log), 10)
+        await process.terminate(TO_END)
+        nursery.cancel_scope.cancel()
+
+
+async def test_standard_error_that_nobody_reads_holds_up_neither_calls_nor_the_end(tmp_path: Path) -> None:
+    async with open_faulty_process(tmp_path) as process:
+        phone = await process.exchange.call("talk")
+        process.reading.cancel()
+        process.arm("IceServerProvider.get_ice_servers", "ValueError")
+        for _ in range(200):  # each of which costs a traceback in the log
+            reply = await process.exchange.post("talk")
+            assert reply.status == 200
+        await phone.hear(10)
+        assert phone.socket.closed is None
+        await process.terminate(TO_END)

@@ -1,0 +1,110 @@
+"""``glottis serve`` with the plugin ``faulty`` installed, whose faults a test chooses while it runs.
+
+async with open_faulty_process(directory) as process:
+    process.arm("Encoder.encode", "blocks 200 ms")
+"""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+import trio
+from glottis.server.gateway import Gateway
+
+from support.command import GLOTTIS
+from support.faults import FAULTY_CONFIG, Faulty, fault_named
+from support.phone import Exchange, eventually, open_exchange
+
+TESTS: Final = Path(__file__).parents[1]
+SERVING: Final = re.compile(r"glottis serves (http://\S+) ")
+ORDERS: Final = "GLOTTIS_TEST_ORDERS"
+"""The environment's name for the file that orders faults."""
+NAME: Final = "plugin faulty (glottis-faulty 1.0)"
+"""What the log calls the plugin."""
+
+
+class OrderedFaulty(Faulty):
+    """Gets its faults from a file: a method and the name of a fault, a line each. The file is removed then."""
+
+    def through(self, method: str, function: Callable[..., Any], *arguments: object) -> Any:
+        """See ``Faulty``."""
+        orders = Path(os.environ[ORDERS])
+        if orders.exists():
+            ordered, fault = orders.read_text().splitlines()
+            orders.unlink()
+            self.arm(ordered, fault_named(fault))
+        return super().through(method, function, *arguments)
+
+
+plugin = OrderedFaulty()
+"""What the entry point names."""
+
+
+class FaultyProcess:
+    """Made by ``open_faulty_process``. ``log`` is what was read of standard error."""
+
+    def __init__(self, process: trio.Process, orders: Path) -> None:
+        self.process = process
+        self.log = ""
+        self.reading = trio.CancelScope()
+        """Until it is cancelled, standard error is read."""
+        self.exchange: Exchange
+        self._orders = orders
+
+    def arm(self, method: str, fault: str) -> None:
+        """Let the method have the fault from its next use on."""
+        whole = self._orders.with_suffix(".part")
+        whole.write_text(f"{method}\n{fault}")
+        whole.rename(self._orders)
+
+    async def read(self) -> None:
+        """Runs beside the test."""
+        assert self.process.stderr
+        with self.reading:
+            async for chunk in self.process.stderr:
+                self.log += chunk.decode(errors="replace")
+
+    async def terminate(self, seconds: float) -> None:
+        """As an operator would; it has to end in so many seconds."""
+        self.process.send_signal(signal.SIGTERM)
+        with trio.fail_after(seconds):
+            await self.process.wait()
+
+
+@asynccontextmanager
+async def open_faulty_process(directory: Path, server: str = "shutdown_grace = 0") -> AsyncIterator[FaultyProcess]:
+    """A gateway on loopback, and phones for it; leaving the block kills it."""
+    orders = _install(directory, server)
+    command = [str(GLOTTIS), "serve", "--config", str(directory / "gateway.toml")]
+    environment = {**os.environ, "PYTHONPATH": f"{directory}{os.pathsep}{TESTS}", ORDERS: str(orders)}
+    async with trio.open_nursery() as nursery:
+        start = partial(trio.run_process, command, stderr=subprocess.PIPE, env=environment, check=False)
+        process = FaultyProcess(await nursery.start(start), orders)
+        nursery.start_soon(process.read)
+        try:
+            await eventually(lambda: SERVING.search(process.log) or process.process.returncode is not None, 30)
+            found = SERVING.search(process.log)
+            assert found, process.log
+            gateway = cast(Gateway, SimpleNamespace(url=found[1]))
+            async with open_exchange(gateway) as process.exchange:
+                yield process
+        finally:
+            process.process.kill()
+            nursery.cancel_scope.cancel()
+
+
+def _install(directory: Path, server: str) -> Path:
+    """Make a distribution that any Python with this directory on its path has installed."""
+    metadata = directory / "glottis_faulty-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: glottis-faulty\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[glottis]\nfaulty = {__name__}:plugin\n")
+    (directory / "gateway.toml").write_text(FAULTY_CONFIG.replace("[server]\n", f"[server]\n{server}\n"))
+    return directory / "orders"
