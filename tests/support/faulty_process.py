@@ -24,7 +24,7 @@ from support.phone import Exchange, eventually, open_exchange
 
 TESTS: Final = Path(__file__).parents[1]
 SERVING: Final = re.compile(r"glottis serves (http://\S+) ")
-ORDERS: Final = "GLOTTIS_TEST_ORDERS"
+ORDERS: Final = "FAULTY_ORDERS"
 """The environment's name for the file that orders faults."""
 NAME: Final = "plugin faulty (glottis-faulty 1.0)"
 """What the log calls the plugin."""
