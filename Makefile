@@ -1,4 +1,4 @@
-# make run · make quick · make test · make check · make coverage · make docs · make bench · make release · make clean
+# make run · make quick · make test · make check · make coverage · make docs · make bench · make soak · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -18,7 +18,11 @@ GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
 ENGINES := $(addprefix tests/,wire sdp ice dtls rtp sctp peer)
 
-.PHONY: run quick test check coverage docs bench release rehearse clean
+MINUTES ?= 25
+CALLS ?= 5000
+SECONDS ?= 5
+
+.PHONY: run quick test check coverage docs bench soak release rehearse clean
 
 run: $(VENV)/.installed
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml
@@ -42,6 +46,10 @@ docs: $(VENV)/.installed-for-docs
 
 bench: $(VENV)/.installed-for-tests
 	$(BIN)/python -m benchmarks
+
+# Shorter: make soak MINUTES=2 CALLS=200
+soak: $(VENV)/.installed-for-tests
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.soak --minutes=$(MINUTES) --calls=$(CALLS) --seconds=$(SECONDS)
 
 release: $(VENV)/.installed-for-release
 	$(BIN)/python tools/release.py

@@ -1,0 +1,124 @@
+"""Callers that do nothing but listen, and note when the kernel got each packet."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
+
+import trio
+from glottis.contracts.audio import EncodedPacket
+from glottis.media.endpoint import UdpEndpoint
+from glottis.server.gateway import Gateway
+from glottis.wire.rtcp import is_rtcp
+from support.phone import Exchange, Loopback, Phone, eventually, installed_codec, open_exchange
+
+from benchmarks.recording import StampedSocket
+from benchmarks.signaling import HOST
+
+_SETUP = 30.0
+_RTP = 0x80
+
+
+@dataclass(slots=True)
+class Heard:
+    """What some calls have heard together; ``largest_gap_ms`` is the longest time between two packets of one of them."""
+
+    packets: int = 0
+    lost: int = 0
+    wraps: int = 0
+    largest_gap_ms: float = 0.0
+    ended: int = 0
+    """Calls that were over before."""
+
+
+class Ear(StampedSocket):
+    """Notes the packets of audio that are read from it."""
+
+    heard: Heard
+    _last: tuple[float, int] | None = None
+
+    def listen(self, heard: Heard) -> None:
+        """From now on what is heard goes there."""
+        self.heard = heard
+
+    def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, tuple[str, int]]:
+        """See ``StampedSocket``."""
+        data, remote = super().recvfrom(size, flags)
+        if data and data[0] >= _RTP and not is_rtcp(data):
+            self._note(int.from_bytes(data[2:4]))
+        return data, remote
+
+    def _note(self, sequence: int) -> None:
+        heard = self.heard
+        if self._last is not None:
+            arrived_at, before = self._last
+            heard.largest_gap_ms = max(heard.largest_gap_ms, (self.arrived_at - arrived_at) * 1e3)
+            step = (sequence - before) & 0xFFFF
+            heard.lost += step - 1 if 0 < step < 0x8000 else 0
+            heard.wraps += sequence < before
+        heard.packets += 1
+        self._last = (self.arrived_at, sequence)
+
+
+class Listener(Phone):
+    """In a call with the agent ``sounding``; it sends silence, as a caller who listens does."""
+
+    def __init__(self, exchange: Exchange, network: "EarNetwork") -> None:
+        super().__init__(exchange, (installed_codec("PCMU"),), ice_lite=False)
+        self.ear = network.ears[-1]
+        self._packet = EncodedPacket(b"\xff" * 160, "PCMU", 8000, 0, 160)
+
+    def _tick(self, now: float) -> None:
+        self.peer.voice.next_packets(now)
+        self.peer.voice.write_packet(self._packet)
+
+
+class EarNetwork(Loopback):
+    """Loopback, on which everybody has an ``Ear``."""
+
+    def __init__(self) -> None:
+        self.ears: list[Ear] = []
+
+    def open_endpoint(self) -> UdpEndpoint:
+        """See ``Network``."""
+        ear = cast(Ear, Ear.bound(HOST))
+        ear.listen(Heard())
+        self.ears.append(ear)
+        return UdpEndpoint([ear])
+
+
+class Listeners:
+    """Made by ``open_listeners``."""
+
+    def __init__(self, phones: list[Listener]) -> None:
+        self._phones = phones
+
+    async def listen(self, seconds: float) -> Heard:
+        """What all of them hear in this time."""
+        heard = Heard()
+        for phone in self._phones:
+            phone.ear.listen(heard)
+        await trio.sleep(seconds)
+        heard.ended = sum(phone.socket.closed is not None for phone in self._phones)
+        return heard
+
+
+@asynccontextmanager
+async def open_listeners(url: str, calls: int) -> AsyncIterator[Listeners]:
+    """So many calls with the gateway at ``url``."""
+    network = EarNetwork()
+    async with open_exchange(gateway_at(url), network) as exchange:
+        phones = []
+        for _ in range(calls):
+            phone = Listener(exchange, network)
+            exchange.nursery.start_soon(phone.run)
+            await phone.connect("deaf")
+            phones.append(phone)
+        await eventually(lambda: all(phone.ear.heard.packets > 10 for phone in phones), _SETUP)
+        yield Listeners(phones)
+
+
+def gateway_at(url: str) -> Gateway:
+    """As much of a gateway as phones need."""
+    return cast(Gateway, SimpleNamespace(url=url))
