@@ -22,7 +22,7 @@ _RTP = 0x80
 
 @dataclass(slots=True)
 class Heard:
-    """What some calls have heard together; ``largest_gap_ms`` is the longest time between two packets of one of them."""
+    """What some calls have heard together: gaps are between two packets of one of them."""
 
     packets: int = 0
     lost: int = 0
@@ -36,11 +36,8 @@ class Ear(StampedSocket):
     """Notes the packets of audio that are read from it."""
 
     heard: Heard
+    """Where they are noted."""
     _last: tuple[float, int] | None = None
-
-    def listen(self, heard: Heard) -> None:
-        """From now on what is heard goes there."""
-        self.heard = heard
 
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, tuple[str, int]]:
         """See ``StampedSocket``."""
@@ -83,7 +80,7 @@ class EarNetwork(Loopback):
     def open_endpoint(self) -> UdpEndpoint:
         """See ``Network``."""
         ear = cast(Ear, Ear.bound(HOST))
-        ear.listen(Heard())
+        ear.heard = Heard()
         self.ears.append(ear)
         return UdpEndpoint([ear])
 
@@ -98,7 +95,7 @@ class Listeners:
         """What all of them hear in this time."""
         heard = Heard()
         for phone in self._phones:
-            phone.ear.listen(heard)
+            phone.ear.heard = heard
         await trio.sleep(seconds)
         heard.ended = sum(phone.socket.closed is not None for phone in self._phones)
         return heard

@@ -39,6 +39,7 @@ agent = "deaf"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 async def test_no_other_call_loses_a_packet(attack: Attack, tmp_path: Path, caplog: Log, autojump_clock: Clock) -> None:
     caplog.set_level("INFO")
@@ -57,6 +58,7 @@ async def test_no_other_call_loses_a_packet(attack: Attack, tmp_path: Path, capl
     assert len(lines) <= MAX_LINES, lines
 
 
+@pytest.mark.slow
 async def test_a_caller_is_heard_after_forty_changes_of_address(tmp_path: Path, autojump_clock: Clock) -> None:
     async with open_crowd(tmp_path, CROWDED, [TestPlugin(deaf=deaf)]) as crowd:
         phone = await crowd.exchange.call("talk")
@@ -74,6 +76,7 @@ async def test_a_caller_is_heard_after_forty_changes_of_address(tmp_path: Path, 
     assert not complaints, "\n".join(complaints)
 
 
+@pytest.mark.slow
 async def test_a_caller_is_heard_after_forty_changes_of_ssrc(tmp_path: Path, autojump_clock: Clock) -> None:
     async with open_crowd(tmp_path, CROWDED, [TestPlugin(deaf=deaf)]) as crowd:
         phone = await crowd.exchange.call("talk")

@@ -234,6 +234,7 @@ Clock = trio.testing.MockClock
 Log = pytest.LogCaptureFixture
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=str)
 async def test_no_other_call_loses_a_packet(row: Row, tmp_path: Path, caplog: Log, autojump_clock: Clock) -> None:
     faults = (*ERRORS, *(NONSENSE if row.minds is not None else ()), *BLOCKS)
