@@ -30,6 +30,8 @@ RECOVERY = 0.3
 """Seconds from the end of a blockade to ordinary times."""
 SAMPLES = 160
 """20 ms at the clock of PCMU."""
+WORDS = tuple(bytes((number, 0x80 | number)) * (SAMPLES // 2) for number in range(100))
+"""A square wave for each call; neither silence nor anything that is concealed sounds like one."""
 
 
 class Talker(Phone):
@@ -38,13 +40,11 @@ class Talker(Phone):
     def __init__(self, exchange: Exchange, number: int) -> None:
         super().__init__(exchange, (installed_codec("PCMU"),), ice_lite=False)
         self.name = f"call {number}"
-        self._word = bytes((number, 0x80 | number)) * (SAMPLES // 2)
-        """A square wave of its own; neither silence nor anything that is concealed sounds like it."""
+        self._word = WORDS[number]
         self._packet = EncodedPacket(self._word, "PCMU", 8000, 0, SAMPLES)
-        self._words_of_others = 0
         self._arrivals: list[tuple[float, int]] = []
         """When packets came, and their sequence numbers."""
-        self._heard_right = self._heard_wrong = 0
+        self._heard_right = self._heard_wrong = self._heard_others = 0
         assert isinstance(self.endpoint, MemoryEndpoint)
         self.endpoint.watch = self._note
 
@@ -56,6 +56,8 @@ class Talker(Phone):
         for packet in self.peer.voice.next_packets(now):
             if packet.payload == self._word:
                 self._heard_right += 1
+            elif packet.payload in WORDS:
+                self._heard_others += 1
             else:
                 self._heard_wrong += 1
         self.peer.voice.write_packet(self._packet)
@@ -67,7 +69,7 @@ class Talker(Phone):
     def begin(self) -> None:
         """From now on nothing may be amiss."""
         self._arrivals = self._arrivals[-1:]
-        self._heard_right = self._heard_wrong = 0
+        self._heard_right = self._heard_wrong = self._heard_others = 0
 
     def complaints(self, *, patient: bool) -> list[str]:
         """What was amiss since ``begin``. Who is ``patient`` bears gaps, and what is concealed after them."""
@@ -79,6 +81,8 @@ class Talker(Phone):
             found.append(f"lost packets: {missing}")
         if not patient:
             found += self._delays()
+        if self._heard_others:
+            found.append(f"heard another call's word {self._heard_others} times")
         if not self._heard_right or (self._heard_wrong and not patient):
             found.append(f"heard its word {self._heard_right} times, and something else {self._heard_wrong} times")
         return [f"{self.name} {complaint}" for complaint in found]
