@@ -76,26 +76,26 @@ async def start(page: Page, campaign: str, prepare: str) -> None:
         await page.wait_for("call.pc.connectionState === 'connected'")
 
 
-async def test_caller_hears_the_echo_of_speech(page: Page):
+async def test_caller_hears_the_echo_of_speech(page: Page) -> None:
     await start(page, "echo", "await call.speak()")
     assert speech_in(await listen(page, 3)) > LIKENESS
     assert await page.evaluate("call.errors") == []
 
 
-async def test_agent_hears_a_caller_that_only_sends(page: Page, listener: Listener):
+async def test_agent_hears_a_caller_that_only_sends(page: Page, listener: Listener) -> None:
     await start(page, "listener", "await call.speak(); call.pc.getTransceivers()[0].direction = 'sendonly'")
     await eventually(lambda: len(listener.heard) > 3 * 32000)
     assert speech_in(from_pcm(bytes(listener.heard))) > LIKENESS
     assert await page.evaluate("call.pc.getTransceivers()[0].currentDirection") == "sendonly"
 
 
-async def test_page_that_only_listens_hears_the_agent(page: Page):
+async def test_page_that_only_listens_hears_the_agent(page: Page) -> None:
     await start(page, "talker", "call.pc.addTransceiver('audio', { direction: 'recvonly' })")
     assert loudness(await listen(page)) > LOUD
     assert await page.evaluate("call.pc.getTransceivers()[0].currentDirection") == "recvonly"
 
 
-async def test_second_audio_section_is_answered_and_the_first_carries_the_call(page: Page):
+async def test_second_audio_section_is_answered_and_the_first_carries_the_call(page: Page) -> None:
     await start(page, "echo", "await call.speak(); await call.speak()")
     assert speech_in(await listen(page)) > LIKENESS
     directions = await page.evaluate("call.pc.getTransceivers().map((transceiver) => transceiver.currentDirection)")
@@ -104,7 +104,7 @@ async def test_second_audio_section_is_answered_and_the_first_carries_the_call(p
     assert await page.evaluate("call.errors") == []
 
 
-async def test_track_replaced_by_nothing_is_silence_until_it_comes_back(page: Page):
+async def test_track_replaced_by_nothing_is_silence_until_it_comes_back(page: Page) -> None:
     await start(page, "echo", "globalThis.sender = await call.speak(); globalThis.track = sender.track")
     assert loudness(await listen(page, 1)) > LOUD
     await page.evaluate("sender.replaceTrack(null)")
@@ -115,7 +115,7 @@ async def test_track_replaced_by_nothing_is_silence_until_it_comes_back(page: Pa
     assert speech_in(await listen(page)) > LIKENESS
 
 
-async def test_call_on_hold_is_silent_and_resumes(page: Page):
+async def test_call_on_hold_is_silent_and_resumes(page: Page) -> None:
     # Chromium's MediaRecorder has nothing to say of a track that was on hold, so the decoder's energy must do.
     await start(page, "echo", "await call.speak()")
     assert await page.evaluate("energy(1)") > AUDIBLE
@@ -128,7 +128,7 @@ async def test_call_on_hold_is_silent_and_resumes(page: Page):
     assert await page.evaluate("call.errors") == []
 
 
-async def test_stopping_the_section_that_holds_the_transport_is_refused_by_name(page: Page, gateway: Gateway):
+async def test_stopping_the_section_that_holds_the_transport_is_refused_by_name(page: Page, gateway: Gateway) -> None:
     await start(page, "echo", "await call.speak(); globalThis.chat = call.open('chat')")
     await page.evaluate("call.pc.getTransceivers()[0].stop()")
     assert await page.evaluate("call.negotiate().catch(({ message }) => message)") == "TRANSPORT_SECTION_STOPPED"
@@ -137,14 +137,14 @@ async def test_stopping_the_section_that_holds_the_transport_is_refused_by_name(
     assert len(gateway.sessions) == 1
 
 
-async def test_closed_page_ends_its_session_at_once(page: Page, gateway: Gateway):
+async def test_closed_page_ends_its_session_at_once(page: Page, gateway: Gateway) -> None:
     await start(page, "echo", "await call.speak()")
     assert len(gateway.sessions) == 1
     await page.close()
     await eventually(lambda: len(gateway.sessions) == 0, seconds=2)
 
 
-async def test_agent_that_hangs_up_says_bye_and_closes_with_1000(page: Page, gateway: Gateway):
+async def test_agent_that_hangs_up_says_bye_and_closes_with_1000(page: Page, gateway: Gateway) -> None:
     await start(page, "echo", "await call.speak()")
     await page.evaluate("call.ws.send(JSON.stringify({ type: 'text', text: 'hangup' }))")
     assert await page.wait_for("call.closed") == {"code": 1000, "reason": "the caller asked for it"}
@@ -155,7 +155,7 @@ async def test_agent_that_hangs_up_says_bye_and_closes_with_1000(page: Page, gat
 
 async def test_page_without_microphone_offers_hidden_addresses_only_and_hears_the_agent(
     deaf_chromium: OpenPage, prepare_page: PreparePage, gateway: Gateway
-):
+) -> None:
     async with deaf_chromium() as page:
         await prepare_page(page, gateway)
         await start(page, "talker", "call.pc.addTransceiver('audio', { direction: 'recvonly' })")

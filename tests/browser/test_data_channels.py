@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
-from glottis.sctp import ChannelState
+from glottis.sctp import ChannelState, DataChannels
 from glottis.server.gateway import Gateway
 from glottis.server.sessions.session import Session
 from support.browser import Page
-from support.phone import eventually
+from support.phone import eventually, webrtc_leg
 
 GREETING = "Backend connected"
 SIZES = [1, 100, 1150, 1200, 16 * 1024, 64 * 1024, 256 * 1024]
@@ -29,11 +29,11 @@ async def chat(page: Page) -> AsyncIterator[Page]:
         yield page
 
 
-async def test_agent_side_greets_when_a_channel_opens(chat: Page):
+async def test_agent_side_greets_when_a_channel_opens(chat: Page) -> None:
     assert await chat.evaluate("greeting") == GREETING
 
 
-async def test_what_media_is_in_force_is_told_once_there_is_audio(chat: Page):
+async def test_what_media_is_in_force_is_told_once_there_is_audio(chat: Page) -> None:
     told = (
         "call.messages.filter(({ type, name }) => type === 'event' && name === 'media').map(({ data }) => data.codec)"
     )
@@ -43,7 +43,7 @@ async def test_what_media_is_in_force_is_told_once_there_is_audio(chat: Page):
 
 
 @pytest.mark.parametrize("kind", ["words", "noise"])
-async def test_messages_of_any_size_come_back_whole(chat: Page, kind: str):
+async def test_messages_of_any_size_come_back_whole(chat: Page, kind: str) -> None:
     results = await chat.evaluate(
         f"""(async () => {{
             const results = {{}};
@@ -54,16 +54,16 @@ async def test_messages_of_any_size_come_back_whole(chat: Page, kind: str):
     assert results == {str(size): True for size in SIZES}
 
 
-async def test_empty_text_and_empty_bytes_stay_empty_and_what_they_are(chat: Page):
+async def test_empty_text_and_empty_bytes_stay_empty_and_what_they_are(chat: Page) -> None:
     assert await chat.evaluate("chat.echoes('')")
     assert await chat.evaluate("chat.echoes(new ArrayBuffer(0))")
 
 
-async def test_text_beyond_ascii_comes_back(chat: Page):
+async def test_text_beyond_ascii_comes_back(chat: Page) -> None:
     assert await chat.evaluate("chat.echoes('Grüße, 世界 👋')")
 
 
-async def test_a_thousand_messages_at_once_come_back_in_order(chat: Page):
+async def test_a_thousand_messages_at_once_come_back_in_order(chat: Page) -> None:
     received = await chat.evaluate(
         """(async () => {
             for (let index = 0; index < 1000; index++) chat.send(`message ${index}`);
@@ -75,7 +75,7 @@ async def test_a_thousand_messages_at_once_come_back_in_order(chat: Page):
     assert received == [f"message {index}" for index in range(1000)]
 
 
-async def test_fifty_channels_are_kept_apart(chat: Page):
+async def test_fifty_channels_are_kept_apart(chat: Page) -> None:
     results = await chat.evaluate(
         """(async () => {
             const channels = Array.from({ length: 50 }, (_, index) => call.open(`number ${index}`));
@@ -97,7 +97,7 @@ async def test_fifty_channels_are_kept_apart(chat: Page):
         "{ maxPacketLifeTime: 500 }",
     ],
 )
-async def test_unordered_and_unreliable_channels_work(chat: Page, options: str):
+async def test_unordered_and_unreliable_channels_work(chat: Page, options: str) -> None:
     received = await chat.evaluate(
         f"""(async () => {{
             const channel = call.open('telemetry', {options});
@@ -111,10 +111,16 @@ async def test_unordered_and_unreliable_channels_work(chat: Page, options: str):
     assert received == list(range(20))  # loopback loses nothing
 
 
-async def test_protocol_and_label_may_be_anything(chat: Page):
+async def test_protocol_and_label_may_be_anything(chat: Page) -> None:
     assert await chat.evaluate(
         "(async () => { const c = call.open('', { protocol: 'x.y' }); await c.next(); return c.echoes('unnamed'); })()"
     )
+
+
+def channels_of(session: Session) -> DataChannels:
+    channels = webrtc_leg(session).peer.channels
+    assert channels is not None
+    return channels
 
 
 def only_session(gateway: Gateway) -> Session:
@@ -122,16 +128,16 @@ def only_session(gateway: Gateway) -> Session:
     return session
 
 
-async def test_channel_that_both_ends_agree_on_needs_no_opening(chat: Page, gateway: Gateway):
+async def test_channel_that_both_ends_agree_on_needs_no_opening(chat: Page, gateway: Gateway) -> None:
     await chat.evaluate("(async () => { globalThis.agreed = call.open('agreed', { negotiated: true, id: 100 }); })()")
     session = only_session(gateway)
-    session.leg.peer.channels.open("agreed", negotiated_id=100)
-    session.leg.driver.pump()
+    channels_of(session).open("agreed", negotiated_id=100)
+    webrtc_leg(session).driver.pump()
     assert await chat.evaluate("agreed.next()") == GREETING
     assert await chat.evaluate("agreed.echoes('as agreed')")
 
 
-async def test_channel_that_the_gateway_never_agreed_on_is_closed_when_it_is_used(chat: Page):
+async def test_channel_that_the_gateway_never_agreed_on_is_closed_when_it_is_used(chat: Page) -> None:
     await chat.evaluate(
         """(async () => {
             const lonely = call.open('lonely', { negotiated: true, id: 100 });
@@ -143,26 +149,26 @@ async def test_channel_that_the_gateway_never_agreed_on_is_closed_when_it_is_use
     assert await chat.evaluate("chat.echoes('here')")
 
 
-async def test_gateway_may_close_a_channel(chat: Page, gateway: Gateway):
+async def test_gateway_may_close_a_channel(chat: Page, gateway: Gateway) -> None:
     session = only_session(gateway)
-    (channel,) = session.leg.messenger._channels
+    (channel,) = webrtc_leg(session).messenger._channels
     channel.close()
-    session.leg.driver.pump()
+    webrtc_leg(session).driver.pump()
     await chat.evaluate("chat.closed")
     await eventually(lambda: channel.state is ChannelState.CLOSED)
 
 
-async def test_gateway_may_open_a_channel(chat: Page, gateway: Gateway):
+async def test_gateway_may_open_a_channel(chat: Page, gateway: Gateway) -> None:
     session = only_session(gateway)
-    session.leg.peer.channels.open("from the gateway", ordered=False)
-    session.leg.driver.pump()
+    channels_of(session).open("from the gateway", ordered=False)
+    webrtc_leg(session).driver.pump()
     await chat.wait_for("call.channels.length")
     assert await chat.evaluate("call.channels[0].channel.label") == "from the gateway"
     assert await chat.evaluate("call.channels[0].next()") == GREETING
     assert await chat.evaluate("call.channels[0].echoes('thanks')")
 
 
-async def test_closing_a_channel_leaves_the_others(chat: Page):
+async def test_closing_a_channel_leaves_the_others(chat: Page) -> None:
     await chat.evaluate(
         """(async () => {
             const other = call.open('other');
@@ -174,7 +180,7 @@ async def test_closing_a_channel_leaves_the_others(chat: Page):
     assert await chat.evaluate("chat.echoes('still here')")
 
 
-async def test_a_closed_channels_stream_can_be_used_again(chat: Page):
+async def test_a_closed_channels_stream_can_be_used_again(chat: Page) -> None:
     ids = await chat.evaluate(
         """(async () => {
             const ids = [];
@@ -192,7 +198,7 @@ async def test_a_closed_channels_stream_can_be_used_again(chat: Page):
     assert len(ids) == 3
 
 
-async def test_channels_end_with_the_call(chat: Page, gateway: Gateway):
+async def test_channels_end_with_the_call(chat: Page, gateway: Gateway) -> None:
     await chat.evaluate("chat.send('hangup')")
     assert await chat.evaluate("chat.next()") == "hangup"
     await chat.evaluate("chat.closed")
@@ -200,7 +206,7 @@ async def test_channels_end_with_the_call(chat: Page, gateway: Gateway):
     assert len(gateway.sessions) == 0
 
 
-async def test_channel_added_by_renegotiation(page: Page):
+async def test_channel_added_by_renegotiation(page: Page) -> None:
     with trio.fail_after(30):
         await page.evaluate(
             """(async () => {
@@ -216,7 +222,7 @@ async def test_channel_added_by_renegotiation(page: Page):
         assert await page.evaluate("call.errors") == []
 
 
-async def test_data_section_may_come_before_the_audio(page: Page):
+async def test_data_section_may_come_before_the_audio(page: Page) -> None:
     with trio.fail_after(30):
         sections = await page.evaluate(
             """(async () => {

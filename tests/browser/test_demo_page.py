@@ -50,7 +50,7 @@ async def write(page: Page, text: str) -> None:
     )
 
 
-async def test_one_button_makes_the_call_and_ends_it(demo: Page, gateway: Gateway):
+async def test_one_button_makes_the_call_and_ends_it(demo: Page, gateway: Gateway) -> None:
     assert await demo.evaluate(STATUS) == "Ready."
     await call(demo)
     assert await demo.evaluate(STATUS) == "In call."
@@ -61,19 +61,19 @@ async def test_one_button_makes_the_call_and_ends_it(demo: Page, gateway: Gatewa
     await eventually(lambda: len(gateway.sessions) == 0)
 
 
-async def test_both_levels_move_with_the_voice(audible_demo: Page):
+async def test_both_levels_move_with_the_voice(audible_demo: Page) -> None:
     await call(audible_demo)
     await audible_demo.wait_for(f"{level('level-out')} > -40")
     await audible_demo.wait_for(f"{level('level-in')} > -40")
 
 
-async def test_statistics_name_the_codec_that_was_chosen(demo: Page):
+async def test_statistics_name_the_codec_that_was_chosen(demo: Page) -> None:
     await demo.evaluate("document.getElementById('codec').value = 'G722'")
     await call(demo)
     await demo.wait_for("document.getElementById('stat-codec').textContent === 'G722'")
 
 
-async def test_chat_is_answered(demo: Page):
+async def test_chat_is_answered(demo: Page) -> None:
     await call(demo)
     await demo.wait_for(f"{LINES}.some(([from, text]) => from === 'agent' && text === 'Backend connected')")
     await write(demo, "hello")
@@ -81,21 +81,21 @@ async def test_chat_is_answered(demo: Page):
     assert (await demo.evaluate(LINES))[1:] == [["you", "hello"], ["agent", "hello"]]
 
 
-async def test_agent_may_hang_up_and_the_page_says_why(demo: Page):
+async def test_agent_may_hang_up_and_the_page_says_why(demo: Page) -> None:
     await call(demo)
     await write(demo, "hangup")
     await demo.wait_for(f"{STATE} === 'ended'")
     assert await demo.evaluate(STATUS) == "The call has ended: the caller asked for it."
 
 
-async def test_second_call_follows_the_first(audible_demo: Page):
+async def test_second_call_follows_the_first(audible_demo: Page) -> None:
     await call(audible_demo)
     await audible_demo.evaluate("document.getElementById('call').click()")
     await call(audible_demo)
     await audible_demo.wait_for(f"{level('level-in')} > -40")
 
 
-async def test_refusal_is_told_in_words(demo: Page, gateway: Gateway):
+async def test_refusal_is_told_in_words(demo: Page, gateway: Gateway) -> None:
     gateway.sessions.drain()
     await demo.evaluate("document.getElementById('call').click()")
     await demo.wait_for(f"{STATE} === 'ended'")
@@ -103,14 +103,14 @@ async def test_refusal_is_told_in_words(demo: Page, gateway: Gateway):
     assert await demo.evaluate("document.body.hasAttribute('data-failed')")
 
 
-async def test_unknown_campaign_is_told_in_words(chromium_page: Page, gateway: Gateway):
+async def test_unknown_campaign_is_told_in_words(chromium_page: Page, gateway: Gateway) -> None:
     await chromium_page.goto(f"{gateway.url}/?campaign=nobody")
     await chromium_page.evaluate("document.getElementById('call').click()")
     await chromium_page.wait_for(f"{STATE} === 'ended'")
     assert "campaignId" in await chromium_page.evaluate(STATUS)
 
 
-async def test_without_a_microphone_one_can_listen(deaf_chromium: OpenPage, gateway: Gateway):
+async def test_without_a_microphone_one_can_listen(deaf_chromium: OpenPage, gateway: Gateway) -> None:
     async with deaf_chromium() as page:
         with trio.fail_after(20):
             await page.goto(f"{gateway.url}/?campaign=talker")
@@ -131,7 +131,7 @@ FAIL = """
 """
 
 
-async def test_killed_gateway_is_told_as_such_and_not_as_blocked_udp(chromium_page: Page):
+async def test_killed_gateway_is_told_as_such_and_not_as_blocked_udp(chromium_page: Page) -> None:
     async with open_command("serve", "--config", DEMO, env={"GLOTTIS_SERVER__PORT": "0"}) as gateway:
         await chromium_page.goto((await gateway.wait_for(r"serves (http://\S+)"))[1])
         await chromium_page.run_script(KEEP_THE_PEER)
@@ -143,7 +143,7 @@ async def test_killed_gateway_is_told_as_such_and_not_as_blocked_udp(chromium_pa
     assert status == "The connection to the gateway is lost: it has stopped, or the network has failed."
 
 
-async def test_media_that_breaks_is_not_told_as_blocked_udp(chromium_page: Page, gateway: Gateway):
+async def test_media_that_breaks_is_not_told_as_blocked_udp(chromium_page: Page, gateway: Gateway) -> None:
     await chromium_page.goto(gateway.url)
     await chromium_page.run_script(KEEP_THE_PEER)
     await call(chromium_page)
@@ -156,7 +156,7 @@ PUBLIC_URL = CONFIG.replace("[server]", '[server]\npublic_url = "https://voice.e
 
 async def test_page_that_may_not_call_under_the_public_url_calls_where_it_came_from(
     chromium_page: Page, tmp_path: Path
-):
+) -> None:
     config = PUBLIC_URL.replace("http://127.0.0.1:*", "https://www.example")
     async with open_test_gateway(tmp_path, config) as gateway:
         with trio.fail_after(40):
@@ -165,7 +165,7 @@ async def test_page_that_may_not_call_under_the_public_url_calls_where_it_came_f
         await gateway.stop(grace=0)
 
 
-async def test_public_url_that_cannot_be_reached_is_told_in_words(chromium_page: Page, tmp_path: Path):
+async def test_public_url_that_cannot_be_reached_is_told_in_words(chromium_page: Page, tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path, PUBLIC_URL) as gateway:
         with trio.fail_after(40):
             await chromium_page.goto(gateway.url)
@@ -177,7 +177,7 @@ async def test_public_url_that_cannot_be_reached_is_told_in_words(chromium_page:
     assert "whether the host can be reached" in status
 
 
-async def test_missing_api_key_is_told_in_words_and_the_right_one_is_taken(chromium_page: Page, tmp_path: Path):
+async def test_missing_api_key_is_told_in_words_and_the_right_one_is_taken(chromium_page: Page, tmp_path: Path) -> None:
     keys = 'scheme = "api-keys"\n[auth.settings]\nplain_keys = { demo = "a-key-for-the-demo-page-0123456789" }'
     async with open_test_gateway(tmp_path, CONFIG.replace('scheme = "anonymous"', keys)) as gateway:
         await chromium_page.goto(gateway.url)

@@ -41,7 +41,7 @@ async def start(page: Page, gateway: Gateway, audio_config: dict[str, object]) -
 )
 async def test_caller_hears_what_was_spoken(
     gateway: Gateway, chromium_page: Page, codec: str, mime_type: str, likeness: float
-):
+) -> None:
     audio = {"inputCodec": codec, "outputCodec": codec, "sampleRate": 48000}
     page = chromium_page
     with trio.fail_after(60):
@@ -57,7 +57,7 @@ async def test_caller_hears_what_was_spoken(
     assert messages[0]["type"] == "answer"
 
 
-async def test_closing_the_websocket_hangs_up(gateway: Gateway, chromium_page: Page):
+async def test_closing_the_websocket_hangs_up(gateway: Gateway, chromium_page: Page) -> None:
     with trio.fail_after(30):
         await start(chromium_page, gateway, {"inputCodec": "OPUS", "outputCodec": "OPUS", "sampleRate": 48000})
         await chromium_page.wait_for("client.pc.connectionState === 'connected'")
@@ -66,7 +66,7 @@ async def test_closing_the_websocket_hangs_up(gateway: Gateway, chromium_page: P
         await chromium_page.wait_for("client.pc.connectionState === 'closed' || client.pc.sctp.state === 'closed'")
 
 
-async def test_chat_and_metadata_reach_the_agent(chromium_page: Page, tmp_path: Path):
+async def test_chat_and_metadata_reach_the_agent(chromium_page: Page, tmp_path: Path) -> None:
     messages, info = [], []
 
     async def reader(call: Call) -> None:

@@ -41,7 +41,7 @@ async def chat(page: Page) -> AsyncIterator[Page]:
         yield page
 
 
-async def test_reliable_messages_all_arrive_once_and_in_order(chat: Page):
+async def test_reliable_messages_all_arrive_once_and_in_order(chat: Page) -> None:
     received = await chat.evaluate(
         """(async () => {
             for (let index = 0; index < 200; index++) chat.send(`message ${index}`);
@@ -54,7 +54,7 @@ async def test_reliable_messages_all_arrive_once_and_in_order(chat: Page):
     assert received == [[f"message {index}" for index in range(200)], True]
 
 
-async def test_unreliable_messages_arrive_whole_and_at_most_once(chat: Page):
+async def test_unreliable_messages_arrive_whole_and_at_most_once(chat: Page) -> None:
     received = await chat.evaluate(
         """(async () => {
             for (let index = 0; index < 300; index++) {
@@ -69,7 +69,7 @@ async def test_unreliable_messages_arrive_whole_and_at_most_once(chat: Page):
     assert 60 < len(received) < 300  # both ways, so about four in five of what was sent
 
 
-async def test_speech_is_still_speech(chat: Page):
+async def test_speech_is_still_speech(chat: Page) -> None:
     heard = decode_recording(await chat.evaluate("record(call.streams[0], 3)"), 16000)
     played, rate = read_wav(SPEECH)
     assert similarity(heard, played, rate) > 0.5

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import trio
 import trio.testing
-from glottis import AudioFrame, BytesMessage, Call, CallInfo, EncodedPacket, Heard, TextMessage
+from glottis import AudioFrame, BytesMessage, Call, CallInfo, EncodedPacket, Heard, TextMessage, TypedMessage
 from glottis.calls.call import GatewayCall
 from glottis.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD, SIZE_AHEAD
 from glottis.calls.messenger import Messenger
@@ -96,7 +96,9 @@ def ramp(samples: int) -> bytes:
     return b"".join((i % 32768).to_bytes(2, "little") for i in range(samples))
 
 
-async def test_say_waits_while_200_ms_are_queued(call, voice, nursery, autojump_clock):
+async def test_say_waits_while_200_ms_are_queued(
+    call: GatewayCall, voice: RecordingVoice, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     await call.say(silence(0.2))
     second = trio.Event()
 
@@ -112,7 +114,9 @@ async def test_say_waits_while_200_ms_are_queued(call, voice, nursery, autojump_
     await second.wait()
 
 
-async def test_a_frame_of_ten_minutes_never_fills_more_than_the_queue(call, voice, nursery):
+async def test_a_frame_of_ten_minutes_never_fills_more_than_the_queue(
+    call: GatewayCall, voice: RecordingVoice, nursery: trio.Nursery
+) -> None:
     nursery.start_soon(call.say, silence(600))
     for _ in range(100):
         await trio.testing.wait_all_tasks_blocked()
@@ -122,7 +126,9 @@ async def test_a_frame_of_ten_minutes_never_fills_more_than_the_queue(call, voic
     assert math.isclose(len(voice.sent) / 2 / RATE, 2.0)
 
 
-async def test_no_sample_is_lost_or_reordered_whatever_the_length(call, voice, nursery):
+async def test_no_sample_is_lost_or_reordered_whatever_the_length(
+    call: GatewayCall, voice: RecordingVoice, nursery: trio.Nursery
+) -> None:
     pcm = ramp(12345)
     nursery.start_soon(call.say, AudioFrame(pcm, RATE))
     while len(voice.sent) < len(pcm):
@@ -132,7 +138,9 @@ async def test_no_sample_is_lost_or_reordered_whatever_the_length(call, voice, n
     assert bytes(voice.sent) == pcm
 
 
-async def test_flush_stops_speech_in_progress_and_counts_what_was_not_sent(call, voice, nursery):
+async def test_flush_stops_speech_in_progress_and_counts_what_was_not_sent(
+    call: GatewayCall, voice: RecordingVoice, nursery: trio.Nursery
+) -> None:
     said = trio.Event()
 
     async def speak() -> None:
@@ -149,13 +157,15 @@ async def test_flush_stops_speech_in_progress_and_counts_what_was_not_sent(call,
     assert voice.queued == 0
 
 
-async def test_speech_after_a_flush_is_sent(call, voice):
+async def test_speech_after_a_flush_is_sent(call: GatewayCall, voice: RecordingVoice) -> None:
     call.flush()
     await call.say(silence(0.02))
     assert voice.queued == pytest.approx(0.02)
 
 
-async def test_drain_returns_when_everything_was_sent(call, voice, nursery):
+async def test_drain_returns_when_everything_was_sent(
+    call: GatewayCall, voice: RecordingVoice, nursery: trio.Nursery
+) -> None:
     await call.say(silence(0.04))
     drained = trio.Event()
 
@@ -181,10 +191,10 @@ async def test_drain_returns_when_everything_was_sent(call, voice, nursery):
         (EncodedPacket(b"x", "opus", 48000, 0, -960), "lasts up to"),
         (EncodedPacket(b"x", "opus", 48000, 0, 480000), "lasts up to"),
         (EncodedPacket(b"x", "opus", 0, 0, 960), "lasts up to"),
-        (EncodedPacket(b"x", "opus", 48000, 0, 960.0), "duration: expected an integer, got float"),
-        (EncodedPacket(b"x", "opus", 48000, None, 960), "rtp_timestamp: expected an integer, got NoneType"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 960.0), "duration: expected an integer, got float"),  # type: ignore[arg-type]
+        (EncodedPacket(b"x", "opus", 48000, None, 960), "rtp_timestamp: expected an integer"),  # type: ignore[arg-type]
         (EncodedPacket(b"x", "opus", 48000, 0, 960, -1), "lost_before counts packets"),
-        (EncodedPacket(b"x", None, 48000, 0, 960), "encoding_name: expected str, got NoneType"),
+        (EncodedPacket(b"x", None, 48000, 0, 960), "encoding_name: expected str, got NoneType"),  # type: ignore[arg-type]
         (bytes(640), "takes an AudioFrame or an EncodedPacket, not bytes"),
         (None, "takes an AudioFrame or an EncodedPacket, not NoneType"),
         (EncodedPacket(b"", "opus", 48000, 0, 960), "has a payload"),
@@ -192,21 +202,25 @@ async def test_drain_returns_when_everything_was_sent(call, voice, nursery):
     ],
 )
 @pytest.mark.parametrize("can_send", [True, False])
-async def test_audio_that_does_not_fit_the_call_is_refused_by_name(call, voice, can_send, audio, message):
+async def test_audio_that_does_not_fit_the_call_is_refused_by_name(
+    call: GatewayCall, voice: RecordingVoice, can_send: bool, audio: AudioFrame | EncodedPacket, message: str
+) -> None:
     voice.can_send = can_send
     with pytest.raises(ValueError, match=message):
         await call.say(audio)
 
 
-async def test_samples_are_sent_as_they_were_when_they_were_said(call, voice):
+async def test_samples_are_sent_as_they_were_when_they_were_said(call: GatewayCall, voice: RecordingVoice) -> None:
     samples = bytearray(ramp(320))
-    await call.say(AudioFrame(samples, RATE))
+    await call.say(AudioFrame(samples, RATE))  # type: ignore[arg-type]
     samples[:] = bytes(640)
     assert bytes(voice.pending) == ramp(320)
 
 
 @pytest.mark.parametrize("audio", [AudioFrame(bytes(640), RATE), EncodedPacket(b"p", "opus", 48000, 0, 960)])
-async def test_speech_that_nobody_can_hear_takes_its_time_all_the_same(call, voice, autojump_clock, audio):
+async def test_speech_that_nobody_can_hear_takes_its_time_all_the_same(
+    call: GatewayCall, voice: RecordingVoice, autojump_clock: trio.testing.MockClock, audio: AudioFrame | EncodedPacket
+) -> None:
     voice.can_send = False
     start = trio.current_time()
     for _ in range(50):
@@ -215,7 +229,7 @@ async def test_speech_that_nobody_can_hear_takes_its_time_all_the_same(call, voi
     assert voice.queued == 0
 
 
-async def test_empty_frames_in_a_tight_loop_do_not_block_the_others(call, nursery):
+async def test_empty_frames_in_a_tight_loop_do_not_block_the_others(call: GatewayCall, nursery: trio.Nursery) -> None:
     async def speak() -> None:
         while True:
             await call.say(AudioFrame(b"", RATE))
@@ -226,7 +240,7 @@ async def test_empty_frames_in_a_tight_loop_do_not_block_the_others(call, nurser
     nursery.cancel_scope.cancel()
 
 
-async def test_an_agent_that_does_not_listen_loses_the_oldest_frames(call, voice):
+async def test_an_agent_that_does_not_listen_loses_the_oldest_frames(call: GatewayCall, voice: RecordingVoice) -> None:
     stream = aiter(call.audio)
     for index in range(15):
         voice.incoming.append(AudioFrame(bytes(640), RATE, index))
@@ -241,14 +255,16 @@ def tick_with_sound(call: GatewayCall, voice: RecordingVoice, index: int = 0) ->
     call.hear(0.02 * index)
 
 
-async def test_nothing_is_decoded_for_an_agent_that_wants_packets(call, voice):
+async def test_nothing_is_decoded_for_an_agent_that_wants_packets(call: GatewayCall, voice: RecordingVoice) -> None:
     packets = aiter(call.packets)
     tick_with_sound(call, voice)
     assert (await anext(packets)).payload == b"0"
     assert len(voice.incoming) == 1
 
 
-async def test_what_is_tapped_is_decoded_though_the_agent_reads_nothing(call, voice):
+async def test_what_is_tapped_is_decoded_though_the_agent_reads_nothing(
+    call: GatewayCall, voice: RecordingVoice
+) -> None:
     voice.incoming = [AudioFrame(bytes(640), RATE)] * 2
     call.hear(0.0)
     assert len(voice.incoming) == 2
@@ -257,7 +273,7 @@ async def test_what_is_tapped_is_decoded_though_the_agent_reads_nothing(call, vo
     assert len(voice.incoming) == 1
 
 
-async def test_frames_and_packets_can_be_read_at_a_time(call, voice):
+async def test_frames_and_packets_can_be_read_at_a_time(call: GatewayCall, voice: RecordingVoice) -> None:
     audio, packets = aiter(call.audio), aiter(call.packets)
     for index in range(3):
         tick_with_sound(call, voice, index)
@@ -265,14 +281,16 @@ async def test_frames_and_packets_can_be_read_at_a_time(call, voice):
     assert [(await anext(packets)).payload for _ in range(3)] == [b"0", b"1", b"2"]
 
 
-async def test_a_look_at_a_stream_does_not_open_it(call, voice):
+async def test_a_look_at_a_stream_does_not_open_it(call: GatewayCall, voice: RecordingVoice) -> None:
     inspect.getmembers(call)
     assert all(hasattr(call, name) for name in ("audio", "packets", "messages", "events"))
     tick_with_sound(call, voice)
     assert (len(voice.incoming), len(voice.incoming_packets)) == (1, 1)
 
 
-async def test_who_stops_iterating_and_begins_again_gets_what_still_waits(call, voice):
+async def test_who_stops_iterating_and_begins_again_gets_what_still_waits(
+    call: GatewayCall, voice: RecordingVoice
+) -> None:
     aiter(call.audio)
     for index in range(3):
         tick_with_sound(call, voice, index)
@@ -285,7 +303,9 @@ async def test_who_stops_iterating_and_begins_again_gets_what_still_waits(call, 
 
 
 @pytest.mark.parametrize("reads_packets", [True, False])
-async def test_every_loud_frame_is_heard_whatever_becomes_of_the_packets(reads_packets, autojump_clock):
+async def test_every_loud_frame_is_heard_whatever_becomes_of_the_packets(
+    reads_packets: bool, autojump_clock: trio.testing.MockClock
+) -> None:
     loud, packets = [], []
 
     async def read_packets(call: Call) -> None:
@@ -307,7 +327,7 @@ async def test_every_loud_frame_is_heard_whatever_becomes_of_the_packets(reads_p
     assert packets == (loud if reads_packets else [])
 
 
-async def test_two_readers_of_one_stream_are_told_so(call, nursery):
+async def test_two_readers_of_one_stream_are_told_so(call: GatewayCall, nursery: trio.Nursery) -> None:
     nursery.start_soon(anext, call.audio)
     await trio.testing.wait_all_tasks_blocked()
     with pytest.raises(trio.BusyResourceError):
@@ -315,7 +335,9 @@ async def test_two_readers_of_one_stream_are_told_so(call, nursery):
     nursery.cancel_scope.cancel()
 
 
-async def test_unread_messages_are_bounded_and_their_loss_is_logged_once(call, caplog):
+async def test_unread_messages_are_bounded_and_their_loss_is_logged_once(
+    call: GatewayCall, caplog: pytest.LogCaptureFixture
+) -> None:
     for index in range(MAX_MESSAGES + 3):
         call.push_message(TextMessage(str(index)))
     assert (await anext(call.messages)) == TextMessage("3")
@@ -325,17 +347,21 @@ async def test_unread_messages_are_bounded_and_their_loss_is_logged_once(call, c
 
 
 @pytest.mark.parametrize(("character", "width"), [("a", 1), ("ä", 1), ("€", 2), ("😀", 4)])
-async def test_unread_messages_are_bounded_by_the_memory_that_they_take(call, character, width):
+async def test_unread_messages_are_bounded_by_the_memory_that_they_take(
+    call: GatewayCall, character: str, width: int
+) -> None:
     quarter = character * (MAX_SIZE // width // 4)
     for index in range(5):
         call.push_message(TextMessage(f"{index}{quarter}"))
     assert call.messages.dropped == 2
     assert not call.messages.has_room_for(TextMessage(quarter))
-    assert (await anext(call.messages)).text[0] == "2"
+    oldest = await anext(call.messages)
+    assert isinstance(oldest, TextMessage)
+    assert oldest.text[0] == "2"
     assert call.messages.has_room_for(TextMessage(quarter[:-100]))
 
 
-async def test_megabytes_of_typed_messages_that_nobody_reads_take_no_more_than_their_bound(call):
+async def test_megabytes_of_typed_messages_that_nobody_reads_take_no_more_than_their_bound(call: GatewayCall) -> None:
     text = '{"type":"x","list":[' + "[]," * 10_000 + "1]}"
     tracemalloc.start()
     for index in range(600):
@@ -347,15 +373,16 @@ async def test_megabytes_of_typed_messages_that_nobody_reads_take_no_more_than_t
     assert peak < MAX_SIZE + 500_000
 
 
-async def test_bytes_count_as_well(call):
+async def test_bytes_count_as_well(call: GatewayCall) -> None:
     for _ in range(5):
         call.push_message(BytesMessage(bytes(MAX_SIZE // 4), "files"))
     assert call.messages.dropped == 2
 
 
-async def test_few_large_messages_put_an_agent_behind_as_many_small_ones_do(voice):
+async def test_few_large_messages_put_an_agent_behind_as_many_small_ones_do(voice: RecordingVoice) -> None:
     caught_up: list[int] = []
-    call = make_call(voice, caught_up=lambda: caught_up.append(len(call.messages)))
+    slow: GatewayCall = make_call(voice, caught_up=lambda: caught_up.append(len(slow.messages)))
+    call = slow
     aiter(call.messages)
     for _ in range(8):
         assert not call.messages.is_behind
@@ -366,8 +393,11 @@ async def test_few_large_messages_put_an_agent_behind_as_many_small_ones_do(voic
     assert caught_up == [3]
 
 
-async def test_others_have_their_turn_between_the_messages_of_an_agent_that_reads_on_and_on(voice, nursery):
-    call = make_call(voice, caught_up=lambda: call.push_message(TextMessage("another")))
+async def test_others_have_their_turn_between_the_messages_of_an_agent_that_reads_on_and_on(
+    voice: RecordingVoice, nursery: trio.Nursery
+) -> None:
+    busy: GatewayCall = make_call(voice, caught_up=lambda: busy.push_message(TextMessage("another")))
+    call = busy
     turns = 0
 
     async def other() -> None:
@@ -385,9 +415,12 @@ async def test_others_have_their_turn_between_the_messages_of_an_agent_that_read
     nursery.cancel_scope.cancel()
 
 
-async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_has_caught_up(voice):
+async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_has_caught_up(
+    voice: RecordingVoice,
+) -> None:
     caught_up: list[int] = []
-    call = make_call(voice, caught_up=lambda: caught_up.append(len(call.messages)))
+    slow: GatewayCall = make_call(voice, caught_up=lambda: caught_up.append(len(slow.messages)))
+    call = slow
     call.push_message(TextMessage("first"))
     await anext(call.messages)
     for index in range(MESSAGES_AHEAD):
@@ -399,19 +432,21 @@ async def test_an_agent_that_reads_its_messages_too_slowly_is_behind_until_it_ha
     assert caught_up == [MESSAGES_AHEAD // 2]
 
 
-async def test_an_agent_that_reads_no_messages_is_not_behind(call):
+async def test_an_agent_that_reads_no_messages_is_not_behind(call: GatewayCall) -> None:
     for _ in range(2 * MAX_MESSAGES):
         call.push_message(TextMessage("unread"))
     assert not call.messages.is_behind
 
 
-async def test_metadata_that_the_client_sends_later_reaches_call_info(call):
+async def test_metadata_that_the_client_sends_later_reaches_call_info(call: GatewayCall) -> None:
     call.push_message(message_of('{"type": "metadata", "userId": "user-123"}'))
     assert call.info.metadata == {"userId": "user-123"}
-    assert (await anext(call.messages)).type == "metadata"
+    message = await anext(call.messages)
+    assert isinstance(message, TypedMessage)
+    assert message.type == "metadata"
 
 
-async def test_what_the_request_held_is_decoded_when_the_agent_looks(voice):
+async def test_what_the_request_held_is_decoded_when_the_agent_looks(voice: RecordingVoice) -> None:
     info = CallInfo("s", "c", dynamic_variables=JsonObject(b'{"v":[1]}'), metadata=JsonObject(b'{"a":1,"b":2}'))
     call = make_call(voice, info=info)
     assert call.info.metadata == {"a": 1, "b": 2}
@@ -420,7 +455,7 @@ async def test_what_the_request_held_is_decoded_when_the_agent_looks(voice):
     assert info.metadata == {"a": 1, "b": 2}
 
 
-async def test_metadata_is_a_snapshot(call):
+async def test_metadata_is_a_snapshot(call: GatewayCall) -> None:
     call.push_message(message_of('{"type": "metadata", "a": {"b": [1]}}'))
     before = call.info
     assert call.info is before
@@ -441,12 +476,14 @@ async def test_metadata_is_a_snapshot(call):
         '{"type": "metadata", "a": "' + "x" * MAX_TYPED_SIZE + '"}',
     ],
 )
-async def test_other_messages_are_no_metadata(call, text):
+async def test_other_messages_are_no_metadata(call: GatewayCall, text: str) -> None:
     call.push_message(TextMessage(text))
     assert call.info.metadata == {}
 
 
-async def test_metadata_that_the_client_sends_grows_to_a_bound_and_is_replaced_within_it(call, caplog):
+async def test_metadata_that_the_client_sends_grows_to_a_bound_and_is_replaced_within_it(
+    call: GatewayCall, caplog: pytest.LogCaptureFixture
+) -> None:
     for index in range(200):
         call.push_message(TextMessage(json.dumps({"type": "metadata", f"key{index}": "x" * 1000})))
     assert 60_000 < len(json.dumps(call.info.metadata)) <= MAX_METADATA

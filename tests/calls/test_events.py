@@ -1,9 +1,12 @@
-from glottis import CallEvent
+from glottis import CallEvent, StateChanged, StatisticsReported
 from glottis.calls.events import MAX_EVENTS, EventStream
+from glottis.contracts.statistics import Counters, Statistics
 
 
 def event(name: str, number: int) -> CallEvent:
-    return CallEvent(name, {"number": number})
+    if name == "statistics":
+        return StatisticsReported(statistics=Statistics(counters=Counters(packets_replayed=number)))
+    return StateChanged(state=name, reason=str(number))
 
 
 async def test_of_statistics_that_nobody_reads_the_last_ones_wait() -> None:

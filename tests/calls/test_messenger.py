@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -11,6 +11,7 @@ from glottis.sctp import (
     ChannelClosed,
     ChannelOpened,
     ChannelState,
+    DataChannel,
     SendBufferFull,
     TextReceived,
 )
@@ -28,6 +29,11 @@ class Channel:
         self.limit = 2 * MAX_BUFFERED
         self.buffered_amount = 0
         self.buffered_amount_low_threshold = 0
+
+    @property
+    def real(self) -> DataChannel:
+        """As events have it."""
+        return cast("DataChannel", self)
 
     def send_text(self, text: str) -> None:
         if self.is_full:
@@ -52,7 +58,7 @@ class Client:
 
     def open(self, label: str) -> Channel:
         channel = Channel(label)
-        self.messenger.handle_channel_event(ChannelOpened(channel))
+        self.messenger.handle_channel_event(ChannelOpened(channel.real))
         return channel
 
 
@@ -61,27 +67,27 @@ def client() -> Client:
     return Client()
 
 
-async def test_every_channel_is_greeted(client: Client):
+async def test_every_channel_is_greeted(client: Client) -> None:
     assert [client.open(label).sent for label in ("chat", "")] == [[GREETING], [GREETING]]
 
 
-async def test_a_channel_whose_client_takes_no_greeting_serves_without_one(client: Client):
+async def test_a_channel_whose_client_takes_no_greeting_serves_without_one(client: Client) -> None:
     channel = Channel("chat")
     channel.limit = len(GREETING) - 1
-    client.messenger.handle_channel_event(ChannelOpened(channel))
+    client.messenger.handle_channel_event(ChannelOpened(channel.real))
     await client.messenger.send_text("hello", None)
     assert channel.sent == ["hello"]
     with pytest.raises(MessageTooLong, match="the peer takes messages of at most 16 bytes, not 17"):
         await client.messenger.send_text("x" * 17, None)
 
 
-async def test_without_a_channel_text_and_events_go_by_the_websocket(client: Client):
+async def test_without_a_channel_text_and_events_go_by_the_websocket(client: Client) -> None:
     await client.messenger.send_text("hello", None)
     await client.messenger.send_event("transcript", {"text": "hi"})
     assert client.signaled == [Text("hello"), Event("transcript", {"text": "hi"})]
 
 
-async def test_the_first_channel_is_the_default_and_labels_choose_others(client: Client):
+async def test_the_first_channel_is_the_default_and_labels_choose_others(client: Client) -> None:
     chat, other = client.open("chat"), client.open("other")
     await client.messenger.send_text("hello", None)
     await client.messenger.send_bytes(b"\x00", "other")
@@ -91,24 +97,24 @@ async def test_the_first_channel_is_the_default_and_labels_choose_others(client:
     assert client.signaled == []
 
 
-async def test_after_the_last_channel_closed_the_websocket_serves_again(client: Client):
+async def test_after_the_last_channel_closed_the_websocket_serves_again(client: Client) -> None:
     channel = client.open("chat")
-    client.messenger.handle_channel_event(ChannelClosed(channel, "closed by the peer"))
+    client.messenger.handle_channel_event(ChannelClosed(channel.real, "closed by the peer"))
     await client.messenger.send_text("hello", None)
     assert client.signaled == [Text("hello")]
 
 
-async def test_bytes_without_a_channel_are_the_agents_error(client: Client):
+async def test_bytes_without_a_channel_are_the_agents_error(client: Client) -> None:
     with pytest.raises(LocalError, match="need a data channel"):
         await client.messenger.send_bytes(b"x", None)
 
 
-async def test_an_event_that_is_no_json_is_the_agents_error(client: Client):
+async def test_an_event_that_is_no_json_is_the_agents_error(client: Client) -> None:
     with pytest.raises(LocalError, match="event message"):
         await client.messenger.send_event("transcript", {"at": object()})
 
 
-async def test_what_is_too_long_for_the_websocket_is_the_agents_error(client: Client):
+async def test_what_is_too_long_for_the_websocket_is_the_agents_error(client: Client) -> None:
     for text in ("x" * MAX_SIGNALED, "\0" * (MAX_SIGNALED // 6), "😀" * (MAX_SIGNALED // 4)):
         with pytest.raises(MessageTooLong, match="takes messages of at most 262144 bytes"):
             await client.messenger.send_text(text, None)
@@ -118,40 +124,40 @@ async def test_what_is_too_long_for_the_websocket_is_the_agents_error(client: Cl
     assert len(client.signaled) == 1
 
 
-async def test_an_agent_that_sends_too_fast_waits_for_the_channel(client: Client, nursery: trio.Nursery):
+async def test_an_agent_that_sends_too_fast_waits_for_the_channel(client: Client, nursery: trio.Nursery) -> None:
     channel = client.open("chat")
     channel.buffered_amount = MAX_BUFFERED + 1
     nursery.start_soon(client.messenger.send_text, "later", None)
     await trio.testing.wait_all_tasks_blocked()
     assert channel.sent == [GREETING]
     channel.buffered_amount = 0
-    client.messenger.handle_channel_event(BufferedAmountLow(channel))
+    client.messenger.handle_channel_event(BufferedAmountLow(channel.real))
     await trio.testing.wait_all_tasks_blocked()
     assert channel.sent == [GREETING, "later"]
 
 
-async def test_an_agent_waits_while_the_association_is_full(client: Client, nursery: trio.Nursery):
+async def test_an_agent_waits_while_the_association_is_full(client: Client, nursery: trio.Nursery) -> None:
     channel = client.open("chat")
     channel.is_full = True
     nursery.start_soon(client.messenger.send_text, "later", None)
     await trio.testing.wait_all_tasks_blocked()
     channel.is_full = False
-    client.messenger.handle_channel_event(BufferedAmountLow(channel))
+    client.messenger.handle_channel_event(BufferedAmountLow(channel.real))
     await trio.testing.wait_all_tasks_blocked()
     assert channel.sent == [GREETING, "later"]
 
 
-async def test_a_channel_that_is_closed_when_it_opens_is_never_used(client: Client):
+async def test_a_channel_that_is_closed_when_it_opens_is_never_used(client: Client) -> None:
     channel = Channel("chat")
     channel.state = ChannelState.CLOSED
-    client.messenger.handle_channel_event(ChannelOpened(channel))
+    client.messenger.handle_channel_event(ChannelOpened(channel.real))
     await client.messenger.send_text("hello", None)
     assert (channel.sent, client.signaled) == ([], [Text("hello")])
 
 
-async def test_what_the_client_sends_reaches_the_agent_with_its_channel(client: Client):
+async def test_what_the_client_sends_reaches_the_agent_with_its_channel(client: Client) -> None:
     channel = client.open("chat")
-    client.messenger.handle_channel_event(TextReceived(channel, "hello"))
-    client.messenger.handle_channel_event(BytesReceived(channel, b"\x01"))
+    client.messenger.handle_channel_event(TextReceived(channel.real, "hello"))
+    client.messenger.handle_channel_event(BytesReceived(channel.real, b"\x01"))
     client.messenger.handle_text("hi")
     assert client.delivered == [TextMessage("hello", "chat"), BytesMessage(b"\x01", "chat"), TextMessage("hi")]

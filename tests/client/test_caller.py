@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -23,7 +24,7 @@ from glottis.client.connection import CallFailed
 from glottis.client.failures import why_closed
 from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
 from glottis.contracts.errors import LocalError, Malformed
-from glottis.ice import IceAgent, IceTiming
+from glottis.ice import IceTiming
 from glottis.media.demultiplexer import Receiver
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
@@ -369,10 +370,6 @@ def let_pass(gateway: Gateway, passes: Callable[[bytes], bool]) -> None:
     gateway.endpoint.send = send_some  # type: ignore[method-assign]
 
 
-def hasten_ice(monkeypatch: pytest.MonkeyPatch, **times: float) -> None:
-    monkeypatch.setitem(IceAgent.__init__.__kwdefaults__, "timing", IceTiming(**times))
-
-
 async def be_patient(call: ClientCall) -> None:
     await trio.sleep_forever()
 
@@ -381,12 +378,10 @@ async def why_call_fails(
     gateway: Gateway,
     during: Callable[[ClientCall], Awaitable[None]] = be_patient,
     campaign: str = "talker",
-    setup_timeout: float = 15.0,
+    **options: Any,
 ) -> str:
     async def call_and_wait() -> None:
-        async with open_client_call(
-            request_for(gateway.url, campaign_id=campaign, setup_timeout=setup_timeout)
-        ) as call:
+        async with open_client_call(request_for(gateway.url, campaign_id=campaign, **options)) as call:
             await during(call)
             await trio.sleep_forever()
 
@@ -401,11 +396,10 @@ async def test_blocked_udp_is_told_as_such_when_time_is_up(gateway: Gateway) -> 
     assert (await why_call_fails(gateway, setup_timeout=0.2)).startswith(late)
 
 
-async def test_blocked_udp_is_told_as_such_when_ice_gives_up(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten_ice(monkeypatch, patience=0.2)
+async def test_blocked_udp_is_told_as_such_when_ice_gives_up(gateway: Gateway) -> None:
     let_pass(gateway, lambda data: False)
-    monkeypatch.setattr(Session, "state_changed", lambda session, state, reason: None)
-    assert (await why_call_fails(gateway)).startswith("the call did not come about: no UDP gets through")
+    why = await why_call_fails(gateway, ice_timing=IceTiming(patience=0.2))
+    assert why.startswith("the call did not come about: no UDP gets through")
 
 
 async def test_a_handshake_that_does_not_end_is_no_matter_of_udp(gateway: Gateway) -> None:
@@ -422,16 +416,15 @@ async def test_an_offer_that_is_not_answered_is_no_matter_of_udp(
     assert why.endswith("the gateway has not answered the offer; its log may say why")
 
 
-async def test_media_that_stops_for_good_is_told_apart_from_media_that_never_came(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hasten_ice(monkeypatch, consent_interval=0.1, consent_lifetime=0.5)
+async def test_media_that_stops_for_good_is_told_apart_from_media_that_never_came(gateway: Gateway) -> None:
+    hasty = IceTiming(consent_interval=0.1, consent_lifetime=0.5)
 
     async def stop_answering(call: ClientCall) -> None:
         await call.connected.wait()
         let_pass(gateway, lambda data: not is_stun_response(data))  # the gateway keeps the caller's consent
 
-    assert (await why_call_fails(gateway, stop_answering)).startswith("the gateway does not answer by UDP any more: ")
+    why = await why_call_fails(gateway, stop_answering, ice_timing=hasty)
+    assert why.startswith("the gateway does not answer by UDP any more: ")
 
 
 async def test_an_agent_that_fails_is_no_fault_of_the_callers(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from glottis.dtls import HANDSHAKE_TIMEOUT, ApplicationData, Certificate, DtlsState, DtlsTransport
 from glottis.testing.impairments import Impairments
+from support.seeds import seeds
 
 MakePair = Callable[..., Any]
 CORPUS = sorted((Path(__file__).parents[1] / "vectors/dtls").glob("*.bin"))
@@ -77,7 +78,7 @@ def test_a_stranger_cannot_end_a_handshake_at_any_moment(
     assert pair.server.events[-1] == ApplicationData(b"still here")
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", seeds(30))
 def test_a_stranger_who_goes_on_for_two_seconds_only_delays(make_pair: MakePair, seed: int) -> None:
     pair = make_pair(seed=seed, impairments=Impairments(delay=0.02, jitter=0.02, loss=0.1))
     rng = random.Random(seed)
@@ -100,7 +101,7 @@ def forgery(rng: random.Random) -> bytes:
     return rng.choice([message, FATAL_ALERT, finished, rng.choice(ATTACKS["all"])])
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", seeds(100))
 def test_forged_messages_cost_fresh_attempts_and_no_more(make_pair: MakePair, seed: int) -> None:
     rng = random.Random(seed)
     loss = rng.choice([0.0, 0.1, 0.3])

@@ -26,6 +26,7 @@ from glottis.wire.srtp_keys import (
     SRTP_PROFILES,
     SrtpProfile,
 )
+from support.seeds import seeds
 
 MakePair = Callable[..., Any]
 LOSSY = Impairments(loss=0.3, duplication=0.1, delay=0.01, jitter=0.03)
@@ -56,7 +57,7 @@ def test_an_undisturbed_handshake_takes_two_round_trips_and_four_datagrams(make_
     assert all(len(datagram.data) <= MTU for datagram in pair.network.delivered)
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", seeds(120))
 def test_handshake_succeeds_at_thirty_percent_loss_with_reordering_and_duplicates(
     make_pair: MakePair, seed: int
 ) -> None:
@@ -361,7 +362,7 @@ def test_each_sending_of_an_unprotected_record_has_a_number_of_its_own(make_pair
         assert len(numbers) == len(set(numbers))
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", seeds(10))
 def test_openssls_own_timer_has_no_say(make_pair: MakePair, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     """It runs by the wall clock, so here it seems to have expired whenever OpenSSL writes."""
     written: dict[Connection, list[DtlsRecord]] = {}

@@ -4,6 +4,7 @@ import json
 import logging
 import random
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import trio
 from glottis.rtp import SrtpSession
 from glottis.signaling.messages import Answer, Bye, Error
 from support.http import request
-from support.phone import Exchange, Phone, eventually
+from support.phone import Exchange, Phone, Socket, eventually
 from support.plugins import TestPlugin, open_exchange_with
 
 pytestmark = pytest.mark.slow
@@ -88,6 +89,10 @@ async def test_mutated_offers_are_answered_or_refused(exchange: Exchange) -> Non
         await send_to_new_sessions(exchange, offers, per_session=5)
 
 
+def has_reply(socket: Socket) -> bool:
+    return bool(socket.of_type(Answer) or socket.of_type(Error))
+
+
 async def test_every_mutated_offer_gets_a_reply(exchange: Exchange) -> None:
     rng = random.Random(2)
     for _ in range(20):
@@ -95,7 +100,7 @@ async def test_every_mutated_offer_gets_a_reply(exchange: Exchange) -> None:
         await phone.create()
         socket = await phone.open_socket()
         await socket.send(json.dumps({"type": "offer", "sdp": mutated_lines(rng.choice(OFFERS), rng)}))
-        await eventually(lambda socket=socket: socket.of_type(Answer) or socket.of_type(Error))
+        await eventually(partial(has_reply, socket))
         await phone.hang_up()
 
 

@@ -11,6 +11,7 @@ from glottis.sdp.candidate import Candidate
 from glottis.testing.impairments import Impairments
 from glottis.wire.address import Address, Path
 from glottis.wire.stun import parse_stun_untrusted
+from support.seeds import seeds
 
 CALLER = Address("192.0.2.1", 50001)
 GATEWAY = Address("198.51.100.7", 50002)
@@ -49,7 +50,7 @@ def test_stranger_path_is_not_authenticated(make_call: MakeCall) -> None:
     assert not call.gateway.agent.is_authenticated(Path(Address(GATEWAY.host, 1), CALLER))
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(60))
 def test_agents_connect_through_loss_reordering_and_duplication(make_call: MakeCall, seed: int) -> None:
     impairments = Impairments(loss=0.3 * (seed % 4) / 3, duplication=0.1, delay=0.03, jitter=0.06)
     call = make_call(seed=seed, impairments=impairments, gateway={"lite": seed % 5 == 0})

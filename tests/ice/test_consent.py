@@ -9,6 +9,7 @@ from glottis.ice import IceState
 from glottis.testing.impairments import Impairments
 from glottis.wire.address import Address, Path
 from glottis.wire.stun import parse_stun_untrusted
+from support.seeds import seeds
 
 GATEWAY, CALLER = Address("198.51.100.7", 50002), Address("192.0.2.1", 50001)
 THERE = Path(GATEWAY, CALLER)
@@ -88,7 +89,7 @@ def test_traffic_is_a_sign_of_life_but_no_consent(make_call: MakeCall) -> None:
     assert call.gateway.agent.state is IceState.FAILED
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", seeds(10))
 def test_bad_network_does_not_cost_consent(make_call: MakeCall, seed: int) -> None:
     call = make_call(seed=seed, impairments=Impairments(loss=0.3, delay=0.03, jitter=0.03))
     call.start()

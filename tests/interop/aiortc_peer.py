@@ -24,6 +24,7 @@ import av
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
+from av import AudioFrame
 
 FRAME_MS = 20
 
@@ -112,7 +113,9 @@ class Peer:
     async def _listen(self, track: MediaStreamTrack) -> None:
         with contextlib.suppress(MediaStreamError):
             while True:
-                for frame in self._resampler.resample(await track.recv()):
+                received = await track.recv()
+                assert isinstance(received, AudioFrame)
+                for frame in self._resampler.resample(received):
                     self.heard += bytes(frame.planes[0])[: frame.samples * 2]
 
     async def do(self, request: dict[str, object]) -> dict[str, object]:

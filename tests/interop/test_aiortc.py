@@ -167,7 +167,9 @@ async def test_aiortc_answers_and_both_hear_each_other(
             if len(heard) >= LISTENING_SECONDS * 16000 * 2:
                 break
         heard_there = await hear(aiortc, LISTENING_SECONDS)
-        assert call.statistics().inbound_rtp.packets_lost == 0
+        inbound = call.statistics().inbound_rtp
+        assert inbound is not None
+        assert inbound.packets_lost == 0
     assert is_speech(heard, LIKENESS[codec])
     assert is_speech(heard_there, LIKENESS[codec])
 

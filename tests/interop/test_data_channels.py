@@ -50,25 +50,25 @@ async def echo(peer: AiortcPeer, label: str, messages: list[dict[str, str]]) -> 
     return await receive(peer, label, len(messages))
 
 
-async def test_text_and_bytes_of_any_size_come_back(aiortc: AiortcPeer):
+async def test_text_and_bytes_of_any_size_come_back(aiortc: AiortcPeer) -> None:
     for size in SIZES:
         noise = base64.b64encode(random.Random(size).randbytes(size)).decode()
         messages = [{"bytes": noise}, {"text": noise[:size]}]
         assert await echo(aiortc, "chat", messages) == messages
 
 
-async def test_empty_text_and_empty_bytes_stay_what_they_are(aiortc: AiortcPeer):
+async def test_empty_text_and_empty_bytes_stay_what_they_are(aiortc: AiortcPeer) -> None:
     messages = [{"text": ""}, {"bytes": ""}, {"text": "after"}]
     assert await echo(aiortc, "chat", messages) == messages
 
 
-async def test_a_thousand_messages_come_back_in_order(aiortc: AiortcPeer):
+async def test_a_thousand_messages_come_back_in_order(aiortc: AiortcPeer) -> None:
     messages = [{"text": f"message {index}"} for index in range(1000)]
     assert await echo(aiortc, "chat", messages) == messages
 
 
 @pytest.mark.parametrize("options", [{"ordered": False}, {"maxRetransmits": 0}, {"maxPacketLifeTime": 500}])
-async def test_later_channels_of_any_kind_are_greeted_and_echo(aiortc: AiortcPeer, options: dict[str, Any]):
+async def test_later_channels_of_any_kind_are_greeted_and_echo(aiortc: AiortcPeer, options: dict[str, Any]) -> None:
     await aiortc.do("open", label="later", **options)
     assert await receive(aiortc, "later", 1) == [GREETING]
     messages = [{"text": f"message {index}"} for index in range(10)]
@@ -76,7 +76,7 @@ async def test_later_channels_of_any_kind_are_greeted_and_echo(aiortc: AiortcPee
     assert sorted(message["text"] for message in received) == [message["text"] for message in messages]
 
 
-async def test_fifty_channels_are_kept_apart(aiortc: AiortcPeer):
+async def test_fifty_channels_are_kept_apart(aiortc: AiortcPeer) -> None:
     labels = [f"number {index}" for index in range(50)]
     for label in labels:
         await aiortc.do("open", label=label)
@@ -85,7 +85,7 @@ async def test_fifty_channels_are_kept_apart(aiortc: AiortcPeer):
         assert await echo(aiortc, label, [{"text": label}]) == [{"text": label}]
 
 
-async def test_a_closed_channel_leaves_the_others_and_may_be_opened_again(aiortc: AiortcPeer):
+async def test_a_closed_channel_leaves_the_others_and_may_be_opened_again(aiortc: AiortcPeer) -> None:
     for _ in range(3):
         await aiortc.do("open", label="again")
         assert await receive(aiortc, "again", 1) == [GREETING]
@@ -93,7 +93,7 @@ async def test_a_closed_channel_leaves_the_others_and_may_be_opened_again(aiortc
     assert await echo(aiortc, "chat", [{"text": "still here"}]) == [{"text": "still here"}]
 
 
-async def test_a_channel_may_be_added_by_a_second_offer(tmp_path: Path):
+async def test_a_channel_may_be_added_by_a_second_offer(tmp_path: Path) -> None:
     with trio.fail_after(30):
         async with open_test_gateway(tmp_path) as gateway, open_aiortc(SPEECH) as peer:
             grant = await create_session(gateway.url, {"campaignId": "echo"})

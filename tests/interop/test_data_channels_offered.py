@@ -89,7 +89,7 @@ async def open_channel(offerer: Offerer, label: str) -> DataChannel:
     return channel
 
 
-async def test_messages_of_ours_reach_aiortc_and_its_own_reach_us(aiortc: AiortcPeer, offerer: Offerer):
+async def test_messages_of_ours_reach_aiortc_and_its_own_reach_us(aiortc: AiortcPeer, offerer: Offerer) -> None:
     channel = await open_channel(offerer, "chat")
     channel.send_text("hello")
     channel.send_bytes(bytes(range(256)) * 256)
@@ -103,7 +103,7 @@ async def test_messages_of_ours_reach_aiortc_and_its_own_reach_us(aiortc: Aiortc
     assert (await offerer.expect(BytesReceived)).data == b"\0\1"
 
 
-async def test_a_channel_that_aiortc_opens_is_open_here_too(aiortc: AiortcPeer, offerer: Offerer):
+async def test_a_channel_that_aiortc_opens_is_open_here_too(aiortc: AiortcPeer, offerer: Offerer) -> None:
     await open_channel(offerer, "first")
     await aiortc.do("open", label="theirs")
     theirs = (await offerer.expect(ChannelOpened)).channel

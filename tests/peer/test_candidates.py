@@ -192,6 +192,7 @@ def test_skipped_lines_are_told_whether_or_not_the_offer_is_accepted(call: Virtu
     else:
         negotiate(call, sdp)
     (told,) = events(call, LinesSkipped)
+    assert isinstance(told, LinesSkipped)
     assert len(told.messages) == MAX_TOLD_LINES
     assert told.messages[0].endswith(": after a=ptime: expected more than zero milliseconds")
 

@@ -5,21 +5,25 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-from glottis import EncoderKnobs, EncoderSettings, Malformed
+from glottis import AudioFrame, CodecSpec, Encoder, EncoderKnobs, EncoderSettings, LocalError, Malformed
 from glottis.contracts.audio import EncodedPacket
+from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState, ConnectionStateChanged, LocalCandidate, PeerSettings
 from glottis.peer.audio import legal_packet_ms
 from glottis.plugins import load_plugins
-from glottis.sctp import ChannelOpened, TextReceived
+from glottis.sctp import ChannelOpened, DataChannels, TextReceived
 from glottis.sdp import AnswerRefused, NoCommonCodec, OfferRefused
 from glottis.testing.impairments import Impairments
-from glottis.testing.peers import CALLER, VirtualCall
-from glottis.wire.address import Address
+from glottis.testing.peers import CALLER, VirtualCall, VirtualPeer
+from glottis.wire import address as wire_address
+from glottis.wire.address import Address, Datagram
 from glottis.wire.rtcp import is_rtcp
 from support.audio import SPEECH, from_pcm, read_wav, similarity
+from support.seeds import seeds
 
 FIXTURES = Path(__file__).parents[1] / "vectors" / "sdp"
 REGISTRY = load_plugins()
@@ -41,12 +45,12 @@ def talk(call: VirtualCall, seconds: float) -> None:
     call.network.run(seconds=seconds + 0.5)
 
 
-def states(peer) -> list[ConnectionState]:
+def states(peer: VirtualPeer) -> list[ConnectionState]:
     return [event.state for event in peer.events if isinstance(event, ConnectionStateChanged)]
 
 
 @pytest.mark.parametrize(("codec", "likeness"), [(OPUS, 0.75), (G722, 0.9), (PCMU, 0.85), (PCMA, 0.85)])
-def test_what_is_said_is_heard_at_the_other_end(codec, likeness):
+def test_what_is_said_is_heard_at_the_other_end(codec: CodecSpec, likeness: float) -> None:
     call = VirtualCall([codec])
     assert call.connect()
     talk(call, 2.5)
@@ -55,8 +59,8 @@ def test_what_is_said_is_heard_at_the_other_end(codec, likeness):
     assert abs(len(heard) / RATE - 2.5) < 0.6
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_calls_connect_and_carry_speech_over_a_bad_network(seed):
+@pytest.mark.parametrize("seed", seeds(40))
+def test_calls_connect_and_carry_speech_over_a_bad_network(seed: int) -> None:
     call = VirtualCall([PCMU], seed=seed, impairments=Impairments(loss=0.1, duplication=0.05, delay=0.03, jitter=0.02))
     assert call.connect(seconds=15)
     talk(call, 1.0)
@@ -64,7 +68,7 @@ def test_calls_connect_and_carry_speech_over_a_bad_network(seed):
     assert similarity(heard, from_pcm(speech()), RATE, window=0.1) > 0.5
 
 
-def test_one_lost_packet_adds_no_delay():
+def test_one_lost_packet_adds_no_delay() -> None:
     def heard_with(lost: int | None) -> bytes:
         call = VirtualCall([PCMU])
         assert call.connect()
@@ -84,7 +88,7 @@ def test_one_lost_packet_adds_no_delay():
     assert from_pcm(gapped[last]) == pytest.approx(from_pcm(whole[last]))
 
 
-def test_both_ends_are_connected_and_close_tells_the_other_end_at_once():
+def test_both_ends_are_connected_and_close_tells_the_other_end_at_once() -> None:
     call = VirtualCall(ALL)
     assert call.connect()
     call.caller.connection.close(call.network.now)
@@ -94,7 +98,7 @@ def test_both_ends_are_connected_and_close_tells_the_other_end_at_once():
 
 
 @pytest.mark.parametrize("lite", [True, False])
-def test_checks_and_a_client_hello_that_overtake_the_answer_neither_stop_nor_delay_the_call(lite):
+def test_checks_and_a_client_hello_that_overtake_the_answer_neither_stop_nor_delay_the_call(lite: bool) -> None:
     call = VirtualCall(ALL, caller_settings=PeerSettings(ALL, ice_lite=lite))
     answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), call.network.now)
     call.network.run(seconds=0.2)
@@ -102,7 +106,7 @@ def test_checks_and_a_client_hello_that_overtake_the_answer_neither_stop_nor_del
     assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=0.05)
 
 
-def test_a_peer_that_vanishes_is_reported_disconnected_then_failed():
+def test_a_peer_that_vanishes_is_reported_disconnected_then_failed() -> None:
     call = VirtualCall(ALL)
     assert call.connect()
     call.network.impairments = Impairments(loss=1.0)
@@ -110,7 +114,7 @@ def test_a_peer_that_vanishes_is_reported_disconnected_then_failed():
     assert call.network.run(lambda: call.gateway.connection.state is ConnectionState.FAILED, seconds=31)
 
 
-def test_a_disconnected_peer_that_comes_back_is_connected_again():
+def test_a_disconnected_peer_that_comes_back_is_connected_again() -> None:
     call = VirtualCall(ALL)
     assert call.connect()
     call.network.impairments = Impairments(loss=1.0)
@@ -119,7 +123,7 @@ def test_a_disconnected_peer_that_comes_back_is_connected_again():
     assert call.network.run(lambda: call.gateway.connected, seconds=10)
 
 
-def test_media_counts_as_a_sign_of_life_when_checks_are_lost():
+def test_media_counts_as_a_sign_of_life_when_checks_are_lost() -> None:
     call = VirtualCall([PCMU], impairments=Impairments(loss=0.2))
     assert call.connect()
     talk(call, 3.0)
@@ -129,7 +133,7 @@ def test_media_counts_as_a_sign_of_life_when_checks_are_lost():
     assert ConnectionState.DISCONNECTED not in states(call.gateway)
 
 
-def test_a_wrong_fingerprint_fails_the_call_before_any_media():
+def test_a_wrong_fingerprint_fails_the_call_before_any_media() -> None:
     call = VirtualCall(ALL)
     now = call.network.now
     offer = call.caller.connection.make_offer()
@@ -137,12 +141,14 @@ def test_a_wrong_fingerprint_fails_the_call_before_any_media():
     forged = offer.replace(fingerprint, fingerprint[:-5] + ("00:00" if fingerprint[-5:] != "00:00" else "11:11"))
     call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(forged, now), now)
     assert call.network.run(lambda: call.gateway.connection.state is ConnectionState.FAILED, seconds=5)
-    assert "FINGERPRINT_MISMATCH" in call.gateway.events[-1].reason
+    last = call.gateway.events[-1]
+    assert isinstance(last, ConnectionStateChanged)
+    assert "FINGERPRINT_MISMATCH" in last.reason
     talk(call, 0.5)
     assert call.gateway.heard == b""
 
 
-def test_packets_are_relayed_without_decoding():
+def test_packets_are_relayed_without_decoding() -> None:
     call = VirtualCall([OPUS])
     assert call.connect()
     for peer in (call.caller, call.gateway):
@@ -162,7 +168,9 @@ def gateway() -> Callable[..., VirtualCall]:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.glob("*_offer.sdp")))
-def test_browsers_offers_are_answered_with_their_candidates_in_any_order(gateway, name):
+def test_browsers_offers_are_answered_with_their_candidates_in_any_order(
+    gateway: Callable[..., VirtualCall], name: str
+) -> None:
     sdp = (FIXTURES / name).read_text()
     candidates = json.loads((FIXTURES / name.replace("_offer.sdp", "_candidates.json")).read_text())
     for late in (False, True):
@@ -179,10 +187,12 @@ def test_browsers_offers_are_answered_with_their_candidates_in_any_order(gateway
             )
         if not late:
             connection.accept_offer_untrusted(sdp.replace("\r\n", "\n").replace("\n", "\r\n"), 0.0)
+        assert connection.negotiation is not None
+        assert connection.negotiation.audio is not None
         assert connection.negotiation.audio.formats[0].encoding_name == "opus"
 
 
-def test_the_request_chooses_what_is_sent(gateway):
+def test_the_request_chooses_what_is_sent(gateway: Callable[..., VirtualCall]) -> None:
     call = gateway(output_codec="PCMA")
     assert call.connect()
     assert call.gateway.connection.voice.encoding_name == "PCMA"
@@ -191,12 +201,14 @@ def test_the_request_chooses_what_is_sent(gateway):
 @pytest.mark.parametrize(
     ("wanted", "longest", "expected"), [(20, None, 20), (30, None, 20), (45, None, 40), (20, 10, 10), (500, None, 60)]
 )
-def test_packet_durations_are_legal_ones(wanted, longest, expected):
+def test_packet_durations_are_legal_ones(wanted: float, longest: float | None, expected: float) -> None:
     assert legal_packet_ms(OPUS, wanted, longest) == expected
 
 
 @pytest.mark.parametrize(("packet_ms", "spacing"), [(10, 0.01), (20, 0.02), (40, 0.04)])
-def test_packets_of_any_duration_leave_evenly(gateway, packet_ms, spacing):
+def test_packets_of_any_duration_leave_evenly(
+    gateway: Callable[..., VirtualCall], packet_ms: int, spacing: float
+) -> None:
     call = gateway(packet_ms=packet_ms)
     assert call.connect()
     call.gateway.start_media(call.network.now)
@@ -204,38 +216,38 @@ def test_packets_of_any_duration_leave_evenly(gateway, packet_ms, spacing):
     sent: list[float] = []
     send = call.network.send
 
-    def note(datagram):
+    def note(datagram: Datagram) -> None:
         if datagram.data[0] >= 128 and not 192 <= datagram.data[1] <= 223:
             sent.append(call.network.now)
         send(datagram)
 
-    call.network.send = note
+    call.network.send = note  # type: ignore[method-assign]
     call.network.run(seconds=1.2)
     steps = [later - earlier for earlier, later in itertools.pairwise(sent)]
     assert len(sent) == round(1 / spacing)
     assert steps == pytest.approx([spacing] * len(steps))
 
 
-def test_an_offer_without_a_codec_of_ours_names_what_was_offered(gateway):
+def test_an_offer_without_a_codec_of_ours_names_what_was_offered(gateway: Callable[..., VirtualCall]) -> None:
     offer = VirtualCall([replace(PCMU, encoding_name="L16", static_payload_type=None)]).caller.connection.make_offer()
     with pytest.raises(NoCommonCodec, match="L16/8000"):
         gateway().gateway.connection.accept_offer_untrusted(offer, 0.0)
 
 
-def test_a_refused_offer_changes_nothing_and_the_next_one_is_answered(gateway):
+def test_a_refused_offer_changes_nothing_and_the_next_one_is_answered(gateway: Callable[..., VirtualCall]) -> None:
     call = gateway()
     with pytest.raises(Malformed):
         call.gateway.connection.accept_offer_untrusted("v=0\r\n", 0.0)
     assert call.connect()
 
 
-def test_the_answerer_is_the_dtls_server_where_it_has_the_choice(gateway):
+def test_the_answerer_is_the_dtls_server_where_it_has_the_choice(gateway: Callable[..., VirtualCall]) -> None:
     call = gateway()
     answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), 0.0)
     assert "a=setup:passive" in answer
 
 
-def test_a_second_offer_goes_on_with_the_same_transport(gateway):
+def test_a_second_offer_goes_on_with_the_same_transport(gateway: Callable[..., VirtualCall]) -> None:
     call = gateway()
     offer = call.caller.connection.make_offer()
     now = call.network.now
@@ -250,7 +262,7 @@ def test_a_second_offer_goes_on_with_the_same_transport(gateway):
 
 
 @pytest.mark.parametrize(("offered", "answered"), [("sendonly", "recvonly"), ("inactive", "inactive")])
-def test_a_call_on_hold_is_silent_until_it_is_taken_up_again(offered, answered):
+def test_a_call_on_hold_is_silent_until_it_is_taken_up_again(offered: str, answered: str) -> None:
     call = VirtualCall([PCMU])
     offer = call.caller.connection.make_offer()
     call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(offer, 0.0), 0.0)
@@ -262,7 +274,9 @@ def test_a_call_on_hold_is_silent_until_it_is_taken_up_again(offered, answered):
     def received_after_a_second_of_speech() -> int:
         call.gateway.connection.voice.write(speech()[: RATE * 2])
         call.network.run(seconds=1.5)
-        return call.caller.connection.statistics(call.network.now).inbound_rtp.packets_received
+        inbound = call.caller.connection.statistics(call.network.now).inbound_rtp
+        assert inbound is not None
+        return inbound.packets_received
 
     assert received_after_a_second_of_speech() == 50
     held = call.gateway.connection.accept_offer_untrusted(offer.replace("a=sendrecv", f"a={offered}"), call.network.now)
@@ -272,7 +286,7 @@ def test_a_call_on_hold_is_silent_until_it_is_taken_up_again(offered, answered):
     assert received_after_a_second_of_speech() == 100
 
 
-def test_a_candidate_that_comes_ten_seconds_late_is_used_for_a_caller_that_sends_no_checks():
+def test_a_candidate_that_comes_ten_seconds_late_is_used_for_a_caller_that_sends_no_checks() -> None:
     call = VirtualCall([PCMU], caller_settings=PeerSettings((PCMU,), ice_lite=True))
     lines = call.caller.connection.make_offer().splitlines(keepends=True)
     (candidate,) = [line[2:].strip() for line in lines if line.startswith("a=candidate:")]
@@ -286,7 +300,7 @@ def test_a_candidate_that_comes_ten_seconds_late_is_used_for_a_caller_that_sends
     assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=2)
 
 
-def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(gateway):
+def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(gateway: Callable[..., VirtualCall]) -> None:
     call = gateway()
     assert call.connect()
     with pytest.raises(OfferRefused) as refusal:
@@ -296,13 +310,15 @@ def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(gateway):
 
 
 @pytest.mark.parametrize("changed", ["fingerprint", "setup"])
-def test_a_dtls_restart_is_refused_by_name_and_the_call_goes_on(gateway, changed):
+def test_a_dtls_restart_is_refused_by_name_and_the_call_goes_on(
+    gateway: Callable[..., VirtualCall], changed: str
+) -> None:
     call = gateway()
     offer = call.caller.connection.make_offer()
     answer = call.gateway.connection.accept_offer_untrusted(offer, 0.0)
     call.caller.connection.accept_answer_untrusted(answer, 0.0)
     assert call.network.run(lambda: call.gateway.connected)
-    taken_role = re.search("a=setup:(.*)", answer).group()
+    taken_role, *_ = re.findall("a=setup:.*", answer)
     other = {
         "fingerprint": re.sub("sha-256 (..)", lambda first: f"sha-256 {int(first[1], 16) ^ 1:02X}", offer),
         "setup": re.sub("a=setup:.*", taken_role, offer),
@@ -314,7 +330,9 @@ def test_a_dtls_restart_is_refused_by_name_and_the_call_goes_on(gateway, changed
     call.gateway.connection.accept_offer_untrusted(offer, call.network.now)
 
 
-def test_stopping_the_section_that_holds_the_transport_is_refused_by_name_and_the_call_goes_on(gateway):
+def test_stopping_the_section_that_holds_the_transport_is_refused_by_name_and_the_call_goes_on(
+    gateway: Callable[..., VirtualCall],
+) -> None:
     call = gateway()
     offer = call.caller.connection.make_offer()
     call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(offer, 0.0), 0.0)
@@ -326,14 +344,14 @@ def test_stopping_the_section_that_holds_the_transport_is_refused_by_name_and_th
     assert call.gateway.connected
 
 
-def test_an_answer_that_rejects_the_audio_is_refused():
+def test_an_answer_that_rejects_the_audio_is_refused() -> None:
     call = VirtualCall(ALL)
     answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), 0.0)
     with pytest.raises(AnswerRefused):
         call.caller.connection.accept_answer_untrusted(answer.replace("m=audio 9", "m=audio 0"), 0.0)
 
 
-def test_an_address_that_comes_later_is_trickled_and_used():
+def test_an_address_that_comes_later_is_trickled_and_used() -> None:
     call = VirtualCall(ALL)
     call.negotiate()
     late = Address("192.0.2.3", 5002)
@@ -349,27 +367,38 @@ def test_an_address_that_comes_later_is_trickled_and_used():
     assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=10)
 
 
-def test_encoders_get_the_knobs_of_the_settings_and_what_was_negotiated():
-    made = []
-    codec = replace(PCMU, create_encoder=lambda settings: made.append(settings) or PCMU.create_encoder(settings))
+def test_encoders_get_the_knobs_of_the_settings_and_what_was_negotiated() -> None:
+    made: list[EncoderSettings] = []
+
+    def create_encoder(settings: EncoderSettings) -> Encoder:
+        made.append(settings)
+        return PCMU.create_encoder(settings)
+
+    codec = replace(PCMU, create_encoder=create_encoder)
     knobs = EncoderKnobs(bitrate=20000, complexity=3, in_band_fec=False, dtx=True)
     VirtualCall([codec], gateway_settings=PeerSettings((codec,), encoder=knobs)).negotiate()
     gateways = next(settings for settings in made if settings.bitrate)
     assert gateways == EncoderSettings(16000, 20, bitrate=20000, complexity=3, in_band_fec=False, dtx=True)
 
 
-def test_taps_get_what_is_heard_and_what_is_said():
+def noted(frames: list[AudioFrame], frame: AudioFrame) -> AudioFrame:
+    frames.append(frame)
+    return frame
+
+
+def test_taps_get_what_is_heard_and_what_is_said() -> None:
     call = VirtualCall([PCMU])
-    heard, said = [], []
-    call.caller.connection.voice.spoken_tap = lambda frame: said.append(frame) or frame
-    call.gateway.connection.voice.heard_tap = lambda frame: heard.append(frame) or frame
+    heard: list[AudioFrame] = []
+    said: list[AudioFrame] = []
+    call.caller.connection.voice.spoken_tap = partial(noted, said)
+    call.gateway.connection.voice.heard_tap = partial(noted, heard)
     assert call.connect()
     talk(call, 1.0)
     assert len(said) == 50
     assert b"".join(frame.pcm for frame in heard) == bytes(call.gateway.heard)
 
 
-def test_statistics_have_the_names_of_webrtc_stats():
+def test_statistics_have_the_names_of_webrtc_stats() -> None:
     call = VirtualCall([PCMU])
     assert call.connect()
     talk(call, 1.0)
@@ -381,7 +410,7 @@ def test_statistics_have_the_names_of_webrtc_stats():
     assert sent["candidate-pair"]["nominated"]
 
 
-def test_an_offer_that_drops_the_codec_in_use_is_refused_by_name_and_the_call_goes_on():
+def test_an_offer_that_drops_the_codec_in_use_is_refused_by_name_and_the_call_goes_on() -> None:
     call = VirtualCall((OPUS, PCMU))
     offer = call.caller.connection.make_offer()
     now = call.network.now
@@ -395,7 +424,7 @@ def test_an_offer_that_drops_the_codec_in_use_is_refused_by_name_and_the_call_go
     assert len(call.gateway.heard) > RATE
 
 
-def test_an_offer_that_gives_up_audio_silences_the_gateway():
+def test_an_offer_that_gives_up_audio_silences_the_gateway() -> None:
     call = VirtualCall(ALL)
     offer = call.caller.connection.make_offer()
     audio, data = offer.index("m=audio"), offer.index("m=application")
@@ -411,10 +440,15 @@ def test_an_offer_that_gives_up_audio_silences_the_gateway():
 # Data channels
 
 
-def test_text_travels_by_data_channel():
+def channels_of(peer: VirtualPeer) -> DataChannels:
+    assert peer.connection.channels is not None
+    return peer.connection.channels
+
+
+def test_text_travels_by_data_channel() -> None:
     call = VirtualCall(ALL)
     assert call.connect()
-    channel = call.caller.connection.channels.open("chat")
+    channel = channels_of(call.caller).open("chat")
     assert call.network.run(lambda: any(isinstance(event, ChannelOpened) for event in call.caller.events), seconds=2)
     channel.send_text("hello")
     assert call.network.run(
@@ -424,10 +458,10 @@ def test_text_travels_by_data_channel():
 
 
 @pytest.mark.slow
-def test_messages_wait_in_the_association_until_their_reader_wants_them():
+def test_messages_wait_in_the_association_until_their_reader_wants_them() -> None:
     call = VirtualCall(ALL)
     assert call.connect()
-    channel = call.caller.connection.channels.open("chat")
+    channel = channels_of(call.caller).open("chat")
     assert call.network.run(lambda: any(isinstance(event, ChannelOpened) for event in call.caller.events), seconds=2)
     call.gateway.reads_messages = False
     messages = [f"{number:05}" * 1000 for number in range(600)]  # three times what the window takes
@@ -444,7 +478,9 @@ def test_messages_wait_in_the_association_until_their_reader_wants_them():
     assert received == messages
 
 
-def test_a_gateway_without_data_channels_rejects_the_section_and_the_call_goes_on(gateway):
+def test_a_gateway_without_data_channels_rejects_the_section_and_the_call_goes_on(
+    gateway: Callable[..., VirtualCall],
+) -> None:
     call = gateway(max_message_size=None)
     assert call.connect()
     assert call.gateway.connection.channels is None
@@ -453,7 +489,7 @@ def test_a_gateway_without_data_channels_rejects_the_section_and_the_call_goes_o
 # Media that does not wait
 
 
-def test_first_words_that_overtake_a_lost_last_flight_are_not_lost():
+def test_first_words_that_overtake_a_lost_last_flight_are_not_lost() -> None:
     call = VirtualCall([PCMU], impairments=Impairments(delay=0.02))
     caller, gateway = call.caller.connection, call.gateway.connection
     offer = caller.make_offer().replace("a=setup:actpass", "a=setup:passive")
@@ -467,51 +503,83 @@ def test_first_words_that_overtake_a_lost_last_flight_are_not_lost():
     call.gateway.start_media(call.network.now)
     call.network.run(seconds=1)
     assert gateway.voice.session.packets_before_start == 0
-    inbound = gateway.statistics(call.network.now).inbound_rtp
-    assert inbound.packets_received == pytest.approx(caller.statistics(0.0).outbound_rtp.packets_sent, abs=2)
+    inbound, outbound = gateway.statistics(call.network.now).inbound_rtp, caller.statistics(0.0).outbound_rtp
+    assert inbound is not None
+    assert outbound is not None
+    assert inbound.packets_received == pytest.approx(outbound.packets_sent, abs=2)
 
 
 def lose_first_last_flight(call: VirtualCall) -> None:
     """The DTLS server's last flight, with its ChangeCipherSpec, is lost at first."""
-    carry, lost = call.network.send, []
+    carry = call.network.send
+    lost: list[Datagram] = []
 
-    def send(datagram):
+    def send(datagram: Datagram) -> None:
         change_cipher_spec = datagram.data[0] == 20 or b"\x14\xfe\xfd" in datagram.data
         if change_cipher_spec and datagram.path.local == CALLER and not lost:
             lost.append(datagram)
         else:
             carry(datagram)
 
-    call.network.send = send
+    call.network.send = send  # type: ignore[method-assign]
 
 
-def test_reports_of_loss_reach_the_encoder_at_once():
+def test_reports_of_loss_reach_the_encoder_at_once() -> None:
     told = []
 
-    class Encoder:
-        def __init__(self, settings):
+    class Listener:
+        def __init__(self, settings: EncoderSettings) -> None:
             self._encoder = PCMU.create_encoder(settings)
 
-        def set_expected_loss(self, fraction):
+        def set_expected_loss(self, fraction: float) -> None:
             told.append(call.network.now)
 
-        def __getattr__(self, name):
-            return getattr(self._encoder, name)
+        def set_bitrate(self, bits_per_second: int) -> None:
+            self._encoder.set_bitrate(bits_per_second)
 
-    call = VirtualCall([replace(PCMU, create_encoder=Encoder)], impairments=Impairments(loss=0.1, delay=0.02))
+        def encode(self, pcm: bytes) -> bytes:
+            return self._encoder.encode(pcm)
+
+    call = VirtualCall([replace(PCMU, create_encoder=Listener)], impairments=Impairments(loss=0.1, delay=0.02))
     assert call.connect()
     arrived = []
     receive = call.gateway.handle_datagram
 
-    def note(data, path, now):
+    def note(data: bytes, path: wire_address.Path, now: float) -> None:
         if is_rtcp(data):
             arrived.append(now)
         receive(data, path, now)
 
-    call.gateway.handle_datagram = note
+    call.gateway.handle_datagram = note  # type: ignore[method-assign]
     for peer in (call.caller, call.gateway):
         peer.start_media(call.network.now)
         peer.connection.voice.write(speech())
     call.network.run(seconds=10)
     assert len(arrived) >= 3
     assert set(arrived) <= set(told)
+
+
+# Out of turn
+
+
+def test_before_a_description_there_is_nothing_to_count_and_no_answer_to_take() -> None:
+    connection = VirtualCall(ALL).gateway.connection
+    assert connection.statistics(0.0) == Statistics()
+    with pytest.raises(LocalError, match="no offer"):
+        connection.accept_answer_untrusted(VirtualCall(ALL).caller.connection.make_offer(), 0.0)
+
+
+def test_a_connection_is_described_once() -> None:
+    connection = VirtualCall(ALL).caller.connection
+    connection.make_offer()
+    with pytest.raises(LocalError, match="described already"):
+        connection.make_offer()
+
+
+def test_who_is_closed_says_nothing_more() -> None:
+    call = VirtualCall(ALL)
+    assert call.connect()
+    call.gateway.connection.close(call.network.now)
+    assert call.gateway.connection.datagrams_to_send()
+    call.gateway.connection.close(call.network.now)
+    assert call.gateway.connection.datagrams_to_send() == []

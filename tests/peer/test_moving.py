@@ -11,11 +11,18 @@ from glottis.testing.impairments import Impairments
 from glottis.testing.peers import GATEWAY, VirtualCall
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.stun import Attribute, MessageClass, build_stun
+from support.seeds import seeds
 
 PCMU = load_plugins().codecs.find("PCMU").spec
 BEFORE, AFTER = Address("203.0.113.9", 61000), Address("203.0.113.9", 62000)
 LOWEST, HIGHEST = 1, 2**31 - 1
 SETTINGS = PeerSettings((PCMU,), sample_rate=8000, max_message_size=None)
+
+
+def attribute(name: str, sdp: str) -> str:
+    found = re.search(rf"a={name}:(\S+)", sdp)
+    assert found is not None
+    return found[1]
 
 
 class MovedCall:
@@ -30,8 +37,8 @@ class MovedCall:
         offer = call.caller.connection.make_offer()
         answer = call.gateway.connection.accept_offer_untrusted(offer, 0.0)
         call.caller.connection.accept_answer_untrusted(answer, 0.0)
-        self.ufrags = tuple(re.search(r"a=ice-ufrag:(\S+)", sdp)[1] for sdp in (answer, offer))
-        self.password = re.search(r"a=ice-pwd:(\S+)", answer)[1]
+        self.ufrags = tuple(attribute("ice-ufrag", sdp) for sdp in (answer, offer))
+        self.password = attribute("ice-pwd", answer)
         assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=20)
         call.gateway.start_media(call.network.now)
         call.gateway.connection.voice.write(b"\x10\x20" * 8000 * 300)
@@ -51,6 +58,7 @@ class MovedCall:
         ]
         transaction_id = b"check %6d" % address.port
         check = build_stun(MessageClass.REQUEST, transaction_id, attributes, key=self.password.encode())
+        assert self.call.nat is not None
         self.call.nat.open(GATEWAY)
         self.call.gateway.handle_datagram(check, Path(GATEWAY, address), self.call.network.now)
 
@@ -58,7 +66,10 @@ class MovedCall:
         """Seconds until the caller has got so many packets of audio at its new address."""
         network, start = self.call.network, self.call.network.now
         network.delivered.clear()
-        arrived = lambda: sum(is_media(one) and one.path.remote == address for one in network.delivered)  # noqa: E731
+
+        def arrived() -> int:
+            return sum(is_media(one) and one.path.remote == address for one in network.delivered)
+
         assert network.run(lambda: arrived() >= packets, seconds=20)
         return network.now - start
 
@@ -67,10 +78,10 @@ def is_media(datagram: Datagram) -> bool:
     return datagram.data[0] > 127
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20))
 @pytest.mark.parametrize("priority", [LOWEST, HIGHEST])
 @pytest.mark.parametrize("nominates", [True, False], ids=["nominating", "saying nothing"])
-def test_caller_with_a_new_address_hears_again_within_half_a_second(nominates, priority, seed):
+def test_caller_with_a_new_address_hears_again_within_half_a_second(nominates: bool, priority: int, seed: int) -> None:
     moved = MovedCall(seed=seed, loss=0.1)
     moved.call.network.run(seconds=0.5)
     moved.check(nominates=nominates, priority=priority)
@@ -78,7 +89,7 @@ def test_caller_with_a_new_address_hears_again_within_half_a_second(nominates, p
 
 
 @pytest.mark.parametrize("lite", [True, False])
-def test_caller_who_only_listens_hears_again_once_it_nominates_its_new_address(lite):
+def test_caller_who_only_listens_hears_again_once_it_nominates_its_new_address(lite: bool) -> None:
     moved = MovedCall(talks=False, lite=lite)
     moved.check(nominates=True, priority=LOWEST)
     assert moved.delay_until_heard() < 0.5
@@ -86,7 +97,7 @@ def test_caller_who_only_listens_hears_again_once_it_nominates_its_new_address(l
 
 @pytest.mark.slow
 @pytest.mark.parametrize("nominates", [True, False])
-def test_move_is_no_interruption_and_the_new_address_is_kept(nominates):
+def test_move_is_no_interruption_and_the_new_address_is_kept(nominates: bool) -> None:
     moved = MovedCall()
     moved.check(nominates=nominates, priority=LOWEST)
     moved.delay_until_heard()
@@ -99,7 +110,7 @@ def test_move_is_no_interruption_and_the_new_address_is_kept(nominates):
     assert {one.path.remote for one in moved.call.network.delivered if one.path.local == GATEWAY} == {AFTER}
 
 
-def test_checks_from_elsewhere_do_not_take_the_call_away_without_an_answer():
+def test_checks_from_elsewhere_do_not_take_the_call_away_without_an_answer() -> None:
     moved = MovedCall()
     moved.call.rebind(BEFORE)
     moved.check(nominates=True, priority=HIGHEST)  # a copy, from whoever overheard it
@@ -115,7 +126,9 @@ def test_checks_from_elsewhere_do_not_take_the_call_away_without_an_answer():
     ("interval", "moves"),
     [(0.2, MAX_PATHS + 8), pytest.param(2, 2 * MAX_PATHS, marks=pytest.mark.slow)],
 )
-def test_caller_that_moves_again_and_again_is_heard_each_time(interval, moves, returns, lite):
+def test_caller_that_moves_again_and_again_is_heard_each_time(
+    interval: float, moves: int, returns: bool, lite: bool
+) -> None:
     moved = MovedCall(lite=lite)
     for number in range(moves):
         address = Address("203.0.113.10", 50000) if returns and number % 2 else Address("203.0.113.10", 50001 + number)
@@ -128,7 +141,7 @@ def test_caller_that_moves_again_and_again_is_heard_each_time(interval, moves, r
         assert len(moved.call.gateway.heard) > heard
 
 
-def test_caller_that_takes_paths_faster_than_they_are_forgotten_is_told_once():
+def test_caller_that_takes_paths_faster_than_they_are_forgotten_is_told_once() -> None:
     moved = MovedCall(lite=True)  # a full agent forgets those that do not answer
     for number in range(MAX_PATHS + 20):
         moved.check(nominates=False, priority=LOWEST, address=Address("203.0.113.10", 50000 + number))

@@ -20,6 +20,7 @@ from glottis.rtp.session import MAX_EARLY_PACKETS
 from glottis.testing.impairments import Impairments
 from glottis.wire.rtcp import ReceiverReport, build_rtcp
 from glottis.wire.srtp_keys import AEAD_AES_128_GCM, SrtpKeys
+from support.seeds import seeds
 
 KEYS = (b"k" * 16, b"s" * 12, b"K" * 16, b"S" * 12)
 
@@ -187,7 +188,7 @@ def test_statistics_have_the_names_and_units_of_webrtc_stats(make_call: Any, med
     assert inbound["timestamp"] == pytest.approx((call.now + 1e9) * 1000)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20))
 def test_round_trip_time_is_known_within_two_seconds(make_call: Any, seed: int) -> None:
     call = make_call(delay=0.04)
     for session in (call.ours, call.theirs):

@@ -4,7 +4,7 @@ import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import h11
 import pytest
@@ -43,7 +43,7 @@ class RawClient:
         status, headers, body = 0, {}, b""
         while not isinstance(event := self.http.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
-                self.http.receive_data(await self.stream.receive_some(65536))
+                self.http.receive_data(bytes(await self.stream.receive_some(65536)))
             elif isinstance(event, h11.Response):
                 status = event.status_code
                 headers = {name.decode(): value.decode() for name, value in event.headers}
@@ -209,6 +209,7 @@ def open_client_websocket(
     async def open_client_websocket(server: HttpServer, target: str = "/ws") -> trio_websocket.WebSocketConnection:
         client, served = trio.testing.memory_stream_pair()
         nursery.start_soon(server.serve_connection, served)
-        return await trio_websocket.wrap_client_stream(nursery, client, "gateway.example", target)
+        stream = cast("trio.SocketStream", client)  # any stream will do
+        return await trio_websocket.wrap_client_stream(nursery, stream, "gateway.example", target)
 
     return open_client_websocket

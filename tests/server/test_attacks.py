@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import trio
-from glottis.media.demultiplexer import MAX_PATHS, MAX_TRANSACTIONS
+from glottis.ice import IceAgent
+from glottis.media.demultiplexer import MAX_PATHS, MAX_TRANSACTIONS, Receiver
+from glottis.media.endpoint import UdpEndpoint
 from glottis.sctp import ChannelOpened, TextReceived
 from glottis.server.gateway import Gateway
 from glottis.signaling.messages import TrickledCandidate
@@ -17,7 +19,7 @@ from glottis.wire.address import Address, Datagram
 from glottis.wire.rtp import build_rtp
 from glottis.wire.stun import Attribute, MessageClass, build_stun, encode_xor_address
 from support.gateway import open_test_gateway
-from support.phone import CONNECTED, Exchange, Phone, eventually, gateway_address, open_exchange
+from support.phone import CONNECTED, Exchange, Phone, eventually, gateway_address, open_exchange, protection, webrtc_leg
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -63,14 +65,19 @@ def stranger(exchange: Exchange) -> Iterator[Stranger]:
     stranger.close()
 
 
-def ice_of(exchange: Exchange, phone: Phone):
+def ice_of(exchange: Exchange, phone: Phone) -> IceAgent:
     """The gateway's ICE agent of this phone's session."""
-    return exchange.gateway.sessions.find(phone.session_id).leg.peer.transport.ice
+    return webrtc_leg(exchange.gateway.sessions.find(phone.session_id)).peer.transport.ice
+
+
+def udp_endpoint(gateway: Gateway) -> UdpEndpoint:
+    assert isinstance(gateway.endpoint, UdpEndpoint)
+    return gateway.endpoint
 
 
 def tables(gateway: Gateway) -> tuple[int, ...]:
     """The sizes of everything that the demultiplexer keeps."""
-    demultiplexer = gateway.endpoint.demultiplexer
+    demultiplexer = udp_endpoint(gateway).demultiplexer
     return tuple(
         len(table)
         for table in (demultiplexer, demultiplexer._by_ufrag, demultiplexer._by_path, demultiplexer._by_transaction)
@@ -95,7 +102,7 @@ ODD = [
 NOISE = [CLIENT_HELLO, *ALERTS, *ODD, *(file.read_bytes() for file in sorted((VECTORS / "dtls").glob("pion-*")))]
 
 
-async def test_what_strangers_send_is_dropped_without_an_answer(exchange, stranger):
+async def test_what_strangers_send_is_dropped_without_an_answer(exchange: Exchange, stranger: Stranger) -> None:
     phone = await exchange.call()
     before = tables(exchange.gateway)
     for data in NOISE:
@@ -105,9 +112,10 @@ async def test_what_strangers_send_is_dropped_without_an_answer(exchange, strang
     assert tables(exchange.gateway) == before
 
 
-async def test_a_strangers_hello_and_alerts_cannot_end_a_handshake(exchange, stranger):
+async def test_a_strangers_hello_and_alerts_cannot_end_a_handshake(exchange: Exchange, stranger: Stranger) -> None:
     phone = exchange.phone()
-    send, held = phone.endpoint.send, []
+    send = phone.endpoint.send
+    held: list[Datagram] = []
 
     def hold_dtls(datagram: Datagram, sender: object) -> None:
         if 20 <= datagram.data[0] < 64:
@@ -115,7 +123,7 @@ async def test_a_strangers_hello_and_alerts_cannot_end_a_handshake(exchange, str
         else:
             send(datagram, phone.driver)
 
-    phone.endpoint.send = hold_dtls
+    phone.endpoint.send = hold_dtls  # type: ignore[method-assign]
     await phone.create()
     await phone.open_socket()
     await phone.send_offer()
@@ -123,13 +131,13 @@ async def test_a_strangers_hello_and_alerts_cannot_end_a_handshake(exchange, str
     await eventually(lambda: held)
     stranger.send(*NOISE)
     await eventually(lambda: len(held) > 1)
-    phone.endpoint.send = send
+    phone.endpoint.send = send  # type: ignore[method-assign]
     await eventually(lambda: CONNECTED in phone.events)
     await phone.hear()
     assert stranger.received() == []
 
 
-async def test_noise_from_the_callers_own_address_cannot_end_a_call_either(exchange):
+async def test_noise_from_the_callers_own_address_cannot_end_a_call_either(exchange: Exchange) -> None:
     phone = await exchange.call()
     for data in NOISE:
         phone.send_raw(data)
@@ -137,12 +145,14 @@ async def test_noise_from_the_callers_own_address_cannot_end_a_call_either(excha
     assert phone.socket.closed is None
 
 
-async def test_50_000_datagrams_of_a_stranger_cost_neither_memory_nor_the_call(exchange, stranger):
+async def test_50_000_datagrams_of_a_stranger_cost_neither_memory_nor_the_call(
+    exchange: Exchange, stranger: Stranger
+) -> None:
     phone = await exchange.call()
     await phone.hear()
     before, rng = tables(exchange.gateway), random.Random(5)
     junk = [rng.randbytes(rng.randrange(1, 200)) for _ in range(100)]
-    demultiplexer = exchange.gateway.endpoint.demultiplexer
+    demultiplexer = udp_endpoint(exchange.gateway).demultiplexer
     dropped = demultiplexer.dropped
     with trio.fail_after(15):
         for _ in range(500):
@@ -155,7 +165,7 @@ async def test_50_000_datagrams_of_a_stranger_cost_neither_memory_nor_the_call(e
     assert stranger.received() == []
 
 
-async def test_forged_checks_get_nothing_larger_back_and_change_nothing(exchange, stranger):
+async def test_forged_checks_get_nothing_larger_back_and_change_nothing(exchange: Exchange, stranger: Stranger) -> None:
     phone = await exchange.call()
     ice = ice_of(exchange, phone)
     before, path = tables(exchange.gateway), ice.selected_path
@@ -184,7 +194,7 @@ async def test_forged_checks_get_nothing_larger_back_and_change_nothing(exchange
     assert ice.selected_path == path
 
 
-async def test_spoofed_responses_are_dropped(exchange, stranger):
+async def test_spoofed_responses_are_dropped(exchange: Exchange, stranger: Stranger) -> None:
     phone = await exchange.call()
     ice = ice_of(exchange, phone)
     before, path = tables(exchange.gateway), ice.selected_path
@@ -198,7 +208,7 @@ async def test_spoofed_responses_are_dropped(exchange, stranger):
     assert (tables(exchange.gateway), ice.selected_path) == (before, path)
 
 
-async def test_checks_from_many_addresses_take_a_bounded_number_of_places(exchange):
+async def test_checks_from_many_addresses_take_a_bounded_number_of_places(exchange: Exchange) -> None:
     phone = await exchange.call()
     ice = ice_of(exchange, phone)
     username = (Attribute.USERNAME, f"{ice.local_ufrag}:{phone.peer.local_ufrag}".encode())
@@ -223,12 +233,14 @@ async def test_checks_from_many_addresses_take_a_bounded_number_of_places(exchan
         *[(host, 0) for host in ("0.0.0.0", "224.0.0.1", "255.255.255.255", "169.254.1.1", "evil.example", "::1")],
     ],
 )
-async def test_candidates_aimed_elsewhere_draw_few_datagrams_or_none(address, most, exchange, monkeypatch):
+async def test_candidates_aimed_elsewhere_draw_few_datagrams_or_none(
+    address: str, most: int, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gateway = exchange.gateway
     sent: Counter[Address] = Counter()
     really_send = gateway.endpoint.send
 
-    def count(datagram: Datagram, sender: object) -> None:
+    def count(datagram: Datagram, sender: Receiver) -> None:
         if datagram.path.remote == own:
             really_send(datagram, sender)
         else:
@@ -254,21 +266,19 @@ def aimed_at(address: str, port: int) -> TrickledCandidate:
     return TrickledCandidate(f"candidate:1 1 udp 2130706431 {address} {port} typ host", "0", 0)
 
 
-def protection(phone: Phone):
-    return phone.peer.voice.session._protection
-
-
-async def test_an_ssrc_per_packet_of_the_caller_is_bounded(exchange):
+async def test_an_ssrc_per_packet_of_the_caller_is_bounded(exchange: Exchange) -> None:
     phone = await exchange.call()
     await phone.hear()
     for ssrc in range(1000):
         phone.send_raw(protection(phone).protect(build_rtp(0, 1, 160, ssrc, bytes(160))))
     await phone.hear(5)
-    voice = exchange.gateway.sessions.find(phone.session_id).leg.peer.voice
-    assert voice.session._protection.retired_sources > 50  # who sends so much at once is not served all of it
+    leg = webrtc_leg(exchange.gateway.sessions.find(phone.session_id))
+    assert (
+        leg.statistics(trio.current_time()).counters.sources_retired > 50
+    )  # who sends so much at once is not served all of it
 
 
-async def test_rtp_of_the_caller_with_any_content_ends_nothing(exchange):
+async def test_rtp_of_the_caller_with_any_content_ends_nothing(exchange: Exchange) -> None:
     phone = await exchange.call()
     await phone.hear()
     rng, ssrc = random.Random(6), 0x1234567
@@ -285,7 +295,7 @@ async def test_rtp_of_the_caller_with_any_content_ends_nothing(exchange):
     assert phone.socket.closed is None
 
 
-async def test_rtcp_junk_of_the_caller_ends_nothing(exchange):
+async def test_rtcp_junk_of_the_caller_ends_nothing(exchange: Exchange) -> None:
     phone = await exchange.call()
     await phone.hear()
     rng = random.Random(7)
@@ -300,7 +310,7 @@ async def test_rtcp_junk_of_the_caller_ends_nothing(exchange):
     assert phone.socket.closed is None
 
 
-async def test_sctp_junk_of_the_caller_ends_nothing_but_its_channels(exchange):
+async def test_sctp_junk_of_the_caller_ends_nothing_but_its_channels(exchange: Exchange) -> None:
     phone = await exchange.call()
     dtls = phone.peer.transport.dtls
     for file in sorted((VECTORS / "sctp").glob("*.bin")):
@@ -310,7 +320,7 @@ async def test_sctp_junk_of_the_caller_ends_nothing_but_its_channels(exchange):
     assert phone.socket.closed is None
 
 
-async def test_text_by_data_channel_is_echoed_in_the_middle_of_all_this(exchange, stranger):
+async def test_text_by_data_channel_is_echoed_in_the_middle_of_all_this(exchange: Exchange, stranger: Stranger) -> None:
     phone = await exchange.call()
     assert phone.peer.channels
     channel = phone.peer.channels.open("chat")

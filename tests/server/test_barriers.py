@@ -1,9 +1,10 @@
 """Whatever a plugin raises, wherever: the smallest owner ends, the plugin is named, and the gateway goes on."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -93,7 +94,13 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
 
 @each_error
 @pytest.mark.parametrize("method", ["authenticate", "issue"])
-async def test_a_request_that_makes_a_scheme_fail_gets_a_500(method, make, tmp_path, caplog, autojump_clock):
+async def test_a_request_that_makes_a_scheme_fail_gets_a_500(
+    method: str,
+    make: Callable[[], BaseException],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     scheme = Scheme()
     async with beside_a_call(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
         scheme.failures = {method: make}
@@ -106,7 +113,12 @@ async def test_a_request_that_makes_a_scheme_fail_gets_a_500(method, make, tmp_p
 
 
 @each_error
-async def test_a_socket_that_makes_a_scheme_fail_is_closed(make, tmp_path, caplog, autojump_clock):
+async def test_a_socket_that_makes_a_scheme_fail_is_closed(
+    make: Callable[[], BaseException],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     scheme = Scheme()
     async with beside_a_call(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
         phone = exchange.phone()
@@ -122,7 +134,9 @@ async def test_a_socket_that_makes_a_scheme_fail_is_closed(make, tmp_path, caplo
     assert record.getMessage().startswith(f"the connection from  failed in {blame}")
 
 
-async def test_a_client_that_cannot_be_told_how_to_come_back_is_lost_to_its_session(tmp_path, caplog, autojump_clock):
+async def test_a_client_that_cannot_be_told_how_to_come_back_is_lost_to_its_session(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level(logging.INFO, "glottis.server.sessions")
     scheme = Scheme()
     async with beside_a_call(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
@@ -138,7 +152,12 @@ async def test_a_client_that_cannot_be_told_how_to_come_back_is_lost_to_its_sess
 
 
 @each_error
-async def test_a_session_does_without_a_provider_that_fails(make, tmp_path, caplog, autojump_clock):
+async def test_a_session_does_without_a_provider_that_fails(
+    make: Callable[[], BaseException],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with beside_a_call(tmp_path, Misfits(ice_servers=Provider(make))) as exchange:
         reply = await exchange.post()
         assert (reply.status, reply.document["iceServers"]) == (200, [])
@@ -148,7 +167,12 @@ async def test_a_session_does_without_a_provider_that_fails(make, tmp_path, capl
     }
 
 
-async def test_a_session_whose_own_barrier_fails_ends_alone(tmp_path, caplog, monkeypatch, autojump_clock):
+async def test_a_session_whose_own_barrier_fails_ends_alone(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async def run(session: Session) -> NoReturn:
         await trio.lowlevel.checkpoint()
         session.end("broken")
@@ -177,7 +201,9 @@ class Nonsense(IceServer):
     [None, GOOD, (server for server in [GOOD]), [None, GOOD], [Nonsense(), GOOD], [GOOD] * 100_000],
     ids=["nothing", "no list", "generator", "wrong item", "trap", "too many"],
 )
-async def test_whatever_a_provider_answers_no_session_is_left_behind(answer, tmp_path, caplog, autojump_clock):
+async def test_whatever_a_provider_answers_no_session_is_left_behind(
+    answer: object, tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     async with beside_a_call(tmp_path, Misfits(ice_servers=Provider(lambda: answer))) as exchange:
         for _ in range(3):
             reply = await exchange.post()
@@ -192,7 +218,13 @@ async def test_whatever_a_provider_answers_no_session_is_left_behind(answer, tmp
 
 @each_error
 @pytest.mark.parametrize("method", ["create", "encode", "decode"])
-async def test_a_call_whose_codec_fails_ends(method, make, tmp_path, caplog, autojump_clock):
+async def test_a_call_whose_codec_fails_ends(
+    method: str,
+    make: Callable[[], BaseException],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with beside_a_call(tmp_path, Misfits(codecs=[broken_codec(method, make)])) as exchange:
         phone = exchange.phone(replace(installed_codec("PCMU"), encoding_name="X-BROKEN", static_payload_type=None))
         await phone.create()
@@ -220,7 +252,9 @@ async def in_a_nursery_of_its_own(call: Call, make: MakeError) -> None:
         nursery.start_soon(in_its_background, call, make)
 
 
-async def test_a_cancellation_that_an_agent_has_kept_ends_its_call(tmp_path, caplog, autojump_clock):
+async def test_a_cancellation_that_an_agent_has_kept_ends_its_call(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     async def agent(call: Call) -> None:
         await in_the_agent(call, trio.Cancelled._create)
 
@@ -246,7 +280,13 @@ async def while_it_is_cancelled(call: Call, make: MakeError) -> None:
 @pytest.mark.parametrize(
     "place", [in_the_agent, in_its_background, in_a_nursery_of_its_own, while_it_is_cancelled], ids=lambda p: p.__name__
 )
-async def test_a_call_whose_agent_fails_ends(place, kind, tmp_path, caplog, autojump_clock):
+async def test_a_call_whose_agent_fails_ends(
+    place: Callable[..., Awaitable[None]],
+    kind: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async def agent(call: Call) -> None:
         await place(call, ERRORS[kind])
 

@@ -20,6 +20,7 @@ from glottis.plugins import load_plugins
 from glottis.server import gateway as gateway_module
 from glottis.server.gateway import Gateway
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
+from glottis.signaling.messages import Bye
 from support.gateway import CONFIG, open_test_gateway
 from support.http import request
 from support.phone import Exchange, eventually, open_exchange
@@ -32,7 +33,9 @@ async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
         yield exchange
 
 
-async def test_a_draining_gateway_admits_nobody_and_lets_its_calls_go_on(exchange, nursery):
+async def test_a_draining_gateway_admits_nobody_and_lets_its_calls_go_on(
+    exchange: Exchange, nursery: trio.Nursery
+) -> None:
     gateway = exchange.gateway
     await (await exchange.call()).hang_up()
     phone = await exchange.call()
@@ -58,7 +61,7 @@ async def test_a_draining_gateway_admits_nobody_and_lets_its_calls_go_on(exchang
         await stopped.wait()
 
 
-async def test_a_call_can_be_resumed_while_the_gateway_drains(exchange, nursery):
+async def test_a_call_can_be_resumed_while_the_gateway_drains(exchange: Exchange, nursery: trio.Nursery) -> None:
     phone = await exchange.call()
     nursery.start_soon(exchange.gateway.stop, 60)
     await eventually(lambda: exchange.gateway.sessions.unavailability())
@@ -68,7 +71,7 @@ async def test_a_call_can_be_resumed_while_the_gateway_drains(exchange, nursery)
     await phone.hang_up()
 
 
-async def test_calls_that_outlast_the_grace_are_told_and_ended(exchange):
+async def test_calls_that_outlast_the_grace_are_told_and_ended(exchange: Exchange) -> None:
     phones = [await exchange.call() for _ in range(3)]
     waiting = exchange.phone()
     await waiting.create()
@@ -77,11 +80,13 @@ async def test_calls_that_outlast_the_grace_are_told_and_ended(exchange):
         assert await exchange.gateway.stop(grace=0.05)
     for phone in [*phones, waiting]:
         assert await phone.wait_closed() == (1012, "the gateway stops")
-        assert phone.socket.messages[-1].reason == "the gateway stops"
+        last = phone.socket.messages[-1]
+        assert isinstance(last, Bye)
+        assert last.reason == "the gateway stops"
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_leaving_the_block_ends_calls_at_once(tmp_path):
+async def test_leaving_the_block_ends_calls_at_once(tmp_path: Path) -> None:
     async with trio.open_nursery() as nursery:
         async with open_test_gateway(tmp_path) as gateway:
             exchange = await nursery.start(hold_exchange, gateway)
@@ -130,7 +135,7 @@ def gateway_at(url: str) -> Gateway:
     return cast(Gateway, SimpleNamespace(url=url))
 
 
-async def test_sigint_ends_calls_at_once(tmp_path, caplog):
+async def test_sigint_ends_calls_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_serving(tmp_path, caplog) as (exchange, ended):
         phone = await exchange.call()
         os.kill(os.getpid(), signal.SIGINT)
@@ -139,7 +144,7 @@ async def test_sigint_ends_calls_at_once(tmp_path, caplog):
             await ended.wait()
 
 
-async def test_sigterm_gives_calls_their_grace(tmp_path, caplog):
+async def test_sigterm_gives_calls_their_grace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (exchange, ended):
         phone = await exchange.call()
         os.kill(os.getpid(), signal.SIGTERM)
@@ -151,14 +156,14 @@ async def test_sigterm_gives_calls_their_grace(tmp_path, caplog):
             await ended.wait()
 
 
-async def test_sigterm_without_a_call_ends_at_once(tmp_path, caplog):
+async def test_sigterm_without_a_call_ends_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (_, ended):
         os.kill(os.getpid(), signal.SIGTERM)
         with trio.fail_after(2):
             await ended.wait()
 
 
-async def test_a_second_signal_ends_the_grace(tmp_path, caplog):
+async def test_a_second_signal_ends_the_grace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (exchange, ended):
         phone = await exchange.call()
         os.kill(os.getpid(), signal.SIGTERM)
@@ -194,7 +199,9 @@ gateway.run(config, SessionTimes(stop=0.1))
 
 
 @pytest.mark.slow
-async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(tmp_path, nursery):
+async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(f'{CONFIG}\n[campaigns.stubborn]\nagent = "echo2"\n')
     process: trio.Process = await nursery.start(
@@ -216,7 +223,7 @@ async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(t
 
 
 @pytest.mark.slow
-async def test_a_gateway_serves_and_stops_while_nobody_reads_its_log(tmp_path, nursery):
+async def test_a_gateway_serves_and_stops_while_nobody_reads_its_log(tmp_path: Path, nursery: trio.Nursery) -> None:
     port = free_port()
     path = tmp_path / "gateway.toml"
     path.write_text(CONFIG.replace("port = 0", f"port = {port}") + '\n[log]\nlevel = "debug"\n')
@@ -267,7 +274,9 @@ LOCKED = "mutex = bytes(64); lock = ctypes.CDLL(None).pthread_mutex_lock; lock(m
     [BUSY, LOCKED, f"try: await trio.sleep_forever()\n        finally:\n            {BUSY}"],
     ids=["in Python", "in C", "when cancelled"],
 )
-async def test_an_agent_that_blocks_for_ever_is_named_and_cannot_keep_the_process_from_ending(block, tmp_path, nursery):
+async def test_an_agent_that_blocks_for_ever_is_named_and_cannot_keep_the_process_from_ending(
+    block: str, tmp_path: Path, nursery: trio.Nursery
+) -> None:
     path = tmp_path / "gateway.toml"
     config = CONFIG.replace("[server]", "[server]\nshutdown_grace = 0.1")
     path.write_text(f'{config}\n[campaigns.blocking]\nagent = "echo2"\n')
@@ -292,7 +301,9 @@ async def test_an_agent_that_blocks_for_ever_is_named_and_cannot_keep_the_proces
 
 
 @pytest.mark.slow
-async def test_an_agent_that_blocks_and_a_log_that_nobody_reads_cannot_keep_the_process_from_ending(tmp_path, nursery):
+async def test_an_agent_that_blocks_and_a_log_that_nobody_reads_cannot_keep_the_process_from_ending(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
     port = free_port()
     path = tmp_path / "gateway.toml"
     config = CONFIG.replace("port = 0", f"port = {port}\nshutdown_grace = 0.1")

@@ -3,6 +3,7 @@
 import logging
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -64,9 +65,9 @@ async def test_crowd_of_connections_keeps_nobody_from_calling_and_coming_back(
 
 
 @pytest.mark.parametrize("headers", [{"via": "1.1 proxy"}, {"x_forwarded_proto": "https"}, {"cf_ray": "0"}])
-async def test_a_proxy_on_this_machine_is_no_anonymous_caller(headers: dict[str, str], tmp_path: Path) -> None:
+async def test_a_proxy_on_this_machine_is_no_anonymous_caller(headers: dict[str, Any], tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path) as gateway:
-        json = {"content_type": "application/json"}
+        json: dict[str, Any] = {"content_type": "application/json"}
         reply = await request(gateway, "POST", INITIATE_PATH, BODY, **json, **headers)
         assert (reply.status, reply.document["code"]) == (403, "FORBIDDEN")
         assert len(gateway.sessions) == 0

@@ -14,13 +14,16 @@ from urllib.parse import urlsplit
 import trio
 import trio_websocket
 from glottis import CodecSpec
+from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.dtls import Certificate
 from glottis.media.driver import Endpoint, PeerDriver
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import load_plugins
+from glottis.rtp.session import PacketProtection
 from glottis.server.gateway import Gateway
+from glottis.server.sessions.session import Session
 from glottis.signaling.messages import (
     Answer,
     Bye,
@@ -372,6 +375,20 @@ def close_at_once(stream: trio.abc.HalfCloseableStream) -> None:
         assert isinstance(stream, trio.StapledStream)
         stream.send_stream.close()
         stream.receive_stream.close()
+
+
+def webrtc_leg(session: Session | None) -> WebRtcLeg:
+    """The leg of a session that has one, and engines on it."""
+    assert session is not None
+    assert isinstance(session.leg, WebRtcLeg)
+    return session.leg
+
+
+def protection(phone: Phone) -> PacketProtection:
+    """What protects the packets of a phone that is connected."""
+    protection = phone.peer.voice.session._protection
+    assert protection is not None
+    return protection
 
 
 def gateway_address(gateway: Gateway) -> Address:

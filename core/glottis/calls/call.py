@@ -16,9 +16,10 @@ from glottis.calls.speech import SpeakingVoice, Speech
 from glottis.calls.streams import DroppingStream
 from glottis.calls.typed_messages import type_of
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
-from glottis.contracts.call import Agent, Call, CallEvent, Heard, Message, TextMessage, TypedMessage
+from glottis.contracts.call import Agent, Call, Heard, Message, TextMessage, TypedMessage
 from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
 from glottis.contracts.errors import Malformed
+from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
 from glottis.contracts.statistics import Statistics
@@ -220,9 +221,9 @@ class GatewayCall(Call):
             self._metadata_is_refused = True
             logger.warning("session %s: metadata beyond %d bytes is ignored", self._info.session_id, MAX_METADATA)
 
-    def push_event(self, name: str, data: Mapping[str, Any]) -> None:
+    def push_event(self, event: CallEvent) -> None:
         """Something has happened to the call."""
-        self._events.push(CallEvent(name, data))
+        self._events.push(event)
 
     def with_dropped(self, statistics: Statistics) -> Statistics:
         """Those of the media connection, and what the agent was too slow to take."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from glottis.calls.streams import DroppingStream
-from glottis.contracts.call import CallEvent
+from glottis.contracts.events import CallEvent, StatisticsReported
 from glottis.contracts.short_queue import ShortQueue
 
 MAX_EVENTS: Final = 64
@@ -17,8 +17,10 @@ class EventStream(DroppingStream[CallEvent]):
 
     def push(self, item: CallEvent) -> None:
         """Append ``item``, in place of an older one where it replaces that or there is no room; wake the reader."""
-        if item.name == "statistics":
-            others = ShortQueue(waiting for waiting in self._items if waiting.name != item.name)
+        if isinstance(item, StatisticsReported):
+            others: ShortQueue[CallEvent] = ShortQueue(
+                waiting for waiting in self._items if not isinstance(waiting, StatisticsReported)
+            )
             self.dropped += len(self._items) - len(others)
             self._items = others
         super().push(item)

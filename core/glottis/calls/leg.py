@@ -4,12 +4,12 @@ A session of the gateway owns a leg, and so does the headless caller. ``LegFacto
 its transport (CONTRACT §1): a new transport is a leg and an entry.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from glottis.calls.call import Voice
 from glottis.calls.messenger import Messenger
 from glottis.contracts.call import Message
+from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.info import CallInfo
 from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState
@@ -55,8 +55,8 @@ class Leg(Protocol):
         """Audio in both directions."""
 
     @property
-    def media(self) -> Mapping[str, Any] | None:
-        """What the event ``media`` says of the audio that is in force (CONTRACT T5); None before there is any."""
+    def media(self) -> MediaNegotiated | None:
+        """The audio that is in force (CONTRACT T5); None before there is any."""
 
     @property
     def messenger(self) -> Messenger:

@@ -1,15 +1,16 @@
 """The leg of WebRTC: a peer connection on the UDP socket and the wheel, negotiated by signaling."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import trio
 
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
 from glottis.contracts.errors import RemoteError
+from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.statistics import Statistics
 from glottis.ice import MAX_PAIRS
 from glottis.media.driver import Endpoint, PeerDriver, Wheel
@@ -85,7 +86,7 @@ class WebRtcLeg:
         self._unmatched_is_told = False
 
     @property
-    def media(self) -> Mapping[str, Any] | None:
+    def media(self) -> MediaNegotiated | None:
         """See ``Leg.media``."""
         return self.voice.description if self.voice.format_in_use is not None else None
 

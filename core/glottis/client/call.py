@@ -14,6 +14,7 @@ from glottis.client.connection import CallFailed
 from glottis.client.failures import why_closed, why_late, why_media_failed
 from glottis.contracts.call import Message
 from glottis.contracts.errors import RemoteError
+from glottis.contracts.events import OtherEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.statistics import Statistics, TransportStats
 from glottis.peer import ConnectionState
@@ -126,11 +127,11 @@ class ClientCall(GatewayCall):
             case Event("resume"):
                 pass  # it has a token in it, and this client does not resume
             case Event(name, data):
-                self.push_event(name, data)
+                self.push_event(OtherEvent(name, data))
             case Error(code, sentence) if not self.connected.is_set():
                 self.failed(CallFailed(f"the gateway refuses: {sentence} ({code})"))
             case Error(code, sentence):
-                self.push_event("error", {"code": code, "message": sentence})
+                self.push_event(OtherEvent("error", {"code": code, "message": sentence}))
             case Bye(reason):
                 self.hung_up(reason)
             case _:

@@ -21,6 +21,7 @@ from glottis.contracts.codec import CodecSpec
 from glottis.contracts.info import CallInfo
 from glottis.contracts.secret import Secret
 from glottis.dtls import Certificate
+from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.scheduler import Scheduler
 from glottis.peer import PeerConnection, PeerSettings
@@ -39,6 +40,7 @@ class CallRequest:
     api_key: Secret | None = None
     setup_timeout: float = 15.0
     """Seconds from the WebSocket to flowing media."""
+    ice_timing: IceTiming = DEFAULT_TIMING
 
     def document(self) -> dict[str, Any]:
         """The JSON object that creates the session (CONTRACT §1)."""
@@ -97,6 +99,7 @@ def _make_peer(request: CallRequest, endpoint: UdpEndpoint) -> PeerConnection:
         codecs=request.codecs,
         sample_rate=request.sample_rate,
         output_codec=request.preferred_codec,
+        ice_timing=request.ice_timing,
         max_message_size=None,  # text travels by the WebSocket
         wallclock_offset=lambda: time.time() - trio.current_time(),
     )

@@ -18,9 +18,10 @@ from glottis.client.calling import CallRequest, open_client_call
 from glottis.client.wav import WavRecording, WavSpeech
 from glottis.config.settings import DEFAULT_CODECS
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
-from glottis.contracts.call import BytesMessage, CallEvent
+from glottis.contracts.call import BytesMessage
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import GlottisError, LocalError
+from glottis.contracts.events import CallEvent
 from glottis.contracts.secret import Secret
 from glottis.plugins import Registry
 

@@ -9,6 +9,7 @@ import msgspec
 import trio
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket
+from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
 
 
@@ -39,14 +40,6 @@ class BytesMessage:
 
 
 Message = TextMessage | TypedMessage | BytesMessage
-
-
-@dataclass(frozen=True, slots=True)
-class CallEvent:
-    """Something that happened to the call, named as in the client's ``event`` messages: ``state`` and so on."""
-
-    name: str
-    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ class StatsObject:
     def to_json(self) -> dict[str, Any]:
         """The members that have a value, under the names that clients know."""
         members = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {_camel_case(name): value for name, value in members if value is not None}
+        return {camel_case(name): value for name, value in members if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +150,7 @@ class Statistics:
         return {one.type: members for one in objects if one is not None and (members := one.to_json())}
 
 
-def _camel_case(name: str) -> str:
+def camel_case(name: str) -> str:
+    """The name of a member as clients know it."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)

@@ -3,11 +3,11 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, EncoderSettings
+from glottis.contracts.events import MediaNegotiated
 from glottis.peer.settings import PeerSettings
 from glottis.rtp import (
     AudioReceiver,
@@ -54,13 +54,11 @@ class AudioTrack:
         self._keys: SrtpKeys | None = None
 
     @property
-    def description(self) -> Mapping[str, Any]:
-        """What is in force, for the client: the codec sent, and the real length of its packets (CONTRACT T5)."""
-        return {
-            "codec": self.encoding_name,
-            "frameDurationMs": self.packet_ms,
-            "sampleRate": self._settings.sample_rate,
-        }
+    def description(self) -> MediaNegotiated:
+        """What is in force: the codec sent, and the real length of its packets (CONTRACT T5)."""
+        return MediaNegotiated(
+            codec=self.encoding_name, frame_duration_ms=self.packet_ms, sample_rate=self._settings.sample_rate
+        )
 
     @property
     def send_period(self) -> float:

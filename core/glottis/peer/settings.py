@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from glottis.contracts.codec import CodecSpec, EncoderKnobs
+from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
 
 
@@ -24,6 +25,7 @@ class PeerSettings:
     jitter_buffer_delay: float = 0.04
     encoder: EncoderKnobs = field(default_factory=EncoderKnobs)
     ice_lite: bool = False
+    ice_timing: IceTiming = DEFAULT_TIMING
     probe_private_addresses: bool = True
     max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
     wallclock_offset: Callable[[], float] = lambda: 0.0

@@ -61,7 +61,9 @@ class PeerTransport:
         self.is_described = False
         """Whether the peer's description is known."""
         policy = ProbePolicy(private_networks=settings.probe_private_addresses)
-        self.ice = IceAgent(controlling=False, rng=rng, lite=settings.ice_lite, policy=policy)
+        self.ice = IceAgent(
+            controlling=False, rng=rng, lite=settings.ice_lite, timing=settings.ice_timing, policy=policy
+        )
         for address in local_addresses:
             self.ice.add_local_candidate(address)
         self.dtls = DtlsTransport(certificate=certificate, client=False)  # until the roles are agreed on

@@ -105,6 +105,7 @@ class Gateway:
             turns=self._turns,
         )
         self._config = config
+        self._ice_timing = times.ice
         self._certificate = Certificate.generate()
         self._rng = random.SystemRandom()
         self._http_ended = trio.Event()
@@ -162,6 +163,7 @@ class Gateway:
             jitter_buffer_delay=media.jitter_buffer_ms / 1000,
             encoder=media.encoder,
             ice_lite=media.ice_lite,
+            ice_timing=self._ice_timing,
             probe_private_addresses=media.probe_private_addresses,
             wallclock_offset=_wallclock_offset,
         )

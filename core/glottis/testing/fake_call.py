@@ -12,6 +12,7 @@ from glottis.calls.streams import Wakeup
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, EncodedPacket
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.checks import pcm_of
+from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
 from glottis.testing.fake_client import FakeClient
 from glottis.testing.paced_voice import PacedVoice
@@ -78,9 +79,9 @@ class FakeCall(GatewayCall):
         """
         self._client.write(message)
 
-    def event_happens(self, name: str, data: Mapping[str, Any]) -> None:
+    def event_happens(self, event: CallEvent) -> None:
         """Tell the agent of a change of state."""
-        self.push_event(name, data)
+        self.push_event(event)
 
     def caller_hangs_up(self) -> None:
         """Cancel the agent, as the end of a real call does."""

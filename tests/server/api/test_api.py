@@ -85,7 +85,11 @@ def serve(store: Store, connect: Callable[[HttpServer], Any]) -> Callable[..., A
 
     def serve(trusted_proxies: tuple[str, ...] = (), **changes: Any) -> Any:
         pages = {"/": Page(b"<h1>hi</h1>", "text/html; charset=utf-8"), "/demo.js": Page(b"1", "text/javascript")}
-        options = {"origins": Origins([PAGE]), "rate_limiter": RateLimiter(per_minute=600, burst=100), "pages": pages}
+        options: dict[str, Any] = {
+            "origins": Origins([PAGE]),
+            "rate_limiter": RateLimiter(per_minute=600, burst=100),
+            "pages": pages,
+        }
         api = Api(store, Keys(), **(options | changes))
 
         async def handle_websocket(request: Any, websocket: Any) -> None:

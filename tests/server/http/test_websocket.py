@@ -2,7 +2,7 @@ import json
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -475,7 +475,7 @@ async def test_cancelled_server_takes_the_peers_answer_to_its_close_frame_and_wa
 
     served = trio.Event()
     nursery.start_soon(serve)
-    client = await trio_websocket.wrap_client_stream(nursery, ours, "gateway.example", "/ws")
+    client = await trio_websocket.wrap_client_stream(nursery, cast("trio.SocketStream", ours), "gateway.example", "/ws")
     started = trio.current_time()
     scope.cancel()
     await served.wait()

@@ -7,11 +7,12 @@ from array import array
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 import trio
-from glottis import AudioFrame, AuthRequest, Call, CallInfo, HmacTokens, IceServer, Principal
+from glottis import Agent, AudioFrame, AuthRequest, Call, CallInfo, EncoderSettings, HmacTokens, IceServer, Principal
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Bye
 from support.memory import open_memory_exchange_with
@@ -130,7 +131,9 @@ FAILING = [
 
 
 @pytest.mark.parametrize("agent", FAILING)
-async def test_an_agent_that_fails_ends_its_own_call_and_is_named(agent, tmp_path, caplog, autojump_clock):
+async def test_an_agent_that_fails_ends_its_own_call_and_is_named(
+    agent: Agent, tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     async with open_memory_exchange_with(tmp_path, Misfits(agent=agent)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = await exchange.call("agent")
@@ -146,10 +149,12 @@ async def test_an_agent_that_fails_ends_its_own_call_and_is_named(agent, tmp_pat
 
 
 @pytest.mark.parametrize("samples", [1, 320, 1000])
-async def test_samples_may_be_in_any_buffer_and_of_any_number(samples, tmp_path, autojump_clock):
+async def test_samples_may_be_in_any_buffer_and_of_any_number(
+    samples: int, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     async def say_mutable_bytes(call: Call) -> None:
         while True:
-            await call.say(AudioFrame(bytearray(b"\x10\x27" * samples), RATE))
+            await call.say(AudioFrame(bytearray(b"\x10\x27" * samples), RATE))  # type: ignore[arg-type]
 
     async with open_memory_exchange_with(tmp_path, Misfits(agent=say_mutable_bytes)) as exchange:
         phone = await exchange.call("agent")
@@ -211,7 +216,9 @@ async def fail_while_cancelled(call: Call) -> None:
 
 
 @pytest.mark.parametrize("agent", [return_at_once, leave_tasks])
-async def test_the_call_ends_when_the_agent_returns(agent, tmp_path, caplog, autojump_clock):
+async def test_the_call_ends_when_the_agent_returns(
+    agent: Agent, tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     async with open_memory_exchange_with(tmp_path, Misfits(agent=agent)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = await exchange.call("agent")
@@ -224,7 +231,9 @@ async def test_the_call_ends_when_the_agent_returns(agent, tmp_path, caplog, aut
 @pytest.mark.parametrize(
     "agent", [never_read, flood_say, flood_small_frames, flood_texts, flood_events, swallow_cancellation_once]
 )
-async def test_an_odd_agent_disturbs_no_other_call_and_ends_with_its_own(agent, tmp_path, caplog):
+async def test_an_odd_agent_disturbs_no_other_call_and_ends_with_its_own(
+    agent: Agent, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with open_exchange_with(tmp_path, Misfits(agent=agent)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = await exchange.call("agent")
@@ -235,7 +244,9 @@ async def test_an_odd_agent_disturbs_no_other_call_and_ends_with_its_own(agent, 
     assert not errors(caplog)
 
 
-async def test_an_agent_that_fails_during_its_cancellation_is_named_too(tmp_path, caplog, autojump_clock):
+async def test_an_agent_that_fails_during_its_cancellation_is_named_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     async with open_memory_exchange_with(tmp_path, Misfits(agent=fail_while_cancelled)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = await exchange.call("agent")
@@ -246,7 +257,7 @@ async def test_an_agent_that_fails_during_its_cancellation_is_named_too(tmp_path
     assert "plugin Misfits" in record.getMessage()
 
 
-async def test_hanging_up_is_done_once(tmp_path, autojump_clock):
+async def test_hanging_up_is_done_once(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
     async with open_memory_exchange_with(tmp_path, Misfits(agent=flush_and_hang_up_for_ever)) as exchange:
         phone = await exchange.call("agent")
         assert await phone.wait_closed() == (1000, "once is enough")
@@ -265,8 +276,8 @@ class Stubborn:
 
 
 async def test_of_an_agent_that_does_not_stop_only_its_task_remains_and_the_log_names_it(
-    tmp_path, caplog, autojump_clock
-):
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     agent = Stubborn()
     async with open_memory_exchange_with(tmp_path, Misfits(agent=agent), times=SessionTimes(stop=0.05)) as exchange:
         bystander = await Bystander.join(exchange)
@@ -283,7 +294,9 @@ async def test_of_an_agent_that_does_not_stop_only_its_task_remains_and_the_log_
         assert await bystander.phone.wait_closed() == (1012, "the gateway stops")
 
 
-async def test_agents_that_do_not_stop_count_as_calls_so_that_they_cannot_pile_up(tmp_path, autojump_clock):
+async def test_agents_that_do_not_stop_count_as_calls_so_that_they_cannot_pile_up(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     agent = Stubborn()
     async with open_memory_exchange_with(
         tmp_path, Misfits(agent=agent), "max_sessions = 1", times=SessionTimes(stop=0.05)
@@ -296,7 +309,9 @@ async def test_agents_that_do_not_stop_count_as_calls_so_that_they_cannot_pile_u
         assert (await exchange.post()).status == 200
 
 
-async def test_an_agent_that_blocks_the_thread_is_seen_in_the_log_and_delays_the_others_only(tmp_path, caplog):
+async def test_an_agent_that_blocks_the_thread_is_seen_in_the_log_and_delays_the_others_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def block(call: Call) -> None:
         time.sleep(0.3)  # noqa: ASYNC251 that is what it does
         await listen(call)
@@ -324,10 +339,15 @@ async def test_an_agent_that_blocks_the_thread_is_seen_in_the_log_and_delays_the
     ],
 )
 async def test_a_codec_that_returns_what_it_must_not_is_named(
-    method, result, complaint, tmp_path, caplog, autojump_clock
-):
+    method: str,
+    result: object,
+    complaint: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     codec = broken_codec("", RuntimeError)
-    mute = codec.create_encoder(None)
+    mute: Any = codec.create_encoder(EncoderSettings(RATE, 20))
     setattr(mute, method, lambda *_: result)
     codec = replace(codec, create_encoder=lambda _: mute, create_decoder=lambda _: mute)
     async with open_memory_exchange_with(tmp_path, Misfits(codecs=[codec])) as exchange:
@@ -380,7 +400,14 @@ class Scheme:
         ("issue", "raise_error_at_once", 500),
     ],
 )
-async def test_an_auth_scheme_that_fails_creates_no_session(method, failure, status, tmp_path, caplog, autojump_clock):
+async def test_an_auth_scheme_that_fails_creates_no_session(
+    method: str,
+    failure: str,
+    status: int,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     scheme = Scheme()
     async with open_memory_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
         http = exchange.gateway.http
@@ -413,8 +440,13 @@ async def test_an_auth_scheme_that_fails_creates_no_session(method, failure, sta
     ],
 )
 async def test_an_auth_scheme_that_returns_what_it_must_not_is_named(
-    method, result, complaint, tmp_path, caplog, autojump_clock
-):
+    method: str,
+    result: object,
+    complaint: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     scheme = Scheme()
     async with open_memory_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
         phone = exchange.phone()
@@ -431,7 +463,9 @@ async def test_an_auth_scheme_that_returns_what_it_must_not_is_named(
     assert str(first_of(record.exc_info[1])) == f"plugin Misfits (given directly): {complaint}"
 
 
-async def test_an_auth_scheme_whose_answer_is_no_principal_is_named(tmp_path, caplog, autojump_clock):
+async def test_an_auth_scheme_whose_answer_is_no_principal_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     class Credulous(Scheme):
         async def accept(self, request: AuthRequest) -> Any:
             return "tester"
@@ -443,13 +477,15 @@ async def test_an_auth_scheme_whose_answer_is_no_principal_is_named(tmp_path, ca
     assert "authenticate returned str, expected a Principal or None" in str(record.exc_info[1])
 
 
-async def test_an_auth_scheme_that_fails_to_verify_closes_only_that_socket(tmp_path, caplog, autojump_clock):
+async def test_an_auth_scheme_that_fails_to_verify_closes_only_that_socket(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     scheme = Scheme()
     async with open_memory_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
         bystander = await Bystander.join(exchange)
         phone = exchange.phone()
         await phone.create()
-        scheme.verify = scheme.raise_error_at_once
+        scheme.verify = scheme.raise_error_at_once  # type: ignore[assignment]
         await phone.open_socket()
         assert (await phone.wait_closed())[0] == 1011
         await eventually(lambda: errors(caplog))  # logged once the connection is closed
@@ -470,7 +506,9 @@ class Provider:
 
 
 @pytest.mark.parametrize("failure", ["raise_error", "exit_process", "hang"])
-async def test_a_provider_that_fails_neither_fails_nor_delays_the_call(failure, tmp_path, caplog, autojump_clock):
+async def test_a_provider_that_fails_neither_fails_nor_delays_the_call(
+    failure: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     provider = Provider(getattr(Scheme(), failure))
     async with open_memory_exchange_with(
         tmp_path, Misfits(ice_servers=provider), times=SessionTimes(providers=0.05)

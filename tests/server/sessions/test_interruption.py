@@ -7,9 +7,8 @@ import math
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
-import pytest
 import trio
 import trio.testing
 from glottis import AudioFrame, Call, CallInfo, Heard
@@ -17,7 +16,7 @@ from glottis.calls.leg import LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.config import Campaign
 from glottis.dtls import Certificate
-from glottis.ice import IceAgent, IceTiming
+from glottis.ice import IceTiming
 from glottis.media.driver import PeerDriver
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
@@ -33,13 +32,8 @@ from support.phone import RATE, TONE, eventually, installed_codec
 
 Clock = trio.testing.MockClock
 FRAME = AudioFrame(TONE, RATE)
+FIVE_TIMES_AS_FAST = IceTiming(consent_interval=1.0, silence=1.0, answer_time=0.4, consent_lifetime=6.0)
 CONNECTED = ConnectionStateChanged(ConnectionState.CONNECTED)
-
-
-@pytest.fixture(autouse=True)
-def _ice_is_five_times_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    timing = IceTiming(consent_interval=1.0, silence=1.0, answer_time=0.4, consent_lifetime=6.0)
-    monkeypatch.setitem(IceAgent.__init__.__kwdefaults__, "timing", timing)
 
 
 def is_media(data: bytes) -> bool:
@@ -193,7 +187,7 @@ class Conversation:
 
 def make_peer(end: End, *, seed: int) -> PeerConnection:
     return PeerConnection(
-        PeerSettings((installed_codec("PCMU"),), sample_rate=RATE),
+        PeerSettings((installed_codec("PCMU"),), sample_rate=RATE, ice_timing=FIVE_TIMES_AS_FAST),
         certificate=Certificate.generate(),
         local_addresses=end.addresses,
         rng=random.Random(seed),
@@ -215,7 +209,7 @@ async def open_conversation(direction: str = "sendrecv", **times: float) -> Asyn
 
 
 @asynccontextmanager
-async def open_line(**times: float) -> AsyncIterator[Conversation]:
+async def open_line(**times: Any) -> AsyncIterator[Conversation]:
     """With a socket and no offer yet."""
     async with trio.open_nursery() as nursery:
         scheduler = Scheduler()

@@ -1,13 +1,12 @@
 """A transport of one's own: an entry in the gateway's table of legs is all that it needs."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
 import trio.testing
-from glottis import Call, TextMessage, TypedMessage
+from glottis import Call, MediaNegotiated, TextMessage, TypedMessage
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
 from glottis.contracts.audio import FRAME_SECONDS
@@ -36,7 +35,7 @@ class AudioLeg:
         self.messenger = Messenger(
             send_signaling=owner.says, deliver=owner.received, pump=lambda: None, signaling_room=owner.room
         )
-        self.media: Mapping[str, Any] | None = {"codec": "PCM", "sampleRate": sample_rate}
+        self.media = MediaNegotiated(codec="PCM", frame_duration_ms=20, sample_rate=sample_rate)
         self.ticks = False
         self.holds_speech = False
         self.is_heard = True
@@ -143,7 +142,7 @@ async def test_a_call_takes_place_over_any_leg_that_the_table_has(
     await leg.talk(3 * TONE)
     assert leg.voice.sent_pcm == 3 * TONE
     assert socket.events("connection") == [{"state": "connected"}]
-    assert socket.events("media") == [{"codec": "PCM", "sampleRate": RATE}]
+    assert socket.events("media") == [{"codec": "PCM", "frameDurationMs": 20, "sampleRate": RATE}]
     await eventually(lambda: any(one["outbound-rtp"]["packetsSent"] == 3 for one in socket.events("statistics")))
 
 

@@ -2,8 +2,11 @@
 
 import logging
 import re
+from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 from glottis import Call, MessageTooLong
 from glottis.calls.messenger import GREETING
 from glottis.sctp import ChannelOpened, DataChannel, TextReceived
@@ -35,7 +38,9 @@ def problems(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_a_client_that_takes_no_greeting_gets_none_and_is_served(tmp_path, caplog, autojump_clock):
+async def test_a_client_that_takes_no_greeting_gets_none_and_is_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     async with open_memory_exchange_with(tmp_path, Speaker()) as exchange:
         phone, channel = await call(exchange, "echo", 5)
         channel.send_text("hello")
@@ -46,7 +51,9 @@ async def test_a_client_that_takes_no_greeting_gets_none_and_is_served(tmp_path,
     assert not problems(caplog)
 
 
-async def test_an_agent_that_sends_more_than_the_client_takes_is_told_the_limit(tmp_path, caplog, autojump_clock):
+async def test_an_agent_that_sends_more_than_the_client_takes_is_told_the_limit(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     async def agent(call: Call) -> None:
         async for _ in call.messages:
             try:
@@ -64,7 +71,9 @@ async def test_an_agent_that_sends_more_than_the_client_takes_is_told_the_limit(
 
 
 @pytest.mark.parametrize("way", ["text", "event", "bytes", "background"])
-async def test_an_agent_that_does_not_catch_it_ends_its_call_with_the_limit(way, tmp_path, caplog, autojump_clock):
+async def test_an_agent_that_does_not_catch_it_ends_its_call_with_the_limit(
+    way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     async def agent(call: Call) -> None:
         await anext(aiter(call.messages))
         if way == "text":

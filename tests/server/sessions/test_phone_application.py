@@ -1,6 +1,6 @@
 """What applications on phones do to a real gateway on loopback: they trickle as they please, and change networks."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ async def describe(phone: Phone) -> tuple[Offer, TrickledCandidate]:
     return Offer(bare), TrickledCandidate(candidate, "0", 0, phone.peer.local_ufrag)
 
 
-async def send(phone: Phone, messages: list[ClientMessage]) -> None:
+async def send(phone: Phone, messages: Sequence[ClientMessage]) -> None:
     for message in messages:
         await phone.socket.send(message)
 
@@ -42,7 +42,9 @@ async def talk(phone: Phone) -> None:
     assert phone.socket.of_type(Error) == []
 
 
-async def test_a_caller_that_names_no_candidate_is_known_by_its_checks(exchange, autojump_clock):
+async def test_a_caller_that_names_no_candidate_is_known_by_its_checks(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = exchange.phone()
     offer, _ = await describe(phone)
     await send(phone, [offer])
@@ -51,17 +53,20 @@ async def test_a_caller_that_names_no_candidate_is_known_by_its_checks(exchange,
 
 
 @pytest.mark.parametrize("order", ["before the offer", "after the answer", "after the end", "among older ones"])
-async def test_a_candidate_is_used_whenever_it_comes(order, exchange, autojump_clock):
+async def test_a_candidate_is_used_whenever_it_comes(
+    order: str, exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     """The phone is an ICE-lite agent and sends no checks: its candidate is all that the gateway can go by."""
     phone = exchange.phone(ice_lite=True)
     offer, candidate = await describe(phone)
     older = replace(candidate, candidate=candidate.candidate.replace("127.0.0.1", "127.0.0.2"), username_fragment="old")
-    before, after = {
+    orders: dict[str, tuple[list[ClientMessage], list[ClientMessage]]] = {
         "before the offer": ([candidate, END, offer], []),
         "after the answer": ([offer], [candidate, END]),
         "after the end": ([offer, END], [END, candidate]),
         "among older ones": ([older, offer], [older, candidate, older, END]),
-    }[order]
+    }
+    before, after = orders[order]
     await send(phone, before)
     await phone.take_answer()
     await eventually(lambda: phone.socket.events("connection"))
@@ -69,7 +74,9 @@ async def test_a_candidate_is_used_whenever_it_comes(order, exchange, autojump_c
     await talk(phone)
 
 
-async def test_a_call_outlasts_its_socket_and_the_next_one_takes_offers_and_texts(exchange, autojump_clock):
+async def test_a_call_outlasts_its_socket_and_the_next_one_takes_offers_and_texts(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     for version in (1, 2):
         phone.socket.cut()

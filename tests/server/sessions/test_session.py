@@ -3,20 +3,21 @@
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 from glottis import Call, TokenClaims
 from glottis.calls.inbox import MAX_MESSAGES
-from glottis.ice import IceAgent, IceTiming
+from glottis.ice import IceTiming
 from glottis.peer import ConnectionState
 from glottis.rtp import MAX_SSRCS
-from glottis.server.sessions.channel import open_signaling
+from glottis.server.sessions.channel import SignalingChannel, open_signaling
 from glottis.server.sessions.flood import OFFER_BURST
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
@@ -24,7 +25,7 @@ from glottis.wire.address import Datagram
 from glottis.wire.rtp import build_rtp
 from support.http import request
 from support.memory import open_memory_exchange, open_memory_exchange_with
-from support.phone import Exchange, eventually, installed_codec
+from support.phone import Exchange, Phone, Socket, eventually, installed_codec, protection, webrtc_leg
 from support.plugins import Footprint, TestPlugin, open_exchange_with
 
 
@@ -34,15 +35,15 @@ async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
         yield exchange
 
 
-async def errors(exchange_socket) -> list[Error]:
-    await eventually(lambda: exchange_socket.of_type(Error))
-    return exchange_socket.of_type(Error)
+async def errors(socket: Socket) -> list[Error]:
+    await eventually(lambda: bool(socket.of_type(Error)))
+    return socket.of_type(Error)
 
 
 # Wrong order, wrong content
 
 
-async def test_a_candidate_before_the_offer_is_kept(exchange, autojump_clock):
+async def test_a_candidate_before_the_offer_is_kept(exchange: Exchange, autojump_clock: trio.testing.MockClock) -> None:
     phone = exchange.phone()
     await phone.create()
     socket = await phone.open_socket()
@@ -73,7 +74,9 @@ async def test_a_candidate_before_the_offer_is_kept(exchange, autojump_clock):
         "[" * 20000,
     ],
 )
-async def test_a_bad_message_is_answered_with_an_error_and_the_call_goes_on(message, exchange, autojump_clock):
+async def test_a_bad_message_is_answered_with_an_error_and_the_call_goes_on(
+    message: str | bytes, exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     await phone.socket.send(message)
     (error,) = await errors(phone.socket)
@@ -82,7 +85,9 @@ async def test_a_bad_message_is_answered_with_an_error_and_the_call_goes_on(mess
     await phone.hear()
 
 
-async def test_messages_after_bye_are_nobodys(exchange, caplog, autojump_clock):
+async def test_messages_after_bye_are_nobodys(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     await phone.socket.send(Bye())
     await phone.socket.send(Offer("v=0"))
@@ -92,7 +97,9 @@ async def test_messages_after_bye_are_nobodys(exchange, caplog, autojump_clock):
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_the_reason_of_a_bye_is_shortened_to_one_line_in_the_log(exchange, caplog, autojump_clock):
+async def test_the_reason_of_a_bye_is_shortened_to_one_line_in_the_log(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level("INFO")
     phone = await exchange.call()
     await phone.socket.send(Bye("first\nsecond" + "x" * 60000))
@@ -103,7 +110,9 @@ async def test_the_reason_of_a_bye_is_shortened_to_one_line_in_the_log(exchange,
     assert "\n" not in line
 
 
-async def test_a_second_offer_is_answered_and_media_goes_on(exchange, autojump_clock):
+async def test_a_second_offer_is_answered_and_media_goes_on(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     offer = phone.offer
     await phone.socket.send(Offer(offer.replace(" 0 IN IP4", " 1 IN IP4", 1)))
@@ -111,7 +120,9 @@ async def test_a_second_offer_is_answered_and_media_goes_on(exchange, autojump_c
     await phone.hear()
 
 
-async def test_offers_in_a_flood_are_refused_and_the_call_goes_on(exchange, autojump_clock):
+async def test_offers_in_a_flood_are_refused_and_the_call_goes_on(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     for _ in range(OFFER_BURST + 3):
         await phone.socket.send(Offer(phone.offer))
@@ -121,7 +132,9 @@ async def test_offers_in_a_flood_are_refused_and_the_call_goes_on(exchange, auto
     await phone.hear()
 
 
-async def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(exchange, autojump_clock):
+async def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     offer = phone.offer
     ufrag = phone.peer.local_ufrag
@@ -131,7 +144,9 @@ async def test_an_ice_restart_is_refused_by_name_and_the_call_goes_on(exchange, 
     await phone.hear()
 
 
-async def test_an_offer_without_a_common_codec_is_refused_with_what_was_offered(exchange, autojump_clock):
+async def test_an_offer_without_a_common_codec_is_refused_with_what_was_offered(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     strange = replace(installed_codec("PCMU"), encoding_name="X-STRANGE", static_payload_type=None)
     phone = exchange.phone(strange)
     await phone.create()
@@ -141,7 +156,9 @@ async def test_an_offer_without_a_common_codec_is_refused_with_what_was_offered(
     assert "X-STRANGE" in error.message
 
 
-async def test_a_wrong_fingerprint_ends_the_call_before_any_media(exchange, autojump_clock):
+async def test_a_wrong_fingerprint_ends_the_call_before_any_media(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = exchange.phone()
     await phone.create()
     await phone.open_socket()
@@ -159,7 +176,9 @@ async def test_a_wrong_fingerprint_ends_the_call_before_any_media(exchange, auto
 
 
 @pytest.mark.slow
-async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchange, autojump_clock):
+async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     bystander = await exchange.call()
     phone = await exchange.call()
     for index in range(2000):
@@ -169,7 +188,7 @@ async def test_thousands_of_messages_are_taken_and_the_other_call_goes_on(exchan
 
 
 @pytest.mark.slow
-async def test_no_text_of_a_burst_is_lost(exchange, autojump_clock):
+async def test_no_text_of_a_burst_is_lost(exchange: Exchange, autojump_clock: trio.testing.MockClock) -> None:
     phone = await exchange.call()
     texts = [Text(str(index)) for index in range(2000)]
     for text in texts:
@@ -178,7 +197,9 @@ async def test_no_text_of_a_burst_is_lost(exchange, autojump_clock):
     assert phone.socket.of_type(Text) == texts
 
 
-async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_refused(exchange, autojump_clock):
+async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_refused(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = exchange.phone()
     await phone.create()
     await phone.open_socket()
@@ -192,7 +213,9 @@ async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_
     assert len(phone.socket.of_type(Text)) == MAX_MESSAGES
 
 
-async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging_up(tmp_path, autojump_clock):
+async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging_up(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     async def deaf(call: Call) -> None:
         await anext(call.messages)
         await trio.sleep_forever()
@@ -206,7 +229,9 @@ async def test_an_agent_that_stops_reading_does_not_keep_the_caller_from_hanging
         await phone.hang_up()
 
 
-async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(tmp_path, autojump_clock):
+async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     all_sent = trio.Event()
 
     async def slow(call: Call) -> None:
@@ -222,7 +247,9 @@ async def test_a_session_that_ends_does_not_wait_for_its_agent_to_read(tmp_path,
 
 
 @pytest.mark.parametrize("message", ["nonsense", '{"type":"text","text":7}', Offer("nonsense")])
-async def test_thousands_of_bad_messages_close_the_socket(message, exchange, caplog, autojump_clock):
+async def test_thousands_of_bad_messages_close_the_socket(
+    message: str | bytes, exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level("INFO")
     bystander = await exchange.call()
     phone = await exchange.call()
@@ -234,7 +261,9 @@ async def test_thousands_of_bad_messages_close_the_socket(message, exchange, cap
     await bystander.hear()
 
 
-async def test_large_candidates_in_a_flood_are_held_back_and_the_other_call_goes_on(exchange, autojump_clock):
+async def test_large_candidates_in_a_flood_are_held_back_and_the_other_call_goes_on(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     bystander = await exchange.call()
     phone = await exchange.call()
     begun = trio.current_time()
@@ -247,7 +276,9 @@ async def test_large_candidates_in_a_flood_are_held_back_and_the_other_call_goes
     await bystander.hear()
 
 
-async def test_candidates_and_texts_that_come_at_once_are_taken_at_once(exchange, autojump_clock):
+async def test_candidates_and_texts_that_come_at_once_are_taken_at_once(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     begun = trio.current_time()
     for index in range(40):
@@ -270,7 +301,9 @@ UNUSABLE = [
 ]
 
 
-async def test_hundreds_of_unusable_candidates_are_no_errors(exchange, autojump_clock):
+async def test_hundreds_of_unusable_candidates_are_no_errors(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = exchange.phone()
     await phone.create()
     socket = await phone.open_socket()
@@ -287,7 +320,9 @@ async def test_hundreds_of_unusable_candidates_are_no_errors(exchange, autojump_
     assert socket.closed is None
 
 
-async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(exchange, caplog, autojump_clock):
+async def test_candidates_that_name_no_section_are_told_once_and_are_no_errors(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level(logging.DEBUG, "glottis.calls.webrtc_leg")
     phone = await exchange.call()
     for _ in range(100):
@@ -304,24 +339,28 @@ def told(caplog: pytest.LogCaptureFixture, sentence: str) -> int:
     return sum(sentence in record.getMessage() for record in caplog.records if record.levelno == logging.INFO)
 
 
-async def test_a_caller_with_too_many_sources_is_told_once_and_so_is_the_log(exchange, caplog, autojump_clock):
+async def test_a_caller_with_too_many_sources_is_told_once_and_so_is_the_log(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level(logging.INFO, "glottis.calls.webrtc_leg")
     phone = await exchange.call()
-    protect = phone.peer.voice.session._protection.protect
+    protect = protection(phone).protect
     for ssrc in range(100):
         phone.endpoint.send(Datagram(protect(build_rtp(0, 1, 160, ssrc, bytes(160))), phone.path), phone.driver)
     await eventually(lambda: phone.socket.of_type(Error))
     await trio.sleep(10)
     assert [error.code for error in phone.socket.of_type(Error)] == ["TOO_MANY_SOURCES"]
     assert told(caplog, "SSRCs: the one unheard for longest") == 1
-    leg = exchange.gateway.sessions.find(phone.session_id).leg
+    leg = webrtc_leg(exchange.gateway.sessions.find(phone.session_id))
     assert leg.statistics(trio.current_time()).to_json()["counters"]["sourcesRetired"] >= 100 - MAX_SSRCS
 
 
-async def test_a_caller_whose_datagrams_were_refused_is_told_once_and_so_is_the_log(exchange, caplog, autojump_clock):
+async def test_a_caller_whose_datagrams_were_refused_is_told_once_and_so_is_the_log(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level(logging.INFO, "glottis.calls.webrtc_leg")
     phone = await exchange.call()
-    leg = exchange.gateway.sessions.find(phone.session_id).leg
+    leg = webrtc_leg(exchange.gateway.sessions.find(phone.session_id))
     for _ in range(1000):
         leg.driver.refuse()
     await trio.sleep(10)
@@ -332,7 +371,9 @@ async def test_a_caller_whose_datagrams_were_refused_is_told_once_and_so_is_the_
 
 
 @pytest.mark.parametrize("refused", [False, True])
-async def test_what_is_skipped_of_an_offer_is_told_at_debug_level(refused, exchange, caplog, autojump_clock):
+async def test_what_is_skipped_of_an_offer_is_told_at_debug_level(
+    refused: str, exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level(logging.DEBUG, "glottis.calls.webrtc_leg")
     phone = exchange.phone()
     await phone.create()
@@ -349,7 +390,9 @@ async def test_what_is_skipped_of_an_offer_is_told_at_debug_level(refused, excha
     assert {line.levelno for line in lines} == {logging.DEBUG}
 
 
-async def test_a_client_that_never_reads_costs_a_bounded_queue_and_its_call_goes_on_until_it_hangs_up(tmp_path):
+async def test_a_client_that_never_reads_costs_a_bounded_queue_and_its_call_goes_on_until_it_hangs_up(
+    tmp_path: Path,
+) -> None:
     async def flood(call: Call) -> None:
         while True:
             await call.send_text("x" * 1000)
@@ -375,11 +418,12 @@ async def test_a_client_that_never_reads_costs_a_bounded_queue_and_its_call_goes
 # Vanishing and coming back
 
 
-def resume_url(phone) -> str:
-    return phone.socket.events("resume")[-1]["websocketUrl"]
+def resume_url(phone: Phone) -> str:
+    url: str = phone.socket.events("resume")[-1]["websocketUrl"]
+    return url
 
 
-async def test_a_closed_tab_ends_the_call_at_once(exchange, autojump_clock):
+async def test_a_closed_tab_ends_the_call_at_once(exchange: Exchange, autojump_clock: trio.testing.MockClock) -> None:
     before = await Footprint.at_rest(exchange.gateway)
     phone = await exchange.call()
     await phone.socket.close(1001)
@@ -389,8 +433,8 @@ async def test_a_closed_tab_ends_the_call_at_once(exchange, autojump_clock):
 
 @pytest.mark.parametrize("code", [1000, 1001, None])
 async def test_a_client_that_closes_its_websocket_hangs_up_though_its_media_connection_stays(
-    code, exchange, caplog, autojump_clock
-):
+    code: int, exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level(logging.INFO)
     phone = await exchange.call()
     await phone.socket.close(code)
@@ -401,7 +445,9 @@ async def test_a_client_that_closes_its_websocket_hangs_up_though_its_media_conn
     assert " has counted packets sent " in caplog.messages[-1]
 
 
-async def test_the_reason_in_a_close_frame_is_the_callers(exchange, caplog, autojump_clock):
+async def test_the_reason_in_a_close_frame_is_the_callers(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level(logging.INFO)
     phone = await exchange.call()
     await phone.socket.close(1000, "enough\nfor today")
@@ -409,7 +455,9 @@ async def test_the_reason_in_a_close_frame_is_the_callers(exchange, caplog, auto
     assert caplog.messages[-2].endswith(" ends: the caller hung up: enough for today")
 
 
-async def test_a_client_that_closes_its_websocket_before_it_offers_hangs_up(exchange, autojump_clock):
+async def test_a_client_that_closes_its_websocket_before_it_offers_hangs_up(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = exchange.phone()
     await phone.create()
     await phone.open_socket()
@@ -417,12 +465,12 @@ async def test_a_client_that_closes_its_websocket_before_it_offers_hangs_up(exch
     await eventually(lambda: len(exchange.gateway.sessions) == 0, 1)
 
 
-async def send_nonsense(socket) -> None:
+async def send_nonsense(socket: Socket) -> None:
     for _ in range(50):
         await socket.send("nonsense")
 
 
-async def reset(socket) -> None:
+async def reset(socket: Socket) -> None:
     socket.reset()
 
 
@@ -440,7 +488,9 @@ LOSSES = {
 
 
 @pytest.mark.parametrize(("lose", "code"), LOSSES.values(), ids=LOSSES)
-async def test_any_other_end_of_the_websocket_is_a_loss_and_the_call_is_resumed(lose, code, exchange, autojump_clock):
+async def test_any_other_end_of_the_websocket_is_a_loss_and_the_call_is_resumed(
+    lose: Callable[[Socket], Awaitable[None]], code: int, exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     await lose(phone.socket)
     assert (await phone.wait_closed())[0] == code
@@ -452,19 +502,21 @@ async def test_any_other_end_of_the_websocket_is_a_loss_and_the_call_is_resumed(
 
 
 async def test_a_client_that_lost_its_websocket_and_its_media_is_spoken_to_again_when_it_is_back(
-    exchange, autojump_clock
-):
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call("talker")
     (session,) = exchange.gateway.sessions
     phone.speaking = False
     phone.socket.reset()
-    await eventually(lambda: session.leg.driver.holds_speech)
+    await eventually(lambda: webrtc_leg(session).driver.holds_speech)
     await phone.open_socket(resume_url(phone))
     await eventually(lambda: phone.socket.events("resumed"))
     await phone.hear()
 
 
-async def test_the_older_websocket_of_a_resumed_call_may_be_closed(exchange, autojump_clock):
+async def test_the_older_websocket_of_a_resumed_call_may_be_closed(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     first = phone.socket
     await phone.open_socket(resume_url(phone))
@@ -473,14 +525,18 @@ async def test_the_older_websocket_of_a_resumed_call_may_be_closed(exchange, aut
     await phone.hear()
 
 
-async def test_a_closed_media_connection_alone_ends_the_call(exchange, autojump_clock):
+async def test_a_closed_media_connection_alone_ends_the_call(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     phone.hang_down()
     assert (await phone.wait_closed())[0] == 1000
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_a_lost_websocket_leaves_media_alone_until_the_grace_is_over(tmp_path, autojump_clock):
+async def test_a_lost_websocket_leaves_media_alone_until_the_grace_is_over(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     async with open_memory_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0.2") as exchange:
         phone = await exchange.call()
         phone.socket.cut()
@@ -489,7 +545,9 @@ async def test_a_lost_websocket_leaves_media_alone_until_the_grace_is_over(tmp_p
         assert len(exchange.gateway.sessions) == 0
 
 
-async def test_without_a_grace_the_call_ends_with_its_websocket_and_offers_no_resumption(tmp_path, autojump_clock):
+async def test_without_a_grace_the_call_ends_with_its_websocket_and_offers_no_resumption(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     async with open_memory_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0") as exchange:
         phone = await exchange.call()
         assert phone.socket.events("resume") == []
@@ -498,36 +556,33 @@ async def test_without_a_grace_the_call_ends_with_its_websocket_and_offers_no_re
         assert len(exchange.gateway.sessions) == 0
 
 
-async def test_a_caller_who_vanishes_altogether_is_noticed(exchange, monkeypatch, autojump_clock):
-    monkeypatch.setitem(
-        IceAgent.__init__.__kwdefaults__,
-        "timing",
-        IceTiming(consent_interval=0.1, silence=0.2, answer_time=0.1, consent_lifetime=1.0),
-    )
-    before = await Footprint.at_rest(exchange.gateway)
-    phone = await exchange.call()
-    await phone.hear()
-    phone.vanish()
-    await eventually(lambda: Footprint.of(exchange.gateway) == before, 2)
+HASTY_ICE = IceTiming(consent_interval=0.1, silence=0.2, answer_time=0.1, consent_lifetime=0.8)
+
+
+async def test_a_caller_who_vanishes_altogether_is_noticed(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_memory_exchange(tmp_path, times=SessionTimes(ice=HASTY_ICE)) as exchange:
+        before = await Footprint.at_rest(exchange.gateway)
+        phone = await exchange.call()
+        await phone.hear()
+        phone.vanish()
+        await eventually(lambda: Footprint.of(exchange.gateway) == before, 2)
 
 
 async def test_udp_silence_alone_is_reported_and_ends_the_call_when_consent_expires(
-    exchange, monkeypatch, autojump_clock
-):
-    monkeypatch.setitem(
-        IceAgent.__init__.__kwdefaults__,
-        "timing",
-        IceTiming(consent_interval=0.1, silence=0.2, answer_time=0.1, consent_lifetime=0.8),
-    )
-    phone = await exchange.call()
-    phone.go_silent()
-    code, reason = await phone.wait_closed()
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_memory_exchange(tmp_path, times=SessionTimes(ice=HASTY_ICE)) as exchange:
+        phone = await exchange.call()
+        phone.go_silent()
+        code, reason = await phone.wait_closed()
     states = [event["state"] for event in phone.socket.events("connection")]
     assert states[-2:] == ["disconnected", "failed"]
     assert (code, reason) == (1000, "the media connection failed: the peer has not renewed its consent")
 
 
-async def test_a_call_is_resumed_within_the_grace(exchange, autojump_clock):
+async def test_a_call_is_resumed_within_the_grace(exchange: Exchange, autojump_clock: trio.testing.MockClock) -> None:
     phone = await exchange.call()
     first = phone.socket
     first.cut()
@@ -540,7 +595,9 @@ async def test_a_call_is_resumed_within_the_grace(exchange, autojump_clock):
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_resumption_replaces_a_socket_that_is_still_there(exchange, autojump_clock):
+async def test_resumption_replaces_a_socket_that_is_still_there(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     first = phone.socket
     await phone.open_socket(resume_url(phone))
@@ -550,7 +607,7 @@ async def test_resumption_replaces_a_socket_that_is_still_there(exchange, autoju
     assert phone.socket.closed is None
 
 
-async def refusal(phone, url: str = "", **headers: str) -> str:
+async def refusal(phone: Phone, url: str = "", **headers: Any) -> str:
     """The code in the reason with which a WebSocket is closed."""
     await phone.open_socket(url, **headers)
     code, reason = await phone.wait_closed()
@@ -559,7 +616,9 @@ async def refusal(phone, url: str = "", **headers: str) -> str:
     return reason.partition(":")[0]
 
 
-async def test_tokens_work_once_for_their_own_session_and_use(exchange, autojump_clock):
+async def test_tokens_work_once_for_their_own_session_and_use(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone, other = await exchange.call(), await exchange.call()
     first_resume = resume_url(phone)
     assert await refusal(exchange.phone(), phone.url) == "TOKEN_USED"
@@ -574,7 +633,9 @@ async def test_tokens_work_once_for_their_own_session_and_use(exchange, autojump
         await call.hear()
 
 
-async def test_forged_expired_and_missing_tokens_are_refused_by_name(exchange, autojump_clock):
+async def test_forged_expired_and_missing_tokens_are_refused_by_name(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = exchange.phone()
     await phone.create()
     base, _, token = phone.url.partition("?token=")
@@ -591,7 +652,9 @@ async def test_forged_expired_and_missing_tokens_are_refused_by_name(exchange, a
     await phone.negotiate()
 
 
-async def test_unknown_sessions_and_other_transports_are_refused_by_name(exchange, autojump_clock):
+async def test_unknown_sessions_and_other_transports_are_refused_by_name(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = exchange.phone()
     await phone.create()
     scheme = exchange.gateway._config.auth.scheme
@@ -603,7 +666,9 @@ async def test_unknown_sessions_and_other_transports_are_refused_by_name(exchang
     await phone.negotiate()
 
 
-async def test_a_flood_of_refused_tokens_leaves_few_lines_in_the_log(exchange, caplog, autojump_clock):
+async def test_a_flood_of_refused_tokens_leaves_few_lines_in_the_log(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level(logging.INFO)
     phone = exchange.phone()
     await phone.create()
@@ -614,7 +679,9 @@ async def test_a_flood_of_refused_tokens_leaves_few_lines_in_the_log(exchange, c
     assert lines[0].startswith(f"WebSocket of session {phone.session_id} from ")
 
 
-async def test_a_session_that_has_ended_is_not_found(exchange, autojump_clock):
+async def test_a_session_that_has_ended_is_not_found(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     url = resume_url(phone)
     await phone.hang_up()
@@ -622,14 +689,18 @@ async def test_a_session_that_has_ended_is_not_found(exchange, autojump_clock):
 
 
 async def test_a_session_that_ends_while_its_client_connects_closes_the_socket(
-    exchange, monkeypatch, caplog, autojump_clock
-):
+    exchange: Exchange,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     phone = exchange.phone()
     await phone.create()
     session = exchange.gateway.sessions.find(phone.session_id)
+    assert session is not None
 
     @asynccontextmanager
-    async def open_too_late(*arguments, **options):
+    async def open_too_late(*arguments: Any, **options: Any) -> AsyncIterator[SignalingChannel]:
         async with open_signaling(*arguments, **options) as channel:
             session.end("over")
             await trio.testing.wait_all_tasks_blocked()
@@ -641,11 +712,13 @@ async def test_a_session_that_ends_while_its_client_connects_closes_the_socket(
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_a_page_of_another_origin_gets_a_403_before_the_handshake(exchange, autojump_clock):
+async def test_a_page_of_another_origin_gets_a_403_before_the_handshake(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = exchange.phone()
     await phone.create()
     path = phone.url[phone.url.index("/ws/") :]
-    upgrade = {
+    upgrade: dict[str, Any] = {
         "upgrade": "websocket",
         "connection": "upgrade",
         "sec_websocket_version": "13",
@@ -659,7 +732,9 @@ async def test_a_page_of_another_origin_gets_a_403_before_the_handshake(exchange
     await phone.negotiate()
 
 
-async def test_a_session_that_nobody_connects_to_expires_with_its_token(tmp_path, autojump_clock):
+async def test_a_session_that_nobody_connects_to_expires_with_its_token(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
     async with open_memory_exchange_with(tmp_path, TestPlugin(), "token_lifetime = 0.1") as exchange:
         gateway = exchange.gateway
         before = await Footprint.at_rest(gateway)
@@ -668,7 +743,9 @@ async def test_a_session_that_nobody_connects_to_expires_with_its_token(tmp_path
         await eventually(lambda: Footprint.of(gateway) == before, 1)
 
 
-async def test_no_token_is_logged(exchange, caplog, autojump_clock):
+async def test_no_token_is_logged(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     caplog.set_level("DEBUG")
     phone = await exchange.call()
     tokens = [phone.url.partition("token=")[2], resume_url(phone).partition("token=")[2].partition("&")[0]]

@@ -1,12 +1,10 @@
 """What client and agent are told of their session: the same events, to both."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import trio
 
 from glottis.calls.call import GatewayCall
 from glottis.calls.leg import Leg
+from glottis.contracts.events import CallEvent, StatisticsReported
 from glottis.contracts.statistics import Statistics
 from glottis.server.sessions.line import ClientLine
 from glottis.signaling.messages import Event
@@ -21,21 +19,17 @@ class Announcements:
         self._leg = leg
         self._media_is_told = False
 
-    def event(self, name: str, data: Mapping[str, Any] | None = None) -> None:
+    def event(self, event: CallEvent) -> None:
         """Something has happened."""
-        self._line.send(Event(name, data or {}))
-        self._call.push_event(name, data or {})
-
-    def state(self, name: str, state: str, reason: str) -> None:
-        """Something of this name is in another state, for this reason if there is one to give."""
-        self.event(name, {"state": state, "reason": reason} if reason else {"state": state})
+        self._line.send(Event(event.name, event.data))
+        self._call.push_event(event)
 
     def media(self) -> None:
         """Once, when there is audio: from the beginning or by a later offer."""
         media = self._leg.media
         if media is not None and not self._media_is_told:
             self._media_is_told = True
-            self.event("media", media)
+            self.event(media)
 
     def statistics(self) -> Statistics:
         """What was counted so far, by the agent's streams too."""
@@ -45,4 +39,4 @@ class Announcements:
         """Every so many seconds, how the call fares."""
         while True:
             await trio.sleep(interval)
-            self.event("statistics", self.statistics().to_json())
+            self.event(StatisticsReported(statistics=self.statistics()))

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from glottis.calls.leg import Leg
+from glottis.contracts.events import CallEvent, Interrupted, Resumed
 
 
 class Interruption:
-    """``tell`` is given the name of the event, ``silence`` is how many seconds a client may be silent."""
+    """``tell`` is given the event, ``silence`` is how many seconds a client may be silent."""
 
-    def __init__(self, leg: Leg, *, silence: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, leg: Leg, *, silence: float, tell: Callable[[CallEvent], None]) -> None:
         self._leg = leg
         self._silence = silence
         self._tell = tell
@@ -27,4 +28,4 @@ class Interruption:
         if is_on is not self._is_on:
             self._is_on = is_on
             self._leg.hold_speech(is_on)
-            self._tell("interrupted" if is_on else "resumed")
+            self._tell(Interrupted() if is_on else Resumed())

@@ -17,6 +17,7 @@ from glottis.calls.summary import summary
 from glottis.config import Campaign
 from glottis.contracts.call import Message
 from glottis.contracts.errors import MessageTooLong, RemoteError
+from glottis.contracts.events import ConnectionChanged, StateChanged
 from glottis.contracts.info import CallInfo
 from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
@@ -131,7 +132,7 @@ class Session:
         state = TRANSITIONS.get((self.state, happening))
         if state is not None:
             self.state = state
-            self._announce.state("state", state.value, reason)
+            self._announce.event(StateChanged(state=state.value, reason=reason))
         return state is not None
 
     # --- the WebSocket's connection calls these ---
@@ -197,7 +198,7 @@ class Session:
 
     def state_changed(self, state: ConnectionState, reason: str) -> None:
         """Tell of it; the session becomes active, or ends."""
-        self._announce.state("connection", state.value, reason)
+        self._announce.event(ConnectionChanged(state=state.value, reason=reason))
         if state is ConnectionState.CONNECTED:
             self._become_active()
         elif state is ConnectionState.FAILED:

@@ -6,6 +6,8 @@ from typing import Final
 
 import trio
 
+from glottis.ice.timing import DEFAULT_TIMING, IceTiming
+
 
 @dataclass(frozen=True, slots=True)
 class SessionTimes:
@@ -29,6 +31,7 @@ class SessionTimes:
     """For an agent to come to its end once it is cancelled. Who takes longer is named in the log."""
     providers: float = 1.0
     """For all providers of ICE servers together; who is slower is left out."""
+    ice: IceTiming = DEFAULT_TIMING
 
 
 DEFAULT_TIMES: Final = SessionTimes()

@@ -180,7 +180,7 @@ async def receive(peer: Peer, socket: Socket, answered: asyncio.Event) -> str:
             peer.add_candidate(message["candidate"])
         elif message["type"] == "error":
             raise RuntimeError(f"{message['code']}: {message['message']}")
-    return socket.close_reason
+    return str(socket.close_reason)
 
 
 async def talk(peer: Peer, order: dict[str, Any]) -> list[bytes]:
