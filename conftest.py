@@ -2,11 +2,12 @@
 
 import codecs
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-TESTS = Path(__file__).parent / "tests"
-FOLDERS = {TESTS / "browser": "browser", TESTS / "interop": "interop"}
+TESTS: Final = Path(__file__).parent / "tests"
+FOLDERS: Final = {TESTS / "browser": "browser", TESTS / "interop": "interop"}
 
 # pytest names a test module by its path from here: codecs/opus/tests/test_opus.py becomes a child of ``codecs``. What
 # sys.modules holds under that name would be replaced if it were no package; so it is said to be one.

@@ -7,6 +7,7 @@ busy machine disturbs it little; lateness and the times of setup suffer from wha
 import argparse
 import os
 from statistics import mean
+from typing import Final
 
 from benchmarks.measurement import Measurement, measure, percentile
 from benchmarks.processes import CALLERS_CORE, SERVER_CORE, json_from, output_of
@@ -14,12 +15,12 @@ from benchmarks.report import Aim, print_aims, print_measurements
 from benchmarks.servers import aiortc, glottis
 from benchmarks.speech import COMPLEXITY
 
-AIORTC_CALLS = 8
+AIORTC_CALLS: Final = 8
 """As many as a core can bear; more would not cost more, but stutter."""
-HIGH_LOAD = 0.7
-CODEC_STATES_KIB = 73
+HIGH_LOAD: Final = 0.7
+CODEC_STATES_KIB: Final = 73
 """An Opus encoder and decoder."""
-DTLS_KIB = 79
+DTLS_KIB: Final = 79
 """An OpenSSL connection."""
 
 

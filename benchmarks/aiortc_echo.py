@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Final
 
 import aioice.ice
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -17,7 +18,7 @@ from aiortc.codecs import opus
 
 from benchmarks.speech import COMPLEXITY
 
-HOST = "127.0.0.1"
+HOST: Final = "127.0.0.1"
 
 
 async def serve_call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

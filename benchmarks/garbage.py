@@ -15,7 +15,7 @@ from collections import deque
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import trio
 from glottis.config import load_config, resolve
@@ -36,9 +36,9 @@ from glottis.wire.address import Address
 from benchmarks.processes import SERVER_CORE, output_of
 from benchmarks.speech import SAMPLE_RATE, opus
 
-CONFIG = '[server]\nport = 0\nmax_sessions = 100000\n[campaigns.echo]\nagent = "echo"\n'
-BODY = json.dumps([[[]]] * 9000)
-KEPT_BODIES = 20
+CONFIG: Final = '[server]\nport = 0\nmax_sessions = 100000\n[campaigns.echo]\nagent = "echo"\n'
+BODY: Final = json.dumps([[[]]] * 9000)
+KEPT_BODIES: Final = 20
 
 
 class Nobody:

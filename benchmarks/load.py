@@ -8,6 +8,7 @@ import argparse
 import json
 import random
 from collections.abc import Iterator
+from typing import Final
 
 import trio
 from glottis.contracts.audio import EncodedPacket
@@ -24,9 +25,9 @@ from benchmarks.recording import Recording, StampedSocket
 from benchmarks.signaling import HOST, SIGNALING, Exchange
 from benchmarks.speech import FRAMES_PER_SECOND, SAMPLE_RATE, endless, opus, speech_packets
 
-SETTLING = 2.0
+SETTLING: Final = 2.0
 """Seconds between the last call's first audio and the steady window."""
-SETUP_TIMEOUT = 30.0
+SETUP_TIMEOUT: Final = 30.0
 
 
 class RecordingDriver(PeerDriver):

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Final
 
 from benchmarks.processes import CALLERS_CORE, cpu_seconds, resident_kib, running
 from benchmarks.servers import Server
 
-CALLS_PER_SECOND = 5.0
+CALLS_PER_SECOND: Final = 5.0
 """At which calls are opened: much faster than calls come in life, and no thundering herd."""
-WARM_UP_SECONDS = 0.5
+WARM_UP_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-ROOT = Path(__file__).parents[1]
-START_TIMEOUT = 30.0
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-_CORES = sorted(os.sched_getaffinity(0))
+ROOT: Final = Path(__file__).parents[1]
+START_TIMEOUT: Final = 30.0
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+_CORES: Final = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CALLERS_CORE = _CORES[0], _CORES[-1]
 
 

@@ -3,15 +3,16 @@
 import socket
 import struct
 from dataclasses import dataclass, field
+from typing import Final
 
 import trio
 
 from benchmarks.speech import SAMPLE_RATE
 
-_SO_TIMESTAMPNS = 35
-_TIMESPEC = struct.Struct("@qq")
-_ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
-_RTP_TIMESTAMP = struct.Struct("!4xI")
+_SO_TIMESTAMPNS: Final = 35
+_TIMESPEC: Final = struct.Struct("@qq")
+_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
+_RTP_TIMESTAMP: Final = struct.Struct("!4xI")
 
 
 class StampedSocket(socket.socket):

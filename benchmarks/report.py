@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from benchmarks.measurement import Measurement, percentile
 
-_COLUMNS = (
+_COLUMNS: Final = (
     ("calls", ""),
     ("CPU ms per", "call-second"),
     ("calls", "per core"),
@@ -15,10 +16,10 @@ _COLUMNS = (
     ("lateness", "p50/p99 ms"),
     ("packets", "returned"),
 )
-COMPLETE = 0.99
+COMPLETE: Final = 0.99
 """The share of packets that must have come back for a run to count."""
-_NAME_WIDTH = 26
-_WIDTH = 14
+_NAME_WIDTH: Final = 26
+_WIDTH: Final = 14
 
 
 @dataclass(frozen=True, slots=True)

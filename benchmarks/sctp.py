@@ -8,7 +8,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
 from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -17,7 +17,7 @@ from glottis.sctp import BytesReceived, ChannelState, DataChannels
 
 SMALL, LARGE = bytes(100), bytes(65536)
 SMALL_COUNT, LARGE_COUNT, ECHO_COUNT = 2000, 100, 500
-ROUNDS = 5
+ROUNDS: Final = 5
 
 
 class GlottisPair:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from benchmarks.processes import SERVER_CORE, free_port, running, wait_for_port
 from benchmarks.signaling import CAMPAIGN, HOST
 from benchmarks.speech import COMPLEXITY, SAMPLE_RATE
 
-_CONFIG = f"""
+_CONFIG: Final = f"""
 [server]
 host = "{HOST}"
 port = {{port}}
@@ -33,7 +34,7 @@ sample_rate = {SAMPLE_RATE}
 level = "warning"
 """
 
-_SERVE = "import sys; from glottis.cli import main; sys.exit(main())"
+_SERVE: Final = "import sys; from glottis.cli import main; sys.exit(main())"
 
 
 @dataclass(frozen=True, slots=True)

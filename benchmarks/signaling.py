@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket_url
@@ -13,8 +14,8 @@ Exchange = Callable[[str], Awaitable[str]]
 Signaling = Callable[[int], AbstractAsyncContextManager[Exchange]]
 """Opens the signaling of a call with the server on this port, for as long as the call lasts."""
 
-HOST = "127.0.0.1"
-CAMPAIGN = "echo"
+HOST: Final = "127.0.0.1"
+CAMPAIGN: Final = "echo"
 
 
 @asynccontextmanager

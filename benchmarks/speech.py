@@ -4,19 +4,20 @@ import itertools
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from glottis.contracts.audio import EncodedPacket
 from glottis.contracts.codec import CodecSpec, EncoderSettings
 from glottis.plugins import load_plugins
 
-SPEECH = Path(__file__).parents[1] / "tests" / "vectors" / "audio" / "speech_16k.wav"
-SAMPLE_RATE = 48000
-FRAME_MS = 20
-FRAME_BYTES = SAMPLE_RATE * FRAME_MS // 1000 * 2
-FRAMES_PER_SECOND = 1000 // FRAME_MS
-COMPLEXITY = 5
-ENCODER = EncoderSettings(
+SPEECH: Final = Path(__file__).parents[1] / "tests" / "vectors" / "audio" / "speech_16k.wav"
+SAMPLE_RATE: Final = 48000
+FRAME_MS: Final = 20
+FRAME_BYTES: Final = SAMPLE_RATE * FRAME_MS // 1000 * 2
+FRAMES_PER_SECOND: Final = 1000 // FRAME_MS
+COMPLEXITY: Final = 5
+ENCODER: Final = EncoderSettings(
     sample_rate=SAMPLE_RATE,
     frame_ms=FRAME_MS,
     complexity=COMPLEXITY,

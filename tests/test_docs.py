@@ -53,7 +53,7 @@ def ids(document: Document) -> str:
     return str(document.path.relative_to(ROOT))
 
 
-# --- configuration.md ---
+# Configuration.md
 
 SECTIONS = {
     "`[server]`": settings.Server,
@@ -200,7 +200,7 @@ def test_sample_key_is_shown_wherever_keys_are() -> None:
     assert {document.path.name for document, _ in SAMPLES} == {"README.md", "configuration.md", "operations.md"}
 
 
-# --- hooks.md and writing-a-plugin.md ---
+# Hooks.md and writing-a-plugin.md
 
 
 @pytest.fixture(scope="module", name="examples")
@@ -292,7 +292,7 @@ def test_everything_that_a_call_offers_is_explained() -> None:
     assert [name for name in sorted(public) if not re.search(rf"\b{name}\b", section)] == []
 
 
-# --- client.md ---
+# Client.md
 
 CODE = re.compile(r"([A-Z][A-Z_]{3,})(: .*)?", re.DOTALL)
 NOT_CODES = {"OPTIONS", "HEAD", "POST", "PATCH", "OPUS", "PCMU", "PCMA", "BUNDLE", "AUDIO_MID", "GLOTTIS_API_KEY"}
@@ -364,7 +364,7 @@ def statistics_rows() -> Iterator[Sequence[str]]:
     return table_rows(DOCS["client"].section("Statistics"))
 
 
-# --- operations.md ---
+# Operations.md
 
 
 def test_proxies_that_are_shown_log_no_token() -> None:
@@ -379,7 +379,7 @@ def test_proxies_that_are_shown_log_no_token() -> None:
     assert all(f"delete {name}\n" in caddy.code for name, _ in parse_qsl(url.query))
 
 
-# --- interoperability.md ---
+# Interoperability.md
 
 
 def test_each_stack_that_calls_in_the_tests_is_listed_in_the_version_that_does() -> None:
@@ -391,7 +391,7 @@ def test_each_stack_that_calls_in_the_tests_is_listed_in_the_version_that_does()
         assert versions[stack].endswith(f"`{package}` {packages[package]}")
 
 
-# --- the rest ---
+# The rest
 
 
 def test_commands_and_options_are_documented(capsys: pytest.CaptureFixture[str]) -> None:

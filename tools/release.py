@@ -12,9 +12,10 @@ import tempfile
 import tomllib
 import venv
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).parents[1]
-DIST = ROOT / "dist"
+ROOT: Final = Path(__file__).parents[1]
+DIST: Final = ROOT / "dist"
 
 
 def main(arguments: list[str]) -> None:

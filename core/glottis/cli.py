@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from glottis.barrier import stop
 from glottis.config import (
@@ -26,9 +27,9 @@ from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.secret import Secret
 from glottis.plugins import Registry, load_plugins
 
-EXIT_FAILED = 1
-EXIT_WRONG_CONFIGURATION = 2
-EXIT_INTERRUPTED = 130
+EXIT_FAILED: Final = 1
+EXIT_WRONG_CONFIGURATION: Final = 2
+EXIT_INTERRUPTED: Final = 130
 """What shells report for a program that SIGINT ended."""
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ MIN_SECRET_BYTES: Final = 32
 
 _PURPOSE: Final = b"glottis session token 1."
 """Signed with the claims, so that a secret that signs other things too cannot be made to sign a token."""
-_TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})")
+_TOKEN: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})")
 
 
 class HmacTokens:

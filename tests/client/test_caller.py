@@ -188,7 +188,7 @@ async def test_statistics_count_both_directions(gateway: Gateway) -> None:
     assert statistics.outbound_rtp.packets_sent > 0
 
 
-# --- gateways that refuse ---
+# Gateways that refuse
 
 
 async def test_an_unknown_campaign_is_refused_in_the_gateways_words(gateway: Gateway) -> None:
@@ -356,7 +356,7 @@ async def test_a_used_token_is_refused_with_the_gateways_reason(
                 await trio.sleep_forever()
 
 
-# --- calls that do not come about, or break ---
+# Calls that do not come about, or break
 
 
 def let_pass(gateway: Gateway, passes: Callable[[bytes], bool]) -> None:
@@ -471,7 +471,7 @@ def test_a_close_code_is_told_in_words(code: int, reason: str, sentence: str) ->
     assert why_closed(WebSocketClosed(code, reason)) == sentence
 
 
-# --- other ways to a gateway ---
+# Other ways to a gateway
 
 
 async def test_a_gateway_with_an_ipv6_address_is_called_from_one(tmp_path: Path) -> None:
@@ -540,7 +540,7 @@ async def test_https_urls_are_called_over_tls_and_only_with_a_trusted_certificat
                 await call.connected.wait()
 
 
-# --- what gateways answer ---
+# What gateways answer
 
 
 def test_a_problem_is_told_in_one_line() -> None:

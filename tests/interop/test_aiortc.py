@@ -50,7 +50,7 @@ async def hear(peer: AiortcPeer, seconds: float) -> bytes:
     return heard
 
 
-# --- aiortc calls the gateway's echo ---
+# Aiortc calls the gateway's echo
 
 
 async def answer_of(signaling: ClientSignaling, offer: str) -> str:
@@ -94,7 +94,7 @@ async def test_agent_hangs_up_when_aiortc_asks_for_it(gateway: Gateway, aiortc: 
         await eventually(lambda: len(gateway.sessions) == 0)
 
 
-# --- our call, answered by aiortc ---
+# Our call, answered by aiortc
 
 
 class AnsweringMachine:

@@ -158,7 +158,7 @@ class Phone:
         with self.endpoint, self._line:
             await self.endpoint.run()
 
-    # --- step by step ---
+    # Step by step
 
     async def create(self, campaign: str = "echo", **fields: Any) -> None:
         """Create a session."""
@@ -210,7 +210,7 @@ class Phone:
         """Of the media connection, as this end sees it."""
         return self.peer.state
 
-    # --- all at once ---
+    # All at once
 
     async def connect(self, campaign: str = "echo", **fields: Any) -> None:
         """From nothing to a connection that media flows over."""
@@ -258,7 +258,7 @@ class Phone:
         self.exchange.scheduler.remove(self.driver)
         self._line.cancel()
 
-    # --- raw datagrams, from the address that the gateway has authenticated ---
+    # Raw datagrams, from the address that the gateway has authenticated
 
     @property
     def path(self) -> Path:

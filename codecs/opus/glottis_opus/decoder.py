@@ -1,5 +1,7 @@
 """The Opus decoder: packets, forward error correction and concealment."""
 
+from typing import Final
+
 from _cffi_backend import FFI
 from glottis import LocalError, Malformed
 
@@ -7,7 +9,7 @@ from ._opus import ffi, lib
 from .failures import raise_unless_ok, reason
 from .packet import MAX_DURATION_MS, SAMPLE_RATES
 
-MAX_PAYLOAD_BYTES = 65535
+MAX_PAYLOAD_BYTES: Final = 65535
 """No UDP datagram is longer."""
 
 

@@ -1,5 +1,7 @@
 """The Opus encoder."""
 
+from typing import Final
+
 from _cffi_backend import FFI
 from glottis import EncoderSettings, LocalError
 
@@ -8,9 +10,9 @@ from .failures import raise_unless_ok, reason
 from .packet import FRAME_DURATIONS_MS, MAX_FRAME_BYTES, SAMPLE_RATES
 from .parameters import clamp_bitrate, plan_encoder
 
-MAX_COMPLEXITY = 10
+MAX_COMPLEXITY: Final = 10
 
-MAX_DTX_BYTES = 2
+MAX_DTX_BYTES: Final = 2
 """A frame of up to two bytes need not be transmitted (libopus, ``opus_encode``); libopus refreshes every 400 ms."""
 
 

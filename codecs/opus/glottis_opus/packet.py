@@ -1,27 +1,29 @@
 """What an Opus packet says about itself, without decoding it (RFC 6716, section 3)."""
 
+from typing import Final
+
 from glottis import Malformed
 
-CLOCK_RATE = 48000
+CLOCK_RATE: Final = 48000
 """The RTP clock is 48 kHz, whatever rates encoder and decoder work at (RFC 7587, section 4.1)."""
 
-SAMPLE_RATES = (8000, 12000, 16000, 24000, 48000)
+SAMPLE_RATES: Final = (8000, 12000, 16000, 24000, 48000)
 """The rates that libopus encodes from and decodes to by itself."""
 
-FRAME_DURATIONS_MS = (2.5, 5, 10, 20, 40, 60)
+FRAME_DURATIONS_MS: Final = (2.5, 5, 10, 20, 40, 60)
 
-MAX_DURATION_MS = 120
+MAX_DURATION_MS: Final = 120
 """The audio duration contained within a packet MUST NOT exceed 120 ms (RFC 6716, section 3.2.5, R5)."""
 
-MAX_FRAME_BYTES = 1275
+MAX_FRAME_BYTES: Final = 1275
 """The largest frame that the length coding can express (RFC 6716, section 3.2.1)."""
 
-_MAX_DURATION_TICKS = MAX_DURATION_MS * CLOCK_RATE // 1000
+_MAX_DURATION_TICKS: Final = MAX_DURATION_MS * CLOCK_RATE // 1000
 
-_SILK_TICKS = (480, 960, 1920, 2880)
-_HYBRID_TICKS = (480, 960)
-_CELT_TICKS = (120, 240, 480, 960)
-FRAME_TICKS = 3 * _SILK_TICKS + 2 * _HYBRID_TICKS + 4 * _CELT_TICKS
+_SILK_TICKS: Final = (480, 960, 1920, 2880)
+_HYBRID_TICKS: Final = (480, 960)
+_CELT_TICKS: Final = (120, 240, 480, 960)
+FRAME_TICKS: Final = 3 * _SILK_TICKS + 2 * _HYBRID_TICKS + 4 * _CELT_TICKS
 """The duration of one frame in RTP clock units for each of the 32 configurations (RFC 6716, table 2)."""
 
 

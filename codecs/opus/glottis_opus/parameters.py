@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from glottis import EncoderSettings
 
@@ -11,17 +12,17 @@ from .packet import SAMPLE_RATES
 OFFER_PARAMETERS: Mapping[str, str] = {"minptime": "10", "useinbandfec": "1"}
 """Said in offers and answers alike. Without ``useinbandfec=1`` a browser sends no FEC."""
 
-BITRATE_RANGE = (6000, 510000)
+BITRATE_RANGE: Final = (6000, 510000)
 """Bits per second: what ``maxaveragebitrate`` may be (RFC 7587, section 6.1), and what libopus accepts."""
 
-DEFAULT_BITRATES = {8000: 16000, 12000: 20000, 16000: 24000, 24000: 32000, 48000: 40000}
+DEFAULT_BITRATES: Final = {8000: 16000, 12000: 20000, 16000: 24000, 24000: 32000, 48000: 40000}
 """Bits per second by sample rate: the upper end of the sweet spots for speech (RFC 7587, section 3.1.1), and at the
 lower rates a little more, below which libopus has no room for in-band FEC."""
 
-_MAX_DIGITS = 9
+_MAX_DIGITS: Final = 9
 """No parameter needs more, and Python's ``int`` is slow on very long strings."""
 
-_BANDWIDTHS = dict(
+_BANDWIDTHS: Final = dict(
     zip(
         SAMPLE_RATES,
         (

@@ -1,6 +1,7 @@
 """What the plugin registers with glottis."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from glottis import CodecSpec, hookimpl
 
@@ -15,7 +16,7 @@ def answer_parameters(offered: Mapping[str, str]) -> Mapping[str, str]:
     return OFFER_PARAMETERS
 
 
-OPUS = CodecSpec(
+OPUS: Final = CodecSpec(
     encoding_name="opus",
     clock_rate=CLOCK_RATE,
     channels=2,  # always, also for mono (RFC 7587, section 7)

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from _cffi_backend import FFI
 
 from ._spandsp import ffi, lib
 
-G722_BITS_PER_SECOND = 64000
+G722_BITS_PER_SECOND: Final = 64000
 """The only rate that RFC 3551 defines for RTP (section 4.5.2)."""
 
 Encode = Callable[[FFI.CData, FFI.CData, int], int]
@@ -60,7 +61,7 @@ def allocated(state: FFI.CData) -> FFI.CData:
     return state
 
 
-ULAW = g711_coder(lib.G711_ULAW)
-ALAW = g711_coder(lib.G711_ALAW)
-G722_NARROWBAND = g722_coder(8000)
-G722_WIDEBAND = g722_coder(16000)
+ULAW: Final = g711_coder(lib.G711_ULAW)
+ALAW: Final = g711_coder(lib.G711_ALAW)
+G722_NARROWBAND: Final = g722_coder(8000)
+G722_WIDEBAND: Final = g722_coder(16000)

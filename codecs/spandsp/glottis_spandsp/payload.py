@@ -1,20 +1,22 @@
 """What all payloads here have in common: 64 kbit/s, and an RTP clock that ticks once per byte."""
 
+from typing import Final
+
 from glottis import Malformed
 
-CLOCK_RATE = 8000
+CLOCK_RATE: Final = 8000
 """Of G.722 too, although it has 16,000 samples a second (RFC 3551, section 4.5.2)."""
 
-BYTES_PER_SECOND = 8000
+BYTES_PER_SECOND: Final = 8000
 
-SAMPLE_RATES = (8000, 16000, 24000, 48000)
+SAMPLE_RATES: Final = (8000, 16000, 24000, 48000)
 
-FRAME_DURATIONS_MS = (10, 20, 30, 40, 60)
+FRAME_DURATIONS_MS: Final = (10, 20, 30, 40, 60)
 
-MAX_PAYLOAD_MS = 200
+MAX_PAYLOAD_MS: Final = 200
 """A receiver SHOULD accept packets representing between 0 and 200 ms of audio data (RFC 3551, section 4.2)."""
 
-MAX_PAYLOAD_BYTES = BYTES_PER_SECOND * MAX_PAYLOAD_MS // 1000
+MAX_PAYLOAD_BYTES: Final = BYTES_PER_SECOND * MAX_PAYLOAD_MS // 1000
 
 
 def payload_duration_untrusted(payload: bytes) -> int:

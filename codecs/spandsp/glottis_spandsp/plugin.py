@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from glottis import CodecSpec, EncoderSettings, hookimpl
 
@@ -32,19 +33,19 @@ _spec = partial(
     frame_durations_ms=FRAME_DURATIONS_MS,
 )
 
-PCMU = _spec(
+PCMU: Final = _spec(
     encoding_name="PCMU",
     static_payload_type=0,
     create_encoder=partial(SpandspEncoder, ULAW),
     create_decoder=partial(SpandspDecoder, ULAW),
 )
-PCMA = _spec(
+PCMA: Final = _spec(
     encoding_name="PCMA",
     static_payload_type=8,
     create_encoder=partial(SpandspEncoder, ALAW),
     create_decoder=partial(SpandspDecoder, ALAW),
 )
-G722 = _spec(
+G722: Final = _spec(
     encoding_name="G722",
     static_payload_type=9,
     create_encoder=_create_g722_encoder,

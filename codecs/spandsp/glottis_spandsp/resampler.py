@@ -1,12 +1,13 @@
 """Conversion between a coder's sample rate and the agent's, by libspeexdsp."""
 
 from math import gcd
+from typing import Final
 
 from _cffi_backend import FFI
 
 from ._spandsp import ffi, lib
 
-QUALITY = 3
+QUALITY: Final = 3
 """SPEEX_RESAMPLER_QUALITY_VOIP: 1.5 ms of delay between 16 and 48 kHz; better filters delay more."""
 
 

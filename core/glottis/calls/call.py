@@ -61,7 +61,7 @@ class CallLimits:
         return max(1, round(self.audio_queue / FRAME_SECONDS))
 
 
-DEFAULT_LIMITS = CallLimits()
+DEFAULT_LIMITS: Final = CallLimits()
 
 
 class GatewayCall(Call):

@@ -146,7 +146,7 @@ class WebRtcLeg:
         """See ``Leg.close``."""
         self.driver.close()
 
-    # --- the peer connection's events ---
+    # The peer connection's events
 
     def _handle_event(self, event: PeerConnectionEvent) -> None:
         match event:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
@@ -33,7 +33,7 @@ from glottis.signaling.messages import (
     encode_message,
 )
 
-LAST_WORD_TIMEOUT = 1.0
+LAST_WORD_TIMEOUT: Final = 1.0
 """Seconds from the end of the media connection to the gateway's ``bye`` and close code, which say why."""
 
 
@@ -137,7 +137,7 @@ class ClientCall(GatewayCall):
             case _:
                 self._leg.handle(message, trio.current_time())
 
-    # --- the leg calls these, and ``hear`` and ``spoke``: see ``LegOwner`` ---
+    # The leg calls these, and ``hear`` and ``spoke``: see ``LegOwner``
 
     def state_changed(self, state: ConnectionState, reason: str) -> None:
         """The call comes about, or ends."""

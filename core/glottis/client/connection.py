@@ -4,18 +4,19 @@ import errno
 import os
 import socket
 import ssl
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 import trio
 
 from glottis.contracts.errors import LocalError, RemoteError
 
-CONNECT_TIMEOUT = 10.0
+CONNECT_TIMEOUT: Final = 10.0
 """Seconds for TCP and TLS together."""
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_ENCRYPTED = ("https", "wss")
-_CHECK_NETWORK = "see whether the address is right and the network up"
-_ADVICE = {
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_ENCRYPTED: Final = ("https", "wss")
+_CHECK_NETWORK: Final = "see whether the address is right and the network up"
+_ADVICE: Final = {
     errno.ECONNREFUSED: "nothing listens there; see whether the gateway runs, and on this port",
     errno.EHOSTUNREACH: _CHECK_NETWORK,
     errno.ENETUNREACH: _CHECK_NETWORK,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import SplitResult
 
 import h11
@@ -16,13 +16,13 @@ from glottis.contracts.secret import Secret
 from glottis.signaling.json_input import decode_object_untrusted, required_text_field_untrusted, text_field_untrusted
 from glottis.signaling.session_request import INITIATE_PATH
 
-RESPONSE_TIMEOUT = 30.0
+RESPONSE_TIMEOUT: Final = 30.0
 """Seconds; as long as a gateway gives its auth scheme and providers."""
-MAX_RESPONSE_BYTES = 64 * 1024
-MAX_READ = 16 * 1024
-_GATEWAY_IS_AWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+MAX_RESPONSE_BYTES: Final = 64 * 1024
+MAX_READ: Final = 16 * 1024
+_GATEWAY_IS_AWAY: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 """What proxies say on behalf of a server that they cannot reach."""
-_CHECK_URL = "see whether scheme, host, port and path of the URL are right"
+_CHECK_URL: Final = "see whether scheme, host, port and path of the URL are right"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ import wave
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
 from glottis.contracts.errors import LocalError
 
-MAX_RECORDED_BYTES = 0xFFFFFF00
+MAX_RECORDED_BYTES: Final = 0xFFFFFF00
 """What the 32-bit lengths of a WAV file can tell, less its header; what is heard after that is not kept."""
 
 

@@ -35,7 +35,7 @@ DEFAULT_CODECS: Final = ("opus", "G722", "PCMU", "PCMA")
 DEFAULT_PROVIDERS: Final = ("static",)
 DEFAULT_PAGES: Final = ("demo",)
 
-_INTERFACE = re.compile(r"[^\s/:]{1,15}")
+_INTERFACE: Final = re.compile(r"[^\s/:]{1,15}")
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ The plugin that uses a part says what it must do, its *kind*: a ``Protocol``. Wh
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -82,5 +82,5 @@ class _Blank(Protocol[T_co]):
     annotated: int
 
 
-_MACHINERY = frozenset(vars(_Blank))
+_MACHINERY: Final = frozenset(vars(_Blank))
 """What Python itself puts into such classes."""

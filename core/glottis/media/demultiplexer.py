@@ -8,7 +8,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from glottis.contracts.errors import Malformed
 from glottis.wire.address import Address, Path, Transport
@@ -19,10 +19,10 @@ from glottis.wire.demux import (
     stun_transaction_id_untrusted,
 )
 
-MAX_TRANSACTIONS = 64
+MAX_TRANSACTIONS: Final = 64
 """Outstanding requests of one session, the oldest forgotten first: twice its limit of candidate pairs."""
 
-MAX_PATHS = 32
+MAX_PATHS: Final = 32
 """Of one session, as many as it keeps candidate pairs, of which it tells when one is gone. A further one replaces the
 oldest that is not in use."""
 

@@ -145,7 +145,7 @@ class PeerDriver:
         self._handle_event = _ignore
         self._hear, self._spoke, self._wants_messages = _ignore, _nothing, _never
 
-    # --- the socket and the wheel call these ---
+    # The socket and the wheel call these
 
     def receive(self, data: bytes, path: Path) -> None:
         """See ``demultiplexer.Receiver``."""

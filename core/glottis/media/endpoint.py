@@ -104,7 +104,7 @@ class UdpEndpoint:
             for link in self._sockets:
                 nursery.start_soon(link.read)
 
-    # --- the wheel calls these ---
+    # The wheel calls these
 
     def begin_turns(self) -> None:
         """See ``scheduler.Sockets``."""

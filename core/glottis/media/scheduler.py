@@ -8,18 +8,18 @@ import heapq
 import math
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
 from glottis.contracts.audio import FRAME_SECONDS
 from glottis.media.lateness import Lateness
 
-SLOT = 0.005
-SLOTS = round(FRAME_SECONDS / SLOT)
-TIMEOUTS_BUDGET = 0.002
+SLOT: Final = 0.005
+SLOTS: Final = round(FRAME_SECONDS / SLOT)
+TIMEOUTS_BUDGET: Final = 0.002
 """Seconds of a turn for timeouts, however many are due; the rest is for the next turn."""
-SPARE = 0.003
+SPARE: Final = 0.003
 """Seconds until the next slot that make a moment a free one."""
 
 

@@ -20,15 +20,15 @@ from glottis.wire.address import Address, Transport
 
 logger = logging.getLogger(__name__)
 
-MAX_DATAGRAM = 2048
-SPARSE_TURNS = 20
+MAX_DATAGRAM: Final = 2048
+SPARSE_TURNS: Final = 20
 """So many turns of the wheel in a row with no more than one datagram, and the socket's own reader takes over again."""
-DRAIN_PAUSE = 0.002
+DRAIN_PAUSE: Final = 0.002
 """Seconds to let datagrams gather where there is no wheel to read them."""
-DRAIN_LIMIT = 2048
+DRAIN_LIMIT: Final = 2048
 """Datagrams read in a turn at most, should they take no time."""
-SOCKET_BUFFER = 1 << 21
-_LOST = {
+SOCKET_BUFFER: Final = 1 << 21
+_LOST: Final = {
     *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.ECONNREFUSED),
     *(errno.EINVAL, errno.EPERM, errno.EACCES, errno.EADDRNOTAVAIL, errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM),
 }
@@ -104,7 +104,7 @@ class UdpLink:
             self._queue.begin_turn()
             self._queue.serve_waiting()
 
-    # --- the wheel calls these, by way of the endpoint ---
+    # The wheel calls these, by way of the endpoint
 
     def begin_turns(self) -> None:
         """See ``scheduler.Sockets``."""

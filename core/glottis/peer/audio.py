@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Final
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
@@ -23,9 +24,9 @@ from glottis.rtp import (
 from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
 from glottis.wire.srtp_keys import SrtpKeys
 
-MIN_SEND_PERIOD = 0.005
+MIN_SEND_PERIOD: Final = 0.005
 """Seconds; shorter packets leave several at a time, for no caller can hear the difference."""
-MAX_PACKET_MS = 60.0
+MAX_PACKET_MS: Final = 60.0
 """Longer packets would save little and cost delay; RFC 7587 §6.1 lets Opus have 120."""
 
 

@@ -7,8 +7,8 @@ MAX_DROPOUT: Final = 3000
 MAX_MISORDER: Final = 100
 """Packets; a larger step backward is a jump, not a late packet (RFC 3550 A.1)."""
 
-_MODULUS = 1 << 16
-_NO_RESTART = -1
+_MODULUS: Final = 1 << 16
+_NO_RESTART: Final = -1
 
 
 class SequenceTracker:

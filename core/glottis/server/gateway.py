@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
 import trio
 
@@ -43,7 +43,7 @@ from glottis.wire.address import Address
 
 logger = logging.getLogger(__name__)
 
-GOODBYE_TIMEOUT = 1.0
+GOODBYE_TIMEOUT: Final = 1.0
 """Seconds for clients to be told that the gateway stops."""
 
 

@@ -6,22 +6,22 @@ import random
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE
 from glottis.contracts.codec import CodecSpec, Decoder, EncoderSettings
 from glottis.contracts.errors import Malformed
 
-_TONE_HZ = 440
-_TONE_AMPLITUDE = 8000
-_WARM_UP_SECONDS = 0.2
+_TONE_HZ: Final = 440
+_TONE_AMPLITUDE: Final = 8000
+_WARM_UP_SECONDS: Final = 0.2
 """Adaptive codecs need a moment; nothing but lengths is checked before."""
-_LISTEN_SECONDS = 0.2
-_SILENCE_SECONDS = 0.5
-_PITCH_TOLERANCE = 0.1
-_LEVEL_RANGE = (0.25, 4.0)
+_LISTEN_SECONDS: Final = 0.2
+_SILENCE_SECONDS: Final = 0.5
+_PITCH_TOLERANCE: Final = 0.1
+_LEVEL_RANGE: Final = (0.25, 4.0)
 """The tone may come back between a quarter and four times as loud: codecs differ, broken byte orders do more."""
-_JUNK_PAYLOADS = 300
+_JUNK_PAYLOADS: Final = 300
 
 T = TypeVar("T")
 

@@ -5,6 +5,7 @@ Sans-I/O: it says when copies of a datagram arrive; who carries them is the call
 
 import random
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +26,4 @@ class Impairments:
         ]
 
 
-PERFECT = Impairments()
+PERFECT: Final = Impairments()

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from typing import Final
 
 from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.codec import CodecSpec
@@ -16,8 +17,8 @@ from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.demux import is_stun_request
 
-CALLER = Address("192.0.2.1", 4000)
-GATEWAY = Address("192.0.2.2", 5000)
+CALLER: Final = Address("192.0.2.1", 4000)
+GATEWAY: Final = Address("192.0.2.2", 5000)
 
 
 class VirtualSocket(Demultiplexer):

@@ -1,11 +1,12 @@
 """The agent ``echo``: gives back what it hears and reads. The text ``hangup`` makes it hang up."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from glottis import Agent, AgentSpec, BytesMessage, Call, TextMessage, hookimpl
 
-HANG_UP = "hangup"
+HANG_UP: Final = "hangup"
 
 
 class EchoConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 """Taking turns: the tune yields to the caller's voice within a frame."""
 
+from typing import Final
+
 import msgspec
 import trio
 from glottis import Agent, AudioFrame, Call, Component
@@ -7,8 +9,8 @@ from glottis import Agent, AudioFrame, Call, Component
 from glottis_talker.detector import SpeechDetector
 from glottis_talker.tune import tune_at
 
-FRAME_SECONDS = 0.02
-PATIENCE_SECONDS = 0.1
+FRAME_SECONDS: Final = 0.02
+PATIENCE_SECONDS: Final = 0.1
 """After so long without a frame the detector is told of it."""
 
 

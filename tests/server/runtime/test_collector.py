@@ -54,7 +54,7 @@ class Process:
             self.collector.look()
         return self.told()
 
-    # --- the garbage collector ---
+    # The garbage collector
 
     def collect(self, generation: int = 2) -> int:
         self.asked.append(f"collect {generation}")

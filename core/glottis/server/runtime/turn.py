@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import FrameType
+from typing import Final
 
 import trio
 
 from glottis.contracts.info import CallInfo
 from glottis.plugins import Plugin
 
-MAX_PLACES = 8
+MAX_PLACES: Final = 8
 """Of a stack, the innermost ones are told."""
-TRIO = "trio._core._run"
+TRIO: Final = "trio._core._run"
 """Where trio has the task that runs in a variable."""
 
 

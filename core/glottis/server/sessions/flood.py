@@ -1,6 +1,7 @@
 """What a client may send by WebSocket, and how fast: offers are counted, and text waits for its reader."""
 
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
@@ -10,8 +11,8 @@ from glottis.contracts.call import TextMessage
 from glottis.contracts.errors import RemoteError
 from glottis.wire.token_bucket import TokenBucket
 
-OFFERS_PER_MINUTE = 30
-OFFER_BURST = 10
+OFFERS_PER_MINUTE: Final = 30
+OFFER_BURST: Final = 10
 """Offers of one client that are answered; to answer one takes a millisecond of everybody's time."""
 
 

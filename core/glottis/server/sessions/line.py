@@ -1,6 +1,7 @@
 """The line to a session's client: its WebSocket, which may be lost for a while and come back as another."""
 
 import math
+from typing import Final
 
 import trio
 
@@ -8,7 +9,7 @@ from glottis.server.sessions.channel import SignalingChannel
 from glottis.signaling.close_codes import NORMAL
 from glottis.signaling.messages import Bye, Error, SignalingMessage
 
-MAX_REASON = 100
+MAX_REASON: Final = 100
 """Characters of a client's reason to hang up that are repeated; a close frame takes 123 bytes (RFC 6455 §5.5)."""
 
 

@@ -80,7 +80,7 @@ class Session:
     def __repr__(self) -> str:
         return f"<session {self.info.session_id} {self.state.value}>"
 
-    # --- lifetime ---
+    # Lifetime
 
     async def run(self) -> None:
         """From creation to end. Errors stop here."""
@@ -135,7 +135,7 @@ class Session:
             self._announce.event(StateChanged(state=state.value, reason=reason))
         return state is not None
 
-    # --- the WebSocket's connection calls these ---
+    # The WebSocket's connection calls these
 
     def attach(self, channel: SignalingChannel) -> None:
         """The client has connected, or has come back: its older socket, if any, is replaced."""
@@ -194,7 +194,7 @@ class Session:
         self._intake.texts.open()
         self.leg.catch_up()
 
-    # --- the leg calls these: see ``LegOwner`` ---
+    # The leg calls these: see ``LegOwner``
 
     def state_changed(self, state: ConnectionState, reason: str) -> None:
         """Tell of it; the session becomes active, or ends."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import trio
 
@@ -35,7 +36,7 @@ from glottis.signaling.session_url import SessionUrl, parse_session_url_untruste
 
 logger = logging.getLogger(__name__)
 
-RESUME_LIFETIME = 10 * 365 * 86_400.0
+RESUME_LIFETIME: Final = 10 * 365 * 86_400.0
 """Seconds: longer than any session, whose end is the end of its tokens."""
 
 

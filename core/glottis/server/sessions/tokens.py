@@ -2,14 +2,15 @@
 
 import secrets
 import time
+from typing import Final
 
 from glottis.contracts.auth import AuthScheme, TokenClaims
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import CallInfo
 from glottis.signaling.session_url import SessionUrl
 
-CONNECT = "connect"
-RESUME = "resume"
+CONNECT: Final = "connect"
+RESUME: Final = "resume"
 """The uses of a token: for the client's first WebSocket, and for each one after a loss."""
 
 
