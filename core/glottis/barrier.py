@@ -19,7 +19,10 @@ def stop(error: BaseException, handle: Callable[[BaseException], object]) -> Non
             handle(failure)
     finally:
         if passing is not None:
-            raise passing
+            try:
+                raise passing
+            finally:
+                del error, passing, failure  # this frame is in their tracebacks: to hold them would close a circle
 
 
 def split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:

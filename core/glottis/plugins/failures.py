@@ -45,7 +45,10 @@ def blamed(error: BaseException, whose: str) -> PluginError:
     """
     passing, failure = split(error)
     if passing is not None:
-        raise passing from failure
+        try:
+            raise passing from failure
+        finally:
+            del error, passing, failure  # as in ``barrier.stop``
     return PluginError(f"{whose} raised {describe(error)}")
 
 
