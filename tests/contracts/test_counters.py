@@ -6,20 +6,10 @@ from dataclasses import fields
 from pathlib import Path
 
 import glottis
-from glottis.contracts.statistics import (
-    CandidatePairStats,
-    Counters,
-    InboundRtpStats,
-    OutboundRtpStats,
-    RemoteInboundRtpStats,
-)
+from glottis.contracts.statistics import StatsObject
 
 ROOMS = ("rtp", "ice", "dtls", "sctp", "peer", "calls")
-SHOWN = {
-    field.name
-    for kind in (CandidatePairStats, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, Counters)
-    for field in fields(kind)
-}
+SHOWN = {field.name for kind in StatsObject.__subclasses__() for field in fields(kind)}
 ALIASES = {
     "ice/agent.py: dropped_datagrams": "ice_datagrams_dropped",
     "ice/remote_candidates.py: _useless": "ice_candidates_ignored",
@@ -32,8 +22,6 @@ NO_COUNTERS = {
     "dtls/numbering.py: _next": "the number of the next message",
     "ice/checker.py: unanswered_transmissions": "zero again after each response",
     "peer/negotiator.py: _session_version": "of the description",
-    "sctp/data_channel.py: messages_sent": "of one channel, and its owner's to read",
-    "sctp/data_channels.py: messages_received": "of one channel, and its owner's to read",
     "sctp/handshake.py: _attempts": "of the handshake",
     "sctp/inbound.py: _packets_unacknowledged": "zero again after each acknowledgement",
     "sctp/outstanding.py: _head": "a TSN",

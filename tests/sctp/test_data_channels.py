@@ -14,6 +14,7 @@ from glottis.sctp import (
     SctpLimits,
     TextReceived,
 )
+from glottis.sctp.traffic import Traffic
 from glottis.testing.impairments import Impairments
 from glottis.wire.dcep import OPEN_ACK, ChannelOpen, ProtocolId
 
@@ -306,8 +307,9 @@ def test_channel_counts_what_it_carried(pair: Any) -> None:
     ours, theirs = open_both(pair)
     ours.send_text("grüezi")
     ours.send_bytes(b"")
-    pair.run(lambda: theirs.messages_received == 2)
-    assert (ours.messages_sent, ours.bytes_sent, theirs.bytes_received) == (2, 7, 7)
+    pair.run(lambda: theirs.traffic.messages_received == 2)
+    assert ours.traffic == pair.client.traffic == Traffic(messages_sent=2, bytes_sent=7)
+    assert theirs.traffic == pair.server.traffic == Traffic(messages_received=2, bytes_received=7)
     assert pair.client.association.smoothed_round_trip_time == pytest.approx(0.04, abs=0.2)
 
 

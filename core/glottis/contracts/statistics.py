@@ -91,6 +91,17 @@ class RemoteInboundRtpStats(StatsObject):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataChannelStats(StatsObject):
+    """All data channels of the call together."""
+
+    type: ClassVar[str] = "data-channel"
+    messages_sent: int
+    bytes_sent: int
+    messages_received: int
+    bytes_received: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counters(StatsObject):
     """What webrtc-stats has no names for: above all, what has come and was of no use. Clients are not told of zeros."""
 
@@ -142,6 +153,7 @@ class Statistics:
     inbound_rtp: InboundRtpStats | None = None
     outbound_rtp: OutboundRtpStats | None = None
     remote_inbound_rtp: RemoteInboundRtpStats | None = None
+    data_channel: DataChannelStats | None = None
     counters: Counters = Counters()
 
     def to_json(self) -> dict[str, dict[str, Any]]:

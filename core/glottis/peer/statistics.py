@@ -2,22 +2,24 @@
 
 from dataclasses import replace
 
-from glottis.contracts.statistics import CandidatePairStats, Statistics, TransportStats
+from glottis.contracts.statistics import CandidatePairStats, DataChannelStats, Statistics, TransportStats
 from glottis.dtls import DtlsTransport
 from glottis.ice import CandidatePair, IceAgent
 from glottis.rtp import RtpSession
 from glottis.sctp import DataChannels
+from glottis.sctp.traffic import Traffic
 
 
 def collect(
     agent: IceAgent, transport: DtlsTransport, session: RtpSession, channels: DataChannels | None, now: float
 ) -> Statistics:
-    """``transport``, ``candidate_pair`` if there is one, and what ``RtpSession.statistics`` has."""
+    """``transport``, what there is of pair and channels, and what ``RtpSession.statistics`` has."""
     statistics = session.statistics(now)
     return replace(
         statistics,
         transport=TransportStats(ice_state=agent.state.value, dtls_state=transport.state.value),
         candidate_pair=_candidate_pair(agent.selected_pair) if agent.selected_pair is not None else None,
+        data_channel=_data_channel(channels.traffic) if channels is not None else None,
         counters=replace(
             statistics.counters,
             ice_datagrams_dropped=agent.dropped_datagrams,
@@ -26,6 +28,15 @@ def collect(
             dtls_datagrams_discarded=transport.discarded_datagrams,
             sctp_packets_malformed=channels.association.malformed_packets if channels is not None else 0,
         ),
+    )
+
+
+def _data_channel(traffic: Traffic) -> DataChannelStats:
+    return DataChannelStats(
+        messages_sent=traffic.messages_sent,
+        bytes_sent=traffic.bytes_sent,
+        messages_received=traffic.messages_received,
+        bytes_received=traffic.bytes_received,
     )
 
 

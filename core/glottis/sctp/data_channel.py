@@ -4,6 +4,7 @@ from enum import Enum
 from typing import Protocol
 
 from glottis.contracts.errors import LocalError
+from glottis.sctp.traffic import Traffic
 from glottis.wire.dcep import ChannelOpen, ProtocolId
 
 
@@ -18,6 +19,10 @@ class ChannelState(Enum):
 
 class ChannelCarrier(Protocol):
     """What a channel asks of the data channels that it belongs to."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """Of all channels."""
 
     def send(self, channel: "DataChannel", protocol_id: ProtocolId, data: bytes) -> None:
         """Queue a message."""
@@ -44,8 +49,7 @@ class DataChannel:
         self.state = ChannelState.CONNECTING
         self.is_acknowledged = negotiated
         """Until the peer has shown that it knows the channel, its messages must be ordered (RFC 8832 §6)."""
-        self.messages_sent = self.bytes_sent = 0
-        self.messages_received = self.bytes_received = 0
+        self.traffic = Traffic()
         self._carrier = carrier
         self._low_threshold = 0
 
@@ -102,5 +106,5 @@ class DataChannel:
         else:
             # SCTP carries no empty messages: a zero byte and the identifier stand for one (RFC 8831 §6.6).
             self._carrier.send(self, empty_protocol_id, b"\0")
-        self.messages_sent += 1
-        self.bytes_sent += len(data)
+        for traffic in (self.traffic, self._carrier.traffic):
+            traffic.count_sent(len(data))

@@ -27,6 +27,7 @@ from glottis.sctp.events import (
     received,
 )
 from glottis.sctp.limits import SctpLimits
+from glottis.sctp.traffic import Traffic
 from glottis.wire.dcep import OPEN_ACK, UNSTATED_MAX_MESSAGE_SIZE, ChannelOpen, ProtocolId, parse_dcep_untrusted
 
 _EVENTS_AHEAD: Final = 64
@@ -71,6 +72,7 @@ class DataChannels:
             limits=limits,
             zero_checksum=zero_checksum,
         )
+        self.traffic = Traffic()
         self._remote_max_message_size = remote_max_message_size
         self._channels = ChannelTable(dtls_client=dtls_client, stream_count=(limits or SctpLimits()).max_streams)
         self._early = EarlyMessages(self.association)
@@ -258,8 +260,8 @@ class DataChannels:
             return
         if event is None:
             return
-        channel.messages_received += 1
-        channel.bytes_received += len(data)
+        for traffic in (channel.traffic, self.traffic):
+            traffic.count_received(len(data))
         self._bytes_ahead += len(data)
         self._events.append(event)
 
@@ -320,7 +322,7 @@ class DataChannels:
 
     def _handle_drained(self, event: StreamDrained) -> None:
         channel = self._channels.get(event.stream_id)
-        if channel is not None and channel.messages_sent and channel.state is ChannelState.OPEN:
+        if channel is not None and channel.traffic.messages_sent and channel.state is ChannelState.OPEN:
             self._events.append(BufferedAmountLow(channel))
 
     def _handle_send_buffer_drained(self, event: SendBufferDrained) -> None:

@@ -15,6 +15,7 @@ from glottis.sctp import (
     DataChannel,
     TextReceived,
 )
+from glottis.sctp.traffic import Traffic
 from glottis.signaling.messages import ServerMessage, Text, encode_message
 from glottis.wire.dcep import ChannelOpen, ProtocolId
 
@@ -27,6 +28,7 @@ class FakeClient:
         self.messages: list[tuple[str | bytes, str | None]] = []
         """What came, each with the label of its channel; None is the WebSocket."""
         self.events: list[tuple[str, Mapping[str, Any]]] = []
+        self.traffic = Traffic()
         self._channels: dict[str, DataChannel] = {}
 
     def open_channel(self, label: str) -> DataChannel:

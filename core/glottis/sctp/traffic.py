@@ -1,0 +1,23 @@
+"""What data channels have carried."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Messages and their bytes, of one channel or of all of an association together."""
+
+    messages_sent: int = 0
+    bytes_sent: int = 0
+    messages_received: int = 0
+    bytes_received: int = 0
+
+    def count_sent(self, size: int) -> None:
+        """A message of so many bytes is queued."""
+        self.messages_sent += 1
+        self.bytes_sent += size
+
+    def count_received(self, size: int) -> None:
+        """A message of so many bytes has come."""
+        self.messages_received += 1
+        self.bytes_received += size
