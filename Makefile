@@ -16,8 +16,8 @@ NPM := tests/interop/callers/npm
 PION := tests/interop/callers/pion/main.go
 GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
-REAL := browser or interop or slow
-ENGINES := $(addprefix tests/,wire sdp ice dtls rtp sctp peer)
+REAL := browser or interop or realtime
+COVERED := engine and not ($(REAL) or slow)
 
 MINUTES ?= 25
 CALLS ?= 5000
@@ -29,11 +29,11 @@ run: $(VENV)/.installed
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml
 
 quick: $(VENV)/.installed-for-quick-tests
-	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL))"
+	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL) or slow)"
 
-# The engines' tests keep their floor of coverage; what runs in real time runs alone.
+# The engines' tests keep their floor of coverage; what goes by the clock on the wall runs alone.
 test: $(VENV)/.installed-for-tests coverage
-	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL))" $(addprefix --ignore=,$(ENGINES))
+	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL)) and not ($(COVERED))"
 	$(BIN)/python -m pytest -q -m "$(REAL)"
 
 check: $(VENV)/.installed-for-quick-tests
@@ -41,7 +41,7 @@ check: $(VENV)/.installed-for-quick-tests
 
 coverage: $(VENV)/.installed-for-quick-tests
 	@mkdir -p build && rm -f build/coverage*
-	$(BIN)/coverage run -m pytest -n 2 -q -m "not ($(REAL))" $(ENGINES)
+	$(BIN)/coverage run -m pytest -n 2 -q -m "$(COVERED)"
 	$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 docs: $(VENV)/.installed-for-docs

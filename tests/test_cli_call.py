@@ -31,7 +31,7 @@ async def open_demo_gateway() -> AsyncIterator[tuple[Command, str]]:
     assert "Traceback" not in gateway.errors
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_a_call_speaks_a_file_and_records_what_comes_back(tmp_path: Path) -> None:
     recording = tmp_path / "out.wav"
     options = ("--wav", SPEECH, "--record", recording, "--text", "hi \x1b[31m")
@@ -50,7 +50,7 @@ async def test_a_call_speaks_a_file_and_records_what_comes_back(tmp_path: Path) 
     assert similarity(heard, played, rate) > 0.7
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_sigint_ends_the_gateway_at_once_during_a_call_and_the_caller_is_told() -> None:
     options = ("--campaign", "talker", "--listen", "60")
     async with open_demo_gateway() as (gateway, url), open_command("call", url, *options) as call:
@@ -62,7 +62,7 @@ async def test_sigint_ends_the_gateway_at_once_during_a_call_and_the_caller_is_t
     assert call.output.endswith("end: the gateway stops\n")
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_a_killed_gateway_is_told_as_a_lost_connection_and_exit_code_1() -> None:
     async with open_command("serve", "--config", DEMO, env={"GLOTTIS_SERVER__PORT": "0"}) as gateway:
         url = (await gateway.wait_for(r"serves (http://\S+)"))[1]
@@ -74,7 +74,7 @@ async def test_a_killed_gateway_is_told_as_a_lost_connection_and_exit_code_1() -
     assert complaint.startswith("glottis: the signaling connection was lost: the gateway was killed, or ")
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupted_call_hangs_up_and_leaves_a_valid_recording(
     tmp_path: Path, number: signal.Signals
@@ -106,7 +106,7 @@ class SilentPlugin:
         return [AgentSpec("silent", lambda config: wait)]
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_a_call_without_any_sound_from_the_gateway_is_a_failure(tmp_path: Path) -> None:
     config = CONFIG + '\n[campaigns.silent]\nagent = "silent"\n'
     options = ("--campaign", "silent", "--listen", "0.1")
@@ -121,7 +121,7 @@ async def test_a_call_without_any_sound_from_the_gateway_is_a_failure(tmp_path: 
     assert "received 0" in call.output
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_a_refused_call_is_one_line_and_exit_code_1() -> None:
     async with open_demo_gateway() as (_, url), open_command("call", url, "--campaign", "nope") as call:
         assert await call.wait() == 1

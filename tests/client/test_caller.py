@@ -72,7 +72,7 @@ async def say_all(say: Callable[[AudioFrame], Awaitable[None]], frames: list[Aud
         await say(frame)
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_what_is_said_comes_back_with_every_codec(gateway: Gateway) -> None:
     likeness = {"OPUS": 0.7, "G722": 0.9, "PCMU": 0.85, "PCMA": 0.85}
     played, rate = read_wav(SPEECH)
@@ -566,7 +566,7 @@ ANSWERS = st.one_of(
 )
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 @pytest.mark.parametrize("parse", [parse_session_grant_untrusted, parse_problem_untrusted])
 def test_any_answer_is_read_or_malformed(parse: Callable[[bytes], object]) -> None:
     """Fuzz: parse_session_grant_untrusted and parse_problem_untrusted raise Malformed and nothing else."""

@@ -15,7 +15,7 @@ from support.http import request
 from support.phone import Exchange, Phone, Socket, eventually
 from support.plugins import TestPlugin, open_exchange_with
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.realtime
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 OFFERS = [file.read_text() for file in sorted((VECTORS / "sdp").glob("*_offer.sdp"))]

@@ -8,7 +8,7 @@ from support.faults import AWAITED, NEVER, faulty_codec
 from support.faulty_process import NAME, FaultyProcess, open_faulty_process
 from support.phone import Phone, eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.realtime
 
 TO_END = 15.0
 """Seconds for a process to end: without a grace it is a few."""

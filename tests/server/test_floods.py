@@ -39,7 +39,7 @@ def check(leg: WebRtcLeg) -> bytes:
     return build_stun(MessageClass.REQUEST, bytes(12), attributes, key=agent.local_pwd.encode())
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 @pytest.mark.parametrize("make", [records, media, check])
 async def test_a_callers_flood_costs_no_other_call_a_packet(make: Callable[[WebRtcLeg], bytes], tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:

@@ -198,7 +198,7 @@ gateway.run(config, SessionTimes(stop=0.1))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(
     tmp_path: Path, nursery: trio.Nursery
 ) -> None:
@@ -222,7 +222,7 @@ async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(
     assert "Traceback" not in log.text
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_a_gateway_serves_and_stops_while_nobody_reads_its_log(tmp_path: Path, nursery: trio.Nursery) -> None:
     port = free_port()
     path = tmp_path / "gateway.toml"
@@ -268,7 +268,7 @@ BUSY = "while True: pass"
 LOCKED = "mutex = bytes(64); lock = ctypes.CDLL(None).pthread_mutex_lock; lock(mutex); lock(mutex)"
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 @pytest.mark.parametrize(
     "block",
     [BUSY, LOCKED, f"try: await trio.sleep_forever()\n        finally:\n            {BUSY}"],
@@ -300,7 +300,7 @@ async def test_an_agent_that_blocks_for_ever_is_named_and_cannot_keep_the_proces
     assert phone.session_id in log.text
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_an_agent_that_blocks_and_a_log_that_nobody_reads_cannot_keep_the_process_from_ending(
     tmp_path: Path, nursery: trio.Nursery
 ) -> None:

@@ -205,7 +205,7 @@ async def test_a_client_that_closes_its_websocket_in_any_phase_leaves_nothing(re
         await eventually(lambda: Footprint.of(gateway) == before, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.realtime
 async def test_200_calls_leave_no_object_task_or_descriptor_and_memory_on_a_plateau(tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
         before = await Footprint.at_rest(gateway)
