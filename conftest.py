@@ -7,7 +7,12 @@ from typing import Final
 import pytest
 
 TESTS: Final = Path(__file__).parent / "tests"
-FOLDERS: Final = {TESTS / "browser": "browser", TESTS / "interop": "interop"}
+ENGINES: Final = ("wire", "sdp", "ice", "dtls", "rtp", "sctp", "peer")
+FOLDERS: Final = {
+    TESTS / "browser": "browser",
+    TESTS / "interop": "interop",
+    **{TESTS / engine: "engine" for engine in ENGINES},
+}
 
 # pytest names a test module by its path from here: codecs/opus/tests/test_opus.py becomes a child of ``codecs``. What
 # sys.modules holds under that name would be replaced if it were no package; so it is said to be one.
