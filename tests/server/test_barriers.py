@@ -12,7 +12,7 @@ import trio
 from glottis import AuthRequest, Call, CallInfo, HmacTokens, IceServer, Principal
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import SessionState
-from support.errors import ERRORS
+from support.errors import ERRORS, Shapeless, nested
 from support.memory import open_memory_exchange_with
 from support.phone import Exchange, eventually, installed_codec
 from support.plugins import Footprint, TestPlugin, broken_codec
@@ -274,19 +274,38 @@ async def while_it_is_cancelled(call: Call, make: MakeError) -> None:
         raise make()
 
 
-# Of groups that deep trio's own scopes make a mess: nothing can be promised for them inside a call.
-# A kept Cancelled means to the nursery of a background task that this was cancelled: the call ends without an error.
-@pytest.mark.parametrize("kind", sorted(ERRORS.keys() - {"deep group", "kept Cancelled"}))
-@pytest.mark.parametrize(
-    "place", [in_the_agent, in_its_background, in_a_nursery_of_its_own, while_it_is_cancelled], ids=lambda p: p.__name__
-)
-async def test_a_call_whose_agent_fails_ends(
-    place: Callable[..., Awaitable[None]],
-    kind: str,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def in_its_background_at_start(call: Call, make: MakeError) -> None:
+    async def start(task_status: trio.TaskStatus[None]) -> None:
+        raise make()
+
+    await call.nursery.start(start)
+
+
+async def in_its_background_after_start(call: Call, make: MakeError) -> None:
+    async def start(task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        raise make()
+
+    await call.nursery.start(start)
+    await trio.sleep_forever()
+
+
+PLACES = [
+    in_the_agent,
+    in_its_background,
+    in_its_background_at_start,
+    in_its_background_after_start,
+    in_a_nursery_of_its_own,
+    while_it_is_cancelled,
+]
+
+
+CASES = [(place, kind) for place in PLACES for kind in ERRORS]
+CASES.remove((while_it_is_cancelled, "kept Cancelled"))  # which nobody could tell from its cancellation
+
+
+@pytest.mark.parametrize(("place", "kind"), CASES, ids=lambda part: getattr(part, "__name__", part))
+async def test_a_call_whose_agent_fails_ends(place, kind, tmp_path, caplog, autojump_clock):
     async def agent(call: Call) -> None:
         await place(call, ERRORS[kind])
 
@@ -297,3 +316,32 @@ async def test_a_call_whose_agent_fails_ends(
     assert end == ((1000, "agent hung up") if place is while_it_is_cancelled else (1011, "internal error"))
     [record] = errors(caplog)
     assert "failed in plugin Misfits (given directly)" in record.getMessage()
+
+
+async def by_never_leaving_one(call: Call) -> None:
+    await trio.open_nursery().__aenter__()
+    raise ValueError
+
+
+async def by_what_cannot_be_shown(call: Call) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        raise Shapeless
+
+
+async def by_a_deep_group(call: Call) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        raise nested(3000)
+
+
+@pytest.mark.parametrize("agent", [by_never_leaving_one, by_what_cannot_be_shown, by_a_deep_group])
+async def test_an_agent_that_breaks_its_own_scopes_breaks_no_others(agent, tmp_path, caplog, autojump_clock):
+    """trio notices when the agent's task has ended, and lets what is around it fail."""
+    async with beside_a_call(tmp_path, Misfits(agent=agent)) as exchange:
+        phone = await exchange.call("agent")
+        assert await phone.wait_closed() == (1011, "internal error")
+        phone.hang_down()
+    [failure, consequence] = errors(caplog)
+    assert "failed in plugin Misfits (given directly)" in failure.getMessage()
+    assert "Nursery misnesting detected" in logging.Formatter().format(consequence)

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.session import Session
-from glottis.signaling.messages import ClientMessage, Text
+from glottis.signaling.messages import Text
 from glottis.signaling.session_request import INITIATE_PATH
 from support.gateway import CONFIG, open_test_gateway
 from support.http import request
@@ -82,33 +82,57 @@ async def test_what_speaks_http_1_0_is_no_anonymous_caller_either(tmp_path: Path
         assert len(gateway.sessions) == 0
 
 
+class LoopTurns:
+    """Counts those of the event loop, and notes in which of them sessions make a step."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+        self.steps: list[int] = []
+        self._count = 0
+        original = getattr(Session, step)
+
+        def note(session: Session, *arguments: object) -> None:
+            self.steps.append(self._count)
+            original(session, *arguments)
+
+        monkeypatch.setattr(Session, step, note)
+
+    async def count(self) -> None:
+        while True:
+            self._count += 1
+            await trio.lowlevel.checkpoint()
+
+
 async def test_messages_of_many_sessions_are_taken_in_as_many_turns_of_the_loop(
     tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each step has used the budget up when it ends, as an offer has."""
-    loop_turns, taken = 0, []
-    handle_message = Session.handle_message
-
-    def note(session: Session, message: ClientMessage) -> None:
-        taken.append(loop_turns)
-        handle_message(session, message)
-
-    async def count_loop_turns() -> None:
-        nonlocal loop_turns
-        while True:
-            loop_turns += 1
-            await trio.lowlevel.checkpoint()
-
-    monkeypatch.setattr(Session, "handle_message", note)
+    turns = LoopTurns(monkeypatch, "handle_message")
     async with open_memory_exchange(tmp_path, turns=Turns(budget=0)) as exchange:
         phones = [exchange.phone() for _ in range(20)]
         for phone in phones:
             await phone.create()
             await phone.open_socket()
-        nursery.start_soon(count_loop_turns)
+        nursery.start_soon(turns.count)
         async with trio.open_nursery() as at_once:
             for phone in phones:
                 at_once.start_soon(phone.socket.send, Text("hello"))
-        await eventually(lambda: len(taken) == len(phones))
-    assert len(set(taken)) == len(phones)
+        await eventually(lambda: len(turns.steps) == len(phones))
+    assert len(set(turns.steps)) == len(phones)
+    nursery.cancel_scope.cancel()
+
+
+async def test_sessions_whose_time_is_over_at_one_moment_end_in_as_many_turns_of_the_loop(
+    tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "glottis.server.sessions")
+    async with open_memory_exchange(tmp_path, turns=Turns(budget=0)) as exchange:
+        for _ in range(20):
+            await exchange.post()
+        turns = LoopTurns(monkeypatch, "_log_counts")
+        nursery.start_soon(turns.count)
+        for session in exchange.gateway.sessions:
+            session._deadline.scope.deadline = trio.current_time()
+        await eventually(lambda: not len(exchange.gateway.sessions))
+    assert len(turns.steps) == len(set(turns.steps)) == 20
+    assert caplog.text.count("ends: nobody connected before the token expired") == 20
     nursery.cancel_scope.cancel()

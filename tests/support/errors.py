@@ -19,6 +19,13 @@ class Mute(Exception):
         raise SystemExit("mute")
 
 
+class Shapeless(Exception):
+    """Cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise SystemExit("shapeless")
+
+
 class Verbose(Exception):
     """Says ten million characters."""
 
@@ -48,6 +55,7 @@ ERRORS: Final[dict[str, Callable[[], BaseException]]] = {
     "CancelledError": partial(asyncio.CancelledError, "broken"),
     "kept Cancelled": trio.Cancelled._create,
     "mute": Mute,
+    "shapeless": Shapeless,
     "verbose": Verbose,
 }
 """What a plugin may raise, by name: makes a new one."""

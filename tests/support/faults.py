@@ -25,6 +25,7 @@ from glottis.contracts.codec import Decoder, Encoder
 from glottis.contracts.ice_servers import IceServerProvider
 
 from support.contracts import FUNCTIONS_OF_CODECS, methods_of
+from support.errors import Shapeless, nested
 from support.gateway import CONFIG
 from support.memory import Everybody
 from support.phone import installed_codec
@@ -81,6 +82,8 @@ ERRORS = (
     _raising(lambda: asyncio.CancelledError(), "asyncio.CancelledError"),
     _raising(lambda: GeneratorExit()),
     _raising(lambda: Unspeakable()),
+    _raising(lambda: Shapeless(), "Shapeless"),
+    _raising(lambda: nested(3000), "groups 3,000 deep"),
 )  # fmt: skip
 NONSENSE = (
     Fault("returns an object", object),

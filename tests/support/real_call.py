@@ -295,7 +295,7 @@ async def real_call(agent: Agent) -> AsyncIterator[RealCall]:
 
     async def converse() -> None:
         with real.gateway.scope:
-            await real.gateway.call.converse(agent)
+            await real.gateway.call.converse(agent, real.gateway.failed)
         real.gateway.end()
         real.ended.set()
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import trio
 
@@ -12,6 +12,7 @@ from glottis.calls.events import EventStream
 from glottis.calls.inbox import Inbox
 from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA, Metadata
+from glottis.calls.nursery import CallNursery
 from glottis.calls.speech import SpeakingVoice, Speech
 from glottis.calls.streams import DroppingStream
 from glottis.calls.typed_messages import type_of
@@ -169,18 +170,27 @@ class GatewayCall(Call):
 
     # What the session calls
 
-    async def converse(self, agent: Agent, *beside: Callable[[], Awaitable[object]]) -> None:
+    async def converse(
+        self, agent: Agent, failed: Callable[[BaseException], object], *beside: Callable[[], Awaitable[object]]
+    ) -> None:
         """Give the call to the agent until it returns and all it said is sent.
 
-        Its background tasks end with it, and so does what is to run ``beside`` it.
+        Its background tasks end with it, and so does what is to run ``beside`` it. ``failed`` gets what they raise.
+        The agent has a task of its own: whatever it does to the scopes of that, those around are whole.
         """
         async with trio.open_nursery() as nursery:
-            self.nursery = nursery
             for task in beside:
                 nursery.start_soon(task)
-            await agent(self)
+            nursery.start_soon(self._hold, agent, failed, nursery.cancel_scope)
+
+    async def _hold(self, agent: Agent, failed: Callable[[BaseException], object], scope: trio.CancelScope) -> None:
+        async with trio.open_nursery() as nursery:
+            tasks = CallNursery(nursery, failed)
+            self.nursery = cast(trio.Nursery, tasks)  # which is final
+            await tasks.run(agent(self))
             await self.drain()
             nursery.cancel_scope.cancel()
+        scope.cancel()
 
     def hear(self, now: float) -> None:
         """A media tick: fetch what is due from the jitter buffer, as far as the agent listens."""

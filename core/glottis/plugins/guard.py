@@ -4,8 +4,6 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-import trio
-
 from glottis.contracts.call import Agent, Call
 from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.plugins.failures import blamed
@@ -77,18 +75,14 @@ def check_members(
 def guarded_agent(plugin: Plugin, name: str, agent: Agent) -> Agent:
     """The agent; raises ``PluginError`` in its calls if it is no async function.
 
-    What it raises itself comes out as it is, and its call stops it and finds whose it is; but not a ``Cancelled`` that
-    it has kept, which a nursery around it would take for the end of its own scope.
+    What it raises itself comes out as it is, and its call stops it and finds whose it is.
     """
 
     async def converse(call: Call) -> None:
-        try:
-            conversation: object = agent(call)
-            if not inspect.isawaitable(conversation):
-                kind = type(conversation).__name__
-                raise PluginError(f"{plugin}: agent {name} returned {kind}; it must be an async function of the call")
-            await conversation
-        except trio.Cancelled as error:
-            raise blamed(error, f"{plugin}: agent {name}") from error
+        conversation: object = agent(call)
+        if not inspect.isawaitable(conversation):
+            kind = type(conversation).__name__
+            raise PluginError(f"{plugin}: agent {name} returned {kind}; it must be an async function of the call")
+        await conversation
 
     return converse

@@ -281,10 +281,7 @@ def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
 
 async def _serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
     grace: dict[int, float] = {signal.SIGINT: 0.0, signal.SIGTERM: config.config.server.shutdown_grace}
-
-    def longest_stop(signum: int) -> float:
-        return grace[signum] + GOODBYE_TIMEOUT + times.stop + 1.0
-
+    longest_stop = {signum: seconds + GOODBYE_TIMEOUT + times.stop + 1.0 for signum, seconds in grace.items()}
     with trio.open_signal_receiver(*grace) as signals:
         async with (
             open_gateway(config, times=times) as gateway,

@@ -38,7 +38,7 @@ async def test_a_gateway_tells_at_its_end_what_it_has_counted(tmp_path: Path, ca
         await eventually(lambda: gateway.counts().datagrams_of_nobody == 3)
         gc.collect()
         assert gateway.counts().longest_collection > 0
-    assert "the gateway has counted datagrams of nobody 3, datagrams not sent 0, log records" in caplog.messages[-1]
+    assert "the gateway has counted datagrams of nobody 3, datagrams not sent 0, log records" in caplog.text
     assert not any("Pauses" in type(callback).__name__ for callback in gc.callbacks)
 
 

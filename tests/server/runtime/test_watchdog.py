@@ -2,6 +2,8 @@
 
 import logging
 import math
+import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,8 +14,9 @@ import pytest
 import trio
 from glottis import Call
 from glottis.server.runtime.pauses import Pauses
+from glottis.server.runtime.stall_log import LINES, PERIOD
 from glottis.server.runtime.turn import Turn, whose_turn
-from glottis.server.runtime.watchdog import STALL, Heartbeat, StallReporter
+from glottis.server.runtime.watchdog import STALL, Heartbeat, StallReporter, watching
 from support.phone import eventually
 from support.plugins import TestPlugin, open_exchange_with
 
@@ -103,6 +106,30 @@ def test_each_stall_has_its_lines(loop: Loop, caplog: pytest.LogCaptureFixture) 
     loop.work(0.2, looks=4)
     loop.reporter.look()
     assert len(caplog.messages) == 4
+
+
+def test_of_many_stalls_the_log_has_the_first_and_a_sum_each_minute(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(20):
+        loop.work(0.2, looks=4)
+    loop.work(0.5, looks=10)
+    loop.reporter.look()
+    assert len(caplog.messages) == LINES
+    loop.now += PERIOD
+    loop.reporter.look()
+    loop.reporter.look()
+    assert caplog.messages[LINES:] == ["the event loop was blocked 16 more times, for 3500 ms in all, 500 ms at most"]
+    loop.work(0.2, looks=4)
+    assert len(caplog.messages) == LINES + 2
+
+
+def test_a_minute_with_few_stalls_needs_no_sum(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    loop.work(0.2, looks=4)
+    loop.reporter.look()
+    loop.now += PERIOD
+    loop.reporter.look()
+    assert len(caplog.messages) == 2
 
 
 def test_a_stall_that_nobody_saw_is_told_without_a_name(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
@@ -237,3 +264,52 @@ async def test_a_background_task_of_an_agent_is_found_by_its_nursery(
     assert "plugin TestPlugin (given directly)" in line
     assert f"in session {phone.session_id}" in line
     assert "crawl (" in line
+
+
+class Surprise(BaseException):
+    """No ``Exception``."""
+
+
+class Looks:
+    """Counts those of a watchdog, each of which may be surprised."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, surprise: bool = False) -> None:
+        self._made = threading.Semaphore(0)
+        self._surprise = surprise
+        monkeypatch.setattr(StallReporter, "look", self._look)
+
+    def _look(self) -> None:
+        self._made.release()
+        if self._surprise:
+            raise Surprise
+
+    async def go_on(self) -> None:
+        """Wait for a few that begin from now on."""
+        while self._made.acquire(blocking=False):
+            pass
+        for _ in range(3):
+            assert await trio.to_thread.run_sync(self._made.acquire, True, 30)
+
+
+async def test_the_watch_goes_on_after_a_signal_that_is_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda signum, frame: handled.append(signum))
+    looks = Looks(monkeypatch)
+    try:
+        with watching([]) as watchdog, watchdog.guarding_exit({signal.SIGTERM: 60.0}):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await looks.go_on()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert handled == [signal.SIGUSR1]
+
+
+async def test_the_watch_goes_on_after_whatever_surprises_it_and_tells_of_the_first(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks = Looks(monkeypatch, surprise=True)
+    with watching([]):
+        await looks.go_on()
+    [record] = caplog.records
+    assert record.getMessage() == "the watchdog could not see who has the event loop"
+    assert record.exc_info

@@ -14,6 +14,8 @@ MAX_PLACES: Final = 8
 """Of a stack, the innermost ones are told."""
 TRIO: Final = "trio._core._run"
 """Where trio has the task that runs in a variable."""
+NURSERY = "glottis.calls.nursery"
+"""Where the tasks of an agent begin: what they run is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def _owner(frame: FrameType, plugins: Iterable[Plugin]) -> Plugin | None:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return _is_glottis(_module(frame))
+    return _is_glottis(_module(frame)) and _module(frame) != NURSERY
 
 
 def _is_glottis(module: str) -> bool:

@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -21,8 +21,11 @@ import trio
 
 from glottis.config import flush_logs
 from glottis.plugins import Plugin
+from glottis.plugins.failures import log_failure
 from glottis.server.runtime.pauses import Pauses
+from glottis.server.runtime.stall_log import StallLog
 from glottis.server.runtime.turn import Turn, whose_turn
+from glottis.wire.token_bucket import TokenBucket
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +89,7 @@ class StallReporter:
         self._suspect: tuple[float, Turn] | None = None
         """Who was seen in the middle of what may become a stall, and when that began."""
         self._last_stall = heartbeat.last_stall
+        self._log = StallLog(self._looked_at)
 
     def look(self) -> None:
         """At the loop; to be called every ``INTERVAL`` seconds."""
@@ -93,6 +97,7 @@ class StallReporter:
         passed = now - self._looked_at
         starved = passed > STALL and used - self._used < passed / 2
         self._looked_at, self._used = now, used
+        self._log.sum_up(now)
         began, last_stall = self._heartbeat.began, self._heartbeat.last_stall
         if last_stall != self._last_stall:
             self._last_stall = last_stall
@@ -109,9 +114,7 @@ class StallReporter:
         alone = suspect is None or suspect[0] != began or turn.is_of(suspect[1])
         cause = str(turn) if alone else f"many things in one turn, now by {turn}"
         self._known = (began, cause)
-        logger.warning(
-            "the event loop has been blocked for %s by %s, which is at: %s", _ms(now - began), cause, turn.stack
-        )
+        self._log.tell_start(now - began, cause, turn.stack)
 
     def _tell_end(self, began: float, ended: float, *, starved: bool) -> None:
         if self._known[0] == began:
@@ -122,15 +125,11 @@ class StallReporter:
             cause = "because the machine was suspended, or is busy with other things"
         else:
             cause = "by something that was over before it could be seen"
-        logger.warning("the event loop was blocked for %s %s; all calls have stuttered", _ms(ended - began), cause)
+        self._log.tell_end(ended - began, cause)
 
     def _is_garbage(self, began: float, ended: float) -> bool:
         """This thread is held up, too, and can look only when it is over: who is seen then is innocent."""
         return self._pauses.share(began, ended) > 0.5
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.0f} ms"
 
 
 class Watchdog:
@@ -145,7 +144,8 @@ class Watchdog:
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._leave_at = math.inf
-        self._patience: Callable[[int], float] = lambda signum: math.inf
+        self._patience: Mapping[int, float] = {}
+        self._complaints = TokenBucket(1 / 60, 1, time.monotonic())
         self._news, self._tell = socket.socketpair()
         self._tell.setblocking(False)
 
@@ -164,8 +164,8 @@ class Watchdog:
         self._tell.close()
 
     @contextmanager
-    def guarding_exit(self, patience: Callable[[int], float]) -> Iterator[None]:
-        """Let signals end the process while the loop is blocked for ever, ``patience`` seconds after they came.
+    def guarding_exit(self, patience: Mapping[int, float]) -> Iterator[None]:
+        """Let these signals end the process while the loop is blocked for ever, so many seconds after they came.
 
         The loop itself cannot take them then, and neither can Python's handlers while code in C goes on. A signal's
         number is written to the wakeup descriptor in any case. Only for the main thread.
@@ -181,26 +181,30 @@ class Watchdog:
         reporter = StallReporter(self._heartbeat, self._whose_turn, self.pauses)
         news = select.poll()
         news.register(self._news, select.POLLIN)
-        while True:
-            if news.poll(INTERVAL * 1e3) and not self._take_signals():
-                self._news.close()
-                return
-            with _survived():
+        is_wanted = True
+        while is_wanted:
+            with self._survived():
+                is_wanted = not news.poll(INTERVAL * 1e3) or self._take_signals()
+            with self._survived():
                 reporter.look()
-            now = time.monotonic()
-            if now > self._leave_at and now - self._heartbeat.began > HOPELESS:
-                with _survived():
+            if self._is_hopeless():
+                with self._survived():
                     self._tell_of_leaving()
                 os._exit(EXIT_ABANDONED)
+        self._news.close()
 
     def _take_signals(self) -> bool:
         """Have the loop look at them; false when there will be no more."""
         signals = self._news.recv(64)
         for signum in signals:
-            self._leave_at = min(self._leave_at, time.monotonic() + self._patience(signum))
+            self._leave_at = min(self._leave_at, time.monotonic() + self._patience.get(signum, math.inf))
             with suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(_wake)
         return bool(signals)
+
+    def _is_hopeless(self) -> bool:
+        now = time.monotonic()
+        return now > self._leave_at and now - self._heartbeat.began > HOPELESS
 
     def _tell_of_leaving(self) -> None:
         turn = self._whose_turn()
@@ -210,14 +214,14 @@ class Watchdog:
     def _whose_turn(self) -> Turn:
         return whose_turn(sys._current_frames().get(self._loop_thread), self._plugins)
 
-
-@contextmanager
-def _survived() -> Iterator[None]:
-    """The loop may go on while its frames are looked at, and no surprise in them shall end the watch."""
-    try:
-        yield
-    except Exception:
-        logger.exception("the watchdog could not see who has the event loop")
+    @contextmanager
+    def _survived(self) -> Iterator[None]:
+        """The loop may go on while its frames are looked at, and no surprise in them shall end the watch."""
+        try:
+            yield
+        except BaseException as error:
+            if not self._complaints.take(time.monotonic()):
+                log_failure(logger, error, "the watchdog could not see who has the event loop")
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit, first_of
 from glottis.plugins.failures import log_failure
+from glottis.server.http.turns import Turns
 from glottis.server.sessions.announcements import Announcements
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.intake import Intake
@@ -53,6 +54,7 @@ class Session:
         plugins: Sequence[Plugin] = (),
         times: SessionTimes = DEFAULT_TIMES,
         call_limits: CallLimits = DEFAULT_LIMITS,
+        turns: Turns | None = None,
     ) -> None:
         self.info = info
         self.campaign = campaign
@@ -61,6 +63,7 @@ class Session:
         self._ended = ended
         self._plugins = plugins
         self._times = times
+        self._turns = turns or Turns()
         self._call = GatewayCall(
             info,
             sample_rate=campaign.sample_rate,
@@ -89,15 +92,21 @@ class Session:
             with self._deadline.scope:
                 await self._connected.wait()
                 reports = partial(self._announce.report_statistics, self._times.statistics)
-                await self._call.converse(self.campaign.agent, reports)
+                await self._call.converse(self.campaign.agent, self.failed, reports)
                 self.end("the agent ended the call")
-            self.end(self._deadline.reason)
+            if self.state.alive:
+                await self._expire(self._deadline.reason)
         except BaseException as error:
             stop(error, self.failed)
         finally:
             self.end("the gateway stops", code=SERVICE_RESTART)
             self.state = TRANSITIONS[self.state, Happening.STOPPED]
             self._let_go()
+
+    async def _expire(self, reason: str) -> None:
+        """In its turn: a thousand sessions that were created at one moment have their deadline at one."""
+        async with self._turns:
+            self.end(reason)
 
     def end(self, reason: str, *, code: int = NORMAL) -> None:
         """End the call now; only the first call of this does anything.

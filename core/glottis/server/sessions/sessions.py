@@ -141,6 +141,7 @@ class Sessions:
             plugins=self._config.plugins,
             times=self._times,
             call_limits=self._call_limits,
+            turns=self._turns,
         )
         url = self._tokens.issue(info, CONNECT, expires_at)
         self._start(_Entry(session, base_url))
