@@ -16,6 +16,7 @@ from glottis.sctp import (
     TextReceived,
 )
 from glottis.signaling.messages import Event, ServerMessage, Text
+from support.cost import operations
 
 
 class Channel:
@@ -161,3 +162,19 @@ async def test_what_the_client_sends_reaches_the_agent_with_its_channel(client: 
     client.messenger.handle_channel_event(BytesReceived(channel.real, b"\x01"))
     client.messenger.handle_text("hi")
     assert client.delivered == [TextMessage("hello", "chat"), BytesMessage(b"\x01", "chat"), TextMessage("hi")]
+
+
+def test_closing_a_channel_costs_the_same_however_many_there_are():
+    costs = []
+    for count in (2, 1024):
+        client = Client()
+        channels = [client.open(str(number)) for number in range(count)]
+        costs.append(operations(client.messenger.handle_channel_event, ChannelClosed(channels[-1], "closed")))
+    assert costs[0] == costs[1]
+
+
+async def test_a_channel_that_was_never_open_may_close(client: Client):
+    chat = client.open("chat")
+    client.messenger.handle_channel_event(ChannelClosed(Channel("other"), "closed"))
+    await client.messenger.send_text("hello", None)
+    assert chat.sent == [GREETING, "hello"]

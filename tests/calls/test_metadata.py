@@ -1,13 +1,12 @@
 import json
 import random
-import sys
-from collections.abc import Callable, Mapping
-from types import FrameType
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import pytest
 from glottis.calls.metadata import MAX_METADATA, MEMBER_OVERHEAD, Metadata
+from support.cost import operations
 
 
 def add(metadata: Metadata, **members: Any) -> bool:
@@ -20,24 +19,6 @@ def encoded(members: Mapping[str, Any]) -> dict[str, bytes]:
 
 def weight(metadata: Metadata) -> int:
     return sum(len(name) + len(value) + MEMBER_OVERHEAD for name, value in encoded(metadata.values()).items())
-
-
-def operations(function: Callable[..., object], *arguments: Any) -> int:
-    """The lines of Python that a call takes."""
-    lines = 0
-
-    def trace(frame: FrameType, event: str, argument: object) -> Any:
-        nonlocal lines
-        lines += 1
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        function(*arguments)
-    finally:
-        sys.settrace(before)
-    return lines
 
 
 def test_members_are_added_and_replaced_in_order() -> None:

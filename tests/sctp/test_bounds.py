@@ -12,11 +12,11 @@ from glottis.sctp.send_queue import OutboundMessage, SendQueue
 from glottis.wire.dcep import ChannelOpen, ProtocolId
 from glottis.wire.sctp import FIRST_FRAGMENT, LAST_FRAGMENT, ChunkType, encode_chunk, encode_parameters
 from glottis.wire.sctp_chunks import ResetResponse, ResetResult
-from support.operations import operations
+from support.cost import OPERATIONS_PER_MS, operations
 from support.sctp_attacker import Attacker
 
-MAX_OPERATIONS = 28_000
-"""About 2 ms: a timer runs at most once per round trip, whatever the peer sends."""
+MAX_OPERATIONS = 25 * OPERATIONS_PER_MS // 10
+"""2.5 ms: a timer runs at most once per round trip, whatever the peer sends."""
 
 # Timers
 

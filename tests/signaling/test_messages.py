@@ -12,6 +12,7 @@ from glottis.contracts.errors import LocalError, Malformed
 from glottis.sdp import parse_candidate_untrusted
 from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
+    MAX_VALUES,
     MemberReader,
     Undecoded,
     decode_object_untrusted,
@@ -162,7 +163,8 @@ def test_what_nobody_reads_of_a_message_is_not_decoded(message: str, item: str) 
 
 def test_members_are_split_without_being_decoded() -> None:
     data = '{"a": [1, {"b": "c"}], "d\\u0065": "x" , "f": -1.5e3, "a": {}}'
-    assert split_object_untrusted(data) == {"a": b"{}", "de": b'"x"', "f": b"-1.5e3"}
+    members = {name: bytes(text) for name, text in split_object_untrusted(data).items()}
+    assert members == {"a": b"{}", "de": b'"x"', "f": b"-1.5e3"}
     assert MemberReader("f", "de", "absent").read_untrusted(data) == {"f": -1500.0, "de": "x"}
     (member,) = MemberReader("a").read_untrusted(data).values()
     assert isinstance(member, Undecoded)
@@ -237,8 +239,9 @@ def test_any_data_is_a_message_or_malformed(data: str | bytes) -> None:
 
 
 def filled(item: str) -> str:
-    """64 KiB of an array of this."""
-    return '{"type":[' + ",".join([item] * (65_500 // (len(item) + 1))) + "]}"
+    """64 KiB of an array of this, or as many values as a text may have."""
+    values = 1 + item.count("[") + item.count("{")
+    return '{"type":[' + ",".join([item] * min(65_500 // (len(item) + 1), (MAX_VALUES - 2) // values)) + "]}"
 
 
 @pytest.mark.slow
@@ -276,6 +279,25 @@ def cost(decode: Callable[[str], object], data: str) -> float:
 def test_depth_is_bounded(data: str, depth: int) -> None:
     with pytest.raises(Malformed, match="64 levels") if depth > 64 else contextlib.nullcontext():
         decode_object_untrusted('{"a":' + data + "}")
+
+
+@pytest.mark.parametrize("read", [decode_object_untrusted, split_object_untrusted])
+@pytest.mark.parametrize(
+    ("opening", "item", "closing", "marks"),
+    [("[", "1", "]", 1), ("[", "[]", "]", 2), ("[", "{}", "]", 2), ("{", '"a":"b,"', "}", 1), ("[", '"[{,"', "]", 1)],
+)
+def test_values_are_bounded_in_number(
+    read: Callable[[str], object], opening: str, item: str, closing: str, marks: int
+) -> None:
+    fitting = (MAX_VALUES - 1) // marks  # beside the object itself
+    read('{"a":' + opening + ",".join([item] * fitting) + closing + "}")
+    with pytest.raises(Malformed, match="at most 2048 values"):
+        read('{"a":' + opening + ",".join([item] * (fitting + 1)) + closing + "}")
+
+
+@pytest.mark.parametrize("text", [",[{" * 5000, '\\",' * 5000, "\\\\" + '\\",[' * 5000, '\\n\\\\\\",' * 3000])
+def test_a_string_may_hold_any_number_of_commas_and_brackets(text: str) -> None:
+    assert len(decode_object_untrusted('{"a":"' + text + '"}')["a"]) > MAX_VALUES
 
 
 @pytest.mark.parametrize(

@@ -223,8 +223,8 @@ class GatewayCall(Call):
         if type_of(text) != "metadata":
             return
         try:
-            members = split_object_untrusted(text)
-        except Malformed:  # which nests as deeply as our stack just bears
+            members = {name: bytes(value) for name, value in split_object_untrusted(text).items()}
+        except Malformed:  # which nests as deeply as our stack just bears, or has too many values
             return
         del members["type"]
         if not self._metadata.add(members) and not self._metadata_is_refused:

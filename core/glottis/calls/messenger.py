@@ -50,8 +50,8 @@ class Messenger:
         self._deliver = deliver
         self._pump = pump
         self._signaling_room = signaling_room
-        self._channels: list[DataChannel] = []
-        """The open ones, oldest first: the first is the default."""
+        self._channels: dict[DataChannel, None] = {}
+        """The open ones, oldest first: the first is the default. Closing one takes no longer when they are many."""
         self._writable = Wakeup()
 
     # From the client
@@ -70,7 +70,7 @@ class Messenger:
             case BytesReceived(channel, data):
                 self._deliver(BytesMessage(data, channel.label))
             case ChannelClosed(channel):
-                self._channels = [other for other in self._channels if other is not channel]
+                self._channels.pop(channel, None)
                 self._writable.wake()
             case BufferedAmountLow() | AssociationClosed() | AssociationFailed():
                 self._writable.wake()
@@ -78,7 +78,7 @@ class Messenger:
     def _welcome(self, channel: DataChannel) -> None:
         if channel.state is ChannelState.OPEN:  # the peer may have closed it in the same breath
             channel.buffered_amount_low_threshold = MAX_BUFFERED // 2
-            self._channels.append(channel)
+            self._channels[channel] = None
             # A channel can do without its greeting where others are flooded, or the client takes only shorter messages.
             with suppress(SendBufferFull, MessageTooLong):
                 channel.send_text(GREETING)

@@ -9,7 +9,8 @@ from glottis.signaling.json_input import MemberReader, decode_object_untrusted
 
 _TYPE: Final = MemberReader("type")
 MAX_TYPED_SIZE: Final = 16 * 1024
-"""Bytes of a typed message; longer JSON is text, and so is what nests too deeply or holds a number that no float is.
+"""Bytes of a typed message; longer JSON is text, and so is what nests too deeply, has too many values, or a number that
+no float is.
 
 To decode as much takes two milliseconds at most, in which every call waits.
 """

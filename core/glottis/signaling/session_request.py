@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH, AudioPreference
 from glottis.contracts.json_object import JsonObject
 from glottis.signaling.errors import Rejected
@@ -68,7 +70,7 @@ def parse_session_request_untrusted(body: bytes, served: Sequence[str]) -> Sessi
 def _members_untrusted(text: bytes, path: str = "") -> dict[str, Any]:
     """The members that CONTRACT names, under those names; arrays and objects stay text."""
     members = _with_canonical_names_untrusted(split_object_untrusted(text), path)
-    return {name: shallow_untrusted(value) for name, value in members.items()}
+    return {name: shallow_untrusted(bytes(value)) for name, value in members.items()}
 
 
 def _object_untrusted(fields: Mapping[str, Any], name: str, path: str = "") -> bytes:
@@ -88,9 +90,9 @@ def _kept_untrusted(fields: Mapping[str, Any], name: str) -> JsonObject:
     return JsonObject(bytes(text))
 
 
-def _with_canonical_names_untrusted(fields: Mapping[str, bytes], path: str) -> dict[str, bytes]:
+def _with_canonical_names_untrusted(fields: Mapping[str, msgspec.Raw], path: str) -> dict[str, msgspec.Raw]:
     """The fields that CONTRACT names, under those names."""
-    known: dict[str, bytes] = {}
+    known: dict[str, msgspec.Raw] = {}
     for key, value in fields.items():
         name = _CANONICAL_NAMES.get(key.lower())
         if name is None:

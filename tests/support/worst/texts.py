@@ -72,6 +72,7 @@ def members(size: int) -> Arguments:
 JSON: Final = {
     "numbers": object_of("1,", "[", "1]"),
     "floating-point numbers": object_of("1e9,", "[", "1]"),
+    "long floating-point numbers": object_of("1.23456789012345678901234567e300,", "[", "1]"),
     "numbers of hundreds of digits": object_of("1" * 300 + ".1e-300,", "[", "1]"),
     "integers of thousands of digits": object_of("1" * 4300 + ",", "[", "1]"),
     "a number out of all range": object_of("9"),
@@ -81,6 +82,8 @@ JSON: Final = {
     "short strings": object_of('"é",', "[", "1]"),
     "members": members,
     "one member again and again": object_of('"a":0,', "{", '"a":0}'),
+    "arrays in arrays": object_of("[" * 30 + "]" * 30 + ",", "[", "1]"),
+    "commas in strings": object_of('",,,",', "[", "1]"),
     "nested arrays": nested("[", "]"),
     "nested objects": nested('{"":', "}"),
     "escapes": object_of("\\n", '"', '"'),
@@ -207,6 +210,11 @@ ROWS: Final[tuple[Row, ...]] = (
             "letters that grow": body(filled("İ", '{"campaignId":"', '"}')),
             "floating-point numbers": body(filled("1e9,", REQUEST + ',"metadata":{"x":[', "1]}}")),
             "empty arrays": body(filled("[],", REQUEST + ',"metadata":{"x":[', "1]}}")),
+            "long floating-point numbers": body(
+                filled("1.23456789012345678901234567e300,", REQUEST + ',"metadata":{"x":[', "1]}}")
+            ),
+            "arrays in arrays": body(filled("[" * 30 + "]" * 30 + ",", REQUEST + ',"metadata":{"x":[', "1]}}")),
+            "a variable of commas": body(filled(r',\"', REQUEST + ',"metadata":{"x":"', '"}}')),
             "a long variable": body(filled("a", REQUEST + ',"metadata":{"x":"', '"}}')),
         },
     ),
