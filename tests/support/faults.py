@@ -5,9 +5,11 @@ import inspect
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
+import msgspec
 import trio
 import trio.testing
 from glottis import (
@@ -15,10 +17,13 @@ from glottis import (
     AuthSchemeSpec,
     Call,
     CodecSpec,
+    Component,
+    ComponentSpec,
     IceServer,
     IceServerProviderSpec,
     hookimpl,
 )
+from glottis.contracts.audio import AudioFrame
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent
 from glottis.contracts.codec import Decoder, Encoder
@@ -116,8 +121,19 @@ def block(seconds: float) -> None:
         time.sleep(seconds)
 
 
+class Ear(Protocol):
+    """A kind of components."""
+
+    def hear(self, frame: AudioFrame) -> AudioFrame:
+        """What it makes of a frame."""
+
+
+class _Settings(msgspec.Struct, frozen=True, kw_only=True):
+    ear: Component[Ear] = Component("faulty")
+
+
 class Faulty:
-    """The plugin of that name: an agent, a codec, an auth scheme and a provider, each of them ``faulty``.
+    """The plugin of that name: an agent and its ear, a codec, an auth scheme and a provider, each of them ``faulty``.
 
     They work, but for the method that ``arm`` names. Methods are named as ``support.contracts`` does.
     """
@@ -175,9 +191,18 @@ class Faulty:
 
     @hookimpl
     def register_agents(self) -> Sequence[AgentSpec]:
-        """``faulty`` says back what it hears."""
-        agent: Agent = self._behind("Agent", _echo)
-        return [AgentSpec("faulty", lambda settings: agent, sample_rate=8000)]
+        """``faulty`` says back what it hears, by an ear that it makes in each call."""
+        return [AgentSpec("faulty", self._agent, _Settings, sample_rate=8000)]
+
+    def _agent(self, settings: "_Settings") -> Agent:
+        agent: Agent = self._behind("Agent", partial(_echo, settings.ear))
+        return agent
+
+    @hookimpl
+    def register_components(self) -> Sequence[ComponentSpec[Any]]:
+        """``faulty`` is an ear."""
+        create = self._behind("ComponentSpec.create", lambda settings: _Ear())
+        return [ComponentSpec(Ear, "faulty", create)]
 
     @hookimpl
     def register_codecs(self) -> Sequence[CodecSpec]:
@@ -236,6 +261,12 @@ class _Provider:
         return [IceServer(("stun:192.0.2.7",))]
 
 
-async def _echo(call: Call) -> None:
+class _Ear:
+    def hear(self, frame: AudioFrame) -> AudioFrame:
+        return frame
+
+
+async def _echo(component: Component[Ear], call: Call) -> None:
+    ear = component.make()
     async for frame in call.audio:
-        await call.say(frame)
+        await call.say(ear.hear(frame))
