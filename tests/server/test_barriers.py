@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 import trio
-from glottis import AuthRequest, Call, CallInfo, HmacTokens, IceServer, Principal
+from glottis import Agent, AuthRequest, Call, CallInfo, HmacTokens, IceServer, Principal
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import SessionState
 from support.errors import ERRORS, Shapeless, nested
@@ -305,7 +305,13 @@ CASES.remove((while_it_is_cancelled, "kept Cancelled"))  # which nobody could te
 
 
 @pytest.mark.parametrize(("place", "kind"), CASES, ids=lambda part: getattr(part, "__name__", part))
-async def test_a_call_whose_agent_fails_ends(place, kind, tmp_path, caplog, autojump_clock):
+async def test_a_call_whose_agent_fails_ends(
+    place: Callable[..., Awaitable[None]],
+    kind: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async def agent(call: Call) -> None:
         await place(call, ERRORS[kind])
 
@@ -336,7 +342,9 @@ async def by_a_deep_group(call: Call) -> None:
 
 
 @pytest.mark.parametrize("agent", [by_never_leaving_one, by_what_cannot_be_shown, by_a_deep_group])
-async def test_an_agent_that_breaks_its_own_scopes_breaks_no_others(agent, tmp_path, caplog, autojump_clock):
+async def test_an_agent_that_breaks_its_own_scopes_breaks_no_others(
+    agent: Agent, tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     """trio notices when the agent's task has ended, and lets what is around it fail."""
     async with beside_a_call(tmp_path, Misfits(agent=agent)) as exchange:
         phone = await exchange.call("agent")

@@ -6,6 +6,7 @@ What C code does within one call beyond that is not seen: OpenSSL, libsrtp, and 
 which ``support.backtracking`` counts.
 """
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -32,7 +33,8 @@ class _Meter:
         self._count = 0
 
     def run(self, function: Callable[..., object], *arguments: Any, **named: Any) -> int:
-        tracer, profiler = sys.gettrace(), sys.getprofile()
+        tracer, profiler, collects = sys.gettrace(), sys.getprofile(), gc.isenabled()
+        gc.disable()  # a collection calls back into Python whenever it happens
         sys.setprofile(self._profile)
         sys.settrace(self._enter)
         try:
@@ -40,6 +42,8 @@ class _Meter:
         finally:
             sys.settrace(tracer)
             sys.setprofile(profiler)
+            if collects:
+                gc.enable()
         return self._count
 
     def _enter(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ MAX_PLACES: Final = 8
 """Of a stack, the innermost ones are told."""
 TRIO: Final = "trio._core._run"
 """Where trio has the task that runs in a variable."""
-NURSERY = "glottis.calls.nursery"
+NURSERY: Final = "glottis.calls.nursery"
 """Where the tasks of an agent begin: what they run is not ours."""
 
 
