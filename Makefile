@@ -17,7 +17,6 @@ PION := tests/interop/callers/pion/main.go
 GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
 REAL := browser or interop or realtime
-COVERED := engine and not ($(REAL) or slow)
 
 MINUTES ?= 25
 CALLS ?= 5000
@@ -31,17 +30,19 @@ run: $(VENV)/.installed
 quick: $(VENV)/.installed-for-quick-tests
 	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL) or slow)"
 
-# The engines' tests keep their floor of coverage; what goes by the clock on the wall runs alone.
-test: $(VENV)/.installed-for-tests coverage
-	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL)) and not ($(COVERED))"
-	$(BIN)/python -m pytest -q -m "$(REAL)"
+# What goes by the clock on the wall comes last: it waits most of the time, browsers for themselves and others for themselves.
+test: $(VENV)/.installed-for-tests
+	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL))"
+	@$(BIN)/python -m pytest -q -m browser & browsers=$$!; \
+	$(BIN)/python -m pytest -q -m "interop or realtime"; others=$$?; \
+	wait $$browsers && exit $$others
 
 check: $(VENV)/.installed-for-quick-tests
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 coverage: $(VENV)/.installed-for-quick-tests
 	@mkdir -p build && rm -f build/coverage*
-	$(BIN)/coverage run -m pytest -n 2 -q -m "$(COVERED)"
+	$(BIN)/coverage run -m pytest -n 2 -q -m "engine and not ($(REAL) or slow)"
 	$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 docs: $(VENV)/.installed-for-docs

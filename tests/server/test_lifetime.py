@@ -212,7 +212,7 @@ async def test_200_calls_leave_no_object_task_or_descriptor_and_memory_on_a_plat
         await make_calls(exchange, 100)
         plateau = resident_bytes()
         await make_calls(exchange, 100)
-        await eventually(lambda: Footprint.of(gateway) == before, 1)
+        await eventually(lambda: Footprint.of(gateway) == before)
         assert resident_bytes() - plateau < 100 * 50_000  # a single end of a call takes more
         gc.collect()
         left = [type(thing) for thing in gc.get_objects() if isinstance(thing, Session | PeerConnection)]

@@ -5,7 +5,7 @@ from typing import Final
 
 logger = logging.getLogger(__name__)
 
-LINES: Final = 10
+LINES: Final = 30
 """In a period: enough to see who it is."""
 PERIOD: Final = 60.0
 """Seconds."""
