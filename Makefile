@@ -30,11 +30,11 @@ run: $(VENV)/.installed
 quick: $(VENV)/.installed-for-quick-tests
 	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL) or slow)"
 
-# What goes by the clock on the wall comes last: it waits most of the time, browsers for themselves and others for themselves.
+# What goes by the clock on the wall comes last, in two halves: it waits most of the time.
 test: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL))"
-	@$(BIN)/python -m pytest -q -m browser & browsers=$$!; \
-	$(BIN)/python -m pytest -q -m "interop or realtime"; others=$$?; \
+	@$(BIN)/python -m pytest -q -m "$(REAL)" tests/browser tests/isolation & browsers=$$!; \
+	$(BIN)/python -m pytest -q -m "$(REAL)" --ignore=tests/browser --ignore=tests/isolation; others=$$?; \
 	wait $$browsers && exit $$others
 
 check: $(VENV)/.installed-for-quick-tests
