@@ -16,6 +16,8 @@ from glottis.testing.peers import VirtualCall
 from support.cost import OPERATIONS_PER_MS, operations
 from support.worst import Row, datagrams, offers, texts
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SOURCES = [
     path

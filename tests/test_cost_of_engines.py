@@ -33,6 +33,8 @@ from glottis.wire.sctp import crc32c
 from glottis.wire.stun import Attribute, MessageClass, build_stun
 from support.cost import OPERATIONS_PER_MS, operations
 
+pytestmark = pytest.mark.slow
+
 PCMU = load_plugins().codecs.find("PCMU").spec
 OURS, THEIRS = 1, 2
 TRANSACTION_IDS = (number.to_bytes(12) for number in count())

@@ -10,6 +10,8 @@ import glottis
 import pytest
 from support.backtracking import Backtracker
 
+pytestmark = pytest.mark.slow
+
 
 def patterns() -> Iterator[Any]:
     """Those of all modules of the core, by their names."""

@@ -12,6 +12,8 @@ from support.crowd import Crowd, open_crowd
 from support.faults import FAULTY_CONFIG, Faulty, block
 from support.memory import MemoryEndpoint
 
+pytestmark = pytest.mark.slow
+
 Clock = trio.testing.MockClock
 
 

@@ -19,6 +19,8 @@ from support.contracts import hooks
 from support.faults import ERRORS, NONSENSE, Fault
 from support.gateway import CONFIG
 
+pytestmark = pytest.mark.slow
+
 FAULTS = [*ERRORS, *NONSENSE]
 
 

@@ -19,6 +19,8 @@ from glottis.wire.sctp_chunks import Init, ResetResponse, ResetResult
 from support.cost import OPERATIONS_PER_MS, operations
 from support.sctp_attacker import Attacker
 
+pytestmark = pytest.mark.slow
+
 MAX_OPERATIONS = 16 * OPERATIONS_PER_MS // 10
 """1.6 ms, which a FORWARD-TSN of 500 streams nearly takes; the others are done in 1.1."""
 MAX_DATAGRAM = 2048

@@ -10,6 +10,8 @@ from glottis.sdp import parse_session_description_untrusted
 from glottis.sdp.parser import MAX_LINES, MAX_SIZE
 from support.cost import operations
 
+pytestmark = pytest.mark.slow
+
 Vector = Callable[[str], str]
 Answer = Callable[..., Any]
 LONGEST = "corpus/str0m-chrome.sdp"

@@ -17,6 +17,8 @@ from support.memory import open_memory_exchange_with
 from support.phone import Exchange, eventually, installed_codec
 from support.plugins import Footprint, TestPlugin, broken_codec
 
+pytestmark = pytest.mark.slow
+
 MakeError = Callable[[], BaseException]
 each_error = pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)
 
