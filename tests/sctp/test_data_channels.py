@@ -310,7 +310,6 @@ def test_channel_counts_what_it_carried(pair: Any) -> None:
     pair.run(lambda: theirs.traffic.messages_received == 2)
     assert ours.traffic == pair.client.traffic == Traffic(messages_sent=2, bytes_sent=7)
     assert theirs.traffic == pair.server.traffic == Traffic(messages_received=2, bytes_received=7)
-    assert pair.client.association.smoothed_round_trip_time == pytest.approx(0.04, abs=0.2)
 
 
 def test_channel_that_was_opened_and_ended_in_one_breath_is_told_in_order(pair: Any) -> None:

@@ -24,8 +24,8 @@ from support.phone import Exchange, Phone, eventually, installed_codec
 CALLS = 20
 MAX_GAP = 0.06
 """Seconds that may pass between two packets of a call: twice as many as usual, and another packet's."""
-SETTLING = 0.06
-"""Seconds from a fault to the last of its effects on the packets of others."""
+SETTLING = 0.1
+"""Seconds from a fault to the last of its effects on the packets of others, and on what is heard of them."""
 RECOVERY = 0.3
 """Seconds from the end of a blockade to ordinary times."""
 SAMPLES = 160

@@ -1,6 +1,5 @@
 """A plugin that breaks its contracts in every way there is, one method at a time."""
 
-import asyncio
 import inspect
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -29,8 +28,8 @@ from glottis.contracts.call import Agent
 from glottis.contracts.codec import Decoder, Encoder
 from glottis.contracts.ice_servers import IceServerProvider
 
+from support import errors
 from support.contracts import FUNCTIONS_OF_CODECS, methods_of
-from support.errors import Shapeless, nested
 from support.gateway import CONFIG
 from support.memory import Everybody
 from support.phone import installed_codec
@@ -38,17 +37,6 @@ from support.phone import installed_codec
 CODEC = "FAULTY"
 AWAITED = ", awaited"
 """After the name of an async method: what happens to who awaits its result, not to who calls it."""
-
-
-class PanicException(BaseException):
-    """What an extension in Rust raises when it panics: no ``Exception``."""
-
-
-class Unspeakable(Exception):
-    """An error that cannot be told."""
-
-    def __str__(self) -> str:
-        raise ValueError("no words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +51,11 @@ class Fault:
         return self.name
 
 
-def _raising(make: Callable[[], BaseException], name: str = "") -> Fault:
+def _raising(make: Callable[[], BaseException], name: str) -> Fault:
     def strike() -> NoReturn:
         raise make()
 
-    return Fault(name or type(make()).__name__, strike)
+    return Fault(name, strike)
 
 
 def _recurse(depth: int = 0) -> int:
@@ -75,21 +63,9 @@ def _recurse(depth: int = 0) -> int:
 
 
 ERRORS = (
-    _raising(lambda: ValueError("out of order")),
-    _raising(lambda: SystemExit("out of order")),
-    _raising(lambda: PanicException("out of order")),
-    _raising(lambda: BaseExceptionGroup("out of order", [SystemExit(1)]), "group of a SystemExit"),
-    _raising(lambda: BaseExceptionGroup("", [ValueError(), BaseExceptionGroup("", [PanicException()])]), "groups"),
-    Fault("RecursionError", _recurse),
-    _raising(lambda: MemoryError()),
-    _raising(lambda: StopIteration(1)),
-    _raising(lambda: StopAsyncIteration()),
-    _raising(lambda: asyncio.CancelledError(), "asyncio.CancelledError"),
-    _raising(lambda: GeneratorExit()),
-    _raising(lambda: Unspeakable()),
-    _raising(lambda: Shapeless(), "Shapeless"),
-    _raising(lambda: nested(3000), "groups 3,000 deep"),
-)  # fmt: skip
+    *(_raising(make, name) for name, make in errors.ERRORS.items()),
+    Fault("endless recursion", _recurse),
+)
 NONSENSE = (
     Fault("returns an object", object),
     Fault("returns a generator", lambda: (number for number in range(3))),

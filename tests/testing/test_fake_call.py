@@ -1,6 +1,6 @@
 import pytest
 import trio
-from glottis import AudioFrame, Call, CallInfo, EncodedPacket, LocalError, TextMessage
+from glottis import AudioFrame, Call, CallEvent, CallInfo, EncodedPacket, Interrupted, LocalError, TextMessage
 from glottis.testing.fake_call import fake_call
 
 RATE = 8000
@@ -197,3 +197,17 @@ async def test_the_first_reason_to_hang_up_counts(autojump_clock: trio.testing.M
     async with fake_call(agent) as call:
         await call.ended.wait()
     assert call.hang_up_reason == "first"
+
+
+async def test_the_agent_is_told_what_happens(autojump_clock: trio.testing.MockClock) -> None:
+    told: list[CallEvent] = []
+
+    async def listen(call: Call) -> None:
+        async for event in call.events:
+            told.append(event)
+
+    async with fake_call(listen) as call:
+        call.event_happens(Interrupted())
+        await trio.testing.wait_all_tasks_blocked()
+        call.caller_hangs_up()
+    assert told == [Interrupted()]

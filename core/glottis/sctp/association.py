@@ -104,11 +104,6 @@ class SctpAssociation:
         return self._tcb.ended
 
     @property
-    def smoothed_round_trip_time(self) -> float | None:
-        """Seconds (RFC 9260 §6.3.1), once something was measured."""
-        return self._tcb.rto.smoothed_round_trip
-
-    @property
     def congestion_window(self) -> int:
         """Bytes that may be in flight."""
         return self._outbound.congestion_window
