@@ -1,4 +1,4 @@
-# make run · make quick · make test · make check · make coverage · make docs · make bench · make soak · make release · make clean
+# make run · make quick · make test · make check · make coverage · make docs · make bench · make profile · make soak · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -22,7 +22,7 @@ MINUTES ?= 25
 CALLS ?= 5000
 SECONDS ?= 5
 
-.PHONY: run quick test check coverage docs bench soak release rehearse clean
+.PHONY: run quick test check coverage docs bench profile soak release rehearse clean
 
 run: $(VENV)/.installed
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml
@@ -48,8 +48,12 @@ coverage: $(VENV)/.installed-for-quick-tests
 docs: $(VENV)/.installed-for-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-bench: $(VENV)/.installed-for-tests
-	$(BIN)/python -m benchmarks
+# Other options: make bench BENCH=--quick, or "--full --json build/bench.json"
+bench: $(VENV)/.installed-for-quick-tests
+	$(BIN)/python -m benchmarks $(BENCH)
+
+profile: $(VENV)/.installed-for-quick-tests $(VENV)/.installed-for-profile
+	$(BIN)/python -m benchmarks profile $(PROFILE)
 
 # Shorter: make soak MINUTES=2 CALLS=200
 soak: $(VENV)/.installed-for-tests
@@ -75,7 +79,7 @@ $(VENV)/.installed-for-quick-tests: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install -qq --group test
 	@touch $@
 
-$(VENV)/.installed-for-docs $(VENV)/.installed-for-release: $(VENV)/.installed-for-%: $(VENV)/.installed pyproject.toml
+$(VENV)/.installed-for-docs $(VENV)/.installed-for-profile $(VENV)/.installed-for-release: $(VENV)/.installed-for-%: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install -qq --group $*
 	@touch $@
 

@@ -1,94 +1,100 @@
-"""``make bench``: echo calls against glottis and against aiortc, in turn, beside what the codec costs alone.
+"""``make bench`` and ``make profile``: what calls cost, beside aiortc and the codec alone, and what they spend it on.
 
 The servers run on one core, the callers on another. CPU time is the server process's own over the steady window, so a
 busy machine disturbs it little; lateness and the times of setup suffer from whatever else runs on these cores.
 """
 
 import argparse
-import os
-from statistics import mean
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
-from benchmarks.measurement import Measurement, measure, percentile
-from benchmarks.processes import CALLERS_CORE, SERVER_CORE, json_from, output_of
-from benchmarks.report import Aim, print_aims, print_measurements
-from benchmarks.servers import aiortc, glottis
-from benchmarks.speech import COMPLEXITY
+from benchmarks.aims import aims
+from benchmarks.compare import compare
+from benchmarks.machine import description
+from benchmarks.processes import CALLERS_CORE, SERVER_CORE, Checkout, output_of
+from benchmarks.profiling import profile
+from benchmarks.report import LEGEND, print_aims, print_results
+from benchmarks.results_file import write_results
+from benchmarks.rounds import Results, estimated_minutes, run_rounds
+from benchmarks.scenarios import MIDDLE, SAMPLE_RATES, Kind, Scenario, cross, full, quick
+from benchmarks.speech import COMPLEXITY, SAMPLE_RATE
 
-AIORTC_CALLS: Final = 8
-"""As many as a core can bear; more would not cost more, but stutter."""
-HIGH_LOAD: Final = 0.7
-CODEC_STATES_KIB: Final = 73
-"""An Opus encoder and decoder."""
-DTLS_KIB: Final = 79
-"""An OpenSSL connection."""
+QUICK_REPEATS: Final = 3
+QUICK_SECONDS: Final = 3.0
+DEFAULT_REPEATS: Final = 5
+DEFAULT_SECONDS: Final = 3.5
 
 
 def main() -> None:
-    """Measure, and print each table when it is ready."""
+    """Do what the command line asks for."""
+    options = _parser().parse_args()
+    action: Callable[[argparse.Namespace], None] = options.action
+    action(options)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--calls", type=int, default=50, help="simultaneous calls (default: 50)")
-    parser.add_argument("--aiortc-calls", type=int, default=AIORTC_CALLS, help="the same for aiortc (default: 8)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of each steady window (default: 10)")
-    options = parser.parse_args()
-    calls, seconds = options.calls, options.seconds
-    print(f"Opus 48 kHz, 20 ms, complexity {COMPLEXITY}; aiortc's is stereo at 96 kbit/s")
-    print(
-        f"servers on core {SERVER_CORE}, callers on core {CALLERS_CORE}; load before {os.getloadavg()[0]:.2f}",
-        flush=True,
-    )
-
-    before = _codec_costs(calls)
-    decoded = measure(glottis(encoded=False), calls, seconds)
-    after = _codec_costs(calls)
-    codec = {name: mean((before[name], after[name])) for name in before}
-    beside = measure(aiortc(), min(calls, options.aiortc_calls), seconds)
-    print_measurements("Echo of decoded audio", [("glottis", decoded), ("aiortc", beside)])
-    _print_codec(codec, calls, decoded, beside)
-
-    busy_calls = max(1, int(HIGH_LOAD * decoded.calls_per_core))
-    busy = measure(glottis(encoded=False), busy_calls, seconds)
-    print_measurements(f"The same at {HIGH_LOAD:.0%} load of one core", [("glottis", busy)])
-
-    encoded = measure(glottis(encoded=True), calls, seconds)
-    print_measurements("Echo of encoded packets", [("glottis", encoded)])
-
-    print("\nData channel messages (SCTP alone)")
-    print(output_of(["-m", "benchmarks.sctp"], SERVER_CORE), end="")
-    print_aims(_aims(codec["one_stream"], decoded, beside, busy, encoded))
+    parser.set_defaults(action=_bench)
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument("--quick", action="store_true", help="what the aims of a call's cost are about, in minutes")
+    extent.add_argument("--full", action="store_true", help="each number of calls at each complexity")
+    parser.add_argument("--repeats", type=int, help="rounds (default: 5, and 3 of --quick)")
+    parser.add_argument("--seconds", type=float, help="length of each steady window (default: 3.5, and 3 of --quick)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds there, after each")
+    actions = parser.add_subparsers()
+    comparing = actions.add_parser("compare", help="measure this checkout and another alternately")
+    comparing.add_argument("checkout", type=Path, help="a folder with glottis, in which make has been run")
+    _add_calls(comparing)
+    comparing.add_argument("--repeats", type=int, default=5, help="pairs (default: 5)")
+    comparing.set_defaults(action=_compare)
+    profiling = actions.add_parser("profile", help="draw what a gateway spends its time on")
+    _add_calls(profiling)
+    profiling.add_argument("--pass-through", action="store_true", help="echo packets as they are")
+    profiling.add_argument("--output", type=Path, default=Path("build/profile.svg"), help="(default: %(default)s)")
+    profiling.set_defaults(action=_profile)
+    return parser
 
 
-def _codec_costs(streams: int) -> dict[str, float]:
-    costs: dict[str, float] = json_from(["-m", "benchmarks.codec_cost", f"--streams={streams}"], SERVER_CORE)
-    return costs
+def _add_calls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--calls", type=int, default=MIDDLE, help="simultaneous calls (default: %(default)s)")
+    parser.add_argument("--rate", type=int, default=SAMPLE_RATE, choices=SAMPLE_RATES, help="of the agent, hertz")
+    parser.add_argument("--complexity", type=int, default=COMPLEXITY, help="of Opus (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of each steady window (default: 8)")
 
 
-def _print_codec(codec: dict[str, float], calls: int, decoded: Measurement, beside: Measurement) -> None:
-    """The codec's share, alone in its process: with its state in the cache, and as many streams as calls in turn."""
-    cpu = decoded.cpu_per_call_second
-    for name, cost in (
-        (f"codec alone, {calls} streams", codec["many_streams"]),
-        ("codec alone, 1", codec["one_stream"]),
-    ):
-        print(f"{name:26}{'':14}{cost:14.2f}   glottis / codec {cpu / cost:.2f}")
-    print(f"aiortc / glottis {beside.cpu_per_call_second / cpu:.1f}", flush=True)
+def _bench(options: argparse.Namespace) -> None:
+    scenarios = quick() if options.quick else full() if options.full else cross()
+    repeats = options.repeats or (QUICK_REPEATS if options.quick else DEFAULT_REPEATS)
+    seconds = options.seconds or (QUICK_SECONDS if options.quick else DEFAULT_SECONDS)
+    setup = not options.quick
+    minutes = estimated_minutes(scenarios, repeats, seconds, setup=setup)
+    print(", ".join(description().values()))
+    print(f"servers on core {SERVER_CORE}, callers on core {CALLERS_CORE}; about {minutes:.0f} minutes", flush=True)
+    results = Results()
+    for results in run_rounds(scenarios, repeats, seconds, setup=setup):
+        if options.json:
+            write_results(results, options.json)
+    print(f"\n{LEGEND}")
+    print_results(results)
+    if setup:
+        print("\nData channel messages (SCTP alone)")
+        print(output_of(["-m", "benchmarks.sctp"], SERVER_CORE), end="")
+    print_aims(aims(results))
 
 
-def _aims(
-    codec: float, decoded: Measurement, beside: Measurement, busy: Measurement, encoded: Measurement
-) -> list[Aim]:
-    cpu = decoded.cpu_per_call_second
-    own_kib = decoded.resident_kib_per_call - CODEC_STATES_KIB - DTLS_KIB
-    late = percentile(busy.lateness, 99)
-    return [
-        Aim("CPU of a call / codec alone", 1.35, cpu / codec, (decoded,)),
-        Aim("CPU of a call, aiortc / glottis", 6, beside.cpu_per_call_second / cpu, (decoded, beside), at_least=True),
-        Aim("CPU without decoding, ms per call-second", 3, encoded.cpu_per_call_second, (encoded,)),
-        Aim("offer to answer, median, ms", 20, percentile(decoded.answer, 50), (decoded,)),
-        Aim("offer to first audio, p99, ms", 150, percentile(decoded.first_audio, 99), (decoded,)),
-        Aim("memory of a call beyond codec and DTLS, KiB", 150, own_kib, (decoded,)),
-        Aim(f"lateness, p99, at {HIGH_LOAD:.0%} load, ms", 5, late, (busy,)),
+def _compare(options: argparse.Namespace) -> None:
+    scenarios = [
+        Scenario(Kind.ECHO, options.calls, options.rate, options.complexity),
+        Scenario(Kind.PASS_THROUGH, options.calls),
     ]
+    compare(Checkout.at(options.checkout), scenarios, options.repeats, options.seconds)
+
+
+def _profile(options: argparse.Namespace) -> None:
+    kind = Kind.PASS_THROUGH if options.pass_through else Kind.ECHO
+    scenario = Scenario(kind, options.calls, options.rate, options.complexity)
+    profile(scenario, options.seconds, options.output)
 
 
 if __name__ == "__main__":

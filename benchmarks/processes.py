@@ -8,20 +8,38 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).parents[1]
 START_TIMEOUT: Final = 30.0
-_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _CORES: Final = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CALLERS_CORE = _CORES[0], _CORES[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A working copy of glottis, and the Python that its packages are installed for."""
+
+    root: Path
+    python: str
+
+    @classmethod
+    def at(cls, root: Path) -> "Checkout":
+        """The one in that folder, with the virtual environment that ``make`` has left there, else ``ValueError``."""
+        python = root / ".venv" / "bin" / "python"
+        if not (root / "core" / "glottis").is_dir() or not python.exists():
+            raise ValueError(f"{root} is no checkout of glottis with a .venv: run make there first")
+        return cls(root.resolve(), str(python.absolute()))
+
+
+HERE: Final = Checkout(Path(__file__).parents[1], sys.executable)
+
+
 @contextmanager
-def running(arguments: Sequence[str], core: int) -> Iterator[subprocess.Popen[str]]:
+def running(arguments: Sequence[str], core: int, checkout: Checkout = HERE) -> Iterator[subprocess.Popen[str]]:
     """A Python process pinned to ``core``, ended with the block."""
-    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([checkout.python, *arguments], cwd=checkout.root, stdout=subprocess.PIPE, text=True)
     os.sched_setaffinity(process.pid, {core})
     try:
         yield process
@@ -47,9 +65,8 @@ def json_from(arguments: Sequence[str], core: int) -> Any:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of all threads so far, in steps of a tick (proc(5), 10 ms)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+    """User and system time of all threads so far, by the kernel's clock of that process (clock_getcpuclockid(3))."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def resident_kib(pid: int) -> int:

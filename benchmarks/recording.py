@@ -49,6 +49,8 @@ class Recording:
     offered_at: float = 0.0
     answered_at: float = 0.0
     first_audio_at: float = 0.0
+    connected: trio.Event = field(default_factory=trio.Event)
+    """Set when ICE and DTLS are."""
     heard: trio.Event = field(default_factory=trio.Event)
     """Set by the first packet of audio."""
     keeping: bool = False

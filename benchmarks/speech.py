@@ -13,17 +13,22 @@ from glottis.plugins import load_plugins
 
 SPEECH: Final = Path(__file__).parents[1] / "tests" / "vectors" / "audio" / "speech_16k.wav"
 SAMPLE_RATE: Final = 48000
+"""Of the callers."""
 FRAME_MS: Final = 20
 FRAME_BYTES: Final = SAMPLE_RATE * FRAME_MS // 1000 * 2
 FRAMES_PER_SECOND: Final = 1000 // FRAME_MS
 COMPLEXITY: Final = 5
-ENCODER: Final = EncoderSettings(
-    sample_rate=SAMPLE_RATE,
-    frame_ms=FRAME_MS,
-    complexity=COMPLEXITY,
-    remote_parameters={"minptime": "10", "useinbandfec": "1"},
-)
-"""As the gateway negotiates it with the callers, and with browsers."""
+"""Where nothing else is said: the gateway's default."""
+
+
+def encoder_settings(sample_rate: int = SAMPLE_RATE, complexity: int = COMPLEXITY) -> EncoderSettings:
+    """As the gateway negotiates it with the callers, and with browsers."""
+    return EncoderSettings(
+        sample_rate=sample_rate,
+        frame_ms=FRAME_MS,
+        complexity=complexity,
+        remote_parameters={"minptime": "10", "useinbandfec": "1"},
+    )
 
 
 def opus() -> CodecSpec:
@@ -33,7 +38,7 @@ def opus() -> CodecSpec:
 
 def speech_packets() -> list[bytes]:
     """The speech as Opus packets of 20 ms, some seconds of them."""
-    encoder = opus().create_encoder(ENCODER)
+    encoder = opus().create_encoder(encoder_settings())
     pcm = _speech_pcm()
     whole = len(pcm) - len(pcm) % FRAME_BYTES
     return [encoder.encode(pcm[start : start + FRAME_BYTES]) for start in range(0, whole, FRAME_BYTES)]

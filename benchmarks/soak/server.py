@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import ROOT, SERVER_CORE, free_port, resident_kib, running, wait_for_port
+from benchmarks.processes import HERE, SERVER_CORE, free_port, resident_kib, running, wait_for_port
 from benchmarks.soak import probe
 
 _CONFIG = f"""
@@ -87,7 +87,7 @@ def serving() -> Iterator[Server]:
         config.write_text(_CONFIG.format(port=port))
         _install_probe(directory)
         os.environ |= {
-            "PYTHONPATH": os.pathsep.join(map(str, (directory, ROOT, ROOT / "tests"))),
+            "PYTHONPATH": os.pathsep.join(map(str, (directory, HERE.root, HERE.root / "tests"))),
             probe.COUNT_FILE: str(count),
         }
         with running(["-c", _SERVE, "serve", "--config", str(config)], SERVER_CORE) as process:
