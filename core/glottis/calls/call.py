@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final, Protocol, cast
@@ -9,6 +10,7 @@ from typing import Any, Final, Protocol, cast
 import trio
 
 from glottis.calls.events import EventStream
+from glottis.calls.forwarding import Fan
 from glottis.calls.inbox import Inbox
 from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA, Metadata
@@ -90,8 +92,8 @@ class GatewayCall(Call):
         self._voice = voice
         self._messenger = messenger
         self._hang_up = hang_up
-        self._audio: DroppingStream[AudioFrame] = DroppingStream(limits.audio_frames)
-        self._packets: DroppingStream[EncodedPacket] = DroppingStream(limits.audio_frames)
+        self._audio: Fan[AudioFrame] = Fan(limits.audio_frames)
+        self._packets: Fan[EncodedPacket] = Fan(limits.audio_frames)
         self._messages = Inbox(caught_up)
         self._events = EventStream()
         self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue)
@@ -110,12 +112,12 @@ class GatewayCall(Call):
     @property
     def audio(self) -> DroppingStream[AudioFrame]:
         """See ``Call.audio``."""
-        return self._audio
+        return self._audio.stream
 
     @property
     def packets(self) -> DroppingStream[EncodedPacket]:
         """See ``Call.packets``."""
-        return self._packets
+        return self._packets.stream
 
     @property
     def messages(self) -> Inbox:
@@ -131,12 +133,23 @@ class GatewayCall(Call):
         """See ``Call.say``."""
         # The queue is bounded, so whoever speaks on and on comes to wait soon: no need to yield here.
         await trio.lowlevel.checkpoint_if_cancelled()
-        if isinstance(audio, EncodedPacket):
-            self._check_packet(audio)
-            await self._speech.say(audio)
-        else:
-            self._check_frame(audio)
-            await self._speech.say(audio.pcm)
+        await self._speech.say(self._checked(audio))
+
+    def say_nowait(self, audio: AudioFrame | EncodedPacket) -> None:
+        """See ``Call.say_nowait``."""
+        self._speech.say_nowait(self._checked(audio))
+
+    def forward(self, to: Call, *, encoded: bool = False) -> AbstractContextManager[None]:
+        """See ``Call.forward``."""
+        check_instance("to", to, Call)
+        if encoded:
+            return self._packets.taken_by(to.say_nowait)
+        if to.sample_rate != self.sample_rate:
+            raise ValueError(
+                f"this call's sample rate is {self.sample_rate} Hz, that of the other {to.sample_rate} Hz: "
+                "forward between campaigns of one sample_rate, or forward encoded packets"
+            )
+        return self._audio.taken_by(to.say_nowait)
 
     def flush(self) -> Heard:
         """See ``Call.flush``."""
@@ -193,16 +206,14 @@ class GatewayCall(Call):
         scope.cancel()
 
     def hear(self, now: float) -> None:
-        """A media tick: fetch what is due from the jitter buffer, as far as the agent listens."""
+        """A media tick: fetch what is due from the jitter buffer, as far as anybody listens."""
         packets: list[EncodedPacket] = []
-        if self._audio.is_read:
-            frame = self._voice.next_frame(now, packets) if self._packets.is_read else self._voice.next_frame(now)
+        if self._audio.is_wanted or self._voice.is_tapped:
+            frame = self._voice.next_frame(now, packets if self._packets.is_wanted else None)
             if frame is not None:
                 self._audio.push(frame)
-        elif self._packets.is_read:
+        elif self._packets.is_wanted:
             packets = self._voice.next_packets(now)
-        elif self._voice.is_tapped:
-            self._voice.next_frame(now)
         for packet in packets:
             self._packets.push(packet)
 
@@ -245,6 +256,13 @@ class GatewayCall(Call):
             events_dropped=self._events.dropped,
         )
         return replace(statistics, counters=counters)
+
+    def _checked(self, audio: AudioFrame | EncodedPacket) -> bytes | EncodedPacket:
+        if isinstance(audio, EncodedPacket):
+            self._check_packet(audio)
+            return audio
+        self._check_frame(audio)
+        return audio.pcm
 
     def _check_frame(self, frame: AudioFrame) -> None:
         if not isinstance(frame, AudioFrame):

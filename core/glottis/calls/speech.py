@@ -69,6 +69,14 @@ class Speech:
         if utterance.left:
             await self._say_in_turn(utterance)
 
+    def say_nowait(self, audio: bytes | EncodedPacket) -> None:
+        """Write it whole. Raises ``trio.WouldBlock`` while another utterance has the turn, and for want of room."""
+        utterance = self._utterance(audio)
+        if self._turn.locked() or self._voice.queued + utterance.left / utterance.rate > self._limit + FRAME_SECONDS:
+            raise trio.WouldBlock
+        if self._voice.can_send:
+            self._write(audio)
+
     async def drain(self) -> None:
         """Wait until all that was said so far has been sent; what is said meanwhile waits for its turn."""
         async with self._turn:

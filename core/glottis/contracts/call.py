@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +106,24 @@ class Call(ABC):
 
         A packet must be of the negotiated codec (``packets`` yields such). Raises ``ValueError`` for another sample
         rate or codec, and for what is no whole number of samples.
+        """
+
+    @abstractmethod
+    def say_nowait(self, audio: AudioFrame | EncodedPacket) -> None:
+        """The same as ``say``, for code that cannot wait: all of ``audio`` is queued, or nothing.
+
+        Raises ``trio.WouldBlock`` while another utterance is being said, and where ``audio`` would make more wait than
+        the configured time and a frame; and ``ValueError`` as ``say`` does.
+        """
+
+    @abstractmethod
+    def forward(self, to: "Call", *, encoded: bool = False) -> AbstractContextManager[None]:
+        """Within this block what the caller says goes straight to the listener of ``to``, which may be this call.
+
+        No task has to wake for it: each frame, or packet where ``encoded``, is given to ``to.say_nowait`` as it is due,
+        beside ``audio`` and ``packets``. What that has no room for is dropped and counted, so nothing is ever delayed
+        for long; while an agent speaks to that listener, the agent is heard. Raises ``ValueError`` for calls of
+        different sample rates, and within the block for packets of another codec than ``to`` sends.
         """
 
     @abstractmethod

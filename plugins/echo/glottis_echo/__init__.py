@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+import trio
 from glottis import Agent, AgentSpec, BytesMessage, Call, TextMessage, hookimpl
 
 HANG_UP: Final = "hangup"
@@ -21,8 +22,11 @@ def create(config: EchoConfig) -> Agent:
 
     async def echo(call: Call) -> None:
         call.nursery.start_soon(echo_messages, call)
-        async for sound in call.packets if config.encoded else call.audio:
-            await call.say(sound)
+        if config.encoded:
+            with call.forward(call, encoded=True):
+                await trio.sleep_forever()
+        async for frame in call.audio:
+            await call.say(frame)
 
     return echo
 
