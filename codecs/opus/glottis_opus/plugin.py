@@ -23,6 +23,7 @@ OPUS: Final = CodecSpec(
     create_encoder=OpusEncoder,
     create_decoder=OpusDecoder,
     payload_duration_untrusted=payload_duration_untrusted,
+    in_band_redundancy=True,
     sample_rates=SAMPLE_RATES,
     frame_durations_ms=FRAME_DURATIONS_MS,
     offer_parameters=OFFER_PARAMETERS,

@@ -107,7 +107,10 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """Whether ICE checks may go to private address ranges that a caller names."""
     codecs: tuple[str, ...] | None = None
     """In order of preference; absent: those installed of opus, G722, PCMU, PCMA."""
-    jitter_buffer_ms: Annotated[int, Meta(ge=0, le=1000)] = 40
+    jitter_buffer_min_ms: Annotated[int, Meta(ge=0, le=1000)] = 10
+    jitter_buffer_max_ms: Annotated[int, Meta(ge=0, le=1000)] = 500
+    jitter_buffer_lateness: Annotated[float, Meta(ge=0, le=0.5)] = 0.04
+    """The share of packets that may come too late: less of them cost more delay."""
     say_queue_ms: QueueMilliseconds = 200
     """Speech of an agent that may wait; ``say`` waits beyond."""
     audio_queue_ms: QueueMilliseconds = 200
@@ -117,6 +120,11 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for index, address in enumerate(self.addresses):
             _check(f"addresses[{index}]", _address_or_interface, address)
+        if self.jitter_buffer_min_ms > self.jitter_buffer_max_ms:
+            raise ValueError(
+                f"jitter_buffer_min_ms is {self.jitter_buffer_min_ms}, more than jitter_buffer_max_ms, "
+                f"{self.jitter_buffer_max_ms}: raise the one, or lower the other"
+            )
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True):

@@ -85,6 +85,8 @@ class CodecSpec:
     payload_duration_untrusted: Callable[[bytes], int]
     channels: int = 1
     static_payload_type: int | None = None
+    in_band_redundancy: bool = False
+    """Whether a packet may hold the frame before its own, for ``Decoder.decode_fec``: worth waiting for."""
     sample_rates: tuple[int, ...] = (8000, 16000, 24000, 48000)
     frame_durations_ms: tuple[float, ...] = (10, 20, 40, 60)
     offer_parameters: FormatParameters = field(default_factory=dict)

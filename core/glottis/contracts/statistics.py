@@ -60,6 +60,7 @@ class InboundRtpStats(StatsObject):
     concealed_samples: int
     silent_concealed_samples: int
     concealment_events: int
+    inserted_samples_for_deceleration: int
     removed_samples_for_acceleration: int
     timestamp: float
 

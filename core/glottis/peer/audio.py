@@ -13,7 +13,6 @@ from glottis.peer.settings import PeerSettings
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,
-    FixedDelay,
     PayloadReader,
     PlainReader,
     PlainWriter,
@@ -151,7 +150,7 @@ class AudioTrack:
         return AudioReceiver(
             readers,
             sample_rate=self._settings.sample_rate,
-            delay=FixedDelay(self._settings.jitter_buffer_delay),
+            delay=self._settings.delay(),
             tap=self.heard_tap,
         )
 

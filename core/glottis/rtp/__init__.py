@@ -1,5 +1,6 @@
 """RTP: protection, reception with jitter buffer and playout, sending, RTCP; ``RtpSession`` is the engine of a call."""
 
+from glottis.rtp.adaptive_delay import AdaptiveDelay
 from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft, SourceRetired
 from glottis.rtp.payload import MAX_PACKET_DURATION, PayloadReader, PayloadWriter, PlainReader, PlainWriter
@@ -13,6 +14,7 @@ __all__ = [
     "MAX_PACKET_DURATION",
     "MAX_PAYLOAD_LENGTH",
     "MAX_SSRCS",
+    "AdaptiveDelay",
     "AudioReceiver",
     "AudioSender",
     "DelayPolicy",

@@ -107,6 +107,7 @@ class PlayoutStatistics:
     concealed_samples: int = 0
     silent_concealed_samples: int = 0
     concealment_events: int = 0
+    inserted_samples_for_deceleration: int = 0
     removed_samples_for_acceleration: int = 0
     recovery_attempts: int = 0
     decoder_errors: int = 0

@@ -42,6 +42,21 @@ class DelayPolicy(Protocol):
     def started(self, depth: int, now: float) -> None:
         """Playout starts, with so much audio waiting."""
 
+    def measured(self, transit: float, now: float) -> None:
+        """What was sent at one time of the sender's clock has come: the difference of the clocks in seconds.
+
+        Told of each packet, and of a lost one whose audio the next packet brings.
+        """
+
+    def waits(self, transit: float) -> bool:
+        """Nothing is there to be played: whether playout stands still, so that what is late can still be heard.
+
+        ``transit`` is how long what is to be played next will have taken at its time, on the clocks of ``measured``.
+        """
+
+    def change(self, transit: float) -> float:
+        """Seconds by which speech is to be made longer, or shorter if negative, after a media tick; see ``waits``."""
+
     def arrived(self, packet: BufferedPacket, lead: int) -> bool:
         """A packet has come so long before its turn, or after it if negative; says False to start playout anew."""
 
@@ -78,6 +93,17 @@ class FixedDelay:
         """See ``DelayPolicy.started``."""
         self._late_since = None
         self._open_window(depth, now)
+
+    def measured(self, transit: float, now: float) -> None:
+        """Of no concern."""
+
+    def waits(self, transit: float) -> bool:
+        """What comes late is lost."""
+        return False
+
+    def change(self, transit: float) -> float:
+        """None."""
+        return 0.0
 
     def arrived(self, packet: BufferedPacket, lead: int) -> bool:
         """One packet that is late is lost; many show that it is time to start anew, with the delay they need."""

@@ -7,6 +7,7 @@ never a delay. How long packets wait is for a policy to say.
 from bisect import bisect_left
 from typing import Final
 
+from glottis.contracts.audio import FRAME_SECONDS
 from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.delay import DelayPolicy
 from glottis.rtp.payload import BufferedPacket
@@ -32,8 +33,10 @@ class JitterBuffer:
         "_delay",
         "_entries",
         "_foreign",
+        "_held",
         "_last_sequence",
         "_newest_end",
+        "_newest_sequence",
         "_ready_at",
         "_statistics",
         "clock_rate",
@@ -54,13 +57,17 @@ class JitterBuffer:
         self._delay = delay
         self._entries: list[BufferedPacket] = []
         self._foreign: set[int] = set()
+        self._held = 0
+        """How long playout has been standing still, in clock units."""
         self._last_sequence: int | None = None
         self._ready_at = 0.0
         self._newest_end = 0
+        self._newest_sequence = 0
 
     def insert(self, packet: BufferedPacket) -> None:
         """Take in a packet; one that is too late, or there already, is dropped and counted."""
         self.last_arrival = packet.arrived_at
+        self._measure(packet)
         if self.playing and not self._fits_playout(packet):
             return
         entries = self._entries
@@ -75,6 +82,14 @@ class JitterBuffer:
             self._newest_end = end
         if len(entries) > CAPACITY:
             self._discard_first()
+
+    def _measure(self, packet: BufferedPacket) -> None:
+        clock_rate = packet.codec.clock_rate
+        self._delay.measured(packet.arrived_at - packet.timestamp / clock_rate, packet.arrived_at)
+        if packet.codec.in_band_redundancy and packet.sequence == self._newest_sequence + 2:
+            lost = packet.timestamp - packet.duration  # what could be recovered by waiting until now
+            self._delay.measured(packet.arrived_at - lost / clock_rate, packet.arrived_at)
+        self._newest_sequence = max(self._newest_sequence, packet.sequence)
 
     def note_foreign(self, sequence: int) -> None:
         """A packet of this number came but holds no audio (an event, a keepalive): it is not lost."""
@@ -101,9 +116,43 @@ class JitterBuffer:
         self._entries.clear()
         self._foreign.clear()
         self._last_sequence = None
+        self._held = 0
+        self._newest_sequence = 0
         self.playing = False
         if clock_rate is not None:
             self.clock_rate = clock_rate
+
+    def pass_time(self, clock_units: int, now: float) -> None:
+        """Nothing was there to be played for so long: playout goes on, or stands still for what is late."""
+        if self._delay.waits(self.transit(now)):
+            self._held += clock_units
+        else:
+            self.position += clock_units
+
+    def make_up(self, timestamp: int) -> int:
+        """The gap before a packet of this timestamp; negative, where it overlaps with what was played.
+
+        What was lost while playout stood still has had its time, and is no gap any more.
+        """
+        gap = timestamp - self.position
+        if self._held:
+            made_up = max(0, min(gap, self._held))
+            self._held = 0
+            self.position += made_up
+            gap -= made_up
+        return gap
+
+    def transit(self, now: float, pending: int = 0) -> float:
+        """How long the next packet will have taken when it is needed: in the first tick that ``pending`` does not fill.
+
+        ``pending`` is what has been taken out but not been played yet, in clock units.
+        """
+        filled = pending // round(self.clock_rate * FRAME_SECONDS)
+        return now + (1 + filled) * FRAME_SECONDS - self.position / self.clock_rate
+
+    def change(self, now: float, pending: int) -> float:
+        """Seconds by which the policy wants speech longer, or shorter if negative."""
+        return self._delay.change(self.transit(now, pending)) if self.playing else 0.0
 
     def first(self) -> BufferedPacket | None:
         """The packet to play next. If it starts after ``position``, there is a gap."""

@@ -8,6 +8,7 @@ from glottis.contracts.errors import Malformed
 from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.payload import BufferedPacket
+from glottis.rtp.stretch import compressed, stretched
 
 MAX_CONCEALMENT: Final = 0.1
 """Seconds in a row that a decoder may invent; after that it is silence, for speech invented longer sounds wrong."""
@@ -29,6 +30,7 @@ class Playout:
         "_decoder",
         "_frame_bytes",
         "_frame_samples",
+        "_invents",
         "_max_concealment",
         "_pending",
         "_statistics",
@@ -53,6 +55,8 @@ class Playout:
         self._active = False
         self._timestamp = 0
         self._stopped_at: float | None = None
+        self._invents = False
+        """Whether what was produced last is no speech of the sender's."""
         self._taken: list[EncodedPacket] | None = None
         """Where the packets of this tick's frame are noted, if anybody wants them too."""
 
@@ -67,6 +71,9 @@ class Playout:
         pcm = self._pending
         while len(pcm) < self._frame_bytes:  # once for a packet of one frame: adding to empty bytes copies nothing
             pcm += self._produce(self._frame_samples - len(pcm) // BYTES_PER_SAMPLE, now)
+        change = self._buffer.change(now, self._clock_units((len(pcm) - self._frame_bytes) // BYTES_PER_SAMPLE))
+        if change and not self._invents:
+            pcm = self._longer(pcm) if change > 0 else self._shorter(pcm, now)
         self._pending = pcm[self._frame_bytes :]
         timestamp = self._timestamp
         self._timestamp = timestamp + self._frame_samples
@@ -79,8 +86,14 @@ class Playout:
         if not self._runs(now):
             return []
         buffer = self._buffer
-        buffer.position += round(buffer.clock_rate * FRAME_SECONDS)
-        packets = []
+        tick = round(buffer.clock_rate * FRAME_SECONDS)
+        packets: list[EncodedPacket] = []
+        packet = buffer.first()
+        if packet is None:
+            buffer.pass_time(tick, now)
+        else:
+            buffer.make_up(packet.timestamp)
+            buffer.position += tick
         while (packet := buffer.first()) is not None and packet.timestamp < buffer.position:
             buffer.pop()
             self._count_delay(packet, now)
@@ -116,9 +129,9 @@ class Playout:
         buffer = self._buffer
         packet = buffer.first() if buffer.playing else None
         if packet is None:
-            buffer.position += self._clock_units(missing)
+            buffer.pass_time(self._clock_units(missing), now)
             return self._conceal(missing)
-        gap = packet.timestamp - buffer.position
+        gap = buffer.make_up(packet.timestamp)
         if gap <= 0:
             return self._play(buffer.pop(), -gap, now)
         return self._bridge(packet, gap, missing)
@@ -142,6 +155,7 @@ class Playout:
             self._statistics.decoder_errors += 1
             return self._conceal(self._samples(unheard))
         self._conceal_left = self._max_concealment
+        self._invents = False
         return pcm[self._samples(overlap) * BYTES_PER_SAMPLE :] if overlap else pcm
 
     def _bridge(self, packet: BufferedPacket, gap: int, missing: int) -> bytes:
@@ -177,6 +191,7 @@ class Playout:
 
     def _conceal(self, samples: int) -> bytes:
         """Exactly so many samples, invented by the decoder as long as that sounds right, then silent."""
+        self._invents = True
         may_invent = self._conceal_left > 0 and samples > 0
         self._count_concealed(samples)
         if not may_invent or self._decoder is None:
@@ -184,6 +199,21 @@ class Playout:
             return bytes(samples * BYTES_PER_SAMPLE)
         pcm = self._decoder.conceal(samples)
         return pcm[: samples * BYTES_PER_SAMPLE].ljust(samples * BYTES_PER_SAMPLE, b"\0")
+
+    def _longer(self, pcm: bytes) -> bytes:
+        longer = stretched(pcm, self.sample_rate)
+        self._statistics.inserted_samples_for_deceleration += (len(longer) - len(pcm)) // BYTES_PER_SAMPLE
+        return longer
+
+    def _shorter(self, pcm: bytes, now: float) -> bytes:
+        """As far as there is something to go on with."""
+        if self._buffer.first() is None:
+            return pcm
+        shorter = compressed(pcm, self.sample_rate)
+        self._statistics.removed_samples_for_acceleration += (len(pcm) - len(shorter)) // BYTES_PER_SAMPLE
+        while len(shorter) < self._frame_bytes:
+            shorter += self._produce(self._frame_samples - len(shorter) // BYTES_PER_SAMPLE, now)
+        return shorter
 
     def _count_concealed(self, samples: int) -> None:
         if self._conceal_left == self._max_concealment:

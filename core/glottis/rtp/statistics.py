@@ -55,6 +55,7 @@ def _inbound(receiver: AudioReceiver, timestamp: float) -> InboundRtpStats | Non
         concealed_samples=playout.concealed_samples,
         silent_concealed_samples=playout.silent_concealed_samples,
         concealment_events=playout.concealment_events,
+        inserted_samples_for_deceleration=playout.inserted_samples_for_deceleration,
         removed_samples_for_acceleration=playout.removed_samples_for_acceleration,
         timestamp=timestamp,
     )

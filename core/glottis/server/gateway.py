@@ -27,6 +27,7 @@ from glottis.media.interfaces import media_addresses
 from glottis.media.scheduler import Scheduler, Sockets
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.plugins.auth import GuardedAuthScheme
+from glottis.rtp import AdaptiveDelay
 from glottis.server.api.origins import Origins
 from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
@@ -160,7 +161,12 @@ class Gateway:
             sample_rate=sample_rate,
             output_codec=info.output.codec,
             packet_ms=info.output.frame_ms,
-            jitter_buffer_delay=media.jitter_buffer_ms / 1000,
+            delay=partial(
+                AdaptiveDelay,
+                media.jitter_buffer_min_ms / 1000,
+                media.jitter_buffer_max_ms / 1000,
+                media.jitter_buffer_lateness,
+            ),
             encoder=media.encoder,
             ice_lite=media.ice_lite,
             ice_timing=self._ice_timing,

@@ -1,0 +1,80 @@
+"""Speech made a little shorter or longer, by a whole pitch period: so neither its pitch nor its tone changes.
+
+Where two stretches of a voice one period apart are alike, one can be faded into the other: what lies between them is
+left out, or is heard twice (WSOLA, Verhelst and Roelands, ICASSP 1993). All audio is signed 16-bit mono.
+"""
+
+import warnings
+from array import array
+from typing import Final
+
+from glottis.contracts.audio import BYTES_PER_SAMPLE
+
+with warnings.catch_warnings():  # from Python 3.13 on the module is a package of its own, audioop-lts
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import audioop
+
+SHORTEST_PERIOD: Final = 0.0025
+"""Seconds: 400 Hz, the voice of a child."""
+LONGEST_PERIOD: Final = 0.015
+"""Seconds: 67 Hz, a low man's."""
+FADE: Final = 0.005
+"""Seconds; what is compared, and faded."""
+NEEDED: Final = LONGEST_PERIOD + FADE
+"""Seconds of audio that both functions want: a frame."""
+ALIKE: Final = 0.7
+"""The least correlation (0–1) of two stretches that are taken for periods of one voice."""
+QUIET: Final = 150
+"""The root mean square of samples that no one calls a voice: about -47 dBov."""
+
+
+def compressed(pcm: bytes, sample_rate: int, *, anyhow: bool = False) -> bytes:
+    """``pcm`` without its first pitch period; as it is where there is none, unless it is to be shorter ``anyhow``."""
+    period = _period(pcm, sample_rate, anyhow=anyhow)
+    if not period:
+        return pcm
+    fade = _fade_bytes(sample_rate)
+    return _faded(pcm[:fade], pcm[period : period + fade]) + pcm[period + fade :]
+
+
+def stretched(pcm: bytes, sample_rate: int) -> bytes:
+    """``pcm`` with its first pitch period twice; as it is where there is none."""
+    period = _period(pcm, sample_rate, anyhow=False)
+    if not period:
+        return pcm
+    fade = _fade_bytes(sample_rate)
+    return pcm[:period] + _faded(pcm[period : period + fade], pcm[:fade]) + pcm[fade:]
+
+
+def _period(pcm: bytes, sample_rate: int, *, anyhow: bool) -> int:
+    """Bytes from the beginning to where it looks the same again; 0 where it does not."""
+    fade = _fade_bytes(sample_rate)
+    shortest, longest = (round(sample_rate * period) * BYTES_PER_SAMPLE for period in (SHORTEST_PERIOD, LONGEST_PERIOD))
+    if len(pcm) < longest + fade:
+        return 0
+    beginning = pcm[:fade]
+    if audioop.rms(pcm[: longest + fade], BYTES_PER_SAMPLE) < QUIET:
+        return longest
+    offset, factor = audioop.findfit(pcm[shortest : longest + fade], beginning)
+    period = shortest + offset * BYTES_PER_SAMPLE
+    is_alike = factor > 0 and _correlation(beginning, pcm[period : period + fade], factor) >= ALIKE
+    return period if is_alike or anyhow else 0
+
+
+def _correlation(one: bytes, other: bytes, factor: float) -> float:
+    """``factor`` is what ``one`` is best multiplied by to become ``other``."""
+    loudness = audioop.rms(other, BYTES_PER_SAMPLE)
+    return factor * audioop.rms(one, BYTES_PER_SAMPLE) / loudness if loudness else 0.0
+
+
+def _faded(one: bytes, other: bytes) -> bytes:
+    """From ``one`` to ``other``, of the same length."""
+    before, after = array("h", one), array("h", other)
+    length = len(before)
+    return array(
+        "h", [old + (new - old) * step // length for step, (old, new) in enumerate(zip(before, after, strict=True))]
+    ).tobytes()
+
+
+def _fade_bytes(sample_rate: int) -> int:
+    return round(sample_rate * FADE) * BYTES_PER_SAMPLE
