@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from glottis.cli import main
+from glottis.cli import Parts, main
 from glottis.plugins import BrokenPlugin, Plugin, load_plugins
 
 
@@ -107,9 +107,11 @@ def test_a_gateway_with_a_wrong_configuration_does_not_start(
     assert "No such file" in capsys.readouterr().err
 
 
-def serve_in_vain(path: Path, capsys: pytest.CaptureFixture[str], exit_code: int = 2) -> list[dict[str, str]]:
+def serve_in_vain(
+    path: Path, capsys: pytest.CaptureFixture[str], exit_code: int = 2, parts: Parts | None = None
+) -> list[dict[str, str]]:
     """What ``glottis serve`` logs until it gives up, all of which must be JSON."""
-    assert main(["serve", "--config", str(path)]) == exit_code
+    assert main(["serve", "--config", str(path)], parts) == exit_code
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
@@ -153,7 +155,7 @@ class TestJsonLog:
         assert complaint in error["message"]
 
     def test_broken_plugins_warnings_and_what_ends_the_gateway_are_json(
-        self, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+        self, config: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         def crash(resolved: object) -> None:
             with warnings.catch_warnings():
@@ -163,13 +165,53 @@ class TestJsonLog:
 
         registry = load_plugins()
         registry.broken = (BrokenPlugin(Plugin("singer"), "import failed"),)
-        monkeypatch.setattr("glottis.cli.load_plugins", lambda **_: registry)
-        monkeypatch.setattr("glottis.server.gateway.run", crash)
-        left_out, warning, failure = serve_in_vain(config, capsys, exit_code=1)
+        parts = Parts(load_plugins=lambda **_: registry, run_gateway=crash)
+        left_out, warning, failure = serve_in_vain(config, capsys, exit_code=1, parts=parts)
         assert left_out["message"] == "left out: plugin singer (given directly): import failed"
         assert "mind the gap" in warning["message"]
         assert failure["level"] == "critical"
         assert failure["exception"].endswith("RuntimeError: oops")
+
+
+@pytest.mark.usefixtures("log")
+class TestInterrupts:
+    """Ctrl-C before anything waits for signals, in whatever form it comes out of trio."""
+
+    @pytest.mark.parametrize("command", ["serve", "call"])
+    @pytest.mark.parametrize(
+        "error",
+        [
+            KeyboardInterrupt(),
+            BaseExceptionGroup("a nursery", [BaseExceptionGroup("another", [KeyboardInterrupt()])]),
+        ],
+        ids=["plain", "in a group"],
+    )
+    def test_an_interrupt_is_exit_code_130_and_no_traceback(
+        self, command: str, error: BaseException, config: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(self.arguments(command, config), self.raising(error)) == 130
+        assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize("command", ["serve", "call"])
+    def test_what_failed_beside_an_interrupt_is_told(
+        self, command: str, config: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        group = BaseExceptionGroup("a nursery", [KeyboardInterrupt(), RuntimeError("oops")])
+        assert main(self.arguments(command, config), self.raising(group)) == 130
+        assert "RuntimeError: oops" in caplog.text + capsys.readouterr().err
+
+    def test_a_group_without_an_interrupt_is_an_error(self) -> None:
+        with pytest.raises(ExceptionGroup):
+            main(["call", "http://127.0.0.1:8080"], self.raising(ExceptionGroup("a nursery", [RuntimeError("oops")])))
+
+    def arguments(self, command: str, config: Path) -> list[str]:
+        return [command, "--config", str(config)] if command == "serve" else [command, "http://127.0.0.1:8080"]
+
+    def raising(self, error: BaseException) -> Parts:
+        def run(*arguments: object) -> int:
+            raise error
+
+        return Parts(run_gateway=run, run_caller=run)
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

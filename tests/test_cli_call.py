@@ -5,12 +5,13 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
 from glottis import AgentSpec, Call, hookimpl
-from glottis.cli import main
+from glottis.cli import Parts, main
+from glottis.client.command import CallerOptions
+from glottis.plugins import Registry
 from support.audio import SPEECH, read_wav, similarity
 from support.command import Command, open_command
 from support.gateway import CONFIG, open_test_gateway
@@ -158,17 +159,20 @@ def test_an_option_that_means_nothing_is_a_usage_error(arguments: list[str]) -> 
 def test_the_api_key_comes_from_the_option_or_the_environment_and_is_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seen: list[Any] = []
+    seen: list[CallerOptions] = []
 
-    def run(options: Any, registry: Any) -> int:
+    def run(options: CallerOptions, registry: Registry) -> int:
         seen.append(options)
         return 0
 
-    monkeypatch.setattr("glottis.client.command.run", run)
+    parts = Parts(run_caller=run)
     monkeypatch.setenv("GLOTTIS_API_KEY", "from-the-environment")
-    assert main(["call", "http://127.0.0.1:8080", "--codec", "pcmu"]) == 0
-    assert main(["call", "http://127.0.0.1:8080", "--api-key", "from-the-option"]) == 0
-    assert [options.api_key.reveal() for options in seen] == ["from-the-environment", "from-the-option"]
+    assert main(["call", "http://127.0.0.1:8080", "--codec", "pcmu"], parts) == 0
+    assert main(["call", "http://127.0.0.1:8080", "--api-key", "from-the-option"], parts) == 0
+    assert [options.api_key.reveal() for options in seen if options.api_key] == [
+        "from-the-environment",
+        "from-the-option",
+    ]
     assert seen[0].codec == "PCMU"
     assert "from-the" not in repr(seen)
 

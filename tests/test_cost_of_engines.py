@@ -48,7 +48,11 @@ class Unprotected:
     def protect(self, packet: bytes) -> bytes:
         return packet
 
-    unprotect_untrusted = protect_rtcp = unprotect_rtcp_untrusted = protect
+    def unprotect_untrusted(self, data: bytes, now: float) -> bytes:
+        return data
+
+    protect_rtcp = protect
+    unprotect_rtcp_untrusted = unprotect_untrusted
 
 
 # Audio

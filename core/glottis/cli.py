@@ -4,13 +4,14 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from glottis.barrier import stop
+from glottis.barrier import split, stop
 from glottis.config import (
     API_KEY_VARIABLE,
     ResolvedConfig,
@@ -27,6 +28,9 @@ from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.secret import Secret
 from glottis.plugins import Registry, load_plugins
 
+if TYPE_CHECKING:
+    from glottis.client.command import CallerOptions
+
 EXIT_FAILED: Final = 1
 EXIT_WRONG_CONFIGURATION: Final = 2
 EXIT_INTERRUPTED: Final = 130
@@ -35,20 +39,53 @@ EXIT_INTERRUPTED: Final = 130
 logger = logging.getLogger(__name__)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def _run_gateway(config: ResolvedConfig) -> None:
+    from glottis.server.gateway import run  # late, so that the other commands need not wait for what it imports
+
+    run(config)
+
+
+def _run_caller(options: "CallerOptions", registry: Registry) -> int:
+    from glottis.client.command import run  # late, as above
+
+    return run(options, registry)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the commands stand on."""
+
+    load_plugins: Callable[..., Registry] = load_plugins
+    run_gateway: Callable[[ResolvedConfig], object] = _run_gateway
+    run_caller: Callable[["CallerOptions", Registry], int] = _run_caller
+
+
+def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> int:
     """Run one command and return the process's exit code."""
     options = _parser().parse_args(arguments)
     try:
-        exit_code: int = options.run(options)
+        exit_code: int = options.run(options, parts or Parts())
     except LocalError as error:
         message = name_variables(str(error), os.environ) if isinstance(error, ConfigurationError) else str(error)
         options.tell(message.splitlines())
         return EXIT_WRONG_CONFIGURATION
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except BaseExceptionGroup as group:
+        if not _has_interrupt(group):
+            raise
+        return EXIT_INTERRUPTED
     finally:
         flush_logs()
     return exit_code
+
+
+def _has_interrupt(group: BaseExceptionGroup[BaseException]) -> bool:
+    """Whether the operator's interrupt is in it, as trio's nurseries hand it on; what else failed with it is logged."""
+    interrupt, failure = split(group)
+    if interrupt is not None and failure is not None:
+        logger.error("failed when it was interrupted", exc_info=failure)
+    return interrupt is not None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,16 +141,14 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError("expected seconds, such as 1.5")
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace, parts: Parts) -> int:
     configure_logging(load_log(options.config, os.environ))  # first, since plugins that are being made may log
-    resolved, registry = _resolved(options.config)
+    resolved, registry = _resolved(options.config, parts)
     for broken in registry.broken:
         logger.warning("left out: %s", broken)
-    from glottis.server.gateway import run  # late, so that the other commands need not wait for what it imports
-
     try:
         with uncaught_errors_logged():
-            run(resolved)
+            parts.run_gateway(resolved)
     except (LocalError, KeyboardInterrupt):
         raise
     except BaseException as error:
@@ -122,11 +157,11 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _call(options: argparse.Namespace) -> int:
-    from glottis.client.command import CallerOptions, run  # late, as above
+def _call(options: argparse.Namespace, parts: Parts) -> int:
+    from glottis.client.command import CallerOptions  # late, as above
 
     api_key = options.api_key or os.environ.get(API_KEY_VARIABLE)
-    return run(
+    return parts.run_caller(
         CallerOptions(
             options.url,
             campaign=options.campaign,
@@ -137,20 +172,20 @@ def _call(options: argparse.Namespace) -> int:
             api_key=Secret(api_key) if api_key else None,
             listen=options.listen,
         ),
-        load_plugins(),
+        parts.load_plugins(),
     )
 
 
-def _config_check(options: argparse.Namespace) -> int:
-    resolved, registry = _resolved(options.config)
+def _config_check(options: argparse.Namespace, parts: Parts) -> int:
+    resolved, registry = _resolved(options.config, parts)
     _check_addresses(resolved)
     _write(f"left out: {broken}" for broken in registry.broken)
     sys.stdout.write(f"{render(resolved)}\n# OK\n")
     return 0
 
 
-def _plugins(options: argparse.Namespace) -> int:
-    registry = load_plugins(disabled=load_config(options.config, os.environ).plugins.disabled)
+def _plugins(options: argparse.Namespace, parts: Parts) -> int:
+    registry = parts.load_plugins(disabled=load_config(options.config, os.environ).plugins.disabled)
     rows = [("PLUGIN", "DISTRIBUTION", "VERSION", "REGISTERS")]
     rows += [
         (plugin.name, plugin.distribution, plugin.version, ", ".join(registry.registered_by(plugin)) or "nothing")
@@ -167,9 +202,9 @@ def _plugins(options: argparse.Namespace) -> int:
     return 0
 
 
-def _resolved(path: Path | None) -> tuple[ResolvedConfig, Registry]:
+def _resolved(path: Path | None, parts: Parts) -> tuple[ResolvedConfig, Registry]:
     config = load_config(path, os.environ)
-    registry = load_plugins(disabled=config.plugins.disabled)
+    registry = parts.load_plugins(disabled=config.plugins.disabled)
     return resolve(config, registry), registry
 
 

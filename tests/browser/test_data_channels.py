@@ -151,7 +151,8 @@ async def test_channel_that_the_gateway_never_agreed_on_is_closed_when_it_is_use
 
 async def test_gateway_may_close_a_channel(chat: Page, gateway: Gateway) -> None:
     session = only_session(gateway)
-    (channel,) = webrtc_leg(session).messenger._channels
+    channel = webrtc_leg(session).messenger.channels.find(None)
+    assert channel is not None
     channel.close()
     webrtc_leg(session).driver.pump()
     await chat.evaluate("chat.closed")

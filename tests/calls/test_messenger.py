@@ -98,6 +98,33 @@ async def test_the_first_channel_is_the_default_and_labels_choose_others(client:
     assert client.signaled == []
 
 
+async def test_a_channel_that_is_closing_gives_way_to_the_next_of_its_label_and_then_to_the_default(
+    client: Client,
+) -> None:
+    chat, first, second = client.open("chat"), client.open("other"), client.open("other")
+    first.state = ChannelState.CLOSING
+    await client.messenger.send_text("one", "other")
+    second.state = ChannelState.CLOSING
+    await client.messenger.send_text("two", "other")
+    for channel in (first, second):
+        client.messenger.handle_channel_event(ChannelClosed(channel.real, "closed by the peer"))
+    third = client.open("other")
+    await client.messenger.send_text("three", "other")
+    assert [channel.sent[1:] for channel in (chat, first, second, third)] == [["two"], [], ["one"], ["three"]]
+
+
+@pytest.mark.parametrize("state", [ChannelState.OPEN, ChannelState.CLOSING])
+async def test_finding_a_channel_by_its_label_costs_the_same_however_many_there_are(
+    client: Client, state: ChannelState
+) -> None:
+    for number in range(1000):
+        client.open(f"{number}").state = state
+    last = client.open("last")
+    cost = operations(client.messenger.channels.find, "last")
+    assert client.messenger.channels.find("last") is last.real
+    assert cost < 100
+
+
 async def test_after_the_last_channel_closed_the_websocket_serves_again(client: Client) -> None:
     channel = client.open("chat")
     client.messenger.handle_channel_event(ChannelClosed(channel.real, "closed by the peer"))

@@ -5,11 +5,11 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import trio
@@ -19,13 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from glottis import AudioFrame, Call, CodecSpec, Secret
 from glottis.client import grant as client_session
 from glottis.client.call import ClientCall
-from glottis.client.calling import CallRequest, open_client_call
+from glottis.client.calling import CallRequest, open_call_over, open_client_call
 from glottis.client.connection import CallFailed
 from glottis.client.failures import why_closed
 from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
+from glottis.client.signaling import open_client_signaling
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.ice import IceTiming
 from glottis.media.demultiplexer import Receiver
+from glottis.media.endpoint import UdpEndpoint
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
 from glottis.server.sessions.session import Session
@@ -240,11 +242,18 @@ async def test_nobody_listening_is_told_in_one_line() -> None:
             pass
 
 
-async def test_a_name_that_nobody_has_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def look_up(*arguments: object) -> trio.SocketStream:
+class EmptyResolver(trio.abc.HostnameResolver):
+    """Knows nobody."""
+
+    async def getaddrinfo(self, *arguments: object) -> NoReturn:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(trio, "open_tcp_stream", look_up)
+    async def getnameinfo(self, *arguments: object) -> NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+async def test_a_name_that_nobody_has_is_told_as_such() -> None:
+    trio.socket.set_custom_hostname_resolver(EmptyResolver())  # of this test's event loop
     with pytest.raises(
         CallFailed, match=r"^cannot connect to h: Name or service not known; see whether the host's name"
     ):
@@ -340,20 +349,24 @@ async def test_a_gateway_that_breaks_the_connection_is_told_as_such(nursery: tri
             pass
 
 
-async def test_a_used_token_is_refused_with_the_gateways_reason(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_used_token_is_refused_with_the_gateways_reason(gateway: Gateway) -> None:
     grant = await client_session.create_session(gateway.url, {"campaignId": "echo"})
+    request = request_for(gateway.url)
 
-    async def create_session(*arguments: object) -> client_session.SessionGrant:
-        return grant
+    @asynccontextmanager
+    async def open_granted_call() -> AsyncIterator[ClientCall]:
+        async with open_client_signaling(grant.websocket_url) as signaling:
+            with UdpEndpoint.bind([signaling.local_host], 0) as endpoint:
+                async with open_call_over(signaling, endpoint, request, grant.session_id) as call:
+                    yield call
 
-    monkeypatch.setattr("glottis.client.calling.create_session", create_session)
-    async with open_client_call(request_for(gateway.url)) as call:
+    async with open_granted_call() as call:
         await call.connected.wait()
-        with trio.fail_after(5), pytest.raises(CallFailed, match="TOKEN_USED: "):
-            async with open_client_call(request_for(gateway.url)):
+        with trio.fail_after(5):
+            async with open_granted_call() as second:
                 await trio.sleep_forever()
+        assert isinstance(second.failure, CallFailed)
+        assert "TOKEN_USED: " in str(second.failure)
 
 
 # Calls that do not come about, or break

@@ -84,6 +84,7 @@ WRONG: dict[str, Callable[..., object]] = {
     r"Principal\.name: expected str, got int": lambda: Principal(7),  # type: ignore[arg-type]
     r"Principal\.name: expected a name in one line, got ''": lambda: Principal(""),
     r"Principal\.name: expected a name in one line, got 'a\\nb'": lambda: Principal("a\nb"),
+    r"Principal\.name: expected at most 256 characters, got 257": lambda: Principal("a" * 257),
     r"Principal\.attributes: expected a mapping, got list": lambda: Principal("a", []),  # type: ignore[arg-type]
     r"Principal\.attributes\['age'\]: expected str, got int": lambda: Principal("a", {"age": 7}),  # type: ignore[dict-item]
     r"TokenClaims\.nonce: expected str, got bytes": lambda: TokenClaims(**CLAIMS | {"nonce": b"n"}),

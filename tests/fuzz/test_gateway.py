@@ -180,13 +180,13 @@ async def test_mutated_packets_under_the_callers_own_keys_end_nothing_else(proto
 def send_authentic(phone: Phone, protocol: str, data: bytes) -> None:
     """As its owner would send it, if libsrtp lets him."""
     session, transport = phone.peer.voice.session, phone.peer.transport.dtls
-    assert isinstance(session._protection, SrtpSession)
+    assert isinstance(session.protection, SrtpSession)
     if protocol == "sctp":
         if data:
             transport.send(data)
             phone.driver.pump()
         return
-    protect = session._protection.protect if protocol == "rtp" else session._protection.protect_rtcp
+    protect = session.protection.protect if protocol == "rtp" else session.protection.protect_rtcp
     try:
         phone.send_raw(protect(data))
     except Exception:

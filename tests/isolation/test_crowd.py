@@ -41,7 +41,7 @@ async def lose_a_packet_of_a_call(crowd: Crowd) -> None:
 
 async def mix_up_two_calls(crowd: Crowd) -> None:
     one, other = crowd.talkers
-    one._packet, other._packet = other._packet, one._packet
+    one.packet, other.packet = other.packet, one.packet
 
 
 async def hold_the_thread(crowd: Crowd) -> None:

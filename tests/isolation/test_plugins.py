@@ -181,8 +181,8 @@ def report(phone: Phone, fraction_lost: float) -> None:
     assert session.receiver.source is not None
     block = ReportBlock(session.receiver.source.ssrc, fraction_lost, 1, 1, 0, 0, 0)
     packet = build_rtcp([ReceiverReport(1, (block,))])
-    assert session._protection is not None
-    phone.send_raw(session._protection.protect_rtcp(packet))
+    assert session.protection is not None
+    phone.send_raw(session.protection.protect_rtcp(packet))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,4 @@
 import itertools
-import weakref
 
 import trio
 import trio.testing
@@ -237,19 +236,3 @@ async def test_a_moment_is_free_when_the_next_slot_is_far_enough(
         await trio.testing.wait_all_tasks_blocked()
     assert [round(moment / SLOT) for moment in free] == [1, 2, 3]
     nursery.cancel_scope.cancel()
-
-
-async def test_replaced_timeouts_neither_pile_up_nor_keep_sessions_in_memory(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    scheduler = Scheduler()
-    session, other = Clockwork(), Clockwork()
-    for deadline in range(10_000):
-        scheduler.call_at(session, deadline)
-        scheduler.call_at(other, 5.0)
-    assert len(scheduler._timeouts) <= 4
-    scheduler.remove(other)
-    alive = weakref.ref(session)
-    scheduler.remove(session)
-    del session
-    assert alive() is None

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 RFC_7714 = json.loads((Path(__file__).parents[1] / "vectors/srtp/rfc7714.json").read_text())
 GCM_PROFILES = SRTP_PROFILES[:2]
+NOW = 7.0
 
 
 def rtp(sequence_number: int = 1, ssrc: int = 0x1234, payload: bytes = bytes(40)) -> bytes:
@@ -50,8 +51,8 @@ def pair(request: pytest.FixtureRequest) -> Pair:
 
 def test_packets_survive_the_way_in_both_directions(pair: Pair) -> None:
     for ours, theirs in (pair, reversed(pair)):
-        assert theirs.unprotect_untrusted(ours.protect(rtp())) == rtp()
-        assert theirs.unprotect_rtcp_untrusted(ours.protect_rtcp(receiver_report())) == receiver_report()
+        assert theirs.unprotect_untrusted(ours.protect(rtp()), NOW) == rtp()
+        assert theirs.unprotect_rtcp_untrusted(ours.protect_rtcp(receiver_report()), NOW) == receiver_report()
 
 
 def test_payload_is_not_readable_on_the_way(pair: Pair) -> None:
@@ -61,12 +62,12 @@ def test_payload_is_not_readable_on_the_way(pair: Pair) -> None:
 def test_sequence_numbers_may_wrap_around(pair: Pair) -> None:
     for sequence_number in range(65_500, 65_600):
         packet = rtp(sequence_number)
-        assert pair.theirs.unprotect_untrusted(pair.ours.protect(packet)) == packet
+        assert pair.theirs.unprotect_untrusted(pair.ours.protect(packet), NOW) == packet
 
 
 def test_reordered_packets_are_accepted(pair: Pair) -> None:
     protected = [pair.ours.protect(rtp(sequence_number)) for sequence_number in range(50)]
-    assert {pair.theirs.unprotect_untrusted(data) for data in reversed(protected)} == set(map(rtp, range(50)))
+    assert {pair.theirs.unprotect_untrusted(data, NOW) for data in reversed(protected)} == set(map(rtp, range(50)))
 
 
 def test_every_flipped_bit_is_noticed(pair: Pair) -> None:
@@ -75,86 +76,86 @@ def test_every_flipped_bit_is_noticed(pair: Pair) -> None:
         tampered = bytearray(good)
         tampered[bit // 8] ^= 1 << bit % 8
         with pytest.raises(Malformed):
-            pair.theirs.unprotect_untrusted(bytes(tampered))
-    assert pair.theirs.unprotect_untrusted(good) == rtp(payload=b"tone")
+            pair.theirs.unprotect_untrusted(bytes(tampered), NOW)
+    assert pair.theirs.unprotect_untrusted(good, NOW) == rtp(payload=b"tone")
 
 
 def test_a_replayed_packet_is_refused_and_told_from_a_forged_one(pair: Pair) -> None:
     data, control = pair.ours.protect(rtp()), pair.ours.protect_rtcp(receiver_report())
-    pair.theirs.unprotect_untrusted(data)
-    pair.theirs.unprotect_rtcp_untrusted(control)
+    pair.theirs.unprotect_untrusted(data, NOW)
+    pair.theirs.unprotect_rtcp_untrusted(control, NOW)
     with pytest.raises(Replayed):
-        pair.theirs.unprotect_untrusted(data)
+        pair.theirs.unprotect_untrusted(data, NOW)
     with pytest.raises(Replayed):
-        pair.theirs.unprotect_rtcp_untrusted(control)
+        pair.theirs.unprotect_rtcp_untrusted(control, NOW)
 
 
 def test_a_packet_from_long_ago_is_refused(pair: Pair) -> None:
     oldest = pair.ours.protect(rtp(0))
     for sequence_number in range(1, 1000):
-        pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(sequence_number)))
+        pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(sequence_number)), NOW)
     with pytest.raises(Replayed):
-        pair.theirs.unprotect_untrusted(oldest)
+        pair.theirs.unprotect_untrusted(oldest, NOW)
 
 
 def test_our_own_packets_sent_back_to_us_are_refused(pair: Pair) -> None:
     with pytest.raises(Malformed):
-        pair.ours.unprotect_untrusted(pair.ours.protect(rtp()))
+        pair.ours.unprotect_untrusted(pair.ours.protect(rtp()), NOW)
 
 
 def test_the_ssrc_unheard_for_longest_gives_way_to_a_new_one(pair: Pair) -> None:
     for ssrc in range(MAX_SSRCS):
-        pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=ssrc)))
-    pair.theirs.unprotect_rtcp_untrusted(pair.ours.protect_rtcp(receiver_report(ssrc=0)))
+        pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=ssrc)), NOW)
+    pair.theirs.unprotect_rtcp_untrusted(pair.ours.protect_rtcp(receiver_report(ssrc=0)), NOW)
     assert pair.theirs.retired_sources == 0
     new = rtp(ssrc=MAX_SSRCS)
-    assert pair.theirs.unprotect_untrusted(pair.ours.protect(new)) == new
+    assert pair.theirs.unprotect_untrusted(pair.ours.protect(new), NOW) == new
     report = receiver_report(ssrc=MAX_SSRCS + 1)
-    assert pair.theirs.unprotect_rtcp_untrusted(pair.ours.protect_rtcp(report)) == report
+    assert pair.theirs.unprotect_rtcp_untrusted(pair.ours.protect_rtcp(report), NOW) == report
     assert pair.theirs.retired_sources == 2
     for ssrc, admitted in ((0, True), (1, False), (2, False), (3, True)):
         protected = pair.ours.protect(rtp(2, ssrc))
         with nullcontext() if admitted else pytest.raises(Malformed, match="does not come back"):
-            pair.theirs.unprotect_untrusted(protected)
+            pair.theirs.unprotect_untrusted(protected, NOW)
 
 
 def test_what_a_source_sent_before_it_gave_way_is_no_second_time_accepted(pair: Pair) -> None:
     packets = [pair.ours.protect(rtp(number, ssrc=1000)) for number in range(3)]
     reports = [pair.ours.protect_rtcp(receiver_report(ssrc=1000)) for _ in range(3)]
     for packet in packets:
-        pair.theirs.unprotect_untrusted(packet)
+        pair.theirs.unprotect_untrusted(packet, NOW)
     for ssrc in range(2 * MAX_SSRCS):
-        pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=ssrc)))
+        pair.theirs.unprotect_untrusted(pair.ours.protect(rtp(ssrc=ssrc)), NOW)
     for packet, report in zip(packets, reports, strict=True):
         with pytest.raises(Malformed):
-            pair.theirs.unprotect_untrusted(packet)
+            pair.theirs.unprotect_untrusted(packet, NOW)
         with pytest.raises(Malformed):
-            pair.theirs.unprotect_rtcp_untrusted(report)
+            pair.theirs.unprotect_rtcp_untrusted(report, NOW)
 
 
 def test_a_sender_may_restart_hundreds_of_times(pair: Pair) -> None:
-    for ssrc in random.Random(5).sample(range(2**32), 500):
+    for now, ssrc in enumerate(random.Random(5).sample(range(2**32), 500)):
         for number in range(65_534, 65_538):  # with a wrap, so that rollover counters differ
             packet = rtp(number, ssrc)
-            assert pair.theirs.unprotect_untrusted(pair.ours.protect(packet)) == packet
+            assert pair.theirs.unprotect_untrusted(pair.ours.protect(packet), now) == packet
     assert pair.theirs.retired_sources == 500 - MAX_SSRCS
 
 
 def test_a_stream_takes_one_place_for_rtp_and_rtcp_together() -> None:
     keys = make_keys(AES128_CM_HMAC_SHA1_80)
     ours, theirs = SrtpSession(keys), SrtpSession(mirrored(keys), max_ssrcs=1)
-    theirs.unprotect_untrusted(ours.protect(rtp()))
-    assert theirs.unprotect_rtcp_untrusted(ours.protect_rtcp(receiver_report())) == receiver_report()
+    theirs.unprotect_untrusted(ours.protect(rtp()), NOW)
+    assert theirs.unprotect_rtcp_untrusted(ours.protect_rtcp(receiver_report()), NOW) == receiver_report()
 
 
 def test_forged_ssrcs_take_no_place(pair: Pair) -> None:
     stranger = SrtpSession(make_keys(AES128_CM_HMAC_SHA1_80, seed=1))
     for ssrc in range(1000):
         with pytest.raises(Malformed):
-            pair.theirs.unprotect_untrusted(stranger.protect(rtp(ssrc=ssrc)) + bytes(6))
+            pair.theirs.unprotect_untrusted(stranger.protect(rtp(ssrc=ssrc)) + bytes(6), NOW)
         with pytest.raises(Malformed):
-            pair.theirs.unprotect_rtcp_untrusted(stranger.protect_rtcp(receiver_report(ssrc)) + bytes(6))
-    assert pair.theirs.unprotect_untrusted(pair.ours.protect(rtp())) == rtp()
+            pair.theirs.unprotect_rtcp_untrusted(stranger.protect_rtcp(receiver_report(ssrc)) + bytes(6), NOW)
+    assert pair.theirs.unprotect_untrusted(pair.ours.protect(rtp()), NOW) == rtp()
 
 
 @pytest.mark.parametrize("length", [0, 1, 11, 12, 21, 22, 1500, 1501, 5000, 65_507])
@@ -162,12 +163,12 @@ def test_no_length_of_junk_does_harm(pair: Pair, length: int) -> None:
     junk = random.Random(length).randbytes(length)
     for data in (junk, b"\x80\x6f" + junk[2:], b"\xbf\xff" + junk[2:]):
         with pytest.raises(Malformed):
-            pair.theirs.unprotect_untrusted(data[:length])
+            pair.theirs.unprotect_untrusted(data[:length], NOW)
         with pytest.raises(Malformed):
-            pair.theirs.unprotect_rtcp_untrusted(data[:length])
+            pair.theirs.unprotect_rtcp_untrusted(data[:length], NOW)
 
 
-def unprotect_functions(seed: int) -> list[Callable[[bytes], bytes]]:
+def unprotect_functions(seed: int) -> list[Callable[[bytes, float], bytes]]:
     sessions = [SrtpSession(make_keys(profile, seed)) for profile in SRTP_PROFILES]
     return [f for session in sessions for f in (session.unprotect_untrusted, session.unprotect_rtcp_untrusted)]
 
@@ -178,7 +179,7 @@ def test_fuzz_unprotect_untrusted_raises_only_malformed(data: bytes) -> None:
     """unprotect_untrusted and unprotect_rtcp_untrusted raise exactly Malformed, whatever arrives."""
     for unprotect in unprotect_functions(seed=2):
         with pytest.raises(Malformed):
-            unprotect(data)
+            unprotect(data, NOW)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -194,7 +195,7 @@ def test_fuzz_mutated_packets_raise_only_malformed(seed: int) -> None:
             del packet[rng.choice((len(packet), rng.randrange(len(packet)))) :]
             for unprotect in (theirs.unprotect_untrusted, theirs.unprotect_rtcp_untrusted):
                 with pytest.raises(Malformed):
-                    unprotect(bytes(packet))
+                    unprotect(bytes(packet), NOW)
 
 
 def test_our_own_mistakes_are_named_as_ours(pair: Pair) -> None:
@@ -209,7 +210,7 @@ def test_our_own_mistakes_are_named_as_ours(pair: Pair) -> None:
 
 def test_the_longest_packets_pass(pair: Pair) -> None:
     packet = rtp(payload=bytes(MAX_RTP_PAYLOAD))
-    assert pair.theirs.unprotect_untrusted(pair.ours.protect(packet)) == packet
+    assert pair.theirs.unprotect_untrusted(pair.ours.protect(packet), NOW) == packet
 
 
 def test_keys_do_not_show_in_their_repr() -> None:

@@ -28,27 +28,27 @@ class Stranger:
     """A UDP socket that no session has authenticated."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.bind(("127.0.0.1", 0))
-        self._target = gateway_address(gateway)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.bind(("127.0.0.1", 0))
+        self.target = gateway_address(gateway)
         self.sent: list[bytes] = []
 
     def send(self, *datagrams: bytes) -> None:
         for data in datagrams:
-            self._socket.sendto(data, self._target)
+            self.socket.sendto(data, self.target)
             self.sent.append(data)
 
     def received(self) -> list[bytes]:
         datagrams = []
         try:
             while True:
-                datagrams.append(self._socket.recv(65536))
+                datagrams.append(self.socket.recv(65536))
         except BlockingIOError:
             return datagrams
 
     def close(self) -> None:
-        self._socket.close()
+        self.socket.close()
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ async def test_50_000_datagrams_of_a_stranger_cost_neither_memory_nor_the_call(
     with trio.fail_after(15):
         for _ in range(500):
             for data in junk:
-                stranger._socket.sendto(data, stranger._target)
+                stranger.socket.sendto(data, stranger.target)
             await trio.lowlevel.checkpoint()
         await phone.hear(5)
     assert demultiplexer.dropped - dropped > 10_000

@@ -119,7 +119,7 @@ async def open_serving(
     ended = trio.Event()
 
     async def serve() -> None:
-        await gateway_module._serve(config)
+        await gateway_module.serve(config)
         ended.set()
 
     async with trio.open_nursery() as nursery:

@@ -14,6 +14,7 @@ import trio.testing
 from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.peer import PeerConnection
 from glottis.server.gateway import Gateway
+from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import SessionState
 from glottis.signaling.messages import Answer, Bye
@@ -186,11 +187,11 @@ def parts_of(gateway: Gateway, session_id: str) -> list[Any]:
     if session is None:
         return []
     leg = cast(WebRtcLeg, session.leg)
-    parts = [session, session._call, leg, leg.driver, leg.peer, leg.peer.transport.ice, session._line._channel]
+    parts = [session, session.call, session.line, leg, leg.driver, leg.peer, leg.peer.transport.ice]
     channels = leg.peer.channels
     if channels is not None:
-        parts += [channels, channels.association, channels.association._receiver]
-    return [part for part in parts if part is not None]
+        parts += [channels, channels.association]
+    return parts + [part for part in vars(session.line).values() if isinstance(part, SignalingChannel)]
 
 
 @pytest.mark.parametrize("reach", PHASES[PHASES.index(socket_open) :])

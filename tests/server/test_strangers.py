@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 from glottis.server.http.turns import Turns
-from glottis.server.sessions.session import Session
+from glottis.server.sessions.times import DEFAULT_TIMES
 from glottis.signaling.messages import Text
 from glottis.signaling.session_request import INITIATE_PATH
 from support.gateway import CONFIG, open_test_gateway
@@ -82,57 +82,68 @@ async def test_what_speaks_http_1_0_is_no_anonymous_caller_either(tmp_path: Path
         assert len(gateway.sessions) == 0
 
 
-class LoopTurns:
-    """Counts those of the event loop, and notes in which of them sessions make a step."""
+class LoopTurns(trio.abc.Instrument):
+    """Counts those of the event loop."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.count += 1
+
+
+class NotedTurns(Turns):
+    """Each step uses its turn up; ``steps`` says in which turn of the event loop each was made."""
+
+    def __init__(self) -> None:
+        super().__init__(budget=0)
         self.steps: list[int] = []
-        self._count = 0
-        original = getattr(Session, step)
+        self._loop = LoopTurns()
+        trio.lowlevel.add_instrument(self._loop)
 
-        def note(session: Session, *arguments: object) -> None:
-            self.steps.append(self._count)
-            original(session, *arguments)
-
-        monkeypatch.setattr(Session, step, note)
-
-    async def count(self) -> None:
-        while True:
-            self._count += 1
-            await trio.lowlevel.checkpoint()
+    async def __aenter__(self) -> None:
+        await super().__aenter__()
+        self.steps.append(self._loop.count)
 
 
-async def test_messages_of_many_sessions_are_taken_in_as_many_turns_of_the_loop(
-    tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_messages_of_many_sessions_are_taken_in_as_many_turns_of_the_loop(tmp_path: Path) -> None:
     """Each step has used the budget up when it ends, as an offer has."""
-    turns = LoopTurns(monkeypatch, "handle_message")
-    async with open_memory_exchange(tmp_path, turns=Turns(budget=0)) as exchange:
+    turns = NotedTurns()
+    async with open_memory_exchange(tmp_path, turns=turns) as exchange:
         phones = [exchange.phone() for _ in range(20)]
         for phone in phones:
             await phone.create()
             await phone.open_socket()
-        nursery.start_soon(turns.count)
+        turns.steps.clear()
         async with trio.open_nursery() as at_once:
             for phone in phones:
                 at_once.start_soon(phone.socket.send, Text("hello"))
-        await eventually(lambda: len(turns.steps) == len(phones))
-    assert len(set(turns.steps)) == len(phones)
-    nursery.cancel_scope.cancel()
+        await eventually(lambda: len(turns.steps) >= len(phones))
+        assert len(turns.steps) == len(set(turns.steps))
 
 
 async def test_sessions_whose_time_is_over_at_one_moment_end_in_as_many_turns_of_the_loop(
-    tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "glottis.server.sessions")
-    async with open_memory_exchange(tmp_path, turns=Turns(budget=0)) as exchange:
+    turns = NotedTurns()
+    async with open_memory_exchange(tmp_path, turns=turns) as exchange:
         for _ in range(20):
             await exchange.post()
-        turns = LoopTurns(monkeypatch, "_log_counts")
-        nursery.start_soon(turns.count)
-        for session in exchange.gateway.sessions:
-            session._deadline.scope.deadline = trio.current_time()
-        await eventually(lambda: not len(exchange.gateway.sessions))
-    assert len(turns.steps) == len(set(turns.steps)) == 20
+        turns.steps.clear()
+        await trio.sleep(DEFAULT_TIMES.connect)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not len(exchange.gateway.sessions)
+        assert len(turns.steps) == len(set(turns.steps)) == 20
     assert caplog.text.count("ends: nobody connected before the token expired") == 20
-    nursery.cancel_scope.cancel()
+
+
+async def test_a_gateway_that_stops_ends_its_sessions_in_as_many_turns_of_the_loop(tmp_path: Path) -> None:
+    turns = NotedTurns()
+    async with open_memory_exchange(tmp_path, turns=turns) as exchange:
+        for _ in range(20):
+            await exchange.post()
+        turns.steps.clear()
+        await exchange.gateway.stop(grace=0)
+        assert not len(exchange.gateway.sessions)
+        assert len(turns.steps) == len(set(turns.steps)) == 20

@@ -335,7 +335,7 @@ def _attribute(phone: Phone, name: str) -> str:
 
 def speech(phone: Phone, ssrc: int, sequence: int) -> bytes:
     """A loud packet of PCMU, protected."""
-    protection = phone.peer.voice.session._protection
+    protection = phone.peer.voice.session.protection
     assert protection is not None
     return protection.protect(build_rtp(0, sequence, 160 * sequence, ssrc, b"\x00\x80" * 80))
 

@@ -41,7 +41,7 @@ class Talker(Phone):
         super().__init__(exchange, (installed_codec("PCMU"),), ice_lite=False)
         self.name = f"call {number}"
         self._word = WORDS[number]
-        self._packet = EncodedPacket(self._word, "PCMU", 8000, 0, SAMPLES)
+        self.packet = EncodedPacket(self._word, "PCMU", 8000, 0, SAMPLES)
         self._arrivals: list[tuple[float, int]] = []
         """When packets came, and their sequence numbers."""
         self._heard_right = self._heard_wrong = self._heard_others = 0
@@ -60,7 +60,7 @@ class Talker(Phone):
                 self._heard_others += 1
             else:
                 self._heard_wrong += 1
-        self.peer.voice.write_packet(self._packet)
+        self.peer.voice.write_packet(self.packet)
 
     async def settle(self) -> None:
         """Wait until the word comes back."""

@@ -386,7 +386,7 @@ def webrtc_leg(session: Session | None) -> WebRtcLeg:
 
 def protection(phone: Phone) -> PacketProtection:
     """What protects the packets of a phone that is connected."""
-    protection = phone.peer.voice.session._protection
+    protection = phone.peer.voice.session.protection
     assert protection is not None
     return protection
 

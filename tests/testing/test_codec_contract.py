@@ -58,6 +58,21 @@ def duration_untrusted(payload: bytes) -> int:
 LINEAR = CodecSpec("LINEAR", 8000, LinearEncoder, LinearDecoder, duration_untrusted, sample_rates=RATES)
 
 
+def exit_unless_wanted(decoder: LinearDecoder, payload: bytes) -> bytes:
+    """As libraries do that were written for programs of their own."""
+    try:
+        return LinearDecoder.decode(decoder, payload)
+    except Malformed:
+        raise SystemExit("no such rate") from None
+
+
+def exit_if_short(encoder: LinearEncoder, pcm: bytes) -> bytes:
+    try:
+        return LinearEncoder.encode(encoder, pcm)
+    except ValueError:
+        raise SystemExit(7) from None
+
+
 def encoder_with(encode: Callable[[LinearEncoder, bytes], bytes]) -> Callable[[EncoderSettings], Encoder]:
     return type("Broken", (LinearEncoder,), {"encode": encode})
 
@@ -90,6 +105,10 @@ BROKEN: dict[str, CodecSpec] = {
     "only Malformed is allowed": replace(
         LINEAR, create_decoder=decoder_with(decode=lambda self, payload: payload[1:] if payload[0] else b"")
     ),
+    "junk raised SystemExit: no such rate; only Malformed is allowed": replace(
+        LINEAR, create_decoder=decoder_with(decode=exit_unless_wanted)
+    ),
+    "must raise ValueError, not SystemExit: 7": replace(LINEAR, create_encoder=encoder_with(exit_if_short)),
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import trio
 
+from glottis.calls.open_channels import OpenChannels
 from glottis.calls.streams import Wakeup
 from glottis.contracts.call import BytesMessage, Message, TextMessage
 from glottis.contracts.errors import LocalError, MessageTooLong
@@ -50,8 +51,8 @@ class Messenger:
         self._deliver = deliver
         self._pump = pump
         self._signaling_room = signaling_room
-        self._channels: dict[DataChannel, None] = {}
-        """The open ones, oldest first: the first is the default. Closing one takes no longer when they are many."""
+        self.channels = OpenChannels()
+        """The oldest is the default."""
         self._writable = Wakeup()
 
     # From the client
@@ -70,7 +71,7 @@ class Messenger:
             case BytesReceived(channel, data):
                 self._deliver(BytesMessage(data, channel.label))
             case ChannelClosed(channel):
-                self._channels.pop(channel, None)
+                self.channels.discard(channel)
                 self._writable.wake()
             case BufferedAmountLow() | AssociationClosed() | AssociationFailed():
                 self._writable.wake()
@@ -78,7 +79,7 @@ class Messenger:
     def _welcome(self, channel: DataChannel) -> None:
         if channel.state is ChannelState.OPEN:  # the peer may have closed it in the same breath
             channel.buffered_amount_low_threshold = MAX_BUFFERED // 2
-            self._channels[channel] = None
+            self.channels.add(channel)
             # A channel can do without its greeting where others are flooded, or the client takes only shorter messages.
             with suppress(SendBufferFull, MessageTooLong):
                 channel.send_text(GREETING)
@@ -124,11 +125,6 @@ class Messenger:
     async def _writable_channel(self, label: str | None) -> DataChannel | None:
         """The channel to use, once it has room: this is where an agent that sends too fast is held back."""
         await trio.lowlevel.checkpoint()
-        while (channel := self._channel(label)) is not None and channel.buffered_amount > MAX_BUFFERED:
+        while (channel := self.channels.find(label)) is not None and channel.buffered_amount > MAX_BUFFERED:
             await self._writable.wait()
         return channel
-
-    def _channel(self, label: str | None) -> DataChannel | None:
-        usable = [channel for channel in self._channels if channel.state is ChannelState.OPEN]
-        named = (channel for channel in usable if channel.label == label)
-        return next(named, usable[0] if usable else None)

@@ -41,9 +41,11 @@ def check_text(what: str, value: object) -> None:
         raise ValueError(f"{what}: expected Unicode text, got one with half of a surrogate pair") from None
 
 
-def check_name(what: str, value: object) -> None:
-    """A string that is not empty and fits into a line of a log, header or description."""
+def check_name(what: str, value: object, longest: float = math.inf) -> None:
+    """A string of 1 to ``longest`` characters that fits into a line of a log, header or description."""
     check_instance(what, value, str)
+    if (length := len(str(value))) > longest:
+        raise ValueError(f"{what}: expected at most {longest} characters, got {length}")
     if not value or not str(value).isprintable():
         raise ValueError(f"{what}: expected a name in one line, got {value!r}")
 

@@ -12,13 +12,13 @@ MAX_IDENTIFIER_LENGTH: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever the auth scheme recognised. ``name`` is safe to log."""
+    """Whoever the auth scheme recognised. ``name`` is safe to log: one line of at most ``MAX_IDENTIFIER_LENGTH``."""
 
     name: str
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_name("Principal.name", self.name)
+        check_name("Principal.name", self.name, MAX_IDENTIFIER_LENGTH)
         check_texts("Principal.attributes", self.attributes)
 
 

@@ -4,16 +4,15 @@ A wheel turns once per media period (20 ms) and has slots of 5 ms. A session is 
 spread over the period. 500 tasks that sleep 20 ms each cost half a core; one wheel for all costs two per cent.
 """
 
-import heapq
 import math
 from collections.abc import Callable
-from itertools import count
 from typing import Final, Protocol
 
 import trio
 
 from glottis.contracts.audio import FRAME_SECONDS
 from glottis.media.lateness import Lateness
+from glottis.media.timeouts import Timeouts
 
 SLOT: Final = 0.005
 SLOTS: Final = round(FRAME_SECONDS / SLOT)
@@ -60,13 +59,11 @@ class Scheduler:
         self._sockets = sockets
         self._slots: list[dict[Scheduled, bool]] = [{} for _ in range(SLOTS)]
         """Who is ticked there, and whether it is a media tick or else a send tick."""
-        self._timeouts: list[tuple[float, int, Scheduled]] = []
-        self._deadlines: dict[Scheduled, float] = {}
-        self._order = count()
+        self._timeouts: Timeouts[Scheduled] = Timeouts()
         self._work = trio.Event()
 
     def __len__(self) -> int:
-        return sum(map(len, self._slots)) + len(self._deadlines)
+        return sum(map(len, self._slots)) + len(self._timeouts)
 
     def start_media(self, session: Scheduled, send_period: float = FRAME_SECONDS) -> None:
         """Give ``session`` a phase: media ticks, and send ticks between them every ``send_period`` seconds."""
@@ -78,28 +75,16 @@ class Scheduler:
     def call_at(self, session: Scheduled, deadline: float | None) -> None:
         """Replace the session's timeout; None means that it needs none."""
         if deadline is None:
-            self._deadlines.pop(session, None)
-            return
-        if self._deadlines.get(session) == deadline:
-            return
-        self._deadlines[session] = deadline
-        heapq.heappush(self._timeouts, (deadline, next(self._order), session))
-        self._sweep()
-        self._work.set()
+            self._timeouts.discard(session)
+        else:
+            self._timeouts.set(session, deadline)
+            self._work.set()
 
     def remove(self, session: Scheduled) -> None:
         """Forget ``session``."""
-        self._deadlines.pop(session, None)
+        self._timeouts.discard(session)
         for slot in self._slots:
             slot.pop(session, None)
-        self._sweep()
-
-    def _sweep(self) -> None:
-        """Drop replaced timeouts when they are the majority: they would keep ended sessions in memory, and pile up."""
-        if len(self._timeouts) > 2 * len(self._deadlines):
-            in_force = self._deadlines.items()
-            self._timeouts[:] = [(deadline, next(self._order), session) for session, deadline in in_force]
-            heapq.heapify(self._timeouts)
 
     async def run(self) -> None:
         """Turn the wheel; it rests while there is nothing to do."""
@@ -150,12 +135,8 @@ class Scheduler:
                 session.send_tick(now)
 
     def _fire_timeouts(self) -> None:
-        timeouts, deadlines = self._timeouts, self._deadlines
         now = trio.current_time()
         end = now + TIMEOUTS_BUDGET
-        while timeouts and timeouts[0][0] <= now < end:
-            deadline, _, session = heapq.heappop(timeouts)
-            if deadlines.get(session) == deadline:  # else it has been replaced
-                del deadlines[session]
-                session.handle_timeout(now)
-                now = trio.current_time()
+        while now < end and (session := self._timeouts.pop_due(now)) is not None:
+            session.handle_timeout(now)
+            now = trio.current_time()

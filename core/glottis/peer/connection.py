@@ -100,7 +100,10 @@ class PeerConnection:
         self._apply(self._negotiator.accept_answer_untrusted(self._read_untrusted(sdp)), now)
 
     def add_local_address(self, address: Address) -> None:
-        """A socket that was not there at first. Once there is a description, its candidate is trickled (RFC 8838)."""
+        """One that was not there at first. Gathering by STUN, which takes its time (RFC 8445 §5.1.1), will want this.
+
+        Once there is a description, its candidate is trickled (RFC 8838).
+        """
         candidate = self.transport.ice.add_local_candidate(address)
         if self._negotiator.has_described:
             self._events.append(LocalCandidate(candidate, *self._negotiator.tagged_section))

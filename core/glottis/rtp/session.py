@@ -28,9 +28,9 @@ class PacketProtection(Protocol):
     @property
     def retired_sources(self) -> int: ...
     def protect(self, packet: bytes) -> bytes: ...
-    def unprotect_untrusted(self, data: bytes) -> bytes: ...
+    def unprotect_untrusted(self, data: bytes, now: float) -> bytes: ...
     def protect_rtcp(self, packet: bytes) -> bytes: ...
-    def unprotect_rtcp_untrusted(self, data: bytes) -> bytes: ...
+    def unprotect_rtcp_untrusted(self, data: bytes, now: float) -> bytes: ...
 
 
 class RtpSession:
@@ -51,6 +51,8 @@ class RtpSession:
         receiver: AudioReceiver | None = None,
         sender: AudioSender | None = None,
     ) -> None:
+        self.protection: PacketProtection | None = None
+        """Set by ``start``."""
         self.heard_at: float | None = None
         """When the last authentic packet of media came."""
         self.packets_malformed = 0
@@ -60,7 +62,6 @@ class RtpSession:
         self.packets_before_start = 0
         """Too many or too old by the time there were keys."""
         self._wallclock_offset = wallclock_offset
-        self._protection: PacketProtection | None = None
         self._receiver = receiver
         self._sender = sender
         self._rtcp = RtcpSession(
@@ -93,7 +94,7 @@ class RtpSession:
 
     def start(self, protection: PacketProtection, now: float) -> None:
         """The handshake has given keys: from now on packets flow."""
-        self._protection = protection
+        self.protection = protection
         self._rtcp.start(now)
         early, self._early = self._early, deque()
         if early and self._receiver is not None:
@@ -114,7 +115,7 @@ class RtpSession:
 
         Says whether it was authentic, and no copy.
         """
-        protection = self._protection
+        protection = self.protection
         if self._closed:
             return False
         if protection is None:
@@ -123,11 +124,11 @@ class RtpSession:
         authentic = False
         try:
             if is_rtcp(data):
-                packet = protection.unprotect_rtcp_untrusted(data)
+                packet = protection.unprotect_rtcp_untrusted(data, now)
                 authentic = True
                 self._rtcp.handle_datagram(packet, now)
             elif self._receiver is not None:
-                packet = protection.unprotect_untrusted(data)
+                packet = protection.unprotect_untrusted(data, now)
                 authentic = True
                 self.heard_at = now
                 self._receiver.handle_rtp(packet, now)
@@ -152,7 +153,7 @@ class RtpSession:
 
     def packets_to_send(self, now: float) -> list[bytes]:
         """The SRTP packets due in this media tick; before ``start`` what is queued stays queued."""
-        protection = self._protection
+        protection = self.protection
         if protection is None or self._sender is None or self._closed:
             return []
         return [protection.protect(packet) for packet in self._sender.next_packets(now)]
@@ -166,7 +167,7 @@ class RtpSession:
     def datagrams_to_send(self) -> list[bytes]:
         """SRTCP packets; returned once."""
         plain = self._rtcp.datagrams_to_send()
-        protection = self._protection
+        protection = self.protection
         return [protection.protect_rtcp(packet) for packet in plain] if protection is not None else []
 
     def next_event(self) -> RtpEvent | None:
@@ -177,7 +178,7 @@ class RtpSession:
 
     @property
     def _retired_sources(self) -> int:
-        return self._protection.retired_sources if self._protection is not None else 0
+        return self.protection.retired_sources if self.protection is not None else 0
 
     def statistics(self, now: float) -> Statistics:
         """What was counted so far."""

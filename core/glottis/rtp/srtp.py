@@ -71,34 +71,34 @@ class SrtpSession:
         except (pylibsrtp.Error, ValueError) as error:
             raise LocalError(f"SRTCP: cannot protect a packet of {len(packet)} bytes: {error}") from None
 
-    def unprotect_untrusted(self, data: bytes) -> bytes:
+    def unprotect_untrusted(self, data: bytes, now: float) -> bytes:
         """SRTP to RTP; ``Malformed`` for what is not authentic, and its subclass ``Replayed`` for repeats."""
         if not self._shortest_rtp <= len(data) <= MAX_PROTECTED_LENGTH:
             raise Malformed(f"SRTP: {len(data)} bytes cannot be a packet")
         ssrc = data[8:12]
         if ssrc != self._sources.latest:
-            self._sources.require_admissible(ssrc)
+            self._sources.require_admissible(ssrc, now)
         try:
             packet = self._unprotect(data)
         except (pylibsrtp.Error, ValueError) as error:
             raise _malformed("SRTP", error) from None
         if ssrc != self._sources.latest:
-            self._sources.heard(ssrc)
+            self._sources.heard(ssrc, now)
         return packet
 
-    def unprotect_rtcp_untrusted(self, data: bytes) -> bytes:
+    def unprotect_rtcp_untrusted(self, data: bytes, now: float) -> bytes:
         """SRTCP to RTCP; errors as above. Its SSRCs and those of RTP share their places, as they do in libsrtp."""
         if not self._shortest_rtcp <= len(data) <= MAX_PROTECTED_LENGTH:
             raise Malformed(f"SRTCP: {len(data)} bytes cannot be a packet")
         ssrc = data[4:8]
         if ssrc != self._sources.latest:
-            self._sources.require_admissible(ssrc)
+            self._sources.require_admissible(ssrc, now)
         try:
             packet = self._unprotect_rtcp(data)
         except (pylibsrtp.Error, ValueError) as error:
             raise _malformed("SRTCP", error) from None
         if ssrc != self._sources.latest:
-            self._sources.heard(ssrc)
+            self._sources.heard(ssrc, now)
         return packet
 
 

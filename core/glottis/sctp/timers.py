@@ -44,10 +44,6 @@ class Timers:
         """Stop every timer."""
         self._deadlines.clear()
 
-    def runs(self, timer: Timer) -> bool:
-        """Whether the timer runs."""
-        return timer in self._deadlines
-
     def next_deadline(self) -> float | None:
         """When the first of them is due."""
         return min(self._deadlines.values(), default=None)

@@ -132,7 +132,7 @@ class Gateway:
         self.sessions.drain()
         with trio.move_on_after(grace):
             await self.sessions.wait_empty()
-        self.sessions.end_all("the gateway stops")
+        await self.sessions.end_all("the gateway stops")
         self.http.drain()
         with trio.move_on_after(GOODBYE_TIMEOUT):
             await self._http_ended.wait()
@@ -250,12 +250,14 @@ async def open_gateway(
                 gateway.url = _url(server.host, server.port, listeners)
                 nursery.start_soon(endpoint.run)
                 nursery.start_soon(gateway.scheduler.run)
+                nursery.start_soon(gateway.sessions.keep_deadlines)
                 nursery.start_soon(gateway.serve_http, listeners)
                 nursery.start_soon(report, gateway.counts)
                 try:
                     yield gateway
                 finally:
-                    gateway.sessions.end_all("the gateway stops")
+                    with trio.CancelScope(shield=True):
+                        await gateway.sessions.end_all("the gateway stops")
                     nursery.cancel_scope.cancel()
                     sessions.cancel_scope.cancel()
                     logger.info("the gateway has counted %s", gateway.counts())
@@ -282,10 +284,11 @@ async def _listen(host: str, port: int) -> list[trio.SocketListener]:
 
 def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
     """Serve until SIGINT (calls end at once) or SIGTERM (calls may go on for ``server.shutdown_grace``)."""
-    trio.run(_serve, config, times)
+    trio.run(serve, config, times)
 
 
-async def _serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
+async def serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
+    """What ``run`` runs: it takes over the process's signals, and its garbage collector."""
     grace: dict[int, float] = {signal.SIGINT: 0.0, signal.SIGTERM: config.config.server.shutdown_grace}
     longest_stop = {signum: seconds + GOODBYE_TIMEOUT + times.stop + 1.0 for signum, seconds in grace.items()}
     with trio.open_signal_receiver(*grace) as signals:
@@ -307,7 +310,7 @@ async def _serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) ->
 async def _hurry(gateway: Gateway, signals: AsyncIterator[int]) -> None:
     """A second signal ends what is left of the grace."""
     await anext(signals)
-    gateway.sessions.end_all("the gateway stops")
+    await gateway.sessions.end_all("the gateway stops")
 
 
 def _abandon() -> NoReturn:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from glottis.barrier import stop
 from glottis.contracts.audio import BYTES_PER_SAMPLE
 from glottis.contracts.codec import CodecSpec, Decoder, EncoderSettings
 from glottis.contracts.errors import Malformed
+from glottis.plugins.failures import blamed, describe
 
 _TONE_HZ: Final = 440
 _TONE_AMPLITUDE: Final = 8000
@@ -108,7 +110,8 @@ def _check_frame_length(spec: CodecSpec, sample_rate: int, frame_ms: float) -> N
     for wrong in (b"", frame[:-BYTES_PER_SAMPLE], frame[:-1], frame + bytes(BYTES_PER_SAMPLE)):
         raised = _raised_by(encoder.encode, wrong)
         assert isinstance(raised, ValueError), (
-            f"{what}: encode of {len(wrong)} bytes instead of {len(frame)} must raise ValueError, not {raised!r}"
+            f"{what}: encode of {len(wrong)} bytes instead of {len(frame)} must raise ValueError, "
+            f"not {describe(raised) if raised else 'return'}"
         )
 
 
@@ -168,16 +171,17 @@ def _unless_malformed(parse: Callable[[bytes], T], payload: bytes, what: str) ->
         return parse(payload)
     except Malformed:
         return None
-    except Exception as error:
-        raise AssertionError(f"{what} raised {error!r}; only Malformed is allowed") from error
+    except BaseException as error:
+        raise AssertionError(f"{blamed(error, what)}; only Malformed is allowed") from error
 
 
-def _raised_by(function: Callable[[bytes], object], argument: bytes) -> Exception | None:
+def _raised_by(function: Callable[[bytes], object], argument: bytes) -> BaseException | None:
+    raised: list[BaseException] = []
     try:
         function(argument)
-    except Exception as error:
-        return error
-    return None
+    except BaseException as error:
+        stop(error, raised.append)
+    return raised[0] if raised else None
 
 
 def _checked_pcm(pcm: bytes, sample_count: int, what: str) -> bytes:

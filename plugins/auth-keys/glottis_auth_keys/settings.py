@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 import msgspec
-from glottis import ConfigurationError, Secret
+from glottis import ConfigurationError, Principal, Secret
 
 MIN_KEY_LENGTH: Final = 16
 """Characters of a key in plain text: a key is hashed without salt or stretching, so it must not be guessable."""
@@ -34,6 +34,9 @@ class ApiKeysConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError("keys: expected at least one API key, here or in plain_keys")
         if twice := self.keys.keys() & self.plain_keys.keys():
             raise ConfigurationError(f"plain_keys.{min(twice)}: there is a key of this name in keys too")
+        for kind, names in (("keys", self.keys), ("plain_keys", self.plain_keys)):
+            for name in names:
+                _check_owner(kind, name)
         for name, digest in self.keys.items():
             if not _SHA256_HEX.fullmatch(digest.reveal()):
                 expected = "expected SHA-256 of the key, as 64 hexadecimal digits"
@@ -45,3 +48,10 @@ class ApiKeysConfig(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigurationError(f"plain_keys.{name}: expected at least {MIN_KEY_LENGTH} characters")
         if self.token_secret is not None and len(self.token_secret.reveal().encode()) < MIN_TOKEN_SECRET_LENGTH:
             raise ConfigurationError(f"token_secret: expected at least {MIN_TOKEN_SECRET_LENGTH} characters")
+
+
+def _check_owner(kind: str, name: str) -> None:
+    try:
+        Principal(name)
+    except ValueError as error:
+        raise ConfigurationError(f"{kind}: a key has a name that cannot be a principal's: {error}") from None

@@ -68,6 +68,8 @@ def test_a_missing_token_secret_is_warned_about(caplog: pytest.LogCaptureFixture
         ({"keys": {"website": Secret("abc")}}, "keys.website: expected SHA-256 of the key, "),
         ({"keys": {"website": Secret(f"{DIGEST.reveal()}  -")}}, "keys.website: expected SHA-256 of the key, "),
         ({"plain_keys": {"website": Secret("short")}}, "plain_keys.website: "),
+        ({"plain_keys": {"w" * 257: Secret(KEY)}}, "plain_keys: a key has a name that cannot be a principal's: "),
+        ({"keys": {"a\nb": DIGEST}}, "keys: a key has a name that cannot be a principal's: "),
         ({"keys": {"a": DIGEST}, "plain_keys": {"a": Secret(KEY)}}, "plain_keys.a: "),
         ({"keys": {"a": DIGEST}, "token_secret": Secret("short")}, "token_secret: "),
     ],

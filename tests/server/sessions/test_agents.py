@@ -410,8 +410,6 @@ async def test_an_auth_scheme_that_fails_creates_no_session(
 ) -> None:
     scheme = Scheme()
     async with open_memory_exchange_with(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
-        http = exchange.gateway.http
-        http._shared = replace(http._shared, limits=replace(http._shared.limits, handler_timeout=0.1))
         bystander = await Bystander.join(exchange)
         working = getattr(scheme, method)
         setattr(scheme, method, getattr(scheme, failure))

@@ -22,6 +22,7 @@ from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import Plugin
 from glottis.server.sessions.channel import SignalingChannel
+from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import SessionState
 from glottis.server.sessions.times import SessionTimes
@@ -113,7 +114,7 @@ class Caller:
 class Conversation:
     """A session whose agent speaks without end, and its caller. Made by ``open_conversation``."""
 
-    def __init__(self, times: SessionTimes, scheduler: Scheduler) -> None:
+    def __init__(self, times: SessionTimes, scheduler: Scheduler, deadlines: Deadlines) -> None:
         self.scheduler = scheduler
         self.line, self.callers_line = End(Address("192.0.2.2", 5000)), End(Address("192.0.2.1", 4000))
         self.session = Session(
@@ -122,6 +123,7 @@ class Conversation:
             self._make_leg,
             ended=lambda: None,
             times=times,
+            deadlines=deadlines,
         )
         self.caller = Caller(self.callers_line, scheduler)
         self.socket = Socket()
@@ -212,9 +214,10 @@ async def open_conversation(direction: str = "sendrecv", **times: float) -> Asyn
 async def open_line(**times: Any) -> AsyncIterator[Conversation]:
     """With a socket and no offer yet."""
     async with trio.open_nursery() as nursery:
-        scheduler = Scheduler()
-        conversation = Conversation(SessionTimes(**times), scheduler)
+        scheduler, deadlines = Scheduler(), Deadlines()
+        conversation = Conversation(SessionTimes(**times), scheduler, deadlines)
         nursery.start_soon(scheduler.run)
+        nursery.start_soon(deadlines.run)
         nursery.start_soon(conversation.session.run)
         nursery.start_soon(conversation.line.carry, conversation.caller.driver)
         nursery.start_soon(conversation.callers_line.carry, conversation.leg.driver)

@@ -243,7 +243,7 @@ async def test_a_leg_that_cannot_close_holds_back_nothing_else(
         await socket.send(Bye())
         assert await phone.wait_closed() == (1000, "the caller hung up")
         assert len(exchange.gateway.sessions) == 0
-        await eventually(lambda: not exchange.gateway.sessions._running)
+        await eventually(lambda: not exchange.gateway.sessions.running)
     assert "SystemExit: a bug" in caplog.text
 
 

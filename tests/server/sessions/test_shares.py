@@ -9,8 +9,9 @@ import trio.testing
 from glottis.server.sessions.admission import TooManySessions
 from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
+from glottis.server.sessions.tokens import TokenDesk
 from support.gateway import CONFIG
-from support.memory import open_memory_exchange
+from support.memory import Everybody, open_memory_exchange
 from support.phone import eventually
 
 Clock = trio.testing.MockClock
@@ -90,14 +91,13 @@ async def test_who_leaves_sessions_waiting_gets_no_more_of_them(tmp_path: Path, 
         assert (await exchange.post()).status == 200
 
 
-async def test_a_call_can_be_resumed_after_days(
-    tmp_path: Path, autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with open_memory_exchange(tmp_path) as exchange:
+async def test_a_call_can_be_resumed_after_days(tmp_path: Path, autojump_clock: Clock) -> None:
+    days = 0
+    tokens = TokenDesk(Everybody(), clock=lambda: time.time() + days * 86_400)
+    async with open_memory_exchange(tmp_path, tokens=tokens) as exchange:
         phone = await exchange.call()
         [resume] = phone.socket.events("resume")
-        began = time.time()
-        monkeypatch.setattr("glottis.server.sessions.tokens.time.time", lambda: began + 30 * 86_400)
+        days = 30
         phone.socket.cut()
         again = await phone.open_socket(resume["websocketUrl"])
         await eventually(lambda: again.events("resume"))

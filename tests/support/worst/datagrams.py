@@ -4,12 +4,11 @@ import struct
 import zlib
 from typing import Final
 
-from glottis.rtp.srtp import MAX_PROTECTED_LENGTH
 from glottis.wire.dcep import MAX_OPEN_SIZE, parse_dcep_untrusted
 from glottis.wire.demux import stun_local_ufrag_untrusted, stun_transaction_id_untrusted
 from glottis.wire.dtls_record import split_handshake_untrusted, split_records_untrusted
 from glottis.wire.rtcp import MAX_COMPOUND_LENGTH, parse_rtcp_untrusted
-from glottis.wire.rtp import RtpPacket, extensions_untrusted, parse_rtp_untrusted
+from glottis.wire.rtp import parse_rtp_untrusted
 from glottis.wire.sctp import crc32c, parse_data_untrusted, parse_packet_untrusted, parse_parameters_untrusted
 from glottis.wire.sctp_chunks import (
     parse_forward_tsn_untrusted,
@@ -74,13 +73,6 @@ def rtp_with_extension(profile: int, unit: bytes) -> Make:
         words = (size - 16) // 4
         head = b"\x90\x60" + bytes(10) + profile.to_bytes(2) + words.to_bytes(2)
         return (head + (unit * size)[: 4 * words],)
-
-    return make
-
-
-def rtp_extension(profile: int, unit: bytes) -> Make:
-    def make(size: int) -> Arguments:
-        return (RtpPacket(96, False, 1, 1, 1, b"", (), profile, (unit * size)[: size // 4 * 4]),)
 
     return make
 
@@ -161,16 +153,6 @@ ROWS: Final[tuple[Row, ...]] = (
             "a long extension": rtp_with_extension(0xBEDE, b"\x10a"),
             "sources and padding": lambda size: (b"\xaf\x60" + bytes(10) + bytes(size - 13) + b"\xff",),
         },
-    ),
-    datagram(
-        extensions_untrusted,
-        {
-            "padding": rtp_extension(0xBEDE, b"\0"),
-            "elements of one byte": rtp_extension(0xBEDE, b"\x10a"),
-            "empty elements with long heads": rtp_extension(0x1000, b"\1\0"),
-            "padding between long heads": rtp_extension(0x1000, b"\0"),
-        },
-        longest=MAX_PROTECTED_LENGTH,
     ),
     datagram(
         parse_packet_untrusted,

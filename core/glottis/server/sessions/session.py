@@ -1,7 +1,8 @@
 """A session: one call from its creation to its end, and the error boundary around it.
 
-The WebSocket's connection calls in, and the leg with what comes from the UDP socket and the wheel; the agent runs in
-the session's own nursery. Whatever fails in here ends this session, with the culprit named, and no other.
+The WebSocket's connection calls in, and through a ``Listener`` the leg, with what comes from the UDP socket and the
+wheel; the agent runs in the session's own nursery. Whatever fails in here ends this session, with the culprit named,
+and no other.
 """
 
 import logging
@@ -15,7 +16,6 @@ from glottis.calls.call import DEFAULT_LIMITS, CallLimits, GatewayCall
 from glottis.calls.leg import LegFactory
 from glottis.calls.summary import summary
 from glottis.config import Campaign
-from glottis.contracts.call import Message
 from glottis.contracts.errors import MessageTooLong, RemoteError
 from glottis.contracts.events import ConnectionChanged, StateChanged
 from glottis.contracts.info import CallInfo
@@ -23,12 +23,13 @@ from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit, first_of
 from glottis.plugins.failures import log_failure
-from glottis.server.http.turns import Turns
 from glottis.server.sessions.announcements import Announcements
 from glottis.server.sessions.channel import SignalingChannel
+from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.intake import Intake
 from glottis.server.sessions.interruption import Interruption
 from glottis.server.sessions.line import ClientLine, hang_up_reason
+from glottis.server.sessions.listener import Listener
 from glottis.server.sessions.states import TRANSITIONS, Happening, SessionState
 from glottis.server.sessions.times import DEFAULT_TIMES, Deadline, SessionTimes
 from glottis.signaling import messages
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 class Session:
-    """Run by the gateway's sessions nursery, and the owner of its leg (``LegOwner``).
+    """Run by the gateway's sessions nursery. ``call`` is what the agent is given, ``leg`` the way to the caller.
 
     Everything that frees resources is in ``end``, a plain call: it happens at once, even while the agent has the turn
     or refuses to stop. Then ``ended`` is called: all but the agent's task is released.
@@ -51,33 +52,35 @@ class Session:
         make_leg: LegFactory,
         *,
         ended: Callable[[], None],
+        deadlines: Deadlines,
         plugins: Sequence[Plugin] = (),
         times: SessionTimes = DEFAULT_TIMES,
         call_limits: CallLimits = DEFAULT_LIMITS,
-        turns: Turns | None = None,
     ) -> None:
         self.info = info
         self.campaign = campaign
         self.state = SessionState.CREATED
-        self.leg = make_leg(self, info, campaign.sample_rate)
-        self._ended = ended
-        self._plugins = plugins
-        self._times = times
-        self._turns = turns or Turns()
-        self._call = GatewayCall(
+        self._listener = Listener(self)
+        self.line = ClientLine()
+        self.leg = make_leg(self._listener, info, campaign.sample_rate)
+        self.call = GatewayCall(
             info,
             sample_rate=campaign.sample_rate,
             voice=self.leg.voice,
             messenger=self.leg.messenger,
-            hang_up=self.end,
-            caught_up=self._caught_up,
+            hang_up=self._listener.ends,
+            caught_up=self._listener.caught_up,
             limits=call_limits,
         )
-        self._line = ClientLine()
-        self._deadline = Deadline(times)
-        self._announce = Announcements(self._line, self._call, self.leg)
-        self._interruption = Interruption(self.leg, silence=times.silence, tell=self._announce.event)
-        self._intake = Intake(self.leg, self._call.messages, patience=times.text_patience)
+        self._announce = Announcements(self.line, self.call, self.leg)
+        self.interruption = Interruption(self.line, self.leg, silence=times.silence, tell=self._announce.event)
+        self._intake = Intake(self.leg, self.call.messages, patience=times.text_patience)
+        self._deadline = Deadline(times, deadlines, self._listener.ends)
+        self._deadline.await_client(trio.current_time())
+        self._ended = ended
+        self._plugins = plugins
+        self._times = times
+        self._scope = trio.CancelScope()
         self._connected = trio.Event()
 
     def __repr__(self) -> str:
@@ -87,26 +90,17 @@ class Session:
 
     async def run(self) -> None:
         """From creation to end. Errors stop here."""
-        self._deadline.await_client(trio.current_time())
         try:
-            with self._deadline.scope:
+            with self._scope:
                 await self._connected.wait()
                 reports = partial(self._announce.report_statistics, self._times.statistics)
-                await self._call.converse(self.campaign.agent, self.failed, reports)
+                await self.call.converse(self.campaign.agent, self._listener.failed, reports)
                 self.end("the agent ended the call")
-            if self.state.alive:
-                await self._expire(self._deadline.reason)
         except BaseException as error:
             stop(error, self.failed)
         finally:
             self.end("the gateway stops", code=SERVICE_RESTART)
             self.state = TRANSITIONS[self.state, Happening.STOPPED]
-            self._let_go()
-
-    async def _expire(self, reason: str) -> None:
-        """In its turn: a thousand sessions that were created at one moment have their deadline at one."""
-        async with self._turns:
-            self.end(reason)
 
     def end(self, reason: str, *, code: int = NORMAL) -> None:
         """End the call now; only the first call of this does anything.
@@ -118,8 +112,9 @@ class Session:
         logger.info("session %s ends: %s", self.info.session_id, reason)
         for step in (
             self.leg.close,
-            partial(self._line.close, code, reason),
-            self._deadline.scope.cancel,
+            partial(self.line.close, code, reason),
+            self._deadline.lift,
+            self._scope.cancel,
             self._intake.texts.release,
             self._ended,
             self._log_counts,
@@ -131,10 +126,6 @@ class Session:
 
     def _log_counts(self) -> None:
         logger.info("session %s has counted %s", self.info.session_id, summary(self._announce.statistics()))
-
-    def _let_go(self) -> None:
-        """Cut the circles that leg, call and session are tied in: no garbage collection is needed to free them."""
-        del self.leg, self._call, self._announce, self._interruption, self._intake
 
     def _move(self, happening: Happening, reason: str = "") -> bool:
         """To the next state, of which client and agent are told; false if this changes nothing."""
@@ -151,8 +142,8 @@ class Session:
         if not self.state.alive:  # it has ended since the token was taken
             channel.begin_closing(NORMAL, "the call has ended")
             return
-        self._line.connect(channel)
-        self._interruption.end()
+        self.line.connect(channel)
+        self.interruption.end()
         self._intake.texts.release()
         if self._move(Happening.CLIENT_CAME):
             now = trio.current_time()
@@ -166,18 +157,18 @@ class Session:
 
     def leave(self, channel: SignalingChannel, reason: str = "") -> None:
         """The client has hung up by closing its socket: not all of them say bye or close the media connection."""
-        if self._line.is_over(channel):
+        if self.line.is_over(channel):
             self.hung_up(reason)
 
     def detach(self, channel: SignalingChannel) -> None:
         """The client's socket is lost. Media goes on while the client's does; it may resume within the grace time."""
-        if not self._line.is_over(channel) or not self.state.alive:
+        if not self.line.is_over(channel) or not self.state.alive:
             return
-        self._line.lose()
+        self.line.lose()
         if self._times.resume_grace == 0:
             self.end("the signaling connection was lost")
         else:
-            self._deadline.await_resumption(self._line.lost_at)
+            self._deadline.await_resumption(self.line.lost_at)
 
     def handle_message(self, message: messages.ClientMessage) -> None:
         """Take a valid message of the client."""
@@ -190,22 +181,23 @@ class Session:
                 self._intake.take(message, started=self._connected.is_set())
         except RemoteError as error:
             logger.info("session %s: %s refused: %s", self.info.session_id, type(message).__name__.lower(), error)
-            self._line.refuse(messages.Error(error.code, str(error)))
+            self.line.refuse(messages.Error(error.code, str(error)))
         except BaseException as error:
             stop(error, self.failed)
 
     async def wait_for_reader(self, channel: SignalingChannel) -> None:
         """After a text: wait while the agent is behind; see ``TextGate``."""
         if self.state is not SessionState.ENDED:
-            await self._intake.texts.wait(lambda: self._line.is_over(channel) and self.state.alive)
+            await self._intake.texts.wait(lambda: self.line.is_over(channel) and self.state.alive)
 
-    def _caught_up(self) -> None:
+    # The listener calls these
+
+    def resume_messages(self) -> None:
+        """The agent is not behind any more."""
         self._intake.texts.open()
         self.leg.catch_up()
 
-    # The leg calls these: see ``LegOwner``
-
-    def state_changed(self, state: ConnectionState, reason: str) -> None:
+    def media_changed(self, state: ConnectionState, reason: str) -> None:
         """Tell of it; the session becomes active, or ends."""
         self._announce.event(ConnectionChanged(state=state.value, reason=reason))
         if state is ConnectionState.CONNECTED:
@@ -217,20 +209,16 @@ class Session:
 
     def _become_active(self) -> None:
         if self._move(Happening.MEDIA_FLOWS):
-            self._deadline.media_flows(client_is_there=self._line.is_up)
+            self._deadline.media_flows(client_is_there=self.line.is_up)
             self._announce.media()
             self._connected.set()
             self.leg.start_media()
 
-    def says(self, message: messages.SignalingMessage) -> None:
+    def say(self, message: messages.SignalingMessage) -> None:
         """To the client; an answer may be the first with audio."""
-        self._line.send(message)
+        self.line.send(message)
         if isinstance(message, messages.Answer) and self.state is SessionState.ACTIVE:
             self._announce.media()
-
-    def received(self, message: Message) -> None:
-        """To the agent."""
-        self._call.push_message(message)
 
     def hung_up(self, reason: str) -> None:
         """The client has ended the call, with a reason of its own or none."""
@@ -246,21 +234,3 @@ class Session:
             return
         log_failure(logger, error, "%s failed in %s", place, culprit(error, self._plugins))
         self.end("internal error", code=INTERNAL_ERROR)
-
-    def hear(self, now: float) -> None:
-        """Listen, and see whether there is still somebody to speak to."""
-        self._call.hear(now)
-        if not self._line.is_up:
-            self._interruption.check(now, self._line.lost_at)
-
-    def spoke(self) -> None:
-        """Whoever speaks may go on."""
-        self._call.spoke()
-
-    def wants_messages(self) -> bool:
-        """Not while the agent is behind."""
-        return not self._call.messages.is_behind
-
-    async def room(self) -> None:
-        """In the client's socket."""
-        await self._line.room()

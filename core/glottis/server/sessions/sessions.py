@@ -23,6 +23,7 @@ from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket
 from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
 from glottis.server.sessions.channel import SignalingChannel, open_signaling, reject
+from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.ice_servers import gather_ice_servers
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.shares import SessionShares
@@ -76,6 +77,7 @@ class Sessions:
         self._times = times
         self._call_limits = call_limits
         self._turns = turns
+        self._deadlines = Deadlines(turns)
         self._entries: dict[str, _Entry] = {}
         """The sessions that have not ended, by their ids."""
         self._running: dict[str, _Entry] = {}
@@ -97,10 +99,19 @@ class Sessions:
         """See ``routes.Placement``."""
         return list(self._legs)
 
+    @property
+    def running(self) -> int:
+        """How many there are with those that have ended, but whose agents have not stopped yet."""
+        return len(self._running)
+
     def find(self, session_id: str) -> Session | None:
         """The session, unless it has ended."""
         entry = self._entries.get(session_id)
         return entry.session if entry is not None else None
+
+    async def keep_deadlines(self) -> None:
+        """Until cancelled: end the sessions whose time is over."""
+        await self._deadlines.run()
 
     # Creation
 
@@ -108,7 +119,7 @@ class Sessions:
         """See ``api.placement.Placement``."""
         if self._draining:
             return Unavailable("DRAINING", "The gateway is about to stop, try again later")
-        if len(self._running) >= self._config.config.server.max_sessions:
+        if self.running >= self._config.config.server.max_sessions:
             return Unavailable("FULL", "The gateway has as many calls as it takes, try again later")
         return None
 
@@ -138,10 +149,10 @@ class Sessions:
             campaign,
             make_leg,
             ended=partial(self._forget, info.session_id),
+            deadlines=self._deadlines,
             plugins=self._config.plugins,
             times=self._times,
             call_limits=self._call_limits,
-            turns=self._turns,
         )
         url = self._tokens.issue(info, CONNECT, expires_at)
         self._start(_Entry(session, base_url))
@@ -250,10 +261,14 @@ class Sessions:
             await entry.given_up.wait()
         return not self._running
 
-    def end_all(self, reason: str) -> None:
-        """End every call, as before a restart."""
-        for session in self:
-            session.end(reason, code=SERVICE_RESTART)
+    async def end_all(self, reason: str) -> None:
+        """Admit no more sessions, and end every call, as before a restart: each in its turn."""
+        self.drain()
+        for session_id in list(self._entries):  # which keeps none alive that has ended
+            async with self._turns:
+                if (session := self.find(session_id)) is not None:
+                    session.end(reason, code=SERVICE_RESTART)
+            del session
 
 
 def _stubbornness(session: Session, seconds: float) -> str:

@@ -1,12 +1,12 @@
 """How long a session waits for what: its times, and the deadline that follows from them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import trio
-
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
+from glottis.server.sessions.deadlines import Deadlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,13 @@ DEFAULT_TIMES: Final = SessionTimes()
 
 
 class Deadline:
-    """When a session ends unless something happens before; ``scope`` is cancelled then, and ``reason`` says why."""
+    """When a session ends unless something happens before; ``over`` is told the reason then."""
 
-    def __init__(self, times: SessionTimes) -> None:
-        self.scope = trio.CancelScope()
-        self.reason = ""
+    def __init__(self, times: SessionTimes, deadlines: Deadlines, over: Callable[[str], None]) -> None:
         self._times = times
+        self._deadlines = deadlines
+        self._over = over
+        self._reason = ""
         self._setup = math.inf
         """Until when media has to flow; never again once it has."""
 
@@ -69,8 +70,19 @@ class Deadline:
         """There is a media connection; a client without a socket has to resume even so."""
         self._setup = math.inf
         if client_is_there:
-            self._set(math.inf, "")
+            self.lift()
+
+    def lift(self) -> None:
+        """Nothing is waited for."""
+        self._deadlines.lift(self)
+
+    def expire(self) -> None:
+        """See ``Expiring``."""
+        self._over(self._reason)
 
     def _set(self, moment: float, reason: str) -> None:
-        self.scope.deadline = moment
-        self.reason = reason
+        self._reason = reason
+        if moment == math.inf:
+            self.lift()
+        else:
+            self._deadlines.set(self, moment)

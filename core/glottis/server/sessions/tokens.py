@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from typing import Final
 
 from glottis.contracts.auth import AuthScheme, TokenClaims
@@ -15,10 +16,14 @@ RESUME: Final = "resume"
 
 
 class TokenDesk:
-    """Of one gateway, or of several that share it. For each session and use the token issued last is good, once."""
+    """Of one gateway, or of several that share it. For each session and use the token issued last is good, once.
 
-    def __init__(self, scheme: AuthScheme) -> None:
+    ``clock`` gives seconds since the epoch.
+    """
+
+    def __init__(self, scheme: AuthScheme, clock: Callable[[], float] = time.time) -> None:
         self._scheme = scheme
+        self._clock = clock
         self._nonces: dict[tuple[str, str], str] = {}
         """By session and use."""
 
@@ -38,7 +43,7 @@ class TokenDesk:
 
         Raises ``AuthenticationFailed``.
         """
-        claims = self._scheme.verify(url.token, time.time())
+        claims = self._scheme.verify(url.token, self._clock())
         if claims.session_id != url.session_id or (claims.use == RESUME) != url.resume:
             raise AuthenticationFailed(
                 "TOKEN_INVALID", "The token belongs to another session or use; create a new session."

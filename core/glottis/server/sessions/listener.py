@@ -1,0 +1,87 @@
+"""The ways back to a session from its own parts, which do not keep it alive."""
+
+import logging
+import weakref
+from typing import TYPE_CHECKING, Final
+
+from glottis.contracts.call import Message
+from glottis.peer import ConnectionState
+from glottis.plugins.failures import log_failure
+from glottis.signaling.messages import SignalingMessage
+
+if TYPE_CHECKING:
+    from glottis.server.sessions.session import Session
+
+logger: Final = logging.getLogger(__name__)
+
+
+class Listener:
+    """Told by a session's leg (``LegOwner``), its call and its deadline; not heard once the session is gone.
+
+    Each of these ways back would close a circle, which only a garbage collection could free, and the media path must
+    not wait for one.
+    """
+
+    def __init__(self, session: "Session") -> None:
+        self._session = weakref.ref(session)
+
+    # The leg calls these
+
+    def state_changed(self, state: ConnectionState, reason: str) -> None:
+        """See ``LegOwner``."""
+        if (session := self._session()) is not None:
+            session.media_changed(state, reason)
+
+    def says(self, message: SignalingMessage) -> None:
+        """To the client."""
+        if (session := self._session()) is not None:
+            session.say(message)
+
+    def received(self, message: Message) -> None:
+        """To the agent."""
+        if (session := self._session()) is not None:
+            session.call.push_message(message)
+
+    def hung_up(self, reason: str) -> None:
+        """See ``LegOwner``."""
+        if (session := self._session()) is not None:
+            session.hung_up(reason)
+
+    def failed(self, error: BaseException) -> None:
+        """See ``LegOwner``; a background task of the agent may fail too."""
+        if (session := self._session()) is not None:
+            session.failed(error)
+        else:
+            log_failure(logger, error, "failed after the end of its session")
+
+    def hear(self, now: float) -> None:
+        """Listen, and see whether there is still somebody to speak to."""
+        if (session := self._session()) is not None:
+            session.call.hear(now)
+            session.interruption.check(now)
+
+    def spoke(self) -> None:
+        """Whoever speaks may go on."""
+        if (session := self._session()) is not None:
+            session.call.spoke()
+
+    def wants_messages(self) -> bool:
+        """Not while the agent is behind."""
+        return (session := self._session()) is not None and not session.call.messages.is_behind
+
+    async def room(self) -> None:
+        """In the client's socket."""
+        if (session := self._session()) is not None:
+            await session.line.room()
+
+    # The call and the deadline call these
+
+    def ends(self, reason: str) -> None:
+        """The agent has hung up, or the time for something is over."""
+        if (session := self._session()) is not None:
+            session.end(reason)
+
+    def caught_up(self) -> None:
+        """The agent has read what was there."""
+        if (session := self._session()) is not None:
+            session.resume_messages()
