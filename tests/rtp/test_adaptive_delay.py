@@ -1,6 +1,5 @@
 """The delay that a path asks for: reception of a voice over paths whose lateness changes."""
 
-import heapq
 import math
 import random
 from collections.abc import Callable
@@ -36,12 +35,10 @@ class Line:
         self.clockwork: Any = self.media.Clockwork(self.receiver)
 
     def run(self, arrival: Arrival, seconds: float, *, encoded: bool = False) -> None:
-        arrivals: list[tuple[float, int, bytes]] = []
         for number in range(round(seconds * 50) + 10):
             at = arrival(number / 50)
             if at is not None:
-                heapq.heappush(arrivals, (at, number, self.packet(number)))
-        self.clockwork._in_flight = arrivals
+                self.clockwork.send(self.packet(number), at)
         counts = self.receiver.statistics
         for _ in range(round(seconds * 2)):
             waited, emitted = counts.jitter_buffer_delay, counts.jitter_buffer_emitted_count
