@@ -28,7 +28,7 @@ def lose_one(endpoint: object) -> None:
         return False
 
     assert isinstance(endpoint, MemoryEndpoint)
-    endpoint.passes = passes
+    endpoint.let_pass(passes)
 
 
 async def lose_a_packet_to_a_call(crowd: Crowd) -> None:

@@ -171,7 +171,7 @@ def lose_media(phone: Phone, count: int) -> None:
         return False
 
     assert isinstance(phone.endpoint, MemoryEndpoint)
-    phone.endpoint.passes = passes
+    phone.endpoint.let_pass(passes)
 
 
 def report(phone: Phone, fraction_lost: float) -> None:

@@ -15,9 +15,6 @@ from glottis.wire.sctp_chunks import ResetResponse, ResetResult
 from support.cost import OPERATIONS_PER_MS, operations
 from support.sctp_attacker import Attacker
 
-MAX_OPERATIONS = 25 * OPERATIONS_PER_MS // 10
-"""2.5 ms: a timer runs at most once per round trip, whatever the peer sends."""
-
 # Timers
 
 
@@ -35,6 +32,14 @@ def retransmission_of_long_messages_that_are_given_up(attacker: Attacker) -> Non
     attacker.leave_outstanding(4, 250_000, max_retransmits=0)
 
 
+def retransmission_of_short_messages_that_are_given_up(attacker: Attacker) -> None:
+    attacker.leave_outstanding(8000, max_retransmits=0)
+
+
+def messages_whose_time_is_over(attacker: Attacker) -> None:
+    attacker.leave_outstanding(8000, max_packet_life_time_ms=5000)
+
+
 def queue_that_expires(attacker: Attacker) -> None:
     channel = attacker.accept_channel(max_packet_life_time_ms=10)
     attacker.hit(attacker.packet(attacker.sack(0, window=0)))
@@ -48,6 +53,8 @@ def queue_that_expires(attacker: Attacker) -> None:
         wait_for_channels_on_all_streams,
         retransmission_of_all,
         retransmission_of_long_messages_that_are_given_up,
+        retransmission_of_short_messages_that_are_given_up,
+        messages_whose_time_is_over,
         queue_that_expires,
     ],
     ids=lambda prepare: prepare.__name__,
@@ -62,7 +69,7 @@ def test_each_turn_of_a_timer_is_bounded(attacker: Attacker, prepare: Callable[[
 
     turns = 0
     while (attacker.engine.next_timeout() or later + 1) <= later:
-        assert operations(turn) < MAX_OPERATIONS
+        assert operations(turn) <= OPERATIONS_PER_MS
         turns += 1
     assert 0 < turns < 200
 
@@ -158,8 +165,8 @@ def test_message_that_no_empty_send_buffer_holds_is_refused_for_good(attacker: A
 def test_labels_hold_no_more_than_their_bound(attacker: Attacker) -> None:
     opened, label = attacker.engine._channels, "\U0001f399" * 900
     for stream in range(512):
-        attacker.hit(attacker.packet(*open_in_fragments(attacker, stream, label)[:2]))
-        attacker.hit(attacker.packet(*open_in_fragments(attacker, stream, label)[2:]))
+        for fragment in open_in_fragments(attacker, stream, label):
+            attacker.hit(attacker.packet(fragment))
         attacker.next_tsn += 4
         attacker.settle()
     assert 200 < len(opened) < 300

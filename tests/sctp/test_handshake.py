@@ -193,7 +193,7 @@ def test_cookie_that_fits_no_packet_is_aborted() -> None:
     engine.connect(0.0)
     engine.datagrams_to_send()
     local_tag = engine._tcb.local_tag
-    cookie = Parameter(ParameterType.STATE_COOKIE, bytes(3000))
+    cookie = Parameter(ParameterType.STATE_COOKIE, bytes(1300))
     ack = encode_chunk(ChunkType.INIT_ACK, Init(7, 100_000, 1, 1, 1, (cookie,)).encode())
     [abort] = answer(engine, encode_packet((5000, 5000, local_tag), [ack]))
     assert chunks(abort)[0][0] == ChunkType.ABORT

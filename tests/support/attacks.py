@@ -7,7 +7,7 @@ end.
 import json
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from urllib.parse import urlsplit
 
@@ -15,22 +15,13 @@ import trio
 from glottis.sctp import ChannelOpened, DataChannel, State
 from glottis.signaling.messages import Answer, Offer, Text, TrickledCandidate
 from glottis.wire.rtp import build_rtp
-from glottis.wire.sctp import (
-    FIRST_FRAGMENT,
-    UNORDERED,
-    WHOLE_MESSAGE,
-    ChunkType,
-    encode_chunk,
-    encode_data,
-    encode_packet,
-    encode_parameters,
-)
-from glottis.wire.sctp_chunks import ForwardTsn, OutgoingReset, Sack
+from glottis.wire.sctp import FIRST_FRAGMENT, UNORDERED
 from glottis.wire.stun import Attribute, MessageClass, build_stun
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from support.http import request
 from support.phone import Exchange, Phone, close_at_once, eventually
+from support.sctp_attacker import Forger
 
 DATAGRAMS = 30
 CONNECTIONS = 50
@@ -51,19 +42,14 @@ def _until_closed() -> AbstractContextManager[None]:
 # By data channels, as an authenticated caller
 
 
-class SctpFlood:
-    """Speaks for the phone's SCTP association, with the right tag and TSNs."""
+class SctpFlood(Forger):
+    """Speaks for the phone's SCTP association."""
 
     def __init__(self, phone: Phone, channel: DataChannel) -> None:
         assert phone.peer.channels is not None
+        super().__init__(phone.peer.channels.association)
         self.phone = phone
         self.channel = channel
-        association = phone.peer.channels.association
-        assert association._tcb.peer is not None
-        self._header = (association._tcb.local_port, association._tcb.remote_port, association._tcb.peer.tag)
-        self.first_tsn = association._outbound.last_assigned_tsn + 1
-        self.peer_tsn = association._tcb.peer.initial_tsn
-        self.reset_sequence = association._tcb.initial_tsn
 
     @classmethod
     async def begin(cls, exchange: Exchange, campaign: str = "talk") -> "SctpFlood":
@@ -83,13 +69,9 @@ class SctpFlood:
 
     async def _send_packet(self, chunks: list[bytes]) -> None:
         if self.phone.peer.transport.is_secure:
-            self.phone.peer.transport.dtls.send(encode_packet(self._header, chunks))
+            self.phone.peer.transport.dtls.send(self.packet(*chunks))
             self.phone.driver.pump()
         await trio.lowlevel.checkpoint()
-
-    def data(self, offset: int, *, stream: int = 0, sequence: int = 0, flags: int = WHOLE_MESSAGE) -> bytes:
-        """A chunk with one byte."""
-        return encode_data(flags, ((self.first_tsn + offset) & 0xFFFFFFFF, stream, sequence, 53), b"x")
 
 
 async def open_channel(phone: Phone) -> DataChannel:
@@ -106,13 +88,7 @@ async def open_channel(phone: Phone) -> DataChannel:
 async def reset_all_streams(exchange: Exchange) -> None:
     """RE-CONFIG of "all streams", 50 in each packet."""
     flood = await SctpFlood.begin(exchange)
-
-    def chunks() -> Iterator[bytes]:
-        for number in range(50 * DATAGRAMS):
-            reset = OutgoingReset(flood.reset_sequence + number & 0xFFFFFFFF, 0, flood.first_tsn - 1, ())
-            yield encode_chunk(ChunkType.RE_CONFIG, encode_parameters([reset.to_parameter()]))
-
-    await flood.send(chunks())
+    await flood.send(flood.reset(number) for number in range(50 * DATAGRAMS))
 
 
 async def skip_streams(exchange: Exchange) -> None:
@@ -120,9 +96,7 @@ async def skip_streams(exchange: Exchange) -> None:
     flood = await SctpFlood.begin(exchange)
     held = 8000
     await flood.send(flood.data(1 + number, stream=number % 270, sequence=1 + number // 270) for number in range(held))
-    skipped = tuple((stream, 0) for stream in range(260))
-    tsn = flood.first_tsn - 1 & 0xFFFFFFFF
-    await flood.send([encode_chunk(ChunkType.FORWARD_TSN, ForwardTsn(tsn, skipped).encode())] * DATAGRAMS)
+    await flood.send([flood.forward_tsn(-1, *[(stream, 0) for stream in range(260)])] * DATAGRAMS)
 
 
 async def leave_messages_unfinished(exchange: Exchange) -> None:
@@ -138,8 +112,7 @@ async def acknowledge_nothing(exchange: Exchange) -> None:
         flood.channel.send_text("x" * 30_000)
     flood.phone.driver.pump()
     await flood.phone.hear(2)
-    sack = Sack(flood.peer_tsn - 1 & 0xFFFFFFFF, 0, ((2, 3),)).encode()
-    await flood.send([encode_chunk(ChunkType.SACK, sack)] * (50 * DATAGRAMS))
+    await flood.send([flood.sack(0, (2, 3), window=0)] * (50 * DATAGRAMS))
 
 
 async def write_metadata(exchange: Exchange) -> None:

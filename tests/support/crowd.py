@@ -24,10 +24,13 @@ from support.phone import Exchange, Phone, eventually, installed_codec
 CALLS = 20
 MAX_GAP = 0.06
 """Seconds that may pass between two packets of a call: twice as many as usual, and another packet's."""
-SETTLING = 0.1
+SETTLING = 0.06
 """Seconds from a fault to the last of its effects on the packets of others, and on what is heard of them."""
-RECOVERY = 0.3
-"""Seconds from the end of a blockade to ordinary times."""
+RECOVERY = 2.0
+"""Seconds from the end of a blockade to ordinary times, at most. Whoever did not speak for a second, because all stood
+still, is waited for as long, unless that is too much for a jitter buffer: it depends on the phase of the call."""
+IN_A_ROW = 10
+"""Words by which ordinary times are known: more than are left in a buffer from before."""
 SAMPLES = 160
 """20 ms at the clock of PCMU."""
 WORDS = tuple(bytes((number, 0x80 | number)) * (SAMPLES // 2) for number in range(100))
@@ -45,15 +48,19 @@ class Talker(Phone):
         self._arrivals: list[tuple[float, int]] = []
         """When packets came, and their sequence numbers."""
         self._heard_right = self._heard_wrong = self._heard_others = 0
+        self._right_in_a_row = 0
         assert isinstance(self.endpoint, MemoryEndpoint)
-        self.endpoint.watch = self._note
+        self.endpoint.watch(self._note)
 
     def _note(self, data: bytes) -> None:
         if data[0] >= 128 and not is_rtcp(data):
             self._arrivals.append((trio.current_time(), int.from_bytes(data[2:4])))
 
     def _tick(self, now: float) -> None:
-        for packet in self.peer.voice.next_packets(now):
+        packets = self.peer.voice.next_packets(now)
+        is_right = packets and all(packet.payload == self._word for packet in packets)
+        self._right_in_a_row = self._right_in_a_row + 1 if is_right else 0
+        for packet in packets:
             if packet.payload == self._word:
                 self._heard_right += 1
             elif packet.payload in WORDS:
@@ -65,6 +72,15 @@ class Talker(Phone):
     async def settle(self) -> None:
         """Wait until the word comes back."""
         await eventually(lambda: self._heard_right >= 3)
+
+    def begin_recovery(self) -> None:
+        """From now on words are awaited that show it."""
+        self._right_in_a_row = 0
+
+    @property
+    def has_recovered(self) -> bool:
+        """Whether ordinary times are back."""
+        return self._right_in_a_row >= IN_A_ROW
 
     def begin(self) -> None:
         """From now on nothing may be amiss."""
@@ -81,6 +97,8 @@ class Talker(Phone):
             found.append(f"lost packets: {missing}")
         if not patient:
             found += self._delays()
+        if patient and not self.has_recovered:
+            found.append("does not hear its word as before")
         if self._heard_others:
             found.append(f"heard another call's word {self._heard_others} times")
         if not self._heard_right or (self._heard_wrong and not patient):
@@ -108,11 +126,21 @@ class Crowd:
 
     async def complaints(self, *, patient: bool = False) -> list[str]:
         """What was amiss since ``begin``, a little later; and what has stayed of calls that have ended."""
-        await trio.sleep(RECOVERY if patient else SETTLING)
+        if patient:
+            await self._recovery()
+        else:
+            await trio.sleep(SETTLING)
         found = [complaint for talker in self.talkers for complaint in talker.complaints(patient=patient)]
         if self._tables() != self._entries:
             found.append(f"left behind: {self._tables()} sessions, and their entries, instead of {self._entries}")
         return found
+
+    async def _recovery(self) -> None:
+        for talker in self.talkers:
+            talker.begin_recovery()
+        with trio.move_on_after(RECOVERY):
+            while not all(talker.has_recovered for talker in self.talkers):  # noqa: ASYNC110
+                await trio.sleep(0.02)
 
     def _tables(self) -> tuple[int, ...]:
         gateway = self.exchange.gateway

@@ -1,17 +1,19 @@
 """A gateway and its phones with nothing but memory between them, so that their time can be virtual."""
 
 import math
+import os
+import socket
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import trio
 import trio.testing
 from glottis import AuthRequest, AuthSchemeSpec, Principal, hookimpl
-from glottis.media.demultiplexer import Demultiplexer, Receiver
-from glottis.wire.address import Address, Datagram
-from glottis.wire.demux import is_stun_request
+from glottis.media.endpoint import UdpEndpoint
+from glottis.wire.address import Address
 from glottis_auth_anonymous import ANONYMOUS, Anonymous
 
 from support.gateway import CONFIG, open_test_gateway
@@ -19,6 +21,10 @@ from support.phone import Exchange, open_exchange
 from support.plugins import TestPlugin
 
 HTTP_PORT = 8080
+LOOK = 5e-6
+"""Seconds that a look at ``CountedTime`` takes; each datagram is followed by one."""
+MAX_WAITING = 4096
+"""Datagrams that a socket holds: more than any attack sends before time goes on."""
 MEDIA = Address("192.0.2.2", 5000)
 
 
@@ -59,63 +65,97 @@ class MemoryListener(trio.abc.Listener[trio.StapledStream[Any, Any]]):
         await self._accepted.aclose()
 
 
-class MemoryEndpoint(Demultiplexer):
-    """In place of a ``UdpEndpoint`` with one socket."""
+class CountedTime:
+    """Virtual time, in which each look at the clock takes a little: turns are as long on each machine."""
+
+    def __init__(self) -> None:
+        self._now = trio.current_time()
+
+    def __call__(self) -> float:
+        """Seconds."""
+        self._now = max(self._now + LOOK, trio.current_time())
+        return self._now
+
+
+class MemorySocket:
+    """In place of a UDP socket. It has a descriptor, which is readable as long as something waits."""
 
     def __init__(self, network: "MemoryNetwork", address: Address) -> None:
-        super().__init__()
-        self.addresses = [address]
-        self.send_failures = 0
-        self.passes: Callable[[bytes], bool] = lambda data: True
-        """Which datagrams get on their way."""
-        self.watch: Callable[[bytes], None] = lambda data: None
-        """Sees those that arrive."""
         self.public = address
-        """Where others see it: ``move_to`` has a translator give it another address."""
+        self.passes: Callable[[bytes], bool] = lambda data: True
+        self.watch: Callable[[bytes], None] = lambda data: None
+        self._address = address
         self._network = network
-        self._sent, self._arriving = trio.open_memory_channel[Datagram](math.inf)
+        self._waiting: deque[tuple[bytes, Address]] = deque()
+        self._descriptor = os.eventfd(0, os.EFD_NONBLOCK)
+        self._is_closed = False
 
-    def __enter__(self) -> "MemoryEndpoint":
-        return self
+    def fileno(self) -> int:
+        """Readable, or not."""
+        return self._descriptor
 
-    def __exit__(self, *exc_info: object) -> None:
+    def getsockname(self) -> Address:
+        """What it is bound to."""
+        return self._address
+
+    def close(self) -> None:
         """Nothing is read any more."""
-        self._arriving.close()
+        if not self._is_closed:
+            self._is_closed = True
+            os.close(self._descriptor)
+
+    def sendto(self, data: bytes, remote: Address) -> None:
+        """To whoever has the address."""
+        if self.passes(data):
+            self._network.carry(data, self.public, remote)
+
+    def arrive(self, data: bytes, source: Address) -> None:
+        """Lost if nobody reads any more, or too much waits."""
+        self.watch(data)
+        if self._is_closed or len(self._waiting) >= MAX_WAITING:
+            return
+        self._waiting.append((data, source))
+        os.eventfd_write(self._descriptor, 1)
+
+    def recvfrom(self, size: int) -> tuple[bytes, Address]:
+        """The oldest datagram. Raises ``BlockingIOError`` if there is none."""
+        if not self._waiting:
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._descriptor)
+            raise BlockingIOError
+        data, source = self._waiting.popleft()
+        return data[:size], source
+
+
+class MemoryEndpoint(UdpEndpoint):
+    """One with a socket in memory."""
+
+    def __init__(self, network: "MemoryNetwork", address: Address) -> None:
+        self._socket = MemorySocket(network, address)
+        self._network = network
+        super().__init__([cast(socket.socket, self._socket)], CountedTime())
 
     @property
-    def sessions(self) -> int:
-        """How many sessions have entries in the table."""
-        return len(self)
+    def public(self) -> Address:
+        """Where others see it: ``move_to`` has a translator give it another address."""
+        return self._socket.public
 
-    def send(self, datagram: Datagram, sender: Receiver) -> None:
-        """To whoever has the address."""
-        if is_stun_request(datagram.data):
-            self.note_request(datagram.data, sender)
-        if self.passes(datagram.data):
-            self._network.carry(Datagram(datagram.data, datagram.path._replace(local=self.public)))
+    def let_pass(self, passes: Callable[[bytes], bool]) -> None:
+        """Only these datagrams get on their way."""
+        self._socket.passes = passes
+
+    def watch(self, watch: Callable[[bytes], None]) -> None:
+        """See those that arrive."""
+        self._socket.watch = watch
 
     def move_to(self, address: Address) -> None:
         """From now on its datagrams come from there, as those of a phone that changes its network do."""
-        self.public = address
+        self._socket.public = address
         self._network.add(self)
 
-    def arrive(self, datagram: Datagram) -> None:
-        """From the other end, whose path it has; lost if nobody reads any more."""
-        self.watch(datagram.data)
-        try:
-            self._sent.send_nowait(datagram)
-        except trio.BrokenResourceError:
-            return
-
-    async def run(self) -> None:
-        """Read until cancelled."""
-        async for data, (theirs, _, transport) in self._arriving:
-            self.dispatch(data, (self.addresses[0], theirs, transport))
-
-    def begin_turns(self) -> None:
-        """``run`` reads."""
-
-    drain = end_turns = begin_turns
+    def arrive(self, data: bytes, source: Address) -> None:
+        """From the other end."""
+        self._socket.arrive(data, source)
 
 
 class MemoryNetwork:
@@ -142,11 +182,11 @@ class MemoryNetwork:
         """Carry to its public address, too."""
         self._endpoints[endpoint.public] = endpoint
 
-    def carry(self, datagram: Datagram) -> None:
+    def carry(self, data: bytes, source: Address, target: Address) -> None:
         """At once, and in order."""
-        endpoint = self._endpoints.get(datagram.path.remote)
+        endpoint = self._endpoints.get(target)
         if endpoint is not None:
-            endpoint.arrive(datagram)
+            endpoint.arrive(data, source)
 
 
 @asynccontextmanager
@@ -158,11 +198,12 @@ async def open_memory_exchange(
     config = config.replace("port = 0", f"port = {HTTP_PORT}", 1)
     config = config.replace('scheme = "anonymous"', 'scheme = "everybody"', 1)
     parts |= {"endpoint": network.gateway, "listeners": [network.listener]}
-    async with (
-        open_test_gateway(directory, config, [Everybody(), *plugins], **parts) as gateway,
-        open_exchange(gateway, network) as exchange,
-    ):
-        yield exchange
+    with network.gateway:
+        async with (
+            open_test_gateway(directory, config, [Everybody(), *plugins], **parts) as gateway,
+            open_exchange(gateway, network) as exchange,
+        ):
+            yield exchange
 
 
 def open_memory_exchange_with(

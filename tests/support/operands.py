@@ -107,8 +107,11 @@ def _weighs(node: ast.AST) -> Iterator[Weigh]:
             yield from _reader(operand, _searched)
         case ast.Subscript(slice=ast.Slice()):
             yield from _reader(node, _size)
-        case ast.BinOp(left=left, right=right, op=ast.Add()) | ast.AugAssign(target=left, value=right, op=ast.Add()):
+        case ast.BinOp(left=left, right=right, op=ast.Add()):
             yield from _reader(left, _size)
+            yield from _reader(right, _size)
+        case ast.AugAssign(target=left, value=right, op=ast.Add()):
+            yield from _reader(left, _copied)
             yield from _reader(right, _size)
         case ast.Call():
             if measure := _MEASURES.get(_name(node.func)):
@@ -184,6 +187,11 @@ def _size(value: object) -> int:
     if isinstance(value, _TEXTS):
         return len(value) // BYTES_PER_OPERATION
     return len(value) if isinstance(value, (*_SEQUENCES, *_TABLES)) else 0
+
+
+def _copied(value: object) -> int:
+    """By what is added to it: a list grows in place."""
+    return 0 if isinstance(value, list | deque | bytearray) else _size(value)
 
 
 def _searched(value: object) -> int:

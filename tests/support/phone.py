@@ -4,7 +4,7 @@ import math
 import random
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from socket import SO_LINGER, SOL_SOCKET
@@ -16,7 +16,7 @@ import trio_websocket
 from glottis import CodecSpec
 from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.dtls import Certificate
-from glottis.media.driver import Endpoint, PeerDriver
+from glottis.media.driver import PeerDriver
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
@@ -35,7 +35,7 @@ from glottis.signaling.messages import (
     encode_message,
     parse_server_message_untrusted,
 )
-from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.address import Address, Path
 
 from support.http import Reply, initiate
 
@@ -270,10 +270,7 @@ class Phone:
     def send_raw(self, data: bytes) -> None:
         """Send anything, past the endpoint's bookkeeping."""
         path = self.path
-        if isinstance(self.endpoint, UdpEndpoint):
-            self.endpoint._links[path.local, path.transport].send(data, path.remote)
-        else:
-            self.endpoint.send(Datagram(data, path), self.driver)
+        self.endpoint._links[path.local, path.transport].send(data, path.remote)
 
     def _note_error(self, error: BaseException) -> None:
         self.errors.append(error)
@@ -291,24 +288,13 @@ class Phone:
             self.peer.voice.write(TONE)
 
 
-class PhoneEndpoint(Endpoint, AbstractContextManager["PhoneEndpoint"], Protocol):
-    """What a phone needs of its ``UdpEndpoint``."""
-
-    @property
-    def addresses(self) -> Sequence[Address]:
-        """The local transport addresses."""
-
-    async def run(self) -> None:
-        """Read until cancelled."""
-
-
 class Network(Protocol):
     """What lies between phones and their gateway."""
 
     async def connect(self, host: str, port: int) -> trio.abc.HalfCloseableStream:
         """A connection to the gateway's HTTP port."""
 
-    def open_endpoint(self) -> PhoneEndpoint:
+    def open_endpoint(self) -> UdpEndpoint:
         """For a phone's media."""
 
 

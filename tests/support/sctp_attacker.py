@@ -1,9 +1,11 @@
-"""A peer of an established association that keeps to no rule."""
+"""Peers of an established association that keep to no rule."""
 
 from contextlib import suppress
 from typing import Any
 
 from glottis.sctp import ChannelState, DataChannel, SendBufferFull
+from glottis.sctp.association import SctpAssociation
+from glottis.sctp.serial import TSN_MASK
 from glottis.wire.dcep import OPEN_ACK, ChannelOpen, ProtocolId
 from glottis.wire.sctp import (
     WHOLE_MESSAGE,
@@ -17,17 +19,71 @@ from glottis.wire.sctp import (
 from glottis.wire.sctp_chunks import ForwardTsn, OutgoingReset, Sack
 
 
-class Attacker:
-    """Speaks for the client of an established pair, with the right tag and TSNs."""
+class Forger:
+    """Makes chunks in the name of one end, with the right tag and TSNs, and whatever else in them."""
+
+    def __init__(self, end: SctpAssociation) -> None:
+        tcb = end._tcb
+        assert tcb.peer is not None
+        self._ports = (tcb.local_port, tcb.remote_port)
+        self.tag = tcb.peer.tag
+        self._acknowledged = tcb.peer.initial_tsn - 1
+        self.reset_sequence = tcb.initial_tsn
+        self.next_tsn = end._outbound.last_assigned_tsn + 1
+
+    @property
+    def acknowledged(self) -> int:
+        """The TSN up to which the other end knows that all has arrived: at the beginning, none."""
+        return self._acknowledged
+
+    def packet(self, *chunks: bytes) -> bytes:
+        return encode_packet((*self._ports, self.tag), chunks)
+
+    def data(
+        self,
+        ahead: int,
+        payload: bytes = b"x",
+        flags: int = WHOLE_MESSAGE,
+        stream: int = 0,
+        sequence: int = 0,
+        protocol_id: int = ProtocolId.BINARY,
+    ) -> bytes:
+        return encode_data(flags, ((self.next_tsn + ahead) & TSN_MASK, stream, sequence, protocol_id), payload)
+
+    def open(self, ahead: int, stream: int, label: str = "", sequence: int = 0) -> bytes:
+        return self.data(
+            ahead, ChannelOpen(label).encode(), stream=stream, sequence=sequence, protocol_id=ProtocolId.DCEP
+        )
+
+    def forward_tsn(self, ahead: int, *skipped: tuple[int, int]) -> bytes:
+        chunk = ForwardTsn((self.next_tsn + ahead) & TSN_MASK, skipped)
+        return encode_chunk(ChunkType.FORWARD_TSN, chunk.encode())
+
+    def reset(self, number: int, *stream_ids: int, last_ahead: int = -1) -> bytes:
+        sequence, last_tsn = self.reset_sequence + number, self.next_tsn + last_ahead
+        request = OutgoingReset(sequence & TSN_MASK, 0, last_tsn & TSN_MASK, stream_ids)
+        return encode_chunk(ChunkType.RE_CONFIG, encode_parameters([request.to_parameter()]))
+
+    def sack(self, ahead: int, *blocks: tuple[int, int], window: int = 1_000_000) -> bytes:
+        """``ahead`` counts from what is acknowledged already."""
+        chunk = Sack((self.acknowledged + ahead) & TSN_MASK, window, blocks)
+        return encode_chunk(ChunkType.SACK, chunk.encode())
+
+
+class Attacker(Forger):
+    """Speaks for the client of an established pair, and does with the server what no other client could."""
 
     def __init__(self, pair: Any) -> None:
+        super().__init__(pair.client.association)
         self.pair = pair
         self.engine = pair.server
         self.association = pair.server.association
-        tcb = pair.client.association._tcb
-        self.tag = tcb.peer.tag
-        self.reset_sequence = tcb.initial_tsn
-        self.next_tsn = pair.client.association._outbound.last_assigned_tsn + 1
+
+    @property
+    def acknowledged(self) -> int:
+        """Now."""
+        acknowledged: int = self.association._outbound.cumulative_tsn
+        return acknowledged
 
     def send(self, *chunks: bytes) -> list[tuple[int, bytes]]:
         """The chunks that the server answers with."""
@@ -42,39 +98,6 @@ class Attacker:
         self.engine.handle_datagram(packet, self.pair.now)
         packets: list[bytes] = self.engine.datagrams_to_send()
         return packets
-
-    def packet(self, *chunks: bytes) -> bytes:
-        return encode_packet((5000, 5000, self.tag), chunks)
-
-    def data(
-        self,
-        ahead: int,
-        payload: bytes = b"x",
-        flags: int = WHOLE_MESSAGE,
-        stream: int = 0,
-        sequence: int = 0,
-        protocol_id: int = ProtocolId.BINARY,
-    ) -> bytes:
-        return encode_data(flags, ((self.next_tsn + ahead) & 0xFFFFFFFF, stream, sequence, protocol_id), payload)
-
-    def open(self, ahead: int, stream: int, label: str = "", sequence: int = 0) -> bytes:
-        return self.data(
-            ahead, ChannelOpen(label).encode(), stream=stream, sequence=sequence, protocol_id=ProtocolId.DCEP
-        )
-
-    def forward_tsn(self, ahead: int, *skipped: tuple[int, int]) -> bytes:
-        chunk = ForwardTsn((self.next_tsn + ahead) & 0xFFFFFFFF, skipped)
-        return encode_chunk(ChunkType.FORWARD_TSN, chunk.encode())
-
-    def reset(self, number: int, *stream_ids: int, last_ahead: int = -1) -> bytes:
-        sequence, last_tsn = self.reset_sequence + number, self.next_tsn + last_ahead
-        request = OutgoingReset(sequence & 0xFFFFFFFF, 0, last_tsn & 0xFFFFFFFF, stream_ids)
-        return encode_chunk(ChunkType.RE_CONFIG, encode_parameters([request.to_parameter()]))
-
-    def sack(self, ahead: int, *blocks: tuple[int, int], window: int = 1_000_000) -> bytes:
-        """``ahead`` counts from what is acknowledged already."""
-        chunk = Sack((self.association._outbound.cumulative_tsn + ahead) & 0xFFFFFFFF, window, blocks)
-        return encode_chunk(ChunkType.SACK, chunk.encode())
 
     def held(self) -> int:
         held: int = self.association._inbound._held()

@@ -7,6 +7,7 @@ import pytest
 from glottis.contracts.errors import Malformed
 from glottis.wire.sctp import (
     FIRST_FRAGMENT,
+    MAX_PACKET_LENGTH,
     ChunkType,
     Parameter,
     crc32c,
@@ -67,6 +68,12 @@ def test_packet_with_a_wrong_checksum_is_malformed() -> None:
     packet[-1] ^= 1
     with pytest.raises(Malformed, match="CRC32c"):
         parse_packet_untrusted(bytes(packet), zero_checksum_accepted=True)
+
+
+def test_packet_longer_than_an_ethernet_frame_is_malformed() -> None:
+    parse_packet_untrusted(encode_packet(HEADER, [encode_chunk(ChunkType.HEARTBEAT, bytes(MAX_PACKET_LENGTH - 16))]))
+    with pytest.raises(Malformed, match="longer than 1436 bytes"):
+        parse_packet_untrusted(encode_packet(HEADER, [encode_chunk(ChunkType.HEARTBEAT, bytes(MAX_PACKET_LENGTH))]))
 
 
 def test_zero_checksum_is_read_only_where_it_is_accepted() -> None:

@@ -122,6 +122,11 @@ class Demultiplexer:
             oldest, _ = transactions.popitem(last=False)
             self._by_transaction.pop(oldest, None)
 
+    def flows_of(self, receiver: Receiver) -> tuple[object, ...]:
+        """See ``Destination.flow``."""
+        entries = self._entries.get(receiver)
+        return (receiver, entries.strangers) if entries is not None else ()
+
     def remove(self, receiver: Receiver) -> None:
         """Forget everything about ``receiver``."""
         entries = self._entries.pop(receiver, _Entries())

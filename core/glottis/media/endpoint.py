@@ -1,7 +1,8 @@
 """Where the datagrams of all sessions come in and leave: links by local address, and one demultiplexer."""
 
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import trio
 
@@ -17,12 +18,12 @@ from glottis.wire.demux import is_stun_request
 class UdpEndpoint:
     """Owns UDP sockets, one per local address. Use as a context manager; ``run`` reads until it is cancelled.
 
-    ``sockets`` are bound, and do not block.
+    ``sockets`` are bound, and do not block. ``clock`` tells the seconds of real time by which they take turns.
     """
 
-    def __init__(self, sockets: Sequence[socket.socket]) -> None:
+    def __init__(self, sockets: Sequence[socket.socket], clock: Callable[[], float] = time.perf_counter) -> None:
         self.demultiplexer = Demultiplexer()
-        self._queue = FairQueue(self.demultiplexer)
+        self._queue = FairQueue(self.demultiplexer, clock)
         self._sockets = [UdpLink(sock, self._queue) for sock in sockets]
         self._first = 0
         """The socket that is read first in a turn, each in its own."""
@@ -88,7 +89,9 @@ class UdpEndpoint:
         self.demultiplexer.remove_path(path, receiver)
 
     def remove(self, receiver: Receiver) -> None:
-        """See ``Demultiplexer.remove``."""
+        """See ``Demultiplexer.remove``; what waits of it is dropped, too."""
+        for flow in self.demultiplexer.flows_of(receiver):
+            self._queue.forget(flow)
         self.demultiplexer.remove(receiver)
 
     def send(self, datagram: Datagram, sender: Receiver) -> None:

@@ -62,9 +62,11 @@ class FairQueue:
             self._keep(data, destination)
             self._now = self._clock()
             return
+        self._used[flow] = used
         receiver.receive(data, path)
         before, self._now = self._now, self._clock()
-        self._used[flow] = used + self._now - before
+        if flow in self._used:  # else this has ended the session
+            self._used[flow] = used + self._now - before
 
     def serve_waiting(self) -> None:
         """One datagram of each session that has some, over and over, while there is time."""
@@ -75,6 +77,11 @@ class FairQueue:
                 self._waiting[flow] = datagrams
             destination.receiver.receive(data, destination.path)
             self._now = self._clock()
+
+    def forget(self, flow: object) -> None:
+        """A session has ended: drop what waits of it, and hold nothing of it until the next datagram comes."""
+        self._used.pop(flow, None)
+        self._waiting.pop(flow, None)
 
     def _keep(self, data: bytes, destination: Destination) -> None:
         datagrams = self._waiting.setdefault(destination.flow, deque())

@@ -73,9 +73,8 @@ class Inbound:
             return
         self._tsns.forward(tsn)
         self._reassembly.drop_up_to(tsn)
-        for stream_id, sequence in dict(chunk.skipped).items():
-            if stream_id < self._stream_count:
-                self._tcb.events.extend(self._streams.skip(stream_id, sequence))
+        skipped = {stream_id: sequence for stream_id, sequence in chunk.skipped if stream_id < self._stream_count}
+        self._tcb.events.extend(self._streams.skip(skipped))
 
     def reset_streams(self, stream_ids: tuple[int, ...]) -> None:
         """The peer starts these streams anew (RFC 6525 §5.2.2); none stands for all of them."""

@@ -24,8 +24,11 @@ from glottis.wire.sctp_chunks import ForwardTsn, Sack
 _MAX_BURST: Final = 4
 """Packets of data per opportunity, new or sent again (RFC 9260 §6.1 D)."""
 
-_MAX_CHUNKS_AT_ONCE: Final = 64
+_MAX_CHUNKS_AT_ONCE: Final = 48
 """A burst of more than these leaves in several goes."""
+
+_MAX_GIVEN_UP_AT_ONCE: Final = 192
+"""Messages and their chunks; further ones are given up in the next go."""
 
 _MAX_OUTSTANDING: Final = 1024
 """Chunks: more than the largest congestion window holds of full ones, and as many as may be lost at a time."""
@@ -39,6 +42,8 @@ class Outbound:
         self._tcb = tcb
         self._max_chunk = tcb.limits.packet_capacity
         self._max_payload = self._max_chunk - DATA_HEADER_LENGTH
+        self._max_skipped = self._max_chunk // 4 - 2
+        """Streams that a FORWARD TSN has room for."""
         self._outstanding = Outstanding(tcb.initial_tsn)
         self._window = CongestionWindow(tcb.limits)
         self._peer_window = 0
@@ -115,23 +120,21 @@ class Outbound:
         self._tcb.count_error()
         self._window.timed_out()
         self._round_trip = None
-        lost = self._outstanding.lose_all()
-        for chunk in lost if self._peer_takes_forward_tsn else ():
-            # One that is lost no longer was given up with an earlier chunk of its message.
-            if chunk.state is ChunkState.LOST and chunk.message.is_given_up(chunk.sent_count, now):
-                self._give_up(chunk.message)
+        self._outstanding.lose_all()
         self._forward_tsn_is_due = self._outstanding.first_is_given_up
 
     def fill(self, packer: Packer, now: float) -> None:
         """Add what may be sent: FORWARD TSN, then lost chunks, then new ones (§6.1 A–D)."""
         self.queue.date_messages(now)
-        self._give_up_expired(now)
-        if self._forward_tsn_is_due:
-            self._send_forward_tsn(packer)
         if not self.is_behind:
             self._burst = _MAX_BURST * packer.capacity
+        self.is_behind = self._peer_takes_forward_tsn and self._give_up_some(now)
+        if self.is_behind:
+            return
+        if self._forward_tsn_is_due:
+            self._send_forward_tsn(packer)
         self._chunks_left = _MAX_CHUNKS_AT_ONCE
-        self._send_lost(packer)
+        self._send_lost(packer, now)
         if self.queue.size and self._outstanding.next_lost() is None:
             self._send_new(packer, now)
         if self._outstanding:
@@ -163,38 +166,50 @@ class Outbound:
         self._give_up(chunk.message)
         return True
 
-    def _give_up(self, message: OutboundMessage) -> None:
-        self._outstanding.give_up(message)
+    def _give_up(self, message: OutboundMessage) -> int:
+        """Of how many chunks it is."""
+        count = self._outstanding.give_up(message)
         if self.queue.finish(message):
             # What the peer has of it may be acknowledged already: a TSN that was never sent lets FORWARD TSN
             # (which must go beyond that, RFC 3758 §3.6) still tell it to drop the rest.
             self._outstanding.add_given_up(message)
+        return count
 
-    def _give_up_expired(self, now: float) -> None:
-        if not self._peer_takes_forward_tsn:
-            return
-        while (message := self._next_expired(now)) is not None:
-            self._give_up(message)
+    def _give_up_some(self, now: float) -> bool:
+        """What would be sent or waited for next, and is not worth it any more; whether there may be more of it."""
+        left = _MAX_GIVEN_UP_AT_ONCE
+        while (message := self._next_to_give_up(now)) is not None:
+            left -= 1 + self._give_up(message)
             self._forward_tsn_is_due = self._outstanding.first_is_given_up
+            if left <= 0:
+                self._outstanding.pass_over_given_up(self._max_skipped)
+                return True
+        return False
 
-    def _next_expired(self, now: float) -> OutboundMessage | None:
+    def _next_to_give_up(self, now: float) -> OutboundMessage | None:
         begun = self.queue.begun
         if begun is not None and begun.is_given_up(0, now):
             return begun
+        lost = self._outstanding.next_lost()
+        if lost is not None and lost.message.is_given_up(lost.sent_count, now):
+            return lost.message
         return self._outstanding.expired_at_head(now)
 
     def _send_forward_tsn(self, packer: Packer) -> None:
-        point, skipped = self._outstanding.given_up_prefix(self._max_chunk // 4 - 2)
+        point, skipped = self._outstanding.given_up_prefix(self._max_skipped)
         chunk = ForwardTsn(point & TSN_MASK, tuple(skipped.items()))
         packer.add(encode_chunk(ChunkType.FORWARD_TSN, chunk.encode()))
         self._forward_tsn_is_due = False
 
-    def _send_lost(self, packer: Packer) -> None:
+    def _send_lost(self, packer: Packer, now: float) -> None:
         """Chunks to be sent again; a fast retransmission's first packet may exceed the window (§7.2.4 3)."""
         outstanding = self._outstanding
         beyond_window = packer.capacity if self._fast_retransmit_is_due else 0
         self._fast_retransmit_is_due = False
         while self._burst > 0 and self._chunks_left and (chunk := outstanding.next_lost()) is not None:
+            if self._give_up_if_due(chunk, now):
+                self._chunks_left -= 1
+                continue
             beyond_window -= len(chunk.encoded)
             if (
                 beyond_window < 0

@@ -15,8 +15,8 @@ _MISSING_REPORTS_FOR_FAST_RETRANSMIT: Final = 3
 _MAX_GAP_BLOCKS: Final = 128
 """Blocks of a SACK that count: what lies beyond is reported again once the first gaps are filled."""
 
-_MAX_MISSING_AT_ONCE: Final = 128
-"""Chunks that one SACK shows to be lost: far more than may be sent again at once."""
+_MAX_MISSING_AT_ONCE: Final = 64
+"""Chunks that one SACK shows to be lost: more than are sent again at once."""
 
 
 class ChunkState(Enum):
@@ -167,8 +167,8 @@ class Outstanding:
         chunk.state = ChunkState.LOST
         self._lost.append(chunk)
 
-    def lose_all(self) -> list[OutboundChunk]:
-        """Every chunk in flight is lost; all that are to be sent again, in order (§6.3.3 E3).
+    def lose_all(self) -> None:
+        """Every chunk in flight is lost, and to be sent again, in order (§6.3.3 E3).
 
         So is what an earlier SACK acknowledged and the last one, below its last block, did not: the peer has dropped
         it again (§6.2.1). To look for that at each SACK would cost a look at each chunk.
@@ -181,7 +181,6 @@ class Outstanding:
             if chunk.state in _UNACKNOWLEDGED or (chunk.state is ChunkState.ACKED and chunk.tsn not in self._gap_acked):
                 chunk.state = ChunkState.LOST
                 self._lost.append(chunk)
-        return list(self._lost)
 
     def next_lost(self) -> OutboundChunk | None:
         """The first chunk to be sent again."""
@@ -196,14 +195,15 @@ class Outstanding:
         chunk.sent_count += 1
         self._fly(chunk)
 
-    def give_up(self, message: OutboundMessage) -> None:
-        """No chunk of ``message`` is sent again."""
-        tsn = max(message.first_tsn, self.cumulative + 1)
+    def give_up(self, message: OutboundMessage) -> int:
+        """No chunk of ``message`` is sent again; how many of them wait for their acknowledgement."""
+        first = tsn = max(message.first_tsn, self.cumulative + 1)
         while (chunk := self._chunks.get(tsn)) is not None and chunk.message is message:
             if chunk.state is ChunkState.IN_FLIGHT:
                 self.flight_size -= chunk.size
             chunk.state = ChunkState.GIVEN_UP
             tsn += 1
+        return tsn - first
 
     def expired_at_head(self, now: float) -> OutboundMessage | None:
         """The first message that is not given up, if its life time is over: it needs no place in flight any more."""
@@ -221,6 +221,11 @@ class Outstanding:
 
     def given_up_prefix(self, max_streams: int) -> tuple[int, dict[int, int]]:
         """The Advanced.Peer.Ack.Point, and per stream the last sequence number skipped, for at most ``max_streams``."""
+        self.pass_over_given_up(max_streams)
+        return self._skip_point, {stream_id: sequence for stream_id, (sequence, _) in self._skipped.items()}
+
+    def pass_over_given_up(self, max_streams: int) -> None:
+        """Bring the Advanced.Peer.Ack.Point forward; what it has passed over is not looked at again."""
         skipped = self._skipped
         while skipped and next(iter(skipped.values()))[1] <= self.cumulative:
             skipped.popitem(last=False)
@@ -233,7 +238,6 @@ class Outstanding:
                 skipped[message.stream_id] = (message.stream_sequence, chunk.tsn)
                 skipped.move_to_end(message.stream_id)
             self._skip_point = chunk.tsn
-        return self._skip_point, {stream_id: sequence for stream_id, (sequence, _) in skipped.items()}
 
     def _acked_by_last_gaps(self) -> TsnRanges:
         """What counts as acknowledged when only the last SACK is believed, as far as it goes."""

@@ -1,13 +1,14 @@
 """Fragments become messages, and messages come in the order of their stream (RFC 9260 §6.5, §6.6, §6.9)."""
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from glottis.contracts.errors import Malformed
 from glottis.sctp.events import MessageReceived
 from glottis.sctp.limits import CHUNK_OVERHEAD
-from glottis.sctp.serial import unwrap_ssn
+from glottis.sctp.serial import SSN_MASK, unwrap_ssn
 from glottis.wire.sctp import FIRST_FRAGMENT, LAST_FRAGMENT, UNORDERED, WHOLE_MESSAGE, DataFields
 
 
@@ -22,6 +23,8 @@ class _Run:
     """FIRST_FRAGMENT and LAST_FRAGMENT as far as they have been seen, and UNORDERED."""
     parts: list[bytes]
     size: int
+    charge: int
+    """Bytes of memory that are charged for it."""
 
     def is_followed_by_untrusted(self, flags: int, fields: DataFields) -> bool:
         """Whether what comes next continues the same message; ``Malformed`` if it lies about that."""
@@ -31,16 +34,12 @@ class _Run:
             raise Malformed("the fragments of a message disagree about their stream")
         return True
 
-    @property
-    def charge(self) -> int:
-        """Bytes of memory that are charged for it."""
-        return self.size + CHUNK_OVERHEAD * len(self.parts)
-
     def append(self, tsn: int, flags: int, payload: bytes) -> None:
         self.last_tsn = tsn
         self.flags |= flags
         self.parts.append(payload)
         self.size += len(payload)
+        self.charge += len(payload) + CHUNK_OVERHEAD
 
     def join(self, after: "_Run") -> None:
         """Take in what comes after; the shorter list of parts moves, so that no order of arrival makes this dear."""
@@ -52,6 +51,7 @@ class _Run:
         self.last_tsn = after.last_tsn
         self.flags |= after.flags
         self.size += after.size
+        self.charge += after.charge
 
 
 class Reassembly:
@@ -90,9 +90,11 @@ class Reassembly:
     def drop_up_to(self, tsn: int) -> None:
         """The peer has given up what begins at or before ``tsn``."""
         count = bisect_right(self._firsts, tsn)
+        charge = 0
         for run in map(self._by_first.pop, self._firsts[:count]):
             del self._by_last[run.last_tsn]
-            self.held -= run.charge
+            charge += run.charge
+        self.held -= charge
         del self._firsts[:count]
 
     def _run_with_untrusted(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> _Run:
@@ -102,7 +104,9 @@ class Reassembly:
             del self._by_last[tsn - 1]
             run.append(tsn, flags, payload)
             return run
-        run = self._by_first[tsn] = _Run(tsn, tsn, fields, flags, [payload], len(payload))
+        run = self._by_first[tsn] = _Run(
+            tsn, tsn, fields, flags, [payload], len(payload), len(payload) + CHUNK_OVERHEAD
+        )
         insort(self._firsts, tsn)
         return run
 
@@ -138,16 +142,22 @@ class InboundStreams:
         stream.next_sequence += 1
         return [message, *_release(stream)] if stream.in_order else [message]
 
-    def skip(self, stream_id: int, sequence: int) -> list[MessageReceived]:
-        """The peer has given up messages up to ``sequence``; what can be delivered now (RFC 3758 §3.6)."""
-        stream = self._streams.get(stream_id)
-        if stream is None:
-            stream = self._streams[stream_id] = _Stream()
-        last = unwrap_ssn(sequence, stream.next_sequence)
-        if last < stream.next_sequence:
-            return []
-        stream.next_sequence = last + 1
-        return _release(stream) if stream.in_order else []
+    def skip(self, skipped: Mapping[int, int]) -> list[MessageReceived]:
+        """The peer has given up each stream's messages up to a sequence number; what can be delivered now.
+
+        See RFC 3758 §3.6.
+        """
+        released: list[MessageReceived] = []
+        for stream_id, sequence in skipped.items():
+            stream = self._streams.get(stream_id)
+            if stream is None:
+                stream = self._streams[stream_id] = _Stream()
+            ahead = (sequence - stream.next_sequence) & SSN_MASK
+            if ahead <= SSN_MASK // 2:
+                stream.next_sequence += ahead + 1
+                if stream.in_order:
+                    released += _release(stream)
+        return released
 
     def keep(self, message: MessageReceived) -> None:
         """Charge for a message that waits to be taken."""
@@ -174,12 +184,12 @@ class InboundStreams:
 def _release(stream: _Stream) -> list[MessageReceived]:
     """What waits up to the next sequence number, and what follows on that without a gap."""
     in_order = stream.in_order
-    passed = bisect_left(in_order, stream.next_sequence)
-    # As the numbers ascend, those from ``passed`` on follow without a gap as long as they are what counting gives.
-    count = bisect_left(
-        range(passed, len(in_order)), x=True, key=lambda i: in_order[i] - i > stream.next_sequence - passed
-    )
-    stream.next_sequence += count
-    released = list(map(stream.waiting.pop, in_order[: passed + count]))
-    del in_order[: passed + count]
+    passed = count = bisect_left(in_order, stream.next_sequence)
+    for sequence in in_order[passed:]:
+        if sequence != stream.next_sequence:
+            break
+        stream.next_sequence += 1
+        count += 1
+    released = list(map(stream.waiting.pop, in_order[:count]))
+    del in_order[:count]
     return released

@@ -112,6 +112,7 @@ class Group(NamedTuple):
 
 
 _TOKEN: Final = re.compile(TOKEN)
+_DIGITS: Final = re.compile(r"[0-9]{1,20}")
 _BLANKS: Final = "[ \t]+"
 _SEPARATORS: Final = re.compile("[ \t,]+")
 _RTPMAP: Final = re.compile(rf"([0-9]{{1,3}}){_BLANKS}({TOKEN})/([0-9]{{1,7}})(?:/([0-9]{{1,3}}))?")
@@ -227,7 +228,7 @@ def _match_untrusted(pattern: re.Pattern[str], value: str, expected: str) -> re.
 
 
 def _bounded_untrusted(digits: str, highest: int, *, lowest: int = 0) -> int:
-    if not re.fullmatch(r"[0-9]{1,20}", digits) or not lowest <= int(digits) <= highest:
+    if not _DIGITS.fullmatch(digits) or not lowest <= int(digits) <= highest:
         raise Malformed(f"expected a number of {lowest}–{highest}")
     return int(digits)
 

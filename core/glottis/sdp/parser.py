@@ -17,8 +17,8 @@ from glottis.sdp.description import TOKEN, Attribute, MediaDescription, Origin, 
 MAX_SIZE: Final = 32 * 1024
 """UTF-8 bytes. A browser's offer has 1–10 KiB."""
 
-MAX_LINES: Final = 500
-"""A browser's offer has about 30 lines for audio and 130 for video."""
+MAX_LINES: Final = 400
+"""A browser's offer has about 30 lines for audio and 130 for video; the longest that is known has 185."""
 
 MAX_MEDIA_SECTIONS: Final = 16
 """A voice call has two or three. Stopped sections stay in a renegotiated description, hence the reserve."""
@@ -26,8 +26,9 @@ MAX_MEDIA_SECTIONS: Final = 16
 MAX_LENGTH: Final = 1024
 """Characters of an ``m=`` line, and of an attribute that is read. A browser's have up to about 200."""
 
-MAX_REPEATS: Final = 128
-"""Attributes of one name that are read of the session, or of a section: as many as there are payload types."""
+MAX_REPEATS: Final = 64
+"""Attributes of one name that are read of the session, or of a section. A browser's have 25 payload types at most, and
+more than 64 dynamic ones have no numbers of their own (RFC 5761 §4)."""
 
 SKIPPABLE: Final[Mapping[str, Callable[[str], object]]] = {
     "fingerprint": attributes.parse_fingerprint_untrusted,

@@ -11,6 +11,9 @@ from glottis.contracts.errors import Malformed
 
 COMMON_HEADER_LENGTH: Final = 12
 CHUNK_HEADER_LENGTH: Final = 4
+MAX_PACKET_LENGTH: Final = 1436
+"""Bytes of a packet that is read: what an Ethernet frame holds besides IPv4 (20), UDP (8) and DTLS (37), rounded up.
+Stacks keep to 1,200 (RFC 8831 §5), and none sends what IP would have to cut into fragments."""
 DATA_HEADER_LENGTH: Final = 16
 """The chunk header, TSN, stream identifier, stream sequence number and payload protocol identifier."""
 
@@ -94,8 +97,11 @@ def parse_packet_untrusted(
 ) -> tuple[CommonHeader, list[ChunkSpan]]:
     """The header and where the chunks are.
 
-    Raises ``Malformed`` when the checksum is wrong, there is no chunk, or a chunk's length cannot be true.
+    Raises ``Malformed`` when the packet is too long, its checksum is wrong, there is no chunk, or a chunk's length
+    cannot be true.
     """
+    if len(packet) > MAX_PACKET_LENGTH:
+        raise Malformed(f"an SCTP packet is longer than {MAX_PACKET_LENGTH} bytes")
     if len(packet) < COMMON_HEADER_LENGTH + CHUNK_HEADER_LENGTH:
         raise Malformed("an SCTP packet needs a common header and a chunk")
     source_port, destination_port, verification_tag, checksum = _HEADER.unpack_from(packet)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -201,6 +202,20 @@ def test_without_a_plugin_the_innermost_module_of_glottis_is_named() -> None:
     assert isinstance(turn, Turn)
     assert str(turn) == "module glottis.sctp.stream"
     assert turn.stack.endswith(" > scan (<string>:2)")
+
+
+async def test_between_two_tasks_no_plugin_is_blamed() -> None:
+    scope = {"__name__": "trio._core._run", "whose_turn": whose_turn, "sys": sys}
+    exec("def run(task, plugins):\n return whose_turn(sys._getframe(), plugins)", scope)
+    plugin = SimpleNamespace(owns=lambda module: True)
+    turns: list[object] = []
+
+    async def child() -> None:
+        turns.append(scope["run"](trio.lowlevel.current_task(), [plugin]))  # type: ignore[operator]
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(child)
+    assert list(map(str, turns)) == ["module unknown"]
 
 
 class Released(logging.Handler):

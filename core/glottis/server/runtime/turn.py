@@ -43,13 +43,14 @@ def whose_turn(frame: FrameType | None, plugins: Iterable[Plugin]) -> Turn:
     """Of the thread whose innermost frame this is.
 
     Of several plugins the outermost counts, as in ``blame.culprit``: what it calls is its to answer for. A task that
-    runs neither code of a plugin that is known nor any of ours is that of the agent in whose nursery it is.
+    runs neither code of a plugin that is known nor any of ours is that of the agent in whose nursery it is. Between two
+    tasks nothing runs but trio, whoever had the turn before.
     """
     running, task = _turn_of(frame)
     awaiting = [one for parent in _parents(task) for one, _ in parent.iter_await_frames()]
     known = list(plugins)
     session_id = _session_of([*running, *awaiting])
-    for frames in (running, [] if any(map(_is_ours, running)) else awaiting):
+    for frames in (running, [] if not running or any(map(_is_ours, running)) else awaiting):
         for depth, one in enumerate(frames):
             if plugin := _plugin_called_from(one) or _owner(one, known):
                 shown = running[depth:] if frames is running else running
