@@ -17,6 +17,10 @@ PION := tests/interop/callers/pion/main.go
 GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
 REAL := browser or interop or realtime
+ENGINES := $(addprefix tests/,wire sdp ice dtls rtp sctp peer)
+APART := tests/browser tests/interop
+# Percent of the engines' branches, counted alone
+BRANCHES := 97
 
 MINUTES ?= 25
 CALLS ?= 5000
@@ -27,12 +31,18 @@ SECONDS ?= 5
 run: $(VENV)/.installed
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml
 
+# Two halves, each of which collects no more than its own.
 quick: $(VENV)/.installed-for-quick-tests
-	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL) or slow)"
+	@$(BIN)/python -m pytest -q -m "not ($(REAL) or slow)" $(ENGINES) codecs plugins & engines=$$!; \
+	$(BIN)/python -m pytest -q -m "not ($(REAL) or slow)" $(addprefix --ignore=,$(ENGINES) codecs plugins $(APART)); others=$$?; \
+	wait $$engines && exit $$others
 
+# The quick tests of the engines are run once, where they are counted.
 # What goes by the clock on the wall comes last, in two halves: it waits most of the time.
 test: $(VENV)/.installed-for-tests
-	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL))"
+	@$(MAKE) --no-print-directory coverage & coverage=$$!; \
+	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL)) and (slow or not engine)" $(addprefix --ignore=,$(APART)); others=$$?; \
+	wait $$coverage && exit $$others
 	@$(BIN)/python -m pytest -q -m "$(REAL)" tests/browser tests/isolation & browsers=$$!; \
 	$(BIN)/python -m pytest -q -m "$(REAL)" --ignore=tests/browser --ignore=tests/isolation; others=$$?; \
 	wait $$browsers && exit $$others
@@ -41,9 +51,10 @@ check: $(VENV)/.installed-for-quick-tests
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 coverage: $(VENV)/.installed-for-quick-tests
-	@mkdir -p build && rm -f build/coverage*
-	$(BIN)/coverage run -m pytest -n 2 -q -m "engine and not ($(REAL) or slow)"
-	$(BIN)/coverage combine -q && $(BIN)/coverage report
+	@mkdir -p build
+	$(BIN)/coverage run -m pytest -q -m "not ($(REAL) or slow)" $(ENGINES)
+	$(BIN)/coverage json -q --fail-under=0 -o build/coverage.json && $(BIN)/coverage report
+	$(BIN)/python tools/check_branches.py build/coverage.json $(BRANCHES)
 
 docs: $(VENV)/.installed-for-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

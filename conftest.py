@@ -1,6 +1,7 @@
 """What holds for every test: markers by folder, and the standard library's ``codecs`` in its place."""
 
 import codecs
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -8,20 +9,21 @@ import pytest
 
 TESTS: Final = Path(__file__).parent / "tests"
 ENGINES: Final = ("wire", "sdp", "ice", "dtls", "rtp", "sctp", "peer")
-FOLDERS: Final = {
-    TESTS / "browser": "browser",
-    TESTS / "interop": "interop",
-    **{TESTS / engine: "engine" for engine in ENGINES},
-}
+MARKERS: Final = {"browser": "browser", "interop": "interop", **dict.fromkeys(ENGINES, "engine")}
 
 # pytest names a test module by its path from here: codecs/opus/tests/test_opus.py becomes a child of ``codecs``. What
 # sys.modules holds under that name would be replaced if it were no package; so it is said to be one.
 codecs.__path__ = []
 
 
+@cache
+def marker_of(path: Path) -> str | None:
+    """That of the folder in ``tests/`` that a module is in."""
+    return MARKERS.get(path.relative_to(TESTS).parts[0]) if path.is_relative_to(TESTS) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their folders."""
     for item in items:
-        for folder, marker in FOLDERS.items():
-            if folder in item.path.parents:
-                item.add_marker(marker)
+        if marker := marker_of(item.path):
+            item.add_marker(marker)

@@ -1,5 +1,6 @@
 """The scripts of ``tools/``, with everything that they would change replaced by words."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -77,6 +78,7 @@ def test_locks_of_others_are_waited_for(debian: Debian) -> None:
     assert [command.split()[0] for command in debian.commands] == ["apt-get", "sleep"] * 3 + ["apt-get", "apt-get"]
 
 
+@pytest.mark.slow
 def test_lock_that_is_never_let_go_of_ends_the_wait(debian: Debian) -> None:
     result = debian.install([ARCHIVES] * 1000)
     assert result.returncode == 1
@@ -95,6 +97,18 @@ def test_diagrams_of_states_are_drawn_from_the_tables_as_they_are(tmp_path: Path
     drawn = tmp_path / "states.md"
     subprocess.run([sys.executable, TOOLS / "draw_states.py", drawn], check=True)
     assert (TOOLS.parent / "docs" / "states.md").read_text() == drawn.read_text(), "run tools/draw_states.py"
+
+
+@pytest.mark.parametrize(("taken", "status"), [(1936, 1), (1940, 0)])
+def test_too_few_branches_are_an_error_whatever_the_lines_are(tmp_path: Path, taken: int, status: int) -> None:
+    report = tmp_path / "coverage.json"
+    totals = {"percent_covered": 99.0, "num_branches": 2000, "covered_branches": taken}
+    report.write_text(json.dumps({"totals": totals}))
+    command = [sys.executable, str(TOOLS / "check_branches.py"), str(report), "97"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == status
+    assert result.stdout == f"{taken} of 2000 branches are taken: {taken / 20:.1f} %\n"
+    assert result.stderr == ("Take 97 % of the branches at least.\n" if status else "")
 
 
 def release(tree: Path, *, versions: tuple[str, ...], heading: str) -> str:

@@ -97,6 +97,7 @@ def test_bad_network_does_not_cost_consent(make_call: MakeCall, seed: int) -> No
     assert IceState.FAILED not in (call.caller.agent.state, call.gateway.agent.state)
 
 
+@pytest.mark.slow
 def test_peers_that_stay_are_connected_for_hours(make_call: MakeCall) -> None:
     call = make_call()
     call.connect()

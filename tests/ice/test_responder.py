@@ -229,11 +229,11 @@ def test_paths_of_a_peer_are_bounded(make_agent: MakeAgent, make_check: MakeChec
     assert len(checks_sent(agent, until=14.0)) <= MAX_PAIRS * 7
 
 
-def test_peer_that_changes_its_address_all_day_is_followed(make_agent: MakeAgent, make_check: MakeCheck) -> None:
+def test_peer_that_changes_its_address_for_hours_is_followed(make_agent: MakeAgent, make_check: MakeCheck) -> None:
     agent = make_agent(lite=True)
-    paths = [Path(GATEWAY, Address("192.0.2.1", 2000 + number)) for number in range(144)]
+    paths = [Path(GATEWAY, Address("192.0.2.1", 2000 + number)) for number in range(24)]
     for number, path in enumerate(paths):
-        for second in range(0, 600, 10):
+        for second in range(0, 600, 20):
             ask(agent, make_check(agent, use_candidate=b""), path, now=number * 600.0 + second)
         assert agent.selected_path == path
         assert len(agent.pairs()) == 1
@@ -260,12 +260,12 @@ def test_checks_are_answered_at_the_pace_of_an_agent_and_no_faster(
 ) -> None:
     agent = make_agent(lite=lite)
     answers = 0
-    for number in range(20_000):
+    for number in range(4000):
         path = Path(GATEWAY, Address("192.0.2.1", 2000 + number % paths))
-        agent.handle_datagram(make_check(agent), path, now=number * 0.0001)
+        agent.handle_datagram(make_check(agent), path, now=number * 0.0005)
         answers += len(agent.datagrams_to_send())
     assert answers <= CHECKS_AT_ONCE + 2 * CHECKS_PER_SECOND
-    assert agent.dropped_datagrams == 20_000 - answers
+    assert agent.dropped_datagrams == 4000 - answers
     later = [ask(agent, make_check(agent), now=3.0 + number * 0.02) for number in range(100)]  # as libnice does
     assert None not in later
 

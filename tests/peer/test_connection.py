@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from glottis import AudioFrame, CodecSpec, Encoder, EncoderKnobs, EncoderSettings, LocalError, Malformed
 from glottis.contracts.audio import EncodedPacket
+from glottis.contracts.call import Heard
 from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState, ConnectionStateChanged, LocalCandidate, PeerSettings
 from glottis.peer.audio import legal_packet_ms
@@ -349,6 +350,23 @@ def test_an_answer_that_rejects_the_audio_is_refused() -> None:
     answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), 0.0)
     with pytest.raises(AnswerRefused):
         call.caller.connection.accept_answer_untrusted(answer.replace("m=audio 9", "m=audio 0"), 0.0)
+
+
+def test_an_address_that_comes_before_any_description_is_in_the_first() -> None:
+    call = VirtualCall(ALL)
+    early = Address("192.0.2.3", 5002)
+    call.network.attach(call.caller, early)
+    call.caller.connection.add_local_address(early)
+    assert call.caller.connection.next_event() is None
+    assert f" {early.host} {early.port} typ host" in call.caller.connection.make_offer()
+
+
+def test_what_is_said_before_a_codec_is_agreed_on_is_dropped() -> None:
+    connection = VirtualCall(ALL).caller.connection
+    connection.voice.write(bytes(640))
+    connection.voice.write_packet(EncodedPacket(bytes(160), "PCMU", 8000, 0, 160))
+    assert connection.voice.queued == 0.0
+    assert connection.voice.flush() == Heard(0.0, 0.0)
 
 
 def test_an_address_that_comes_later_is_trickled_and_used() -> None:

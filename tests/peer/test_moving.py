@@ -121,7 +121,9 @@ def test_checks_from_elsewhere_do_not_take_the_call_away_without_an_answer() -> 
 
 
 @pytest.mark.parametrize("lite", [True, False])
-@pytest.mark.parametrize("returns", [True, False], ids=["back and forth", "ever on"])
+@pytest.mark.parametrize(
+    "returns", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["back and forth", "ever on"]
+)
 @pytest.mark.parametrize(
     ("interval", "moves"),
     [(0.2, MAX_PATHS + 8), pytest.param(2, 2 * MAX_PATHS, marks=pytest.mark.slow)],

@@ -210,6 +210,7 @@ def delay_of(clockwork: Any, tick: int, media: SimpleNamespace) -> float:
     return (0.02 * tick - value / 8000) % 3.75  # values repeat after 30,000 samples
 
 
+@pytest.mark.slow
 def test_one_percent_loss_leaves_the_delay_constant_over_ten_minutes(media: SimpleNamespace) -> None:
     class Constant(media.EightBit):  # type: ignore[misc, name-defined]
         """Tells frames apart with as little computation as possible."""

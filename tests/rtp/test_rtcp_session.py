@@ -169,6 +169,22 @@ def test_report_that_was_never_sent_gives_no_round_trip_time(make_rtcp: MakeRtcp
     assert session.round_trip_time is None
 
 
+def test_the_last_sixteen_reports_are_remembered(make_rtcp: MakeRtcp, sender: AudioSender) -> None:
+    session = make_rtcp(sender=sender)
+    sender.write(bytes(320 * 50))
+    sent = []
+    for _ in range(17):
+        sender.next_packets(session.next_timeout() or 0.0)
+        _, [report, _] = due_report(session)
+        sent.append(report.ntp_time >> 16 & 0xFFFFFFFF)
+    measured = []
+    for middle in sent[:2]:
+        block = ReportBlock(LOCAL, 0.0, 0, 100, 0, middle, 0)
+        session.handle_datagram(build_rtcp([ReceiverReport(REMOTE, (block,))]), session.next_timeout() or 0.0)
+        measured.append(session.round_trip_time_measurements)
+    assert measured == [0, 1]
+
+
 def test_round_trip_time_that_cannot_be_is_not_believed(make_rtcp: MakeRtcp, sender: AudioSender) -> None:
     session = make_rtcp(sender=sender)
     sender.write(bytes(320))

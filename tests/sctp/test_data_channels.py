@@ -105,6 +105,16 @@ def test_what_was_sent_before_a_close_still_arrives(make_pair: Callable[..., Any
     assert len(of_type(pair.server_events, TextReceived)) == 30
 
 
+def test_closing_twice_is_closing(pair: Any) -> None:
+    channel, _ = open_both(pair)
+    channel.close()
+    channel.close()
+    assert pair.run(lambda: channel.state is ChannelState.CLOSED, seconds=5)
+    channel.close()
+    pair.run(seconds=1)
+    assert pair.client_events.count(ChannelClosed(channel, "closed by us")) == 1
+
+
 def test_stream_of_a_closed_channel_can_be_used_again(pair: Any) -> None:
     first, _ = open_both(pair)
     first.close()

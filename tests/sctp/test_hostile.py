@@ -141,6 +141,11 @@ def test_packet_full_of_unknown_chunks_is_answered_with_less_than_came(attacker:
     assert sum(len(value) + 4 for _, value in answers) < 1120
 
 
+def test_answer_to_a_heartbeat_that_was_never_sent_is_ignored(attacker: Attacker) -> None:
+    assert attacker.send(encode_chunk(ChunkType.HEARTBEAT_ACK, b"\0\1\0\x0c" + bytes(8))) == []
+    assert attacker.association.state is State.ESTABLISHED
+
+
 def test_heartbeat_that_fits_no_packet_is_not_echoed(attacker: Attacker) -> None:
     assert attacker.send(encode_chunk(ChunkType.HEARTBEAT, bytes(5000))) == []
     [(chunk_type, value)] = attacker.send(encode_chunk(ChunkType.HEARTBEAT, bytes(1100)))

@@ -220,6 +220,15 @@ def test_each_step_of_a_shutdown_survives_a_loss(pair: Any, lost: ChunkType) -> 
     assert dropped
 
 
+def test_shutting_down_twice_is_shutting_down(pair: Any) -> None:
+    pair.client.shutdown(pair.now)
+    pair.client.shutdown(pair.now)
+    assert pair.run(lambda: AssociationClosed("shut down") in pair.client_events, seconds=5)
+    pair.client.shutdown(pair.now)
+    pair.run(seconds=1)
+    assert pair.client_events.count(AssociationClosed("shut down")) == 1
+
+
 def test_both_ends_shut_down_at_once(pair: Any) -> None:
     pair.client.shutdown(pair.now)
     pair.server.shutdown(pair.now)

@@ -145,6 +145,7 @@ async def test_noise_from_the_callers_own_address_cannot_end_a_call_either(excha
     assert phone.socket.closed is None
 
 
+@pytest.mark.slow
 async def test_50_000_datagrams_of_a_stranger_cost_neither_memory_nor_the_call(
     exchange: Exchange, stranger: Stranger
 ) -> None:

@@ -135,6 +135,7 @@ def gateway_at(url: str) -> Gateway:
     return cast(Gateway, SimpleNamespace(url=url))
 
 
+@pytest.mark.slow
 async def test_sigint_ends_calls_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_serving(tmp_path, caplog) as (exchange, ended):
         phone = await exchange.call()
@@ -163,6 +164,7 @@ async def test_sigterm_without_a_call_ends_at_once(tmp_path: Path, caplog: pytes
             await ended.wait()
 
 
+@pytest.mark.slow
 async def test_a_second_signal_ends_the_grace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (exchange, ended):
         phone = await exchange.call()

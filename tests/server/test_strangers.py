@@ -47,10 +47,10 @@ async def test_crowd_of_connections_keeps_nobody_from_calling_and_coming_back(
     config = CONFIG.replace("port = 0", "port = 0\nmax_connections = 50\nmax_connections_per_client = 50")
     async with open_memory_exchange(tmp_path, config) as exchange:
         began = trio.current_time()
-        streams = await crowd(exchange, 200, data)
+        streams = await crowd(exchange, 80, data)
         phone = await exchange.call()
         [resume] = phone.socket.events("resume")
-        streams += await crowd(exchange, 200, data)
+        streams += await crowd(exchange, 80, data)
         phone.socket.cut()
         again = await phone.open_socket(resume["websocketUrl"])
         await eventually(lambda: again.events("resume"))

@@ -79,6 +79,7 @@ async def until_the_end(call: AnyCall, diary: Diary) -> None:
     diary.note("heard", list(heard), *heard.values())
 
 
+@pytest.mark.slow
 async def test_a_long_speech_takes_its_time(autojump_clock: trio.testing.MockClock) -> None:
     async def agent(call: Call, diary: Diary) -> None:
         await call.say(sound(10))

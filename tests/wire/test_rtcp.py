@@ -113,6 +113,12 @@ def test_long_text_is_cut_between_characters() -> None:
     assert description == SourceDescription(((1, "ü" * 127),))
 
 
+def test_more_sources_than_a_packet_holds_are_refused() -> None:
+    assert len(build_rtcp([Goodbye(tuple(range(31)))])) == 4 + 4 * 31
+    with pytest.raises(ValueError, match="expected at most 31 entries in a packet, got 32"):
+        build_rtcp([Goodbye(tuple(range(32)))])
+
+
 def test_everything_lost_is_written_as_the_largest_fraction() -> None:
     [report] = parse_rtcp_untrusted(build_rtcp([ReceiverReport(1, (ReportBlock(2, 1.0, 9, 9, 0),))]))
     assert isinstance(report, ReceiverReport)
@@ -136,12 +142,13 @@ def test_broken_packets_of_another_stacks_tests_are_malformed(name: str) -> None
         b"\x80\xc9\x00",
         b"\x40\xc9\x00\x01\x00\x00\x00\x05",
         b"\x80\xc9\x00\x02\x00\x00\x00\x05",
+        b"\x80\xc9\x00\x00",
         b"\xa0\xc9\x00\x02\x00\x00\x00\x05\x00\x00\x00\x04\x80\xc9\x00\x01\x00\x00\x00\x05",
         b"\x81\xca\x00\x02\x00\x00\x00\x05\x01\x02ab",
         b"\x80\xd2\x00\x00" * (MAX_COMPOUND_LENGTH // 4 + 1),
         b"\x80\xd2\x00\x00" * (MAX_PACKETS + 1),
     ],
-    ids=["empty", "short", "version", "length", "padding-inside", "unended-chunk", "long", "many"],
+    ids=["empty", "short", "version", "length", "nobody", "padding-inside", "unended-chunk", "long", "many"],
 )
 def test_packet_that_contradicts_itself_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):

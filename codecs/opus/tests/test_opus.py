@@ -25,6 +25,7 @@ def energy(pcm: bytes) -> float:
     return float((samples_of(pcm).astype(float) ** 2).mean())
 
 
+@pytest.mark.slow
 def test_opus_keeps_the_contract_of_codecs() -> None:
     check_codec(OPUS)
 
@@ -222,6 +223,7 @@ class TestAnyPacket:
                 continue
 
 
+@pytest.mark.slow
 def test_codecs_come_and_go_without_a_leak(resident_kib: Callable[[], int]) -> None:
     def come_and_go(times: int) -> None:
         for _ in range(times):

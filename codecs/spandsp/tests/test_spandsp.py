@@ -149,6 +149,7 @@ def test_fuzz_decode(spec: CodecSpec, sample_rate: int) -> None:
             decoder.conceal(rng.randrange(2000))
 
 
+@pytest.mark.slow
 @every_codec
 def test_codecs_come_and_go_without_a_leak(resident_kib: Callable[[], int], spec: CodecSpec) -> None:
     def come_and_go(times: int) -> None:

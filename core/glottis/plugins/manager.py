@@ -83,31 +83,33 @@ def plugin_of(entry_point: EntryPoint) -> Plugin:
     package = entry_point.module.partition(".")[0]
     if entry_point.dist is None:
         return Plugin(entry_point.name, package=package)
-    return Plugin(entry_point.name, entry_point.dist.name, entry_point.dist.version, package)
+    metadata = entry_point.dist.metadata  # read and parsed whenever it is asked for
+    return Plugin(entry_point.name, metadata["Name"], metadata["Version"], package)
 
 
-def enabled_entry_points(entry_points: Iterable[EntryPoint], disabled: Collection[str] = ()) -> list[EntryPoint]:
+def enabled_entry_points(
+    entry_points: Iterable[EntryPoint], disabled: Collection[str] = ()
+) -> list[tuple[Plugin, EntryPoint]]:
     """Those that ``disabled`` names neither by entry point nor by distribution.
 
     Raises ``PluginError`` if two of them share a name, and ``ConfigurationError`` if ``disabled`` names nothing.
     """
-    installed = sorted(entry_points, key=lambda entry_point: entry_point.name)
-    _check_names(installed, disabled)
-    enabled: dict[str, EntryPoint] = {}
-    for entry_point in installed:
-        plugin = plugin_of(entry_point)
+    in_order = sorted(entry_points, key=lambda entry_point: entry_point.name)
+    installed = [(plugin_of(entry_point), entry_point) for entry_point in in_order]
+    _check_names([plugin for plugin, _ in installed], disabled)
+    enabled: dict[str, tuple[Plugin, EntryPoint]] = {}
+    for plugin, entry_point in installed:
         if {plugin.name, plugin.distribution} & set(disabled):
             continue
         if (other := enabled.get(plugin.name)) is not None:
-            raise PluginError(f"{plugin_of(other)} and {plugin} share a name: list the distribution of one as disabled")
-        enabled[plugin.name] = entry_point
+            raise PluginError(f"{other[0]} and {plugin} share a name: list the distribution of one as disabled")
+        enabled[plugin.name] = plugin, entry_point
     return list(enabled.values())
 
 
-def _check_names(installed: Iterable[EntryPoint], disabled: Collection[str]) -> None:
+def _check_names(plugins: Iterable[Plugin], disabled: Collection[str]) -> None:
     """Broken plugins count: the list of the disabled is where they belong until they are mended."""
-    plugins = list(map(plugin_of, installed))
-    known = {plugin.name for plugin in plugins} | {plugin.distribution for plugin in plugins if plugin.distribution}
+    known = {name for plugin in plugins for name in (plugin.name, plugin.distribution) if name}
     wrong = [(index, name) for index, name in enumerate(disabled) if name not in known]
     if wrong:
         names = ", ".join(sorted(known)) or "none"

@@ -14,7 +14,7 @@ from glottis.contracts.hookspecs import ENTRY_POINT_GROUP
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import PagesSpec
 from glottis.plugins.host import registrations
-from glottis.plugins.manager import BrokenPlugin, Plugin, PluginManager, enabled_entry_points, load, plugin_of
+from glottis.plugins.manager import BrokenPlugin, Plugin, PluginManager, enabled_entry_points, load
 from glottis.plugins.specifications import Spec, name_of
 
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -129,8 +129,7 @@ def load_plugins(
     broken: list[BrokenPlugin] = []
     offers: list[tuple[Plugin, list[Spec]]] = []
     entries = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
-    for entry_point in enabled_entry_points(entries, disabled):
-        plugin = plugin_of(entry_point)
+    for plugin, entry_point in enabled_entry_points(entries, disabled):
         try:
             manager.register(load(entry_point), plugin)
             offers.append((plugin, registrations(manager, plugin)))

@@ -116,7 +116,7 @@ OPAQUE = {
 
 @pytest.mark.parametrize(("name", "value"), OPAQUE.values(), ids=OPAQUE)
 async def test_bytes_beyond_ascii_are_opaque_where_nobody_reads_them(
-    name: str, value: str, site: Site, connect: Connect
+    autojump_clock: trio.testing.MockClock, name: str, value: str, site: Site, connect: Connect
 ) -> None:
     client = connect(site.server())
     assert (await client.request("POST", "/", body=b"{}", **{name: value})).status == 200

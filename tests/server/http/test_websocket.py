@@ -282,6 +282,7 @@ async def test_flood_that_goes_on_and_on_closes_the_socket(
     assert trio.current_time() - begun == pytest.approx(30, abs=1)
 
 
+@pytest.mark.slow
 async def test_floods_with_breaks_between_them_are_taken(
     autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
 ) -> None:
@@ -327,6 +328,7 @@ async def test_flood_of_control_frames_closes_the_socket(
     assert await client.close_reason() == (1008, "control frames: more than 10 a second")
 
 
+@pytest.mark.slow
 async def test_control_frames_between_many_messages_are_not_too_many(
     autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery
 ) -> None:
@@ -747,7 +749,7 @@ async def test_any_frames_leave_the_server_serving(
     rng = random.Random(2)
     good = frame(TEXT, b"hello", fin=False) + frame(PING, b"x") + frame(0, b"there") + frame(BINARY, b"b" * 200)
     server = site.server()
-    for _ in range(150):
+    for _ in range(50):
         data = bytearray(good + frame(CLOSE, b"\x03\xe8bye"))
         for _ in range(rng.randint(0, 5)):
             data[rng.randrange(len(data))] = rng.randrange(256)

@@ -229,7 +229,11 @@ async def test_the_call_ends_when_the_agent_returns(
 
 
 @pytest.mark.parametrize(
-    "agent", [never_read, flood_say, flood_small_frames, flood_texts, flood_events, swallow_cancellation_once]
+    "agent",
+    [
+        *(never_read, flood_say, swallow_cancellation_once),
+        *(pytest.param(agent, marks=pytest.mark.slow) for agent in (flood_small_frames, flood_texts, flood_events)),
+    ],
 )
 async def test_an_odd_agent_disturbs_no_other_call_and_ends_with_its_own(
     agent: Agent, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -200,6 +200,7 @@ async def test_no_text_of_a_burst_is_lost(exchange: Exchange, autojump_clock: tr
     assert phone.socket.of_type(Text) == texts
 
 
+@pytest.mark.slow
 async def test_a_thousand_texts_before_the_offer_are_kept_and_what_is_beyond_is_refused(
     exchange: Exchange, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -264,6 +265,7 @@ async def test_thousands_of_bad_messages_close_the_socket(
     await bystander.hear()
 
 
+@pytest.mark.slow
 async def test_large_candidates_in_a_flood_are_held_back_and_the_other_call_goes_on(
     exchange: Exchange, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -342,6 +344,7 @@ def told(caplog: pytest.LogCaptureFixture, sentence: str) -> int:
     return sum(sentence in record.getMessage() for record in caplog.records if record.levelno == logging.INFO)
 
 
+@pytest.mark.slow
 async def test_a_caller_with_too_many_sources_is_told_once_and_so_is_the_log(
     exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -358,6 +361,7 @@ async def test_a_caller_with_too_many_sources_is_told_once_and_so_is_the_log(
     assert leg.statistics(trio.current_time()).to_json()["counters"]["sourcesRetired"] >= 40
 
 
+@pytest.mark.slow
 async def test_a_caller_whose_datagrams_were_refused_is_told_once_and_so_is_the_log(
     exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
 ) -> None:
