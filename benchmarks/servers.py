@@ -19,6 +19,7 @@ max_load = 1.0
 max_sessions_per_minute = 1000000
 max_sessions_per_client = 1000000
 max_connections_per_client = 1000000
+max_load = 1
 
 [auth]
 scheme = "anonymous"

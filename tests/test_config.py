@@ -125,6 +125,11 @@ def test_without_a_file_the_documented_defaults_hold() -> None:
     assert (config.server.host, config.server.port, config.media.udp_port) == ("127.0.0.1", 8080, 0)
 
 
+def test_a_floor_of_complexity_above_the_ceiling_is_told(tmp_path: Path) -> None:
+    text = "[media.encoder]\ncomplexity = 3\ncomplexity_floor = 4"
+    assert complaints(tmp_path, text) == ["media.encoder.complexity_floor: expected at most complexity, 3, got 4"]
+
+
 def test_every_wrong_key_is_told_at_once_with_its_path(tmp_path: Path) -> None:
     text = """
     [server]

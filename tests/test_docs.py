@@ -25,7 +25,6 @@ from glottis.cli import main
 from glottis.config import load_config, resolve, settings
 from glottis.config.conversion import PluginSettings
 from glottis.contracts import hookspecs
-from glottis.contracts.codec import EncoderKnobs
 from glottis.contracts.statistics import StatsObject
 from glottis.plugins import Catalogue, load_plugins
 from glottis.signaling.session_url import SessionUrl
@@ -58,7 +57,7 @@ def ids(document: Document) -> str:
 SECTIONS = {
     "`[server]`": settings.Server,
     "`[media]`": settings.Media,
-    "`[media.encoder]`": EncoderKnobs,
+    "`[media.encoder]`": settings.Encoding,
     "`[auth]`": settings.Auth,
     "`[ice_servers]`": settings.IceServers,
     "`[pages]`": settings.Pages,

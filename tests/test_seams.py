@@ -20,7 +20,6 @@ AN_ATTACKER = "an attacker is an association of ours whose state it bends"
 NO_OTHER_SIGN = "what is bounded is memory, of which nothing is told outside"
 NO_SUCH_BUG = "a second wall, for bugs that there are not"
 OPENSSL = "what OpenSSL does at such a moment cannot be ordered"
-NAMED_TUPLE = "a public method of named tuples"
 NO_CONSTRUCTOR = "trio gives nobody a Cancelled to raise at the wrong time"
 PARSER_OF_RE = "the standard library has no other tree of a regular expression"
 
@@ -32,10 +31,8 @@ PRIVATE = {
     "tests/server/api/test_api.py": "the table of routes, which must be reserved whole",
     "tests/server/test_attacks.py": NO_OTHER_SIGN,
     "tests/server/test_barriers.py": NO_CONSTRUCTOR,
-    "tests/support/attacks.py": AN_ATTACKER,
     "tests/support/backtracking.py": PARSER_OF_RE,
     "tests/support/errors.py": NO_CONSTRUCTOR,
-    "tests/support/memory.py": NAMED_TUPLE,
     "tests/support/operands.py": PARSER_OF_RE,
     "tests/support/phone.py": "a cable that is pulled, and datagrams past all bookkeeping",
     "tests/support/sctp_attacker.py": AN_ATTACKER,

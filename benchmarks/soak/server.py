@@ -16,6 +16,7 @@ _CONFIG = f"""
 [server]
 port = {{port}}
 max_sessions_per_minute = 1000000
+max_load = 1
 resume_grace = 0
 shutdown_grace = 0
 

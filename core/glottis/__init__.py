@@ -12,7 +12,7 @@ from glottis.contracts.call import (
     TextMessage,
     TypedMessage,
 )
-from glottis.contracts.codec import CodecSpec, Decoder, Encoder, EncoderKnobs, EncoderSettings
+from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Decoder, Encoder, EncoderKnobs, EncoderSettings
 from glottis.contracts.components import Component, ComponentSpec
 from glottis.contracts.errors import (
     AuthenticationFailed,
@@ -43,6 +43,7 @@ from glottis.contracts.secret import Secret
 from glottis.tokens import HmacTokens
 
 __all__ = [
+    "AdjustableEncoder",
     "Agent",
     "AgentSpec",
     "AudioFrame",

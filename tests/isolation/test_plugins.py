@@ -160,6 +160,14 @@ async def report_loss(trial: Trial) -> None:
     await trial.expect_end(phone)
 
 
+async def come_under_load(trial: Trial) -> None:
+    """By load, under which calls are encoded with less effort."""
+    phone = await trial.call()
+    trial.crowd.exchange.gateway.sessions.set_complexity(0)
+    await trial.expect_end(phone)
+    trial.crowd.exchange.gateway.sessions.set_complexity(5)
+
+
 def lose_media(phone: Phone, count: int) -> None:
     """The next packets of the phone's speech are lost."""
     left = [count]
@@ -198,6 +206,7 @@ class Row:
 
 
 ROWS = (
+    Row("AdjustableEncoder.set_complexity", come_under_load, minds=False),
     Row("Agent", talk),
     Row("Agent" + AWAITED, talk, minds=None),
     Row("AuthScheme.authenticate", request_session),

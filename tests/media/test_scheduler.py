@@ -236,3 +236,24 @@ async def test_a_moment_is_free_when_the_next_slot_is_far_enough(
         await trio.testing.wait_all_tasks_blocked()
     assert [round(moment / SLOT) for moment in free] == [1, 2, 3]
     nursery.cancel_scope.cancel()
+
+
+async def test_the_time_that_ticks_take_and_how_many_turns_were_late_are_counted(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    class Slow(Clockwork):
+        def media_tick(self, now: float) -> None:
+            super().media_tick(now)
+            autojump_clock.jump(0.002)
+
+    scheduler = Scheduler()
+    scheduler.start_media(Slow())
+    nursery.start_soon(scheduler.run)
+    await trio.sleep(1.0)
+    assert 0.096 <= scheduler.busy <= 0.1001
+    assert 195 <= scheduler.lateness.turns() <= 201
+    assert scheduler.lateness.turns(later_than=0.01) == 0
+    autojump_clock.jump(0.05)
+    await trio.sleep(0.1)
+    assert scheduler.lateness.turns(later_than=0.01) == 1
+    nursery.cancel_scope.cancel()

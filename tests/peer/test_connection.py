@@ -399,6 +399,41 @@ def test_encoders_get_the_knobs_of_the_settings_and_what_was_negotiated() -> Non
     assert gateways == EncoderSettings(16000, 20, bitrate=20000, complexity=3, in_band_fec=False, dtx=True)
 
 
+class Adjustable:
+    """PCMU, with a complexity."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        encoder = PCMU.create_encoder(settings)
+        self.complexities = [settings.complexity]
+        self.encode, self.set_bitrate = encoder.encode, encoder.set_bitrate
+        self.set_expected_loss = encoder.set_expected_loss
+
+    def set_complexity(self, complexity: int) -> None:
+        self.complexities.append(complexity)
+
+
+def test_complexity_changes_before_and_in_a_call_and_is_told_where_a_codec_has_one() -> None:
+    made: list[Adjustable] = []
+
+    def create_encoder(settings: EncoderSettings) -> Encoder:
+        made.append(Adjustable(settings))
+        return made[-1]
+
+    for codec, complexity in ((replace(PCMU, create_encoder=create_encoder), 1), (PCMU, None)):
+        call = VirtualCall([codec])
+        voice = call.gateway.connection.voice
+        voice.set_complexity(3)
+        assert call.connect()
+        voice.set_complexity(3)
+        voice.set_complexity(1)
+        voice.write(speech()[:RATE])
+        talk(call, 0.1)
+        outbound = call.gateway.connection.statistics(call.network.now).outbound_rtp
+        assert outbound is not None
+        assert outbound.complexity == complexity
+    assert sorted(encoder.complexities for encoder in made) == [[3, 1], [5]]
+
+
 def noted(frames: list[AudioFrame], frame: AudioFrame) -> AudioFrame:
     frames.append(frame)
     return frame

@@ -9,10 +9,12 @@ import numpy
 import pytest
 import trio
 from glottis import (
+    AdjustableEncoder,
     Agent,
     AgentSpec,
     CodecSpec,
     ComponentSpec,
+    Encoder,
     EncoderSettings,
     IceServerProviderSpec,
     Malformed,
@@ -143,7 +145,7 @@ class Failing:
     def fail(self, *_: object) -> Any:
         raise self._make()
 
-    encode = set_expected_loss = set_bitrate = decode = decode_fec = conceal = fail
+    encode = set_expected_loss = set_bitrate = set_complexity = decode = decode_fec = conceal = fail
 
 
 def failing_codec(make: Callable[[], BaseException], **others: Any) -> CodecSpec:
@@ -152,10 +154,21 @@ def failing_codec(make: Callable[[], BaseException], **others: Any) -> CodecSpec
     return guarded_codec(PLUGIN, replace(spec, **others))
 
 
+def adjustable(encoder: Encoder) -> AdjustableEncoder:
+    assert isinstance(encoder, AdjustableEncoder)
+    return encoder
+
+
+def test_an_encoder_has_a_complexity_behind_the_guard_only_if_it_has_one_itself() -> None:
+    assert not isinstance(codec_of(b"").create_encoder(SETTINGS), AdjustableEncoder)
+    assert isinstance(failing_codec(ValueError).create_encoder(SETTINGS), AdjustableEncoder)
+
+
 FUNCTIONS: dict[str, Callable[[CodecSpec], object]] = {
     **METHODS,
     "set_expected_loss": lambda codec: codec.create_encoder(SETTINGS).set_expected_loss(0.1),
     "set_bitrate": lambda codec: codec.create_encoder(SETTINGS).set_bitrate(6000),
+    "set_complexity": lambda codec: adjustable(codec.create_encoder(SETTINGS)).set_complexity(0),
 }
 SPECIFIED: dict[str, Callable[[CodecSpec], object]] = {
     "create_encoder": lambda codec: codec.create_encoder(SETTINGS),

@@ -188,9 +188,16 @@ class Faulty:
             name: self._behind(f"CodecSpec.{name}", getattr(real, name)) for name in FUNCTIONS_OF_CODECS
         }
         make_encoder, make_decoder = functions["create_encoder"], functions["create_decoder"]
-        functions["create_encoder"] = lambda settings: self._product(Encoder, make_encoder(settings))
+        functions["create_encoder"] = lambda settings: self._encoder(make_encoder(settings))
         functions["create_decoder"] = lambda sample_rate: self._product(Decoder, make_decoder(sample_rate))
         return [replace(real, **functions)]
+
+    def _encoder(self, product: object) -> Any:
+        """With a complexity, which PCMU has not."""
+        encoder = self._product(Encoder, product)
+        if encoder is not product:
+            encoder.set_complexity = self._behind("AdjustableEncoder.set_complexity", lambda complexity: None)
+        return encoder
 
     def _product(self, contract: type, product: object) -> Any:
         """Nonsense stays what it is."""

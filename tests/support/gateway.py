@@ -14,6 +14,7 @@ CONFIG = """
 port = 0
 allowed_origins = ["http://127.0.0.1:*"]
 max_sessions_per_minute = 100000
+max_load = 1
 
 [auth]
 scheme = "anonymous"

@@ -46,12 +46,16 @@ class OpusEncoder:
         """Aim at this bitrate, between 6000 bit/s and what the receiver allows (``maxaveragebitrate``)."""
         self._set(lib.OPUS_SET_BITRATE_REQUEST, clamp_bitrate(bits_per_second, self._max_bitrate))
 
+    def set_complexity(self, complexity: int) -> None:
+        """From the next frame on: 0 to 10, each frame as long and as many bits as before."""
+        self._set(lib.OPUS_SET_COMPLEXITY_REQUEST, min(max(complexity, 0), MAX_COMPLEXITY))
+
     def _configure(self, settings: EncoderSettings) -> None:
         plan = plan_encoder(settings)
         self._max_bitrate = plan.max_bitrate
         self.set_bitrate(plan.bitrate)
         self.set_expected_loss(settings.expected_loss)
-        self._set(lib.OPUS_SET_COMPLEXITY_REQUEST, settings.complexity)
+        self.set_complexity(settings.complexity)
         self._set(lib.OPUS_SET_MAX_BANDWIDTH_REQUEST, plan.max_bandwidth)
         self._set(lib.OPUS_SET_VBR_REQUEST, not plan.constant_bitrate)
         self._set(lib.OPUS_SET_INBAND_FEC_REQUEST, plan.in_band_fec)

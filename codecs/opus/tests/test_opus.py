@@ -60,6 +60,39 @@ def test_bitrate_is_followed(speech: Speech, frames: Frames) -> None:
     assert 2 < sizes[32000] / sizes[12000] < 4
 
 
+def test_complexity_changes_in_the_middle_of_a_stream_and_nothing_else_does(
+    speech: Speech, similarity: Similarity, frames: Frames
+) -> None:
+    played = speech(16000)
+    unchanged, encoder, decoder = (
+        OpusEncoder(EncoderSettings(16000, complexity=9)),
+        OpusEncoder(EncoderSettings(16000, complexity=9)),
+        OpusDecoder(16000),
+    )
+    before: list[tuple[bytes, bytes]] = []
+    after: list[tuple[bytes, bytes]] = []
+    heard = []
+    for number, frame in enumerate(frames(played, 320)):
+        if number == 50:
+            encoder.set_complexity(0)
+        packets = before if number < 50 else after
+        packets.append((unchanged.encode(frame), encoder.encode(frame)))
+        heard.append(decoder.decode(packets[-1][1]))
+    assert all(one == other for one, other in before)
+    assert any(one != other for one, other in after)
+    assert {payload_duration_untrusted(packet) for _, packet in after} == {960}
+    assert similarity(played, samples_of(*heard)) > 0.9
+
+
+def test_complexities_beyond_those_of_opus_are_the_nearest_ones(speech: Speech, frames: Frames) -> None:
+    packets = {}
+    for complexity in (-1, 0, 10, 11):
+        encoder = OpusEncoder(EncoderSettings(16000))
+        encoder.set_complexity(complexity)
+        packets[complexity] = [encoder.encode(frame) for frame in frames(speech(16000), 320)]
+    assert packets[-1] == packets[0] != packets[10] == packets[11]
+
+
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [

@@ -84,6 +84,9 @@ class Leg(Protocol):
     def hold_speech(self, held: bool) -> None:
         """While held, no speech is sent: it waits in its queue."""
 
+    def set_complexity(self, complexity: int) -> None:
+        """Spend so much (0–10) on the quality of what is encoded from now on, where the codec can."""
+
     def catch_up(self) -> None:
         """Tell what was received while the owner did not want it."""
 

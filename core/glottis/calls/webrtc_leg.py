@@ -138,6 +138,10 @@ class WebRtcLeg:
         """See ``Leg.hold_speech``."""
         self.driver.holds_speech = held
 
+    def set_complexity(self, complexity: int) -> None:
+        """See ``Leg.set_complexity``."""
+        self.peer.voice.set_complexity(complexity)
+
     def catch_up(self) -> None:
         """See ``Leg.catch_up``."""
         self.driver.pump_safely()

@@ -6,6 +6,7 @@ Lengths of time are in seconds unless the name says milliseconds, sizes in bytes
 import ipaddress
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec import Meta
 
 from glottis.config.conversion import PluginSettings
 from glottis.config.origins import OriginPattern, parse_public_url
-from glottis.contracts.codec import EncoderKnobs
+from glottis.contracts.codec import Complexity, EncoderKnobs
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
 
@@ -58,6 +59,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """Of one client address."""
     max_sessions_per_minute: Count = 60
     """Of one client address."""
+    max_load: Annotated[float, Meta(ge=0.05, le=1)] = 0.7
+    """The share of time that the media of all calls may take; 1: no session is refused for load."""
     max_connections: Count = 2000
     """TCP connections at a time, WebSockets included."""
     max_connections_per_client: Count = 500
@@ -95,6 +98,23 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
             return self.host == "localhost"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding(EncoderKnobs):
+    """``[media.encoder]``: how to encode, and how much of it may be given up under load."""
+
+    complexity_floor: Complexity = 0
+
+    def __post_init__(self) -> None:
+        if self.complexity_floor > self.complexity:
+            expected = f"expected at most complexity, {self.complexity}"
+            raise ConfigurationError(f"complexity_floor: {expected}, got {self.complexity_floor}")
+
+    @property
+    def knobs(self) -> EncoderKnobs:
+        """What codecs are told."""
+        return EncoderKnobs(**{field.name: getattr(self, field.name) for field in fields(EncoderKnobs)})
+
+
 class Media(msgspec.Struct, frozen=True, kw_only=True):
     """``[media]``: addresses, codecs and queues of calls."""
 
@@ -115,7 +135,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """Speech of an agent that may wait; ``say`` waits beyond."""
     audio_queue_ms: QueueMilliseconds = 200
     """Audio that may wait for a slow agent; beyond, the oldest is dropped."""
-    encoder: EncoderKnobs = EncoderKnobs()
+    encoder: Encoding = Encoding()
 
     def __post_init__(self) -> None:
         for index, address in enumerate(self.addresses):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, runtime_checkable
 
 from msgspec import Meta
 
@@ -28,6 +28,14 @@ class Encoder(Protocol):
         """Aim at this bitrate, where the codec can."""
 
 
+@runtime_checkable
+class AdjustableEncoder(Encoder, Protocol):
+    """An encoder that can work less hard in the middle of a call. No codec needs to have one."""
+
+    def set_complexity(self, complexity: int) -> None:
+        """Spend so much on quality from the next frame on: 0–10, as ``EncoderKnobs.complexity``."""
+
+
 class Decoder(Protocol):
     """Turns codec frames into samples; made for one stream and one sample rate."""
 
@@ -41,13 +49,18 @@ class Decoder(Protocol):
         """Fill a gap of ``sample_count`` samples in a row after what was decoded last."""
 
 
+Complexity = Annotated[int, Meta(ge=0, le=10)]
+"""The scale of libopus."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderKnobs:
-    """``[media.encoder]``: how to encode, where a codec has a knob for it."""
+    """How to encode, where a codec has a knob for it: of ``[media.encoder]``."""
 
     bitrate: Annotated[int, Meta(ge=6000, le=510_000)] | None = None
     """Bits per second; None: the codec's choice."""
-    complexity: Annotated[int, Meta(ge=0, le=10)] = 5
+    complexity: Complexity = 5
+    """Quality for CPU time."""
     in_band_fec: bool = True
     dtx: bool = False
 

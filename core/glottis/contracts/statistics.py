@@ -73,6 +73,8 @@ class OutboundRtpStats(StatsObject):
     ssrc: int
     packets_sent: int
     bytes_sent: int
+    complexity: int | None = None
+    """Not of W3C: at which the encoder works now, None if that cannot be changed."""
     timestamp: float
 
 

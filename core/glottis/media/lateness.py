@@ -1,7 +1,7 @@
 """How late the wheel turns: what every call of the process feels alike."""
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import Final
 
 BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, math.inf)
@@ -19,6 +19,10 @@ class Lateness:
         """Once more."""
         self._counts[bisect_left(BOUNDS, seconds)] += 1
         self.longest = max(self.longest, seconds)
+
+    def turns(self, later_than: float = -math.inf) -> int:
+        """How many there were, or how many of them began later than that: one of ``BOUNDS``."""
+        return sum(self._counts[bisect_right(BOUNDS, later_than) :])
 
     def quantile(self, share: float) -> float:
         """Within how many seconds that share of all turns began: the upper end of a class, or the longest ever."""

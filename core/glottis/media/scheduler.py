@@ -54,6 +54,8 @@ class Scheduler:
     def __init__(self, sockets: Sockets | None = None) -> None:
         self.lateness = Lateness()
         """Of the turns."""
+        self.busy = 0.0
+        """Seconds that ticks have taken, since the start."""
         self.use_free_moment: Callable[[], None] = lambda: None
         """Called at the end of each turn that leaves some time until the next one."""
         self._sockets = sockets
@@ -126,6 +128,7 @@ class Scheduler:
         now = trio.current_time()  # of what was read just now, too: no engine may see time go backwards
         for late in range(min(behind, SLOTS - 1) + 1):
             self._tick_slot((turn + late) % SLOTS, now)
+        self.busy += trio.current_time() - now
 
     def _tick_slot(self, slot: int, now: float) -> None:
         for session, is_media_tick in list(self._slots[slot].items()):

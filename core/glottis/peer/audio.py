@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Final
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
@@ -46,6 +46,7 @@ class AudioTrack:
         self.spoken_tap: FrameTap | None = None
         """Gets what is said, before it is encoded."""
         self._settings = settings
+        self._knobs = settings.encoder
         self._track = track
         self._rng = rng
         self.format_in_use: NegotiatedFormat | None = None
@@ -144,6 +145,12 @@ class AudioTrack:
         if self._sender is not None:
             self._sender.encoder.set_expected_loss(report.fraction_lost)
 
+    def set_complexity(self, complexity: int) -> None:
+        """Spend so much on quality, of what is sent from now on; also where there is no encoder yet."""
+        self._knobs = replace(self._knobs, complexity=complexity)
+        if self._sender is not None:
+            self._sender.set_complexity(complexity)
+
     # What is made of a negotiation
 
     def _new_receiver(self, readers: Mapping[int, PayloadReader]) -> AudioReceiver:
@@ -166,7 +173,7 @@ class AudioTrack:
                 sample_rate=settings.sample_rate,
                 frame_ms=self.packet_ms,
                 remote_parameters=preferred.remote_parameters,
-                **asdict(settings.encoder),
+                **asdict(self._knobs),
             )
         )
         return AudioSender(
@@ -179,6 +186,7 @@ class AudioTrack:
             tick=self.send_period,
             rng=self._rng,
             tap=self.spoken_tap,
+            complexity=self._knobs.complexity,
         )
 
     def _preferred(self, formats: Sequence[NegotiatedFormat]) -> NegotiatedFormat:

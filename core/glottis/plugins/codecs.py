@@ -2,11 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE
 from glottis.contracts.checks import bytes_of, check_instance, pcm_of
-from glottis.contracts.codec import CodecSpec, Decoder, Encoder, EncoderSettings, FormatParameters
+from glottis.contracts.codec import (
+    AdjustableEncoder,
+    CodecSpec,
+    Decoder,
+    Encoder,
+    EncoderSettings,
+    FormatParameters,
+)
 from glottis.contracts.errors import Malformed, PluginError
 from glottis.plugins.failures import blamed, message_of
 from glottis.plugins.guard import check_members, guarded
@@ -32,6 +39,8 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
         action = f"create_encoder of {name}"
         encoder = guarded(plugin, action, spec.create_encoder, settings)
         check_members(plugin, action, encoder, ENCODER_METHODS)
+        if _checked(codec, _is_adjustable, action, encoder):
+            return GuardedAdjustableEncoder(cast(AdjustableEncoder, encoder), codec)
         return GuardedEncoder(encoder, codec)
 
     def create_decoder(sample_rate: int) -> Decoder:
@@ -104,6 +113,23 @@ class GuardedEncoder:
             raise blamed(error, f"{self._codec}: set_bitrate") from error
 
 
+class GuardedAdjustableEncoder(GuardedEncoder):
+    """One whose complexity can be changed."""
+
+    __slots__ = ("_set_complexity",)
+
+    def __init__(self, encoder: AdjustableEncoder, codec: str) -> None:
+        super().__init__(encoder, codec)
+        self._set_complexity = encoder.set_complexity
+
+    def set_complexity(self, complexity: int) -> None:
+        """See ``AdjustableEncoder.set_complexity``."""
+        try:
+            self._set_complexity(complexity)
+        except BaseException as error:
+            raise blamed(error, f"{self._codec}: set_complexity") from error
+
+
 class GuardedDecoder:
     """A decoder whose results are whole samples."""
 
@@ -145,6 +171,10 @@ class GuardedDecoder:
                 f"{self._codec}: {method} returned {len(pcm)} bytes, more than any packet has samples for"
             )
         return pcm
+
+
+def _is_adjustable(what: str, encoder: object) -> bool:
+    return callable(getattr(encoder, "set_complexity", None))
 
 
 def _parameters_of(what: str, value: object) -> FormatParameters:

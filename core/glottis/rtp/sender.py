@@ -5,7 +5,7 @@ from typing import Final
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
-from glottis.contracts.codec import CodecSpec, Encoder
+from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Encoder
 from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.framer import Framer
 from glottis.rtp.payload import PayloadWriter
@@ -29,7 +29,7 @@ class AudioSender:
     writing only while ``queued`` is below its limit, and that is the queue's bound. Nothing is sent while nothing is
     queued; the timestamp then goes on with real time in whole frames, and the first packet after it carries the marker
     (RFC 3551 §4.1). Ticks longer than a packet send several at once. ``tap`` gets each
-    frame last, before it is encoded.
+    frame last, before it is encoded. ``complexity`` is what the encoder was made with.
     """
 
     def __init__(
@@ -44,9 +44,13 @@ class AudioSender:
         tick: float = FRAME_SECONDS,
         rng: random.Random,
         tap: FrameTap | None = None,
+        complexity: int | None = None,
     ) -> None:
         self.ssrc = ssrc
         self.encoder = encoder
+        self._adjustable = encoder if isinstance(encoder, AdjustableEncoder) else None
+        self.complexity = complexity if self._adjustable is not None else None
+        """At which the encoder works, None if that cannot be changed."""
         self.clock_rate = codec.clock_rate
         """Of RTP timestamps, in hertz."""
         self.packets_sent = 0
@@ -80,6 +84,12 @@ class AudioSender:
         """Seconds of audio that wait to be sent."""
         queued = self._queued_units / self.clock_rate
         return queued + self._framer.waiting if self._framer.rest else queued
+
+    def set_complexity(self, complexity: int) -> None:
+        """Let the encoder work so hard from now on, if it can be told."""
+        if self._adjustable is not None and complexity != self.complexity:
+            self._adjustable.set_complexity(complexity)
+            self.complexity = complexity
 
     def write(self, pcm: bytes) -> None:
         """Queue whole samples, signed 16-bit mono, of any number. Raises ``ValueError`` for half a sample."""

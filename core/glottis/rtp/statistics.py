@@ -65,7 +65,11 @@ def _outbound(sender: AudioSender, timestamp: float) -> OutboundRtpStats | None:
     if not sender.packets_sent:
         return None
     return OutboundRtpStats(
-        ssrc=sender.ssrc, packets_sent=sender.packets_sent, bytes_sent=sender.bytes_sent, timestamp=timestamp
+        ssrc=sender.ssrc,
+        packets_sent=sender.packets_sent,
+        bytes_sent=sender.bytes_sent,
+        complexity=sender.complexity,
+        timestamp=timestamp,
     )
 
 

@@ -36,6 +36,8 @@ from glottis.server.http.server import HttpServer
 from glottis.server.http.turns import Turns
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
+from glottis.server.runtime.load_control import LoadControl
+from glottis.server.runtime.relief import Relief
 from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
@@ -105,6 +107,11 @@ class Gateway:
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
             turns=self._turns,
         )
+        self.relief = Relief(
+            self.scheduler,
+            self.sessions,
+            LoadControl(media.encoder.complexity, media.encoder.complexity_floor, server.max_load),
+        )
         self._config = config
         self._ice_timing = times.ice
         self._certificate = Certificate.generate()
@@ -122,6 +129,10 @@ class Gateway:
             lateness_p99=lateness.quantile(QUANTILE),
             longest_lateness=lateness.longest,
             longest_collection=self.watchdog.pauses.longest,
+            media_load=self.relief.control.busy,
+            complexity=self.relief.control.level,
+            times_lowered=self.relief.control.times_lowered,
+            sessions_refused=self.sessions.refused_for_load,
         )
 
     async def stop(self, grace: float) -> bool:
@@ -167,7 +178,7 @@ class Gateway:
                 media.jitter_buffer_max_ms / 1000,
                 media.jitter_buffer_lateness,
             ),
-            encoder=media.encoder,
+            encoder=media.encoder.knobs,
             ice_lite=media.ice_lite,
             ice_timing=self._ice_timing,
             probe_private_addresses=media.probe_private_addresses,
@@ -251,6 +262,7 @@ async def open_gateway(
                 nursery.start_soon(endpoint.run)
                 nursery.start_soon(gateway.scheduler.run)
                 nursery.start_soon(gateway.sessions.keep_deadlines)
+                nursery.start_soon(gateway.relief.run)
                 nursery.start_soon(gateway.serve_http, listeners)
                 nursery.start_soon(report, gateway.counts)
                 try:

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from glottis.barrier import stop
 from glottis.contracts.audio import BYTES_PER_SAMPLE
-from glottis.contracts.codec import CodecSpec, Decoder, EncoderSettings
+from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Decoder, EncoderSettings
 from glottis.contracts.errors import Malformed
 from glottis.plugins.failures import blamed, describe
 
@@ -79,6 +79,8 @@ def _check_tone(spec: CodecSpec, sample_rate: int, frame_ms: float) -> None:
         if index == 1:
             encoder.set_expected_loss(0.1)
             encoder.set_bitrate(32000)
+        if isinstance(encoder, AdjustableEncoder):
+            encoder.set_complexity(index % 11)
         payload = encoder.encode(_tone(sample_rate, frame_ms, index))
         assert type(payload) is bytes, f"{what}: encode returned {type(payload).__name__}, not bytes"
         assert payload, f"{what}: encode found that a tone need not be sent"

@@ -62,6 +62,9 @@ class AudioLeg:
     def hold_speech(self, held: bool) -> None:
         self.holds_speech = held
 
+    def set_complexity(self, complexity: int) -> None:
+        """Nothing is encoded."""
+
     def catch_up(self) -> None:
         """Nothing waits: all messages come by signaling."""
 

@@ -30,13 +30,23 @@ class GatewayCounts:
     """Of a turn of the wheel, in seconds."""
     longest_collection: float = 0.0
     """Of garbage, in seconds."""
+    media_load: float = 0.0
+    """The share of time that media takes at present."""
+    complexity: int = 0
+    """At which calls are encoded at present, where a codec can be told."""
+    times_lowered: int = 0
+    """By one, because of load."""
+    sessions_refused: int = 0
+    """Because of load."""
 
     def __str__(self) -> str:
         return (
             f"datagrams of nobody {self.datagrams_of_nobody}, datagrams not sent {self.datagrams_not_sent}, "
             f"log records dropped {self.log_records_dropped}, media late by {self.lateness_p99 * 1e3:.0f} ms (p99), "
             f"{self.longest_lateness * 1e3:.0f} ms (longest), "
-            f"longest garbage collection {self.longest_collection * 1e3:.1f} ms"
+            f"longest garbage collection {self.longest_collection * 1e3:.1f} ms, media takes {self.media_load:.0%} "
+            f"of the time, complexity {self.complexity}, lowered {self.times_lowered} times, "
+            f"sessions refused for load {self.sessions_refused}"
         )
 
 

@@ -8,7 +8,7 @@ from glottis.contracts.ice_servers import IceServer
 
 
 class Unavailable(GlottisError):
-    """No session can be created now. ``code`` is ``FULL`` or ``DRAINING``; the message says so in a sentence."""
+    """No session can be created now. ``code`` is ``FULL``, ``OVERLOADED`` or ``DRAINING``; the message tells people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

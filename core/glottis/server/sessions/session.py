@@ -60,6 +60,7 @@ class Session:
         self.info = info
         self.campaign = campaign
         self.state = SessionState.CREATED
+        self.created_at = trio.current_time()
         self._listener = Listener(self)
         self.line = ClientLine()
         self.leg = make_leg(self._listener, info, campaign.sample_rate)
@@ -182,6 +183,15 @@ class Session:
         except RemoteError as error:
             logger.info("session %s: %s refused: %s", self.info.session_id, type(message).__name__.lower(), error)
             self.line.refuse(messages.Error(error.code, str(error)))
+        except BaseException as error:
+            stop(error, self.failed)
+
+    def set_complexity(self, complexity: int) -> None:
+        """See ``Leg.set_complexity``; a codec that fails in it ends this call."""
+        if not self.state.alive:
+            return
+        try:
+            self.leg.set_complexity(complexity)
         except BaseException as error:
             stop(error, self.failed)
 

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -27,6 +27,7 @@ from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.ice_servers import gather_ice_servers
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.shares import SessionShares
+from glottis.server.sessions.states import SessionState
 from glottis.server.sessions.times import SessionTimes
 from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.signaling.close_codes import HANG_UPS, SERVICE_RESTART
@@ -37,6 +38,9 @@ from glottis.signaling.session_url import SessionUrl, parse_session_url_untruste
 
 logger = logging.getLogger(__name__)
 
+SETTING_UP: Final = 10.0
+"""Seconds from the request for a session to its media, if anybody is in a hurry."""
+_COMING: Final = (SessionState.CREATED, SessionState.CONNECTING)
 RESUME_LIFETIME: Final = 10 * 365 * 86_400.0
 """Seconds: longer than any session, whose end is the end of its tokens."""
 
@@ -88,6 +92,12 @@ class Sessions:
         self._draining = False
         self._one_less = Wakeup()
 
+        self.is_overloaded: Callable[[], bool] = lambda: False
+        """Whether the calls that there are would suffer from another one."""
+        self.refused_for_load = 0
+        """Requests for sessions."""
+        self._complexity: int | None = None
+
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -121,6 +131,8 @@ class Sessions:
             return Unavailable("DRAINING", "The gateway is about to stop, try again later")
         if self.running >= self._config.config.server.max_sessions:
             return Unavailable("FULL", "The gateway has as many calls as it takes, try again later")
+        if self.is_overloaded():
+            return Unavailable("OVERLOADED", "Another call would be one too many for this machine, try again later")
         return None
 
     async def create(
@@ -154,12 +166,15 @@ class Sessions:
             times=self._times,
             call_limits=self._call_limits,
         )
+        if self._complexity is not None:
+            session.set_complexity(self._complexity)
         url = self._tokens.issue(info, CONNECT, expires_at)
         self._start(_Entry(session, base_url))
         return url.under(base_url)
 
     def _check_availability(self, client_host: str) -> None:
         if (unavailability := self.unavailability()) is not None:
+            self.refused_for_load += unavailability.code == "OVERLOADED"
             raise unavailability
         self._shares.check(client_host)
 
@@ -243,6 +258,23 @@ class Sessions:
         if grace > 0 and entry.session.state.alive:
             url = self._tokens.issue(entry.session.info, RESUME, time.time() + RESUME_LIFETIME)
             channel.send(Event("resume", {"websocketUrl": url.under(entry.base_url), "graceSeconds": grace}))
+
+    # Load
+
+    def census(self, now: float) -> tuple[int, int]:
+        """How many calls have media, and how many sessions are so new that they may soon.
+
+        Others wait for a client who takes his time, or for nobody.
+        """
+        states = [(session.state, now - session.created_at) for session in self]
+        talking = sum(state is SessionState.ACTIVE for state, _ in states)
+        return talking, sum(state in _COMING and age <= SETTING_UP for state, age in states)
+
+    def set_complexity(self, complexity: int) -> None:
+        """See ``Leg.set_complexity``: of all calls, and of those to come."""
+        self._complexity = complexity
+        for session in self:
+            session.set_complexity(complexity)
 
     # The end
 

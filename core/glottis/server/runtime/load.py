@@ -1,0 +1,35 @@
+"""How much of the time media takes, and how late it is: what is looked at twice a second."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from glottis.media.scheduler import Scheduler
+
+LATE: Final = 0.01
+"""Seconds: a turn of the wheel is no later because of what others send, be it a flood (see the architecture)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Since the look before."""
+
+    busy: float = 0.0
+    """The share (0–1) of time that the calls' media ticks have taken. What is read of the sockets is none of it, so
+    that nobody has new calls refused by a flood."""
+    late: float = 0.0
+    """The share of the wheel's turns that began more than ``LATE`` seconds late, whoever held them up."""
+
+
+class LoadMeter:
+    """Compares what the wheel has counted with what it had at the look before."""
+
+    def __init__(self, scheduler: Scheduler, now: float) -> None:
+        self._scheduler = scheduler
+        self._before = (now, scheduler.busy, 0, 0)
+
+    def take(self, now: float) -> Load:
+        """Since it was taken last; ``now`` is later."""
+        lateness = self._scheduler.lateness
+        before, self._before = self._before, (now, self._scheduler.busy, lateness.turns(), lateness.turns(LATE))
+        seconds, busy, turns, late = (after - earlier for after, earlier in zip(self._before, before, strict=True))
+        return Load(busy=busy / seconds, late=late / turns if turns else 0.0)

@@ -1,0 +1,54 @@
+"""Looks at the load of a gateway, and does to its calls what ``LoadControl`` decides."""
+
+import logging
+from typing import Final
+
+import trio
+
+from glottis.media.scheduler import Scheduler
+from glottis.server.runtime.load import LoadMeter
+from glottis.server.runtime.load_control import LoadControl
+from glottis.server.sessions.sessions import Sessions
+
+logger = logging.getLogger(__name__)
+
+PERIOD: Final = 0.5
+"""Seconds between looks: some hundred turns of the wheel, which even out what single calls need."""
+
+
+class Relief:
+    """Has ``sessions`` refuse new ones, and all of them encode, as ``control`` says."""
+
+    def __init__(self, scheduler: Scheduler, sessions: Sessions, control: LoadControl) -> None:
+        self.control = control
+        self._meter = LoadMeter(scheduler, trio.current_time())
+        self._sessions = sessions
+        self._seen = 0
+        """Sessions at the last look."""
+        sessions.is_overloaded = self._is_overloaded
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await trio.sleep(PERIOD)
+            self._look(trio.current_time())
+
+    def _look(self, now: float) -> None:
+        control = self.control
+        before = control.level
+        talking, coming = self._sessions.census(now)
+        self._seen = len(self._sessions)
+        control.update(self._meter.take(now), talking=talking, coming=coming, now=now)
+        if control.level != before:  # a few times a minute at most, see ``PATIENCE``
+            self._sessions.set_complexity(control.level)
+            logger.info(
+                "media of %d calls takes %.0f %% of the time: complexity %s from %d to %d",
+                talking,
+                100 * control.busy,
+                "lowered" if control.level < before else "raised",
+                before,
+                control.level,
+            )
+
+    def _is_overloaded(self) -> bool:
+        return self.control.refuses(len(self._sessions) - self._seen)
