@@ -36,7 +36,15 @@ from glottis.wire.address import Address
 from benchmarks.processes import SERVER_CORE, output_of
 from benchmarks.speech import SAMPLE_RATE, opus
 
-CONFIG: Final = '[server]\nport = 0\nmax_sessions = 100000\nmax_load = 1\n[campaigns.echo]\nagent = "echo"\n'
+CONFIG: Final = """[server]
+port = 0
+max_sessions = 100000
+max_sessions_per_client = 100000
+max_sessions_per_minute = 1000000
+max_load = 1
+[campaigns.echo]
+agent = "echo"
+"""
 BODY: Final = json.dumps([[[]]] * 9000)
 KEPT_BODIES: Final = 20
 

@@ -11,3 +11,9 @@ def test_the_oldest_item_comes_first_and_an_empty_queue_costs_little() -> None:
     queue.append(3)
     assert [queue.popleft(), queue.popleft(), queue.popleft()] == [1, 2, 3]
     assert not queue
+
+
+def test_beyond_its_limit_the_oldest_leaves() -> None:
+    queue: ShortQueue[int] = ShortQueue()
+    assert [queue.push(item, 2) for item in (1, 2, 3)] == [False, False, True]
+    assert queue == [2, 3]

@@ -17,3 +17,11 @@ class ShortQueue(list[T]):
     def popleft(self) -> T:
         """The oldest item, which leaves the queue."""
         return self.pop(0)
+
+    def push(self, item: T, limit: int) -> bool:
+        """Append ``item`` to at most ``limit``; says whether the oldest had to leave for it."""
+        self.append(item)
+        overflows = len(self) > limit
+        if overflows:
+            del self[0]
+        return overflows

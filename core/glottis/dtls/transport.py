@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed
+from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
 from glottis.dtls.certificate import Certificate, matches_fingerprint
 from glottis.dtls.connection import CloseNotify, OpenSslError
@@ -121,7 +122,7 @@ class DtlsTransport:
     def next_timeout(self) -> float | None:
         """When to call ``handle_timeout`` next, None if nothing is due."""
         flight = None if self._handshake is None else self._handshake.next_timeout
-        return min((at for at in (self._deadline, self._restart_at, flight) if at is not None), default=None)
+        return earliest(self._deadline, self._restart_at, flight)
 
     def datagrams_to_send(self) -> list[bytes]:
         """Returns and empties what is to be sent, each at most ``MTU`` bytes."""

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Final
 
 from glottis.contracts.errors import Malformed
+from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
 from glottis.ice.check_list import CheckList
 from glottis.ice.checker import Checker
@@ -234,8 +235,7 @@ class IceAgent:
             return None
         selection = self._selection.next_timeout(silent=self.state is IceState.DISCONNECTED)
         give_up_at = self._give_up_at if self._selection.pair is None else None
-        moments = (self._checker.next_timeout(), selection, give_up_at)
-        return min((moment for moment in moments if moment is not None), default=None)
+        return earliest(self._checker.next_timeout(), selection, give_up_at)
 
     def datagrams_to_send(self) -> list[Datagram]:
         """Return and empty what is to be sent: a few per call of the owner, who drains after each."""

@@ -31,12 +31,10 @@ class SignalledCandidates:
     def __init__(self, agent: IceAgent, tell: Callable[[CandidateUnmatched], None]) -> None:
         self._agent = agent
         self._tell = tell
-        self._negotiation: Negotiation | None = None
         self._early: list[_Trickled] = []
 
     def describe(self, negotiation: Negotiation, now: float) -> None:
         """Take those of a description, also of a later one, where some peers put what they do not trickle."""
-        self._negotiation = negotiation
         remote = negotiation.remote
         self._agent.ignore_candidates(remote.ignored_candidates, now)
         for candidate in remote.candidates:
@@ -48,9 +46,19 @@ class SignalledCandidates:
             self._match(trickled, negotiation, now)
 
     def add_untrusted(
-        self, text: str, *, mid: str | None, media_index: int | None, username_fragment: str | None, now: float
+        self,
+        text: str,
+        current: Negotiation | None,
+        *,
+        mid: str | None,
+        media_index: int | None,
+        username_fragment: str | None,
+        now: float,
     ) -> None:
-        """Take a trickled one, or the end of candidates if ``text`` is empty. Never raises."""
+        """Take a trickled one, or the end of candidates if ``text`` is empty. Never raises.
+
+        ``current`` is what was agreed on last.
+        """
         try:
             candidate = parse_candidate_untrusted(text) if text else None
         except Malformed:
@@ -59,8 +67,8 @@ class SignalledCandidates:
         if candidate is not None and username_fragment and candidate.username_fragment is None:
             candidate = replace(candidate, username_fragment=username_fragment)
         trickled = _Trickled(candidate, mid, media_index)
-        if self._negotiation is not None:
-            self._match(trickled, self._negotiation, now)
+        if current is not None:
+            self._match(trickled, current, now)
         elif trickled not in self._early:
             self._keep(trickled, now)
 

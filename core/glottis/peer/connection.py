@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from glottis import dtls, rtp
+from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Statistics
 from glottis.dtls import Certificate
@@ -113,7 +114,12 @@ class PeerConnection:
     ) -> None:
         """Take a trickled candidate; see ``SignalledCandidates.add_untrusted``."""
         self._candidates.add_untrusted(
-            text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
+            text,
+            self._negotiator.current,
+            mid=mid,
+            media_index=media_index,
+            username_fragment=username_fragment,
+            now=now,
         )
         self._advance(now)
 
@@ -168,8 +174,7 @@ class PeerConnection:
 
     def next_timeout(self) -> float | None:
         """The earliest moment that any engine waits for."""
-        timeouts = [engine.next_timeout() for engine in self._engines]
-        return min((timeout for timeout in timeouts if timeout is not None), default=None)
+        return earliest(*[engine.next_timeout() for engine in self._engines])
 
     def datagrams_to_send(self) -> list[Datagram]:
         """What is to be sent now, media aside."""

@@ -127,7 +127,7 @@ class Negotiator:
             )
 
     def _conclude(self, negotiation: Negotiation) -> Negotiation:
-        self.current = negotiation
+        self.current = negotiation.outlined()
         self._session_version += 1
         return negotiation
 

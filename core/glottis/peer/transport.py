@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from glottis import dtls, ice
+from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
 from glottis.dtls import Certificate, DtlsState, DtlsTransport
 from glottis.ice import IceAgent, IceState, ProbePolicy
@@ -139,8 +140,7 @@ class PeerTransport:
 
     def next_timeout(self) -> float | None:
         """The earlier one of the engines'."""
-        timeouts = (self.ice.next_timeout(), self.dtls.next_timeout())
-        return min((timeout for timeout in timeouts if timeout is not None), default=None)
+        return earliest(self.ice.next_timeout(), self.dtls.next_timeout())
 
     def datagrams_to_send(self) -> list[Datagram]:
         """Return and empty what is to be sent now; after the end, the goodbyes."""

@@ -1,10 +1,10 @@
 """The RTCP side of a call: reports out and in, round-trip time, goodbyes. Plain compound packets."""
 
 import random
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.sender import AudioSender
@@ -71,17 +71,17 @@ class RtcpSession:
         self._rng = rng
         self._wallclock_offset = wallclock_offset
         self._deadline: float | None = None
-        self._report_times: deque[float] = deque(maxlen=SENDER_INTERVALS)
+        self._report_times: ShortQueue[float] = ShortQueue()
         self._reported_at: dict[int, float] = {}
         """When our sender reports left, by the middle of their NTP time."""
         self._last_sender_report: tuple[int, int, float] | None = None
         """Source, middle of its NTP time, and when it came."""
         self._outbox: list[bytes] = []
-        self._events: deque[RtpEvent] = deque(maxlen=MAX_EVENTS)
+        self._events: ShortQueue[RtpEvent] = ShortQueue()
 
     def start(self, now: float) -> None:
         """Begin to report."""
-        self._report_times.append(now)
+        self._report_times.push(now, SENDER_INTERVALS)
         self._deadline = now + self._randomised(FIRST_REPORT)
 
     def close(self, now: float, reason: str = "") -> None:
@@ -104,7 +104,7 @@ class RtcpSession:
         if self._deadline is None or now < self._deadline:
             return
         self._outbox.append(build_rtcp(self._report(now)))
-        self._report_times.append(now)
+        self._report_times.push(now, SENDER_INTERVALS)
         self._deadline = now + self._randomised(REPORT_INTERVAL)
 
     def next_timeout(self) -> float | None:
@@ -187,9 +187,8 @@ class RtcpSession:
                 self.remote_report = block
                 self._measure_round_trip(block, now)
                 jitter = block.jitter / self.sender.clock_rate
-                self._events.append(
-                    ReportReceived(block.fraction_lost, block.packets_lost, jitter, self.round_trip_time)
-                )
+                report = ReportReceived(block.fraction_lost, block.packets_lost, jitter, self.round_trip_time)
+                self._events.push(report, MAX_EVENTS)
 
     def _measure_round_trip(self, block: ReportBlock, now: float) -> None:
         """Now, less when we sent the report, less how long the peer kept it: RFC 3550 §6.4.1, figure 2."""
@@ -206,7 +205,7 @@ class RtcpSession:
     def _take_goodbye(self, goodbye: Goodbye) -> None:
         for ssrc in goodbye.ssrcs:
             if self._is_our_source(ssrc):
-                self._events.append(SourceLeft(ssrc, goodbye.reason))
+                self._events.push(SourceLeft(ssrc, goodbye.reason), MAX_EVENTS)
 
 
 def _middle(ntp_time: int) -> int:

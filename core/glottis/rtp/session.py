@@ -1,12 +1,12 @@
 """The RTP engine of a call: SRTP around a receiver, a sender and their RTCP, on one transport (RFC 5761)."""
 
 import random
-from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.errors import Malformed
+from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Counters, Statistics
 from glottis.rtp.events import RtpEvent, SourceRetired
 from glottis.rtp.receiver import AudioReceiver
@@ -67,7 +67,7 @@ class RtpSession:
         self._rtcp = RtcpSession(
             ssrc=ssrc, cname=cname, rng=rng, wallclock_offset=wallclock_offset, sender=sender, receiver=receiver
         )
-        self._early: deque[tuple[bytes, float]] = deque(maxlen=MAX_EARLY_PACKETS)
+        self._early: ShortQueue[tuple[bytes, float]] = ShortQueue()
         self._closed = False
         self._retirement_is_told = False
 
@@ -96,7 +96,7 @@ class RtpSession:
         """The handshake has given keys: from now on packets flow."""
         self.protection = protection
         self._rtcp.start(now)
-        early, self._early = self._early, deque()
+        early, self._early = self._early, ShortQueue()
         if early and self._receiver is not None:
             self._receiver.allow_head_start()
         for data, arrived_at in early:
@@ -140,8 +140,7 @@ class RtpSession:
 
     def _keep_early(self, data: bytes, now: float) -> None:
         """The peer has its keys already: its first words may overtake the last flight of the handshake."""
-        self.packets_before_start += len(self._early) == MAX_EARLY_PACKETS
-        self._early.append((data, now))
+        self.packets_before_start += self._early.push((data, now), MAX_EARLY_PACKETS)
 
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
         """The frame of this media tick; see ``AudioReceiver.next_frame``."""

@@ -40,7 +40,7 @@ class ChannelTable:
         self._channels: dict[int, DataChannel] = {}
         self._closing: dict[int, _Closing] = {}
         """Also streams without a channel, which are free once our own direction is reset."""
-        self._spent: set[int] = set()
+        self._spent: frozenset[int] = frozenset()
         """Streams that the peer did not let us reset: it may hold them for open."""
 
     def __iter__(self) -> Iterator[DataChannel]:
@@ -135,7 +135,7 @@ class ChannelTable:
 
     def spend(self, stream_ids: Iterable[int]) -> None:
         """Open nothing of our own on these streams any more."""
-        self._spent.update(stream_ids)
+        self._spent |= set(stream_ids)
 
 
 def _text_size(settings: ChannelOpen) -> int:

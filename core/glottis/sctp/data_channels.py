@@ -6,6 +6,7 @@ from itertools import chain, repeat
 from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed, MessageTooLong
+from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
 from glottis.sctp.association import DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_PORT, SctpAssociation, SendBufferFull
 from glottis.sctp.channel_table import ChannelTable, Direction
@@ -145,8 +146,7 @@ class DataChannels:
         """When ``handle_timeout`` wants to be called; at once after anything was sent, opened or closed."""
         if self._is_behind:
             return self._now
-        timeouts = (self.association.next_timeout(), self._early.next_deadline())
-        return min((timeout for timeout in timeouts if timeout is not None), default=None)
+        return earliest(self.association.next_timeout(), self._early.next_deadline())
 
     def next_event(self) -> DataChannelEvent | None:
         """The next thing that happened; None also when more is left for the next turn, which is due at once then."""

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 
+from glottis.contracts.short_queue import ShortQueue
 from glottis.sctp.association import SctpAssociation
 from glottis.sctp.events import IncomingStreamsReset, MessageReceived
 
@@ -15,7 +16,7 @@ class EarlyMessages:
         self._waiting: dict[int, deque[MessageReceived | IncomingStreamsReset]] = {}
         self._deadlines: dict[int, float] = {}
         """When the wait on a stream is over. All wait equally long, so the first to begin is the first to end."""
-        self._ready: deque[tuple[int, deque[MessageReceived | IncomingStreamsReset]]] = deque()
+        self._ready: ShortQueue[tuple[int, deque[MessageReceived | IncomingStreamsReset]]] = ShortQueue()
         """Streams that have been released, and what is left of what waited there."""
 
     def __contains__(self, stream_id: object) -> bool:
@@ -55,7 +56,7 @@ class EarlyMessages:
         """What waits on this stream has its turn, before all that comes later."""
         self._deadlines.pop(stream_id, None)
         if stream_id in self._waiting:
-            self._ready.appendleft((stream_id, self._waiting.pop(stream_id)))
+            self._ready.insert(0, (stream_id, self._waiting.pop(stream_id)))
 
     def next_ready(self) -> MessageReceived | IncomingStreamsReset | None:
         """The next one of those that have been released."""

@@ -44,7 +44,7 @@ class Handshake:
         """Parameters of an INIT that the peer may not know."""
         self._offered: tuple[Parameter, ...] = ()
         """Those of the last INIT."""
-        self._known_to_peer: set[Parameter] = set()
+        self._known_to_peer: frozenset[Parameter] = frozenset()
         """Those that it has used itself."""
         self._cookie_echo = b""
         self._attempts = 0

@@ -1,8 +1,8 @@
 """Stream reset (RFC 6525): how one end says that it sends no more on some streams."""
 
-from collections import deque
 from typing import Final
 
+from glottis.contracts.short_queue import ShortQueue
 from glottis.sctp.events import IncomingStreamsReset, OutgoingStreamsReset
 from glottis.sctp.inbound import Inbound
 from glottis.sctp.outbound import Outbound
@@ -42,7 +42,7 @@ class StreamReset:
         self._supported = False
         self._wanted: set[int] = set()
         """Streams to be reset."""
-        self._sent: deque[tuple[int, int]] = deque()
+        self._sent: ShortQueue[tuple[int, int]] = ShortQueue()
         """Those on which all is sent: the last TSN that each may have used, and the stream."""
         self._next_sequence = tcb.initial_tsn
         self._request: OutgoingReset | None = None

@@ -1,6 +1,6 @@
 """What an offer and its answer agree on, seen from this side."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from glottis.sdp.attributes import Setup
 from glottis.sdp.audio import NegotiatedAudio
@@ -29,16 +29,22 @@ class Negotiation:
     audio: NegotiatedAudio | None
     data: NegotiatedData | None
 
+    def outlined(self) -> "Negotiation":
+        """What is worth to be kept: of the description its sections and their mids, which candidates refer to."""
+        media = tuple(
+            MediaDescription(section.media, section.port, section.protocol, (), _mid(_mid_of(section)))
+            for section in self.description.media
+        )
+        description = SessionDescription(self.description.origin, media=media)
+        return replace(self, description=description, remote=replace(self.remote, candidates=()))
+
     def section_of(self, mid: str | None, media_index: int | None) -> int | None:
         """The index of the section that a trickled candidate is for; None if it names none that there is.
 
         The mid decides, as RFC 9429 §3.5.2.1 has it. Some peers leave it empty, or name one that is not described: then
         the index counts. Who says neither means the transport.
         """
-        mids = [
-            next((attribute.value for attribute in media.attributes if attribute.name == "mid"), None)
-            for media in self.description.media
-        ]
+        mids = [_mid_of(media) for media in self.description.media]
         if mid and mid in mids:
             return mids.index(mid)
         if media_index is not None:
@@ -93,6 +99,10 @@ def rejected_media(section: Section) -> MediaDescription:
         attributes=(*_mid(section.mid), Attribute("inactive")),
         connection=UNSPECIFIED_CONNECTION,
     )
+
+
+def _mid_of(section: MediaDescription) -> str | None:
+    return next((attribute.value for attribute in section.attributes if attribute.name == "mid"), None)
 
 
 def _mid(mid: str | None) -> tuple[Attribute, ...]:

@@ -2,13 +2,12 @@
 
 import ipaddress
 
-from glottis.server.http.proxies import normal_host
+from glottis.server.http.proxies import address_of
 
 
 def client_key(host: str) -> str:
     """An IPv4 address as it is, an IPv6 network of 64 bits, which is one household; anything else unchanged."""
-    try:
-        address = ipaddress.ip_address(normal_host(host))
-    except ValueError:
+    address = address_of(host)
+    if address is None:
         return host
     return str(address) if address.version == 4 else str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))

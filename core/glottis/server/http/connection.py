@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import h11
 import trio
@@ -54,6 +54,15 @@ class Shared:
     places: Places
 
 
+class _Upgrade(NamedTuple):
+    """A WebSocket that was accepted and is to be answered with ``key``."""
+
+    request: Request
+    key: str
+    early_bytes: bytes
+    """Of the WebSocket: they came after the request's head."""
+
+
 class HttpConnection:
     """Serves one connection; the stream stays its owner's to close, and the place to give back."""
 
@@ -71,6 +80,7 @@ class HttpConnection:
         self._http = self._receiver.http
         self._draining = False
         self._idle = trio.CancelScope()
+        self._upgrade: _Upgrade | None = None
         self._first_head_due: float | None = trio.current_time() + shared.limits.head_timeout
 
     def drain(self) -> None:
@@ -84,6 +94,9 @@ class HttpConnection:
             while await self._serve_one():
                 self._http.start_next_cycle()
                 self._places.move(self._place, Stage.IDLE)
+            if self._upgrade is not None:
+                del self._receiver, self._http  # a call may be long, and h11 has had its part
+                await self._serve_websocket(self._upgrade)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             logger.debug("the connection from %s broke", self._peer_host)
         self._places.move(self._place, Stage.LEAVING)
@@ -91,7 +104,7 @@ class HttpConnection:
             await linger(self._stream)
 
     async def _serve_one(self) -> bool:
-        """One exchange; says whether another may follow."""
+        """One exchange; says whether another may follow. After the head of a WebSocket none does."""
         request: Request | None = None
         try:
             head = await self._receive_head()
@@ -101,7 +114,7 @@ class HttpConnection:
                 request = self._read_head(head)
             self._places.serve(self._place, request.client_host)
             if wants_websocket(request.method, request.headers):
-                return await self._serve_websocket(request)
+                return await self._accept_websocket(request)
             response = await self._handle(replace(request, body=await self._receive_body(request)))
         except Problem as problem:
             response = problem.response()
@@ -150,7 +163,7 @@ class HttpConnection:
         logger.error("%s took longer than %g s", request, self._limits.handler_timeout)
         raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))
 
-    async def _serve_websocket(self, request: Request) -> bool:
+    async def _accept_websocket(self, request: Request) -> bool:
         async with self._turns:
             refusal = self._handlers.accept_websocket(request)
             if refusal is None:
@@ -159,16 +172,20 @@ class HttpConnection:
                 self._turns.use_up()  # The handshake takes long too, in several steps.
         if refusal is not None:
             await self._respond(request, refusal)
-            return False
-        logger.debug("%s becomes a WebSocket", request)
-        early_bytes, _ = self._http.trailing_data
+        else:
+            logger.debug("%s becomes a WebSocket", request)
+            self._upgrade = _Upgrade(request, key, self._http.trailing_data[0])
+        return False
+
+    async def _serve_websocket(self, upgrade: _Upgrade) -> None:
+        """Until either side closes."""
+        request, key, early_bytes = upgrade
         try:
             async with open_server_websocket(self._stream, key, early_bytes, self._limits) as websocket:
                 websocket.taken = partial(self._places.move, self._place, Stage.WEBSOCKET)
                 await self._handlers.handle_websocket(request, websocket)
         except* WebSocketClosed as closed:
             logger.debug("%s: %s", request, closed.exceptions[0])
-        return False
 
     async def _respond(self, request: Request | None, response: Response) -> None:
         logger.debug("%s: %d", request or f"malformed request from {self._peer_host}", response.status)

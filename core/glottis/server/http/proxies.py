@@ -58,7 +58,7 @@ class TrustedProxies:
 
     def trusts(self, host: str) -> bool:
         """Whether a host, by its address, is one of these proxies."""
-        address = _address(host)
+        address = address_of(host)
         return address is not None and any(address in network for network in self._networks)
 
     def _hops(self, headers: Mapping[str, str]) -> Iterator[Hop]:
@@ -70,11 +70,12 @@ class TrustedProxies:
 
 def normal_host(text: str) -> str:
     """An IP address in canonical form, an IPv4-mapped one as IPv4; anything else unchanged."""
-    address = _address(text)
+    address = address_of(text)
     return text if address is None else str(address)
 
 
-def _address(text: str) -> Address | None:
+def address_of(text: str) -> Address | None:
+    """The IP address that it is, an IPv4-mapped one as IPv4; None for anything else."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -118,7 +119,7 @@ def _node(text: str) -> str:
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = _PORT.sub("", text)
-    address = _address(text)
+    address = address_of(text)
     return "" if address is None else str(address)
 
 

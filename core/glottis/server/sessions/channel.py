@@ -1,7 +1,6 @@
 """The signaling of one session over one WebSocket: ordered, bounded, and the answer first (CONTRACT §2–3)."""
 
 import logging
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Protocol
 import trio
 
 from glottis.calls.streams import Wakeup
+from glottis.contracts.short_queue import ShortQueue
 from glottis.server.http.turns import Turns
 from glottis.signaling.close_codes import NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER
 from glottis.signaling.errors import Rejected, WebSocketClosed
@@ -64,8 +64,8 @@ class SignalingChannel:
         self._session_id = session_id
         self._answered = answered
         self._turns = turns
-        self._ready: deque[bytes] = deque()
-        self._held_back: deque[bytes] = deque()
+        self._ready: ShortQueue[bytes] = ShortQueue()
+        self._held_back: list[bytes] = []
         self._queued_bytes = 0
         self._errors = TokenBucket(limits.errors_per_minute / 60, limits.error_burst, trio.current_time())
         self._closing: WebSocketClosed | None = None

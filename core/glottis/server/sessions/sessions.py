@@ -240,17 +240,21 @@ class Sessions:
         try:
             self._offer_resumption(entry, channel)
             while True:
-                message = await channel.receive()
-                async with self._turns:
-                    session.handle_message(message)
-                if isinstance(message, Text):
-                    await session.wait_for_reader(channel)
+                await self._take_message(session, channel)
         except WebSocketClosed as closed:
             logger.debug("session %s: %s", session.info.session_id, closed)
             if closed.code in HANG_UPS:
                 session.leave(channel, closed.reason)
         finally:
             session.detach(channel)
+
+    async def _take_message(self, session: Session, channel: SignalingChannel) -> None:
+        """One, which is let go of before the next: an offer is long, and may be the last for long."""
+        message = await channel.receive()
+        async with self._turns:
+            session.handle_message(message)
+        if isinstance(message, Text):
+            await session.wait_for_reader(channel)
 
     def _offer_resumption(self, entry: _Entry, channel: SignalingChannel) -> None:
         """Tell the client by which URL it can come back; the one before is void."""
