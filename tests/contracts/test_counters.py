@@ -16,6 +16,7 @@ ALIASES = {
     "dtls/transport.py: discarded_datagrams": "dtls_datagrams_discarded",
     "peer/transport.py: discarded_datagrams": "dtls_datagrams_discarded",
     "sctp/association.py: malformed_packets": "sctp_packets_malformed",
+    "calls/forwarding.py: _refused": "audio_frames_dropped",
     "calls/streams.py: dropped": "events_dropped",
 }
 NO_COUNTERS = {
