@@ -1,4 +1,4 @@
-# make run · make quick · make test · make check · make coverage · make docs · make bench · make profile · make soak · make release · make clean
+# make run · make quick · make test · make check · make coverage · make docs · make bench · make profile · make voice · make soak · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -26,7 +26,7 @@ MINUTES ?= 25
 CALLS ?= 5000
 SECONDS ?= 5
 
-.PHONY: run quick test check coverage docs bench profile soak release rehearse clean
+.PHONY: run quick test check coverage docs bench profile voice soak release rehearse clean
 
 run: $(VENV)/.installed
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml
@@ -66,6 +66,10 @@ bench: $(VENV)/.installed-for-quick-tests
 profile: $(VENV)/.installed-for-quick-tests $(VENV)/.installed-for-profile
 	$(BIN)/python -m benchmarks profile $(PROFILE)
 
+# Some of it, and beside other stacks: make voice VOICE="--only=10 --beside"
+voice: $(VENV)/.installed-for-voice
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.voice $(VOICE)
+
 # Shorter: make soak MINUTES=2 CALLS=200
 soak: $(VENV)/.installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.soak --minutes=$(MINUTES) --calls=$(CALLS) --seconds=$(SECONDS)
@@ -92,6 +96,11 @@ $(VENV)/.installed-for-quick-tests: $(VENV)/.installed pyproject.toml
 
 $(VENV)/.installed-for-docs $(VENV)/.installed-for-profile $(VENV)/.installed-for-release: $(VENV)/.installed-for-%: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install -qq --group $*
+	@touch $@
+
+$(VENV)/.installed-for-voice: $(VENV)/.installed-for-quick-tests
+	@tools/install-system-packages voice
+	@$(BIN)/pip install -qq --group voice
 	@touch $@
 
 $(VENV)/.installed-for-tests: $(VENV)/.installed-for-quick-tests $(NPM)/package.json $(NPM)/package-lock.json $(PION)

@@ -1,0 +1,53 @@
+"""The figures as Markdown, as docs/quality.md has them, and as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from benchmarks.voice.networks import Case
+from benchmarks.voice.score import Score, middle
+
+_HEAD = (
+    "| network | towards | PESQ-WB | STOI | mouth to ear, ms | 95 % of it | to the socket, ms | gap, ms | kbit/s |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+_TOWARDS = {"up": "gateway", "down": "caller", "": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A case, and the scores of all its seeds."""
+
+    case: Case
+    scores: Sequence[Score]
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """A table of medians, with the range of PESQ over the seeds."""
+    return "\n".join([_HEAD, *map(_line, rows)])
+
+
+def as_json(tables: dict[str, Sequence[Row]]) -> str:
+    """All figures of all seeds, by stack and case."""
+    return json.dumps(
+        {
+            stack: {row.case.title: [asdict(score) for score in row.scores] for row in rows}
+            for stack, rows in tables.items()
+        },
+        indent=1,
+    )
+
+
+def _line(row: Row) -> str:
+    median = middle(row.scores)
+    ratings = [score.pesq for score in row.scores]
+    spread = f" ({min(ratings):.2f}–{max(ratings):.2f})" if len(ratings) > 1 else ""
+    cells = [
+        row.case.name,
+        _TOWARDS[row.case.direction],
+        f"{median.pesq:.2f}{spread}",
+        f"{median.stoi:.2f}",
+        *(f"{1000 * seconds:.0f}" for seconds in (median.delay, median.delay_95, median.network_delay, median.gap)),
+        f"{median.kbits:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
