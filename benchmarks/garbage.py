@@ -21,7 +21,7 @@ import trio
 from glottis.config import load_config, resolve
 from glottis.contracts.info import Principal
 from glottis.dtls import Certificate
-from glottis.media.scheduler import SLOT
+from glottis.media.ring import SLOT
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway, open_gateway

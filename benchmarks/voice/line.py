@@ -7,6 +7,7 @@ from itertools import count
 import trio
 from glottis.media.demultiplexer import Receiver
 from glottis.media.driver import Endpoint
+from glottis.media.link import Sender
 from glottis.wire.address import Datagram, Path
 
 from benchmarks.voice.networks import Carrier, is_media
@@ -79,5 +80,5 @@ class EndpointOnLine:
     def remove(self, receiver: Receiver) -> None:
         self._endpoint.remove(receiver)
 
-    def send(self, datagram: Datagram, sender: Receiver) -> None:
+    def send(self, datagram: Datagram, sender: Sender) -> None:
         self._line.carry_up(datagram.data, lambda: self._endpoint.send(datagram, sender))

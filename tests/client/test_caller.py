@@ -26,8 +26,8 @@ from glottis.client.grant import parse_problem_untrusted, parse_session_grant_un
 from glottis.client.signaling import open_client_signaling
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.ice import IceTiming
-from glottis.media.demultiplexer import Receiver
 from glottis.media.endpoint import UdpEndpoint
+from glottis.media.link import Sender
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
 from glottis.server.sessions.session import Session
@@ -376,7 +376,7 @@ def let_pass(gateway: Gateway, passes: Callable[[bytes], bool]) -> None:
     """Of what the gateway sends by UDP, let nothing else leave."""
     send = gateway.endpoint.send
 
-    def send_some(datagram: Datagram, sender: Receiver) -> None:
+    def send_some(datagram: Datagram, sender: Sender) -> None:
         if passes(datagram.data):
             send(datagram, sender)
 

@@ -177,3 +177,16 @@ def test_a_share_is_for_a_time_not_for_a_call_of_the_reader(house: House) -> Non
     house.queue.serve_waiting()
     assert len(session.received) == 10
     assert not house.queue
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_turn_for_two_slots_has_the_time_of_both(house: House, slots: int) -> None:
+    calls = [house.make(0.0001) for _ in range(100)]
+    house.queue.begin_turn(slots)
+    served = 0
+    for call in calls:
+        served += 1
+        if not house.queue.take(RTP, house.paths[call]):
+            break
+    assert abs(served * 0.0001 - slots * TURN_TIME) <= 0.00011
+    assert not house.queue.has_time

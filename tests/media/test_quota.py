@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from glottis.media.driver import PeerDriver
 from glottis.media.quota import FREE_SIZE, MESSAGES_PER_SLOT, MessageQuota
-from glottis.media.scheduler import SLOT
+from glottis.media.ring import SLOT
 from glottis.sctp import AssociationEstablished, BytesReceived, ChannelOpened, TextReceived
 from glottis.testing.peers import VirtualCall
 from glottis.wire.address import Datagram

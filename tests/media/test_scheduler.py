@@ -3,7 +3,8 @@ import itertools
 import trio
 import trio.testing
 from glottis.contracts.audio import FRAME_SECONDS
-from glottis.media.scheduler import SLOT, Scheduler
+from glottis.media.ring import SLOT
+from glottis.media.scheduler import Scheduler
 
 
 class Clockwork:
@@ -140,10 +141,12 @@ class Sockets:
 
     def begin_turns(self) -> None: ...
 
-    def drain(self) -> None:
+    def drain(self, slots: int) -> None:
         self._diary.append("read")
 
     def end_turns(self) -> None: ...
+    def hold(self) -> None: ...
+    def flush(self) -> None: ...
 
 
 async def test_sockets_are_read_before_media_but_after_it_when_the_wheel_is_late(

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import trio
 from glottis.ice import IceAgent
-from glottis.media.demultiplexer import MAX_PATHS, MAX_TRANSACTIONS, Receiver
+from glottis.media.demultiplexer import MAX_PATHS, MAX_TRANSACTIONS
 from glottis.media.endpoint import UdpEndpoint
+from glottis.media.link import Sender
 from glottis.sctp import ChannelOpened, TextReceived
 from glottis.server.gateway import Gateway
 from glottis.signaling.messages import TrickledCandidate
@@ -241,7 +242,7 @@ async def test_candidates_aimed_elsewhere_draw_few_datagrams_or_none(
     sent: Counter[Address] = Counter()
     really_send = gateway.endpoint.send
 
-    def count(datagram: Datagram, sender: Receiver) -> None:
+    def count(datagram: Datagram, sender: Sender) -> None:
         if datagram.path.remote == own:
             really_send(datagram, sender)
         else:

@@ -73,7 +73,7 @@ def leads_along(way: list[Step], walk: list[Step]) -> bool:
 
 async def test_a_call_takes_the_walks_that_are_described(tmp_path: Path) -> None:
     tracer = Tracer(walks())
-    assert len(tracer.missing) == 6
+    assert len(tracer.missing) == 7
     async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
         with tracer.at_work():
             phone = await exchange.call()

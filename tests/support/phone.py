@@ -270,7 +270,7 @@ class Phone:
     def send_raw(self, data: bytes) -> None:
         """Send anything, past the endpoint's bookkeeping."""
         path = self.path
-        self.endpoint._links[path.local, path.transport].send(data, path.remote)
+        self.endpoint._links[path.local, path.transport].send(data, path.remote, self.driver)
 
     def _note_error(self, error: BaseException) -> None:
         self.errors.append(error)

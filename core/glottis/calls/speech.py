@@ -55,18 +55,26 @@ class Speech:
         self._voice = voice
         self._sample_rate = sample_rate
         self._limit = limit
+        self._frame_bytes = round(FRAME_SECONDS * sample_rate) * BYTES_PER_SAMPLE
         self._turn = trio.Lock()  # first come, first served
         self._unwritten: list[_Utterance] = []
         self._changed = Wakeup()
+        self.changed = self._changed.wake
+        """To be called when something was sent, or there is another direction: there may be room."""
 
     async def say(self, audio: bytes | EncodedPacket) -> None:
         """Write whole samples, or a packet, piece by piece as the queue has room; ends early when it is flushed."""
+        if not self._turn.locked() and self._voice.can_send and self._voice.queued < self._limit:
+            if isinstance(audio, EncodedPacket):
+                self._voice.write_packet(audio)
+                return
+            if 0 < len(audio) <= self._frame_bytes:
+                self._voice.write(audio)  # most frames are said with this: it costs the media path no turn
+                return
         utterance = self._utterance(audio)
         if not utterance.left:  # empty frames never come to wait for room
             await trio.lowlevel.checkpoint()
-        elif not self._turn.locked() and self._voice.can_send and self._voice.queued < self._limit:
-            self._write(utterance.take(self._room))  # most frames are said with this: it costs the media path no turn
-        if utterance.left:
+        else:
             await self._say_in_turn(utterance)
 
     def say_nowait(self, audio: bytes | EncodedPacket) -> None:
@@ -91,10 +99,6 @@ class Speech:
             utterance.left = 0
         self._changed.wake()
         return Heard(heard.sent, heard.dropped + unwritten)
-
-    def changed(self) -> None:
-        """Something was sent, or there is another direction: there may be room."""
-        self._changed.wake()
 
     def _utterance(self, audio: bytes | EncodedPacket) -> _Utterance:
         if isinstance(audio, EncodedPacket):

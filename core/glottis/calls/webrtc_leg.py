@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-import trio
-
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
 from glottis.contracts.errors import RemoteError
@@ -58,7 +56,7 @@ class WebRtcLeg:
         scheduler: Wheel,
         session_id: str = "",
         offers: bool = False,
-        clock: Callable[[], float] = trio.current_time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.peer = peer
         self.voice = peer.voice

@@ -193,12 +193,14 @@ class IceAgent:
 
         Says whether it has made a difference, so that the owner has something to drain.
         """
+        selected = self._selection.pair
+        if selected is not None and path == selected.path and self.state not in _FINAL:  # nearly always
+            selected.heard_at = selected.media_at = now
+            return False
         pair = self._check_list.get(path)
         if pair is None or not pair.is_authenticated or self.state in _FINAL:
             return False
         pair.heard_at = pair.media_at = now
-        if pair is self._selection.pair:
-            return False
         self._doubt_selection(now)
         self._conclude(now)
         return True

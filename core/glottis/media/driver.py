@@ -8,6 +8,7 @@ import trio
 
 from glottis.barrier import stop
 from glottis.media.demultiplexer import Receiver
+from glottis.media.link import Sender
 from glottis.media.quota import MessageQuota
 from glottis.media.scheduler import Scheduled
 from glottis.peer import DatagramsRefused, PathAuthenticated, PathReleased, PeerConnection, PeerConnectionEvent
@@ -20,7 +21,7 @@ class Endpoint(Protocol):
     def add_ufrag(self, ufrag: str, receiver: Receiver) -> None: ...
     def add_path(self, path: Path, receiver: Receiver, *, proven: bool, in_use: bool) -> None: ...
     def remove_path(self, path: Path, receiver: Receiver) -> None: ...
-    def send(self, datagram: Datagram, sender: Receiver) -> None: ...
+    def send(self, datagram: Datagram, sender: Sender) -> None: ...
     def remove(self, receiver: Receiver) -> None: ...
 
 
@@ -33,7 +34,7 @@ class Wheel(Protocol):
 
 
 class PeerDriver:
-    """Gives the engines datagrams and time, of ``clock``, and sends what they want sent.
+    """Gives the engines datagrams and time, of trio's or another ``clock``, and sends what they want sent.
 
     ``handle_event`` is called for each event of the peer, but what came by data channels waits while ``wants_messages``
     says no, and beyond a quota until that is renewed; ``hear`` in each media tick before speech is sent,
@@ -52,7 +53,7 @@ class PeerDriver:
         wants_messages: Callable[[], bool] = lambda: True,
         hear: Callable[[float], None] = lambda now: None,
         spoke: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = trio.current_time,
+        clock: Callable[[], float] | None = None,
         session_id: str = "",
     ) -> None:
         self.peer = peer
@@ -69,7 +70,7 @@ class PeerDriver:
         self._wants_messages = wants_messages
         self._hear = hear
         self._spoke = spoke
-        self._clock = clock
+        self._clock = clock or trio.lowlevel.current_clock().current_time
         self._quota = MessageQuota()
         self._has_quota = True
         """Whether there was some left for the last event."""
@@ -158,6 +159,10 @@ class PeerDriver:
     def refuse(self) -> None:
         """See ``demultiplexer.Receiver``."""
         self.datagrams_refused += 1
+
+    def send_failed(self, error: Exception) -> None:
+        """See ``link.Sender``."""
+        self._handle_error(error)
 
     def _tell_refusals(self) -> None:
         """Once, and not while they go on."""

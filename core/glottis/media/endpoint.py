@@ -9,7 +9,7 @@ import trio
 from glottis.contracts.errors import ConfigurationError
 from glottis.media.demultiplexer import Demultiplexer, Receiver
 from glottis.media.fair_queue import FairQueue
-from glottis.media.link import Link
+from glottis.media.link import Link, Sender
 from glottis.media.udp_link import UdpLink, open_udp_socket
 from glottis.wire.address import Address, Datagram, Path, Transport
 from glottis.wire.demux import is_stun_request
@@ -94,12 +94,12 @@ class UdpEndpoint:
             self._queue.forget(flow)
         self.demultiplexer.remove(receiver)
 
-    def send(self, datagram: Datagram, sender: Receiver) -> None:
-        """Send now or never; see ``Link``."""
+    def send(self, datagram: Datagram, sender: Sender) -> None:
+        """Send now or never, in the ticks of a turn at their end; see ``Link``."""
         data, (local, remote, transport) = datagram
-        if is_stun_request(data):
+        if data[0] < 4 and is_stun_request(data):  # RFC 7983 §7, in place: this runs once per packet
             self.demultiplexer.note_request(data, sender)
-        self._links[local, transport].send(data, remote)
+        self._links[local, transport].send(data, remote, sender)
 
     async def run(self) -> None:
         """Read all sockets until cancelled."""
@@ -114,13 +114,23 @@ class UdpEndpoint:
         for link in self._sockets:
             link.begin_turns()
 
-    def drain(self) -> None:
+    def drain(self, slots: int) -> None:
         """See ``scheduler.Sockets``: one turn for all sockets together."""
-        self._queue.begin_turn()
+        self._queue.begin_turn(slots)
         self._first = (self._first + 1) % len(self._sockets)
         for link in self._sockets[self._first :] + self._sockets[: self._first]:
             link.drain()
         self._queue.serve_waiting()
+
+    def hold(self) -> None:
+        """See ``scheduler.Sockets``."""
+        for link in self._sockets:
+            link.hold()
+
+    def flush(self) -> None:
+        """See ``scheduler.Sockets``."""
+        for link in self._sockets:
+            link.flush()
 
     def end_turns(self) -> None:
         """See ``scheduler.Sockets``."""

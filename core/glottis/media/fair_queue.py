@@ -12,7 +12,8 @@ from typing import Final
 from glottis.media.demultiplexer import Arrival, Demultiplexer, Destination
 
 TURN_TIME: Final = 0.002
-"""Seconds in a row that datagrams are read and served, before other tasks and the media slots get their turn."""
+"""Seconds in a row that datagrams are read and served, for each slot of a turn, before other tasks and the media slots
+get their turn."""
 SHARE_PERIOD: Final = 0.004
 """Seconds for which a share is; turns of the wheel are a little further apart."""
 SHARE: Final = 0.0005
@@ -29,7 +30,7 @@ class FairQueue:
     def __init__(self, demultiplexer: Demultiplexer, clock: Callable[[], float] = time.perf_counter) -> None:
         self._demultiplexer = demultiplexer
         self._clock = clock
-        self._now = self._began = self._turn_began = clock()
+        self._now = self._began = self._turn_ends = clock()
         self._used: dict[object, float] = {}
         """Seconds of this period, by ``Destination.flow``."""
         self._waiting: OrderedDict[object, deque[tuple[bytes, Destination]]] = OrderedDict()
@@ -41,32 +42,35 @@ class FairQueue:
     @property
     def has_time(self) -> bool:
         """Whether this turn is not over."""
-        return self._now - self._turn_began < TURN_TIME
+        return self._now < self._turn_ends
 
-    def begin_turn(self) -> None:
-        """Time is counted from here."""
-        self._now = self._turn_began = self._clock()
+    def begin_turn(self, slots: int = 1) -> None:
+        """Time is counted from here, for as many slots as are read at once."""
+        self._now = self._clock()
+        self._turn_ends = self._now + slots * TURN_TIME
         if self._now - self._began >= SHARE_PERIOD:
             self._began = self._now
             self._used.clear()
 
-    def take(self, data: bytes, arrival: Arrival) -> None:
-        """Serve a datagram, keep it until there is time for it, or drop it."""
+    def take(self, data: bytes, arrival: Arrival) -> bool:
+        """Serve a datagram, keep it until there is time for it, or drop it. Says whether the turn has time for more."""
+        before = self._now
         destination = self._demultiplexer.find(data, arrival)
         if destination is None:
             self._now = self._clock()
-            return
-        receiver, path, flow = destination
-        used = self._used.get(flow, 0.0)
-        if used >= SHARE or flow in self._waiting:
-            self._keep(data, destination)
-            self._now = self._clock()
-            return
-        self._used[flow] = used
-        receiver.receive(data, path)
-        before, self._now = self._now, self._clock()
-        if flow in self._used:  # else this has ended the session
-            self._used[flow] = used + self._now - before
+        else:
+            receiver, path, flow = destination
+            used = self._used.get(flow, 0.0)
+            if used >= SHARE or flow in self._waiting:
+                self._keep(data, destination)
+                self._now = self._clock()
+            else:
+                self._used[flow] = used
+                receiver.receive(data, path)
+                self._now = self._clock()
+                if flow in self._used:  # else this has ended the session
+                    self._used[flow] = used + self._now - before
+        return self._now < self._turn_ends
 
     def serve_waiting(self) -> None:
         """One datagram of each session that has some, over and over, while there is time."""

@@ -2,7 +2,15 @@
 
 from typing import Protocol
 
+from glottis.media.demultiplexer import Receiver
 from glottis.wire.address import Address, Transport
+
+
+class Sender(Receiver, Protocol):
+    """A session, as a link sees it."""
+
+    def send_failed(self, error: Exception) -> None:
+        """A datagram of this session could not leave, and is not just lost. Never raises."""
 
 
 class Link(Protocol):
@@ -20,5 +28,8 @@ class Link(Protocol):
     def transport(self) -> Transport:
         """That of its paths."""
 
-    def send(self, data: bytes, remote: Address) -> None:
-        """Send now or never: a datagram that cannot leave is as good as lost on the way."""
+    def send(self, data: bytes, remote: Address, sender: Sender) -> None:
+        """Send now or never: a datagram that cannot leave is as good as lost on the way.
+
+        What is wrong with the link itself, and not with a datagram or a moment, is told to the ``sender``.
+        """

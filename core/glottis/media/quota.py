@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from glottis.media.scheduler import SLOT
+from glottis.media.ring import SLOT
 from glottis.peer import PeerConnectionEvent
 from glottis.sctp import BytesReceived, TextReceived
 

@@ -70,20 +70,18 @@ class AudioTrack:
         """Take the result of a negotiation, the first or a later one."""
         session = self.session
         readers = {negotiated.payload_type: PlainReader(self._codec(negotiated)) for negotiated in audio.formats}
-        if not audio.direction.receives:
-            session.receiver = None
-        elif session.receiver is None:
-            session.receiver = self._new_receiver(readers)
-        else:
-            session.receiver.set_readers(readers)
+        receiver = None
+        if audio.direction.receives:
+            receiver = session.receiver or self._new_receiver(readers)
+            receiver.set_readers(readers)
         if self._sender is None:
             self._sender = self._new_sender(audio)
-        session.sender = self._sender if audio.direction.sends else None
+        session.set_tracks(receiver=receiver, sender=self._sender if audio.direction.sends else None)
         self._start(now)
 
     def stop(self) -> None:
         """A negotiation has no audio."""
-        self.session.sender = self.session.receiver = None
+        self.session.set_tracks(receiver=None, sender=None)
 
     def set_keys(self, keys: SrtpKeys | None, now: float) -> None:
         """The handshake is done, and has given keys unless it was for data channels only."""
@@ -116,7 +114,8 @@ class AudioTrack:
     @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""
-        return self.session.sender.queued if self.session.sender is not None else 0.0
+        sender = self.session.sender
+        return sender.queued if sender is not None else 0.0
 
     def write(self, pcm: bytes) -> None:
         """Queue whole samples of any number, signed 16-bit mono at the settings' sample rate."""
@@ -134,11 +133,13 @@ class AudioTrack:
 
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
         """The frame of this media tick, None while there is none; its packets are appended to ``packets``."""
-        return self.session.next_frame(now, packets)
+        receiver = self.session.receiver
+        return receiver.next_frame(now, packets) if receiver is not None else None
 
     def next_packets(self, now: float) -> list[EncodedPacket]:
         """The encoded packets of this media tick, where its frame is not wanted."""
-        return self.session.next_packets(now)
+        receiver = self.session.receiver
+        return receiver.next_packets(now) if receiver is not None else []
 
     def handle_report(self, report: ReportReceived) -> None:
         """Encode for the loss that the peer sees."""

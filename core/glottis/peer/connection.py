@@ -151,18 +151,15 @@ class PeerConnection:
         Says whether there may be something to drain: not after most packets of media, which wait for the media tick.
         """
         if data[0] > 127:  # RFC 7983 §7, in place because it is every fiftieth of a second
-            if not self._handle_media(data, path, now):
+            if not self.voice.session.handle_datagram(data, now):
+                return False
+            # What is authentic is a sign of life on its path; reports change how we encode.
+            if not self.transport.ice.handle_traffic(path, now) and not is_rtcp(data):
                 return False
         else:
             self.transport.handle_datagram(data, path, now)
         self._advance(now)
         return True
-
-    def _handle_media(self, data: bytes, path: Path, now: float) -> bool:
-        """SRTP or SRTCP. What is authentic is a sign of life on its path; reports change how we encode."""
-        if not self.voice.session.handle_datagram(data, now):
-            return False
-        return self.transport.ice.handle_traffic(path, now) or is_rtcp(data)
 
     def handle_timeout(self, now: float) -> None:
         """Let every engine do what is due."""
@@ -183,7 +180,7 @@ class PeerConnection:
 
     def media_to_send(self, now: float) -> list[Datagram]:
         """The SRTP packets of this media tick."""
-        path = self.transport.selected_path
+        path = self.transport.ice.selected_path
         return [Datagram(packet, path) for packet in self.voice.session.packets_to_send(now)] if path else []
 
     def next_event(self, *, wants_messages: bool = True) -> PeerConnectionEvent | None:

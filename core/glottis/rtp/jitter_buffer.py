@@ -167,6 +167,10 @@ class JitterBuffer:
             self._foreign = {sequence for sequence in self._foreign if sequence > packet.sequence}
         return packet
 
+    def pop_before(self, timestamp: int) -> BufferedPacket | None:
+        """The first packet, taken out if it starts before ``timestamp``."""
+        return self.pop() if self._entries and self._entries[0].timestamp < timestamp else None
+
     def missing_before(self, packet: BufferedPacket) -> int:
         """How many packets between the one popped last and ``packet`` have not come; 0 where the source restarted."""
         if self._last_sequence is None:

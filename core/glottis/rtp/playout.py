@@ -94,8 +94,7 @@ class Playout:
         else:
             buffer.make_up(packet.timestamp)
             buffer.position += tick
-        while (packet := buffer.first()) is not None and packet.timestamp < buffer.position:
-            buffer.pop()
+        while (packet := buffer.pop_before(buffer.position)) is not None:
             self._count_delay(packet, now)
             packets.append(self._encoded(packet))
         self._end_tick(now)

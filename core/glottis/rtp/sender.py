@@ -126,7 +126,10 @@ class AudioSender:
         if not self._queue and not self._framer.rest:
             self._rest(now)
             return []
-        self._prepare(now)
+        if not self._talking:
+            self._begin_spurt(now)
+        elif now - self._due > MAX_CATCH_UP:
+            self._skip(now)
         packets = []
         while self._due <= now + self._slack and (self._queue or self._rest_is_overdue()):
             packet = self._next_packet(now)
@@ -166,13 +169,13 @@ class AudioSender:
         if self._talking and now - self._due >= SPURT_GRACE:
             self._talking = False
 
-    def _prepare(self, now: float) -> None:
-        """Begin a talk spurt; or, after a stall, let time that cannot be caught up with pass as if it were silence."""
-        if not self._talking:
-            self._talking = True
-            self._spurt_units = 0
-        elif now - self._due <= MAX_CATCH_UP:
-            return
+    def _begin_spurt(self, now: float) -> None:
+        self._talking = True
+        self._spurt_units = 0
+        self._skip(now)
+
+    def _skip(self, now: float) -> None:
+        """Let the time until now pass as silence: there was nothing to say, or it cannot be caught up with."""
         if self._started:
             silent_frames = max(0, round((now - self._due) / self._frame_seconds))
             self._timestamp = (self._timestamp + silent_frames * self._frame_units) & 0xFFFFFFFF

@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.errors import Malformed
 from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Counters, Statistics
@@ -62,8 +61,10 @@ class RtpSession:
         self.packets_before_start = 0
         """Too many or too old by the time there were keys."""
         self._wallclock_offset = wallclock_offset
-        self._receiver = receiver
-        self._sender = sender
+        self.receiver = receiver
+        """The incoming track; this and ``sender`` are plain attributes, for packets ask: ``set_tracks`` sets them."""
+        self.sender = sender
+        """The outgoing track."""
         self._rtcp = RtcpSession(
             ssrc=ssrc, cname=cname, rng=rng, wallclock_offset=wallclock_offset, sender=sender, receiver=receiver
         )
@@ -71,34 +72,21 @@ class RtpSession:
         self._closed = False
         self._retirement_is_told = False
 
-    @property
-    def receiver(self) -> AudioReceiver | None:
-        """The incoming track; a renegotiation may replace it."""
-        return self._receiver
-
-    @receiver.setter
-    def receiver(self, receiver: AudioReceiver | None) -> None:
-        self._receiver = self._rtcp.receiver = receiver
-
-    @property
-    def sender(self) -> AudioSender | None:
-        """The outgoing track; a renegotiation may take it away, and give the same one back.
+    def set_tracks(self, *, receiver: AudioReceiver | None, sender: AudioSender | None) -> None:
+        """As a renegotiation has it, which may take the sender away, and give the same one back.
 
         Another sender needs an SSRC, and so a session, of its own: SRTP takes no sequence number twice.
         """
-        return self._sender
-
-    @sender.setter
-    def sender(self, sender: AudioSender | None) -> None:
-        self._sender = self._rtcp.sender = sender
+        self.receiver = self._rtcp.receiver = receiver
+        self.sender = self._rtcp.sender = sender
 
     def start(self, protection: PacketProtection, now: float) -> None:
         """The handshake has given keys: from now on packets flow."""
         self.protection = protection
         self._rtcp.start(now)
         early, self._early = self._early, ShortQueue()
-        if early and self._receiver is not None:
-            self._receiver.allow_head_start()
+        if early and self.receiver is not None:
+            self.receiver.allow_head_start()
         for data, arrived_at in early:
             if now - arrived_at <= EARLY_LIFETIME:
                 self.handle_datagram(data, arrived_at)
@@ -127,11 +115,11 @@ class RtpSession:
                 packet = protection.unprotect_rtcp_untrusted(data, now)
                 authentic = True
                 self._rtcp.handle_datagram(packet, now)
-            elif self._receiver is not None:
+            elif self.receiver is not None:
                 packet = protection.unprotect_untrusted(data, now)
                 authentic = True
                 self.heard_at = now
-                self._receiver.handle_rtp(packet, now)
+                self.receiver.handle_rtp(packet, now)
         except Replayed:
             self.packets_replayed += 1
         except Malformed:
@@ -142,20 +130,12 @@ class RtpSession:
         """The peer has its keys already: its first words may overtake the last flight of the handshake."""
         self.packets_before_start += self._early.push((data, now), MAX_EARLY_PACKETS)
 
-    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
-        """The frame of this media tick; see ``AudioReceiver.next_frame``."""
-        return self._receiver.next_frame(now, packets) if self._receiver is not None else None
-
-    def next_packets(self, now: float) -> list[EncodedPacket]:
-        """The encoded packets of this media tick; see ``AudioReceiver.next_packets``."""
-        return self._receiver.next_packets(now) if self._receiver is not None else []
-
     def packets_to_send(self, now: float) -> list[bytes]:
         """The SRTP packets due in this media tick; before ``start`` what is queued stays queued."""
         protection = self.protection
-        if protection is None or self._sender is None or self._closed:
+        if protection is None or self.sender is None or self._closed:
             return []
-        return [protection.protect(packet) for packet in self._sender.next_packets(now)]
+        return list(map(protection.protect, self.sender.next_packets(now)))
 
     def handle_timeout(self, now: float) -> None:
         self._rtcp.handle_timeout(now)
@@ -188,4 +168,4 @@ class RtpSession:
             packets_before_start=self.packets_before_start,
             sources_retired=self._retired_sources,
         )
-        return rtp_statistics(timestamp, self._receiver, self._sender, self._rtcp, counters)
+        return rtp_statistics(timestamp, self.receiver, self.sender, self._rtcp, counters)

@@ -24,6 +24,7 @@ from glottis.dtls import Certificate
 from glottis.media.driver import Endpoint
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.interfaces import media_addresses
+from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduler, Sockets
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.plugins.auth import GuardedAuthScheme
@@ -121,13 +122,15 @@ class Gateway:
 
     def counts(self) -> GatewayCounts:
         """What was counted so far, beside the calls' own statistics."""
-        lateness = self.scheduler.lateness
+        lateness, pace = self.scheduler.lateness, self.scheduler.pace
         return GatewayCounts(
             datagrams_of_nobody=self.endpoint.dropped,
             datagrams_not_sent=self.endpoint.send_failures,
             log_records_dropped=records_dropped(),
             lateness_p99=lateness.quantile(QUANTILE),
             longest_lateness=lateness.longest,
+            turn_length=pace.slots * SLOT,
+            turn_length_changes=pace.changes,
             longest_collection=self.watchdog.pauses.longest,
             media_load=self.relief.control.busy,
             complexity=self.relief.control.level,

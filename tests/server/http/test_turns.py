@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from glottis.media.scheduler import SLOT, Scheduler
+from glottis.media.ring import SLOT
+from glottis.media.scheduler import Scheduler
 from glottis.server.http.message import Response, text_response
 from glottis.server.http.turns import BUDGET, Turns
 
@@ -166,10 +167,10 @@ class Sockets:
     def begin_turns(self) -> None:
         """Nothing to do."""
 
-    def drain(self) -> None:
+    def drain(self, slots: int) -> None:
         self.drained.append(trio.current_time())
 
-    end_turns = begin_turns
+    hold = flush = end_turns = begin_turns
 
 
 async def test_the_wheel_turns_between_any_two_steps(mock_clock: trio.testing.MockClock, nursery: trio.Nursery) -> None:

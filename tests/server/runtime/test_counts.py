@@ -24,7 +24,8 @@ async def test_counts_are_logged_when_they_have_changed(
     await trio.sleep(10 * INTERVAL)
     assert caplog.messages == [
         "the gateway has counted datagrams of nobody 3, datagrams not sent 0, log records dropped 0, "
-        "media late by 0 ms (p99), 13 ms (longest), longest garbage collection 0.0 ms, media takes 0% of the time, "
+        "media late by 0 ms (p99), 13 ms (longest), turns of 5 ms (changed 0 times), "
+        "longest garbage collection 0.0 ms, media takes 0% of the time, "
         "complexity 0, lowered 0 times, sessions refused for load 0"
     ]
     nursery.cancel_scope.cancel()
@@ -53,3 +54,11 @@ async def test_the_lateness_of_media_is_counted(tmp_path: Path, autojump_clock: 
         assert exchange.gateway.counts().longest_lateness >= 0.99
         assert exchange.gateway.counts().lateness_p99 <= 1
         await phone.hang_up()
+
+
+async def test_how_often_the_wheel_turns_is_counted(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    async with open_memory_exchange(tmp_path) as exchange:
+        counts = exchange.gateway.counts()
+        assert (counts.turn_length, counts.turn_length_changes) == (0.005, 0)
+        exchange.gateway.scheduler.pace.slots = 2
+        assert "turns of 10 ms (changed 0 times)" in str(exchange.gateway.counts())

@@ -7,6 +7,8 @@ from typing import Final
 
 import trio
 
+from glottis.media.ring import SLOT
+
 logger = logging.getLogger(__name__)
 
 INTERVAL: Final = 300.0
@@ -28,6 +30,9 @@ class GatewayCounts:
     """Seconds within which 99 % of the wheel's turns began: an upper bound."""
     longest_lateness: float = 0.0
     """Of a turn of the wheel, in seconds."""
+    turn_length: float = SLOT
+    """Of the wheel, in seconds: it becomes longer under load."""
+    turn_length_changes: int = 0
     longest_collection: float = 0.0
     """Of garbage, in seconds."""
     media_load: float = 0.0
@@ -44,6 +49,7 @@ class GatewayCounts:
             f"datagrams of nobody {self.datagrams_of_nobody}, datagrams not sent {self.datagrams_not_sent}, "
             f"log records dropped {self.log_records_dropped}, media late by {self.lateness_p99 * 1e3:.0f} ms (p99), "
             f"{self.longest_lateness * 1e3:.0f} ms (longest), "
+            f"turns of {self.turn_length * 1e3:.0f} ms (changed {self.turn_length_changes} times), "
             f"longest garbage collection {self.longest_collection * 1e3:.1f} ms, media takes {self.media_load:.0%} "
             f"of the time, complexity {self.complexity}, lowered {self.times_lowered} times, "
             f"sessions refused for load {self.sessions_refused}"
