@@ -78,7 +78,7 @@ def test_on_a_clean_path_a_packet_waits_for_one_interval_at_most(line: Line) -> 
 @pytest.mark.parametrize("seed", seeds(20))
 def test_jitter_is_waited_for_and_no_longer_than_it_lasts(seed: int, line: Line) -> None:
     rng = random.Random(seed)
-    line.run(lambda sent: sent + (rng.uniform(0, 0.06) if sent < 10 else 0), 14)
+    line.run(lambda sent: sent + (rng.uniform(0, 0.06) if sent < 10 else 0), 20)
     assert line.concealed_ms <= 0.06 * 10_000
     assert max(delay or 0 for delay in line.delays) <= 85  # the latest, and a frame
     assert line.delays[-4] == pytest.approx(20, abs=11)
@@ -126,14 +126,6 @@ def test_what_a_lost_packet_left_in_the_next_one_is_waited_for(media: SimpleName
         statistics = line.receiver.statistics
         concealed.append(statistics.concealed_samples - statistics.recovery_attempts * PACKET)
     assert concealed[0] <= concealed[1] / 3
-
-
-def test_a_fixed_delay_is_one_whose_bounds_are_the_same(media: SimpleNamespace) -> None:
-    rng = random.Random(1)
-    line = Line(media, AdaptiveDelay(0.08, 0.08))
-    line.run(lambda sent: sent + rng.uniform(0, 0.06), 5)
-    assert line.concealed_ms == 0
-    assert all(delay == pytest.approx(60, abs=15) for delay in line.delays[1:])
 
 
 @pytest.mark.parametrize("first_timestamp", [0xFFFFFFFF - 10 * PACKET, 1 << 31])

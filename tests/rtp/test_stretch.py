@@ -63,9 +63,9 @@ def test_what_has_no_period_stays_as_it_is(change: Callable[[bytes, int], bytes]
     assert change(click, 16000) == click
 
 
-def test_silence_loses_what_a_period_lasts_at_most() -> None:
-    assert len(compressed(bytes(640), 16000)) == 640 - 2 * 240
-    assert len(stretched(bytes(640), 16000)) == 640 + 2 * 240
+def test_a_pause_loses_what_a_period_lasts_at_most() -> None:
+    assert len(compressed(bytes(640), 16000, is_pause=True)) == 640 - 2 * 240
+    assert len(stretched(bytes(640), 16000, is_pause=True)) == 640 + 2 * 240
 
 
 @pytest.mark.parametrize("change", [compressed, stretched])

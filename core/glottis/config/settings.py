@@ -127,9 +127,12 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """Whether ICE checks may go to private address ranges that a caller names."""
     codecs: tuple[str, ...] | None = None
     """In order of preference; absent: those installed of opus, G722, PCMU, PCMA."""
+    jitter_buffer: Literal["fixed", "adaptive"] = "fixed"
+    jitter_buffer_ms: Annotated[int, Meta(ge=0, le=1000)] = 40
+    """Of a fixed one."""
     jitter_buffer_min_ms: Annotated[int, Meta(ge=0, le=1000)] = 10
     jitter_buffer_max_ms: Annotated[int, Meta(ge=0, le=1000)] = 500
-    jitter_buffer_lateness: Annotated[float, Meta(ge=0, le=0.5)] = 0.04
+    jitter_buffer_lateness: Annotated[float, Meta(ge=0, le=0.5)] = 0.05
     """The share of packets that may come too late: less of them cost more delay."""
     say_queue_ms: QueueMilliseconds = 200
     """Speech of an agent that may wait; ``say`` waits beyond."""

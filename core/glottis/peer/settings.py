@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from glottis.contracts.codec import CodecSpec, EncoderKnobs
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
-from glottis.rtp import AdaptiveDelay, DelayPolicy
+from glottis.rtp import DelayPolicy, FixedDelay
 from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
 
 
@@ -23,7 +23,7 @@ class PeerSettings:
     """The encoding name to send where the peer has it; None: the first in common."""
     packet_ms: float | None = None
     """Wished for packets that are sent; the peer's ptime and maxptime go before it. None: 20."""
-    delay: Callable[[], DelayPolicy] = AdaptiveDelay
+    delay: Callable[[], DelayPolicy] = FixedDelay
     """Makes what says how long received packets wait."""
     encoder: EncoderKnobs = field(default_factory=EncoderKnobs)
     ice_lite: bool = False

@@ -1,19 +1,27 @@
 """The delay that the path asks for now: learnt from how late packets are, kept by stretching and compressing speech.
 
 The delay of playout is how much later than the fastest of the last packets one may be, and still be heard in its place.
-The target is what all but a few of them would have needed (as in NetEQ), over a window so short that a burst of
-lateness is forgotten as soon as it is over. Where nothing has come in time playout stands still, within a limit, and
+The target is what all but a few of them would have needed (as in NetEQ), over some seconds; packets that were held up
+together count once, so that a spike is forgotten as soon as it is over. Where packets are lost, and the next ones hold
+their audio, the target is what that takes. Where nothing has come in time playout stands still, within a limit, and
 what comes is heard late: so the delay follows a spike at once, and goes back by leaving out pitch periods.
 """
 
+import math
 from bisect import bisect_left, insort
 from collections import deque
 from typing import Final
 
 from glottis.rtp.delay import FixedDelay
 
-WINDOW: Final = 1.2
+WINDOW: Final = 4.0
 """Seconds of arrivals that the target is made of."""
+TOGETHER: Final = 0.003
+"""Seconds between arrivals of packets that were held up by one thing."""
+LOSSES: Final = 8
+"""Of the last lost packets that could be recovered, all but one are waited for ..."""
+LOSS_MEMORY: Final = 10.0
+"""... for so many seconds after the last of them."""
 MOST_ARRIVALS: Final = 256
 """The same in packets, so that a flood costs no more."""
 CUSHION: Final = 0.005
@@ -21,8 +29,14 @@ CUSHION: Final = 0.005
 TOO_SHORT: Final = -0.002
 TOO_LONG: Final = 0.019
 """Seconds off its target that the delay may be. It moves by whole frames: what is needed is needed at a tick."""
-FAR: Final = 0.04
-"""Seconds beyond the target from which on every frame is made shorter, and not every other."""
+PATIENCE: Final = 3.0
+"""Seconds for which a pause is waited for, so that no speech need be touched ..."""
+FAR: Final = 0.06
+FAR_PATIENCE: Final = 0.5
+"""... and the same where the delay is so many seconds off."""
+REST: Final = 2
+"""Frames of speech after one that was made longer or shorter that are left as they are: with a sixth more or less in a
+second it sounds as it should."""
 ANOTHER_TIMELINE: Final = 1.0
 """Seconds by which no packet is late, or early, of the stream that was measured so far."""
 CUT: Final = 0.4
@@ -32,9 +46,20 @@ CUT: Final = 0.4
 class AdaptiveDelay(FixedDelay):
     """From ``minimum`` to ``maximum`` seconds; ``lateness`` is the share (0–1) of packets that may come too late."""
 
-    __slots__ = ("_arrivals", "_has_changed", "_lateness", "_maximum", "_minimum", "_stretches", "_transits")
+    __slots__ = (
+        "_arrivals",
+        "_last_arrival",
+        "_lateness",
+        "_losses",
+        "_maximum",
+        "_minimum",
+        "_off_since",
+        "_rests",
+        "_stretches",
+        "_transits",
+    )
 
-    def __init__(self, minimum: float = 0.01, maximum: float = 0.5, lateness: float = 0.04) -> None:
+    def __init__(self, minimum: float = 0.01, maximum: float = 0.5, lateness: float = 0.05) -> None:
         super().__init__(minimum)
         self._minimum = minimum
         self._maximum = max(minimum, maximum)
@@ -43,43 +68,74 @@ class AdaptiveDelay(FixedDelay):
         """When packets came, and how long they took, on clocks that need not agree."""
         self._transits: list[float] = []
         """The latter in order."""
-        self._has_changed = False
+        self._off_since = math.inf
+        """Since when the delay is not as it should be."""
+        self._last_arrival = -TOGETHER
+        self._losses: deque[tuple[float, float]] = deque(maxlen=LOSSES)
+        """The same as arrivals, of lost packets."""
+        self._rests = 0
+        """Frames that are still to be left as they are."""
         self._stretches = False
 
     def started(self, depth: int, now: float) -> None:
         """How late packets were before tells of another time, and of an outage at worst."""
         super().started(depth, now)
-        self._arrivals.clear()
-        self._transits.clear()
+        self._forget()
         self.target = self._minimum
 
     def measured(self, transit: float, now: float) -> None:
         """See ``DelayPolicy.measured``."""
         arrivals, transits = self._arrivals, self._transits
+        since, self._last_arrival = now - self._last_arrival, now
         if transits and abs(transit - transits[0]) > ANOTHER_TIMELINE:
-            arrivals.clear()
-            transits.clear()
+            self._forget()
+        elif since < TOGETHER and transits and transit >= transits[0]:
+            return
         arrivals.append((now, transit))
         insort(transits, transit)
         while len(arrivals) > MOST_ARRIVALS or arrivals[0][0] < now - WINDOW:
             del transits[bisect_left(transits, arrivals.popleft()[1])]
         slowest = transits[min(len(transits) - 1, int(len(transits) * (1 - self._lateness)))]
+        if self._losses:
+            slowest = max(slowest, self._recovered_by(now))
         self.target = min(self._maximum, max(self._minimum, slowest - transits[0] + CUSHION))
+
+    def recovered(self, transit: float, now: float) -> None:
+        """See ``DelayPolicy.recovered``."""
+        self._losses.append((now, transit))
+
+    def _recovered_by(self, now: float) -> float:
+        if self._losses[-1][0] < now - LOSS_MEMORY:
+            self._losses.clear()
+            return -math.inf
+        return sorted(transit for _, transit in self._losses)[-2:][0]
+
+    def _forget(self) -> None:
+        self._arrivals.clear()
+        self._transits.clear()
+        self._losses.clear()
 
     def waits(self, transit: float) -> bool:
         """See ``DelayPolicy.waits``."""
         return not self._transits or transit - self._transits[0] < self._maximum
 
-    def change(self, transit: float) -> float:
-        """See ``DelayPolicy.change``; every other time at most, but where much is to be worked off."""
+    def change(self, transit: float, now: float, is_pause: bool) -> float:
+        """See ``DelayPolicy.change``; in speech every third time at most."""
         self._stretches = True
         if not self._transits:
             return 0.0
         off = transit - self._transits[0] - self.target
-        if TOO_SHORT <= off <= TOO_LONG or (self._has_changed and off <= FAR):
-            self._has_changed = False
+        if TOO_SHORT <= off <= TOO_LONG:
+            self._off_since = math.inf
             return 0.0
-        self._has_changed = True
+        self._off_since = min(self._off_since, now)
+        if is_pause:
+            return -off
+        self._rests -= 1
+        if self._rests > 0 or now - self._off_since < (FAR_PATIENCE if abs(off) >= FAR else PATIENCE):
+            return 0.0
+        self._rests = REST + 1
+        self._off_since = -math.inf  # on with it, until it is as it should be
         return -off
 
     def excess(self, depth: int, clock_rate: int, now: float) -> int:

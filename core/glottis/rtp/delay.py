@@ -45,8 +45,11 @@ class DelayPolicy(Protocol):
     def measured(self, transit: float, now: float) -> None:
         """What was sent at one time of the sender's clock has come: the difference of the clocks in seconds.
 
-        Told of each packet, and of a lost one whose audio the next packet brings.
+        Told of each packet.
         """
+
+    def recovered(self, transit: float, now: float) -> None:
+        """The same of a lost packet, whose audio the next one may bring."""
 
     def waits(self, transit: float) -> bool:
         """Nothing is there to be played: whether playout stands still, so that what is late can still be heard.
@@ -54,8 +57,8 @@ class DelayPolicy(Protocol):
         ``transit`` is how long what is to be played next will have taken at its time, on the clocks of ``measured``.
         """
 
-    def change(self, transit: float) -> float:
-        """Seconds by which speech is to be made longer, or shorter if negative, after a media tick; see ``waits``."""
+    def change(self, transit: float, now: float, is_pause: bool) -> float:
+        """Seconds by which a frame, of speech or of a pause, is to be longer, or shorter if negative; see ``waits``."""
 
     def arrived(self, packet: BufferedPacket, lead: int) -> bool:
         """A packet has come so long before its turn, or after it if negative; says False to start playout anew."""
@@ -97,11 +100,14 @@ class FixedDelay:
     def measured(self, transit: float, now: float) -> None:
         """Of no concern."""
 
+    def recovered(self, transit: float, now: float) -> None:
+        """Of no concern."""
+
     def waits(self, transit: float) -> bool:
         """What comes late is lost."""
         return False
 
-    def change(self, transit: float) -> float:
+    def change(self, transit: float, now: float, is_pause: bool) -> float:
         """None."""
         return 0.0
 

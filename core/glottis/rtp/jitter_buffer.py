@@ -88,7 +88,7 @@ class JitterBuffer:
         self._delay.measured(packet.arrived_at - packet.timestamp / clock_rate, packet.arrived_at)
         if packet.codec.in_band_redundancy and packet.sequence == self._newest_sequence + 2:
             lost = packet.timestamp - packet.duration  # what could be recovered by waiting until now
-            self._delay.measured(packet.arrived_at - lost / clock_rate, packet.arrived_at)
+            self._delay.recovered(packet.arrived_at - lost / clock_rate, packet.arrived_at)
         self._newest_sequence = max(self._newest_sequence, packet.sequence)
 
     def note_foreign(self, sequence: int) -> None:
@@ -150,9 +150,9 @@ class JitterBuffer:
         filled = pending // round(self.clock_rate * FRAME_SECONDS)
         return now + (1 + filled) * FRAME_SECONDS - self.position / self.clock_rate
 
-    def change(self, now: float, pending: int) -> float:
-        """Seconds by which the policy wants speech longer, or shorter if negative."""
-        return self._delay.change(self.transit(now, pending)) if self.playing else 0.0
+    def change(self, now: float, pending: int, is_pause: bool) -> float:
+        """Seconds by which the policy wants a frame longer, or shorter if negative."""
+        return self._delay.change(self.transit(now, pending), now, is_pause) if self.playing else 0.0
 
     def first(self) -> BufferedPacket | None:
         """The packet to play next. If it starts after ``position``, there is a gap."""

@@ -8,7 +8,7 @@ from glottis.contracts.errors import Malformed
 from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.payload import BufferedPacket
-from glottis.rtp.stretch import compressed, stretched
+from glottis.rtp.stretch import Loudness, compressed, stretched
 
 MAX_CONCEALMENT: Final = 0.1
 """Seconds in a row that a decoder may invent; after that it is silence, for speech invented longer sounds wrong."""
@@ -31,6 +31,7 @@ class Playout:
         "_frame_bytes",
         "_frame_samples",
         "_invents",
+        "_loudness",
         "_max_concealment",
         "_pending",
         "_statistics",
@@ -55,6 +56,7 @@ class Playout:
         self._active = False
         self._timestamp = 0
         self._stopped_at: float | None = None
+        self._loudness = Loudness()
         self._invents = False
         """Whether what was produced last is no speech of the sender's."""
         self._taken: list[EncodedPacket] | None = None
@@ -70,10 +72,9 @@ class Playout:
         self._taken = packets
         pcm = self._pending
         while len(pcm) < self._frame_bytes:  # once for a packet of one frame: adding to empty bytes copies nothing
-            pcm += self._produce(self._frame_samples - len(pcm) // BYTES_PER_SAMPLE, now)
-        change = self._buffer.change(now, self._clock_units((len(pcm) - self._frame_bytes) // BYTES_PER_SAMPLE))
-        if change and not self._invents:
-            pcm = self._longer(pcm) if change > 0 else self._shorter(pcm, now)
+            pcm += self._produce(now)
+        if not self._invents:
+            pcm = self._changed(pcm, now)
         self._pending = pcm[self._frame_bytes :]
         timestamp = self._timestamp
         self._timestamp = timestamp + self._frame_samples
@@ -123,17 +124,20 @@ class Playout:
         self._pending = b""
         self._buffer.restart()
 
-    def _produce(self, missing: int, now: float) -> bytes:
-        """The next samples of the stream: about ``missing`` of them, or a whole packet. May be none, with progress."""
+    def _produce(self, now: float) -> bytes:
+        """The next samples of the stream: about a frame, or a whole packet. May be none, with progress.
+
+        What is concealed is never less than it must be: decoders conceal in steps, and what is cut off them clicks.
+        """
         buffer = self._buffer
         packet = buffer.first() if buffer.playing else None
         if packet is None:
-            buffer.pass_time(self._clock_units(missing), now)
-            return self._conceal(missing)
+            buffer.pass_time(self._clock_units(self._frame_samples), now)
+            return self._conceal(self._frame_samples)
         gap = buffer.make_up(packet.timestamp)
         if gap <= 0:
             return self._play(buffer.pop(), -gap, now)
-        return self._bridge(packet, gap, missing)
+        return self._bridge(packet, gap)
 
     def _play(self, packet: BufferedPacket, overlap: int, now: float) -> bytes:
         """Decode a packet, without what was concealed in its place before it came."""
@@ -157,7 +161,7 @@ class Playout:
         self._invents = False
         return pcm[self._samples(overlap) * BYTES_PER_SAMPLE :] if overlap else pcm
 
-    def _bridge(self, packet: BufferedPacket, gap: int, missing: int) -> bytes:
+    def _bridge(self, packet: BufferedPacket, gap: int) -> bytes:
         """Fill the gap before ``packet``: its last frame from the packet's redundancy if it was lost, else concealed.
 
         In-band redundancy describes just the one frame before its packet, whose duration is taken to be the same.
@@ -170,7 +174,7 @@ class Playout:
         if gap_samples <= recoverable:
             self._buffer.position = packet.timestamp
             return self._recover(packet, gap_samples)
-        samples = min(missing, gap_samples - recoverable)
+        samples = min(self._frame_samples, gap_samples - recoverable)
         self._buffer.position += gap if samples == gap_samples else self._clock_units(samples)
         return self._conceal(samples)
 
@@ -199,19 +203,28 @@ class Playout:
         pcm = self._decoder.conceal(samples)
         return pcm[: samples * BYTES_PER_SAMPLE].ljust(samples * BYTES_PER_SAMPLE, b"\0")
 
-    def _longer(self, pcm: bytes) -> bytes:
-        longer = stretched(pcm, self.sample_rate)
+    def _changed(self, pcm: bytes, now: float) -> bytes:
+        """A frame and what is pending, longer or shorter as the delay asks for."""
+        is_pause = self._loudness.is_pause(pcm)
+        pending = self._clock_units((len(pcm) - self._frame_bytes) // BYTES_PER_SAMPLE)
+        change = self._buffer.change(now, pending, is_pause)
+        if not change:
+            return pcm
+        return self._longer(pcm, is_pause) if change > 0 else self._shorter(pcm, is_pause, now)
+
+    def _longer(self, pcm: bytes, is_pause: bool) -> bytes:
+        longer = stretched(pcm, self.sample_rate, is_pause=is_pause)
         self._statistics.inserted_samples_for_deceleration += (len(longer) - len(pcm)) // BYTES_PER_SAMPLE
         return longer
 
-    def _shorter(self, pcm: bytes, now: float) -> bytes:
+    def _shorter(self, pcm: bytes, is_pause: bool, now: float) -> bytes:
         """As far as there is something to go on with."""
         if self._buffer.first() is None:
             return pcm
-        shorter = compressed(pcm, self.sample_rate)
+        shorter = compressed(pcm, self.sample_rate, is_pause=is_pause)
         self._statistics.removed_samples_for_acceleration += (len(pcm) - len(shorter)) // BYTES_PER_SAMPLE
         while len(shorter) < self._frame_bytes:
-            shorter += self._produce(self._frame_samples - len(shorter) // BYTES_PER_SAMPLE, now)
+            shorter += self._produce(now)
         return shorter
 
     def _count_concealed(self, samples: int) -> None:

@@ -24,41 +24,60 @@ NEEDED: Final = LONGEST_PERIOD + FADE
 """Seconds of audio that both functions want: a frame."""
 ALIKE: Final = 0.7
 """The least correlation (0–1) of two stretches that are taken for periods of one voice."""
-QUIET: Final = 150
-"""The root mean square of samples that no one calls a voice: about -47 dBov."""
+QUIET: Final = 60
+"""The root mean square of samples that no one calls a voice: about -55 dBov."""
+PAUSE: Final = 0.06
+"""Of the loudness of the voice, which is no more than its breath: -24 dB."""
+FADING: Final = 0.995
+"""The loudness that is remembered fades to a third in four seconds."""
 
 
-def compressed(pcm: bytes, sample_rate: int, *, anyhow: bool = False) -> bytes:
-    """``pcm`` without its first pitch period; as it is where there is none, unless it is to be shorter ``anyhow``."""
-    period = _period(pcm, sample_rate, anyhow=anyhow)
+class Loudness:
+    """Tells pauses from speech, frame by frame."""
+
+    __slots__ = ("_loudest",)
+
+    def __init__(self) -> None:
+        self._loudest = 0.0
+
+    def is_pause(self, pcm: bytes) -> bool:
+        """Whether this frame is one, beside the loudest of the last seconds."""
+        loudness = audioop.rms(pcm, BYTES_PER_SAMPLE)
+        self._loudest = max(loudness, FADING * self._loudest)
+        return loudness < max(QUIET, PAUSE * self._loudest)
+
+
+def compressed(pcm: bytes, sample_rate: int, *, is_pause: bool = False) -> bytes:
+    """``pcm`` without its first pitch period, or 15 ms of a pause; as it is where there is neither."""
+    period = _period(pcm, sample_rate, is_pause)
     if not period:
         return pcm
     fade = _fade_bytes(sample_rate)
     return _faded(pcm[:fade], pcm[period : period + fade]) + pcm[period + fade :]
 
 
-def stretched(pcm: bytes, sample_rate: int) -> bytes:
-    """``pcm`` with its first pitch period twice; as it is where there is none."""
-    period = _period(pcm, sample_rate, anyhow=False)
+def stretched(pcm: bytes, sample_rate: int, *, is_pause: bool = False) -> bytes:
+    """``pcm`` with its first pitch period twice, or 15 ms of a pause; as it is where there is neither."""
+    period = _period(pcm, sample_rate, is_pause)
     if not period:
         return pcm
     fade = _fade_bytes(sample_rate)
     return pcm[:period] + _faded(pcm[period : period + fade], pcm[:fade]) + pcm[fade:]
 
 
-def _period(pcm: bytes, sample_rate: int, *, anyhow: bool) -> int:
+def _period(pcm: bytes, sample_rate: int, is_pause: bool) -> int:
     """Bytes from the beginning to where it looks the same again; 0 where it does not."""
     fade = _fade_bytes(sample_rate)
     shortest, longest = (round(sample_rate * period) * BYTES_PER_SAMPLE for period in (SHORTEST_PERIOD, LONGEST_PERIOD))
     if len(pcm) < longest + fade:
         return 0
-    beginning = pcm[:fade]
-    if audioop.rms(pcm[: longest + fade], BYTES_PER_SAMPLE) < QUIET:
+    if is_pause:
         return longest
+    beginning = pcm[:fade]
     offset, factor = audioop.findfit(pcm[shortest : longest + fade], beginning)
     period = shortest + offset * BYTES_PER_SAMPLE
     is_alike = factor > 0 and _correlation(beginning, pcm[period : period + fade], factor) >= ALIKE
-    return period if is_alike or anyhow else 0
+    return period if is_alike else 0
 
 
 def _correlation(one: bytes, other: bytes, factor: float) -> float:

@@ -16,7 +16,7 @@ import trio
 from glottis.calls.call import CallLimits
 from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
-from glottis.config import NamedAuthScheme, ResolvedConfig, records_dropped
+from glottis.config import Media, NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import CallInfo
@@ -28,7 +28,7 @@ from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduler, Sockets
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.plugins.auth import GuardedAuthScheme
-from glottis.rtp import AdaptiveDelay
+from glottis.rtp import AdaptiveDelay, DelayPolicy, FixedDelay
 from glottis.server.api.origins import Origins
 from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
@@ -175,12 +175,7 @@ class Gateway:
             sample_rate=sample_rate,
             output_codec=info.output.codec,
             packet_ms=info.output.frame_ms,
-            delay=partial(
-                AdaptiveDelay,
-                media.jitter_buffer_min_ms / 1000,
-                media.jitter_buffer_max_ms / 1000,
-                media.jitter_buffer_lateness,
-            ),
+            delay=partial(_delay_policy, media),
             encoder=media.encoder.knobs,
             ice_lite=media.ice_lite,
             ice_timing=self._ice_timing,
@@ -226,6 +221,13 @@ def _wallclock_offset() -> float:
 
 def _guarded(auth: NamedAuthScheme) -> NamedAuthScheme:
     return replace(auth, scheme=GuardedAuthScheme(auth.scheme, auth.plugin))
+
+
+def _delay_policy(media: Media) -> DelayPolicy:
+    if media.jitter_buffer == "fixed":
+        return FixedDelay(media.jitter_buffer_ms / 1000)
+    least, most = media.jitter_buffer_min_ms / 1000, media.jitter_buffer_max_ms / 1000
+    return AdaptiveDelay(least, most, media.jitter_buffer_lateness)
 
 
 def _rank(wishes: Sequence[str], codec: CodecSpec) -> int:
