@@ -32,6 +32,11 @@ def retransmission_of_long_messages_that_are_given_up(attacker: Attacker) -> Non
     attacker.leave_outstanding(4, 250_000, max_retransmits=0)
 
 
+def retransmission_of_one_long_message_that_is_given_up(attacker: Attacker) -> None:
+    attacker.engine._remote_max_message_size = 1_000_000
+    attacker.leave_outstanding(1, 1_000_000, max_retransmits=0)
+
+
 def retransmission_of_short_messages_that_are_given_up(attacker: Attacker) -> None:
     attacker.leave_outstanding(8000, max_retransmits=0)
 
@@ -53,6 +58,7 @@ def queue_that_expires(attacker: Attacker) -> None:
         wait_for_channels_on_all_streams,
         retransmission_of_all,
         retransmission_of_long_messages_that_are_given_up,
+        retransmission_of_one_long_message_that_is_given_up,
         retransmission_of_short_messages_that_are_given_up,
         messages_whose_time_is_over,
         queue_that_expires,

@@ -101,6 +101,7 @@ def forward_tsn_below_fragments(attacker: Attacker, held: int) -> bytes:
 def sacks_of_half_of_it(attacker: Attacker, held: int) -> bytes:
     count = attacker.leave_outstanding(held)
     attacker.hit(attacker.packet(attacker.sack(0, (count // 2, count))))
+    attacker.settle()
     return attacker.packet(*[attacker.sack(0, (count // 2 + number % 2, count)) for number in range(63)])
 
 

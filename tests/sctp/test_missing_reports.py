@@ -46,7 +46,7 @@ def test_order_of_sending_finds_what_a_count_for_each_chunk_would_find(seed: int
         elif chance < 0.9:
             cumulative, blocks = some_sack(row, rng)
             row.acknowledge_up_to(cumulative)
-            _, below = row.apply_gaps(blocks)
+            _, below, _ = row.apply_gaps(blocks)
             below = row.highest_reported if chance < 0.6 else below  # as in fast recovery
             expected, missing = model.report(below), row.report_missing(below)
             assert sorted(chunk.tsn for chunk in missing) == expected

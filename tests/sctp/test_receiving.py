@@ -140,7 +140,7 @@ def test_ordered_messages_are_delivered_in_order(order: list[int]) -> None:
     assert [ready.data for ready in delivered] == [b"%d" % number for number in range(8)]
     assert streams.held == 8 * (1 + CHUNK_OVERHEAD)
     for ready in delivered:
-        streams.taken(ready)
+        streams.taken([ready])
     assert streams.held == 0
 
 
@@ -179,7 +179,7 @@ def test_repeated_sequence_number_holds_no_more() -> None:
 
 def test_reset_stream_begins_at_zero_again() -> None:
     streams = InboundStreams()
-    streams.taken(*streams.take(0, message(b"old")))
+    streams.taken(streams.take(0, message(b"old")))
     streams.take(5, message(b"never delivered"))
     streams.reset((1,))
     assert streams.held == 0

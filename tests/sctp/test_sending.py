@@ -27,26 +27,26 @@ def test_acknowledged_chunks_leave_the_row() -> None:
 
 def test_gap_blocks_acknowledge_and_what_they_leave_out_again_is_sent_again_when_time_is_up() -> None:
     row = outstanding(6)
-    assert row.apply_gaps(((2, 3), (5, 6))) == (40, 105)
+    assert row.apply_gaps(((2, 3), (5, 6))) == (40, 105, False)
     assert (states(row), row.flight_size) == ("IAAIAA", 20)
-    assert row.apply_gaps(((3, 3), (5, 5))) == (0, 99)
+    assert row.apply_gaps(((3, 3), (5, 5))) == (0, 99, False)
     assert states(row) == "IAAIAA"
     row.lose_all()
     assert states(row) == "LLALAA"  # 105 is beyond what that SACK speaks of
-    assert row.apply_gaps(()) == (0, 99)
+    assert row.apply_gaps(()) == (0, 99, False)
     row.lose_all()
     assert states(row) == "LLLLLL"
-    assert row.apply_gaps(((2, 6),)) == (50, 105)
+    assert row.apply_gaps(((2, 6),)) == (50, 105, False)
     assert (states(row), row.flight_size) == ("LAAAAA", 0)
 
 
 def test_gap_blocks_that_overlap_or_lie_count_what_was_sent_and_once() -> None:
     row = outstanding(6)
-    assert row.apply_gaps(((2, 4),)) == (30, 103)
-    assert row.apply_gaps(((3, 5), (4, 6))) == (10, 104)  # the second block is out of order
+    assert row.apply_gaps(((2, 4),)) == (30, 103, False)
+    assert row.apply_gaps(((3, 5), (4, 6))) == (10, 104, False)  # the second block is out of order
     assert row.acknowledge_up_to(102) == 10
-    assert row.apply_gaps(((1, 65535), (9, 3))) == (10, 105)
-    assert row.apply_gaps(((4, 5),)) == (0, 102)
+    assert row.apply_gaps(((1, 65535), (9, 3))) == (10, 105, False)
+    assert row.apply_gaps(((4, 5),)) == (0, 102, False)
     assert (states(row), row.flight_size) == ("AAA", 0)
 
 
@@ -71,7 +71,7 @@ def test_given_up_message_takes_all_its_chunks_and_no_other() -> None:
         row.add(OutboundChunk(tsn, b"", 10, message))
     row.add(OutboundChunk(3, b"", 10, other))
     row.apply_gaps(((2, 2),))
-    row.give_up(message)
+    row.give_up(message, 99)
     assert (states(row), row.flight_size) == ("GGGI", 10)
     assert row.given_up_prefix(0) == (-1, {})
     assert row.given_up_prefix(10) == (2, {1: 7})

@@ -76,4 +76,4 @@ def test_the_longest_offer_of_a_browser_has_room_to_grow(vector: Vector) -> None
     description = parse_session_description_untrusted(text)
     assert len(description.media) == 3
     assert 2 * text.count("\n") < MAX_LINES
-    assert 5 * len(text) < MAX_SIZE
+    assert 4 * len(text) < MAX_SIZE

@@ -4,7 +4,16 @@ from collections.abc import Callable
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.sdp import Attribute, MediaDescription, Origin, SessionDescription, parse_session_description_untrusted
-from glottis.sdp.parser import MAX_LENGTH, MAX_LINES, MAX_MEDIA_SECTIONS, MAX_REPEATS, MAX_SIZE
+from glottis.sdp.parser import (
+    MAX_FORMATS,
+    MAX_LENGTH,
+    MAX_LINES,
+    MAX_MEDIA_SECTIONS,
+    MAX_PARAMETERS,
+    MAX_READ,
+    MAX_REPEATS,
+    MAX_SIZE,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,7 +172,14 @@ def test_an_attribute_is_read_so_often_and_not_more() -> None:
     names = [attribute.name for attribute in description.media[0].attributes]
     assert (names.count("ssrc"), names.count("x")) == (MAX_REPEATS, MAX_REPEATS + 2)
     assert description.skipped[0] == f"line {6 + 2 * MAX_REPEATS}: expected at most {MAX_REPEATS} times a=ssrc"
-    assert len(description.skipped) == 2
+    assert len(description.skipped) == 1
+
+
+def test_so_many_parameters_are_read_of_all_formats_and_not_more() -> None:
+    lines = f"a=fmtp:111 {'a;' * (MAX_PARAMETERS - 2)}a\r\na=fmtp:96 b\r\na=fmtp:97 c\r\n"
+    description = parse_session_description_untrusted(f"{HEAD}m=audio 9 RTP/AVP 111\r\n{lines}")
+    assert [attribute.value for attribute in description.media[0].attributes][1:] == ["96 b"]
+    assert description.skipped == (f"line 8: after a=fmtp: expected at most {MAX_PARAMETERS} parameters in all",)
 
 
 @pytest.mark.parametrize("origin", ["- one 2 IN IP4 127.0.0.1", "- \u0663 2 IN IP4 127.0.0.1", "1 2 IN IP4 ::", ""])
@@ -208,6 +224,16 @@ def test_separators_of_unicode_do_not_end_a_line() -> None:
         (HEAD + "m=audio -1 RTP/AVP 0\r\n", "line 5: after m="),
         (HEAD + "m=audio 9/0 RTP/AVP 0\r\n", "line 5: after m="),
         (HEAD + "m=audio 9 RTP/AVP" + " 0" * MAX_LENGTH + "\r\n", f"line 5: expected at most {MAX_LENGTH} characters"),
+        (HEAD + "m=audio 9 RTP/AVP" + " 0" * (MAX_FORMATS + 1), f"line 5: expected at most {MAX_FORMATS} formats"),
+        (
+            HEAD
+            + "m=audio 9 RTP/AVP 0\r\na=mid:0\r\na=ssrc:1\r\na=ptime:20\r\n" * 14
+            + "a=mid:0\r\n" * 60
+            + "m=audio 9 RTP/AVP 0\r\n"
+            + "a=mid:0\r\n" * 60
+            + "a=ssrc:1\r\n" * 60,
+            f"expected at most {MAX_READ} attributes that are read",
+        ),
         (HEAD + "m=audio 9 RTP/AVP 0\r\nt=0 0\r\n", "line 6: expected m="),
         (HEAD + "a=\ud800\r\n", "expected text that UTF-8 can encode"),
         (HEAD + "a=x\r\n" * MAX_LINES, f"expected at most {MAX_LINES} lines"),

@@ -9,23 +9,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from glottis.sdp.candidate import TYPE_PREFERENCES, Candidate
-from glottis.wire.address import Address
+from glottis.wire.address import Address, IpAddress, ip_of
 
 LOWEST_PORT: Final = 1024
 """Peers take ephemeral ports; services that would be hurt by a probe listen below."""
-
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def candidate_ip(candidate: Candidate) -> IpAddress | None:
     """The address of a candidate that some agent could check; names are never resolved (RFC 8839 §5.1)."""
     if candidate.component != 1 or candidate.transport != "udp" or candidate.type not in TYPE_PREFERENCES:
         return None
-    try:
-        ip = ipaddress.ip_address(candidate.address)
-    except ValueError:
-        return None
-    return None if candidate.port < LOWEST_PORT or _is_hostile(ip) else ip
+    ip = ip_of(candidate.address)
+    return None if ip is None or candidate.port < LOWEST_PORT or _is_hostile(ip) else ip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +39,8 @@ class ProbePolicy:
         """Whether a check may go from the local address to the remote candidate."""
         if (":" in local_host) != (":" in candidate.address):  # of two families, which is all that most differ in
             return False
-        remote, local = candidate_ip(candidate), ipaddress.ip_address(local_host)
-        if remote is None:
+        remote, local = candidate_ip(candidate), ip_of(local_host.partition("%")[0])
+        if remote is None or local is None:
             return False
         if remote.is_loopback or local.is_loopback:
             # A browser beside the gateway may be known by any address of the machine, its loopback address included.

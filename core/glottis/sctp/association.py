@@ -218,9 +218,9 @@ class SctpAssociation:
         """The owner cannot use ``message`` yet: it counts in the window again, until ``release``."""
         self._inbound.keep(message)
 
-    def release(self, message: MessageReceived) -> None:
-        """The owner has done with a message."""
-        if self._inbound.taken(message):
+    def release(self, *messages: MessageReceived) -> None:
+        """The owner has done with these."""
+        if self._inbound.taken(*messages):
             self._work_is_due = True
 
     def _check_room(self, size: int) -> None:
@@ -240,6 +240,7 @@ class SctpAssociation:
         tcb = self._tcb
         if tcb.ended or tcb.peer is None:
             return
+        self._work_is_due = self._inbound.go_on()
         packer = Packer(tcb)
         self._add_control(packer)
         self._add_sack(packer)

@@ -72,9 +72,8 @@ class EarlyMessages:
     def drop(self, stream_id: int) -> None:
         """Nobody will ever want what waits on this stream."""
         self._deadlines.pop(stream_id, None)
-        for event in self._waiting.pop(stream_id, ()):
-            if isinstance(event, MessageReceived):
-                self._association.release(event)
+        waiting = self._waiting.pop(stream_id, ())
+        self._association.release(*[event for event in waiting if isinstance(event, MessageReceived)])
 
     def clear(self) -> None:
         """The association has ended."""

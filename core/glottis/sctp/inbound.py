@@ -1,5 +1,7 @@
 """The receiving half: DATA and FORWARD TSN come in, messages and SACKs go out (RFC 9260 §6.2, RFC 3758 §3.6)."""
 
+from typing import Final
+
 from glottis.contracts.errors import Malformed
 from glottis.sctp.events import MessageReceived
 from glottis.sctp.reassembly import InboundStreams, Reassembly
@@ -20,6 +22,9 @@ from glottis.wire.sctp import (
 )
 from glottis.wire.sctp_chunks import Cause, ForwardTsn, Sack
 
+_MAX_SKIPPED_AT_ONCE: Final = 128
+"""Streams; those beyond are looked at in the next go."""
+
 
 class Inbound:
     """What has arrived from the peer. The window shrinks by what is incomplete, out of order or not yet taken."""
@@ -35,6 +40,9 @@ class Inbound:
         self._got_data = False
         self._packets_unacknowledged = 0
         self.sack_is_due = False
+        self._skipped: dict[int, int] = {}
+        """By stream, up to where the peer has given up what is yet to be delivered or passed over."""
+        self._has_skipped = False
 
     def begin(self, peer: Peer) -> None:
         """The handshake is done; nothing else is called before."""
@@ -73,16 +81,36 @@ class Inbound:
             return
         self._tsns.forward(tsn)
         self._reassembly.drop_up_to(tsn)
-        skipped = {stream_id: sequence for stream_id, sequence in chunk.skipped if stream_id < self._stream_count}
-        self._tcb.events.extend(self._streams.skip(skipped))
+        self._skipped.update(
+            {stream_id: sequence for stream_id, sequence in chunk.skipped if stream_id < self._stream_count}
+        )
+        self._skip_some()
+        self._has_skipped = True
+
+    def go_on(self) -> bool:
+        """Skip more, unless that was done in this go; whether there is yet more."""
+        if self._skipped and not self._has_skipped:
+            self._skip_some()
+        self._has_skipped = False
+        return self.is_behind
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last FORWARD TSN concerns more streams than were looked at in one go."""
+        return bool(self._skipped)
+
+    def _skip_some(self) -> None:
+        skipped = list(self._skipped.items())
+        self._skipped = dict(skipped[_MAX_SKIPPED_AT_ONCE:])
+        self._tcb.events.extend(self._streams.skip(dict(skipped[:_MAX_SKIPPED_AT_ONCE])))
 
     def reset_streams(self, stream_ids: tuple[int, ...]) -> None:
         """The peer starts these streams anew (RFC 6525 §5.2.2); none stands for all of them."""
         self._streams.reset(stream_ids)
 
-    def taken(self, message: MessageReceived) -> bool:
-        """The owner took ``message``; whether the window opened so far that the peer should hear of it now."""
-        self._streams.taken(message)
+    def taken(self, *messages: MessageReceived) -> bool:
+        """The owner took these; whether the window opened so far that the peer should hear of it now."""
+        self._streams.taken(messages)
         half = self._tcb.limits.receive_buffer // 2
         if self._advertised < half <= self._window():
             self.sack_is_due = True

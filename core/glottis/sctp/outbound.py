@@ -1,10 +1,11 @@
 """The sending half: chunks leave, are acknowledged, sent again or given up (RFC 9260 §6.1, §6.3, §7; RFC 3758)."""
 
+from collections import deque
 from typing import Final
 
 from glottis.sctp.congestion import CongestionWindow
 from glottis.sctp.events import StreamDrained
-from glottis.sctp.outstanding import ChunkState, OutboundChunk, Outstanding
+from glottis.sctp.outstanding import MAX_ACKNOWLEDGED_AT_ONCE, ChunkState, OutboundChunk, Outstanding
 from glottis.sctp.packer import Packer
 from glottis.sctp.send_queue import OutboundMessage, SendQueue
 from glottis.sctp.serial import TSN_MASK, unwrap_tsn
@@ -50,6 +51,12 @@ class Outbound:
         self._peer_takes_forward_tsn = False
         self._forward_tsn_is_due = False
         self._fast_retransmit_is_due = False
+        self._abandoned: deque[OutboundMessage] = deque()
+        """Messages of which all chunks are yet to be given up."""
+        self._rest_of_sack: Sack | None = None
+        """The last one, if it acknowledges more than is taken note of in one go."""
+        self._has_acknowledged = False
+        """Whether a part of it was taken note of in this go."""
         self._round_trip: tuple[int, float] | None = None
         """A TSN sent once, and when: the running measurement (§6.3.1 C4)."""
         self._idle_since: float | None = None
@@ -96,6 +103,11 @@ class Outbound:
         cumulative = unwrap_tsn(sack.cumulative_tsn, outstanding.cumulative)
         if not outstanding.cumulative <= cumulative < outstanding.next_tsn:
             return  # Older than what is known, or an acknowledgement of what was never sent.
+        self._rest_of_sack = None
+        if cumulative - outstanding.cumulative > MAX_ACKNOWLEDGED_AT_ONCE:
+            self._rest_of_sack, self._has_acknowledged = sack, True
+            cumulative = outstanding.cumulative + MAX_ACKNOWLEDGED_AT_ONCE
+            sack = Sack(cumulative & TSN_MASK, sack.advertised_window)
         was_full = outstanding.flight_size >= self._window.size
         advanced = cumulative > outstanding.cumulative
         acked = outstanding.acknowledge_up_to(cumulative)
@@ -126,6 +138,9 @@ class Outbound:
     def fill(self, packer: Packer, now: float) -> None:
         """Add what may be sent: FORWARD TSN, then lost chunks, then new ones (§6.1 A–D)."""
         self.queue.date_messages(now)
+        if self._rest_of_sack is not None:
+            self._go_on_acknowledging(now)
+            return
         if not self.is_behind:
             self._burst = _MAX_BURST * packer.capacity
         self.is_behind = self._peer_takes_forward_tsn and self._give_up_some(now)
@@ -142,8 +157,18 @@ class Outbound:
         self.is_behind = self.queue.is_behind or (self._burst > 0 and not self._chunks_left)
         self._tell_drained()
 
+    def _go_on_acknowledging(self, now: float) -> None:
+        """Take note of the next part, unless one was in this go, and send nothing yet: there is more at once."""
+        if not self._has_acknowledged and self._rest_of_sack is not None:
+            self.handle_sack(self._rest_of_sack, now)
+        self._has_acknowledged = False
+        self.is_behind = True
+
     def _handle_gaps(self, sack: Sack, now: float, *, advanced: bool) -> int:
-        acked, below = self._outstanding.apply_gaps(sack.gap_blocks)
+        acked, below, is_cut = self._outstanding.apply_gaps(sack.gap_blocks)
+        if is_cut:  # what is missing is looked for when all of it is known
+            self._rest_of_sack, self._has_acknowledged = sack, True
+            return acked
         if advanced and self._window.in_fast_recovery:
             below = self._outstanding.highest_reported
         for chunk in self._outstanding.report_missing(below):
@@ -163,28 +188,40 @@ class Outbound:
         """Give the message of ``chunk`` up if its reliability says so (RFC 3758 §3.5)."""
         if not self._peer_takes_forward_tsn or not chunk.message.is_given_up(chunk.sent_count, now):
             return False
-        self._give_up(chunk.message)
+        self._abandon(chunk.message)
         return True
 
-    def _give_up(self, message: OutboundMessage) -> int:
-        """Of how many chunks it is."""
-        count = self._outstanding.give_up(message)
+    def _abandon(self, message: OutboundMessage) -> None:
+        """Let all of its chunks be given up before anything else is sent."""
+        if message.is_abandoned:
+            return
+        message.is_abandoned = True
+        self._abandoned.append(message)
         if self.queue.finish(message):
             # What the peer has of it may be acknowledged already: a TSN that was never sent lets FORWARD TSN
             # (which must go beyond that, RFC 3758 §3.6) still tell it to drop the rest.
             self._outstanding.add_given_up(message)
-        return count
 
     def _give_up_some(self, now: float) -> bool:
         """What would be sent or waited for next, and is not worth it any more; whether there may be more of it."""
         left = _MAX_GIVEN_UP_AT_ONCE
-        while (message := self._next_to_give_up(now)) is not None:
-            left -= 1 + self._give_up(message)
+        while left > 0:
+            if not self._abandoned:
+                if (message := self._next_to_give_up(now)) is None:
+                    return False
+                self._abandon(message)
+            left -= self._give_up_chunks(left)
             self._forward_tsn_is_due = self._outstanding.first_is_given_up
-            if left <= 0:
-                self._outstanding.pass_over_given_up(self._max_skipped)
-                return True
-        return False
+        self._outstanding.pass_over_given_up(self._max_skipped)
+        return True
+
+    def _give_up_chunks(self, most: int) -> int:
+        """Some of the first abandoned message, of which one more is charged for itself; how many are."""
+        count = self._outstanding.give_up(self._abandoned[0], most)
+        if count == most:
+            return count
+        self._abandoned.popleft()
+        return count + 1
 
     def _next_to_give_up(self, now: float) -> OutboundMessage | None:
         begun = self.queue.begun
@@ -208,7 +245,7 @@ class Outbound:
         self._fast_retransmit_is_due = False
         while self._burst > 0 and self._chunks_left and (chunk := outstanding.next_lost()) is not None:
             if self._give_up_if_due(chunk, now):
-                self._chunks_left -= 1
+                self._chunks_left -= self._give_up_chunks(self._chunks_left)
                 continue
             beyond_window -= len(chunk.encoded)
             if (

@@ -12,11 +12,14 @@ from glottis.sctp.tsn_ranges import TsnRanges
 
 _MISSING_REPORTS_FOR_FAST_RETRANSMIT: Final = 3
 
+MAX_ACKNOWLEDGED_AT_ONCE: Final = 256
+"""Chunks; of further ones a SACK takes note in the next go, and nothing is sent before that."""
+
 _MAX_GAP_BLOCKS: Final = 128
 """Blocks of a SACK that count: what lies beyond is reported again once the first gaps are filled."""
 
-_MAX_MISSING_AT_ONCE: Final = 64
-"""Chunks that one SACK shows to be lost: more than are sent again at once."""
+_MAX_MISSING_AT_ONCE: Final = 48
+"""Chunks that one SACK shows to be lost: as many as are sent again at once."""
 
 
 class ChunkState(Enum):
@@ -95,16 +98,18 @@ class Outstanding:
 
     def acknowledge_up_to(self, cumulative: int) -> int:
         """Forget the chunks up to ``cumulative``; the number of bytes that this newly acknowledges."""
-        size = from_flight = acked = 0
+        from_flight = acked = known = 0
+        in_flight, is_lost, is_acked = ChunkState.IN_FLIGHT, ChunkState.LOST, ChunkState.ACKED
         for chunk in map(self._chunks.pop, range(self.cumulative + 1, cumulative + 1)):
-            size += chunk.size
-            if chunk.state is ChunkState.IN_FLIGHT:
+            state, chunk.state = chunk.state, is_acked
+            if state is in_flight:
                 from_flight += chunk.size
-            elif chunk.state is ChunkState.LOST:
+            elif state is is_lost:
                 acked += chunk.size
-            chunk.state = ChunkState.ACKED
+            else:
+                known += chunk.size
         self.flight_size -= from_flight
-        self.size -= size
+        self.size -= from_flight + acked + known
         self.cumulative = cumulative
         if self._gap_acked:
             self._gap_acked.cut_off(cumulative)
@@ -112,17 +117,23 @@ class Outstanding:
         self._trim_in_order_of_sending()
         return acked + from_flight
 
-    def apply_gaps(self, blocks: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+    def apply_gaps(self, blocks: tuple[tuple[int, int], ...]) -> tuple[int, int, bool]:
         """Take a SACK's gap blocks: bytes newly acknowledged, and the highest TSN among them (or ``cumulative``).
 
-        Blocks out of order, and what is behind them, do not count; nor do more than ``_MAX_GAP_BLOCKS``.
+        Blocks out of order, and what is behind them, do not count; nor do more than ``_MAX_GAP_BLOCKS``. Says besides
+        whether there is more to be taken of them than is at a time.
         """
         acked, highest, reached = 0, self.cumulative, self.cumulative
         self._last_gaps = []
+        left = MAX_ACKNOWLEDGED_AT_ONCE
         for start, end in blocks[:_MAX_GAP_BLOCKS]:
             first, last = self.cumulative + start, min(self.cumulative + end, self.next_tsn - 1)
             if not reached < first <= last:
                 break
+            if last - first >= left:  # only long blocks can exceed it: what is known of this one costs nothing
+                known = self._gap_acked.end_of(first)
+                if last > known + left:
+                    last, left = max(known, first - 1) + left, 0
             reached = last
             self._last_gaps.append((first, last))
             for newly_first, newly_last in self._gap_acked.add(first, last):
@@ -130,7 +141,10 @@ class Outstanding:
                     if chunk.state in _UNACKNOWLEDGED:
                         acked += self._leave_flight(chunk)
                         chunk.state, highest = ChunkState.ACKED, chunk.tsn
-        return acked, highest
+                left -= newly_last - newly_first + 1
+            if left <= 0:
+                return acked, highest, True
+        return acked, highest, False
 
     @property
     def has_gaps(self) -> bool:
@@ -195,14 +209,15 @@ class Outstanding:
         chunk.sent_count += 1
         self._fly(chunk)
 
-    def give_up(self, message: OutboundMessage) -> int:
-        """No chunk of ``message`` is sent again; how many of them wait for their acknowledgement."""
+    def give_up(self, message: OutboundMessage, most: int) -> int:
+        """So many further chunks of ``message`` are not sent again; how many were left, if there were fewer."""
         first = tsn = max(message.first_tsn, self.cumulative + 1)
-        while (chunk := self._chunks.get(tsn)) is not None and chunk.message is message:
+        while tsn - first < most and (chunk := self._chunks.get(tsn)) is not None and chunk.message is message:
             if chunk.state is ChunkState.IN_FLIGHT:
                 self.flight_size -= chunk.size
             chunk.state = ChunkState.GIVEN_UP
             tsn += 1
+        message.first_tsn = tsn
         return tsn - first
 
     def expired_at_head(self, now: float) -> OutboundMessage | None:

@@ -1,7 +1,8 @@
 """Fragments become messages, and messages come in the order of their stream (RFC 9260 §6.5, §6.6, §6.9)."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -90,12 +91,10 @@ class Reassembly:
     def drop_up_to(self, tsn: int) -> None:
         """The peer has given up what begins at or before ``tsn``."""
         count = bisect_right(self._firsts, tsn)
-        charge = 0
-        for run in map(self._by_first.pop, self._firsts[:count]):
-            del self._by_last[run.last_tsn]
-            charge += run.charge
-        self.held -= charge
+        dropped = list(map(self._by_first.pop, self._firsts[:count]))
         del self._firsts[:count]
+        deque(map(self._by_last.pop, map(attrgetter("last_tsn"), dropped)), maxlen=0)
+        self.held -= sum(map(attrgetter("charge"), dropped))
 
     def _run_with_untrusted(self, tsn: int, flags: int, fields: DataFields, payload: bytes) -> _Run:
         """The run that the fragment continues, or one of its own; it is yet to be found by its last TSN."""
@@ -148,12 +147,13 @@ class InboundStreams:
         See RFC 3758 §3.6.
         """
         released: list[MessageReceived] = []
+        streams, half = self._streams, SSN_MASK // 2
         for stream_id, sequence in skipped.items():
-            stream = self._streams.get(stream_id)
+            stream = streams.get(stream_id)
             if stream is None:
-                stream = self._streams[stream_id] = _Stream()
+                stream = streams[stream_id] = _Stream()
             ahead = (sequence - stream.next_sequence) & SSN_MASK
-            if ahead <= SSN_MASK // 2:
+            if ahead <= half:
                 stream.next_sequence += ahead + 1
                 if stream.in_order:
                     released += _release(stream)
@@ -163,16 +163,15 @@ class InboundStreams:
         """Charge for a message that waits to be taken."""
         self.held += len(message.data) + CHUNK_OVERHEAD
 
-    def taken(self, message: MessageReceived) -> None:
-        """The owner took a message."""
-        self.held -= len(message.data) + CHUNK_OVERHEAD
+    def taken(self, messages: Collection[MessageReceived]) -> None:
+        """The owner took these; as many as there are places may be dropped at once."""
+        self.held -= sum(map(len, map(attrgetter("data"), messages))) + len(messages) * CHUNK_OVERHEAD
 
     def reset(self, stream_ids: tuple[int, ...]) -> None:
         """Sequence numbers of these streams, or of all, begin at 0 again (RFC 6525 §5.2.2)."""
         used = self._streams.keys() & set(stream_ids) if stream_ids else list(self._streams)
         for stream in filter(attrgetter("waiting"), map(self._streams.pop, used)):
-            data = map(attrgetter("data"), stream.waiting.values())
-            self.held -= sum(map(len, data)) + len(stream.waiting) * CHUNK_OVERHEAD
+            self.taken(stream.waiting.values())
 
     def _wait(self, stream: _Stream, sequence: int, message: MessageReceived) -> None:
         if sequence > stream.next_sequence and sequence not in stream.waiting:
@@ -183,13 +182,25 @@ class InboundStreams:
 
 def _release(stream: _Stream) -> list[MessageReceived]:
     """What waits up to the next sequence number, and what follows on that without a gap."""
-    in_order = stream.in_order
-    passed = count = bisect_left(in_order, stream.next_sequence)
-    for sequence in in_order[passed:]:
-        if sequence != stream.next_sequence:
-            break
-        stream.next_sequence += 1
-        count += 1
-    released = list(map(stream.waiting.pop, in_order[:count]))
-    del in_order[:count]
+    in_order, following = stream.in_order, stream.next_sequence
+    passed = count = bisect_left(in_order, following)
+    if passed < len(in_order) and in_order[passed] == following:
+        count = _end_of_run(in_order, passed)
+        stream.next_sequence = following + count - passed
+    if count < len(in_order):
+        released = list(map(stream.waiting.pop, in_order[:count]))
+        del in_order[:count]
+        return released
+    released = list(map(stream.waiting.pop, in_order))
+    in_order.clear()
     return released
+
+
+def _end_of_run(in_order: list[int], first: int) -> int:
+    """Behind the last of the numbers that go on from place ``first`` without a gap: they rise as their places do."""
+    ahead = in_order[first] - first
+    if in_order[-1] - len(in_order) < ahead:
+        return len(in_order)
+    if in_order[first + 1] - first > ahead + 1:
+        return first + 1
+    return bisect_right(range(len(in_order)), ahead, first, key=lambda place: in_order[place] - place)

@@ -172,7 +172,8 @@ class StreamReset:
         One at a time, so that what is told to the owner waits nowhere but with the peer.
         """
         request, cumulative = self._deferred, self._inbound.cumulative_tsn
-        if request is None or self._is_untaken or unwrap_tsn(request.last_tsn, cumulative) > cumulative:
+        is_early = self._is_untaken or self._inbound.is_behind
+        if request is None or is_early or unwrap_tsn(request.last_tsn, cumulative) > cumulative:
             return False
         self._deferred = None
         self._inbound.reset_streams(request.stream_ids)

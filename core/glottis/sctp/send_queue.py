@@ -29,13 +29,15 @@ class OutboundMessage:
     stream_sequence: int = 0
     """Given with the first fragment."""
     first_tsn: int = 0
-    """Of its first fragment, unwrapped."""
+    """Of its first fragment that is not given up, unwrapped."""
     offset: int = 0
     """Where the part that is not sent yet begins."""
+    is_abandoned: bool = False
+    """Whether it is given up, though not yet all of its chunks."""
 
     def is_given_up(self, sent_count: int, now: float) -> bool:
         """Whether a chunk of it that was sent ``sent_count`` times is not to be sent again (RFC 3758 §3.5)."""
-        if self.max_retransmits is not None and sent_count > self.max_retransmits:
+        if self.is_abandoned or (self.max_retransmits is not None and sent_count > self.max_retransmits):
             return True
         return self.expires_at is not None and now >= self.expires_at
 

@@ -47,6 +47,11 @@ class TsnRanges:
         firsts[begin:end], lasts[begin:end] = [first], [last]
         return missing
 
+    def end_of(self, tsn: int) -> int:
+        """The last TSN of the range that ``tsn`` is in; if there is none, the TSN before."""
+        index = bisect_left(self._lasts, tsn)
+        return self._lasts[index] if index < len(self._firsts) and self._firsts[index] <= tsn else tsn - 1
+
     def drop_up_to(self, tsn: int) -> int:
         """Forget what is not above ``tsn``, and the range that begins with it or right after it.
 

@@ -7,7 +7,7 @@ becomes of the line then is not decided here: see ``glottis.sdp.parser.SKIPPABLE
 import re
 from collections.abc import Callable
 from enum import Enum
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, cast
 
 from glottis.contracts.codec import FormatParameters
 from glottis.contracts.errors import Malformed
@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 USABLE_HASH_FUNCTIONS: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 """Hash functions that still prove a certificate, and the bytes they give; sha-1 and md5 do not (RFC 8122 §5)."""
+
+MAX_DIGITS: Final = 20
+"""Of a number, as many as 64 bits have."""
 
 MAX_PAYLOAD_TYPE: Final = 127
 """Seven bits of an RTP packet, RFC 3550 §5.1."""
@@ -112,7 +115,6 @@ class Group(NamedTuple):
 
 
 _TOKEN: Final = re.compile(TOKEN)
-_DIGITS: Final = re.compile(r"[0-9]{1,20}")
 _BLANKS: Final = "[ \t]+"
 _SEPARATORS: Final = re.compile("[ \t,]+")
 _RTPMAP: Final = re.compile(rf"([0-9]{{1,3}}){_BLANKS}({TOKEN})/([0-9]{{1,7}})(?:/([0-9]{{1,3}}))?")
@@ -128,11 +130,16 @@ _PACKET_TIME: Final = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,9})?")
 
 def read_attribute_untrusted(attribute: Attribute, parse: Callable[[str], T]) -> T:
     """The value of one attribute; ``Malformed`` names the attribute and the line that it was read from."""
+    reading = attribute.reading
+    if reading is not None and reading[0] is parse:
+        return cast(T, reading[1])
     try:
-        return parse((attribute.value or "").strip(" \t"))
+        meaning = parse((attribute.value or "").strip(" \t"))
     except Malformed as error:
         place = "" if attribute.line is None else f"line {attribute.line}: "
         raise Malformed(f"{place}after a={attribute.name}: {error}") from None
+    attribute.keep_reading(parse, meaning)
+    return meaning
 
 
 def parse_mid_untrusted(value: str) -> str:
@@ -159,8 +166,8 @@ def parse_fmtp_untrusted(value: str) -> Fmtp:
     parameters: dict[str, str] = {}
     for word in text.split(";"):
         name, _, parameter = word.partition("=")
-        if name.strip():
-            parameters.setdefault(name.strip().lower(), parameter.strip())
+        if name := name.strip().lower():
+            parameters.setdefault(name, parameter.strip())
     return Fmtp(_payload_type_untrusted(payload_type), parameters)
 
 
@@ -228,9 +235,10 @@ def _match_untrusted(pattern: re.Pattern[str], value: str, expected: str) -> re.
 
 
 def _bounded_untrusted(digits: str, highest: int, *, lowest: int = 0) -> int:
-    if not _DIGITS.fullmatch(digits) or not lowest <= int(digits) <= highest:
+    number = int(digits) if len(digits) <= MAX_DIGITS and digits.isascii() and digits.isdigit() else -1
+    if not lowest <= number <= highest:
         raise Malformed(f"expected a number of {lowest}–{highest}")
-    return int(digits)
+    return number
 
 
 def _payload_type_untrusted(digits: str) -> int:

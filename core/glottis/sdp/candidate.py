@@ -1,6 +1,5 @@
 """ICE candidates: the ``candidate`` attribute of SDP and of trickled JSON, RFC 8839 §5.1."""
 
-import ipaddress
 import re
 import zlib
 from collections.abc import Callable
@@ -8,11 +7,15 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from glottis.contracts.errors import Malformed
+from glottis.wire.address import ip_of
 
 T = TypeVar("T")
 
-MAX_CANDIDATE_LENGTH: Final = 1024
+MAX_CANDIDATE_LENGTH: Final = 512
 """Characters; the longest line seen from a browser has about 200."""
+
+MAX_EXTENSIONS: Final = 16
+"""Pairs of name and value that are looked at; browsers write up to seven."""
 
 TYPE_PREFERENCES: Final = {"host": 126, "prflx": 110, "srflx": 100, "relay": 0}
 """Recommended by RFC 8445 §5.1.2.2."""
@@ -27,6 +30,8 @@ _LINE: Final = re.compile(
     r" +[Tt][Yy][Pp] +(?P<type>[A-Za-z0-9!#$%&'*+.^_`{|}~-]+)"
     r"(?P<extensions>(?: .*)?)"
 )
+_RELATED: Final = re.compile(r"[0-9A-Za-z.:_-]{1,253}")
+_PORT: Final = re.compile("[0-9]{1,5}")
 _PREFIX: Final = re.compile(r"(?:a=)?candidate: *", re.IGNORECASE)
 _NAME_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
@@ -88,7 +93,7 @@ def parse_candidate_untrusted(text: str) -> Candidate:
         address=_address_untrusted(line["address"]),
         port=_port_untrusted(line["port"]),
         type=line["type"].lower(),
-        related_address=_readable(_address_untrusted, extensions.get("raddr")),
+        related_address=_readable(_related_untrusted, extensions.get("raddr")),
         related_port=_readable(_port_untrusted, extensions.get("rport")),
         tcp_type=extensions.get("tcptype"),
         username_fragment=extensions.get("ufrag"),
@@ -106,31 +111,37 @@ def candidate_foundation(candidate_type: str, base_address: str, transport: str 
 
 
 def _bounded_untrusted(name: str, digits: str, lowest: int, highest: int) -> int:
-    number = int(digits) if len(digits) <= 10 and digits.isascii() and digits.isdigit() else -1
-    if not lowest <= number <= highest:
-        raise Malformed(f"expected a {name} of {lowest}–{highest}")
-    return number
+    number = int(digits)
+    if lowest <= number <= highest:
+        return number
+    raise Malformed(f"expected a {name} of {lowest}–{highest}")
 
 
-def _port_untrusted(digits: str) -> int:
-    return _bounded_untrusted("port", digits, 0, 65535)
+def _port_untrusted(text: str) -> int:
+    return _bounded_untrusted("port", text if _PORT.fullmatch(text) else "-1", 0, 65535)
 
 
 def _address_untrusted(text: str) -> str:
     """An IP address in canonical form, so that it equals the address of a datagram; host names as they are."""
-    try:
-        return str(ipaddress.IPv6Address(text) if ":" in text else ipaddress.IPv4Address(text))
-    except ValueError:
-        labels = text.removesuffix(".").split(".")
+    if (ip := ip_of(text)) is not None:
+        return str(ip)
+    labels = text.removesuffix(".").split(".")
     # A last label of digits alone is a mistyped IPv4 address, never a name (RFC 1123 §2.1).
     if len(text) > 253 or labels[-1].isdigit() or not all(map(_NAME_LABEL.fullmatch, labels)):
         raise Malformed("expected an IP address or a host name")
     return text
 
 
+def _related_untrusted(text: str) -> str:
+    """An address for people to read (RFC 8445 §5.3), as it is written: nothing is compared with it."""
+    if not _RELATED.fullmatch(text) or (":" not in text and text[-1].isdigit() and ip_of(text) is None):
+        raise Malformed("expected an IP address or a host name")
+    return text
+
+
 def _extensions(text: str) -> dict[str, str]:
     """Name and value pairs; of a repeated name the first counts, and a last name without a value is dropped."""
-    words = text.split()
+    words = text.split(maxsplit=2 * MAX_EXTENSIONS)[: 2 * MAX_EXTENSIONS]
     pairs: dict[str, str] = {}
     for name, value in zip(words[0::2], words[1::2], strict=False):
         pairs.setdefault(name.lower(), value)

@@ -1,10 +1,9 @@
 """Which codecs both sides have: payload types, rtpmap and fmtp of audio sections (RFC 3264 §6.1, RFC 3551)."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 from glottis.contracts.codec import CodecSpec, FormatParameters
 from glottis.sdp.attributes import MAX_PAYLOAD_TYPE, Fmtp, RtpMap, parse_fmtp_untrusted, parse_rtpmap_untrusted
@@ -24,7 +23,7 @@ RTCP_CONFLICTS: Final = range(64, 96)
 
 FIRST_DYNAMIC_PAYLOAD_TYPE: Final = 96
 
-_PAYLOAD_TYPE: Final = re.compile(r"[0-9]{1,3}")
+_PAYLOAD_TYPES: Final = {str(number): number for number in range(MAX_PAYLOAD_TYPE + 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,7 @@ class NegotiatedFormat:
             yield Attribute("fmtp", str(Fmtp(self.payload_type, self.local_parameters)))
 
 
-@dataclass(frozen=True, slots=True)
-class DescribedFormat:
+class DescribedFormat(NamedTuple):
     """A payload type as a section describes it."""
 
     rtpmap: RtpMap
@@ -141,11 +139,12 @@ def common_formats(
 
 
 def _first_match(offered: Sequence[DescribedFormat], capability: AudioCapability) -> NegotiatedFormat | None:
+    encoding = capability.rtpmap(0).encoding
     for described in offered:
-        rtpmap = capability.rtpmap(described.rtpmap.payload_type)
-        if rtpmap.encoding == described.rtpmap.encoding:
+        if described.rtpmap.encoding == encoding:
             local_parameters = capability.answer_format_parameters(described.parameters)
             if local_parameters is not None:
+                rtpmap = capability.rtpmap(described.rtpmap.payload_type)
                 return NegotiatedFormat(rtpmap, described.parameters, local_parameters)
     return None
 
@@ -166,5 +165,4 @@ def offered_formats(capabilities: Sequence[AudioCapability]) -> tuple[Negotiated
 
 def _payload_types(section: Section) -> Iterable[int]:
     """The formats of an RTP section, each once; what cannot be the number of one stands for nothing."""
-    numbers = (int(text) for text in section.media.formats if _PAYLOAD_TYPE.fullmatch(text))
-    return dict.fromkeys(number for number in numbers if number <= MAX_PAYLOAD_TYPE)
+    return [_PAYLOAD_TYPES[text] for text in dict.fromkeys(section.media.formats) if text in _PAYLOAD_TYPES]

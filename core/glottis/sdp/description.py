@@ -18,7 +18,6 @@ UNSPECIFIED_CONNECTION: Final = "IN IP4 0.0.0.0"
 DISCARD_PORT: Final = 9
 
 _ATTRIBUTE_NAME: Final = re.compile(TOKEN)
-_BYTE_STRING: Final = re.compile(r"[^\0\r\n]+")
 _SET: Final = object.__setattr__
 
 
@@ -30,11 +29,13 @@ class Attribute:
     value: str | None = None
     line: int | None = field(default=None, compare=False, repr=False)
     """Where it was read, counted from 1; for messages only."""
+    reading: tuple[object, object] | None = field(default=None, init=False, compare=False, repr=False)
+    """Who has read the value last, and what it means: it is read again and again, by who refuses and by who uses it."""
 
     def __post_init__(self) -> None:
         if not _ATTRIBUTE_NAME.fullmatch(self.name):
             raise ValueError("the name of an attribute is a token")
-        if self.value is not None and not _BYTE_STRING.fullmatch(self.value):
+        if self.value is not None and (not self.value or any(map(self.value.count, "\0\r\n"))):
             raise ValueError("the value of an attribute is not empty and has no line ends")
 
     @classmethod
@@ -44,7 +45,12 @@ class Attribute:
         _SET(attribute, "name", name)
         _SET(attribute, "value", value)
         _SET(attribute, "line", line)
+        _SET(attribute, "reading", None)
         return attribute
+
+    def keep_reading(self, reader: object, meaning: object) -> None:
+        """It follows from the value, so that nothing changes."""
+        _SET(self, "reading", (reader, meaning))
 
     def __str__(self) -> str:
         return f"a={self.name}" if self.value is None else f"a={self.name}:{self.value}"

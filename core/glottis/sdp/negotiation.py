@@ -83,9 +83,8 @@ def transport_media(
 def idle_body(section: Section) -> Body:
     """A section kept for its transport alone: inactive, with the first of the offered formats."""
     kept = section.media.formats[0]
-    formats = (
-        a for a in section.media.attributes if a.name in ("rtpmap", "fmtp") and f"{a.value} ".startswith(f"{kept} ")
-    )
+    start = f"{kept} "
+    formats = (a for a in section.media.attributes if a.name in ("rtpmap", "fmtp") and f"{a.value} ".startswith(start))
     return Body((kept,), (Attribute("inactive"), Attribute("rtcp-mux"), *formats))
 
 

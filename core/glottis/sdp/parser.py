@@ -14,10 +14,10 @@ from glottis.sdp import attributes
 from glottis.sdp.attributes import read_attribute_untrusted
 from glottis.sdp.description import TOKEN, Attribute, MediaDescription, Origin, SessionDescription
 
-MAX_SIZE: Final = 32 * 1024
-"""UTF-8 bytes. A browser's offer has 1–10 KiB."""
+MAX_SIZE: Final = 25 * 1024
+"""UTF-8 bytes. A browser's offer has 1–3 KiB for audio and data; the longest that is known, with video, has 6.2."""
 
-MAX_LINES: Final = 400
+MAX_LINES: Final = 372
 """A browser's offer has about 30 lines for audio and 130 for video; the longest that is known has 185."""
 
 MAX_MEDIA_SECTIONS: Final = 16
@@ -26,9 +26,18 @@ MAX_MEDIA_SECTIONS: Final = 16
 MAX_LENGTH: Final = 1024
 """Characters of an ``m=`` line, and of an attribute that is read. A browser's have up to about 200."""
 
+MAX_FORMATS: Final = 56
+"""Of an ``m=`` line. A browser's have 25 of video; twice as many have room."""
+
 MAX_REPEATS: Final = 64
-"""Attributes of one name that are read of the session, or of a section. A browser's have 25 payload types at most, and
-more than 64 dynamic ones have no numbers of their own (RFC 5761 §4)."""
+"""Attributes of one name that are read of the session, or of a section: as many as there are payload types."""
+
+MAX_READ: Final = 184
+"""Attributes whose value is read, of the whole description: half of its lines, as with browsers. The longest offer that
+is known has 92."""
+
+MAX_PARAMETERS: Final = 80
+"""Of all payload types together. The longest offer that is known has 38."""
 
 SKIPPABLE: Final[Mapping[str, Callable[[str], object]]] = {
     "fingerprint": attributes.parse_fingerprint_untrusted,
@@ -44,11 +53,11 @@ SKIPPABLE: Final[Mapping[str, Callable[[str], object]]] = {
 }
 """What has a default, or is one of several: a line with a value that cannot be read is as good as none.
 
-The values of ``ice-ufrag``, ``ice-pwd`` and ``setup`` must be right; candidates are counted where they are read.
+The values of ``ice-ufrag``, ``ice-pwd`` and ``setup`` must be right; bad candidates are counted where they are read.
 """
 
-READ: Final = frozenset((*SKIPPABLE, "ice-options", "ice-pwd", "ice-ufrag", "setup"))
-"""Those whose value somebody looks at, but for candidates: they have bounds of their own, and are counted."""
+READ: Final = frozenset((*SKIPPABLE, "candidate", "ice-options", "ice-pwd", "ice-ufrag", "setup"))
+"""Those whose value somebody looks at."""
 
 # Which of the lines that make the structure may follow which; the empty key is the beginning.
 _STRUCTURE: Final = {"": "v", "v": "o", "o": "s", "s": "t", "t": "tm", "m": "m"}
@@ -74,14 +83,20 @@ _GRAMMAR: Final = {
 _PATTERNS: Final = {kind: re.compile(pattern, re.DOTALL | re.ASCII) for kind, (pattern, _) in _GRAMMAR.items()}
 _NAME: Final = re.compile(TOKEN)
 _BEGINNINGS: Final = frozenset(f"{letter}=" for letter in string.ascii_lowercase)
-_MEANINGLESS: Final = "stiueprzk"
-"""Their values are not looked at, RFC 9429 §5.8."""
+_LEFT_ALONE: Final = frozenset("stiueprzkm")
+"""Their values are not looked at (RFC 9429 §5.8), or with the section."""
 
 
-class _Line(NamedTuple):
-    number: int
-    kind: str
-    value: str
+_Line = tuple[int, str, str]
+"""Number, type and value of a line. There are hundreds, and objects with names would cost more than what is in them."""
+
+
+class _Left:
+    """How much of a description may yet be read; below zero there was more."""
+
+    def __init__(self) -> None:
+        self.attributes = MAX_READ
+        self.parameters = MAX_PARAMETERS
 
 
 class _Content(NamedTuple):
@@ -99,12 +114,15 @@ def parse_session_description_untrusted(text: str) -> SessionDescription:
     Unknown attributes are kept. Those that ``glottis.sdp.attributes`` cannot read are left out, see ``SKIPPABLE``.
     """
     parts = _parts_untrusted(list(_lines_untrusted(text)))
-    version, origin, name = parts[0][:3]
+    version, origin, (_, _, name) = parts[0][:3]
     _fields_untrusted(version)
-    session, *sections = contents = [_content(lines) for lines in parts]
+    left = _Left()
+    session, *sections = contents = [_content(lines, left) for lines in parts]
+    if left.attributes < 0:
+        raise Malformed(f"expected at most {MAX_READ} attributes that are read")
     return SessionDescription(
         origin=_origin(origin),
-        name=name.value or "-",
+        name=name or "-",
         connection=session.connection,
         bandwidths=session.bandwidths,
         attributes=session.attributes,
@@ -115,6 +133,7 @@ def parse_session_description_untrusted(text: str) -> SessionDescription:
 
 def _lines_untrusted(text: str) -> Iterator[_Line]:
     """The lines that are not blank, without blanks around them."""
+    beginnings = _BEGINNINGS
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -122,30 +141,31 @@ def _lines_untrusted(text: str) -> Iterator[_Line]:
     if size > MAX_SIZE:
         raise Malformed(f"expected at most {MAX_SIZE} bytes")
     # Not splitlines(), which also splits at U+2028 and others that RFC 8866 allows within a line.
-    lines = text.split("\n")
+    lines = text.replace("\0", "\0\r\0").split("\n")  # neither may stand in a line
     if len(lines) > MAX_LINES + 1:
         raise Malformed(f"expected at most {MAX_LINES} lines")
     for number, line in enumerate(lines, 1):
         if stripped := line.strip(" \t\r"):
-            value = stripped[2:]
-            is_line = stripped[:2] in _BEGINNINGS and "\0" not in value and "\r" not in value
-            yield _Line(number, stripped[0], value) if is_line else _Line(number, _NO_LINE, "")
+            is_line = stripped[:2] in beginnings and "\r" not in stripped
+            yield (number, stripped[0], stripped[2:]) if is_line else (number, _NO_LINE, "")
 
 
 def _parts_untrusted(lines: Sequence[_Line]) -> list[list[_Line]]:
     """The lines of the session, and of each section; raises ``Malformed`` where they come in another order."""
-    parts: list[list[_Line]] = [[]]
-    previous = ""
+    part: list[_Line] = []
+    parts = [part]
+    previous, in_head = "", True
     for line in lines:
-        if line.kind in _STRUCTURE or previous in _HEAD:
-            if line.kind not in _STRUCTURE[previous]:
-                raise Malformed(f"line {line.number}: expected {_one_of(_STRUCTURE[previous])}")
-            previous = line.kind
-        if line.kind == "m":
-            parts.append([])
-        parts[-1].append(line)
+        number, kind, _ = line
+        if in_head or kind in _STRUCTURE:
+            if kind not in _STRUCTURE[previous]:
+                raise Malformed(f"line {number}: expected {_one_of(_STRUCTURE[previous])}")
+            previous, in_head = kind, kind in _HEAD
+            if kind == "m":
+                parts.append(part := [])
+        part.append(line)
     if "m" not in _STRUCTURE[previous]:
-        raise Malformed(f"line {lines[-1].number + 1 if lines else 1}: expected {_one_of(_STRUCTURE[previous])}")
+        raise Malformed(f"line {lines[-1][0] + 1 if lines else 1}: expected {_one_of(_STRUCTURE[previous])}")
     if len(parts) > MAX_MEDIA_SECTIONS + 1:
         raise Malformed(f"expected at most {MAX_MEDIA_SECTIONS} media sections")
     return parts
@@ -155,59 +175,76 @@ def _one_of(kinds: str) -> str:
     return " or ".join(f"{kind}=" for kind in kinds)
 
 
-def _content(lines: Sequence[_Line]) -> _Content:
+def _content(lines: Sequence[_Line], left: _Left) -> _Content:
     """What can be read, and what was skipped."""
     named: list[Attribute] = []
     connections: list[str] = []
     bandwidths: list[str] = []
     skipped: list[str] = []
-    repeats: dict[str, int] = {}
+    repeats = dict.fromkeys(READ, 0)
+    room = left.attributes
     for line in lines:
+        number, kind, value = line
         try:
-            match line.kind:
-                case "a":
-                    named.append(_attribute_untrusted(line, repeats))
-                case "c":
-                    connections += _fields_untrusted(line)
-                case "b":
-                    bandwidths += _fields_untrusted(line)
-                case kind if kind not in _MEANINGLESS:
-                    _fields_untrusted(line)
+            if kind == "a":
+                name, _, text = value.partition(":")
+                if (count := repeats.get(name)) is None:
+                    named.append(_attribute_untrusted(number, name, text))
+                elif count < MAX_REPEATS:
+                    repeats[name] = count + 1
+                    room -= 1
+                    if room >= 0:
+                        named.append(_value_untrusted(number, name, text, left))
+                elif count == MAX_REPEATS:  # what follows is passed over in silence: there may be hundreds
+                    repeats[name] = count + 1
+                    raise Malformed(f"line {number}: expected at most {MAX_REPEATS} times a={name}")
+            elif kind == "c":
+                connections += _fields_untrusted(line)
+            elif kind == "b":
+                bandwidths += _fields_untrusted(line)
+            elif kind not in _LEFT_ALONE:
+                _fields_untrusted(line)
         except Malformed as error:
             skipped.append(str(error))
+    left.attributes = room
     return _Content(tuple(named), next(iter(connections), None), tuple(bandwidths), tuple(skipped))
 
 
 def _fields_untrusted(line: _Line) -> Sequence[str]:
     """What the groups of the line's grammar match; empty where one does not take part."""
-    if line.kind not in _GRAMMAR:
-        raise Malformed(f"line {line.number}: expected a letter of RFC 8866, =, and a value")
-    match = _PATTERNS[line.kind].fullmatch(line.value)
+    number, kind, value = line
+    if kind not in _GRAMMAR:
+        raise Malformed(f"line {number}: expected a letter of RFC 8866, =, and a value")
+    match = _PATTERNS[kind].fullmatch(value)
     if match is None:
-        raise Malformed(f"line {line.number}: after {line.kind}= expected {_GRAMMAR[line.kind][1]}")
+        raise Malformed(f"line {number}: after {kind}= expected {_GRAMMAR[kind][1]}")
     return match.groups(default="")
 
 
-def _attribute_untrusted(line: _Line, repeats: dict[str, int]) -> Attribute:
-    """``repeats`` counts those of each name that is read."""
-    name, _, value = line.value.partition(":")
-    if name not in READ and not _NAME.fullmatch(name):
-        raise Malformed(f"line {line.number}: after a= expected a name, or name, colon, value")
-    attribute = Attribute.read(name, value or None, line.number)
-    if name in READ:
-        count = repeats[name] = repeats.get(name, 0) + 1
-        if count > MAX_REPEATS:
-            raise Malformed(f"line {line.number}: expected at most {MAX_REPEATS} times a={name}")
-        if len(line.value) > MAX_LENGTH:
-            raise Malformed(f"line {line.number}: after a={name}: expected at most {MAX_LENGTH} characters")
-        if (parse := SKIPPABLE.get(name)) is not None:
-            read_attribute_untrusted(attribute, parse)
+def _attribute_untrusted(number: int, name: str, text: str) -> Attribute:
+    """One whose value nobody looks at here."""
+    if not _NAME.fullmatch(name):
+        raise Malformed(f"line {number}: after a= expected a name, or name, colon, value")
+    return Attribute.read(name, text or None, number)
+
+
+def _value_untrusted(number: int, name: str, text: str, left: _Left) -> Attribute:
+    """One of those that are read, and kept only if that can be done."""
+    if len(name) + len(text) >= MAX_LENGTH and name != "candidate":
+        raise Malformed(f"line {number}: after a={name}: expected at most {MAX_LENGTH} characters")
+    if name == "fmtp":
+        left.parameters -= text.count(";") + 1
+        if left.parameters < 0:
+            raise Malformed(f"line {number}: after a={name}: expected at most {MAX_PARAMETERS} parameters in all")
+    attribute = Attribute.read(name, text or None, number)
+    if (parse := SKIPPABLE.get(name)) is not None:
+        read_attribute_untrusted(attribute, parse)
     return attribute
 
 
 def _origin(line: _Line) -> Origin:
     """Nobody reads it, so one that cannot be read says nothing."""
-    match = _PATTERNS["o"].fullmatch(line.value)
+    match = _PATTERNS["o"].fullmatch(line[2])
     if match is None:
         return Origin(0, 0)
     username, session_id, session_version, *address = match.groups()
@@ -215,11 +252,14 @@ def _origin(line: _Line) -> Origin:
 
 
 def _media_untrusted(line: _Line, content: _Content) -> MediaDescription:
-    if len(line.value) > MAX_LENGTH:
-        raise Malformed(f"line {line.number}: expected at most {MAX_LENGTH} characters")
+    number, _, value = line
+    if len(value) > MAX_LENGTH:
+        raise Malformed(f"line {number}: expected at most {MAX_LENGTH} characters")
     media, port, port_count, protocol, formats = _fields_untrusted(line)
+    if formats.count(" ") >= MAX_FORMATS:
+        raise Malformed(f"line {number}: expected at most {MAX_FORMATS} formats")
     if int(port) > 65535:
-        raise Malformed(f"line {line.number}: expected a port of 0–65535")
+        raise Malformed(f"line {number}: expected a port of 0–65535")
     return MediaDescription(
         media=media,
         port=int(port),

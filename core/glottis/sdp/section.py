@@ -1,5 +1,6 @@
 """Media sections read together with what they inherit: session-level attributes, mids and the BUNDLE group."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar, cast
@@ -36,10 +37,10 @@ class Attributes:
 
     def __init__(self, attributes: Sequence[Attribute]) -> None:
         self._all = attributes
-        self._named: dict[str, list[Attribute]] = {}
+        self._named = named = defaultdict[str, list[Attribute]](list)
         self._values: dict[tuple[str, object], tuple[object, ...]] = {}
         for attribute in attributes:
-            self._named.setdefault(attribute.name, []).append(attribute)
+            named[attribute.name].append(attribute)
 
     def __iter__(self) -> Iterator[Attribute]:
         return iter(self._all)
@@ -54,6 +55,10 @@ class Attributes:
             self._values[key] = tuple(_read_untrusted(self._named.get(name, ()), parse))
         return cast(tuple[T, ...], self._values[key])
 
+    def values(self, name: str) -> Sequence[str]:
+        """The values of all that have this name, as they are written."""
+        return [attribute.value or "" for attribute in self._named.get(name, ())]
+
     def read_untrusted(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The value of the first one, or None. The others are not looked at."""
         return next(_read_untrusted(self._named.get(name, ()), parse), None)
@@ -63,15 +68,15 @@ def _read_untrusted(attributes: Iterable[Attribute], parse: Callable[[str], T]) 
     return (read_attribute_untrusted(attribute, parse) for attribute in attributes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Section:
     """One media section of a session description."""
 
     index: int
     mid: str | None
     media: MediaDescription
-    own: Attributes = field(compare=False, repr=False)
-    session: Attributes = field(compare=False, repr=False)
+    own: Attributes = field(repr=False)
+    session: Attributes = field(repr=False)
 
     @property
     def is_audio(self) -> bool:
@@ -115,6 +120,10 @@ class Section:
     def read_all_untrusted(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         """The values of an attribute: the section's own or, where it has none, the session's (RFC 8866 §5.13)."""
         return self._holder_of(name).read_all_untrusted(name, parse)
+
+    def values(self, name: str) -> Sequence[str]:
+        """The values of an attribute as they are written, whoever has it."""
+        return self._holder_of(name).values(name)
 
     def read_untrusted(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The first value of an attribute, or None. The others are not looked at."""

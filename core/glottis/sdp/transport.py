@@ -27,8 +27,8 @@ ICE_OPTIONS: Final = "trickle ice2"
 
 MAX_CANDIDATES: Final = 16
 """Kept of a description: so many that can be used, as ICE uses no more, and so many others. Browsers gather ten."""
-MAX_CANDIDATES_READ: Final = 48
-"""Further ones are ignored unread."""
+MAX_CANDIDATES_READ: Final = 20
+"""Twice as many as browsers gather. Further ones are ignored unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def read_remote_parameters_untrusted(
     ice_pwd = holder.read_untrusted("ice-pwd", parse_ice_pwd_untrusted)
     if ice_ufrag is None or ice_pwd is None:
         raise refused("ICE_REQUIRED", "a=ice-ufrag and a=ice-pwd are needed: media travels by ICE only")
-    described = holder.read_all_untrusted("candidate", str)
+    described = holder.values("candidate")
     candidates = _candidates_untrusted(described, is_usable)
     return RemoteParameters(
         mid=section.mid,

@@ -1,6 +1,13 @@
 """Transport addresses and the datagrams that travel between them."""
 
-from typing import Literal, NamedTuple
+import ipaddress
+import re
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
+
+_IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 Transport = Literal["udp", "tcp", "relay"]
 """What carries bytes from the local address: a UDP or TCP socket that has it, or the TURN server that lends it."""
@@ -11,6 +18,31 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+
+@lru_cache(maxsize=64)
+def ip_of(host: str) -> IpAddress | None:
+    """The value of an address literal without a zone; None for other text, which a peer may have sent.
+
+    ``ipaddress`` reads bytes in a tenth of the time that it takes for text, and each address is asked for twice.
+    """
+    try:
+        if ":" not in host:
+            return ipaddress.IPv4Address(bytes(map(int, host.split(".")))) if _IPV4.fullmatch(host) else None
+        return ipaddress.IPv6Address(_ipv6(host))
+    except ValueError:
+        return None
+
+
+def _ipv6(host: str) -> bytes | str:
+    """Its groups of hex digits, the text itself if it is not made of those alone."""
+    head, gap, tail = host.partition("::")
+    before, after = head.split(":") if head else [], tail.split(":") if tail else []
+    missing = 8 - len(before) - len(after)
+    groups = [*before, *["0"] * missing, *after] if gap else before
+    digits = "".join([group.zfill(4) for group in groups])
+    is_plain = len(groups) == 8 and len(digits) == 32 and "" not in groups and digits.isalnum() and missing >= bool(gap)
+    return bytes.fromhex(digits) if is_plain else host
 
 
 class Path(NamedTuple):

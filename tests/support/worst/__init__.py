@@ -37,11 +37,6 @@ def message(function: Callable[..., object], inputs: Mapping[str, Make], longest
     return Row(function, longest, 2, inputs)
 
 
-def description(function: Callable[..., object], inputs: Mapping[str, Make], longest: int) -> Row:
-    """Of a function that reads a session description. A call has one or two, and an answer is made of each."""
-    return Row(function, longest, 3, inputs)
-
-
 def filled(unit: bytes | str, before: bytes | str = "", after: bytes | str = "") -> Make:
     """Inputs that repeat ``unit``, all text or all bytes."""
     empty = unit[:0]

@@ -8,10 +8,12 @@ from typing import Final
 from glottis.dtls import Certificate
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.plugins import load_plugins
-from glottis.sdp.parser import MAX_SIZE
+from glottis.sdp.candidate import MAX_CANDIDATE_LENGTH
+from glottis.sdp.parser import MAX_FORMATS, MAX_LENGTH, MAX_LINES, MAX_MEDIA_SECTIONS, MAX_REPEATS, MAX_SIZE
+from glottis.sdp.transport import MAX_CANDIDATES
 from glottis.testing.peers import GATEWAY
 
-from support.worst import Arguments, Make, Row, description
+from support.worst import Arguments, Make, Row, message
 
 BROWSER: Final = Path(__file__).parents[2] / "vectors/sdp/chromium156_widget_offer.sdp"
 CODECS: Final = tuple(load_plugins().codecs.find(name).spec for name in ("opus", "PCMU", "PCMA", "G722"))
@@ -20,6 +22,8 @@ TRANSPORT: Final = (
     f"a=fingerprint:sha-256 {':'.join(['AA'] * 32)}\r\n"
 )
 SESSION: Final = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
+NAME: Final = "a." * 110 + "a"
+IPV6_CANDIDATE: Final = "a=candidate:# 1 udp # 2001:db8::# 4000 typ host raddr 2001:db8::1 rport 1\r\n"
 AUDIO: Final = f"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n{TRANSPORT}"
 
 
@@ -38,17 +42,50 @@ def accept(made: PeerConnection, sdp: str) -> None:
 
 
 def offered(line: str, before: str = SESSION + AUDIO, after: str = "") -> Make:
-    """A line as often as there is room; ``#`` in it is its number."""
+    """A line as often as there is room, and no more lines than are read; ``#`` in it is its number."""
+    most = MAX_LINES - (before + after).count("\n")
 
     def make(size: int) -> Arguments:
         lines: list[str] = []
         room = size - len(before) - len(after)
-        while room > 0:
+        while room > 0 and (len(lines) <= most or "\n" not in line):
             lines.append(line.replace("#", str(len(lines))))
             room -= len(lines[-1])
         return connection(), before + "".join(lines[:-1]) + after
 
     return make
+
+
+def long(start: str, unit: str, end: str = "", length: int = MAX_LENGTH) -> str:
+    """A line that is as long as one may be."""
+    return start + unit * ((length - len(start) - len(end)) // len(unit)) + end + "\r\n"
+
+
+def sections_of_many_formats(size: int) -> Arguments:
+    """All of which are accepted, and have no payload type in common with us but the last."""
+    formats = " ".join(map(str, range(MAX_FORMATS - 1, -1, -1)))
+    group = " ".join(map(str, range(MAX_MEDIA_SECTIONS)))
+    text = f"{SESSION}a=group:BUNDLE {group}\r\n{TRANSPORT}"
+    for mid in range(MAX_MEDIA_SECTIONS):
+        text += f"m=audio 9 UDP/TLS/RTP/SAVPF {formats}\r\na=mid:{mid}\r\n"
+    return connection(), text if len(text) <= size else text[: max(size, len(SESSION))]
+
+
+def of_all_kinds(size: int) -> Arguments:
+    """As many as are read of what costs most."""
+    kinds = (
+        (IPV6_CANDIDATE, 2 * MAX_CANDIDATES),
+        ("a=rtpmap:96 opus/48000/2\r\n", MAX_REPEATS),
+        ("a=fmtp:96 a;b;c;d;e;f;g;h\r\n", MAX_REPEATS),
+        ("a=ssrc:# cname:a\r\n", MAX_REPEATS),
+        (TRANSPORT.splitlines(keepends=True)[-1], MAX_REPEATS),
+        ("a=x:#\r\n", MAX_LINES),
+    )
+    lines = [line.replace("#", str(number)) for line, most in kinds for number in range(most)]
+    text = SESSION + AUDIO.replace("SAVPF 0", "SAVPF 96")
+    for line in lines[: MAX_LINES - text.count("\n")]:
+        text += line if len(text) + len(line) <= size else ""
+    return connection(), text
 
 
 def as_a_browser(size: int) -> Arguments:
@@ -61,19 +98,34 @@ def as_a_browser(size: int) -> Arguments:
 
 
 ROWS: Final[tuple[Row, ...]] = (
-    description(
+    message(
         accept,
         {
             "attributes": offered("a=x:#\r\n"),
             "candidates": offered("a=candidate:# 1 udp # 192.0.2.1 4000 typ host\r\n"),
             "useless candidates": offered("a=candidate:# 1 tcp # name.local 9 typ host tcptype active\r\n"),
+            "IPv6 candidates": offered(IPV6_CANDIDATE),
+            "long candidates": offered(
+                long("a=candidate:# 1 udp # 192.0.2.1 4000 typ host", " a b", length=MAX_CANDIDATE_LENGTH)
+            ),
+            "names of candidates": offered(f"a=candidate:# 1 udp # {NAME} 9 typ host raddr {NAME}\r\n"),
             "mapped payload types": offered("a=rtpmap:0 a#/8000\r\n"),
             "parameters": offered("a=fmtp:0 a=#\r\n"),
+            "long lists of parameters": offered(long("a=fmtp:0 ", "a=1;")),
+            "empty parameters": offered(long("a=fmtp:0 ", ";")),
+            "many parameters": offered("a=fmtp:0 a;b;c;d;e;f;g;h\r\n"),
             "one long parameter": offered("#;", SESSION + AUDIO + "a=fmtp:0 ", "\r\n"),
             "payload types": offered(" 0", SESSION + "m=audio 9 UDP/TLS/RTP/SAVPF", AUDIO[AUDIO.index("\r\n") :]),
             "payload types of no codec": offered(
                 " 96", SESSION + "m=audio 9 UDP/TLS/RTP/SAVPF", AUDIO[AUDIO.index("\r\n") :]
             ),
+            "sections of many payload types": sections_of_many_formats,
+            "long encoding names": offered(long("a=rtpmap:0 ", "a", "/8000")),
+            "long sources": offered(long("a=ssrc:# cname:", "a")),
+            "long groups": offered(long("a=group:BUNDLE 0", " 1"), SESSION, AUDIO),
+            "long names": offered(f"a={'x' * 60}\r\n"),
+            "lines that cannot be read": offered("a=\r\n"),
+            "lines of all kinds": of_all_kinds,
             "sources": offered("a=ssrc:# cname:a\r\n"),
             "fingerprints": offered(TRANSPORT.splitlines(keepends=True)[-1]),
             "groups": offered("a=group:BUNDLE 0 1\r\n", SESSION, AUDIO),
@@ -83,7 +135,7 @@ ROWS: Final[tuple[Row, ...]] = (
             "sections": offered("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:#\r\n", SESSION, TRANSPORT),
             "browsers' sections": as_a_browser,
             "one long line": offered("x", SESSION + AUDIO + "a=x:", "\r\n"),
-            "lines of any kind": offered("b=AS:1\r\n"),
+            "bandwidths": offered("b=AS:1\r\n"),
         },
         longest=MAX_SIZE,
     ),

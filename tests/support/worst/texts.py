@@ -38,7 +38,7 @@ from glottis.signaling.session_request import parse_session_request_untrusted
 from glottis.signaling.session_url import parse_session_url_untrusted
 from glottis.tokens import HmacTokens
 
-from support.worst import MAX_HEAD, Arguments, Make, Row, description, filled, head, message
+from support.worst import MAX_HEAD, Arguments, Make, Row, filled, head, message
 
 DESCRIPTION: Final = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
 PROXIES: Final = TrustedProxies(["10.0.0.0/8", "2001:db8::/32"])
@@ -182,7 +182,7 @@ ROWS: Final[tuple[Row, ...]] = (
         },
         longest=MAX_CANDIDATE_LENGTH,
     ),
-    description(
+    message(
         parse_session_description_untrusted,
         {
             "short attributes": described("a=x\r\n"),
