@@ -122,6 +122,34 @@ async def test_a_call_without_any_sound_from_the_gateway_is_a_failure(tmp_path: 
     assert "received 0" in call.output
 
 
+class KeypadPlugin:
+    """An agent that presses the keys that it was pressed, once it has heard the hash key."""
+
+    @hookimpl
+    def register_agents(self) -> list[AgentSpec]:
+        async def answer(call: Call) -> None:
+            digits = ""
+            async for press in call.dtmf:
+                digits += press.digit
+                if press.digit == "#":
+                    await call.send_dtmf(digits)
+                    return
+
+        return [AgentSpec("keypad", lambda config: answer)]
+
+
+@pytest.mark.realtime
+async def test_keys_are_pressed_after_the_speech_and_those_of_the_agent_are_told(tmp_path: Path) -> None:
+    config = CONFIG + '\n[campaigns.keypad]\nagent = "keypad"\n'
+    async with open_test_gateway(tmp_path, config, [KeypadPlugin()]) as gateway:
+        options = ("--campaign", "keypad", "--dtmf", "1a*#", "--listen", "10")
+        async with open_command("call", gateway.url, *options) as call:
+            with trio.fail_after(20):
+                assert await call.wait() == 0
+    assert [line for line in call.errors.splitlines() if line.startswith("key: ")] == [f"key: {key}" for key in "1A*#"]
+    assert call.output.endswith("end: the agent ended the call\n")
+
+
 @pytest.mark.realtime
 async def test_a_refused_call_is_one_line_and_exit_code_1() -> None:
     async with open_demo_gateway() as (_, url), open_command("call", url, "--campaign", "nope") as call:
@@ -149,7 +177,9 @@ def test_what_cannot_be_called_is_one_line_and_exit_code_1(
     assert line.startswith(f"glottis: {complaint}")
 
 
-@pytest.mark.parametrize("arguments", [["--codec", "MP3"], ["--listen", "-1"], ["--listen", "nan"], ["--listen", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["--codec", "MP3"], ["--listen", "-1"], ["--listen", "nan"], ["--listen", "x"], ["--dtmf", "12x"]]
+)
 def test_an_option_that_means_nothing_is_a_usage_error(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["call", "http://127.0.0.1:8080", *arguments])

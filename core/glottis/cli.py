@@ -131,7 +131,20 @@ def _add_call_options(call: argparse.ArgumentParser) -> None:
         "--codec", type=str.upper, choices=["OPUS", "PCMU", "PCMA", "G722"], help="the only codec to offer"
     )
     call.add_argument("--text", help="text to send once connected")
+    call.add_argument(
+        "--dtmf", type=_digits, default="", metavar="DIGITS", help="keys to press after the speech, such as 12#"
+    )
     call.add_argument("--api-key", metavar="KEY", help=f"key to show the gateway; better set {API_KEY_VARIABLE}")
+
+
+def _digits(text: str) -> str:
+    from glottis.calls.dtmf import tones_of  # late, as above
+
+    try:
+        tones_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -169,6 +182,7 @@ def _call(options: argparse.Namespace, parts: Parts) -> int:
             wav=options.wav,
             record=options.record,
             text=options.text,
+            dtmf=options.dtmf,
             api_key=Secret(api_key) if api_key else None,
             listen=options.listen,
         ),

@@ -14,6 +14,7 @@ from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA
 from glottis.calls.typed_messages import MAX_TYPED_SIZE, message_of
 from glottis.contracts.json_object import JsonObject
+from glottis.rtp import KeyChange, Tone
 from support.real_call import real_call
 
 RATE = 16000
@@ -27,6 +28,7 @@ class RecordingVoice:
     encoding_name = "opus"
     can_send = True
     is_tapped = False
+    takes_tones = True
 
     def __init__(self) -> None:
         self.pending = bytearray()
@@ -34,6 +36,8 @@ class RecordingVoice:
         self.packets: list[EncodedPacket] = []
         self.incoming: list[AudioFrame] = []
         self.incoming_packets: list[EncodedPacket] = []
+        self.tones: list[Tone] = []
+        self.incoming_keys: list[KeyChange] = []
 
     @property
     def queued(self) -> float:
@@ -44,6 +48,9 @@ class RecordingVoice:
 
     def write_packet(self, packet: EncodedPacket) -> None:
         self.packets.append(packet)
+
+    def write_tone(self, tone: Tone) -> None:
+        self.tones.append(tone)
 
     def flush(self) -> Heard:
         heard = Heard(len(self.sent) / 2 / RATE, self.queued)
@@ -58,6 +65,10 @@ class RecordingVoice:
     def next_packets(self, now: float) -> list[EncodedPacket]:
         packets, self.incoming_packets = self.incoming_packets, []
         return packets
+
+    def next_keys(self, now: float) -> list[KeyChange]:
+        changes, self.incoming_keys = self.incoming_keys, []
+        return changes
 
     def tick(self) -> None:
         self.sent += self.pending[: FRAME_SAMPLES * 2]

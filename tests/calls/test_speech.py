@@ -8,6 +8,8 @@ import trio.testing
 from glottis import EncodedPacket, Heard
 from glottis.calls.speech import Speech
 from glottis.contracts.audio import FRAME_SECONDS
+from glottis.rtp import Tone
+from glottis.wire.telephone_event import DIGITS
 
 RATE = 16000
 FRAME = 320
@@ -32,6 +34,9 @@ class Voice:
 
     def write_packet(self, packet: EncodedPacket) -> None:
         self.waiting.append((packet.payload.decode(), packet.duration))
+
+    def write_tone(self, tone: Tone) -> None:
+        self.waiting.append((DIGITS[tone.event], round((tone.duration + tone.gap) * RATE)))
 
     def flush(self) -> Heard:
         heard = Heard(len(self.sent) * FRAME_SECONDS, self.queued)

@@ -304,3 +304,10 @@ def test_first_numbers_are_random_and_leave_room_before_the_first_wrap(media: Si
         assert packet.sequence_number < 1 << 15
         firsts.add((packet.sequence_number, packet.timestamp))
     assert len(firsts) == 50
+
+
+def test_pauses_leave_the_queue_without_a_packet_and_that_is_told(make_sender: MakeSender) -> None:
+    sender = make_sender(dtx=True)
+    sender.write(bytes(320 * 2))
+    told = [(tick(sender, 0.02 * index), sender.has_moved_on, sender.queued > 0) for index in range(4)]
+    assert told == [([], True, True), ([], True, False), ([], False, False), ([], False, False)]

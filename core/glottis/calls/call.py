@@ -1,7 +1,7 @@
 """The call that an agent is given: bounded streams above a peer connection."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, cast
 
 import trio
 
+from glottis.calls.dtmf import KeyStream, tones_of
 from glottis.calls.events import EventStream
 from glottis.calls.forwarding import Fan
 from glottis.calls.inbox import Inbox
@@ -21,12 +22,12 @@ from glottis.calls.typed_messages import type_of
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Agent, Call, Heard, Message, TextMessage, TypedMessage
 from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
-from glottis.contracts.errors import Malformed
+from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
 from glottis.contracts.statistics import Statistics
-from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
+from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH, KeyChange
 from glottis.signaling.json_input import split_object_untrusted
 
 _NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
@@ -44,11 +45,16 @@ class Voice(SpeakingVoice, Protocol):
         """Of the packets that are sent; empty before any could be."""
 
     @property
+    def takes_tones(self) -> bool:
+        """Whether there is a way to send keys to the far end."""
+
+    @property
     def is_tapped(self) -> bool:
         """Whether frames are wanted, even if the agent reads none."""
 
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None: ...
     def next_packets(self, now: float) -> list[EncodedPacket]: ...
+    def next_keys(self, now: float) -> Sequence[KeyChange]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ class GatewayCall(Call):
         self._audio: Fan[AudioFrame] = Fan(limits.audio_frames)
         self._packets: Fan[EncodedPacket] = Fan(limits.audio_frames)
         self._messages = Inbox(caught_up)
+        self._dtmf = KeyStream()
         self._events = EventStream()
         self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue)
         self._metadata_is_refused = False
@@ -123,6 +130,11 @@ class GatewayCall(Call):
     def messages(self) -> Inbox:
         """See ``Call.messages``."""
         return self._messages
+
+    @property
+    def dtmf(self) -> KeyStream:
+        """See ``Call.dtmf``."""
+        return self._dtmf
 
     @property
     def events(self) -> EventStream:
@@ -158,6 +170,13 @@ class GatewayCall(Call):
     async def drain(self) -> None:
         """See ``Call.drain``."""
         await self._speech.drain()
+
+    async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
+        """See ``Call.send_dtmf``."""
+        tones = tones_of(digits, duration, gap)
+        if not self._voice.takes_tones:
+            raise LocalError("the caller takes no DTMF: its description has no telephone-event")
+        await self._speech.press(tones)
 
     async def send_text(self, text: str, channel: str | None = None) -> None:
         """See ``Call.send_text``."""
@@ -207,6 +226,7 @@ class GatewayCall(Call):
 
     def hear(self, now: float) -> None:
         """A media tick: fetch what is due from the jitter buffer, as far as anybody listens."""
+        self._dtmf.follow(self._voice.next_keys(now))
         packets: list[EncodedPacket] = []
         if self._audio.is_wanted or self._voice.is_tapped:
             frame = self._voice.next_frame(now, packets if self._packets.is_wanted else None)
@@ -252,6 +272,7 @@ class GatewayCall(Call):
             statistics.counters,
             audio_frames_dropped=self._audio.dropped,
             audio_packets_dropped=self._packets.dropped,
+            dtmf_dropped=self._dtmf.dropped,
             messages_dropped=self._messages.dropped,
             events_dropped=self._events.dropped,
         )

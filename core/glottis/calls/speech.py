@@ -1,5 +1,6 @@
 """What an agent says on its way to the voice: one utterance after the other, held back while enough is queued."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +9,7 @@ import trio
 from glottis.calls.streams import Wakeup
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, EncodedPacket
 from glottis.contracts.call import Heard
+from glottis.rtp import Tone
 
 
 class SpeakingVoice(Protocol):
@@ -23,19 +25,27 @@ class SpeakingVoice(Protocol):
 
     def write(self, pcm: bytes) -> None: ...
     def write_packet(self, packet: EncodedPacket) -> None: ...
+    def write_tone(self, tone: Tone) -> None: ...
     def flush(self) -> Heard: ...
 
 
 @dataclass(eq=False, slots=True)
 class _Utterance:
-    """What one ``say`` was given; ``left`` is what is not written yet, in samples or clock units of ``rate`` hertz."""
+    """What one ``say`` was given; ``left`` is what is not written yet, in samples or clock units of ``rate`` hertz.
 
-    audio: bytes | EncodedPacket
+    Tones are counted in milliseconds.
+    """
+
+    audio: bytes | EncodedPacket | list[Tone]
     left: int
     rate: int
 
-    def take(self, seconds: float) -> bytes | EncodedPacket:
-        """The next piece, of about ``seconds``; a packet is one piece."""
+    def take(self, seconds: float) -> bytes | EncodedPacket | Tone:
+        """The next piece, of about ``seconds``; a packet is one piece, and so is a tone."""
+        if isinstance(self.audio, list):
+            tone = self.audio.pop(0)
+            self.left = sum(map(_milliseconds, self.audio))
+            return tone
         if isinstance(self.audio, EncodedPacket):
             self.left = 0
             return self.audio
@@ -76,6 +86,13 @@ class Speech:
             await trio.lowlevel.checkpoint()
         else:
             await self._say_in_turn(utterance)
+
+    async def press(self, tones: Sequence[Tone]) -> None:
+        """The same with tones, in their turn."""
+        if tones:
+            await self._say_in_turn(_Utterance([*tones], sum(map(_milliseconds, tones)), 1000))
+        else:
+            await trio.lowlevel.checkpoint()
 
     def say_nowait(self, audio: bytes | EncodedPacket) -> None:
         """Write it whole. Raises ``trio.WouldBlock`` while another utterance has the turn, and for want of room."""
@@ -128,9 +145,11 @@ class Speech:
         """Seconds to write at once: a frame at least."""
         return max(FRAME_SECONDS, self._limit - self._voice.queued)
 
-    def _write(self, piece: bytes | EncodedPacket) -> None:
+    def _write(self, piece: bytes | EncodedPacket | Tone) -> None:
         if isinstance(piece, EncodedPacket):
             self._voice.write_packet(piece)
+        elif isinstance(piece, Tone):
+            self._voice.write_tone(piece)
         else:
             self._voice.write(piece)
 
@@ -140,3 +159,7 @@ class Speech:
         utterance.take(FRAME_SECONDS)
         with trio.move_on_after((before - utterance.left) / utterance.rate):
             await self._changed.wait()
+
+
+def _milliseconds(tone: Tone) -> int:
+    return round(1000 * (tone.duration + tone.gap))

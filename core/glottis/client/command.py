@@ -42,6 +42,8 @@ class CallerOptions:
     wav: Path | None = None
     record: Path | None = None
     text: str | None = None
+    dtmf: str = ""
+    """Keys to press after the speech."""
     api_key: Secret | None = None
     listen: float = 1.0
 
@@ -92,12 +94,15 @@ class _Caller:
         """Say everything, then be silent, as a microphone is: it goes on sending."""
         call.nursery.start_soon(_tell_events, call)
         call.nursery.start_soon(_tell_messages, call)
+        call.nursery.start_soon(_tell_keys, call)
         await call.connected.wait()
         self._connected_at = trio.current_time()
         if self._options.text is not None:
             await call.send_text(self._options.text)
         for frame in speech:
             await call.say(frame)
+        if self._options.dtmf:
+            await call.send_dtmf(self._options.dtmf)
         await call.drain()
         with trio.move_on_after(self._options.listen):
             for frame in repeat(_silence(call.sample_rate)):
@@ -148,6 +153,11 @@ async def _record(call: ClientCall, recording: WavRecording) -> None:
 async def _tell_events(call: ClientCall) -> None:
     async for event in call.events:
         _tell(_description(event))
+
+
+async def _tell_keys(call: ClientCall) -> None:
+    async for press in call.dtmf:
+        _tell(f"key: {press.digit}")
 
 
 async def _tell_messages(call: ClientCall) -> None:

@@ -43,6 +43,22 @@ class BytesMessage:
 Message = TextMessage | TypedMessage | BytesMessage
 
 
+class KeyPress(ABC):
+    """A key of the caller's telephone, told when it goes down: an agent can stop speaking at once.
+
+    Each press is told once, however many packets tell of it, and however many of these are lost.
+    """
+
+    digit: str
+    """One of ``0123456789*#ABCD``."""
+    duration: float | None
+    """Seconds that it was down, in the caller's own words; None while it is."""
+
+    @abstractmethod
+    async def released(self) -> float:
+        """Wait until the key is up, and return ``duration``: for menus that tell long presses from short ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What the listener had really been sent of the current speech when ``flush`` stopped it, in seconds.
@@ -94,6 +110,11 @@ class Call(ABC):
 
     @property
     @abstractmethod
+    def dtmf(self) -> AsyncIterator[KeyPress]:
+        """The keys that the caller presses (telephone events, RFC 4733), from the beginning of the call on."""
+
+    @property
+    @abstractmethod
     def events(self) -> AsyncIterator[CallEvent]:
         """State changes of the call, such as ``interrupted`` and ``resumed``; docs/client.md lists them."""
 
@@ -137,6 +158,16 @@ class Call(ABC):
     @abstractmethod
     async def drain(self) -> None:
         """Wait until everything that was said before has been sent; what other tasks say meanwhile waits."""
+
+    @abstractmethod
+    async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
+        """Press keys for the listener, as one utterance: after what was said before, each ``duration`` seconds long.
+
+        After each there is a silence of ``gap`` seconds. Returns when the last is queued, as ``say`` does; ``flush``
+        drops those that were not sent, and lets go of the one that is down. Raises ``ValueError`` for other characters
+        than ``0123456789*#ABCD``, more than 64 of them, a ``duration`` outside 0.04–6 or a ``gap`` outside 0.03–6; and
+        ``LocalError`` where the peer takes no telephone events.
+        """
 
     @abstractmethod
     async def send_text(self, text: str, channel: str | None = None) -> None:

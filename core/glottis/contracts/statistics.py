@@ -123,6 +123,8 @@ class Counters(StatsObject):
     """RTP: sequence numbers that wait to be played already."""
     decoder_errors: int = 0
     """Payloads that the codec refused."""
+    dtmf_refused: int = 0
+    """Keys that were pressed faster than anybody can."""
     recovery_attempts: int = 0
     """Lost packets that the next one's redundancy was to recover."""
     ice_datagrams_dropped: int = 0
@@ -139,6 +141,7 @@ class Counters(StatsObject):
     audio_frames_dropped: int = 0
     """These and those below: what the agent was too slow to take."""
     audio_packets_dropped: int = 0
+    dtmf_dropped: int = 0
     messages_dropped: int = 0
     events_dropped: int = 0
 

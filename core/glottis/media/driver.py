@@ -38,8 +38,8 @@ class PeerDriver:
 
     ``handle_event`` is called for each event of the peer, but what came by data channels waits while ``wants_messages``
     says no, and beyond a quota until that is renewed; ``hear`` in each media tick before speech is sent,
-    ``spoke`` after some was. Whatever any of this raises goes to ``handle_error``: neither the socket nor the wheel
-    ever sees it, whatever a codec raises.
+    ``spoke`` after some was, or a pause in it has passed. Whatever any of this raises goes to ``handle_error``: neither
+    the socket nor the wheel ever sees it, whatever a codec raises.
     """
 
     def __init__(
@@ -193,9 +193,9 @@ class PeerDriver:
         if self.holds_speech:
             return
         packets = self.peer.media_to_send(now)
-        if packets:
-            for packet in packets:
-                self._endpoint.send(packet, self)
+        for packet in packets:
+            self._endpoint.send(packet, self)
+        if packets or self.peer.voice.has_moved_on:
             self._spoke()
 
     def handle_timeout(self, now: float) -> None:

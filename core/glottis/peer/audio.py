@@ -13,12 +13,17 @@ from glottis.peer.settings import PeerSettings
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,
+    EventFormat,
+    KeyChange,
+    Keypad,
     PayloadReader,
     PlainReader,
     PlainWriter,
     ReportReceived,
     RtpSession,
     SrtpSession,
+    TelephoneEventReader,
+    Tone,
 )
 from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
 from glottis.wire.srtp_keys import SrtpKeys
@@ -41,6 +46,8 @@ class AudioTrack:
         """Of what is sent."""
         self.packet_ms = settings.packet_ms or 1000 * FRAME_SECONDS
         """Milliseconds of audio in a packet that is sent: what was asked for, as far as the codec can."""
+        self.keypad = Keypad()
+        """The keys that the peer presses."""
         self.heard_tap: FrameTap | None = None
         """Gets what is heard, after playout; this and ``spoken_tap`` are bound when a direction begins."""
         self.spoken_tap: FrameTap | None = None
@@ -69,13 +76,15 @@ class AudioTrack:
     def negotiate(self, audio: NegotiatedAudio, now: float) -> None:
         """Take the result of a negotiation, the first or a later one."""
         session = self.session
-        readers = {negotiated.payload_type: PlainReader(self._codec(negotiated)) for negotiated in audio.formats}
+        readers: dict[int, PayloadReader] = {one.payload_type: PlainReader(self._codec(one)) for one in audio.formats}
+        readers |= {one.payload_type: TelephoneEventReader(one.clock_rate, self.keypad) for one in audio.events}
         receiver = None
         if audio.direction.receives:
             receiver = session.receiver or self._new_receiver(readers)
             receiver.set_readers(readers)
         if self._sender is None:
             self._sender = self._new_sender(audio)
+        self._sender.tones.format = event_format(audio.events, self._sender.clock_rate)
         session.set_tracks(receiver=receiver, sender=self._sender if audio.direction.sends else None)
         self._start(now)
 
@@ -107,6 +116,11 @@ class AudioTrack:
         return self.session.receiver is not None
 
     @property
+    def takes_tones(self) -> bool:
+        """Whether the peer takes telephone events."""
+        return self._sender is not None and self._sender.tones.format is not None
+
+    @property
     def is_tapped(self) -> bool:
         """Whether what is heard is to be decoded, whoever else listens."""
         return self.heard_tap is not None
@@ -117,6 +131,11 @@ class AudioTrack:
         sender = self.session.sender
         return sender.queued if sender is not None else 0.0
 
+    @property
+    def has_moved_on(self) -> bool:
+        """Whether something has left the queue in the last tick, with a packet or without."""
+        return self.session.sender is not None and self.session.sender.has_moved_on
+
     def write(self, pcm: bytes) -> None:
         """Queue whole samples of any number, signed 16-bit mono at the settings' sample rate."""
         if self.session.sender is not None:
@@ -126,6 +145,11 @@ class AudioTrack:
         """Queue a packet of the codec that is sent. Raises ``ValueError`` for another."""
         if self.session.sender is not None:
             self.session.sender.write_packet(packet)
+
+    def write_tone(self, tone: Tone) -> None:
+        """Queue a key that is pressed for the peer; nothing where it takes none."""
+        if self.session.sender is not None:
+            self.session.sender.write_tone(tone)
 
     def flush(self) -> Heard:
         """Drop what is queued."""
@@ -140,6 +164,10 @@ class AudioTrack:
         """The encoded packets of this media tick, where its frame is not wanted."""
         receiver = self.session.receiver
         return receiver.next_packets(now) if receiver is not None else []
+
+    def next_keys(self, now: float) -> Sequence[KeyChange]:
+        """What has happened to the peer's keys since the last media tick."""
+        return self.keypad.take_changes(now)
 
     def handle_report(self, report: ReportReceived) -> None:
         """Encode for the loss that the peer sees."""
@@ -201,6 +229,12 @@ class AudioTrack:
             for codec in self._settings.codecs
             if codec.encoding_name == negotiated.encoding_name and codec.clock_rate == negotiated.clock_rate
         )
+
+
+def event_format(events: Sequence[NegotiatedFormat], clock_rate: int) -> EventFormat | None:
+    """The events at the clock of the codec that is sent, else those that there are (CONTRACT T20)."""
+    formats = [EventFormat(one.payload_type, one.clock_rate) for one in events]
+    return next((one for one in formats if one.clock_rate == clock_rate), formats[-1] if formats else None)
 
 
 def legal_packet_ms(codec: CodecSpec, wanted: float, longest: float | None) -> float:

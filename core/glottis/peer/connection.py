@@ -196,7 +196,7 @@ class PeerConnection:
         """What was counted so far."""
         if self.negotiation is None:
             return Statistics()
-        return collect(self.transport.ice, self.transport.dtls, self.voice.session, self.channels, now)
+        return collect(self.transport.ice, self.transport.dtls, self.voice, self.channels, now)
 
     def close(self, now: float) -> None:
         """Say goodbye on every layer: RTCP BYE, SCTP ABORT, DTLS close_notify; drain once more to send it."""

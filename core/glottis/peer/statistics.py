@@ -5,16 +5,16 @@ from dataclasses import replace
 from glottis.contracts.statistics import CandidatePairStats, DataChannelStats, Statistics, TransportStats
 from glottis.dtls import DtlsTransport
 from glottis.ice import CandidatePair, IceAgent
-from glottis.rtp import RtpSession
+from glottis.peer.audio import AudioTrack
 from glottis.sctp import DataChannels
 from glottis.sctp.traffic import Traffic
 
 
 def collect(
-    agent: IceAgent, transport: DtlsTransport, session: RtpSession, channels: DataChannels | None, now: float
+    agent: IceAgent, transport: DtlsTransport, voice: AudioTrack, channels: DataChannels | None, now: float
 ) -> Statistics:
     """``transport``, what there is of pair and channels, and what ``RtpSession.statistics`` has."""
-    statistics = session.statistics(now)
+    statistics = voice.session.statistics(now)
     return replace(
         statistics,
         transport=TransportStats(ice_state=agent.state.value, dtls_state=transport.state.value),
@@ -26,6 +26,7 @@ def collect(
             paths_given_up=agent.paths_given_up,
             ice_candidates_ignored=agent.ignored_candidates,
             dtls_datagrams_discarded=transport.discarded_datagrams,
+            dtmf_refused=voice.keypad.dtmf_refused,
             sctp_packets_malformed=channels.association.malformed_packets if channels is not None else 0,
         ),
     )

@@ -3,12 +3,14 @@
 from glottis.rtp.adaptive_delay import AdaptiveDelay
 from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft, SourceRetired
+from glottis.rtp.keys import KeyChange, KeyDown, Keypad, KeyUp, TelephoneEventReader
 from glottis.rtp.payload import MAX_PACKET_DURATION, PayloadReader, PayloadWriter, PlainReader, PlainWriter
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import MAX_PAYLOAD_LENGTH, AudioSender
 from glottis.rtp.session import PacketProtection, RtpSession
 from glottis.rtp.srtp import MAX_SSRCS, SrtpSession
+from glottis.rtp.tones import EventFormat, Tone
 
 __all__ = [
     "MAX_PACKET_DURATION",
@@ -18,7 +20,12 @@ __all__ = [
     "AudioReceiver",
     "AudioSender",
     "DelayPolicy",
+    "EventFormat",
     "FixedDelay",
+    "KeyChange",
+    "KeyDown",
+    "KeyUp",
+    "Keypad",
     "PacketProtection",
     "PayloadReader",
     "PayloadWriter",
@@ -31,4 +38,6 @@ __all__ = [
     "SourceLeft",
     "SourceRetired",
     "SrtpSession",
+    "TelephoneEventReader",
+    "Tone",
 ]

@@ -124,7 +124,7 @@ class JitterBuffer:
 
     def pass_time(self, clock_units: int, now: float) -> None:
         """Nothing was there to be played for so long: playout goes on, or stands still for what is late."""
-        if self._delay.waits(self.transit(now)):
+        if not self.is_silent_before(None) and self._delay.waits(self.transit(now)):
             self._held += clock_units
         else:
             self.position += clock_units
@@ -179,6 +179,16 @@ class JitterBuffer:
         if missing and self._foreign:
             missing -= sum(self._last_sequence < sequence < packet.sequence for sequence in self._foreign)
         return missing if missing < MAX_DROPOUT else 0
+
+    def is_silent_before(self, packet: BufferedPacket | None) -> bool:
+        """Whether packets without audio came after the one popped last, and before ``packet`` if there is one.
+
+        Who sends them in place of audio (RFC 4733 §2.2.1) has left a gap of its own will, in which nothing is lost.
+        """
+        last = self._last_sequence
+        if last is None or not self._foreign:
+            return False
+        return any(last < sequence and (packet is None or sequence < packet.sequence) for sequence in self._foreign)
 
     def end_tick(self, now: float, pending: int = 0) -> int:
         """Skip what the policy finds to be too much after a tick: returns clock units skipped.

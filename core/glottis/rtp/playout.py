@@ -132,8 +132,9 @@ class Playout:
         buffer = self._buffer
         packet = buffer.first() if buffer.playing else None
         if packet is None:
+            is_silent = buffer.is_silent_before(None)
             buffer.pass_time(self._clock_units(self._frame_samples), now)
-            return self._conceal(self._frame_samples)
+            return self._silence(self._frame_samples) if is_silent else self._conceal(self._frame_samples)
         gap = buffer.make_up(packet.timestamp)
         if gap <= 0:
             return self._play(buffer.pop(), -gap, now)
@@ -162,7 +163,8 @@ class Playout:
         return pcm[self._samples(overlap) * BYTES_PER_SAMPLE :] if overlap else pcm
 
     def _bridge(self, packet: BufferedPacket, gap: int) -> bytes:
-        """Fill the gap before ``packet``: its last frame from the packet's redundancy if it was lost, else concealed.
+        """Fill the gap before ``packet``: its last frame from the packet's redundancy if it was lost, else concealed;
+        with silence, where events took the place of audio.
 
         In-band redundancy describes just the one frame before its packet, whose duration is taken to be the same.
         """
@@ -170,13 +172,14 @@ class Playout:
         if gap_samples == 0:
             self._buffer.position = packet.timestamp
             return b""
-        recoverable = self._recoverable_samples(packet)
+        is_silent = self._buffer.is_silent_before(packet)
+        recoverable = 0 if is_silent else self._recoverable_samples(packet)
         if gap_samples <= recoverable:
             self._buffer.position = packet.timestamp
             return self._recover(packet, gap_samples)
         samples = min(self._frame_samples, gap_samples - recoverable)
         self._buffer.position += gap if samples == gap_samples else self._clock_units(samples)
-        return self._conceal(samples)
+        return self._silence(samples) if is_silent else self._conceal(samples)
 
     def _recoverable_samples(self, packet: BufferedPacket) -> int:
         was_lost = packet.codec is self._codec and self._buffer.missing_before(packet) > 0
@@ -202,6 +205,11 @@ class Playout:
             return bytes(samples * BYTES_PER_SAMPLE)
         pcm = self._decoder.conceal(samples)
         return pcm[: samples * BYTES_PER_SAMPLE].ljust(samples * BYTES_PER_SAMPLE, b"\0")
+
+    def _silence(self, samples: int) -> bytes:
+        """In place of what the sender has left out: there is nothing to be concealed."""
+        self._invents = True
+        return bytes(samples * BYTES_PER_SAMPLE)
 
     def _changed(self, pcm: bytes, now: float) -> bytes:
         """A frame and what is pending, longer or shorter as the delay asks for."""

@@ -9,6 +9,7 @@ from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Encoder
 from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.framer import Framer
 from glottis.rtp.payload import PayloadWriter
+from glottis.rtp.tones import Tone, ToneStep, ToneWriter
 from glottis.wire.rtp import build_rtp
 
 SPURT_GRACE: Final = 0.01
@@ -29,7 +30,8 @@ class AudioSender:
     writing only while ``queued`` is below its limit, and that is the queue's bound. Nothing is sent while nothing is
     queued; the timestamp then goes on with real time in whole frames, and the first packet after it carries the marker
     (RFC 3551 §4.1). Ticks longer than a packet send several at once. ``tap`` gets each
-    frame last, before it is encoded. ``complexity`` is what the encoder was made with.
+    frame last, before it is encoded. Tones take their turn in the queue, as ``tones`` writes them.
+    ``complexity`` is what the encoder was made with.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class AudioSender:
         self.bytes_sent = 0
         """Of payloads, as sender reports count them."""
         self.last_sent_at: float | None = None
+        self.has_moved_on = False
+        """Whether something has left the queue in the last tick: pauses and gaps do so without a packet."""
         self._payload_type, self._write_payload = writer.payload_type, writer.write
         self._codec = codec
         self._sample_rate = sample_rate
@@ -66,10 +70,11 @@ class AudioSender:
         self._slack = tick - min(self._frame_seconds, tick) / 2
         self._frame_units = round(codec.clock_rate * self._frame_seconds)
         self._framer = Framer(sample_rate, self._frame_seconds)
+        self.tones = ToneWriter(codec.clock_rate, self._frame_seconds)
         # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
         self._sequence_number = rng.randrange(1 << 15)
         self._timestamp = self._first_timestamp = rng.getrandbits(32)
-        self._queue: ShortQueue[bytes | EncodedPacket] = ShortQueue()
+        self._queue: ShortQueue[bytes | EncodedPacket | ToneStep] = ShortQueue()
         self._queued_units = 0
         self._due = 0.0
         """When the next packet is due, on the clock of ``now``."""
@@ -103,19 +108,29 @@ class AudioSender:
         Samples that wait for the rest of their frame are padded with silence first, for order's sake.
         """
         self._check(packet)
-        rest = self._framer.pad()
-        if rest is not None:
-            self._append(rest, self._frame_units)
+        self._append_rest()
         self._append(packet, packet.duration)
 
+    def write_tone(self, tone: Tone) -> None:
+        """Queue a key that is pressed, and the gap after it, in whole packet times; nothing if the peer takes none."""
+        self._append_rest()
+        for step in self.tones.steps(tone):
+            self._append(step, self._frame_units)
+
     def flush(self) -> Heard:
-        """Drop what is queued: nothing more is sent. Says how much of the talk spurt was, and how much was dropped."""
+        """Drop what is queued: nothing more is sent, but that a key which is down is up.
+
+        Says how much of the talk spurt was, and how much was dropped.
+        """
         heard = Heard(sent=self._spurt_units / self.clock_rate, dropped=self.queued)
         self._queue.clear()
         self._queued_units = 0
         self._framer.clear()
         self._spurt_units = 0
         self._relayed_until = None
+        end_of_tone = self.tones.cut_short()
+        if end_of_tone is not None:
+            self._append(end_of_tone, self._frame_units)
         return heard
 
     def next_packets(self, now: float) -> list[bytes]:
@@ -123,6 +138,7 @@ class AudioSender:
 
         A partial frame is padded with silence after a tick in which nothing was written to complete it.
         """
+        self.has_moved_on = False
         if not self._queue and not self._framer.rest:
             self._rest(now)
             return []
@@ -132,10 +148,13 @@ class AudioSender:
             self._skip(now)
         packets = []
         while self._due <= now + self._slack and (self._queue or self._rest_is_overdue()):
-            packet = self._next_packet(now)
-            if packet is not None:
+            item = self._queue.popleft()
+            if isinstance(item, ToneStep):
+                packets += self._tone_packets(item)
+            elif (packet := self._next_packet(item, now)) is not None:
                 packets.append(packet)
-                self.last_sent_at = now
+        if packets:
+            self.last_sent_at = now
         return packets
 
     def rtp_timestamp_at(self, now: float) -> int:
@@ -144,9 +163,15 @@ class AudioSender:
             return self._timestamp
         return (self._timestamp + round((now - self._due) * self.clock_rate)) & 0xFFFFFFFF
 
-    def _append(self, item: bytes | EncodedPacket, duration: int) -> None:
+    def _append(self, item: bytes | EncodedPacket | ToneStep, duration: int) -> None:
         self._queue.append(item)
         self._queued_units += duration
+
+    def _append_rest(self) -> None:
+        """For order's sake, what waits for the rest of its frame goes before what is none of that."""
+        rest = self._framer.pad()
+        if rest is not None:
+            self._append(rest, self._frame_units)
 
     def _rest_is_overdue(self) -> bool:
         """Whether what waited for the rest of its frame is a frame now, because nothing came to complete it."""
@@ -183,9 +208,8 @@ class AudioSender:
         self._due = now
         self._relayed_until = None
 
-    def _next_packet(self, now: float) -> bytes | None:
-        """The next in the queue as a packet, or None where the encoder wants nothing sent. Either way time goes on."""
-        item = self._queue.popleft()
+    def _next_packet(self, item: bytes | EncodedPacket, now: float) -> bytes | None:
+        """Speech as a packet, or None where the encoder wants nothing sent. Either way time goes on."""
         if isinstance(item, bytes):
             payload = self.encoder.encode(item if self._tap is None else self._tapped(item, self._tap))
             duration = self._frame_units
@@ -194,26 +218,39 @@ class AudioSender:
             payload, duration = item.payload, item.duration
             self._follow_gap(item, now)
         timestamp = self._timestamp
-        self._queued_units -= duration
-        self._spurt_units += duration
-        self._pass_time(duration)
+        self._spend(duration)
         if not payload:
             self._marker = True
             return None
-        return self._build(timestamp, payload)
+        payload, marker = self._write_payload(payload, timestamp), self._marker
+        self._marker = False
+        return self._build(self._payload_type, timestamp, payload, marker)
+
+    def _tone_packets(self, step: ToneStep) -> list[bytes]:
+        """A packet time of a tone."""
+        self._relayed_until = None
+        packets = [self._build(*packet) for packet in self.tones.write(step, self._timestamp)]
+        self._spend(self._frame_units)
+        self._marker = True  # of the audio that comes next
+        return packets
+
+    def _spend(self, duration: int) -> None:
+        """So much of the queue has gone out, or was left unsaid."""
+        self.has_moved_on = True
+        self._queued_units -= duration
+        self._spurt_units += duration
+        self._pass_time(duration)
 
     def _tapped(self, pcm: bytes, tap: FrameTap) -> bytes:
         units = (self._timestamp - self._first_timestamp) & 0xFFFFFFFF
         return tap(AudioFrame(pcm, self._sample_rate, units * self._sample_rate // self.clock_rate)).pcm
 
-    def _build(self, timestamp: int, frame: bytes) -> bytes:
-        payload = self._write_payload(frame, timestamp)
-        sequence_number, marker = self._sequence_number, self._marker
+    def _build(self, payload_type: int, timestamp: int, payload: bytes, marker: bool) -> bytes:
+        sequence_number = self._sequence_number
         self._sequence_number = (sequence_number + 1) & 0xFFFF
-        self._marker = False
         self.packets_sent += 1
         self.bytes_sent += len(payload)
-        return build_rtp(self._payload_type, sequence_number, timestamp, self.ssrc, payload, marker)
+        return build_rtp(payload_type, sequence_number, timestamp, self.ssrc, payload, marker)
 
     def _pass_time(self, clock_units: int) -> None:
         self._timestamp = (self._timestamp + clock_units) & 0xFFFFFFFF

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from glottis.sdp.attributes import Direction, Setup
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack, audio_body, negotiated_audio_untrusted
 from glottis.sdp.candidate import Candidate
-from glottis.sdp.codecs import AudioCapability
+from glottis.sdp.codecs import AudioCapability, described_formats_untrusted
 from glottis.sdp.data import NegotiatedData, data_body, negotiated_data_untrusted
 from glottis.sdp.description import Body, Origin, SessionDescription
 from glottis.sdp.errors import OfferRefused
 from glottis.sdp.negotiation import Negotiation, bundle_attribute, idle_body, rejected_media, transport_media
 from glottis.sdp.section import Section
 from glottis.sdp.selection import Selection, select_sections_untrusted
+from glottis.sdp.telephone_events import common_events
 from glottis.sdp.transport import TransportParameters, read_remote_parameters_untrusted
 
 
@@ -77,7 +78,8 @@ def _negotiated_audios_untrusted(selection: Selection) -> list[NegotiatedAudio]:
     for index, formats in selection.audio.items():
         section = selection.sections[index]
         direction = Direction.INACTIVE if audios else section.direction.reversed
-        audios.append(negotiated_audio_untrusted(section, direction, formats))
+        events = common_events(described_formats_untrusted(section), formats)
+        audios.append(negotiated_audio_untrusted(section, direction, formats, events))
     return audios
 
 

@@ -32,7 +32,9 @@ class NegotiatedAudio:
     direction: Direction
     """As this side sees it."""
     formats: tuple[NegotiatedFormat, ...]
-    """At least one; this side sends the first, and takes any."""
+    """Codecs, at least one; this side sends the first, and takes any."""
+    events: tuple[NegotiatedFormat, ...] = ()
+    """How keys travel, at the clocks of the codecs; perhaps not at all."""
     ptime_ms: float | None = None
     maxptime_ms: float | None = None
     remote_ssrcs: tuple[int, ...] = ()
@@ -48,6 +50,7 @@ def negotiated_audio_untrusted(
     section: Section,
     direction: Direction,
     formats: tuple[NegotiatedFormat, ...],
+    events: tuple[NegotiatedFormat, ...],
 ) -> NegotiatedAudio:
     """What the peer's ``section`` says."""
     sources = section.read_all_untrusted("ssrc", parse_source_attribute_untrusted)
@@ -56,6 +59,7 @@ def negotiated_audio_untrusted(
         media_index=section.index,
         direction=direction,
         formats=formats,
+        events=events,
         ptime_ms=section.read_untrusted("ptime", parse_packet_time_untrusted),
         maxptime_ms=section.read_untrusted("maxptime", parse_packet_time_untrusted),
         remote_ssrcs=tuple(dict.fromkeys(source.ssrc for source in sources)),
@@ -67,7 +71,7 @@ def negotiated_audio_untrusted(
 
 def audio_body(audio: NegotiatedAudio, sending: SendingTrack) -> Body:
     """How this side describes ``audio``."""
-    formats = tuple(str(negotiated.payload_type) for negotiated in audio.formats)
+    formats = tuple(str(negotiated.payload_type) for negotiated in (*audio.formats, *audio.events))
     return Body(formats, tuple(_attributes(audio, sending)))
 
 
@@ -81,7 +85,7 @@ def _attributes(audio: NegotiatedAudio, sending: SendingTrack) -> Iterator[Attri
     yield Attribute("rtcp-mux")
     if audio.rtcp_rsize:
         yield Attribute("rtcp-rsize")
-    for negotiated in audio.formats:
+    for negotiated in (*audio.formats, *audio.events):
         yield from negotiated.attributes()
     if audio.direction.sends:
         yield Attribute("ssrc", f"{sending.ssrc} cname:{sending.cname}")

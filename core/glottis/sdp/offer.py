@@ -10,13 +10,13 @@ from glottis.sdp.codecs import (
     AudioCapability,
     NegotiatedFormat,
     described_formats_untrusted,
-    offered_formats,
 )
 from glottis.sdp.data import data_body, negotiated_data_untrusted
 from glottis.sdp.description import DISCARD_PORT, MediaDescription, Origin, SessionDescription
 from glottis.sdp.errors import AnswerRefused
 from glottis.sdp.negotiation import Negotiation, bundle_attribute, transport_media
 from glottis.sdp.section import Section, bundle_groups_untrusted, is_rejected, sections_untrusted
+from glottis.sdp.telephone_events import is_event, with_events
 from glottis.sdp.transport import TransportParameters, read_remote_parameters_untrusted
 
 AUDIO_MID: Final = "0"
@@ -36,16 +36,18 @@ def make_offer(
     sending: SendingTrack,
     max_message_size: int | None = None,
 ) -> SessionDescription:
-    """Offer to send and receive audio, and data channels if ``max_message_size`` (bytes that we take) is given.
+    """Offer to send and receive audio and keys, and data channels if ``max_message_size`` (bytes we take) is given.
 
     ``audio`` is what this side can do in order of preference. Static payload types are used where there are such, the
     others are numbered from 96.
     """
+    formats = with_events(audio)
     offered = NegotiatedAudio(
         mid=AUDIO_MID,
         media_index=0,
         direction=Direction.SENDRECV,
-        formats=offered_formats(audio),
+        formats=formats[: len(audio)],
+        events=formats[len(audio) :],
         rtcp_rsize=True,
     )
     bodies = [(_AUDIO, AUDIO_MID, audio_body(offered, sending))]
@@ -114,10 +116,11 @@ def _dtls_client(answered: Setup) -> bool:
 def _audio_untrusted(ours: Section, theirs: Section, tagged: Section) -> NegotiatedAudio:
     if not (theirs.has("rtcp-mux") or tagged.has("rtcp-mux")):
         raise AnswerRefused("RTCP_MUX_REQUIRED", "a=rtcp-mux is needed: RTP and RTCP share one port here")
-    formats = tuple(_answered_formats_untrusted(ours, theirs))
+    answered = tuple(_answered_formats_untrusted(ours, theirs))
+    formats = tuple(one for one in answered if not is_event(one))
     if not formats:
         raise AnswerRefused("NO_COMMON_CODEC", "the answer has none of the offered payload types")
-    return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats)
+    return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats, tuple(filter(is_event, answered)))
 
 
 def _answered_formats_untrusted(ours: Section, theirs: Section) -> Iterator[NegotiatedFormat]:

@@ -8,12 +8,14 @@ from typing import Any, Final
 import trio
 
 from glottis.calls.call import GatewayCall
+from glottis.calls.dtmf import tones_of
 from glottis.calls.streams import Wakeup
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, EncodedPacket
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.checks import pcm_of
 from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
+from glottis.rtp import KeyDown, KeyUp
 from glottis.testing.fake_client import FakeClient
 from glottis.testing.paced_voice import PacedVoice
 
@@ -68,6 +70,17 @@ class FakeCall(GatewayCall):
         """Send an encoded packet: the agent gets it after those before it, at its time."""
         self._line.relay(packet)
 
+    async def caller_presses(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
+        """Press one key after the other, each ``duration`` seconds long and with ``gap`` seconds after it.
+
+        Raises ``ValueError`` for what ``Call.send_dtmf`` refuses.
+        """
+        for digit, tone in zip(digits.upper(), tones_of(digits, duration, gap), strict=True):
+            self._line.press(KeyDown(digit))
+            await trio.sleep(tone.duration)
+            self._line.press(KeyUp(tone.duration))
+            await trio.sleep(tone.gap)
+
     def caller_opens_channel(self, label: str) -> None:
         """Open a data channel. The first one is where the agent writes by default."""
         self._client.open_channel(label)
@@ -103,6 +116,11 @@ class FakeCall(GatewayCall):
     def sent_packets(self) -> list[EncodedPacket]:
         """The packets given to ``say`` that have really been sent to the caller by now."""
         return self._line.sent_packets
+
+    @property
+    def sent_digits(self) -> str:
+        """The keys given to ``send_dtmf`` that have really gone down for the caller by now."""
+        return self._line.sent_digits
 
     @property
     def sent_messages(self) -> list[tuple[str | bytes, str | None]]:

@@ -2,13 +2,26 @@
 
 import random
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Decoder
-from glottis.rtp import AudioSender, PlainWriter
+from glottis.rtp import (
+    AudioSender,
+    EventFormat,
+    KeyChange,
+    KeyDown,
+    Keypad,
+    PlainWriter,
+    TelephoneEventReader,
+    Tone,
+)
+from glottis.wire.rtp import parse_rtp_untrusted
 
+_AUDIO, _EVENTS = 96, 97
+"""Payload types."""
 _EPSILON: Final = 1e-6
 """Seconds; packets that add up to a tick shall reach it despite rounding."""
 
@@ -22,18 +35,25 @@ class PacedVoice:
     def __init__(self, sample_rate: int, encoding_name: str, clock_rate: int) -> None:
         self.encoding_name = encoding_name
         self.can_send = True
+        self.takes_tones = True
         self.is_tapped = False
+        self.sent_digits = ""
+        """Those whose keys have gone down for the caller, in order."""
         self.sent_packets: list[EncodedPacket] = []
         """Those that have left, in order."""
         self._recorder = _Recorder()
         self._sender = AudioSender(
             ssrc=1,
-            writer=PlainWriter(96),
+            writer=PlainWriter(_AUDIO),
             codec=_codec(encoding_name, clock_rate, self._recorder),
             encoder=self._recorder,
             sample_rate=sample_rate,
             rng=random.Random(1),
         )
+        self._sender.tones.format = EventFormat(_EVENTS, clock_rate)
+        self._keypad = Keypad()
+        self._event_reader = TelephoneEventReader(clock_rate, self._keypad)
+        self._key_changes: list[KeyChange] = []
         self._written: deque[EncodedPacket] = deque()
         self._sample_rate = sample_rate
         self._frame_samples = round(sample_rate * FRAME_SECONDS)
@@ -66,18 +86,27 @@ class PacedVoice:
         self._sender.write_packet(packet)
         self._written.append(packet)
 
+    def write_tone(self, tone: Tone) -> None:
+        """See ``AudioSender.write_tone``."""
+        self._sender.write_tone(tone)
+
     def flush(self) -> Heard:
         """See ``AudioSender.flush``."""
         self._written.clear()
         return self._sender.flush()
 
     def send(self, now: float) -> bool:
-        """Send what is due; says whether anything was."""
+        """Send what is due; says whether there is room for more."""
         encoded = self._recorder.frames
-        sent = len(self._sender.next_packets(now))
-        relayed = sent - (self._recorder.frames - encoded)
+        sent = [parse_rtp_untrusted(packet) for packet in self._sender.next_packets(now)]
+        events = [packet for packet in sent if packet.payload_type == _EVENTS]
+        relayed = len(sent) - len(events) - (self._recorder.frames - encoded)
         self.sent_packets += [self._written.popleft() for _ in range(relayed)]
-        return sent > 0
+        for packet in events:
+            self._event_reader.read_untrusted(packet.payload, packet.sequence_number, packet.timestamp, now)
+        changes = self._keypad.take_changes(now)
+        self.sent_digits += "".join(change.digit for change in changes if isinstance(change, KeyDown))
+        return self._sender.has_moved_on
 
     # From the caller
 
@@ -93,6 +122,15 @@ class PacedVoice:
     def relay(self, packet: EncodedPacket) -> None:
         """The caller sends this packet, after those before it."""
         self._incoming_packets.append(packet)
+
+    def press(self, change: KeyChange) -> None:
+        """The caller presses a key, or lets it go."""
+        self._key_changes.append(change)
+
+    def next_keys(self, now: float) -> Sequence[KeyChange]:
+        """What has happened to the caller's keys since this was asked last."""
+        changes, self._key_changes = self._key_changes, []
+        return changes
 
     def hear(self, now: float) -> None:
         """Let what the caller says go on by a tick, whether the agent listens or not."""

@@ -4,6 +4,7 @@ import struct
 import zlib
 from typing import Final
 
+from glottis.rtp import Keypad, TelephoneEventReader
 from glottis.wire.dcep import MAX_OPEN_SIZE, parse_dcep_untrusted
 from glottis.wire.demux import stun_local_ufrag_untrusted, stun_transaction_id_untrusted
 from glottis.wire.dtls_record import split_handshake_untrusted, split_records_untrusted
@@ -19,6 +20,7 @@ from glottis.wire.sctp_chunks import (
     parse_sequence_untrusted,
 )
 from glottis.wire.stun import parse_stun_untrusted
+from glottis.wire.telephone_event import parse_telephone_event_untrusted
 from glottis_opus.packet import payload_duration_untrusted as opus_duration_untrusted
 from glottis_spandsp.payload import payload_duration_untrusted as spandsp_duration_untrusted
 
@@ -176,6 +178,11 @@ ROWS: Final[tuple[Row, ...]] = (
         },
         longest=MAX_OPEN_SIZE,
     ),
+    datagram(
+        TelephoneEventReader(8000, Keypad()).read_untrusted,
+        {"a key after another": lambda size: (bytes((size % 16, 0x8A, 0, 0xA0)) * (size // 4), 1, size * 7919, 0.0)},
+    ),
+    datagram(parse_telephone_event_untrusted, {"many events": filled(b"\1\x8a\3\x20")}),
     datagram(opus_duration_untrusted, {"many frames": filled(b"\xff"), "one frame": filled(b"\x78")}),
     datagram(spandsp_duration_untrusted, {"a long payload": filled(b"\xff")}),
 )  # fmt: skip
