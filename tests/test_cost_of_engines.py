@@ -13,11 +13,20 @@ from glottis.dtls import Certificate, DtlsTransport
 from glottis.ice import IceAgent
 from glottis.media.demultiplexer import Demultiplexer
 from glottis.plugins import load_plugins
-from glottis.rtp import AudioReceiver, AudioSender, PlainReader, PlainWriter, RtpSession
+from glottis.rtp import (
+    AudioReceiver,
+    AudioSender,
+    PlainReader,
+    PlainWriter,
+    PlayoutStatistics,
+    RedReader,
+    RtpSession,
+)
 from glottis.sdp.candidate import Candidate
 from glottis.testing.peers import CALLER, GATEWAY, VirtualCall
 from glottis.wire.address import Address, Path
 from glottis.wire.dtls_record import RECORD_HEADER_LENGTH
+from glottis.wire.red import RedBlock, build_red
 from glottis.wire.rtcp import (
     MAX_COMPOUND_LENGTH,
     MAX_COUNT,
@@ -37,6 +46,7 @@ pytestmark = pytest.mark.slow
 
 PCMU = load_plugins().codecs.find("PCMU").spec
 OURS, THEIRS = 1, 2
+RED = 63
 TRANSACTION_IDS = (number.to_bytes(12) for number in count())
 
 
@@ -64,7 +74,9 @@ def audio_session() -> RtpSession:
         cname="gateway",
         rng=random.Random(1),
         wallclock_offset=lambda: 0.0,
-        receiver=AudioReceiver({0: PlainReader(PCMU)}, sample_rate=8000),
+        receiver=AudioReceiver(
+            {0: PlainReader(PCMU), RED: RedReader({0: PlainReader(PCMU)}, PlayoutStatistics())}, sample_rate=8000
+        ),
         sender=AudioSender(
             ssrc=OURS,
             writer=PlainWriter(0),
@@ -113,6 +125,12 @@ def filled(packet: RtcpPacket) -> bytes:
     return one * (MAX_COMPOUND_LENGTH // len(one))
 
 
+def redundant(number: int, blocks: int) -> bytes:
+    """An audio packet with those before it, as they are in a buffer of gaps."""
+    older = [RedBlock(0, distance * 80, bytes(80)) for distance in range(blocks, 0, -1)]
+    return build_rtp(RED, number, number * 80, THEIRS, build_red(older, 0, bytes(80)))
+
+
 AUDIO = {
     "reports of 31 blocks": reports(MAX_COUNT, packets=1),
     "reports of one block": filled(ReceiverReport(THEIRS, (ReportBlock(OURS, 0.5, 3, 4, 5, 6, 7),))),
@@ -125,6 +143,9 @@ AUDIO = {
     "a new timeline": audio(30_000),
     "another source": audio(8, ssrc=199),
     "a source never heard": audio(8, ssrc=999),
+    "redundant audio in order": redundant(601, 8),
+    "redundant audio out of order": redundant(451, 8),
+    "the most redundant audio": redundant(601, 15),
     "no audio": audio(601, payload_type=101),
     "the longest audio packet": audio(601, size=1400),
 }

@@ -6,7 +6,7 @@ the other end reports. Its packets leave at the moment at which their last sampl
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 import trio
@@ -20,7 +20,8 @@ from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, P
 from glottis.rtp import AudioReceiver
 from glottis.rtp.sequence import SequenceTracker, extend_timestamp
 from glottis.wire.address import Path
-from glottis.wire.rtp import parse_rtp_untrusted
+from glottis.wire.red import parse_red_untrusted
+from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
 
 from benchmarks.voice.line import EndpointOnLine, Line
 from benchmarks.voice.receiver import Packet
@@ -32,6 +33,8 @@ Exchange = Callable[[str], Awaitable[str]]
 OPUS_FACTOR: Final = 3
 """Opus is given 48 kHz, other codecs ``RATE``."""
 KNOBS: Final = EncoderKnobs(bitrate=32_000, complexity=9)
+RED_PAYLOAD_TYPE: Final = 99
+"""As the caller's offers have it, after Opus."""
 CONNECT_TIMEOUT: Final = 30.0
 TAIL: Final = 1.5
 """Seconds after the last word, for the echo to come."""
@@ -68,8 +71,16 @@ class Ear:
         sequence = self._sequences.extend(rtp.sequence_number)
         if sequence is not None and rtp.payload:
             self._timestamp = extend_timestamp(rtp.timestamp, self._timestamp)
-            self._packets.append(Packet(trio.current_time(), sequence, self._timestamp, rtp.payload))
+            self._note(rtp, sequence)
         self._receiver.handle_rtp(packet, now)
+
+    def _note(self, rtp: RtpPacket, sequence: int) -> None:
+        """The frame of a packet, and those of packets before it that it has as well."""
+        frames = [(0, rtp.payload)]
+        if rtp.payload_type == RED_PAYLOAD_TYPE:
+            frames = [(block.timestamp_offset, block.payload) for block in reversed(parse_red_untrusted(rtp.payload))]
+        for age, (offset, payload) in enumerate(frames):
+            self._packets.append(Packet(trio.current_time(), sequence - age, self._timestamp - offset, payload))
 
 
 class CallersWheel:
@@ -127,6 +138,7 @@ class Caller:
         factor = OPUS_FACTOR if codec.encoding_name == "opus" else 1
         self._seconds = speech.seconds
         self._frames = _frames(speech, factor)  # now, for it takes long, and a call goes by its time
+        codec = replace(codec, default_bitrates={})  # browsers, too, have one bitrate for any loss
         settings = PeerSettings((codec,), sample_rate=RATE * factor, encoder=KNOBS, max_message_size=None)
         self._peer = PeerConnection(
             settings, certificate=Certificate.generate(), local_addresses=endpoint.addresses, rng=rng

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 from glottis import EncodedPacket, Heard
-from glottis.rtp.payload import PlainReader, PlainWriter
+from glottis.rtp.payload import MAX_PAYLOAD_LENGTH, PlainReader, PlainWriter
 from glottis.rtp.receiver import AudioReceiver
-from glottis.rtp.sender import MAX_PAYLOAD_LENGTH, AudioSender
+from glottis.rtp.sender import AudioSender
 from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st

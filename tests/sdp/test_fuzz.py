@@ -36,8 +36,8 @@ def test_fuzz_accept_offer_raises_nothing_but_malformed_and_refusals(
     """Fuzz: accept_offer_untrusted raises Malformed or OfferRefused, or gives an answer that can be read.
 
     And so do select_sections_untrusted, read_remote_parameters_untrusted, sections_untrusted, bundle_groups_untrusted,
-    read_untrusted, read_all_untrusted, negotiated_data_untrusted, described_formats_untrusted and
-    offered_names_untrusted, which it calls.
+    read_untrusted, read_all_untrusted, negotiated_data_untrusted, described_formats_untrusted,
+    answered_red_untrusted and offered_names_untrusted, which it calls.
     """
     answered = 0
     for offer in parsed(corpus, 1500, seed=3264):
@@ -50,6 +50,7 @@ def test_fuzz_accept_offer_raises_nothing_but_malformed_and_refusals(
                 audio=capabilities,
                 sending=sending,
                 max_message_size=1000,
+                red="on",
             )
         except (Malformed, DescriptionRefused):
             continue

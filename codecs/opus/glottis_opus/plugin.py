@@ -8,7 +8,7 @@ from glottis import CodecSpec, hookimpl
 from .decoder import OpusDecoder
 from .encoder import OpusEncoder
 from .packet import CLOCK_RATE, FRAME_DURATIONS_MS, SAMPLE_RATES, payload_duration_untrusted
-from .parameters import OFFER_PARAMETERS
+from .parameters import DEFAULT_BITRATES, OFFER_PARAMETERS
 
 
 def answer_parameters(offered: Mapping[str, str]) -> Mapping[str, str]:
@@ -26,6 +26,7 @@ OPUS: Final = CodecSpec(
     in_band_redundancy=True,
     sample_rates=SAMPLE_RATES,
     frame_durations_ms=FRAME_DURATIONS_MS,
+    default_bitrates=DEFAULT_BITRATES,
     offer_parameters=OFFER_PARAMETERS,
     answer_parameters=answer_parameters,
 )

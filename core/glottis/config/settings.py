@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from glottis.config.conversion import PluginSettings
 from glottis.config.origins import OriginPattern, parse_public_url
-from glottis.contracts.codec import Complexity, EncoderKnobs
+from glottis.contracts.codec import Complexity, EncoderKnobs, RedPolicy
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
 
@@ -138,6 +138,8 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """Speech of an agent that may wait; ``say`` waits beyond."""
     audio_queue_ms: QueueMilliseconds = 200
     """Audio that may wait for a slow agent; beyond, the oldest is dropped."""
+    red: RedPolicy = "auto"
+    """Redundant audio: where clients can do it, to them when much is lost; "on": from them too, always; or "off"."""
     encoder: Encoding = Encoding()
 
     def __post_init__(self) -> None:

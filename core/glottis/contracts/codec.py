@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from msgspec import Meta
 
@@ -10,6 +10,9 @@ from glottis.contracts.audio import FRAME_SECONDS
 
 FormatParameters = Mapping[str, str]
 """The parameters of an ``a=fmtp`` line; a parameter without a value maps to the empty string."""
+
+RedPolicy = Literal["auto", "on", "off"]
+"""Of redundant audio (RFC 2198): sent and taken where the peer can do it; wished for from the peer; never."""
 
 
 class Encoder(Protocol):
@@ -102,5 +105,10 @@ class CodecSpec:
     """Whether a packet may hold the frame before its own, for ``Decoder.decode_fec``: worth waiting for."""
     sample_rates: tuple[int, ...] = (8000, 16000, 24000, 48000)
     frame_durations_ms: tuple[float, ...] = (10, 20, 40, 60)
+    default_bitrates: Mapping[int, int] = field(default_factory=dict)
+    """Bits per second that its encoders aim at if nothing is wished for, by sample rate; empty: they have one bitrate.
+
+    Where packets are lost, ``Encoder.set_bitrate`` is told of more, for redundancy, or of less, for copies.
+    """
     offer_parameters: FormatParameters = field(default_factory=dict)
     answer_parameters: Callable[[FormatParameters], FormatParameters | None] = lambda offered: {}

@@ -127,6 +127,10 @@ class Counters(StatsObject):
     """Keys that were pressed faster than anybody can."""
     recovery_attempts: int = 0
     """Lost packets that the next one's redundancy was to recover."""
+    packets_recovered: int = 0
+    """Lost packets whose audio came with a later one, as redundant audio."""
+    red_blocks_skipped: int = 0
+    """Redundant audio that could not be read."""
     ice_datagrams_dropped: int = 0
     """STUN that was not for this call, not authentic, or came too often."""
     datagrams_refused: int = 0

@@ -19,6 +19,9 @@ from glottis.rtp import (
     PayloadReader,
     PlainReader,
     PlainWriter,
+    PlayoutStatistics,
+    Protector,
+    RedReader,
     ReportReceived,
     RtpSession,
     SrtpSession,
@@ -60,6 +63,7 @@ class AudioTrack:
         """What is sent, from the first negotiation of audio on."""
         self._sender: AudioSender | None = None
         self._keys: SrtpKeys | None = None
+        self._protector: Protector | None = None
 
     @property
     def description(self) -> MediaNegotiated:
@@ -76,15 +80,15 @@ class AudioTrack:
     def negotiate(self, audio: NegotiatedAudio, now: float) -> None:
         """Take the result of a negotiation, the first or a later one."""
         session = self.session
-        readers: dict[int, PayloadReader] = {one.payload_type: PlainReader(self._codec(one)) for one in audio.formats}
-        readers |= {one.payload_type: TelephoneEventReader(one.clock_rate, self.keypad) for one in audio.events}
         receiver = None
         if audio.direction.receives:
-            receiver = session.receiver or self._new_receiver(readers)
-            receiver.set_readers(readers)
+            receiver = session.receiver or self._new_receiver(audio)
+            receiver.set_readers(self._readers(audio, receiver.statistics))
         if self._sender is None:
             self._sender = self._new_sender(audio)
         self._sender.tones.format = event_format(audio.events, self._sender.clock_rate)
+        if self._protector is not None:
+            self._protector.use_red(self._red_payload_type(audio))
         session.set_tracks(receiver=receiver, sender=self._sender if audio.direction.sends else None)
         self._start(now)
 
@@ -169,10 +173,10 @@ class AudioTrack:
         """What has happened to the peer's keys since the last media tick."""
         return self.keypad.take_changes(now)
 
-    def handle_report(self, report: ReportReceived) -> None:
-        """Encode for the loss that the peer sees."""
-        if self._sender is not None:
-            self._sender.encoder.set_expected_loss(report.fraction_lost)
+    def handle_report(self, report: ReportReceived, now: float) -> None:
+        """Protect what is sent from the loss that the peer sees."""
+        if self._protector is not None:
+            self._protector.reported(report.fraction_lost, now)
 
     def set_complexity(self, complexity: int) -> None:
         """Spend so much on quality, of what is sent from now on; also where there is no encoder yet."""
@@ -182,12 +186,28 @@ class AudioTrack:
 
     # What is made of a negotiation
 
-    def _new_receiver(self, readers: Mapping[int, PayloadReader]) -> AudioReceiver:
+    def _readers(self, audio: NegotiatedAudio, statistics: PlayoutStatistics) -> Mapping[int, PayloadReader]:
+        plain = {one.payload_type: PlainReader(self._codec(one)) for one in audio.formats}
+        readers: dict[int, PayloadReader] = {**plain}
+        if audio.red is not None:
+            primary = audio.red.primary.payload_type
+            readers[audio.red.rtpmap.payload_type] = RedReader({primary: plain[primary]}, statistics)
+        return readers | {one.payload_type: TelephoneEventReader(one.clock_rate, self.keypad) for one in audio.events}
+
+    def _red_payload_type(self, audio: NegotiatedAudio) -> int | None:
+        """Of RED of what is sent, where there is such."""
+        red, in_use = audio.red, self.format_in_use
+        is_of_use = red is not None and in_use is not None and red.primary.rtpmap == in_use.rtpmap
+        return red.rtpmap.payload_type if red is not None and is_of_use else None
+
+    def _new_receiver(self, audio: NegotiatedAudio) -> AudioReceiver:
+        statistics = PlayoutStatistics()
         return AudioReceiver(
-            readers,
+            self._readers(audio, statistics),
             sample_rate=self._settings.sample_rate,
             delay=self._settings.delay(),
             tap=self.heard_tap,
+            statistics=statistics,
         )
 
     def _new_sender(self, audio: NegotiatedAudio) -> AudioSender:
@@ -205,7 +225,7 @@ class AudioTrack:
                 **asdict(self._knobs),
             )
         )
-        return AudioSender(
+        sender = AudioSender(
             ssrc=self._track.ssrc,
             writer=PlainWriter(preferred.payload_type),
             codec=codec,
@@ -217,6 +237,12 @@ class AudioTrack:
             tap=self.spoken_tap,
             complexity=self._knobs.complexity,
         )
+        self._protector = Protector(sender, preferred.payload_type, self._bitrate_without_loss(codec), self.packet_ms)
+        return sender
+
+    def _bitrate_without_loss(self, codec: CodecSpec) -> int | None:
+        default = codec.default_bitrates.get(self._settings.sample_rate)
+        return default and (self._knobs.bitrate or default)
 
     def _preferred(self, formats: Sequence[NegotiatedFormat]) -> NegotiatedFormat:
         """What is sent: the wish of the session's request where the peer can do it, else the first."""

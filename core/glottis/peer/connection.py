@@ -228,7 +228,7 @@ class PeerConnection:
         while (report := self.voice.session.next_event()) is not None:
             match report:
                 case rtp.ReportReceived():
-                    self.voice.handle_report(report)
+                    self.voice.handle_report(report, now)
                 case rtp.SourceRetired():
                     self._events.append(PlaceGivenUp(Places.SOURCES))
 

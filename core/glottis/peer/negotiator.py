@@ -32,6 +32,7 @@ class Negotiator:
         self.current: Negotiation | None = None
         self.track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
         self._capabilities = [AudioCapability.of(codec) for codec in settings.codecs]
+        self._red = settings.red
         self._max_message_size = settings.max_message_size
         self._certificate = certificate
         self._agent = agent
@@ -62,6 +63,7 @@ class Negotiator:
             audio=self._capabilities,
             sending=self.track,
             max_message_size=self._max_message_size,
+            red=self._red,
             is_usable=self._agent.can_pair,
         )
         self._refuse_restart(negotiation)
@@ -80,6 +82,7 @@ class Negotiator:
             audio=self._capabilities,
             sending=self.track,
             max_message_size=self._max_message_size,
+            red=self._red,
         )
         return str(self._offer)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from glottis.contracts.codec import CodecSpec, EncoderKnobs
+from glottis.contracts.codec import CodecSpec, EncoderKnobs, RedPolicy
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.rtp import DelayPolicy, FixedDelay
 from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
@@ -26,6 +26,7 @@ class PeerSettings:
     delay: Callable[[], DelayPolicy] = FixedDelay
     """Makes what says how long received packets wait."""
     encoder: EncoderKnobs = field(default_factory=EncoderKnobs)
+    red: RedPolicy = "auto"
     ice_lite: bool = False
     ice_timing: IceTiming = DEFAULT_TIMING
     probe_private_addresses: bool = True

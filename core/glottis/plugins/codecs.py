@@ -68,6 +68,7 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
         spec,
         sample_rates=tuple(spec.sample_rates),
         frame_durations_ms=tuple(spec.frame_durations_ms),
+        default_bitrates=dict(spec.default_bitrates),
         offer_parameters=dict(spec.offer_parameters),
         create_encoder=create_encoder,
         create_decoder=create_decoder,

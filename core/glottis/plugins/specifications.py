@@ -68,7 +68,15 @@ def _check_codec(spec: CodecSpec) -> None:
         check_instance("frame_durations_ms", duration, int | float)
         if not 0 < duration < math.inf:
             raise ValueError(f"frame_durations_ms: expected milliseconds above 0, got {duration!r}")
+    _check_bitrates(spec.default_bitrates)
     check_parameters("offer_parameters", spec.offer_parameters)
+
+
+def _check_bitrates(bitrates: Mapping[int, int]) -> None:
+    check_instance("default_bitrates", bitrates, Mapping)
+    for numbers in bitrates.items():
+        for number in numbers:
+            check_integer("default_bitrates", number, 1)
 
 
 def _check_component(spec: ComponentSpec[Any]) -> None:

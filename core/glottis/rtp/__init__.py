@@ -1,13 +1,23 @@
 """RTP: protection, reception with jitter buffer and playout, sending, RTCP; ``RtpSession`` is the engine of a call."""
 
 from glottis.rtp.adaptive_delay import AdaptiveDelay
+from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft, SourceRetired
 from glottis.rtp.keys import KeyChange, KeyDown, Keypad, KeyUp, TelephoneEventReader
-from glottis.rtp.payload import MAX_PACKET_DURATION, PayloadReader, PayloadWriter, PlainReader, PlainWriter
+from glottis.rtp.payload import (
+    MAX_PACKET_DURATION,
+    MAX_PAYLOAD_LENGTH,
+    PayloadReader,
+    PayloadWriter,
+    PlainReader,
+    PlainWriter,
+)
+from glottis.rtp.protector import Protector
 from glottis.rtp.receiver import AudioReceiver
+from glottis.rtp.redundancy import RedReader, RedWriter
 from glottis.rtp.rtcp_session import RtcpSession
-from glottis.rtp.sender import MAX_PAYLOAD_LENGTH, AudioSender
+from glottis.rtp.sender import AudioSender
 from glottis.rtp.session import PacketProtection, RtpSession
 from glottis.rtp.srtp import MAX_SSRCS, SrtpSession
 from glottis.rtp.tones import EventFormat, Tone
@@ -31,6 +41,10 @@ __all__ = [
     "PayloadWriter",
     "PlainReader",
     "PlainWriter",
+    "PlayoutStatistics",
+    "Protector",
+    "RedReader",
+    "RedWriter",
     "ReportReceived",
     "RtcpSession",
     "RtpEvent",

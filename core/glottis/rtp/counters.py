@@ -95,7 +95,9 @@ class PlayoutStatistics:
 
     ``decoder_errors`` counts payloads that the codec refused, ``recovery_attempts`` lost packets that a decoder was
     asked to recover from the next one's in-band redundancy; they are counted as concealed, too, for a codec does not
-    say how it went. These two, ``packets_duplicated`` and ``packets_unknown`` are not in webrtc-stats.
+    say how it went. ``packets_recovered`` counts lost packets whose frame came with a later one (RFC 2198), and
+    ``red_blocks_skipped`` such frames that could not be read. These four, ``packets_duplicated`` and
+    ``packets_unknown`` are not in webrtc-stats.
     """
 
     packets_discarded: int = 0
@@ -110,4 +112,6 @@ class PlayoutStatistics:
     inserted_samples_for_deceleration: int = 0
     removed_samples_for_acceleration: int = 0
     recovery_attempts: int = 0
+    packets_recovered: int = 0
+    red_blocks_skipped: int = 0
     decoder_errors: int = 0

@@ -65,7 +65,13 @@ class JitterBuffer:
         self._newest_sequence = 0
 
     def insert(self, packet: BufferedPacket) -> None:
-        """Take in a packet; one that is too late, or there already, is dropped and counted."""
+        """Take in a packet; one that is too late, or there already, is dropped and counted.
+
+        A copy is taken in only where its own packet is missing; else it has done no harm, and is not counted.
+        """
+        if packet.is_copy:
+            self._insert_copy(packet)
+            return
         self.last_arrival = packet.arrived_at
         self._measure(packet)
         if self.playing and not self._fits_playout(packet):
@@ -230,6 +236,26 @@ class JitterBuffer:
         self._entries.insert(index, packet)
         return True
 
+    def _insert_copy(self, copy: BufferedPacket) -> None:
+        """Put a copy into the gap that it belongs to, under the number that its own packet is likely to have had.
+
+        The gap must be one of sequence numbers, too: else nothing is lost. Before a timeline's first packet is none.
+        """
+        entries = self._entries
+        index = bisect_left(entries, copy.timestamp, key=_timestamp)
+        last, free_from = self._last_sequence, self.position - copy.duration + 1
+        if index:
+            before = entries[index - 1]
+            last, free_from = before.sequence, before.timestamp + before.duration
+        if last is None or index == len(entries) or entries[index].sequence == last + 1:
+            return
+        after = entries[index]
+        self._delay.recovered(copy.arrived_at - copy.timestamp / self.clock_rate, copy.arrived_at)
+        if free_from <= copy.timestamp <= after.timestamp - copy.duration:
+            frames = max(1, (after.timestamp - copy.timestamp) // after.duration)
+            entries.insert(index, copy._replace(sequence=max(last + 1, after.sequence - frames)))
+            self._statistics.packets_recovered += 1
+
     def _discard_first(self) -> None:
         self._last_sequence = self._entries.pop(0).sequence
         self._statistics.packets_discarded += 1
@@ -238,6 +264,10 @@ class JitterBuffer:
         self.position += excess
         while self._entries and self._entries[0].timestamp + self._entries[0].duration <= self.position:
             self._discard_first()
+
+
+def _timestamp(packet: BufferedPacket) -> int:
+    return packet.timestamp
 
 
 def _sequence(packet: BufferedPacket) -> int:

@@ -8,6 +8,8 @@ from glottis.contracts.errors import Malformed
 
 MAX_PACKET_DURATION: Final = 0.2
 """Seconds, "a receiver SHOULD accept packets representing between 0 and 200 ms of audio data" (RFC 3551 §4.2)."""
+MAX_PAYLOAD_LENGTH: Final = 1200
+"""Bytes that are sent; with the headers of IPv6, UDP, RTP and SRTP they fit the smallest path of IPv6, 1280 bytes."""
 
 
 class BufferedPacket(NamedTuple):
@@ -19,6 +21,8 @@ class BufferedPacket(NamedTuple):
     payload: bytes
     codec: CodecSpec
     arrived_at: float
+    is_copy: bool = False
+    """Whether it came with a later packet, whose number is ``sequence``: of use if its own packet is lost."""
 
 
 class PayloadReader(Protocol):
@@ -37,7 +41,7 @@ class PayloadWriter(Protocol):
 
     @property
     def payload_type(self) -> int:
-        """As negotiated."""
+        """Of the payload written last, as negotiated."""
 
     def write(self, payload: bytes, timestamp: int) -> bytes:
         """The RTP payload that carries one codec frame."""

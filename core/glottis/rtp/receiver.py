@@ -28,7 +28,7 @@ class AudioReceiver:
 
     ``readers`` are by payload type; packets of others hold no audio for us, and are counted. ``sample_rate`` in hertz
     is that of the frames, ``delay`` says how long packets wait, and ``tap`` gets each frame before anybody else.
-    ``statistics`` and ``source`` (None before the first packet) hold what was counted.
+    ``statistics``, which readers may share, and ``source`` (None before the first packet) hold what was counted.
     """
 
     def __init__(
@@ -38,11 +38,12 @@ class AudioReceiver:
         sample_rate: int,
         delay: DelayPolicy | None = None,
         tap: FrameTap | None = None,
+        statistics: PlayoutStatistics | None = None,
     ) -> None:
         self._readers = readers
         self._tap = tap
         self.delay = delay or FixedDelay()
-        self.statistics = PlayoutStatistics()
+        self.statistics = PlayoutStatistics() if statistics is None else statistics
         self.source: SourceStatistics | None = None
         clock_rate = next((reader.clock_rate for reader in readers.values()), DEFAULT_CLOCK_RATE)
         self._buffer = JitterBuffer(clock_rate, self.delay, self.statistics)

@@ -8,7 +8,7 @@ from glottis.contracts.call import Heard
 from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Encoder
 from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.framer import Framer
-from glottis.rtp.payload import PayloadWriter
+from glottis.rtp.payload import MAX_PAYLOAD_LENGTH, PayloadWriter
 from glottis.rtp.tones import Tone, ToneStep, ToneWriter
 from glottis.wire.rtp import build_rtp
 
@@ -17,8 +17,6 @@ SPURT_GRACE: Final = 0.01
 spurt, so audio that comes a little late goes on without a break in its timestamps; the second one does."""
 MAX_CATCH_UP: Final = 0.1
 """Seconds; what a longer stall has held up goes out after a gap, not as a burst, which the listener would discard."""
-MAX_PAYLOAD_LENGTH: Final = 1200
-"""Bytes; with the headers of IPv6, UDP, RTP and SRTP it fits the smallest path of IPv6, 1280 bytes."""
 MAX_RELAYED_GAP: Final = 1.0
 """Seconds; a larger step in the timestamps of relayed packets is a splice of recordings, not a gap."""
 
@@ -61,7 +59,8 @@ class AudioSender:
         self.last_sent_at: float | None = None
         self.has_moved_on = False
         """Whether something has left the queue in the last tick: pauses and gaps do so without a packet."""
-        self._payload_type, self._write_payload = writer.payload_type, writer.write
+        self.writer = writer
+        """May be replaced by another one of the same codec."""
         self._codec = codec
         self._sample_rate = sample_rate
         self._tap = tap
@@ -222,9 +221,10 @@ class AudioSender:
         if not payload:
             self._marker = True
             return None
-        payload, marker = self._write_payload(payload, timestamp), self._marker
+        writer, marker = self.writer, self._marker
+        payload = writer.write(payload, timestamp)
         self._marker = False
-        return self._build(self._payload_type, timestamp, payload, marker)
+        return self._build(writer.payload_type, timestamp, payload, marker)
 
     def _tone_packets(self, step: ToneStep) -> list[bytes]:
         """A packet time of a tone."""

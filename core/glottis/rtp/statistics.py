@@ -35,6 +35,8 @@ def _with_playout(counters: Counters, playout: PlayoutStatistics) -> Counters:
         packets_duplicated=playout.packets_duplicated,
         decoder_errors=playout.decoder_errors,
         recovery_attempts=playout.recovery_attempts,
+        packets_recovered=playout.packets_recovered,
+        red_blocks_skipped=playout.red_blocks_skipped,
     )
 
 

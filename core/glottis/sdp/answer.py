@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from glottis.contracts.codec import RedPolicy
 from glottis.sdp.attributes import Direction, Setup
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack, audio_body, negotiated_audio_untrusted
 from glottis.sdp.candidate import Candidate
-from glottis.sdp.codecs import AudioCapability, described_formats_untrusted
+from glottis.sdp.codecs import AudioCapability, formats_beside_codecs
 from glottis.sdp.data import NegotiatedData, data_body, negotiated_data_untrusted
 from glottis.sdp.description import Body, Origin, SessionDescription
 from glottis.sdp.errors import OfferRefused
 from glottis.sdp.negotiation import Negotiation, bundle_attribute, idle_body, rejected_media, transport_media
+from glottis.sdp.redundancy import answered_red_untrusted
 from glottis.sdp.section import Section
 from glottis.sdp.selection import Selection, select_sections_untrusted
 from glottis.sdp.telephone_events import common_events
@@ -25,6 +27,7 @@ def accept_offer_untrusted(
     audio: Sequence[AudioCapability],
     sending: SendingTrack,
     max_message_size: int | None = None,
+    red: RedPolicy = "off",
     is_usable: Callable[[Candidate], bool] = lambda candidate: True,
 ) -> Negotiation:
     """Answer ``offer``; raises ``OfferRefused`` with a stable code, or ``Malformed``.
@@ -40,7 +43,7 @@ def accept_offer_untrusted(
         selection.tagged, selection.bundle[0], Setup.ACTIVE, OfferRefused, is_usable
     )
     setup = _answered_setup(remote.setup, transport.setup)
-    audios = _negotiated_audios_untrusted(selection)
+    audios = _negotiated_audios_untrusted(selection, red)
     data = None if selection.data is None else negotiated_data_untrusted(selection.data)
     bodies = dict(_bodies(selection.tagged, audios, data, sending, max_message_size or 0))
     return Negotiation(
@@ -72,14 +75,16 @@ def _answered_setup(offered: Setup, preferred: Setup) -> Setup:
             raise OfferRefused("SETUP_UNSUPPORTED", "a=setup:actpass, active or passive is needed")
 
 
-def _negotiated_audios_untrusted(selection: Selection) -> list[NegotiatedAudio]:
+def _negotiated_audios_untrusted(selection: Selection, policy: RedPolicy) -> list[NegotiatedAudio]:
     """The first section mirrors the offered direction (RFC 3264 §6.1); a second stream has no use here: inactive."""
     audios: list[NegotiatedAudio] = []
     for index, formats in selection.audio.items():
         section = selection.sections[index]
         direction = Direction.INACTIVE if audios else section.direction.reversed
-        events = common_events(described_formats_untrusted(section), formats)
-        audios.append(negotiated_audio_untrusted(section, direction, formats, events))
+        beside = [] if audios else formats_beside_codecs(selection.described)
+        red = answered_red_untrusted(beside, formats, policy) if beside else None
+        events = common_events(beside, formats) if beside else ()
+        audios.append(negotiated_audio_untrusted(section, direction, formats, red, events))
     return audios
 
 

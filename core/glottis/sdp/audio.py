@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from glottis.sdp.attributes import (
     Direction,
+    RtpMap,
     parse_packet_time_untrusted,
     parse_source_attribute_untrusted,
 )
 from glottis.sdp.codecs import NegotiatedFormat
 from glottis.sdp.description import Attribute, Body
+from glottis.sdp.redundancy import NegotiatedRed
 from glottis.sdp.section import Section
 
 
@@ -35,6 +37,8 @@ class NegotiatedAudio:
     """Codecs, at least one; this side sends the first, and takes any."""
     events: tuple[NegotiatedFormat, ...] = ()
     """How keys travel, at the clocks of the codecs; perhaps not at all."""
+    red: NegotiatedRed | None = None
+    """Redundant audio, which both sides may send instead of its primary format."""
     ptime_ms: float | None = None
     maxptime_ms: float | None = None
     remote_ssrcs: tuple[int, ...] = ()
@@ -50,6 +54,7 @@ def negotiated_audio_untrusted(
     section: Section,
     direction: Direction,
     formats: tuple[NegotiatedFormat, ...],
+    red: NegotiatedRed | None,
     events: tuple[NegotiatedFormat, ...],
 ) -> NegotiatedAudio:
     """What the peer's ``section`` says."""
@@ -60,6 +65,7 @@ def negotiated_audio_untrusted(
         direction=direction,
         formats=formats,
         events=events,
+        red=red,
         ptime_ms=section.read_untrusted("ptime", parse_packet_time_untrusted),
         maxptime_ms=section.read_untrusted("maxptime", parse_packet_time_untrusted),
         remote_ssrcs=tuple(dict.fromkeys(source.ssrc for source in sources)),
@@ -71,8 +77,16 @@ def negotiated_audio_untrusted(
 
 def audio_body(audio: NegotiatedAudio, sending: SendingTrack) -> Body:
     """How this side describes ``audio``."""
-    formats = tuple(str(negotiated.payload_type) for negotiated in (*audio.formats, *audio.events))
+    formats = tuple(str(rtpmap.payload_type) for rtpmap in _rtpmaps(audio))
     return Body(formats, tuple(_attributes(audio, sending)))
+
+
+def _rtpmaps(audio: NegotiatedAudio) -> list[RtpMap]:
+    """In the order that this side prefers."""
+    rtpmaps = [negotiated.rtpmap for negotiated in audio.formats]
+    if audio.red is not None:
+        rtpmaps.insert(0 if audio.red.preferred else len(rtpmaps), audio.red.rtpmap)
+    return [*rtpmaps, *(negotiated.rtpmap for negotiated in audio.events)]
 
 
 def _attributes(audio: NegotiatedAudio, sending: SendingTrack) -> Iterator[Attribute]:
@@ -87,5 +101,7 @@ def _attributes(audio: NegotiatedAudio, sending: SendingTrack) -> Iterator[Attri
         yield Attribute("rtcp-rsize")
     for negotiated in (*audio.formats, *audio.events):
         yield from negotiated.attributes()
+    if audio.red is not None:
+        yield from audio.red.attributes()
     if audio.direction.sends:
         yield Attribute("ssrc", f"{sending.ssrc} cname:{sending.cname}")

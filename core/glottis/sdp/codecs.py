@@ -91,6 +91,10 @@ class NegotiatedFormat:
             yield Attribute("fmtp", str(Fmtp(self.payload_type, self.local_parameters)))
 
 
+BESIDE_CODECS: Final = {"red", "telephone-event"}
+"""Encoding names of what is no codec, RFC 2198 and 4733."""
+
+
 class DescribedFormat(NamedTuple):
     """A payload type as a section describes it."""
 
@@ -109,6 +113,11 @@ def described_formats_untrusted(section: Section) -> tuple[DescribedFormat, ...]
         for payload_type in _payload_types(section)
         if payload_type in meanings and payload_type not in RTCP_CONFLICTS
     )
+
+
+def formats_beside_codecs(described: Iterable[DescribedFormat]) -> list[DescribedFormat]:
+    """Those of copies and keys."""
+    return [one for one in described if one.rtpmap.encoding_name.lower() in BESIDE_CODECS]
 
 
 def offered_names_untrusted(section: Section) -> tuple[str, ...]:
@@ -134,14 +143,17 @@ def common_formats(
     offered: Sequence[DescribedFormat], capabilities: Sequence[AudioCapability]
 ) -> tuple[NegotiatedFormat, ...]:
     """What both sides have, in the order of ``capabilities``: the first is what this side sends."""
-    matches = (_first_match(offered, capability) for capability in capabilities)
+    encodings = [described.rtpmap.encoding for described in offered]
+    matches = (_first_match(zip(encodings, offered, strict=True), capability) for capability in capabilities)
     return tuple(match for match in matches if match is not None)
 
 
-def _first_match(offered: Sequence[DescribedFormat], capability: AudioCapability) -> NegotiatedFormat | None:
-    encoding = capability.rtpmap(0).encoding
-    for described in offered:
-        if described.rtpmap.encoding == encoding:
+def _first_match(
+    offered: Iterable[tuple[tuple[str, int, int], DescribedFormat]], capability: AudioCapability
+) -> NegotiatedFormat | None:
+    wanted = capability.rtpmap(0).encoding
+    for encoding, described in offered:
+        if encoding == wanted:
             local_parameters = capability.answer_format_parameters(described.parameters)
             if local_parameters is not None:
                 rtpmap = capability.rtpmap(described.rtpmap.payload_type)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from glottis.contracts.codec import RedPolicy
 from glottis.sdp.attributes import Direction, Setup
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack, audio_body, negotiated_audio_untrusted
 from glottis.sdp.candidate import Candidate
@@ -15,6 +16,7 @@ from glottis.sdp.data import data_body, negotiated_data_untrusted
 from glottis.sdp.description import DISCARD_PORT, MediaDescription, Origin, SessionDescription
 from glottis.sdp.errors import AnswerRefused
 from glottis.sdp.negotiation import Negotiation, bundle_attribute, transport_media
+from glottis.sdp.redundancy import answered_red_untrusted, is_red, offered_red
 from glottis.sdp.section import Section, bundle_groups_untrusted, is_rejected, sections_untrusted
 from glottis.sdp.telephone_events import is_event, with_events
 from glottis.sdp.transport import TransportParameters, read_remote_parameters_untrusted
@@ -35,6 +37,7 @@ def make_offer(
     audio: Sequence[AudioCapability],
     sending: SendingTrack,
     max_message_size: int | None = None,
+    red: RedPolicy = "off",
 ) -> SessionDescription:
     """Offer to send and receive audio and keys, and data channels if ``max_message_size`` (bytes we take) is given.
 
@@ -48,6 +51,7 @@ def make_offer(
         direction=Direction.SENDRECV,
         formats=formats[: len(audio)],
         events=formats[len(audio) :],
+        red=offered_red(formats, red),
         rtcp_rsize=True,
     )
     bodies = [(_AUDIO, AUDIO_MID, audio_body(offered, sending))]
@@ -120,12 +124,16 @@ def _audio_untrusted(ours: Section, theirs: Section, tagged: Section) -> Negotia
     formats = tuple(one for one in answered if not is_event(one))
     if not formats:
         raise AnswerRefused("NO_COMMON_CODEC", "the answer has none of the offered payload types")
-    return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats, tuple(filter(is_event, answered)))
+    offered = any(is_red(described.rtpmap) for described in described_formats_untrusted(ours))
+    red = answered_red_untrusted(described_formats_untrusted(theirs), formats, "auto" if offered else "off")
+    events = tuple(filter(is_event, answered))
+    return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats, red, events)
 
 
 def _answered_formats_untrusted(ours: Section, theirs: Section) -> Iterator[NegotiatedFormat]:
     """The offered formats that came back, the answerer's favourite first (RFC 3264 §7)."""
-    offered = {described.rtpmap.payload_type: described for described in described_formats_untrusted(ours)}
+    formats = (described for described in described_formats_untrusted(ours) if not is_red(described.rtpmap))
+    offered = {described.rtpmap.payload_type: described for described in formats}
     for answered in described_formats_untrusted(theirs):
         described = offered.get(answered.rtpmap.payload_type)
         if described is not None and described.rtpmap.encoding == answered.rtpmap.encoding:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from glottis.sdp.codecs import (
     AudioCapability,
+    DescribedFormat,
     NegotiatedFormat,
     common_formats,
     described_formats_untrusted,
@@ -27,6 +28,8 @@ class Selection:
     is_grouped: bool
     audio: Mapping[int, Formats]
     """The common formats of the accepted audio sections by their index; the first is the one that is used."""
+    described: tuple[DescribedFormat, ...]
+    """All that was offered in that first one."""
     data: Section | None
     tagged: Section
     """The section that has the transport. It may be of a media that is of no use here, and is then kept idle."""
@@ -55,10 +58,10 @@ def select_sections_untrusted(
     primary = (audio or data)[0]
     group = next((group for group in groups if primary in group), ())
     bundle = group or (primary,)
-    formats = _audio_formats_untrusted([section for section in audio if section in bundle], capabilities)
+    formats, described = _audio_formats_untrusted([section for section in audio if section in bundle], capabilities)
     channel = next((section for section in data if section in bundle), None)
     accepted = [section for section in bundle if section.index in formats or section == channel]
-    return Selection(sections, bundle, bool(group), formats, channel, _tagged(bundle, accepted))
+    return Selection(sections, bundle, bool(group), formats, described, channel, _tagged(bundle, accepted))
 
 
 def _what_is_needed(sections: Sequence[Section], *, with_data: bool) -> str:
@@ -74,17 +77,19 @@ def _what_is_needed(sections: Sequence[Section], *, with_data: bool) -> str:
 
 def _audio_formats_untrusted(
     sections: Sequence[Section], capabilities: Sequence[AudioCapability]
-) -> dict[int, Formats]:
+) -> tuple[dict[int, Formats], tuple[DescribedFormat, ...]]:
     """The first section must have a common codec; of the others those that have none are rejected."""
     accepted: dict[int, Formats] = {}
+    first: tuple[DescribedFormat, ...] = ()
     for section in sections:
         offered = described_formats_untrusted(section)
+        first = first or offered
         formats = common_formats(offered, capabilities)
         if formats:
             accepted[section.index] = formats
         elif not accepted:
             raise NoCommonCodec(offered_names_untrusted(section), list(map(str, capabilities)))
-    return accepted
+    return accepted, first
 
 
 def _tagged(bundle: Sequence[Section], accepted: Sequence[Section]) -> Section:

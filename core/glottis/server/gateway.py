@@ -177,6 +177,7 @@ class Gateway:
             packet_ms=info.output.frame_ms,
             delay=partial(_delay_policy, media),
             encoder=media.encoder.knobs,
+            red=media.red,
             ice_lite=media.ice_lite,
             ice_timing=self._ice_timing,
             probe_private_addresses=media.probe_private_addresses,

@@ -32,9 +32,11 @@ def head(function: Callable[..., object], inputs: Mapping[str, Make], longest: i
     return Row(function, longest, 2, inputs)
 
 
-def message(function: Callable[..., object], inputs: Mapping[str, Make], longest: int = MAX_MESSAGE) -> Row:
+def message(
+    function: Callable[..., object], inputs: Mapping[str, Make], longest: int = MAX_MESSAGE, milliseconds: float = 2
+) -> Row:
     """Of a function that reads a message of a WebSocket, a body, or a part of one."""
-    return Row(function, longest, 2, inputs)
+    return Row(function, longest, milliseconds, inputs)
 
 
 def filled(unit: bytes | str, before: bytes | str = "", after: bytes | str = "") -> Make:

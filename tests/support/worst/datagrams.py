@@ -4,10 +4,12 @@ import struct
 import zlib
 from typing import Final
 
-from glottis.rtp import Keypad, TelephoneEventReader
+from glottis.plugins import load_plugins
+from glottis.rtp import Keypad, PlainReader, PlayoutStatistics, RedReader, TelephoneEventReader
 from glottis.wire.dcep import MAX_OPEN_SIZE, parse_dcep_untrusted
 from glottis.wire.demux import stun_local_ufrag_untrusted, stun_transaction_id_untrusted
 from glottis.wire.dtls_record import split_handshake_untrusted, split_records_untrusted
+from glottis.wire.red import HEADER_LENGTH, RedBlock, build_red, parse_red_untrusted
 from glottis.wire.rtcp import MAX_COMPOUND_LENGTH, parse_rtcp_untrusted
 from glottis.wire.rtp import parse_rtp_untrusted
 from glottis.wire.sctp import crc32c, parse_data_untrusted, parse_packet_untrusted, parse_parameters_untrusted
@@ -27,6 +29,7 @@ from glottis_spandsp.payload import payload_duration_untrusted as spandsp_durati
 from support.worst import Arguments, Make, Row, datagram, filled
 
 TRANSACTION_ID: Final = b"glottis cost"
+OPUS: Final = load_plugins().codecs.find("opus").spec
 RECORD: Final = b"\x17\xfe\xfd" + bytes(8)
 
 
@@ -98,6 +101,20 @@ def sack(gaps: int, duplicates: int) -> Make:
     return make
 
 
+def red(frame: bytes) -> Make:
+    """As many blocks of payload type 111 with this frame as there is room for."""
+
+    def make(size: int) -> Arguments:
+        older = [RedBlock(111, 1, frame)] * ((size - 1 - len(frame)) // (HEADER_LENGTH + len(frame)))
+        return (build_red(older, 111, frame),)
+
+    return make
+
+
+def redundant_audio(payload: bytes) -> None:
+    RedReader({111: PlainReader(OPUS)}, PlayoutStatistics()).read_untrusted(payload, 1, 1_000_000, 0.0)
+
+
 def data_chunk(size: int) -> Arguments:
     return bytes(size), 0, size
 
@@ -154,6 +171,21 @@ ROWS: Final[tuple[Row, ...]] = (
         {
             "a long extension": rtp_with_extension(0xBEDE, b"\x10a"),
             "sources and padding": lambda size: (b"\xaf\x60" + bytes(10) + bytes(size - 13) + b"\xff",),
+        },
+    ),
+    datagram(
+        parse_red_untrusted,
+        {
+            "empty blocks": filled(b"\xef\0\0\0", after=b"\x6f"),
+            "blocks of a byte": red(b"\x78"),
+        },
+    ),
+    datagram(
+        redundant_audio,
+        {
+            "blocks of a byte": red(b"\x78"),
+            "blocks of many frames": red(b"\xff\x06"),
+            "blocks that are no frames": red(b"\xff"),
         },
     ),
     datagram(

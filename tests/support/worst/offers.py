@@ -126,6 +126,13 @@ ROWS: Final[tuple[Row, ...]] = (
             "long names": offered(f"a={'x' * 60}\r\n"),
             "lines that cannot be read": offered("a=\r\n"),
             "lines of all kinds": of_all_kinds,
+            "one long list of redundant formats": offered(
+                "/0", SESSION + AUDIO.replace("SAVPF 0", "SAVPF 0 63") + "a=rtpmap:63 red/8000\r\na=fmtp:63 0", "\r\n"
+            ),
+            "redundant formats": offered(
+                "a=rtpmap:# red/8000\r\na=fmtp:# 1/1\r\n",
+                SESSION + AUDIO.replace("SAVPF 0", f"SAVPF {' '.join(map(str, range(128)))}"),
+            ),
             "sources": offered("a=ssrc:# cname:a\r\n"),
             "fingerprints": offered(TRANSPORT.splitlines(keepends=True)[-1]),
             "groups": offered("a=group:BUNDLE 0 1\r\n", SESSION, AUDIO),
@@ -138,5 +145,6 @@ ROWS: Final[tuple[Row, ...]] = (
             "bandwidths": offered("b=AS:1\r\n"),
         },
         longest=MAX_SIZE,
+        milliseconds=2.3,  # with the answer to it
     ),
 )  # fmt: skip

@@ -1,0 +1,74 @@
+"""What is done about loss on the way to the peer: how much is expected, and what is spent on it.
+
+The figures behind it are in docs/design/loss.md.
+"""
+
+from collections import deque
+from typing import Final, NamedTuple
+
+MEMORY: Final = 20.0
+"""Seconds after which a report counts for nothing; in the first half of them it counts in full."""
+MOST_REPORTS: Final = 16
+"""Remembered, so that a flood of them costs no more."""
+
+LEAST_LOSS: Final = 0.01
+"""Less is left to concealment."""
+FULL_LOSS: Final = 0.05
+"""From here on all is spent that may be."""
+MOST_SPENT: Final = 1.53
+"""Times the encoder's bitrate on a clean path, copies and their headers included. Of a high bitrate libopus spends more
+than of a low one: what is sent is up to 1.6 times as much."""
+HEAVY_LOSS: Final = 0.15
+"""From here on frames are lost together so often that each is sent three times, though none is as good."""
+COPIES: Final = 2
+RED_BYTES: Final = 1 + 4 * COPIES
+"""Of headers in a packet, RFC 2198 §3."""
+
+
+class Loss(NamedTuple):
+    """Shares of packets (0–1): what is expected to be lost, and what of that does not come of one event."""
+
+    expected: float
+    lasting: float
+
+
+class ExpectedLoss:
+    """How much will be lost, as far as the peer's reports tell."""
+
+    __slots__ = ("_reports",)
+
+    def __init__(self) -> None:
+        self._reports: deque[tuple[float, float]] = deque(maxlen=MOST_REPORTS)
+
+    def reported(self, fraction_lost: float, now: float) -> Loss:
+        """Take in a report; returns the largest two, of which old ones count less.
+
+        So a rise is believed at once, and a fall slowly: a report tells of some hundred packets, by chance of few lost.
+        An outage is in one report; copies of what is sent after it are of no use.
+        """
+        self._reports.append((now, fraction_lost))
+        weighted = sorted(fraction * min(1.0, max(0.0, 2 - 2 * (now - at) / MEMORY)) for at, fraction in self._reports)
+        return Loss(weighted[-1], weighted[-2] if len(weighted) > 1 else 0.0)
+
+
+class Protection(NamedTuple):
+    """What goes into packets: ``bitrate`` of the encoder in bits per second, its FEC for ``expected_loss``, copies."""
+
+    bitrate: int
+    expected_loss: float
+    copies: int = 0
+
+
+def protection(loss: Loss, clean_bitrate: int, packet_ms: float, *, has_red: bool) -> Protection:
+    """Against this loss: in-band FEC, and from ``HEAVY_LOSS`` on, where the peer takes RED, copies instead.
+
+    libopus spends on FEC what is left beyond what a frame needs by itself: so the bitrate grows with the loss.
+    """
+    if loss.expected < LEAST_LOSS:
+        return Protection(clean_bitrate, 0.0)
+    most = clean_bitrate * MOST_SPENT
+    if loss.lasting >= HEAVY_LOSS and has_red:
+        headers = RED_BYTES * 8 / (packet_ms / 1000)
+        return Protection(round((most - headers) / (1 + COPIES)), 0.0, COPIES)
+    spent = (most - clean_bitrate) * min(1.0, loss.expected / FULL_LOSS)
+    return Protection(round(clean_bitrate + spent), loss.expected)

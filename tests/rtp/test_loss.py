@@ -1,0 +1,49 @@
+import pytest
+from glottis.rtp.loss import COPIES, HEAVY_LOSS, MEMORY, MOST_SPENT, RED_BYTES, ExpectedLoss, Loss, protection
+
+CLEAN = 24000
+
+
+def test_a_rise_of_the_loss_is_believed_at_once_and_a_fall_slowly() -> None:
+    loss = ExpectedLoss()
+    assert loss.reported(0.1, 0.0).expected == 0.1
+    assert loss.reported(0.3, 2.5).expected == 0.3
+    after = [loss.reported(0.02, 2.5 + MEMORY * part).expected for part in (0.25, 0.5, 0.75, 1.0)]
+    assert after == pytest.approx([0.3, 0.3, 0.15, 0.02])
+
+
+def test_what_only_one_report_tells_of_does_not_last() -> None:
+    loss = ExpectedLoss()
+    assert loss.reported(0.8, 0.0) == (0.8, 0.0)
+    assert loss.reported(0.0, 2.5).lasting == 0.0
+    assert loss.reported(0.3, 5.0) == pytest.approx((0.8, 0.3))
+
+
+def test_without_loss_nothing_is_spent() -> None:
+    assert ExpectedLoss().reported(0.0, 0.0) == (0.0, 0.0)
+    assert protection(Loss(0.009, 0.009), CLEAN, 20, has_red=True) == (CLEAN, 0.0, 0)
+
+
+def test_a_flood_of_reports_costs_no_more_than_sixteen() -> None:
+    loss = ExpectedLoss()
+    loss.reported(0.9, 0.0)
+    for _ in range(16):
+        newest = loss.reported(0.1, 0.0)
+    assert newest == (0.1, 0.1)
+
+
+@pytest.mark.parametrize("has_red", [True, False])
+@pytest.mark.parametrize("loss", [0.01, 0.05, 0.1, 0.2, 0.9, 1.0])
+@pytest.mark.parametrize("packet_ms", [10, 20, 60])
+def test_all_that_is_spent_is_in_proportion_to_the_clean_bitrate(loss: float, packet_ms: int, has_red: bool) -> None:
+    bitrate, expected, copies = protection(Loss(loss, loss), CLEAN, packet_ms, has_red=has_red)
+    headers = RED_BYTES * 8000 / packet_ms if copies else 0
+    assert CLEAN < bitrate * (1 + copies) + headers <= CLEAN * MOST_SPENT + 1 + COPIES
+    assert (expected > 0) == (copies == 0)
+
+
+def test_copies_are_sent_of_heavy_loss_that_lasts_and_to_who_takes_red() -> None:
+    heavy = Loss(HEAVY_LOSS, HEAVY_LOSS)
+    assert protection(heavy, CLEAN, 20, has_red=True).copies == COPIES
+    assert protection(heavy, CLEAN, 20, has_red=False).copies == 0
+    assert protection(Loss(0.9, HEAVY_LOSS - 0.01), CLEAN, 20, has_red=True).copies == 0
