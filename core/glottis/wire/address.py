@@ -5,7 +5,8 @@ import re
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
-_IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
