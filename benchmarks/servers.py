@@ -19,7 +19,6 @@ max_load = 1.0
 max_sessions_per_minute = 1000000
 max_sessions_per_client = 1000000
 max_connections_per_client = 1000000
-max_load = 1
 
 [auth]
 scheme = "anonymous"
@@ -63,13 +62,14 @@ def glottis(scenario: Scenario, checkout: Checkout = HERE) -> Iterator[Server]:
     port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "glottis.toml"
-        config.write_text(_config(scenario, port, checkout))
+        config.write_text(configuration(scenario, port, checkout))
         arguments = ["-c", _SERVE, "serve", "--config", str(config)]
         with _listening("glottis", port, arguments, checkout) as server:
             yield server
 
 
-def _config(scenario: Scenario, port: int, checkout: Checkout) -> str:
+def configuration(scenario: Scenario, port: int, checkout: Checkout) -> str:
+    """What ``checkout`` is served with: settings that it does not know are left out."""
     text = _CONFIG.format(
         port=port,
         complexity=scenario.complexity,

@@ -6,18 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from glottis.config import load_config
 
 from benchmarks.__main__ import DEFAULT_REPEATS, DEFAULT_SECONDS
 from benchmarks.aims import Aim, aims, best_at_full_core
 from benchmarks.compare import difference
 from benchmarks.machine import CoreTimes, Noise, complaints, noise_between
 from benchmarks.measurement import CodecCost, Measurement, late_share
-from benchmarks.processes import Checkout
+from benchmarks.processes import HERE, Checkout
 from benchmarks.recording import Recording
 from benchmarks.report import print_aims, print_results
 from benchmarks.results_file import write_results
 from benchmarks.rounds import Results, Row, calls_at_load, estimated_minutes, rotated
 from benchmarks.scenarios import BESIDE, ECHO, FULL_CORE, PASS_THROUGH, Kind, Scenario, cross, full, quick
+from benchmarks.servers import configuration
 from benchmarks.setup_cost import SetupCost
 from benchmarks.spread import percentile, ratios, spread
 
@@ -260,3 +262,12 @@ def test_few_pairs_or_failed_ones_say_nothing() -> None:
 def test_folder_without_a_virtual_environment_cannot_be_compared(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="run make there first"):
         Checkout.at(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [Kind.ECHO, Kind.PASS_THROUGH])
+def test_the_gateway_can_be_served_with_what_it_is_measured_with(kind: Kind, tmp_path: Path) -> None:
+    path = tmp_path / "glottis.toml"
+    path.write_text(configuration(Scenario(kind, 10, complexity=3), 8080, HERE))
+    config = load_config(path, {})
+    assert config.media.encoder.complexity == config.media.encoder.complexity_floor == 3
+    assert config.server.max_load == 1
