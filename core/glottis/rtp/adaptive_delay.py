@@ -16,14 +16,14 @@ from glottis.rtp.delay import FixedDelay
 
 WINDOW: Final = 4.0
 """Seconds of arrivals that the target is made of."""
+MOST_ARRIVALS: Final = 256
+"""The same in packets, so that a flood costs no more."""
 TOGETHER: Final = 0.003
 """Seconds between arrivals of packets that were held up by one thing."""
 LOSSES: Final = 8
 """Of the last lost packets that could be recovered, all but one are waited for ..."""
 LOSS_MEMORY: Final = 10.0
 """... for so many seconds after the last of them."""
-MOST_ARRIVALS: Final = 256
-"""The same in packets, so that a flood costs no more."""
 CUSHION: Final = 0.005
 """Seconds beyond what was needed: turns of the wheel are not punctual either."""
 TOO_SHORT: Final = -0.002
@@ -58,6 +58,8 @@ class AdaptiveDelay(FixedDelay):
         "_stretches",
         "_transits",
     )
+
+    adapts = True
 
     def __init__(self, minimum: float = 0.01, maximum: float = 0.5, lateness: float = 0.05) -> None:
         super().__init__(minimum)
@@ -131,10 +133,12 @@ class AdaptiveDelay(FixedDelay):
         self._off_since = min(self._off_since, now)
         if is_pause:
             return -off
-        self._rests -= 1
-        if self._rests > 0 or now - self._off_since < (FAR_PATIENCE if abs(off) >= FAR else PATIENCE):
+        if self._rests:
+            self._rests -= 1
             return 0.0
-        self._rests = REST + 1
+        if now - self._off_since < (FAR_PATIENCE if abs(off) >= FAR else PATIENCE):
+            return 0.0
+        self._rests = REST
         self._off_since = -math.inf  # on with it, until it is as it should be
         return -off
 

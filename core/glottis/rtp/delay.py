@@ -28,6 +28,9 @@ CATCH_UP_STEP: Final = 0.02
 class DelayPolicy(Protocol):
     """Decides for one stream. Depths and leads are in units of its RTP clock, which may change with the codec."""
 
+    adapts: bool
+    """Whether it goes by how late packets are: else it is not told of that, and asked for no change of speech."""
+
     @property
     def target(self) -> float:
         """Seconds that the first packet waits before playout starts with it."""
@@ -75,6 +78,8 @@ class FixedDelay:
     """
 
     __slots__ = ("_catching_up", "_late_since", "_least_depth", "_window_ends_at", "target")
+
+    adapts = False
 
     def __init__(self, target: float = DEFAULT_TARGET_DELAY) -> None:
         self.target = target

@@ -1,7 +1,7 @@
 """The jitter buffer: puts packets in order and says where playout stands on the sender's timeline.
 
-Playout advances by RTP time, one media tick after the other, whatever arrives: a lost packet leaves a gap there and
-never a delay. How long packets wait is for a policy to say.
+Playout advances by RTP time, one media tick after the other: a lost packet leaves a gap there and never a delay. How
+long packets wait is for a policy to say, and whether playout stands still for those that are late.
 """
 
 from bisect import bisect_left
@@ -39,6 +39,7 @@ class JitterBuffer:
         "_newest_sequence",
         "_ready_at",
         "_statistics",
+        "adapts",
         "clock_rate",
         "last_arrival",
         "lost_before",
@@ -48,6 +49,8 @@ class JitterBuffer:
 
     def __init__(self, clock_rate: int, delay: DelayPolicy, statistics: PlayoutStatistics) -> None:
         self.clock_rate = clock_rate
+        self.adapts = delay.adapts
+        """Whether ``change`` is worth asking."""
         self.playing = False
         self.position = 0
         self.lost_before = 0
@@ -73,7 +76,8 @@ class JitterBuffer:
             self._insert_copy(packet)
             return
         self.last_arrival = packet.arrived_at
-        self._measure(packet)
+        if self.adapts:
+            self._measure(packet)
         if self.playing and not self._fits_playout(packet):
             return
         entries = self._entries
@@ -250,7 +254,8 @@ class JitterBuffer:
         if last is None or index == len(entries) or entries[index].sequence == last + 1:
             return
         after = entries[index]
-        self._delay.recovered(copy.arrived_at - copy.timestamp / self.clock_rate, copy.arrived_at)
+        if self.adapts:
+            self._delay.recovered(copy.arrived_at - copy.timestamp / self.clock_rate, copy.arrived_at)
         if free_from <= copy.timestamp <= after.timestamp - copy.duration:
             frames = max(1, (after.timestamp - copy.timestamp) // after.duration)
             entries.insert(index, copy._replace(sequence=max(last + 1, after.sequence - frames)))

@@ -73,7 +73,7 @@ class Playout:
         pcm = self._pending
         while len(pcm) < self._frame_bytes:  # once for a packet of one frame: adding to empty bytes copies nothing
             pcm += self._produce(now)
-        if not self._invents:
+        if self._buffer.adapts and not self._invents:
             pcm = self._changed(pcm, now)
         self._pending = pcm[self._frame_bytes :]
         timestamp = self._timestamp
@@ -127,7 +127,7 @@ class Playout:
     def _produce(self, now: float) -> bytes:
         """The next samples of the stream: about a frame, or a whole packet. May be none, with progress.
 
-        What is concealed is never less than it must be: decoders conceal in steps, and what is cut off them clicks.
+        What is concealed is a whole frame where it can be: decoders conceal in steps, and what is cut off one clicks.
         """
         buffer = self._buffer
         packet = buffer.first() if buffer.playing else None
