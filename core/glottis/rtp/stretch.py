@@ -20,8 +20,6 @@ LONGEST_PERIOD: Final = 0.015
 """Seconds: 67 Hz, a low man's."""
 FADE: Final = 0.005
 """Seconds; what is compared, and faded."""
-NEEDED: Final = LONGEST_PERIOD + FADE
-"""Seconds of audio that both functions want: a frame."""
 ALIKE: Final = 0.7
 """The least correlation (0–1) of two stretches that are taken for periods of one voice."""
 QUIET: Final = 60
@@ -69,7 +67,7 @@ def _period(pcm: bytes, sample_rate: int, is_pause: bool) -> int:
     """Bytes from the beginning to where it looks the same again; 0 where it does not."""
     fade = _fade_bytes(sample_rate)
     shortest, longest = (round(sample_rate * period) * BYTES_PER_SAMPLE for period in (SHORTEST_PERIOD, LONGEST_PERIOD))
-    if len(pcm) < longest + fade:
+    if len(pcm) < longest + fade:  # a frame is just enough
         return 0
     if is_pause:
         return longest
