@@ -22,6 +22,7 @@ ALIASES = {
 NO_COUNTERS = {
     "dtls/numbering.py: _next": "the number of the next message",
     "ice/checker.py: unanswered_transmissions": "zero again after each response",
+    "ice/gathering.py: answers_ignored": "of the gateway, which shows it in its own counts",
     "peer/negotiator.py: _session_version": "of the description",
     "sctp/handshake.py: _attempts": "of the handshake",
     "sctp/inbound.py: _packets_unacknowledged": "zero again after each acknowledgement",

@@ -10,8 +10,9 @@ from glottis.calls.messenger import Messenger
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.statistics import Statistics
-from glottis.ice import MAX_PAIRS
+from glottis.ice import MAX_PAIRS, ReflexiveAddress
 from glottis.media.driver import Endpoint, PeerDriver, Wheel
+from glottis.media.gathering import Gathering
 from glottis.peer import (
     CandidateUnmatched,
     ConnectionState,
@@ -19,6 +20,7 @@ from glottis.peer import (
     DatagramsRefused,
     LinesSkipped,
     LocalCandidate,
+    LocalCandidatesEnded,
     PathAuthenticated,
     PathReleased,
     PeerConnection,
@@ -43,7 +45,10 @@ _GIVEN_UP: Final = {
 
 
 class WebRtcLeg:
-    """A ``Leg``. ``offers`` makes it the end that describes itself first; ``session_id`` is for the log."""
+    """A ``Leg``. ``offers`` makes it the end that describes itself first; ``session_id`` is for the log.
+
+    What ``gathering`` finds is told the far end in the description, or after it.
+    """
 
     negotiates: Final = True
 
@@ -56,6 +61,7 @@ class WebRtcLeg:
         scheduler: Wheel,
         session_id: str = "",
         offers: bool = False,
+        gathering: Gathering | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.peer = peer
@@ -82,6 +88,9 @@ class WebRtcLeg:
         self._session_id = session_id
         self._offers = offers
         self._unmatched_is_told = False
+        self._gathering = gathering
+        if gathering is not None:
+            gathering.introduce(self)
 
     @property
     def media(self) -> MediaNegotiated | None:
@@ -146,7 +155,25 @@ class WebRtcLeg:
 
     def close(self) -> None:
         """See ``Leg.close``."""
+        if self._gathering is not None:
+            self._gathering.leave(self)
         self.driver.close()
+
+    # Gathering calls these
+
+    def found(self, address: ReflexiveAddress) -> None:
+        """See ``gathering.Follower``."""
+        self.peer.add_reflexive_address(address.address, base=address.base, server=address.server)
+        self._tell_candidates()
+
+    def gathered(self) -> None:
+        """See ``gathering.Follower``."""
+        self.peer.end_local_candidates()
+        self._tell_candidates()
+
+    def _tell_candidates(self) -> None:
+        if self.peer.is_described:  # else they are in the description
+            self.driver.pump_safely()
 
     # The peer connection's events
 
@@ -157,6 +184,8 @@ class WebRtcLeg:
             case LocalCandidate(candidate, mid, media_index):
                 ufrag = self.peer.local_ufrag
                 self._owner.says(TrickledCandidate(candidate.to_sdp(), mid, media_index, ufrag))
+            case LocalCandidatesEnded(mid, media_index):
+                self._owner.says(TrickledCandidate("", mid, media_index, self.peer.local_ufrag))
             case LinesSkipped(lines):
                 for line in lines:
                     logger.debug("session %s: skipped in the description: %s", self._session_id, line)

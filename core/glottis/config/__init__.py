@@ -14,6 +14,7 @@ from glottis.config.settings import (
     Pages,
     Plugins,
     Server,
+    parse_advertised_address,
 )
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "load_config",
     "load_log",
     "name_variables",
+    "parse_advertised_address",
     "records_dropped",
     "render",
     "resolve",

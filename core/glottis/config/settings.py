@@ -36,6 +36,7 @@ DEFAULT_CODECS: Final = ("opus", "G722", "PCMU", "PCMA")
 DEFAULT_PROVIDERS: Final = ("static",)
 DEFAULT_PAGES: Final = ("demo",)
 
+_WITH_PORT: Final = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<ipv4>[0-9.]+)):(?P<port>[0-9]{1,5})")
 _INTERFACE: Final = re.compile(r"[^\s/:]{1,15}")
 
 
@@ -122,6 +123,10 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """IP literals or interface names; empty: the server's host if it is one address, else all but link-local ones."""
     udp_port: Port = 0
     """One port for all calls; 0: any free one."""
+    advertised_addresses: tuple[str, ...] = ()
+    """IP addresses, with a port or without, by which others know what is bound."""
+    advertise_bound_addresses: bool = True
+    """Whether clients are told the bound addresses, too."""
     ice_lite: bool = False
     probe_private_addresses: bool = True
     """Whether ICE checks may go to private address ranges that a caller names."""
@@ -145,6 +150,10 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for index, address in enumerate(self.addresses):
             _check(f"addresses[{index}]", _address_or_interface, address)
+        for index, address in enumerate(self.advertised_addresses):
+            _check(f"advertised_addresses[{index}]", parse_advertised_address, address)
+        if not self.advertise_bound_addresses and not self.advertised_addresses:
+            raise ConfigurationError("advertise_bound_addresses: false needs others in advertised_addresses")
         if self.jitter_buffer_min_ms > self.jitter_buffer_max_ms:
             raise ValueError(
                 f"jitter_buffer_min_ms is {self.jitter_buffer_min_ms}, more than jitter_buffer_max_ms, "
@@ -217,6 +226,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             if len(campaign_id) > MAX_IDENTIFIER_LENGTH:
                 expected = f"expected a name of at most {MAX_IDENTIFIER_LENGTH} characters, as clients may ask for"
                 raise ConfigurationError(f"campaigns.{campaign_id}: {expected}")
+
+
+def parse_advertised_address(text: str) -> tuple[str, int | None]:
+    """The host and port of ``192.0.2.1``, ``192.0.2.1:5000``, ``2001:db8::1`` or ``[2001:db8::1]:5000``.
+
+    Raises ``ValueError``.
+    """
+    host, port = text, None
+    if match := _WITH_PORT.fullmatch(text):
+        host, port = match["ipv6"] or match["ipv4"], int(match["port"])
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError("expected an IP address, or one and a port") from None
+    if address.is_unspecified or address.is_multicast or (port is not None and not 1 <= port <= 65535):
+        raise ValueError("expected an address and port that clients can reach")
+    return str(address), port
 
 
 def _check(key: str, parse: Callable[[str], object], text: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -13,8 +13,40 @@ from glottis.contracts.info import CallInfo
 
 MAX_ICE_SERVERS: Final = 32
 """Servers that one provider can give a session, and URIs of each: browsers get slower with every one beyond a few."""
-_STUN_URI: Final = re.compile(r"stuns?:(?P<authority>[^?]+)", re.IGNORECASE | re.ASCII)
-_TURN_URI: Final = re.compile(r"turns?:(?P<authority>[^?]+)(?:\?transport=(?:udp|tcp))?", re.IGNORECASE | re.ASCII)
+_STUN_URI: Final = re.compile(r"(?P<scheme>stuns?):(?P<authority>[^?]+)", re.IGNORECASE | re.ASCII)
+_TURN_URI: Final = re.compile(
+    r"(?P<scheme>turns?):(?P<authority>[^?]+)(?:\?transport=(?P<transport>udp|tcp))?", re.IGNORECASE | re.ASCII
+)
+_PORTS: Final = {"stun": 3478, "turn": 3478, "stuns": 5349, "turns": 5349}
+
+
+class IceUri(NamedTuple):
+    """What a STUN or TURN URI says (RFC 7064 §3.1, RFC 7065 §3.1), with what it leaves open filled in.
+
+    ``host`` is a name in lower case or an IP literal without brackets.
+    """
+
+    scheme: str
+    """``stun``, ``turn``, or under TLS ``stuns``, ``turns``."""
+    host: str
+    port: int
+    transport: str
+    """``udp`` or ``tcp``."""
+
+
+def parse_ice_uri(uri: str) -> IceUri:
+    """Read ``stun:host[:port]``, ``turn:host[:port][?transport=udp]`` or the like; raises ``ValueError``."""
+    match = _STUN_URI.fullmatch(uri) or _TURN_URI.fullmatch(uri)
+    if match is None:
+        raise ValueError("expected a STUN or TURN URI, such as stun:192.0.2.1 or turns:turn.example.org:443")
+    parts = match.groupdict()
+    try:
+        host, port = parse_authority_untrusted(parts["authority"])
+    except Malformed as error:
+        raise ValueError(str(error)) from None
+    scheme = parts["scheme"].lower()
+    transport = (parts.get("transport") or ("tcp" if scheme.endswith("s") else "udp")).lower()
+    return IceUri(scheme, host.strip("[]"), _PORTS[scheme] if port is None else port, transport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +85,10 @@ class IceServer:
 
 
 def _is_ice_uri(uri: object) -> bool:
-    """Whether this is ``stun:host[:port]``, ``turn:host[:port][?transport=udp]`` or the like."""
-    match = (_STUN_URI.fullmatch(uri) or _TURN_URI.fullmatch(uri)) if isinstance(uri, str) else None
-    if match is None:
-        return False
     try:
-        parse_authority_untrusted(match["authority"])
-    except Malformed:
+        return isinstance(uri, str) and bool(parse_ice_uri(uri))
+    except ValueError:
         return False
-    return True
 
 
 class IceServerProvider(Protocol):

@@ -1,8 +1,9 @@
 """ICE: finding a path to the peer and keeping its consent to use it, RFC 8445 and RFC 7675. Start at ``IceAgent``.
 
-TURN relays, server-reflexive candidates, restarts and TCP candidates have no code here yet. A relay or a STUN server is
-to be an engine beside the agent that gives it one more local candidate; a restart, a second agent whose selected path
-replaces that of the first.
+Server-reflexive addresses are those of the sockets and no call's own: ``ReflexiveGatherer`` finds them, beside agents.
+
+TURN relays, restarts and TCP candidates have no code here yet. A relay is to be an engine beside the agent that gives
+it one more local candidate; a restart, a second agent whose selected path replaces that of the first.
 """
 
 from glottis.ice.agent import IceAgent
@@ -16,6 +17,7 @@ from glottis.ice.events import (
     SelectedPathChanged,
     StateChanged,
 )
+from glottis.ice.gathering import GatheringTiming, ReflexiveAddress, ReflexiveGatherer, ServerFailed
 from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.policy import ProbePolicy
 from glottis.ice.timing import IceTiming
@@ -23,6 +25,7 @@ from glottis.ice.timing import IceTiming
 __all__ = [
     "MAX_PAIRS",
     "CandidatePair",
+    "GatheringTiming",
     "IceAgent",
     "IceEvent",
     "IceState",
@@ -32,6 +35,9 @@ __all__ = [
     "PathGivenUp",
     "PathReleased",
     "ProbePolicy",
+    "ReflexiveAddress",
+    "ReflexiveGatherer",
     "SelectedPathChanged",
+    "ServerFailed",
     "StateChanged",
 ]

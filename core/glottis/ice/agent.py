@@ -1,11 +1,13 @@
 """The ICE agent of one component, full or lite: RFC 8445, RFC 7675 consent, RFC 8838 trickle.
 
-Sans-I/O. The agent never opens a socket and never gathers: its owner names the local addresses, carries the datagrams
-that ``datagrams_to_send`` gives, and drains events after every call that changes something.
+Sans-I/O. The agent never opens a socket and never gathers: its owner names the local addresses, and those by which
+they are known elsewhere, carries the datagrams that ``datagrams_to_send`` gives, and drains events after every call
+that changes something.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Final
@@ -60,6 +62,10 @@ class IceAgent:
         self._policy = policy
         self._timing = timing
         self._local: dict[Address, Candidate] = {}
+        """Those that datagrams leave from: the bases of all others."""
+        self._announced: dict[Address, Candidate] = {}
+        """Those that the peer is told, bases or not."""
+        self._preference = 65535
         self._remote = RemoteCandidates(partial(policy.permits_any, self._local))
         self._check_list = CheckList(self._role)
         self._checker = Checker(self._check_list, self._role, self._credentials, timing, rng)
@@ -88,8 +94,8 @@ class IceAgent:
 
     @property
     def local_candidates(self) -> tuple[Candidate, ...]:
-        """In order of preference."""
-        return tuple(self._local.values())
+        """Those to tell the peer, in order of preference: reflexive ones, which are found later, come last."""
+        return tuple(self._announced.values())
 
     @property
     def ignored_candidates(self) -> int:
@@ -123,24 +129,51 @@ class IceAgent:
         """Whether there is a local candidate that may check this remote one, as things are now."""
         return self._policy.permits_any(self._local, candidate)
 
-    def add_local_candidate(self, address: Address) -> Candidate:
-        """A host candidate on one of the owner's sockets, most preferred first; returns what to tell the peer."""
+    def add_local_candidate(self, address: Address, *, announced: Sequence[Address] | None = None) -> Candidate:
+        """A host candidate on one of the owner's sockets, most preferred first; returns it as a base.
+
+        ``announced`` are the addresses that a translator or a container's host maps to it, as they are told the peer in
+        its place: none, itself, or others.
+        """
         if (known := self._local.get(address)) is not None:
             return known
-        candidate = Candidate(
-            foundation=candidate_foundation("host", address.host),
-            component=1,
-            transport="udp",
-            priority=candidate_priority("host", 65535 - len(self._local)),
-            address=address.host,
-            port=address.port,
-            type="host",
-            username_fragment=self.local_ufrag,
-        )
+        candidate = self._candidate("host", address, address.host)
         self._local[address] = candidate
+        for alias in [address] if announced is None else announced:
+            self._announced[alias] = candidate if alias == address else self._candidate("host", alias, address.host)
         self._remote.reconsider()
         self._form_pairs([candidate], self._remote)
         return candidate
+
+    def add_reflexive_candidate(self, address: Address, *, base: Address, server: str) -> Candidate | None:
+        """What ``server`` has seen of the local candidate ``base``; returns what to tell the peer.
+
+        None if it is redundant (RFC 8445 §5.1.3). It makes no pairs: they would be those of its base (§6.1.2.4).
+        """
+        if base not in self._local or address in self._announced or address in self._local or self.lite:
+            return None  # RFC 8445 §5.2: a lite agent has host candidates only
+        related = base if base in self._announced else Address("::" if ":" in base.host else "0.0.0.0", 0)  # noqa: S104
+        candidate = replace(
+            self._candidate("srflx", address, base.host, server),
+            related_address=related.host,  # what is not announced is not told here either
+            related_port=related.port,
+        )
+        self._announced[address] = candidate
+        return candidate
+
+    def _candidate(self, kind: str, address: Address, base_host: str, server: str = "") -> Candidate:
+        """One with a priority of its own (RFC 8445 §5.1.2.1), lower than those of its type before it."""
+        self._preference -= 1
+        return Candidate(
+            foundation=candidate_foundation(kind, base_host, server=server),
+            component=1,
+            transport="udp",
+            priority=candidate_priority(kind, self._preference + 1),
+            address=address.host,
+            port=address.port,
+            type=kind,
+            username_fragment=self.local_ufrag,
+        )
 
     def set_remote_parameters(self, ufrag: str, pwd: str, *, lite: bool = False, now: float) -> None:
         """The peer's credentials, validated by the SDP parser. Checks that came before are answered now."""
@@ -285,7 +318,7 @@ class IceAgent:
             return self._responder.accept_check(message, path, now, self._local)
         if message.message_class is MessageClass.INDICATION:
             return True  # a keep-alive of older agents, RFC 8445 §11: neither answered nor believed
-        return self._checker.accept_response(message, path, now, self._local)
+        return self._checker.accept_response(message, path, now, {**self._local, **self._announced})
 
     def _form_pairs(self, local: Iterable[Candidate], remote: Iterable[Candidate]) -> None:
         """RFC 8445 §6.1.2.2, as far as the policy lets checks go. A lite agent makes no checks."""

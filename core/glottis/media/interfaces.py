@@ -1,12 +1,13 @@
 """Which addresses of this machine calls use: IP literals and interface names to the addresses of UDP sockets."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
 import ifaddr
 
 from glottis.contracts.errors import ConfigurationError
+from glottis.wire.address import Address
 
 
 def media_addresses(configured: Iterable[str], server_host: str) -> list[str]:
@@ -22,6 +23,28 @@ def media_addresses(configured: Iterable[str], server_host: str) -> list[str]:
     if not addresses:
         raise ConfigurationError("media.addresses: this machine has no address that calls could use: name one")
     return list(dict.fromkeys(addresses))
+
+
+def announced_addresses(
+    bound: Sequence[Address], advertised: Iterable[tuple[str, int | None]], *, bound_too: bool
+) -> dict[Address, list[Address]]:
+    """By bound address: what clients are told in its place, with itself first if ``bound_too``.
+
+    ``advertised`` are hosts, and ports where they are not the bound one. They lead to the first bound address of their
+    family. Raises ``ConfigurationError`` if there is none.
+    """
+    announced = {base: [base] if bound_too else [] for base in bound}
+    for index, (host, port) in enumerate(advertised):
+        base = next((base for base in bound if (":" in base.host) == (":" in host)), None)
+        if base is None:
+            family = "IPv6" if ":" in host else "IPv4"
+            raise ConfigurationError(
+                f"media.advertised_addresses[{index}]: media has no {family} address that this could lead to"
+            )
+        address = Address(host, base.port if port is None else port)
+        if address not in announced[base]:
+            announced[base].append(address)
+    return announced
 
 
 def _is_specific(host: str) -> bool:

@@ -16,13 +16,21 @@ from glottis.dtls import Certificate
 from glottis.peer.audio import AudioTrack
 from glottis.peer.candidates import SignalledCandidates
 from glottis.peer.data import DataTrack
-from glottis.peer.events import ConnectionState, LinesSkipped, LocalCandidate, PeerEvent, PlaceGivenUp, Places
+from glottis.peer.events import (
+    ConnectionState,
+    LinesSkipped,
+    LocalCandidate,
+    LocalCandidatesEnded,
+    PeerEvent,
+    PlaceGivenUp,
+    Places,
+)
 from glottis.peer.negotiator import Negotiator
 from glottis.peer.settings import PeerSettings
 from glottis.peer.statistics import collect
 from glottis.peer.transport import PeerTransport
 from glottis.sctp import DataChannelEvent, DataChannels
-from glottis.sdp import Negotiation, SessionDescription, parse_session_description_untrusted
+from glottis.sdp import Candidate, Negotiation, SessionDescription, parse_session_description_untrusted
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.rtcp import is_rtcp
 
@@ -101,12 +109,30 @@ class PeerConnection:
         self._apply(self._negotiator.accept_answer_untrusted(self._read_untrusted(sdp)), now)
 
     def add_local_address(self, address: Address) -> None:
-        """One that was not there at first. Gathering by STUN, which takes its time (RFC 8445 §5.1.1), will want this.
+        """One that was not there at first. Once there is a description, its candidate is trickled (RFC 8838)."""
+        self._trickle(self.transport.ice.add_local_candidate(address))
 
-        Once there is a description, its candidate is trickled (RFC 8838).
-        """
-        candidate = self.transport.ice.add_local_candidate(address)
-        if self._negotiator.has_described:
+    def add_reflexive_address(self, address: Address, *, base: Address, server: str) -> None:
+        """What ``server`` has seen of ``base``; the same. It comes too late after ``end_local_candidates``."""
+        if not self._negotiator.has_gathered:
+            candidate = self.transport.ice.add_reflexive_candidate(address, base=base, server=server)
+            if candidate is not None:
+                self._trickle(candidate)
+
+    def end_local_candidates(self) -> None:
+        """There will be no others: said in the description, or trickled after it (RFC 8838 §13)."""
+        if not self._negotiator.has_gathered:
+            self._negotiator.has_gathered = True
+            if self.is_described:
+                self._events.append(LocalCandidatesEnded(*self._negotiator.tagged_section))
+
+    @property
+    def is_described(self) -> bool:
+        """Whether the peer has, or can have, a description of ours."""
+        return self._negotiator.has_described
+
+    def _trickle(self, candidate: Candidate) -> None:
+        if self.is_described:
             self._events.append(LocalCandidate(candidate, *self._negotiator.tagged_section))
 
     def add_remote_candidate_untrusted(

@@ -55,6 +55,14 @@ class LocalCandidate:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalCandidatesEnded:
+    """There are no more to trickle (RFC 8838 §13)."""
+
+    mid: str | None
+    media_index: int
+
+
+@dataclass(frozen=True, slots=True)
 class LinesSkipped:
     """Lines of the peer's description that could not be read, and were not needed so far; a phrase for each."""
 
@@ -90,6 +98,7 @@ PeerEvent = (
     | PathAuthenticated
     | PathReleased
     | LocalCandidate
+    | LocalCandidatesEnded
     | LinesSkipped
     | CandidateUnmatched
     | PlaceGivenUp

@@ -31,6 +31,8 @@ class Negotiator:
     def __init__(self, settings: PeerSettings, certificate: Certificate, agent: IceAgent, rng: random.Random) -> None:
         self.current: Negotiation | None = None
         self.track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
+        self.has_gathered = False
+        """Whether there will be no other local candidates than those of the agent."""
         self._capabilities = [AudioCapability.of(codec) for codec in settings.codecs]
         self._red = settings.red
         self._max_message_size = settings.max_message_size
@@ -94,7 +96,6 @@ class Negotiator:
 
     @property
     def _transport(self) -> TransportParameters:
-        # No a=end-of-candidates: another may be trickled at any time, and who has a working pair does not wait for it.
         return TransportParameters(
             ice_ufrag=self._agent.local_ufrag,
             ice_pwd=self._agent.local_pwd,
@@ -102,6 +103,7 @@ class Negotiator:
             ice_lite=self._agent.lite,
             setup=self._setup,
             candidates=self._agent.local_candidates,
+            end_of_candidates=self.has_gathered,
         )
 
     @property

@@ -1,12 +1,13 @@
 """How a peer connection shall behave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from glottis.contracts.codec import CodecSpec, EncoderKnobs, RedPolicy
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.rtp import DelayPolicy, FixedDelay
 from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
+from glottis.wire.address import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class PeerSettings:
     ice_lite: bool = False
     ice_timing: IceTiming = DEFAULT_TIMING
     probe_private_addresses: bool = True
+    announced: Mapping[Address, Sequence[Address]] = field(default_factory=dict)
+    """By local address: those that the peer is told in its place. Of addresses that are not in here, themselves."""
     max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
     wallclock_offset: Callable[[], float] = lambda: 0.0
     """What to add to ``now`` to get seconds since 1970, as things are now: the system's clock may be set in a call."""

@@ -66,7 +66,7 @@ class PeerTransport:
             controlling=False, rng=rng, lite=settings.ice_lite, timing=settings.ice_timing, policy=policy
         )
         for address in local_addresses:
-            self.ice.add_local_candidate(address)
+            self.ice.add_local_candidate(address, announced=settings.announced.get(address))
         self.dtls = DtlsTransport(certificate=certificate, client=False)  # until the roles are agreed on
         self._certificate = certificate
         self._handshaking = TokenBucket(HANDSHAKE_DATAGRAMS_PER_SECOND, HANDSHAKE_DATAGRAMS_AT_ONCE, now=0.0)

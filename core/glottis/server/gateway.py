@@ -16,14 +16,16 @@ import trio
 from glottis.calls.call import CallLimits
 from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
-from glottis.config import Media, NamedAuthScheme, ResolvedConfig, records_dropped
+from glottis.config import Media, NamedAuthScheme, ResolvedConfig, parse_advertised_address, records_dropped
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
 from glottis.dtls import Certificate
 from glottis.media.driver import Endpoint
 from glottis.media.endpoint import UdpEndpoint
-from glottis.media.interfaces import media_addresses
+from glottis.media.gathering import Gathering
+from glottis.media.interfaces import announced_addresses, media_addresses
 from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduler, Sockets
 from glottis.peer import PeerConnection, PeerSettings
@@ -40,6 +42,7 @@ from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
 from glottis.server.runtime.load_control import LoadControl
 from glottis.server.runtime.relief import Relief
 from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
+from glottis.server.sessions.ice_servers import IceServerDesk
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
@@ -49,6 +52,8 @@ logger = logging.getLogger(__name__)
 
 GOODBYE_TIMEOUT: Final = 1.0
 """Seconds for clients to be told that the gateway stops."""
+OWN_INFO: Final = CallInfo("gateway", "")
+"""What providers of ICE servers are told where the gateway asks for itself."""
 
 
 Listeners = Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]]
@@ -87,6 +92,7 @@ class Gateway:
         nursery: trio.Nursery,
         watchdog: Watchdog,
         *,
+        announced: Mapping[Address, Sequence[Address]],
         tokens: TokenDesk | None = None,
         legs: Mapping[str, LegFactory] | None = None,
         times: SessionTimes = DEFAULT_TIMES,
@@ -99,11 +105,16 @@ class Gateway:
         self.scheduler = Scheduler(endpoint)
         self._turns = turns or Turns()
         self.watchdog = watchdog
+        self._rng = random.SystemRandom()
+        self.gathering = Gathering(endpoint, endpoint.addresses, rng=self._rng)
+        self._ice_servers = IceServerDesk(config.ice_server_providers, times.providers, self._use_servers)
+        self._announced = announced
         self.sessions = Sessions(
             config,
             nursery,
             legs={"WebRTC": self._make_webrtc_leg, **(legs or {})},
             tokens=tokens if tokens is not None else TokenDesk(config.auth.scheme),
+            ice_servers=self._ice_servers,
             times=replace(times, connect=server.token_lifetime, resume_grace=server.resume_grace),
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
             turns=self._turns,
@@ -116,7 +127,6 @@ class Gateway:
         self._config = config
         self._ice_timing = times.ice
         self._certificate = Certificate.generate()
-        self._rng = random.SystemRandom()
         self._http_ended = trio.Event()
         self.http = self._make_http_server()
 
@@ -126,6 +136,7 @@ class Gateway:
         return GatewayCounts(
             datagrams_of_nobody=self.endpoint.dropped,
             datagrams_not_sent=self.endpoint.send_failures,
+            stun_answers_ignored=self.gathering.answers_ignored,
             log_records_dropped=records_dropped(),
             lateness_p99=lateness.quantile(QUANTILE),
             longest_lateness=lateness.longest,
@@ -152,6 +163,16 @@ class Gateway:
             await self._http_ended.wait()
         return await self.sessions.wait_stopped()
 
+    async def gather(self) -> None:
+        """Find out by which addresses others know this machine, until cancelled; calls add servers of their own."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.gathering.run)
+            await self._ice_servers.ask(OWN_INFO)
+
+    def _use_servers(self, servers: Sequence[IceServer]) -> None:
+        if not self._config.config.media.ice_lite:  # which announces host candidates only (RFC 8445 §5.2)
+            self.gathering.use(servers)
+
     async def serve_http(self, listeners: Listeners) -> None:
         """Serve until cancelled, or after ``stop`` until the last connection has ended."""
         await self.http.serve(listeners)
@@ -164,7 +185,14 @@ class Gateway:
             local_addresses=self.endpoint.addresses,
             rng=self._rng,
         )
-        return WebRtcLeg(owner, peer, endpoint=self.endpoint, scheduler=self.scheduler, session_id=info.session_id)
+        return WebRtcLeg(
+            owner,
+            peer,
+            endpoint=self.endpoint,
+            scheduler=self.scheduler,
+            session_id=info.session_id,
+            gathering=self.gathering,
+        )
 
     def _peer_settings(self, info: CallInfo, sample_rate: int) -> PeerSettings:
         """What the configuration says, in the order of codecs that the session's request prefers."""
@@ -181,6 +209,7 @@ class Gateway:
             ice_lite=media.ice_lite,
             ice_timing=self._ice_timing,
             probe_private_addresses=media.probe_private_addresses,
+            announced=self._announced,
             wallclock_offset=_wallclock_offset,
         )
 
@@ -258,17 +287,27 @@ async def open_gateway(
     """
     server = config.config.server
     with _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint:
+        announced = _announced(config, endpoint)
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
         with watching(config.plugins) as watchdog:
             async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
                 gateway = Gateway(
-                    config, endpoint, sessions, watchdog, tokens=tokens, legs=legs, times=times, turns=turns
+                    config,
+                    endpoint,
+                    sessions,
+                    watchdog,
+                    announced=announced,
+                    tokens=tokens,
+                    legs=legs,
+                    times=times,
+                    turns=turns,
                 )
                 gateway.url = _url(server.host, server.port, listeners)
                 nursery.start_soon(endpoint.run)
                 nursery.start_soon(gateway.scheduler.run)
                 nursery.start_soon(gateway.sessions.keep_deadlines)
                 nursery.start_soon(gateway.relief.run)
+                nursery.start_soon(gateway.gather)
                 nursery.start_soon(gateway.serve_http, listeners)
                 nursery.start_soon(report, gateway.counts)
                 try:
@@ -284,6 +323,12 @@ async def open_gateway(
 def _bind(config: ResolvedConfig) -> UdpEndpoint:
     media = config.config.media
     return UdpEndpoint.bind(media_addresses(media.addresses, config.config.server.host), media.udp_port)
+
+
+def _announced(config: ResolvedConfig, endpoint: MediaEndpoint) -> dict[Address, list[Address]]:
+    media = config.config.media
+    advertised = map(parse_advertised_address, media.advertised_addresses)
+    return announced_addresses(endpoint.addresses, advertised, bound_too=media.advertise_bound_addresses)
 
 
 def _url(host: str, port: int, listeners: Listeners) -> str:

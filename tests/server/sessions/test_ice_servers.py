@@ -7,7 +7,7 @@ import pytest
 from glottis import CallInfo, IceServer
 from glottis.config import NamedProvider
 from glottis.plugins.manager import Plugin
-from glottis.server.sessions.ice_servers import gather_ice_servers
+from glottis.server.sessions.ice_servers import IceServerDesk
 
 CALL = CallInfo("session", "campaign")
 GOOD = IceServer(("stun:stun.example",))
@@ -48,7 +48,7 @@ def provider(name: str, result: Any) -> NamedProvider:
 
 
 async def test_good_servers_come_in_the_order_of_their_providers() -> None:
-    assert await gather_ice_servers([provider("a", [TURN]), provider("b", (GOOD,))], CALL, 1.0) == [TURN, GOOD]
+    assert await IceServerDesk([provider("a", [TURN]), provider("b", (GOOD,))], 1.0).ask(CALL) == [TURN, GOOD]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_good_servers_come_in_the_order_of_their_providers() -> None:
 async def test_unusable_server_is_left_out_and_its_provider_named(
     bad: Any, complaint: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await gather_ice_servers([provider("a", [GOOD, bad, TURN])], CALL, 1.0) == [GOOD, TURN]
+    assert await IceServerDesk([provider("a", [GOOD, bad, TURN])], 1.0).ask(CALL) == [GOOD, TURN]
     [record] = caplog.records
     assert record.levelno == logging.ERROR
     prefix = "ICE server left out: [1] of a of plugin a (glottis-a 1.2): "
@@ -82,7 +82,7 @@ async def test_unusable_server_is_left_out_and_its_provider_named(
 async def test_result_that_is_no_list_leaves_out_that_provider_alone(
     result: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await gather_ice_servers([provider("a", result), provider("b", [GOOD])], CALL, 1.0) == [GOOD]
+    assert await IceServerDesk([provider("a", result), provider("b", [GOOD])], 1.0).ask(CALL) == [GOOD]
     [record] = caplog.records
     assert "plugin a (glottis-a 1.2)" in record.getMessage()
     assert f"returned {type(result).__name__}, expected a list of IceServer" in caplog.text
@@ -92,13 +92,13 @@ async def test_more_servers_than_any_client_wants_are_left_out(caplog: pytest.Lo
     for wanted, bad in ((32, []), (0, [None] * 100)):
         caplog.clear()
         result = [*bad, *[GOOD] * 100_000]
-        assert len(await gather_ice_servers([provider("a", result)], CALL, 1.0)) == wanted
+        assert len(await IceServerDesk([provider("a", result)], 1.0).ask(CALL)) == wanted
         assert len(caplog.records) == 1 + min(len(bad), 32)
         assert f"{len(result) - 32} of plugin a (glottis-a 1.2) beyond the first 32" in caplog.records[-1].getMessage()
 
 
 async def test_a_list_that_raises_leaves_out_that_provider_alone(caplog: pytest.LogCaptureFixture) -> None:
-    assert await gather_ice_servers([provider("a", Endless([GOOD])), provider("b", [GOOD])], CALL, 1.0) == [GOOD]
+    assert await IceServerDesk([provider("a", Endless([GOOD])), provider("b", [GOOD])], 1.0).ask(CALL) == [GOOD]
     [record] = caplog.records
     assert record.getMessage() == "ICE servers left out: plugin a (glottis-a 1.2) failed"
 
@@ -108,7 +108,7 @@ async def test_clients_are_told_of_copies() -> None:
         """One that knows more than clients are told."""
 
     urls = ["stun:stun.example"]
-    [server] = await gather_ice_servers([provider("a", [Server(urls, "u", "c")])], CALL, 1.0)  # type: ignore[arg-type]
+    [server] = await IceServerDesk([provider("a", [Server(urls, "u", "c")])], 1.0).ask(CALL)  # type: ignore[arg-type]
     assert type(server) is IceServer
     urls.append("http://x")
     assert server == IceServer(("stun:stun.example",), "u", "c")

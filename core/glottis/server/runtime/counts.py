@@ -24,6 +24,8 @@ class GatewayCounts:
     """That belonged to no session."""
     datagrams_not_sent: int = 0
     """That the kernel refused: a full buffer or an unreachable destination."""
+    stun_answers_ignored: int = 0
+    """With an address that nobody can be reached by, or not from where was asked."""
     log_records_dropped: int = 0
     """That standard error took too slowly."""
     lateness_p99: float = 0.0
@@ -47,6 +49,7 @@ class GatewayCounts:
     def __str__(self) -> str:
         return (
             f"datagrams of nobody {self.datagrams_of_nobody}, datagrams not sent {self.datagrams_not_sent}, "
+            f"STUN answers ignored {self.stun_answers_ignored}, "
             f"log records dropped {self.log_records_dropped}, media late by {self.lateness_p99 * 1e3:.0f} ms (p99), "
             f"{self.longest_lateness * 1e3:.0f} ms (longest), "
             f"turns of {self.turn_length * 1e3:.0f} ms (changed {self.turn_length_changes} times), "

@@ -1,7 +1,7 @@
 """The STUN and TURN servers that a session's client is told, from the enabled providers (CONTRACT T24)."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 
@@ -16,28 +16,55 @@ from glottis.plugins.failures import describe, log_failure, message_of
 logger = logging.getLogger(__name__)
 
 
-async def gather_ice_servers(providers: Iterable[NamedProvider], info: CallInfo, patience: float) -> list[IceServer]:
-    """Ask all providers at once; those that fail or are slow are logged and left out, and so are unusable servers.
+class IceServerDesk:
+    """Asks all ``providers`` at once, and has ``patience`` in seconds with all of them together.
 
-    ``patience`` is in seconds, for all of them together.
+    Those that fail or are slow are left out, and so are unusable servers. Of each, the first failure is logged, and no
+    further one until it has succeeded. ``told`` hears of all servers: the gateway gathers from them, too.
     """
-    results: dict[str, list[IceServer]] = {}
-    providers = list(providers)
 
-    async def ask(provider: NamedProvider) -> None:
+    def __init__(
+        self,
+        providers: Iterable[NamedProvider],
+        patience: float,
+        told: Callable[[list[IceServer]], None] = lambda servers: None,
+    ) -> None:
+        self._providers = list(providers)
+        self._patience = patience
+        self._told = told
+        self._failing: set[str] = set()
+
+    async def ask(self, info: CallInfo) -> list[IceServer]:
+        """The servers of a call, in the order of their providers."""
+        results: dict[str, list[IceServer]] = {}
+        with trio.move_on_after(self._patience) as scope:
+            async with trio.open_nursery() as nursery:
+                for provider in self._providers:
+                    nursery.start_soon(self._ask_one, provider, info, results)
+        if scope.cancelled_caught:
+            self._tell_late([provider.name for provider in self._providers if provider.name not in results])
+        servers = [server for provider in self._providers for server in results.get(provider.name, [])]
+        self._told(servers)
+        return servers
+
+    async def _ask_one(self, provider: NamedProvider, info: CallInfo, results: dict[str, list[IceServer]]) -> None:
         try:
             results[provider.name] = _usable_servers(provider, await provider.provider.get_ice_servers(info))
         except BaseException as error:
-            stop(error, partial(_leave_all_out, provider))
+            results[provider.name] = []
+            stop(error, partial(self._leave_all_out, provider))
+        else:
+            self._failing.discard(provider.name)
 
-    with trio.move_on_after(patience) as scope:
-        async with trio.open_nursery() as nursery:
-            for provider in providers:
-                nursery.start_soon(ask, provider)
-    if scope.cancelled_caught:
-        late = ", ".join(provider.name for provider in providers if provider.name not in results)
-        logger.warning("ICE servers of %s left out: no answer in %g s", late, patience)
-    return [server for provider in providers for server in results.get(provider.name, [])]
+    def _tell_late(self, late: list[str]) -> None:
+        if news := [name for name in late if name not in self._failing]:
+            self._failing.update(news)
+            logger.warning("ICE servers of %s left out: no answer in %g s", ", ".join(news), self._patience)
+
+    def _leave_all_out(self, provider: NamedProvider, failure: BaseException) -> None:
+        if provider.name not in self._failing:
+            self._failing.add(provider.name)
+            log_failure(logger, failure, "ICE servers left out: %s failed", provider.plugin)
 
 
 def _usable_servers(provider: NamedProvider, servers: object) -> list[IceServer]:
@@ -54,10 +81,6 @@ def _usable_servers(provider: NamedProvider, servers: object) -> list[IceServer]
         left_out = len(servers) - MAX_ICE_SERVERS
         logger.error("ICE servers left out: %d of %s beyond the first %d", left_out, provider.plugin, MAX_ICE_SERVERS)
     return usable
-
-
-def _leave_all_out(provider: NamedProvider, failure: BaseException) -> None:
-    log_failure(logger, failure, "ICE servers left out: %s failed", provider.plugin)
 
 
 def _leave_out(provider: NamedProvider, index: int, problem: BaseException) -> None:

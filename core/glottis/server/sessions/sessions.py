@@ -24,7 +24,7 @@ from glottis.server.http.websocket import WebSocket
 from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
 from glottis.server.sessions.channel import SignalingChannel, open_signaling, reject
 from glottis.server.sessions.deadlines import Deadlines
-from glottis.server.sessions.ice_servers import gather_ice_servers
+from glottis.server.sessions.ice_servers import IceServerDesk
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
@@ -70,6 +70,7 @@ class Sessions:
         *,
         legs: Mapping[str, LegFactory],
         tokens: TokenDesk,
+        ice_servers: IceServerDesk,
         times: SessionTimes,
         call_limits: CallLimits,
         turns: Turns,
@@ -78,6 +79,7 @@ class Sessions:
         self._nursery = nursery
         self._legs = legs
         self._tokens = tokens
+        self._ice_servers = ice_servers
         self._times = times
         self._call_limits = call_limits
         self._turns = turns
@@ -147,7 +149,7 @@ class Sessions:
             raise UnsupportedTransport(request.transport, self.transports)
         self._check_availability(client_host)
         info = _call_info(request, principal, client_host)
-        servers = await gather_ice_servers(self._config.ice_server_providers, info, self._times.providers)
+        servers = await self._ice_servers.ask(info)
         async with self._turns:
             self._check_availability(client_host)
             expires_at = time.time() + self._times.connect

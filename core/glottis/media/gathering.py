@@ -1,0 +1,202 @@
+"""Gathers for all calls of an endpoint: names are looked up and servers asked in the background, and nobody waits.
+
+What was found goes into the next answers; a call that was answered before is told until there is no more to wait for.
+Why it is one for all calls: docs/design/gathering.md.
+"""
+
+import logging
+import math
+import random
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+import trio
+
+from glottis.contracts.ice_servers import IceServer, parse_ice_uri
+from glottis.ice import GatheringTiming, ReflexiveAddress, ReflexiveGatherer, ServerFailed
+from glottis.media.driver import Endpoint
+from glottis.wire.address import Address, Path, ip_of
+
+logger = logging.getLogger(__name__)
+
+MAX_NAMES: Final = 8
+"""Servers by name and port; beyond, the one named longest ago is forgotten."""
+PATIENCE: Final = 5.0
+"""Seconds from the last new server until calls are told that there is no more to come. What comes later is for later
+calls."""
+LOOK_UP_TIME: Final = 5.0
+"""Seconds for the name of a server to be looked up."""
+LOOK_UP_AGAIN: Final = 3600.0
+"""Seconds between looks at a name: servers move."""
+LOOK_UP_RETRY: Final = 30.0
+"""The same after a failure."""
+
+Name = tuple[str, int]
+LookUp = Callable[[str, int], Awaitable[list[Address]]]
+
+
+class Follower(Protocol):
+    """A call that wants to be told. Nothing raises."""
+
+    def found(self, address: ReflexiveAddress) -> None:
+        """One more."""
+
+    def gathered(self) -> None:
+        """There are no more to wait for; nothing is told after this."""
+
+
+class Gathering:
+    """Owned by the gateway; ``run`` works until cancelled. ``look_up`` gives the addresses of a host and port."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        bases: Sequence[Address],
+        *,
+        rng: random.Random,
+        timing: GatheringTiming | None = None,
+        look_up: LookUp | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._gatherer = ReflexiveGatherer(bases, rng=rng, timing=timing or GatheringTiming())
+        self._look_up = look_up or look_up_address
+        self._names: dict[Name, trio.CancelScope] = {}
+        """The one named longest ago first, with what ends looking for it."""
+        self._new: list[Name] = []
+        self._unknown: set[Name] = set()
+        """Those that were not looked up once."""
+        self._followers: dict[Follower, None] = {}
+        self._patient_until = -math.inf
+        self._sleep = trio.CancelScope()
+        self._refused = 0
+
+    @property
+    def answers_ignored(self) -> int:
+        """Answers of servers, or of who pretends to be one, that were of no use."""
+        return self._gatherer.answers_ignored + self._refused
+
+    def use(self, servers: Iterable[IceServer]) -> None:
+        """Ask these, too, as far as they speak STUN over UDP; at once, and never for long."""
+        for server in servers:
+            for uri in map(parse_ice_uri, server.urls):
+                if uri.scheme == "stun":
+                    self._use((uri.host, uri.port))
+
+    def introduce(self, follower: Follower) -> None:
+        """Tell what is known, and what will be, unless the follower leaves before."""
+        for address in self._gatherer.addresses:
+            follower.found(address)
+        if not self._names:
+            return  # it was never begun to gather
+        if self._is_settled:
+            follower.gathered()
+        else:
+            self._followers[follower] = None
+
+    def leave(self, follower: Follower) -> None:
+        """It is told no more."""
+        self._followers.pop(follower, None)
+
+    async def run(self) -> None:
+        """Look up, ask and tell, until cancelled."""
+        try:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    with trio.CancelScope() as self._sleep:  # whatever happens from now on cuts it short
+                        new, self._new = self._new, []
+                        for name in new:
+                            nursery.start_soon(self._keep_looking_up, name)
+                        self._sleep.deadline = self._turn()
+                        await trio.sleep_forever()
+        finally:
+            self._endpoint.remove(self)
+
+    # The socket calls these
+
+    def receive(self, data: bytes, path: Path) -> None:
+        """See ``demultiplexer.Receiver``."""
+        self._gatherer.handle_datagram(data, path, trio.current_time())
+        self._sleep.cancel()
+
+    def refuse(self) -> None:
+        """See ``demultiplexer.Receiver``."""
+        self._refused += 1
+
+    def send_failed(self, error: Exception) -> None:
+        """See ``link.Sender``: as good as an unanswered request."""
+        logger.debug("a request to a STUN server could not leave: %s", error)
+
+    def _use(self, name: Name) -> None:
+        if (scope := self._names.pop(name, None)) is None:
+            scope = trio.CancelScope()
+            self._new.append(name)
+            self._unknown.add(name)
+            self._patient_until = trio.current_time() + PATIENCE
+            self._sleep.cancel()
+        self._names[name] = scope
+        if len(self._names) > MAX_NAMES:
+            self._forget(next(iter(self._names)))
+
+    def _forget(self, name: Name) -> None:
+        self._names.pop(name).cancel()
+        self._unknown.discard(name)
+        self._gatherer.set_servers(_label(name), [], trio.current_time())
+
+    async def _keep_looking_up(self, name: Name) -> None:
+        failing = False
+        with self._names.get(name, trio.CancelScope(deadline=-math.inf)):
+            while True:
+                addresses = await self._look_up(*name)
+                self._unknown.discard(name)
+                if addresses:
+                    self._gatherer.set_servers(_label(name), addresses, trio.current_time())
+                elif not failing:
+                    logger.warning("STUN server %s: its name cannot be looked up", _label(name))
+                failing = not addresses
+                self._sleep.cancel()
+                await trio.sleep(LOOK_UP_AGAIN if addresses else LOOK_UP_RETRY)
+
+    def _turn(self) -> float:
+        """Do what is due; returns when the next turn is."""
+        self._gatherer.handle_timeout(trio.current_time())
+        for datagram in self._gatherer.datagrams_to_send():
+            self._endpoint.send(datagram, self)
+        while (event := self._gatherer.next_event()) is not None:
+            match event:
+                case ReflexiveAddress(address, base, server):
+                    logger.info("%s is %s:%d for others, says STUN server %s", base.host, *address, server)
+                    for follower in list(self._followers):
+                        follower.found(event)
+                case ServerFailed(server, reason):
+                    logger.warning("STUN server %s (%s) %s", server.name, server.address.host, reason)
+        if self._followers and self._is_settled:
+            followers, self._followers = self._followers, {}
+            for follower in followers:
+                follower.gathered()
+        patient_until = self._patient_until if self._followers else math.inf
+        return min(patient_until, math.inf if (moment := self._gatherer.next_timeout()) is None else moment)
+
+    @property
+    def _is_settled(self) -> bool:
+        is_known = not self._unknown and self._gatherer.is_settled
+        return is_known or trio.current_time() >= self._patient_until
+
+
+def _label(name: Name) -> str:
+    host, port = name
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def look_up_address(host: str, port: int) -> list[Address]:
+    """The first IPv4 and the first IPv6 address of a host; none if there is none, or it takes too long."""
+    if (ip := ip_of(host)) is not None:
+        return [Address(str(ip), port)]
+    found: dict[int, Address] = {}
+    with trio.move_on_after(LOOK_UP_TIME):
+        try:
+            for family, _, _, _, address in await trio.socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM):
+                found.setdefault(family, Address(str(address[0]), port))
+        except (OSError, UnicodeError):
+            pass
+    return list(found.values())
