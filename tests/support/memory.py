@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import trio
 import trio.testing
@@ -158,13 +158,24 @@ class MemoryEndpoint(UdpEndpoint):
         self._socket.arrive(data, source)
 
 
+class Host(Protocol):
+    """Whatever has an address."""
+
+    @property
+    def public(self) -> Address:
+        """Where others see it."""
+
+    def arrive(self, data: bytes, source: Address) -> None:
+        """From the other end."""
+
+
 class MemoryNetwork:
     """A ``Network`` with a gateway's listener, and an endpoint for each address."""
 
     def __init__(self) -> None:
         self.listener = MemoryListener()
         self.gateway = MemoryEndpoint(self, MEDIA)
-        self._endpoints = {MEDIA: self.gateway}
+        self._endpoints: dict[Address, Host] = {MEDIA: self.gateway}
 
     async def connect(self, host: str, port: int) -> trio.StapledStream[Any, Any]:
         """See ``Network``."""
@@ -178,9 +189,13 @@ class MemoryNetwork:
         self.add(endpoint)
         return endpoint
 
-    def add(self, endpoint: MemoryEndpoint) -> None:
+    def add(self, endpoint: Host) -> None:
         """Carry to its public address, too."""
         self._endpoints[endpoint.public] = endpoint
+
+    def hide(self, address: Address) -> None:
+        """Nothing is carried there any more, as to what is behind a translator."""
+        del self._endpoints[address]
 
     def carry(self, data: bytes, source: Address, target: Address) -> None:
         """At once, and in order."""
