@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from glottis import CallInfo, ConfigurationError, IceServer, Secret
-from glottis_static_ice_servers import Server, StaticConfig, StaticIceServers
+from glottis_ice_static import Server, StaticConfig, StaticIceServers
 
 CALL = CallInfo("session", "campaign")
 
