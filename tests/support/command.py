@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -54,11 +54,16 @@ class Command:
 
 
 @asynccontextmanager
-async def open_command(*arguments: str | Path, env: Mapping[str, str] | None = None) -> AsyncIterator[Command]:
-    """Run ``glottis`` with these arguments; leaving the block waits for its end, within 30 seconds in all."""
+async def open_command(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+) -> AsyncIterator[Command]:
+    """Run ``glottis`` with these arguments; leaving the block waits for its end, within 30 seconds in all.
+
+    ``prefix`` is a command that runs it, in another network namespace for example.
+    """
     start = partial(
         trio.run_process,
-        [GLOTTIS, *arguments],
+        [*prefix, GLOTTIS, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **(env or {})},
