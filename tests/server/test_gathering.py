@@ -148,3 +148,22 @@ async def test_a_lite_gateway_asks_nobody(tmp_path: Path, autojump_clock: trio.t
         phone = await exchange.call()
         assert "srflx" not in phone.socket.of_type(Answer)[0].sdp
         await phone.hear()
+
+
+async def test_the_client_of_a_long_call_is_told_newer_servers_before_its_credentials_expire(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    servers = Servers("turn:turn.example")
+    servers.servers = [IceServer(("turn:turn.example",), "1000", "secret")]
+    plugin = TestPlugin(ice_servers=servers)
+    config = plugin.config() + "renewal = 1\n"
+    async with open_memory_exchange(tmp_path, config, [plugin]) as exchange:
+        phone = await exchange.call()
+        servers.servers = [IceServer(("turn:turn.example",), "2000", "secret")]
+        await eventually(lambda: phone.socket.events("ice_servers"), 3)
+        [event] = phone.socket.events("ice_servers")
+        assert event == {"iceServers": [{"urls": ["turn:turn.example"], "username": "2000", "credential": "secret"}]}
+        assert servers.asked == ["gateway", phone.session_id, phone.session_id]
+        servers.servers = []
+        await trio.sleep(2)
+        assert len(phone.socket.events("ice_servers")) == 1, "those that there were may do yet"

@@ -174,6 +174,8 @@ class IceServers(msgspec.Struct, frozen=True, kw_only=True):
 
     providers: tuple[str, ...] | None = None
     """Absent: ``static``, if it is installed."""
+    renewal: Seconds = 3600.0
+    """Between the servers that the client of a long call is told: shorter than credentials are good for."""
     settings: dict[str, PluginSettings] = {}
     """By provider name."""
 

@@ -16,16 +16,14 @@ import trio
 from glottis.calls.call import CallLimits
 from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
-from glottis.config import Media, NamedAuthScheme, ResolvedConfig, parse_advertised_address, records_dropped
+from glottis.config import Media, NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
-from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
 from glottis.dtls import Certificate
 from glottis.media.driver import Endpoint
 from glottis.media.endpoint import UdpEndpoint
-from glottis.media.gathering import Gathering
-from glottis.media.interfaces import announced_addresses, media_addresses
+from glottis.media.interfaces import media_addresses
 from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduler, Sockets
 from glottis.peer import PeerConnection, PeerSettings
@@ -37,12 +35,13 @@ from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
 from glottis.server.http.turns import Turns
+from glottis.server.own_addresses import OwnAddresses
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
 from glottis.server.runtime.load_control import LoadControl
 from glottis.server.runtime.relief import Relief
 from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
-from glottis.server.sessions.ice_servers import IceServerDesk
+from glottis.server.sessions.renewal import renew_ice_servers
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
@@ -52,10 +51,6 @@ logger = logging.getLogger(__name__)
 
 GOODBYE_TIMEOUT: Final = 1.0
 """Seconds for clients to be told that the gateway stops."""
-OWN_INFO: Final = CallInfo("gateway", "")
-"""What providers of ICE servers are told where the gateway asks for itself."""
-
-
 Listeners = Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]]
 
 
@@ -92,7 +87,8 @@ class Gateway:
         nursery: trio.Nursery,
         watchdog: Watchdog,
         *,
-        announced: Mapping[Address, Sequence[Address]],
+        own_addresses: OwnAddresses,
+        rng: random.Random,
         tokens: TokenDesk | None = None,
         legs: Mapping[str, LegFactory] | None = None,
         times: SessionTimes = DEFAULT_TIMES,
@@ -105,16 +101,14 @@ class Gateway:
         self.scheduler = Scheduler(endpoint)
         self._turns = turns or Turns()
         self.watchdog = watchdog
-        self._rng = random.SystemRandom()
-        self.gathering = Gathering(endpoint, endpoint.addresses, rng=self._rng)
-        self._ice_servers = IceServerDesk(config.ice_server_providers, times.providers, self._use_servers)
-        self._announced = announced
+        self._rng = rng
+        self._own_addresses = own_addresses
         self.sessions = Sessions(
             config,
             nursery,
             legs={"WebRTC": self._make_webrtc_leg, **(legs or {})},
             tokens=tokens if tokens is not None else TokenDesk(config.auth.scheme),
-            ice_servers=self._ice_servers,
+            ice_servers=own_addresses.desk,
             times=replace(times, connect=server.token_lifetime, resume_grace=server.resume_grace),
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
             turns=self._turns,
@@ -136,7 +130,7 @@ class Gateway:
         return GatewayCounts(
             datagrams_of_nobody=self.endpoint.dropped,
             datagrams_not_sent=self.endpoint.send_failures,
-            stun_answers_ignored=self.gathering.answers_ignored,
+            stun_answers_ignored=self._own_addresses.gathering.answers_ignored,
             log_records_dropped=records_dropped(),
             lateness_p99=lateness.quantile(QUANTILE),
             longest_lateness=lateness.longest,
@@ -163,15 +157,11 @@ class Gateway:
             await self._http_ended.wait()
         return await self.sessions.wait_stopped()
 
-    async def gather(self) -> None:
-        """Find out by which addresses others know this machine, until cancelled; calls add servers of their own."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.gathering.run)
-            await self._ice_servers.ask(OWN_INFO)
-
-    def _use_servers(self, servers: Sequence[IceServer]) -> None:
-        if not self._config.config.media.ice_lite:  # which announces host candidates only (RFC 8445 §5.2)
-            self.gathering.use(servers)
+    async def renew_ice_servers(self) -> None:
+        """Until cancelled; see ``renewal``."""
+        interval = self._config.config.ice_servers.renewal
+        if self._config.ice_server_providers:
+            await renew_ice_servers(lambda: self.sessions, self._own_addresses.desk, interval)
 
     async def serve_http(self, listeners: Listeners) -> None:
         """Serve until cancelled, or after ``stop`` until the last connection has ended."""
@@ -191,7 +181,7 @@ class Gateway:
             endpoint=self.endpoint,
             scheduler=self.scheduler,
             session_id=info.session_id,
-            gathering=self.gathering,
+            gathering=self._own_addresses.gathering,
         )
 
     def _peer_settings(self, info: CallInfo, sample_rate: int) -> PeerSettings:
@@ -209,7 +199,7 @@ class Gateway:
             ice_lite=media.ice_lite,
             ice_timing=self._ice_timing,
             probe_private_addresses=media.probe_private_addresses,
-            announced=self._announced,
+            announced=self._own_addresses.announced,
             wallclock_offset=_wallclock_offset,
         )
 
@@ -287,7 +277,8 @@ async def open_gateway(
     """
     server = config.config.server
     with _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint:
-        announced = _announced(config, endpoint)
+        rng = random.SystemRandom()
+        own_addresses = OwnAddresses(config, endpoint, rng, times.providers)
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
         with watching(config.plugins) as watchdog:
             async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
@@ -296,7 +287,8 @@ async def open_gateway(
                     endpoint,
                     sessions,
                     watchdog,
-                    announced=announced,
+                    own_addresses=own_addresses,
+                    rng=rng,
                     tokens=tokens,
                     legs=legs,
                     times=times,
@@ -307,7 +299,8 @@ async def open_gateway(
                 nursery.start_soon(gateway.scheduler.run)
                 nursery.start_soon(gateway.sessions.keep_deadlines)
                 nursery.start_soon(gateway.relief.run)
-                nursery.start_soon(gateway.gather)
+                nursery.start_soon(own_addresses.run)
+                nursery.start_soon(gateway.renew_ice_servers)
                 nursery.start_soon(gateway.serve_http, listeners)
                 nursery.start_soon(report, gateway.counts)
                 try:
@@ -323,12 +316,6 @@ async def open_gateway(
 def _bind(config: ResolvedConfig) -> UdpEndpoint:
     media = config.config.media
     return UdpEndpoint.bind(media_addresses(media.addresses, config.config.server.host), media.udp_port)
-
-
-def _announced(config: ResolvedConfig, endpoint: MediaEndpoint) -> dict[Address, list[Address]]:
-    media = config.config.media
-    advertised = map(parse_advertised_address, media.advertised_addresses)
-    return announced_addresses(endpoint.addresses, advertised, bound_too=media.advertise_bound_addresses)
 
 
 def _url(host: str, port: int, listeners: Listeners) -> str:

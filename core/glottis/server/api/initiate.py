@@ -9,7 +9,6 @@ import trio
 
 from glottis.contracts.auth import AuthRequest, AuthScheme
 from glottis.contracts.errors import AuthenticationFailed, Forbidden, GlottisError
-from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import Principal
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.placement import Placement, service_unavailable
@@ -24,6 +23,7 @@ from glottis.server.sessions.admission import (
     UnknownCampaign,
     UnsupportedTransport,
 )
+from glottis.server.sessions.ice_servers import ice_server_document
 from glottis.signaling.errors import Rejected
 from glottis.signaling.session_request import SessionRequest, parse_session_request_untrusted
 
@@ -128,11 +128,5 @@ def _created_document(created: CreatedSession) -> dict[str, Any]:
         "sessionId": created.session_id,
         "websocketUrl": created.websocket_url,
         "expiresAt": expires_at.replace("+00:00", "Z"),
-        "iceServers": [_ice_server_document(server) for server in created.ice_servers],
+        "iceServers": [ice_server_document(server) for server in created.ice_servers],
     }
-
-
-def _ice_server_document(server: IceServer) -> dict[str, Any]:
-    """As RTCConfiguration takes it (W3C webrtc, §4.2.2)."""
-    optional = {"username": server.username, "credential": server.credential}
-    return {"urls": list(server.urls), **{name: value for name, value in optional.items() if value is not None}}

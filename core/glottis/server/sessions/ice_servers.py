@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import trio
 
@@ -65,6 +66,12 @@ class IceServerDesk:
         if provider.name not in self._failing:
             self._failing.add(provider.name)
             log_failure(logger, failure, "ICE servers left out: %s failed", provider.plugin)
+
+
+def ice_server_document(server: IceServer) -> dict[str, Any]:
+    """As RTCConfiguration takes it (W3C webrtc, §4.2.2)."""
+    optional = {"username": server.username, "credential": server.credential}
+    return {"urls": list(server.urls), **{name: value for name, value in optional.items() if value is not None}}
 
 
 def _usable_servers(provider: NamedProvider, servers: object) -> list[IceServer]:

@@ -18,6 +18,7 @@ from glottis.calls.summary import summary
 from glottis.config import Campaign
 from glottis.contracts.errors import MessageTooLong, RemoteError
 from glottis.contracts.events import ConnectionChanged, StateChanged
+from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
 from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
@@ -26,6 +27,7 @@ from glottis.plugins.failures import log_failure
 from glottis.server.sessions.announcements import Announcements
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.deadlines import Deadlines
+from glottis.server.sessions.ice_servers import ice_server_document
 from glottis.server.sessions.intake import Intake
 from glottis.server.sessions.interruption import Interruption
 from glottis.server.sessions.line import ClientLine, hang_up_reason
@@ -185,6 +187,11 @@ class Session:
             self.line.refuse(messages.Error(error.code, str(error)))
         except BaseException as error:
             stop(error, self.failed)
+
+    def tell_ice_servers(self, servers: Sequence[IceServer]) -> None:
+        """Newer ones than the client has. The agent is not told: they hold credentials."""
+        if self.state.alive and servers:
+            self.say(messages.Event("ice_servers", {"iceServers": [ice_server_document(one) for one in servers]}))
 
     def set_complexity(self, complexity: int) -> None:
         """See ``Leg.set_complexity``; a codec that fails in it ends this call."""

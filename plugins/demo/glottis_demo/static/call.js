@@ -187,6 +187,7 @@ export class Call extends EventTarget {
 
   #noteEvent({ name, data }) {
     if (name === "resume") this.#resumption = data;
+    else if (name === "ice_servers") this.peer?.setConfiguration({ ...this.peer.getConfiguration(), ...data });
     else if (!OWN_EVENTS.includes(name)) this.#emit("note", { text: `${name} ${JSON.stringify(data ?? {})}` });
   }
 

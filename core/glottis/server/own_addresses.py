@@ -1,0 +1,55 @@
+"""By which addresses clients reach this gateway: those it has, those the operator names, those that servers see."""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import trio
+
+from glottis.config import ResolvedConfig, parse_advertised_address
+from glottis.contracts.ice_servers import IceServer
+from glottis.contracts.info import CallInfo
+from glottis.media.driver import Endpoint
+from glottis.media.gathering import Gathering
+from glottis.media.interfaces import announced_addresses
+from glottis.server.sessions.ice_servers import IceServerDesk
+from glottis.wire.address import Address
+
+OWN_INFO: Final = CallInfo("gateway", "")
+"""What providers of ICE servers are told where the gateway asks for itself."""
+
+
+class Sockets(Endpoint, Protocol):
+    """What clients are to reach."""
+
+    @property
+    def addresses(self) -> Sequence[Address]:
+        """The local transport addresses."""
+
+
+class OwnAddresses:
+    """``desk`` gives calls their servers, and what it is given is used here, too; ``run`` works until cancelled.
+
+    Raises ``ConfigurationError`` if an advertised address can lead nowhere.
+    """
+
+    def __init__(self, config: ResolvedConfig, sockets: Sockets, rng: random.Random, patience: float) -> None:
+        media = config.config.media
+        self.announced: Mapping[Address, Sequence[Address]] = announced_addresses(
+            sockets.addresses,
+            map(parse_advertised_address, media.advertised_addresses),
+            bound_too=media.advertise_bound_addresses,
+        )
+        self.gathering = Gathering(sockets, sockets.addresses, rng=rng)
+        self.desk = IceServerDesk(config.ice_server_providers, patience, self._use)
+        self._is_lite = media.ice_lite
+
+    async def run(self) -> None:
+        """Begin before there is a call; calls may bring servers of their own."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.gathering.run)
+            await self.desk.ask(OWN_INFO)
+
+    def _use(self, servers: Sequence[IceServer]) -> None:
+        if not self._is_lite:  # which announces host candidates only (RFC 8445 §5.2)
+            self.gathering.use(servers)
