@@ -1,4 +1,6 @@
-"""Builds ``glottis_spandsp._spandsp``: what this package uses of libspandsp and libspeexdsp (cffi, API mode)."""
+"""Builds ``glottis_spandsp._spandsp``: what this package uses of libspandsp and libspeexdsp, and its concealment in C."""
+
+from pathlib import Path
 
 from cffi import FFI
 
@@ -10,7 +12,7 @@ DECLARATIONS = """
 typedef ... g711_state_t;
 typedef ... g722_encode_state_t;
 typedef ... g722_decode_state_t;
-typedef ... plc_state_t;
+typedef ... concealer_t;
 typedef ... SpeexResamplerState;
 
 g711_state_t *g711_init(g711_state_t *s, int mode);
@@ -26,10 +28,13 @@ g722_decode_state_t *g722_decode_init(g722_decode_state_t *s, int rate, int opti
 int g722_decode_free(g722_decode_state_t *s);
 int g722_decode(g722_decode_state_t *s, int16_t *amp, const uint8_t *g722_data, int len);
 
-plc_state_t *plc_init(plc_state_t *s);
-int plc_free(plc_state_t *s);
-int plc_rx(plc_state_t *s, int16_t *amp, int len);
-int plc_fillin(plc_state_t *s, int16_t *amp, int len);
+concealer_t *concealer_new(int rate);
+void concealer_free(concealer_t *c);
+void concealer_hear(concealer_t *c, int16_t *samples, int count);
+void g711_conceal(g711_state_t *s, concealer_t *c, int16_t *out, int count);
+void g711_bridge(g711_state_t *s, concealer_t *c, const uint8_t *next, int next_bytes, int16_t *out, int count);
+void g722_conceal(g722_decode_state_t *s, concealer_t *c, int16_t *out, int count);
+void g722_bridge(g722_decode_state_t *s, concealer_t *c, const uint8_t *next, int next_bytes, int16_t *out, int count);
 
 SpeexResamplerState *speex_resampler_init(uint32_t nb_channels, uint32_t in_rate, uint32_t out_rate, int quality,
                                           int *err);
@@ -38,7 +43,7 @@ int resample(SpeexResamplerState *st, const int16_t *in, uint32_t in_len, int16_
 """
 
 SOURCE = """
-#if !__has_include(<spandsp/plc.h>)
+#if !__has_include(<spandsp/g722.h>)
 #error "The headers spandsp/*.h of libspandsp are missing. On Debian: apt-get install libspandsp-dev"
 #endif
 #if !__has_include(<speex/speex_resampler.h>)
@@ -47,12 +52,14 @@ SOURCE = """
 
 /* Not the whole of spandsp.h, which needs libtiff's header for the fax modems. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <spandsp/telephony.h>
 #include <spandsp/bit_operations.h>
 #include <spandsp/g711.h>
 #include <spandsp/g722.h>
-#include <spandsp/plc.h>
+#include <spandsp/private/g722.h>
 #include <speex/speex_resampler.h>
 
 /* How many samples were written; negative if it failed or did not take all that came in. */
@@ -64,13 +71,16 @@ static int resample(SpeexResamplerState *st, const int16_t *in, uint32_t in_len,
 }
 """
 
+CONCEALMENT = Path(__file__).with_name("concealment.c").read_text()
+
 ffi = FFI()
 ffi.cdef(DECLARATIONS)
 ffi.set_source(
     "glottis_spandsp._spandsp",
-    SOURCE,
-    libraries=["spandsp", "speexdsp"],
-    extra_compile_args=["-Wfatal-errors"],  # else a hundred errors follow the one that says what is missing
+    SOURCE + CONCEALMENT,
+    libraries=["spandsp", "speexdsp", "m"],
+    # Sums of products as vectors. And else a hundred errors follow the one that says what is missing.
+    extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math", "-Wfatal-errors"],
 )
 
 if __name__ == "__main__":

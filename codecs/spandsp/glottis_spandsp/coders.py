@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from _cffi_backend import FFI
 
@@ -19,13 +19,28 @@ Decode = Callable[[FFI.CData, bytes, int], int]
 """``decode(samples_out, payload, byte_count)`` returns the number of samples."""
 
 
+Conceal = Callable[[FFI.CData, FFI.CData, int], None]
+"""``conceal(concealer, samples_out, sample_count)`` goes on with what was heard."""
+
+Bridge = Callable[[FFI.CData, bytes, int, FFI.CData, int], None]
+"""``bridge(concealer, next_payload, byte_count, samples_out, sample_count)`` leads to what comes next."""
+
+
+class Decoding(NamedTuple):
+    """What can be done with the state of one decoder."""
+
+    decode: Decode
+    conceal: Conceal
+    bridge: Bridge
+
+
 @dataclass(frozen=True, slots=True)
 class Coder:
     """One coder at one rate of its samples, in hertz."""
 
     sample_rate: int
     create_encode: Callable[[], Encode]
-    create_decode: Callable[[], Decode]
+    create_decoding: Callable[[], Decoding]
 
 
 def g711_coder(law: int) -> Coder:
@@ -34,9 +49,13 @@ def g711_coder(law: int) -> Coder:
     def create_state() -> FFI.CData:
         return ffi.gc(allocated(lib.g711_init(ffi.NULL, law)), lib.g711_free)
 
-    return Coder(
-        8000, lambda: partial(lib.g711_encode, create_state()), lambda: partial(lib.g711_decode, create_state())
-    )
+    def create_decoding() -> Decoding:
+        state = create_state()
+        return Decoding(
+            partial(lib.g711_decode, state), partial(lib.g711_conceal, state), partial(lib.g711_bridge, state)
+        )
+
+    return Coder(8000, lambda: partial(lib.g711_encode, create_state()), create_decoding)
 
 
 def g722_coder(sample_rate: int) -> Coder:
@@ -47,11 +66,14 @@ def g722_coder(sample_rate: int) -> Coder:
         state = allocated(lib.g722_encode_init(ffi.NULL, G722_BITS_PER_SECOND, options))
         return partial(lib.g722_encode, ffi.gc(state, lib.g722_encode_free))
 
-    def create_decode() -> Decode:
+    def create_decoding() -> Decoding:
         state = allocated(lib.g722_decode_init(ffi.NULL, G722_BITS_PER_SECOND, options))
-        return partial(lib.g722_decode, ffi.gc(state, lib.g722_decode_free))
+        state = ffi.gc(state, lib.g722_decode_free)
+        return Decoding(
+            partial(lib.g722_decode, state), partial(lib.g722_conceal, state), partial(lib.g722_bridge, state)
+        )
 
-    return Coder(sample_rate, create_encode, create_decode)
+    return Coder(sample_rate, create_encode, create_decoding)
 
 
 def allocated(state: FFI.CData) -> FFI.CData:

@@ -1,0 +1,247 @@
+/* Concealment of lost speech by linear prediction, from what came before the gap and from what comes after it.
+
+   A voice is nearly periodic: a predictor that is longer than its pitch period goes on with it, and with its formants.
+   Burg's method makes one from a few periods, and one that never grows louder. From behind the gap another predictor
+   goes backward in time, and the first is faded into it. Whatever the samples are, all is bounded. */
+
+enum {
+    MAX_RATE = 16000,
+    MAX_LEARNT = 3 * MAX_RATE / 100, /* 30 ms, in which a voice changes little */
+    MAX_ORDER = MAX_RATE / 73,       /* the longest pitch period: of a low man, and in 30 ms still twice */
+    MAX_GAP = MAX_RATE / 5,          /* 200 ms, as the longest packet; longer gaps are filled piece by piece */
+    QMF_DELAY = 22,                  /* of G.722's filters, both ways together, in samples */
+};
+
+typedef struct {
+    int order;
+    float taps[MAX_ORDER + 1]; /* x[n] = sum of taps[k] * x[n - k], k from 1 */
+    float limit;               /* nothing that is predicted is louder */
+} predictor_t;
+
+typedef struct {
+    int rate;
+    int learnt;      /* how many samples a predictor is made from */
+    int gap;         /* samples concealed in a row; 0 once what comes after the gap is known */
+    float heard[MAX_LEARNT]; /* the last samples; in a gap, without the fading */
+    predictor_t forward;     /* of this gap */
+} concealer_t;
+
+static concealer_t *concealer_new(int rate)
+{
+    concealer_t *c = rate <= MAX_RATE ? calloc(1, sizeof(*c)) : NULL;
+
+    if (c) {
+        c->rate = rate;
+        c->learnt = 3 * rate / 100;
+    }
+    return c;
+}
+
+static void concealer_free(concealer_t *c)
+{
+    free(c);
+}
+
+static float within(float value, float limit)
+{
+    return fmaxf(-limit, fminf(limit, value));
+}
+
+static int16_t to_sample(float value)
+{
+    return (int16_t) lrintf(within(value, 32767.0f));
+}
+
+/* Burg's method (J. P. Burg, 37th meeting of the SEG, 1967), on x in the direction of step. */
+static void learn(predictor_t *p, const float *x, int count, int step, int order)
+{
+    float f[MAX_LEARNT], b[MAX_LEARNT], a[MAX_ORDER + 1] = {1.0f}, before[MAX_ORDER + 1];
+    float loudest = 0.0f;
+
+    for (int n = 0; n < count; n++) {
+        f[n] = b[n] = x[step * n];
+        loudest = fmaxf(loudest, fabsf(f[n]));
+    }
+    for (int m = 1; m <= order; m++) {
+        float product = 0.0f, energy = 1.0f;
+
+        for (int n = m; n < count; n++) {
+            product += f[n] * b[n - m];
+            energy += f[n] * f[n] + b[n - m] * b[n - m];
+        }
+        float reflection = -2.0f * product / energy;
+        for (int n = m; n < count; n++) {
+            float forward = f[n];
+            f[n] = forward + reflection * b[n - m];
+            b[n - m] = b[n - m] + reflection * forward;
+        }
+        memcpy(before, a, sizeof(a));
+        for (int k = 1; k <= m; k++)
+            a[k] = before[k] + reflection * before[m - k];
+    }
+    p->order = order;
+    p->limit = 1.2f * loudest;
+    for (int k = 1; k <= order; k++)
+        p->taps[k] = -a[k];
+}
+
+/* Goes on from the samples before x[0], for count samples in the direction of step. */
+static void predict(const predictor_t *p, float *x, int count, int step)
+{
+    for (int n = 0; n < count; n++) {
+        float next = 0.0f;
+
+        for (int k = 1; k <= p->order; k++)
+            next += p->taps[k] * x[step * (n - k)];
+        x[step * n] = within(next, p->limit);
+    }
+}
+
+static void remember(concealer_t *c, const float *samples, int count)
+{
+    int new = count < c->learnt ? count : c->learnt, kept = c->learnt - new;
+
+    memmove(c->heard, c->heard + new, kept * sizeof(float));
+    memcpy(c->heard + kept, samples + count - new, new * sizeof(float));
+}
+
+/* Speech invented for longer than a syllable sounds wrong: 20 ms of a gap are as loud as before, then it fades. */
+static float loudness(const concealer_t *c, int since)
+{
+    float loud = 1.25f * (1.0f - 10.0f * (c->gap + since) / c->rate);
+
+    return fmaxf(0.0f, fminf(1.0f, loud));
+}
+
+/* How speech would have gone on for count samples; x has room for MAX_LEARNT before them. */
+static void go_on(concealer_t *c, float *x, int count)
+{
+    if (c->gap == 0)
+        learn(&c->forward, c->heard, c->learnt, 1, c->rate / 73);
+    memcpy(x - c->learnt, c->heard, c->learnt * sizeof(float));
+    predict(&c->forward, x, count, 1);
+}
+
+/* Fills count samples, and writes ahead more that are not a part of the gap yet. */
+static void conceal(concealer_t *c, int16_t *out, int count, int ahead)
+{
+    float work[MAX_LEARNT + MAX_GAP + QMF_DELAY], *x = work + MAX_LEARNT;
+
+    go_on(c, x, count + ahead);
+    for (int n = 0; n < count + ahead; n++)
+        out[n] = to_sample(loudness(c, n) * x[n]);
+    remember(c, x, count);
+    c->gap += count;
+}
+
+/* Fills the last count samples of a gap before next. */
+static void bridge(concealer_t *c, const int16_t *next, int next_count, int16_t *out, int count)
+{
+    float before[MAX_LEARNT + MAX_GAP], after[MAX_GAP + MAX_LEARNT], *x = before + MAX_LEARNT;
+    int learnt = next_count < c->learnt ? next_count : c->learnt;
+    predictor_t backward;
+
+    go_on(c, x, count);
+    for (int n = 0; n < learnt; n++)
+        after[count + n] = next[n];
+    learn(&backward, after + count + learnt - 1, learnt, -1, learnt / 3 < c->rate / 73 ? learnt / 3 : c->rate / 73);
+    predict(&backward, after + count - 1, count, -1);
+    for (int n = 0; n < count; n++) {
+        float done = (n + 0.5f) / count;
+        x[n] = (1.0f - done) * loudness(c, n) * x[n] + done * after[n];
+        out[n] = to_sample(x[n]);
+    }
+    remember(c, x, count);
+    c->gap = 0;
+}
+
+/* Takes samples that were decoded, and fades into them where a gap has ended without a bridge. */
+static void concealer_hear(concealer_t *c, int16_t *samples, int count)
+{
+    float work[MAX_LEARNT + MAX_GAP], *x = work + MAX_LEARNT;
+
+    if (c->gap) {
+        int fade = count < c->rate / 200 ? count : c->rate / 200;
+
+        go_on(c, x, fade);
+        for (int n = 0; n < fade; n++) {
+            float done = (n + 0.5f) / fade;
+            samples[n] = to_sample((1.0f - done) * loudness(c, n) * x[n] + done * samples[n]);
+        }
+        c->gap = 0;
+    }
+    for (int n = 0; n < count; n++)
+        x[n] = samples[n];
+    remember(c, x, count);
+}
+
+/* G.711 has no state: what comes next can be decoded at any time. */
+
+static void g711_conceal(g711_state_t *s, concealer_t *c, int16_t *out, int count)
+{
+    (void) s;
+    conceal(c, out, count, 0);
+}
+
+static void g711_bridge(g711_state_t *s, concealer_t *c, const uint8_t *next, int next_bytes, int16_t *out, int count)
+{
+    int16_t decoded[MAX_GAP];
+
+    bridge(c, decoded, g711_decode(s, decoded, next, next_bytes), out, count);
+}
+
+/* G.722 predicts each band from what it has decoded. So that it goes on as if nothing were lost, what was concealed is
+   encoded with the state of the decoder, and decoded (compare G.722 Appendix IV). The filters, which split the bands,
+   look ahead: count samples from samples[0] are followed when those up to count + ahead are known. */
+
+static int ahead_of(const g722_decode_state_t *s)
+{
+    return s->eight_k ? 0 : QMF_DELAY;
+}
+
+static void follow(g722_decode_state_t *s, const concealer_t *c, const int16_t *samples, int count)
+{
+    g722_encode_state_t encoder;
+    uint8_t payload[MAX_GAP / 2 + 1];
+    int16_t decoded[MAX_GAP + 2], before[QMF_DELAY + 2];
+    int ahead = ahead_of(s), known = c->learnt - count > 2 ? 2 : 0;
+
+    g722_encode_init(&encoder, 64000, s->eight_k ? G722_SAMPLE_RATE_8000 : 0);
+    if (ahead) {
+        for (int n = 0; n < 2; n++)
+            before[n] = known ? to_sample(c->heard[c->learnt - count - 2 + n]) : samples[0];
+        memcpy(before + 2, samples, ahead * sizeof(int16_t));
+        g722_encode(&encoder, payload, before, QMF_DELAY + 2); /* fills the filters */
+        count &= ~1;
+    }
+    memcpy(encoder.band, s->band, sizeof(encoder.band));
+    g722_decode(s, decoded, payload, g722_encode(&encoder, payload, samples + ahead, count));
+}
+
+static void g722_conceal(g722_decode_state_t *s, concealer_t *c, int16_t *out, int count)
+{
+    int16_t samples[MAX_GAP + QMF_DELAY];
+
+    conceal(c, samples, count, ahead_of(s));
+    follow(s, c, samples, count);
+    memcpy(out, samples, count * sizeof(int16_t));
+}
+
+static void g722_bridge(g722_decode_state_t *s, concealer_t *c, const uint8_t *next, int next_bytes, int16_t *out,
+                        int count)
+{
+    g722_decode_state_t guess = *s;
+    concealer_t guessing = *c;
+    int16_t samples[2 * MAX_GAP + QMF_DELAY];
+    int16_t decoded[MAX_GAP];
+    int decoded_count, ahead = ahead_of(s);
+
+    conceal(&guessing, samples, count, ahead);
+    follow(&guess, &guessing, samples, count);
+    decoded_count = g722_decode(&guess, decoded, next, next_bytes);
+    bridge(c, decoded, decoded_count, samples, count);
+    for (int n = 0; n < ahead; n++)
+        samples[count + n] = n < decoded_count ? decoded[n] : 0;
+    follow(s, c, samples, count);
+    memcpy(out, samples, count * sizeof(int16_t));
+}
