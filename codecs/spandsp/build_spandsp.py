@@ -1,4 +1,4 @@
-"""Builds ``glottis_spandsp._spandsp``: what this package uses of libspandsp and libspeexdsp, and its concealment in C."""
+"""Builds ``glottis_spandsp._spandsp`` (cffi, API mode): what is used of libspandsp and libspeexdsp, and concealment."""
 
 from pathlib import Path
 
@@ -80,7 +80,14 @@ ffi.set_source(
     SOURCE + CONCEALMENT,
     libraries=["spandsp", "speexdsp", "m"],
     # Sums of products as vectors. And else a hundred errors follow the one that says what is missing.
-    extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math", "-Wfatal-errors"],
+    extra_compile_args=[
+        "-O3",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-fno-signed-zeros",
+        "-fassociative-math",
+        "-Wfatal-errors",
+    ],
 )
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ enum {
     MAX_LEARNT = 3 * MAX_RATE / 100, /* 30 ms, in which a voice changes little */
     MAX_ORDER = MAX_RATE / 73,       /* the longest pitch period: of a low man, and in 30 ms still twice */
     MAX_GAP = MAX_RATE / 5,          /* 200 ms, as the longest packet; longer gaps are filled piece by piece */
+    MAX_LED = MAX_RATE / 100,        /* 10 ms */
     QMF_DELAY = 22,                  /* of G.722's filters, both ways together, in samples */
 };
 
@@ -21,8 +22,10 @@ typedef struct {
 typedef struct {
     int rate;
     int learnt;      /* how many samples a predictor is made from */
-    int gap;         /* samples concealed in a row; 0 once what comes after the gap is known */
+    int gap;         /* samples concealed in a row; 0 once what comes after them is known */
+    int led;         /* samples after a bridge that lead on to what was decoded */
     float heard[MAX_LEARNT]; /* the last samples; in a gap, without the fading */
+    float leading[MAX_LED];
     predictor_t forward;     /* of this gap */
 } concealer_t;
 
@@ -105,12 +108,12 @@ static void remember(concealer_t *c, const float *samples, int count)
     memcpy(c->heard + kept, samples + count - new, new * sizeof(float));
 }
 
-/* Speech invented for longer than a syllable sounds wrong: 20 ms of a gap are as loud as before, then it fades. */
+/* Speech invented for longer than a syllable sounds wrong: 16 ms of a gap are as loud as before, and 76 ms are all. */
 static float loudness(const concealer_t *c, int since)
 {
-    float loud = 1.25f * (1.0f - 10.0f * (c->gap + since) / c->rate);
+    float fading = (0.076f - (float) (c->gap + since) / c->rate) / 0.06f;
 
-    return fmaxf(0.0f, fminf(1.0f, loud));
+    return fmaxf(0.0f, fminf(1.0f, fading));
 }
 
 /* How speech would have gone on for count samples; x has room for MAX_LEARNT before them. */
@@ -134,45 +137,53 @@ static void conceal(concealer_t *c, int16_t *out, int count, int ahead)
     c->gap += count;
 }
 
-/* Fills the last count samples of a gap before next. */
-static void bridge(concealer_t *c, const int16_t *next, int next_count, int16_t *out, int count)
+/* Fills the last count samples of a gap before next, the first shaky ones of which are not to be relied on. */
+static void bridge(concealer_t *c, const int16_t *next, int next_count, int shaky, int16_t *out, int count)
 {
-    float before[MAX_LEARNT + MAX_GAP], after[MAX_GAP + MAX_LEARNT], *x = before + MAX_LEARNT;
-    int learnt = next_count < c->learnt ? next_count : c->learnt;
+    float before[MAX_LEARNT + MAX_GAP + MAX_LED], after[MAX_GAP + MAX_LED + MAX_LEARNT], *x = before + MAX_LEARNT;
+    int led = shaky < next_count / 2 ? shaky : next_count / 2, order = c->rate / 73, learnt = next_count - led;
     predictor_t backward;
 
-    go_on(c, x, count);
+    if (learnt > c->learnt)
+        learnt = c->learnt;
+    if (order > learnt / 3)
+        order = learnt / 3;
+    go_on(c, x, count + led);
     for (int n = 0; n < learnt; n++)
-        after[count + n] = next[n];
-    learn(&backward, after + count + learnt - 1, learnt, -1, learnt / 3 < c->rate / 73 ? learnt / 3 : c->rate / 73);
-    predict(&backward, after + count - 1, count, -1);
-    for (int n = 0; n < count; n++) {
-        float done = (n + 0.5f) / count;
+        after[count + led + n] = next[led + n];
+    learn(&backward, after + count + led + learnt - 1, learnt, -1, order);
+    predict(&backward, after + count + led - 1, count + led, -1);
+    for (int n = 0; n < count + led; n++) {
+        float done = (n + 0.5f) / (count + led);
         x[n] = (1.0f - done) * loudness(c, n) * x[n] + done * after[n];
-        out[n] = to_sample(x[n]);
     }
+    for (int n = 0; n < count; n++)
+        out[n] = to_sample(x[n]);
+    memcpy(c->leading, x + count, led * sizeof(float));
     remember(c, x, count);
+    c->led = led;
     c->gap = 0;
 }
 
-/* Takes samples that were decoded, and fades into them where a gap has ended without a bridge. */
+/* Takes samples that were decoded, and fades into them where a gap has ended. */
 static void concealer_hear(concealer_t *c, int16_t *samples, int count)
 {
     float work[MAX_LEARNT + MAX_GAP], *x = work + MAX_LEARNT;
 
     if (c->gap) {
-        int fade = count < c->rate / 200 ? count : c->rate / 200;
-
-        go_on(c, x, fade);
-        for (int n = 0; n < fade; n++) {
-            float done = (n + 0.5f) / fade;
-            samples[n] = to_sample((1.0f - done) * loudness(c, n) * x[n] + done * samples[n]);
-        }
-        c->gap = 0;
+        c->led = c->rate / 200;
+        go_on(c, x, c->led);
+        for (int n = 0; n < c->led; n++)
+            c->leading[n] = loudness(c, n) * x[n];
+    }
+    for (int n = 0; n < c->led && n < count; n++) {
+        float done = (n + 0.5f) / c->led;
+        samples[n] = to_sample((1.0f - done) * c->leading[n] + done * samples[n]);
     }
     for (int n = 0; n < count; n++)
         x[n] = samples[n];
     remember(c, x, count);
+    c->gap = c->led = 0;
 }
 
 /* G.711 has no state: what comes next can be decoded at any time. */
@@ -187,12 +198,14 @@ static void g711_bridge(g711_state_t *s, concealer_t *c, const uint8_t *next, in
 {
     int16_t decoded[MAX_GAP];
 
-    bridge(c, decoded, g711_decode(s, decoded, next, next_bytes), out, count);
+    bridge(c, decoded, g711_decode(s, decoded, next, next_bytes), 0, out, count);
 }
 
 /* G.722 predicts each band from what it has decoded. So that it goes on as if nothing were lost, what was concealed is
-   encoded with the state of the decoder, and decoded (compare G.722 Appendix IV). The filters, which split the bands,
-   look ahead: count samples from samples[0] are followed when those up to count + ahead are known. */
+   encoded with the state of the decoder, and decoded (compare G.722 Appendix IV). Steps and predictors stay those of the
+   speech before the gap: those of what was made by prediction would be too small.
+
+   The filters, which split the bands, look ahead: count samples are followed when those up to count + ahead are known. */
 
 static int ahead_of(const g722_decode_state_t *s)
 {
@@ -202,20 +215,27 @@ static int ahead_of(const g722_decode_state_t *s)
 static void follow(g722_decode_state_t *s, const concealer_t *c, const int16_t *samples, int count)
 {
     g722_encode_state_t encoder;
-    uint8_t payload[MAX_GAP / 2 + 1];
-    int16_t decoded[MAX_GAP + 2], before[QMF_DELAY + 2];
-    int ahead = ahead_of(s), known = c->learnt - count > 2 ? 2 : 0;
+    g722_band_t before[2];
+    uint8_t payload[MAX_GAP];
+    int16_t decoded[MAX_GAP], first[QMF_DELAY + 2];
+    int ahead = ahead_of(s), coded = ahead ? count & ~1 : count;
 
     g722_encode_init(&encoder, 64000, s->eight_k ? G722_SAMPLE_RATE_8000 : 0);
-    if (ahead) {
+    if (ahead) { /* the filters are filled with what is between the samples heard before, and the first to be coded */
         for (int n = 0; n < 2; n++)
-            before[n] = known ? to_sample(c->heard[c->learnt - count - 2 + n]) : samples[0];
-        memcpy(before + 2, samples, ahead * sizeof(int16_t));
-        g722_encode(&encoder, payload, before, QMF_DELAY + 2); /* fills the filters */
-        count &= ~1;
+            first[n] = count + 2 <= c->learnt ? to_sample(c->heard[c->learnt - count - 2 + n]) : samples[0];
+        memcpy(first + 2, samples, ahead * sizeof(int16_t));
+        g722_encode(&encoder, payload, first, QMF_DELAY + 2);
     }
+    memcpy(before, s->band, sizeof(before));
     memcpy(encoder.band, s->band, sizeof(encoder.band));
-    g722_decode(s, decoded, payload, g722_encode(&encoder, payload, samples + ahead, count));
+    g722_decode(s, decoded, payload, g722_encode(&encoder, payload, samples + ahead, coded));
+    for (int band = 0; band < 2; band++) {
+        s->band[band].nb = before[band].nb;
+        s->band[band].det = before[band].det;
+        memcpy(s->band[band].a, before[band].a, sizeof(before[band].a));
+        memcpy(s->band[band].b, before[band].b, sizeof(before[band].b));
+    }
 }
 
 static void g722_conceal(g722_decode_state_t *s, concealer_t *c, int16_t *out, int count)
@@ -227,21 +247,21 @@ static void g722_conceal(g722_decode_state_t *s, concealer_t *c, int16_t *out, i
     memcpy(out, samples, count * sizeof(int16_t));
 }
 
+/* What comes next can be decoded only after a guess at what was lost, which is wrong: so its beginning is not used. */
 static void g722_bridge(g722_decode_state_t *s, concealer_t *c, const uint8_t *next, int next_bytes, int16_t *out,
                         int count)
 {
     g722_decode_state_t guess = *s;
     concealer_t guessing = *c;
-    int16_t samples[2 * MAX_GAP + QMF_DELAY];
-    int16_t decoded[MAX_GAP];
+    int16_t samples[MAX_GAP + QMF_DELAY], decoded[MAX_GAP];
     int decoded_count, ahead = ahead_of(s);
 
     conceal(&guessing, samples, count, ahead);
     follow(&guess, &guessing, samples, count);
     decoded_count = g722_decode(&guess, decoded, next, next_bytes);
-    bridge(c, decoded, decoded_count, samples, count);
+    bridge(c, decoded, decoded_count, c->rate / 250, samples, count);
     for (int n = 0; n < ahead; n++)
-        samples[count + n] = n < decoded_count ? decoded[n] : 0;
+        samples[count + n] = n < c->led ? to_sample(c->leading[n]) : 0;
     follow(s, c, samples, count);
     memcpy(out, samples, count * sizeof(int16_t));
 }
