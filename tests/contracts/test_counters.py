@@ -24,6 +24,8 @@ NO_COUNTERS = {
     "ice/checker.py: unanswered_transmissions": "zero again after each response",
     "ice/gathering.py: answers_ignored": "of the gateway, which shows it in its own counts",
     "peer/negotiator.py: _session_version": "of the description",
+    "rtp/comfort_noise.py: _heard": "frames of the first second",
+    "rtp/pauses.py: _quiet": "zero again with each word",
     "sctp/handshake.py: _attempts": "of the handshake",
     "sctp/inbound.py: _packets_unacknowledged": "zero again after each acknowledgement",
     "sctp/outstanding.py: _head": "a TSN",

@@ -61,7 +61,7 @@ def test_answer_reads_back_as_the_same_value(name: str, vector: Vector, answer: 
     assert parse_session_description_untrusted(str(description)) == description
 
 
-@pytest.mark.parametrize(("name", "opus", "events"), [(CHROMIUM, 111, ("110", "126")), (FIREFOX, 109, ("101",))])
+@pytest.mark.parametrize(("name", "opus", "events"), [(CHROMIUM, 111, ("13", "110", "126")), (FIREFOX, 109, ("101",))])
 def test_codecs_are_answered_in_our_order_under_the_offerers_numbers(
     name: str, opus: int, events: tuple[str, ...], vector: Vector, answer: Answer
 ) -> None:
@@ -94,7 +94,7 @@ def test_offered_parameters_of_the_codec_are_reported(vector: Vector, answer: An
 def test_format_whose_parameters_do_not_fit_is_not_answered(vector: Vector, answer: Answer) -> None:
     picky = AudioCapability("opus", 48000, 2, answer_format_parameters=lambda offered: None)
     pcmu = AudioCapability("PCMU", 8000, static_payload_type=0)
-    assert answer(vector(CHROMIUM), audio=[picky, pcmu]).description.media[0].formats == ("0", "126")
+    assert answer(vector(CHROMIUM), audio=[picky, pcmu]).description.media[0].formats == ("0", "13", "126")
 
 
 def test_redundancy_is_answered_only_if_there_is_a_capability(
@@ -112,7 +112,7 @@ def test_static_payload_types_need_no_rtpmap(vector: Vector, answer: Answer) -> 
 
 def test_payload_types_that_look_like_rtcp_are_not_used(vector: Vector, answer: Answer) -> None:
     offer = vector(CHROMIUM).replace("SAVPF 111", "SAVPF 72").replace(":111 ", ":72 ")
-    assert answer(offer).description.media[0].formats == ("9", "0", "8", "126")
+    assert answer(offer).description.media[0].formats == ("9", "0", "8", "13", "126")
 
 
 def test_of_two_lines_for_one_payload_type_the_first_counts(vector: Vector, answer: Answer) -> None:

@@ -25,7 +25,7 @@ def audio_lines(negotiation: Negotiation) -> list[str]:
 def test_red_is_answered_after_all_codecs_so_that_browsers_do_not_send_it(vector: Vector, answer: Answer) -> None:
     negotiation = answer(vector(OFFER), red="auto")
     lines = audio_lines(negotiation)
-    assert lines[0] == "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8 63 110 126"
+    assert lines[0] == "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8 63 13 110 126"
     assert {"a=rtpmap:63 red/48000/2", "a=fmtp:63 111/111"} <= set(lines)
     assert negotiation.audio is not None
     assert negotiation.audio.red is not None
@@ -33,7 +33,7 @@ def test_red_is_answered_after_all_codecs_so_that_browsers_do_not_send_it(vector
 
 
 def test_red_is_answered_first_where_browsers_are_to_send_it(vector: Vector, answer: Answer) -> None:
-    assert audio_lines(answer(vector(OFFER), red="on"))[0] == "m=audio 9 UDP/TLS/RTP/SAVPF 63 111 9 0 8 110 126"
+    assert audio_lines(answer(vector(OFFER), red="on"))[0] == "m=audio 9 UDP/TLS/RTP/SAVPF 63 111 9 0 8 13 110 126"
 
 
 def test_red_is_not_answered_where_it_is_switched_off(vector: Vector, answer: Answer) -> None:

@@ -143,6 +143,8 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """Speech of an agent that may wait; ``say`` waits beyond."""
     audio_queue_ms: QueueMilliseconds = 200
     """Audio that may wait for a slow agent; beyond, the oldest is dropped."""
+    send_silence: bool = False
+    """Whether silence is sent while an agent says nothing."""
     red: RedPolicy = "auto"
     """Redundant audio: where clients can do it, to them when much is lost; "on": from them too, always; or "off"."""
     encoder: Encoding = Encoding()

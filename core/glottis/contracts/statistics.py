@@ -131,6 +131,12 @@ class Counters(StatsObject):
     """Lost packets whose audio came with a later one, as redundant audio."""
     red_blocks_skipped: int = 0
     """Redundant audio that could not be read."""
+    comfort_noise_received: int = 0
+    """Packets that told of a pause of the peer."""
+    comfort_noise_sent: int = 0
+    """The same of ours."""
+    frames_unsent: int = 0
+    """Frames of speech that were pauses, and not sent for it."""
     ice_datagrams_dropped: int = 0
     """STUN that was not for this call, not authentic, or came too often."""
     datagrams_refused: int = 0

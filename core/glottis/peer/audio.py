@@ -13,9 +13,12 @@ from glottis.peer.settings import PeerSettings
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,
+    Background,
+    ComfortNoiseReader,
     EventFormat,
     KeyChange,
     Keypad,
+    Pauses,
     PayloadReader,
     PlainReader,
     PlainWriter,
@@ -83,10 +86,11 @@ class AudioTrack:
         receiver = None
         if audio.direction.receives:
             receiver = session.receiver or self._new_receiver(audio)
-            receiver.set_readers(self._readers(audio, receiver.statistics))
+            receiver.set_readers(self._readers(audio, receiver.statistics, receiver.background))
         if self._sender is None:
             self._sender = self._new_sender(audio)
         self._sender.tones.format = event_format(audio.events, self._sender.clock_rate)
+        self._sender.pauses = self._pauses(audio, self._sender)
         if self._protector is not None:
             self._protector.use_red(self._red_payload_type(audio))
         session.set_tracks(receiver=receiver, sender=self._sender if audio.direction.sends else None)
@@ -186,12 +190,16 @@ class AudioTrack:
 
     # What is made of a negotiation
 
-    def _readers(self, audio: NegotiatedAudio, statistics: PlayoutStatistics) -> Mapping[int, PayloadReader]:
+    def _readers(
+        self, audio: NegotiatedAudio, statistics: PlayoutStatistics, background: Background
+    ) -> Mapping[int, PayloadReader]:
         plain = {one.payload_type: PlainReader(self._codec(one)) for one in audio.formats}
         readers: dict[int, PayloadReader] = {**plain}
         if audio.red is not None:
             primary = audio.red.primary.payload_type
             readers[audio.red.rtpmap.payload_type] = RedReader({primary: plain[primary]}, statistics)
+        if (noise := audio.comfort_noise) is not None:
+            readers[noise.payload_type] = ComfortNoiseReader(noise.clock_rate, background, statistics)
         return readers | {one.payload_type: TelephoneEventReader(one.clock_rate, self.keypad) for one in audio.events}
 
     def _red_payload_type(self, audio: NegotiatedAudio) -> int | None:
@@ -200,14 +208,22 @@ class AudioTrack:
         is_of_use = red is not None and in_use is not None and red.primary.rtpmap == in_use.rtpmap
         return red.rtpmap.payload_type if red is not None and is_of_use else None
 
+    def _pauses(self, audio: NegotiatedAudio, sender: AudioSender) -> Pauses | None:
+        """Where both sides want it, and the codec has no such thing of its own: comfort noise has its clock."""
+        noise = audio.comfort_noise
+        if noise is None or not self._knobs.dtx or noise.clock_rate != sender.clock_rate:
+            return None
+        return sender.pauses or Pauses(noise.payload_type, self.packet_ms / 1000)
+
     def _new_receiver(self, audio: NegotiatedAudio) -> AudioReceiver:
-        statistics = PlayoutStatistics()
+        statistics, background = PlayoutStatistics(), Background()
         return AudioReceiver(
-            self._readers(audio, statistics),
+            self._readers(audio, statistics, background),
             sample_rate=self._settings.sample_rate,
             delay=self._settings.delay(),
             tap=self.heard_tap,
             statistics=statistics,
+            background=background,
         )
 
     def _new_sender(self, audio: NegotiatedAudio) -> AudioSender:
@@ -236,6 +252,7 @@ class AudioTrack:
             rng=self._rng,
             tap=self.spoken_tap,
             complexity=self._knobs.complexity,
+            fills=settings.send_silence,
         )
         self._protector = Protector(sender, preferred.payload_type, self._bitrate_without_loss(codec), self.packet_ms)
         return sender

@@ -27,6 +27,8 @@ class PeerSettings:
     delay: Callable[[], DelayPolicy] = FixedDelay
     """Makes what says how long received packets wait."""
     encoder: EncoderKnobs = field(default_factory=EncoderKnobs)
+    send_silence: bool = False
+    """Whether silence is sent where there is nothing to be said."""
     red: RedPolicy = "auto"
     ice_lite: bool = False
     ice_timing: IceTiming = DEFAULT_TIMING

@@ -1,10 +1,12 @@
 """RTP: protection, reception with jitter buffer and playout, sending, RTCP; ``RtpSession`` is the engine of a call."""
 
 from glottis.rtp.adaptive_delay import AdaptiveDelay
+from glottis.rtp.comfort_noise import Background, ComfortNoiseReader
 from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft, SourceRetired
 from glottis.rtp.keys import KeyChange, KeyDown, Keypad, KeyUp, TelephoneEventReader
+from glottis.rtp.pauses import Pauses
 from glottis.rtp.payload import (
     MAX_PACKET_DURATION,
     MAX_PAYLOAD_LENGTH,
@@ -29,6 +31,8 @@ __all__ = [
     "AdaptiveDelay",
     "AudioReceiver",
     "AudioSender",
+    "Background",
+    "ComfortNoiseReader",
     "DelayPolicy",
     "EventFormat",
     "FixedDelay",
@@ -37,6 +41,7 @@ __all__ = [
     "KeyUp",
     "Keypad",
     "PacketProtection",
+    "Pauses",
     "PayloadReader",
     "PayloadWriter",
     "PlainReader",

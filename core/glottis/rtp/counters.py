@@ -96,8 +96,9 @@ class PlayoutStatistics:
     ``decoder_errors`` counts payloads that the codec refused, ``recovery_attempts`` lost packets that a decoder was
     asked to recover from the next one's in-band redundancy; they are counted as concealed, too, for a codec does not
     say how it went. ``packets_recovered`` counts lost packets whose frame came with a later one (RFC 2198), and
-    ``red_blocks_skipped`` such frames that could not be read. These four, ``packets_duplicated`` and
-    ``packets_unknown`` are not in webrtc-stats.
+    ``red_blocks_skipped`` such frames that could not be read; ``comfort_noise_received`` packets of noise in place of
+    audio (RFC 3389). These five, ``packets_duplicated`` and ``packets_unknown`` are not in webrtc-stats.
+    ``silent_concealed_samples`` are those of silence and of comfort noise, as webrtc-stats has it.
     """
 
     packets_discarded: int = 0
@@ -114,4 +115,5 @@ class PlayoutStatistics:
     recovery_attempts: int = 0
     packets_recovered: int = 0
     red_blocks_skipped: int = 0
+    comfort_noise_received: int = 0
     decoder_errors: int = 0

@@ -34,7 +34,6 @@ class JitterBuffer:
         "_entries",
         "_foreign",
         "_held",
-        "_last_sequence",
         "_newest_end",
         "_newest_sequence",
         "_ready_at",
@@ -42,6 +41,7 @@ class JitterBuffer:
         "adapts",
         "clock_rate",
         "last_arrival",
+        "last_sequence",
         "lost_before",
         "playing",
         "position",
@@ -62,7 +62,8 @@ class JitterBuffer:
         self._foreign: set[int] = set()
         self._held = 0
         """How long playout has been standing still, in clock units."""
-        self._last_sequence: int | None = None
+        self.last_sequence: int | None = None
+        """Of the packet popped last, or given up."""
         self._ready_at = 0.0
         self._newest_end = 0
         self._newest_sequence = 0
@@ -125,7 +126,7 @@ class JitterBuffer:
         self._statistics.packets_discarded += len(self._entries)
         self._entries.clear()
         self._foreign.clear()
-        self._last_sequence = None
+        self.last_sequence = None
         self._held = 0
         self._newest_sequence = 0
         self.playing = False
@@ -171,8 +172,8 @@ class JitterBuffer:
     def pop(self) -> BufferedPacket:
         """Take the first packet out, and note in ``lost_before`` how many are missing before it."""
         packet = self._entries.pop(0)
-        self.lost_before = 0 if packet.sequence - 1 == self._last_sequence else self.missing_before(packet)
-        self._last_sequence = packet.sequence
+        self.lost_before = 0 if packet.sequence - 1 == self.last_sequence else self.missing_before(packet)
+        self.last_sequence = packet.sequence
         if self._foreign:
             self._foreign = {sequence for sequence in self._foreign if sequence > packet.sequence}
         return packet
@@ -183,11 +184,11 @@ class JitterBuffer:
 
     def missing_before(self, packet: BufferedPacket) -> int:
         """How many packets between the one popped last and ``packet`` have not come; 0 where the source restarted."""
-        if self._last_sequence is None:
+        if self.last_sequence is None:
             return 0
-        missing = packet.sequence - self._last_sequence - 1
+        missing = packet.sequence - self.last_sequence - 1
         if missing and self._foreign:
-            missing -= sum(self._last_sequence < sequence < packet.sequence for sequence in self._foreign)
+            missing -= sum(self.last_sequence < sequence < packet.sequence for sequence in self._foreign)
         return missing if missing < MAX_DROPOUT else 0
 
     def is_silent_before(self, packet: BufferedPacket | None) -> bool:
@@ -195,7 +196,7 @@ class JitterBuffer:
 
         Who sends them in place of audio (RFC 4733 §2.2.1) has left a gap of its own will, in which nothing is lost.
         """
-        last = self._last_sequence
+        last = self.last_sequence
         if last is None or not self._foreign:
             return False
         return any(last < sequence and (packet is None or sequence < packet.sequence) for sequence in self._foreign)
@@ -214,7 +215,7 @@ class JitterBuffer:
 
     def _fits_playout(self, packet: BufferedPacket) -> bool:
         """Whether the packet is still to come. It may, as a last resort, have stopped playout to start it anew."""
-        if self._last_sequence is not None and packet.sequence <= self._last_sequence:
+        if self.last_sequence is not None and packet.sequence <= self.last_sequence:
             self._statistics.packets_discarded += 1
             return False
         lead = packet.timestamp - self.position
@@ -247,7 +248,7 @@ class JitterBuffer:
         """
         entries = self._entries
         index = bisect_left(entries, copy.timestamp, key=_timestamp)
-        last, free_from = self._last_sequence, self.position - copy.duration + 1
+        last, free_from = self.last_sequence, self.position - copy.duration + 1
         if index:
             before = entries[index - 1]
             last, free_from = before.sequence, before.timestamp + before.duration
@@ -262,7 +263,7 @@ class JitterBuffer:
             self._statistics.packets_recovered += 1
 
     def _discard_first(self) -> None:
-        self._last_sequence = self._entries.pop(0).sequence
+        self.last_sequence = self._entries.pop(0).sequence
         self._statistics.packets_discarded += 1
 
     def _skip(self, excess: int) -> None:

@@ -5,13 +5,15 @@ from typing import Final
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.codec import CodecSpec, Decoder
 from glottis.contracts.errors import Malformed
+from glottis.rtp.comfort_noise import Background
 from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.payload import BufferedPacket
-from glottis.rtp.stretch import Loudness, compressed, stretched
+from glottis.rtp.stretch import Loudness, add, compressed, stretched
 
-MAX_CONCEALMENT: Final = 0.1
-"""Seconds in a row that a decoder may invent; after that it is silence, for speech invented longer sounds wrong."""
+MAX_CONCEALMENT: Final = 0.12
+"""Seconds in a row that a decoder may invent, while the noise of the line comes up; after that it is that alone, for
+speech invented longer sounds wrong."""
 STREAM_TIMEOUT: Final = 1.0
 """Seconds without audio packets after which there are no frames, until packets come again."""
 
@@ -24,6 +26,7 @@ class Playout:
 
     __slots__ = (
         "_active",
+        "_background",
         "_buffer",
         "_codec",
         "_conceal_left",
@@ -41,10 +44,13 @@ class Playout:
         "sample_rate",
     )
 
-    def __init__(self, buffer: JitterBuffer, statistics: PlayoutStatistics, sample_rate: int) -> None:
+    def __init__(
+        self, buffer: JitterBuffer, statistics: PlayoutStatistics, background: Background, sample_rate: int
+    ) -> None:
         self.sample_rate = sample_rate
         self._buffer = buffer
         self._statistics = statistics
+        self._background = background
         self._frame_samples = round(sample_rate * FRAME_SECONDS)
         self._frame_bytes = self._frame_samples * BYTES_PER_SAMPLE
         self._max_concealment = round(sample_rate * MAX_CONCEALMENT)
@@ -108,7 +114,8 @@ class Playout:
                 self._resume(now)
         elif not self._active:
             return False
-        if now - buffer.last_arrival > STREAM_TIMEOUT and buffer.first() is None:
+        last = buffer.last_arrival
+        if now - last > STREAM_TIMEOUT and now - self._background.told_at > STREAM_TIMEOUT and buffer.first() is None:
             self._stop(now)
         return self._active
 
@@ -160,6 +167,7 @@ class Playout:
             return self._conceal(self._samples(unheard))
         self._conceal_left = self._max_concealment
         self._invents = False
+        self._background.hear(pcm)
         return pcm[self._samples(overlap) * BYTES_PER_SAMPLE :] if overlap else pcm
 
     def _bridge(self, packet: BufferedPacket, gap: int) -> bytes:
@@ -196,20 +204,22 @@ class Playout:
         return pcm
 
     def _conceal(self, samples: int) -> bytes:
-        """Exactly so many samples, invented by the decoder as long as that sounds right, then silent."""
+        """Exactly so many samples, invented by the decoder as long as that sounds right, then noise of the line."""
         self._invents = True
         may_invent = self._conceal_left > 0 and samples > 0
+        noisy = 1.0 - self._conceal_left / self._max_concealment
         self._count_concealed(samples)
         if not may_invent or self._decoder is None:
             self._statistics.silent_concealed_samples += samples
-            return bytes(samples * BYTES_PER_SAMPLE)
-        pcm = self._decoder.conceal(samples)
-        return pcm[: samples * BYTES_PER_SAMPLE].ljust(samples * BYTES_PER_SAMPLE, b"\0")
+            return self._background.noise(samples)
+        pcm = self._decoder.conceal(samples)[: samples * BYTES_PER_SAMPLE].ljust(samples * BYTES_PER_SAMPLE, b"\0")
+        return add(pcm, self._background.noise(samples, noisy)) if noisy > 0.0 else pcm
 
     def _silence(self, samples: int) -> bytes:
-        """In place of what the sender has left out: there is nothing to be concealed."""
+        """In place of what the sender has left out: noise, if it says so, and else nothing. Nothing is concealed."""
         self._invents = True
-        return bytes(samples * BYTES_PER_SAMPLE)
+        loudness = self._background.told_after(self._buffer.last_sequence)
+        return bytes(samples * BYTES_PER_SAMPLE) if loudness is None else self._background.noise(samples, 1.0, loudness)
 
     def _changed(self, pcm: bytes, now: float) -> bytes:
         """A frame and what is pending, longer or shorter as the delay asks for."""

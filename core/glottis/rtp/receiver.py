@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
+from glottis.rtp.comfort_noise import Background
 from glottis.rtp.counters import PlayoutStatistics, SourceStatistics
 from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.jitter_buffer import JitterBuffer
@@ -28,7 +29,8 @@ class AudioReceiver:
 
     ``readers`` are by payload type; packets of others hold no audio for us, and are counted. ``sample_rate`` in hertz
     is that of the frames, ``delay`` says how long packets wait, and ``tap`` gets each frame before anybody else.
-    ``statistics``, which readers may share, and ``source`` (None before the first packet) hold what was counted.
+    ``statistics``, which readers may share, and ``source`` (None before the first packet) hold what was counted;
+    ``background``, which they may share too, is the noise of the line.
     """
 
     def __init__(
@@ -39,15 +41,17 @@ class AudioReceiver:
         delay: DelayPolicy | None = None,
         tap: FrameTap | None = None,
         statistics: PlayoutStatistics | None = None,
+        background: Background | None = None,
     ) -> None:
         self._readers = readers
         self._tap = tap
         self.delay = delay or FixedDelay()
         self.statistics = PlayoutStatistics() if statistics is None else statistics
+        self.background = Background() if background is None else background
         self.source: SourceStatistics | None = None
         clock_rate = next((reader.clock_rate for reader in readers.values()), DEFAULT_CLOCK_RATE)
         self._buffer = JitterBuffer(clock_rate, self.delay, self.statistics)
-        self._playout = Playout(self._buffer, self.statistics, sample_rate)
+        self._playout = Playout(self._buffer, self.statistics, self.background, sample_rate)
         self._newest_timestamp = 0
         self._candidates: dict[int, deque[tuple[RtpPacket, float]]] = {}
 

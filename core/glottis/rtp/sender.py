@@ -3,11 +3,12 @@
 import random
 from typing import Final
 
-from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Encoder
 from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.framer import Framer
+from glottis.rtp.pauses import Pauses
 from glottis.rtp.payload import MAX_PAYLOAD_LENGTH, PayloadWriter
 from glottis.rtp.tones import Tone, ToneStep, ToneWriter
 from glottis.wire.rtp import build_rtp
@@ -26,8 +27,8 @@ class AudioSender:
 
     What is written goes out in order, one codec frame to a packet, in real time: an owner keeps the queue short by
     writing only while ``queued`` is below its limit, and that is the queue's bound. Nothing is sent while nothing is
-    queued; the timestamp then goes on with real time in whole frames, and the first packet after it carries the marker
-    (RFC 3551 §4.1). Ticks longer than a packet send several at once. ``tap`` gets each
+    queued, or silence is if ``fills``; the timestamp then goes on with real time in whole frames, and the first packet
+    after it carries the marker (RFC 3551 §4.1). Ticks longer than a packet send several at once. ``tap`` gets each
     frame last, before it is encoded. Tones take their turn in the queue, as ``tones`` writes them.
     ``complexity`` is what the encoder was made with.
     """
@@ -45,6 +46,7 @@ class AudioSender:
         rng: random.Random,
         tap: FrameTap | None = None,
         complexity: int | None = None,
+        fills: bool = False,
     ) -> None:
         self.ssrc = ssrc
         self.encoder = encoder
@@ -53,6 +55,11 @@ class AudioSender:
         """At which the encoder works, None if that cannot be changed."""
         self.clock_rate = codec.clock_rate
         """Of RTP timestamps, in hertz."""
+        self.pauses: Pauses | None = None
+        """If there are, pauses are not sent, but told; may be set at any time."""
+        self.frames_unsent = 0
+        """Because of that, or because the encoder has found them to be pauses."""
+        self.comfort_noise_sent = 0
         self.packets_sent = 0
         self.bytes_sent = 0
         """Of payloads, as sender reports count them."""
@@ -68,6 +75,8 @@ class AudioSender:
         # Half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none.
         self._slack = tick - min(self._frame_seconds, tick) / 2
         self._frame_units = round(codec.clock_rate * self._frame_seconds)
+        self._silence = bytes(round(sample_rate * self._frame_seconds) * BYTES_PER_SAMPLE)
+        self._fills = fills
         self._framer = Framer(sample_rate, self._frame_seconds)
         self.tones = ToneWriter(codec.clock_rate, self._frame_seconds)
         # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
@@ -140,7 +149,7 @@ class AudioSender:
         self.has_moved_on = False
         if not self._queue and not self._framer.rest:
             self._rest(now)
-            return []
+            return self._fill(now) if self._fills or self.pauses is not None else []
         if not self._talking:
             self._begin_spurt(now)
         elif now - self._due > MAX_CATCH_UP:
@@ -198,6 +207,20 @@ class AudioSender:
         self._spurt_units = 0
         self._skip(now)
 
+    def _fill(self, now: float) -> list[bytes]:
+        """Silence, where there is no speech: a little late, so that speech which is so too goes on without a break."""
+        if not self._started or now - self._due > MAX_CATCH_UP:
+            self._skip(now)
+        packets = []
+        while now - self._due >= SPURT_GRACE:
+            timestamp = self._timestamp
+            self._pass_time(self._frame_units)
+            if (packet := self._frame_packet(self._silence, timestamp)) is not None:
+                packets.append(packet)
+        if packets:
+            self.last_sent_at = now
+        return packets
+
     def _skip(self, now: float) -> None:
         """Let the time until now pass as silence: there was nothing to say, or it cannot be caught up with."""
         if self._started:
@@ -210,17 +233,32 @@ class AudioSender:
     def _next_packet(self, item: bytes | EncodedPacket, now: float) -> bytes | None:
         """Speech as a packet, or None where the encoder wants nothing sent. Either way time goes on."""
         if isinstance(item, bytes):
-            payload = self.encoder.encode(item if self._tap is None else self._tapped(item, self._tap))
-            duration = self._frame_units
+            pcm = item if self._tap is None else self._tapped(item, self._tap)
             self._relayed_until = None
-        else:
-            payload, duration = item.payload, item.duration
-            self._follow_gap(item, now)
+            timestamp = self._timestamp
+            self._spend(self._frame_units)
+            return self._frame_packet(pcm, timestamp)
+        self._follow_gap(item, now)
         timestamp = self._timestamp
-        self._spend(duration)
-        if not payload:
-            self._marker = True
+        self._spend(item.duration)
+        return self._audio_packet(item.payload, timestamp)
+
+    def _frame_packet(self, pcm: bytes, timestamp: int) -> bytes | None:
+        """A frame, or what is sent in place of a pause."""
+        pauses = self.pauses
+        noise = None if pauses is None else pauses.comfort_noise(pcm)
+        if pauses is None or noise is None:
+            payload = self.encoder.encode(pcm)
+            if payload:
+                return self._audio_packet(payload, timestamp)
+        self._marker = True  # of the speech after it
+        if pauses is None or not noise:
+            self.frames_unsent += 1
             return None
+        self.comfort_noise_sent += 1
+        return self._build(pauses.payload_type, timestamp, noise, marker=False)
+
+    def _audio_packet(self, payload: bytes, timestamp: int) -> bytes:
         writer, marker = self.writer, self._marker
         payload = writer.write(payload, timestamp)
         self._marker = False

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from glottis.contracts.statistics import Counters, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, Statistics
-from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
@@ -24,11 +23,20 @@ def rtp_statistics(
         inbound_rtp=_inbound(receiver, timestamp) if receiver is not None else None,
         outbound_rtp=_outbound(sender, timestamp) if sender is not None else None,
         remote_inbound_rtp=_remote_inbound(sender, rtcp, timestamp) if sender is not None else None,
-        counters=counters if receiver is None else _with_playout(counters, receiver.statistics),
+        counters=_with_sender(_with_playout(counters, receiver), sender),
     )
 
 
-def _with_playout(counters: Counters, playout: PlayoutStatistics) -> Counters:
+def _with_sender(counters: Counters, sender: AudioSender | None) -> Counters:
+    if sender is None:
+        return counters
+    return replace(counters, comfort_noise_sent=sender.comfort_noise_sent, frames_unsent=sender.frames_unsent)
+
+
+def _with_playout(counters: Counters, receiver: AudioReceiver | None) -> Counters:
+    if receiver is None:
+        return counters
+    playout = receiver.statistics
     return replace(
         counters,
         packets_unknown=playout.packets_unknown,
@@ -37,6 +45,7 @@ def _with_playout(counters: Counters, playout: PlayoutStatistics) -> Counters:
         recovery_attempts=playout.recovery_attempts,
         packets_recovered=playout.packets_recovered,
         red_blocks_skipped=playout.red_blocks_skipped,
+        comfort_noise_received=playout.comfort_noise_received,
     )
 
 

@@ -63,6 +63,11 @@ def stretched(pcm: bytes, sample_rate: int, *, is_pause: bool = False) -> bytes:
     return pcm[:period] + _faded(pcm[period : period + fade], pcm[:fade]) + pcm[fade:]
 
 
+def add(one: bytes, other: bytes) -> bytes:
+    """Both at once, of the same length; what is too loud is clipped."""
+    return audioop.add(one, other, BYTES_PER_SAMPLE)
+
+
 def _period(pcm: bytes, sample_rate: int, is_pause: bool) -> int:
     """Bytes from the beginning to where it looks the same again; 0 where it does not."""
     fade = _fade_bytes(sample_rate)

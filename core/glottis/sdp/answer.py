@@ -7,6 +7,7 @@ from glottis.sdp.attributes import Direction, Setup
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack, audio_body, negotiated_audio_untrusted
 from glottis.sdp.candidate import Candidate
 from glottis.sdp.codecs import AudioCapability, formats_beside_codecs
+from glottis.sdp.comfort_noise import common_comfort_noise
 from glottis.sdp.data import NegotiatedData, data_body, negotiated_data_untrusted
 from glottis.sdp.description import Body, Origin, SessionDescription
 from glottis.sdp.errors import OfferRefused
@@ -84,7 +85,8 @@ def _negotiated_audios_untrusted(selection: Selection, policy: RedPolicy) -> lis
         beside = [] if audios else formats_beside_codecs(selection.described)
         red = answered_red_untrusted(beside, formats, policy) if beside else None
         events = common_events(beside, formats) if beside else ()
-        audios.append(negotiated_audio_untrusted(section, direction, formats, red, events))
+        noise = common_comfort_noise(beside, formats) if beside else None
+        audios.append(negotiated_audio_untrusted(section, direction, formats, red, events, noise))
     return audios
 
 

@@ -39,6 +39,8 @@ class NegotiatedAudio:
     """How keys travel, at the clocks of the codecs; perhaps not at all."""
     red: NegotiatedRed | None = None
     """Redundant audio, which both sides may send instead of its primary format."""
+    comfort_noise: NegotiatedFormat | None = None
+    """How pauses may be told instead of sent."""
     ptime_ms: float | None = None
     maxptime_ms: float | None = None
     remote_ssrcs: tuple[int, ...] = ()
@@ -56,6 +58,7 @@ def negotiated_audio_untrusted(
     formats: tuple[NegotiatedFormat, ...],
     red: NegotiatedRed | None,
     events: tuple[NegotiatedFormat, ...],
+    comfort_noise: NegotiatedFormat | None,
 ) -> NegotiatedAudio:
     """What the peer's ``section`` says."""
     sources = section.read_all_untrusted("ssrc", parse_source_attribute_untrusted)
@@ -66,6 +69,7 @@ def negotiated_audio_untrusted(
         formats=formats,
         events=events,
         red=red,
+        comfort_noise=comfort_noise,
         ptime_ms=section.read_untrusted("ptime", parse_packet_time_untrusted),
         maxptime_ms=section.read_untrusted("maxptime", parse_packet_time_untrusted),
         remote_ssrcs=tuple(dict.fromkeys(source.ssrc for source in sources)),
@@ -86,7 +90,12 @@ def _rtpmaps(audio: NegotiatedAudio) -> list[RtpMap]:
     rtpmaps = [negotiated.rtpmap for negotiated in audio.formats]
     if audio.red is not None:
         rtpmaps.insert(0 if audio.red.preferred else len(rtpmaps), audio.red.rtpmap)
-    return [*rtpmaps, *(negotiated.rtpmap for negotiated in audio.events)]
+    return [*rtpmaps, *(negotiated.rtpmap for negotiated in _beside(audio))]
+
+
+def _beside(audio: NegotiatedAudio) -> tuple[NegotiatedFormat, ...]:
+    """What is no codec, without RED."""
+    return audio.events if audio.comfort_noise is None else (audio.comfort_noise, *audio.events)
 
 
 def _attributes(audio: NegotiatedAudio, sending: SendingTrack) -> Iterator[Attribute]:
@@ -99,7 +108,7 @@ def _attributes(audio: NegotiatedAudio, sending: SendingTrack) -> Iterator[Attri
     yield Attribute("rtcp-mux")
     if audio.rtcp_rsize:
         yield Attribute("rtcp-rsize")
-    for negotiated in (*audio.formats, *audio.events):
+    for negotiated in (*audio.formats, *_beside(audio)):
         yield from negotiated.attributes()
     if audio.red is not None:
         yield from audio.red.attributes()

@@ -91,8 +91,8 @@ class NegotiatedFormat:
             yield Attribute("fmtp", str(Fmtp(self.payload_type, self.local_parameters)))
 
 
-BESIDE_CODECS: Final = {"red", "telephone-event"}
-"""Encoding names of what is no codec, RFC 2198 and 4733."""
+BESIDE_CODECS: Final = {"cn", "red", "telephone-event"}
+"""Encoding names of what is no codec, RFC 3389, 2198 and 4733."""
 
 
 class DescribedFormat(NamedTuple):
@@ -116,7 +116,7 @@ def described_formats_untrusted(section: Section) -> tuple[DescribedFormat, ...]
 
 
 def formats_beside_codecs(described: Iterable[DescribedFormat]) -> list[DescribedFormat]:
-    """Those of copies and keys."""
+    """Those of pauses, copies and keys."""
     return [one for one in described if one.rtpmap.encoding_name.lower() in BESIDE_CODECS]
 
 

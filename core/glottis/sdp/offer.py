@@ -12,6 +12,7 @@ from glottis.sdp.codecs import (
     NegotiatedFormat,
     described_formats_untrusted,
 )
+from glottis.sdp.comfort_noise import is_comfort_noise, offered_comfort_noise
 from glottis.sdp.data import data_body, negotiated_data_untrusted
 from glottis.sdp.description import DISCARD_PORT, MediaDescription, Origin, SessionDescription
 from glottis.sdp.errors import AnswerRefused
@@ -52,6 +53,7 @@ def make_offer(
         formats=formats[: len(audio)],
         events=formats[len(audio) :],
         red=offered_red(formats, red),
+        comfort_noise=offered_comfort_noise(formats[: len(audio)]),
         rtcp_rsize=True,
     )
     bodies = [(_AUDIO, AUDIO_MID, audio_body(offered, sending))]
@@ -121,13 +123,15 @@ def _audio_untrusted(ours: Section, theirs: Section, tagged: Section) -> Negotia
     if not (theirs.has("rtcp-mux") or tagged.has("rtcp-mux")):
         raise AnswerRefused("RTCP_MUX_REQUIRED", "a=rtcp-mux is needed: RTP and RTCP share one port here")
     answered = tuple(_answered_formats_untrusted(ours, theirs))
-    formats = tuple(one for one in answered if not is_event(one))
+    formats = tuple(one for one in answered if not is_event(one) and not is_comfort_noise(one))
     if not formats:
         raise AnswerRefused("NO_COMMON_CODEC", "the answer has none of the offered payload types")
     offered = any(is_red(described.rtpmap) for described in described_formats_untrusted(ours))
-    red = answered_red_untrusted(described_formats_untrusted(theirs), formats, "auto" if offered else "off")
+    described = described_formats_untrusted(theirs)
+    red = answered_red_untrusted(described, formats, "auto" if offered else "off")
+    noise = next(filter(is_comfort_noise, answered), None)
     events = tuple(filter(is_event, answered))
-    return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats, red, events)
+    return negotiated_audio_untrusted(theirs, theirs.direction.reversed, formats, red, events, noise)
 
 
 def _answered_formats_untrusted(ours: Section, theirs: Section) -> Iterator[NegotiatedFormat]:

@@ -195,6 +195,7 @@ class Gateway:
             packet_ms=info.output.frame_ms,
             delay=partial(_delay_policy, media),
             encoder=media.encoder.knobs,
+            send_silence=media.send_silence,
             red=media.red,
             ice_lite=media.ice_lite,
             ice_timing=self._ice_timing,

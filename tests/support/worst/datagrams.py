@@ -5,7 +5,16 @@ import zlib
 from typing import Final
 
 from glottis.plugins import load_plugins
-from glottis.rtp import Keypad, PlainReader, PlayoutStatistics, RedReader, TelephoneEventReader
+from glottis.rtp import (
+    Background,
+    ComfortNoiseReader,
+    Keypad,
+    PlainReader,
+    PlayoutStatistics,
+    RedReader,
+    TelephoneEventReader,
+)
+from glottis.wire.comfort_noise import parse_comfort_noise_untrusted
 from glottis.wire.dcep import MAX_OPEN_SIZE, parse_dcep_untrusted
 from glottis.wire.demux import stun_local_ufrag_untrusted, stun_transaction_id_untrusted
 from glottis.wire.dtls_record import split_handshake_untrusted, split_records_untrusted
@@ -214,6 +223,11 @@ ROWS: Final[tuple[Row, ...]] = (
         TelephoneEventReader(8000, Keypad()).read_untrusted,
         {"a key after another": lambda size: (bytes((size % 16, 0x8A, 0, 0xA0)) * (size // 4), 1, size * 7919, 0.0)},
     ),
+    datagram(
+        ComfortNoiseReader(8000, Background(), PlayoutStatistics()).read_untrusted,
+        {"a long spectrum": lambda size: (b"\xff" * size, size, size * 7919, 0.0)},
+    ),
+    datagram(parse_comfort_noise_untrusted, {"a long spectrum": filled(b"\xff")}),
     datagram(parse_telephone_event_untrusted, {"many events": filled(b"\1\x8a\3\x20")}),
     datagram(opus_duration_untrusted, {"many frames": filled(b"\xff"), "one frame": filled(b"\x78")}),
     datagram(spandsp_duration_untrusted, {"a long payload": filled(b"\xff")}),

@@ -1,0 +1,35 @@
+"""Pauses of speech that are not sent, for codecs that cannot do so themselves (RFC 3389 §4)."""
+
+from typing import Final
+
+from glottis.rtp.comfort_noise import level_of
+from glottis.rtp.stretch import Loudness
+from glottis.wire.comfort_noise import build_comfort_noise
+
+HANGOVER: Final = 0.2
+"""Seconds of a pause that are sent as they are: the ends of words are soft, and pauses between them short."""
+REFRESH: Final = 0.4
+"""Seconds after which the noise is told again, as Opus does: for who has missed it, and to keep the path open."""
+
+
+class Pauses:
+    """Says of each frame whether it is sent. ``payload_type`` is that of comfort noise, the clock the codec's own."""
+
+    def __init__(self, payload_type: int, frame_seconds: float) -> None:
+        self.payload_type = payload_type
+        self._loudness = Loudness()
+        self._hangover = round(HANGOVER / frame_seconds)
+        self._refresh = round(REFRESH / frame_seconds)
+        self._quiet = self._hangover
+        """In a row. Nothing has been said before the first."""
+
+    def comfort_noise(self, pcm: bytes) -> bytes | None:
+        """What is sent in place of a frame: comfort noise, or nothing; None: it is speech."""
+        if not self._loudness.is_pause(pcm):
+            self._quiet = 0
+            return None
+        self._quiet += 1
+        unsent = self._quiet - self._hangover - 1
+        if unsent < 0:
+            return None
+        return b"" if unsent % self._refresh else build_comfort_noise(level_of(pcm))
