@@ -19,9 +19,8 @@ def make_sender(media: SimpleNamespace, *, fills: bool = False, pauses: Pauses |
         encoder=media.LinearEncoder(),
         sample_rate=8000,
         rng=random.Random(1),
-        fills=fills,
     )
-    sender.pauses = pauses
+    sender.fills, sender.pauses = fills, pauses
     return sender
 
 

@@ -252,8 +252,8 @@ class AudioTrack:
             rng=self._rng,
             tap=self.spoken_tap,
             complexity=self._knobs.complexity,
-            fills=settings.send_silence,
         )
+        sender.fills = settings.send_silence
         self._protector = Protector(sender, preferred.payload_type, self._bitrate_without_loss(codec), self.packet_ms)
         return sender
 

@@ -19,6 +19,11 @@ class Framer:
         self._has_waited = False
 
     @property
+    def silence(self) -> bytes:
+        """A frame of it."""
+        return bytes(self._frame_bytes)
+
+    @property
     def waiting(self) -> float:
         """Seconds of audio that wait for the rest of their frame."""
         return len(self.rest) / self._bytes_per_second

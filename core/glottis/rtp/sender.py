@@ -3,7 +3,7 @@
 import random
 from typing import Final
 
-from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
+from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Encoder
 from glottis.contracts.short_queue import ShortQueue
@@ -33,6 +33,15 @@ class AudioSender:
     ``complexity`` is what the encoder was made with.
     """
 
+    pauses: Pauses | None = None
+    """If there are, pauses are not sent, but told. This and ``fills`` may be set at any time."""
+    fills = False
+    """Whether silence is sent while nothing is queued."""
+    frames_unsent = 0
+    """Pauses, by what ``pauses`` or the encoder says."""
+    comfort_noise_sent = 0
+    """Packets."""
+
     def __init__(
         self,
         *,
@@ -46,7 +55,6 @@ class AudioSender:
         rng: random.Random,
         tap: FrameTap | None = None,
         complexity: int | None = None,
-        fills: bool = False,
     ) -> None:
         self.ssrc = ssrc
         self.encoder = encoder
@@ -55,11 +63,6 @@ class AudioSender:
         """At which the encoder works, None if that cannot be changed."""
         self.clock_rate = codec.clock_rate
         """Of RTP timestamps, in hertz."""
-        self.pauses: Pauses | None = None
-        """If there are, pauses are not sent, but told; may be set at any time."""
-        self.frames_unsent = 0
-        """Because of that, or because the encoder has found them to be pauses."""
-        self.comfort_noise_sent = 0
         self.packets_sent = 0
         self.bytes_sent = 0
         """Of payloads, as sender reports count them."""
@@ -75,8 +78,6 @@ class AudioSender:
         # Half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none.
         self._slack = tick - min(self._frame_seconds, tick) / 2
         self._frame_units = round(codec.clock_rate * self._frame_seconds)
-        self._silence = bytes(round(sample_rate * self._frame_seconds) * BYTES_PER_SAMPLE)
-        self._fills = fills
         self._framer = Framer(sample_rate, self._frame_seconds)
         self.tones = ToneWriter(codec.clock_rate, self._frame_seconds)
         # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
@@ -149,7 +150,7 @@ class AudioSender:
         self.has_moved_on = False
         if not self._queue and not self._framer.rest:
             self._rest(now)
-            return self._fill(now) if self._fills or self.pauses is not None else []
+            return self._fill(now) if self.fills or self.pauses is not None else []
         if not self._talking:
             self._begin_spurt(now)
         elif now - self._due > MAX_CATCH_UP:
@@ -215,7 +216,7 @@ class AudioSender:
         while now - self._due >= SPURT_GRACE:
             timestamp = self._timestamp
             self._pass_time(self._frame_units)
-            if (packet := self._frame_packet(self._silence, timestamp)) is not None:
+            if (packet := self._frame_packet(self._framer.silence, timestamp)) is not None:
                 packets.append(packet)
         if packets:
             self.last_sent_at = now
