@@ -41,7 +41,7 @@ class Background:
     __slots__ = ("_at", "_floor", "_heard", "_level", "_sequence", "told_at")
 
     def __init__(self) -> None:
-        self.told_at = 0.0
+        self.told_at = -math.inf
         """When the peer has said last how loud its pauses are."""
         self._floor = LOUDEST
         self._heard = 0
