@@ -213,7 +213,9 @@ class AudioTrack:
         noise = audio.comfort_noise
         if noise is None or not self._knobs.dtx or noise.clock_rate != sender.clock_rate:
             return None
-        return sender.pauses or Pauses(noise.payload_type, self.packet_ms / 1000)
+        pauses = sender.pauses or Pauses(self.packet_ms / 1000)
+        pauses.payload_type = noise.payload_type
+        return pauses
 
     def _new_receiver(self, audio: NegotiatedAudio) -> AudioReceiver:
         statistics, background = PlayoutStatistics(), Background()

@@ -6,6 +6,8 @@ from glottis.rtp.comfort_noise import level_of
 from glottis.rtp.stretch import Loudness
 from glottis.wire.comfort_noise import build_comfort_noise
 
+COMFORT_NOISE: Final = 13
+"""Its payload type at 8000 Hz, RFC 3551 §6."""
 HANGOVER: Final = 0.2
 """Seconds of a pause that are sent as they are: the ends of words are soft, and pauses between them short."""
 REFRESH: Final = 0.4
@@ -13,10 +15,11 @@ REFRESH: Final = 0.4
 
 
 class Pauses:
-    """Says of each frame whether it is sent. ``payload_type`` is that of comfort noise, the clock the codec's own."""
+    """Says of each frame whether it is sent."""
 
-    def __init__(self, payload_type: int, frame_seconds: float) -> None:
-        self.payload_type = payload_type
+    def __init__(self, frame_seconds: float) -> None:
+        self.payload_type = COMFORT_NOISE
+        """Of comfort noise, at the codec's own clock; may be set at any time."""
         self._loudness = Loudness()
         self._hangover = round(HANGOVER / frame_seconds)
         self._refresh = round(REFRESH / frame_seconds)
