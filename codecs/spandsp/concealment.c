@@ -26,7 +26,8 @@ typedef struct {
     int led;         /* samples after a bridge that lead on to what was decoded */
     float heard[MAX_LEARNT]; /* the last samples; in a gap, without the fading */
     float leading[MAX_LED];
-    predictor_t forward;     /* of this gap */
+    int has_forward;
+    predictor_t forward; /* of this gap */
 } concealer_t;
 
 static concealer_t *concealer_new(int rate)
@@ -119,8 +120,9 @@ static float loudness(const concealer_t *c, int since)
 /* How speech would have gone on for count samples; x has room for MAX_LEARNT before them. */
 static void go_on(concealer_t *c, float *x, int count)
 {
-    if (c->gap == 0)
+    if (!c->has_forward)
         learn(&c->forward, c->heard, c->learnt, 1, c->rate / 73);
+    c->has_forward = 1;
     memcpy(x - c->learnt, c->heard, c->learnt * sizeof(float));
     predict(&c->forward, x, count, 1);
 }
@@ -162,7 +164,7 @@ static void bridge(concealer_t *c, const int16_t *next, int next_count, int shak
     memcpy(c->leading, x + count, led * sizeof(float));
     remember(c, x, count);
     c->led = led;
-    c->gap = 0;
+    c->gap = c->has_forward = 0;
 }
 
 /* Takes samples that were decoded, and fades into them where a gap has ended. */
@@ -183,7 +185,7 @@ static void concealer_hear(concealer_t *c, int16_t *samples, int count)
     for (int n = 0; n < count; n++)
         x[n] = samples[n];
     remember(c, x, count);
-    c->gap = c->led = 0;
+    c->gap = c->led = c->has_forward = 0;
 }
 
 /* G.711 has no state: what comes next can be decoded at any time. */
@@ -257,6 +259,8 @@ static void g722_bridge(g722_decode_state_t *s, concealer_t *c, const uint8_t *n
     int decoded_count, ahead = ahead_of(s);
 
     conceal(&guessing, samples, count, ahead);
+    c->forward = guessing.forward;
+    c->has_forward = 1;
     follow(&guess, &guessing, samples, count);
     decoded_count = g722_decode(&guess, decoded, next, next_bytes);
     bridge(c, decoded, decoded_count, c->rate / 250, samples, count);
