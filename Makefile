@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 PLUGINS := $(sort $(wildcard plugins/*))
 DISTRIBUTIONS := core codecs/opus codecs/spandsp $(PLUGINS)
-PACKAGING := $(wildcard $(foreach d,$(DISTRIBUTIONS),$(d)/pyproject.toml $(d)/setup.py $(d)/*/_build*.py))
+PACKAGING := $(wildcard $(foreach d,$(DISTRIBUTIONS),$(d)/pyproject.toml $(d)/setup.py $(d)/build_*.py $(d)/*.c))
 
 # Callers of other WebRTC stacks, for the tests
 NPM := tests/interop/callers/npm
