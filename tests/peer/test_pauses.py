@@ -61,3 +61,17 @@ def test_opus_has_pauses_of_its_own() -> None:
     assert gateway.counters.frames_unsent > 100
     assert caller.inbound_rtp is not None
     assert caller.inbound_rtp.packets_lost == 0
+
+
+@pytest.mark.parametrize(("codec", "dtx", "packets"), [(PCMU, False, 150), (OPUS, False, 150), (PCMU, True, 8)])
+def test_who_hangs_up_where_nothing_comes_can_be_sent_silence(codec: CodecSpec, dtx: bool, packets: int) -> None:
+    gateway = PeerSettings((codec,), encoder=EncoderKnobs(dtx=dtx), send_silence=True)
+    call = VirtualCall([codec], gateway_settings=gateway)
+    assert call.connect()
+    for peer in (call.caller, call.gateway):
+        peer.start_media(call.network.now)
+    call.network.run(seconds=3.1)
+    received = call.caller.connection.statistics(call.network.now).inbound_rtp
+    assert received is not None
+    assert packets - 3 <= received.packets_received <= packets + 5
+    assert received.packets_lost == 0
