@@ -16,6 +16,7 @@ from glottis.plugins import load_plugins
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,
+    Feedback,
     PlainReader,
     PlainWriter,
     PlayoutStatistics,
@@ -30,14 +31,19 @@ from glottis.wire.red import RedBlock, build_red
 from glottis.wire.rtcp import (
     MAX_COMPOUND_LENGTH,
     MAX_COUNT,
+    ExtendedReport,
     Goodbye,
+    MaximumBitrate,
+    Nack,
     ReceiverReport,
     ReportBlock,
     RtcpPacket,
     SenderReport,
+    TransportFeedback,
     build_rtcp,
 )
 from glottis.wire.rtp import build_rtp
+from glottis.wire.rtp_extensions import ExtensionIds, build_extensions
 from glottis.wire.sctp import crc32c
 from glottis.wire.stun import Attribute, MessageClass, build_stun
 from support.cost import OPERATIONS_PER_MS, operations
@@ -86,6 +92,7 @@ def audio_session() -> RtpSession:
             rng=random.Random(1),
         ),
     )
+    session.set_feedback(Feedback(True, True, True, True), ExtensionIds(1, 2, 3, 4), "0", 0.0)
     session.start(Unprotected(), 0.0)
     return session
 
@@ -104,6 +111,10 @@ def full_audio_session() -> RtpSession:
         session.handle_datagram(audio(7, ssrc=ssrc), 0.1)
     for _ in range(40):
         session.handle_datagram(reports(MAX_COUNT), 0.1)
+    assert session.sender is not None
+    session.sender.write(bytes(320 * 600))
+    for tick in range(600):
+        session.packets_to_send(tick * 0.02)
     receiver_of(session).next_frame(0.2)
     return session
 
@@ -131,12 +142,22 @@ def redundant(number: int, blocks: int) -> bytes:
     return build_rtp(RED, number, number * 80, THEIRS, build_red(older, 0, bytes(80)))
 
 
+EXTENSIONS = build_extensions([(2, b"a"), (4, b"ab"), (1, b"mid")])
+MANY_EXTENSIONS = build_extensions([(1 + number % 14, b"ab") for number in range(400)])
 AUDIO = {
     "reports of 31 blocks": reports(MAX_COUNT, packets=1),
     "reports of one block": filled(ReceiverReport(THEIRS, (ReportBlock(OURS, 0.5, 3, 4, 5, 6, 7),))),
     "empty sender reports": filled(SenderReport(THEIRS, 1, 2, 3, 4)),
     "goodbyes of 31 sources": filled(Goodbye((THEIRS,) * MAX_COUNT)),
     "goodbyes of one source": filled(Goodbye((THEIRS,))),
+    "requests for many packets": filled(Nack(THEIRS, OURS, tuple((number * 17, 0xFFFF) for number in range(16)))),
+    "requests for all packets": filled(Nack(THEIRS, OURS, tuple((number * 17, 0xFFFF) for number in range(300)))),
+    "feedback about many packets": filled(TransportFeedback(THEIRS, OURS, 500, 0, 1, tuple(range(100)))),
+    "feedback about lost packets": filled(TransportFeedback(THEIRS, OURS, 500, 0, 1, (*[None] * 99, 1))),
+    "bitrates": filled(MaximumBitrate(THEIRS, 1 << 80, (OURS,))),
+    "extended reports": filled(ExtendedReport(THEIRS, 1)),
+    "an audio packet with extensions": build_rtp(0, 601, 96160, THEIRS, bytes(160), False, EXTENSIONS),
+    "an audio packet with many extensions": build_rtp(0, 601, 96160, THEIRS, bytes(160), False, MANY_EXTENSIONS),
     "an audio packet in order": audio(601),
     "an audio packet out of order": audio(301),
     "one of the oldest audio packets": audio(351),

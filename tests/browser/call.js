@@ -36,10 +36,11 @@ class Call {
     ws.onclose = ({ code, reason }) => { this.closed = { code, reason }; };
   }
 
-  // Offers what there is now; resolves when the answer is applied.
-  async negotiate() {
+  // Offers what there is now, as `change` has it; resolves when the answer is applied.
+  async negotiate(change = null) {
     const answered = new Promise((resolve, reject) => { this.#answered = { resolve, reject }; });
-    await this.pc.setLocalDescription();
+    const offer = change && await this.pc.createOffer();
+    await this.pc.setLocalDescription(offer ? { type: 'offer', sdp: change(offer.sdp) } : undefined);
     this.#signal({ type: 'offer', sdp: this.pc.localDescription.sdp });
     await answered;
   }

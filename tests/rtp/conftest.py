@@ -10,10 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 from glottis import AudioFrame, CodecSpec, EncodedPacket, Malformed
-from glottis.rtp.payload import PlainReader
+from glottis.rtp.payload import PlainReader, PlainWriter
 from glottis.rtp.receiver import AudioReceiver
+from glottis.rtp.sender import AudioSender
 from glottis.testing.impairments import PERFECT, Impairments
-from glottis.wire.rtp import build_rtp
+from glottis.wire.rtp import build_rtp, parse_rtp_untrusted
+from glottis.wire.rtp_extensions import parse_extensions_untrusted
 
 CONCEALED = -1
 """The value of every sample that the linear codec's decoder has invented."""
@@ -30,6 +32,10 @@ def pcm_of(values: Iterable[int]) -> bytes:
 
 def values_of(pcm: bytes) -> list[int]:
     return list(struct.unpack(f"={len(pcm) // 2}h", pcm))
+
+
+def extensions_of(packet: bytes) -> dict[int, bytes]:
+    return parse_extensions_untrusted(parse_rtp_untrusted(packet).extension)
 
 
 class LinearDecoder:
@@ -175,6 +181,7 @@ def media() -> SimpleNamespace:
         Clockwork=Clockwork,
         EightBit=EightBit,
         LinearEncoder=LinearEncoder,
+        extensions_of=extensions_of,
         linear_codec=linear_codec,
         linear_stream=linear_stream,
         pcm_of=pcm_of,
@@ -191,3 +198,16 @@ def receiver() -> AudioReceiver:
 @pytest.fixture
 def clockwork(receiver: AudioReceiver) -> Clockwork:
     return Clockwork(receiver)
+
+
+@pytest.fixture
+def linear_sender() -> AudioSender:
+    """Of the linear codec as payload type 96, at its clock of 8 kHz."""
+    return AudioSender(
+        ssrc=1,
+        writer=PlainWriter(96),
+        codec=linear_codec(),
+        encoder=LinearEncoder(),
+        sample_rate=8000,
+        rng=random.Random(1),
+    )

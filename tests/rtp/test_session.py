@@ -175,7 +175,9 @@ def test_statistics_have_the_names_and_units_of_webrtc_stats(make_call: Any, med
         session.sender.write(bytes([1]) * 16000 * 12)
     call.run(12)
     statistics = call.ours.statistics(call.now).to_json()
-    assert set(statistics) == {"inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "counters"}
+    assert set(statistics) == {
+        "inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp", "counters",
+    }  # fmt: skip
     assert set(statistics["counters"]) == {"recoveryAttempts"}
     inbound, remote = statistics["inbound-rtp"], statistics["remote-inbound-rtp"]
     assert inbound["packetsReceived"] + inbound["packetsLost"] == pytest.approx(600, abs=5)
@@ -185,6 +187,8 @@ def test_statistics_have_the_names_and_units_of_webrtc_stats(make_call: Any, med
     assert statistics["outbound-rtp"]["packetsSent"] == 600
     assert remote["roundTripTime"] == pytest.approx(0.08, abs=0.021)
     assert 0 < remote["fractionLost"] < 0.3
+    assert statistics["remote-outbound-rtp"]["packetsSent"] == pytest.approx(550, abs=100)
+    assert statistics["remote-outbound-rtp"]["remoteTimestamp"] == pytest.approx((call.now + 2e9) * 1000, abs=4000)
     assert inbound["timestamp"] == pytest.approx((call.now + 1e9) * 1000)
 
 

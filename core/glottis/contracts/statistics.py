@@ -41,6 +41,8 @@ class CandidatePairStats(StatsObject):
     requests_sent: int
     responses_received: int
     current_round_trip_time: float | None
+    available_outgoing_bitrate: float | None = None
+    """Bits per second, with all headers: what the peer's feedback allows, and no more than is ever needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,9 @@ class InboundRtpStats(StatsObject):
     concealment_events: int
     inserted_samples_for_deceleration: int
     removed_samples_for_acceleration: int
+    audio_level: float | None = None
+    """0–1, as the sender has told it in its latest packet (RFC 6464): known without decoding."""
+    nack_count: int | None = None
     timestamp: float
 
 
@@ -73,6 +78,12 @@ class OutboundRtpStats(StatsObject):
     ssrc: int
     packets_sent: int
     bytes_sent: int
+    target_bitrate: int | None = None
+    """Bits per second."""
+    nack_count: int | None = None
+    retransmitted_packets_sent: int | None = None
+    retransmitted_bytes_sent: int | None = None
+    """Of whole packets."""
     complexity: int | None = None
     """Not of W3C: at which the encoder works now, None if that cannot be changed."""
     timestamp: float
@@ -87,6 +98,22 @@ class RemoteInboundRtpStats(StatsObject):
     packets_lost: int
     fraction_lost: float
     jitter: float
+    total_round_trip_time: float
+    round_trip_time_measurements: int
+    round_trip_time: float | None
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteOutboundRtpStats(StatsObject):
+    """The stream that is received, as the peer has reported it. The round trip is told where nothing is sent."""
+
+    type: ClassVar[str] = "remote-outbound-rtp"
+    ssrc: int
+    packets_sent: int
+    bytes_sent: int
+    reports_sent: int
+    remote_timestamp: float
     total_round_trip_time: float
     round_trip_time_measurements: int
     round_trip_time: float | None
@@ -137,6 +164,10 @@ class Counters(StatsObject):
     """The same of ours."""
     frames_unsent: int = 0
     """Frames of speech that were pauses, and not sent for it."""
+    nacks_refused: int = 0
+    """Requests to send packets again that came too often."""
+    feedback_unknown: int = 0
+    """Packets in requests and feedback that were never sent, or too long ago."""
     ice_datagrams_dropped: int = 0
     """STUN that was not for this call, not authentic, or came too often."""
     datagrams_refused: int = 0
@@ -169,6 +200,7 @@ class Statistics:
     inbound_rtp: InboundRtpStats | None = None
     outbound_rtp: OutboundRtpStats | None = None
     remote_inbound_rtp: RemoteInboundRtpStats | None = None
+    remote_outbound_rtp: RemoteOutboundRtpStats | None = None
     data_channel: DataChannelStats | None = None
     counters: Counters = Counters()
 

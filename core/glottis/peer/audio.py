@@ -1,23 +1,27 @@
 """The audio of a call, as its owner reads and writes it: an RTP session made as was negotiated."""
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
-from glottis.contracts.codec import CodecSpec, EncoderSettings
+from glottis.contracts.codec import CodecSpec, Encoder, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
 from glottis.peer.settings import PeerSettings
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,
     Background,
+    BitrateLimited,
     ComfortNoiseReader,
     EventFormat,
+    Feedback,
     KeyChange,
     Keypad,
+    PathReported,
     Pauses,
     PayloadReader,
     PlainReader,
@@ -31,11 +35,13 @@ from glottis.rtp import (
     TelephoneEventReader,
     Tone,
 )
-from glottis.sdp import NegotiatedAudio, NegotiatedFormat, SendingTrack
+from glottis.sdp import NACK, NegotiatedAudio, NegotiatedFormat, SendingTrack
 from glottis.wire.srtp_keys import SrtpKeys
 
 MIN_SEND_PERIOD: Final = 0.005
 """Seconds; shorter packets leave several at a time, for no caller can hear the difference."""
+MAX_DIGITS: Final = 6
+"""Of numbers in parameters of formats; 510000 bit/s is the largest."""
 MAX_PACKET_MS: Final = 60.0
 """Longer packets would save little and cost delay; RFC 7587 §6.1 lets Opus have 120."""
 
@@ -50,8 +56,6 @@ class AudioTrack:
         """Silent until there are both keys and audio."""
         self.encoding_name = ""
         """Of what is sent."""
-        self.packet_ms = settings.packet_ms or 1000 * FRAME_SECONDS
-        """Milliseconds of audio in a packet that is sent: what was asked for, as far as the codec can."""
         self.keypad = Keypad()
         """The keys that the peer presses."""
         self.heard_tap: FrameTap | None = None
@@ -76,9 +80,15 @@ class AudioTrack:
         )
 
     @property
+    def packet_ms(self) -> float:
+        """Milliseconds of audio in a packet that is sent: what was asked for, as far as codec and path can."""
+        wished = self._settings.packet_ms or 1000 * FRAME_SECONDS
+        return wished if self._sender is None else self._sender.packet_ms
+
+    @property
     def send_period(self) -> float:
         """Seconds between calls of ``packets_to_send`` that keep the packets evenly spaced, at most a media tick."""
-        return max(MIN_SEND_PERIOD, min(self.packet_ms / 1000, FRAME_SECONDS))
+        return send_period(self.packet_ms)
 
     def negotiate(self, audio: NegotiatedAudio, now: float) -> None:
         """Take the result of a negotiation, the first or a later one."""
@@ -94,6 +104,7 @@ class AudioTrack:
         if self._protector is not None:
             self._protector.use_red(self._red_payload_type(audio))
         session.set_tracks(receiver=receiver, sender=self._sender if audio.direction.sends else None)
+        session.set_feedback(_feedback(audio), audio.extensions, audio.mid, now)
         self._start(now)
 
     def stop(self) -> None:
@@ -177,10 +188,22 @@ class AudioTrack:
         """What has happened to the peer's keys since the last media tick."""
         return self.keypad.take_changes(now)
 
-    def handle_report(self, report: ReportReceived, now: float) -> None:
-        """Protect what is sent from the loss that the peer sees."""
+    def handle_report(
+        self, report: ReportReceived | PathReported | BitrateLimited, round_trip_time: float | None, now: float
+    ) -> None:
+        """Protect what is sent from the loss that the peer sees, and send what its path carries.
+
+        ``round_trip_time`` in seconds is what ICE has measured last.
+        """
         if self._protector is not None:
-            self._protector.reported(report.fraction_lost, now)
+            if round_trip_time is not None:
+                self._protector.note_round_trip(round_trip_time, now)
+            self._protector.handle_event(report, now)
+
+    @property
+    def available_bitrate(self) -> float | None:
+        """Bits per second with all headers that the peer's feedback allows; None before there was some."""
+        return self._protector.available_bitrate if self._protector is not None else None
 
     def set_complexity(self, complexity: int) -> None:
         """Spend so much on quality, of what is sent from now on; also where there is no encoder yet."""
@@ -234,29 +257,37 @@ class AudioTrack:
         settings = self._settings
         self.format_in_use = preferred
         self.encoding_name = codec.encoding_name
-        self.packet_ms = legal_packet_ms(codec, audio.ptime_ms or self.packet_ms, audio.maxptime_ms)
-        encoder = codec.create_encoder(
-            EncoderSettings(
-                sample_rate=settings.sample_rate,
-                frame_ms=self.packet_ms,
-                remote_parameters=preferred.remote_parameters,
-                **asdict(self._knobs),
+        wishes = PacketTimes.of(audio, preferred)
+        packet_ms = legal_packet_ms(codec, wishes.wanted or self.packet_ms, wishes.longest, wishes.shortest)
+        knobs, sample_rate = self._knobs, settings.sample_rate
+
+        def make_encoder(frame_ms: float) -> Encoder:
+            told = preferred.remote_parameters
+            return codec.create_encoder(
+                EncoderSettings(sample_rate=sample_rate, frame_ms=frame_ms, remote_parameters=told, **asdict(knobs))
             )
-        )
+
         sender = AudioSender(
             ssrc=self._track.ssrc,
             writer=PlainWriter(preferred.payload_type),
             codec=codec,
-            encoder=encoder,
+            encoder=make_encoder(packet_ms),
             sample_rate=settings.sample_rate,
-            frame_ms=self.packet_ms,
-            tick=self.send_period,
+            frame_ms=packet_ms,
+            tick=send_period(packet_ms),
             rng=self._rng,
             tap=self.spoken_tap,
             complexity=self._knobs.complexity,
         )
         sender.fills = settings.send_silence
-        self._protector = Protector(sender, preferred.payload_type, self._bitrate_without_loss(codec), self.packet_ms)
+        self._protector = Protector(
+            sender,
+            preferred.payload_type,
+            self._bitrate_without_loss(codec),
+            packet_times(codec, packet_ms, wishes.longest),
+            _number(preferred.remote_parameters.get("maxaveragebitrate")) or math.inf,
+            make_encoder,
+        )
         return sender
 
     def _bitrate_without_loss(self, codec: CodecSpec) -> int | None:
@@ -276,13 +307,60 @@ class AudioTrack:
         )
 
 
+def _feedback(audio: NegotiatedAudio) -> Feedback:
+    return Feedback(
+        nack=audio.has_feedback(NACK),
+        transport=audio.extensions.transport_sequence is not None,
+        receiver_rtt=audio.receiver_rtt,
+        reduced_size=audio.rtcp_rsize,
+    )
+
+
 def event_format(events: Sequence[NegotiatedFormat], clock_rate: int) -> EventFormat | None:
     """The events at the clock of the codec that is sent, else those that there are (CONTRACT T20)."""
     formats = [EventFormat(one.payload_type, one.clock_rate) for one in events]
     return next((one for one in formats if one.clock_rate == clock_rate), formats[-1] if formats else None)
 
 
-def legal_packet_ms(codec: CodecSpec, wanted: float, longest: float | None) -> float:
-    """The longest frame duration of the codec up to ``wanted``, and none longer than ``longest`` (CONTRACT T5)."""
-    limit = min(wanted, longest or MAX_PACKET_MS, MAX_PACKET_MS)
+class PacketTimes(NamedTuple):
+    """What the peer wishes of the packets that it gets, in milliseconds."""
+
+    wanted: float | None
+    longest: float | None
+    shortest: float
+
+    @classmethod
+    def of(cls, audio: NegotiatedAudio, sent: NegotiatedFormat) -> "PacketTimes":
+        """Said of the section, or of the format (RFC 7587 §6.1 has all three as parameters of Opus)."""
+        told = sent.remote_parameters
+        return cls(
+            audio.ptime_ms or _number(told.get("ptime")),
+            audio.maxptime_ms or _number(told.get("maxptime")),
+            _number(told.get("minptime")) or 0.0,
+        )
+
+
+def _number(text: str | None) -> float | None:
+    """What is a positive number of a few digits; else None."""
+    is_number = text is not None and len(text) <= MAX_DIGITS and text.isascii() and text.isdigit()
+    return float(text or 0) or None if is_number else None
+
+
+def legal_packet_ms(codec: CodecSpec, wanted: float, longest: float | None, shortest: float = 0.0) -> float:
+    """The longest frame duration of the codec up to ``wanted``, and none longer than ``longest`` (CONTRACT T5).
+
+    ``shortest`` is obeyed where both can be.
+    """
+    limit = min(max(wanted, shortest), longest or MAX_PACKET_MS, MAX_PACKET_MS)
     return max((ms for ms in codec.frame_durations_ms if ms <= limit), default=min(codec.frame_durations_ms))
+
+
+def packet_times(codec: CodecSpec, first: float, longest: float | None) -> list[float]:
+    """Those that packets may have: the first, and longer ones for a path that turns out to be narrow."""
+    most = min(longest or MAX_PACKET_MS, MAX_PACKET_MS)
+    return [first, *sorted(ms for ms in codec.frame_durations_ms if first < ms <= most)]
+
+
+def send_period(packet_ms: float) -> float:
+    """Seconds; see ``AudioTrack.send_period``."""
+    return max(MIN_SEND_PERIOD, min(packet_ms / 1000, FRAME_SECONDS))

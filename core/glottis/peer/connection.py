@@ -180,7 +180,8 @@ class PeerConnection:
             if not self.voice.session.handle_datagram(data, now):
                 return False
             # What is authentic is a sign of life on its path; reports change how we encode.
-            if not self.transport.ice.handle_traffic(path, now) and not is_rtcp(data):
+            quiet = not self.transport.ice.handle_traffic(path, now) and not is_rtcp(data)
+            if quiet and not self.voice.session.has_datagrams:
                 return False
         else:
             self.transport.handle_datagram(data, path, now)
@@ -253,8 +254,9 @@ class PeerConnection:
                     self._events.append(event)
         while (report := self.voice.session.next_event()) is not None:
             match report:
-                case rtp.ReportReceived():
-                    self.voice.handle_report(report, now)
+                case rtp.ReportReceived() | rtp.PathReported() | rtp.BitrateLimited():
+                    pair = self.transport.ice.selected_pair
+                    self.voice.handle_report(report, pair.current_round_trip_time if pair else None, now)
                 case rtp.SourceRetired():
                     self._events.append(PlaceGivenUp(Places.SOURCES))
 

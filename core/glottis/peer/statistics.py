@@ -18,7 +18,9 @@ def collect(
     return replace(
         statistics,
         transport=TransportStats(ice_state=agent.state.value, dtls_state=transport.state.value),
-        candidate_pair=_candidate_pair(agent.selected_pair) if agent.selected_pair is not None else None,
+        candidate_pair=_candidate_pair(agent.selected_pair, voice.available_bitrate)
+        if agent.selected_pair is not None
+        else None,
         data_channel=_data_channel(channels.traffic) if channels is not None else None,
         counters=replace(
             statistics.counters,
@@ -41,7 +43,7 @@ def _data_channel(traffic: Traffic) -> DataChannelStats:
     )
 
 
-def _candidate_pair(pair: CandidatePair) -> CandidatePairStats:
+def _candidate_pair(pair: CandidatePair, available_bitrate: float | None) -> CandidatePairStats:
     return CandidatePairStats(
         local_candidate_type=pair.local.type,
         remote_candidate_type=pair.remote.type,
@@ -50,4 +52,5 @@ def _candidate_pair(pair: CandidatePair) -> CandidatePairStats:
         requests_sent=pair.requests_sent,
         responses_received=pair.responses_received,
         current_round_trip_time=pair.current_round_trip_time,
+        available_outgoing_bitrate=available_bitrate,
     )

@@ -4,7 +4,8 @@ from glottis.rtp.adaptive_delay import AdaptiveDelay
 from glottis.rtp.comfort_noise import Background, ComfortNoiseReader
 from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.delay import DelayPolicy, FixedDelay
-from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft, SourceRetired
+from glottis.rtp.events import BitrateLimited, PathReported, ReportReceived, RtpEvent, SourceLeft, SourceRetired
+from glottis.rtp.feedback import Feedback
 from glottis.rtp.keys import KeyChange, KeyDown, Keypad, KeyUp, TelephoneEventReader
 from glottis.rtp.pauses import Pauses
 from glottis.rtp.payload import (
@@ -32,15 +33,18 @@ __all__ = [
     "AudioReceiver",
     "AudioSender",
     "Background",
+    "BitrateLimited",
     "ComfortNoiseReader",
     "DelayPolicy",
     "EventFormat",
+    "Feedback",
     "FixedDelay",
     "KeyChange",
     "KeyDown",
     "KeyUp",
     "Keypad",
     "PacketProtection",
+    "PathReported",
     "Pauses",
     "PayloadReader",
     "PayloadWriter",

@@ -30,4 +30,23 @@ class SourceRetired:
     """An SSRC of the peer, the one unheard for longest, has given way to a new one. Told of the first only."""
 
 
-RtpEvent = ReportReceived | SourceLeft | SourceRetired
+@dataclass(frozen=True, slots=True)
+class PathReported:
+    """The peer has said when each packet of ours has come."""
+
+    packets: int
+    lost: int
+    """Of these; some may still come."""
+    queueing_delay: float | None
+    """Seconds, on average, beyond the shortest way seen lately; None: all are lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class BitrateLimited:
+    """The peer has estimated how much may be sent to it: REMB."""
+
+    bitrate: int
+    """Bits per second, with the headers of RTP and below."""
+
+
+RtpEvent = ReportReceived | SourceLeft | SourceRetired | PathReported | BitrateLimited

@@ -3,6 +3,7 @@
 The figures behind it are in docs/design/loss.md.
 """
 
+import math
 from collections import deque
 from typing import Final, NamedTuple
 
@@ -23,6 +24,10 @@ HEAVY_LOSS: Final = 0.15
 COPIES: Final = 2
 RED_BYTES: Final = 1 + 4 * COPIES
 """Of headers in a packet, RFC 2198 §3."""
+
+
+LEAST_COPIED: Final = 8000
+"""Bits per second of a frame that is sent three times; where there is less, FEC is better."""
 
 
 class Loss(NamedTuple):
@@ -59,16 +64,22 @@ class Protection(NamedTuple):
     copies: int = 0
 
 
-def protection(loss: Loss, clean_bitrate: int, packet_ms: float, *, has_red: bool) -> Protection:
+def protection(
+    loss: Loss, clean_bitrate: int, packet_ms: float, *, has_red: bool, most: float = math.inf
+) -> Protection:
     """Against this loss: in-band FEC, and from ``HEAVY_LOSS`` on, where the peer takes RED, copies instead.
 
-    libopus spends on FEC what is left beyond what a frame needs by itself: so the bitrate grows with the loss.
+    libopus spends on FEC what is left beyond what a frame needs by itself: so the bitrate grows with the loss. Payloads
+    have at most ``most`` bits per second, whatever is lost.
     """
+    most = min(most, clean_bitrate * MOST_SPENT)
+    clean_bitrate = round(min(clean_bitrate, most))
     if loss.expected < LEAST_LOSS:
         return Protection(clean_bitrate, 0.0)
-    most = clean_bitrate * MOST_SPENT
     if loss.lasting >= HEAVY_LOSS and has_red:
         headers = RED_BYTES * 8 / (packet_ms / 1000)
-        return Protection(round((most - headers) / (1 + COPIES)), 0.0, COPIES)
+        copied = round((most - headers) / (1 + COPIES))
+        if copied >= LEAST_COPIED:
+            return Protection(copied, 0.0, COPIES)
     spent = (most - clean_bitrate) * min(1.0, loss.expected / FULL_LOSS)
     return Protection(round(clean_bitrate + spent), loss.expected)

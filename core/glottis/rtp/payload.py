@@ -8,8 +8,9 @@ from glottis.contracts.errors import Malformed
 
 MAX_PACKET_DURATION: Final = 0.2
 """Seconds, "a receiver SHOULD accept packets representing between 0 and 200 ms of audio data" (RFC 3551 §4.2)."""
-MAX_PAYLOAD_LENGTH: Final = 1200
-"""Bytes that are sent; with the headers of IPv6, UDP, RTP and SRTP they fit the smallest path of IPv6, 1280 bytes."""
+MAX_PAYLOAD_LENGTH: Final = 1160
+"""Bytes that are sent; with the headers of IPv6, UDP, RTP and SRTP, and 40 bytes of header extensions, they fit the
+smallest path of IPv6, 1280 bytes."""
 
 
 class BufferedPacket(NamedTuple):

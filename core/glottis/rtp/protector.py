@@ -1,27 +1,76 @@
-"""Protects the stream that is sent from the loss that the peer reports."""
+"""Spends what the path to the peer carries: on the stream that is sent, and on its protection from loss."""
 
-from glottis.rtp.loss import ExpectedLoss, Loss, protection
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from glottis.contracts.codec import Encoder
+from glottis.rtp.congestion import RateController
+from glottis.rtp.events import BitrateLimited, PathReported, ReportReceived
+from glottis.rtp.loss import MOST_SPENT, ExpectedLoss, Loss, protection
 from glottis.rtp.payload import PlainWriter
 from glottis.rtp.redundancy import RedWriter
 from glottis.rtp.sender import AudioSender
+
+PACKET_OVERHEAD: Final = 68
+"""Bytes of IPv4, UDP, RTP, header extensions and SRTP around a payload."""
+LEAST_BITRATE: Final = 8000
+"""Bits per second of payloads, below which speech is no longer understood with ease."""
+COMFORTABLE_BITRATE: Final = 16_000
+"""Where less is left for payloads, packets become longer: of 20 ms, their headers alone take 27 kbit/s."""
+HYSTERESIS: Final = 4000
+"""Bits per second that there must be more before they become shorter again."""
 
 
 class Protector:
     """Of one sender, whose encoder aims at ``bitrate`` (bits per second) while nothing is lost.
 
-    None is that of a codec with one bitrate: it has nothing to spend, and is only told of the loss.
+    None is that of a codec with one bitrate: it has nothing to spend, and is only told of the loss. ``most`` is what
+    the peer wants at most, on average (``maxaveragebitrate``). ``packet_times`` in milliseconds are those that packets
+    may have, the one that they have first and then longer ones, for which ``make_encoder`` makes encoders.
     """
 
-    __slots__ = ("_bitrate", "_expected", "_loss", "_packet_ms", "_plain", "_red_payload_type", "_sender")
+    __slots__ = (
+        "_bitrate",
+        "_controller",
+        "_expected",
+        "_is_told",
+        "_loss",
+        "_make_encoder",
+        "_most",
+        "_packet_times",
+        "_plain",
+        "_red_payload_type",
+        "_sender",
+    )
 
-    def __init__(self, sender: AudioSender, payload_type: int, bitrate: int | None, packet_ms: float) -> None:
+    def __init__(
+        self,
+        sender: AudioSender,
+        payload_type: int,
+        bitrate: int | None,
+        packet_times: Sequence[float],
+        most: float = math.inf,
+        make_encoder: Callable[[float], Encoder] | None = None,
+    ) -> None:
         self._sender = sender
         self._plain = PlainWriter(payload_type)
         self._bitrate = bitrate
-        self._packet_ms = packet_ms
+        self._most = most
+        self._packet_times = packet_times
+        self._make_encoder = make_encoder
         self._expected = ExpectedLoss()
         self._loss: Loss | None = None
+        self._is_told = False
         self._red_payload_type: int | None = None
+        least = _overhead(packet_times[-1]) + LEAST_BITRATE
+        self._controller = RateController(least, _overhead(packet_times[0]) + MOST_SPENT * (bitrate or 0))
+        sender.target_bitrate = None if bitrate is None else round(min(bitrate, most))
+
+    @property
+    def available_bitrate(self) -> float | None:
+        """Bits per second with all headers that the path carries, as far as it is needed; None: nobody has told."""
+        return self._controller.bitrate if self._is_told else None
 
     def use_red(self, payload_type: int | None) -> None:
         """RED may be sent under this number, or may not, as was negotiated; a later negotiation may change that."""
@@ -32,21 +81,55 @@ class Protector:
         self._sender.writer = plain if payload_type is None else RedWriter(payload_type, plain.payload_type)
         self._protect()
 
-    def reported(self, fraction_lost: float, now: float) -> None:
-        """The peer has lost so much (0–1) since its last report."""
-        self._loss = self._expected.reported(fraction_lost, now)
+    def handle_event(self, event: ReportReceived | PathReported | BitrateLimited, now: float) -> None:
+        """The peer has told of the path."""
+        controller = self._controller
+        self._is_told = self._is_told or not isinstance(event, ReportReceived)
+        match event:
+            case ReportReceived(fraction_lost, _, _, round_trip_time):
+                self._loss = self._expected.reported(fraction_lost, now)
+                controller.reported(fraction_lost, round_trip_time, now)
+            case PathReported(packets, lost, queueing_delay):
+                before = controller.bitrate
+                controller.path_reported(packets, lost, queueing_delay, now)
+                if controller.bitrate == before:  # several times a second
+                    return
+            case BitrateLimited(bitrate):
+                controller.limited(bitrate, now)
         self._protect()
 
+    def note_round_trip(self, round_trip_time: float, now: float) -> None:
+        """In seconds, as the transport has measured it."""
+        self._controller.round_trip_measured(round_trip_time, now)
+
     def _protect(self) -> None:
-        sender, loss = self._sender, self._loss
-        if loss is None:
-            return
+        sender, loss = self._sender, self._loss or Loss(0.0, 0.0)
         if self._bitrate is None:
             sender.encoder.set_expected_loss(loss.expected)
             return
+        available = self._controller.bitrate
+        wished = self._wished_packet_time(available, min(COMFORTABLE_BITRATE, self._bitrate))
+        if wished != sender.packet_ms and self._make_encoder is not None:
+            sender.change_packet_time(wished, self._make_encoder(wished))
         writer = sender.writer
-        against = protection(loss, self._bitrate, self._packet_ms, has_red=isinstance(writer, RedWriter))
+        has_red = isinstance(writer, RedWriter)
+        most = min(self._most, available - _overhead(sender.packet_ms))
+        against = protection(loss, self._bitrate, sender.packet_ms, has_red=has_red, most=most)
         sender.encoder.set_expected_loss(against.expected_loss)
         sender.encoder.set_bitrate(against.bitrate)
+        sender.target_bitrate = against.bitrate * (1 + against.copies)
         if isinstance(writer, RedWriter):
             writer.level = against.copies
+
+    def _wished_packet_time(self, available: float, wanted: float) -> float:
+        """The shortest that leaves so many bits per second for payloads."""
+        for packet_ms in self._packet_times:
+            spare = HYSTERESIS if packet_ms < self._sender.packet_ms else 0
+            if available - _overhead(packet_ms) >= wanted + spare:
+                return packet_ms
+        return self._packet_times[-1]
+
+
+def _overhead(packet_ms: float) -> float:
+    """Bits per second."""
+    return PACKET_OVERHEAD * 8 / (packet_ms / 1000)

@@ -8,7 +8,9 @@ from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
 from glottis.rtp.comfort_noise import Background
 from glottis.rtp.counters import PlayoutStatistics, SourceStatistics
 from glottis.rtp.delay import DelayPolicy, FixedDelay
+from glottis.rtp.header_extensions import ExtensionReader
 from glottis.rtp.jitter_buffer import JitterBuffer
+from glottis.rtp.missing import MissingPackets
 from glottis.rtp.payload import PayloadReader
 from glottis.rtp.playout import Playout
 from glottis.rtp.sequence import extend_timestamp
@@ -49,6 +51,10 @@ class AudioReceiver:
         self.statistics = PlayoutStatistics() if statistics is None else statistics
         self.background = Background() if background is None else background
         self.source: SourceStatistics | None = None
+        self.extensions: ExtensionReader | None = None
+        """Of the headers of packets, as negotiated."""
+        self.missing: MissingPackets | None = None
+        """Which may be asked for, if the peer sends again what is."""
         clock_rate = next((reader.clock_rate for reader in readers.values()), DEFAULT_CLOCK_RATE)
         self._buffer = JitterBuffer(clock_rate, self.delay, self.statistics)
         self._playout = Playout(self._buffer, self.statistics, self.background, sample_rate)
@@ -71,6 +77,8 @@ class AudioReceiver:
     def handle_rtp(self, packet: bytes, now: float) -> None:
         """Take in a plain RTP packet. Raises ``Malformed`` for one that cannot be read or played."""
         rtp = parse_rtp_untrusted(packet)
+        if rtp.extension and self.extensions is not None:
+            self.extensions.read_untrusted(rtp.extension, now)
         source = self.source
         if source is None:
             if rtp.payload_type not in self._readers:
@@ -101,10 +109,19 @@ class AudioReceiver:
         self.next_frame(now, packets)
         return packets
 
+    def heed_goodbye(self) -> None:
+        """The source has left: another one need not wait. It may come back itself, as Firefox's does after a hold."""
+        if self.source is not None:
+            self.source.last_packet_at = -SOURCE_TIMEOUT
+            if self.missing is not None:
+                self.missing.restart()
+
     def _receive(self, source: SourceStatistics, rtp: RtpPacket, now: float) -> None:
         sequence = source.receive(rtp.sequence_number, len(rtp.payload), now)
         if sequence is None:
             return
+        if self.missing is not None:
+            now = self.missing.arrived(sequence, now)
         buffer = self._buffer
         reader = self._readers.get(rtp.payload_type)
         if reader is None:
@@ -132,6 +149,8 @@ class AudioReceiver:
     def _begin_source(self, rtp: RtpPacket) -> SourceStatistics:
         self.source = SourceStatistics(rtp.ssrc, rtp.sequence_number)
         self._candidates.clear()
+        if self.missing is not None:
+            self.missing.restart()
         return self.source
 
     def _watch_candidate(self, source: SourceStatistics, rtp: RtpPacket, now: float) -> None:

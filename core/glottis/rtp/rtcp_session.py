@@ -1,21 +1,32 @@
-"""The RTCP side of a call: reports out and in, round-trip time, goodbyes. Plain compound packets."""
+"""The RTCP side of a call: reports and feedback out and in, round-trip times, goodbyes. Plain packets."""
 
 import random
 from collections.abc import Callable
 from typing import Final
 
 from glottis.contracts.short_queue import ShortQueue
-from glottis.rtp.events import ReportReceived, RtpEvent, SourceLeft
+from glottis.rtp.arrivals import ArrivalLog
+from glottis.rtp.departures import Departures
+from glottis.rtp.events import BitrateLimited, PathReported, ReportReceived, RtpEvent, SourceLeft
+from glottis.rtp.feedback import NO_FEEDBACK
 from glottis.rtp.receiver import AudioReceiver
+from glottis.rtp.retransmission import SentPackets
+from glottis.rtp.round_trip import RoundTrips, elapsed, middle
 from glottis.rtp.sender import AudioSender
 from glottis.wire.rtcp import (
+    ExtendedReport,
     Goodbye,
+    MaximumBitrate,
+    Nack,
     ReceiverReport,
+    ReferenceDelay,
     ReportBlock,
     RtcpPacket,
     SenderReport,
     SourceDescription,
+    TransportFeedback,
     build_rtcp,
+    nack_entries,
     parse_rtcp_untrusted,
 )
 
@@ -29,15 +40,6 @@ SENDER_INTERVALS: Final = 2
 """Who has sent since the second previous report is a sender (RFC 3550 §6.4)."""
 MAX_EVENTS: Final = 16
 """Events wait for an owner that does not ask; the oldest are dropped, for reports are superseded."""
-MAX_REMEMBERED_REPORTS: Final = 16
-"""Sender reports of ours, forty seconds of them, which the peer may refer to."""
-MAX_ROUND_TRIP: Final = 60.0
-"""Seconds; more than this is a peer's wrong arithmetic, and so are negative times."""
-
-_NTP_EPOCH: Final = 2_208_988_800
-"""Seconds from 1900 to 1970."""
-_FRACTION: Final = 65536
-"""Short times are in units of 1/65536 seconds, RFC 3550 §6.4.1."""
 
 
 class RtcpSession:
@@ -62,20 +64,32 @@ class RtcpSession:
         self.receiver = receiver
         self.remote_report: ReportBlock | None = None
         """The peer's latest report about our stream."""
-        self.round_trip_time: float | None = None
-        """Seconds, the latest measurement."""
-        self.total_round_trip_time = 0.0
-        self.round_trip_time_measurements = 0
+        self.round_trips = RoundTrips(wallclock_offset)
+        """Of our sender reports."""
+        self.receiver_round_trips = RoundTrips(wallclock_offset)
+        """Of the reference times that we send while we have no sender reports to send."""
+        self.remote_sender_report: SenderReport | None = None
+        """The latest of the stream that we receive."""
+        self.sender_reports_received = 0
+        self.feedback = NO_FEEDBACK
+        """What was agreed on."""
+        self.arrivals = ArrivalLog()
+        """Of the packets that we receive, for transport-wide feedback."""
+        self.departures = Departures()
+        """Of those that we send."""
+        self.sent_packets: SentPackets | None = None
+        """Which may be asked for again."""
+        self.resent: list[bytes] = []
+        """Protected packets that are to be sent again; the owner takes them."""
         self._ssrc = ssrc
         self._cname = cname
         self._rng = rng
-        self._wallclock_offset = wallclock_offset
         self._deadline: float | None = None
         self._report_times: ShortQueue[float] = ShortQueue()
-        self._reported_at: dict[int, float] = {}
-        """When our sender reports left, by the middle of their NTP time."""
         self._last_sender_report: tuple[int, int, float] | None = None
         """Source, middle of its NTP time, and when it came."""
+        self._last_reference_time: tuple[int, int, float] | None = None
+        """The same of a receiver's reference time."""
         self._outbox: list[bytes] = []
         self._events: ShortQueue[RtpEvent] = ShortQueue()
 
@@ -93,12 +107,24 @@ class RtcpSession:
     def handle_datagram(self, data: bytes, now: float) -> None:
         """Take in a compound packet; raises ``Malformed``. What is about sources unknown here is ignored."""
         for packet in parse_rtcp_untrusted(data):
-            if isinstance(packet, SenderReport):
-                self._note_sender_report(packet, now)
-            if isinstance(packet, SenderReport | ReceiverReport):
-                self._take_report_blocks(packet.report_blocks, now)
-            elif isinstance(packet, Goodbye):
-                self._take_goodbye(packet)
+            match packet:
+                case SenderReport():
+                    self._note_sender_report(packet, now)
+                    self._take_report_blocks(packet.report_blocks, now)
+                case ReceiverReport():
+                    self._take_report_blocks(packet.report_blocks, now)
+                case Goodbye():
+                    self._take_goodbye(packet)
+                case Nack() if self.sent_packets is not None and packet.media_ssrc == self._ssrc:
+                    self.resent += self.sent_packets.requested(packet, now)
+                case TransportFeedback() if self.feedback.transport:
+                    report = self.departures.reported(packet, now)
+                    if report is not None:
+                        self._events.push(PathReported(*report), MAX_EVENTS)
+                case MaximumBitrate() if self.sender is not None:
+                    self._events.push(BitrateLimited(packet.bitrate), MAX_EVENTS)
+                case ExtendedReport() if self.feedback.receiver_rtt:
+                    self._take_extended_report(packet, now)
 
     def handle_timeout(self, now: float) -> None:
         if self._deadline is None or now < self._deadline:
@@ -114,6 +140,33 @@ class RtcpSession:
         outbox, self._outbox = self._outbox, []
         return outbox
 
+    @property
+    def has_datagrams(self) -> bool:
+        """Whether ``datagrams_to_send`` or ``resent`` has some."""
+        return bool(self._outbox or self.resent)
+
+    def request_missing(self, now: float) -> None:
+        """Ask for lost packets that can still come in time."""
+        receiver = self.receiver
+        if receiver is None or receiver.missing is None or receiver.source is None or self.round_trip_time is None:
+            return
+        lost = receiver.missing.take_due(now, self.round_trip_time, receiver.delay.target)
+        if lost:
+            nack = Nack(self._ssrc, receiver.source.ssrc, nack_entries(number & 0xFFFF for number in lost))
+            self._outbox.append(self._feedback(nack, now))
+
+    def tell_arrivals(self, now: float) -> None:
+        """Give transport-wide feedback, if it is time to."""
+        source = self.receiver.source if self.receiver is not None else None
+        if source is not None and (told := self.arrivals.take_due(now, self._ssrc, source.ssrc)) is not None:
+            self._outbox.append(self._feedback(told, now))
+
+    @property
+    def round_trip_time(self) -> float | None:
+        """Seconds, the latest measurement of either kind."""
+        latest = self.round_trips.latest
+        return self.receiver_round_trips.latest if latest is None else latest
+
     def next_event(self) -> RtpEvent | None:
         return self._events.popleft() if self._events else None
 
@@ -121,10 +174,35 @@ class RtcpSession:
         """Between half and one and a half times, "to avoid unintended synchronization" (RFC 3550 §6.2)."""
         return seconds * self._rng.uniform(0.5, 1.5)
 
+    def _feedback(self, packet: RtcpPacket, now: float) -> bytes:
+        """By itself where that was agreed on, else behind a report (RFC 5506 §3.4.2)."""
+        return build_rtcp([packet] if self.feedback.reduced_size else [*self._report(now), packet])
+
     def _report(self, now: float) -> list[RtcpPacket]:
         blocks = self._report_blocks(now)
-        report = self._sender_report(blocks, now) or ReceiverReport(self._ssrc, blocks)
-        return [report, SourceDescription(((self._ssrc, self._cname),))]
+        sender_report = self._sender_report(blocks, now)
+        report = sender_report or ReceiverReport(self._ssrc, blocks)
+        extended = self._extended_report(now, is_sender=sender_report is not None)
+        return [report, SourceDescription(((self._ssrc, self._cname),)), *extended]
+
+    def _extended_report(self, now: float, *, is_sender: bool) -> list[RtcpPacket]:
+        """A reference time where no sender report has one, and the answer to the peer's."""
+        if not self.feedback.receiver_rtt:
+            return []
+        reference_time = None if is_sender else self.receiver_round_trips.date(now)
+        delays: tuple[ReferenceDelay, ...] = ()
+        if self._last_reference_time is not None:
+            ssrc, reference, came_at = self._last_reference_time
+            delays = (ReferenceDelay(ssrc, reference, elapsed(came_at, now)),)
+            self._last_reference_time = None
+        return [ExtendedReport(self._ssrc, reference_time, delays)] if reference_time or delays else []
+
+    def _take_extended_report(self, report: ExtendedReport, now: float) -> None:
+        if report.reference_time is not None:
+            self._last_reference_time = report.ssrc, middle(report.reference_time), now
+        for delay in report.delays:
+            if delay.ssrc == self._ssrc:
+                self.receiver_round_trips.measure(delay.last_reference_time, delay.delay_since_last_reference_time, now)
 
     def _sender_report(self, blocks: tuple[ReportBlock, ...], now: float) -> SenderReport | None:
         sender = self.sender
@@ -132,7 +210,7 @@ class RtcpSession:
             return None
         return SenderReport(
             self._ssrc,
-            self._date_report(now),
+            self.round_trips.date(now),
             sender.rtp_timestamp_at(now),
             sender.packets_sent & 0xFFFFFFFF,
             sender.bytes_sent & 0xFFFFFFFF,
@@ -159,23 +237,17 @@ class RtcpSession:
         """The fields from which the source computes its round-trip time; zeros if it has not reported."""
         if self._last_sender_report is None or self._last_sender_report[0] != ssrc:
             return 0, 0
-        _, middle, arrived_at = self._last_sender_report
-        return middle, min(0xFFFFFFFF, max(0, round((now - arrived_at) * _FRACTION)))
-
-    def _date_report(self, now: float) -> int:
-        """Its NTP time, by which the peer will refer to it."""
-        ntp_time = int((now + self._wallclock_offset() + _NTP_EPOCH) * 2**32) & 0xFFFFFFFFFFFFFFFF
-        self._reported_at[_middle(ntp_time)] = now
-        if len(self._reported_at) > MAX_REMEMBERED_REPORTS:
-            del self._reported_at[next(iter(self._reported_at))]
-        return ntp_time
+        _, reference, arrived_at = self._last_sender_report
+        return reference, elapsed(arrived_at, now)
 
     def _note_sender_report(self, report: SenderReport, now: float) -> None:
         if self._is_our_source(report.ssrc):
             if self._last_sender_report is None and self._deadline is not None:
                 # Only a report that refers to it tells the peer the round-trip time.
                 self._deadline = min(self._deadline, now + self._randomised(FIRST_REPORT))
-            self._last_sender_report = report.ssrc, _middle(report.ntp_time), now
+            self._last_sender_report = report.ssrc, middle(report.ntp_time), now
+            self.remote_sender_report = report
+            self.sender_reports_received += 1
 
     def _is_our_source(self, ssrc: int) -> bool:
         source = self.receiver.source if self.receiver is not None else None
@@ -185,29 +257,15 @@ class RtcpSession:
         for block in blocks:
             if block.ssrc == self._ssrc and self.sender is not None:
                 self.remote_report = block
-                self._measure_round_trip(block, now)
+                self.round_trips.measure(block.last_sender_report, block.delay_since_last_sender_report, now)
+                if self.sender.extensions is not None:
+                    self.sender.extensions.wants_mid = False
                 jitter = block.jitter / self.sender.clock_rate
-                report = ReportReceived(block.fraction_lost, block.packets_lost, jitter, self.round_trip_time)
+                report = ReportReceived(block.fraction_lost, block.packets_lost, jitter, self.round_trips.latest)
                 self._events.push(report, MAX_EVENTS)
-
-    def _measure_round_trip(self, block: ReportBlock, now: float) -> None:
-        """Now, less when we sent the report, less how long the peer kept it: RFC 3550 §6.4.1, figure 2."""
-        reported_at = self._reported_at.get(block.last_sender_report)
-        if reported_at is None:
-            return
-        round_trip_time = now - reported_at - block.delay_since_last_sender_report / _FRACTION
-        if not -1 / _FRACTION <= round_trip_time <= MAX_ROUND_TRIP:  # the peer's time is rounded
-            return
-        self.round_trip_time = max(0.0, round_trip_time)
-        self.total_round_trip_time += self.round_trip_time
-        self.round_trip_time_measurements += 1
 
     def _take_goodbye(self, goodbye: Goodbye) -> None:
         for ssrc in goodbye.ssrcs:
-            if self._is_our_source(ssrc):
+            if self.receiver is not None and self._is_our_source(ssrc):
+                self.receiver.heed_goodbye()
                 self._events.push(SourceLeft(ssrc, goodbye.reason), MAX_EVENTS)
-
-
-def _middle(ntp_time: int) -> int:
-    """The 32 bits of it that report blocks carry, RFC 3550 §4."""
-    return ntp_time >> 16 & 0xFFFFFFFF

@@ -8,6 +8,8 @@ from glottis.contracts.call import Heard
 from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Encoder
 from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.framer import Framer
+from glottis.rtp.header_extensions import ExtensionWriter
+from glottis.rtp.level import audio_level
 from glottis.rtp.pauses import Pauses
 from glottis.rtp.payload import MAX_PAYLOAD_LENGTH, PayloadWriter
 from glottis.rtp.tones import Tone, ToneStep, ToneWriter
@@ -41,6 +43,12 @@ class AudioSender:
     """Pauses, by what ``pauses`` or the encoder says."""
     comfort_noise_sent = 0
     """Packets."""
+    extensions: ExtensionWriter | None = None
+    """Of the headers of packets, as negotiated."""
+    audio_level: int | None = None
+    """−dBov of the frame that was encoded last; None where nobody wants it."""
+    target_bitrate: int | None = None
+    """Bits per second that are aimed at, copies included; None for a codec with one bitrate."""
 
     def __init__(
         self,
@@ -74,11 +82,8 @@ class AudioSender:
         self._codec = codec
         self._sample_rate = sample_rate
         self._tap = tap
-        self._frame_seconds = frame_ms / 1000
-        # Half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none.
-        self._slack = tick - min(self._frame_seconds, tick) / 2
-        self._frame_units = round(codec.clock_rate * self._frame_seconds)
-        self._framer = Framer(sample_rate, self._frame_seconds)
+        self._tick = tick
+        self._set_frame(frame_ms)
         self.tones = ToneWriter(codec.clock_rate, self._frame_seconds)
         # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
         self._sequence_number = rng.randrange(1 << 15)
@@ -92,6 +97,39 @@ class AudioSender:
         self._marker = True
         self._spurt_units = 0
         self._relayed_until: int | None = None
+
+    def _set_frame(self, frame_ms: float) -> None:
+        self.packet_ms = frame_ms
+        self._frame_seconds = seconds = frame_ms / 1000
+        # Half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none.
+        self._slack = self._tick - min(seconds, self._tick) / 2
+        self._frame_units = round(self.clock_rate * seconds)
+        self._framer = Framer(self._sample_rate, seconds)
+
+    def change_packet_time(self, frame_ms: float, encoder: Encoder) -> bool:
+        """Send packets of another length from now on, which ``encoder`` makes, also of what waits already.
+
+        Says False, and does nothing, while a tone is under way, which is cut to packet times.
+        """
+        if any(isinstance(item, ToneStep) for item in self._queue):
+            return False
+        waiting, rest, self._queue, self._queued_units = self._queue, self._framer.rest, ShortQueue(), 0
+        self._set_frame(frame_ms)
+        for item in waiting:
+            if isinstance(item, bytes):
+                self.write(item)
+            elif isinstance(item, EncodedPacket):
+                self._append_rest()
+                self._append(item, item.duration)
+        if rest:
+            self.write(rest)
+        tone_format, self.tones = self.tones.format, ToneWriter(self.clock_rate, self._frame_seconds)
+        self.tones.format = tone_format
+        self.encoder = encoder
+        self._adjustable = encoder if isinstance(encoder, AdjustableEncoder) else None
+        if self._adjustable is not None and self.complexity is not None:
+            self._adjustable.set_complexity(self.complexity)
+        return True
 
     @property
     def queued(self) -> float:
@@ -159,7 +197,7 @@ class AudioSender:
         while self._due <= now + self._slack and (self._queue or self._rest_is_overdue()):
             item = self._queue.popleft()
             if isinstance(item, ToneStep):
-                packets += self._tone_packets(item)
+                packets += self._tone_packets(item, now)
             elif (packet := self._next_packet(item, now)) is not None:
                 packets.append(packet)
         if packets:
@@ -216,7 +254,7 @@ class AudioSender:
         while now - self._due >= SPURT_GRACE:
             timestamp = self._timestamp
             self._pass_time(self._frame_units)
-            if (packet := self._frame_packet(self._framer.silence, timestamp)) is not None:
+            if (packet := self._frame_packet(self._framer.silence, timestamp, now)) is not None:
                 packets.append(packet)
         if packets:
             self.last_sent_at = now
@@ -238,37 +276,40 @@ class AudioSender:
             self._relayed_until = None
             timestamp = self._timestamp
             self._spend(self._frame_units)
-            return self._frame_packet(pcm, timestamp)
+            return self._frame_packet(pcm, timestamp, now)
+        self.audio_level = None
         self._follow_gap(item, now)
         timestamp = self._timestamp
         self._spend(item.duration)
-        return self._audio_packet(item.payload, timestamp)
+        return self._audio_packet(item.payload, timestamp, now)
 
-    def _frame_packet(self, pcm: bytes, timestamp: int) -> bytes | None:
+    def _frame_packet(self, pcm: bytes, timestamp: int, now: float) -> bytes | None:
         """A frame, or what is sent in place of a pause."""
+        if self.extensions is not None and self.extensions.wants_level:
+            self.audio_level = audio_level(pcm)
         pauses = self.pauses
         noise = None if pauses is None else pauses.comfort_noise(pcm)
         if pauses is None or noise is None:
             payload = self.encoder.encode(pcm)
             if payload:
-                return self._audio_packet(payload, timestamp)
+                return self._audio_packet(payload, timestamp, now)
         self._marker = True  # of the speech after it
         if pauses is None or not noise:
             self.frames_unsent += 1
             return None
         self.comfort_noise_sent += 1
-        return self._build(pauses.payload_type, timestamp, noise, marker=False)
+        return self._build(pauses.payload_type, timestamp, noise, False, now)
 
-    def _audio_packet(self, payload: bytes, timestamp: int) -> bytes:
+    def _audio_packet(self, payload: bytes, timestamp: int, now: float) -> bytes:
         writer, marker = self.writer, self._marker
         payload = writer.write(payload, timestamp)
         self._marker = False
-        return self._build(writer.payload_type, timestamp, payload, marker)
+        return self._build(writer.payload_type, timestamp, payload, marker, now)
 
-    def _tone_packets(self, step: ToneStep) -> list[bytes]:
+    def _tone_packets(self, step: ToneStep, now: float) -> list[bytes]:
         """A packet time of a tone."""
-        self._relayed_until = None
-        packets = [self._build(*packet) for packet in self.tones.write(step, self._timestamp)]
+        self._relayed_until = self.audio_level = None
+        packets = [self._build(*packet, now) for packet in self.tones.write(step, self._timestamp)]
         self._spend(self._frame_units)
         self._marker = True  # of the audio that comes next
         return packets
@@ -284,12 +325,13 @@ class AudioSender:
         units = (self._timestamp - self._first_timestamp) & 0xFFFFFFFF
         return tap(AudioFrame(pcm, self._sample_rate, units * self._sample_rate // self.clock_rate)).pcm
 
-    def _build(self, payload_type: int, timestamp: int, payload: bytes, marker: bool) -> bytes:
+    def _build(self, payload_type: int, timestamp: int, payload: bytes, marker: bool, now: float) -> bytes:
         sequence_number = self._sequence_number
         self._sequence_number = (sequence_number + 1) & 0xFFFF
         self.packets_sent += 1
         self.bytes_sent += len(payload)
-        return build_rtp(payload_type, sequence_number, timestamp, self.ssrc, payload, marker)
+        extension = b"" if self.extensions is None else self.extensions.write(now, self.audio_level)
+        return build_rtp(payload_type, sequence_number, timestamp, self.ssrc, payload, marker, extension)
 
     def _pass_time(self, clock_units: int) -> None:
         self._timestamp = (self._timestamp + clock_units) & 0xFFFFFFFF

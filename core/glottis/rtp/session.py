@@ -8,12 +8,17 @@ from glottis.contracts.errors import Malformed
 from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Counters, Statistics
 from glottis.rtp.events import RtpEvent, SourceRetired
+from glottis.rtp.feedback import Feedback
+from glottis.rtp.header_extensions import ExtensionReader, ExtensionWriter
+from glottis.rtp.missing import MissingPackets
 from glottis.rtp.receiver import AudioReceiver
+from glottis.rtp.retransmission import SentPackets
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
 from glottis.rtp.srtp import Replayed
 from glottis.rtp.statistics import rtp_statistics
 from glottis.wire.rtcp import is_rtcp
+from glottis.wire.rtp_extensions import ExtensionIds
 
 MAX_EARLY_PACKETS: Final = 50
 """Packets kept until there are keys, the last ones: half a second of those of 10 ms."""
@@ -80,6 +85,26 @@ class RtpSession:
         self.receiver = self._rtcp.receiver = receiver
         self.sender = self._rtcp.sender = sender
 
+    def set_feedback(self, feedback: Feedback, ids: ExtensionIds, mid: str | None, now: float) -> None:
+        """As a negotiation has it, after ``set_tracks``; ``mid`` is that of the section."""
+        rtcp, sender, receiver = self._rtcp, self.sender, self.receiver
+        rtcp.feedback = feedback
+        if sender is not None:
+            before = sender.extensions
+            sender.extensions = ExtensionWriter(ids, mid, rtcp.departures.sent) if any(ids) else None
+            if before is not None and sender.extensions is not None:
+                sender.extensions.transport_sequence = before.transport_sequence
+            if not feedback.nack:
+                rtcp.sent_packets = None
+            elif rtcp.sent_packets is None:
+                rtcp.sent_packets = SentPackets(now)
+        if receiver is not None:
+            receiver.extensions = ExtensionReader(ids, rtcp.arrivals.arrived) if any(ids) else None
+            if not feedback.nack:
+                receiver.missing = None
+            elif receiver.missing is None:
+                receiver.missing = MissingPackets()
+
     def start(self, protection: PacketProtection, now: float) -> None:
         """The handshake has given keys: from now on packets flow."""
         self.protection = protection
@@ -120,6 +145,8 @@ class RtpSession:
                 authentic = True
                 self.heard_at = now
                 self.receiver.handle_rtp(packet, now)
+                if self.receiver.missing is not None and self.receiver.missing.is_asking:
+                    self._rtcp.request_missing(now)
         except Replayed:
             self.packets_replayed += 1
         except Malformed:
@@ -131,11 +158,26 @@ class RtpSession:
         self.packets_before_start += self._early.push((data, now), MAX_EARLY_PACKETS)
 
     def packets_to_send(self, now: float) -> list[bytes]:
-        """The SRTP packets due in this media tick; before ``start`` what is queued stays queued."""
-        protection = self.protection
-        if protection is None or self.sender is None or self._closed:
+        """The SRTP packets due in this media tick; before ``start`` what is queued stays queued.
+
+        Feedback on what is received rides on the tick, so that it needs no timeouts of its own.
+        """
+        protection, rtcp = self.protection, self._rtcp
+        if protection is None or self._closed:
             return []
-        return list(map(protection.protect, self.sender.next_packets(now)))
+        packets = [] if self.sender is None else list(map(protection.protect, self.sender.next_packets(now)))
+        if rtcp.sent_packets is not None:
+            rtcp.sent_packets.remember(packets)
+        if rtcp.feedback.transport:
+            rtcp.tell_arrivals(now)
+        if self.receiver is not None and self.receiver.missing is not None and self.receiver.missing.is_asking:
+            rtcp.request_missing(now)
+        return packets + self.datagrams_to_send() if rtcp.has_datagrams else packets
+
+    @property
+    def has_datagrams(self) -> bool:
+        """Whether there is something to send that does not wait for the media tick."""
+        return self._rtcp.has_datagrams
 
     def handle_timeout(self, now: float) -> None:
         self._rtcp.handle_timeout(now)
@@ -144,10 +186,10 @@ class RtpSession:
         return self._rtcp.next_timeout()
 
     def datagrams_to_send(self) -> list[bytes]:
-        """SRTCP packets; returned once."""
-        plain = self._rtcp.datagrams_to_send()
-        protection = self.protection
-        return [protection.protect_rtcp(packet) for packet in plain] if protection is not None else []
+        """SRTCP packets, and what is sent again; returned once."""
+        protection, rtcp = self.protection, self._rtcp
+        plain, again, rtcp.resent = rtcp.datagrams_to_send(), rtcp.resent, []
+        return [*map(protection.protect_rtcp, plain), *again] if protection is not None else []
 
     def next_event(self) -> RtpEvent | None:
         if not self._retirement_is_told and self._retired_sources:
@@ -162,10 +204,13 @@ class RtpSession:
     def statistics(self, now: float) -> Statistics:
         """What was counted so far."""
         timestamp = (now + self._wallclock_offset()) * 1000
+        kept = self._rtcp.sent_packets
         counters = Counters(
             packets_malformed=self.packets_malformed,
             packets_replayed=self.packets_replayed,
             packets_before_start=self.packets_before_start,
             sources_retired=self._retired_sources,
+            nacks_refused=0 if kept is None else kept.refused,
+            feedback_unknown=self._rtcp.departures.unknown + (0 if kept is None else kept.unknown),
         )
         return rtp_statistics(timestamp, self.receiver, self.sender, self._rtcp, counters)

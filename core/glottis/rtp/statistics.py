@@ -2,8 +2,18 @@
 
 from dataclasses import replace
 
-from glottis.contracts.statistics import Counters, InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, Statistics
+from glottis.contracts.statistics import (
+    Counters,
+    InboundRtpStats,
+    OutboundRtpStats,
+    RemoteInboundRtpStats,
+    RemoteOutboundRtpStats,
+    Statistics,
+)
+from glottis.rtp.header_extensions import linear_level
 from glottis.rtp.receiver import AudioReceiver
+from glottis.rtp.retransmission import SentPackets
+from glottis.rtp.round_trip import unix_time
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
 
@@ -21,8 +31,9 @@ def rtp_statistics(
     """
     return Statistics(
         inbound_rtp=_inbound(receiver, timestamp) if receiver is not None else None,
-        outbound_rtp=_outbound(sender, timestamp) if sender is not None else None,
+        outbound_rtp=_outbound(sender, rtcp.sent_packets, timestamp) if sender is not None else None,
         remote_inbound_rtp=_remote_inbound(sender, rtcp, timestamp) if sender is not None else None,
+        remote_outbound_rtp=_remote_outbound(rtcp, timestamp) if receiver is not None else None,
         counters=_with_sender(_with_playout(counters, receiver), sender),
     )
 
@@ -53,6 +64,7 @@ def _inbound(receiver: AudioReceiver, timestamp: float) -> InboundRtpStats | Non
     source, playout = receiver.source, receiver.statistics
     if source is None:
         return None
+    level = receiver.extensions.audio_level if receiver.extensions is not None else None
     return InboundRtpStats(
         ssrc=source.ssrc,
         packets_received=source.packets_received,
@@ -68,17 +80,23 @@ def _inbound(receiver: AudioReceiver, timestamp: float) -> InboundRtpStats | Non
         concealment_events=playout.concealment_events,
         inserted_samples_for_deceleration=playout.inserted_samples_for_deceleration,
         removed_samples_for_acceleration=playout.removed_samples_for_acceleration,
+        audio_level=None if level is None else linear_level(level),
+        nack_count=None if receiver.missing is None else receiver.missing.nack_count,
         timestamp=timestamp,
     )
 
 
-def _outbound(sender: AudioSender, timestamp: float) -> OutboundRtpStats | None:
+def _outbound(sender: AudioSender, kept: SentPackets | None, timestamp: float) -> OutboundRtpStats | None:
     if not sender.packets_sent:
         return None
     return OutboundRtpStats(
         ssrc=sender.ssrc,
         packets_sent=sender.packets_sent,
         bytes_sent=sender.bytes_sent,
+        target_bitrate=sender.target_bitrate,
+        nack_count=None if kept is None else kept.nack_count,
+        retransmitted_packets_sent=None if kept is None else kept.resent,
+        retransmitted_bytes_sent=None if kept is None else kept.resent_bytes,
         complexity=sender.complexity,
         timestamp=timestamp,
     )
@@ -93,8 +111,26 @@ def _remote_inbound(sender: AudioSender, rtcp: RtcpSession, timestamp: float) ->
         packets_lost=report.packets_lost,
         fraction_lost=report.fraction_lost,
         jitter=report.jitter / sender.clock_rate,
-        total_round_trip_time=rtcp.total_round_trip_time,
-        round_trip_time_measurements=rtcp.round_trip_time_measurements,
-        round_trip_time=rtcp.round_trip_time,
+        total_round_trip_time=rtcp.round_trips.total,
+        round_trip_time_measurements=rtcp.round_trips.measurements,
+        round_trip_time=rtcp.round_trips.latest,
+        timestamp=timestamp,
+    )
+
+
+def _remote_outbound(rtcp: RtcpSession, timestamp: float) -> RemoteOutboundRtpStats | None:
+    report = rtcp.remote_sender_report
+    if report is None:
+        return None
+    round_trips = rtcp.receiver_round_trips
+    return RemoteOutboundRtpStats(
+        ssrc=report.ssrc,
+        packets_sent=report.packet_count,
+        bytes_sent=report.octet_count,
+        reports_sent=rtcp.sender_reports_received,
+        remote_timestamp=unix_time(report.ntp_time) * 1000,
+        total_round_trip_time=round_trips.total,
+        round_trip_time_measurements=round_trips.measurements,
+        round_trip_time=round_trips.latest,
         timestamp=timestamp,
     )

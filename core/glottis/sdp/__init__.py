@@ -15,6 +15,7 @@ from glottis.sdp.codecs import AudioCapability, NegotiatedFormat
 from glottis.sdp.data import SCTP_PORT, NegotiatedData
 from glottis.sdp.description import Attribute, MediaDescription, Origin, SessionDescription
 from glottis.sdp.errors import AnswerRefused, DescriptionRefused, NoCommonCodec, OfferRefused
+from glottis.sdp.feedback import NACK
 from glottis.sdp.negotiation import Negotiation
 from glottis.sdp.offer import AUDIO_MID, accept_answer_untrusted, make_offer
 from glottis.sdp.parser import parse_session_description_untrusted
@@ -22,6 +23,7 @@ from glottis.sdp.transport import RemoteParameters, TransportParameters
 
 __all__ = [
     "AUDIO_MID",
+    "NACK",
     "SCTP_PORT",
     "AnswerRefused",
     "Attribute",

@@ -11,8 +11,17 @@ from glottis.sdp.attributes import (
 )
 from glottis.sdp.codecs import NegotiatedFormat
 from glottis.sdp.description import Attribute, Body
+from glottis.sdp.feedback import (
+    RECEIVER_RTT,
+    TRANSPORT_FEEDBACK,
+    FormatFeedback,
+    agreed_feedback,
+    wants_receiver_rtt,
+)
+from glottis.sdp.header_extensions import agreed_extensions, extension_attributes
 from glottis.sdp.redundancy import NegotiatedRed
 from glottis.sdp.section import Section
+from glottis.wire.rtp_extensions import NO_EXTENSIONS, ExtensionIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,16 @@ class NegotiatedAudio:
     """Whether one stream may mix one- and two-byte header extensions, RFC 8285 §6."""
     rtcp_rsize: bool = False
     """Whether RTCP packets need not be compound ones, RFC 5506."""
+    extensions: ExtensionIds = NO_EXTENSIONS
+    """Of headers, that both sides know."""
+    feedback: tuple[FormatFeedback, ...] = ()
+    """By RTCP, that both sides give and take."""
+    receiver_rtt: bool = False
+    """Whether who only receives may measure the round trip, RFC 3611 §5.1."""
+
+    def has_feedback(self, kind: str) -> bool:
+        """Whether it was agreed on, for whatever format."""
+        return any(one.kind == kind for one in self.feedback)
 
 
 def negotiated_audio_untrusted(
@@ -62,6 +81,7 @@ def negotiated_audio_untrusted(
 ) -> NegotiatedAudio:
     """What the peer's ``section`` says."""
     sources = section.read_all_untrusted("ssrc", parse_source_attribute_untrusted)
+    feedback = agreed_feedback(section, formats)
     return NegotiatedAudio(
         mid=section.mid,
         media_index=section.index,
@@ -76,6 +96,11 @@ def negotiated_audio_untrusted(
         remote_cname=next((source.value for source in sources if source.name == "cname"), None),
         extmap_allow_mixed=section.has("extmap-allow-mixed"),
         rtcp_rsize=section.has("rtcp-rsize"),
+        extensions=agreed_extensions(
+            section, with_transport_sequence=any(one.kind == TRANSPORT_FEEDBACK for one in feedback)
+        ),
+        feedback=feedback,
+        receiver_rtt=wants_receiver_rtt(section),
     )
 
 
@@ -101,6 +126,7 @@ def _beside(audio: NegotiatedAudio) -> tuple[NegotiatedFormat, ...]:
 def _attributes(audio: NegotiatedAudio, sending: SendingTrack) -> Iterator[Attribute]:
     if audio.extmap_allow_mixed:
         yield Attribute("extmap-allow-mixed")
+    yield from extension_attributes(audio.extensions)
     yield Attribute(audio.direction.value)
     if audio.direction.sends:
         # A stream named "-" would leave the browser's event.streams empty.
@@ -108,6 +134,10 @@ def _attributes(audio: NegotiatedAudio, sending: SendingTrack) -> Iterator[Attri
     yield Attribute("rtcp-mux")
     if audio.rtcp_rsize:
         yield Attribute("rtcp-rsize")
+    if audio.receiver_rtt:
+        yield Attribute("rtcp-xr", RECEIVER_RTT)
+    for feedback in audio.feedback:
+        yield Attribute("rtcp-fb", str(feedback))
     for negotiated in (*audio.formats, *_beside(audio)):
         yield from negotiated.attributes()
     if audio.red is not None:

@@ -16,6 +16,8 @@ from glottis.sdp.comfort_noise import is_comfort_noise, offered_comfort_noise
 from glottis.sdp.data import data_body, negotiated_data_untrusted
 from glottis.sdp.description import DISCARD_PORT, MediaDescription, Origin, SessionDescription
 from glottis.sdp.errors import AnswerRefused
+from glottis.sdp.feedback import offered_feedback
+from glottis.sdp.header_extensions import OFFERED_EXTENSIONS
 from glottis.sdp.negotiation import Negotiation, bundle_attribute, transport_media
 from glottis.sdp.redundancy import answered_red_untrusted, is_red, offered_red
 from glottis.sdp.section import Section, bundle_groups_untrusted, is_rejected, sections_untrusted
@@ -55,6 +57,9 @@ def make_offer(
         red=offered_red(formats, red),
         comfort_noise=offered_comfort_noise(formats[: len(audio)]),
         rtcp_rsize=True,
+        extensions=OFFERED_EXTENSIONS,
+        feedback=offered_feedback(formats[: len(audio)]),
+        receiver_rtt=True,
     )
     bodies = [(_AUDIO, AUDIO_MID, audio_body(offered, sending))]
     if max_message_size is not None:

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -296,12 +296,8 @@ async def open_gateway(
                     turns=turns,
                 )
                 gateway.url = _url(server.host, server.port, listeners)
-                nursery.start_soon(endpoint.run)
-                nursery.start_soon(gateway.scheduler.run)
-                nursery.start_soon(gateway.sessions.keep_deadlines)
-                nursery.start_soon(gateway.relief.run)
-                nursery.start_soon(own_addresses.run)
-                nursery.start_soon(gateway.renew_ice_servers)
+                for task in _tasks(gateway, endpoint, own_addresses):
+                    nursery.start_soon(task)
                 nursery.start_soon(gateway.serve_http, listeners)
                 nursery.start_soon(report, gateway.counts)
                 try:
@@ -312,6 +308,20 @@ async def open_gateway(
                     nursery.cancel_scope.cancel()
                     sessions.cancel_scope.cancel()
                     logger.info("the gateway has counted %s", gateway.counts())
+
+
+def _tasks(
+    gateway: Gateway, endpoint: MediaEndpoint, own_addresses: OwnAddresses
+) -> tuple[Callable[[], Awaitable[None]], ...]:
+    """What runs as long as the gateway, in the order in which it starts."""
+    return (
+        endpoint.run,
+        gateway.scheduler.run,
+        gateway.sessions.keep_deadlines,
+        gateway.relief.run,
+        own_addresses.run,
+        gateway.renew_ice_servers,
+    )
 
 
 def _bind(config: ResolvedConfig) -> UdpEndpoint:

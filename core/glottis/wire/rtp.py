@@ -28,43 +28,58 @@ class RtpPacket(NamedTuple):
     ssrc: int
     payload: bytes
     """Without padding; empty in packets that are nothing but padding."""
+    extension: bytes = b""
+    """The header extension with its own header of four bytes, as ``wire.rtp_extensions`` reads it."""
 
 
 def parse_rtp_untrusted(data: bytes) -> RtpPacket:
     """Read one RTP packet; raises ``Malformed``.
 
-    Contributing sources and header extensions are skipped (§5.3.1): none is negotiated.
+    Contributing sources are skipped; a header extension is delimited, and not looked into.
     """
     if len(data) < 12:
         raise Malformed("RTP: expected a header of 12 bytes")
     first, second, sequence_number, timestamp, ssrc = _unpack_header(data)
     if first == _VERSION_2:
-        payload = data[12:]
-    elif first >> 6 == 2:
-        payload = _payload_untrusted(first, data)
-    else:
+        return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, data[12:])
+    if first >> 6 != 2:
         raise Malformed("RTP: expected version 2")
-    return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, payload)
+    payload, extension = _payload_untrusted(first, data)
+    return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, payload, extension)
 
 
 def build_rtp(
-    payload_type: int, sequence_number: int, timestamp: int, ssrc: int, payload: bytes, marker: bool = False
+    payload_type: int,
+    sequence_number: int,
+    timestamp: int,
+    ssrc: int,
+    payload: bytes,
+    marker: bool = False,
+    extension: bytes = b"",
 ) -> bytes:
-    """An RTP packet without padding, contributing sources or header extension; numbers in their field's range."""
+    """An RTP packet without padding or contributing sources; numbers in their field's range.
+
+    ``extension`` is what ``build_extensions`` makes, or nothing.
+    """
     second = payload_type | _MARKER if marker else payload_type
+    if extension:
+        header = _pack_header(_VERSION_2 | _EXTENSION, second, sequence_number, timestamp, ssrc)
+        return header + extension + payload
     return _pack_header(_VERSION_2, second, sequence_number, timestamp, ssrc) + payload
 
 
-def _payload_untrusted(first: int, data: bytes) -> bytes:
-    """The payload of a packet whose first byte announces sources, an extension or padding."""
+def _payload_untrusted(first: int, data: bytes) -> tuple[bytes, bytes]:
+    """Payload and extension of a packet whose first byte announces sources, an extension or padding."""
     start, end = 12 + 4 * (first & _CSRC_COUNT), len(data)
     if start > end:
         raise Malformed("RTP: contributing sources run past the end")
+    extension = b""
     if first & _EXTENSION:
-        start += _extension_length_untrusted(data, start)
+        extension = data[start : start + _extension_length_untrusted(data, start)]
+        start += len(extension)
     if first & _PADDING:
         end -= _padding_length_untrusted(data, start)
-    return data[start:end]
+    return data[start:end], extension
 
 
 def _extension_length_untrusted(data: bytes, start: int) -> int:

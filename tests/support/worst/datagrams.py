@@ -21,6 +21,7 @@ from glottis.wire.dtls_record import split_handshake_untrusted, split_records_un
 from glottis.wire.red import HEADER_LENGTH, RedBlock, build_red, parse_red_untrusted
 from glottis.wire.rtcp import MAX_COMPOUND_LENGTH, parse_rtcp_untrusted
 from glottis.wire.rtp import parse_rtp_untrusted
+from glottis.wire.rtp_extensions import parse_extensions_untrusted
 from glottis.wire.sctp import crc32c, parse_data_untrusted, parse_packet_untrusted, parse_parameters_untrusted
 from glottis.wire.sctp_chunks import (
     parse_forward_tsn_untrusted,
@@ -89,6 +90,16 @@ def rtp_with_extension(profile: int, unit: bytes) -> Make:
         return (head + (unit * size)[: 4 * words],)
 
     return make
+
+
+def feedback(packet_type: int, count: int, body: bytes) -> Make:
+    """Compound packets of as many of these as there is room for."""
+    body += bytes(-len(body) % 4)
+    return filled(bytes((0x80 | count, packet_type)) + (len(body) // 4).to_bytes(2) + body)
+
+
+def transport_feedback(statuses: int, chunks: bytes, deltas: bytes) -> Make:
+    return feedback(205, 15, bytes(8) + b"\0\0" + statuses.to_bytes(2) + bytes(4) + chunks + deltas)
 
 
 def sctp(chunk: bytes) -> Make:
@@ -171,6 +182,15 @@ ROWS: Final[tuple[Row, ...]] = (
             "empty reports": with_report(b"ssrc", 0, 201, 0),
             "empty reports of senders": with_report(b"ssrc", 20, 200, 0),
             "padding": padded_goodbye,
+            "NACKs of one packet": feedback(205, 1, bytes(12)),
+            "NACKs of many packets": feedback(205, 1, bytes(8) + b"\0\1\xff\xff" * 16),
+            "feedback about packets that are lost": transport_feedback(100, b"\0\x64", b""),
+            "feedback about packets that have come": transport_feedback(100, b"\x20\x64", b"\1" * 100),
+            "feedback in vectors": transport_feedback(100, b"\xd5\x55" * 15, b"\1" * 100),
+            "feedback in short runs": transport_feedback(100, b"\x20\1" * 100, b"\1" * 100),
+            "bitrates for many sources": feedback(206, 15, bytes(8) + b"REMB\x1f\xff\xff\xff" + bytes(124)),
+            "delays of many receivers": feedback(207, 0, bytes(4) + b"\5\0\0\x18" + bytes(96)),
+            "many blocks of extended reports": feedback(207, 0, bytes(4) + (b"\5\0\0\3" + bytes(12)) * 8),
             "extended reports": rtcp(207, 1, b"ssrc\4\0\0\2timestamp..."),
         },
         longest=MAX_COMPOUND_LENGTH,
@@ -180,6 +200,15 @@ ROWS: Final[tuple[Row, ...]] = (
         {
             "a long extension": rtp_with_extension(0xBEDE, b"\x10a"),
             "sources and padding": lambda size: (b"\xaf\x60" + bytes(10) + bytes(size - 13) + b"\xff",),
+        },
+    ),
+    datagram(
+        parse_extensions_untrusted,
+        {
+            "short elements": filled(b"\x10a", b"\xbe\xde\1\0"),
+            "padding": filled(b"\0", b"\xbe\xde\1\0"),
+            "empty elements": filled(b"\1\0", b"\x10\0\1\0"),
+            "many identifiers": lambda size: (b"\x10\0\1\0" + bytes(range(1, 255)) * (size // 254),),
         },
     ),
     datagram(

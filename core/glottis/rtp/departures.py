@@ -1,0 +1,66 @@
+"""What transport-wide feedback says about the path to the peer: how much of what was sent waits in it, and is lost."""
+
+import math
+from array import array
+from typing import Final, NamedTuple
+
+from glottis.rtp.congestion import LeastDelay
+from glottis.wire.rtcp import TransportFeedback
+
+REMEMBERED: Final = 128
+"""Packets whose time is kept: two and a half seconds of those of 20 ms. A power of two."""
+
+_TOLD: Final = -math.inf
+"""In place of a time: there is none, or it was of use already."""
+
+
+class PathReport(NamedTuple):
+    """Of the packets that one feedback tells of."""
+
+    packets: int
+    lost: int
+    queueing_delay: float | None
+    """Seconds, on average, beyond the shortest delay seen lately; None: all are lost."""
+
+
+class Departures:
+    """When packets were sent, by transport-wide sequence number."""
+
+    __slots__ = ("_delays", "_latest", "_times", "unknown")
+
+    def __init__(self) -> None:
+        self.unknown = 0
+        """Packets in feedback that were never sent, or told of before."""
+        self._times = array("d", [_TOLD] * REMEMBERED)
+        """By number modulo ``REMEMBERED``."""
+        self._latest = 0
+        self._delays = LeastDelay()
+
+    def sent(self, number: int, now: float) -> None:
+        """A packet has left; numbers go up one by one."""
+        self._times[number % REMEMBERED] = now
+        self._latest = number
+
+    def reported(self, feedback: TransportFeedback, now: float) -> PathReport | None:
+        """None, if it tells of no packet that is known; a packet that is said to be missing may be told of later."""
+        packets = lost = 0
+        delays: list[float] = []
+        times, latest = self._times, self._latest
+        for number, arrived_at in feedback.arrived_at():
+            place = number % REMEMBERED
+            sent_at = times[place] if (latest - number) & 0xFFFF < REMEMBERED else _TOLD
+            if sent_at == _TOLD:
+                self.unknown += arrived_at is not None
+                continue
+            packets += 1
+            if arrived_at is None:
+                lost += 1
+                continue
+            times[place] = _TOLD
+            delays.append(arrived_at - sent_at)
+        if not packets:
+            return None
+        if not delays:
+            return PathReport(packets, lost, None)
+        least = self._delays.noted(min(delays), now)
+        return PathReport(packets, lost, sum(delays) / len(delays) - least)
