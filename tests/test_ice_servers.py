@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from glottis import IceServer
+from glottis.contracts.ice_servers import IceUri, parse_ice_uri
 
 
 # The examples are those of RFC 7064 appendix A and RFC 7065 appendix A, and IPv6 ones.
@@ -57,6 +58,22 @@ def test_stun_servers_need_no_credentials(uri: str) -> None:
 def test_anything_else_is_refused(uri: Any) -> None:
     with pytest.raises(ValueError, match=r"^urls\[1\]: expected a STUN or TURN URI, such as "):
         IceServer(("stun:example.org", uri), "user", "pass").check()
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("STUN:Example.org", IceUri("stun", "example.org", 3478, "udp")),
+        ("stuns:example.org", IceUri("stuns", "example.org", 5349, "tcp")),
+        ("stun:[2001:DB8::1]:3479", IceUri("stun", "2001:db8::1", 3479, "udp")),
+        ("turn:192.0.2.1", IceUri("turn", "192.0.2.1", 3478, "udp")),
+        ("turn:example.org?transport=TCP", IceUri("turn", "example.org", 3478, "tcp")),
+        ("turns:example.org:443", IceUri("turns", "example.org", 443, "tcp")),
+        ("turns:example.org?transport=udp", IceUri("turns", "example.org", 5349, "udp")),
+    ],
+)
+def test_what_a_uri_leaves_open_is_filled_in(uri: str, expected: IceUri) -> None:
+    assert parse_ice_uri(uri) == expected
 
 
 TURN = ("turn:example.org",)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from glottis.ice import GatheringTiming, ReflexiveAddress, ReflexiveGatherer, ServerFailed
-from glottis.ice.gathering import MAX_ADDRESSES, MAX_SERVERS, GatheringEvent
+from glottis.ice.gathering import MAX_ADDRESSES, MAX_SERVERS, GatheringEvent, StunServer
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.stun import (
@@ -174,6 +174,13 @@ def test_a_server_that_falls_silent_is_told_once_and_asked_ever_more_seldom() ->
     server.answer = told(OUTSIDE)
     inside.network.run(seconds=700)
     assert inside.found == [OUTSIDE, OUTSIDE]
+
+
+def test_a_server_that_no_base_reaches_is_told_once() -> None:
+    inside = Inside(BASE, Address("10.0.0.2", 5000))
+    inside.gatherer.set_servers("dead", [SERVER], 0.0)
+    inside.network.run(seconds=3600)
+    assert inside.events == [ServerFailed(StunServer("dead", SERVER), "does not answer")]
 
 
 def test_another_server_that_said_the_same_takes_over() -> None:

@@ -179,3 +179,14 @@ async def test_names_that_no_call_brings_any_more_give_way(autojump_clock: trio.
         await trio.sleep(100)
     assert endpoint.sent == [ALIVE]
     assert len(set(names.asked)) == MAX_NAMES + 1
+
+
+async def test_a_name_that_gave_way_and_comes_again_is_asked(autojump_clock: trio.testing.MockClock) -> None:
+    names, endpoint, call = Names(), Endpoint(), Call()
+    others = [f"nowhere{number}.example" for number in range(MAX_NAMES)]
+    async with gathering(names, endpoint=endpoint) as gatherer:
+        gatherer.use(stun("alive.example", *others, "alive.example", "203.0.113.9", *others, "alive.example"))
+        await trio.sleep(10)
+        gatherer.introduce(call)
+    assert call.addresses == [FOUND]
+    assert names.asked.count("alive.example") == 1

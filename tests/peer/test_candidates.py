@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from glottis.peer import CandidateUnmatched, ConnectionStateChanged, LinesSkipped, PeerSettings
-from glottis.peer.candidates import MAX_EARLY_CANDIDATES
+from glottis.peer import CandidateUnmatched, ConnectionStateChanged, LinesSkipped, NameSignalled, PeerSettings
+from glottis.peer.candidates import MAX_EARLY_CANDIDATES, MAX_NAMES
 from glottis.peer.connection import MAX_TOLD_LINES
 from glottis.plugins import load_plugins
 from glottis.sdp import OfferRefused
@@ -53,6 +54,48 @@ def events(call: VirtualCall, kind: type) -> list[object]:
     while (event := connection.next_event()) is not None:
         call.gateway.events.append(event)
     return [event for event in call.gateway.events if isinstance(event, kind)]
+
+
+# Names
+
+
+def hidden(number: int) -> str:
+    return f"candidate:1 1 udp 2130706431 {number:08x}-bb2e-49bb-bb78-21c41c499900.local 4000 typ host"
+
+
+def test_a_name_of_multicast_dns_is_told_and_its_address_is_a_candidate(call: VirtualCall, trickle: Trickle) -> None:
+    negotiate(call, offer(call))
+    trickle(hidden(1))
+    trickle(hidden(1))
+    [event] = events(call, NameSignalled)
+    assert isinstance(event, NameSignalled)
+    assert not connects(call)
+    address = call.caller.connection.transport.ice.local_candidates[0]
+    candidate = replace(event.candidate, port=address.port)
+    call.gateway.connection.add_found_address(candidate, address.address, call.network.now)
+    assert connects(call)
+
+
+def test_a_caller_has_only_so_many_names_asked_for_and_no_others(call: VirtualCall, trickle: Trickle) -> None:
+    negotiate(call, offer(call))
+    trickle("candidate:1 1 udp 2130706431 printer.local 4000 typ host")
+    trickle(hidden(1).replace("typ host", "typ srflx"))
+    for number in range(2 * MAX_NAMES):
+        trickle(hidden(number))
+    assert len(events(call, NameSignalled)) == MAX_NAMES
+
+
+def test_an_address_behind_a_name_is_no_way_around_the_policy(call: VirtualCall, trickle: Trickle) -> None:
+    negotiate(call, offer(call))
+    trickle(hidden(1))
+    [event] = events(call, NameSignalled)
+    assert isinstance(event, NameSignalled)
+    sent = len(call.network.delivered)
+    for host in ("127.0.0.1", "224.0.0.1", "169.254.1.1", "255.255.255.255"):
+        call.gateway.connection.add_found_address(event.candidate, host, call.network.now)
+    call.network.run(seconds=1)
+    assert len(call.network.delivered) == sent
+    assert call.gateway.connection.transport.ice.pairs() == ()
 
 
 # Which section a candidate is for

@@ -150,6 +150,7 @@ async def test_a_lite_gateway_asks_nobody(tmp_path: Path, autojump_clock: trio.t
         await phone.hear()
 
 
+@pytest.mark.slow
 async def test_the_client_of_a_long_call_is_told_newer_servers_before_its_credentials_expire(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from glottis.calls.leg import LegOwner
@@ -13,6 +14,7 @@ from glottis.contracts.statistics import Statistics
 from glottis.ice import MAX_PAIRS, ReflexiveAddress
 from glottis.media.driver import Endpoint, PeerDriver, Wheel
 from glottis.media.gathering import Gathering
+from glottis.media.local_names import LocalNames
 from glottis.peer import (
     CandidateUnmatched,
     ConnectionState,
@@ -21,6 +23,7 @@ from glottis.peer import (
     LinesSkipped,
     LocalCandidate,
     LocalCandidatesEnded,
+    NameSignalled,
     PathAuthenticated,
     PathReleased,
     PeerConnection,
@@ -30,6 +33,7 @@ from glottis.peer import (
 )
 from glottis.rtp import MAX_SSRCS
 from glottis.sctp import AssociationFailed
+from glottis.sdp import Candidate
 from glottis.signaling.messages import Answer, Error, Offer, SignalingMessage, TrickledCandidate
 
 logger = logging.getLogger(__name__)
@@ -47,7 +51,8 @@ _GIVEN_UP: Final = {
 class WebRtcLeg:
     """A ``Leg``. ``offers`` makes it the end that describes itself first; ``session_id`` is for the log.
 
-    What ``gathering`` finds is told the far end in the description, or after it.
+    What ``gathering`` finds is told the far end in the description, or after it; ``local_names`` looks up the names
+    that the far end hides behind.
     """
 
     negotiates: Final = True
@@ -62,6 +67,7 @@ class WebRtcLeg:
         session_id: str = "",
         offers: bool = False,
         gathering: Gathering | None = None,
+        local_names: LocalNames | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.peer = peer
@@ -89,6 +95,7 @@ class WebRtcLeg:
         self._offers = offers
         self._unmatched_is_told = False
         self._gathering = gathering
+        self._local_names = local_names
         if gathering is not None:
             gathering.introduce(self)
 
@@ -157,6 +164,8 @@ class WebRtcLeg:
         """See ``Leg.close``."""
         if self._gathering is not None:
             self._gathering.leave(self)
+        if self._local_names is not None:
+            self._local_names.forget(self)
         self.driver.close()
 
     # Gathering calls these
@@ -189,6 +198,8 @@ class WebRtcLeg:
             case LinesSkipped(lines):
                 for line in lines:
                     logger.debug("session %s: skipped in the description: %s", self._session_id, line)
+            case NameSignalled(candidate):
+                self._look_up(candidate)
             case CandidateUnmatched():
                 self._tell_unmatched()
             case PlaceGivenUp(places):
@@ -203,6 +214,14 @@ class WebRtcLeg:
                 pass  # the driver's business
             case _:
                 self.messenger.handle_channel_event(event)
+
+    def _look_up(self, candidate: Candidate) -> None:
+        if self._local_names is not None:
+            self._local_names.ask(candidate.address, self, partial(self._found_name, candidate))
+
+    def _found_name(self, candidate: Candidate, host: str) -> None:
+        self.peer.add_found_address(candidate, host, self.driver.now())
+        self.driver.pump_safely()
 
     def _tell_unmatched(self) -> None:
         """Once: whatever makes one candidate go astray does it to all. It does not count as misbehaviour."""

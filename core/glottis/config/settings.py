@@ -130,6 +130,8 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     ice_lite: bool = False
     probe_private_addresses: bool = True
     """Whether ICE checks may go to private address ranges that a caller names."""
+    resolve_local_names: bool = False
+    """Whether names that pages hide their addresses behind are looked up by multicast DNS."""
     codecs: tuple[str, ...] | None = None
     """In order of preference; absent: those installed of opus, G722, PCMU, PCMA."""
     jitter_buffer: Literal["fixed", "adaptive"] = "fixed"

@@ -220,9 +220,9 @@ class ReflexiveGatherer:
                 if other.base == binding.base and not other.transaction_id:
                     other.due_at = now
         binding.transaction_id, binding.is_settled = b"", True
-        if not binding.is_failing:
-            binding.is_failing = True
+        if not any(one.is_failing for one in self._bindings if one.server == binding.server):
             self._events.append(ServerFailed(binding.server, reason))
+        binding.is_failing = True
         binding.due_at = now + binding.retry
         binding.retry = min(2 * binding.retry, self._timing.rest)
 

@@ -16,7 +16,7 @@ LOWEST_PORT: Final = 1024
 
 
 def candidate_ip(candidate: Candidate) -> IpAddress | None:
-    """The address of a candidate that some agent could check; names are never resolved (RFC 8839 §5.1)."""
+    """The address of a candidate that some agent could check; a name is none (RFC 8839 §5.1)."""
     if candidate.component != 1 or candidate.transport != "udp" or candidate.type not in TYPE_PREFERENCES:
         return None
     ip = ip_of(candidate.address)

@@ -78,6 +78,10 @@ class PeerDriver:
         self._closed = False
         self._refusal_is_told = False
 
+    def now(self) -> float:
+        """Of the clock that the engines go by."""
+        return self._clock()
+
     def pump(self) -> None:
         """After anything was done to ``peer``: send, tell, and set the next timeout."""
         if self._closed:

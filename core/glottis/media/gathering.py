@@ -63,7 +63,7 @@ class Gathering:
         self._look_up = look_up or look_up_address
         self._names: dict[Name, trio.CancelScope] = {}
         """The one named longest ago first, with what ends looking for it."""
-        self._new: list[Name] = []
+        self._new: list[tuple[Name, trio.CancelScope]] = []
         self._unknown: set[Name] = set()
         """Those that were not looked up once."""
         self._followers: dict[Follower, None] = {}
@@ -105,8 +105,8 @@ class Gathering:
                 while True:
                     with trio.CancelScope() as self._sleep:  # whatever happens from now on cuts it short
                         new, self._new = self._new, []
-                        for name in new:
-                            nursery.start_soon(self._keep_looking_up, name)
+                        for name, scope in new:
+                            nursery.start_soon(self._keep_looking_up, name, scope)
                         self._sleep.deadline = self._turn()
                         await trio.sleep_forever()
         finally:
@@ -130,7 +130,7 @@ class Gathering:
     def _use(self, name: Name) -> None:
         if (scope := self._names.pop(name, None)) is None:
             scope = trio.CancelScope()
-            self._new.append(name)
+            self._new.append((name, scope))
             self._unknown.add(name)
             self._patient_until = trio.current_time() + PATIENCE
             self._sleep.cancel()
@@ -143,10 +143,11 @@ class Gathering:
         self._unknown.discard(name)
         self._gatherer.set_servers(_label(name), [], trio.current_time())
 
-    async def _keep_looking_up(self, name: Name) -> None:
+    async def _keep_looking_up(self, name: Name, scope: trio.CancelScope) -> None:
         failing = False
-        with self._names.get(name, trio.CancelScope(deadline=-math.inf)):
+        with scope:
             while True:
+                await trio.lowlevel.checkpoint()  # it may be forgotten already
                 addresses = await self._look_up(*name)
                 self._unknown.discard(name)
                 if addresses:

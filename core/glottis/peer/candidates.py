@@ -6,11 +6,14 @@ from typing import Final, NamedTuple
 
 from glottis.contracts.errors import Malformed
 from glottis.ice import IceAgent
-from glottis.peer.events import CandidateUnmatched
+from glottis.peer.events import CandidateUnmatched, NameSignalled
 from glottis.sdp import Candidate, Negotiation, parse_candidate_untrusted
+from glottis.wire.mdns import is_hidden_name
 
 MAX_EARLY_CANDIDATES: Final = 32
 """Usable trickled candidates kept until there is a description; further ones are ignored, as ICE could use no more."""
+MAX_NAMES: Final = 4
+"""Of multicast DNS that the owner is told; a page has one for each interface of its machine."""
 
 
 class _Trickled(NamedTuple):
@@ -25,12 +28,14 @@ class SignalledCandidates:
     """Gives the agent what is for its section, and keeps what comes before there are sections.
 
     What cannot be used is ignored and counted, be it that it cannot be read or is of an older generation (RFC 8839
-    §5.1, RFC 8838 §10). ``tell`` hears of candidates that are for no section at all.
+    §5.1, RFC 8838 §10). ``tell`` hears of candidates that are for no section at all, and of those
+    that are hidden behind a name.
     """
 
-    def __init__(self, agent: IceAgent, tell: Callable[[CandidateUnmatched], None]) -> None:
+    def __init__(self, agent: IceAgent, tell: Callable[[CandidateUnmatched | NameSignalled], None]) -> None:
         self._agent = agent
         self._tell = tell
+        self._names: set[str] = set()
         self._early: list[_Trickled] = []
 
     def describe(self, negotiation: Negotiation, now: float) -> None:
@@ -38,7 +43,7 @@ class SignalledCandidates:
         remote = negotiation.remote
         self._agent.ignore_candidates(remote.ignored_candidates, now)
         for candidate in remote.candidates:
-            self._agent.add_remote_candidate(candidate, now)
+            self._take(candidate, now)
         if remote.end_of_candidates:
             self._agent.end_of_candidates(now)
         early, self._early = self._early, []
@@ -92,4 +97,11 @@ class SignalledCandidates:
         if candidate is None:
             self._agent.end_of_candidates(now)
         else:
-            self._agent.add_remote_candidate(candidate, now)
+            self._take(candidate, now)
+
+    def _take(self, candidate: Candidate, now: float) -> None:
+        self._agent.add_remote_candidate(candidate, now)
+        is_hidden = candidate.type == "host" and candidate.transport == "udp" and is_hidden_name(candidate.address)
+        if is_hidden and candidate.address not in self._names and len(self._names) < MAX_NAMES:
+            self._names.add(candidate.address)
+            self._tell(NameSignalled(candidate))

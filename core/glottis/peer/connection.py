@@ -6,6 +6,7 @@ of a call is that of the methods: describe, check, shake hands, talk.
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from glottis import dtls, rtp
@@ -147,6 +148,11 @@ class PeerConnection:
             username_fragment=username_fragment,
             now=now,
         )
+        self._advance(now)
+
+    def add_found_address(self, candidate: Candidate, host: str, now: float) -> None:
+        """A candidate behind a name (``NameSignalled``) has this IP address, and is taken like any other."""
+        self.transport.ice.add_remote_candidate(replace(candidate, address=host), now)
         self._advance(now)
 
     def _read_untrusted(self, sdp: str) -> SessionDescription:

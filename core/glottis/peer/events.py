@@ -74,6 +74,13 @@ class CandidateUnmatched:
     """A trickled candidate was ignored, since it says of no section of the description that it belongs there."""
 
 
+@dataclass(frozen=True, slots=True)
+class NameSignalled:
+    """The peer hides behind a name of multicast DNS; see ``PeerConnection.add_found_address``."""
+
+    candidate: Candidate
+
+
 class Places(Enum):
     """What a peer may have a number of at a time."""
 
@@ -101,6 +108,7 @@ PeerEvent = (
     | LocalCandidatesEnded
     | LinesSkipped
     | CandidateUnmatched
+    | NameSignalled
     | PlaceGivenUp
     | DatagramsRefused
 )

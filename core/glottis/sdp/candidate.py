@@ -46,7 +46,7 @@ class Candidate:
     """Lower case: ``udp`` or ``tcp``; others can be parsed and then ignored."""
     priority: int
     address: str
-    """An IP address literal in canonical form, or a host name, which nobody here resolves."""
+    """An IP address literal in canonical form, or a host name, of which only hidden ones are ever resolved."""
     port: int
     type: str
     """``host``, ``srflx``, ``prflx``, ``relay``; others can be parsed and then ignored."""

@@ -88,7 +88,6 @@ class Gateway:
         watchdog: Watchdog,
         *,
         own_addresses: OwnAddresses,
-        rng: random.Random,
         tokens: TokenDesk | None = None,
         legs: Mapping[str, LegFactory] | None = None,
         times: SessionTimes = DEFAULT_TIMES,
@@ -101,7 +100,7 @@ class Gateway:
         self.scheduler = Scheduler(endpoint)
         self._turns = turns or Turns()
         self.watchdog = watchdog
-        self._rng = rng
+        self._rng = random.SystemRandom()
         self._own_addresses = own_addresses
         self.sessions = Sessions(
             config,
@@ -131,6 +130,7 @@ class Gateway:
             datagrams_of_nobody=self.endpoint.dropped,
             datagrams_not_sent=self.endpoint.send_failures,
             stun_answers_ignored=self._own_addresses.gathering.answers_ignored,
+            local_names_refused=self._own_addresses.local_names.refused,
             log_records_dropped=records_dropped(),
             lateness_p99=lateness.quantile(QUANTILE),
             longest_lateness=lateness.longest,
@@ -157,11 +157,13 @@ class Gateway:
             await self._http_ended.wait()
         return await self.sessions.wait_stopped()
 
-    async def renew_ice_servers(self) -> None:
-        """Until cancelled; see ``renewal``."""
-        interval = self._config.config.ice_servers.renewal
-        if self._config.ice_server_providers:
-            await renew_ice_servers(lambda: self.sessions, self._own_addresses.desk, interval)
+    async def gather(self) -> None:
+        """Until cancelled: find out how others know this machine, and renew what clients are told of ICE servers."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._own_addresses.run)
+            if self._config.ice_server_providers:
+                interval = self._config.config.ice_servers.renewal
+                await renew_ice_servers(lambda: self.sessions, self._own_addresses.desk, interval)
 
     async def serve_http(self, listeners: Listeners) -> None:
         """Serve until cancelled, or after ``stop`` until the last connection has ended."""
@@ -182,6 +184,7 @@ class Gateway:
             scheduler=self.scheduler,
             session_id=info.session_id,
             gathering=self._own_addresses.gathering,
+            local_names=self._own_addresses.local_names,
         )
 
     def _peer_settings(self, info: CallInfo, sample_rate: int) -> PeerSettings:
@@ -278,8 +281,7 @@ async def open_gateway(
     """
     server = config.config.server
     with _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint:
-        rng = random.SystemRandom()
-        own_addresses = OwnAddresses(config, endpoint, rng, times.providers)
+        own_addresses = OwnAddresses(config, endpoint, times.providers)
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
         with watching(config.plugins) as watchdog:
             async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
@@ -289,14 +291,13 @@ async def open_gateway(
                     sessions,
                     watchdog,
                     own_addresses=own_addresses,
-                    rng=rng,
                     tokens=tokens,
                     legs=legs,
                     times=times,
                     turns=turns,
                 )
                 gateway.url = _url(server.host, server.port, listeners)
-                for task in _tasks(gateway, endpoint, own_addresses):
+                for task in _tasks(gateway, endpoint):
                     nursery.start_soon(task)
                 nursery.start_soon(gateway.serve_http, listeners)
                 nursery.start_soon(report, gateway.counts)
@@ -310,17 +311,14 @@ async def open_gateway(
                     logger.info("the gateway has counted %s", gateway.counts())
 
 
-def _tasks(
-    gateway: Gateway, endpoint: MediaEndpoint, own_addresses: OwnAddresses
-) -> tuple[Callable[[], Awaitable[None]], ...]:
+def _tasks(gateway: Gateway, endpoint: MediaEndpoint) -> tuple[Callable[[], Awaitable[None]], ...]:
     """What runs as long as the gateway, in the order in which it starts."""
     return (
         endpoint.run,
         gateway.scheduler.run,
         gateway.sessions.keep_deadlines,
         gateway.relief.run,
-        own_addresses.run,
-        gateway.renew_ice_servers,
+        gateway.gather,
     )
 
 

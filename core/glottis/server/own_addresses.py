@@ -12,6 +12,7 @@ from glottis.contracts.info import CallInfo
 from glottis.media.driver import Endpoint
 from glottis.media.gathering import Gathering
 from glottis.media.interfaces import announced_addresses
+from glottis.media.local_names import LocalNames
 from glottis.server.sessions.ice_servers import IceServerDesk
 from glottis.wire.address import Address
 
@@ -30,24 +31,30 @@ class Sockets(Endpoint, Protocol):
 class OwnAddresses:
     """``desk`` gives calls their servers, and what it is given is used here, too; ``run`` works until cancelled.
 
+    ``local_names`` are those of clients, if they are looked up at all.
+
     Raises ``ConfigurationError`` if an advertised address can lead nowhere.
     """
 
-    def __init__(self, config: ResolvedConfig, sockets: Sockets, rng: random.Random, patience: float) -> None:
+    def __init__(self, config: ResolvedConfig, sockets: Sockets, patience: float) -> None:
         media = config.config.media
         self.announced: Mapping[Address, Sequence[Address]] = announced_addresses(
             sockets.addresses,
             map(parse_advertised_address, media.advertised_addresses),
             bound_too=media.advertise_bound_addresses,
         )
-        self.gathering = Gathering(sockets, sockets.addresses, rng=rng)
+        self.gathering = Gathering(sockets, sockets.addresses, rng=random.SystemRandom())
         self.desk = IceServerDesk(config.ice_server_providers, patience, self._use)
+        self.local_names = LocalNames(address.host for address in sockets.addresses)
         self._is_lite = media.ice_lite
+        self._resolves_names = media.resolve_local_names
 
     async def run(self) -> None:
         """Begin before there is a call; calls may bring servers of their own."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.gathering.run)
+            if self._resolves_names:
+                nursery.start_soon(self.local_names.run)
             await self.desk.ask(OWN_INFO)
 
     def _use(self, servers: Sequence[IceServer]) -> None:

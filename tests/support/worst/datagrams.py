@@ -18,6 +18,7 @@ from glottis.wire.comfort_noise import parse_comfort_noise_untrusted
 from glottis.wire.dcep import MAX_OPEN_SIZE, parse_dcep_untrusted
 from glottis.wire.demux import stun_local_ufrag_untrusted, stun_transaction_id_untrusted
 from glottis.wire.dtls_record import split_handshake_untrusted, split_records_untrusted
+from glottis.wire.mdns import parse_mdns_answer_untrusted
 from glottis.wire.red import HEADER_LENGTH, RedBlock, build_red, parse_red_untrusted
 from glottis.wire.rtcp import MAX_COMPOUND_LENGTH, parse_rtcp_untrusted
 from glottis.wire.rtp import parse_rtp_untrusted
@@ -77,6 +78,18 @@ def description_of_items(size: int) -> Arguments:
 def padded_goodbye(size: int) -> Arguments:
     words = size // 4
     return (b"\xa1\xcb" + (words - 1).to_bytes(2) + bytes(4 * words - 8) + b"\0\0\0\4",)
+
+
+def dns_records(name: bytes, first: bytes = b"") -> Make:
+    """An answer with as many addresses as it may have, each with this name."""
+
+    def make(size: int) -> Arguments:
+        fixed = b"\0\1\0\1\0\0\0\x78\0\4\xc0\0\2\1"
+        names = [first or name, *[name] * 31]
+        records = b"".join(each + fixed for each in names)
+        return (b"\0\0\x84\0\0\0" + len(names).to_bytes(2) + bytes(4) + records,)
+
+    return make
 
 
 def channel_open(unit: bytes) -> Make:
@@ -194,6 +207,15 @@ ROWS: Final[tuple[Row, ...]] = (
             "extended reports": rtcp(207, 1, b"ssrc\4\0\0\2timestamp..."),
         },
         longest=MAX_COMPOUND_LENGTH,
+    ),
+    datagram(
+        parse_mdns_answer_untrusted,
+        {
+            "long names": dns_records(b"\1a" * 16 + b"\0"),
+            "pointers to a long name": dns_records(b"\xc0\x0c", first=b"\1a" * 16 + b"\0"),
+            "addresses": dns_records(b"\0"),
+        },
+        longest=9000,
     ),
     datagram(
         parse_rtp_untrusted,

@@ -26,6 +26,8 @@ class GatewayCounts:
     """That the kernel refused: a full buffer or an unreachable destination."""
     stun_answers_ignored: int = 0
     """With an address that nobody can be reached by, or not from where was asked."""
+    local_names_refused: int = 0
+    """In ``.local``, that were not looked up because too many were already."""
     log_records_dropped: int = 0
     """That standard error took too slowly."""
     lateness_p99: float = 0.0
@@ -49,7 +51,7 @@ class GatewayCounts:
     def __str__(self) -> str:
         return (
             f"datagrams of nobody {self.datagrams_of_nobody}, datagrams not sent {self.datagrams_not_sent}, "
-            f"STUN answers ignored {self.stun_answers_ignored}, "
+            f"STUN answers ignored {self.stun_answers_ignored}, local names refused {self.local_names_refused}, "
             f"log records dropped {self.log_records_dropped}, media late by {self.lateness_p99 * 1e3:.0f} ms (p99), "
             f"{self.longest_lateness * 1e3:.0f} ms (longest), "
             f"turns of {self.turn_length * 1e3:.0f} ms (changed {self.turn_length_changes} times), "

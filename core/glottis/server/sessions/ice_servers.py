@@ -52,7 +52,6 @@ class IceServerDesk:
         try:
             results[provider.name] = _usable_servers(provider, await provider.provider.get_ice_servers(info))
         except BaseException as error:
-            results[provider.name] = []
             stop(error, partial(self._leave_all_out, provider))
         else:
             self._failing.discard(provider.name)
