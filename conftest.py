@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
 
 TESTS: Final = Path(__file__).parent / "tests"
 ENGINES: Final = ("wire", "sdp", "ice", "dtls", "rtp", "sctp", "peer")
 MARKERS: Final = {"browser": "browser", "interop": "interop", **dict.fromkeys(ENGINES, "engine")}
+
+# For make quick; see tests/support/examples.py.
+settings.register_profile("quick", max_examples=20)
 
 # pytest names a test module by its path from here: codecs/opus/tests/test_opus.py becomes a child of ``codecs``. What
 # sys.modules holds under that name would be replaced if it were no package; so it is said to be one.

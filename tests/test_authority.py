@@ -3,6 +3,7 @@ from glottis.contracts.authority import Authority, parse_authority_untrusted
 from glottis.contracts.errors import Malformed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_anything_else_is_malformed(text: str) -> None:
         parse_authority_untrusted(text)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(st.text() | st.from_regex(r"[a-z.\[\]:0-9]{0,20}", fullmatch=True))
 def test_any_authority_is_read_or_malformed(text: str) -> None:
     """Fuzz: parse_authority_untrusted raises Malformed and nothing else."""

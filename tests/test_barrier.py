@@ -87,6 +87,7 @@ def test_an_interrupt_passes_even_if_the_rest_cannot_be_handled() -> None:
     assert isinstance(passed.value.__context__, ValueError)
 
 
+@pytest.mark.slow
 def test_a_group_that_cannot_be_split_stops_whole(stopped: list[BaseException]) -> None:
     class Whole(BaseExceptionGroup[BaseException]):
         def derive(self, errors: object) -> "Whole":  # type: ignore[override]

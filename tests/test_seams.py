@@ -24,6 +24,8 @@ OPENSSL = "what OpenSSL does at such a moment cannot be ordered"
 NO_CONSTRUCTOR = "trio gives nobody a Cancelled to raise at the wrong time"
 PARSER_OF_RE = "the standard library has no other tree of a regular expression"
 
+OF_NAMED_TUPLES = frozenset(dir(NamedTuple("Any", [])))
+
 PRIVATE = {
     "tests/client/test_caller.py": "a TCP connection that breaks without a word is a socket's own",
     "tests/peer/test_candidates.py": NO_OTHER_SIGN,
@@ -73,7 +75,7 @@ def nodes(path: Path) -> list[ast.AST]:
 
 
 def is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and not hasattr(NamedTuple("Any", []), name)
+    return name.startswith("_") and not name.startswith("__") and name not in OF_NAMED_TUPLES
 
 
 def private_names(path: Path) -> Iterator[str]:

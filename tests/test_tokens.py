@@ -8,6 +8,7 @@ from glottis.contracts.auth import MAX_TOKEN_LENGTH
 from glottis.tokens import _split_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 TOKENS = HmacTokens(b"k" * 32)
 CLAIMS = TokenClaims("3f2a", "user-1", expires_at=1000.0, nonce="n", use="connect")
@@ -30,7 +31,7 @@ def code_of(token: str, now: float = 0.0) -> str:
         use=st.sampled_from(["connect", "resume"]),
     )
 )
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=examples(50), deadline=None, derandomize=True)
 def test_claims_come_back_from_a_token_that_a_url_can_hold(claims: TokenClaims) -> None:
     token = TOKENS.issue(claims)
     assert TOKENS.verify(token, 0.0) == claims

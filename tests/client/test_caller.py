@@ -37,6 +37,7 @@ from glottis.wire.demux import PacketKind, classify, is_stun_response
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.audio import SPEECH, from_pcm, read_wav, similarity
+from support.examples import examples
 from support.gateway import CONFIG, open_test_gateway
 from support.plugins import TestPlugin
 
@@ -584,7 +585,7 @@ ANSWERS = st.one_of(
 def test_any_answer_is_read_or_malformed(parse: Callable[[bytes], object]) -> None:
     """Fuzz: parse_session_grant_untrusted and parse_problem_untrusted raise Malformed and nothing else."""
 
-    @settings(max_examples=300, deadline=None, derandomize=True)
+    @settings(max_examples=examples(300), deadline=None, derandomize=True)
     @given(ANSWERS)
     def check(body: bytes) -> None:
         with suppress(Malformed):

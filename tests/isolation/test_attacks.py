@@ -1,4 +1,4 @@
-"""Whatever one caller or stranger sends, twenty calls miss no packet, and the next caller is served as ever.
+"""Whatever one caller or stranger sends, eight calls miss no packet, and the next caller is served as ever.
 
 Time is virtual: what an attack costs is measured by the benchmark ``make soak`` and counted in the tests of the rooms.
 """

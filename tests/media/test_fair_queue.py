@@ -142,6 +142,7 @@ def test_what_waits_is_bounded_for_each_and_shared_by_all(house: House) -> None:
     assert waiting == [min(MAX_WAITING, 1 + PLACES // number) for number in range(2, 202)]
 
 
+@pytest.mark.slow
 def test_there_is_a_place_for_everybody_who_waits(house: House) -> None:
     sessions = [house.make(2 * SHARE) for _ in range(PLACES + 100)]
     for session in sessions:

@@ -114,6 +114,7 @@ class Caller:
         return max(abs(later - earlier - together) for earlier, later in pairwise(moments))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packet_ms", [2.5, 5.0, 10.0, 20.0, 40.0, 60.0])
 async def test_packets_of_any_length_are_even_at_each_pace_and_a_change_moves_them_by_half_a_turn(
     packet_ms: float, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
@@ -198,6 +199,7 @@ settings.encoded = true
 """
 
 
+@pytest.mark.slow
 async def test_calls_lose_no_packet_when_the_pace_changes(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -124,6 +124,7 @@ def test_a_disconnected_peer_that_comes_back_is_connected_again() -> None:
     assert call.network.run(lambda: call.gateway.connected, seconds=10)
 
 
+@pytest.mark.slow
 def test_media_counts_as_a_sign_of_life_when_checks_are_lost() -> None:
     call = VirtualCall([PCMU], impairments=Impairments(loss=0.2))
     assert call.connect()
@@ -235,6 +236,7 @@ def test_an_offer_without_a_codec_of_ours_names_what_was_offered(gateway: Callab
         gateway().gateway.connection.accept_offer_untrusted(offer, 0.0)
 
 
+@pytest.mark.slow
 def test_a_refused_offer_changes_nothing_and_the_next_one_is_answered(gateway: Callable[..., VirtualCall]) -> None:
     call = gateway()
     with pytest.raises(Malformed):

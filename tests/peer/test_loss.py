@@ -1,6 +1,7 @@
 """What calls do about loss: redundant audio, in-band FEC, and what both may cost."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -51,6 +52,7 @@ def bytes_sent(statistics: Statistics) -> int:
     return statistics.outbound_rtp.bytes_sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policies", [("auto", "auto"), ("auto", "on"), ("on", "auto")])
 def test_of_packets_lost_in_great_numbers_most_are_recovered_from_later_ones(policies: tuple[RedPolicy, ...]) -> None:
     call = call_of(policies)
@@ -70,6 +72,7 @@ def test_who_has_not_agreed_to_redundant_audio_gets_none(policies: tuple[RedPoli
         assert end.counters.recovery_attempts > 10
 
 
+@pytest.mark.slow
 def test_a_later_offer_may_give_up_redundant_audio_and_take_it_up_again() -> None:
     call = VirtualCall([OPUS, PCMU], impairments=HEAVY)
     offer = call.caller.connection.make_offer()
@@ -86,16 +89,24 @@ def test_a_later_offer_may_give_up_redundant_audio_and_take_it_up_again() -> Non
     assert again - without > 20
 
 
+@pytest.mark.slow
 def test_without_loss_nothing_is_sent_twice() -> None:
     clean = [bytes_sent(end) for end in converse(call_of(impairments=PERFECT), 10)]
     plain = [bytes_sent(end) for end in converse(call_of(("off", "off"), PERFECT), 10)]
     assert clean == plain
 
 
+@cache
+def bytes_of_a_clean_call(policies: tuple[RedPolicy, ...]) -> int:
+    """In twenty seconds, of the end that sends less."""
+    return min(bytes_sent(end) for end in converse(call_of(policies, PERFECT), 20))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [0.03, 0.1, 0.25])
 @pytest.mark.parametrize("policies", [("auto", "auto"), ("off", "off")])
 def test_loss_costs_at_most_1_6_times_the_bitrate(policies: tuple[RedPolicy, ...], loss: float) -> None:
-    clean = min(bytes_sent(end) for end in converse(call_of(policies, PERFECT), 20))
+    clean = bytes_of_a_clean_call(policies)
     lossy = max(bytes_sent(end) for end in converse(call_of(policies, Impairments(loss=loss)), 20))
     assert 1.2 * clean < lossy < 1.6 * clean
 

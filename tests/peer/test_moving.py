@@ -78,6 +78,7 @@ def is_media(datagram: Datagram) -> bool:
     return datagram.data[0] > 127
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(20))
 @pytest.mark.parametrize("priority", [LOWEST, HIGHEST])
 @pytest.mark.parametrize("nominates", [True, False], ids=["nominating", "saying nothing"])
@@ -143,6 +144,7 @@ def test_caller_that_moves_again_and_again_is_heard_each_time(
         assert len(moved.call.gateway.heard) > heard
 
 
+@pytest.mark.slow
 def test_caller_that_takes_paths_faster_than_they_are_forgotten_is_told_once() -> None:
     moved = MovedCall(lite=True)  # a full agent forgets those that do not answer
     for number in range(MAX_PATHS + 20):

@@ -75,6 +75,7 @@ def test_on_a_clean_path_a_packet_waits_for_one_interval_at_most(line: Line) -> 
     assert line.concealed_ms == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(20))
 def test_jitter_is_waited_for_and_no_longer_than_it_lasts(seed: int, line: Line) -> None:
     rng = random.Random(seed)
@@ -109,6 +110,7 @@ def test_after_an_outage_of_two_seconds_the_delay_is_back_within_two(lost: bool,
     assert line.concealed_ms <= 1000  # from then on there is no stream, until it comes again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skew", [0.001, -0.001])
 def test_clocks_that_drift_apart_cost_neither_delay_nor_sound(skew: float, line: Line) -> None:
     line.run(lambda sent: sent * (1 + skew), 60)

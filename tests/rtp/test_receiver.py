@@ -15,6 +15,7 @@ from glottis.testing.impairments import Impairments
 from glottis.wire.rtp import build_rtp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 
 def frame_count(clockwork: Any) -> int:
@@ -174,7 +175,7 @@ def test_wrap_of_sequence_numbers_and_timestamps_is_not_heard(clockwork: Any, me
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 2**32 - 1), st.sampled_from([0, 3, 7]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_any_first_numbers_give_the_same_audio(
     media: SimpleNamespace, sequence: int, timestamp: int, lost: int
 ) -> None:
@@ -282,6 +283,7 @@ def test_path_that_becomes_slower_is_followed(clockwork: Any, media: SimpleNames
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", [-0.002, 0.002])
 def test_drift_between_the_clocks_is_followed(clockwork: Any, media: SimpleNamespace, drift: float) -> None:
     for index, packet in enumerate(media.linear_stream(3000)):

@@ -44,6 +44,7 @@ def test_what_is_kept_of_those_that_have_given_way_is_bounded() -> None:
     assert sources.retired == MAX_RETIRED
 
 
+@pytest.mark.slow
 def test_a_flood_of_ssrcs_does_not_use_up_a_calls_share_of_them() -> None:
     sources = RemoteSources(32, lambda ssrc: None)
     for number in range(60 * 5000):

@@ -11,6 +11,7 @@ from glottis.rtp.sender import AudioSender
 from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 MakeSender = Callable[..., AudioSender]
 
@@ -44,7 +45,7 @@ def steps(packets: list[RtpPacket]) -> list[int]:
 
 
 @given(st.lists(st.integers(0, 900), max_size=30), st.sampled_from([10, 20, 40, 60]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_t6_any_chunking_gives_the_same_samples_with_padding_at_the_end_only(
     make_sender: MakeSender, media: SimpleNamespace, chunks: list[int], frame_ms: int
 ) -> None:

@@ -14,6 +14,7 @@ from glottis.rtp.srtp import MAX_RTP_PAYLOAD, MAX_SSRCS, Replayed, SrtpSession
 from glottis.wire.srtp_keys import AES128_CM_HMAC_SHA1_80, SRTP_PROFILES, SrtpKeys, SrtpProfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 RFC_7714 = json.loads((Path(__file__).parents[1] / "vectors/srtp/rfc7714.json").read_text())
 GCM_PROFILES = SRTP_PROFILES[:2]
@@ -173,7 +174,7 @@ def unprotect_functions(seed: int) -> list[Callable[[bytes, float], bytes]]:
     return [f for session in sessions for f in (session.unprotect_untrusted, session.unprotect_rtcp_untrusted)]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(150), deadline=None, derandomize=True)
 @given(st.binary(max_size=1600))
 def test_fuzz_unprotect_untrusted_raises_only_malformed(data: bytes) -> None:
     """unprotect_untrusted and unprotect_rtcp_untrusted raise exactly Malformed, whatever arrives."""

@@ -52,6 +52,7 @@ def queue_that_expires(attacker: Attacker) -> None:
     attacker.hit(attacker.packet(attacker.sack(0, window=0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "prepare",
     [
@@ -110,6 +111,7 @@ def messages_without_a_channel(attacker: Attacker) -> None:
         attacker.hit(attacker.packet(attacker.data(number, b"xy", stream=number % 1000, sequence=number // 1000)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fill",
     [
@@ -134,6 +136,7 @@ def test_window_shuts_before_memory_is_full(attacker: Attacker, fill: Callable[[
     assert after - before < 1.5 * window
 
 
+@pytest.mark.slow
 def test_tiny_messages_fill_the_send_buffer_as_they_fill_memory(attacker: Attacker) -> None:
     channel = attacker.accept_channel()
     tracemalloc.start()
@@ -184,6 +187,28 @@ def open_in_fragments(attacker: Attacker, stream: int, label: str) -> list[bytes
     flags = (FIRST_FRAGMENT, 0, 0, LAST_FRAGMENT)
     parts = [(number, message[number * 1000 :][:1000], flag) for number, flag in enumerate(flags)]
     return [attacker.data(*part, stream, protocol_id=ProtocolId.DCEP) for part in parts]
+
+
+def test_sack_that_is_taken_note_of_in_parts_counts_once_for_the_congestion_window(attacker: Attacker) -> None:
+    """RFC 9260 §7.2.1: by one PMDCS at most, whatever one SACK acknowledges."""
+    count = attacker.leave_outstanding(600, size=1000)
+    assert count == 600
+    attacker.association._outbound._window.size = 8 * attacker.association._limits.packet_capacity
+    before = attacker.association.congestion_window
+    attacker.hit(attacker.packet(attacker.sack(count)))
+    attacker.settle()
+    assert attacker.association._outbound.is_idle
+    assert attacker.association.congestion_window - before == attacker.association._limits.packet_capacity
+
+
+def test_gap_blocks_that_are_taken_note_of_in_parts_leave_only_what_is_missing(attacker: Attacker) -> None:
+    count = attacker.leave_outstanding(600)
+    outstanding = attacker.association._outbound._outstanding
+    size = outstanding.flight_size // count
+    attacker.hit(attacker.packet(attacker.sack(0, (2, count))))
+    assert outstanding.flight_size > 300 * size
+    attacker.settle()
+    assert outstanding.flight_size == size
 
 
 def test_second_sack_of_a_packet_is_passed_over_and_counted(attacker: Attacker) -> None:

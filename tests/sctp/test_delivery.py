@@ -7,6 +7,7 @@ from glottis.sctp import BytesReceived, ChannelState, SctpLimits, SendBufferFull
 from glottis.testing.impairments import Impairments
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 
 def received(events: list[Any]) -> list[str | bytes]:
@@ -31,7 +32,12 @@ def open_channel(pair: Any, **settings: Any) -> Any:
     sizes=st.lists(st.sampled_from([0, 1, 100, 1131, 1132, 1133, 5000, 20000]), min_size=1, max_size=12),
     zero_checksum=st.booleans(),
 )
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(40),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_every_message_arrives_once_and_in_order_whatever_the_network_does(
     make_pair: Callable[..., Any],
     seed: int,
@@ -117,6 +123,7 @@ def test_sending_beyond_the_send_buffer_is_refused(make_pair: Callable[..., Any]
     assert pair.run(lambda: len(received(pair.server_events)) == 2)
 
 
+@pytest.mark.slow
 def test_window_stays_shut_while_the_owner_takes_no_events(make_pair: Callable[..., Any]) -> None:
     pair = make_pair(impairments=Impairments(delay=0.01), limits=SctpLimits(receive_buffer=300_000))
     pair.connect()

@@ -59,6 +59,7 @@ def test_tsns_far_ahead_are_dropped(attacker: Attacker) -> None:
     assert attacker.held() == 0
 
 
+@pytest.mark.slow
 def test_scattered_tsns_hold_no_more_than_the_window(attacker: Attacker) -> None:
     for ahead in range(2, 8190, 2):
         attacker.send(attacker.data(ahead, bytes(1000), sequence=ahead))
@@ -81,6 +82,7 @@ def test_messages_whose_turn_never_comes_hold_no_more_than_the_window(attacker: 
     assert attacker.held() <= 1024 * 1024 + 1200
 
 
+@pytest.mark.slow
 def test_tiny_messages_that_nobody_takes_hold_no_more_than_the_window(attacker: Attacker) -> None:
     for number in range(20_000):
         attacker.association.handle_datagram(

@@ -3,6 +3,7 @@ from glottis.contracts.errors import Malformed
 from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_priority, parse_candidate_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 CHROMIUM = "candidate:1591385421 1 udp 2122194687 192.0.2.2 33633 typ host generation 0 ufrag VWfS network-id 1"
 FIREFOX_TCP = "candidate:2 1 TCP 2105458943 21bdac1a-e6a3-4600-9d26-cac4a39ff8fc.local 9 typ host tcptype active"
@@ -86,7 +87,7 @@ def test_violation_of_the_grammar_is_malformed(text: str) -> None:
 
 
 @given(st.text(max_size=120) | st.lists(st.sampled_from((*CHROMIUM.split(), *REFLEXIVE.split()))).map(" ".join))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(300), deadline=None, derandomize=True)
 def test_any_text_is_a_candidate_or_malformed(text: str) -> None:
     """Fuzz: ``parse_candidate_untrusted`` raises nothing but ``Malformed``, whatever it is given."""
     try:
@@ -112,7 +113,7 @@ def test_any_text_is_a_candidate_or_malformed(text: str) -> None:
         username_fragment=st.none() | st.from_regex(r"[A-Za-z0-9+/]{4,256}", fullmatch=True),
     )
 )
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 def test_what_is_written_can_be_read(candidate: Candidate) -> None:
     assert parse_candidate_untrusted("a=" + candidate.to_sdp()) == candidate
 

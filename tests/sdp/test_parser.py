@@ -16,6 +16,7 @@ from glottis.sdp.parser import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 HEAD = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 FIXTURES = [
@@ -58,7 +59,7 @@ descriptions = st.builds(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(deadline=None, max_examples=examples(150), derandomize=True)
 @given(descriptions)
 def test_what_is_written_is_read_as_the_same_value(description: SessionDescription) -> None:
     text = str(description)

@@ -227,6 +227,7 @@ async def test_checks_from_many_addresses_take_a_bounded_number_of_places(exchan
         stranger.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "most"),
     [

@@ -165,6 +165,7 @@ def without_collector() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.mark.slow
 @each_phase
 @pytest.mark.usefixtures("without_collector")
 async def test_a_call_that_is_ended_in_any_phase_is_freed_without_a_garbage_collection(

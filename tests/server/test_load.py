@@ -146,6 +146,7 @@ async def test_beyond_what_the_machine_can_bear_sessions_are_refused_and_lost_on
         await (await call(exchange)).phone.hang_up()
 
 
+@pytest.mark.slow
 async def test_requests_that_come_all_at_once_are_counted_before_they_talk(
     tmp_path: Path, autojump_clock: Clock
 ) -> None:
@@ -159,6 +160,7 @@ async def test_requests_that_come_all_at_once_are_counted_before_they_talk(
         await eventually(lambda: not exchange.gateway.sessions.unavailability(), 20)
 
 
+@pytest.mark.slow
 async def test_a_call_that_was_created_under_load_begins_with_less_effort(
     tmp_path: Path, autojump_clock: Clock
 ) -> None:

@@ -39,6 +39,7 @@ async def crowd(exchange: Exchange, size: int, data: bytes) -> list[trio.abc.Hal
     return streams
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", BEGUN.values(), ids=BEGUN)
 async def test_crowd_of_connections_keeps_nobody_from_calling_and_coming_back(
     data: bytes, tmp_path: Path, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
@@ -106,6 +107,7 @@ class NotedTurns(Turns):
         self.steps.append(self._loop.count)
 
 
+@pytest.mark.slow
 async def test_messages_of_many_sessions_are_taken_in_as_many_turns_of_the_loop(tmp_path: Path) -> None:
     """Each step has used the budget up when it ends, as an offer has."""
     turns = NotedTurns()
@@ -122,6 +124,7 @@ async def test_messages_of_many_sessions_are_taken_in_as_many_turns_of_the_loop(
         assert len(turns.steps) == len(set(turns.steps))
 
 
+@pytest.mark.slow
 async def test_sessions_whose_time_is_over_at_one_moment_end_in_as_many_turns_of_the_loop(
     tmp_path: Path, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

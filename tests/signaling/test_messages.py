@@ -36,6 +36,7 @@ from glottis.signaling.messages import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 TORTURE = pathlib.Path(__file__).parents[1] / "vectors" / "json"
 LINE = "candidate:1 1 udp 2122194687 192.0.2.2 33633 typ host"
@@ -224,7 +225,7 @@ types = st.sampled_from(["offer", "answer", "candidate", "text", "event", "error
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(300), deadline=None, derandomize=True)
 @given(
     st.binary() | st.text() | st.builds(lambda kind, rest: msgspec.json.encode({"type": kind, **rest}), types, fields)
 )
@@ -312,7 +313,7 @@ def test_last_of_two_equal_keys_counts() -> None:
     assert decode_object_untrusted('{"a":1,"a":2}') == {"a": 2}
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 @given(st.binary() | st.text() | st.text(alphabet='{}[]":,0123456789eE+-.\\\\untrlsa '))
 def test_any_text_is_an_object_or_malformed(data: str | bytes) -> None:
     """Fuzz: decode_object_untrusted, split_object_untrusted, read_untrusted, decode_untrusted and shallow_untrusted

@@ -11,6 +11,7 @@ from glottis.signaling.errors import Rejected
 from glottis.signaling.session_request import SessionRequest, parse_session_request_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 TORTURE = pathlib.Path(__file__).parents[1] / "vectors" / "json"
 SERVED = ("WebRTC",)
@@ -197,7 +198,7 @@ audio_values = st.dictionaries(audio_names, json_values | st.dictionaries(audio_
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(150), deadline=None, derandomize=True)
 @given(st.binary() | st.dictionaries(names, json_values | audio_values).map(msgspec.json.encode))
 def test_any_body_is_read_or_malformed(body: bytes) -> None:
     """Fuzz: parse_session_request_untrusted raises Malformed and nothing else; what it returns can be sent on.

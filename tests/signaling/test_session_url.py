@@ -8,6 +8,7 @@ from glottis.server.http.message import parse_target_untrusted
 from glottis.signaling.session_url import SessionUrl, parse_session_url_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 
 @pytest.mark.parametrize("transport", ["WebRTC", "WebSocket"])
@@ -61,7 +62,7 @@ def test_endless_token_is_malformed() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 @given(
     st.text() | st.from_regex(r"/ws/session/.{0,70}/(webrtc|websocket)"),
     st.dictionaries(st.sampled_from(["token", "resume", "x"]), st.text(max_size=3000)),

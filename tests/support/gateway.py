@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from glottis.config import ResolvedConfig, load_config, resolve
-from glottis.plugins import load_plugins
+from glottis.plugins import Registry, load_plugins
 from glottis.server.gateway import Gateway, open_gateway
 
 CONFIG = """
@@ -43,4 +44,11 @@ def resolve_test_config(directory: Path, config: str = CONFIG, plugins: Iterable
     """The same without the gateway."""
     path = directory / "gateway.toml"
     path.write_text(config)
-    return resolve(load_config(path, {}), load_plugins(extra=plugins))
+    extra = tuple(plugins)
+    return resolve(load_config(path, {}), load_plugins(extra) if extra else installed_plugins())
+
+
+@cache
+def installed_plugins() -> Registry:
+    """Without any others: they are the same for all tests."""
+    return load_plugins()

@@ -14,6 +14,7 @@ from glottis.wire.demux import (
 from glottis.wire.stun import Attribute, MessageClass, build_stun
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "stun"
 TRANSACTION = bytes(range(12))
@@ -94,7 +95,7 @@ def test_indication_is_neither_request_nor_response() -> None:
 
 
 @given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda tail: request()[:20] + tail))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 def test_any_bytes_have_a_ufrag_or_are_malformed(data: bytes) -> None:
     """Fuzz: ``stun_local_ufrag_untrusted`` raises nothing but ``Malformed``."""
     assert classify(data) in PacketKind
@@ -106,7 +107,7 @@ def test_any_bytes_have_a_ufrag_or_are_malformed(data: bytes) -> None:
 
 
 @given(st.binary(max_size=40) | st.binary(max_size=40).map(lambda tail: request()[:8] + tail))
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 def test_any_bytes_have_a_transaction_or_are_malformed(data: bytes) -> None:
     """Fuzz: ``stun_transaction_id_untrusted`` raises nothing but ``Malformed``."""
     try:

@@ -26,6 +26,7 @@ from glottis.wire.rtcp import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 VECTORS = Path(__file__).parents[1] / "vectors/rtcp"
 SEEDS = [file.read_bytes() for file in sorted(VECTORS.glob("*.bin"))]
@@ -72,7 +73,7 @@ def vector(name: str) -> bytes:
 
 
 @given(st.lists(rtcp_packets, min_size=1, max_size=3))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_what_is_built_is_read(packets: list[RtcpPacket]) -> None:
     data = build_rtcp(packets)
     assert len(data) % 4 == 0

@@ -17,6 +17,7 @@ from glottis.wire.stun import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "stun"
 RFC5769_PASSWORD = b"VOkJxbRl1RmTxUk/WvJxBt"
@@ -88,7 +89,7 @@ def test_what_another_implementation_writes_is_understood() -> None:
     software=st.binary(max_size=60),
     key=st.none() | st.binary(max_size=40),
 )
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(60), deadline=None, derandomize=True)
 def test_what_is_written_can_be_read(
     message_class: MessageClass, method: int, transaction_id: bytes, software: bytes, key: bytes | None
 ) -> None:
@@ -101,7 +102,7 @@ def test_what_is_written_can_be_read(
 
 
 @given(address=st.builds(Address, st.ip_addresses().map(str), st.integers(0, 65535)))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(60), deadline=None, derandomize=True)
 def test_mapped_address_survives_the_way(address: Address) -> None:
     value = encode_xor_address(address, TRANSACTION)
     data = build_stun(MessageClass.SUCCESS, TRANSACTION, [(Attribute.XOR_MAPPED_ADDRESS, value)])
@@ -188,6 +189,7 @@ def mutations(rng: random.Random, count: int) -> Iterator[bytes]:
         yield bytes(data[:size])
 
 
+@pytest.mark.slow
 def test_any_bytes_are_a_message_or_malformed() -> None:
     """Fuzz: ``parse_stun_untrusted`` raises nothing but ``Malformed``, and what it returns can be asked anything."""
     parsed = 0

@@ -57,6 +57,10 @@ class Outbound:
         """The last one, if it acknowledges more than is taken note of in one go."""
         self._has_acknowledged = False
         """Whether a part of it was taken note of in this go."""
+        self._acknowledged: int | None = None
+        """Bytes by its parts, if any has advanced the cumulative TSN: for the congestion window they are one."""
+        self._was_full = False
+        """Whether the congestion window was, when it came."""
         self._round_trip: tuple[int, float] | None = None
         """A TSN sent once, and when: the running measurement (§6.3.1 C4)."""
         self._idle_since: float | None = None
@@ -103,21 +107,25 @@ class Outbound:
         cumulative = unwrap_tsn(sack.cumulative_tsn, outstanding.cumulative)
         if not outstanding.cumulative <= cumulative < outstanding.next_tsn:
             return  # Older than what is known, or an acknowledgement of what was never sent.
+        if self._rest_of_sack is None:
+            self._acknowledged, self._was_full = None, outstanding.flight_size >= self._window.size
         self._rest_of_sack = None
         if cumulative - outstanding.cumulative > MAX_ACKNOWLEDGED_AT_ONCE:
             self._rest_of_sack, self._has_acknowledged = sack, True
             cumulative = outstanding.cumulative + MAX_ACKNOWLEDGED_AT_ONCE
             sack = Sack(cumulative & TSN_MASK, sack.advertised_window)
-        was_full = outstanding.flight_size >= self._window.size
         advanced = cumulative > outstanding.cumulative
         acked = outstanding.acknowledge_up_to(cumulative)
         if sack.gap_blocks or outstanding.has_gaps:
             acked += self._handle_gaps(sack, now, advanced=advanced)
         self._peer_window = max(0, sack.advertised_window - outstanding.flight_size)
         self._tcb.error_count = 0
+        if advanced or self._acknowledged is not None:
+            self._acknowledged = acked + (self._acknowledged or 0)
+            if self._rest_of_sack is None:
+                self._window.acknowledged(self._acknowledged, cumulative_tsn=cumulative, window_was_full=self._was_full)
         if advanced:
             self._tcb.rto.forget_back_off()
-            self._window.acknowledged(acked, cumulative_tsn=cumulative, window_was_full=was_full)
             self._measure_round_trip(cumulative, now)
             self._restart_t3(now)
         self._forward_tsn_is_due = outstanding.first_is_given_up

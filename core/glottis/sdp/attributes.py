@@ -24,6 +24,9 @@ MAX_DIGITS: Final = 20
 MAX_PAYLOAD_TYPE: Final = 127
 """Seven bits of an RTP packet, RFC 3550 §5.1."""
 
+PAYLOAD_TYPES: Final = {str(number): number for number in range(MAX_PAYLOAD_TYPE + 1)}
+"""As they are written."""
+
 FIXED_CHANNELS: Final = {"opus": 2}
 """Encodings that have this number whatever their rtpmap says. RFC 7587 §7 has ``opus/48000/2`` alone, mono speech
 included; some stacks leave the number out until they know their own source, or write that of the source."""
@@ -242,4 +245,5 @@ def _bounded_untrusted(digits: str, highest: int, *, lowest: int = 0) -> int:
 
 
 def _payload_type_untrusted(digits: str) -> int:
-    return _bounded_untrusted(digits, MAX_PAYLOAD_TYPE)
+    number = PAYLOAD_TYPES.get(digits)
+    return _bounded_untrusted(digits, MAX_PAYLOAD_TYPE) if number is None else number

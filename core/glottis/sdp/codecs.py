@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from glottis.contracts.codec import CodecSpec, FormatParameters
-from glottis.sdp.attributes import MAX_PAYLOAD_TYPE, Fmtp, RtpMap, parse_fmtp_untrusted, parse_rtpmap_untrusted
+from glottis.sdp.attributes import PAYLOAD_TYPES, Fmtp, RtpMap, parse_fmtp_untrusted, parse_rtpmap_untrusted
 from glottis.sdp.description import Attribute
 from glottis.sdp.section import Section
 
@@ -22,8 +22,6 @@ RTCP_CONFLICTS: Final = range(64, 96)
 """With RTCP on the same port, these payload types look like RTCP packets, RFC 5761 §4."""
 
 FIRST_DYNAMIC_PAYLOAD_TYPE: Final = 96
-
-_PAYLOAD_TYPES: Final = {str(number): number for number in range(MAX_PAYLOAD_TYPE + 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,4 +175,4 @@ def offered_formats(capabilities: Sequence[AudioCapability]) -> tuple[Negotiated
 
 def _payload_types(section: Section) -> Iterable[int]:
     """The formats of an RTP section, each once; what cannot be the number of one stands for nothing."""
-    return [_PAYLOAD_TYPES[text] for text in dict.fromkeys(section.media.formats) if text in _PAYLOAD_TYPES]
+    return [PAYLOAD_TYPES[text] for text in dict.fromkeys(section.media.formats) if text in PAYLOAD_TYPES]

@@ -5,6 +5,7 @@ from glottis.contracts.errors import Malformed
 from glottis.server.http.proxies import Hop, TrustedProxies, normal_host, parse_forwarded_element_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 PROXY = "10.0.0.1"
 NETWORKS = ["10.0.0.0/8", "2001:db8::/32"]
@@ -84,7 +85,7 @@ def test_mapped_ipv4_address_is_an_ipv4_address() -> None:
     assert PROXIES.client_of("::ffff:10.0.0.1", "gw", {"x-forwarded-for": "192.0.2.1"}).client_host == "192.0.2.1"
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 @given(
     st.text()
     | st.lists(st.sampled_from(["for=", "192.0.2.1", ";", ",", "proto=https", '"', "host=a", "[::1]", " "])).map(

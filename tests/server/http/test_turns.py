@@ -123,6 +123,7 @@ async def test_a_step_that_fails_lets_the_next_one_come(work: Work) -> None:
     assert work.turns.waiting == 0
 
 
+@pytest.mark.slow
 async def test_requests_that_become_complete_at_once_are_served_in_as_many_turns(
     work: Work, site: Any, connect: Callable[..., Any]
 ) -> None:

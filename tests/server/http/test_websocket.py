@@ -16,6 +16,7 @@ from glottis.server.http.websocket import WebSocket
 from glottis.signaling.errors import WebSocketClosed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import examples
 
 Connect = Callable[[HttpServer], Any]
 OpenWebSocket = Callable[..., Awaitable[trio_websocket.WebSocketConnection]]
@@ -257,6 +258,7 @@ async def arrivals(client: Any, count: int) -> list[float]:
     return [float((await client.frame())[1]) for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 async def test_burst_of_messages_waits_for_nothing_and_a_flood_is_held_back(
     autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery, opcode: int
@@ -315,6 +317,7 @@ async def test_fragments_count_as_the_frames_that_they_are(
     assert (await arrivals(client, 6))[-1] == pytest.approx(2, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opcode", [PING, PONG])
 async def test_flood_of_control_frames_closes_the_socket(
     autojump_clock: Clock, site: Site, connect: Connect, frame: Frame, nursery: trio.Nursery, opcode: int
@@ -725,7 +728,7 @@ def test_meter_counts_each_message_alone() -> None:
         take_all(meter, message[:8] + b"\x80\x89" + mask)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 @given(st.lists(st.binary(max_size=300), max_size=10))
 def test_meter_takes_any_bytes_however_cut(chunks: list[bytes]) -> None:
     """Fuzz: FrameMeter.take_untrusted raises Malformed and nothing else, and the cuts make no difference."""
@@ -742,6 +745,7 @@ def test_meter_takes_any_bytes_however_cut(chunks: list[bytes]) -> None:
     assert outcome(chunks) == outcome([b"".join(chunks)])
 
 
+@pytest.mark.slow
 async def test_any_frames_leave_the_server_serving(
     autojump_clock: Clock, site: Site, connect: Connect, frame: Frame
 ) -> None:

@@ -181,6 +181,7 @@ def collector_as_it_was() -> Iterator[None]:
     assert gc.get_freeze_count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("collector_as_it_was")
 async def test_circles_are_freed_in_the_end(autojump_clock: trio.testing.MockClock) -> None:
     async with collecting(Scheduler(), lambda: 0):

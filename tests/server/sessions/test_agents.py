@@ -313,6 +313,7 @@ async def test_agents_that_do_not_stop_count_as_calls_so_that_they_cannot_pile_u
         assert (await exchange.post()).status == 200
 
 
+@pytest.mark.slow
 async def test_an_agent_that_blocks_the_thread_is_seen_in_the_log_and_delays_the_others_only(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -400,7 +401,7 @@ class Scheme:
     [
         ("authenticate", "raise_error", 500),
         ("authenticate", "exit_process", 500),
-        ("authenticate", "hang", 503),
+        pytest.param("authenticate", "hang", 503, marks=pytest.mark.slow),
         ("issue", "raise_error_at_once", 500),
     ],
 )

@@ -306,6 +306,7 @@ UNUSABLE = [
 ]
 
 
+@pytest.mark.slow
 async def test_hundreds_of_unusable_candidates_are_no_errors(
     exchange: Exchange, autojump_clock: trio.testing.MockClock
 ) -> None:
