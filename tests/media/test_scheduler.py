@@ -1,5 +1,7 @@
 import itertools
+from collections import Counter
 
+import pytest
 import trio
 import trio.testing
 from glottis.contracts.audio import FRAME_SECONDS
@@ -51,6 +53,64 @@ async def test_short_packets_get_send_ticks_evenly_between_the_media_ticks(
     assert max(abs(step - 0.01) for step in steps) < 1e-6
     scheduler.remove(session)
     assert len(scheduler) == 0
+    nursery.cancel_scope.cancel()
+
+
+async def test_what_answers_a_frame_is_sent_in_the_next_slot(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    scheduler = Scheduler()
+
+    class Answering(Clockwork):
+        def media_tick(self, now: float) -> None:
+            super().media_tick(now)
+            scheduler.send_soon(self)
+
+    session = Answering()
+    scheduler.start_media(session)
+    nursery.start_soon(scheduler.run)
+    await trio.sleep(1.0)
+    delays = [sent - heard for heard, sent in zip(session.ticks, session.sends, strict=False)]
+    assert len(delays) >= 49
+    assert max(abs(delay - SLOT) for delay in delays) < 1e-6
+    scheduler.send_soon(session)
+    scheduler.remove(session)
+    assert len(scheduler) == 0
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("after", [0.0, 0.001, 0.007, 0.0149, 0.045])
+async def test_media_ticks_follow_the_packets_of_a_caller(
+    after: float, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    scheduler = Scheduler()
+    nursery.start_soon(scheduler.run)
+    session = Clockwork()
+    scheduler.start_media(session)
+    await trio.sleep(0.1)
+    moment = trio.current_time() + after
+    scheduler.hear_from(session, moment)
+    await trio.sleep(1.0)
+    since = [tick for tick in session.ticks if tick > moment - 1e-6]
+    assert 0 <= since[0] - moment + 1e-6 < SLOT + 2e-6
+    assert max(abs(later - earlier - FRAME_SECONDS) for earlier, later in itertools.pairwise(since)) < 1e-6
+    nursery.cancel_scope.cancel()
+
+
+async def test_callers_whose_packets_come_together_do_not_crowd_a_slot(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    scheduler = Scheduler()
+    nursery.start_soon(scheduler.run)
+    sessions = [Clockwork() for _ in range(60)]
+    for session in sessions:
+        scheduler.start_media(session)
+        scheduler.hear_from(session, trio.current_time())
+    await trio.sleep(0.1)
+    phases = Counter(round(session.ticks[-1] % FRAME_SECONDS / SLOT) % 4 for session in sessions)
+    assert max(phases.values()) - min(phases.values()) <= 8
+    scheduler.hear_from(Clockwork(), trio.current_time())
+    assert len(scheduler) == 60
     nursery.cancel_scope.cancel()
 
 

@@ -64,6 +64,18 @@ def test_t6_any_chunking_gives_the_same_samples_with_padding_at_the_end_only(
     assert sender.queued == 0.0
 
 
+def test_what_comes_after_a_tick_that_could_have_sent_it_is_overdue(make_sender: MakeSender) -> None:
+    sender = make_sender()
+    assert tick(sender, 0.0) == []
+    overdue = []
+    for _ in range(2):  # half a frame waits for the rest
+        sender.write(bytes(160))
+        overdue.append(sender.is_overdue)
+    assert len(tick(sender, 0.005)) == 1
+    sender.write(bytes(320))  # 20 ms after the one before
+    assert [*overdue, sender.is_overdue] == [False, True, False]
+
+
 def test_t6_one_packet_leaves_per_tick_and_per_frame(make_sender: MakeSender) -> None:
     sender = make_sender()
     sender.write(bytes(320 * 5))

@@ -54,8 +54,8 @@ def test_what_has_no_period_stays_as_it_is(change: Callable[[bytes, int], bytes]
 
 
 def test_a_pause_loses_what_a_period_lasts_at_most() -> None:
-    assert len(compressed(bytes(640), 16000, is_pause=True)) == 640 - 2 * 240
-    assert len(stretched(bytes(640), 16000, is_pause=True)) == 640 + 2 * 240
+    assert len(compressed(bytes(640), 16000, pause=0.02)) == 640 - 2 * 240
+    assert len(stretched(bytes(640), 16000, pause=0.02)) == 640 + 2 * 240
 
 
 @pytest.mark.parametrize("change", [compressed, stretched])

@@ -134,12 +134,12 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """Whether names that pages hide their addresses behind are looked up by multicast DNS."""
     codecs: tuple[str, ...] | None = None
     """In order of preference; absent: those installed of opus, G722, PCMU, PCMA."""
-    jitter_buffer: Literal["fixed", "adaptive"] = "fixed"
+    jitter_buffer: Literal["fixed", "adaptive"] = "adaptive"
     jitter_buffer_ms: Annotated[int, Meta(ge=0, le=1000)] = 40
     """Of a fixed one."""
-    jitter_buffer_min_ms: Annotated[int, Meta(ge=0, le=1000)] = 10
+    jitter_buffer_min_ms: Annotated[int, Meta(ge=0, le=1000)] = 5
     jitter_buffer_max_ms: Annotated[int, Meta(ge=0, le=1000)] = 500
-    jitter_buffer_lateness: Annotated[float, Meta(ge=0, le=0.5)] = 0.05
+    jitter_buffer_lateness: Annotated[float, Meta(ge=0, le=0.5)] = 0.02
     """The share of packets that may come too late: less of them cost more delay."""
     say_queue_ms: QueueMilliseconds = 200
     """Speech of an agent that may wait; ``say`` waits beyond."""

@@ -29,6 +29,8 @@ class Wheel(Protocol):
     """What calls the driver in time: ``Scheduler``, or a host of the virtual network."""
 
     def start_media(self, session: Scheduled, send_period: float) -> None: ...
+    def hear_from(self, session: Scheduled, moment: float) -> None: ...
+    def send_soon(self, session: Scheduled) -> None: ...
     def call_at(self, session: Scheduled, deadline: float | None) -> None: ...
     def remove(self, session: Scheduled) -> None: ...
 
@@ -77,6 +79,8 @@ class PeerDriver:
         self._ufrag: str | None = None
         self._closed = False
         self._refusal_is_told = False
+        self._starts_at: float | None = None
+        """When what the caller says can be heard from, as the wheel knows it."""
 
     def now(self) -> float:
         """Of the clock that the engines go by."""
@@ -129,6 +133,19 @@ class PeerDriver:
     def start_media(self) -> None:
         """From now on speech is fetched and sent in every period."""
         self._scheduler.start_media(self, self.peer.voice.send_period)
+        self.peer.voice.send_soon = self._send_soon
+        self._follow_caller()
+
+    def _send_soon(self) -> None:
+        self._scheduler.send_soon(self)
+
+    def _follow_caller(self) -> None:
+        """Packets that have begun to come are to wait no longer than they have to."""
+        moment = self.peer.voice.starts_at
+        if moment != self._starts_at:
+            self._starts_at = moment
+            if moment is not None:
+                self._scheduler.hear_from(self, moment)
 
     def close(self) -> None:
         """Close the peer connection, send its goodbyes and leave the socket and the wheel. Idempotent, never raises."""
@@ -149,6 +166,7 @@ class PeerDriver:
         """Nobody is told of anything but errors any more: cut the circles that driver and owner are tied in."""
         self._handle_event = _ignore
         self._hear, self._spoke, self._wants_messages = _ignore, _nothing, _never
+        self.peer.voice.send_soon = _nothing
 
     # The socket and the wheel call these
 
@@ -157,6 +175,7 @@ class PeerDriver:
         try:
             if self.peer.handle_datagram(data, path, self._clock()):
                 self.pump()
+            self._follow_caller()
         except BaseException as error:
             stop(error, self._handle_error)
 

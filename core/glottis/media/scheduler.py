@@ -78,6 +78,15 @@ class Scheduler:
         ring.add(session, send_period)
         self._work.set()
 
+    def hear_from(self, session: Scheduled, moment: float) -> None:
+        """Its caller's packets begin to come, the first to be played at ``moment``: media ticks are to follow that."""
+        for ring in (self._ring, self._short):
+            ring.move(session, moment)
+
+    def send_soon(self, session: Scheduled) -> None:
+        """Give ``session`` a send tick in the next turn: something is due before its next tick."""
+        self._ring.send_soon(session)
+
     def call_at(self, session: Scheduled, deadline: float | None) -> None:
         """Replace the session's timeout; None means that it needs none."""
         if deadline is None:

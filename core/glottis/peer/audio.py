@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Final, NamedTuple
 
@@ -62,6 +62,8 @@ class AudioTrack:
         """Gets what is heard, after playout; this and ``spoken_tap`` are bound when a direction begins."""
         self.spoken_tap: FrameTap | None = None
         """Gets what is said, before it is encoded."""
+        self.send_soon: Callable[[], None] = lambda: None
+        """Called when something was written that need not wait for the next tick."""
         self._settings = settings
         self._knobs = settings.encoder
         self._track = track
@@ -155,15 +157,27 @@ class AudioTrack:
         """Whether something has left the queue in the last tick, with a packet or without."""
         return self.session.sender is not None and self.session.sender.has_moved_on
 
+    @property
+    def starts_at(self) -> float | None:
+        """When the first frame can be had of packets that have begun to come; None before and afterwards."""
+        receiver = self.session.receiver
+        return receiver.starts_at if receiver is not None else None
+
     def write(self, pcm: bytes) -> None:
         """Queue whole samples of any number, signed 16-bit mono at the settings' sample rate."""
-        if self.session.sender is not None:
-            self.session.sender.write(pcm)
+        sender = self.session.sender
+        if sender is not None:
+            sender.write(pcm)
+            if sender.is_overdue:
+                self.send_soon()
 
     def write_packet(self, packet: EncodedPacket) -> None:
         """Queue a packet of the codec that is sent. Raises ``ValueError`` for another."""
-        if self.session.sender is not None:
-            self.session.sender.write_packet(packet)
+        sender = self.session.sender
+        if sender is not None:
+            sender.write_packet(packet)
+            if sender.is_overdue:
+                self.send_soon()
 
     def write_tone(self, tone: Tone) -> None:
         """Queue a key that is pressed for the peer; nothing where it takes none."""

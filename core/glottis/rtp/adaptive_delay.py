@@ -2,9 +2,10 @@
 
 The delay of playout is how much later than the fastest of the last packets one may be, and still be heard in its place.
 The target is what all but a few of them would have needed (as in NetEQ), over some seconds; packets that were held up
-together count once, so that a spike is forgotten as soon as it is over. Where packets are lost, and the next ones hold
-their audio, the target is what that takes. Where nothing has come in time playout stands still, within a limit, and
-what comes is heard late: so the delay follows a spike at once, and goes back by leaving out pitch periods.
+together count once, so that a spike is forgotten as soon as it is over, unless there are more of them. Where packets
+are lost, and the next ones hold their audio, the target is what that takes. Where nothing has come in time playout
+stands still, within a limit, and what comes is heard late: so the delay follows a spike at once. It goes back in the
+next pause, and only for want of one by leaving out pitch periods of speech.
 """
 
 import math
@@ -12,27 +13,34 @@ from bisect import bisect_left, insort
 from collections import deque
 from typing import Final
 
-from glottis.rtp.delay import FixedDelay
+from glottis.contracts.audio import FRAME_SECONDS
+from glottis.rtp.delay import DEFAULT_TARGET_DELAY, FixedDelay
 
-WINDOW: Final = 4.0
+PROBATION: Final = 2.0
+"""Seconds from the first start of playout for which the delay is no shorter than a fixed one would be."""
+WINDOW: Final = 6.0
 """Seconds of arrivals that the target is made of."""
 MOST_ARRIVALS: Final = 256
 """The same in packets, so that a flood costs no more."""
 TOGETHER: Final = 0.003
 """Seconds between arrivals of packets that were held up by one thing."""
-LOSSES: Final = 8
-"""Of the last lost packets that could be recovered, all but one are waited for ..."""
-LOSS_MEMORY: Final = 10.0
-"""... for so many seconds after the last of them."""
+RECENT: Final = 8
+"""Of the last lost packets that could be recovered, and of the last spikes, all but one are waited for ..."""
+MEMORY: Final = 10.0
+"""... that are no longer ago than so many seconds: one alone may be the last, too."""
+SPIKE: Final = 0.02
+"""Seconds beyond what all but a few packets need."""
 CUSHION: Final = 0.005
 """Seconds beyond what was needed: turns of the wheel are not punctual either."""
 TOO_SHORT: Final = -0.002
 TOO_LONG: Final = 0.019
 """Seconds off its target that the delay may be. It moves by whole frames: what is needed is needed at a tick."""
-PATIENCE: Final = 3.0
+PAUSE: Final = 5
+"""Quiet frames in a row after which it is a pause: in shorter ones, between sounds and words, a change is heard."""
+PATIENCE: Final = 6.0
 """Seconds for which a pause is waited for, so that no speech need be touched ..."""
 FAR: Final = 0.06
-FAR_PATIENCE: Final = 0.5
+FAR_PATIENCE: Final = 0.8
 """... and the same where the delay is so many seconds off."""
 REST: Final = 2
 """Frames of speech after one that was made longer or shorter that are left as they are: with a sixth more or less in a
@@ -48,23 +56,30 @@ class AdaptiveDelay(FixedDelay):
 
     __slots__ = (
         "_arrivals",
+        "_floor",
         "_last_arrival",
         "_lateness",
         "_losses",
         "_maximum",
         "_minimum",
         "_off_since",
+        "_proven_at",
+        "_quiet_frames",
         "_rests",
+        "_slowest",
+        "_spikes",
         "_stretches",
         "_transits",
     )
 
     adapts = True
 
-    def __init__(self, minimum: float = 0.01, maximum: float = 0.5, lateness: float = 0.05) -> None:
-        super().__init__(minimum)
+    def __init__(self, minimum: float = 0.005, maximum: float = 0.5, lateness: float = 0.02) -> None:
         self._minimum = minimum
         self._maximum = max(minimum, maximum)
+        super().__init__(self._whole_frames(DEFAULT_TARGET_DELAY))
+        self._floor, self._proven_at = self.target, math.inf
+        """Of the target, until the path has proven to be good enough for less."""
         self._lateness = lateness
         self._arrivals: deque[tuple[float, float]] = deque()
         """When packets came, and how long they took, on clocks that need not agree."""
@@ -73,17 +88,25 @@ class AdaptiveDelay(FixedDelay):
         self._off_since = math.inf
         """Since when the delay is not as it should be."""
         self._last_arrival = -TOGETHER
-        self._losses: deque[tuple[float, float]] = deque(maxlen=LOSSES)
+        self._losses: deque[tuple[float, float]] = deque(maxlen=RECENT)
         """The same as arrivals, of lost packets."""
+        self._spikes: deque[tuple[float, float]] = deque(maxlen=RECENT)
+        """The same of what was held up far longer than others are."""
+        self._slowest = 0.0
+        """How long all have taken but those few that may come too late."""
         self._rests = 0
         """Frames that are still to be left as they are."""
         self._stretches = False
+        self._quiet_frames = 0
 
     def started(self, depth: int, now: float) -> None:
         """How late packets were before tells of another time, and of an outage at worst."""
         super().started(depth, now)
         self._forget()
-        self.target = self._minimum
+        if self._proven_at < math.inf:
+            self.target = self._minimum
+        else:
+            self._proven_at = now + PROBATION
 
     def measured(self, transit: float, now: float) -> None:
         """See ``DelayPolicy.measured``."""
@@ -93,46 +116,58 @@ class AdaptiveDelay(FixedDelay):
             self._forget()
         elif since < TOGETHER and transits and transit >= transits[0]:
             return
+        if transits and transit > self._slowest + SPIKE:
+            self._spikes.append((now, transit))
         arrivals.append((now, transit))
         insort(transits, transit)
         while len(arrivals) > MOST_ARRIVALS or arrivals[0][0] < now - WINDOW:
             del transits[bisect_left(transits, arrivals.popleft()[1])]
         slowest = transits[min(len(transits) - 1, int(len(transits) * (1 - self._lateness)))]
-        if self._losses:
-            slowest = max(slowest, self._recovered_by(now))
-        self.target = min(self._maximum, max(self._minimum, slowest - transits[0] + CUSHION))
+        self._slowest = slowest
+        for events in (self._losses, self._spikes):
+            if events:
+                slowest = max(slowest, _usual(events, now))
+        target = self._bounded(slowest - transits[0] + CUSHION)
+        self.target = target if now >= self._proven_at else max(target, self._floor)
+
+    def _whole_frames(self, delay: float) -> float:
+        """As much at least, and from the minimum by steps in which it moves: so it can go back to that."""
+        steps = math.ceil(round((self._bounded(delay) - self._minimum) / FRAME_SECONDS, 6))
+        return self._bounded(self._minimum + steps * FRAME_SECONDS)
+
+    def _bounded(self, delay: float) -> float:
+        return min(self._maximum, max(self._minimum, delay))
 
     def recovered(self, transit: float, now: float) -> None:
         """See ``DelayPolicy.recovered``."""
         self._losses.append((now, transit))
 
-    def _recovered_by(self, now: float) -> float:
-        if self._losses[-1][0] < now - LOSS_MEMORY:
-            self._losses.clear()
-            return -math.inf
-        return sorted(transit for _, transit in self._losses)[-2:][0]
-
     def _forget(self) -> None:
         self._arrivals.clear()
         self._transits.clear()
         self._losses.clear()
+        self._spikes.clear()
 
     def waits(self, transit: float) -> bool:
         """See ``DelayPolicy.waits``."""
         return not self._transits or transit - self._transits[0] < self._maximum
 
-    def change(self, transit: float, now: float, is_pause: bool) -> float:
+    def change(self, transit: float, rest: float, now: float, is_pause: bool) -> float:
         """See ``DelayPolicy.change``; in speech every third time at most."""
         self._stretches = True
         if not self._transits:
             return 0.0
         off = transit - self._transits[0] - self.target
-        if TOO_SHORT <= off <= TOO_LONG:
+        self._quiet_frames = self._quiet_frames + 1 if is_pause else 0
+        if self._quiet_frames > PAUSE:
+            self._off_since = math.inf
+            if off < TOO_SHORT:
+                return FRAME_SECONDS - rest
+            return -FRAME_SECONDS if off > TOO_LONG and not rest else -rest
+        if off <= TOO_LONG:
             self._off_since = math.inf
             return 0.0
         self._off_since = min(self._off_since, now)
-        if is_pause:
-            return -off
         if self._rests:
             self._rests -= 1
             return 0.0
@@ -147,3 +182,10 @@ class AdaptiveDelay(FixedDelay):
         stretches, self._stretches = self._stretches, False
         excess = super().excess(depth, clock_rate, now)
         return excess if not stretches or excess > CUT * clock_rate else 0
+
+
+def _usual(events: deque[tuple[float, float]], now: float) -> float:
+    """The longest but one that anything of this kind has taken lately; what is long ago is forgotten."""
+    while events and events[0][0] < now - MEMORY:
+        events.popleft()
+    return sorted(transit for _, transit in events)[-2] if len(events) > 1 else -math.inf

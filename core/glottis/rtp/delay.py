@@ -60,8 +60,12 @@ class DelayPolicy(Protocol):
         ``transit`` is how long what is to be played next will have taken at its time, on the clocks of ``measured``.
         """
 
-    def change(self, transit: float, now: float, is_pause: bool) -> float:
-        """Seconds by which a frame, of speech or of a pause, is to be longer, or shorter if negative; see ``waits``."""
+    def change(self, transit: float, rest: float, now: float, is_pause: bool) -> float:
+        """Seconds by which a frame, of speech or of a pause, is to be longer, or shorter if negative; see ``waits``.
+
+        ``rest`` is how much of what was decoded waits for a later frame to be completed: it delays what is heard, and
+        has no part in when packets are needed.
+        """
 
     def arrived(self, packet: BufferedPacket, lead: int) -> bool:
         """A packet has come so long before its turn, or after it if negative; says False to start playout anew."""
@@ -112,7 +116,7 @@ class FixedDelay:
         """What comes late is lost."""
         return False
 
-    def change(self, transit: float, now: float, is_pause: bool) -> float:
+    def change(self, transit: float, rest: float, now: float, is_pause: bool) -> float:
         """None."""
         return 0.0
 

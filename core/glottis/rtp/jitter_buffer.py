@@ -108,6 +108,11 @@ class JitterBuffer:
             self._foreign.clear()
         self._foreign.add(sequence)
 
+    @property
+    def starts_at(self) -> float | None:
+        """When playout can begin with what has come; None while it plays, or nothing has."""
+        return None if self.playing or not self._entries else self._ready_at
+
     def start(self, now: float) -> bool:
         """Begin playout if the first packet has waited for the target delay; says whether it plays."""
         entries = self._entries
@@ -163,7 +168,10 @@ class JitterBuffer:
 
     def change(self, now: float, pending: int, is_pause: bool) -> float:
         """Seconds by which the policy wants a frame longer, or shorter if negative."""
-        return self._delay.change(self.transit(now, pending), now, is_pause) if self.playing else 0.0
+        if not self.playing:
+            return 0.0
+        rest = pending % round(self.clock_rate * FRAME_SECONDS) / self.clock_rate
+        return self._delay.change(self.transit(now, pending), rest, now, is_pause)
 
     def first(self) -> BufferedPacket | None:
         """The packet to play next. If it starts after ``position``, there is a gap."""

@@ -228,18 +228,19 @@ class Playout:
         change = self._buffer.change(now, pending, is_pause)
         if not change:
             return pcm
-        return self._longer(pcm, is_pause) if change > 0 else self._shorter(pcm, is_pause, now)
+        pause = abs(change) if is_pause else 0.0
+        return self._longer(pcm, pause) if change > 0 else self._shorter(pcm, pause, now)
 
-    def _longer(self, pcm: bytes, is_pause: bool) -> bytes:
-        longer = stretched(pcm, self.sample_rate, is_pause=is_pause)
+    def _longer(self, pcm: bytes, pause: float) -> bytes:
+        longer = stretched(pcm, self.sample_rate, pause=pause)
         self._statistics.inserted_samples_for_deceleration += (len(longer) - len(pcm)) // BYTES_PER_SAMPLE
         return longer
 
-    def _shorter(self, pcm: bytes, is_pause: bool, now: float) -> bytes:
+    def _shorter(self, pcm: bytes, pause: float, now: float) -> bytes:
         """As far as there is something to go on with."""
-        if self._buffer.first() is None:
+        shorter = compressed(pcm, self.sample_rate, pause=pause)
+        if len(shorter) < self._frame_bytes and self._buffer.first() is None:
             return pcm
-        shorter = compressed(pcm, self.sample_rate, is_pause=is_pause)
         self._statistics.removed_samples_for_acceleration += (len(pcm) - len(shorter)) // BYTES_PER_SAMPLE
         while len(shorter) < self._frame_bytes:
             shorter += self._produce(now)

@@ -70,6 +70,11 @@ class AudioReceiver:
         """The RTP clock of the format received last, in hertz."""
         return self._buffer.clock_rate
 
+    @property
+    def starts_at(self) -> float | None:
+        """When the first frame can be had of packets that have begun to come; None before and afterwards."""
+        return self._buffer.starts_at
+
     def set_readers(self, readers: Mapping[int, PayloadReader]) -> None:
         """Take those of a renegotiation; what has been received was read by its own."""
         self._readers = readers

@@ -75,7 +75,7 @@ class AudioSender:
         self.bytes_sent = 0
         """Of payloads, as sender reports count them."""
         self.last_sent_at: float | None = None
-        self.has_moved_on = False
+        self.has_moved_on = self._is_idle = False
         """Whether something has left the queue in the last tick: pauses and gaps do so without a packet."""
         self.writer = writer
         """May be replaced by another one of the same codec."""
@@ -92,8 +92,7 @@ class AudioSender:
         self._queued_units = 0
         self._due = 0.0
         """When the next packet is due, on the clock of ``now``."""
-        self._started = False
-        self._talking = False
+        self._started = self._talking = False
         self._marker = True
         self._spurt_units = 0
         self._relayed_until: int | None = None
@@ -101,8 +100,9 @@ class AudioSender:
     def _set_frame(self, frame_ms: float) -> None:
         self.packet_ms = frame_ms
         self._frame_seconds = seconds = frame_ms / 1000
-        # Half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none.
-        self._slack = self._tick - min(seconds, self._tick) / 2
+        # About half a frame is left for ticks to be early or late in, so that an uneven tick does not send two or none:
+        # not just half of it, since spurts begin whole slots of the wheel off the ticks.
+        self._slack = self._tick - 0.4 * min(seconds, self._tick)
         self._frame_units = round(self.clock_rate * seconds)
         self._framer = Framer(self._sample_rate, seconds)
 
@@ -136,6 +136,11 @@ class AudioSender:
         """Seconds of audio that wait to be sent."""
         queued = self._queued_units / self.clock_rate
         return queued + self._framer.waiting if self._framer.rest else queued
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether what is queued could have gone out in the last tick, had it been there already."""
+        return self._is_idle and bool(self._queue)
 
     def set_complexity(self, complexity: int) -> None:
         """Let the encoder work so hard from now on, if it can be told."""
@@ -185,7 +190,7 @@ class AudioSender:
 
         A partial frame is padded with silence after a tick in which nothing was written to complete it.
         """
-        self.has_moved_on = False
+        self.has_moved_on = self._is_idle = False
         if not self._queue and not self._framer.rest:
             self._rest(now)
             return self._fill(now) if self.fills or self.pauses is not None else []
@@ -238,6 +243,8 @@ class AudioSender:
             raise ValueError(f"expected a duration above 0 and a payload of 1–{MAX_PAYLOAD_LENGTH} bytes")
 
     def _rest(self, now: float) -> None:
+        # Whether a packet was due in this tick, and there was nothing for it.
+        self._is_idle = not self._talking or self._due <= now + self._slack
         if self._talking and now - self._due >= SPURT_GRACE:
             self._talking = False
 

@@ -45,18 +45,18 @@ class Loudness:
         return loudness < max(QUIET, PAUSE * self._loudest)
 
 
-def compressed(pcm: bytes, sample_rate: int, *, is_pause: bool = False) -> bytes:
-    """``pcm`` without its first pitch period, or 15 ms of a pause; as it is where there is neither."""
-    period = _period(pcm, sample_rate, is_pause)
+def compressed(pcm: bytes, sample_rate: int, *, pause: float = 0.0) -> bytes:
+    """``pcm`` without its first pitch period, or so many seconds of a pause, 15 ms at most; as it is without either."""
+    period = _period(pcm, sample_rate, pause)
     if not period:
         return pcm
     fade = _fade_bytes(sample_rate)
     return _faded(pcm[:fade], pcm[period : period + fade]) + pcm[period + fade :]
 
 
-def stretched(pcm: bytes, sample_rate: int, *, is_pause: bool = False) -> bytes:
-    """``pcm`` with its first pitch period twice, or 15 ms of a pause; as it is where there is neither."""
-    period = _period(pcm, sample_rate, is_pause)
+def stretched(pcm: bytes, sample_rate: int, *, pause: float = 0.0) -> bytes:
+    """``pcm`` with its first pitch period twice, or so much of a pause; see ``compressed``."""
+    period = _period(pcm, sample_rate, pause)
     if not period:
         return pcm
     fade = _fade_bytes(sample_rate)
@@ -68,14 +68,14 @@ def add(one: bytes, other: bytes) -> bytes:
     return audioop.add(one, other, BYTES_PER_SAMPLE)
 
 
-def _period(pcm: bytes, sample_rate: int, is_pause: bool) -> int:
+def _period(pcm: bytes, sample_rate: int, pause: float) -> int:
     """Bytes from the beginning to where it looks the same again; 0 where it does not."""
     fade = _fade_bytes(sample_rate)
     shortest, longest = (round(sample_rate * period) * BYTES_PER_SAMPLE for period in (SHORTEST_PERIOD, LONGEST_PERIOD))
     if len(pcm) < longest + fade:  # a frame is just enough
         return 0
-    if is_pause:
-        return longest
+    if pause:
+        return min(longest, round(sample_rate * pause) * BYTES_PER_SAMPLE)
     beginning = pcm[:fade]
     offset, factor = audioop.findfit(pcm[shortest : longest + fade], beginning)
     period = shortest + offset * BYTES_PER_SAMPLE

@@ -9,6 +9,7 @@ from glottis.contracts.codec import CodecSpec
 from glottis.dtls import Certificate
 from glottis.media.demultiplexer import Demultiplexer, Receiver
 from glottis.media.driver import PeerDriver
+from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduled
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.testing.impairments import PERFECT, Impairments
@@ -43,20 +44,28 @@ class VirtualWheel:
         self._next_tick: float | None = None
         self._next_media_tick = 0.0
         self._send_period = FRAME_SECONDS
+        self._soon: float | None = None
 
     def start_media(self, session: Scheduled, send_period: float) -> None:
         self._next_tick = self._next_media_tick = self._network.now
         self._send_period = send_period
 
+    def hear_from(self, session: Scheduled, moment: float) -> None:
+        if self._next_tick is not None:
+            self._next_tick = self._next_media_tick = max(moment, self._network.now)
+
+    def send_soon(self, session: Scheduled) -> None:
+        self._soon = self._network.now + SLOT
+
     def call_at(self, session: Scheduled, deadline: float | None) -> None:
         self._deadline = deadline
 
     def remove(self, session: Scheduled) -> None:
-        self._deadline = self._next_tick = None
+        self._deadline = self._next_tick = self._soon = None
 
     def next_timeout(self) -> float | None:
         """When ``turn`` has something to do."""
-        moments = (self._deadline, self._next_tick)
+        moments = (self._deadline, self._next_tick, self._soon)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def turn(self, session: Scheduled, now: float) -> None:
@@ -64,6 +73,9 @@ class VirtualWheel:
         if self._next_tick is not None and self._next_tick <= now:
             self._next_tick += self._send_period
             self._tick(session, now)
+        if self._soon is not None and self._soon <= now:
+            self._soon = None
+            session.send_tick(now)
         if self._deadline is not None and self._deadline <= now:
             self._deadline = None
             session.handle_timeout(now)
