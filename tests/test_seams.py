@@ -28,6 +28,7 @@ OF_NAMED_TUPLES = frozenset(dir(NamedTuple("Any", [])))
 
 PRIVATE = {
     "tests/client/test_caller.py": "a TCP connection that breaks without a word is a socket's own",
+    "tests/client/test_resumption.py": "the same",
     "tests/peer/test_candidates.py": NO_OTHER_SIGN,
     "tests/rtp/test_receiver.py": NO_OTHER_SIGN,
     "tests/rtp/test_session.py": "twenty seeds of one random source of many",

@@ -68,6 +68,10 @@ class EndpointOnLine:
         self._endpoint = endpoint
         self._line = line
 
+    def remove_ufrag(self, ufrag: str, receiver: Receiver) -> None:
+        """See ``driver.Endpoint``."""
+        self._endpoint.remove_ufrag(ufrag, receiver)
+
     def add_ufrag(self, ufrag: str, receiver: Receiver) -> None:
         self._endpoint.add_ufrag(ufrag, receiver)
 

@@ -23,7 +23,6 @@ class Call {
   }
 
   constructor(ws) {
-    this.ws = ws;
     this.pc = new RTCPeerConnection();
     this.pc.onicecandidate = ({ candidate }) => {
       if (candidate) this.candidates.push(candidate.candidate);
@@ -32,6 +31,19 @@ class Call {
     this.pc.onconnectionstatechange = () => this.states.push(this.pc.connectionState);
     this.pc.ontrack = ({ track, streams }) => { this.tracks.push(track); this.streams.push(...streams); };
     this.pc.ondatachannel = ({ channel }) => this.channels.push(new Channel(channel));
+    this.#use(ws);
+  }
+
+  // Comes back by another WebSocket, of the same session.
+  async resume() {
+    const { data } = this.messages.findLast(({ type, name }) => type === 'event' && name === 'resume');
+    const ws = new WebSocket(data.websocketUrl);
+    this.#use(ws);
+    await new Promise((resolve, reject) => { ws.onopen = resolve; ws.onerror = reject; });
+  }
+
+  #use(ws) {
+    this.ws = ws;
     ws.onmessage = ({ data }) => this.#receive(JSON.parse(data)).catch((error) => this.errors.push(String(error)));
     ws.onclose = ({ code, reason }) => { this.closed = { code, reason }; };
   }

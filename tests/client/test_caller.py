@@ -437,7 +437,7 @@ async def test_media_that_stops_for_good_is_told_apart_from_media_that_never_cam
         await call.connected.wait()
         let_pass(gateway, lambda data: not is_stun_response(data))  # the gateway keeps the caller's consent
 
-    why = await why_call_fails(gateway, stop_answering, ice_timing=hasty)
+    why = await why_call_fails(gateway, stop_answering, ice_timing=hasty, setup_timeout=0.5)
     assert why.startswith("the gateway does not answer by UDP any more: ")
 
 
@@ -457,8 +457,13 @@ async def test_an_agent_that_fails_is_no_fault_of_the_callers(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("connected", [True, False])
-async def test_a_lost_socket_is_no_matter_of_udp(connected: bool, gateway: Gateway) -> None:
-    let_pass(gateway, lambda data: connected)
+async def test_a_lost_socket_is_no_matter_of_udp(connected: bool, tmp_path: Path) -> None:
+    async with open_test_gateway(tmp_path, CONFIG.replace("[server]", "[server]\nresume_grace = 0", 1)) as gateway:
+        let_pass(gateway, lambda data: connected)
+        await lose_socket_of_a_call(connected, gateway)
+
+
+async def lose_socket_of_a_call(connected: bool, gateway: Gateway) -> None:
 
     async def lose_socket(call: ClientCall) -> None:
         if connected:

@@ -42,7 +42,7 @@ def test_what_is_no_message_does_not_count() -> None:
 class FullPeer:
     """As much of a peer connection as the driver drains: so many messages wait for it."""
 
-    local_ufrag = "ufrag"
+    local_ufrags = ("ufrag",)
 
     def __init__(self, messages: int) -> None:
         self.messages = messages

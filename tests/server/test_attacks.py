@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from glottis.ice import IceAgent
+from glottis.ice import IceTransport
 from glottis.media.demultiplexer import MAX_PATHS, MAX_TRANSACTIONS
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.link import Sender
@@ -66,7 +66,7 @@ def stranger(exchange: Exchange) -> Iterator[Stranger]:
     stranger.close()
 
 
-def ice_of(exchange: Exchange, phone: Phone) -> IceAgent:
+def ice_of(exchange: Exchange, phone: Phone) -> IceTransport:
     """The gateway's ICE agent of this phone's session."""
     return webrtc_leg(exchange.gateway.sessions.find(phone.session_id)).peer.transport.ice
 

@@ -198,6 +198,9 @@ class GatewayEnd(Host):
     def state_changed(self, state: ConnectionState, reason: str) -> None:
         """``connect`` waits for it."""
 
+    def media_lost(self, reason: str) -> None:
+        self.end()
+
     def says(self, message: SignalingMessage) -> None:
         self._caller.take_signaling(message)
 

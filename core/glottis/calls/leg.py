@@ -22,6 +22,9 @@ class LegOwner(Protocol):
     def state_changed(self, state: ConnectionState, reason: str) -> None:
         """The way of the media stands, is disturbed, has failed or is closed; ``reason`` may be empty."""
 
+    def media_lost(self, reason: str) -> None:
+        """The way of the media has failed, as ``state_changed`` would tell, but the far end can bring it back."""
+
     def says(self, message: SignalingMessage) -> None:
         """To be sent to the far end by signaling. Raises ``LocalError`` if JSON cannot say it."""
 
@@ -67,7 +70,7 @@ class Leg(Protocol):
         """Whether the far end can take nothing before the answer to its offer (CONTRACT T12)."""
 
     def begin(self, now: float) -> None:
-        """Signaling with the far end has begun."""
+        """Signaling with the far end has begun, or begins anew after a loss, perhaps by another network."""
 
     def handle(self, message: SignalingMessage, now: float) -> None:
         """Take the far end's message, if it is about media. Raises ``RemoteError`` for one that cannot be used."""

@@ -105,9 +105,10 @@ class WebRtcLeg:
         return self.voice.description if self.voice.format_in_use is not None else None
 
     def begin(self, now: float) -> None:
-        """See ``Leg.begin``."""
+        """See ``Leg.begin``. A connection that stands, or stood, looks for another way."""
         if self._offers:
-            self._owner.says(Offer(self.peer.make_offer()))
+            peer = self.peer
+            self._owner.says(Offer(peer.make_restart_offer(now) if peer.can_restart else peer.make_offer()))
             self.driver.pump()
 
     def handle(self, message: SignalingMessage, now: float) -> None:
@@ -140,7 +141,7 @@ class WebRtcLeg:
     def heard_since(self, moment: float) -> bool:
         """Of media; of a client that is to send none, ICE knows."""
         if not self.voice.can_receive:
-            return self.peer.state is not ConnectionState.DISCONNECTED
+            return self.peer.state is ConnectionState.CONNECTED
         heard_at = self.peer.media_heard_at
         return heard_at is not None and heard_at > moment
 
@@ -188,6 +189,8 @@ class WebRtcLeg:
 
     def _handle_event(self, event: PeerConnectionEvent) -> None:
         match event:
+            case ConnectionStateChanged(ConnectionState.FAILED, reason) if self.peer.can_restart:
+                self._owner.media_lost(reason)
             case ConnectionStateChanged(state, reason):
                 self._owner.state_changed(state, reason)
             case LocalCandidate(candidate, mid, media_index):

@@ -1,8 +1,8 @@
 """The calling end of a call: what an agent is given, for the one who calls."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Final, Protocol
 
 import trio
@@ -10,15 +10,17 @@ import trio
 from glottis.barrier import stop
 from glottis.calls.call import GatewayCall
 from glottis.calls.leg import LegFactory
+from glottis.calls.streams import Wakeup
 from glottis.client.connection import CallFailed
 from glottis.client.failures import why_closed, why_late, why_media_failed
+from glottis.client.resumption import Resumption, is_hopeless, pauses, resumption_of
 from glottis.contracts.call import Message
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.events import OtherEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.statistics import Statistics, TransportStats
 from glottis.peer import ConnectionState
-from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL
+from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import (
     Bye,
@@ -44,11 +46,18 @@ class Signaling(Protocol):
     async def receive(self) -> ServerMessage: ...
 
 
+Reopen = Callable[[str], AbstractAsyncContextManager[Signaling]]
+"""Opens signaling again, by the URL of a resumption. Raises ``CallFailed``."""
+
+
 class ClientCall(GatewayCall):
     """The calling end of a call. Made by ``open_client_call``.
 
     ``audio``, ``say`` and the rest are those of ``Call``; ``events`` has what the gateway tells. ``connected`` is set
     once media can flow; ``end_reason`` says why the call ended, once it is not empty.
+
+    A call that loses its WebSocket comes back by ``reopen`` within the gateway's grace, and looks for a new way of the
+    media; so it does when media fails. ``events`` has ``signaling``, which is ``lost`` or ``resumed``.
     """
 
     def __init__(
@@ -59,6 +68,7 @@ class ClientCall(GatewayCall):
         *,
         sample_rate: int,
         setup_timeout: float,
+        reopen: Reopen | None = None,
     ) -> None:
         self._leg = make_leg(self, info, sample_rate)
         super().__init__(
@@ -79,6 +89,12 @@ class ClientCall(GatewayCall):
         """The reason in the gateway's ``bye``."""
         self._signaling = signaling
         self._setup_timeout = setup_timeout
+        self._reopen = reopen
+        self._resumption: Resumption | None = None
+        self._is_away = False
+        self._came_back = Wakeup()
+        self._media_failure = ""
+        """Why there is no media at present."""
 
     def statistics(self) -> Statistics:
         """What was counted so far, also after the end; see ``Leg.statistics``."""
@@ -92,18 +108,68 @@ class ClientCall(GatewayCall):
                 self._end_after(self._setup_timeout)
                 self._leg.begin(trio.current_time())
                 yield
-            if self._scope.cancelled_caught:
+            if self._scope.cancelled_caught and self._media_failure:
+                self._break(self._media_failure)
+            elif self._scope.cancelled_caught:
                 self._end_or_fail(self._scope_reason or why_late(self._transport, self._setup_timeout))
         finally:
             self._end("the caller hung up")
 
     async def follow(self) -> None:
-        """Take the gateway's messages until its WebSocket closes, which ends the call."""
+        """Take the gateway's messages until its WebSocket closes for good, which ends the call."""
+        closed = await self._read()
+        while self._can_come_back(closed):
+            closed = await self._come_back(closed)
+        self._handle_close(closed)
+
+    async def _read(self) -> WebSocketClosed:
+        """Returns how the WebSocket ended."""
         try:
             while True:
                 self._take(await self._signaling.receive())
         except WebSocketClosed as closed:
-            self._handle_close(closed)
+            return closed
+
+    def _can_come_back(self, closed: WebSocketClosed) -> bool:
+        """Whether it was a loss, and no end."""
+        is_lost = closed.code == ABNORMAL and not (self._last_word or self.end_reason)
+        return is_lost and self._resumption is not None and self._reopen is not None and self.connected.is_set()
+
+    async def _come_back(self, lost: WebSocketClosed) -> WebSocketClosed:
+        """Open another WebSocket, and follow it; returns how that one ended, or the loss if there was none in time."""
+        resumption, self._resumption = self._resumption, None
+        assert resumption is not None
+        assert self._reopen is not None
+        self._is_away = True
+        self.push_event(OtherEvent("signaling", {"state": "lost"}))
+        give_up_at = trio.current_time() + resumption.grace
+        for pause in pauses():
+            await trio.sleep(pause)
+            if trio.current_time() > give_up_at:
+                break
+            try:
+                async with self._reopen(resumption.websocket_url) as signaling:
+                    return await self._go_on(signaling)
+            except CallFailed as failure:
+                if is_hopeless(failure):
+                    break
+        return lost
+
+    async def _go_on(self, signaling: Signaling) -> WebSocketClosed:
+        self._signaling, self._is_away = signaling, False
+        self._came_back.wake()
+        self.push_event(OtherEvent("signaling", {"state": "resumed"}))
+        self._look_for_media()
+        return await self._read()
+
+    def _look_for_media(self) -> None:
+        """By another way, beside the one that there is, or was; what has failed has as much time as at first."""
+        if self._media_failure:
+            self._end_after(self._setup_timeout)
+        try:
+            self._leg.begin(trio.current_time())
+        except BaseException as error:
+            stop(error, self.failed)
 
     def _handle_close(self, closed: WebSocketClosed) -> None:
         """The gateway says bye and then closes, with a code that tells a failure from an end in good order."""
@@ -124,8 +190,8 @@ class ClientCall(GatewayCall):
         match message:
             case Text(text):
                 self._leg.messenger.handle_text(text)
-            case Event("resume"):
-                pass  # it has a token in it, and this client does not resume
+            case Event("resume", data):
+                self._resumption = resumption_of(data)  # it has a token in it, and is no news to anybody else
             case Event(name, data):
                 self.push_event(OtherEvent(name, data))
             case Error(code, sentence) if not self.connected.is_set():
@@ -145,10 +211,23 @@ class ClientCall(GatewayCall):
             self._end_after(math.inf)
             self._leg.start_media()
             self.connected.set()
+        elif state is ConnectionState.CONNECTED and self._media_failure:
+            self._media_failure = ""
+            self._end_after(math.inf)
         elif state is ConnectionState.FAILED:
             self._break(why_media_failed(self._transport, reason, connected=self.connected.is_set()))
         elif state is ConnectionState.CLOSED:
             self._end_after(LAST_WORD_TIMEOUT, self._last_word or "the gateway has closed the media connection")
+
+    def media_lost(self, reason: str) -> None:
+        """It can come back while the gateway waits for that."""
+        self._media_failure = why_media_failed(self._transport, reason, connected=self.connected.is_set())
+        if self._is_away:
+            return  # there is an end to that, too
+        if self._resumption is None:
+            self._break(self._media_failure)
+        else:
+            self._look_for_media()
 
     def says(self, message: SignalingMessage) -> None:
         """To the gateway. Clients have no ``event`` message: theirs travel as text, as on a data channel."""
@@ -178,8 +257,10 @@ class ClientCall(GatewayCall):
         return not self.messages.is_behind
 
     async def room(self) -> None:
-        """The gateway reads at once, and who sends too much is told so."""
+        """The gateway reads at once, and who sends too much is told so; while it is away nothing is sent."""
         await trio.lowlevel.checkpoint()
+        while self._is_away:
+            await self._came_back.wait()
 
     @property
     def _transport(self) -> TransportStats | None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import trio
@@ -60,7 +61,7 @@ async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
     with _out_of_groups():
         async with open_client_signaling(grant.websocket_url, gateway_url=request.url) as signaling:
             with UdpEndpoint.bind([signaling.local_host], 0) as endpoint:
-                async with open_call_over(signaling, endpoint, request, grant.session_id) as call:
+                async with open_call_over(signaling, endpoint, request, grant.session_id, resumes=True) as call:
                     yield call
     if call.failure is not None:
         raise call.failure
@@ -68,13 +69,16 @@ async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
 
 @asynccontextmanager
 async def open_call_over(
-    signaling: Signaling, endpoint: UdpEndpoint, request: CallRequest, session_id: str
+    signaling: Signaling, endpoint: UdpEndpoint, request: CallRequest, session_id: str, *, resumes: bool = False
 ) -> AsyncIterator[ClientCall]:
-    """The same over signaling and sockets that are there. What is raised inside comes out in an exception group."""
+    """The same over signaling and sockets that are there. What is raised inside comes out in an exception group.
+
+    ``resumes`` has the call open another WebSocket when it loses this one.
+    """
     scheduler = Scheduler(endpoint)
+    peer = _make_peer(request, endpoint)
 
     def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
-        peer = _make_peer(request, endpoint)
         return WebRtcLeg(owner, peer, endpoint=endpoint, scheduler=scheduler, session_id=info.session_id, offers=True)
 
     call = ClientCall(
@@ -83,6 +87,7 @@ async def open_call_over(
         signaling,
         sample_rate=request.sample_rate,
         setup_timeout=request.setup_timeout,
+        reopen=partial(_reopen, request, endpoint, peer) if resumes else None,
     )
     async with trio.open_nursery() as nursery:
         call.nursery = nursery
@@ -92,6 +97,18 @@ async def open_call_over(
         with call.in_progress():
             yield call
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _reopen(
+    request: CallRequest, endpoint: UdpEndpoint, peer: PeerConnection, websocket_url: str
+) -> AsyncIterator[Signaling]:
+    """Signaling once more; media goes by the network that this goes by now."""
+    with _out_of_groups():
+        async with open_client_signaling(websocket_url, gateway_url=request.url) as signaling:
+            if all(address.host != signaling.local_host for address in endpoint.addresses):
+                peer.add_local_address(endpoint.bind_another(signaling.local_host))
+            yield signaling
 
 
 def _make_peer(request: CallRequest, endpoint: UdpEndpoint) -> PeerConnection:

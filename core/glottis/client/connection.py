@@ -70,10 +70,22 @@ async def _with_tls(stream: trio.SocketStream, host: str) -> ClientStream:
     return encrypted
 
 
-def _reason(error: BaseException) -> str:
-    """The words of the error at the bottom: trio puts groups and errors of its own around it."""
+def errno_of(error: BaseException) -> int | None:
+    """What the operating system has said, if that is the reason."""
+    bottom = _bottom(error)
+    return bottom.errno if isinstance(bottom, OSError) else None
+
+
+def _bottom(error: BaseException) -> BaseException:
+    """trio puts groups and errors of its own around what has happened."""
     while error.__cause__ is not None or isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    """The words of the error at the bottom."""
+    error = _bottom(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):

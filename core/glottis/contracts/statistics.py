@@ -185,6 +185,8 @@ class Counters(StatsObject):
     dtmf_dropped: int = 0
     messages_dropped: int = 0
     events_dropped: int = 0
+    messages_missed: int = 0
+    """For a client without its WebSocket, and more than is kept for its return."""
 
     def to_json(self) -> dict[str, Any]:
         """See ``StatsObject.to_json``."""

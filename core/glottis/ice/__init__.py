@@ -1,13 +1,15 @@
-"""ICE: finding a path to the peer and keeping its consent to use it, RFC 8445 and RFC 7675. Start at ``IceAgent``.
+"""ICE: finding a path to the peer and keeping its consent to use it, RFC 8445 and RFC 7675. Start at ``IceAgent``,
+and at ``IceTransport`` for restarts.
 
 Server-reflexive addresses are those of the sockets and no call's own: ``ReflexiveGatherer`` finds them, beside agents.
 
-TURN relays, restarts and TCP candidates have no code here yet. A relay is to be an engine beside the agent that gives
-it one more local candidate; a restart, a second agent whose selected path replaces that of the first.
+TURN relays and TCP candidates have no code here yet. A relay is to be an engine beside the agent that gives it one more
+local candidate.
 """
 
 from glottis.ice.agent import IceAgent
 from glottis.ice.check_list import MAX_PAIRS
+from glottis.ice.credentials import Credentials, generate_credentials
 from glottis.ice.events import (
     IceEvent,
     IceState,
@@ -21,15 +23,18 @@ from glottis.ice.gathering import GatheringTiming, ReflexiveAddress, ReflexiveGa
 from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.policy import ProbePolicy
 from glottis.ice.timing import IceTiming
+from glottis.ice.transport import IceTransport
 
 __all__ = [
     "MAX_PAIRS",
     "CandidatePair",
+    "Credentials",
     "GatheringTiming",
     "IceAgent",
     "IceEvent",
     "IceState",
     "IceTiming",
+    "IceTransport",
     "PairState",
     "PathAuthenticated",
     "PathGivenUp",
@@ -40,4 +45,5 @@ __all__ = [
     "SelectedPathChanged",
     "ServerFailed",
     "StateChanged",
+    "generate_credentials",
 ]

@@ -52,13 +52,18 @@ class IceAgent:
         lite: bool = False,
         policy: ProbePolicy = DEFAULT_POLICY,
         timing: IceTiming = DEFAULT_TIMING,
+        credentials: Credentials | None = None,
+        role: Role | None = None,
     ) -> None:
         self.state = IceState.NEW
+        self.reason = ""
+        """Why, for a state that does not say enough by itself."""
         self.lite = lite
         self.dropped_datagrams = 0
         """Those that were no valid STUN of the peer."""
-        self._credentials = generate_credentials(rng)
-        self._role = Role(controlling=controlling and not lite, tie_breaker=rng.getrandbits(64), lite=lite)
+        self._rng = rng
+        self._credentials = credentials or generate_credentials(rng)
+        self._role = role or Role(controlling=controlling and not lite, tie_breaker=rng.getrandbits(64), lite=lite)
         self._policy = policy
         self._timing = timing
         self._local: dict[Address, Candidate] = {}
@@ -120,6 +125,29 @@ class IceAgent:
     def pairs(self) -> tuple[CandidatePair, ...]:
         """All candidate pairs, for statistics."""
         return tuple(self._check_list)
+
+    def successor(self, credentials: Credentials) -> "IceAgent":
+        """The agent of the next generation (RFC 8445 §9): of the same role, with the same local candidates.
+
+        The role is shared: a conflict that either finds is repaired for both.
+        """
+        agent = IceAgent(
+            controlling=self.controlling,
+            rng=self._rng,
+            lite=self.lite,
+            policy=self._policy,
+            timing=self._timing,
+            credentials=credentials,
+            role=self._role,
+        )
+        for ours, theirs in ((self._local, agent._local), (self._announced, agent._announced)):
+            theirs.update((at, replace(one, username_fragment=credentials.ufrag)) for at, one in ours.items())
+        agent._preference = self._preference
+        return agent
+
+    def awaits(self, transaction_id: bytes) -> bool:
+        """Whether a response to this check of ours may come."""
+        return self._checker.awaits(transaction_id)
 
     def take_control(self) -> None:
         """Before the peer's parameters are known: we have the controlling role, unless lite (RFC 8445 §6.1.1)."""
@@ -258,10 +286,8 @@ class IceAgent:
         if self.state in _FINAL:
             return
         self._checker.handle_timeout(now)
-        pair, consent = self._selection.pair, self._selection.consent
-        if pair is not None and consent is not None and consent.is_check_due(now):
-            self._checker.ask_consent(pair, now)
-            consent.asked(now)
+        if self._selection.consent is not None:
+            self._selection.consent.ask(self._checker, now)
         self._conclude(now)
 
     def next_timeout(self) -> float | None:
@@ -365,7 +391,7 @@ class IceAgent:
     def _enter(self, state: IceState, reason: str = "") -> None:
         if state is self.state:
             return
-        self.state = state
+        self.state, self.reason = state, reason
         self._events.append(StateChanged(state, reason))
         if state in _FINAL:
             self._responder.stop()

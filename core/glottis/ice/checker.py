@@ -99,6 +99,10 @@ class Checker:
             if pair.state is PairState.IN_PROGRESS and priority(pair) < priority(nominated):
                 self._transactions.abandon(pair)
 
+    def awaits(self, transaction_id: bytes) -> bool:
+        """See ``IceAgent.awaits``."""
+        return self._transactions.get(transaction_id) is not None
+
     def stop(self) -> None:
         """Send nothing and expect nothing any more."""
         self._transactions.clear()

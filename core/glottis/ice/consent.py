@@ -2,6 +2,7 @@
 
 import random
 
+from glottis.ice.checker import Checker
 from glottis.ice.pair import CandidatePair
 from glottis.ice.timing import IceTiming
 
@@ -18,17 +19,20 @@ class Consent:
         self._rng = rng
         self._lite = lite
         self._asked_at: float | None = None
+        self._is_urgent = False
+        """Whether that was since media has stopped."""
         self._next_check_at = (pair.granted_at or 0.0) + self._interval()
 
-    def is_check_due(self, now: float) -> bool:
-        """Whether to ask now; whoever asks calls ``asked``."""
-        return not self._lite and now >= self._next_check_at
-
-    def asked(self, now: float) -> None:
-        """A consent check left; the next one, a transaction of its own, follows at random, RFC 7675 §5.1."""
-        if self._asked_at is None or self._asked_at <= self._heard_at:
-            self._asked_at = now
-        self._next_check_at = now + self._interval()
+    def ask(self, checker: Checker, now: float) -> None:
+        """For consent, if it is time, or whether the peer still is there, once for each pause of its media."""
+        if not self._lite and now >= self._next_check_at:
+            checker.ask_consent(self._pair, now)
+            if self._asked_at is None or self._asked_at <= self._heard_at:
+                self._asked_at, self._is_urgent = now, False
+            self._next_check_at = now + self._interval()  # a transaction of its own, RFC 7675 §5.1
+        elif (pause_at := self._pause_at) is not None and now >= pause_at:
+            checker.ask_quickly(self._pair, now)
+            self._asked_at, self._is_urgent = now, True
 
     def is_expired(self, now: float) -> bool:
         """Whether sending must stop."""
@@ -51,6 +55,8 @@ class Consent:
         moments = [self._expires_at]
         if not self._lite:
             moments.append(self._next_check_at)
+            if (pause_at := self._pause_at) is not None:
+                moments.append(pause_at)
         if not silent and (silent_at := self._silent_at) is not None:
             moments.append(silent_at)
         return min(moments)
@@ -71,7 +77,18 @@ class Consent:
             return self._heard_at + timing.silence + timing.consent_interval * (1 + timing.consent_spread)
         if self._asked_at is None or self._asked_at <= self._heard_at:
             return None
+        if self._is_urgent:
+            answer_time = max(timing.pause, 2 * (self._pair.current_round_trip_time or 0.0))
+            return max(self._heard_at + timing.loss, self._asked_at + answer_time)
         return max(self._heard_at + timing.silence, self._asked_at + timing.answer_time)
+
+    @property
+    def _pause_at(self) -> float | None:
+        """Once for each pause: the answer is a sign of life, and no media."""
+        is_asked = self._asked_at is not None and self._asked_at > self._heard_at
+        if self._lite or is_asked or self._pair.media_at != self._heard_at:
+            return None
+        return self._heard_at + self._timing.pause
 
     def _interval(self) -> float:
         spread = self._timing.consent_spread

@@ -39,6 +39,10 @@ class IceTiming:
     """Without any sign of the peer for so long, and a consent check unanswered, the agent is disconnected."""
     answer_time: float = 2.0
     """How long the answer to a consent check may take before it counts as unanswered."""
+    pause: float = 1.0
+    """Media that has stopped for so long: the peer is asked at once whether it still is there."""
+    loss: float = 2.0
+    """From the last media until a peer that does not answer this counts as silent."""
 
 
 DEFAULT_TIMING: Final = IceTiming()

@@ -84,6 +84,11 @@ class Demultiplexer:
         self._of(receiver).ufrags.add(ufrag)
         self._by_ufrag[ufrag] = receiver
 
+    def remove_ufrag(self, ufrag: str, receiver: Receiver) -> None:
+        """``receiver`` is not known by it any more."""
+        self._of(receiver).ufrags.discard(ufrag)
+        self._by_ufrag.pop(ufrag, None)
+
     def add_path(self, path: Path, receiver: Receiver, *, proven: bool, in_use: bool = False) -> None:
         """``receiver`` has authenticated ``path``: what comes by it is its own now.
 

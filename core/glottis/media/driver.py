@@ -19,6 +19,7 @@ class Endpoint(Protocol):
     """Where datagrams leave, and are told apart by session: ``UdpEndpoint``, or a host of the virtual network."""
 
     def add_ufrag(self, ufrag: str, receiver: Receiver) -> None: ...
+    def remove_ufrag(self, ufrag: str, receiver: Receiver) -> None: ...
     def add_path(self, path: Path, receiver: Receiver, *, proven: bool, in_use: bool) -> None: ...
     def remove_path(self, path: Path, receiver: Receiver) -> None: ...
     def send(self, datagram: Datagram, sender: Sender) -> None: ...
@@ -76,7 +77,7 @@ class PeerDriver:
         self._quota = MessageQuota()
         self._has_quota = True
         """Whether there was some left for the last event."""
-        self._ufrag: str | None = None
+        self._ufrags: tuple[str, ...] = ()
         self._closed = False
         self._refusal_is_told = False
         self._starts_at: float | None = None
@@ -94,9 +95,8 @@ class PeerDriver:
         timeout = self.peer.next_timeout()
         if timeout is not None and timeout <= now:
             self.peer.handle_timeout(now)
-        if self._ufrag != self.peer.local_ufrag:
-            self._ufrag = self.peer.local_ufrag
-            self._endpoint.add_ufrag(self._ufrag, self)
+        if self._ufrags != self.peer.local_ufrags:
+            self._name(self.peer.local_ufrags)
         self._send()
         while not self._closed and (event := self._next_event()) is not None:
             match event:
@@ -109,6 +109,16 @@ class PeerDriver:
             self._send()
         if not self._closed:  # an event may have ended the call
             self._scheduler.call_at(self, self._next_turn())
+
+    def _name(self, ufrags: tuple[str, ...]) -> None:
+        """Let checks to these find the peer: after a restart of ICE there are others."""
+        before, self._ufrags = self._ufrags, ufrags
+        for ufrag in ufrags:
+            if ufrag not in before:
+                self._endpoint.add_ufrag(ufrag, self)
+        for ufrag in before:
+            if ufrag not in ufrags:
+                self._endpoint.remove_ufrag(ufrag, self)
 
     def _next_event(self) -> PeerConnectionEvent | None:
         self._has_quota = self._quota.is_left(self._clock())

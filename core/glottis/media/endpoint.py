@@ -28,6 +28,7 @@ class UdpEndpoint:
         self._first = 0
         """The socket that is read first in a turn, each in its own."""
         self._links: dict[tuple[Address, Transport], Link] = {}
+        self._reading: trio.Nursery | None = None
         for link in self._sockets:
             self.attach(link)
 
@@ -72,6 +73,15 @@ class UdpEndpoint:
         for link in self._sockets:
             link.close()
 
+    def bind_another(self, host: str) -> Address:
+        """Any port of another host of this machine, which has come to a network. Raises ``ConfigurationError``."""
+        link = UdpLink(open_udp_socket(host, 0), self._queue)
+        self._sockets.append(link)
+        self.attach(link)
+        if self._reading is not None:
+            self._reading.start_soon(link.read)
+        return link.address
+
     def attach(self, link: Link) -> None:
         """From now on, what takes a path from its address leaves by it."""
         self._links[link.address, link.transport] = link
@@ -79,6 +89,10 @@ class UdpEndpoint:
     def add_ufrag(self, ufrag: str, receiver: Receiver) -> None:
         """See ``Demultiplexer.add_ufrag``."""
         self.demultiplexer.add_ufrag(ufrag, receiver)
+
+    def remove_ufrag(self, ufrag: str, receiver: Receiver) -> None:
+        """See ``Demultiplexer.remove_ufrag``."""
+        self.demultiplexer.remove_ufrag(ufrag, receiver)
 
     def add_path(self, path: Path, receiver: Receiver, *, proven: bool, in_use: bool = False) -> None:
         """See ``Demultiplexer.add_path``."""
@@ -103,9 +117,9 @@ class UdpEndpoint:
 
     async def run(self) -> None:
         """Read all sockets until cancelled."""
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as self._reading:
             for link in self._sockets:
-                nursery.start_soon(link.read)
+                self._reading.start_soon(link.read)
 
     # The wheel calls these
 

@@ -69,7 +69,7 @@ class AudioTrack:
         self._track = track
         self._rng = rng
         self.format_in_use: NegotiatedFormat | None = None
-        """What is sent, from the first negotiation of audio on."""
+        """What is sent, from the first negotiation of audio on; a later one may change it."""
         self._sender: AudioSender | None = None
         self._keys: SrtpKeys | None = None
         self._protector: Protector | None = None
@@ -99,8 +99,8 @@ class AudioTrack:
         if audio.direction.receives:
             receiver = session.receiver or self._new_receiver(audio)
             receiver.set_readers(self._readers(audio, receiver.statistics, receiver.background))
-        if self._sender is None:
-            self._sender = self._new_sender(audio)
+        if self._sender is None or self._preferred(audio.formats) != self.format_in_use:
+            self._sender = self._new_sender(audio, self._sender)
         self._sender.tones.format = event_format(audio.events, self._sender.clock_rate)
         self._sender.pauses = self._pauses(audio, self._sender)
         if self._protector is not None:
@@ -265,14 +265,16 @@ class AudioTrack:
             background=background,
         )
 
-    def _new_sender(self, audio: NegotiatedAudio) -> AudioSender:
+    def _new_sender(self, audio: NegotiatedAudio, before: AudioSender | None) -> AudioSender:
+        """The stream of ``before`` goes on, in packets as long as they were if the codec can."""
         preferred = self._preferred(audio.formats)
         codec = self._codec(preferred)
         settings = self._settings
         self.format_in_use = preferred
         self.encoding_name = codec.encoding_name
         wishes = PacketTimes.of(audio, preferred)
-        packet_ms = legal_packet_ms(codec, wishes.wanted or self.packet_ms, wishes.longest, wishes.shortest)
+        wanted = self.packet_ms if before is not None else wishes.wanted or self.packet_ms
+        packet_ms = legal_packet_ms(codec, wanted, wishes.longest, wishes.shortest)
         knobs, sample_rate = self._knobs, settings.sample_rate
 
         def make_encoder(frame_ms: float) -> Encoder:
@@ -294,6 +296,8 @@ class AudioTrack:
             complexity=self._knobs.complexity,
         )
         sender.fills = settings.send_silence
+        if before is not None:
+            sender.go_on_from(before)
         self._protector = Protector(
             sender,
             preferred.payload_type,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from glottis.contracts.errors import Malformed
-from glottis.ice import IceAgent
+from glottis.ice import IceTransport
 from glottis.peer.events import CandidateUnmatched, NameSignalled
 from glottis.sdp import Candidate, Negotiation, parse_candidate_untrusted
 from glottis.wire.mdns import is_hidden_name
@@ -32,7 +32,7 @@ class SignalledCandidates:
     that are hidden behind a name.
     """
 
-    def __init__(self, agent: IceAgent, tell: Callable[[CandidateUnmatched | NameSignalled], None]) -> None:
+    def __init__(self, agent: IceTransport, tell: Callable[[CandidateUnmatched | NameSignalled], None]) -> None:
         self._agent = agent
         self._tell = tell
         self._names: set[str] = set()
@@ -71,6 +71,8 @@ class SignalledCandidates:
             return
         if candidate is not None and username_fragment and candidate.username_fragment is None:
             candidate = replace(candidate, username_fragment=username_fragment)
+        if candidate is None and current is not None and username_fragment not in (None, "", current.remote.ice_ufrag):
+            return  # the end of an older generation, RFC 8838 §10
         trickled = _Trickled(candidate, mid, media_index)
         if current is not None:
             self._match(trickled, current, now)

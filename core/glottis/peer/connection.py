@@ -84,8 +84,18 @@ class PeerConnection:
 
     @property
     def local_ufrag(self) -> str:
-        """By which checks for this connection are known."""
+        """By which checks for this connection are known; while ICE restarts, by that before, too."""
         return self.transport.ice.local_ufrag
+
+    @property
+    def local_ufrags(self) -> tuple[str, ...]:
+        """``local_ufrag`` and that before, while ICE restarts."""
+        return self.transport.ice.local_ufrags
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether a restart of ICE can bring it back, if it has failed."""
+        return self.transport.can_restart
 
     @property
     def media_heard_at(self) -> float | None:
@@ -97,13 +107,20 @@ class PeerConnection:
     def accept_offer_untrusted(self, sdp: str, now: float) -> str:
         """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``; then nothing changes."""
         offer = self._read_untrusted(sdp)
-        negotiation = self._negotiator.accept_offer_untrusted(offer, self.voice.format_in_use)
+        negotiation = self._negotiator.accept_offer_untrusted(offer)
+        self._restart(now)
         self._apply(negotiation, now)
         return str(negotiation.description)
 
     def make_offer(self) -> str:
-        """Describe what we want, once: later offers are the other side's to make."""
+        """Describe what we want; later offers are made by the side that has made the first."""
         return self._negotiator.make_offer()
+
+    def make_restart_offer(self, now: float) -> str:
+        """The same, and look for a new way beside that which there is, or was (RFC 8445 §9)."""
+        offer = self._negotiator.make_offer(ice_restart=True)
+        self._restart(now)
+        return offer
 
     def accept_answer_untrusted(self, sdp: str, now: float) -> None:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
@@ -162,12 +179,20 @@ class PeerConnection:
             self._events.append(LinesSkipped(description.skipped[:MAX_TOLD_LINES]))
         return description
 
+    def _restart(self, now: float) -> None:
+        """If the description that was made says so: the peer's checks may come before anything else."""
+        if self._negotiator.restarting is not None:
+            self.transport.restart(self._negotiator.restarting, now)
+            self._advance(now)
+
     def _apply(self, agreed: Negotiation, now: float) -> None:
         if agreed.audio is not None:
             self.voice.negotiate(agreed.audio, now)
         else:
             self.voice.stop()
-        if not self.transport.is_described:
+        if self.transport.is_described:
+            self.transport.reconnect(agreed.remote, now)
+        else:
             srtp = agreed.audio is not None
             self.transport.connect(agreed.remote, dtls_client=agreed.dtls_client, srtp=srtp, now=now)
         self._candidates.describe(agreed, now)

@@ -1,17 +1,20 @@
 """The session descriptions of a connection: what is offered and answered, and what came of it (RFC 9429)."""
 
 import random
+from dataclasses import replace
 
 from glottis.contracts.errors import LocalError
 from glottis.dtls import Certificate
-from glottis.ice import IceAgent
+from glottis.ice import Credentials, IceTransport, generate_credentials
 from glottis.peer.settings import PeerSettings
 from glottis.sdp import (
     AUDIO_MID,
+    AnswerRefused,
     AudioCapability,
-    NegotiatedFormat,
+    DescriptionRefused,
     Negotiation,
     OfferRefused,
+    RemoteParameters,
     SendingTrack,
     SessionDescription,
     Setup,
@@ -25,11 +28,13 @@ from glottis.sdp import (
 class Negotiator:
     """Knows what this side can do. A negotiation that fails leaves ``current``, the last one, as it was.
 
-    ``agent`` is what is described of the transport, and says which of the peer's candidates are worth to be kept.
+    ``ice`` is what is described of the transport, and says which of the peer's candidates are worth to be kept.
     """
 
-    def __init__(self, settings: PeerSettings, certificate: Certificate, agent: IceAgent, rng: random.Random) -> None:
+    def __init__(self, settings: PeerSettings, certificate: Certificate, ice: IceTransport, rng: random.Random) -> None:
         self.current: Negotiation | None = None
+        self.restarting: Credentials | None = None
+        """Those of ours in the last description, if it restarts ICE and ``ice`` does not have them yet."""
         self.track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
         self.has_gathered = False
         """Whether there will be no other local candidates than those of the agent."""
@@ -37,10 +42,13 @@ class Negotiator:
         self._red = settings.red
         self._max_message_size = settings.max_message_size
         self._certificate = certificate
-        self._agent = agent
+        self._ice = ice
+        self._rng = rng
         self._session_id = rng.getrandbits(62)  # below 2^63, RFC 9429 §5.2.1
         self._session_version = 0
         self._offer: SessionDescription | None = None
+        self._offered = self._agreed = ice.credentials
+        """Ours in the last offer, and in the last descriptions that both sides have."""
 
     @property
     def has_described(self) -> bool:
@@ -52,35 +60,43 @@ class Negotiator:
         """The mid and index of the section that candidates belong to; before an answer, that of our offer's audio."""
         return (self.current.remote.mid, self.current.remote.media_index) if self.current else (AUDIO_MID, 0)
 
-    def accept_offer_untrusted(self, offer: SessionDescription, in_use: NegotiatedFormat | None) -> Negotiation:
-        """Answer an offer, the first or a later one; ``in_use`` is what is being sent, if anything.
+    def accept_offer_untrusted(self, offer: SessionDescription) -> Negotiation:
+        """Answer an offer, the first or a later one.
 
         Raises ``Malformed`` or ``OfferRefused``.
         """
+        self.restarting = None
         negotiation = accept_offer_untrusted(
             offer,
             session_id=self._session_id,
             session_version=self._session_version,
-            transport=self._transport,
+            transport=self._transport(self._ice.credentials),
             audio=self._capabilities,
             sending=self.track,
             max_message_size=self._max_message_size,
             red=self._red,
-            is_usable=self._agent.can_pair,
+            is_usable=self._ice.can_pair,
+            renew=self._renew,
         )
-        self._refuse_restart(negotiation)
-        _refuse_codec_change(negotiation, in_use)
+        if self.current is not None:
+            _require_same_sections(self.current, negotiation)
+            _refuse_other_association(self.current, negotiation, OfferRefused)
         return self._conclude(negotiation)
 
-    def make_offer(self) -> str:
-        """Describe what we want, once. Who offers is controlling (RFC 8445 §6.1.1)."""
-        if self.has_described:
-            raise LocalError("this connection has been described already")
-        self._agent.take_control()
+    def make_offer(self, *, ice_restart: bool = False) -> str:
+        """Describe what we want. Who offers first is controlling (RFC 8445 §6.1.1), and offers all that follows."""
+        if self._offer is None and self.current is not None:
+            raise LocalError("this connection has been described already: later offers are the other side's to make")
+        if self.current is None:
+            if self._offer is not None:
+                raise LocalError("this connection has been described already: its offer waits for an answer")
+            self._ice.take_control()
+        self.restarting = generate_credentials(self._rng) if ice_restart and self.current is not None else None
+        self._offered = self.restarting or self._ice.credentials
         self._offer = make_offer(
             session_id=self._session_id,
             session_version=self._session_version,
-            transport=self._transport,
+            transport=self._transport(self._offered),
             audio=self._capabilities,
             sending=self.track,
             max_message_size=self._max_message_size,
@@ -92,19 +108,48 @@ class Negotiator:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
         if self._offer is None:
             raise LocalError("there is no offer to be answered")
-        return self._conclude(accept_answer_untrusted(self._offer, answer, is_usable=self._agent.can_pair))
+        negotiation = accept_answer_untrusted(self._offer, answer, is_usable=self._ice.can_pair)
+        if self.current is not None:
+            _refuse_other_association(self.current, negotiation, AnswerRefused)
+            self._check_restart(self.current, negotiation)
+        self._agreed = self._offered
+        return self._conclude(negotiation)
 
-    @property
-    def _transport(self) -> TransportParameters:
+    def _check_restart(self, old: Negotiation, new: Negotiation) -> None:
+        """An answer restarts ICE as its offer does (RFC 8839 §4.4.1.1.1)."""
+        wanted = self._offered != self._agreed
+        if _changes_of_credentials(old.remote, new.remote) != (wanted, wanted):
+            sentence = "an answer changes a=ice-ufrag and a=ice-pwd if its offer does, both of them"
+            raise AnswerRefused("ICE_CREDENTIALS_MIXED", sentence)
+
+    def _transport(self, credentials: Credentials) -> TransportParameters:
         return TransportParameters(
-            ice_ufrag=self._agent.local_ufrag,
-            ice_pwd=self._agent.local_pwd,
+            ice_ufrag=credentials.ufrag,
+            ice_pwd=credentials.password,
             fingerprints=(self._certificate.fingerprint,),
-            ice_lite=self._agent.lite,
+            ice_lite=self._ice.lite,
             setup=self._setup,
-            candidates=self._agent.local_candidates,
+            candidates=tuple(
+                replace(candidate, username_fragment=credentials.ufrag) for candidate in self._ice.local_candidates
+            ),
             end_of_candidates=self.has_gathered,
         )
+
+    def _renew(self, remote: RemoteParameters, ours: TransportParameters) -> TransportParameters:
+        """Another ufrag and password of the peer restart ICE, and are answered by others of ours (RFC 8839 §4.4.1.1.1).
+
+        RFC 8445 §9 wants both to be changed: an offer that changes one of them has mixed up two generations.
+        """
+        old = self.current.remote if self.current is not None else remote
+        changed = _changes_of_credentials(old, remote)
+        if changed == (False, False):
+            return ours
+        if changed != (True, True):
+            raise OfferRefused(
+                "ICE_CREDENTIALS_MIXED", "to restart ICE change both a=ice-ufrag and a=ice-pwd, else neither"
+            )
+        self.restarting = generate_credentials(self._rng)
+        return self._transport(self.restarting)
 
     @property
     def _setup(self) -> Setup:
@@ -115,31 +160,32 @@ class Negotiator:
         """
         return Setup.ACTIVE if self.current is not None and self.current.dtls_client else Setup.PASSIVE
 
-    def _refuse_restart(self, new: Negotiation) -> None:
-        """The transport that the first offer described is there to stay."""
-        old = self.current if self.current is not None else new
-        if new.remote.mid != old.remote.mid:
-            # RFC 9143 §7.5.3 lets another section take over; browsers give it a new transport, and close the old one.
-            raise OfferRefused(
-                "TRANSPORT_SECTION_STOPPED", f"a=mid:{old.remote.mid} holds the transport: let it be inactive instead"
-            )
-        if (new.remote.ice_ufrag, new.remote.ice_pwd) != (old.remote.ice_ufrag, old.remote.ice_pwd):
-            raise OfferRefused("ICE_RESTART_UNSUPPORTED", "ICE cannot be restarted: keep a=ice-ufrag, or call again")
-        # RFC 8842 §5.1: another set of fingerprints, or another role, asks for a new association.
-        if set(new.remote.fingerprints) != set(old.remote.fingerprints) or new.dtls_client != old.dtls_client:
-            raise OfferRefused(
-                "DTLS_RESTART_UNSUPPORTED", "DTLS cannot be restarted: keep a=fingerprint and a=setup, or call again"
-            )
-
     def _conclude(self, negotiation: Negotiation) -> Negotiation:
         self.current = negotiation.outlined()
         self._session_version += 1
         return negotiation
 
 
-def _refuse_codec_change(new: Negotiation, in_use: NegotiatedFormat | None) -> None:
-    """A running encoder cannot become another one, and the peer would drop what it has not agreed to."""
-    if in_use is None or new.audio is None:
-        return
-    if all(agreed.rtpmap != in_use.rtpmap for agreed in new.audio.formats):
-        raise OfferRefused("CODEC_CHANGE_UNSUPPORTED", f"keep a=rtpmap:{in_use.rtpmap}, which is in use, or call again")
+def _changes_of_credentials(old: RemoteParameters, new: RemoteParameters) -> tuple[bool, bool]:
+    return old.ice_ufrag != new.ice_ufrag, old.ice_pwd != new.ice_pwd
+
+
+def _require_same_sections(old: Negotiation, new: Negotiation) -> None:
+    """Those in use stay where they are, and keep their names (RFC 3264 §8, RFC 8829 §5.2.2); others may follow."""
+    mids = new.mids
+    for index, mid in enumerate(old.mids):
+        if old.description.media[index].port and (index >= len(mids) or mids[index] != mid):
+            raise OfferRefused("SECTIONS_CHANGED", f"a=mid:{mid} is section {index}: keep the sections in their order")
+    if new.remote.mid != old.remote.mid:
+        # RFC 9143 §7.5.3 lets another section take over; browsers give it a new transport, and close the old one.
+        raise OfferRefused(
+            "TRANSPORT_SECTION_STOPPED", f"a=mid:{old.remote.mid} holds the transport: let it be inactive instead"
+        )
+
+
+def _refuse_other_association(old: Negotiation, new: Negotiation, refused: type[DescriptionRefused]) -> None:
+    """RFC 8842 §5.1: another set of fingerprints, or another role, asks for a new association."""
+    if set(new.remote.fingerprints) != set(old.remote.fingerprints) or new.dtls_client != old.dtls_client:
+        raise refused(
+            "DTLS_RESTART_UNSUPPORTED", "DTLS cannot be restarted: keep a=fingerprint and a=setup, or call again"
+        )

@@ -4,29 +4,29 @@ from dataclasses import replace
 
 from glottis.contracts.statistics import CandidatePairStats, DataChannelStats, Statistics, TransportStats
 from glottis.dtls import DtlsTransport
-from glottis.ice import CandidatePair, IceAgent
+from glottis.ice import CandidatePair, IceTransport
 from glottis.peer.audio import AudioTrack
 from glottis.sctp import DataChannels
 from glottis.sctp.traffic import Traffic
 
 
 def collect(
-    agent: IceAgent, transport: DtlsTransport, voice: AudioTrack, channels: DataChannels | None, now: float
+    ice: IceTransport, transport: DtlsTransport, voice: AudioTrack, channels: DataChannels | None, now: float
 ) -> Statistics:
     """``transport``, what there is of pair and channels, and what ``RtpSession.statistics`` has."""
     statistics = voice.session.statistics(now)
     return replace(
         statistics,
-        transport=TransportStats(ice_state=agent.state.value, dtls_state=transport.state.value),
-        candidate_pair=_candidate_pair(agent.selected_pair, voice.available_bitrate)
-        if agent.selected_pair is not None
+        transport=TransportStats(ice_state=ice.state.value, dtls_state=transport.state.value),
+        candidate_pair=_candidate_pair(ice.selected_pair, voice.available_bitrate)
+        if ice.selected_pair is not None
         else None,
         data_channel=_data_channel(channels.traffic) if channels is not None else None,
         counters=replace(
             statistics.counters,
-            ice_datagrams_dropped=agent.dropped_datagrams,
-            paths_given_up=agent.paths_given_up,
-            ice_candidates_ignored=agent.ignored_candidates,
+            ice_datagrams_dropped=ice.dropped_datagrams,
+            paths_given_up=ice.paths_given_up,
+            ice_candidates_ignored=ice.ignored_candidates,
             dtls_datagrams_discarded=transport.discarded_datagrams,
             dtmf_refused=voice.keypad.dtmf_refused,
             sctp_packets_malformed=channels.association.malformed_packets if channels is not None else 0,

@@ -11,7 +11,7 @@ from glottis import dtls, ice
 from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
 from glottis.dtls import Certificate, DtlsState, DtlsTransport
-from glottis.ice import IceAgent, IceState, ProbePolicy
+from glottis.ice import Credentials, IceAgent, IceState, IceTransport, ProbePolicy
 from glottis.peer.events import (
     ConnectionState,
     ConnectionStateChanged,
@@ -45,9 +45,8 @@ class PeerTransport:
 
     ``ice`` and ``dtls`` are its engines; who changes one of them calls ``advance``, and then drains.
 
-    An ICE restart (RFC 8445 §9) will come in here, as ``restart(credentials)`` beside ``connect``: ``ice`` takes the
-    peer's new credentials and makes new ones of its own, while ``dtls`` and all that stands on it goes on. Who drives
-    the connection asks for ``ice.local_ufrag`` each time. A relay (RFC 8656) is one more local candidate of ``ice``.
+    By an ICE restart (RFC 8445 §9) ``ice`` gets other credentials, while ``dtls`` and all that stands on it goes on. A
+    relay (RFC 8656) is one more local candidate of ``ice``.
     """
 
     def __init__(
@@ -62,13 +61,14 @@ class PeerTransport:
         self.is_described = False
         """Whether the peer's description is known."""
         policy = ProbePolicy(private_networks=settings.probe_private_addresses)
-        self.ice = IceAgent(
-            controlling=False, rng=rng, lite=settings.ice_lite, timing=settings.ice_timing, policy=policy
+        self.ice = IceTransport(
+            IceAgent(controlling=False, rng=rng, lite=settings.ice_lite, timing=settings.ice_timing, policy=policy)
         )
         for address in local_addresses:
             self.ice.add_local_candidate(address, announced=settings.announced.get(address))
         self.dtls = DtlsTransport(certificate=certificate, client=False)  # until the roles are agreed on
         self._certificate = certificate
+        self._remote: Credentials | None = None
         self._handshaking = TokenBucket(HANDSHAKE_DATAGRAMS_PER_SECOND, HANDSHAKE_DATAGRAMS_AT_ONCE, now=0.0)
         self._early_flight: list[bytes] = []
         self._protected: list[bytes] = []
@@ -79,6 +79,11 @@ class PeerTransport:
     def is_secure(self) -> bool:
         """Whether the peer has proved who it is, and data can be sent to it."""
         return self.dtls.state is DtlsState.CONNECTED
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether a restart of ICE can bring the connection back: the peer is known, and has not closed it."""
+        return self.is_secure and self.state is not ConnectionState.CLOSED
 
     @property
     def selected_path(self) -> Path | None:
@@ -93,11 +98,22 @@ class PeerTransport:
         self.is_described = True
         self.dtls = DtlsTransport(certificate=self._certificate, client=dtls_client, srtp=srtp)
         self.dtls.set_remote_fingerprints(remote.fingerprints)
-        self.ice.set_remote_parameters(remote.ice_ufrag, remote.ice_pwd, lite=remote.ice_lite, now=now)
+        self.reconnect(remote, now)
         self._start_dtls(now)  # if the peer's checks have overtaken its answer
         flight, self._early_flight = self._early_flight, []
         for datagram in flight:
             self.dtls.handle_datagram(datagram, now)
+
+    def restart(self, credentials: Credentials, now: float) -> None:
+        """Be known by these credentials, too, from now on; ``reconnect`` gives those of the peer (RFC 8445 §9)."""
+        self.ice.restart(credentials, now)
+
+    def reconnect(self, remote: RemoteParameters, now: float) -> None:
+        """A later description of the peer, which has its part in a restart if there is one."""
+        credentials = Credentials(remote.ice_ufrag, remote.ice_pwd)
+        if credentials != self._remote:
+            self._remote = credentials
+            self.ice.set_remote_parameters(remote.ice_ufrag, remote.ice_pwd, lite=remote.ice_lite, now=now)
 
     def send_protected(self, packets: Iterable[bytes]) -> None:
         """Packets of SRTCP, which leave with the next ``datagrams_to_send``."""

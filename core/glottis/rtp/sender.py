@@ -142,6 +142,32 @@ class AudioSender:
         """Whether what is queued could have gone out in the last tick, had it been there already."""
         return self._is_idle and bool(self._queue)
 
+    def go_on_from(self, before: "AudioSender") -> None:
+        """Take over its stream, as another codec on the same SSRC: number, time, and what waits in its queue.
+
+        The timestamp goes on from where it was at the new clock (RFC 3550 §5.1); a change of payload type says so. What
+        waits is speech; packets of the old codec are dropped, and so are keys where they go by another clock.
+        """
+        self._sequence_number = before._sequence_number
+        self.packets_sent, self.bytes_sent = before.packets_sent, before.bytes_sent
+        self.frames_unsent, self.comfort_noise_sent = before.frames_unsent, before.comfort_noise_sent
+        self.last_sent_at = before.last_sent_at
+        self._is_idle = before._is_idle
+        self._due, self._started, self._talking = before._due, before._started, before._talking
+        elapsed = (before._timestamp - before._first_timestamp & 0xFFFFFFFF) / before.clock_rate
+        self._timestamp = before._timestamp
+        self._first_timestamp = self._timestamp - round(elapsed * self.clock_rate) & 0xFFFFFFFF
+        self._spurt_units = round(before._spurt_units / before.clock_rate * self.clock_rate)
+        keeps_keys = (self.clock_rate, self._frame_seconds) == (before.clock_rate, before._frame_seconds)
+        if keeps_keys:
+            self.tones = before.tones
+        for item in before._queue:
+            if isinstance(item, bytes):
+                self.write(item)
+            elif isinstance(item, ToneStep) and keeps_keys:
+                self._append(item, self._frame_units)
+        self.write(before._framer.rest)
+
     def set_complexity(self, complexity: int) -> None:
         """Let the encoder work so hard from now on, if it can be told."""
         if self._adjustable is not None and complexity != self.complexity:

@@ -80,7 +80,7 @@ class RtpSession:
     def set_tracks(self, *, receiver: AudioReceiver | None, sender: AudioSender | None) -> None:
         """As a renegotiation has it, which may take the sender away, and give the same one back.
 
-        Another sender needs an SSRC, and so a session, of its own: SRTP takes no sequence number twice.
+        Another sender has to go on from the one before: SRTP takes no sequence number twice.
         """
         self.receiver = self._rtcp.receiver = receiver
         self.sender = self._rtcp.sender = sender

@@ -16,7 +16,7 @@ from glottis.sdp.redundancy import answered_red_untrusted
 from glottis.sdp.section import Section
 from glottis.sdp.selection import Selection, select_sections_untrusted
 from glottis.sdp.telephone_events import common_events
-from glottis.sdp.transport import TransportParameters, read_remote_parameters_untrusted
+from glottis.sdp.transport import RemoteParameters, TransportParameters, read_remote_parameters_untrusted
 
 
 def accept_offer_untrusted(
@@ -30,19 +30,21 @@ def accept_offer_untrusted(
     max_message_size: int | None = None,
     red: RedPolicy = "off",
     is_usable: Callable[[Candidate], bool] = lambda candidate: True,
+    renew: Callable[[RemoteParameters, TransportParameters], TransportParameters] = lambda remote, ours: ours,
 ) -> Negotiation:
     """Answer ``offer``; raises ``OfferRefused`` with a stable code, or ``Malformed``.
 
     ``audio`` is what this side can do in order of preference; ``max_message_size`` in bytes is what it takes on data
     channels, None: it has none; ``is_usable`` says which of the peer's candidates are kept in the first place. The
     function is pure: for a renegotiation, call it again with the next ``session_version`` and with the transport as it
-    is then.
+    is then; ``renew`` gives it other credentials if the peer's ask for that.
     """
     selection = select_sections_untrusted(offer, audio, with_data=max_message_size is not None)
     _require_rtcp_mux(selection)
     remote = read_remote_parameters_untrusted(
         selection.tagged, selection.bundle[0], Setup.ACTIVE, OfferRefused, is_usable
     )
+    transport = renew(remote, transport)
     setup = _answered_setup(remote.setup, transport.setup)
     audios = _negotiated_audios_untrusted(selection, red)
     data = None if selection.data is None else negotiated_data_untrusted(selection.data)

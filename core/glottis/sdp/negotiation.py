@@ -38,13 +38,18 @@ class Negotiation:
         description = SessionDescription(self.description.origin, media=media)
         return replace(self, description=description, remote=replace(self.remote, candidates=()))
 
+    @property
+    def mids(self) -> list[str | None]:
+        """Of all sections, in order."""
+        return [_mid_of(media) for media in self.description.media]
+
     def section_of(self, mid: str | None, media_index: int | None) -> int | None:
         """The index of the section that a trickled candidate is for; None if it names none that there is.
 
         The mid decides, as RFC 9429 §3.5.2.1 has it. Some peers leave it empty, or name one that is not described: then
         the index counts. Who says neither means the transport.
         """
-        mids = [_mid_of(media) for media in self.description.media]
+        mids = self.mids
         if mid and mid in mids:
             return mids.index(mid)
         if media_index is not None:

@@ -174,8 +174,11 @@ async def test_who_is_gone_without_its_leg_being_heard_is_waited_for(
         while legs.speak_on():
             await leg.tick()
     back = await phone.open_socket(socket.events("resume")[-1]["websocketUrl"])
-    await eventually(lambda: Event("resumed", {}) in back.messages)
+    leg.is_heard = True
+    await eventually(lambda: Event("interrupted", {}) in back.messages)  # it had missed that
+    await leg.tick()
     assert legs.speak_on()
+    await eventually(lambda: Event("resumed", {}) in back.messages)
     await leg.talk(TONE)
 
 

@@ -1,10 +1,12 @@
 """What client and agent are told of their session: the same events, to both."""
 
+from dataclasses import replace
+
 import trio
 
 from glottis.calls.call import GatewayCall
 from glottis.calls.leg import Leg
-from glottis.contracts.events import CallEvent, StatisticsReported
+from glottis.contracts.events import CallEvent, MediaNegotiated, StatisticsReported
 from glottis.contracts.statistics import Statistics
 from glottis.server.sessions.line import ClientLine
 from glottis.signaling.messages import Event
@@ -17,7 +19,7 @@ class Announcements:
         self._line = line
         self._call = call
         self._leg = leg
-        self._media_is_told = False
+        self._media: MediaNegotiated | None = None
 
     def event(self, event: CallEvent) -> None:
         """Something has happened."""
@@ -25,15 +27,17 @@ class Announcements:
         self._call.push_event(event)
 
     def media(self) -> None:
-        """Once, when there is audio: from the beginning or by a later offer."""
+        """When there is audio, from the beginning or by a later offer, and when it becomes another."""
         media = self._leg.media
-        if media is not None and not self._media_is_told:
-            self._media_is_told = True
+        if media is not None and media != self._media:
+            self._media = media
             self.event(media)
 
     def statistics(self) -> Statistics:
         """What was counted so far, by the agent's streams too."""
-        return self._call.with_dropped(self._leg.statistics(trio.current_time()))
+        statistics = self._call.with_dropped(self._leg.statistics(trio.current_time()))
+        counters = replace(statistics.counters, messages_missed=self._line.missed.dropped)
+        return replace(statistics, counters=counters)
 
     async def report_statistics(self, interval: float) -> None:
         """Every so many seconds, how the call fares."""

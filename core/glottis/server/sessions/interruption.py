@@ -1,5 +1,6 @@
-"""Silence before a client that is gone (CONTRACT §3): its socket is lost, and none of its media comes."""
+"""Silence before a client that is gone (CONTRACT §3): it has lost its socket and sends no media, or media failed."""
 
+import math
 from collections.abc import Callable
 
 from glottis.calls.leg import Leg
@@ -16,16 +17,36 @@ class Interruption:
         self._silence = silence
         self._tell = tell
         self._is_on = False
+        self._has_media = True
+        self._back_at = -math.inf
+        """When the client came back by a socket."""
 
     def check(self, now: float) -> None:
         """In each media tick: is there still somebody to speak to?"""
-        if not self._line.is_up:
-            latest = now - self._silence
+        if not self._has_media or (self._line.is_up and not self._is_on):
+            return
+        latest = now - self._silence
+        if self._line.is_up:
+            # Speech waits for media from where the client is now, perhaps on another network, but not for one who sends
+            # none.
+            self._set(self._back_at > latest and not self._leg.heard_since(self._back_at))
+        else:
             self._set(self._line.lost_at <= latest and not self._leg.heard_since(latest))
 
-    def end(self) -> None:
+    def client_is_back(self, now: float) -> None:
         """The client has a socket again: nothing that was said is lost."""
-        self._set(False)
+        self._back_at = now
+
+    def media_lost(self) -> None:
+        """Nothing reaches the client until there is another way."""
+        self._has_media = False
+        self._set(True)
+
+    def media_is_back(self) -> None:
+        """There is a way."""
+        if not self._has_media:
+            self._has_media = True
+            self._set(not self._line.is_up)
 
     def _set(self, is_on: bool) -> None:
         if is_on is not self._is_on:

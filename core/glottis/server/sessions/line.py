@@ -6,6 +6,7 @@ from typing import Final
 import trio
 
 from glottis.server.sessions.channel import SignalingChannel
+from glottis.server.sessions.missed import MissedMessages
 from glottis.signaling.close_codes import NORMAL
 from glottis.signaling.messages import Bye, Error, SignalingMessage
 
@@ -14,9 +15,10 @@ MAX_REASON: Final = 100
 
 
 class ClientLine:
-    """At most one channel. While there is none nothing is kept for the client but the URL of its return."""
+    """At most one channel. While it is lost, texts and events are kept for the client's return."""
 
     def __init__(self) -> None:
+        self.missed = MissedMessages()
         self._channel: SignalingChannel | None = None
         self.lost_at = -math.inf
 
@@ -30,10 +32,12 @@ class ClientLine:
         return channel is self._channel
 
     def connect(self, channel: SignalingChannel) -> None:
-        """The client's older socket, if any, is replaced."""
+        """The client's older socket, if any, is replaced; what was missed meanwhile comes first."""
         if self._channel is not None:
             self._channel.begin_closing(NORMAL, "the session goes on over another connection")
         self._channel = channel
+        for message in self.missed.take():
+            channel.send(message)
 
     def lose(self) -> None:
         """The socket is gone."""
@@ -44,6 +48,8 @@ class ClientLine:
         """Queue a message; raises ``LocalError`` if JSON cannot say it."""
         if self._channel is not None:
             self._channel.send(message)
+        elif self.lost_at > -math.inf:
+            self.missed.keep(message)
 
     def refuse(self, error: Error) -> None:
         """Answer a bad message, unless there were too many."""
@@ -57,6 +63,8 @@ class ClientLine:
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye and close the WebSocket with this code."""
+        self.missed.take()
+        self.lost_at = -math.inf
         if self._channel is not None:
             self._channel.send(Bye(reason))
             self._channel.begin_closing(code, reason)

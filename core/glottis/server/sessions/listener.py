@@ -32,6 +32,11 @@ class Listener:
         if (session := self._session()) is not None:
             session.media_changed(state, reason)
 
+    def media_lost(self, reason: str) -> None:
+        """See ``LegOwner``."""
+        if (session := self._session()) is not None:
+            session.media_lost(reason)
+
     def says(self, message: SignalingMessage) -> None:
         """To the client."""
         if (session := self._session()) is not None:

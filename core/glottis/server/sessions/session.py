@@ -145,11 +145,11 @@ class Session:
         if not self.state.alive:  # it has ended since the token was taken
             channel.begin_closing(NORMAL, "the call has ended")
             return
+        now = trio.current_time()
         self.line.connect(channel)
-        self.interruption.end()
+        self.interruption.client_is_back(now)
         self._intake.texts.release()
         if self._move(Happening.CLIENT_CAME):
-            now = trio.current_time()
             self._deadline.await_media(now)
             try:
                 self.leg.begin(now)
@@ -218,15 +218,26 @@ class Session:
         """Tell of it; the session becomes active, or ends."""
         self._announce.event(ConnectionChanged(state=state.value, reason=reason))
         if state is ConnectionState.CONNECTED:
-            self._become_active()
+            self._media_flows()
         elif state is ConnectionState.FAILED:
             self.end(f"the media connection failed: {reason}")
         elif state is ConnectionState.CLOSED:
             self.end(reason or "the caller hung up")
 
-    def _become_active(self) -> None:
+    def media_lost(self, reason: str) -> None:
+        """It has failed, and a restart of ICE can bring it back: wait for that as for a lost socket."""
+        self._announce.event(ConnectionChanged(state=ConnectionState.FAILED.value, reason=reason))
+        failure = f"the media connection failed: {reason}"
+        if self._times.resume_grace == 0:
+            self.end(failure)
+        else:
+            self.interruption.media_lost()
+            self._deadline.await_restart(trio.current_time(), failure)
+
+    def _media_flows(self) -> None:
+        self._deadline.media_flows()
+        self.interruption.media_is_back()
         if self._move(Happening.MEDIA_FLOWS):
-            self._deadline.media_flows(client_is_there=self.line.is_up)
             self._announce.media()
             self._connected.set()
             self.leg.start_media()

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.server.sessions.deadlines import Deadlines
@@ -37,6 +37,16 @@ class SessionTimes:
 DEFAULT_TIMES: Final = SessionTimes()
 
 
+class _Moment(NamedTuple):
+    """When a session ends, and why."""
+
+    moment: float
+    reason: str
+
+
+_NEVER: Final = _Moment(math.inf, "")
+
+
 class Deadline:
     """When a session ends unless something happens before; ``over`` is told the reason then."""
 
@@ -45,8 +55,7 @@ class Deadline:
         self._deadlines = deadlines
         self._over = over
         self._reason = ""
-        self._setup = math.inf
-        """Until when media has to flow; never again once it has."""
+        self._client_by = self._media_by = _NEVER
 
     def await_client(self, now: float) -> None:
         """The session is created."""
@@ -54,23 +63,29 @@ class Deadline:
 
     def await_media(self, now: float) -> None:
         """The client's first socket is there."""
-        self._setup = now + self._times.setup
+        self._media_by = _Moment(now + self._times.setup, "no media connection came about in time")
         self.client_is_back()
 
     def client_is_back(self) -> None:
         """There is a socket again, and what time there was for media goes on."""
-        self._set(self._setup, "no media connection came about in time")
+        self._client_by = _NEVER
+        self._await_both()
 
     def await_resumption(self, now: float) -> None:
         """The client's socket is lost."""
         grace_over = now + self._times.resume_grace
-        self._set(min(grace_over, self._setup), "the signaling connection was lost and not resumed in time")
+        self._client_by = _Moment(grace_over, "the signaling connection was lost and not resumed in time")
+        self._await_both()
 
-    def media_flows(self, *, client_is_there: bool) -> None:
+    def await_restart(self, now: float, failure: str) -> None:
+        """Media has failed after it has flowed: there is as much time to restart ICE as to resume."""
+        self._media_by = _Moment(now + self._times.resume_grace, failure)
+        self._await_both()
+
+    def media_flows(self) -> None:
         """There is a media connection; a client without a socket has to resume even so."""
-        self._setup = math.inf
-        if client_is_there:
-            self.lift()
+        self._media_by = _NEVER
+        self._await_both()
 
     def lift(self) -> None:
         """Nothing is waited for."""
@@ -79,6 +94,9 @@ class Deadline:
     def expire(self) -> None:
         """See ``Expiring``."""
         self._over(self._reason)
+
+    def _await_both(self) -> None:
+        self._set(*min(self._client_by, self._media_by))
 
     def _set(self, moment: float, reason: str) -> None:
         self._reason = reason

@@ -102,12 +102,21 @@ export class Call extends EventTarget {
     while (this.state === "in-call" && performance.now() < deadline) {
       try {
         await this.#openSocket(websocketUrl);
-        return;
+        return await this.#restart(); // the network may be another one
       } catch {
         await new Promise((resolve) => setTimeout(resolve, RESUME_RETRY_MS));
       }
     }
     this.#end(GATEWAY_LOST, true);
+  }
+
+  // Looks for a new way of the media, beside the one that there is or was.
+  async #restart() {
+    const { peer } = this;
+    if (peer.signalingState !== "stable") await peer.setLocalDescription({ type: "rollback" }); // the answer was lost
+    peer.restartIce();
+    await peer.setLocalDescription();
+    this.#signal({ type: "offer", sdp: peer.localDescription.sdp });
   }
 
   async #offer(iceServers) {
@@ -175,8 +184,15 @@ export class Call extends EventTarget {
         this.#wasConnected = true;
         return this.#become("in-call", this.microphone ? "In call." : "In call, listening only.");
       case "disconnected": return this.#become("in-call", "The connection is interrupted; waiting for it to recover …");
-      case "failed": return this.#end(this.#mediaProblem(), true);
+      case "failed": return this.#mediaFailed();
     }
+  }
+
+  // The gateway waits for a restart as long as for a lost socket, which comes first if it is lost, too.
+  #mediaFailed() {
+    if (!this.#wasConnected || !this.#resumption) return this.#end(this.#mediaProblem(), true);
+    this.#become("in-call", "The connection is broken; looking for another way …");
+    if (this.#socket.readyState === WebSocket.OPEN) this.#restart().catch((error) => this.#end(error.message, true));
   }
 
   #mediaProblem() {

@@ -1,0 +1,47 @@
+"""Coming back to a session whose WebSocket is lost: by which URL, until when, and after which pauses (CONTRACT §3)."""
+
+import errno
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from glottis.client.connection import CallFailed, errno_of
+
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 4.0
+"""Seconds between two attempts; each pause is twice the one before."""
+MAX_GRACE: Final = 86_400.0
+"""Seconds; a gateway's longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What the gateway has told last. ``repr`` hides the URL, which has a token in it."""
+
+    websocket_url: str
+    grace: float
+    """Seconds from the loss."""
+
+    def __repr__(self) -> str:
+        return f"Resumption(grace={self.grace:g})"
+
+
+def resumption_of(data: Mapping[str, Any]) -> Resumption | None:
+    """What the event ``resume`` says, if it can be used."""
+    url, grace = data.get("websocketUrl"), data.get("graceSeconds")
+    if not isinstance(url, str) or not isinstance(grace, int | float) or not 0 < grace <= MAX_GRACE:
+        return None
+    return Resumption(url, float(grace))
+
+
+def pauses() -> Iterator[float]:
+    """Before each attempt, seconds."""
+    pause = 0.0
+    while True:
+        yield pause
+        pause = min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
+
+
+def is_hopeless(failure: CallFailed) -> bool:
+    """Whether there is nobody to come back to: where nothing listens any more, no session is left."""
+    return errno_of(failure) == errno.ECONNREFUSED

@@ -1,0 +1,129 @@
+"""Real browsers that restart ICE, hold the call, change the codec, or come back after a loss: the call goes on."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import trio
+from glottis.server.gateway import Gateway
+from support.browser import Page
+from support.phone import eventually, webrtc_leg
+
+UFRAG = "call.pc.remoteDescription.sdp.match(/a=ice-ufrag:(.*)/)[1].trim()"
+EVENTS = "call.messages.filter(({ type }) => type === 'event')"
+
+
+@pytest.fixture
+async def talk(page: Page) -> AsyncIterator[Page]:
+    """In the middle of a call with audio and a channel."""
+    with trio.fail_after(60):
+        await page.evaluate(
+            """(async () => {
+                globalThis.call = await Call.create();
+                globalThis.sender = await call.speak();
+                globalThis.chat = call.open('chat');
+                await call.negotiate();
+                await chat.next();
+            })()"""
+        )
+        assert await energy(page) > 0
+        yield page
+        assert await page.evaluate("call.errors") == []
+
+
+async def energy(page: Page, seconds: float = 0.7) -> float:
+    """Of what the page hears in this time."""
+    return float(await page.evaluate(f"energy({seconds})"))
+
+
+async def packets(page: Page) -> int:
+    """How many come within a second."""
+    count = """[...(await call.pc.getStats()).values()].filter(({ type }) => type === 'inbound-rtp')
+        .reduce((sum, { packetsReceived }) => sum + packetsReceived, 0)"""
+    return int(
+        await page.evaluate(
+            f"""(async () => {{
+                const before = {count};
+                await new Promise((resolve) => setTimeout(resolve, 1000));
+                return {count} - before;
+            }})()"""
+        )
+    )
+
+
+async def negotiate(page: Page, change: str) -> None:
+    await page.evaluate(f"(async () => {{ {change}; await call.negotiate(); }})()")
+
+
+def peer(gateway: Gateway) -> Any:
+    """The gateway's end."""
+    (session,) = gateway.sessions
+    return webrtc_leg(session).peer
+
+
+async def test_a_restart_of_ice_is_not_heard(talk: Page, gateway: Gateway) -> None:
+    before = await talk.evaluate(UFRAG)
+    for _ in range(2):
+        await negotiate(talk, "call.pc.restartIce()")
+        after = await talk.evaluate(UFRAG)
+        assert after != before
+        before = after
+        await eventually(lambda: len(peer(gateway).local_ufrags) == 1, 10)
+        assert peer(gateway).local_ufrag == after
+    assert await energy(talk) > 0
+    assert await talk.evaluate("chat.echoes('still here')")
+    assert await talk.evaluate("call.states.at(-1)") == "connected"
+    states = [event["data"]["state"] for event in await talk.evaluate(EVENTS) if event["name"] == "connection"]
+    assert states == ["connecting", "connected"]
+
+
+@pytest.mark.parametrize("direction", ["inactive", "sendonly"])
+async def test_a_call_on_hold_is_taken_up_again(talk: Page, direction: str) -> None:
+    transceiver = "call.pc.getTransceivers()[0]"
+    await negotiate(talk, f"{transceiver}.direction = '{direction}'")
+    await trio.sleep(0.3)
+    assert await talk.evaluate(f"{transceiver}.currentDirection") == direction
+    assert await packets(talk) == 0
+    await negotiate(talk, f"{transceiver}.direction = 'sendrecv'")
+    assert await energy(talk) > 0
+    assert await talk.evaluate("chat.echoes('still here')")
+
+
+async def test_another_codec_takes_over(talk: Page) -> None:
+    await negotiate(
+        talk,
+        """const codecs = RTCRtpReceiver.getCapabilities('audio').codecs;
+        call.pc.getTransceivers()[0].setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === 'audio/PCMU'))""",
+    )
+    await talk.wait_for(f"{EVENTS}.filter(({{ name }}) => name === 'media').length === 2")
+    media = [event["data"]["codec"] for event in await talk.evaluate(EVENTS) if event["name"] == "media"]
+    assert media == ["opus", "PCMU"]
+    assert await energy(talk) > 0
+
+
+async def test_who_has_lost_both_socket_and_network_goes_on_after_a_restart(talk: Page, gateway: Gateway) -> None:
+    connection = peer(gateway)
+    passes = {"media": True}
+    handle = connection.handle_datagram
+    connection.handle_datagram = lambda data, path, now: passes["media"] and handle(data, path, now)
+    passes["media"] = False
+    await talk.evaluate("call.ws.close(4000)")
+    await trio.sleep(2)
+    (session,) = gateway.sessions
+    assert repr(session).endswith("active>")
+    passes["media"] = True
+    seconds = await talk.evaluate(
+        """(async () => {
+            const start = performance.now();
+            await call.resume();
+            call.pc.restartIce();
+            await call.negotiate();
+            while (!call.messages.some(({ name }) => name === 'resumed')) await new Promise((go) => setTimeout(go, 5));
+            return (performance.now() - start) / 1000;
+        })()"""
+    )
+    assert seconds < 1
+    assert await energy(talk) > 0
+    assert await talk.evaluate("chat.echoes('still here')")
+    names = [event["name"] for event in await talk.evaluate(EVENTS)]
+    assert names.index("interrupted") < names.index("resumed")

@@ -1,0 +1,162 @@
+"""A caller that loses its WebSocket, or its media, comes back to the same agent."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from glottis import AudioFrame, Call, TextMessage
+from glottis.client.call import ClientCall
+from glottis.client.calling import CallRequest, open_client_call
+from glottis.client.resumption import Resumption, pauses, resumption_of
+from glottis.ice import IceTiming
+from glottis.peer import PeerConnection
+from glottis.server.gateway import Gateway
+from glottis.server.sessions.times import SessionTimes
+from support.gateway import open_test_gateway
+from support.phone import RATE, TONE, eventually, installed_codec, webrtc_leg
+from support.plugins import TestPlugin
+
+HASTY = IceTiming(consent_interval=0.1, silence=0.2, answer_time=0.1, consent_lifetime=0.8)
+FRAME = AudioFrame(TONE, RATE)
+
+
+async def count(call: Call) -> None:
+    """Texts, twenty in a second, while sound goes on."""
+    call.nursery.start_soon(hum, call)
+    number = 0
+    while True:
+        await call.send_text(str(number))
+        number += 1
+        await trio.sleep(0.05)
+
+
+async def hum(call: Call) -> None:
+    while True:
+        await call.say(FRAME)
+
+
+class Following:
+    """A call in progress, with what it was told."""
+
+    def __init__(self, gateway: Gateway, call: ClientCall) -> None:
+        self.gateway = gateway
+        self.call = call
+        self.texts: list[str] = []
+        self.signaling: list[str] = []
+        self.passes = True
+        connection = self.peer
+        handle = connection.handle_datagram
+        connection.handle_datagram = lambda data, path, now: self.passes and handle(data, path, now)  # type: ignore[method-assign]
+
+    @property
+    def peer(self) -> PeerConnection:
+        """The gateway's end."""
+        (session,) = self.gateway.sessions
+        return webrtc_leg(session).peer
+
+    def cut(self) -> None:
+        """The TCP connection."""
+        signaling: Any = self.call._signaling
+        signaling._connection._stream.socket.shutdown(socket.SHUT_RDWR)
+
+    async def collect(self) -> None:
+        async for message in self.call.messages:
+            assert isinstance(message, TextMessage)
+            self.texts.append(message.text)
+
+    async def watch(self) -> None:
+        async for event in self.call.events:
+            if event.name == "signaling":
+                self.signaling.append(event.data["state"])
+
+    def received(self) -> int:
+        """Packets of audio."""
+        inbound = self.call.statistics().inbound_rtp
+        return inbound.packets_received if inbound is not None else 0
+
+
+@asynccontextmanager
+async def in_a_call(tmp_path: Path, server: str = "", times: SessionTimes | None = None) -> AsyncIterator[Following]:
+    plugin = TestPlugin(count=count)
+    parts = {"times": times} if times is not None else {}
+    async with open_test_gateway(tmp_path, plugin.config(server), [plugin], **parts) as gateway:
+        codecs = (installed_codec("PCMU"),)
+        timing = times.ice if times is not None else IceTiming()
+        request = CallRequest(gateway.url, codecs, "count", 8000, ice_timing=timing, setup_timeout=2)
+        async with open_client_call(request) as call:
+            await call.connected.wait()
+            following = Following(gateway, call)
+            call.nursery.start_soon(following.collect)
+            call.nursery.start_soon(following.watch)
+            await eventually(lambda: following.texts and following.received() > 5)
+            yield following
+
+
+@pytest.mark.slow
+async def test_a_caller_without_its_socket_comes_back_to_the_same_agent_and_its_texts(tmp_path: Path) -> None:
+    async with in_a_call(tmp_path) as following:
+        before = following.peer.local_ufrag
+        for _ in range(2):
+            following.cut()
+            await eventually(lambda: following.signaling[-1:] == ["lost"])
+            await eventually(lambda: following.signaling[-1:] == ["resumed"])
+            told = len(following.texts)
+            await eventually(lambda told=told: len(following.texts) > told)  # type: ignore[misc]
+        numbers = [int(text) for text in following.texts]
+        assert numbers == sorted(set(numbers))
+        assert numbers[-1] + 1 - len(numbers) <= 4  # what was under way when the line was cut, twice
+        await eventually(lambda: before not in following.peer.local_ufrags)
+        packets = following.received()
+        await eventually(lambda: following.received() > packets + 5)
+        assert following.peer.state.value == "connected"
+
+
+@pytest.mark.slow
+async def test_a_caller_whose_media_fails_restarts_ice(tmp_path: Path) -> None:
+    async with in_a_call(tmp_path, times=SessionTimes(ice=HASTY)) as following:
+        following.passes = False
+        await eventually(lambda: following.peer.state.value == "failed")
+        following.passes = True
+        await eventually(lambda: following.peer.state.value == "connected")
+        packets = following.received()
+        await eventually(lambda: following.received() > packets + 5)
+        assert following.signaling == []
+
+
+@pytest.mark.slow
+async def test_who_loses_both_hears_the_agent_go_on(tmp_path: Path) -> None:
+    async with in_a_call(tmp_path, times=SessionTimes(ice=HASTY)) as following:
+        following.passes = False
+        following.cut()
+        await eventually(lambda: following.signaling == ["lost", "resumed"])
+        following.passes = True
+        packets = following.received()
+        await eventually(lambda: following.received() > packets + 5)
+
+
+def test_attempts_come_at_growing_intervals() -> None:
+    intervals = pauses()
+    assert [next(intervals) for _ in range(8)] == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4.0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"websocketUrl": 1, "graceSeconds": 1},
+        {"websocketUrl": "ws://x"},
+        {"websocketUrl": "ws://x", "graceSeconds": 0},
+    ],
+)
+def test_a_resumption_that_says_too_little_is_none(data: dict[str, object]) -> None:
+    assert resumption_of(data) is None
+
+
+def test_a_resumption_does_not_show_its_token() -> None:
+    told = resumption_of({"websocketUrl": "ws://x/?token=secret", "graceSeconds": 30})
+    assert isinstance(told, Resumption)
+    assert "secret" not in repr(told)
