@@ -17,7 +17,7 @@ PION := tests/interop/callers/pion/main.go
 GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
 REAL := browser or interop or realtime
-ENGINES := $(addprefix tests/,wire sdp ice dtls rtp sctp peer)
+ENGINES := $(addprefix tests/,wire sdp ice turn dtls rtp sctp peer)
 QUICK := $(BIN)/python -m pytest -q --hypothesis-profile=quick -m "not ($(REAL) or slow)"
 APART := tests/browser tests/interop
 # Percent of the engines' branches, counted alone

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 TESTS: Final = Path(__file__).parent / "tests"
-ENGINES: Final = ("wire", "sdp", "ice", "dtls", "rtp", "sctp", "peer")
+ENGINES: Final = ("wire", "sdp", "ice", "turn", "dtls", "rtp", "sctp", "peer")
 MARKERS: Final = {"browser": "browser", "interop": "interop", **dict.fromkeys(ENGINES, "engine")}
 
 # For make quick; see tests/support/examples.py.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SOURCES = Path(__file__).parents[1] / "core" / "glottis"
-ROOMS = ("contracts", "wire", "sdp", "ice", "dtls", "sctp", "signaling", "server/http")
+ROOMS = ("contracts", "wire", "sdp", "ice", "turn", "dtls", "sctp", "signaling", "server/http")
 ERRORS = {"Malformed", "Rejected"}
 CAUGHT_BY = ERRORS | {"RemoteError", "GlottisError", "Exception"}
 READS_ITS_OWN = {"dtls/connection.py: take_records", "dtls/flight.py: _place"}

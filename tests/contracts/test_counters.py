@@ -8,7 +8,7 @@ from pathlib import Path
 import glottis
 from glottis.contracts.statistics import StatsObject
 
-ROOMS = ("rtp", "ice", "dtls", "sctp", "peer", "calls")
+ROOMS = ("rtp", "ice", "turn", "dtls", "sctp", "peer", "calls")
 SHOWN = {field.name for kind in StatsObject.__subclasses__() for field in fields(kind)}
 ALIASES = {
     "ice/agent.py: dropped_datagrams": "ice_datagrams_dropped",
@@ -41,6 +41,12 @@ NO_COUNTERS = {
     "sctp/send_queue.py: _message_count": "of what is queued",
     "sctp/send_queue.py: next_sequence": "a sequence number",
     "sctp/tcb.py: error_count": "zero again after each response",
+    "turn/allocation.py: _unanswered_refreshes": "zero again after each message of the server",
+    "turn/allocation.py: _untimely": "of the gateway, which shows it in its own counts",
+    "turn/allocation.py: ignored_datagrams": "of the gateway, which shows it in its own counts",
+    "turn/relaying.py: dropped": "of the gateway, which shows it in its own counts",
+    "turn/relaying.py: indications": "zero again when a channel is bound",
+    "turn/requests.py: challenges": "of one request",
 }
 
 

@@ -3,8 +3,8 @@
 import random
 
 from glottis.ice import IceAgent
-from glottis.sdp.candidate import candidate_priority
-from glottis.wire.address import Address
+from glottis.sdp.candidate import Candidate, candidate_priority
+from glottis.wire.address import Address, Path
 
 BASE = Address("10.0.0.1", 5000)
 OUTSIDE = Address("198.51.100.7", 40000)
@@ -72,3 +72,47 @@ def test_a_lite_agent_has_host_candidates_only() -> None:
     ice.add_local_candidate(BASE, announced=[BASE, PUBLIC])
     assert ice.add_reflexive_candidate(OUTSIDE, base=BASE, server="stun.example") is None
     assert [candidate.type for candidate in ice.local_candidates] == ["host", "host"]
+
+
+RELAYED = Address("198.51.100.8", 49152)
+REMOTE = Candidate("1", 1, "udp", 100, "192.0.2.1", 50000, "host")
+
+
+def test_a_relayed_candidate_is_its_own_base_and_comes_last() -> None:
+    ice = agent()
+    host = ice.add_local_candidate(BASE)
+    reflexive = ice.add_reflexive_candidate(OUTSIDE, base=BASE, server="stun.example")
+    relayed = ice.add_relayed_candidate(RELAYED, mapped=OUTSIDE, server="turn.example")
+    assert relayed is not None
+    assert reflexive is not None
+    assert (relayed.type, relayed.address, relayed.port) == ("relay", *RELAYED)
+    assert (relayed.related_address, relayed.related_port) == OUTSIDE
+    assert relayed.priority < reflexive.priority
+    assert ice.local_candidates == (host, reflexive, relayed)
+
+
+def test_a_relayed_candidate_is_checked_by_the_relay() -> None:
+    ice = agent()
+    ice.set_remote_parameters("peer", "p" * 22, now=0.0)
+    ice.add_remote_candidate(REMOTE, 0.0)
+    assert ice.pairs() == ()
+    ice.add_relayed_candidate(RELAYED, mapped=None, server="turn.example")
+    ice.handle_timeout(0.0)
+    [check] = ice.datagrams_to_send()
+    assert check.path == Path(RELAYED, Address(REMOTE.address, REMOTE.port), "relay")
+
+
+def test_a_relayed_candidate_does_not_tell_what_is_not_announced() -> None:
+    candidate = agent().add_relayed_candidate(RELAYED, mapped=OUTSIDE, server="turn.example")
+    assert candidate is not None
+    assert (candidate.related_address, candidate.related_port) == ("0.0.0.0", 0)
+    of_ipv6 = agent().add_relayed_candidate(Address("2001:db8::8", 1), mapped=None, server="turn.example")
+    assert of_ipv6 is not None
+    assert of_ipv6.related_address == "::"
+
+
+def test_a_relayed_candidate_is_announced_once_and_by_no_lite_agent() -> None:
+    ice = agent()
+    assert ice.add_relayed_candidate(RELAYED, mapped=None, server="turn.example") is not None
+    assert ice.add_relayed_candidate(RELAYED, mapped=None, server="turn.example") is None
+    assert agent(lite=True).add_relayed_candidate(RELAYED, mapped=None, server="turn.example") is None

@@ -53,6 +53,41 @@ def test_a_response_goes_to_the_session_whose_request_left_here(tables: Demultip
     assert tables.dropped == 1
 
 
+def test_what_a_turn_server_sends_is_its_relays_but_for_responses_to_others(tables: Demultiplexer) -> None:
+    relay, gathering = Session(), Session()
+    tables.add_carrier(Path(LOCAL, CALLER), relay)
+    tables.note_request(stun(0x0001, 7), gathering)
+    relayed = [stun(0x0103, 1), stun(0x0017, 2), bytes((0x40, 0, 0, 0))]
+    for data in (*relayed, stun(0x0101, 7)):
+        tables.dispatch(data, Path(LOCAL, CALLER))
+    assert [data for data, _ in relay.received] == relayed
+    assert len(gathering.received) == 1
+    assert tables.dropped == 0
+
+
+def test_server_has_one_relay_and_no_session(tables: Demultiplexer) -> None:
+    """Whoever has had the path before."""
+    relay, other, session = Session(), Session(), Session()
+    tables.add_path(Path(LOCAL, CALLER), session, proven=True)
+    assert tables.add_carrier(Path(LOCAL, CALLER), relay)
+    assert not tables.add_carrier(Path(LOCAL, CALLER), other)
+    for gone in (session, other):
+        tables.remove(gone)
+    tables.dispatch(RTP, Path(LOCAL, CALLER))
+    assert relay.received == [(RTP, Path(LOCAL, CALLER))]
+
+
+def test_no_session_takes_the_path_of_a_relay(tables: Demultiplexer) -> None:
+    relay, session = Session(), Session()
+    tables.add_carrier(Path(LOCAL, CALLER), relay)
+    tables.add_path(Path(LOCAL, CALLER), session, proven=True)
+    tables.dispatch(RTP, Path(LOCAL, CALLER))
+    assert session.received == []
+    tables.remove(relay)
+    tables.dispatch(RTP, Path(LOCAL, CALLER))
+    assert tables.dropped == 1
+
+
 @pytest.mark.parametrize("data", [DTLS, RTP, b"", b"\xff" * 2000, stun(0x0001, 1, "unknown:x"), b"\x00\x01"])
 def test_a_stranger_reaches_no_session(tables: Demultiplexer, data: bytes) -> None:
     session = Session()

@@ -191,3 +191,26 @@ def test_a_turn_for_two_slots_has_the_time_of_both(house: House, slots: int) -> 
             break
     assert abs(served * 0.0001 - slots * TURN_TIME) <= 0.00011
     assert not house.queue.has_time
+
+
+def test_flood_by_a_relay_waits_for_its_own_session_alone() -> None:
+    """What comes from a TURN server belongs to many, and is taken apart before it is counted."""
+    house = House()
+    loud, quiet = house.make(DEAR), house.make()
+
+    class Relay:
+        def receive(self, data: bytes, path: Path) -> None:
+            house.send(loud if data == b"\x40loud" else quiet)
+
+        def refuse(self) -> None:
+            raise AssertionError
+
+    server = Path(LOCAL, Address("192.0.2.9", 3478))
+    house.tables.add_carrier(server, Relay())
+    house.queue.begin_turn()
+    for _ in range(50):
+        house.queue.take(b"\x40loud", server)
+    house.queue.take(b"\x40quiet", server)
+    assert len(quiet.received) == 1
+    assert len(loud.received) <= SHARE / DEAR + 1
+    assert house.queue

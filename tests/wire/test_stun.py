@@ -134,6 +134,32 @@ def test_attributes_behind_the_integrity_are_ignored() -> None:
     assert message.unknown_attributes == ()
 
 
+def test_either_integrity_covers_what_precedes_it() -> None:
+    data = build_stun(MessageClass.REQUEST, TRANSACTION, [(Attribute.SOFTWARE, b"x")], key=KEY, sha256=True)
+    message = parse_stun_untrusted(data)
+    assert message.is_signed_sha256_with(KEY)
+    assert not message.is_signed_sha256_with(KEY + b"x")
+    assert not message.is_signed_with(KEY)
+    with pytest.raises(Malformed):
+        parse_stun_untrusted(flip(data, 27))  # under the fingerprint
+    assert not parse_stun_untrusted(check()).is_signed_sha256_with(KEY)
+
+
+def test_addresses_and_lifetime_of_a_relay_are_read() -> None:
+    peer, relayed = Address("192.0.2.1", 1), Address("2001:db8::7", 65535)
+    attributes = [
+        (Attribute.XOR_PEER_ADDRESS, encode_xor_address(peer, TRANSACTION)),
+        (Attribute.XOR_RELAYED_ADDRESS, encode_xor_address(relayed, TRANSACTION)),
+        (Attribute.ALTERNATE_SERVER, bytes((0, 1, 0x0D, 0x96, 192, 0, 2, 2))),
+        (Attribute.LIFETIME, (600).to_bytes(4)),
+    ]
+    message = parse_stun_untrusted(build_stun(MessageClass.SUCCESS, TRANSACTION, attributes, method=3))
+    assert (message.xor_peer_address, message.xor_relayed_address) == (peer, relayed)
+    assert (message.alternate_server, message.lifetime) == (Address("192.0.2.2", 3478), 600)
+    without = parse_stun_untrusted(check())
+    assert (without.xor_peer_address, without.alternate_server, without.lifetime) == (None, None, None)
+
+
 def test_error_response_carries_code_and_unknown_attributes() -> None:
     attributes = [
         (Attribute.ERROR_CODE, encode_error_code(420)),
@@ -167,6 +193,11 @@ GOOD = check((Attribute.USERNAME, b"abcd:efgh"), (Attribute.PRIORITY, bytes(4)))
         pytest.param(check((Attribute.XOR_MAPPED_ADDRESS, b"\0\1" + bytes(7))), id="address of no family"),
         pytest.param(check((Attribute.XOR_MAPPED_ADDRESS, b"\0")), id="address of one byte"),
         pytest.param(check((Attribute.ERROR_CODE, b"\0\0\7\0")), id="error code 700"),
+        pytest.param(check((Attribute.LIFETIME, bytes(3))), id="short lifetime"),
+        pytest.param(check((Attribute.CHANNEL_NUMBER, bytes(2))), id="short channel number"),
+        pytest.param(check((Attribute.ALTERNATE_SERVER, bytes(8))), id="server of no family"),
+        pytest.param(check((Attribute.MESSAGE_INTEGRITY_SHA256, bytes(16))), id="cut integrity"),
+        pytest.param(check((Attribute.NONCE, bytes(764))), id="endless nonce"),
         pytest.param(check((Attribute.USERNAME, bytes(514))), id="endless username"),
     ],
 )
@@ -200,8 +231,11 @@ def test_any_bytes_are_a_message_or_malformed() -> None:
             continue
         parsed += 1
         message.is_signed_with(KEY)
+        message.is_signed_sha256_with(KEY)
         properties = (message.username, message.priority, message.ice_controlled, message.ice_controlling)
         assert all(value is None or len(value) < 514 for value in properties if not isinstance(value, int))
         assert message.error_code is None or 300 <= message.error_code < 700
-        assert message.xor_mapped_address is None or message.xor_mapped_address.port < 65536
+        for address in (message.xor_mapped_address, message.xor_relayed_address, message.xor_peer_address):
+            assert address is None or address.port < 65536
+        assert message.alternate_server is None or message.alternate_server.port < 65536
     assert parsed > 100

@@ -13,8 +13,9 @@ from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.statistics import Statistics
 from glottis.ice import MAX_PAIRS, ReflexiveAddress
 from glottis.media.driver import Endpoint, PeerDriver, Wheel
-from glottis.media.gathering import Gathering
+from glottis.media.gathering import GatheredAddress, Gathering
 from glottis.media.local_names import LocalNames
+from glottis.media.relays import RelayedAddress
 from glottis.peer import (
     CandidateUnmatched,
     ConnectionState,
@@ -171,9 +172,13 @@ class WebRtcLeg:
 
     # Gathering calls these
 
-    def found(self, address: ReflexiveAddress) -> None:
+    def found(self, found: GatheredAddress) -> None:
         """See ``gathering.Follower``."""
-        self.peer.add_reflexive_address(address.address, base=address.base, server=address.server)
+        match found:
+            case ReflexiveAddress(address, base, server):
+                self.peer.add_reflexive_address(address, base=base, server=server)
+            case RelayedAddress(address, mapped, server):
+                self.peer.add_relayed_address(address, mapped=mapped, server=server)
         self._tell_candidates()
 
     def gathered(self) -> None:

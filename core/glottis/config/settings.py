@@ -25,6 +25,7 @@ Size = Annotated[int, Meta(ge=1, le=16 * 1024 * 1024)]
 """Bytes that a client can make the gateway keep; the most is what many calls at once can still bear."""
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 """Up to a day. Like all times it is bounded, since not every number of seconds is an instant."""
+IcePolicy = Literal["all", "relay"]
 Grace = Annotated[float, Meta(ge=0, le=86_400)]
 """The same or none."""
 TokenLifetime = Annotated[float, Meta(gt=0, le=604_800)]
@@ -128,6 +129,8 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     advertise_bound_addresses: bool = True
     """Whether clients are told the bound addresses, too."""
     ice_lite: bool = False
+    ice_policy: IcePolicy = "all"
+    """Which candidates calls use; ``relay``: those that TURN servers lend, and no others."""
     probe_private_addresses: bool = True
     """Whether ICE checks may go to private address ranges that a caller names."""
     resolve_local_names: bool = False
@@ -158,6 +161,8 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
             _check(f"advertised_addresses[{index}]", parse_advertised_address, address)
         if not self.advertise_bound_addresses and not self.advertised_addresses:
             raise ConfigurationError("advertise_bound_addresses: false needs others in advertised_addresses")
+        if self.ice_lite and self.ice_policy == "relay":
+            raise ConfigurationError("ice_policy: a lite agent has no relayed candidates (RFC 8445 §5.2)")
         if self.jitter_buffer_min_ms > self.jitter_buffer_max_ms:
             raise ValueError(
                 f"jitter_buffer_min_ms is {self.jitter_buffer_min_ms}, more than jitter_buffer_max_ms, "
@@ -205,6 +210,8 @@ class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
     settings: PluginSettings = PluginSettings()
     sample_rate: Literal[8000, 16000, 24000, 48000] | None = None
     """In hertz; absent: the agent's own."""
+    ice_policy: IcePolicy | None = None
+    """Absent: that of ``[media]``."""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):

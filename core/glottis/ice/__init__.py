@@ -3,8 +3,7 @@ and at ``IceTransport`` for restarts.
 
 Server-reflexive addresses are those of the sockets and no call's own: ``ReflexiveGatherer`` finds them, beside agents.
 
-TURN relays and TCP candidates have no code here yet. A relay is to be an engine beside the agent that gives it one more
-local candidate.
+A relay (``glottis.turn``) is one more local candidate. TCP candidates have no code here yet.
 """
 
 from glottis.ice.agent import IceAgent

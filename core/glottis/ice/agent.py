@@ -35,7 +35,7 @@ from glottis.ice.role import Role
 from glottis.ice.selection import Selection
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_priority
-from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.address import Address, Datagram, Path, Transport
 from glottis.wire.stun import BINDING, MessageClass, StunMessage, parse_stun_untrusted
 
 _FINAL: Final = (IceState.FAILED, IceState.CLOSED)
@@ -187,6 +187,24 @@ class IceAgent:
             related_port=related.port,
         )
         self._announced[address] = candidate
+        return candidate
+
+    def add_relayed_candidate(self, address: Address, *, mapped: Address | None, server: str) -> Candidate | None:
+        """What a TURN server lends, and is its own base; returns what to tell the peer.
+
+        ``mapped`` is what the server has seen of the gateway. None if the candidate is redundant.
+        """
+        if address in self._local or address in self._announced or self.lite:
+            return None
+        related = mapped if mapped in self._announced else None  # what is not announced is not told here either
+        candidate = replace(
+            self._candidate("relay", address, address.host, server),
+            related_address=related.host if related else "::" if ":" in address.host else "0.0.0.0",  # noqa: S104
+            related_port=related.port if related else 0,
+        )
+        self._local[address] = self._announced[address] = candidate
+        self._remote.reconsider()
+        self._form_pairs([candidate], self._remote)
         return candidate
 
     def _candidate(self, kind: str, address: Address, base_host: str, server: str = "") -> Candidate:
@@ -352,7 +370,8 @@ class IceAgent:
             return
         for ours, theirs in product(local, remote):
             if self._policy.permits(ours.address, theirs):
-                path = Path(Address(ours.address, ours.port), Address(theirs.address, theirs.port))
+                transport: Transport = "relay" if ours.type == "relay" else "udp"
+                path = Path(Address(ours.address, ours.port), Address(theirs.address, theirs.port), transport)
                 self._check_list.add(CandidatePair(path, ours, theirs))
 
     def _conclude(self, now: float) -> None:

@@ -2,6 +2,7 @@
 
 - A STUN request carries the local ufrag in its USERNAME.
 - A STUN response carries the transaction id of a request that left here: it is noted on its way out, as a NAT would.
+- Whatever else comes from a TURN server is for its relay (RFC 8656), which gives what was relayed back here.
 - Everything else must come by a path that a session has authenticated by a connectivity check. What does not is
   dropped before anything parses it, so that a stranger can neither disturb a handshake nor cost memory.
 """
@@ -44,12 +45,12 @@ class Destination(NamedTuple):
     """Whose a datagram is, and the path that it has come by.
 
     ``flow`` is the session itself, or what stands for those who know its name and have not proved who they are: they
-    shall not use up its time.
+    shall not use up its time. It is None of a relay, which carries what belongs to many.
     """
 
     receiver: Receiver
     path: Path
-    flow: object
+    flow: object | None
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ class Demultiplexer:
         owner = self._by_path.get(path)
         entries = self._of(receiver)
         if owner is not None and owner.receiver is not receiver:
-            if not proven:
+            if not proven or owner.flow is None:
                 return
             del self._entries[owner.receiver].paths[path]
         if in_use:
@@ -110,6 +111,21 @@ class Demultiplexer:
         if len(entries.paths) > MAX_PATHS:
             oldest = next(known for known in entries.paths if known != entries.in_use)
             del entries.paths[oldest], self._by_path[oldest]
+
+    def add_carrier(self, path: Path, receiver: Receiver) -> bool:
+        """By ``path`` there is a TURN server: all that comes from it belongs to ``receiver``, its relay.
+
+        But not the responses to what others have asked it, for it is a STUN server as well. Says no if it belongs to
+        another relay already.
+        """
+        owner = self._by_path.get(path)
+        if owner is not None and owner.flow is None:
+            return False
+        if owner is not None:
+            del self._entries[owner.receiver].paths[path]
+        self._of(receiver).paths[path] = None
+        self._by_path[path] = Destination(receiver, path, None)
+        return True
 
     def remove_path(self, path: Path, receiver: Receiver) -> None:
         """``receiver`` has left ``path``, which may be another's already."""
@@ -170,7 +186,7 @@ class Demultiplexer:
     def _find_stun(self, data: bytes, arrival: Arrival, known: Destination | None) -> Destination | None:
         receiver = self._stun_receiver(data)
         if receiver is None:
-            return None
+            return known if known is not None and known.flow is None else None
         if known is not None and known.receiver is receiver:
             return known
         local, remote, transport = arrival

@@ -2,12 +2,13 @@
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import trio
 
 from glottis.contracts.errors import ConfigurationError
-from glottis.media.demultiplexer import Demultiplexer, Receiver
+from glottis.media.demultiplexer import Arrival, Demultiplexer, Receiver
 from glottis.media.fair_queue import FairQueue
 from glottis.media.link import Link, Sender
 from glottis.media.udp_link import UdpLink, open_udp_socket
@@ -86,6 +87,21 @@ class UdpEndpoint:
         """From now on, what takes a path from its address leaves by it."""
         self._links[link.address, link.transport] = link
 
+    def detach(self, link: Link) -> None:
+        """What takes a path from its address is lost from now on."""
+        self._links.pop((link.address, link.transport), None)
+
+    def take(self, data: bytes, arrival: Arrival) -> None:
+        """Give a session what was within a datagram, in the turn of that."""
+        self._queue.take(data, arrival)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A turn of who reads a stream."""
+        self._queue.begin_turn()
+        yield
+        self._queue.serve_waiting()
+
     def add_ufrag(self, ufrag: str, receiver: Receiver) -> None:
         """See ``Demultiplexer.add_ufrag``."""
         self.demultiplexer.add_ufrag(ufrag, receiver)
@@ -97,6 +113,10 @@ class UdpEndpoint:
     def add_path(self, path: Path, receiver: Receiver, *, proven: bool, in_use: bool = False) -> None:
         """See ``Demultiplexer.add_path``."""
         self.demultiplexer.add_path(path, receiver, proven=proven, in_use=in_use)
+
+    def add_carrier(self, path: Path, receiver: Receiver) -> bool:
+        """See ``Demultiplexer.add_carrier``."""
+        return self.demultiplexer.add_carrier(path, receiver)
 
     def remove_path(self, path: Path, receiver: Receiver) -> None:
         """See ``Demultiplexer.remove_path``."""
@@ -113,7 +133,9 @@ class UdpEndpoint:
         data, (local, remote, transport) = datagram
         if data[0] < 4 and is_stun_request(data):  # RFC 7983 §7, in place: this runs once per packet
             self.demultiplexer.note_request(data, sender)
-        self._links[local, transport].send(data, remote, sender)
+        link = self._links.get((local, transport))
+        if link is not None:  # else it was a relay, and is gone
+            link.send(data, remote, sender)
 
     async def run(self) -> None:
         """Read all sockets until cancelled."""

@@ -58,6 +58,9 @@ class FairQueue:
         destination = self._demultiplexer.find(data, arrival)
         if destination is None:
             self._now = self._clock()
+        elif destination.flow is None:  # what was relayed comes back here, and is its session's to pay for
+            destination.receiver.receive(data, destination.path)
+            self._now = self._clock()
         else:
             receiver, path, flow = destination
             used = self._used.get(flow, 0.0)

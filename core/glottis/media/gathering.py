@@ -8,6 +8,7 @@ import logging
 import math
 import random
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Protocol
 
@@ -16,6 +17,8 @@ import trio
 from glottis.contracts.ice_servers import IceServer, parse_ice_uri
 from glottis.ice import GatheringTiming, ReflexiveAddress, ReflexiveGatherer, ServerFailed
 from glottis.media.driver import Endpoint
+from glottis.media.relay import RelayEndpoint
+from glottis.media.relays import RelayedAddress, Relays
 from glottis.wire.address import Address, Path, ip_of
 
 logger = logging.getLogger(__name__)
@@ -36,14 +39,21 @@ Name = tuple[str, int]
 LookUp = Callable[[str, int], Awaitable[list[Address]]]
 
 
+GatheredAddress = ReflexiveAddress | RelayedAddress
+
+
 class Follower(Protocol):
     """A call that wants to be told. Nothing raises."""
 
-    def found(self, address: ReflexiveAddress) -> None:
+    def found(self, found: GatheredAddress) -> None:
         """One more."""
 
     def gathered(self) -> None:
         """There are no more to wait for; nothing is told after this."""
+
+
+class GatheringEndpoint(Endpoint, RelayEndpoint, Protocol):
+    """What gathering needs of a ``UdpEndpoint``."""
 
 
 class Gathering:
@@ -51,16 +61,26 @@ class Gathering:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: GatheringEndpoint,
         bases: Sequence[Address],
         *,
         rng: random.Random,
         timing: GatheringTiming | None = None,
         look_up: LookUp | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._gatherer = ReflexiveGatherer(bases, rng=rng, timing=timing or GatheringTiming())
         self._look_up = look_up or look_up_address
+        self.relays = Relays(
+            endpoint,
+            bases,
+            rng=rng,
+            look_up=self._look_up,
+            found=self._tell_relayed,
+            settled=lambda: self._sleep.cancel(),
+            tls=tls,
+        )
         self._names: dict[Name, trio.CancelScope] = {}
         """The one named longest ago first, with what ends looking for it."""
         self._new: list[tuple[Name, trio.CancelScope]] = []
@@ -77,17 +97,21 @@ class Gathering:
         return self._gatherer.answers_ignored + self._refused
 
     def use(self, servers: Iterable[IceServer]) -> None:
-        """Ask these, too, as far as they speak STUN over UDP; at once, and never for long."""
+        """Ask these, too, as far as they speak STUN over UDP or TURN; at once, and never for long."""
         for server in servers:
+            if self.relays.use(server):
+                self._be_patient()
             for uri in map(parse_ice_uri, server.urls):
                 if uri.scheme == "stun":
                     self._use((uri.host, uri.port))
 
     def introduce(self, follower: Follower) -> None:
         """Tell what is known, and what will be, unless the follower leaves before."""
-        for address in self._gatherer.addresses:
-            follower.found(address)
-        if not self._names:
+        for reflexive in self._gatherer.addresses:
+            follower.found(reflexive)
+        for relayed in self.relays.addresses:
+            follower.found(relayed)
+        if not self._names and not self.relays:
             return  # it was never begun to gather
         if self._is_settled:
             follower.gathered()
@@ -102,6 +126,7 @@ class Gathering:
         """Look up, ask and tell, until cancelled."""
         try:
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.relays.run)
                 while True:
                     with trio.CancelScope() as self._sleep:  # whatever happens from now on cuts it short
                         new, self._new = self._new, []
@@ -132,11 +157,18 @@ class Gathering:
             scope = trio.CancelScope()
             self._new.append((name, scope))
             self._unknown.add(name)
-            self._patient_until = trio.current_time() + PATIENCE
-            self._sleep.cancel()
+            self._be_patient()
         self._names[name] = scope
         if len(self._names) > MAX_NAMES:
             self._forget(next(iter(self._names)))
+
+    def _be_patient(self) -> None:
+        self._patient_until = trio.current_time() + PATIENCE
+        self._sleep.cancel()
+
+    def _tell_relayed(self, address: RelayedAddress) -> None:
+        for follower in list(self._followers):
+            follower.found(address)
 
     def _forget(self, name: Name) -> None:
         self._names.pop(name).cancel()
@@ -180,7 +212,7 @@ class Gathering:
 
     @property
     def _is_settled(self) -> bool:
-        is_known = not self._unknown and self._gatherer.is_settled
+        is_known = not self._unknown and self._gatherer.is_settled and self.relays.is_settled
         return is_known or trio.current_time() >= self._patient_until
 
 

@@ -16,8 +16,8 @@ class Sender(Receiver, Protocol):
 class Link(Protocol):
     """Carries datagrams from one local address to any remote one, as ``UdpLink`` does.
 
-    The TCP streams of an address (RFC 6544) and a TURN allocation (RFC 8656) can be links, too. What a link receives,
-    it gives to the demultiplexer of the endpoint that it is attached to.
+    A TURN allocation is one, too (``Relay``), and the TCP streams of an address (RFC 6544) can be. What a link
+    receives, it gives to the demultiplexer of the endpoint that it is attached to.
     """
 
     @property

@@ -13,10 +13,10 @@ from typing import Final, Protocol
 import trio
 
 from glottis.contracts.audio import FRAME_SECONDS
+from glottis.contracts.timeouts import Timeouts
 from glottis.media.lateness import Lateness
 from glottis.media.pace import MOST_SLOTS, Pace
 from glottis.media.ring import SLOT, Ring, Ticked
-from glottis.media.timeouts import Timeouts
 
 TIMEOUTS_BUDGET: Final = 0.002
 """Seconds of a turn for timeouts, however many are due; the rest is for the next turn."""

@@ -137,6 +137,13 @@ class PeerConnection:
             if candidate is not None:
                 self._trickle(candidate)
 
+    def add_relayed_address(self, address: Address, *, mapped: Address | None, server: str) -> None:
+        """What ``server`` lends, which has seen ``mapped`` of us; the same."""
+        if not self._negotiator.has_gathered:
+            candidate = self.transport.ice.add_relayed_candidate(address, mapped=mapped, server=server)
+            if candidate is not None:
+                self._trickle(candidate)
+
     def end_local_candidates(self) -> None:
         """There will be no others: said in the description, or trickled after it (RFC 8838 §13)."""
         if not self._negotiator.has_gathered:

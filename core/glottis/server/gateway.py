@@ -16,13 +16,13 @@ import trio
 from glottis.calls.call import CallLimits
 from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
-from glottis.config import Media, NamedAuthScheme, ResolvedConfig, records_dropped
+from glottis.config import IcePolicy, Media, NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import CallInfo
 from glottis.dtls import Certificate
-from glottis.media.driver import Endpoint
 from glottis.media.endpoint import UdpEndpoint
+from glottis.media.gathering import GatheringEndpoint
 from glottis.media.interfaces import media_addresses
 from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduler, Sockets
@@ -54,7 +54,7 @@ GOODBYE_TIMEOUT: Final = 1.0
 Listeners = Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]]
 
 
-class MediaEndpoint(Endpoint, Sockets, Protocol):
+class MediaEndpoint(GatheringEndpoint, Sockets, Protocol):
     """What a gateway needs of its ``UdpEndpoint``."""
 
     @property
@@ -131,6 +131,8 @@ class Gateway:
             datagrams_not_sent=self.endpoint.send_failures,
             stun_answers_ignored=self._own_addresses.gathering.answers_ignored,
             local_names_refused=self._own_addresses.local_names.refused,
+            turn_messages_ignored=self._own_addresses.gathering.relays.ignored_datagrams,
+            datagrams_not_relayed=self._own_addresses.gathering.relays.dropped_datagrams,
             log_records_dropped=records_dropped(),
             lateness_p99=lateness.quantile(QUANTILE),
             longest_lateness=lateness.longest,
@@ -174,7 +176,7 @@ class Gateway:
         peer = PeerConnection(
             self._peer_settings(info, sample_rate),
             certificate=self._certificate,
-            local_addresses=self.endpoint.addresses,
+            local_addresses=[] if self._ice_policy(info) == "relay" else self.endpoint.addresses,
             rng=self._rng,
         )
         return WebRtcLeg(
@@ -186,6 +188,11 @@ class Gateway:
             gathering=self._own_addresses.gathering,
             local_names=self._own_addresses.local_names,
         )
+
+    def _ice_policy(self, info: CallInfo) -> IcePolicy:
+        campaign = self._config.config.campaigns.get(info.campaign_id)
+        chosen = campaign.ice_policy if campaign is not None else None
+        return chosen or self._config.config.media.ice_policy
 
     def _peer_settings(self, info: CallInfo, sample_rate: int) -> PeerSettings:
         """What the configuration says, in the order of codecs that the session's request prefers."""

@@ -9,8 +9,7 @@ import trio
 from glottis.config import ResolvedConfig, parse_advertised_address
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
-from glottis.media.driver import Endpoint
-from glottis.media.gathering import Gathering
+from glottis.media.gathering import Gathering, GatheringEndpoint
 from glottis.media.interfaces import announced_addresses
 from glottis.media.local_names import LocalNames
 from glottis.server.sessions.ice_servers import IceServerDesk
@@ -20,7 +19,7 @@ OWN_INFO: Final = CallInfo("gateway", "")
 """What providers of ICE servers are told where the gateway asks for itself."""
 
 
-class Sockets(Endpoint, Protocol):
+class Sockets(GatheringEndpoint, Protocol):
     """What clients are to reach."""
 
     @property

@@ -24,6 +24,7 @@ BINDING: Final = 0x001
 _HEADER: Final = struct.Struct("!HHI12s")
 _ATTRIBUTE: Final = struct.Struct("!HH")
 _INTEGRITY_LENGTH: Final = 24
+_INTEGRITY_SHA256_LENGTH: Final = 36
 _FINGERPRINT_LENGTH: Final = 8
 _FINGERPRINT_XOR: Final = 0x5354554E
 _COMPREHENSION_OPTIONAL: Final = 0x8000
@@ -47,12 +48,24 @@ class Attribute(IntEnum):
     MESSAGE_INTEGRITY = 0x0008
     ERROR_CODE = 0x0009
     UNKNOWN_ATTRIBUTES = 0x000A
+    CHANNEL_NUMBER = 0x000C
+    LIFETIME = 0x000D
+    XOR_PEER_ADDRESS = 0x0012
+    DATA = 0x0013
     REALM = 0x0014
     NONCE = 0x0015
+    XOR_RELAYED_ADDRESS = 0x0016
+    REQUESTED_ADDRESS_FAMILY = 0x0017
+    REQUESTED_TRANSPORT = 0x0019
+    MESSAGE_INTEGRITY_SHA256 = 0x001C
+    PASSWORD_ALGORITHM = 0x001D
+    USERHASH = 0x001E
     XOR_MAPPED_ADDRESS = 0x0020
     PRIORITY = 0x0024
     USE_CANDIDATE = 0x0025
+    PASSWORD_ALGORITHMS = 0x8002
     SOFTWARE = 0x8022
+    ALTERNATE_SERVER = 0x8023
     FINGERPRINT = 0x8028
     ICE_CONTROLLED = 0x8029
     ICE_CONTROLLING = 0x802A
@@ -69,16 +82,23 @@ class StunMessage:
     method: int
     transaction_id: bytes
     attributes: Mapping[int, bytes]
-    """Values by type, without those that follow MESSAGE-INTEGRITY; the first of a repeated type (RFC 8489 §14)."""
+    """Values by type, without those that follow the integrity; the first of a repeated type (RFC 8489 §14)."""
     unknown_attributes: tuple[int, ...] = ()
     """Types that the sender requires to be understood, and are not: a request with any deserves a 420."""
     _signed: bytes = field(default=b"", repr=False)
     """What MESSAGE-INTEGRITY covers, its header's length already adapted (RFC 8489 §14.5)."""
+    _signed_sha256: bytes = field(default=b"", repr=False)
+    """What MESSAGE-INTEGRITY-SHA256 covers (RFC 8489 §14.6)."""
 
     def is_signed_with(self, key: bytes) -> bool:
         """Whether there is a MESSAGE-INTEGRITY that was made with ``key`` (for ICE, the receiver's password)."""
         signature = self.attributes.get(Attribute.MESSAGE_INTEGRITY)
         return signature is not None and hmac.compare_digest(signature, hmac.digest(key, self._signed, "sha1"))
+
+    def is_signed_sha256_with(self, key: bytes) -> bool:
+        """Whether there is a MESSAGE-INTEGRITY-SHA256 that was made with ``key``."""
+        signature = self.attributes.get(Attribute.MESSAGE_INTEGRITY_SHA256)
+        return signature is not None and hmac.compare_digest(signature, hmac.digest(key, self._signed_sha256, "sha256"))
 
     @property
     def has_fingerprint(self) -> bool:
@@ -119,8 +139,32 @@ class StunMessage:
     @property
     def xor_mapped_address(self) -> Address | None:
         """Where the sender of the response saw the request come from."""
-        value = self.attributes.get(Attribute.XOR_MAPPED_ADDRESS)
-        return None if value is None else _decode_xor_address(value, self.transaction_id)
+        return self._xor_address(Attribute.XOR_MAPPED_ADDRESS)
+
+    @property
+    def xor_relayed_address(self) -> Address | None:
+        """What a TURN server has allocated."""
+        return self._xor_address(Attribute.XOR_RELAYED_ADDRESS)
+
+    @property
+    def xor_peer_address(self) -> Address | None:
+        """Whom a TURN server relays for."""
+        return self._xor_address(Attribute.XOR_PEER_ADDRESS)
+
+    @property
+    def alternate_server(self) -> Address | None:
+        """Whom to ask instead; not obfuscated (RFC 8489 §14.15)."""
+        value = self.attributes.get(Attribute.ALTERNATE_SERVER)
+        return None if value is None else _decode_address(value[2:])
+
+    @property
+    def lifetime(self) -> int | None:
+        """Of an allocation, in seconds."""
+        return self._integer(Attribute.LIFETIME)
+
+    def _xor_address(self, attribute: Attribute) -> Address | None:
+        value = self.attributes.get(attribute)
+        return None if value is None else _decode_address(_xor(value[2:], self.transaction_id))
 
     def _integer(self, attribute: Attribute) -> int | None:
         value = self.attributes.get(attribute)
@@ -137,7 +181,7 @@ def parse_stun_untrusted(data: bytes) -> StunMessage:
     message_type, transaction_id = _read_header_untrusted(data)
     attributes: dict[int, bytes] = {}
     unknown: list[int] = []
-    signed = b""
+    signed = signed_sha256 = b""
     position, end = HEADER_LENGTH, len(data)
     for _ in range(MAX_STUN_ATTRIBUTES):
         if position >= end:
@@ -146,20 +190,23 @@ def parse_stun_untrusted(data: bytes) -> StunMessage:
         if attribute == Attribute.FINGERPRINT:
             _check_fingerprint_untrusted(data, position, value)
             attributes[attribute] = value
-        elif signed or attribute in attributes:
-            pass  # RFC 8489 §14.5, §14: what follows the integrity, and repetitions, are ignored
+        elif attribute in attributes or signed_sha256 or (signed and attribute != Attribute.MESSAGE_INTEGRITY_SHA256):
+            pass  # RFC 8489 §14, §14.5, §14.6: repetitions, and what follows the integrity, are ignored
         elif attribute in _KNOWN:
             _check_shape_untrusted(attribute, value)
             attributes[attribute] = value
             if attribute == Attribute.MESSAGE_INTEGRITY:
                 signed = _with_length(data[:position], position + _INTEGRITY_LENGTH)
+            elif attribute == Attribute.MESSAGE_INTEGRITY_SHA256:
+                signed_sha256 = _with_length(data[:position], position + _INTEGRITY_SHA256_LENGTH)
         elif attribute < _COMPREHENSION_OPTIONAL:
             unknown.append(attribute)
         position = following
     if position < end:
         raise Malformed(f"STUN: expected at most {MAX_STUN_ATTRIBUTES} attributes")
     message_class = MessageClass(message_type & 0x110)
-    return StunMessage(message_class, _method(message_type), transaction_id, attributes, tuple(unknown), signed)
+    method = _method(message_type)
+    return StunMessage(message_class, method, transaction_id, attributes, tuple(unknown), signed, signed_sha256)
 
 
 def build_stun(
@@ -169,12 +216,19 @@ def build_stun(
     *,
     method: int = BINDING,
     key: bytes | None = None,
+    sha256: bool = False,
 ) -> bytes:
-    """Write a message, signed with ``key`` where there is one, and with a fingerprint always."""
+    """Write a message, with a fingerprint always, and signed with ``key`` where there is one.
+
+    ``sha256`` chooses MESSAGE-INTEGRITY-SHA256 instead of MESSAGE-INTEGRITY.
+    """
     body = b"".join(_write_attribute(attribute, value) for attribute, value in attributes)
     message_type = message_class | method & 0xF | (method & 0x70) << 1 | (method & 0xF80) << 2
     data = _HEADER.pack(message_type, len(body), MAGIC_COOKIE, transaction_id) + body
-    if key is not None:
+    if key is not None and sha256:
+        data = _with_length(data, len(data) + _INTEGRITY_SHA256_LENGTH)
+        data += _write_attribute(Attribute.MESSAGE_INTEGRITY_SHA256, hmac.digest(key, data, "sha256"))
+    elif key is not None:
         data = _with_length(data, len(data) + _INTEGRITY_LENGTH)
         data += _write_attribute(Attribute.MESSAGE_INTEGRITY, hmac.digest(key, data, "sha1"))
     data = _with_length(data, len(data) + _FINGERPRINT_LENGTH)
@@ -198,9 +252,8 @@ def encode_xor_address(address: Address, transaction_id: bytes) -> bytes:
     return bytes((0, family)) + _xor(address.port.to_bytes(2) + ip.packed, transaction_id)
 
 
-def _decode_xor_address(value: bytes, transaction_id: bytes) -> Address:
-    plain = _xor(value[2:], transaction_id)
-    return Address(str(ipaddress.ip_address(plain[2:])), int.from_bytes(plain[:2]))
+def _decode_address(port_and_ip: bytes) -> Address:
+    return Address(str(ipaddress.ip_address(port_and_ip[2:])), int.from_bytes(port_and_ip[:2]))
 
 
 def _xor(port_and_ip: bytes, transaction_id: bytes) -> bytes:
@@ -278,8 +331,16 @@ _SHAPES: Final[Mapping[int, Callable[[bytes], bool]]] = {
     Attribute.XOR_MAPPED_ADDRESS: _is_address,
     Attribute.USERNAME: lambda value: len(value) <= 513,  # RFC 8489 §14.3; ICE needs 256 + 1 + 256
     Attribute.MESSAGE_INTEGRITY: _has_length(20),
+    Attribute.MESSAGE_INTEGRITY_SHA256: _has_length(32),  # RFC 8489 §14.6: whole, where no usage says otherwise
     Attribute.ERROR_CODE: _is_error_code,
     Attribute.UNKNOWN_ATTRIBUTES: lambda value: len(value) % 2 == 0,
+    Attribute.CHANNEL_NUMBER: _has_length(4),
+    Attribute.LIFETIME: _has_length(4),
+    Attribute.XOR_PEER_ADDRESS: _is_address,
+    Attribute.XOR_RELAYED_ADDRESS: _is_address,
+    Attribute.ALTERNATE_SERVER: _is_address,
+    Attribute.REALM: lambda value: len(value) <= 763,  # RFC 8489 §14.9, §14.10
+    Attribute.NONCE: lambda value: len(value) <= 763,
     Attribute.PRIORITY: _has_length(4),
     Attribute.USE_CANDIDATE: _has_length(0),
     Attribute.ICE_CONTROLLED: _has_length(8),

@@ -24,7 +24,7 @@ async def test_counts_are_logged_when_they_have_changed(
     await trio.sleep(10 * INTERVAL)
     assert caplog.messages == [
         "the gateway has counted datagrams of nobody 3, datagrams not sent 0, STUN answers ignored 0, "
-        "local names refused 0, "
+        "local names refused 0, TURN messages ignored 0, datagrams not relayed 0, "
         "log records dropped 0, media late by 0 ms (p99), 13 ms (longest), turns of 5 ms (changed 0 times), "
         "longest garbage collection 0.0 ms, media takes 0% of the time, "
         "complexity 0, lowered 0 times, sessions refused for load 0"

@@ -1,5 +1,6 @@
 """What reads datagrams and what is in them."""
 
+import random
 import struct
 import zlib
 from typing import Final
@@ -14,6 +15,9 @@ from glottis.rtp import (
     RedReader,
     TelephoneEventReader,
 )
+from glottis.turn import Allocation
+from glottis.wire.address import Address
+from glottis.wire.channel_data import parse_channel_data_untrusted
 from glottis.wire.comfort_noise import parse_comfort_noise_untrusted
 from glottis.wire.dcep import MAX_OPEN_SIZE, parse_dcep_untrusted
 from glottis.wire.demux import stun_local_ufrag_untrusted, stun_transaction_id_untrusted
@@ -33,6 +37,7 @@ from glottis.wire.sctp_chunks import (
     parse_sequence_untrusted,
 )
 from glottis.wire.stun import parse_stun_untrusted
+from glottis.wire.stun_stream import StunStream
 from glottis.wire.telephone_event import parse_telephone_event_untrusted
 from glottis_opus.packet import payload_duration_untrusted as opus_duration_untrusted
 from glottis_spandsp.payload import payload_duration_untrusted as spandsp_duration_untrusted
@@ -54,6 +59,16 @@ def stun(attribute: bytes, *, integrity: bool = False) -> Make:
         return (signed + b"\x80\x28\0\4" + (zlib.crc32(signed) ^ 0x5354554E).to_bytes(4),)
 
     return make
+
+
+def read_stun_stream(data: bytes) -> None:
+    """What was read of a stream at once."""
+    StunStream().feed_untrusted(data)
+
+
+def hear_turn_server(data: bytes) -> None:
+    """What has come from where a TURN server is."""
+    Allocation(Address("198.51.100.7", 3478), None, rng=random.Random(1)).handle_datagram(data, 0.0)
 
 
 def rtcp(packet_type: int, count: int, unit: bytes) -> Make:
@@ -167,6 +182,25 @@ ROWS: Final[tuple[Row, ...]] = (
         {"empty attributes": stun(b"\xff\xff\0\0"), "a long name": stun(b"\0\6\1\0" + b"u" * 256)},
     ),
     datagram(stun_transaction_id_untrusted, {"a long message": filled(bytes(4), b"\0\1\0\0\x21\x12\xa4\x42")}),
+    datagram(
+        parse_channel_data_untrusted, {"a long message": lambda size: (b"\x40\0" + size.to_bytes(2) + bytes(size),)}
+    ),
+    datagram(
+        read_stun_stream,
+        {
+            "empty channel data": filled(b"\x40\0\0\0"),
+            "channel data of a byte": filled(b"\x40\0\0\1x..."[:8]),
+            "empty messages": filled(b"\0\1\0\0\x21\x12\xa4\x42" + TRANSACTION_ID),
+            "a long message": lambda size: (b"\x40\0\xff\xff" + bytes(size),),
+        },
+    ),
+    datagram(
+        hear_turn_server,
+        {
+            "a long message": lambda size: (b"\x40\0" + size.to_bytes(2) + bytes(size),),
+            "empty unknown attributes": stun(b"\x7f\xff\0\0"),
+        },
+    ),
     datagram(
         split_records_untrusted,
         {

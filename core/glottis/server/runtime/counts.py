@@ -28,6 +28,10 @@ class GatewayCounts:
     """With an address that nobody can be reached by, or not from where was asked."""
     local_names_refused: int = 0
     """In ``.local``, that were not looked up because too many were already."""
+    turn_messages_ignored: int = 0
+    """That said nothing asked for, were not signed by the server, or came from peers without a permission."""
+    datagrams_not_relayed: int = 0
+    """That a TURN server did not permit, or not in time, or that its connection had no room for."""
     log_records_dropped: int = 0
     """That standard error took too slowly."""
     lateness_p99: float = 0.0
@@ -52,6 +56,8 @@ class GatewayCounts:
         return (
             f"datagrams of nobody {self.datagrams_of_nobody}, datagrams not sent {self.datagrams_not_sent}, "
             f"STUN answers ignored {self.stun_answers_ignored}, local names refused {self.local_names_refused}, "
+            f"TURN messages ignored {self.turn_messages_ignored}, "
+            f"datagrams not relayed {self.datagrams_not_relayed}, "
             f"log records dropped {self.log_records_dropped}, media late by {self.lateness_p99 * 1e3:.0f} ms (p99), "
             f"{self.longest_lateness * 1e3:.0f} ms (longest), "
             f"turns of {self.turn_length * 1e3:.0f} ms (changed {self.turn_length_changes} times), "

@@ -7,7 +7,7 @@ import trio
 
 from glottis.barrier import stop
 from glottis.calls.streams import Wakeup
-from glottis.media.timeouts import Timeouts
+from glottis.contracts.timeouts import Timeouts
 from glottis.plugins.failures import log_failure
 from glottis.server.http.turns import Turns
 

@@ -4,7 +4,7 @@ import math
 import sys
 import weakref
 
-from glottis.media.timeouts import Timeouts
+from glottis.contracts.timeouts import Timeouts
 
 
 class Holder:

@@ -1,0 +1,227 @@
+"""The relays of a gateway: one for each TURN server that is named, for all calls.
+
+The URIs of a server are ways to it: they are tried in their order, until it lends an address by one.
+"""
+
+import logging
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Literal
+
+import trio
+
+from glottis.barrier import stop
+from glottis.contracts.ice_servers import IceServer, IceUri, parse_ice_uri
+from glottis.media.relay import Relay, RelayEndpoint, RelayServer
+from glottis.turn import DEFAULT_TIMING, Allocated, Failed, LongTermCredentials, TurnTiming
+from glottis.wire.address import Address
+
+logger = logging.getLogger(__name__)
+
+MAX_RELAYS: Final = 4
+"""Servers, for each adds a candidate to each call, and pairs with all of the caller's. Of further ones, each takes the
+place of one that lends nothing, if there is such a one."""
+RETRY: Final = 5.0
+"""Seconds before a server is tried again that has refused or is lost; they double up to ``REST``."""
+REST: Final = 300.0
+
+LookUp = Callable[[str, int], Awaitable[list[Address]]]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayedAddress:
+    """``address`` is lent by ``server``, which has seen ``mapped`` of us."""
+
+    address: Address
+    mapped: Address | None
+    server: str
+
+
+@dataclass(slots=True, eq=False)
+class _Server:
+    """One that is kept, or tried again and again."""
+
+    ways: tuple[IceUri, ...]
+    credentials: LongTermCredentials
+    """The newest; an allocation stays with those that it was made with (RFC 8656 §5)."""
+    lent: RelayedAddress | None = None
+    relay: Relay | None = None
+    is_settled: bool = False
+    """Whether it has lent an address, or all ways were tried once."""
+    is_failing: bool = False
+    retry: float = RETRY
+    wake: trio.Event = field(default_factory=trio.Event)
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    """Ends it."""
+
+
+class Relays:
+    """``run`` works until cancelled. ``found`` hears of each address, ``settled`` when one server has been tried.
+
+    ``bases`` are the addresses of the sockets; ``look_up`` gives the addresses of a host and port.
+    """
+
+    def __init__(
+        self,
+        endpoint: RelayEndpoint,
+        bases: Sequence[Address],
+        *,
+        rng: random.Random,
+        look_up: LookUp,
+        found: Callable[[RelayedAddress], None],
+        settled: Callable[[], None],
+        timing: TurnTiming = DEFAULT_TIMING,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._bases = bases
+        self._rng = rng
+        self._look_up = look_up
+        self._found = found
+        self._settled = settled
+        self._timing = timing
+        self._tls = tls
+        self._servers: dict[tuple[IceUri, ...], _Server] = {}
+        self._new: list[_Server] = []
+        self._has_new = trio.Event()
+        self._former_ignored = self._former_dropped = 0
+
+    def __bool__(self) -> bool:
+        """Whether any server was named."""
+        return bool(self._servers)
+
+    @property
+    def addresses(self) -> tuple[RelayedAddress, ...]:
+        """Those that are lent now."""
+        return tuple(server.lent for server in self._servers.values() if server.lent is not None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be waited for."""
+        return all(server.is_settled for server in self._servers.values())
+
+    @property
+    def ignored_datagrams(self) -> int:
+        """From servers: see ``Allocation``."""
+        return self._former_ignored + sum(relay.ignored_datagrams for relay in self._running())
+
+    @property
+    def dropped_datagrams(self) -> int:
+        """Of calls: see ``Relay``."""
+        return self._former_dropped + sum(relay.dropped_datagrams for relay in self._running())
+
+    def use(self, server: IceServer) -> bool:
+        """Get an address of this server as well, if it is one for TURN; says whether it was not known before."""
+        ways = tuple(uri for uri in map(parse_ice_uri, server.urls) if uri.scheme == "turn" or _is_over_tls(uri))
+        if not ways:
+            return False
+        credentials = LongTermCredentials(server.username or "", server.credential or "")
+        if (known := self._servers.get(ways)) is not None:
+            if known.credentials != credentials:
+                known.credentials = credentials
+                known.wake.set()
+            return False
+        if len(self._servers) >= MAX_RELAYS and not self._give_up_one():
+            return False
+        self._servers[ways] = added = _Server(ways, credentials)
+        self._new.append(added)
+        self._has_new.set()
+        return True
+
+    async def run(self) -> None:
+        """Keep an address of each server, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._has_new.wait()
+                self._has_new = trio.Event()
+                new, self._new = self._new, []
+                for server in new:
+                    nursery.start_soon(self._keep, server)
+
+    def _give_up_one(self) -> bool:
+        """The first that lends nothing though all was tried."""
+        for ways, server in self._servers.items():
+            if server.is_settled and server.lent is None:
+                server.scope.cancel()
+                del self._servers[ways]
+                return True
+        return False
+
+    def _running(self) -> list[Relay]:
+        return [server.relay for server in self._servers.values() if server.relay is not None]
+
+    async def _keep(self, server: _Server) -> None:
+        with server.scope:
+            while True:
+                server.wake = trio.Event()
+                for way in server.ways:
+                    try:
+                        await self._try(server, way)
+                    except BaseException as error:
+                        stop(error, partial(self._tell, server, way))
+                self._settle(server)
+                with trio.move_on_after(server.retry):
+                    await server.wake.wait()
+                server.retry = min(REST, 2 * server.retry)
+
+    async def _try(self, server: _Server, way: IceUri) -> None:
+        """Relay by this way for as long as that works."""
+        failed = Failed("its name cannot be looked up, or none of our sockets reaches it")
+        for address in await self._look_up(way.host, way.port):
+            base = self._base_for(address)
+            if base is not None:
+                failed = await self._relay(server, way, address, base)
+        self._tell(server, way, failed)
+
+    async def _relay(self, server: _Server, way: IceUri, address: Address, base: Address) -> Failed:
+        relay = server.relay = Relay(
+            RelayServer(way.host, address, _transport(way), server.credentials),
+            self._endpoint,
+            base,
+            rng=self._rng,
+            told=partial(self._note, server, way),
+            timing=self._timing,
+            tls=self._tls,
+        )
+        try:
+            return await relay.run()
+        finally:
+            self._former_ignored += relay.ignored_datagrams
+            self._former_dropped += relay.dropped_datagrams
+            server.relay = server.lent = None
+
+    def _base_for(self, server: Address) -> Address | None:
+        """A socket of the server's family."""
+        return next((base for base in self._bases if (":" in base.host) == (":" in server.host)), None)
+
+    def _note(self, server: _Server, way: IceUri, allocated: Allocated) -> None:
+        logger.info("TURN server %s lends %s:%d", way.host, *allocated.relayed)
+        server.lent = RelayedAddress(allocated.relayed, allocated.mapped, way.host)
+        server.is_failing, server.retry = False, RETRY
+        self._found(server.lent)
+        self._settle(server)
+
+    def _settle(self, server: _Server) -> None:
+        server.is_settled = True
+        self._settled()
+
+    def _tell(self, server: _Server, way: IceUri, failure: Failed | BaseException) -> None:
+        """Once for an outage, by the way that was tried first."""
+        if not server.is_failing:
+            server.is_failing = True
+            reason = failure.reason if isinstance(failure, Failed) else type(failure).__name__
+            logger.warning("TURN server %s lends no address over %s: %s", way.host, _transport(way), reason)
+
+
+def _transport(way: IceUri) -> Literal["udp", "tcp", "tls"]:
+    if way.scheme == "turns":
+        return "tls"
+    return "tcp" if way.transport == "tcp" else "udp"
+
+
+def _is_over_tls(uri: IceUri) -> bool:
+    """And not over DTLS, which is not spoken."""
+    return uri.scheme == "turns" and uri.transport == "tcp"

@@ -1,0 +1,273 @@
+"""Relays on a real coturn: over UDP, TCP and TLS, with what it may ask for, refuse, forget, or die of."""
+
+import base64
+import hmac
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import trio
+from glottis.media.endpoint import UdpEndpoint
+from glottis.media.relay import Relay, RelayServer
+from glottis.signaling.messages import Answer
+from glottis.turn import Allocated, Failed, LongTermCredentials, TurnTiming
+from glottis.wire.address import Address, Datagram
+from glottis.wire.address import Path as WirePath
+from support.coturn import NAME, PASSWORD, USERNAME, Coturn, open_coturn
+from support.gateway import CONFIG, open_test_gateway
+from support.phone import open_exchange
+
+CREDENTIALS = LongTermCredentials(USERNAME, PASSWORD)
+TRANSPORTS: tuple[Literal["udp", "tcp", "tls"], ...] = ("udp", "tcp", "tls")
+
+
+@dataclass(eq=False)
+class Caller:
+    """What a call is to an endpoint."""
+
+    heard: list[tuple[bytes, WirePath]] = field(default_factory=list)
+
+    def receive(self, data: bytes, path: WirePath) -> None:
+        self.heard.append((data, path))
+
+    def refuse(self) -> None:
+        raise AssertionError
+
+    def send_failed(self, error: Exception) -> None:
+        raise error
+
+
+class Scene:
+    """A relay that runs, and a peer with a socket of its own."""
+
+    def __init__(self, endpoint: UdpEndpoint, relay: Relay, peer: trio.socket.SocketType) -> None:
+        self.endpoint = endpoint
+        self.relay = relay
+        self.peer = peer
+        self.caller = Caller()
+        self.allocated: list[Allocated] = []
+        self.failed: list[Failed] = []
+
+    async def run(self) -> None:
+        self.failed.append(await self.relay.run())
+
+    async def until(self, condition: Any) -> None:
+        with trio.fail_after(10):
+            while not condition():
+                await trio.lowlevel.checkpoint()
+
+    @property
+    def path(self) -> WirePath:
+        return WirePath(self.relay.address, Address(*self.peer.getsockname()[:2]), "relay")
+
+    def say(self, data: bytes) -> None:
+        self.endpoint.send(Datagram(data, self.path), self.caller)
+
+    async def exchange(self, count: int) -> None:
+        """A call's packets, there and back."""
+        self.endpoint.add_path(self.path, self.caller, proven=True)
+        self.caller.heard.clear()
+        for number in range(count):
+            self.say(b"\x80 there %d" % number)
+            with trio.fail_after(5):
+                data, sender = await self.peer.recvfrom(2048)
+            assert data == b"\x80 there %d" % number
+            assert sender[:2] == self.relay.address
+            await self.peer.sendto(b"\x80 back %d" % number, sender)
+            await self.until(lambda number=number: len(self.caller.heard) == number + 1)
+        assert self.caller.heard == [(b"\x80 back %d" % number, self.path) for number in range(count)]
+
+
+@asynccontextmanager
+async def open_scene(
+    coturn: Coturn,
+    transport: Literal["udp", "tcp", "tls"] = "udp",
+    *,
+    host: str = "127.0.0.1",
+    credentials: LongTermCredentials = CREDENTIALS,
+    timing: TurnTiming | None = None,
+    port: int = 0,
+) -> AsyncIterator[Scene]:
+    address = Address(host, coturn.tls_port if transport == "tls" else coturn.port)
+    with UdpEndpoint.bind([host], port) as endpoint:
+        scene: Scene
+        relay = Relay(
+            RelayServer(NAME, address, transport, credentials),
+            endpoint,
+            endpoint.addresses[0],
+            rng=random.SystemRandom(),
+            told=lambda allocated: scene.allocated.append(allocated),
+            timing=timing or TurnTiming(),
+            tls=coturn.trust,
+        )
+        family = trio.socket.AF_INET6 if ":" in host else trio.socket.AF_INET
+        with trio.socket.socket(family, trio.socket.SOCK_DGRAM) as peer:
+            await peer.bind((host, 0))
+            scene = Scene(endpoint, relay, peer)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(endpoint.run)
+                nursery.start_soon(scene.run)
+                await scene.until(lambda: scene.allocated or scene.failed)
+                yield scene
+                nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_call_goes_by_a_relay(tmp_path: Path, transport: Literal["udp", "tcp", "tls"], host: str) -> None:
+    async with open_coturn(tmp_path) as coturn, open_scene(coturn, transport, host=host) as scene:
+        (allocated,) = scene.allocated
+        assert allocated.relayed.host == host
+        if transport == "udp":
+            assert allocated.mapped == scene.endpoint.addresses[0]
+        await scene.exchange(30)
+        assert scene.relay.ignored_datagrams == scene.relay.dropped_datagrams == 0
+
+
+async def test_ephemeral_credentials_are_those_of_use_auth_secret(tmp_path: Path) -> None:
+    username = f"{int(time.time()) + 3600}:caller"
+    password = base64.b64encode(hmac.digest(b"shared", username.encode(), "sha1")).decode()
+    async with (
+        open_coturn(tmp_path, users=("--use-auth-secret", "--static-auth-secret=shared")) as coturn,
+        open_scene(coturn, credentials=LongTermCredentials(username, password)) as scene,
+    ):
+        await scene.exchange(3)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_stale_nonces_are_renewed(tmp_path: Path, transport: Literal["udp", "tcp", "tls"]) -> None:
+    async with (
+        open_coturn(tmp_path, "--stale-nonce=1") as coturn,
+        open_scene(coturn, transport, timing=TurnTiming(refresh=1.1)) as scene,
+    ):
+        with trio.fail_after(10):
+            while coturn.log.read_text().count("refreshed") < 3:
+                await scene.exchange(3)
+        assert scene.failed == []
+
+
+async def test_wrong_credentials_are_told_by_name(tmp_path: Path) -> None:
+    async with (
+        open_coturn(tmp_path) as coturn,
+        open_scene(coturn, credentials=LongTermCredentials(USERNAME, "wrong")) as scene,
+    ):
+        assert scene.failed == [Failed("the server does not accept the credentials", 401)]
+
+
+async def test_quota_is_told_by_name(tmp_path: Path) -> None:
+    async with (
+        open_coturn(tmp_path, "--user-quota=1") as coturn,
+        open_scene(coturn) as first,
+        open_scene(coturn) as second,
+    ):
+        assert first.failed == []
+        assert second.failed == [Failed("the user has as many allocations as the server permits", 486)]
+
+
+async def test_forbidden_peer_gets_nothing_and_others_do(tmp_path: Path) -> None:
+    async with open_coturn(tmp_path, "--denied-peer-ip=127.0.0.9") as coturn, open_scene(coturn) as scene:
+        scene.endpoint.send(
+            Datagram(b"\x80", WirePath(scene.relay.address, Address("127.0.0.9", 4000), "relay")), scene.caller
+        )
+        await scene.until(lambda: scene.relay.dropped_datagrams)
+        await scene.exchange(3)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+async def test_server_that_is_killed_is_noticed_at_once(tmp_path: Path, transport: Literal["tcp", "tls"]) -> None:
+    async with open_coturn(tmp_path) as coturn, open_scene(coturn, transport) as scene:
+        await scene.exchange(3)
+        coturn.kill()
+        await scene.until(lambda: scene.failed)
+        scene.say(b"\x80 nobody hears this")
+
+
+async def test_server_that_is_killed_is_noticed_over_udp(tmp_path: Path) -> None:
+    timing = TurnTiming(rto=0.05, transmissions=4, refresh=0.2)
+    async with open_coturn(tmp_path) as coturn, open_scene(coturn, timing=timing) as scene:
+        await scene.exchange(3)
+        coturn.kill()
+        await scene.until(lambda: scene.failed)
+        assert scene.failed == [Failed("the server does not answer")]
+
+
+async def test_address_is_released_when_the_relay_ends(tmp_path: Path) -> None:
+    async with open_coturn(tmp_path) as coturn:
+        for number, transport in enumerate(TRANSPORTS, 1):
+            async with open_scene(coturn, transport) as scene:
+                assert scene.failed == []
+            with trio.fail_after(5):
+                while coturn.log.read_text().count("lifetime=0") < number:
+                    await trio.lowlevel.checkpoint()
+
+
+async def test_gateway_that_starts_anew_on_its_port_finds_no_place_taken(tmp_path: Path) -> None:
+    """Though its predecessor had no time to release anything."""
+    async with open_coturn(tmp_path) as coturn:
+        async with open_scene(coturn) as scene:
+            port = scene.endpoint.addresses[0].port
+            scene.endpoint.send = lambda datagram, sender: None  # type: ignore[method-assign]
+        async with open_scene(coturn, port=port) as scene:
+            await scene.exchange(3)
+
+
+async def test_certificate_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    async with open_coturn(tmp_path) as coturn:
+        coturn.trust.load_default_certs()
+        with UdpEndpoint.bind(["127.0.0.1"], 0) as endpoint:
+            server = RelayServer("other.example.org", Address("127.0.0.1", coturn.tls_port), "tls", CREDENTIALS)
+            relay = Relay(server, endpoint, endpoint.addresses[0], rng=random.SystemRandom(), tls=coturn.trust)
+            failed = await relay.run()
+    assert failed.reason.startswith("there is no connection")
+
+
+async def test_nobody_listens(tmp_path: Path) -> None:
+    with UdpEndpoint.bind(["127.0.0.1"], 0) as endpoint:
+        relay = Relay(
+            RelayServer(NAME, Address("127.0.0.1", 9), "tcp", CREDENTIALS),
+            endpoint,
+            endpoint.addresses[0],
+            rng=random.SystemRandom(),
+        )
+        failed = await relay.run()
+    assert failed.reason.startswith("there is no connection")
+
+
+# Whole calls
+
+TURN_CALLS = """
+[media]
+ice_policy = "relay"
+
+[[ice_servers.settings.static.servers]]
+urls = ["{url}"]
+username = "user"
+credential = "secret"
+"""
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_whole_call_goes_by_a_relay(
+    tmp_path: Path, transport: Literal["udp", "tcp", "tls"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_coturn(tmp_path, name="localhost") as coturn:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        url = {
+            "udp": f"turn:127.0.0.1:{coturn.port}",
+            "tcp": f"turn:127.0.0.1:{coturn.port}?transport=tcp",
+            "tls": f"turns:localhost:{coturn.tls_port}",
+        }[transport]
+        async with (
+            open_test_gateway(tmp_path, CONFIG + TURN_CALLS.format(url=url)) as gateway,
+            open_exchange(gateway) as exchange,
+        ):
+            phone = await exchange.call()
+            assert "typ host" not in phone.socket.of_type(Answer)[0].sdp
+            assert phone.path.remote not in gateway.endpoint.addresses
+            await phone.hear(25)
+            assert gateway.counts().datagrams_not_relayed == gateway.counts().turn_messages_ignored == 0

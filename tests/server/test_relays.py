@@ -1,0 +1,200 @@
+"""Calls by a TURN server, on virtual time: its server is a test double of coturn."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from glottis import CallInfo, IceServer
+from glottis.media.relays import MAX_RELAYS
+from glottis.signaling.messages import Answer, TrickledCandidate
+from glottis.wire.address import Address
+from support.memory import MEDIA, MemoryNetwork, open_memory_exchange
+from support.memory_turn import MemoryTurnServer
+from support.phone import Exchange, Phone, eventually
+from support.plugins import TestPlugin
+from support.turn_server import ALLOCATE, TurnServer
+
+SERVER, LENT = Address("203.0.113.1", 3478), "203.0.113.2"
+TURN = IceServer(("turn:203.0.113.1",), "user", "secret")
+
+CAMPAIGN = """
+[campaigns.private]
+agent = "echo"
+ice_policy = "relay"
+"""
+
+
+class Provider:
+    def __init__(self, servers: Sequence[IceServer]) -> None:
+        self.servers = list(servers)
+
+    async def get_ice_servers(self, call_info: CallInfo) -> list[IceServer]:
+        return self.servers
+
+
+class Scene:
+    def __init__(self, exchange: Exchange) -> None:
+        assert isinstance(exchange.network, MemoryNetwork)
+        self.exchange = exchange
+        self.network = exchange.network
+        self.server = TurnServer(SERVER, LENT)
+
+    def begin(self) -> None:
+        """The server is there."""
+        MemoryTurnServer(self.network, self.server)
+
+    def end(self) -> None:
+        self.network.hide(SERVER)
+
+    async def answer(self, campaign: str = "echo") -> tuple[Phone, str]:
+        phone = self.exchange.phone()
+        await phone.create(campaign)
+        await phone.open_socket()
+        await phone.send_offer()
+        await phone.take_answer()
+        return phone, phone.socket.of_type(Answer)[0].sdp
+
+
+@asynccontextmanager
+async def open_scene(
+    folder: Path, *servers: IceServer, media: str = 'ice_policy = "relay"', begun: bool = True
+) -> AsyncIterator[Scene]:
+    plugin = TestPlugin(ice_servers=Provider(servers or [TURN]))
+    config = plugin.config() + f"\n[media]\n{media}\n" + CAMPAIGN
+    async with open_memory_exchange(folder, config, [plugin]) as exchange:
+        scene = Scene(exchange)
+        if begun:
+            scene.begin()
+            await trio.sleep(2)
+        yield scene
+
+
+@pytest.mark.slow
+async def test_call_goes_by_the_relay_alone(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    async with open_scene(tmp_path) as scene:
+        phone = await scene.exchange.call()
+        [answer] = phone.socket.of_type(Answer)
+        assert answer.sdp.count("a=candidate:") == 1
+        assert f" {LENT} 49152 typ relay raddr 0.0.0.0 rport 0" in answer.sdp
+        assert MEDIA.host not in answer.sdp
+        await phone.hear()
+        assert scene.server.relayed.total() > 10
+        assert scene.server.relayed["channel"] > 0
+
+
+@pytest.mark.slow
+async def test_policy_can_be_a_campaigns(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    async with open_scene(tmp_path, media="") as scene:
+        _, everybodys = await scene.answer()
+        _, private = await scene.answer("private")
+        assert f"raddr {MEDIA.host} rport {MEDIA.port}" in everybodys
+        assert "typ host" in everybodys
+        assert "typ relay" in private
+        assert "typ host" not in private
+
+
+@pytest.mark.slow
+async def test_relay_that_is_late_is_trickled_and_then_the_end(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    async with open_scene(tmp_path, begun=False) as scene:
+        phone, answer = await scene.answer()
+        assert "a=candidate:" not in answer
+        scene.begin()
+        await eventually(lambda: len(phone.socket.of_type(TrickledCandidate)) == 2)
+        candidate, end = phone.socket.of_type(TrickledCandidate)
+        assert f"{LENT} 49152 typ relay" in candidate.candidate
+        assert end.candidate == ""
+        await phone.hear()
+
+
+async def test_dead_server_delays_no_call(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    async with open_scene(tmp_path, media="", begun=False) as scene:
+        began = trio.current_time()
+        phone = await scene.exchange.call()
+        await phone.hear()
+        assert trio.current_time() - began < 2
+
+
+@pytest.mark.slow
+async def test_dead_server_is_tried_again(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    async with open_scene(tmp_path, media="", begun=False) as scene:
+        await trio.sleep(600)
+        scene.begin()
+        await trio.sleep(320)
+        _, answer = await scene.answer()
+        assert "typ relay" in answer
+
+
+@pytest.mark.slow
+async def test_server_that_is_lost_is_not_offered_to_new_calls(
+    tmp_path: Path, autojump_clock: trio.abc.Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_scene(tmp_path, media="") as scene:
+        scene.end()
+        await trio.sleep(1000)
+        _, answer = await scene.answer()
+        assert "typ relay" not in answer
+        assert len([message for message in caplog.messages if "TURN server" in message]) == 1
+        assert scene.exchange.gateway.endpoint.sessions == 1
+
+
+async def test_ways_to_a_server_are_tried_in_their_order(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    server = IceServer(("turn:203.0.113.77", "turn:203.0.113.1"), "user", "secret")
+    async with open_scene(tmp_path, server) as scene:
+        await trio.sleep(5)
+        _, answer = await scene.answer()
+        assert LENT in answer
+
+
+@pytest.mark.slow
+async def test_new_credentials_are_tried_at_once(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    provider = Provider([IceServer(TURN.urls, "user", "outdated")])
+    plugin = TestPlugin(ice_servers=provider)
+    async with open_memory_exchange(tmp_path, plugin.config(), [plugin]) as exchange:
+        scene = Scene(exchange)
+        scene.begin()
+        await trio.sleep(2000)
+        _, answer = await scene.answer()
+        assert "typ relay" not in answer
+        provider.servers = [TURN]
+        await scene.answer()
+        await trio.sleep(0.1)
+        _, answer = await scene.answer()
+        assert "typ relay" in answer
+
+
+async def test_address_is_given_back_when_the_gateway_stops(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    async with open_scene(tmp_path) as scene:
+        server = scene.server
+        assert server.leases[MEDIA].expires_at > trio.current_time()
+    assert server.leases[MEDIA].expires_at <= trio.current_time()
+
+
+async def test_two_servers_at_one_address_do_not_fight_for_it(
+    tmp_path: Path, autojump_clock: trio.abc.Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server knows one allocation for each socket: the second would release the first."""
+    other = IceServer(("turn:203.0.113.1", "turn:203.0.113.1?transport=udp"), "user", "secret")
+    async with open_scene(tmp_path, TURN, other) as scene:
+        await trio.sleep(20)
+        _, answer = await scene.answer()
+        assert answer.count("typ relay") == 1
+        assert scene.server.leases[MEDIA].expires_at > trio.current_time()
+        assert scene.server.requests[ALLOCATE] == 2
+        assert "another relay has the address" in caplog.text
+
+
+async def test_servers_that_lend_nothing_make_room_for_others(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    dead = [IceServer((f"turn:203.0.113.{number}",), "user", "secret") for number in range(70, 70 + MAX_RELAYS)]
+    provider = Provider(dead)
+    plugin = TestPlugin(ice_servers=provider)
+    async with open_memory_exchange(tmp_path, plugin.config(), [plugin]) as exchange:
+        scene = Scene(exchange)
+        scene.begin()
+        await trio.sleep(10)
+        provider.servers = [TURN]
+        await scene.answer()
+        await trio.sleep(0.1)
+        _, answer = await scene.answer()
+        assert "typ relay" in answer

@@ -1,0 +1,110 @@
+"""A real coturn on loopback, over UDP, TCP and TLS, with certificates of its own."""
+
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+
+import trio
+
+USERNAME, PASSWORD, REALM = "user", "secret", "example.org"
+NAME = "turn.example.org"
+WITH_USER = ("--lt-cred-mech", f"--user={USERNAME}:{PASSWORD}")
+
+
+@dataclass(slots=True)
+class Coturn:
+    """What runs. ``trust`` is a context that knows the authority of its certificate."""
+
+    process: Popen[bytes]
+    port: int
+    tls_port: int
+    trust: ssl.SSLContext
+    log: Path
+
+    def kill(self) -> None:
+        """At once, as a machine that loses its power."""
+        self.process.kill()
+        self.process.wait()
+
+
+@asynccontextmanager
+async def open_coturn(
+    folder: Path, *options: str, users: Sequence[str] = WITH_USER, name: str = NAME
+) -> AsyncIterator[Coturn]:
+    """Serve 127.0.0.1 and ::1 until the block is left."""
+    port, tls_port = free_port(), free_port()
+    make_certificate(folder, name)
+    with run(folder, port, tls_port, [*users, *options]) as process:
+        trust = ssl.create_default_context(cafile=str(folder / "cert.pem"))
+        coturn = Coturn(process, port, tls_port, trust, folder / "coturn.log")
+        with trio.fail_after(10):
+            while not await answers(port):
+                assert process.poll() is None, coturn.log.read_text()
+                await trio.lowlevel.checkpoint()
+        yield coturn
+
+
+async def answers(port: int) -> bool:
+    try:
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+    except OSError:
+        return False
+    await trio.aclose_forcefully(stream)
+    return True
+
+
+@contextmanager
+def run(folder: Path, port: int, tls_port: int, options: Sequence[str]) -> Iterator[Popen[bytes]]:
+    command = [
+        "turnserver",
+        *(
+            "-n",
+            "--no-cli",
+            "--verbose",
+            "--simple-log",
+            f"--log-file={folder / 'coturn.log'}",
+            f"--pidfile={folder / 'pid'}",
+        ),
+        *(f"--userdb={folder / 'users'}", f"--realm={REALM}", "--allow-loopback-peers", "--fingerprint"),
+        *("--listening-ip=127.0.0.1", "--listening-ip=::1", "--relay-ip=127.0.0.1", "--relay-ip=::1"),
+        *(f"--listening-port={port}", f"--tls-listening-port={tls_port}"),
+        *(f"--cert={folder / 'cert.pem'}", f"--pkey={folder / 'key.pem'}"),
+        *options,
+    ]
+    with (folder / "output").open("wb") as output:
+        process = Popen(command, stdout=output, stderr=output, cwd=folder)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def make_certificate(folder: Path, name: str) -> None:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2"),
+            *("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+
+
+def free_port() -> int:
+    """Of both TCP and UDP."""
+    while True:
+        with socket.socket() as sock, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+            sock.bind(("127.0.0.1", 0))
+            port: int = sock.getsockname()[1]
+            try:
+                datagrams.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
