@@ -71,7 +71,7 @@ class Callers:
             rng=random.Random(1),
         )
         self._offer = Offer(peer.make_offer())
-        self._request = parse_session_request_untrusted(b'{"campaignId": "echo", "businessId": 1}', ["WebRTC"])
+        self._request = parse_session_request_untrusted(b'{"campaignId": "echo", "businessId": 1}')
         self._open: deque[Session] = deque()
 
     async def call(self) -> None:

@@ -197,13 +197,14 @@ def test_the_api_key_comes_from_the_option_or_the_environment_and_is_not_shown(
 
     parts = Parts(run_caller=run)
     monkeypatch.setenv("GLOTTIS_API_KEY", "from-the-environment")
-    assert main(["call", "http://127.0.0.1:8080", "--codec", "pcmu"], parts) == 0
+    assert main(["call", "http://127.0.0.1:8080", "--codec", "pcmu", "--websocket"], parts) == 0
     assert main(["call", "http://127.0.0.1:8080", "--api-key", "from-the-option"], parts) == 0
     assert [options.api_key.reveal() for options in seen if options.api_key] == [
         "from-the-environment",
         "from-the-option",
     ]
     assert seen[0].codec == "PCMU"
+    assert seen[0].websocket
     assert "from-the" not in repr(seen)
 
 

@@ -303,7 +303,7 @@ def codes_in_the_source() -> set[str]:
         for place in (
             "server/**/*.py",
             "signaling/*.py",
-            "calls/*.py",
+            "calls/**/*.py",
             "peer/*.py",
             "sdp/*.py",
             "tokens.py",

@@ -40,6 +40,7 @@ from glottis.contracts.hookspecs import hookimpl
 from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
 from glottis.contracts.info import AudioPreference, CallInfo, Principal
 from glottis.contracts.pages import Page, PagesSpec
+from glottis.contracts.resampling import Resampler, Resampling
 from glottis.contracts.secret import Secret
 from glottis.tokens import HmacTokens
 
@@ -87,6 +88,8 @@ __all__ = [
     "PluginError",
     "Principal",
     "RemoteError",
+    "Resampler",
+    "Resampling",
     "Resumed",
     "Secret",
     "StateChanged",

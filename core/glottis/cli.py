@@ -130,6 +130,9 @@ def _add_call_options(call: argparse.ArgumentParser) -> None:
     call.add_argument(
         "--codec", type=str.upper, choices=["OPUS", "PCMU", "PCMA", "G722"], help="the only codec to offer"
     )
+    call.add_argument(
+        "--websocket", action="store_true", help="send audio by the WebSocket, as PCM unless --codec names another"
+    )
     call.add_argument("--text", help="text to send once connected")
     call.add_argument(
         "--dtmf", type=_digits, default="", metavar="DIGITS", help="keys to press after the speech, such as 12#"
@@ -185,6 +188,7 @@ def _call(options: argparse.Namespace, parts: Parts) -> int:
             dtmf=options.dtmf,
             api_key=Secret(api_key) if api_key else None,
             listen=options.listen,
+            websocket=options.websocket,
         ),
         parts.load_plugins(),
     )

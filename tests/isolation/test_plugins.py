@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+from glottis.contracts.audio import FRAME_SECONDS
 from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL
 from glottis.wire.rtcp import ReceiverReport, ReportBlock, build_rtcp, is_rtcp
 from support.contracts import called_in_plugins
@@ -20,7 +21,7 @@ from support.crowd import Crowd, open_crowd
 from support.faults import AWAITED, BLOCKS, ERRORS, FAULTY_CONFIG, NONSENSE, Fault, Faulty, faulty_codec
 from support.http import Reply
 from support.memory import MemoryEndpoint
-from support.phone import Phone, eventually
+from support.phone import RATE, TONE, Phone, eventually
 
 Use = Callable[["Trial"], Awaitable[None]]
 """Gets the method called, and checks what comes of it."""
@@ -168,6 +169,24 @@ async def come_under_load(trial: Trial) -> None:
     trial.crowd.exchange.gateway.sessions.set_complexity(5)
 
 
+async def talk_by_websocket(trial: Trial) -> None:
+    """By audio of another rate than the agent's."""
+    phone = trial.phone()
+    audio = {"inputCodec": "PCM", "outputCodec": "PCM", "sampleRate": RATE}
+    await phone.create("faulty", transportType="WebSocket", audioConfig=audio)
+    trial.arm()
+    socket = await phone.open_socket()
+    for _ in range(20):
+        await socket.send(TONE)
+        await trio.sleep(FRAME_SECONDS)
+    if trial.harmless:
+        await eventually(lambda: socket.heard, PATIENCE)
+        await phone.hang_up()
+    else:
+        assert await phone.wait_closed(PATIENCE) == (INTERNAL_ERROR, "internal error")
+        phone.hang_down()
+
+
 def lose_media(phone: Phone, count: int) -> None:
     """The next packets of the phone's speech are lost."""
     left = [count]
@@ -226,6 +245,8 @@ ROWS = (
     Row("Encoder.set_expected_loss", report_loss, minds=False),
     Row("IceServerProvider.get_ice_servers", request_servers),
     Row("IceServerProvider.get_ice_servers" + AWAITED, request_servers),
+    Row("Resampler.resample", talk_by_websocket),
+    Row("Resampling.create_resampler", talk_by_websocket),
 )
 
 NEVER_CALLED = {

@@ -20,6 +20,8 @@ from glottis import (
     ComponentSpec,
     IceServer,
     IceServerProviderSpec,
+    Resampler,
+    Resampling,
     hookimpl,
 )
 from glottis.contracts.audio import AudioFrame
@@ -27,6 +29,7 @@ from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent
 from glottis.contracts.codec import Decoder, Encoder
 from glottis.contracts.ice_servers import IceServerProvider
+from glottis_spandsp.resampler import SpeexResampling
 
 from support import errors
 from support.contracts import FUNCTIONS_OF_CODECS, methods_of
@@ -176,9 +179,12 @@ class Faulty:
 
     @hookimpl
     def register_components(self) -> Sequence[ComponentSpec[Any]]:
-        """``faulty`` is an ear."""
+        """``faulty`` is an ear, and a resampler."""
         create = self._behind("ComponentSpec.create", lambda settings: _Ear())
-        return [ComponentSpec(Ear, "faulty", create)]
+        resampling = self._proxy(Resampling, SpeexResampling())
+        make_resampler = resampling.create_resampler
+        resampling.create_resampler = lambda *rates: self._product(Resampler, make_resampler(*rates))
+        return [ComponentSpec(Ear, "faulty", create), ComponentSpec(Resampling, "faulty", lambda settings: resampling)]
 
     @hookimpl
     def register_codecs(self) -> Sequence[CodecSpec]:
@@ -226,6 +232,7 @@ agent = "faulty"
 
 [media]
 codecs = ["{CODEC}", "PCMU"]
+resampler = "faulty"
 
 [ice_servers]
 providers = ["faulty"]

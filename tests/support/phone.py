@@ -68,6 +68,8 @@ class Socket:
     stream: trio.abc.HalfCloseableStream
     connection: trio_websocket.WebSocketConnection
     messages: list[ServerMessage] = field(default_factory=list)
+    audio: list[tuple[float, bytes]] = field(default_factory=list)
+    """Binary messages, and when they came."""
     closed: tuple[int, str] | None = None
     """Code and reason; 1006 if it just broke."""
 
@@ -81,12 +83,23 @@ class Socket:
         """Collect messages until the end."""
         try:
             while True:
-                self.messages.append(parse_server_message_untrusted(await self.connection.get_message()))
+                self._note(await self.connection.get_message())
         except trio_websocket.ConnectionClosed as closed:
             why = closed.reason
             self.closed = (int(why.code), why.reason or "") if why else (1006, "")
         finally:
             self.cut()
+
+    def _note(self, data: str | bytes) -> None:
+        if isinstance(data, bytes):
+            self.audio.append((trio.current_time(), data))
+        else:
+            self.messages.append(parse_server_message_untrusted(data))
+
+    @property
+    def heard(self) -> bytes:
+        """The binary messages in a row."""
+        return b"".join(data for _, data in self.audio)
 
     async def read_answer(self) -> None:
         """Collect messages up to the answer, and none after it."""

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from glottis import CodecSpec, EncoderSettings, hookimpl
+from glottis import CodecSpec, ComponentSpec, EncoderSettings, Resampling, hookimpl
 
 from .coders import ALAW, G722_NARROWBAND, G722_WIDEBAND, ULAW, Coder
 from .decoder import SpandspDecoder
 from .encoder import SpandspEncoder
 from .payload import CLOCK_RATE, FRAME_DURATIONS_MS, SAMPLE_RATES, payload_duration_untrusted
+from .resampler import SpeexResampling
 
 
 def _g722_for(sample_rate: int) -> Coder:
@@ -57,3 +58,9 @@ G722: Final = _spec(
 def register_codecs() -> Sequence[CodecSpec]:
     """G.722 and both laws of G.711."""
     return [G722, PCMU, PCMA]
+
+
+@hookimpl
+def register_components() -> Sequence[ComponentSpec[Resampling]]:
+    """The resampler ``speex``."""
+    return [ComponentSpec(Resampling, "speex", lambda settings: SpeexResampling())]

@@ -6,6 +6,7 @@ from typing import Final
 from _cffi_backend import FFI
 
 from ._spandsp import ffi, lib
+from .payload import MAX_PAYLOAD_MS
 
 QUALITY: Final = 3
 """SPEEX_RESAMPLER_QUALITY_VOIP: 1.5 ms of delay between 16 and 48 kHz; better filters delay more."""
@@ -53,3 +54,27 @@ def _create(from_rate: int, to_rate: int) -> FFI.CData:
     if state == ffi.NULL:
         raise MemoryError(f"libspeexdsp: speex_resampler_init failed with {error[0]}")
     return ffi.gc(state, lib.speex_resampler_destroy)
+
+
+class PcmResampler:
+    """A ``glottis.Resampler``."""
+
+    def __init__(self, from_rate: int, to_rate: int) -> None:
+        self._resampler = create_resampler(from_rate, to_rate, from_rate * MAX_PAYLOAD_MS // 1000)
+
+    def resample(self, pcm: bytes) -> bytes:
+        """See ``glottis.Resampler.resample``; raises ``ValueError`` for what is no multiple of 10 ms."""
+        count = len(pcm) // 2
+        if count % self._resampler.input_group:
+            raise ValueError(f"expected a multiple of {self._resampler.input_group} samples, got {count}")
+        samples, written = self._resampler.resample(ffi.from_buffer("int16_t[]", pcm), count)
+        resampled: bytes = ffi.buffer(samples, 2 * written)[:]
+        return resampled
+
+
+class SpeexResampling:
+    """The ``glottis.Resampling`` of libspeexdsp."""
+
+    def create_resampler(self, from_rate: int, to_rate: int) -> PcmResampler:
+        """See ``glottis.Resampling.create_resampler``."""
+        return PcmResampler(from_rate, to_rate)

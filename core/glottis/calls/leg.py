@@ -4,7 +4,8 @@ A session of the gateway owns a leg, and so does the headless caller. ``LegFacto
 its transport (CONTRACT §1): a new transport is a leg and an entry.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from glottis.calls.call import Voice
 from glottis.calls.messenger import Messenger
@@ -27,6 +28,15 @@ class LegOwner(Protocol):
 
     def says(self, message: SignalingMessage) -> None:
         """To be sent to the far end by signaling. Raises ``LocalError`` if JSON cannot say it."""
+
+    def takes_audio(self) -> bool:
+        """Whether signaling with the far end stands, so that audio can go that way."""
+
+    def plays(self, audio: bytes) -> int:
+        """To be sent by signaling, in binary. Says how many that waited had to give way, the oldest first."""
+
+    def stops_playing(self) -> None:
+        """What waits of these is not to be sent any more."""
 
     def received(self, message: Message) -> None:
         """The far end has sent this to the agent, past signaling; only told while ``wants_messages``."""
@@ -62,6 +72,10 @@ class Leg(Protocol):
         """The audio that is in force (CONTRACT T5); None before there is any."""
 
     @property
+    def formats(self) -> Mapping[str, Any] | None:
+        """The ``audioConfig`` in force from the beginning (CONTRACT §1); None where it is to be negotiated."""
+
+    @property
     def messenger(self) -> Messenger:
         """Messages of the agent, by ways of the leg's own or by signaling."""
 
@@ -72,8 +86,17 @@ class Leg(Protocol):
     def begin(self, now: float) -> None:
         """Signaling with the far end has begun, or begins anew after a loss, perhaps by another network."""
 
+    def begin_again(self) -> None:
+        """It goes on over another connection."""
+
     def handle(self, message: SignalingMessage, now: float) -> None:
         """Take the far end's message, if it is about media. Raises ``RemoteError`` for one that cannot be used."""
+
+    def handle_audio(self, data: bytes, now: float) -> None:
+        """Take what the far end has sent by signaling, in binary. Raises ``RemoteError`` if it cannot be used."""
+
+    def stop_playout(self) -> None:
+        """The far end takes back what it has sent to be heard, as far as it can."""
 
     def statistics(self, now: float) -> Statistics:
         """What was counted so far, under the names of W3C webrtc-stats."""
@@ -98,6 +121,9 @@ class Leg(Protocol):
 
 
 class LegFactory(Protocol):
-    """Makes a leg for a call; ``sample_rate`` is the agent's, in hertz."""
+    """Makes a leg for a call; ``sample_rate`` is the agent's, in hertz.
+
+    Raises ``Rejected`` if it cannot have the audio that ``info`` asks for.
+    """
 
     def __call__(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg: ...

@@ -35,6 +35,7 @@ from glottis.peer import (
 from glottis.rtp import MAX_SSRCS
 from glottis.sctp import AssociationFailed
 from glottis.sdp import Candidate
+from glottis.signaling.errors import Rejected
 from glottis.signaling.messages import Answer, Error, Offer, SignalingMessage, TrickledCandidate
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class WebRtcLeg:
     """
 
     negotiates: Final = True
+    formats: Final = None
 
     def __init__(
         self,
@@ -111,6 +113,16 @@ class WebRtcLeg:
             peer = self.peer
             self._owner.says(Offer(peer.make_restart_offer(now) if peer.can_restart else peer.make_offer()))
             self.driver.pump()
+
+    def begin_again(self) -> None:
+        """The media connection has taken no notice."""
+
+    def handle_audio(self, data: bytes, now: float) -> None:
+        """See ``Leg.handle_audio``: there is a media connection for that."""
+        raise Rejected("NOT_TEXT", "expected a text message with JSON")
+
+    def stop_playout(self) -> None:
+        """Nothing waits that has not been heard within the delay."""
 
     def handle(self, message: SignalingMessage, now: float) -> None:
         """See ``Leg.handle``: an offer, an answer or a candidate."""

@@ -23,6 +23,8 @@ from glottis.peer import ConnectionState
 from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import (
+    FLUSH,
+    Audio,
     Bye,
     ClientMessage,
     Error,
@@ -43,7 +45,8 @@ class Signaling(Protocol):
     """The way to the far end: a ``ClientSignaling``, as far as a call needs it."""
 
     def send(self, message: ClientMessage) -> None: ...
-    async def receive(self) -> ServerMessage: ...
+    def play(self, audio: bytes) -> int: ...
+    async def receive(self) -> ServerMessage | Audio: ...
 
 
 Reopen = Callable[[str], AbstractAsyncContextManager[Signaling]]
@@ -178,7 +181,7 @@ class ClientCall(GatewayCall):
         else:
             self._end_or_fail(self._last_word or closed.reason or "the gateway hung up")
 
-    def _take(self, message: ServerMessage) -> None:
+    def _take(self, message: ServerMessage | Audio) -> None:
         try:
             self._handle_message(message)
         except RemoteError as error:
@@ -186,13 +189,17 @@ class ClientCall(GatewayCall):
         except BaseException as error:
             stop(error, self.failed)
 
-    def _handle_message(self, message: ServerMessage) -> None:
+    def _handle_message(self, message: ServerMessage | Audio) -> None:
         match message:
+            case Audio(data):
+                self._leg.handle_audio(data, trio.current_time())
             case Text(text):
                 self._leg.messenger.handle_text(text)
             case Event("resume", data):
                 self._resumption = resumption_of(data)  # it has a token in it, and is no news to anybody else
             case Event(name, data):
+                if message == FLUSH:
+                    self._leg.stop_playout()
                 self.push_event(OtherEvent(name, data))
             case Error(code, sentence) if not self.connected.is_set():
                 self.failed(CallFailed(f"the gateway refuses: {sentence} ({code})"))
@@ -236,6 +243,17 @@ class ClientCall(GatewayCall):
                 self._signaling.send(Text(encode_message(message)))
             case Offer() | TrickledCandidate() | Text():
                 self._signaling.send(message)
+
+    def takes_audio(self) -> bool:
+        """Until the end."""
+        return not self.end_reason
+
+    def plays(self, audio: bytes) -> int:
+        """To the gateway."""
+        return self._signaling.play(audio)
+
+    def stops_playing(self) -> None:
+        """Nobody interrupts a caller."""
 
     def received(self, message: Message) -> None:
         """From the gateway's agent."""

@@ -5,7 +5,7 @@ A program talks with a gateway as an agent talks with a caller: both are given a
 
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,19 +13,21 @@ from typing import Any
 
 import trio
 
-from glottis.calls.leg import Leg, LegOwner
+from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
-from glottis.client.call import ClientCall, Signaling
+from glottis.calls.websocket import PCM, Formats, StreamSettings, StreamVoice, WebSocketLeg
+from glottis.client.call import ClientCall, Reopen, Signaling
 from glottis.client.grant import create_session
 from glottis.client.signaling import open_client_signaling
 from glottis.contracts.codec import CodecSpec
-from glottis.contracts.info import CallInfo
+from glottis.contracts.info import AudioPreference, CallInfo
 from glottis.contracts.secret import Secret
 from glottis.dtls import Certificate
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.scheduler import Scheduler
 from glottis.peer import PeerConnection, PeerSettings
+from glottis.signaling.session_request import CODECS, WEBRTC, WEBSOCKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class CallRequest:
     preferred_codec: str | None = None
     """One of CONTRACT's words, such as ``PCMU``; None leaves the choice to the gateway."""
     api_key: Secret | None = None
+    websocket: bool = False
+    """Whether audio travels by the WebSocket, uncompressed unless a codec is preferred."""
     setup_timeout: float = 15.0
     """Seconds from the WebSocket to flowing media."""
     ice_timing: IceTiming = DEFAULT_TIMING
@@ -46,8 +50,18 @@ class CallRequest:
     def document(self) -> dict[str, Any]:
         """The JSON object that creates the session (CONTRACT §1)."""
         codec = self.preferred_codec
-        audio = {"inputCodec": codec, "outputCodec": codec} if codec else {}
-        return {"campaignId": self.campaign_id, "transportType": "WebRTC", "audioConfig": audio}
+        audio: dict[str, Any] = {"inputCodec": codec, "outputCodec": codec} if codec else {}
+        if self.websocket:
+            wish = self.declared
+            audio = {"inputCodec": wish.codec, "outputCodec": wish.codec, "sampleRate": wish.sample_rate}
+        transport = WEBSOCKET if self.websocket else WEBRTC
+        return {"campaignId": self.campaign_id, "transportType": transport, "audioConfig": audio}
+
+    @property
+    def declared(self) -> AudioPreference:
+        """The audio by the WebSocket, in both directions."""
+        codec = self.preferred_codec or PCM
+        return AudioPreference(codec, self.sample_rate if codec == PCM else CODECS[codec])
 
 
 @asynccontextmanager
@@ -59,12 +73,46 @@ async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
     """
     grant = await create_session(request.url, request.document(), request.api_key)
     with _out_of_groups():
-        async with open_client_signaling(grant.websocket_url, gateway_url=request.url) as signaling:
-            with UdpEndpoint.bind([signaling.local_host], 0) as endpoint:
-                async with open_call_over(signaling, endpoint, request, grant.session_id, resumes=True) as call:
-                    yield call
+        async with (
+            open_client_signaling(grant.websocket_url, gateway_url=request.url) as signaling,
+            _open_call(signaling, signaling.local_host, request, grant.session_id) as call,
+        ):
+            yield call
     if call.failure is not None:
         raise call.failure
+
+
+@asynccontextmanager
+async def _open_call(
+    signaling: Signaling, local_host: str, request: CallRequest, session_id: str
+) -> AsyncIterator[ClientCall]:
+    if request.websocket:
+        async with open_websocket_call_over(signaling, request, session_id, resumes=True) as call:
+            yield call
+        return
+    with UdpEndpoint.bind([local_host], 0) as endpoint:
+        async with open_call_over(signaling, endpoint, request, session_id, resumes=True) as call:
+            yield call
+
+
+@asynccontextmanager
+async def open_websocket_call_over(
+    signaling: Signaling, request: CallRequest, session_id: str, *, resumes: bool = False
+) -> AsyncIterator[ClientCall]:
+    """A call whose audio travels by signaling that is there. See ``open_call_over``."""
+    scheduler = Scheduler()
+
+    def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
+        formats = Formats(request.codecs, None).declared_untrusted(info, sample_rate)
+        voice = StreamVoice(formats, StreamSettings(), sample_rate, random.SystemRandom())
+        return WebSocketLeg(owner, voice, scheduler=scheduler, wallclock_offset=_wallclock_offset, is_gateway=False)
+
+    info = CallInfo(
+        session_id, request.campaign_id, transport=WEBSOCKET, input=request.declared, output=request.declared
+    )
+    reopen = partial(_reopen, request, lambda local_host: None) if resumes else None
+    async with _open_client_call(info, make_leg, signaling, request, reopen, scheduler.run) as call:
+        yield call
 
 
 @asynccontextmanager
@@ -81,33 +129,50 @@ async def open_call_over(
     def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
         return WebRtcLeg(owner, peer, endpoint=endpoint, scheduler=scheduler, session_id=info.session_id, offers=True)
 
+    def moved(local_host: str) -> None:
+        """Media goes by the network that signaling goes by now."""
+        if all(address.host != local_host for address in endpoint.addresses):
+            peer.add_local_address(endpoint.bind_another(local_host))
+
+    info = CallInfo(session_id, request.campaign_id)
+    reopen = partial(_reopen, request, moved) if resumes else None
+    async with _open_client_call(info, make_leg, signaling, request, reopen, endpoint.run, scheduler.run) as call:
+        yield call
+
+
+@asynccontextmanager
+async def _open_client_call(
+    info: CallInfo,
+    make_leg: LegFactory,
+    signaling: Signaling,
+    request: CallRequest,
+    reopen: Reopen | None,
+    *tasks: Callable[[], Awaitable[object]],
+) -> AsyncIterator[ClientCall]:
+    """The call, with ``tasks`` beside it that it stands on."""
     call = ClientCall(
-        CallInfo(session_id, request.campaign_id),
+        info,
         make_leg,
         signaling,
         sample_rate=request.sample_rate,
         setup_timeout=request.setup_timeout,
-        reopen=partial(_reopen, request, endpoint, peer) if resumes else None,
+        reopen=reopen,
     )
     async with trio.open_nursery() as nursery:
         call.nursery = nursery
-        nursery.start_soon(endpoint.run)
-        nursery.start_soon(scheduler.run)
-        nursery.start_soon(call.follow)
+        for task in (*tasks, call.follow):
+            nursery.start_soon(task)
         with call.in_progress():
             yield call
         nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def _reopen(
-    request: CallRequest, endpoint: UdpEndpoint, peer: PeerConnection, websocket_url: str
-) -> AsyncIterator[Signaling]:
-    """Signaling once more; media goes by the network that this goes by now."""
+async def _reopen(request: CallRequest, moved: Callable[[str], None], websocket_url: str) -> AsyncIterator[Signaling]:
+    """Signaling once more, from the local host that ``moved`` is told."""
     with _out_of_groups():
         async with open_client_signaling(websocket_url, gateway_url=request.url) as signaling:
-            if all(address.host != signaling.local_host for address in endpoint.addresses):
-                peer.add_local_address(endpoint.bind_another(signaling.local_host))
+            moved(signaling.local_host)
             yield signaling
 
 
@@ -118,7 +183,7 @@ def _make_peer(request: CallRequest, endpoint: UdpEndpoint) -> PeerConnection:
         output_codec=request.preferred_codec,
         ice_timing=request.ice_timing,
         max_message_size=None,  # text travels by the WebSocket
-        wallclock_offset=lambda: time.time() - trio.current_time(),
+        wallclock_offset=_wallclock_offset,
     )
     return PeerConnection(
         settings,
@@ -126,6 +191,10 @@ def _make_peer(request: CallRequest, endpoint: UdpEndpoint) -> PeerConnection:
         local_addresses=endpoint.addresses,
         rng=random.SystemRandom(),
     )
+
+
+def _wallclock_offset() -> float:
+    return time.time() - trio.current_time()
 
 
 @contextmanager

@@ -46,6 +46,8 @@ class CallerOptions:
     """Keys to press after the speech."""
     api_key: Secret | None = None
     listen: float = 1.0
+    websocket: bool = False
+    """Whether audio travels by the WebSocket instead of WebRTC."""
 
 
 def run(options: CallerOptions, registry: Registry) -> int:
@@ -83,7 +85,9 @@ class _Caller:
             speech = options.wav and files.enter_context(WavSpeech(options.wav, _sample_rates(codecs)))
             rate = speech.sample_rate if speech else SILENT_RATE
             recording = options.record and files.enter_context(WavRecording(options.record, rate))
-            request = CallRequest(options.url, codecs, options.campaign, rate, options.codec, options.api_key)
+            request = CallRequest(
+                options.url, codecs, options.campaign, rate, options.codec, options.api_key, options.websocket
+            )
             async with open_client_call(request) as call:
                 self._call = call
                 if recording:

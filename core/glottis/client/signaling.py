@@ -15,6 +15,7 @@ from glottis.contracts.errors import LocalError, Malformed
 from glottis.signaling.close_codes import ABNORMAL
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import (
+    Audio,
     ClientMessage,
     ServerMessage,
     encode_message,
@@ -42,15 +43,15 @@ class ClientSignaling:
         """The IP address of this machine from which the gateway is reached."""
         self._connection = connection
         self._tasks = tasks
-        self._queue, self._queued = trio.open_memory_channel[str](MAX_QUEUED_MESSAGES)
+        self._queue, self._queued = trio.open_memory_channel[str | bytes](MAX_QUEUED_MESSAGES)
         self._written = trio.Event()
 
-    async def receive(self) -> ServerMessage:
+    async def receive(self) -> ServerMessage | Audio:
         """The gateway's next message; raises ``WebSocketClosed`` at the end. What cannot be read is skipped."""
         while True:
             try:
                 data = await self._connection.get_message()
-                return parse_server_message_untrusted(data)
+                return Audio(data) if isinstance(data, bytes) else parse_server_message_untrusted(data)
             except trio_websocket.ConnectionClosed:
                 raise self._why_closed() from None
             except Malformed as error:
@@ -65,12 +66,22 @@ class ClientSignaling:
         except trio.WouldBlock:
             raise LocalError(f"the gateway does not read: {MAX_QUEUED_MESSAGES} messages wait for it") from None
 
+    def play(self, audio: bytes) -> int:
+        """Queue a binary message; says how many were dropped, this one, when too many wait."""
+        try:
+            self._queue.send_nowait(audio)
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            return 0
+        except trio.WouldBlock:
+            return 1
+        return 0
+
     async def write(self) -> None:
         """Send what is queued, until ``close`` or the gateway ends it."""
         try:
             async with self._queued:
-                async for text in self._queued:
-                    await self._connection.send_message(text)
+                async for message in self._queued:
+                    await self._connection.send_message(message)
         except trio_websocket.ConnectionClosed:
             return
         finally:

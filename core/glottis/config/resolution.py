@@ -8,14 +8,16 @@ import msgspec
 
 from glottis.config.components import typed_settings
 from glottis.config.conversion import PluginSettings, join
-from glottis.config.settings import DEFAULT_CODECS, DEFAULT_PAGES, DEFAULT_PROVIDERS, Config
+from glottis.config.settings import DEFAULT_CODECS, DEFAULT_PAGES, DEFAULT_PROVIDERS, DEFAULT_RESAMPLER, Config
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.ice_servers import IceServerProvider
 from glottis.contracts.pages import Page
+from glottis.contracts.resampling import Resampling
 from glottis.plugins import Catalogue, Plugin, Registered, Registry, create
+from glottis.plugins.resampling import GuardedResampling
 from glottis.plugins.specifications import Spec
 
 LOOPBACK_SCHEME: Final = "anonymous"
@@ -69,6 +71,8 @@ class ResolvedConfig:
     page_sets: tuple[str, ...] = ()
     pages: Mapping[str, Page] = field(default_factory=dict)
     """By absolute URL path, of all sets together."""
+    resampling: Resampling | None = None
+    """Of uncompressed audio, if it is installed."""
     plugins: tuple[Plugin, ...] = ()
     """All that are loaded, to find the culprit of an error among."""
 
@@ -85,9 +89,10 @@ def resolve(config: Config, registry: Registry) -> ResolvedConfig:
     providers = resolution.providers()
     page_sets, pages = resolution.pages()
     campaigns = resolution.campaigns(codecs)
+    resampling = resolution.resampling()
     if auth is None or resolution.problems:
         raise ConfigurationError("\n".join(resolution.problems))
-    return ResolvedConfig(config, auth, campaigns, codecs, providers, page_sets, pages, registry.plugins)
+    return ResolvedConfig(config, auth, campaigns, codecs, providers, page_sets, pages, resampling, registry.plugins)
 
 
 class _Resolution:
@@ -134,6 +139,13 @@ class _Resolution:
             if name not in catalogue:
                 self._find(catalogue, name, f"ice_servers.settings.{name}")
         return tuple(providers)
+
+    def resampling(self) -> Resampling | None:
+        catalogue = self._registry.components_of(Resampling)
+        name = self._config.media.resampler
+        chosen = self._choose(catalogue, None if name is None else [name], [DEFAULT_RESAMPLER], "media.resampler")
+        made = self._make(chosen[0], PluginSettings(), "media.resampler") if chosen else None
+        return made and GuardedResampling(made[0], chosen[0].plugin)
 
     def pages(self) -> tuple[tuple[str, ...], dict[str, Page]]:
         chosen = self._choose(self._registry.pages, self._config.pages.enabled, DEFAULT_PAGES, "pages.enabled")

@@ -35,6 +35,7 @@ QueueMilliseconds = Annotated[int, Meta(ge=20, le=10_000)]
 
 DEFAULT_CODECS: Final = ("opus", "G722", "PCMU", "PCMA")
 DEFAULT_PROVIDERS: Final = ("static",)
+DEFAULT_RESAMPLER: Final = "speex"
 DEFAULT_PAGES: Final = ("demo",)
 
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<ipv4>[0-9.]+)):(?P<port>[0-9]{1,5})")
@@ -150,9 +151,17 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """Audio that may wait for a slow agent; beyond, the oldest is dropped."""
     send_silence: bool = False
     """Whether silence is sent while an agent says nothing."""
+    resampler: str | None = None
+    """Of uncompressed audio by WebSocket; absent: speex, if it is installed."""
     red: RedPolicy = "auto"
     """Redundant audio: where clients can do it, to them when much is lost; "on": from them too, always; or "off"."""
     encoder: Encoding = Encoding()
+
+    @property
+    def longest_delay(self) -> float:
+        """Seconds that the jitter buffer can make good."""
+        milliseconds = self.jitter_buffer_ms if self.jitter_buffer == "fixed" else self.jitter_buffer_max_ms
+        return milliseconds / 1000
 
     def __post_init__(self) -> None:
         for index, address in enumerate(self.addresses):

@@ -179,6 +179,12 @@ class Counters(StatsObject):
     dtls_datagrams_discarded: int = 0
     """Datagrams that held no DTLS, or came too early or too often."""
     sctp_packets_malformed: int = 0
+    audio_messages_refused: int = 0
+    """Binary messages of a WebSocket call that held no audio as it was declared."""
+    audio_overflows: int = 0
+    """Packets of a WebSocket call that were dropped because it sent more than may wait."""
+    audio_messages_unsent: int = 0
+    """Of a WebSocket call, whose client was too slow to read them."""
     audio_frames_dropped: int = 0
     """These and those below: what the agent was too slow to take."""
     audio_packets_dropped: int = 0

@@ -141,6 +141,10 @@ class IceTransport:
         """The same."""
         return self._agent.add_reflexive_candidate(address, base=base, server=server)
 
+    def add_relayed_candidate(self, address: Address, *, mapped: Address | None, server: str) -> Candidate | None:
+        """The same."""
+        return self._agent.add_relayed_candidate(address, mapped=mapped, server=server)
+
     def restart(self, credentials: Credentials, now: float) -> None:
         """Begin another generation, which is to be given the peer's new parameters (RFC 8445 §9).
 

@@ -79,6 +79,10 @@ class AudioReceiver:
         """Take those of a renegotiation; what has been received was read by its own."""
         self._readers = readers
 
+    def clear(self) -> None:
+        """Drop what waits to be played; what comes next is played after the delay, as in the beginning."""
+        self._buffer.restart()
+
     def handle_rtp(self, packet: bytes, now: float) -> None:
         """Take in a plain RTP packet. Raises ``Malformed`` for one that cannot be read or played."""
         rtp = parse_rtp_untrusted(packet)

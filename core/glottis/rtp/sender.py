@@ -32,7 +32,7 @@ class AudioSender:
     queued, or silence is if ``fills``; the timestamp then goes on with real time in whole frames, and the first packet
     after it carries the marker (RFC 3551 §4.1). Ticks longer than a packet send several at once. ``tap`` gets each
     frame last, before it is encoded. Tones take their turn in the queue, as ``tones`` writes them.
-    ``complexity`` is what the encoder was made with.
+    ``complexity`` is what the encoder was made with. ``head_start`` is how many seconds of a talk spurt leave at once.
     """
 
     pauses: Pauses | None = None
@@ -63,6 +63,7 @@ class AudioSender:
         rng: random.Random,
         tap: FrameTap | None = None,
         complexity: int | None = None,
+        head_start: float = 0.0,
     ) -> None:
         self.ssrc = ssrc
         self.encoder = encoder
@@ -83,18 +84,18 @@ class AudioSender:
         self._sample_rate = sample_rate
         self._tap = tap
         self._tick = tick
+        self._head_start = head_start
         self._set_frame(frame_ms)
         self.tones = ToneWriter(codec.clock_rate, self._frame_seconds)
         # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
         self._sequence_number = rng.randrange(1 << 15)
         self._timestamp = self._first_timestamp = rng.getrandbits(32)
         self._queue: ShortQueue[bytes | EncodedPacket | ToneStep] = ShortQueue()
-        self._queued_units = 0
+        self._queued_units = self._spurt_units = 0
         self._due = 0.0
         """When the next packet is due, on the clock of ``now``."""
         self._started = self._talking = False
         self._marker = True
-        self._spurt_units = 0
         self._relayed_until: int | None = None
 
     def _set_frame(self, frame_ms: float) -> None:
@@ -299,7 +300,7 @@ class AudioSender:
             silent_frames = max(0, round((now - self._due) / self._frame_seconds))
             self._timestamp = (self._timestamp + silent_frames * self._frame_units) & 0xFFFFFFFF
         self._started = self._marker = True
-        self._due = now
+        self._due = now - self._head_start
         self._relayed_until = None
 
     def _next_packet(self, item: bytes | EncodedPacket, now: float) -> bytes | None:

@@ -12,7 +12,6 @@ from glottis.contracts.statistics import (
 )
 from glottis.rtp.header_extensions import linear_level
 from glottis.rtp.receiver import AudioReceiver
-from glottis.rtp.retransmission import SentPackets
 from glottis.rtp.round_trip import unix_time
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
@@ -22,7 +21,7 @@ def rtp_statistics(
     timestamp: float,
     receiver: AudioReceiver | None,
     sender: AudioSender | None,
-    rtcp: RtcpSession,
+    rtcp: RtcpSession | None,
     counters: Counters,
 ) -> Statistics:
     """``inbound_rtp``, ``outbound_rtp`` and ``remote_inbound_rtp``, each once there is something to tell.
@@ -31,9 +30,11 @@ def rtp_statistics(
     """
     return Statistics(
         inbound_rtp=_inbound(receiver, timestamp) if receiver is not None else None,
-        outbound_rtp=_outbound(sender, rtcp.sent_packets, timestamp) if sender is not None else None,
-        remote_inbound_rtp=_remote_inbound(sender, rtcp, timestamp) if sender is not None else None,
-        remote_outbound_rtp=_remote_outbound(rtcp, timestamp) if receiver is not None else None,
+        outbound_rtp=_outbound(sender, rtcp, timestamp) if sender is not None else None,
+        remote_inbound_rtp=_remote_inbound(sender, rtcp, timestamp)
+        if sender is not None and rtcp is not None
+        else None,
+        remote_outbound_rtp=_remote_outbound(rtcp, timestamp) if receiver is not None and rtcp is not None else None,
         counters=_with_sender(_with_playout(counters, receiver), sender),
     )
 
@@ -86,9 +87,10 @@ def _inbound(receiver: AudioReceiver, timestamp: float) -> InboundRtpStats | Non
     )
 
 
-def _outbound(sender: AudioSender, kept: SentPackets | None, timestamp: float) -> OutboundRtpStats | None:
+def _outbound(sender: AudioSender, rtcp: RtcpSession | None, timestamp: float) -> OutboundRtpStats | None:
     if not sender.packets_sent:
         return None
+    kept = None if rtcp is None else rtcp.sent_packets
     return OutboundRtpStats(
         ssrc=sender.ssrc,
         packets_sent=sender.packets_sent,

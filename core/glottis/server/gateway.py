@@ -16,6 +16,7 @@ import trio
 from glottis.calls.call import CallLimits
 from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
+from glottis.calls.websocket import Formats, StreamSettings, StreamVoice, WebSocketLeg
 from glottis.config import IcePolicy, Media, NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
@@ -45,6 +46,7 @@ from glottis.server.sessions.renewal import renew_ice_servers
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
+from glottis.signaling.session_request import WEBRTC, WEBSOCKET
 from glottis.wire.address import Address
 
 logger = logging.getLogger(__name__)
@@ -105,7 +107,7 @@ class Gateway:
         self.sessions = Sessions(
             config,
             nursery,
-            legs={"WebRTC": self._make_webrtc_leg, **(legs or {})},
+            legs={WEBRTC: self._make_webrtc_leg, WEBSOCKET: self._make_websocket_leg, **(legs or {})},
             tokens=tokens if tokens is not None else TokenDesk(config.auth.scheme),
             ice_servers=own_addresses.desk,
             times=replace(times, connect=server.token_lifetime, resume_grace=server.resume_grace),
@@ -193,6 +195,15 @@ class Gateway:
         campaign = self._config.config.campaigns.get(info.campaign_id)
         chosen = campaign.ice_policy if campaign is not None else None
         return chosen or self._config.config.media.ice_policy
+
+    def _make_websocket_leg(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
+        media = self._config.config.media
+        formats = Formats([codec.spec for codec in self._config.codecs], self._config.resampling)
+        settings = StreamSettings(
+            partial(_delay_policy, media), media.longest_delay, media.encoder.knobs, media.send_silence
+        )
+        voice = StreamVoice(formats.declared_untrusted(info, sample_rate), settings, sample_rate, self._rng)
+        return WebSocketLeg(owner, voice, scheduler=self.scheduler, wallclock_offset=_wallclock_offset)
 
     def _peer_settings(self, info: CallInfo, sample_rate: int) -> PeerSettings:
         """What the configuration says, in the order of codecs that the session's request prefers."""

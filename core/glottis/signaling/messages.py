@@ -80,6 +80,16 @@ class Bye:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A binary message (CONTRACT §5)."""
+
+    data: bytes
+
+
+FLUSH: Final = Event("flush")
+"""Tells a client to drop what it has not played yet (CONTRACT §5)."""
+
 M = TypeVar("M")
 ClientMessage = Offer | TrickledCandidate | Text | Bye
 ServerMessage = Answer | TrickledCandidate | Text | Event | Error | Bye

@@ -1,6 +1,6 @@
 """The request that creates a session (CONTRACT §1): both shapes of it, and every rule."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,7 +21,9 @@ from glottis.signaling.json_input import (
 )
 
 INITIATE_PATH: Final = "/api/websession/initiate"
-TRANSPORTS: Final = ("WebRTC", "WebSocket")
+WEBRTC: Final = "WebRTC"
+WEBSOCKET: Final = "WebSocket"
+TRANSPORTS: Final = (WEBRTC, WEBSOCKET)
 CODECS: Final = {"OPUS": 48000, "PCMU": 8000, "PCMA": 8000, "G722": 16000, "PCM": 16000}
 """The codecs of requests, each with the sample rate in hertz that is meant where a request names none."""
 _DIRECTION_FIELDS: Final = ("codec", "sampleRate", "bitsPerSample", "channels", "frameDurationMs")
@@ -39,21 +41,20 @@ class SessionRequest:
     campaign_id: str
     business_id: int | str | None = None
     client_identifier: str | None = None
-    transport: str = "WebRTC"
+    transport: str = WEBRTC
     input: AudioPreference = field(default_factory=AudioPreference)
     output: AudioPreference = field(default_factory=AudioPreference)
     dynamic_variables: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def parse_session_request_untrusted(body: bytes, served: Sequence[str]) -> SessionRequest:
+def parse_session_request_untrusted(body: bytes) -> SessionRequest:
     """Read a request's body; raises ``Malformed`` (``Rejected``, with a code) that names the field and what to send.
 
-    ``served`` are the transports that an error advises; the gateway need not have all of the contract's.
     Keys and enumerated words match case-insensitively; keys that CONTRACT does not name are ignored.
     """
     fields = _members_untrusted(body)
-    transport = _word_untrusted(fields, "transportType", TRANSPORTS, served, "UNSUPPORTED_TRANSPORT") or "WebRTC"
+    transport = _word_untrusted(fields, "transportType", TRANSPORTS, "UNSUPPORTED_TRANSPORT") or WEBRTC
     audio = _members_untrusted(_object_untrusted(fields, "audioConfig"), "audioConfig.")
     return SessionRequest(
         campaign_id=_identifier_untrusted("campaignId", required_text_field_untrusted(fields, "campaignId")),
@@ -104,16 +105,16 @@ def _with_canonical_names_untrusted(fields: Mapping[str, msgspec.Raw], path: str
 
 
 def _word_untrusted(
-    fields: Mapping[str, Any], name: str, words: Iterable[str], advised: Sequence[str], code: str, path: str = ""
+    fields: Mapping[str, Any], name: str, words: Sequence[str], code: str, path: str = ""
 ) -> str | None:
-    """One of ``words``, as it is spelt there; None where the field is absent or null. Errors name the ``advised``."""
+    """One of ``words``, as it is spelt there; None where the field is absent or null."""
     text = text_field_untrusted(fields, name, path)
     if text is None:
         return None
     for word in words:
         if text.lower() == word.lower():
             return word
-    raise Rejected(code, f"{path}{name}: expected {'one of ' * (len(advised) > 1)}{', '.join(advised)}")
+    raise Rejected(code, f"{path}{name}: expected one of {', '.join(words)}")
 
 
 def _business_id_untrusted(fields: Mapping[str, Any]) -> int | str | None:
@@ -149,20 +150,16 @@ def _preference_untrusted(audio: Mapping[str, Any], direction: str, transport: s
 
     codec_name = "codec" if "codec" in own else f"{direction}Codec"
     codecs = _codecs_of(transport)
-    codec = _word_untrusted(merged, codec_name, codecs, codecs, "UNSUPPORTED_CODEC", path(codec_name)) or "OPUS"
-    lowest_bits, highest_bits, most_channels = (16, 16, 1) if codec == "PCM" else (8, 32, 2)  # CONTRACT §5
+    codec = _word_untrusted(merged, codec_name, codecs, "UNSUPPORTED_CODEC", path(codec_name)) or "OPUS"
     return AudioPreference(
         codec=codec,
         sample_rate=integer_field_untrusted(merged, "sampleRate", 8000, 48000, path("sampleRate")) or CODECS[codec],
-        bits_per_sample=integer_field_untrusted(
-            merged, "bitsPerSample", lowest_bits, highest_bits, path("bitsPerSample")
-        )
-        or 16,
-        channels=integer_field_untrusted(merged, "channels", 1, most_channels, path("channels")) or 1,
+        bits_per_sample=integer_field_untrusted(merged, "bitsPerSample", 8, 32, path("bitsPerSample")) or 16,
+        channels=integer_field_untrusted(merged, "channels", 1, 2, path("channels")) or 1,
         frame_ms=number_field_untrusted(merged, "frameDurationMs", 2.5, 120, path("frameDurationMs")),
     )
 
 
 def _codecs_of(transport: str) -> list[str]:
     """PCM is for the WebSocket transport only (CONTRACT §5)."""
-    return [codec for codec in CODECS if codec != "PCM" or transport == "WebSocket"]
+    return [codec for codec in CODECS if codec != "PCM" or transport == WEBSOCKET]

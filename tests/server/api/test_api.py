@@ -52,8 +52,6 @@ class Keys:
 
 
 class Store:
-    transports = ("WebRTC",)
-
     def __init__(self) -> None:
         self.created: list[tuple[SessionRequest, Principal, str, str]] = []
         self.unavailable: Unavailable | None = None

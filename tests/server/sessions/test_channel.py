@@ -9,7 +9,7 @@ import trio.testing
 from glottis.contracts.errors import LocalError
 from glottis.server.sessions.channel import SignalingLimits, open_signaling, reject
 from glottis.signaling.errors import WebSocketClosed
-from glottis.signaling.messages import Answer, Bye, Error, Event, Offer, Text, TrickledCandidate
+from glottis.signaling.messages import Answer, Audio, Bye, Error, Event, Offer, Text, TrickledCandidate
 
 Clock = trio.testing.MockClock
 
@@ -32,7 +32,8 @@ class FakeSocket:
 
     async def send(self, message: str | bytes) -> None:
         await self.readable.wait()
-        self.sent.append(json.loads(message))
+        is_audio = isinstance(message, bytes)
+        self.sent.append({"type": "audio", "data": message} if is_audio else json.loads(message))
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         self.closed = self.closed or WebSocketClosed(code, reason)
@@ -97,14 +98,48 @@ async def test_resumed_session_sends_at_once(socket: FakeSocket) -> None:
 
 async def test_bad_messages_are_answered_and_skipped(socket: FakeSocket) -> None:
     async with open_signaling(socket) as channel:
-        for bad in ("nonsense", '{"type":"dance"}', b"\x00", '{"type":"offer"}'):
+        for bad in ("nonsense", '{"type":"dance"}', '{"type":"offer"}'):
             await socket.feed.send(bad)
         await socket.feed.send('{"type":"text","text":"good"}')
         assert await channel.receive() == Text("good")
         await settle()
         codes = [message["code"] for message in socket.sent]
-        assert codes == ["MALFORMED_JSON", "UNKNOWN_TYPE", "NOT_TEXT", "MISSING_FIELD"]
+        assert codes == ["MALFORMED_JSON", "UNKNOWN_TYPE", "MISSING_FIELD"]
         assert all(message["message"] for message in socket.sent)
+
+
+async def test_audio_that_a_client_does_not_read_is_dropped_from_its_beginning(socket: FakeSocket) -> None:
+    async with open_signaling(socket, SignalingLimits(max_queued_audio=3), answered=True) as channel:
+        socket.readable = trio.Event()
+        assert channel.play(b"0") == 0
+        await settle()
+        assert [channel.play(b"%d" % number) for number in range(1, 6)] == [0, 0, 0, 1, 1]
+        channel.send(Text("not behind it"))
+        socket.readable.set()
+        await settle()
+        assert socket.types == ["audio", "text", "audio", "audio", "audio"]
+        assert [message["data"] for message in socket.sent if "data" in message] == [b"0", b"3", b"4", b"5"]
+
+
+async def test_audio_that_is_not_to_be_heard_any_more_is_not_sent(socket: FakeSocket) -> None:
+    async with open_signaling(socket, answered=True) as channel:
+        socket.readable = trio.Event()
+        channel.play(b"in flight")
+        await settle()
+        channel.play(b"late")
+        channel.stop_playing()
+        channel.send(Event("flush"))
+        socket.readable.set()
+        await settle()
+        assert socket.types == ["audio", "event"]
+        await channel.close()
+        assert channel.play(b"after the end") == 0
+
+
+async def test_binary_messages_are_audio_for_whoever_takes_it(socket: FakeSocket) -> None:
+    async with open_signaling(socket) as channel:
+        await socket.feed.send(b"\x00")
+        assert await channel.receive() == Audio(b"\x00")
 
 
 async def test_too_many_bad_messages_end_the_channel(autojump_clock: Clock, socket: FakeSocket) -> None:

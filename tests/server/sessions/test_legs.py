@@ -28,6 +28,7 @@ class AudioLeg:
     """Audio as it is, without a negotiation: it stands as soon as signaling does. Its client is the test."""
 
     negotiates = False
+    formats = None
 
     def __init__(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> None:
         self.owner = owner
@@ -46,6 +47,15 @@ class AudioLeg:
 
     def handle(self, message: SignalingMessage, now: float) -> None:
         raise Rejected("NOTHING_TO_NEGOTIATE", f"{type(message).__name__.lower()}: expected none, audio needs no offer")
+
+    def begin_again(self) -> None:
+        """The test has its own way to the leg."""
+
+    def handle_audio(self, data: bytes, now: float) -> None:
+        raise Rejected("NOT_TEXT", "expected a text message with JSON")
+
+    def stop_playout(self) -> None:
+        """The caller is no gateway."""
 
     def statistics(self, now: float) -> Statistics:
         sent = len(self.voice.sent_pcm)
@@ -260,16 +270,3 @@ async def test_what_comes_past_signaling_reaches_the_agent(
     assert legs[0].owner.wants_messages()
     legs[0].owner.received(TextMessage("by the leg"))
     await eventually(lambda: Text("by the leg") in socket.messages)
-
-
-async def test_errors_advise_the_transports_of_the_table(exchange: Exchange, autojump_clock: Clock) -> None:
-    reply = await exchange.post(transportType="carrier pigeon")
-    assert reply.document["code"] == "UNSUPPORTED_TRANSPORT"
-    assert "transportType: expected one of WebRTC, WebSocket" in reply.document["detail"]
-
-
-async def test_a_transport_that_the_table_has_not_is_refused(tmp_path: Path, autojump_clock: Clock) -> None:
-    async with open_memory_exchange_with(tmp_path, TestPlugin()) as exchange:
-        reply = await exchange.post(transportType="WebSocket")
-        assert (reply.status, reply.document["code"]) == (400, "UNSUPPORTED_TRANSPORT")
-        assert reply.document["detail"] == "Use transportType WebRTC, the gateway has no other."

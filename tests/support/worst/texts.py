@@ -107,7 +107,7 @@ def as_bytes(make: Make) -> Make:
 
 
 def body(make: Make) -> Make:
-    return lambda size: (make(size)[0].encode(), ("WebRTC",))
+    return lambda size: (make(size)[0].encode(),)
 
 
 def head_of(*fields: tuple[bytes, Callable[[int], bytes]], target: bytes = b"/", count: int = 1) -> Make:

@@ -21,7 +21,6 @@ from glottis.server.sessions.admission import (
     TooManySessions,
     Unavailable,
     UnknownCampaign,
-    UnsupportedTransport,
 )
 from glottis.server.sessions.ice_servers import ice_server_document
 from glottis.signaling.errors import Rejected
@@ -58,7 +57,7 @@ class Initiate:
         _check_media_type(request)
         try:
             async with self._turns:
-                session_request = parse_session_request_untrusted(request.body, self._sessions.transports)
+                session_request = parse_session_request_untrusted(request.body)
         except Rejected as error:
             raise Problem(400, error.code, f"Correct the request: {error}.") from None
         created = await self._create(session_request, principal, request)
@@ -90,9 +89,8 @@ class Initiate:
         base_url = self._cors.websocket_base_url(request)
         try:
             return await self._sessions.create(session_request, principal, request.client_host, base_url)
-        except UnsupportedTransport as error:
-            detail = f"Use transportType {' or '.join(error.served)}, the gateway has no other."
-            raise Problem(400, "UNSUPPORTED_TRANSPORT", detail) from None
+        except Rejected as error:
+            raise Problem(400, error.code, f"Correct the request: {error}.") from None
         except UnknownCampaign:
             raise Problem(404, "UNKNOWN_CAMPAIGN", "Use a campaignId that the gateway's configuration has.") from None
         except TooManySessions as error:
@@ -124,9 +122,11 @@ def _check_media_type(request: Request) -> None:
 
 def _created_document(created: CreatedSession) -> dict[str, Any]:
     expires_at = datetime.fromtimestamp(created.expires_at, UTC).isoformat(timespec="seconds")
+    audio = {"audioConfig": created.audio_config} if created.audio_config is not None else {}
     return {
         "sessionId": created.session_id,
         "websocketUrl": created.websocket_url,
         "expiresAt": expires_at.replace("+00:00", "Z"),
         "iceServers": [ice_server_document(server) for server in created.ice_servers],
+        **audio,
     }

@@ -1,6 +1,5 @@
 """Where sessions are created, as far as the routes need to know."""
 
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 from glottis.contracts.info import Principal
@@ -20,12 +19,8 @@ class Placement(Protocol):
     ) -> CreatedSession:
         """Create a session whose WebSocket URL is under ``base_url`` (``ws://host`` or ``wss://host``).
 
-        Raises ``Unavailable``, ``TooManySessions``, ``UnknownCampaign`` or ``UnsupportedTransport``.
+        Raises ``Unavailable``, ``TooManySessions``, ``UnknownCampaign``, or ``Rejected`` for audio that cannot be had.
         """
-
-    @property
-    def transports(self) -> Sequence[str]:
-        """The transports that are served, by the names that requests give them."""
 
     def unavailability(self) -> Unavailable | None:
         """Why no session can be created at the moment; None if one can."""

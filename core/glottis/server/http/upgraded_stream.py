@@ -1,6 +1,8 @@
 """What trio-websocket is given in place of the TCP connection, so that no peer can bring it out of step."""
 
 import math
+import socket
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -16,6 +18,8 @@ from glottis.wire.token_bucket import TokenBucket
 
 _CLOSE_FRAME: Final = b"\x88"
 """How a frame with FIN and the opcode of a close begins (RFC 6455 §5.2)."""
+MAX_UNSENT: Final = 8 * 1024
+"""Bytes of audio that wait in the kernel to be sent for the first time: a quarter of a second of PCM at 16 kHz."""
 PIECE: Final = 16 * 1024
 """Bytes that are handed on at a time."""
 
@@ -46,7 +50,8 @@ class UpgradedStream(trio.abc.Stream):
         self._meter = FrameMeter(limits.max_message_bytes, limits.max_message_fragments)
         self._patience = limits.message_timeout
         now = trio.current_time()
-        self._pieces = TokenBucket(limits.frames_per_second, limits.frame_burst, now)
+        self._rate = limits.frames_per_second
+        self._pieces = TokenBucket(self._rate, limits.frame_burst, now)
         self._controls = TokenBucket(limits.control_frames_per_second, limits.control_frame_burst, now)
         self._flooded_since = math.inf
         self._is_pausing = False
@@ -71,6 +76,17 @@ class UpgradedStream(trio.abc.Stream):
         piece = self._next_piece()
         await self._pause()
         return piece
+
+    def expect_audio(self) -> None:
+        """Twice as many may come: browsers' audio comes in blocks of 128 samples, 375 a second.
+
+        And little is to wait in the kernel for a network that is slow: what is there cannot be taken back.
+        """
+        self._rate = 2 * self._limits.frames_per_second
+        self._pieces = TokenBucket(self._rate, self._limits.frame_burst, trio.current_time())
+        if isinstance(self._stream, trio.SocketStream):
+            with suppress(OSError):  # it may be gone already
+                self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
 
     @property
     def holds_back(self) -> bool:
@@ -103,8 +119,8 @@ class UpgradedStream(trio.abc.Stream):
             return
         self._flooded_since = min(self._flooded_since, now)
         if now - self._flooded_since > self._limits.flood_timeout:
-            rate, seconds = self._limits.frames_per_second, self._limits.flood_timeout
-            raise self._refuse(POLICY_VIOLATION, f"messages: more than {rate:g} a second for {seconds:g} seconds")
+            seconds = self._limits.flood_timeout
+            raise self._refuse(POLICY_VIOLATION, f"messages: more than {self._rate:g} a second for {seconds:g} seconds")
         self._is_pausing = True
         await trio.sleep(wait)
         self._is_pausing = False

@@ -45,6 +45,10 @@ class WebSocket:
         self.taken: Callable[[], None] = lambda: None
         """To be called once it is clear that it is somebody's: until then it gives way to other connections."""
 
+    def expect_audio(self) -> None:
+        """Its messages are audio, of which there are more than of others."""
+        self._stream.expect_audio()
+
     async def receive(self) -> str | bytes:
         """The next message; raises ``WebSocketClosed`` after the last one."""
         self._is_receiving = True

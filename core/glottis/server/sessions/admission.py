@@ -1,7 +1,8 @@
 """What comes of the wish for a session."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from glottis.contracts.errors import GlottisError
 from glottis.contracts.ice_servers import IceServer
@@ -23,14 +24,6 @@ class UnknownCampaign(GlottisError):
     """The configuration has no such campaign."""
 
 
-class UnsupportedTransport(GlottisError):
-    """The gateway does not have the transport that is asked for; ``served`` are those that it has."""
-
-    def __init__(self, transport: str, served: Sequence[str]) -> None:
-        super().__init__(transport)
-        self.served = served
-
-
 @dataclass(frozen=True, slots=True)
 class CreatedSession:
     """A session that waits for its client. ``expires_at`` is in seconds since the epoch; ``repr`` hides the URL."""
@@ -39,6 +32,8 @@ class CreatedSession:
     websocket_url: str
     expires_at: float
     ice_servers: Sequence[IceServer] = ()
+    audio_config: Mapping[str, Any] | None = None
+    """What is in force, where it needs no negotiation."""
 
     def __repr__(self) -> str:
         return f"CreatedSession({self.session_id})"

@@ -15,6 +15,7 @@ from glottis.signaling.close_codes import NORMAL, POLICY_VIOLATION, TRY_AGAIN_LA
 from glottis.signaling.errors import Rejected, WebSocketClosed
 from glottis.signaling.messages import (
     Answer,
+    Audio,
     Bye,
     ClientMessage,
     Error,
@@ -37,6 +38,8 @@ class SignalingLimits:
     errors_per_minute: float = 30
     """Bad messages that are answered with an ``error``. More: closed with 1008."""
     error_burst: float = 10
+    max_queued_audio: int = 25
+    """Binary messages for it, half a second as a rule. More: the oldest are dropped, for nobody waits to hear them."""
     flush_timeout: float = 2.0
     """Seconds for ``close`` to send what is queued."""
 
@@ -65,6 +68,7 @@ class SignalingChannel:
         self._answered = answered
         self._turns = turns
         self._ready: ShortQueue[bytes] = ShortQueue()
+        self._audio: ShortQueue[bytes] = ShortQueue()
         self._held_back: list[bytes] = []
         self._queued_bytes = 0
         self._errors = TokenBucket(limits.errors_per_minute / 60, limits.error_burst, trio.current_time())
@@ -74,7 +78,7 @@ class SignalingChannel:
         self._sent = Wakeup()
         self._finished = trio.Event()
 
-    async def receive(self) -> ClientMessage:
+    async def receive(self) -> ClientMessage | Audio:
         """The client's next valid message; raises ``WebSocketClosed`` at the end.
 
         A bad message is answered with an ``error`` here; too many of them end the channel with 1008.
@@ -84,8 +88,10 @@ class SignalingChannel:
             if self._closing is not None:
                 continue  # what comes after the end is nobody's
             try:
+                if isinstance(data, bytes):
+                    return Audio(data)
                 async with self._turns:
-                    return self._parse(data)
+                    return parse_client_message_untrusted(data)
             except Rejected as error:  # as often as errors are answered, then the channel ends
                 logger.info("session %s: message refused: %s: %s", self._session_id, error.code, error)
                 self.refuse(Error(error.code, str(error)))
@@ -104,11 +110,6 @@ class SignalingChannel:
             self._end_with(closed)
             raise (self._closing or closed).again() from None
 
-    def _parse(self, data: str | bytes) -> ClientMessage:
-        if isinstance(data, bytes):
-            raise Rejected("NOT_TEXT", "expected a text message with JSON")
-        return parse_client_message_untrusted(data)
-
     def send(self, message: SignalingMessage) -> None:
         """Queue a message; after the channel's end it is dropped. Raises ``LocalError`` if JSON cannot say it."""
         text = encode_message(message).encode()  # a str may take four bytes for each of its characters
@@ -125,6 +126,18 @@ class SignalingChannel:
             self._held_back.clear()
         self._check_bounds()
         self._wake_up.set()
+
+    def play(self, audio: bytes) -> int:
+        """Queue a binary message, behind no text: says how many had to give way to it."""
+        if self._closing is not None:
+            return 0
+        dropped = self._audio.push(audio, self._limits.max_queued_audio)
+        self._wake_up.set()
+        return int(dropped)
+
+    def stop_playing(self) -> None:
+        """Drop the binary messages that are queued."""
+        self._audio.clear()
 
     async def wait_for_room(self) -> None:
         """Wait while more than half of the queue is taken: what can wait need not overflow."""
@@ -148,6 +161,7 @@ class SignalingChannel:
     def _end_with(self, closed: WebSocketClosed) -> None:
         if self._closing is None:
             self._closing = closed.again()
+            self._audio.clear()
             self._sending.deadline = trio.current_time() + self._limits.flush_timeout
             self._wake_up.set()
             self._sent.wake()
@@ -178,7 +192,10 @@ class SignalingChannel:
 
     async def _flush(self) -> None:
         self._wake_up = trio.Event()
-        while self._ready:
+        while self._ready or self._audio:
+            if not self._ready:
+                await self._websocket.send(self._audio.popleft())
+                continue
             text = self._ready.popleft()
             self._queued_bytes -= len(text)
             self._sent.wake()

@@ -5,7 +5,7 @@ import trio
 from glottis.calls.inbox import Inbox
 from glottis.calls.leg import Leg
 from glottis.server.sessions.flood import OfferLimit, TextGate
-from glottis.signaling.messages import Offer, Text, TrickledCandidate
+from glottis.signaling.messages import Audio, Offer, Text, TrickledCandidate
 
 
 class Intake:
@@ -16,12 +16,15 @@ class Intake:
         self._offers = OfferLimit(trio.current_time())
         self._leg = leg
 
-    def take(self, message: Offer | TrickledCandidate | Text, *, started: bool) -> None:
+    def take(self, message: Offer | TrickledCandidate | Text | Audio, *, started: bool) -> None:
         """Raises ``RemoteError`` if it cannot be used, or not now; ``started`` says whether the agent has begun."""
         now = trio.current_time()
         if isinstance(message, Text):
             self.texts.check_room(message.text, started=started)
             self._leg.messenger.handle_text(message.text)
+            return
+        if isinstance(message, Audio):
+            self._leg.handle_audio(message.data, now)
             return
         if isinstance(message, Offer):
             self._offers.count(now)

@@ -51,6 +51,15 @@ class ClientLine:
         elif self.lost_at > -math.inf:
             self.missed.keep(message)
 
+    def play(self, audio: bytes) -> int:
+        """Queue a binary message; how many before it had to give way."""
+        return self._channel.play(audio) if self._channel is not None else 0
+
+    def stop_playing(self) -> None:
+        """Drop what is queued of these."""
+        if self._channel is not None:
+            self._channel.stop_playing()
+
     def refuse(self, error: Error) -> None:
         """Answer a bad message, unless there were too many."""
         if self._channel is not None:

@@ -42,6 +42,19 @@ class Listener:
         if (session := self._session()) is not None:
             session.say(message)
 
+    def takes_audio(self) -> bool:
+        """While its socket is there."""
+        return (session := self._session()) is not None and session.line.is_up
+
+    def plays(self, audio: bytes) -> int:
+        """To the client."""
+        return session.line.play(audio) if (session := self._session()) is not None else 0
+
+    def stops_playing(self) -> None:
+        """See ``LegOwner``."""
+        if (session := self._session()) is not None:
+            session.line.stop_playing()
+
     def received(self, message: Message) -> None:
         """To the agent."""
         if (session := self._session()) is not None:

@@ -7,6 +7,7 @@ import trio
 
 from glottis.server.sessions.ice_servers import IceServerDesk
 from glottis.server.sessions.session import Session
+from glottis.signaling.session_request import WEBRTC
 
 LONGEST_STEP: Final = 60.0
 """Seconds between looks at the sessions."""
@@ -27,5 +28,6 @@ async def _renew(
 ) -> None:
     """One look; it keeps no session alive after it."""
     for session in sessions():
-        if (now - session.created_at) // interval > (since - session.created_at) // interval:
+        is_due = (now - session.created_at) // interval > (since - session.created_at) // interval
+        if is_due and session.info.transport == WEBRTC:
             session.tell_ice_servers(await desk.ask(session.info))

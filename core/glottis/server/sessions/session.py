@@ -156,6 +156,7 @@ class Session:
             except BaseException as error:
                 stop(error, self.failed)
         else:
+            self.leg.begin_again()
             self._deadline.client_is_back()
 
     def leave(self, channel: SignalingChannel, reason: str = "") -> None:
@@ -173,7 +174,7 @@ class Session:
         else:
             self._deadline.await_resumption(self.line.lost_at)
 
-    def handle_message(self, message: messages.ClientMessage) -> None:
+    def handle_message(self, message: messages.ClientMessage | messages.Audio) -> None:
         """Take a valid message of the client."""
         if not self.state.alive:
             return

@@ -21,7 +21,7 @@ from glottis.server.http.message import Request
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket
-from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign, UnsupportedTransport
+from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign
 from glottis.server.sessions.channel import SignalingChannel, open_signaling, reject
 from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.ice_servers import IceServerDesk
@@ -33,7 +33,7 @@ from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.signaling.close_codes import HANG_UPS, SERVICE_RESTART
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import Event, Text
-from glottis.signaling.session_request import SessionRequest
+from glottis.signaling.session_request import WEBRTC, SessionRequest
 from glottis.signaling.session_url import SessionUrl, parse_session_url_untrusted
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class _Entry:
 class Sessions:
     """Creates sessions and runs them in ``nursery``; ``serve_websocket`` joins clients to them.
 
-    ``legs`` makes the legs of calls, by the name of their transport: it has those that are served.
+    ``legs`` makes the legs of calls, by the name of their transport: it has all of ``TRANSPORTS``.
     """
 
     def __init__(
@@ -107,11 +107,6 @@ class Sessions:
         return iter([entry.session for entry in self._entries.values()])
 
     @property
-    def transports(self) -> list[str]:
-        """See ``routes.Placement``."""
-        return list(self._legs)
-
-    @property
     def running(self) -> int:
         """How many there are with those that have ended, but whose agents have not stopped yet."""
         return len(self._running)
@@ -144,24 +139,22 @@ class Sessions:
         campaign = self._config.campaigns.get(request.campaign_id)
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)
-        make_leg = self._legs.get(request.transport)
-        if make_leg is None:
-            raise UnsupportedTransport(request.transport, self.transports)
         self._check_availability(client_host)
         info = _call_info(request, principal, client_host)
-        servers = await self._ice_servers.ask(info)
+        servers = await self._ice_servers.ask(info) if request.transport == WEBRTC else []
         async with self._turns:
             self._check_availability(client_host)
             expires_at = time.time() + self._times.connect
-            url = self._begin(info, campaign, make_leg, base_url, expires_at)
-        return CreatedSession(info.session_id, url, expires_at, servers)
+            session = self._make(info, campaign)
+            url = self._tokens.issue(info, CONNECT, expires_at).under(base_url)
+            self._start(_Entry(session, base_url))
+        return CreatedSession(info.session_id, url, expires_at, servers, session.leg.formats)
 
-    def _begin(self, info: CallInfo, campaign: Campaign, make_leg: LegFactory, base_url: str, expires_at: float) -> str:
-        """Start a session; returns the URL that is good for its first WebSocket."""
+    def _make(self, info: CallInfo, campaign: Campaign) -> Session:
         session = Session(
             info,
             campaign,
-            make_leg,
+            self._legs[info.transport],
             ended=partial(self._forget, info.session_id),
             deadlines=self._deadlines,
             plugins=self._config.plugins,
@@ -170,9 +163,7 @@ class Sessions:
         )
         if self._complexity is not None:
             session.set_complexity(self._complexity)
-        url = self._tokens.issue(info, CONNECT, expires_at)
-        self._start(_Entry(session, base_url))
-        return url.under(base_url)
+        return session
 
     def _check_availability(self, client_host: str) -> None:
         if (unavailability := self.unavailability()) is not None:
@@ -223,6 +214,8 @@ class Sessions:
             await reject(websocket, refusal.code, str(refusal))
             return
         websocket.taken()
+        if not entry.session.leg.negotiates:
+            websocket.expect_audio()
         answered = url.resume or not entry.session.leg.negotiates
         async with open_signaling(
             websocket, answered=answered, session_id=url.session_id, turns=self._turns

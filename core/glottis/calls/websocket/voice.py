@@ -1,0 +1,187 @@
+"""The audio of a WebSocket call: receiver and sender of RTP, with bytes of any chunking in place of datagrams."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
+
+from glottis.calls.websocket.formats import AudioFormats
+from glottis.calls.websocket.inlet import PAYLOAD_TYPE, SSRC, AudioInlet
+from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
+from glottis.contracts.call import Heard
+from glottis.contracts.codec import EncoderKnobs, EncoderSettings
+from glottis.contracts.events import MediaNegotiated
+from glottis.contracts.statistics import Counters, Statistics
+from glottis.peer.audio import MIN_SEND_PERIOD
+from glottis.rtp import AudioReceiver, AudioSender, DelayPolicy, FixedDelay, KeyChange, PlainReader, PlainWriter, Tone
+from glottis.rtp.delay import DEFAULT_TARGET_DELAY
+from glottis.rtp.statistics import rtp_statistics
+from glottis.wire.rtp import parse_rtp_untrusted
+
+HEAD_START: Final = 0.06
+"""Seconds of speech that a client is sent at once, so that it need not wait before it plays; the rest follows in real
+time, to be dropped in time when the caller interrupts."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """How to hear and to speak, as ``PeerSettings`` has it for WebRTC."""
+
+    delay: Callable[[], DelayPolicy] = FixedDelay
+    """Makes what says how long received packets wait."""
+    longest_delay: float = DEFAULT_TARGET_DELAY
+    """Seconds that it can make good."""
+    encoder: EncoderKnobs = field(default_factory=EncoderKnobs)
+    send_silence: bool = False
+    """While nothing is said."""
+
+
+class StreamVoice:
+    """A ``Voice``. ``formats`` are those of the call, ``sample_rate`` in hertz is the agent's."""
+
+    takes_tones: Final = False
+    """Keys have no way in raw audio."""
+
+    def __init__(self, formats: AudioFormats, settings: StreamSettings, sample_rate: int, rng: random.Random) -> None:
+        self.formats = formats
+        self.heard_tap: FrameTap | None = None
+        """Gets what is heard, after playout; this and ``spoken_tap`` are bound when the call begins."""
+        self.spoken_tap: FrameTap | None = None
+        """Gets what is said, before it is encoded."""
+        self.inlet: AudioInlet | None = None
+        """Where what the client sends comes in, once the call has begun."""
+        self.flushed: Callable[[], None] = _nothing
+        """Called when what was said is dropped: the listener has some of it already."""
+        self._settings = settings
+        self._knobs = settings.encoder
+        self._sample_rate = sample_rate
+        self._rng = rng
+        self._receiver: AudioReceiver | None = None
+        self._sender: AudioSender | None = None
+
+    def begin(self) -> None:
+        """The call begins."""
+        self._receiver = AudioReceiver(
+            {PAYLOAD_TYPE: PlainReader(self.formats.input.codec)},
+            sample_rate=self._sample_rate,
+            delay=self._settings.delay(),
+            tap=self.heard_tap,
+        )
+        self.inlet = AudioInlet(self.formats.input, self._receiver, longest_delay=self._settings.longest_delay)
+        self._sender = self._new_sender()
+
+    @property
+    def encoding_name(self) -> str:
+        """See ``Voice``."""
+        return self.formats.output.codec.encoding_name
+
+    @property
+    def description(self) -> MediaNegotiated:
+        """What is in force."""
+        return MediaNegotiated(
+            codec=self.encoding_name, frame_duration_ms=self.formats.output.frame_ms, sample_rate=self._sample_rate
+        )
+
+    @property
+    def send_period(self) -> float:
+        """Seconds between calls of ``messages_to_send`` that keep the messages evenly spaced, at most a media tick."""
+        return max(MIN_SEND_PERIOD, min(self.formats.output.frame_ms / 1000, FRAME_SECONDS))
+
+    @property
+    def is_tapped(self) -> bool:
+        """See ``Voice``."""
+        return self.heard_tap is not None
+
+    @property
+    def can_send(self) -> bool:
+        """See ``SpeakingVoice``."""
+        return self._sender is not None
+
+    @property
+    def queued(self) -> float:
+        """Seconds of speech that wait to be sent."""
+        return self._sender.queued if self._sender is not None else 0.0
+
+    @property
+    def has_moved_on(self) -> bool:
+        """Whether something has left the queue in the last tick."""
+        return self._sender is not None and self._sender.has_moved_on
+
+    def write(self, pcm: bytes) -> None:
+        """See ``AudioSender.write``."""
+        if self._sender is not None:
+            self._sender.write(pcm)
+
+    def write_packet(self, packet: EncodedPacket) -> None:
+        """See ``AudioSender.write_packet``."""
+        if self._sender is not None:
+            self._sender.write_packet(packet)
+
+    def write_tone(self, tone: Tone) -> None:
+        """There is no way for it."""
+
+    def flush(self) -> Heard:
+        """See ``AudioSender.flush``."""
+        self.flushed()
+        return self._sender.flush() if self._sender is not None else Heard(0.0, 0.0)
+
+    def stop_playout(self) -> None:
+        """Drop what has come and was not heard."""
+        if self.inlet is not None:
+            self.inlet.clear()
+        if self._receiver is not None:
+            self._receiver.clear()
+
+    def messages_to_send(self, now: float) -> list[bytes]:
+        """What is due in this tick, each for a binary message."""
+        packets = self._sender.next_packets(now) if self._sender is not None else []
+        return [parse_rtp_untrusted(packet).payload for packet in packets]
+
+    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
+        """See ``AudioReceiver.next_frame``."""
+        return self._receiver.next_frame(now, packets) if self._receiver is not None else None
+
+    def next_packets(self, now: float) -> list[EncodedPacket]:
+        """See ``AudioReceiver.next_packets``."""
+        return self._receiver.next_packets(now) if self._receiver is not None else []
+
+    def next_keys(self, now: float) -> Sequence[KeyChange]:
+        """None."""
+        return ()
+
+    def set_complexity(self, complexity: int) -> None:
+        """See ``Leg.set_complexity``."""
+        self._knobs = replace(self._knobs, complexity=complexity)
+        if self._sender is not None:
+            self._sender.set_complexity(complexity)
+
+    def statistics(self, timestamp: float) -> Statistics:
+        """``timestamp`` is in milliseconds since 1970."""
+        inlet = self.inlet
+        counters = Counters(
+            audio_messages_refused=inlet.audio_messages_refused if inlet is not None else 0,
+            audio_overflows=inlet.audio_overflows if inlet is not None else 0,
+        )
+        return rtp_statistics(timestamp, self._receiver, self._sender, None, counters)
+
+    def _new_sender(self) -> AudioSender:
+        output = self.formats.output
+        settings = EncoderSettings(sample_rate=self._sample_rate, frame_ms=output.frame_ms, **asdict(self._knobs))
+        sender = AudioSender(
+            ssrc=SSRC,
+            writer=PlainWriter(PAYLOAD_TYPE),
+            codec=output.codec,
+            encoder=output.codec.create_encoder(settings),
+            sample_rate=self._sample_rate,
+            frame_ms=output.frame_ms,
+            tick=self.send_period,
+            rng=self._rng,
+            tap=self.spoken_tap,
+            complexity=self._knobs.complexity,
+            head_start=HEAD_START,
+        )
+        sender.fills = self._settings.send_silence
+        return sender
+
+
+def _nothing() -> None: ...

@@ -1,0 +1,112 @@
+"""The clients that the documentation shows for audio by WebSocket call a real gateway, and are heard."""
+
+import json
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import trio
+from glottis import AudioFrame, Call
+from support.audio import SPEECH, best_similarity, read_wav, similarity
+from support.chromium import open_chromium_page, run_chromium
+from support.gateway import open_test_gateway
+from support.markdown import Document
+from support.phone import RATE, TONE
+from support.plugins import TestPlugin
+
+PAGE = Document(Path(__file__).parents[1] / "docs" / "websocket-audio.md")
+
+
+def import_file(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.realtime
+async def test_the_client_in_python_hears_its_echo(tmp_path: Path) -> None:
+    PAGE.write_files(tmp_path)
+    client = import_file(tmp_path / "websocket_caller.py")
+    played, rate = read_wav(SPEECH)
+    async with open_test_gateway(tmp_path) as gateway:
+        with trio.fail_after(30):
+            await client.call(gateway.url, "echo", str(SPEECH), str(tmp_path / "heard.wav"))
+    heard, heard_rate = read_wav(tmp_path / "heard.wav")
+    assert heard_rate == rate
+    assert similarity(heard, played, rate) > 0.85
+
+
+@pytest.fixture(scope="module", name="chromium")
+def run_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with run_chromium(tmp_path_factory.mktemp("chromium"), SPEECH) as url:
+        yield url
+
+
+@pytest.mark.browser
+async def test_the_page_hears_its_echo(chromium: str, tmp_path: Path) -> None:
+    (block,) = PAGE.blocks_of("js")
+    played, rate = read_wav(SPEECH)
+    async with open_test_gateway(tmp_path) as gateway, open_chromium_page(chromium) as page:
+        with trio.fail_after(30):
+            await page.goto(f"{gateway.url}/healthz")
+            await page.run_script(block.code)
+            await page.evaluate("""(async () => {
+                const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+                const microphone = await navigator.mediaDevices.getUserMedia({ audio: raw });
+                navigator.mediaDevices.getUserMedia = async () => microphone;
+                globalThis.heard = [];
+                globalThis.started = await call("echo");
+                started.socket.addEventListener("message", ({ data }) => {
+                    if (typeof data !== "string") heard.push(...new Int16Array(data));
+                });
+            })()""")
+            await page.wait_for("heard.length > 3 * started.context.sampleRate")
+            text = await page.evaluate("JSON.stringify(heard)")
+            page_rate = await page.evaluate("started.context.sampleRate")
+    samples = np.array(json.loads(text), dtype=np.float64)
+    heard = np.interp(np.arange(0, len(samples), page_rate / rate), np.arange(len(samples)), samples)
+    assert best_similarity(heard, played, rate) > 0.9
+
+
+async def chatterbox(call: Call) -> None:
+    """Speaks until it is told to stop."""
+    call.nursery.start_soon(call.say, AudioFrame(1000 * TONE, RATE))
+    await anext(call.messages)
+    call.flush()
+    await trio.sleep_forever()
+
+
+@pytest.mark.browser
+async def test_the_page_is_silent_soon_after_an_interruption(chromium: str, tmp_path: Path) -> None:
+    """Measured at its loudspeaker: milliseconds from the interruption to the last sound."""
+    (block,) = PAGE.blocks_of("js")
+    plugin = TestPlugin(chatterbox=chatterbox)
+    async with open_test_gateway(tmp_path, plugin.config(), [plugin]) as gateway, open_chromium_page(chromium) as page:
+        with trio.fail_after(30):
+            await page.goto(f"{gateway.url}/healthz")
+            await page.run_script(block.code)
+            await page.evaluate("""(async () => {
+                globalThis.started = await call("chatterbox");
+                const analyser = new AnalyserNode(started.context, { fftSize: 128 });
+                started.play.connect(analyser);
+                const samples = new Float32Array(128);
+                globalThis.soundAt = 0;
+                setInterval(() => {
+                    analyser.getFloatTimeDomainData(samples);
+                    if (samples.some((sample) => Math.abs(sample) > 0.01)) soundAt = performance.now();
+                }, 2);
+            })()""")
+            await page.wait_for("soundAt > 0")
+            await page.evaluate("new Promise((resolve) => setTimeout(resolve, 1000))")
+            await page.evaluate("""(() => {
+                globalThis.interruptedAt = performance.now();
+                started.socket.send(JSON.stringify({ type: "text", text: "stop" }));
+            })()""")
+            await page.wait_for("performance.now() - soundAt > 500")
+            assert await page.evaluate("soundAt - interruptedAt") < 100
