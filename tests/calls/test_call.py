@@ -334,8 +334,9 @@ async def test_every_loud_frame_is_heard_whatever_becomes_of_the_packets(
     async with real_call(agent) as caller:
         await caller.caller_speaks(ramp(100 * FRAME_SAMPLES))
         await trio.sleep(0.2)
-    assert b"".join(loud) == ramp(100 * FRAME_SAMPLES)
-    assert packets == (loud if reads_packets else [])
+    heard = loud[:100]  # what comes after is concealment
+    assert b"".join(heard) == ramp(100 * FRAME_SAMPLES)
+    assert packets == (heard if reads_packets else [])
 
 
 async def test_two_readers_of_one_stream_are_told_so(call: GatewayCall, nursery: trio.Nursery) -> None:

@@ -40,10 +40,10 @@ class TalkingCall:
         return answer
 
     def talk(self, seconds: float) -> int:
-        """Returns how many packets came to the caller."""
+        """Returns how many packets of audio came to the caller."""
         self.call.network.delivered.clear()
         self.call.network.run(seconds=seconds)
-        return sum(one.data[0] > 127 and one.path.remote == CALLER for one in self.call.network.delivered)
+        return len(self.headers())
 
     def headers(self) -> list[tuple[int, int, int, bool]]:
         """SSRC, number, payload type and marker of the packets that came last; they are not encrypted."""
@@ -106,7 +106,7 @@ def test_a_call_on_hold_is_silent_and_is_taken_up_again(offered: str, answered: 
     answer = call.agree(call.offer.replace("a=sendrecv", f"a={offered}"))
     assert f"a={answered}\r\n" in answer
     call.talk(0.1)
-    assert call.talk(1) <= 3  # reports
+    assert call.talk(1) == 0
     assert not call.call.gateway.connection.voice.can_send
     call.agree(call.offer)
     assert call.talk(1) >= 48

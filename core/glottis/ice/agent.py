@@ -7,7 +7,6 @@ that changes something.
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Final
@@ -27,6 +26,7 @@ from glottis.ice.events import (
     SelectedPathChanged,
     StateChanged,
 )
+from glottis.ice.local_candidates import LocalCandidates
 from glottis.ice.pair import CandidatePair
 from glottis.ice.policy import DEFAULT_POLICY, ProbePolicy
 from glottis.ice.remote_candidates import RemoteCandidates
@@ -34,7 +34,7 @@ from glottis.ice.responder import Responder
 from glottis.ice.role import Role
 from glottis.ice.selection import Selection
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
-from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_priority
+from glottis.sdp.candidate import Candidate
 from glottis.wire.address import Address, Datagram, Path, Transport
 from glottis.wire.stun import BINDING, MessageClass, StunMessage, parse_stun_untrusted
 
@@ -54,6 +54,7 @@ class IceAgent:
         timing: IceTiming = DEFAULT_TIMING,
         credentials: Credentials | None = None,
         role: Role | None = None,
+        local: LocalCandidates | None = None,
     ) -> None:
         self.state = IceState.NEW
         self.reason = ""
@@ -66,12 +67,8 @@ class IceAgent:
         self._role = role or Role(controlling=controlling and not lite, tie_breaker=rng.getrandbits(64), lite=lite)
         self._policy = policy
         self._timing = timing
-        self._local: dict[Address, Candidate] = {}
-        """Those that datagrams leave from: the bases of all others."""
-        self._announced: dict[Address, Candidate] = {}
-        """Those that the peer is told, bases or not."""
-        self._preference = 65535
-        self._remote = RemoteCandidates(partial(policy.permits_any, self._local))
+        self._local = local if local is not None else LocalCandidates(self._credentials.ufrag)
+        self._remote = RemoteCandidates(partial(policy.permits_any, self._local.bases))
         self._check_list = CheckList(self._role)
         self._checker = Checker(self._check_list, self._role, self._credentials, timing, rng)
         self._responder = Responder(self._check_list, self._checker, self._role, self._credentials, timing)
@@ -100,7 +97,7 @@ class IceAgent:
     @property
     def local_candidates(self) -> tuple[Candidate, ...]:
         """Those to tell the peer, in order of preference: reflexive ones, which are found later, come last."""
-        return tuple(self._announced.values())
+        return tuple(self._local.announced.values())
 
     @property
     def ignored_candidates(self) -> int:
@@ -131,7 +128,7 @@ class IceAgent:
 
         The role is shared: a conflict that either finds is repaired for both.
         """
-        agent = IceAgent(
+        return IceAgent(
             controlling=self.controlling,
             rng=self._rng,
             lite=self.lite,
@@ -139,11 +136,8 @@ class IceAgent:
             timing=self._timing,
             credentials=credentials,
             role=self._role,
+            local=self._local.successor(credentials.ufrag),
         )
-        for ours, theirs in ((self._local, agent._local), (self._announced, agent._announced)):
-            theirs.update((at, replace(one, username_fragment=credentials.ufrag)) for at, one in ours.items())
-        agent._preference = self._preference
-        return agent
 
     def awaits(self, transaction_id: bytes) -> bool:
         """Whether a response to this check of ours may come."""
@@ -155,7 +149,7 @@ class IceAgent:
 
     def can_pair(self, candidate: Candidate) -> bool:
         """Whether there is a local candidate that may check this remote one, as things are now."""
-        return self._policy.permits_any(self._local, candidate)
+        return self._policy.permits_any(self._local.bases, candidate)
 
     def add_local_candidate(self, address: Address, *, announced: Sequence[Address] | None = None) -> Candidate:
         """A host candidate on one of the owner's sockets, most preferred first; returns it as a base.
@@ -163,63 +157,32 @@ class IceAgent:
         ``announced`` are the addresses that a translator or a container's host maps to it, as they are told the peer in
         its place: none, itself, or others.
         """
-        if (known := self._local.get(address)) is not None:
+        if (known := self._local.bases.get(address)) is not None:
             return known
-        candidate = self._candidate("host", address, address.host)
-        self._local[address] = candidate
-        for alias in [address] if announced is None else announced:
-            self._announced[alias] = candidate if alias == address else self._candidate("host", alias, address.host)
-        self._remote.reconsider()
-        self._form_pairs([candidate], self._remote)
-        return candidate
+        return self._use_base(self._local.add_host(address, [address] if announced is None else announced))
 
     def add_reflexive_candidate(self, address: Address, *, base: Address, server: str) -> Candidate | None:
         """What ``server`` has seen of the local candidate ``base``; returns what to tell the peer.
 
         None if it is redundant (RFC 8445 §5.1.3). It makes no pairs: they would be those of its base (§6.1.2.4).
         """
-        if base not in self._local or address in self._announced or address in self._local or self.lite:
+        if base not in self._local.bases or self._local.knows(address) or self.lite:
             return None  # RFC 8445 §5.2: a lite agent has host candidates only
-        related = base if base in self._announced else Address("::" if ":" in base.host else "0.0.0.0", 0)  # noqa: S104
-        candidate = replace(
-            self._candidate("srflx", address, base.host, server),
-            related_address=related.host,  # what is not announced is not told here either
-            related_port=related.port,
-        )
-        self._announced[address] = candidate
-        return candidate
+        return self._local.add_reflexive(address, base=base, server=server)
 
     def add_relayed_candidate(self, address: Address, *, mapped: Address | None, server: str) -> Candidate | None:
         """What a TURN server lends, and is its own base; returns what to tell the peer.
 
         ``mapped`` is what the server has seen of the gateway. None if the candidate is redundant.
         """
-        if address in self._local or address in self._announced or self.lite:
+        if self._local.knows(address) or self.lite:
             return None
-        related = mapped if mapped in self._announced else None  # what is not announced is not told here either
-        candidate = replace(
-            self._candidate("relay", address, address.host, server),
-            related_address=related.host if related else "::" if ":" in address.host else "0.0.0.0",  # noqa: S104
-            related_port=related.port if related else 0,
-        )
-        self._local[address] = self._announced[address] = candidate
+        return self._use_base(self._local.add_relayed(address, mapped=mapped, server=server))
+
+    def _use_base(self, candidate: Candidate) -> Candidate:
         self._remote.reconsider()
         self._form_pairs([candidate], self._remote)
         return candidate
-
-    def _candidate(self, kind: str, address: Address, base_host: str, server: str = "") -> Candidate:
-        """One with a priority of its own (RFC 8445 §5.1.2.1), lower than those of its type before it."""
-        self._preference -= 1
-        return Candidate(
-            foundation=candidate_foundation(kind, base_host, server=server),
-            component=1,
-            transport="udp",
-            priority=candidate_priority(kind, self._preference + 1),
-            address=address.host,
-            port=address.port,
-            type=kind,
-            username_fragment=self.local_ufrag,
-        )
 
     def set_remote_parameters(self, ufrag: str, pwd: str, *, lite: bool = False, now: float) -> None:
         """The peer's credentials, validated by the SDP parser. Checks that came before are answered now."""
@@ -232,7 +195,7 @@ class IceAgent:
         if not self.lite:
             self._checker.remote = Credentials(ufrag, pwd)
         self._hope_at = now
-        self._form_pairs(self._local.values(), self._remote)
+        self._form_pairs(self._local.bases.values(), self._remote)
         self._conclude(now)
 
     def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
@@ -241,7 +204,7 @@ class IceAgent:
             return
         is_first = not self._remote.signalled
         if is_new := self._remote.admit(candidate):
-            self._form_pairs(self._local.values(), [candidate])
+            self._form_pairs(self._local.bases.values(), [candidate])
         if is_first or is_new:
             self._hope_at = now
         self._conclude(now)
@@ -349,7 +312,7 @@ class IceAgent:
 
     def _read(self, data: bytes, path: Path) -> StunMessage | None:
         """RFC 8445 §7 requires FINGERPRINT; a local address that is no candidate gets no answer."""
-        if path.local not in self._local:
+        if path.local not in self._local.bases:
             return None
         try:
             message = parse_stun_untrusted(data)
@@ -359,10 +322,10 @@ class IceAgent:
 
     def _accept(self, message: StunMessage, path: Path, now: float) -> bool:
         if message.message_class is MessageClass.REQUEST:
-            return self._responder.accept_check(message, path, now, self._local)
+            return self._responder.accept_check(message, path, now, self._local.bases)
         if message.message_class is MessageClass.INDICATION:
             return True  # a keep-alive of older agents, RFC 8445 §11: neither answered nor believed
-        return self._checker.accept_response(message, path, now, {**self._local, **self._announced})
+        return self._checker.accept_response(message, path, now, {**self._local.bases, **self._local.announced})
 
     def _form_pairs(self, local: Iterable[Candidate], remote: Iterable[Candidate]) -> None:
         """RFC 8445 §6.1.2.2, as far as the policy lets checks go. A lite agent makes no checks."""

@@ -2,40 +2,31 @@
 
 import logging
 import os
-import random
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import Final, NoReturn, Protocol
 
 import trio
 
 from glottis.calls.call import CallLimits
-from glottis.calls.leg import Leg, LegFactory, LegOwner
-from glottis.calls.webrtc_leg import WebRtcLeg
-from glottis.calls.websocket import Formats, StreamSettings, StreamVoice, WebSocketLeg
-from glottis.config import IcePolicy, Media, NamedAuthScheme, ResolvedConfig, records_dropped
-from glottis.contracts.codec import CodecSpec
+from glottis.calls.leg import LegFactory
+from glottis.config import NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.errors import ConfigurationError
-from glottis.contracts.info import CallInfo
-from glottis.dtls import Certificate
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import GatheringEndpoint
 from glottis.media.interfaces import media_addresses
 from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduler, Sockets
-from glottis.peer import PeerConnection, PeerSettings
 from glottis.plugins.auth import GuardedAuthScheme
-from glottis.rtp import AdaptiveDelay, DelayPolicy, FixedDelay
 from glottis.server.api.origins import Origins
 from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
 from glottis.server.http.turns import Turns
+from glottis.server.legs import our_legs
 from glottis.server.own_addresses import OwnAddresses
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
@@ -46,7 +37,6 @@ from glottis.server.sessions.renewal import renew_ice_servers
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
-from glottis.signaling.session_request import WEBRTC, WEBSOCKET
 from glottis.wire.address import Address
 
 logger = logging.getLogger(__name__)
@@ -102,12 +92,11 @@ class Gateway:
         self.scheduler = Scheduler(endpoint)
         self._turns = turns or Turns()
         self.watchdog = watchdog
-        self._rng = random.SystemRandom()
         self._own_addresses = own_addresses
         self.sessions = Sessions(
             config,
             nursery,
-            legs={WEBRTC: self._make_webrtc_leg, WEBSOCKET: self._make_websocket_leg, **(legs or {})},
+            legs={**our_legs(config, endpoint, self.scheduler, own_addresses, times.ice), **(legs or {})},
             tokens=tokens if tokens is not None else TokenDesk(config.auth.scheme),
             ice_servers=own_addresses.desk,
             times=replace(times, connect=server.token_lifetime, resume_grace=server.resume_grace),
@@ -120,8 +109,6 @@ class Gateway:
             LoadControl(media.encoder.complexity, media.encoder.complexity_floor, server.max_load),
         )
         self._config = config
-        self._ice_timing = times.ice
-        self._certificate = Certificate.generate()
         self._http_ended = trio.Event()
         self.http = self._make_http_server()
 
@@ -174,57 +161,6 @@ class Gateway:
         await self.http.serve(listeners)
         self._http_ended.set()
 
-    def _make_webrtc_leg(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
-        peer = PeerConnection(
-            self._peer_settings(info, sample_rate),
-            certificate=self._certificate,
-            local_addresses=[] if self._ice_policy(info) == "relay" else self.endpoint.addresses,
-            rng=self._rng,
-        )
-        return WebRtcLeg(
-            owner,
-            peer,
-            endpoint=self.endpoint,
-            scheduler=self.scheduler,
-            session_id=info.session_id,
-            gathering=self._own_addresses.gathering,
-            local_names=self._own_addresses.local_names,
-        )
-
-    def _ice_policy(self, info: CallInfo) -> IcePolicy:
-        campaign = self._config.config.campaigns.get(info.campaign_id)
-        chosen = campaign.ice_policy if campaign is not None else None
-        return chosen or self._config.config.media.ice_policy
-
-    def _make_websocket_leg(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
-        media = self._config.config.media
-        formats = Formats([codec.spec for codec in self._config.codecs], self._config.resampling)
-        settings = StreamSettings(
-            partial(_delay_policy, media), media.longest_delay, media.encoder.knobs, media.send_silence
-        )
-        voice = StreamVoice(formats.declared_untrusted(info, sample_rate), settings, sample_rate, self._rng)
-        return WebSocketLeg(owner, voice, scheduler=self.scheduler, wallclock_offset=_wallclock_offset)
-
-    def _peer_settings(self, info: CallInfo, sample_rate: int) -> PeerSettings:
-        """What the configuration says, in the order of codecs that the session's request prefers."""
-        media = self._config.config.media
-        wishes = (info.input.codec, info.output.codec)
-        return PeerSettings(
-            codecs=tuple(sorted((codec.spec for codec in self._config.codecs), key=partial(_rank, wishes))),
-            sample_rate=sample_rate,
-            output_codec=info.output.codec,
-            packet_ms=info.output.frame_ms,
-            delay=partial(_delay_policy, media),
-            encoder=media.encoder.knobs,
-            send_silence=media.send_silence,
-            red=media.red,
-            ice_lite=media.ice_lite,
-            ice_timing=self._ice_timing,
-            probe_private_addresses=media.probe_private_addresses,
-            announced=self._own_addresses.announced,
-            wallclock_offset=_wallclock_offset,
-        )
-
     def _make_http_server(self) -> HttpServer:
         server = self._config.config.server
         api = Api(
@@ -257,26 +193,8 @@ class Gateway:
         )
 
 
-def _wallclock_offset() -> float:
-    return time.time() - trio.current_time()
-
-
 def _guarded(auth: NamedAuthScheme) -> NamedAuthScheme:
     return replace(auth, scheme=GuardedAuthScheme(auth.scheme, auth.plugin))
-
-
-def _delay_policy(media: Media) -> DelayPolicy:
-    if media.jitter_buffer == "fixed":
-        return FixedDelay(media.jitter_buffer_ms / 1000)
-    least, most = media.jitter_buffer_min_ms / 1000, media.jitter_buffer_max_ms / 1000
-    return AdaptiveDelay(least, most, media.jitter_buffer_lateness)
-
-
-def _rank(wishes: Sequence[str], codec: CodecSpec) -> int:
-    """The place of a codec in a list of wished encoding names; at the end if nobody wishes for it."""
-    names = [wish.lower() for wish in wishes]
-    name = codec.encoding_name.lower()
-    return names.index(name) if name in names else len(names)
 
 
 @asynccontextmanager

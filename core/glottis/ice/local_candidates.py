@@ -1,0 +1,71 @@
+"""The agent's own candidates: where datagrams leave from, and what the peer is told (RFC 8445 §5.1)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_priority
+from glottis.wire.address import Address
+
+
+class LocalCandidates:
+    """Of one generation, whose ``ufrag`` they carry."""
+
+    def __init__(self, ufrag: str) -> None:
+        self.bases: dict[Address, Candidate] = {}
+        """Those that datagrams leave from: the bases of all others."""
+        self.announced: dict[Address, Candidate] = {}
+        """Those that the peer is told, bases or not."""
+        self._ufrag = ufrag
+        self._preference = 65535
+
+    def successor(self, ufrag: str) -> "LocalCandidates":
+        """The same ones in another generation."""
+        candidates = LocalCandidates(ufrag)
+        for ours, theirs in ((self.bases, candidates.bases), (self.announced, candidates.announced)):
+            theirs.update((at, replace(one, username_fragment=ufrag)) for at, one in ours.items())
+        candidates._preference = self._preference
+        return candidates
+
+    def knows(self, address: Address) -> bool:
+        """Whether another candidate of this address would be redundant (RFC 8445 §5.1.3)."""
+        return address in self.bases or address in self.announced
+
+    def add_host(self, address: Address, announced: Sequence[Address]) -> Candidate:
+        """A new base, which the peer knows by these addresses."""
+        candidate = self._make("host", address, address.host)
+        self.bases[address] = candidate
+        for alias in announced:
+            self.announced[alias] = candidate if alias == address else self._make("host", alias, address.host)
+        return candidate
+
+    def add_reflexive(self, address: Address, *, base: Address, server: str) -> Candidate:
+        """What ``server`` has seen of ``base``."""
+        candidate = self._related(self._make("srflx", address, base.host, server), base)
+        self.announced[address] = candidate
+        return candidate
+
+    def add_relayed(self, address: Address, *, mapped: Address | None, server: str) -> Candidate:
+        """What ``server`` lends: a new base. It has seen ``mapped`` of us."""
+        candidate = self._related(self._make("relay", address, address.host, server), mapped)
+        self.bases[address] = self.announced[address] = candidate
+        return candidate
+
+    def _related(self, candidate: Candidate, related: Address | None) -> Candidate:
+        """What is not announced is not told as a related address either (RFC 8839 §5.1)."""
+        if related is None or related not in self.announced:
+            related = Address("::" if ":" in candidate.address else "0.0.0.0", 0)  # noqa: S104
+        return replace(candidate, related_address=related.host, related_port=related.port)
+
+    def _make(self, kind: str, address: Address, base_host: str, server: str = "") -> Candidate:
+        """One with a priority of its own (RFC 8445 §5.1.2.1), lower than those of its type before it."""
+        self._preference -= 1
+        return Candidate(
+            foundation=candidate_foundation(kind, base_host, server=server),
+            component=1,
+            transport="udp",
+            priority=candidate_priority(kind, self._preference + 1),
+            address=address.host,
+            port=address.port,
+            type=kind,
+            username_fragment=self._ufrag,
+        )
