@@ -37,6 +37,9 @@ sample_rate = 8000
 
 [campaigns.deaf]
 agent = "deaf"
+
+[media]
+jitter_buffer = "fixed"
 """
 
 

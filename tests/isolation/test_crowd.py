@@ -18,14 +18,16 @@ Clock = trio.testing.MockClock
 
 
 def lose_one(endpoint: object) -> None:
-    """The next packet of audio that leaves there gets lost."""
+    """The next packet of audio that leaves there gets lost, and so do its repetitions."""
     lost: list[bytes] = []
 
     def passes(data: bytes) -> bool:
-        if lost or data[0] < 128 or is_rtcp(data):
+        if data[0] < 128 or is_rtcp(data):
             return True
-        lost.append(data)
-        return False
+        sequence_number = data[2:4]
+        if not lost:
+            lost.append(sequence_number)
+        return sequence_number not in lost
 
     assert isinstance(endpoint, MemoryEndpoint)
     endpoint.let_pass(passes)

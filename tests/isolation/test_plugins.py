@@ -86,7 +86,8 @@ async def request_session(trial: Trial) -> None:
 
 
 async def request_servers(trial: Trial) -> None:
-    """The same, where the session comes about even so, without servers."""
+    """The same, where the session comes about even so, without servers. They were there before: an outage is told once."""
+    await talk_to_session(trial, await trial.crowd.exchange.post("faulty"))
     trial.arm()
     reply = await trial.crowd.exchange.post("faulty")
     await talk_to_session(trial, reply)

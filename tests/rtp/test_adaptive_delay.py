@@ -213,3 +213,18 @@ def test_after_packets_of_any_length_number_time_and_source_a_path_is_as_good_as
     emitted = after.jitter_buffer_emitted_count - before.jitter_buffer_emitted_count
     assert (after.jitter_buffer_delay - before.jitter_buffer_delay) / emitted <= 0.045
     assert after.concealed_samples == before.concealed_samples
+
+
+def test_short_sources_are_not_measured_by_the_timelines_of_those_before(line: Line) -> None:
+    line.run(punctual, 3)
+    before = replace(line.receiver.statistics)
+    start = line.clockwork.now + 0.4  # after which the one before is taken to have left
+    for source in range(8):
+        for number in range(6):
+            packet = build_rtp(96, number, number * PACKET, 8 + source, bytes(2 * PACKET))
+            line.clockwork.send(packet, start + 0.4 * source + number / 50)
+    line.clockwork.run(4.0)
+    after = line.receiver.statistics
+    emitted = after.jitter_buffer_emitted_count - before.jitter_buffer_emitted_count
+    assert emitted >= 8 * 5 * PACKET
+    assert (after.jitter_buffer_delay - before.jitter_buffer_delay) / emitted <= 0.06

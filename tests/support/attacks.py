@@ -307,10 +307,10 @@ def _attribute(phone: Phone, name: str) -> str:
 
 
 def speech(phone: Phone, ssrc: int, sequence: int) -> bytes:
-    """A loud packet of PCMU, protected."""
+    """A loud packet of PCMU, a square wave of 1 kHz, protected."""
     protection = phone.peer.voice.session.protection
     assert protection is not None
-    return protection.protect(build_rtp(0, sequence, 160 * sequence, ssrc, b"\x00\x80" * 80))
+    return protection.protect(build_rtp(0, sequence, 160 * sequence, ssrc, (b"\x00" * 4 + b"\x80" * 4) * 20))
 
 
 ATTACKS: tuple[Attack, ...] = (

@@ -233,6 +233,7 @@ agent = "faulty"
 [media]
 codecs = ["{CODEC}", "PCMU"]
 resampler = "faulty"
+jitter_buffer = "fixed"
 
 [ice_servers]
 providers = ["faulty"]

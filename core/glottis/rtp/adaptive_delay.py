@@ -99,6 +99,10 @@ class AdaptiveDelay(FixedDelay):
         self._stretches = False
         self._quiet_frames = 0
 
+    def restarted(self) -> None:
+        """See ``DelayPolicy.restarted``: how late a packet is shows only among those of its own timeline."""
+        self._forget()
+
     def started(self, depth: int, now: float) -> None:
         """How late packets were before tells of another time, and of an outage at worst."""
         super().started(depth, now)

@@ -42,6 +42,9 @@ class DelayPolicy(Protocol):
     def allow_head_start(self) -> None:
         """What has come so far are the peer's first words, however long they wait for the first media tick."""
 
+    def restarted(self) -> None:
+        """What comes next may have nothing to do with what was measured before, and waits for playout to start."""
+
     def started(self, depth: int, now: float) -> None:
         """Playout starts, with so much audio waiting."""
 
@@ -100,6 +103,9 @@ class FixedDelay:
     def allow_head_start(self) -> None:
         """Begin with what has come so far, up to ``HEAD_START``, instead of the target."""
         self._catching_up = True
+
+    def restarted(self) -> None:
+        """Of no concern."""
 
     def started(self, depth: int, now: float) -> None:
         """See ``DelayPolicy.started``."""

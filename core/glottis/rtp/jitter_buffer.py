@@ -135,6 +135,7 @@ class JitterBuffer:
         self._held = 0
         self._newest_sequence = 0
         self.playing = False
+        self._delay.restarted()
         if clock_rate is not None:
             self.clock_rate = clock_rate
 
