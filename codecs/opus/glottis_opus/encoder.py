@@ -17,20 +17,26 @@ MAX_DTX_BYTES: Final = 2
 
 
 class OpusEncoder:
-    """Encodes mono frames of one duration. Raises ``ValueError`` for a rate, duration or complexity Opus has not."""
+    """Encodes mono frames of one duration. Raises ``ValueError`` for a rate, duration or complexity Opus has not.
+
+    libopus has no state of it before the first frame: it takes 40 KiB, and calls that are not connected yet, or in
+    which only packets are relayed, never say one.
+    """
 
     def __init__(self, settings: EncoderSettings) -> None:
+        self._sample_rate = settings.sample_rate
         self._frame_samples = _frame_samples(settings)
-        self._state = _create(settings.sample_rate)
-        # Frames of more than 20 ms may be several in one packet; but a packet should fit one datagram, and libopus
-        # lowers the bitrate where it must.
-        self._packet = ffi.new("unsigned char[]", MAX_FRAME_BYTES)
+        self._state = self._packet = ffi.NULL
+        self._settings: dict[int, int] = {}
+        """By libopus' request."""
         self._configure(settings)
 
     def encode(self, pcm: bytes) -> bytes:
         """Encode one frame; empty if it need not be sent (DTX). Raises ``ValueError`` for a wrong number of samples."""
         if len(pcm) != 2 * self._frame_samples:
             raise ValueError(f"expected {self._frame_samples} samples of 16 bits, got {len(pcm)} bytes")
+        if not self._state:
+            self._begin()
         samples = ffi.from_buffer("opus_int16[]", pcm)
         size = lib.opus_encode(self._state, samples, self._frame_samples, self._packet, MAX_FRAME_BYTES)
         if size < 0:
@@ -61,7 +67,20 @@ class OpusEncoder:
         self._set(lib.OPUS_SET_INBAND_FEC_REQUEST, plan.in_band_fec)
         self._set(lib.OPUS_SET_DTX_REQUEST, plan.dtx)
 
+    def _begin(self) -> None:
+        self._state = _create(self._sample_rate)
+        # Frames of more than 20 ms may be several in one packet; but a packet should fit one datagram, and libopus
+        # lowers the bitrate where it must.
+        self._packet = ffi.new("unsigned char[]", MAX_FRAME_BYTES)
+        for request, value in self._settings.items():
+            self._apply(request, value)
+
     def _set(self, request: int, value: int) -> None:
+        self._settings[request] = value
+        if self._state:
+            self._apply(request, value)
+
+    def _apply(self, request: int, value: int) -> None:
         raise_unless_ok(lib.encoder_set(self._state, request, value), f"opus_encoder_ctl {request} with {value}")
 
 

@@ -256,6 +256,16 @@ class TestAnyPacket:
                 continue
 
 
+def test_encoder_that_has_nothing_to_say_takes_no_memory(resident_kib: Callable[[], int]) -> None:
+    def silent_encoders(number: int) -> list[OpusEncoder]:
+        return [OpusEncoder(EncoderSettings(16000)) for _ in range(number)]
+
+    waiting = silent_encoders(10)
+    before = resident_kib()
+    waiting += silent_encoders(500)  # of 44 KiB, if they had libopus' state
+    assert resident_kib() - before < 500 * 5
+
+
 @pytest.mark.slow
 def test_codecs_come_and_go_without_a_leak(resident_kib: Callable[[], int]) -> None:
     def come_and_go(times: int) -> None:

@@ -5,6 +5,7 @@ milliseconds since 1970. A member is None before it has been measured.
 """
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar
 
 
@@ -218,6 +219,7 @@ class Statistics:
         return {one.type: members for one in objects if one is not None and (members := one.to_json())}
 
 
+@cache
 def camel_case(name: str) -> str:
     """The name of a member as clients know it."""
     first, *others = name.split("_")

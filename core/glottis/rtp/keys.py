@@ -4,11 +4,11 @@ Of one press there are many packets, with one timestamp: updates, and three at t
 press also ends with the next one, or when nothing more comes of it.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.payload import BufferedPacket
 from glottis.wire.telephone_event import MAX_DURATION, TelephoneEvent, parse_telephone_event_untrusted
 
@@ -80,7 +80,7 @@ class Keypad:
         self.dtmf_refused = 0
         """Presses beyond what a media tick holds."""
         self._press: _Press | None = None
-        self._former: deque[_Identity] = deque(maxlen=MAX_FORMER)
+        self._former: ShortQueue[_Identity] = ShortQueue()
         self._changes: list[KeyChange] = []
 
     def receive(self, event: TelephoneEvent, timestamp: int, clock_rate: int, now: float) -> None:
@@ -113,13 +113,13 @@ class Keypad:
     ) -> _Press | None:
         """The press that is not ``press`` any more, or is its next segment; None if there is no room for it."""
         if press is not None:
-            self._former.append(press.identity)
+            self._former.push(press.identity, MAX_FORMER)
             if press.continues_as(identity):
                 press.go_on_as(identity)
                 return press
             self._release(press)
         if len(self._changes) + 2 > MAX_CHANGES:
-            self._former.append(identity)
+            self._former.push(identity, MAX_FORMER)
             self.dtmf_refused += 1
             return None
         self._changes.append(KeyDown(digit))

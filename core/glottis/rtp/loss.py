@@ -4,8 +4,9 @@ The figures behind it are in docs/design/loss.md.
 """
 
 import math
-from collections import deque
 from typing import Final, NamedTuple
+
+from glottis.contracts.short_queue import ShortQueue
 
 MEMORY: Final = 20.0
 """Seconds after which a report counts for nothing; in the first half of them it counts in full."""
@@ -43,7 +44,7 @@ class ExpectedLoss:
     __slots__ = ("_reports",)
 
     def __init__(self) -> None:
-        self._reports: deque[tuple[float, float]] = deque(maxlen=MOST_REPORTS)
+        self._reports: ShortQueue[tuple[float, float]] = ShortQueue()
 
     def reported(self, fraction_lost: float, now: float) -> Loss:
         """Take in a report; returns the largest two, of which old ones count less.
@@ -51,7 +52,7 @@ class ExpectedLoss:
         So a rise is believed at once, and a fall slowly: a report tells of some hundred packets, by chance of few lost.
         An outage is in one report; copies of what is sent after it are of no use.
         """
-        self._reports.append((now, fraction_lost))
+        self._reports.push((now, fraction_lost), MOST_REPORTS)
         weighted = sorted(fraction * min(1.0, max(0.0, 2 - 2 * (now - at) / MEMORY)) for at, fraction in self._reports)
         return Loss(weighted[-1], weighted[-2] if len(weighted) > 1 else 0.0)
 

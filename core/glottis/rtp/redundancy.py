@@ -1,6 +1,5 @@
 """Redundant audio, RFC 2198: packets that carry the frames of those before them, too."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -83,13 +82,13 @@ class RedWriter:
         self.payload_type = primary_payload_type
         self._red_payload_type = red_payload_type
         self._primary_payload_type = primary_payload_type
-        self._older: deque[tuple[int, bytes]] = deque(maxlen=MAX_LEVEL)
+        self._older: list[tuple[int, bytes]] = []
         """Timestamps and frames of what was sent last, the newest one first."""
 
     def write(self, payload: bytes, timestamp: int) -> bytes:
         """The payload; see ``PayloadWriter``."""
         older = self._blocks(timestamp, MAX_PAYLOAD_LENGTH - 1 - len(payload)) if self.level else []
-        self._older.appendleft((timestamp, payload))
+        self._older = [(timestamp, payload), *self._older[: MAX_LEVEL - 1]]
         if not older:
             self.payload_type = self._primary_payload_type
             return payload
@@ -99,7 +98,7 @@ class RedWriter:
     def _blocks(self, timestamp: int, room: int) -> list[RedBlock]:
         """The oldest first. Pauses in which nothing is sent (DTX) leave frames too old for the field, or for use."""
         blocks: list[RedBlock] = []
-        for sent_at, frame in list(self._older)[: self.level]:
+        for sent_at, frame in self._older[: self.level]:
             offset = (timestamp - sent_at) & 0xFFFFFFFF
             room -= HEADER_LENGTH + len(frame)
             if offset > MAX_TIMESTAMP_OFFSET or len(frame) > MAX_BLOCK_LENGTH or room < 0:
