@@ -1,4 +1,4 @@
-# make run · make quick · make test · make check · make coverage · make docs · make bench · make profile · make voice · make soak · make release · make clean
+# make install · make run · make quick · make test · make check · make coverage · make docs · make bench · make profile · make voice · make soak · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -27,7 +27,9 @@ MINUTES ?= 25
 CALLS ?= 5000
 SECONDS ?= 5
 
-.PHONY: run quick test check coverage docs bench profile voice soak release rehearse clean
+.PHONY: install run quick test check coverage docs bench profile voice soak release rehearse clean
+
+install: $(VENV)/.installed
 
 run: $(VENV)/.installed
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml

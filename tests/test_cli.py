@@ -133,7 +133,7 @@ class TestJsonLog:
         warning, error = serve_in_vain(path, capsys)
         assert (warning["level"], warning["logger"]) == ("warning", "glottis_auth_keys.scheme")
         assert "token_secret" in warning["message"]
-        assert (error["level"], error["logger"]) == ("error", "glottis.cli")
+        assert (error["level"], error["logger"]) == ("error", "glottis.cli.serve")
         assert "192.0.2.1" in error["message"]
 
     @pytest.mark.parametrize(

@@ -26,12 +26,14 @@ from glottis.config import load_config, resolve, settings
 from glottis.config.conversion import PluginSettings
 from glottis.contracts import hookspecs
 from glottis.contracts.statistics import StatsObject
-from glottis.plugins import Catalogue, load_plugins
+from glottis.plugins import AgentFile, Catalogue, load_plugins
 from glottis.signaling.session_url import SessionUrl
+from glottis.testing.fake_call import fake_call
 from msgspec import inspect as types
 from support.audio import SPEECH
 from support.chromium import open_chromium_page, run_chromium
 from support.gateway import open_test_gateway
+from support.imports import imports_of
 from support.markdown import Document, table_rows
 from support.stacks import CALLERS, STACKS
 
@@ -258,7 +260,7 @@ def test_tests_that_are_shown_pass(examples: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("document", "name"), [(README, "late-echo"), (DOCS["quickstart"], "parrot")])
+@pytest.mark.parametrize(("document", "name"), [(DOCS["quickstart"], "parrot")])
 def test_agent_of_the_tutorial_can_be_installed_and_is_listed(document: Document, name: str, tmp_path: Path) -> None:
     """By pip, from the files as they are shown."""
     document.write_files(tmp_path)
@@ -272,6 +274,19 @@ def test_agent_of_the_tutorial_can_be_installed_and_is_listed(document: Document
         command = [sys.executable, "-c", "import sys; from glottis.cli import main; sys.exit(main())", *arguments]
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert expected in result.stdout
+
+
+@pytest.mark.parametrize(("document", "name"), [(README, "late_echo"), (DOCS["quickstart"], "hello")])
+async def test_agent_in_one_file_gives_back_what_it_hears(
+    document: Document, name: str, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    document.write_files(tmp_path)
+    with imports_of(tmp_path):
+        agent = AgentFile(f"{tmp_path / name}.py:{name}")
+    async with fake_call(agent.converse) as call:
+        await call.caller_speaks(b"\x01\x02" * 3 * call.sample_rate)
+        await trio.sleep(3)
+        assert call.heard_pcm.endswith(b"\x01\x02" * (call.sample_rate // 2))
 
 
 def test_other_python_that_is_shown_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -395,7 +410,7 @@ def test_each_stack_that_calls_in_the_tests_is_listed_in_the_version_that_does()
 
 def test_commands_and_options_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
     section = DOCS["quickstart"].section("Commands")
-    for command in (["serve"], ["plugins"], ["config", "check"], ["call"]):
+    for command in (["serve"], ["talk"], ["plugins"], ["config", "check"], ["call"]):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}

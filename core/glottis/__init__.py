@@ -42,6 +42,7 @@ from glottis.contracts.info import AudioPreference, CallInfo, Principal
 from glottis.contracts.pages import Page, PagesSpec
 from glottis.contracts.resampling import Resampler, Resampling
 from glottis.contracts.secret import Secret
+from glottis.script import run
 from glottis.tokens import HmacTokens
 
 __all__ = [
@@ -98,4 +99,5 @@ __all__ = [
     "TokenClaims",
     "TypedMessage",
     "hookimpl",
+    "run",
 ]

@@ -61,9 +61,16 @@ async def open_command(
 
     ``prefix`` is a command that runs it, in another network namespace for example.
     """
+    async with open_program(*prefix, GLOTTIS, *arguments, env=env) as command:
+        yield command
+
+
+@asynccontextmanager
+async def open_program(*command_line: str | Path, env: Mapping[str, str] | None = None) -> AsyncIterator[Command]:
+    """The same of any other program."""
     start = partial(
         trio.run_process,
-        [*prefix, GLOTTIS, *arguments],
+        command_line,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **(env or {})},

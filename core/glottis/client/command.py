@@ -3,7 +3,7 @@
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import repeat
@@ -15,6 +15,7 @@ import trio
 from glottis.calls.summary import numbers
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
+from glottis.client.sound_card import OpenSoundCard, SoundCard
 from glottis.client.wav import WavRecording, WavSpeech
 from glottis.config.settings import DEFAULT_CODECS
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
@@ -52,13 +53,19 @@ class CallerOptions:
 
 def run(options: CallerOptions, registry: Registry) -> int:
     """Make the call, with the codecs of ``registry``; returns the exit code: 0 if media flowed until a side hung up."""
-    return trio.run(_Caller(options, registry).run)
+    return trio.run(call_from_terminal, options, registry)
+
+
+async def call_from_terminal(options: CallerOptions, registry: Registry, sound_card: SoundCard | None = None) -> int:
+    """The same within trio. With a sound card, a person speaks and listens, until they or the agent hang up."""
+    return await _Caller(options, registry, sound_card).run()
 
 
 class _Caller:
-    def __init__(self, options: CallerOptions, registry: Registry) -> None:
+    def __init__(self, options: CallerOptions, registry: Registry, sound_card: SoundCard | None) -> None:
         self._options = options
         self._registry = registry
+        self._sound_card = sound_card
         self._call: ClientCall | None = None
         self._connected_at: float | None = None
         self._error: GlottisError | None = None
@@ -84,18 +91,19 @@ class _Caller:
         with ExitStack() as files:
             speech = options.wav and files.enter_context(WavSpeech(options.wav, _sample_rates(codecs)))
             rate = speech.sample_rate if speech else SILENT_RATE
+            card = files.enter_context(self._sound_card.open(rate)) if self._sound_card else None
             recording = options.record and files.enter_context(WavRecording(options.record, rate))
             request = CallRequest(
                 options.url, codecs, options.campaign, rate, options.codec, options.api_key, options.websocket
             )
             async with open_client_call(request) as call:
                 self._call = call
-                if recording:
-                    call.nursery.start_soon(_record, call, recording)
-                await self._converse(call, speech.frames() if speech else iter(()))
+                if listeners := [each for each in (card, recording) if each]:
+                    call.nursery.start_soon(_hear, call, listeners)
+                await self._converse(call, speech.frames() if speech else iter(()), card)
 
-    async def _converse(self, call: ClientCall, speech: Iterator[AudioFrame]) -> None:
-        """Say everything, then be silent, as a microphone is: it goes on sending."""
+    async def _converse(self, call: ClientCall, speech: Iterator[AudioFrame], card: OpenSoundCard | None) -> None:
+        """Say everything, then what the microphone hears; without one be silent, as it is: it goes on sending."""
         call.nursery.start_soon(_tell_events, call)
         call.nursery.start_soon(_tell_messages, call)
         call.nursery.start_soon(_tell_keys, call)
@@ -107,6 +115,9 @@ class _Caller:
             await call.say(frame)
         if self._options.dtmf:
             await call.send_dtmf(self._options.dtmf)
+        if card:
+            async for frame in card.frames():
+                await call.say(frame)
         await call.drain()
         with trio.move_on_after(self._options.listen):
             for frame in repeat(_silence(call.sample_rate)):
@@ -149,9 +160,10 @@ def _silence(sample_rate: int) -> AudioFrame:
     return AudioFrame(bytes(round(sample_rate * FRAME_SECONDS) * BYTES_PER_SAMPLE), sample_rate)
 
 
-async def _record(call: ClientCall, recording: WavRecording) -> None:
+async def _hear(call: ClientCall, listeners: Sequence[WavRecording | OpenSoundCard]) -> None:
     async for frame in call.audio:
-        recording.write(frame)
+        for listener in listeners:
+            listener.write(frame)
 
 
 async def _tell_events(call: ClientCall) -> None:

@@ -36,6 +36,8 @@ class Campaign:
     sample_rate: int
     plugin: Plugin
     settings: msgspec.Struct | None = None
+    told_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of an agent without a type of settings: its calls are told them, as ``CallInfo.campaign_settings``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,3 +53,5 @@ class CallInfo:
     output: AudioPreference = AudioPreference()
     principal: Principal = Principal("anonymous")
     client_host: str = ""
+    campaign_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the campaign, if its agent is a function that was given by itself. Other agents get theirs typed."""

@@ -120,10 +120,10 @@ def load_plugins(
 ) -> Registry:
     """Load the installed plugins but the ``disabled`` (entry point or distribution names), and the ``extra`` ones.
 
-    ``extra`` holds modules or objects with hook implementations; what is wrong with one of these raises. ``installed``
-    stands in for the environment's entry points. An installed plugin that is broken is left out and listed in
-    ``Registry.broken``. Raises ``PluginError`` when two plugins claim one name, and ``ConfigurationError`` when
-    none has a ``disabled`` one.
+    ``extra`` holds modules or objects with hook implementations; what is wrong with one of these raises. One that has
+    an attribute ``plugin`` says by it which it is. ``installed`` stands in for the environment's entry points. An
+    installed plugin that is broken is left out and listed in ``Registry.broken``. Raises ``PluginError`` when two
+    plugins claim one name, and ``ConfigurationError`` when none has a ``disabled`` one.
     """
     manager = PluginManager()
     broken: list[BrokenPlugin] = []
@@ -136,8 +136,7 @@ def load_plugins(
         except (PluginError, ConfigurationError) as error:
             broken.append(BrokenPlugin(plugin, str(error).removeprefix(f"{plugin}: ")))
     for implementation in extra:
-        module = str(getattr(implementation, "__name__", type(implementation).__module__))
-        plugin = Plugin(str(getattr(implementation, "__name__", type(implementation).__name__)), package=module)
+        plugin = _identity(implementation)
         manager.register(implementation, plugin)
         offers.append((plugin, registrations(manager, plugin)))
     registry = Registry([plugin for plugin, _ in offers], broken)
@@ -145,3 +144,13 @@ def load_plugins(
         for spec in specs:
             registry.add(spec, plugin)
     return registry
+
+
+def _identity(implementation: object) -> Plugin:
+    """Of a plugin that is given directly."""
+    own = getattr(implementation, "plugin", None)
+    if isinstance(own, Plugin):
+        return own
+    kind = type(implementation)
+    name = getattr(implementation, "__name__", kind.__name__)
+    return Plugin(str(name), package=str(getattr(implementation, "__name__", kind.__module__)))

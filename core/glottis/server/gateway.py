@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import Final, NoReturn, Protocol
+from urllib.parse import quote
 
 import trio
 
@@ -319,3 +320,5 @@ def _announce(config: ResolvedConfig, gateway: Gateway) -> None:
     media = ", ".join(f"{address.host}:{address.port}" for address in gateway.endpoint.addresses)
     logger.info("glottis serves %s with auth scheme %s, media on UDP %s", gateway.url, config.auth.name, media)
     logger.info("campaigns: %s", ", ".join(config.campaigns) or "none")
+    if "demo" in config.page_sets and config.campaigns:
+        logger.info("talk at %s/?campaign=%s", gateway.url, quote(next(iter(config.campaigns))))

@@ -140,7 +140,7 @@ class Sessions:
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)
         self._check_availability(client_host)
-        info = _call_info(request, principal, client_host)
+        info = _call_info(request, campaign, principal, client_host)
         servers = await self._ice_servers.ask(info) if request.transport == WEBRTC else []
         async with self._turns:
             self._check_availability(client_host)
@@ -308,7 +308,7 @@ def _stubbornness(session: Session, seconds: float) -> str:
     return f"session {session.info.session_id}: {agent} was cancelled {seconds:g} s ago and has not stopped"
 
 
-def _call_info(request: SessionRequest, principal: Principal, client_host: str) -> CallInfo:
+def _call_info(request: SessionRequest, campaign: Campaign, principal: Principal, client_host: str) -> CallInfo:
     return CallInfo(
         session_id=secrets.token_urlsafe(16),
         campaign_id=request.campaign_id,
@@ -321,4 +321,5 @@ def _call_info(request: SessionRequest, principal: Principal, client_host: str) 
         output=request.output,
         principal=principal,
         client_host=client_host,
+        campaign_settings=campaign.told_settings,
     )

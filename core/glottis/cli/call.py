@@ -1,0 +1,78 @@
+"""``glottis call``: call a gateway without a browser."""
+
+import argparse
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from glottis.cli.parts import Commands, Parts
+from glottis.config import API_KEY_VARIABLE
+from glottis.contracts.secret import Secret
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    call = commands.add_parser("call", help="call a gateway without a browser")
+    call.add_argument("url", help="address of the gateway, such as http://127.0.0.1:8080")
+    call.add_argument("--campaign", default="echo", help="campaignId to ask for (default: echo)")
+    add_voice(call, "16-bit WAV file to speak; without it, silence")
+    call.add_argument(
+        "--codec", type=str.upper, choices=["OPUS", "PCMU", "PCMA", "G722"], help="the only codec to offer"
+    )
+    call.add_argument(
+        "--websocket", action="store_true", help="send audio by the WebSocket, as PCM unless --codec names another"
+    )
+    call.add_argument("--text", help="text to send once connected")
+    call.add_argument(
+        "--dtmf", type=_digits, default="", metavar="DIGITS", help="keys to press after the speech, such as 12#"
+    )
+    call.add_argument("--api-key", metavar="KEY", help=f"key to show the gateway; better set {API_KEY_VARIABLE}")
+    call.set_defaults(run=_call)
+
+
+def add_voice(parser: argparse.ArgumentParser, wav: str) -> None:
+    """The options that say what is spoken, and where what is heard goes; ``wav`` is the help of the first."""
+    parser.add_argument("--wav", type=Path, metavar="FILE", help=wav)
+    parser.add_argument("--record", type=Path, metavar="FILE", help="WAV file to write what is heard to")
+    parser.add_argument(
+        "--listen", type=_seconds, default=1.0, metavar="SECONDS", help="stay so long after the speech (default: 1)"
+    )
+
+
+def _digits(text: str) -> str:
+    from glottis.calls.dtmf import tones_of  # late, so that other commands need not wait for it
+
+    try:
+        tones_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) <= sys.maxsize:
+            return seconds
+    raise argparse.ArgumentTypeError("expected seconds, such as 1.5")
+
+
+def _call(options: argparse.Namespace, parts: Parts) -> int:
+    from glottis.client.command import CallerOptions  # late, as above
+
+    api_key = options.api_key or os.environ.get(API_KEY_VARIABLE)
+    return parts.run_caller(
+        CallerOptions(
+            options.url,
+            campaign=options.campaign,
+            codec=options.codec,
+            wav=options.wav,
+            record=options.record,
+            text=options.text,
+            dtmf=options.dtmf,
+            api_key=Secret(api_key) if api_key else None,
+            listen=options.listen,
+            websocket=options.websocket,
+        ),
+        parts.load_plugins(),
+    )

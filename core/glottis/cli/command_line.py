@@ -1,0 +1,58 @@
+"""The command line. What is wrong with the configuration is told in one line each, with exit code 2."""
+
+import argparse
+import logging
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Final
+
+from glottis.barrier import split
+from glottis.cli import call, config, plugins, serve, talk
+from glottis.cli.parts import Parts, write
+from glottis.config import flush_logs, name_variables
+from glottis.contracts.errors import ConfigurationError, LocalError
+
+EXIT_WRONG_CONFIGURATION: Final = 2
+EXIT_INTERRUPTED: Final = 130
+"""What shells report for a program that SIGINT ended."""
+
+logger = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> int:
+    """Run one command and return the process's exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        exit_code: int = options.run(options, parts or Parts())
+    except LocalError as error:
+        message = name_variables(str(error), os.environ) if isinstance(error, ConfigurationError) else str(error)
+        options.tell(message.splitlines())
+        return EXIT_WRONG_CONFIGURATION
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BaseExceptionGroup as group:
+        if not _has_interrupt(group):
+            raise
+        return EXIT_INTERRUPTED
+    finally:
+        flush_logs()
+    return exit_code
+
+
+def _has_interrupt(group: BaseExceptionGroup[BaseException]) -> bool:
+    """Whether the operator's interrupt is in it, as trio's nurseries hand it on; what else failed with it is logged."""
+    interrupt, failure = split(group)
+    if interrupt is not None and failure is not None:
+        logger.error("failed when it was interrupted", exc_info=failure)
+    return interrupt is not None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="glottis", description="A WebRTC voice gateway.")
+    parser.add_argument("--version", action="version", version=f"glottis {version('glottis')}")
+    parser.set_defaults(tell=write)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (serve, talk, plugins, config, call):
+        module.add(commands)
+    return parser

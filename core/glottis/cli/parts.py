@@ -1,0 +1,84 @@
+"""What the commands stand on, and what several of them do."""
+
+import argparse
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glottis.cli.agents import functions_of, resolve_with, with_campaign
+from glottis.config import Config, ResolvedConfig, load_config
+from glottis.plugins import FunctionAgent, Registry, load_plugins
+
+if TYPE_CHECKING:
+    from glottis.client.command import CallerOptions
+
+Commands = Any
+"""What ``add_subparsers`` returns: argparse's own name of it is private."""
+
+
+def _run_gateway(config: ResolvedConfig, *beside: Callable[[], Awaitable[None]]) -> None:
+    from glottis.cli.gateway import run_beside  # late, so that the other commands need not wait for what it imports
+
+    run_beside(config, beside)
+
+
+def _run_caller(options: "CallerOptions", registry: Registry) -> int:
+    from glottis.client.command import run  # late, as above
+
+    return run(options, registry)
+
+
+def _run_talk(config: ResolvedConfig, options: "CallerOptions", registry: Registry) -> int:
+    from glottis.cli.conversation import run_talk  # late, as above
+
+    return run_talk(config, options, registry)
+
+
+def _unchanged(config: Config) -> Config:
+    return config
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs behind the commands; tests give others."""
+
+    load_plugins: Callable[..., Registry] = load_plugins
+    run_gateway: Callable[..., object] = _run_gateway
+    """Of the configuration, and of the tasks to run beside the gateway."""
+    run_caller: Callable[["CallerOptions", Registry], int] = _run_caller
+    run_talk: Callable[[ResolvedConfig, "CallerOptions", Registry], int] = _run_talk
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The option ``--config``."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; GLOTTIS_SERVER__PORT=… goes on top")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A configuration that can be served, the plugins that are there, and the functions among its agents."""
+
+    config: ResolvedConfig
+    registry: Registry
+    functions: tuple[FunctionAgent, ...]
+
+
+def resolved(
+    path: Path | None, parts: Parts, agent: FunctionAgent | None = None, change: Callable[[Config], Config] = _unchanged
+) -> Resolved:
+    """What the configuration's file and the environment say, changed, and with a campaign for ``agent``."""
+    config = change(load_config(path, os.environ))
+    if agent:
+        config = with_campaign(config, agent)
+    agents = functions_of(config, agent)
+    functions = tuple(dict.fromkeys(agents.values()))
+    registry = parts.load_plugins(extra=functions, disabled=config.plugins.disabled)
+    return Resolved(resolve_with(config, agents, registry), registry, functions)
+
+
+def write(lines: Iterable[str]) -> None:
+    """To standard error, as the command's own words."""
+    sys.stderr.writelines(f"glottis: {line}\n" for line in lines)

@@ -1,0 +1,30 @@
+"""What ``glottis.run`` does: the command ``glottis serve`` for a function that a script has at hand."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from glottis.cli.parts import Parts, resolved
+from glottis.config import Config, configure_logging, flush_logs, load_log, uncaught_errors_logged
+from glottis.contracts.call import Agent
+from glottis.plugins import FunctionAgent
+
+
+def run_agent(agent: Agent, port: int, path: Path | None, parts: Parts | None = None) -> None:
+    """See ``glottis.run``."""
+    parts = parts or Parts()
+    name = getattr(agent, "__qualname__", type(agent).__qualname__)
+    function = FunctionAgent(agent, name, getattr(agent, "__module__", ""))
+    configure_logging(load_log(path, os.environ))
+    try:
+        served = resolved(path, parts, function, partial(_on_port, port))
+        with uncaught_errors_logged():
+            parts.run_gateway(served.config)
+    finally:
+        flush_logs()
+
+
+def _on_port(port: int, config: Config) -> Config:
+    return msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, port=port))
