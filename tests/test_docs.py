@@ -134,7 +134,9 @@ def sorted_choices(words: str) -> str:
     return "one of " + ", ".join(sorted(re.findall("`[^`]+`", words))) if words.startswith("one of") else words
 
 
-@pytest.mark.parametrize(("heading", "section"), [*SECTIONS.items(), *PLUGIN_SECTIONS.items()])
+@pytest.mark.parametrize(
+    ("heading", "section"), [*SECTIONS.items(), ("Table `turns`", glottis.TurnSettings), *PLUGIN_SECTIONS.items()]
+)
 def test_configuration_lists_every_key_with_its_type_and_default(
     heading: str, section: type[msgspec.Struct] | None
 ) -> None:

@@ -7,11 +7,15 @@ from glottis.contracts.call import (
     AgentSpec,
     BytesMessage,
     Call,
+    CampaignInfo,
+    Dropped,
     Heard,
     KeyPress,
     Message,
+    Speakable,
     TextMessage,
     TypedMessage,
+    Utterance,
 )
 from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Decoder, Encoder, EncoderKnobs, EncoderSettings
 from glottis.contracts.components import Component, ComponentSpec
@@ -42,6 +46,7 @@ from glottis.contracts.info import AudioPreference, CallInfo, Principal
 from glottis.contracts.pages import Page, PagesSpec
 from glottis.contracts.resampling import Resampler, Resampling
 from glottis.contracts.secret import Secret
+from glottis.contracts.turns import Turn, TurnSettings, VoiceActivityDetector
 from glottis.script import run
 from glottis.tokens import HmacTokens
 
@@ -59,12 +64,14 @@ __all__ = [
     "Call",
     "CallEvent",
     "CallInfo",
+    "CampaignInfo",
     "CodecSpec",
     "Component",
     "ComponentSpec",
     "ConfigurationError",
     "ConnectionChanged",
     "Decoder",
+    "Dropped",
     "EncodedPacket",
     "Encoder",
     "EncoderKnobs",
@@ -93,11 +100,16 @@ __all__ = [
     "Resampling",
     "Resumed",
     "Secret",
+    "Speakable",
     "StateChanged",
     "StatisticsReported",
     "TextMessage",
     "TokenClaims",
+    "Turn",
+    "TurnSettings",
     "TypedMessage",
+    "Utterance",
+    "VoiceActivityDetector",
     "hookimpl",
     "run",
 ]

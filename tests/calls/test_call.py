@@ -7,7 +7,17 @@ from collections.abc import Callable
 import pytest
 import trio
 import trio.testing
-from glottis import AudioFrame, BytesMessage, Call, CallInfo, EncodedPacket, Heard, TextMessage, TypedMessage
+from glottis import (
+    AudioFrame,
+    BytesMessage,
+    Call,
+    CallInfo,
+    EncodedPacket,
+    Heard,
+    LocalError,
+    TextMessage,
+    TypedMessage,
+)
 from glottis.calls.call import GatewayCall
 from glottis.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD, SIZE_AHEAD
 from glottis.calls.messenger import Messenger
@@ -505,3 +515,37 @@ async def test_metadata_that_the_client_sends_grows_to_a_bound_and_is_replaced_w
     call.push_message(TextMessage('{"type": "metadata", "deep": ' + "[" * 500 + "]" * 500 + "}"))
     assert "deep" not in call.info.metadata
     assert call.messages.dropped == 0
+
+
+# What is said beside the agent
+
+
+async def test_what_is_to_be_said_is_checked_before_anything_is(
+    call: GatewayCall, voice: RecordingVoice, nursery: trio.Nursery
+) -> None:
+    call.nursery = nursery
+    wrong: list[tuple[object, str]] = [
+        (AudioFrame(bytes(640), 8000), "sample rate is 16000 Hz"),
+        (bytes(641), "whole 16-bit samples"),
+        ([bytes(640), bytes(641)], "whole 16-bit samples"),
+        ([bytes(640), None], "start_saying: expected bytes or another buffer, got NoneType"),
+        ("hello", "start_saying: expected bytes or another buffer, got str"),
+        ((bytes(2) for _ in range(3)), "start_saying: expected bytes or another buffer, got generator"),
+        (EncodedPacket(b"x", "PCMU", 8000, 0, 160), "this call sends opus, not PCMU"),
+    ]
+    for audio, message in wrong:
+        with pytest.raises(ValueError, match=message):
+            call.start_saying(audio)  # type: ignore[arg-type]
+    assert call.is_speaking is False
+    utterance = call.start_saying([bytearray(640), AudioFrame(bytes(640), RATE), bytes(0)])  # type: ignore[list-item]
+    assert call.is_speaking is True
+    await trio.testing.wait_all_tasks_blocked()
+    assert voice.queued == pytest.approx(0.04)
+    assert utterance.cancel().dropped == pytest.approx(0.04)
+    assert call.is_speaking is False
+
+
+async def test_a_call_by_websocket_has_no_channels_to_wait_for(voice: RecordingVoice) -> None:
+    call = make_call(voice, info=CallInfo("s", "c", transport="WebSocket"))
+    with pytest.raises(LocalError, match="by WebSocket has no data channels: send text and events"):
+        await call.wait_for_channel()

@@ -1,12 +1,15 @@
 """Who speaks when: utterances of several tasks, their interruption and cancellation."""
 
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from itertools import groupby
 
 import pytest
 import trio
 import trio.testing
 from glottis import EncodedPacket, Heard
 from glottis.calls.speech import Speech
+from glottis.calls.utterance import Source, Started
 from glottis.contracts.audio import FRAME_SECONDS
 from glottis.rtp import Tone
 from glottis.wire.telephone_event import DIGITS
@@ -53,6 +56,10 @@ class Stage:
         self.speech = Speech(self.voice, sample_rate=RATE, limit=0.1)
         self.done: list[str] = []
         self.scopes: dict[str, trio.CancelScope] = {}
+        self.pause = trio.Event()
+        self.gaps = 0
+        """Ticks between others in which there was nothing to send."""
+        self._silent = 0
 
     async def start(self, name: str, audio: bytes | EncodedPacket) -> None:
         """Let a task say this."""
@@ -67,11 +74,20 @@ class Stage:
         self.nursery.start_soon(act)
         await trio.testing.wait_all_tasks_blocked()
 
+    async def begin(self, source: Source) -> Started:
+        """Let the speech have a task of its own for this."""
+        started = self.speech.start(source, self.nursery.start_soon)
+        await trio.testing.wait_all_tasks_blocked()
+        return started
+
     async def tick(self, count: int = 1) -> None:
         for _ in range(count):
             if self.voice.waiting:
                 self.voice.sent.append(self.voice.waiting.pop(0)[0])
                 self.speech.changed()
+                self.gaps, self._silent = self.gaps + self._silent, 0
+            else:
+                self._silent += 1
             await trio.testing.wait_all_tasks_blocked()
 
     @property
@@ -208,3 +224,150 @@ async def test_who_begins_to_listen_hears_the_rest(stage: Stage, autojump_clock:
         await trio.sleep(0.02)
         assert len(stage.voice.waiting) == 5
         nursery.cancel_scope.cancel()
+
+
+# What is started beside the agent
+
+
+def in_frames(heard: Heard) -> tuple[int, int]:
+    """What was sent and what was dropped."""
+    return round(heard.sent / FRAME_SECONDS), round(heard.dropped / FRAME_SECONDS)
+
+
+async def stream(stage: Stage, *names: str) -> AsyncGenerator[bytes, None]:
+    """A frame for each name, with a pause after the first."""
+    for name in names:
+        yield frames(name, 1)
+        await stage.pause.wait()
+
+
+async def test_what_is_started_takes_its_turn_and_is_followed_without_a_gap(stage: Stage) -> None:
+    await stage.start("a", frames("a", 2))
+    b = await stage.begin([frames("b", 3), frames("c", 4)])
+    d = await stage.begin([packet("d")])
+    await stage.start("e", frames("e", 2))
+    await stage.tick(12)
+    assert stage.sent == "aabbbccccdee"
+    assert stage.gaps == 0
+    assert (b.done.is_set(), d.done.is_set()) == (True, True)
+    assert in_frames(b.heard) == (7, 0)
+
+
+async def test_who_is_cancelled_takes_nothing_from_others(stage: Stage) -> None:
+    await stage.start("a", frames("a", 3))
+    b = await stage.begin([frames("b", 20)])
+    await stage.start("c", frames("c", 3))
+    await stage.tick(7)
+    assert in_frames(b.heard) == (4, 0)
+    assert in_frames(b.cancel()) == in_frames(b.cancel()) == (4, 16)
+    assert b.done.is_set()
+    await stage.tick(12)
+    assert stage.sent == "aaa" + "bbbb" + "ccc"
+
+
+async def test_who_waits_for_a_turn_can_be_cancelled(stage: Stage) -> None:
+    await stage.start("a", frames("a", 3))
+    b = await stage.begin([frames("b", 20)])
+    c = await stage.begin([frames("c", 2)])
+    assert in_frames(b.cancel()) == (0, 20)
+    await stage.tick(12)
+    assert stage.sent == "aaacc"
+    assert c.cancel().dropped == 0
+
+
+async def test_a_flush_ends_what_was_started_too(stage: Stage) -> None:
+    b = await stage.begin([frames("b", 20)])
+    c = await stage.begin([frames("c", 5)])
+    await stage.tick(4)
+    assert stage.speech.flush().dropped == pytest.approx((16 + 5) * FRAME_SECONDS)
+    assert in_frames(b.heard) == (4, 16)
+    assert in_frames(c.heard) == (0, 5)
+    await stage.start("d", frames("d", 1))
+    await stage.tick(4)
+    assert stage.sent == "bbbbd"
+
+
+async def test_an_iterator_that_has_nothing_yet_keeps_its_turn(stage: Stage) -> None:
+    b = await stage.begin(stream(stage, "b", "c"))
+    await stage.start("d", frames("d", 2))
+    await stage.tick(3)
+    assert (stage.sent, b.heard.sent, stage.speech.is_going_on) == ("b", pytest.approx(FRAME_SECONDS), True)
+    stage.pause.set()
+    await stage.tick(5)
+    assert stage.sent == "bcdd"
+    assert stage.speech.is_going_on is False
+
+
+async def test_an_iterator_that_waits_is_closed_when_it_is_cancelled(stage: Stage) -> None:
+    b = await stage.begin(stream(stage, "b", "c"))
+    await stage.tick(3)
+    assert in_frames(b.cancel()) == (1, 0)
+    await stage.start("d", frames("d", 1))
+    await stage.tick(2)
+    assert stage.sent == "bd"
+
+
+async def test_what_nobody_hears_is_neither_sent_nor_dropped(
+    stage: Stage, autojump_clock: trio.testing.MockClock
+) -> None:
+    stage.voice.can_send = False
+    began = trio.current_time()
+    b = await stage.begin([frames("b", 10)])
+    await b.done.wait()
+    assert trio.current_time() - began == pytest.approx(10 * FRAME_SECONDS)
+    assert in_frames(b.heard) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "interrupt", [lambda speech, started: started.cancel(), lambda speech, started: speech.flush()]
+)
+async def test_an_iterator_that_takes_long_to_end_holds_up_nobody(
+    stage: Stage, interrupt: Callable[[Speech, Started], Heard]
+) -> None:
+    async def stubborn() -> AsyncGenerator[bytes, None]:
+        try:
+            yield frames("b", 1)
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await stage.pause.wait()
+
+    b = await stage.begin(stubborn())
+    await stage.tick(3)
+    interrupt(stage.speech, b)
+    await stage.start("c", frames("c", 3))
+    await stage.tick(5)
+    assert stage.sent == "bccc"
+    stage.pause.set()
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_happens_utterances_stay_whole_and_their_accounts_are_right(stage: Stage, seed: int) -> None:
+    rng = random.Random(seed)
+    started: dict[str, Started] = {}
+    for name in "abcdefghijklmnopqrst":
+        lengths = [rng.randrange(1, 6) for _ in range(rng.randrange(1, 4))]
+        if rng.random() < 0.3:
+            await stage.start(name, frames(name, sum(lengths)))
+        else:
+            pieces: list[bytes | EncodedPacket] = [frames(name, length) for length in lengths]
+            started[name] = await stage.begin(pieces if rng.random() < 0.5 else stream_of(pieces))
+        await stage.tick(rng.randrange(8))
+        match rng.randrange(6):
+            case 0:
+                stage.speech.flush()
+            case 1 | 2 if started:
+                started[rng.choice(list(started))].cancel()
+    await stage.tick(300)
+    assert stage.speech.is_going_on is False
+    runs = [name for name, _ in groupby(stage.sent)]
+    assert runs == sorted(set(runs))
+    assert {name: in_frames(one.heard)[0] for name, one in started.items()} == {
+        name: stage.sent.count(name) for name in started
+    }
+
+
+async def stream_of(pieces: list[bytes | EncodedPacket]) -> AsyncGenerator[bytes | EncodedPacket, None]:
+    for piece in pieces:
+        await trio.lowlevel.checkpoint()
+        yield piece

@@ -23,6 +23,7 @@ ALIASES = {
     "sctp/association.py: malformed_packets": "sctp_packets_malformed",
     "calls/forwarding.py: _refused": "audio_frames_dropped",
     "calls/streams.py: dropped": "events_dropped",
+    "calls/turns.py: dropped": "audio_frames_dropped",
 }
 NO_COUNTERS = {
     "dtls/numbering.py: _next": "the number of the next message",

@@ -86,7 +86,7 @@ async def request_session(trial: Trial) -> None:
 
 
 async def request_servers(trial: Trial) -> None:
-    """The same, where the session comes about even so, without servers. They were there before: an outage is told once."""
+    """The same, where the session comes about even so, without servers. Outages are told once, so it worked before."""
     await talk_to_session(trial, await trial.crowd.exchange.post("faulty"))
     trial.arm()
     reply = await trial.crowd.exchange.post("faulty")
@@ -248,6 +248,7 @@ ROWS = (
     Row("IceServerProvider.get_ice_servers" + AWAITED, request_servers),
     Row("Resampler.resample", talk_by_websocket),
     Row("Resampling.create_resampler", talk_by_websocket),
+    Row("VoiceActivityDetector.detect", talk),
 )
 
 NEVER_CALLED = {

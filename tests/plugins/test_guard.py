@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, NoReturn, Protocol
 
 import numpy
@@ -12,6 +13,7 @@ from glottis import (
     AdjustableEncoder,
     Agent,
     AgentSpec,
+    AudioFrame,
     CodecSpec,
     ComponentSpec,
     Encoder,
@@ -19,6 +21,7 @@ from glottis import (
     IceServerProviderSpec,
     Malformed,
     PluginError,
+    VoiceActivityDetector,
 )
 from glottis.plugins import Plugin, create, guarded, load_plugins
 from glottis.plugins.codecs import guarded_codec
@@ -294,3 +297,17 @@ async def test_an_agent_that_is_not_async_is_blamed() -> None:
             PluginError, match=rf"^plugin mine .*agent a returned {found}; it must be an async function"
         ):
             await agent_of(agent)(CALL)
+
+
+@pytest.mark.parametrize(
+    ("detect", "message"),
+    [
+        (lambda frame: None, "plugin mine .*: detect: expected a probability from 0 to 1, got NoneType"),
+        (lambda frame: 1 / 0, "plugin mine .*: detect raised ZeroDivisionError"),
+    ],
+)
+def test_a_detector_of_speech_that_is_wrong_is_named(detect: Callable[[object], object], message: str) -> None:
+    spec = ComponentSpec(VoiceActivityDetector, "p", lambda _: SimpleNamespace(detect=detect))
+    detector = create(PLUGIN, spec, None)
+    with pytest.raises(PluginError, match=message):
+        detector.detect(AudioFrame(bytes(640), 16000))

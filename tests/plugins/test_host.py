@@ -1,7 +1,18 @@
+from collections.abc import Callable
 from typing import Protocol
 
 import pytest
-from glottis import AgentSpec, AuthSchemeSpec, ComponentSpec, ConfigurationError, IceServerProviderSpec, PluginError
+from glottis import (
+    Agent,
+    AgentSpec,
+    AuthSchemeSpec,
+    Call,
+    CampaignInfo,
+    ComponentSpec,
+    ConfigurationError,
+    IceServerProviderSpec,
+    PluginError,
+)
 from glottis.plugins import Plugin, create, guarded
 from glottis.plugins.host import Makeable
 
@@ -72,3 +83,35 @@ def test_a_component_needs_no_value_of_a_property_to_be_made() -> None:
 def test_a_product_without_its_methods_is_refused(spec: Makeable, missing: str) -> None:
     with pytest.raises(PluginError, match=f"create of a returned .* which has no {missing}"):
         create(PLUGIN, spec, None)
+
+
+CAMPAIGN = CampaignInfo("sales", 24000)
+
+
+async def agent(call: Call) -> None: ...
+
+
+def make_by_default(settings: object, campaign: CampaignInfo | None = None) -> Agent:
+    assert campaign == CAMPAIGN
+    return agent
+
+
+def make_by_keyword(settings: object, *, campaign: CampaignInfo) -> Agent:
+    assert campaign == CAMPAIGN
+    return agent
+
+
+def make_by_another_name(settings: object, voice: str = "low", **others: object) -> Agent:
+    assert (voice, others) == ("low", {})
+    return agent
+
+
+class Maker:
+    def __new__(cls, settings: object, campaign: CampaignInfo) -> Agent:  # type: ignore[misc]
+        assert campaign == CAMPAIGN
+        return agent
+
+
+@pytest.mark.parametrize("make", [make_by_default, make_by_keyword, make_by_another_name, Maker])
+def test_who_makes_an_agent_gets_the_campaign_by_its_name(make: Callable[..., Agent]) -> None:
+    assert callable(create(PLUGIN, AgentSpec("a", make), None, CAMPAIGN))

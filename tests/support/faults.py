@@ -22,6 +22,7 @@ from glottis import (
     IceServerProviderSpec,
     Resampler,
     Resampling,
+    VoiceActivityDetector,
     hookimpl,
 )
 from glottis.contracts.audio import AudioFrame
@@ -109,12 +110,13 @@ class Ear(Protocol):
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True):
     ear: Component[Ear] = Component("faulty")
+    detector: Component[VoiceActivityDetector] = Component("faulty")
 
 
 class Faulty:
-    """The plugin of that name: an agent and its ear, a codec, an auth scheme and a provider, each of them ``faulty``.
+    """The plugin of that name: an agent with an ear and a detector, a codec, an auth scheme and a provider.
 
-    They work, but for the method that ``arm`` names. Methods are named as ``support.contracts`` does.
+    Each is ``faulty``, and works but for the method that ``arm`` names, as ``support.contracts`` calls it.
     """
 
     def __init__(self) -> None:
@@ -174,17 +176,22 @@ class Faulty:
         return [AgentSpec("faulty", self._agent, _Settings, sample_rate=8000)]
 
     def _agent(self, settings: "_Settings") -> Agent:
-        agent: Agent = self._behind("Agent", partial(_echo, settings.ear))
+        agent: Agent = self._behind("Agent", partial(_echo, settings))
         return agent
 
     @hookimpl
     def register_components(self) -> Sequence[ComponentSpec[Any]]:
-        """``faulty`` is an ear, and a resampler."""
+        """``faulty`` is an ear, a detector, and a resampler."""
         create = self._behind("ComponentSpec.create", lambda settings: _Ear())
         resampling = self._proxy(Resampling, SpeexResampling())
         make_resampler = resampling.create_resampler
         resampling.create_resampler = lambda *rates: self._product(Resampler, make_resampler(*rates))
-        return [ComponentSpec(Ear, "faulty", create), ComponentSpec(Resampling, "faulty", lambda settings: resampling)]
+        detector = self._proxy(VoiceActivityDetector, _Detector())
+        return [
+            ComponentSpec(Ear, "faulty", create),
+            ComponentSpec(Resampling, "faulty", lambda settings: resampling),
+            ComponentSpec(VoiceActivityDetector, "faulty", lambda settings: detector),
+        ]
 
     @hookimpl
     def register_codecs(self) -> Sequence[CodecSpec]:
@@ -257,7 +264,13 @@ class _Ear:
         return frame
 
 
-async def _echo(component: Component[Ear], call: Call) -> None:
-    ear = component.make()
+class _Detector:
+    def detect(self, frame: AudioFrame) -> float:
+        return 0.5
+
+
+async def _echo(settings: _Settings, call: Call) -> None:
+    ear = settings.ear.make()
+    call.turns(settings.detector.make())
     async for frame in call.audio:
         await call.say(ear.hear(frame))

@@ -1,3 +1,5 @@
+from collections.abc import AsyncIterator
+
 import pytest
 import trio
 from glottis import AudioFrame, Call, CallEvent, CallInfo, EncodedPacket, Interrupted, LocalError, TextMessage
@@ -211,3 +213,36 @@ async def test_the_agent_is_told_what_happens(autojump_clock: trio.testing.MockC
         await trio.testing.wait_all_tasks_blocked()
         call.caller_hangs_up()
     assert told == [Interrupted()]
+
+
+async def test_an_agent_can_wait_for_a_channel(autojump_clock: trio.testing.MockClock) -> None:
+    found: list[str] = []
+
+    async def agent(call: Call) -> None:
+        found.append(await call.wait_for_channel())
+        found.append(await call.wait_for_channel("files"))
+        await call.send_bytes(b"kept", "files")
+
+    async with fake_call(agent) as call:
+        await trio.sleep(1)
+        assert found == []
+        call.caller_opens_channel("chat")
+        await trio.sleep(1)
+        assert found == ["chat"]
+        call.caller_opens_channel("files")
+        await call.ended.wait()
+        assert call.sent_messages == [(b"kept", "files")]
+
+
+async def test_what_goes_wrong_in_what_is_being_said_ends_the_call(autojump_clock: trio.testing.MockClock) -> None:
+    async def synthesise() -> AsyncIterator[bytes]:
+        yield bytes(640)
+        yield bytes(641)
+
+    async def agent(call: Call) -> None:
+        call.start_saying(synthesise())
+        await trio.sleep_forever()
+
+    with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="whole 16-bit samples"), flatten_subgroups=True):
+        async with fake_call(agent) as call:
+            await call.ended.wait()

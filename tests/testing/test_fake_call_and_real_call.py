@@ -1,7 +1,7 @@
 """The same agents and callers in a fake call and in a real one: both must see the same of each other."""
 
 from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from itertools import groupby, pairwise
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from glottis import AudioFrame, BytesMessage, Call, EncodedPacket, TextMessage, TypedMessage
+from glottis import AudioFrame, BytesMessage, Call, EncodedPacket, TextMessage, TurnSettings, TypedMessage
 from glottis.testing.fake_call import FakeCall, fake_call
 from support.real_call import RATE, RealCall, real_call
 
@@ -125,6 +125,50 @@ async def test_speakers_take_turns_and_a_flush_ends_them_all(autojump_clock: tri
     diary = await compare(agent, until_the_end)
     assert diary.entries[-1] == ("heard", [1, 2, 4])
     assert diary.times[-3:] == pytest.approx([0.5, 0.5, 0.1], abs=2 * PACKET)
+
+
+async def test_what_was_started_is_interrupted_alone(autojump_clock: trio.testing.MockClock) -> None:
+    async def synthesise() -> AsyncIterator[AudioFrame]:
+        while True:
+            yield sound(0.1, 2)
+            await trio.sleep(0.05)
+
+    async def agent(call: Call, diary: Diary) -> None:
+        await call.say(sound(0.3, 1))
+        endless = call.start_saying(synthesise())
+        last = call.start_saying([sound(0.2, 3), sound(0.2, 3)])
+        await trio.sleep(1)
+        heard = endless.cancel()
+        diary.note("cancelled", call.is_speaking, heard.sent, heard.dropped)
+        await last.done.wait()
+        diary.note("said", (call.is_speaking, last.heard.dropped), last.heard.sent)
+        call.start_saying(sound(3, 4))
+        await trio.sleep(0.5)
+        diary.note("flushed", None, call.flush().sent)
+
+    diary = await compare(agent, until_the_end)
+    assert diary.entries[-1] == ("heard", [1, 2, 3, 4])
+    assert diary.times[-4:] == pytest.approx([0.3, 0.8, 0.4, 0.5], abs=2 * PACKET)
+
+
+async def test_the_callers_turns_are_found_at_the_same_times(autojump_clock: trio.testing.MockClock) -> None:
+    class Loud:
+        def detect(self, frame: AudioFrame) -> bool:
+            return max(frame.samples) >= 1000
+
+    async def agent(call: Call, diary: Diary) -> None:
+        async for turn in call.turns(Loud(), TurnSettings(hangover_ms=200)):
+            diary.note("began")
+            whole = await turn.whole()
+            loud = [value for value in whole.samples if value >= 1000]
+            diary.note("ended", sorted(set(loud)), turn.spoken_seconds, whole.duration, len(loud) / RATE)
+
+    async def caller(call: AnyCall, diary: Diary) -> None:
+        words = [sound(0.5, 1000), sound(0.3, 0), sound(0.3, 2000), sound(0.1, 0), sound(0.2, 3000), sound(0.3, 0)]
+        await call.caller_speaks(b"".join(word.pcm for word in words))
+
+    diary = await compare(agent, caller)
+    assert diary.entries == [("began", None), ("ended", [1000]), ("began", None), ("ended", [2000, 3000])]
 
 
 async def test_packets_leave_at_their_pace(autojump_clock: trio.testing.MockClock) -> None:

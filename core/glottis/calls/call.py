@@ -1,7 +1,7 @@
 """The call that an agent is given: bounded streams above a peer connection."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -18,17 +18,31 @@ from glottis.calls.metadata import MAX_METADATA, Metadata
 from glottis.calls.nursery import CallNursery
 from glottis.calls.speech import SpeakingVoice, Speech
 from glottis.calls.streams import DroppingStream
+from glottis.calls.turns import TurnStream
 from glottis.calls.typed_messages import type_of
+from glottis.calls.utterance import source_of
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
-from glottis.contracts.call import Agent, Call, Heard, Message, TextMessage, TypedMessage
-from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text
+from glottis.contracts.call import (
+    Agent,
+    Call,
+    Dropped,
+    Heard,
+    Message,
+    Speakable,
+    TextMessage,
+    TypedMessage,
+    Utterance,
+)
+from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text, pcm_of
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
 from glottis.contracts.statistics import Statistics
+from glottis.contracts.turns import DEFAULT_TURNS, TurnSettings, VoiceActivityDetector
 from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH, KeyChange
 from glottis.signaling.json_input import split_object_untrusted
+from glottis.signaling.session_request import WEBRTC
 
 _NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
 """The fields of a packet that must be integers."""
@@ -103,6 +117,8 @@ class GatewayCall(Call):
         self._messages = Inbox(caught_up)
         self._dtmf = KeyStream()
         self._events = EventStream()
+        self._turns: TurnStream | None = None
+        self._turn_frames_dropped = 0
         self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue)
         self._metadata_is_refused = False
 
@@ -147,6 +163,15 @@ class GatewayCall(Call):
         await trio.lowlevel.checkpoint_if_cancelled()
         await self._speech.say(self._checked(audio))
 
+    def start_saying(self, audio: Speakable | Sequence[Speakable] | AsyncIterable[Speakable]) -> Utterance:
+        """See ``Call.start_saying``."""
+        return self._speech.start(source_of(audio, self._checked_speakable), self.nursery.start_soon)
+
+    @property
+    def is_speaking(self) -> bool:
+        """See ``Call.is_speaking``."""
+        return self._speech.is_going_on
+
     def say_nowait(self, audio: AudioFrame | EncodedPacket) -> None:
         """See ``Call.say_nowait``."""
         self._speech.say_nowait(self._checked(audio))
@@ -162,6 +187,30 @@ class GatewayCall(Call):
                 "forward between campaigns of one sample_rate, or forward encoded packets"
             )
         return self._audio.taken_by(to.say_nowait)
+
+    def turns(self, detector: VoiceActivityDetector, settings: TurnSettings = DEFAULT_TURNS) -> TurnStream:
+        """See ``Call.turns``."""
+        turns = TurnStream(detector, settings, self._audio, sample_rate=self.sample_rate, lost=self._count_turn_frames)
+        if self._turns is not None:
+            self._turns.close()
+        self._turns = turns
+        self.nursery.start_soon(turns.listen)
+        return turns
+
+    def _count_turn_frames(self, count: int) -> None:
+        self._turn_frames_dropped += count
+
+    @property
+    def dropped(self) -> Dropped:
+        """See ``Call.dropped``."""
+        return Dropped(
+            audio=self._audio.dropped,
+            packets=self._packets.dropped,
+            turns=self._turn_frames_dropped,
+            dtmf=self._dtmf.dropped,
+            messages=self._messages.dropped,
+            events=self._events.dropped,
+        )
 
     def flush(self) -> Heard:
         """See ``Call.flush``."""
@@ -188,6 +237,13 @@ class GatewayCall(Call):
         """See ``Call.send_bytes``."""
         _check_channel(channel)
         await self._messenger.send_bytes(bytes_of("data", data), channel)
+
+    async def wait_for_channel(self, label: str | None = None) -> str:
+        """See ``Call.wait_for_channel``."""
+        _check_channel(label)
+        if self._info.transport != WEBRTC:
+            raise LocalError(f"a call by {self._info.transport} has no data channels: send text and events")
+        return await self._messenger.wait_for_channel(label)
 
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
         """See ``Call.send_event``."""
@@ -268,13 +324,14 @@ class GatewayCall(Call):
 
     def with_dropped(self, statistics: Statistics) -> Statistics:
         """Those of the media connection, and what the agent was too slow to take."""
+        dropped = self.dropped
         counters = replace(
             statistics.counters,
-            audio_frames_dropped=self._audio.dropped,
-            audio_packets_dropped=self._packets.dropped,
-            dtmf_dropped=self._dtmf.dropped,
-            messages_dropped=self._messages.dropped,
-            events_dropped=self._events.dropped,
+            audio_frames_dropped=dropped.audio + dropped.turns,
+            audio_packets_dropped=dropped.packets,
+            dtmf_dropped=dropped.dtmf,
+            messages_dropped=dropped.messages,
+            events_dropped=dropped.events,
         )
         return replace(statistics, counters=counters)
 
@@ -284,6 +341,13 @@ class GatewayCall(Call):
             return audio
         self._check_frame(audio)
         return audio.pcm
+
+    def _checked_speakable(self, audio: Speakable) -> bytes | EncodedPacket:
+        if isinstance(audio, AudioFrame | EncodedPacket):
+            return self._checked(audio)
+        pcm = pcm_of("start_saying", audio)
+        self._check_frame(AudioFrame(pcm, self.sample_rate))
+        return pcm
 
     def _check_frame(self, frame: AudioFrame) -> None:
         if not isinstance(frame, AudioFrame):

@@ -54,6 +54,7 @@ class Messenger:
         self.channels = OpenChannels()
         """The oldest is the default."""
         self._writable = Wakeup()
+        self._opened = Wakeup()
 
     # From the client
 
@@ -80,6 +81,7 @@ class Messenger:
         if channel.state is ChannelState.OPEN:  # the peer may have closed it in the same breath
             channel.buffered_amount_low_threshold = MAX_BUFFERED // 2
             self.channels.add(channel)
+            self._opened.wake()
             # A channel can do without its greeting where others are flooded, or the client takes only shorter messages.
             with suppress(SendBufferFull, MessageTooLong):
                 channel.send_text(GREETING)
@@ -90,6 +92,13 @@ class Messenger:
         """By the channel of this label, else by the default one, else by the WebSocket."""
         if not await self._send(label, lambda channel: channel.send_text(text)):
             await self._signal(Text(text))
+
+    async def wait_for_channel(self, label: str | None) -> str:
+        """Until one is open, of this label if it is given; returns its label."""
+        await trio.lowlevel.checkpoint()
+        while (channel := self.channels.find(label)) is None or label not in (None, channel.label):
+            await self._opened.wait()
+        return channel.label
 
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
         """The same way as text; raises ``LocalError`` if ``data`` is not JSON."""

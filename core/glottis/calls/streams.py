@@ -53,6 +53,11 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
         """The oldest item, which leaves the queue."""
         return self._items.popleft()
 
+    def _wake(self) -> None:
+        if self._reader is not None:
+            trio.lowlevel.reschedule(self._reader)
+            self._reader = None
+
     def _drop(self) -> None:
         self._take()
         self.dropped += 1

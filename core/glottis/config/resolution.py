@@ -10,7 +10,7 @@ from glottis.config.components import typed_settings
 from glottis.config.conversion import PluginSettings, join
 from glottis.config.settings import DEFAULT_CODECS, DEFAULT_PAGES, DEFAULT_PROVIDERS, DEFAULT_RESAMPLER, Config
 from glottis.contracts.auth import AuthScheme
-from glottis.contracts.call import Agent
+from glottis.contracts.call import Agent, CampaignInfo
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.ice_servers import IceServerProvider
@@ -163,10 +163,12 @@ class _Resolution:
         for campaign_id, section in self._config.campaigns.items():
             path = f"campaigns.{campaign_id}"
             found = self._find(self._registry.agents, section.agent, f"{path}.agent")
-            made = found and self._make(found, section.settings, f"{path}.settings")
-            if found and made:
-                rate = section.sample_rate or found.spec.sample_rate
-                self._check_rate(rate, codecs, f"{path}.sample_rate")
+            if found is None:
+                continue
+            rate = section.sample_rate or found.spec.sample_rate
+            self._check_rate(rate, codecs, f"{path}.sample_rate")
+            made = self._make(found, section.settings, f"{path}.settings", CampaignInfo(campaign_id, rate))
+            if made:
                 campaigns[campaign_id] = Campaign(campaign_id, made[0], found.spec.name, rate, found.plugin, made[1])
         return campaigns
 
@@ -200,7 +202,7 @@ class _Resolution:
             return None
 
     def _make(
-        self, found: Registered[Any], settings: PluginSettings, path: str
+        self, found: Registered[Any], settings: PluginSettings, path: str, campaign: CampaignInfo | None = None
     ) -> tuple[Any, msgspec.Struct | None] | None:
         """What the specification creates from its settings, and these settings as its ``config_type``."""
         try:
@@ -209,7 +211,7 @@ class _Resolution:
             self.problems.append(str(error))
             return None
         try:
-            return create(found.plugin, found.spec, typed), typed
+            return create(found.plugin, found.spec, typed, campaign), typed
         except ConfigurationError as error:
             self.problems.append(join(path, str(error)))
             return None

@@ -1,7 +1,7 @@
 """The call: what an agent is given."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import trio
 from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
+from glottis.contracts.turns import DEFAULT_TURNS, Turn, TurnSettings, VoiceActivityDetector
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,45 @@ class Heard:
 
     sent: float
     dropped: float
+
+
+Speakable = AudioFrame | EncodedPacket | bytes
+"""What can be said: ``bytes`` are samples as ``AudioFrame.pcm`` has them, at the call's ``sample_rate``."""
+
+
+class Utterance(ABC):
+    """What ``start_saying`` has begun. It is queued by itself: to cancel it takes nothing from others."""
+
+    done: trio.Event
+    """Set when all of it has been sent, or the rest will not be."""
+
+    @property
+    @abstractmethod
+    def heard(self) -> Heard:
+        """What of it has been sent by now, and what will not be: nothing, unless it was cancelled or flushed."""
+
+    @abstractmethod
+    def cancel(self) -> Heard:
+        """Stop it within one frame (barge-in), and say how much was really sent; what others say goes on.
+
+        What was to be said is dropped, an iterator is cancelled where it waits. Does nothing once it is done.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How much of each stream of a call was dropped, since the agent was too slow for it; 0 for what it never opened.
+
+    ``audio`` and ``packets`` count frames and packets, also those that another call had no room for (``forward``), and
+    ``turns`` frames of turns that were not read. The client sees the same in its statistics.
+    """
+
+    audio: int = 0
+    packets: int = 0
+    turns: int = 0
+    dtmf: int = 0
+    messages: int = 0
+    events: int = 0
 
 
 class Call(ABC):
@@ -130,12 +170,44 @@ class Call(ABC):
         """
 
     @abstractmethod
+    def start_saying(self, audio: Speakable | Sequence[Speakable] | AsyncIterable[Speakable]) -> Utterance:
+        """Say this beside what the agent does, as one utterance, and return at once.
+
+        It takes its turn in the order of the calls, as what is given to ``say`` does, and nothing of others is said
+        before all of it was sent: not even while an iterator, such as a synthesiser's stream, has nothing yet. The call
+        goes on until it is done, also when the agent has returned.
+
+        Raises ``ValueError`` as ``say`` does. What an iterator yields is checked as it comes: an error in it is one of
+        a background task of the agent's.
+        """
+
+    @property
+    @abstractmethod
+    def is_speaking(self) -> bool:
+        """Whether anything that was said has not been sent yet."""
+
+    @abstractmethod
     def say_nowait(self, audio: AudioFrame | EncodedPacket) -> None:
         """The same as ``say``, for code that cannot wait: all of ``audio`` is queued, or nothing.
 
         Raises ``trio.WouldBlock`` while another utterance is being said, and where ``audio`` would make more wait than
         the configured time and a frame; and ``ValueError`` as ``say`` does.
         """
+
+    @abstractmethod
+    def turns(self, detector: VoiceActivityDetector, settings: TurnSettings = DEFAULT_TURNS) -> AsyncIterator[Turn]:
+        """What the caller says, turn by turn, each told when speech has begun; beside ``audio`` and ``packets``.
+
+        The detector hears the caller in a background task from now on, whatever the agent does meanwhile; what it
+        raises ends the call as an error of the agent. Called again, it ends the iteration that it was asked for before.
+        Up to 8 turns wait to be iterated: then the oldest is dropped, and its frames are counted. Raises ``ValueError``
+        for a detector that is none.
+        """
+
+    @property
+    @abstractmethod
+    def dropped(self) -> Dropped:
+        """What this agent was too slow to take, by now."""
 
     @abstractmethod
     def forward(self, to: "Call", *, encoded: bool = False) -> AbstractContextManager[None]:
@@ -181,6 +253,13 @@ class Call(ABC):
         """Send a binary message, any buffer, on a data channel. Raises ``LocalError`` when there is none."""
 
     @abstractmethod
+    async def wait_for_channel(self, label: str | None = None) -> str:
+        """Wait until the client has opened a data channel, of this label if it is given, and return its label.
+
+        Raises ``LocalError`` in a call that cannot have any: by WebSocket.
+        """
+
+    @abstractmethod
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
         """Send an ``event`` message by the same way as text. Raises ``LocalError`` if ``data`` is not JSON."""
 
@@ -194,14 +273,22 @@ Agent = Callable[[Call], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignInfo:
+    """The campaign that an agent is made for: its ``campaignId``, and the rate of ``Call.audio`` in hertz."""
+
+    id: str
+    sample_rate: int
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSpec:
     """An agent as ``register_agents`` returns it; a campaign enables it by ``name``.
 
     ``create`` is called once per campaign at start-up with an instance of ``config_type`` (None: the agent takes no
-    settings) and returns the agent.
+    settings) and returns the agent. Where it has a parameter called ``campaign``, that gets the ``CampaignInfo``.
     """
 
     name: str
-    create: Callable[[Any], Agent]
+    create: Callable[..., Agent]
     config_type: type[msgspec.Struct] | None = None
     sample_rate: int = 16000

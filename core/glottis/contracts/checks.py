@@ -59,6 +59,17 @@ def check_integer(what: str, value: object, least: float = -math.inf, most: floa
         raise ValueError(f"{what}: expected an integer {bounds}, got {value}")
 
 
+def probability_of(what: str, value: object) -> float:
+    """A number from 0 to 1, of whatever type: numpy has its own."""
+    try:
+        probability = float(value)  # type: ignore[arg-type]
+    except Exception:
+        probability = math.nan
+    if not 0 <= probability <= 1:
+        raise ValueError(f"{what}: expected a probability from 0 to 1, got {type(value).__name__}")
+    return probability
+
+
 def check_callable(what: str, value: object) -> None:
     """A function, or what can be called like one."""
     if not callable(value):

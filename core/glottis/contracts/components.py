@@ -20,8 +20,8 @@ class Component(Generic[T_co]):
     """The value of a setting whose type is ``Component[Kind]``: makes parts of that kind.
 
     Configuration names it, ``detector = "energy"``, or has a table of its name and settings. As a default,
-    ``detector: Component[SpeechDetector] = Component("energy")``, it is looked up in the same way. ``settings`` are
-    its own, as the ``config_type`` of its ``ComponentSpec``. ``create`` is for tests that make settings themselves.
+    ``detector: Component[VoiceActivityDetector] = Component("energy")``, it is looked up in the same way. ``settings``
+    are its own, as the ``config_type`` of its ``ComponentSpec``. ``create`` is for tests that make settings themselves.
     """
 
     __slots__ = ("_create", "name", "settings")

@@ -53,5 +53,5 @@ class CallInfo:
     output: AudioPreference = AudioPreference()
     principal: Principal = Principal("anonymous")
     client_host: str = ""
-    campaign_settings: Mapping[str, Any] = field(default_factory=dict)
-    """Those of the campaign, if its agent is a function that was given by itself. Other agents get theirs typed."""
+    campaign_settings: Any = field(default_factory=dict)
+    """Those of the campaign's agent, as its ``config_type``; a mapping of what is written there, where it has none."""

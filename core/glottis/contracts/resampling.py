@@ -7,11 +7,14 @@ class Resampler(Protocol):
     """Converts one stream of signed 16-bit mono from one rate to another, without drift."""
 
     def resample(self, pcm: bytes) -> bytes:
-        """The same time at the other rate, exactly and at once. ``pcm`` lasts a multiple of 10 ms, up to 200 ms."""
+        """The same time at the other rate, exactly and at once.
+
+        ``pcm`` lasts up to 200 ms, and a multiple of a time in which both rates have whole samples: of 10 ms as a rule.
+        """
 
 
 class Resampling(Protocol):
     """Makes resamplers: a component kind, see ``ComponentSpec``."""
 
     def create_resampler(self, from_rate: int, to_rate: int) -> Resampler:
-        """For a new stream. The rates in hertz are from 8000 to 48000 and have whole samples in 10 ms."""
+        """For a new stream. The rates in hertz are from 8000 to 48000, and have whole samples in 200 ms."""

@@ -1,20 +1,23 @@
 """What plugins register and make, called behind a guard and checked before it is used."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
 from glottis.contracts.auth import AuthSchemeSpec
-from glottis.contracts.call import AgentSpec
+from glottis.contracts.call import AgentSpec, CampaignInfo
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.components import ComponentSpec, members_of
 from glottis.contracts.errors import PluginError
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import Page, PagesSpec
+from glottis.contracts.turns import VoiceActivityDetector
 from glottis.plugins.codecs import guarded_codec
 from glottis.plugins.guard import check_members, guarded, guarded_agent
 from glottis.plugins.manager import Plugin, PluginManager
 from glottis.plugins.specifications import Spec, check_spec, name_of
+from glottis.plugins.voice_activity import GuardedDetector
 
 Makeable = AgentSpec | AuthSchemeSpec | IceServerProviderSpec | ComponentSpec[Any]
 
@@ -41,15 +44,32 @@ def registrations(manager: PluginManager, plugin: Plugin) -> list[Spec]:
     return found
 
 
-def create(plugin: Plugin, spec: Makeable, settings: object) -> Any:
-    """Make the agent, scheme, provider or component that ``spec`` describes.
+def create(plugin: Plugin, spec: Makeable, settings: object, campaign: CampaignInfo | None = None) -> Any:
+    """Make the agent, scheme, provider or component that ``spec`` describes; an agent, for this campaign.
 
     Raises ``PluginError`` or ``ConfigurationError``.
     """
     action = f"create of {spec.name}"
-    product: Any = guarded(plugin, action, spec.create, settings)
+    product: Any = guarded(plugin, action, _make, spec.create, settings, campaign)
     check_members(plugin, action, product, *_product_members(spec))
-    return guarded_agent(plugin, spec.name, product) if isinstance(spec, AgentSpec) else product
+    if isinstance(spec, AgentSpec):
+        return guarded_agent(plugin, spec.name, product)
+    if isinstance(spec, ComponentSpec) and spec.kind is VoiceActivityDetector:
+        return GuardedDetector(product, plugin)
+    return product
+
+
+def _make(make: Callable[..., Any], settings: object, campaign: CampaignInfo | None) -> Any:
+    """Arguments beyond the settings are for who asks for them by their names."""
+    return make(settings) if campaign is None or not _takes(make, "campaign") else make(settings, campaign=campaign)
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    try:
+        parameter = inspect.signature(function).parameters.get(name)
+    except (TypeError, ValueError):  # some of those in C have none
+        return False
+    return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
 
 
 def _product_members(spec: Makeable) -> tuple[Sequence[str], Sequence[str]]:

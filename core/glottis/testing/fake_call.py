@@ -108,11 +108,6 @@ class FakeCall(GatewayCall):
         return self._line.sent_pcm
 
     @property
-    def is_speaking(self) -> bool:
-        """Whether speech is waiting to be sent."""
-        return self._line.queued > 0
-
-    @property
     def sent_packets(self) -> list[EncodedPacket]:
         """The packets given to ``say`` that have really been sent to the caller by now."""
         return self._line.sent_packets

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 import trio
-from glottis import AudioFrame, Component, ComponentSpec, PluginError, hookimpl
+from glottis import AudioFrame, Component, ComponentSpec, PluginError, TurnSettings, VoiceActivityDetector, hookimpl
 from glottis.config import load_config, resolve
 from glottis.plugins import load_plugins
 from glottis.testing.fake_call import fake_call
-from glottis_talker import EnergyConfig, EnergyDetector, SpeechDetector, TalkerConfig, talker
+from glottis_talker import TalkerConfig, talker
 from glottis_talker.tune import tune_at
+from glottis_vad_energy import EnergyConfig, EnergyDetector
 
 RATE = 16000
 TALK = talker(TalkerConfig(detector=Component("energy", lambda: EnergyDetector(EnergyConfig()))))
@@ -72,36 +73,29 @@ async def test_it_goes_on_when_the_caller_stops_sending(autojump_clock: trio.tes
 
 
 class Finger:
-    """Hears speech in the frames from the fifth to the tenth, whatever is in them."""
-
-    spoken_seconds = 0.12
+    """Hears speech in the frames from the third to the ninth, whatever is in them."""
 
     def __init__(self) -> None:
         self.frames = 0
 
-    @property
-    def speaking(self) -> bool:
-        return 5 <= self.frames < 10
-
-    def hear(self, frame: AudioFrame) -> None:
+    def detect(self, frame: AudioFrame) -> bool:
         self.frames += 1
-
-    def hear_nothing(self, seconds: float) -> None: ...
+        return 3 <= self.frames < 10
 
 
 async def test_each_call_has_a_detector_of_its_own(autojump_clock: trio.testing.MockClock) -> None:
-    agent = talker(TalkerConfig(detector=Component("finger", Finger)))
+    agent = talker(TalkerConfig(detector=Component("finger", Finger), turns=TurnSettings(hangover_ms=60)))
     for _ in range(2):
         async with fake_call(agent) as call:
             await call.caller_speaks(silence(0.3))
             assert [name for name, _ in call.sent_events] == ["interrupted", "heard"]
-            assert call.sent_events[1][1] == {"speechSeconds": 0.12}
+            assert call.sent_events[1][1] == {"speechSeconds": 0.14}
 
 
 class FingerPackage:
     @hookimpl
-    def register_components(self) -> list[ComponentSpec[SpeechDetector]]:
-        return [ComponentSpec(SpeechDetector, "finger", lambda settings: Finger())]
+    def register_components(self) -> list[ComponentSpec[VoiceActivityDetector]]:
+        return [ComponentSpec(VoiceActivityDetector, "finger", lambda settings: Finger())]
 
 
 def test_another_package_can_bring_a_detector(tmp_path: Path) -> None:
@@ -109,7 +103,8 @@ def test_another_package_can_bring_a_detector(tmp_path: Path) -> None:
     path.write_text('[campaigns.tune]\nagent = "talker"\nsettings.detector = "finger"\n')
     settings = resolve(load_config(path, {}), load_plugins([FingerPackage()])).campaigns["tune"].settings
     assert isinstance(settings, TalkerConfig)
-    assert isinstance(settings.detector.make(), Finger)
+    detector = settings.detector.make()
+    assert [detector.detect(AudioFrame(silence(0.02), RATE)) for _ in range(4)] == [False, False, True, True]
 
 
 def test_a_detector_that_cannot_be_made_is_told_before_any_call() -> None:
@@ -129,5 +124,5 @@ def test_configuration_chooses_the_detector(setting: str, margin_db: float, tmp_
     path.write_text(f'[campaigns.tune]\nagent = "talker"\n[campaigns.tune.settings]\n{setting}\n')
     settings = resolve(load_config(path, {}), load_plugins()).campaigns["tune"].settings
     assert isinstance(settings, TalkerConfig)
-    assert isinstance(settings.detector.make(), EnergyDetector)
+    assert settings.detector.name == "energy"
     assert settings.detector.settings == EnergyConfig(margin_db=margin_db)

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 from glottis import AudioFrame
-from glottis_talker.energy import level_dbfs
+from glottis.audio import level_dbfs
 from glottis_talker.tune import Tune, tune_at
 
 

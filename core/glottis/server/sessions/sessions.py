@@ -321,5 +321,5 @@ def _call_info(request: SessionRequest, campaign: Campaign, principal: Principal
         output=request.output,
         principal=principal,
         client_host=client_host,
-        campaign_settings=campaign.told_settings,
+        campaign_settings=campaign.told_settings if campaign.settings is None else campaign.settings,
     )

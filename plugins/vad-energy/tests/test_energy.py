@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from glottis import AudioFrame
-from glottis_talker import EnergyConfig, EnergyDetector
-from glottis_talker.energy import level_dbfs
+from glottis import AudioFrame, TurnSettings
+from glottis.calls.turns import TurnFinder
+from glottis_vad_energy import EnergyConfig, EnergyDetector
 
 RATE = 16000
 DEFAULT = EnergyConfig()
+DEFAULT_TURNS = TurnSettings()
 SPEECH = Path(__file__).parents[3] / "tests/vectors/audio/speech_16k.wav"
 
 
@@ -35,15 +36,17 @@ def tone(seconds: float, amplitude: float = 0.2) -> bytes:
     return array("h", samples).tobytes()
 
 
-def changes(pcm: bytes, config: EnergyConfig = DEFAULT) -> list[tuple[bool, float]]:
-    """When ``speaking`` changed, and to what, in seconds at the end of the frame that changed it."""
-    detector, found, time = EnergyDetector(config), [], 0.0
+def changes(
+    pcm: bytes, config: EnergyConfig = DEFAULT, settings: TurnSettings = DEFAULT_TURNS
+) -> list[tuple[bool, float]]:
+    """When a turn began or ended, in seconds at the end of the frame that did it."""
+    detector, finder, found, time = EnergyDetector(config), TurnFinder(settings), [], 0.0
     for frame in frames(pcm):
-        before = detector.speaking
-        detector.hear(frame)
+        before = finder.is_open
+        finder.hear(frame, detector.detect(frame))
         time += frame.duration
-        if detector.speaking != before:
-            found.append((detector.speaking, round(time, 2)))
+        if finder.is_open != before:
+            found.append((finder.is_open, round(time, 2)))
     return found
 
 
@@ -69,9 +72,9 @@ def test_a_pause_between_words_does_not_end_speech() -> None:
 
 
 def test_how_long_sound_and_silence_must_last_can_be_chosen() -> None:
-    config = EnergyConfig(onset_ms=200, hangover_ms=100)
+    settings = TurnSettings(onset_ms=200, hangover_ms=100)
     heard = silence(1) + tone(0.18) + silence(0.5) + tone(0.5) + silence(0.5)
-    assert changes(heard, config) == [(True, 1.88), (False, 2.28)]
+    assert changes(heard, settings=settings) == [(True, 1.88), (False, 2.28)]
 
 
 def test_how_much_louder_speech_is_than_noise_can_be_chosen() -> None:
@@ -101,19 +104,3 @@ def test_real_speech_is_found_above_background_noise(background: float) -> None:
     assert 1.0 < found[0][1] < 1.5
     assert found[-1][0] is False
     assert len(found) <= 4
-
-
-def test_time_without_frames_ends_speech_too() -> None:
-    detector = EnergyDetector(DEFAULT)
-    for frame in frames(silence(0.5) + tone(0.5)):
-        detector.hear(frame)
-    detector.hear_nothing(0.58)
-    before = detector.speaking
-    detector.hear_nothing(0.02)
-    assert (before, detector.speaking) == (True, False)
-    assert detector.spoken_seconds == pytest.approx(0.5)
-
-
-def test_level_of_a_full_scale_square_wave_is_zero() -> None:
-    assert level_dbfs(AudioFrame(array("h", [-32768] * 320).tobytes(), RATE)) == 0
-    assert level_dbfs(AudioFrame(silence(0.02), RATE)) == -96
