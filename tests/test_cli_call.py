@@ -178,7 +178,16 @@ def test_what_cannot_be_called_is_one_line_and_exit_code_1(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--codec", "MP3"], ["--listen", "-1"], ["--listen", "nan"], ["--listen", "x"], ["--dtmf", "12x"]]
+    "arguments",
+    [
+        ["--codec", "MP3"],
+        ["--listen", "-1"],
+        ["--listen", "nan"],
+        ["--listen", "x"],
+        ["--dtmf", "12x"],
+        ["--ice-server", "turn:a"],
+        ["--relay", "--websocket"],
+    ],
 )
 def test_an_option_that_means_nothing_is_a_usage_error(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -186,7 +195,7 @@ def test_an_option_that_means_nothing_is_a_usage_error(arguments: list[str]) -> 
     assert caught.value.code == 2
 
 
-def test_the_api_key_comes_from_the_option_or_the_environment_and_is_not_shown(
+def test_secrets_come_from_options_or_the_environment_and_are_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[CallerOptions] = []
@@ -198,13 +207,16 @@ def test_the_api_key_comes_from_the_option_or_the_environment_and_is_not_shown(
     parts = Parts(run_caller=run)
     monkeypatch.setenv("GLOTTIS_API_KEY", "from-the-environment")
     assert main(["call", "http://127.0.0.1:8080", "--codec", "pcmu", "--websocket"], parts) == 0
-    assert main(["call", "http://127.0.0.1:8080", "--api-key", "from-the-option"], parts) == 0
+    relayed = ["--relay", "--ice-server", "stun:a", "--ice-server", "turn:b,user,from-the-option-too"]
+    assert main(["call", "http://127.0.0.1:8080", "--api-key", "from-the-option", *relayed], parts) == 0
     assert [options.api_key.reveal() for options in seen if options.api_key] == [
         "from-the-environment",
         "from-the-option",
     ]
     assert seen[0].codec == "PCMU"
     assert seen[0].websocket
+    assert seen[1].ice_policy == "relay"
+    assert [server.urls for server in seen[1].ice_servers] == [("stun:a",), ("turn:b",)]
     assert "from-the" not in repr(seen)
 
 

@@ -11,19 +11,21 @@ class Call {
   closed = null; // the WebSocket's { code, reason }
   #answered = null;
 
-  static async create(campaign = 'echo') {
+  // `policy` is RTCConfiguration's iceTransportPolicy: 'relay' by the servers that the gateway names.
+  static async create(campaign = 'echo', policy = 'all') {
     const response = await fetch('/api/websession/initiate', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ campaignId: campaign, transportType: 'WebRTC' }),
     });
-    const ws = new WebSocket((await response.json()).websocketUrl);
+    const { websocketUrl, iceServers } = await response.json();
+    const ws = new WebSocket(websocketUrl);
     await new Promise((resolve, reject) => { ws.onopen = resolve; ws.onerror = reject; });
-    return new Call(ws);
+    return new Call(ws, policy === 'relay' ? { iceServers, iceTransportPolicy: policy } : {});
   }
 
-  constructor(ws) {
-    this.pc = new RTCPeerConnection();
+  constructor(ws, configuration = {}) {
+    this.pc = new RTCPeerConnection(configuration);
     this.pc.onicecandidate = ({ candidate }) => {
       if (candidate) this.candidates.push(candidate.candidate);
       this.#signal({ type: 'candidate', candidate });

@@ -12,8 +12,13 @@ from typing import Any, Literal
 
 import pytest
 import trio
+from glottis import AudioFrame
+from glottis.client.call import ClientCall
+from glottis.client.calling import CallRequest, open_client_call
+from glottis.client.ice_servers import read_ice_server
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.relay import Relay, RelayServer
+from glottis.plugins import load_plugins
 from glottis.signaling.messages import Answer
 from glottis.turn import Allocated, Failed, LongTermCredentials, TurnTiming
 from glottis.wire.address import Address, Datagram
@@ -22,6 +27,7 @@ from support.coturn import NAME, PASSWORD, USERNAME, Coturn, open_coturn
 from support.gateway import CONFIG, open_test_gateway
 from support.phone import open_exchange
 
+OPUS = load_plugins().codecs.find("opus").spec
 CREDENTIALS = LongTermCredentials(USERNAME, PASSWORD)
 TRANSPORTS: tuple[Literal["udp", "tcp", "tls"], ...] = ("udp", "tcp", "tls")
 
@@ -257,13 +263,8 @@ async def test_whole_call_goes_by_a_relay(
 ) -> None:
     async with open_coturn(tmp_path, name="localhost") as coturn:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        url = {
-            "udp": f"turn:127.0.0.1:{coturn.port}",
-            "tcp": f"turn:127.0.0.1:{coturn.port}?transport=tcp",
-            "tls": f"turns:localhost:{coturn.tls_port}",
-        }[transport]
         async with (
-            open_test_gateway(tmp_path, CONFIG + TURN_CALLS.format(url=url)) as gateway,
+            open_test_gateway(tmp_path, CONFIG + TURN_CALLS.format(url=coturn.url(transport))) as gateway,
             open_exchange(gateway) as exchange,
         ):
             phone = await exchange.call()
@@ -271,3 +272,60 @@ async def test_whole_call_goes_by_a_relay(
             assert phone.path.remote not in gateway.endpoint.addresses
             await phone.hear(25)
             assert gateway.counts().datagrams_not_relayed == gateway.counts().turn_messages_ignored == 0
+
+
+async def test_caller_of_relays_alone_uses_the_servers_that_a_relayed_gateway_names(tmp_path: Path) -> None:
+    async with open_coturn(tmp_path) as coturn:
+        config = CONFIG + TURN_CALLS.format(url=f"turn:127.0.0.1:{coturn.port}")
+        async with open_test_gateway(tmp_path, config) as gateway:
+            request = CallRequest(gateway.url, (OPUS,), ice_policy="relay")
+            assert await talk(request) == ("relay", "relay")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_caller_brings_a_server_of_its_own(
+    tmp_path: Path, transport: Literal["udp", "tcp", "tls"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_coturn(tmp_path, name="localhost") as coturn, open_test_gateway(tmp_path) as gateway:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        server = read_ice_server(f"{coturn.url(transport)},{USERNAME},{PASSWORD}")
+        request = CallRequest(gateway.url, (OPUS,), ice_policy="relay", ice_servers=(server,))
+        assert await talk(request) == ("relay", "host")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_call_outlives_a_server_that_is_killed_and_started_anew(
+    tmp_path: Path, transport: Literal["udp", "tcp", "tls"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_coturn(tmp_path, name="localhost") as coturn:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        config = CONFIG + TURN_CALLS.format(url=coturn.url(transport))
+        async with open_test_gateway(tmp_path, config) as gateway:
+            request = CallRequest(gateway.url, (OPUS,), ice_policy="relay")
+            with trio.fail_after(60):
+                async with open_client_call(request) as call:
+                    await call.connected.wait()
+                    await hear_echo(call)
+                    coturn.kill()
+                    coturn.start()
+                    async for event in call.events:
+                        if event.name == "resumed":
+                            break
+                    await hear_echo(call)
+
+
+async def hear_echo(call: ClientCall) -> None:
+    for _ in range(10):
+        await call.say(AudioFrame(bytes(1920), 48000))
+    await anext(aiter(call.audio))
+
+
+async def talk(request: CallRequest) -> tuple[str, str]:
+    """The kinds of candidates, ours and the gateway's, of the pair by which an echo was heard."""
+    with trio.fail_after(20):
+        async with open_client_call(request) as call:
+            await call.connected.wait()
+            await hear_echo(call)
+    pair = call.statistics().candidate_pair
+    assert pair is not None
+    return pair.local_candidate_type, pair.remote_candidate_type

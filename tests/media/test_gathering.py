@@ -11,6 +11,7 @@ from glottis.ice import ReflexiveAddress
 from glottis.media.demultiplexer import Arrival, Demultiplexer, Receiver
 from glottis.media.gathering import LOOK_UP_RETRY, MAX_NAMES, PATIENCE, GatheredAddress, Gathering
 from glottis.media.link import Link, Sender
+from glottis.media.relays import RelayedAddress
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.stun import Attribute, MessageClass, build_stun, encode_xor_address, parse_stun_untrusted
 
@@ -67,6 +68,9 @@ class Call:
     def gathered(self) -> None:
         assert self.ended_at is None
         self.ended_at = trio.current_time()
+
+    def lost(self, lost: RelayedAddress) -> None:
+        raise AssertionError
 
 
 class Names:

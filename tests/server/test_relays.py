@@ -8,7 +8,7 @@ import pytest
 import trio
 from glottis import CallInfo, IceServer
 from glottis.media.relays import MAX_RELAYS
-from glottis.signaling.messages import Answer, TrickledCandidate
+from glottis.signaling.messages import Answer, Offer, TrickledCandidate
 from glottis.wire.address import Address
 from support.memory import MEDIA, MemoryNetwork, open_memory_exchange
 from support.memory_turn import MemoryTurnServer
@@ -139,6 +139,25 @@ async def test_server_that_is_lost_is_not_offered_to_new_calls(
         assert scene.exchange.gateway.endpoint.sessions == 1
 
 
+@pytest.mark.slow
+async def test_call_goes_on_by_a_new_relay_when_the_server_has_forgotten_the_old_one(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    async with open_scene(tmp_path) as scene:
+        phone = await scene.exchange.call()
+        await trio.sleep(10)
+        scene.server.leases.clear()  # as one that was started anew
+        await eventually(lambda: "failed" in [event["state"] for event in phone.socket.events("connection")], 5)
+        await phone.socket.send(Offer(phone.peer.make_restart_offer(trio.current_time())))
+        await eventually(lambda: len(phone.socket.of_type(Answer)) == 2)
+        await phone.take_answer()
+        answer = phone.socket.of_type(Answer)[-1].sdp
+        assert f"{LENT} 49153 typ relay" in answer
+        assert "49152" not in answer
+        await phone.hear()
+        assert len(scene.exchange.gateway.sessions) == 1
+
+
 async def test_ways_to_a_server_are_tried_in_their_order(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
     server = IceServer(("turn:203.0.113.77", "turn:203.0.113.1"), "user", "secret")
     async with open_scene(tmp_path, server) as scene:
@@ -162,6 +181,19 @@ async def test_new_credentials_are_tried_at_once(tmp_path: Path, autojump_clock:
         await trio.sleep(0.1)
         _, answer = await scene.answer()
         assert "typ relay" in answer
+
+
+async def test_servers_can_be_for_clients_alone(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    plugin = TestPlugin(ice_servers=Provider([TURN]))
+    config = plugin.config().replace("[ice_servers]", "[ice_servers]\nfor_gateway = false")
+    async with open_memory_exchange(tmp_path, config, [plugin]) as exchange:
+        scene = Scene(exchange)
+        scene.begin()
+        await trio.sleep(2)
+        _, answer = await scene.answer()
+        assert "typ host" in answer
+        assert "typ relay" not in answer
+        assert not scene.server.leases
 
 
 async def test_address_is_given_back_when_the_gateway_stops(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:

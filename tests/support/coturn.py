@@ -3,11 +3,12 @@
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
+from typing import Literal
 
 import trio
 
@@ -18,13 +19,27 @@ WITH_USER = ("--lt-cred-mech", f"--user={USERNAME}:{PASSWORD}")
 
 @dataclass(slots=True)
 class Coturn:
-    """What runs. ``trust`` is a context that knows the authority of its certificate."""
+    """What runs, by ``command``. ``trust`` is a context that knows the authority of its certificate."""
 
-    process: Popen[bytes]
+    command: Sequence[str]
     port: int
     tls_port: int
     trust: ssl.SSLContext
     log: Path
+    process: Popen[bytes] = field(init=False)
+
+    def url(self, transport: Literal["udp", "tcp", "tls"]) -> str:
+        """By TLS its name has to be ``localhost``."""
+        return {
+            "udp": f"turn:127.0.0.1:{self.port}",
+            "tcp": f"turn:127.0.0.1:{self.port}?transport=tcp",
+            "tls": f"turns:localhost:{self.tls_port}",
+        }[transport]
+
+    def start(self) -> None:
+        """Also after ``kill``: another process, which knows nothing of the one before."""
+        with (self.log.parent / "output").open("ab") as output:
+            self.process = Popen(self.command, stdout=output, stderr=output, cwd=self.log.parent)
 
     def kill(self) -> None:
         """At once, as a machine that loses its power."""
@@ -39,14 +54,18 @@ async def open_coturn(
     """Serve 127.0.0.1 and ::1 until the block is left."""
     port, tls_port = free_port(), free_port()
     make_certificate(folder, name)
-    with run(folder, port, tls_port, [*users, *options]) as process:
-        trust = ssl.create_default_context(cafile=str(folder / "cert.pem"))
-        coturn = Coturn(process, port, tls_port, trust, folder / "coturn.log")
+    command = turnserver(folder, port, tls_port, [*users, *options])
+    trust = ssl.create_default_context(cafile=str(folder / "cert.pem"))
+    coturn = Coturn(command, port, tls_port, trust, folder / "coturn.log")
+    coturn.start()
+    try:
         with trio.fail_after(10):
             while not await answers(port):
-                assert process.poll() is None, coturn.log.read_text()
+                assert coturn.process.poll() is None, coturn.log.read_text()
                 await trio.lowlevel.checkpoint()
         yield coturn
+    finally:
+        coturn.kill()
 
 
 async def answers(port: int) -> bool:
@@ -58,9 +77,9 @@ async def answers(port: int) -> bool:
     return True
 
 
-@contextmanager
-def run(folder: Path, port: int, tls_port: int, options: Sequence[str]) -> Iterator[Popen[bytes]]:
-    command = [
+def turnserver(folder: Path, port: int, tls_port: int, options: Sequence[str]) -> list[str]:
+    """The command."""
+    return [
         "turnserver",
         *(
             "-n",
@@ -76,13 +95,6 @@ def run(folder: Path, port: int, tls_port: int, options: Sequence[str]) -> Itera
         *(f"--cert={folder / 'cert.pem'}", f"--pkey={folder / 'key.pem'}"),
         *options,
     ]
-    with (folder / "output").open("wb") as output:
-        process = Popen(command, stdout=output, stderr=output, cwd=folder)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
 
 
 def make_certificate(folder: Path, name: str) -> None:

@@ -155,6 +155,17 @@ def test_server_that_has_forgotten_the_allocation_is_noticed(scene: MakeScene) -
     assert failed.code == 437
 
 
+def test_server_that_has_forgotten_the_allocation_is_noticed_at_once_by_who_doubts(scene: MakeScene) -> None:
+    one = scene()
+    one.allocation.doubt(one.network.now)  # there is nothing to be doubted yet
+    one.allocate()
+    one.server.leases.clear()
+    for _ in range(2):
+        one.allocation.doubt(one.network.now)
+    one.run(0.1)
+    assert one.client.told(Failed)
+
+
 def test_what_an_earlier_client_left_behind_is_released(scene: MakeScene) -> None:
     """A gateway that starts anew has the same port, and its old allocation."""
     before, one = scene(), scene()

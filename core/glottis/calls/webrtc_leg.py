@@ -193,6 +193,11 @@ class WebRtcLeg:
                 self.peer.add_relayed_address(address, mapped=mapped, server=server)
         self._tell_candidates()
 
+    def lost(self, lost: RelayedAddress) -> None:
+        """See ``gathering.Follower``."""
+        self.peer.remove_relayed_address(lost.address, self.driver.now())
+        self.driver.pump_safely()
+
     def gathered(self) -> None:
         """See ``gathering.Follower``."""
         self.peer.end_local_candidates()
@@ -209,6 +214,7 @@ class WebRtcLeg:
             case ConnectionStateChanged(ConnectionState.FAILED, reason) if self.peer.can_restart:
                 self._owner.media_lost(reason)
             case ConnectionStateChanged(state, reason):
+                self._doubt_relay(state)
                 self._owner.state_changed(state, reason)
             case LocalCandidate(candidate, mid, media_index):
                 ufrag = self.peer.local_ufrag
@@ -234,6 +240,11 @@ class WebRtcLeg:
                 pass  # the driver's business
             case _:
                 self.messenger.handle_channel_event(event)
+
+    def _doubt_relay(self, state: ConnectionState) -> None:
+        path = self.peer.transport.selected_path
+        if self._gathering is not None and state is ConnectionState.DISCONNECTED and path and path.transport == "relay":
+            self._gathering.relays.doubt(path.local)
 
     def _look_up(self, candidate: Candidate) -> None:
         if self._local_names is not None:

@@ -5,10 +5,14 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glottis.cli.parts import Commands, Parts
 from glottis.config import API_KEY_VARIABLE
 from glottis.contracts.secret import Secret
+
+if TYPE_CHECKING:
+    from glottis.contracts.ice_servers import IceServer
 
 
 def add(commands: Commands) -> None:
@@ -20,8 +24,18 @@ def add(commands: Commands) -> None:
     call.add_argument(
         "--codec", type=str.upper, choices=["OPUS", "PCMU", "PCMA", "G722"], help="the only codec to offer"
     )
-    call.add_argument(
+    way = call.add_mutually_exclusive_group()
+    way.add_argument(
         "--websocket", action="store_true", help="send audio by the WebSocket, as PCM unless --codec names another"
+    )
+    way.add_argument("--relay", action="store_true", help="send audio by TURN servers only")
+    call.add_argument(
+        "--ice-server",
+        type=_ice_server,
+        action="append",
+        default=[],
+        metavar="URI[,USERNAME,CREDENTIAL]",
+        help="STUN or TURN server to use beside those that the gateway names",
     )
     call.add_argument("--text", help="text to send once connected")
     call.add_argument(
@@ -50,6 +64,15 @@ def _digits(text: str) -> str:
     return text
 
 
+def _ice_server(text: str) -> "IceServer":
+    from glottis.client.ice_servers import read_ice_server  # late, as above
+
+    try:
+        return read_ice_server(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _seconds(text: str) -> float:
     with suppress(ValueError):
         if 0 <= (seconds := float(text)) <= sys.maxsize:
@@ -73,6 +96,8 @@ def _call(options: argparse.Namespace, parts: Parts) -> int:
             api_key=Secret(api_key) if api_key else None,
             listen=options.listen,
             websocket=options.websocket,
+            ice_servers=tuple(options.ice_server),
+            ice_policy="relay" if options.relay else "all",
         ),
         parts.load_plugins(),
     )

@@ -13,10 +13,12 @@ from glottis.calls.leg import LegFactory
 from glottis.calls.streams import Wakeup
 from glottis.client.connection import CallFailed
 from glottis.client.failures import why_closed, why_late, why_media_failed
+from glottis.client.ice_servers import parse_ice_servers_untrusted
 from glottis.client.resumption import Resumption, is_hopeless, pauses, resumption_of
 from glottis.contracts.call import Message
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.events import OtherEvent
+from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
 from glottis.contracts.statistics import Statistics, TransportStats
 from glottis.peer import ConnectionState
@@ -51,6 +53,8 @@ class Signaling(Protocol):
 
 Reopen = Callable[[str], AbstractAsyncContextManager[Signaling]]
 """Opens signaling again, by the URL of a resumption. Raises ``CallFailed``."""
+UseIceServers = Callable[[tuple[IceServer, ...]], None]
+"""Takes servers with new credentials."""
 
 
 class ClientCall(GatewayCall):
@@ -72,6 +76,7 @@ class ClientCall(GatewayCall):
         sample_rate: int,
         setup_timeout: float,
         reopen: Reopen | None = None,
+        use_ice_servers: UseIceServers = lambda servers: None,
     ) -> None:
         self._leg = make_leg(self, info, sample_rate)
         super().__init__(
@@ -93,6 +98,7 @@ class ClientCall(GatewayCall):
         self._signaling = signaling
         self._setup_timeout = setup_timeout
         self._reopen = reopen
+        self._use_ice_servers = use_ice_servers
         self._resumption: Resumption | None = None
         self._is_away = False
         self._came_back = Wakeup()
@@ -165,6 +171,11 @@ class ClientCall(GatewayCall):
         self._look_for_media()
         return await self._read()
 
+    def _follow_failure(self) -> None:
+        """The gateway has lost its way to us, a relay perhaps, which we would be late to see."""
+        if self._resumption is not None and self.connected.is_set() and not self._media_failure:
+            self._look_for_media()
+
     def _look_for_media(self) -> None:
         """By another way, beside the one that there is, or was; what has failed has as much time as at first."""
         if self._media_failure:
@@ -197,7 +208,11 @@ class ClientCall(GatewayCall):
                 self._leg.messenger.handle_text(text)
             case Event("resume", data):
                 self._resumption = resumption_of(data)  # it has a token in it, and is no news to anybody else
+            case Event("ice_servers", data):
+                self._use_ice_servers(parse_ice_servers_untrusted(data.get("iceServers")))  # with credentials, too
             case Event(name, data):
+                if name == "connection" and data.get("state") == ConnectionState.FAILED.value:
+                    self._follow_failure()
                 if message == FLUSH:
                     self._leg.stop_playout()
                 self.push_event(OtherEvent(name, data))

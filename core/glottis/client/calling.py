@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,15 +16,19 @@ import trio
 from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.calls.websocket import PCM, Formats, StreamSettings, StreamVoice, WebSocketLeg
-from glottis.client.call import ClientCall, Reopen, Signaling
-from glottis.client.grant import create_session
-from glottis.client.signaling import open_client_signaling
+from glottis.client.call import ClientCall, Reopen, Signaling, UseIceServers
+from glottis.client.grant import SessionGrant, create_session
+from glottis.client.signaling import ClientSignaling, open_client_signaling
+from glottis.config import IcePolicy
 from glottis.contracts.codec import CodecSpec
+from glottis.contracts.errors import LocalError
+from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import AudioPreference, CallInfo
 from glottis.contracts.secret import Secret
 from glottis.dtls import Certificate
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.media.endpoint import UdpEndpoint
+from glottis.media.gathering import Gathering
 from glottis.media.scheduler import Scheduler
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.signaling.session_request import CODECS, WEBRTC, WEBSOCKET
@@ -46,6 +50,10 @@ class CallRequest:
     setup_timeout: float = 15.0
     """Seconds from the WebSocket to flowing media."""
     ice_timing: IceTiming = DEFAULT_TIMING
+    ice_servers: tuple[IceServer, ...] = ()
+    """Asked for addresses beside those that the gateway names."""
+    ice_policy: IcePolicy = "all"
+    """``relay``: nothing leaves by another way than TURN servers."""
 
     def document(self) -> dict[str, Any]:
         """The JSON object that creates the session (CONTRACT §1)."""
@@ -63,6 +71,13 @@ class CallRequest:
         codec = self.preferred_codec or PCM
         return AudioPreference(codec, self.sample_rate if codec == PCM else CODECS[codec])
 
+    def granted(self, grant: SessionGrant) -> "CallRequest":
+        """With what the gateway adds. Raises ``LocalError`` if that leaves a call by relays alone without one."""
+        servers = self.ice_servers + grant.ice_servers
+        if self.ice_policy == "relay" and not any(server.is_relay for server in servers):
+            raise LocalError("a call by relays alone needs a TURN server: name one, or let the gateway's configuration")
+        return replace(self, ice_servers=servers)
+
 
 @asynccontextmanager
 async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
@@ -72,10 +87,11 @@ async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
     be made. After the block ``ClientCall.end_reason`` says how the call ended.
     """
     grant = await create_session(request.url, request.document(), request.api_key)
+    granted = request.granted(grant)
     with _out_of_groups():
         async with (
             open_client_signaling(grant.websocket_url, gateway_url=request.url) as signaling,
-            _open_call(signaling, signaling.local_host, request, grant.session_id) as call,
+            _open_call(signaling, granted, grant.session_id) as call,
         ):
             yield call
     if call.failure is not None:
@@ -83,14 +99,12 @@ async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
 
 
 @asynccontextmanager
-async def _open_call(
-    signaling: Signaling, local_host: str, request: CallRequest, session_id: str
-) -> AsyncIterator[ClientCall]:
+async def _open_call(signaling: ClientSignaling, request: CallRequest, session_id: str) -> AsyncIterator[ClientCall]:
     if request.websocket:
         async with open_websocket_call_over(signaling, request, session_id, resumes=True) as call:
             yield call
         return
-    with UdpEndpoint.bind([local_host], 0) as endpoint:
+    with UdpEndpoint.bind([signaling.local_host], 0) as endpoint:
         async with open_call_over(signaling, endpoint, request, session_id, resumes=True) as call:
             yield call
 
@@ -125,18 +139,31 @@ async def open_call_over(
     """
     scheduler = Scheduler(endpoint)
     peer = _make_peer(request, endpoint)
+    gathering = Gathering(endpoint, endpoint.addresses, rng=random.SystemRandom())
+    gathering.use(request.ice_servers)
 
     def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
-        return WebRtcLeg(owner, peer, endpoint=endpoint, scheduler=scheduler, session_id=info.session_id, offers=True)
+        return WebRtcLeg(
+            owner,
+            peer,
+            endpoint=endpoint,
+            scheduler=scheduler,
+            session_id=info.session_id,
+            offers=True,
+            gathering=gathering,
+        )
 
     def moved(local_host: str) -> None:
         """Media goes by the network that signaling goes by now."""
-        if all(address.host != local_host for address in endpoint.addresses):
+        if request.ice_policy == "all" and all(address.host != local_host for address in endpoint.addresses):
             peer.add_local_address(endpoint.bind_another(local_host))
 
     info = CallInfo(session_id, request.campaign_id)
     reopen = partial(_reopen, request, moved) if resumes else None
-    async with _open_client_call(info, make_leg, signaling, request, reopen, endpoint.run, scheduler.run) as call:
+    tasks = (endpoint.run, scheduler.run, gathering.run)
+    async with _open_client_call(
+        info, make_leg, signaling, request, reopen, *tasks, use_ice_servers=gathering.use
+    ) as call:
         yield call
 
 
@@ -148,6 +175,7 @@ async def _open_client_call(
     request: CallRequest,
     reopen: Reopen | None,
     *tasks: Callable[[], Awaitable[object]],
+    use_ice_servers: UseIceServers = lambda servers: None,
 ) -> AsyncIterator[ClientCall]:
     """The call, with ``tasks`` beside it that it stands on."""
     call = ClientCall(
@@ -157,6 +185,7 @@ async def _open_client_call(
         sample_rate=request.sample_rate,
         setup_timeout=request.setup_timeout,
         reopen=reopen,
+        use_ice_servers=use_ice_servers,
     )
     async with trio.open_nursery() as nursery:
         call.nursery = nursery
@@ -188,7 +217,7 @@ def _make_peer(request: CallRequest, endpoint: UdpEndpoint) -> PeerConnection:
     return PeerConnection(
         settings,
         certificate=Certificate.generate(),
-        local_addresses=endpoint.addresses,
+        local_addresses=[] if request.ice_policy == "relay" else endpoint.addresses,
         rng=random.SystemRandom(),
     )
 

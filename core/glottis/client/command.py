@@ -17,12 +17,13 @@ from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
 from glottis.client.sound_card import OpenSoundCard, SoundCard
 from glottis.client.wav import WavRecording, WavSpeech
-from glottis.config.settings import DEFAULT_CODECS
+from glottis.config.settings import DEFAULT_CODECS, IcePolicy
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
 from glottis.contracts.call import BytesMessage
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import GlottisError, LocalError
 from glottis.contracts.events import CallEvent
+from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.secret import Secret
 from glottis.plugins import Registry
 
@@ -49,6 +50,8 @@ class CallerOptions:
     listen: float = 1.0
     websocket: bool = False
     """Whether audio travels by the WebSocket instead of WebRTC."""
+    ice_servers: tuple[IceServer, ...] = ()
+    ice_policy: IcePolicy = "all"
 
 
 def run(options: CallerOptions, registry: Registry) -> int:
@@ -94,7 +97,15 @@ class _Caller:
             card = files.enter_context(self._sound_card.open(rate)) if self._sound_card else None
             recording = options.record and files.enter_context(WavRecording(options.record, rate))
             request = CallRequest(
-                options.url, codecs, options.campaign, rate, options.codec, options.api_key, options.websocket
+                options.url,
+                codecs,
+                options.campaign,
+                rate,
+                options.codec,
+                options.api_key,
+                options.websocket,
+                ice_servers=options.ice_servers,
+                ice_policy=options.ice_policy,
             )
             async with open_client_call(request) as call:
                 self._call = call

@@ -11,7 +11,9 @@ import msgspec
 import trio
 
 from glottis.client.connection import CallFailed, ClientStream, open_client_stream, split_gateway_url
+from glottis.client.ice_servers import parse_ice_servers_untrusted
 from glottis.contracts.errors import LocalError, Malformed
+from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.secret import Secret
 from glottis.signaling.json_input import decode_object_untrusted, required_text_field_untrusted, text_field_untrusted
 from glottis.signaling.session_request import INITIATE_PATH
@@ -31,6 +33,7 @@ class SessionGrant:
 
     session_id: str
     websocket_url: str
+    ice_servers: tuple[IceServer, ...] = ()
 
     def __repr__(self) -> str:
         return f"SessionGrant({self.session_id})"
@@ -66,7 +69,9 @@ def parse_session_grant_untrusted(body: bytes) -> SessionGrant:
     """Read the response that grants a session; raises ``Malformed``."""
     fields = decode_object_untrusted(body)
     grant = SessionGrant(
-        required_text_field_untrusted(fields, "sessionId"), required_text_field_untrusted(fields, "websocketUrl")
+        required_text_field_untrusted(fields, "sessionId"),
+        required_text_field_untrusted(fields, "websocketUrl"),
+        parse_ice_servers_untrusted(fields.get("iceServers")),
     )
     try:
         scheme = split_gateway_url(grant.websocket_url).scheme

@@ -194,6 +194,8 @@ class IceServers(msgspec.Struct, frozen=True, kw_only=True):
     """Absent: ``static``, if it is installed."""
     renewal: Seconds = 3600.0
     """Between the servers that the client of a long call is told: shorter than credentials are good for."""
+    for_gateway: bool = True
+    """Whether the gateway itself uses them, too."""
     settings: dict[str, PluginSettings] = {}
     """By provider name."""
 

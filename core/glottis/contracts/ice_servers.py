@@ -75,8 +75,13 @@ class IceServer:
         for name, value in (("username", self.username), ("credential", self.credential)):
             if value is not None and not (isinstance(value, str) and value.isprintable()):
                 raise ValueError(f"{name}: expected a string of printable characters")
-        if any(map(_TURN_URI.fullmatch, urls)) and not (self.username and self.credential):
+        if self.is_relay and not (self.username and self.credential):
             raise ValueError("urls: a TURN server needs a username and a credential")
+
+    @property
+    def is_relay(self) -> bool:
+        """Whether it is one for TURN."""
+        return any(map(_TURN_URI.fullmatch, self.urls))
 
     def __repr__(self) -> str:
         return (

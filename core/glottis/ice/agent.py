@@ -5,6 +5,7 @@ they are known elsewhere, carries the datagrams that ``datagrams_to_send`` gives
 that changes something.
 """
 
+import math
 import random
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -27,7 +28,7 @@ from glottis.ice.events import (
     StateChanged,
 )
 from glottis.ice.local_candidates import LocalCandidates
-from glottis.ice.pair import CandidatePair
+from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.policy import DEFAULT_POLICY, ProbePolicy
 from glottis.ice.remote_candidates import RemoteCandidates
 from glottis.ice.responder import Responder
@@ -178,6 +179,21 @@ class IceAgent:
         if self._local.knows(address) or self.lite:
             return None
         return self._use_base(self._local.add_relayed(address, mapped=mapped, server=server))
+
+    def remove_relayed_candidate(self, address: Address, now: float) -> None:
+        """Its server is lost: data takes another path of the peer's at once, which is checked if that was long ago.
+
+        Without one an agent that was connected fails; one that was not yet waits for candidates to come.
+        """
+        if not self._local.remove(address) or self.state in _FINAL:
+            return
+        self._check_list.drop_base(address)
+        for pair in self._check_list:
+            if pair.is_authenticated and not pair.has_consent(now, self._timing.consent_lifetime):
+                self._checker.trigger(pair, now)
+        is_hopeful = any(pair.state is not PairState.FAILED for pair in self._check_list)
+        self._hope_at = now if is_hopeful or self._selection.pair is None else -math.inf
+        self._conclude(now)
 
     def _use_base(self, candidate: Candidate) -> Candidate:
         self._remote.reconsider()

@@ -6,7 +6,7 @@ from typing import Final
 from glottis.contracts.short_queue import ShortQueue
 from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.role import Role
-from glottis.wire.address import Path
+from glottis.wire.address import Address, Path
 
 MAX_PAIRS: Final = 32
 """RFC 8445 §6.1.2.5 asks for a limit below 100; browsers make a handful."""
@@ -103,6 +103,11 @@ class CheckList:
     def retire(self, heard_before: float) -> None:
         """Pairs that the peer has left, after a change of its address for example, no longer hold their place."""
         for pair in [pair for pair in self if not pair.selected and pair.was_left(heard_before)]:
+            self._drop(pair)
+
+    def drop_base(self, base: Address) -> None:
+        """Nothing comes or leaves there any more."""
+        for pair in [pair for pair in self if pair.path.local == base]:
             self._drop(pair)
 
     def count(self, *states: PairState) -> int:

@@ -50,6 +50,11 @@ class LocalCandidates:
         self.bases[address] = self.announced[address] = candidate
         return candidate
 
+    def remove(self, address: Address) -> bool:
+        """A base is gone; says whether it was there."""
+        self.announced.pop(address, None)
+        return self.bases.pop(address, None) is not None
+
     def _related(self, candidate: Candidate, related: Address | None) -> Candidate:
         """What is not announced is not told as a related address either (RFC 8839 §5.1)."""
         if related is None or related not in self.announced:

@@ -50,7 +50,7 @@ class Selection:
                 self.consent = Consent(best, self._timing, self._rng, lite=self._role.lite)
         if best is not None:
             self.path = best.path
-        elif self.path is None:
+        elif self.path is None or self._check_list.get(self.path) is None:
             self.path = next((pair.path for pair in self._check_list if pair.is_authenticated), None)
 
     def take_nominee(self, now: float) -> CandidatePair | None:

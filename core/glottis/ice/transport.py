@@ -145,6 +145,12 @@ class IceTransport:
         """The same."""
         return self._agent.add_relayed_candidate(address, mapped=mapped, server=server)
 
+    def remove_relayed_candidate(self, address: Address, now: float) -> None:
+        """Of both."""
+        for agent in self._agents:
+            agent.remove_relayed_candidate(address, now)
+        self._conclude(now)
+
     def restart(self, credentials: Credentials, now: float) -> None:
         """Begin another generation, which is to be given the peer's new parameters (RFC 8445 §9).
 

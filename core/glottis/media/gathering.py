@@ -28,6 +28,8 @@ MAX_NAMES: Final = 8
 PATIENCE: Final = 5.0
 """Seconds from the last new server until calls are told that there is no more to come. What comes later is for later
 calls."""
+PATIENCE_AFTER_LOSS: Final = 15.0
+"""The same from the loss of a relay, without which a call may have no way at all."""
 LOOK_UP_TIME: Final = 5.0
 """Seconds for the name of a server to be looked up."""
 LOOK_UP_AGAIN: Final = 3600.0
@@ -49,7 +51,10 @@ class Follower(Protocol):
         """One more."""
 
     def gathered(self) -> None:
-        """There are no more to wait for; nothing is told after this."""
+        """There are no more to wait for. After this only what becomes of relays is told."""
+
+    def lost(self, lost: RelayedAddress) -> None:
+        """It is of no use any more. Another one may be found, and ``gathered`` is told once more."""
 
 
 class GatheringEndpoint(Endpoint, RelayEndpoint, Protocol):
@@ -78,6 +83,7 @@ class Gathering:
             rng=rng,
             look_up=self._look_up,
             found=self._tell_relayed,
+            lost=self._tell_lost,
             settled=lambda: self._sleep.cancel(),
             tls=tls,
         )
@@ -87,6 +93,9 @@ class Gathering:
         self._unknown: set[Name] = set()
         """Those that were not looked up once."""
         self._followers: dict[Follower, None] = {}
+        """Those that wait for more."""
+        self._content: dict[Follower, None] = {}
+        """Those that do not."""
         self._patient_until = -math.inf
         self._sleep = trio.CancelScope()
         self._refused = 0
@@ -114,6 +123,7 @@ class Gathering:
         if not self._names and not self.relays:
             return  # it was never begun to gather
         if self._is_settled:
+            self._content[follower] = None
             follower.gathered()
         else:
             self._followers[follower] = None
@@ -121,6 +131,7 @@ class Gathering:
     def leave(self, follower: Follower) -> None:
         """It is told no more."""
         self._followers.pop(follower, None)
+        self._content.pop(follower, None)
 
     async def run(self) -> None:
         """Look up, ask and tell, until cancelled."""
@@ -162,13 +173,20 @@ class Gathering:
         if len(self._names) > MAX_NAMES:
             self._forget(next(iter(self._names)))
 
-    def _be_patient(self) -> None:
-        self._patient_until = trio.current_time() + PATIENCE
+    def _be_patient(self, seconds: float = PATIENCE) -> None:
+        self._patient_until = trio.current_time() + seconds
         self._sleep.cancel()
 
     def _tell_relayed(self, address: RelayedAddress) -> None:
-        for follower in list(self._followers):
+        for follower in [*self._followers, *self._content]:
             follower.found(address)
+
+    def _tell_lost(self, address: RelayedAddress) -> None:
+        self._followers |= self._content
+        self._content.clear()
+        self._be_patient(PATIENCE_AFTER_LOSS)
+        for follower in list(self._followers):
+            follower.lost(address)
 
     def _forget(self, name: Name) -> None:
         self._names.pop(name).cancel()
@@ -205,6 +223,7 @@ class Gathering:
                     logger.warning("STUN server %s (%s) %s", server.name, server.address.host, reason)
         if self._followers and self._is_settled:
             followers, self._followers = self._followers, {}
+            self._content |= followers
             for follower in followers:
                 follower.gathered()
         patient_until = self._patient_until if self._followers else math.inf

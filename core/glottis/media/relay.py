@@ -136,6 +136,11 @@ class Relay:
         self._allocation.send(data, remote, trio.current_time())
         self._drain()
 
+    def doubt(self) -> None:
+        """A call hears nothing by this address: find out at once whether that is the server's fault."""
+        self._allocation.doubt(trio.current_time())
+        self._drain()
+
     # What has come from the server
 
     def receive(self, data: bytes, path: Path) -> None:

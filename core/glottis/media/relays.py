@@ -25,7 +25,9 @@ MAX_RELAYS: Final = 4
 """Servers, for each adds a candidate to each call, and pairs with all of the caller's. Of further ones, each takes the
 place of one that lends nothing, if there is such a one."""
 RETRY: Final = 5.0
-"""Seconds before a server is tried again that has refused or is lost; they double up to ``REST``."""
+"""Seconds before a server is tried again that has lent nothing; they double up to ``REST``."""
+RETRY_LOST: Final = 0.5
+"""The same of one that was lost, after it was tried at once: it may have been started anew, which takes a second."""
 REST: Final = 300.0
 
 LookUp = Callable[[str, int], Awaitable[list[Address]]]
@@ -48,6 +50,9 @@ class _Server:
     credentials: LongTermCredentials
     """The newest; an allocation stays with those that it was made with (RFC 8656 §5)."""
     lent: RelayedAddress | None = None
+    lent_at: float = 0.0
+    short_leases: int = 0
+    """In a row."""
     relay: Relay | None = None
     is_settled: bool = False
     """Whether it has lent an address, or all ways were tried once."""
@@ -59,7 +64,8 @@ class _Server:
 
 
 class Relays:
-    """``run`` works until cancelled. ``found`` hears of each address, ``settled`` when one server has been tried.
+    """``run`` works until cancelled. ``found`` hears of each address, ``lost`` when it is lent no more, and ``settled``
+    when a server has been tried.
 
     ``bases`` are the addresses of the sockets; ``look_up`` gives the addresses of a host and port.
     """
@@ -72,6 +78,7 @@ class Relays:
         rng: random.Random,
         look_up: LookUp,
         found: Callable[[RelayedAddress], None],
+        lost: Callable[[RelayedAddress], None],
         settled: Callable[[], None],
         timing: TurnTiming = DEFAULT_TIMING,
         tls: ssl.SSLContext | None = None,
@@ -81,6 +88,7 @@ class Relays:
         self._rng = rng
         self._look_up = look_up
         self._found = found
+        self._lost = lost
         self._settled = settled
         self._timing = timing
         self._tls = tls
@@ -131,6 +139,12 @@ class Relays:
         self._has_new.set()
         return True
 
+    def doubt(self, address: Address) -> None:
+        """See ``Relay.doubt``; for addresses that are lent."""
+        for server in self._servers.values():
+            if server.relay is not None and server.lent is not None and server.lent.address == address:
+                server.relay.doubt()
+
     async def run(self) -> None:
         """Keep an address of each server, until cancelled."""
         async with trio.open_nursery() as nursery:
@@ -162,10 +176,11 @@ class Relays:
                         await self._try(server, way)
                     except BaseException as error:
                         stop(error, partial(self._tell, server, way))
-                self._settle(server)
+                if server.retry >= RETRY:  # else calls have lost their relay, and wait
+                    self._settle(server)
                 with trio.move_on_after(server.retry):
                     await server.wake.wait()
-                server.retry = min(REST, 2 * server.retry)
+                server.retry = min(REST, max(RETRY_LOST, 2 * server.retry))
 
     async def _try(self, server: _Server, way: IceUri) -> None:
         """Relay by this way for as long as that works."""
@@ -191,7 +206,8 @@ class Relays:
         finally:
             self._former_ignored += relay.ignored_datagrams
             self._former_dropped += relay.dropped_datagrams
-            server.relay = server.lent = None
+            server.relay = None
+            self._end(server)
 
     def _base_for(self, server: Address) -> Address | None:
         """A socket of the server's family."""
@@ -200,9 +216,22 @@ class Relays:
     def _note(self, server: _Server, way: IceUri, allocated: Allocated) -> None:
         logger.info("TURN server %s lends %s:%d", way.host, *allocated.relayed)
         server.lent = RelayedAddress(allocated.relayed, allocated.mapped, way.host)
+        server.lent_at = trio.current_time()
         server.is_failing, server.retry = False, RETRY
         self._found(server.lent)
         self._settle(server)
+
+    def _end(self, server: _Server) -> None:
+        """It lends nothing any more, if it has."""
+        lost, server.lent = server.lent, None
+        if lost is not None:
+            server.is_settled = False
+            if trio.current_time() - server.lent_at > RETRY:
+                server.short_leases, server.retry = 0, 0.0
+            else:
+                server.short_leases = min(10, server.short_leases + 1)
+                server.retry = min(REST, RETRY_LOST * 2**server.short_leases)
+            self._lost(lost)
 
     def _settle(self, server: _Server) -> None:
         server.is_settled = True

@@ -14,6 +14,7 @@ from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Statistics
 from glottis.dtls import Certificate
+from glottis.ice import IceState
 from glottis.peer.audio import AudioTrack
 from glottis.peer.candidates import SignalledCandidates
 from glottis.peer.data import DataTrack
@@ -66,6 +67,8 @@ class PeerConnection:
         self._candidates = SignalledCandidates(self.transport.ice, self._events.append)
         self.voice = AudioTrack(settings, self._negotiator.track, rng)
         self._data = DataTrack(settings, rng)
+        self._ended_ufrag = ""
+        """That of the generation whose end of candidates the peer is told."""
 
     @property
     def channels(self) -> DataChannels | None:
@@ -109,17 +112,21 @@ class PeerConnection:
         offer = self._read_untrusted(sdp)
         negotiation = self._negotiator.accept_offer_untrusted(offer)
         self._restart(now)
+        self._note_end()
         self._apply(negotiation, now)
         return str(negotiation.description)
 
     def make_offer(self) -> str:
         """Describe what we want; later offers are made by the side that has made the first."""
-        return self._negotiator.make_offer()
+        offer = self._negotiator.make_offer()
+        self._note_end()
+        return offer
 
     def make_restart_offer(self, now: float) -> str:
         """The same, and look for a new way beside that which there is, or was (RFC 8445 §9)."""
         offer = self._negotiator.make_offer(ice_restart=True)
         self._restart(now)
+        self._note_end()
         return offer
 
     def accept_answer_untrusted(self, sdp: str, now: float) -> None:
@@ -138,17 +145,25 @@ class PeerConnection:
                 self._trickle(candidate)
 
     def add_relayed_address(self, address: Address, *, mapped: Address | None, server: str) -> None:
-        """What ``server`` lends, which has seen ``mapped`` of us; the same."""
-        if not self._negotiator.has_gathered:
-            candidate = self.transport.ice.add_relayed_candidate(address, mapped=mapped, server=server)
-            if candidate is not None:
-                self._trickle(candidate)
+        """What ``server`` lends, which has seen ``mapped`` of us; the same, but the next restart may use it."""
+        candidate = self.transport.ice.add_relayed_candidate(address, mapped=mapped, server=server)
+        if candidate is not None:
+            self._trickle(candidate)
+
+    def remove_relayed_address(self, address: Address, now: float) -> None:
+        """It is lent no more. Others may be found, for the next restart of ICE at the latest."""
+        self.transport.ice.remove_relayed_candidate(address, now)
+        self._negotiator.has_gathered = False
+        if self.transport.ice.state is IceState.CHECKING:
+            self._ended_ufrag = ""  # against RFC 8838 §13, but without another candidate there may be no way at all
+        self._advance(now)
 
     def end_local_candidates(self) -> None:
         """There will be no others: said in the description, or trickled after it (RFC 8838 §13)."""
         if not self._negotiator.has_gathered:
             self._negotiator.has_gathered = True
-            if self.is_described:
+            if self.is_described and self._can_trickle:
+                self._note_end()
                 self._events.append(LocalCandidatesEnded(*self._negotiator.tagged_section))
 
     @property
@@ -157,8 +172,18 @@ class PeerConnection:
         return self._negotiator.has_described
 
     def _trickle(self, candidate: Candidate) -> None:
-        if self.is_described:
+        if self.is_described and self._can_trickle:
             self._events.append(LocalCandidate(candidate, *self._negotiator.tagged_section))
+
+    @property
+    def _can_trickle(self) -> bool:
+        """Nothing follows the end of candidates in its generation (RFC 8838 §13)."""
+        return self._ended_ufrag != self.local_ufrag
+
+    def _note_end(self) -> None:
+        """If the peer is told of it."""
+        if self._negotiator.has_gathered:
+            self._ended_ufrag = self.local_ufrag
 
     def add_remote_candidate_untrusted(
         self, text: str, *, mid: str | None, media_index: int | None, username_fragment: str | None, now: float

@@ -45,7 +45,7 @@ class OwnAddresses:
         self.gathering = Gathering(sockets, sockets.addresses, rng=random.SystemRandom())
         self.desk = IceServerDesk(config.ice_server_providers, patience, self._use)
         self.local_names = LocalNames(address.host for address in sockets.addresses)
-        self._is_lite = media.ice_lite
+        self._gathers = config.config.ice_servers.for_gateway and not media.ice_lite
         self._resolves_names = media.resolve_local_names
 
     async def run(self) -> None:
@@ -57,5 +57,5 @@ class OwnAddresses:
             await self.desk.ask(OWN_INFO)
 
     def _use(self, servers: Sequence[IceServer]) -> None:
-        if not self._is_lite:  # which announces host candidates only (RFC 8445 §5.2)
+        if self._gathers:  # a lite agent announces host candidates only (RFC 8445 §5.2)
             self.gathering.use(servers)

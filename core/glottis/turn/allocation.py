@@ -156,6 +156,11 @@ class Allocation:
             self._refresh(Purpose.REFRESH, now, lifetime=self._timing.lifetime)
         self._relaying.handle_timeout(now, MOST_AT_ONCE)
 
+    def doubt(self, now: float) -> None:
+        """Is the server there, and does it know us? Ask as soon as ``handle_timeout`` is called, if it is not asked."""
+        if self._refresh_at < math.inf:
+            self._refresh_at = now
+
     def next_timeout(self) -> float | None:
         """When ``handle_timeout`` wants to be called."""
         if self.state in _FINAL:

@@ -6,6 +6,7 @@ from typing import Final
 import h11
 from glottis.calls.typed_messages import MAX_TYPED_SIZE
 from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
+from glottis.client.ice_servers import parse_ice_servers_untrusted
 from glottis.config.origins import parse_origin_untrusted
 from glottis.contracts.auth import MAX_TOKEN_LENGTH
 from glottis.contracts.authority import parse_authority_untrusted
@@ -97,6 +98,7 @@ REQUEST: Final = (
     '{"campaignId":"a","businessId":"b","clientIdentifier":"c","audioConfig":{"sampleRate":48000,"frameDurationMs":20}'
 )
 
+GRANT: Final = '{"sessionId":"a","websocketUrl":"ws://a",'
 CANDIDATE: Final = '{"type":"candidate","candidate":{"candidate":"'
 EVENT: Final = '{"type":"event","name":"x","data":{"x":"'
 SOME_JSON: Final = {name: JSON[name] for name in ("members", "nested objects", "numbers")}
@@ -218,7 +220,22 @@ ROWS: Final[tuple[Row, ...]] = (
             "a long variable": body(filled("a", REQUEST + ',"metadata":{"x":"', '"}}')),
         },
     ),
-    message(parse_session_grant_untrusted, {"members": as_bytes(members)}),
+    message(
+        parse_session_grant_untrusted,
+        {
+            "members": as_bytes(members),
+            "URIs": as_bytes(filled('"stun:a",', GRANT + '"iceServers":[{"urls":[', '"stun:a"]}]}')),
+            "servers": as_bytes(filled('{"urls":["stun:a"]},', GRANT + '"iceServers":[', "{}]}")),
+        },
+    ),
+    message(
+        parse_ice_servers_untrusted,
+        {
+            "URIs": lambda size: ([{"urls": ["stun:a"] * (size // 9)}],),
+            "a long URI": lambda size: ([{"urls": ["stun:" + "a." * (size // 2)]}],),
+            "servers": lambda size: ([{"urls": ["stun:a"]}] * (size // 20),),
+        },
+    ),
     message(
         parse_problem_untrusted,
         {

@@ -203,6 +203,8 @@ export class Call extends EventTarget {
 
   #noteEvent({ name, data }) {
     if (name === "resume") this.#resumption = data;
+    // The gateway may have lost a relay, which this end would be late to see.
+    else if (name === "connection" && data.state === "failed" && this.peer?.connectionState === "connected") this.#mediaFailed();
     else if (name === "ice_servers") this.peer?.setConfiguration({ ...this.peer.getConfiguration(), ...data });
     else if (!OWN_EVENTS.includes(name)) this.#emit("note", { text: `${name} ${JSON.stringify(data ?? {})}` });
   }
