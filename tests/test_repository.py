@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -165,5 +166,7 @@ def providers() -> Mapping[str, list[str]]:
 
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
 def test_distribution_declares_what_it_imports(member: Path, providers: Mapping[str, list[str]]) -> None:
-    declared = names_of(project_of(member)["project"]["dependencies"])
+    project = project_of(member)["project"]
+    extras = chain.from_iterable(project.get("optional-dependencies", {}).values())
+    declared = names_of([*project["dependencies"], *extras])
     assert {name for name in imported_by(member) if not declared.intersection(providers.get(name, []))} == set()

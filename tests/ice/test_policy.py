@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from glottis.ice import IceAgent, ProbePolicy
+from glottis.ice.policy import why_unusable
 from glottis.ice.remote_candidates import MAX_REMOTE_CANDIDATES
-from glottis.sdp.candidate import Candidate
+from glottis.sdp.candidate import Candidate, parse_candidate_untrusted
 from glottis.wire.address import Address
 
 MakeCandidate = Callable[..., Candidate]
@@ -165,3 +166,19 @@ def test_few_of_many_named_targets_are_probed_and_each_a_few_times(
         sent += [datagram.path.remote for datagram in agent.datagrams_to_send()]
     assert len(set(sent)) == MAX_REMOTE_CANDIDATES
     assert max(map(sent.count, sent)) <= 7
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("1 1 udp 1 192.0.2.1 5000 typ host", ""),
+        ("1 2 udp 1 192.0.2.1 5000 typ host", "RTCP shares the port of RTP"),
+        ("1 1 tcp 1 192.0.2.1 5000 typ host", "it is not of UDP"),
+        ("1 1 udp 1 192.0.2.1 5000 typ odd", "its type is unknown"),
+        ("1 1 udp 1 0a1b2c3d.local 5000 typ host", "it is a name and no address"),
+        ("1 1 udp 1 192.0.2.1 53 typ host", "peers have no such port"),
+        ("1 1 udp 1 224.0.0.1 5000 typ host", "no peer has such an address"),
+    ],
+)
+def test_why_a_candidate_is_of_no_use_is_said_in_words(line: str, why: str) -> None:
+    assert why_unusable(parse_candidate_untrusted(line)) == why

@@ -61,6 +61,10 @@ class Call:
     def __init__(self) -> None:
         self.addresses: list[GatheredAddress] = []
         self.ended_at: float | None = None
+        self.failures: list[str] = []
+
+    def failed(self, server: str, reason: str) -> None:
+        self.failures.append(f"{server} {reason}")
 
     def found(self, found: GatheredAddress) -> None:
         self.addresses.append(found)
@@ -174,13 +178,17 @@ async def test_an_outage_is_logged_once(
         assert names.asked.count("nowhere.example") >= 10
         assert sorted(caplog.messages) == [
             "STUN server dead.example:3478 (203.0.113.9) does not answer",
-            "STUN server nowhere.example:3478: its name cannot be looked up",
+            "STUN server nowhere.example:3478 has a name that cannot be looked up",
         ]
+        late = Call()
+        gatherer.introduce(late)
+        assert sorted(late.failures) == sorted(caplog.messages)
         names.known["nowhere.example"] = [ALIVE]
         call = Call()
         await trio.sleep(LOOK_UP_RETRY + 1)
         gatherer.introduce(call)
         assert [address.address for address in call.addresses] == [OUTSIDE]
+        assert call.failures == ["STUN server dead.example:3478 (203.0.113.9) does not answer"]
 
 
 async def test_names_that_no_call_brings_any_more_give_way(autojump_clock: trio.testing.MockClock) -> None:

@@ -21,6 +21,7 @@ from glottis.calls.call import GatewayCall
 from glottis.calls.messenger import GREETING
 from glottis.calls.typed_messages import message_of
 from glottis.calls.webrtc_leg import WebRtcLeg
+from glottis.contracts.notes import Topic
 from glottis.dtls import Certificate
 from glottis.media.driver import PeerDriver
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
@@ -200,6 +201,9 @@ class GatewayEnd(Host):
 
     def media_lost(self, reason: str) -> None:
         self.end()
+
+    def notes(self, topic: Topic, sentence: str) -> None:
+        """Nobody reads it."""
 
     def says(self, message: SignalingMessage) -> None:
         self._caller.take_signaling(message)

@@ -12,8 +12,9 @@ from glottis.calls.messenger import Messenger
 from glottis.contracts.call import Message
 from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.info import CallInfo
+from glottis.contracts.notes import Topic
 from glottis.contracts.statistics import Statistics
-from glottis.peer import ConnectionState
+from glottis.peer import ConnectionState, Connectivity
 from glottis.signaling.messages import SignalingMessage
 
 
@@ -25,6 +26,9 @@ class LegOwner(Protocol):
 
     def media_lost(self, reason: str) -> None:
         """The way of the media has failed, as ``state_changed`` would tell, but the far end can bring it back."""
+
+    def notes(self, topic: Topic, sentence: str) -> None:
+        """For the trace of the call: something that a person may want to know who looks for the reason of a failure."""
 
     def says(self, message: SignalingMessage) -> None:
         """To be sent to the far end by signaling. Raises ``LocalError`` if JSON cannot say it."""
@@ -100,6 +104,9 @@ class Leg(Protocol):
 
     def statistics(self, now: float) -> Statistics:
         """What was counted so far, under the names of W3C webrtc-stats."""
+
+    def connectivity(self) -> Connectivity | None:
+        """How far the way of the media has come, for a trace; None where it has none of its own."""
 
     def heard_since(self, moment: float) -> bool:
         """Whether the far end has given a sign of life since then, or need not give any."""

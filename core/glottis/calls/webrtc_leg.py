@@ -10,6 +10,7 @@ from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.events import MediaNegotiated
+from glottis.contracts.notes import Note
 from glottis.contracts.statistics import Statistics
 from glottis.ice import MAX_PAIRS, ReflexiveAddress
 from glottis.media.driver import Endpoint, PeerDriver, Wheel
@@ -20,6 +21,7 @@ from glottis.peer import (
     CandidateUnmatched,
     ConnectionState,
     ConnectionStateChanged,
+    Connectivity,
     DatagramsRefused,
     LinesSkipped,
     LocalCandidate,
@@ -151,6 +153,10 @@ class WebRtcLeg:
         counters = replace(statistics.counters, datagrams_refused=self.driver.datagrams_refused)
         return replace(statistics, counters=counters)
 
+    def connectivity(self) -> Connectivity:
+        """See ``Leg.connectivity``."""
+        return self.peer.connectivity()
+
     def heard_since(self, moment: float) -> bool:
         """Of media; of a client that is to send none, ICE knows."""
         if not self.voice.can_receive:
@@ -188,8 +194,10 @@ class WebRtcLeg:
         """See ``gathering.Follower``."""
         match found:
             case ReflexiveAddress(address, base, server):
+                self._owner.notes("servers", f"STUN server {server} sees {base} as {address}")
                 self.peer.add_reflexive_address(address, base=base, server=server)
             case RelayedAddress(address, mapped, server):
+                self._owner.notes("servers", f"TURN server {server} lends {address}")
                 self.peer.add_relayed_address(address, mapped=mapped, server=server)
         self._tell_candidates()
 
@@ -197,6 +205,10 @@ class WebRtcLeg:
         """See ``gathering.Follower``."""
         self.peer.remove_relayed_address(lost.address, self.driver.now())
         self.driver.pump_safely()
+
+    def failed(self, server: str, reason: str) -> None:
+        """See ``gathering.Follower``."""
+        self._owner.notes("servers", f"{server} {reason}")
 
     def gathered(self) -> None:
         """See ``gathering.Follower``."""
@@ -211,6 +223,8 @@ class WebRtcLeg:
 
     def _handle_event(self, event: PeerConnectionEvent) -> None:
         match event:
+            case Note(topic, sentence):
+                self._owner.notes(topic, sentence)
             case ConnectionStateChanged(ConnectionState.FAILED, reason) if self.peer.can_restart:
                 self._owner.media_lost(reason)
             case ConnectionStateChanged(state, reason):
@@ -224,6 +238,7 @@ class WebRtcLeg:
             case LinesSkipped(lines):
                 for line in lines:
                     logger.debug("session %s: skipped in the description: %s", self._session_id, line)
+                    self._owner.notes("sdp", f"skipped in the far end's description: {line}")
             case NameSignalled(candidate):
                 self._look_up(candidate)
             case CandidateUnmatched():
@@ -247,10 +262,13 @@ class WebRtcLeg:
             self._gathering.relays.doubt(path.local)
 
     def _look_up(self, candidate: Candidate) -> None:
+        looked_up = "it is looked up" if self._local_names is not None else "such names are not looked up"
+        self._owner.notes("ice", f"the far end hides behind {candidate.address}: {looked_up}")
         if self._local_names is not None:
             self._local_names.ask(candidate.address, self, partial(self._found_name, candidate))
 
     def _found_name(self, candidate: Candidate, host: str) -> None:
+        self._owner.notes("ice", f"{candidate.address} is {host}")
         self.peer.add_found_address(candidate, host, self.driver.now())
         self.driver.pump_safely()
 
@@ -263,5 +281,6 @@ class WebRtcLeg:
             self._owner.says(Error("CANDIDATE_UNMATCHED", sentence))
 
     def _tell(self, code: str, sentence: str) -> None:
+        self._owner.notes("session", sentence)
         logger.info("session %s: %s", self._session_id, sentence)
         self._owner.says(Error(code, sentence))

@@ -1,15 +1,12 @@
 """``glottis call``: call a gateway without a browser."""
 
 import argparse
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glottis.cli.parts import Commands, Parts
-from glottis.config import API_KEY_VARIABLE
-from glottis.contracts.secret import Secret
+from glottis.cli.parts import Commands, Parts, add_api_key, api_key
 
 if TYPE_CHECKING:
     from glottis.contracts.ice_servers import IceServer
@@ -41,7 +38,7 @@ def add(commands: Commands) -> None:
     call.add_argument(
         "--dtmf", type=_digits, default="", metavar="DIGITS", help="keys to press after the speech, such as 12#"
     )
-    call.add_argument("--api-key", metavar="KEY", help=f"key to show the gateway; better set {API_KEY_VARIABLE}")
+    add_api_key(call)
     call.set_defaults(run=_call)
 
 
@@ -83,7 +80,6 @@ def _seconds(text: str) -> float:
 def _call(options: argparse.Namespace, parts: Parts) -> int:
     from glottis.client.command import CallerOptions  # late, as above
 
-    api_key = options.api_key or os.environ.get(API_KEY_VARIABLE)
     return parts.run_caller(
         CallerOptions(
             options.url,
@@ -93,7 +89,7 @@ def _call(options: argparse.Namespace, parts: Parts) -> int:
             record=options.record,
             text=options.text,
             dtmf=options.dtmf,
-            api_key=Secret(api_key) if api_key else None,
+            api_key=api_key(options),
             listen=options.listen,
             websocket=options.websocket,
             ice_servers=tuple(options.ice_server),

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glottis.cli.agents import functions_of, resolve_with, with_campaign
-from glottis.config import Config, ResolvedConfig, load_config
+from glottis.config import API_KEY_VARIABLE, Config, ResolvedConfig, load_config
+from glottis.contracts.secret import Secret
 from glottis.plugins import FunctionAgent, Registry, load_plugins
 
 if TYPE_CHECKING:
@@ -55,6 +56,17 @@ class Parts:
 def add_config(parser: argparse.ArgumentParser) -> None:
     """The option ``--config``."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; GLOTTIS_SERVER__PORT=… goes on top")
+
+
+def add_api_key(parser: argparse.ArgumentParser) -> None:
+    """The option ``--api-key``."""
+    parser.add_argument("--api-key", metavar="KEY", help=f"key to show the gateway; better set {API_KEY_VARIABLE}")
+
+
+def api_key(options: argparse.Namespace) -> Secret | None:
+    """What the option or the environment says."""
+    key = options.api_key or os.environ.get(API_KEY_VARIABLE)
+    return Secret(key) if key else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from glottis.contracts.errors import RemoteError
 from glottis.contracts.events import OtherEvent
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
+from glottis.contracts.notes import Topic
 from glottis.contracts.statistics import Statistics, TransportStats
 from glottis.peer import ConnectionState
 from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL
@@ -250,6 +251,9 @@ class ClientCall(GatewayCall):
             self._break(self._media_failure)
         else:
             self._look_for_media()
+
+    def notes(self, topic: Topic, sentence: str) -> None:
+        """The gateway keeps a trace; a caller sees how the call ends."""
 
     def says(self, message: SignalingMessage) -> None:
         """To the gateway. Clients have no ``event`` message: theirs travel as text, as on a data channel."""

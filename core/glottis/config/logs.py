@@ -11,6 +11,7 @@ from typing import Final
 
 from glottis.config.log_writer import WriterHandler
 from glottis.config.settings import Log
+from glottis.contracts.notes import TOPICS, TRACE_LOGGER
 
 MAX_TEXT: Final = 1 << 15
 """Characters of one message or traceback that are logged."""
@@ -56,11 +57,16 @@ def _cut(text: str) -> str:
 def configure_logging(log: Log) -> None:
     """Send the records of all loggers from ``log.level`` up, and Python's warnings, to standard error.
 
+    Of the topics in ``log.verbose`` all notes are sent.
+
     A thread writes them, so that nobody waits for a pipe or disk. Where there is no standard error, there is no log.
     """
     handler = WriterHandler(sys.stderr) if sys.stderr is not None else logging.NullHandler()
     handler.setFormatter(JsonFormatter() if log.json else TextFormatter())
     logging.basicConfig(level=log.level.upper(), handlers=[handler], force=True)
+    for topic in TOPICS:  # notes are of the level debug
+        level = logging.DEBUG if topic in log.verbose else logging.NOTSET
+        logging.getLogger(f"{TRACE_LOGGER}.{topic}").setLevel(level)
     logging.captureWarnings(True)
 
 

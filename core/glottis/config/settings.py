@@ -17,6 +17,7 @@ from glottis.config.origins import OriginPattern, parse_public_url
 from glottis.contracts.codec import Complexity, EncoderKnobs, RedPolicy
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
+from glottis.contracts.notes import Topic
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -231,6 +232,8 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     json: bool = False
     """One JSON object per line."""
+    verbose: tuple[Topic, ...] = ()
+    """Topics of the traces of sessions that are logged as they are written, whatever the level."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

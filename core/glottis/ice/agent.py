@@ -69,8 +69,9 @@ class IceAgent:
         self._policy = policy
         self._timing = timing
         self._local = local if local is not None else LocalCandidates(self._credentials.ufrag)
-        self._remote = RemoteCandidates(partial(policy.permits_any, self._local.bases))
         self._check_list = CheckList(self._role)
+        self._notes = self._check_list.notes
+        self._remote = RemoteCandidates(partial(policy.permits_any, self._local.bases), self._notes)
         self._checker = Checker(self._check_list, self._role, self._credentials, timing, rng)
         self._responder = Responder(self._check_list, self._checker, self._role, self._credentials, timing)
         self._selection = Selection(self._check_list, self._role, timing, rng)
@@ -99,6 +100,11 @@ class IceAgent:
     def local_candidates(self) -> tuple[Candidate, ...]:
         """Those to tell the peer, in order of preference: reflexive ones, which are found later, come last."""
         return tuple(self._local.announced.values())
+
+    @property
+    def remote_candidates(self) -> tuple[Candidate, ...]:
+        """Those that the peer has signalled, as far as any agent could use them."""
+        return self._remote.known
 
     @property
     def ignored_candidates(self) -> int:
@@ -206,6 +212,7 @@ class IceAgent:
             return
         if lite and not self.lite:
             self._role.controlling = True  # RFC 8445 §6.1.1, whatever was offered
+        self._notes.add(f"the far end is known, ufrag {ufrag}; ours is {self.local_ufrag}, and we are {self._role}")
         self._remote_is_known = True
         self._remote.set_generation(ufrag)
         if not self.lite:
@@ -238,6 +245,7 @@ class IceAgent:
         """The peer will signal no more candidates of this generation; again and again is no error."""
         if not self._remote_ended:
             self._remote_ended = True
+            self._notes.add("the far end has no more candidates")
             self._hope_at = now
             self._conclude(now)
 
@@ -301,6 +309,8 @@ class IceAgent:
 
     def next_event(self) -> IceEvent | None:
         """The next event, oldest first; a path is released before it can be authenticated anew."""
+        if self._notes:
+            return self._notes.pop()
         if self._check_list.released:
             return PathReleased(self._check_list.released.pop(0))
         if not self._giving_up_is_told and self._check_list.paths_given_up:
@@ -365,6 +375,7 @@ class IceAgent:
         if pair is not None and pair.nominated:
             self._checker.conclude(pair)
         if self._selection.path is not None and self._selection.path != path_before:
+            self._notes.add(f"data goes by {self._selection.path}")
             self._events.append(SelectedPathChanged(self._selection.path))
         self._enter(*self._judge_state(now))
 
@@ -390,6 +401,7 @@ class IceAgent:
         if state is self.state:
             return
         self.state, self.reason = state, reason
+        self._notes.add(f"ICE is {state.value}: {reason}" if reason else f"ICE is {state.value}")
         self._events.append(StateChanged(state, reason))
         if state in _FINAL:
             self._responder.stop()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from glottis.contracts.notes import Notes
 from glottis.contracts.short_queue import ShortQueue
 from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.role import Role
@@ -22,6 +23,8 @@ class CheckList:
 
     def __init__(self, role: Role) -> None:
         self.released: list[Path] = []
+        self.notes = Notes("ice")
+        """Of all who work on the list."""
         self.paths_given_up = 0
         """How many pairs that the peer had used lately have given way to others."""
         self._role = role

@@ -61,7 +61,7 @@ class Checker:
                 self._finish(transaction)
         for transaction in failed:
             self._finish(transaction)
-            self._fail(transaction)
+            self._fail(transaction, "nobody answers")
         if self.remote is not None and now >= self._next_check_at:
             self._check_next(now)
 
@@ -130,7 +130,7 @@ class Checker:
         elif message.error_code == ROLE_CONFLICT:
             self._resolve_conflict(transaction, now)
         else:
-            self._fail(transaction)
+            self._fail(transaction, f"the far end refuses with error {message.error_code}")
         return True
 
     def _check_next(self, now: float) -> None:
@@ -192,6 +192,9 @@ class Checker:
         self, transaction: Transaction, mapped: Address, now: float, own_candidates: Mapping[Address, Candidate]
     ) -> None:
         pair = transaction.pair
+        if pair.state is not PairState.SUCCEEDED:
+            round_trip = f", after {(now - transaction.sent_at) * 1000:.0f} ms"
+            self._check_list.notes.add(f"{pair.path} works: the far end has answered{round_trip}, and sees {mapped}")
         self._check_list.unfreeze(pair.foundation)
         pair.local = own_candidates.get(mapped) or _peer_reflexive(pair, mapped)
         if not transaction.retransmitted:
@@ -200,10 +203,12 @@ class Checker:
         pair.succeed(now)
         if transaction.nominating and self._role.controlling:  # a role conflict may have taken that right away
             pair.nominated_at = now  # RFC 8445 §7.2.5.3.4
+            self._check_list.notes.add(f"{pair.path} is nominated, by us")
 
     def _resolve_conflict(self, transaction: Transaction, now: float) -> None:
         """RFC 8445 §7.2.5.1: take the other role and try again; a valid pair stays valid."""
         self._role.yield_after(transaction.controlling)
+        self._check_list.notes.add(f"a conflict of roles: we are {self._role} from now on")
         if transaction.pair.state is not PairState.SUCCEEDED:
             self.trigger(transaction.pair, now)
 
@@ -212,15 +217,17 @@ class Checker:
         if transaction.nominating:
             transaction.pair.nominating = False
 
-    def _fail(self, transaction: Transaction) -> None:
+    def _fail(self, transaction: Transaction, why: str) -> None:
         """The check has had no answer, or a refusal."""
         pair = transaction.pair
         has_answered_since = pair.granted_at is not None and pair.granted_at > transaction.sent_at
         if transaction.is_current and pair.state is PairState.IN_PROGRESS:
             pair.state = PairState.FAILED
+            self._check_list.notes.add(f"{pair.path} has failed: {why}, after {pair.requests_sent} requests")
         elif transaction.nominating and self._role.controlling and not has_answered_since:
             # A pair that cannot be nominated is of no use, RFC 8445 §8.1.1: the next best valid one gets its turn.
             pair.state = PairState.FAILED
+            self._check_list.notes.add(f"{pair.path} cannot be nominated: {why}")
 
 
 def _peer_reflexive(pair: CandidatePair, mapped: Address) -> Candidate:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from glottis.contracts.notes import Note
 from glottis.wire.address import Path
 
 
@@ -62,4 +63,4 @@ class StateChanged:
     reason: str = ""
 
 
-IceEvent = PathAuthenticated | PathReleased | PathGivenUp | SelectedPathChanged | StateChanged
+IceEvent = PathAuthenticated | PathReleased | PathGivenUp | SelectedPathChanged | StateChanged | Note

@@ -23,6 +23,21 @@ def candidate_ip(candidate: Candidate) -> IpAddress | None:
     return None if ip is None or candidate.port < LOWEST_PORT or _is_hostile(ip) else ip
 
 
+def why_unusable(candidate: Candidate) -> str:
+    """In words, why no agent could check it; empty if one could."""
+    if candidate_ip(candidate) is not None:
+        return ""
+    if candidate.component != 1:
+        return "RTCP shares the port of RTP"
+    if candidate.transport != "udp":
+        return "it is not of UDP"
+    if candidate.type not in TYPE_PREFERENCES:
+        return "its type is unknown"
+    if ip_of(candidate.address) is None:
+        return "it is a name and no address"
+    return "peers have no such port" if candidate.port < LOWEST_PORT else "no peer has such an address"
+
+
 @dataclass(frozen=True, slots=True)
 class ProbePolicy:
     """``permits`` decides about each pair before a check is sent along it."""

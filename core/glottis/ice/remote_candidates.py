@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from glottis.ice.policy import candidate_ip
+from glottis.contracts.notes import Notes
+from glottis.ice.policy import candidate_ip, why_unusable
 from glottis.sdp.candidate import Candidate
 
 MAX_REMOTE_CANDIDATES: Final = 16
@@ -17,10 +18,11 @@ class RemoteCandidates:
     ``can_pair`` says whether there is a local candidate for one, as things are now.
     """
 
-    def __init__(self, can_pair: Callable[[Candidate], bool]) -> None:
+    def __init__(self, can_pair: Callable[[Candidate], bool], notes: Notes) -> None:
         self.signalled = False
         """Whether the peer has named any, usable or not."""
         self._can_pair = can_pair
+        self._notes = notes
         self._ufrag: str | None = None
         self._candidates: dict[tuple[str, int], Candidate] = {}
         self._waiting: dict[tuple[str, int], Candidate] = {}
@@ -41,23 +43,38 @@ class RemoteCandidates:
         Says whether it can be paired now.
         """
         self.signalled = True
+        is_paired, verdict = self._place(candidate)
+        self._notes.add(f"the far end has {candidate}: {verdict}")
+        return is_paired
+
+    def _place(self, candidate: Candidate) -> tuple[bool, str]:
+        """Whether it can be paired now, and in words what becomes of it."""
         address = (candidate.address, candidate.port)
         places = self._candidates if self._can_pair(candidate) else self._waiting
         if candidate_ip(candidate) is None or self._is_foreign(candidate):
             self._useless += 1
-        elif address in places:
-            pass  # in the description and trickled too, or described again: nothing is lost
-        elif len(places) >= MAX_REMOTE_CANDIDATES:
+            return False, f"ignored, {why_unusable(candidate) or 'it is of another generation'}"
+        if address in places:
+            return False, "known"  # in the description and trickled too, or described again: nothing is lost
+        if len(places) >= MAX_REMOTE_CANDIDATES:
             self._useless += 1
-        else:
-            places[address] = candidate
-            return places is self._candidates
-        return False
+            return False, "ignored, there are too many"
+        places[address] = candidate
+        if places is self._waiting:
+            return False, "kept, but none of our addresses may check it"
+        return True, "to be checked"
 
     def ignore(self, count: int) -> None:
         """The peer has named so many that could not even be read."""
         self.signalled = self.signalled or count > 0
         self._useless += count
+        if count:
+            self._notes.add(f"the far end has {count} more that cannot be used: unreadable, or of no section")
+
+    @property
+    def known(self) -> tuple[Candidate, ...]:
+        """All that are usable, if not by us."""
+        return (*self._candidates.values(), *self._waiting.values())
 
     def set_generation(self, ufrag: str) -> None:
         """The peer's ufrag is known: drop what was admitted before and belongs to another."""
@@ -66,10 +83,10 @@ class RemoteCandidates:
 
     def reconsider(self) -> None:
         """Admit all anew: there is another local candidate, and what waited for one like it takes a place."""
-        known = (*self._candidates.values(), *self._waiting.values())
+        known = self.known
         self._candidates, self._waiting = {}, {}
         for candidate in known:
-            self.admit(candidate)
+            self._place(candidate)
 
     def _is_foreign(self, candidate: Candidate) -> bool:
         """Of another ICE generation; a candidate that does not say belongs to this one (RFC 8838 §11)."""

@@ -3,6 +3,7 @@
 Nothing here answers a stranger, and no answer is longer than its request.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -54,6 +55,7 @@ class Responder:
         """By transaction id, oldest first: the path that it first came by, and how often it came by that."""
         self._to_send: list[Datagram] = []
         self._answers = TokenBucket(CHECKS_PER_SECOND, CHECKS_AT_ONCE, now=0.0)
+        self._stranger_is_noted = False
 
     def datagrams_to_send(self) -> list[Datagram]:
         """Return and empty the answers."""
@@ -72,7 +74,10 @@ class Responder:
         What comes too often is dropped, and so are strangers' checks: RFC 8489 §9.1.3 has 400 and 401 for them, but
         silence reflects and tells nothing.
         """
-        if not _is_authentic(check, self._local) or self._answers.take(now) > 0:
+        if not _is_authentic(check, self._local):
+            self._note_stranger(path)
+            return False
+        if self._answers.take(now) > 0:
             return False
         refusal = self._refusal(check)
         if refusal is not None:
@@ -101,6 +106,14 @@ class Responder:
             return False
         was_left = self._check_list.get(first) is None  # what was overheard there may come again at any time
         return was_left or self._checks_by(first) > self._checks_by(path)
+
+    def _note_stranger(self, path: Path) -> None:
+        """Once, for anybody can bring it about."""
+        if not self._stranger_is_noted:
+            self._stranger_is_noted = True
+            self._check_list.notes.add(
+                f"a check on {path} is not signed with our password: it is ignored, as are others"
+            )
 
     def _checks_by(self, path: Path) -> int:
         pair = self._check_list.get(path)
@@ -133,6 +146,8 @@ class Responder:
     def _use(self, check: StunMessage, pair: CandidatePair, now: float) -> None:
         """RFC 8445 §7.3.1.4 and §7.3.1.5; a lite agent believes the check itself, §7.3.2."""
         pair.requests_received += 1
+        if pair.requests_received == 1:
+            self._check_list.notes.add(f"{pair.path} is checked by the far end, as a pair with {pair.remote}")
         pair.heard_at = now
         self._check_list.retire(heard_before=now - self._consent_lifetime)
         if self._role.lite:
@@ -144,6 +159,8 @@ class Responder:
             self._checker.ask_consent(pair, now)
         is_news = not (pair.selected and pair.nominated)  # some agents repeat the nomination in each check
         if check.use_candidate and not self._role.controlling and is_news:
+            if pair.nominated_at == -math.inf:
+                self._check_list.notes.add(f"{pair.path} is nominated, by the far end")
             pair.nominated_at = now
 
 

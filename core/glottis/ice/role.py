@@ -15,6 +15,9 @@ class Role:
     lite: bool = False
     """A lite agent is controlled and stays so."""
 
+    def __str__(self) -> str:
+        return "controlling" if self.controlling else "controlled"
+
     @property
     def attribute(self) -> tuple[int, bytes]:
         """The role attribute of every check, RFC 8445 §7.1.3."""

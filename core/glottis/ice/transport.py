@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from glottis.contracts.errors import Malformed
 from glottis.contracts.moments import earliest
+from glottis.contracts.notes import Note
 from glottis.contracts.short_queue import ShortQueue
 from glottis.ice.agent import IceAgent
 from glottis.ice.credentials import Credentials
@@ -103,6 +104,10 @@ class IceTransport:
         return self._counted.dropped_datagrams + sum(agent.dropped_datagrams for agent in self._agents)
 
     @property
+    def remote_candidates(self) -> tuple[Candidate, ...]:
+        return self._agent.remote_candidates
+
+    @property
     def ignored_candidates(self) -> int:
         return self._counted.ignored_candidates + sum(agent.ignored_candidates for agent in self._agents)
 
@@ -159,6 +164,7 @@ class IceTransport:
         if self.state is IceState.CLOSED:
             return
         before, older = self._agent, self._older
+        self._events.append(Note("ice", f"ICE restarts; our ufrag is {credentials.ufrag} from now on"))
         self._agent = before.successor(credentials)
         self._has_restarted = True
         self._older_ends_at = None
@@ -251,7 +257,7 @@ class IceTransport:
 
     def _take(self, event: IceEvent) -> None:
         match event:
-            case PathAuthenticated():
+            case PathAuthenticated() | Note():
                 self._events.append(event)
             case PathReleased(path):
                 self._release(path)

@@ -50,6 +50,9 @@ class Follower(Protocol):
     def found(self, found: GatheredAddress) -> None:
         """One more."""
 
+    def failed(self, server: str, reason: str) -> None:
+        """One of the servers is of no use at present; ``server`` says of which kind, too."""
+
     def gathered(self) -> None:
         """There are no more to wait for. After this only what becomes of relays is told."""
 
@@ -85,6 +88,7 @@ class Gathering:
             found=self._tell_relayed,
             lost=self._tell_lost,
             settled=lambda: self._sleep.cancel(),
+            failed=self._tell_failed,
             tls=tls,
         )
         self._names: dict[Name, trio.CancelScope] = {}
@@ -99,6 +103,8 @@ class Gathering:
         self._patient_until = -math.inf
         self._sleep = trio.CancelScope()
         self._refused = 0
+        self._failures: dict[str, str] = {}
+        """What is wrong with STUN servers at present."""
 
     @property
     def answers_ignored(self) -> int:
@@ -120,6 +126,8 @@ class Gathering:
             follower.found(reflexive)
         for relayed in self.relays.addresses:
             follower.found(relayed)
+        for server, reason in (*self._failures.items(), *self.relays.failures.items()):
+            follower.failed(server, reason)
         if not self._names and not self.relays:
             return  # it was never begun to gather
         if self._is_settled:
@@ -177,6 +185,15 @@ class Gathering:
         self._patient_until = trio.current_time() + seconds
         self._sleep.cancel()
 
+    def _tell_failed(self, server: str, reason: str) -> None:
+        for follower in list(self._followers):
+            follower.failed(server, reason)
+
+    def _complain(self, server: str, reason: str) -> None:
+        logger.warning("%s %s", server, reason)
+        self._failures[server] = reason
+        self._tell_failed(server, reason)
+
     def _tell_relayed(self, address: RelayedAddress) -> None:
         for follower in [*self._followers, *self._content]:
             follower.found(address)
@@ -191,7 +208,13 @@ class Gathering:
     def _forget(self, name: Name) -> None:
         self._names.pop(name).cancel()
         self._unknown.discard(name)
+        self._forget_failures(_label(name))
         self._gatherer.set_servers(_label(name), [], trio.current_time())
+
+    def _forget_failures(self, label: str) -> None:
+        """Of one server, at whatever address."""
+        start = f"STUN server {label}"
+        self._failures = {server: why for server, why in self._failures.items() if server.split(" (")[0] != start}
 
     async def _keep_looking_up(self, name: Name, scope: trio.CancelScope) -> None:
         failing = False
@@ -203,7 +226,7 @@ class Gathering:
                 if addresses:
                     self._gatherer.set_servers(_label(name), addresses, trio.current_time())
                 elif not failing:
-                    logger.warning("STUN server %s: its name cannot be looked up", _label(name))
+                    self._complain(f"STUN server {_label(name)}", "has a name that cannot be looked up")
                 failing = not addresses
                 self._sleep.cancel()
                 await trio.sleep(LOOK_UP_AGAIN if addresses else LOOK_UP_RETRY)
@@ -216,11 +239,12 @@ class Gathering:
         while (event := self._gatherer.next_event()) is not None:
             match event:
                 case ReflexiveAddress(address, base, server):
+                    self._forget_failures(server)
                     logger.info("%s is %s:%d for others, says STUN server %s", base.host, *address, server)
                     for follower in list(self._followers):
                         follower.found(event)
                 case ServerFailed(server, reason):
-                    logger.warning("STUN server %s (%s) %s", server.name, server.address.host, reason)
+                    self._complain(f"STUN server {server.name} ({server.address.host})", reason)
         if self._followers and self._is_settled:
             followers, self._followers = self._followers, {}
             self._content |= followers

@@ -56,7 +56,9 @@ class _Server:
     relay: Relay | None = None
     is_settled: bool = False
     """Whether it has lent an address, or all ways were tried once."""
-    is_failing: bool = False
+    label: str = ""
+    failure: str = ""
+    """Empty while it lends an address, or was not tried."""
     retry: float = RETRY
     wake: trio.Event = field(default_factory=trio.Event)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -64,8 +66,8 @@ class _Server:
 
 
 class Relays:
-    """``run`` works until cancelled. ``found`` hears of each address, ``lost`` when it is lent no more, and ``settled``
-    when a server has been tried.
+    """``run`` works until cancelled. ``found`` hears of each address, ``lost`` when it is lent no more, ``settled`` when
+    a server has been tried, and ``failed`` of one that lends nothing, and why.
 
     ``bases`` are the addresses of the sockets; ``look_up`` gives the addresses of a host and port.
     """
@@ -80,6 +82,7 @@ class Relays:
         found: Callable[[RelayedAddress], None],
         lost: Callable[[RelayedAddress], None],
         settled: Callable[[], None],
+        failed: Callable[[str, str], None],
         timing: TurnTiming = DEFAULT_TIMING,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -90,6 +93,7 @@ class Relays:
         self._found = found
         self._lost = lost
         self._settled = settled
+        self._failed = failed
         self._timing = timing
         self._tls = tls
         self._servers: dict[tuple[IceUri, ...], _Server] = {}
@@ -105,6 +109,11 @@ class Relays:
     def addresses(self) -> tuple[RelayedAddress, ...]:
         """Those that are lent now."""
         return tuple(server.lent for server in self._servers.values() if server.lent is not None)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """What is wrong with servers at present, by what they are called."""
+        return {server.label: server.failure for server in self._servers.values() if server.failure}
 
     @property
     def is_settled(self) -> bool:
@@ -193,7 +202,7 @@ class Relays:
 
     async def _relay(self, server: _Server, way: IceUri, address: Address, base: Address) -> Failed:
         relay = server.relay = Relay(
-            RelayServer(way.host, address, _transport(way), server.credentials),
+            RelayServer(way.host, address, way_of(way), server.credentials),
             self._endpoint,
             base,
             rng=self._rng,
@@ -217,7 +226,7 @@ class Relays:
         logger.info("TURN server %s lends %s:%d", way.host, *allocated.relayed)
         server.lent = RelayedAddress(allocated.relayed, allocated.mapped, way.host)
         server.lent_at = trio.current_time()
-        server.is_failing, server.retry = False, RETRY
+        server.failure, server.retry = "", RETRY
         self._found(server.lent)
         self._settle(server)
 
@@ -239,13 +248,16 @@ class Relays:
 
     def _tell(self, server: _Server, way: IceUri, failure: Failed | BaseException) -> None:
         """Once for an outage, by the way that was tried first."""
-        if not server.is_failing:
-            server.is_failing = True
+        if not server.failure:
             reason = failure.reason if isinstance(failure, Failed) else type(failure).__name__
-            logger.warning("TURN server %s lends no address over %s: %s", way.host, _transport(way), reason)
+            server.label = f"TURN server {way.host}"
+            server.failure = f"lends no address over {way_of(way)}: {reason}"
+            logger.warning("%s %s", server.label, server.failure)
+            self._failed(server.label, server.failure)
 
 
-def _transport(way: IceUri) -> Literal["udp", "tcp", "tls"]:
+def way_of(way: IceUri) -> Literal["udp", "tcp", "tls"]:
+    """What carries messages to the server."""
     if way.scheme == "turns":
         return "tls"
     return "tcp" if way.transport == "tcp" else "udp"

@@ -1,6 +1,7 @@
 """The engines composed to a peer connection."""
 
 from glottis.peer.connection import PeerConnection, PeerConnectionEvent
+from glottis.peer.connectivity import Connectivity, PairReport
 from glottis.peer.events import (
     CandidateUnmatched,
     ConnectionState,
@@ -22,11 +23,13 @@ __all__ = [
     "CandidateUnmatched",
     "ConnectionState",
     "ConnectionStateChanged",
+    "Connectivity",
     "DatagramsRefused",
     "LinesSkipped",
     "LocalCandidate",
     "LocalCandidatesEnded",
     "NameSignalled",
+    "PairReport",
     "PathAuthenticated",
     "PathReleased",
     "PeerConnection",

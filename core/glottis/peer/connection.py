@@ -11,12 +11,14 @@ from typing import Final, Protocol
 
 from glottis import dtls, rtp
 from glottis.contracts.moments import earliest
+from glottis.contracts.notes import Note
 from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Statistics
 from glottis.dtls import Certificate
 from glottis.ice import IceState
 from glottis.peer.audio import AudioTrack
 from glottis.peer.candidates import SignalledCandidates
+from glottis.peer.connectivity import Connectivity, connectivity_of
 from glottis.peer.data import DataTrack
 from glottis.peer.events import (
     ConnectionState,
@@ -111,6 +113,8 @@ class PeerConnection:
         """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``; then nothing changes."""
         offer = self._read_untrusted(sdp)
         negotiation = self._negotiator.accept_offer_untrusted(offer)
+        self._events.append(Note("sdp", f"the far end's offer is answered: {negotiation}"))
+        self._events.append(Note("ice", self._own_candidates()))
         self._restart(now)
         self._note_end()
         self._apply(negotiation, now)
@@ -131,7 +135,9 @@ class PeerConnection:
 
     def accept_answer_untrusted(self, sdp: str, now: float) -> None:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
-        self._apply(self._negotiator.accept_answer_untrusted(self._read_untrusted(sdp)), now)
+        negotiation = self._negotiator.accept_answer_untrusted(self._read_untrusted(sdp))
+        self._events.append(Note("sdp", f"our offer was answered: {negotiation}"))
+        self._apply(negotiation, now)
 
     def add_local_address(self, address: Address) -> None:
         """One that was not there at first. Once there is a description, its candidate is trickled (RFC 8838)."""
@@ -173,6 +179,7 @@ class PeerConnection:
 
     def _trickle(self, candidate: Candidate) -> None:
         if self.is_described and self._can_trickle:
+            self._events.append(Note("ice", f"the far end is told of {candidate}"))
             self._events.append(LocalCandidate(candidate, *self._negotiator.tagged_section))
 
     @property
@@ -210,6 +217,10 @@ class PeerConnection:
         if description.skipped:
             self._events.append(LinesSkipped(description.skipped[:MAX_TOLD_LINES]))
         return description
+
+    def _own_candidates(self) -> str:
+        told = ", ".join(map(str, self.transport.ice.local_candidates)) or "no candidates yet"
+        return f"the far end is told of {told}{'; there are no more' if self._negotiator.has_gathered else ''}"
 
     def _restart(self, now: float) -> None:
         """If the description that was made says so: the peer's checks may come before anything else."""
@@ -287,6 +298,10 @@ class PeerConnection:
         if self.negotiation is None:
             return Statistics()
         return collect(self.transport.ice, self.transport.dtls, self.voice, self.channels, now)
+
+    def connectivity(self) -> Connectivity:
+        """How far it has come, for a person who looks for the reason of a failure."""
+        return connectivity_of(self.transport)
 
     def close(self, now: float) -> None:
         """Say goodbye on every layer: RTCP BYE, SCTP ABORT, DTLS close_notify; drain once more to send it."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from glottis.contracts.notes import Note
 from glottis.sdp.candidate import Candidate
 from glottis.wire.address import Path
 
@@ -111,4 +112,5 @@ PeerEvent = (
     | NameSignalled
     | PlaceGivenUp
     | DatagramsRefused
+    | Note
 )

@@ -9,6 +9,7 @@ from typing import Final
 
 from glottis import dtls, ice
 from glottis.contracts.moments import earliest
+from glottis.contracts.notes import Note
 from glottis.contracts.short_queue import ShortQueue
 from glottis.dtls import Certificate, DtlsState, DtlsTransport
 from glottis.ice import Credentials, IceAgent, IceState, IceTransport, ProbePolicy
@@ -36,7 +37,13 @@ HANDSHAKE_DATAGRAMS_AT_ONCE: Final = 100
 that with its repetitions; further ones are dropped, and sent again if they were meant."""
 
 TransportEvent = (
-    PathAuthenticated | PathReleased | PlaceGivenUp | ConnectionStateChanged | dtls.Connected | dtls.ApplicationData
+    PathAuthenticated
+    | PathReleased
+    | PlaceGivenUp
+    | ConnectionStateChanged
+    | dtls.Connected
+    | dtls.ApplicationData
+    | Note
 )
 
 
@@ -68,6 +75,7 @@ class PeerTransport:
             self.ice.add_local_candidate(address, announced=settings.announced.get(address))
         self.dtls = DtlsTransport(certificate=certificate, client=False)  # until the roles are agreed on
         self._certificate = certificate
+        self._is_dtls_server = True
         self._remote: Credentials | None = None
         self._handshaking = TokenBucket(HANDSHAKE_DATAGRAMS_PER_SECOND, HANDSHAKE_DATAGRAMS_AT_ONCE, now=0.0)
         self._early_flight: list[bytes] = []
@@ -96,6 +104,7 @@ class PeerTransport:
         Without ``srtp`` the session is one of data channels only.
         """
         self.is_described = True
+        self._is_dtls_server = not dtls_client
         self.dtls = DtlsTransport(certificate=self._certificate, client=dtls_client, srtp=srtp)
         self.dtls.set_remote_fingerprints(remote.fingerprints)
         self.reconnect(remote, now)
@@ -186,9 +195,17 @@ class PeerTransport:
         """The first authenticated check is enough: browsers may start DTLS with their very first one."""
         if self.is_described and self.dtls.state is DtlsState.NEW and self.selected_path is not None:
             self.dtls.start(now)
+            self._note(
+                f"the handshake begins, with the {'far end' if self._is_dtls_server else 'gateway'} as the client"
+            )
+
+    def _note(self, sentence: str) -> None:
+        self._events.append(Note("dtls", sentence))
 
     def _handle_ice_event(self, event: ice.IceEvent, now: float) -> None:
         match event:
+            case Note():
+                self._events.append(event)
             case ice.PathAuthenticated(path, proven):
                 self._events.append(PathAuthenticated(path, proven))
             case ice.PathReleased(path):
@@ -205,13 +222,16 @@ class PeerTransport:
     def _handle_dtls_event(self, event: dtls.DtlsEvent) -> None:
         match event:
             case dtls.Connected():
+                self._note("the far end has proved to be the one of its description")
                 self._events.append(event)
                 self._judge_state()
             case dtls.ApplicationData():
                 self._events.append(event)
             case dtls.Failed(code, reason):
+                self._note(f"the handshake or the connection has failed, {code.value}: {reason}")
                 self._judge_state(f"{code.value}: {reason}")
             case dtls.Closed():
+                self._note("the far end has closed the connection")
                 self._judge_state("the peer has closed the connection")
 
     def _judge_state(self, reason: str = "") -> None:

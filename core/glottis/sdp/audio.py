@@ -66,6 +66,10 @@ class NegotiatedAudio:
     receiver_rtt: bool = False
     """Whether who only receives may measure the round trip, RFC 3611 §5.1."""
 
+    def __str__(self) -> str:
+        """For people: direction and formats, the one that is sent first."""
+        return f"{self.direction.value} {', '.join(str(one.rtpmap) for one in self.formats)}"
+
     def has_feedback(self, kind: str) -> bool:
         """Whether it was agreed on, for whatever format."""
         return any(one.kind == kind for one in self.feedback)

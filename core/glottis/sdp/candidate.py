@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from glottis.contracts.errors import Malformed
-from glottis.wire.address import ip_of
+from glottis.wire.address import Address, ip_of
 
 T = TypeVar("T")
 
@@ -55,6 +55,10 @@ class Candidate:
     tcp_type: str | None = None
     username_fragment: str | None = None
     """The ICE generation that the candidate belongs to, where its owner says so (RFC 8838 §11)."""
+
+    def __str__(self) -> str:
+        """For people: ``host udp 192.0.2.1:5000``."""
+        return f"{self.type} {self.transport} {Address(self.address, self.port)}"
 
     def to_sdp(self) -> str:
         """The attribute as browsers take it: ``candidate:`` and what follows, without ``a=``."""

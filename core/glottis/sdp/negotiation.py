@@ -29,6 +29,12 @@ class Negotiation:
     audio: NegotiatedAudio | None
     data: NegotiatedData | None
 
+    def __str__(self) -> str:
+        """For people."""
+        audio = "no audio" if self.audio is None else f"audio {self.audio}"
+        parts = [audio, *(["data channels"] if self.data is not None else []), f"{len(self.mids)} sections"]
+        return f"{', '.join(parts)}; {len(self.remote.candidates)} candidates in it"
+
     def outlined(self) -> "Negotiation":
         """What is worth to be kept: of the description its sections and their mids, which candidates refer to."""
         media = tuple(

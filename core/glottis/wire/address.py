@@ -20,6 +20,10 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    def __str__(self) -> str:
+        """As in a URI: ``192.0.2.1:5000``, ``[2001:db8::1]:5000``."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 @lru_cache(maxsize=64)
 def ip_of(host: str) -> IpAddress | None:
@@ -52,6 +56,9 @@ class Path(NamedTuple):
     local: Address
     remote: Address
     transport: Transport = "udp"
+
+    def __str__(self) -> str:
+        return f"{self.local} → {self.remote}"
 
 
 class Datagram(NamedTuple):

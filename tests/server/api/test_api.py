@@ -1,118 +1,24 @@
 import json
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
 import trio.lowlevel
 import trio.testing
-from glottis.contracts.auth import AuthRequest, TokenClaims
-from glottis.contracts.errors import AuthenticationFailed, Forbidden
-from glottis.contracts.ice_servers import IceServer
-from glottis.contracts.info import Principal
 from glottis.contracts.pages import Page
 from glottis.plugins.pages import check_pages
 from glottis.server.api.origins import Origins
 from glottis.server.api.routes import Api
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
-from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign
-from glottis.signaling.session_request import SessionRequest
-from glottis.signaling.session_url import SessionUrl
+from glottis.server.sessions.admission import Unavailable
+from support.api import PAGE, TOKEN, Keys, Store, problem
 
 INITIATE = "/api/websession/initiate"
 BODY = json.dumps({"businessId": 12345, "campaignId": "campaign-abc"}).encode()
 JSON = {"content_type": "application/json"}
 GOOD = {**JSON, "authorization": "Bearer good"}
-PAGE = "https://app.example"
-TOKEN = "sesame-open"
-
-
-class Keys:
-    async def authenticate(self, request: AuthRequest) -> Principal | None:
-        match request.headers.get("authorization"):
-            case "Bearer good":
-                return Principal("tester")
-            case "Bearer known":
-                raise Forbidden("Ask for the right to create sessions.")
-            case "Bearer mute":
-                raise Forbidden
-            case "Bearer \udcff":
-                raise Forbidden("There is no key \udcff")
-            case "Bearer old":
-                raise AuthenticationFailed("UNAUTHENTICATED", "Send a newer key")
-        return None
-
-    def issue(self, claims: TokenClaims) -> str:
-        return TOKEN
-
-    def verify(self, token: str, now: float) -> TokenClaims:
-        raise NotImplementedError
-
-
-class Store:
-    def __init__(self) -> None:
-        self.created: list[tuple[SessionRequest, Principal, str, str]] = []
-        self.unavailable: Unavailable | None = None
-
-    async def create(
-        self, request: SessionRequest, principal: Principal, client_host: str, base_url: str
-    ) -> CreatedSession:
-        if self.unavailable is not None:
-            raise self.unavailable
-        if request.campaign_id != "campaign-abc":
-            raise UnknownCampaign
-        self.created.append((request, principal, client_host, base_url))
-        url = SessionUrl("s-1", request.transport, TOKEN).under(base_url)
-        servers = (IceServer(("stun:stun.example",)), IceServer(("turn:turn.example",), "u", "c"))
-        return CreatedSession("s-1", url, 1_800_000_000.75, servers)
-
-    def unavailability(self) -> Unavailable | None:
-        return self.unavailable
-
-
-@pytest.fixture
-def store() -> Store:
-    return Store()
-
-
-@pytest.fixture
-def serve(store: Store, connect: Callable[[HttpServer], Any]) -> Callable[..., Any]:
-    """Makes a client of a gateway's API; keyword arguments are the Api's."""
-
-    def serve(trusted_proxies: tuple[str, ...] = (), **changes: Any) -> Any:
-        pages = {"/": Page(b"<h1>hi</h1>", "text/html; charset=utf-8"), "/demo.js": Page(b"1", "text/javascript")}
-        options: dict[str, Any] = {
-            "origins": Origins([PAGE]),
-            "rate_limiter": RateLimiter(per_minute=600, burst=100),
-            "pages": pages,
-        }
-        api = Api(store, Keys(), **(options | changes))
-
-        async def handle_websocket(request: Any, websocket: Any) -> None:
-            await websocket.close(1000, "hello")
-
-        server = HttpServer(
-            handle_request=api.handle_request,
-            handle_websocket=handle_websocket,
-            accept_websocket=api.accept_websocket,
-            trusted_proxies=trusted_proxies,
-        )
-        return connect(server)
-
-    return serve
-
-
-def problem(reply: Any) -> tuple[int, str]:
-    """The status and code of a problem document, which is complete."""
-    assert reply.headers["content-type"] == "application/problem+json"
-    document = json.loads(reply.body)
-    assert document["status"] == reply.status
-    assert document["type"] == "about:blank"
-    assert document["title"]
-    assert document["detail"].endswith(".")
-    return reply.status, document["code"]
 
 
 async def test_session_is_created(serve: Any, store: Store) -> None:

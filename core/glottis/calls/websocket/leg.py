@@ -96,6 +96,9 @@ class WebSocketLeg:
         counters = replace(statistics.counters, audio_messages_unsent=self._audio_messages_unsent)
         return replace(statistics, counters=counters)
 
+    def connectivity(self) -> None:
+        """See ``Leg.connectivity``."""
+
     def heard_since(self, moment: float) -> bool:
         """See ``Leg.heard_since``: what is heard comes by the very connection whose loss makes owners ask."""
         return self._owner.takes_audio()

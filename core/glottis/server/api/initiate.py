@@ -1,20 +1,15 @@
 """Creating a session: who asks, may they, and what they get (CONTRACT §1)."""
 
 import logging
-import math
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import trio
-
-from glottis.contracts.auth import AuthRequest, AuthScheme
-from glottis.contracts.errors import AuthenticationFailed, Forbidden, GlottisError
 from glottis.contracts.info import Principal
+from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.placement import Placement, service_unavailable
 from glottis.server.http.message import Request, Response, json_response
 from glottis.server.http.problem import Problem
-from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.admission import (
     CreatedSession,
@@ -37,23 +32,20 @@ class Initiate:
     def __init__(
         self,
         sessions: Placement,
-        auth_scheme: AuthScheme,
+        authentication: Authentication,
         *,
         cors: CorsPolicy,
-        rate_limiter: RateLimiter,
         turns: Turns,
     ) -> None:
         self._sessions = sessions
-        self._auth_scheme = auth_scheme
+        self._authentication = authentication
         self._cors = cors
-        self._rate_limiter = rate_limiter
         self._turns = turns
 
     async def post(self, request: Request) -> Response:
         """Create a session, and say where it waits for its client."""
         self._cors.check(request)
-        self._limit_rate(request)
-        principal = await self._authenticate(request)
+        principal = await self._authentication.principal_of(request)
         _check_media_type(request)
         try:
             async with self._turns:
@@ -63,27 +55,6 @@ class Initiate:
         created = await self._create(session_request, principal, request)
         logger.info("session %s of campaign %r for %s", created.session_id, session_request.campaign_id, principal.name)
         return json_response(200, _created_document(created))
-
-    def _limit_rate(self, request: Request) -> None:
-        seconds = self._rate_limiter.take(request.client_host, trio.current_time())
-        if seconds:
-            retry_after = (("retry-after", str(math.ceil(seconds))),)
-            raise Problem(429, "RATE_LIMITED", f"Wait {math.ceil(seconds)} seconds, then try again.", retry_after)
-
-    async def _authenticate(self, request: Request) -> Principal:
-        auth_request = AuthRequest(
-            request.method, request.path, request.headers, request.client_host, request.http_version
-        )
-        try:
-            principal = await self._auth_scheme.authenticate(auth_request)
-        except Forbidden as error:
-            detail = _sentence(error) or "Use credentials that may create sessions."
-            raise Problem(403, error.code, detail) from None
-        except AuthenticationFailed as error:
-            raise _unauthenticated(_sentence(error)) from None
-        if principal is None:
-            raise _unauthenticated()
-        return principal
 
     async def _create(self, session_request: SessionRequest, principal: Principal, request: Request) -> CreatedSession:
         base_url = self._cors.websocket_base_url(request)
@@ -98,20 +69,6 @@ class Initiate:
             raise Problem(429, "TOO_MANY_SESSIONS", f"{error}.", (("retry-after", "10"),), logged=logged) from None
         except Unavailable as error:
             raise service_unavailable(error) from None
-
-
-def _unauthenticated(detail: str = "") -> Problem:
-    challenge = (("www-authenticate", 'Bearer realm="glottis"'),)
-    return Problem(401, "UNAUTHENTICATED", detail or "Send credentials that the gateway knows.", challenge)
-
-
-def _sentence(error: GlottisError) -> str:
-    """What an auth scheme says, with a full stop; empty if it says nothing.
-
-    It may quote a header, whose bytes need not be UTF-8, as JSON must.
-    """
-    text = str(error).rstrip(".").encode(errors="replace").decode()
-    return text and f"{text}."
 
 
 def _check_media_type(request: Request) -> None:

@@ -22,6 +22,9 @@ class Placement(Protocol):
         Raises ``Unavailable``, ``TooManySessions``, ``UnknownCampaign``, or ``Rejected`` for audio that cannot be had.
         """
 
+    def explain(self, session_id: str, principal: Principal) -> str | None:
+        """How a session of this principal fares, or has fared lately, as a page of text; None if there is none."""
+
     def unavailability(self) -> Unavailable | None:
         """Why no session can be created at the moment; None if one can."""
 

@@ -7,12 +7,14 @@ from glottis.config.origins import parse_public_url
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.errors import Malformed
 from glottis.contracts.pages import Page
+from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.health import Health
 from glottis.server.api.initiate import Initiate
 from glottis.server.api.origins import Origins
 from glottis.server.api.pages import StaticPages
 from glottis.server.api.placement import Placement
+from glottis.server.api.traces import TraceRoute
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import RateLimiter
@@ -46,7 +48,9 @@ class Api:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
         health = Health(sessions)
-        initiate = Initiate(sessions, auth_scheme, cors=self._cors, rate_limiter=rate_limiter, turns=turns or Turns())
+        authentication = Authentication(auth_scheme, rate_limiter)
+        initiate = Initiate(sessions, authentication, cors=self._cors, turns=turns or Turns())
+        self._traces = TraceRoute(sessions, authentication, self._cors)
         self._routes: dict[str, dict[str, Handler]] = {
             INITIATE_PATH: {"POST": initiate.post},
             "/healthz": {"GET": health.healthz},
@@ -87,6 +91,8 @@ class Api:
             return self._routes[path]
         if path in self._pages:
             return {"GET": self._pages.get}
+        if self._traces.serves(path):
+            return {"GET": self._traces.get}
         if path.startswith(_SESSION_PATHS):
             return {"GET": _upgrade_required}
         raise _not_found()

@@ -5,6 +5,7 @@ import weakref
 from typing import TYPE_CHECKING, Final
 
 from glottis.contracts.call import Message
+from glottis.contracts.notes import Topic
 from glottis.peer import ConnectionState
 from glottis.plugins.failures import log_failure
 from glottis.signaling.messages import SignalingMessage
@@ -36,6 +37,11 @@ class Listener:
         """See ``LegOwner``."""
         if (session := self._session()) is not None:
             session.media_lost(reason)
+
+    def notes(self, topic: Topic, sentence: str) -> None:
+        """To the session's trace."""
+        if (session := self._session()) is not None:
+            session.note(sentence, topic)
 
     def says(self, message: SignalingMessage) -> None:
         """To the client."""

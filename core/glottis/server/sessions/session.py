@@ -20,6 +20,7 @@ from glottis.contracts.errors import MessageTooLong, RemoteError
 from glottis.contracts.events import ConnectionChanged, StateChanged
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
+from glottis.contracts.notes import Topic
 from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit, first_of
@@ -34,6 +35,7 @@ from glottis.server.sessions.line import ClientLine, hang_up_reason
 from glottis.server.sessions.listener import Listener
 from glottis.server.sessions.states import TRANSITIONS, Happening, SessionState
 from glottis.server.sessions.times import DEFAULT_TIMES, Deadline, SessionTimes
+from glottis.server.sessions.traces import Outcome, Trace
 from glottis.signaling import messages
 from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL, SERVICE_RESTART
 
@@ -63,6 +65,10 @@ class Session:
         self.campaign = campaign
         self.state = SessionState.CREATED
         self.created_at = trio.current_time()
+        self.trace = Trace(info, self.created_at)
+        self.note(
+            f"created for {info.principal.name} at {info.client_host or 'an unknown address'}, for {info.transport}"
+        )
         self._listener = Listener(self)
         self.line = ClientLine()
         self.leg = make_leg(self._listener, info, campaign.sample_rate)
@@ -110,10 +116,12 @@ class Session:
 
         ``reason`` reaches the client, ``code`` is the WebSocket's close code.
         """
+        client_came = self.state is not SessionState.CREATED
         if not self._move(Happening.END, reason):
             return
         logger.info("session %s ends: %s", self.info.session_id, reason)
         for step in (
+            partial(self._conclude_trace, reason, client_came),
             self.leg.close,
             partial(self.line.close, code, reason),
             self._deadline.lift,
@@ -135,8 +143,25 @@ class Session:
         state = TRANSITIONS.get((self.state, happening))
         if state is not None:
             self.state = state
+            self.note(f"{state.value}: {reason}" if reason else state.value)
             self._announce.event(StateChanged(state=state.value, reason=reason))
         return state is not None
+
+    # Its trace
+
+    def note(self, sentence: str, topic: Topic = "session") -> None:
+        """For the trace."""
+        self.trace.note(topic, sentence, trio.current_time())
+
+    def outcome(self) -> Outcome:
+        """How far it has come, while it is alive."""
+        client_came = self.state is not SessionState.CREATED
+        return Outcome(self.state.value, "", client_came, self._connected.is_set(), self.leg.connectivity())
+
+    def _conclude_trace(self, reason: str, client_came: bool) -> None:
+        """While the leg still knows how far it has come."""
+        ended = SessionState.ENDED.value
+        self.trace.outcome = Outcome(ended, reason, client_came, self._connected.is_set(), self.leg.connectivity())
 
     # The WebSocket's connection calls these
 
@@ -147,6 +172,7 @@ class Session:
             return
         now = trio.current_time()
         self.line.connect(channel)
+        self.note("the client's WebSocket is there")
         self.interruption.client_is_back(now)
         self._intake.texts.release()
         if self._move(Happening.CLIENT_CAME):
@@ -169,6 +195,7 @@ class Session:
         if not self.line.is_over(channel) or not self.state.alive:
             return
         self.line.lose()
+        self.note("the client's WebSocket is lost")
         if self._times.resume_grace == 0:
             self.end("the signaling connection was lost")
         else:
@@ -184,7 +211,9 @@ class Session:
             else:
                 self._intake.take(message, started=self._connected.is_set())
         except RemoteError as error:
-            logger.info("session %s: %s refused: %s", self.info.session_id, type(message).__name__.lower(), error)
+            what = type(message).__name__.lower()
+            logger.info("session %s: %s refused: %s", self.info.session_id, what, error)
+            self.note(f"{what} refused: {error} ({error.code})", "sdp" if what in ("offer", "candidate") else "session")
             self.line.refuse(messages.Error(error.code, str(error)))
         except BaseException as error:
             stop(error, self.failed)
@@ -217,6 +246,7 @@ class Session:
 
     def media_changed(self, state: ConnectionState, reason: str) -> None:
         """Tell of it; the session becomes active, or ends."""
+        self.note(f"the media connection is {state.value}{': ' * bool(reason)}{reason}")
         self._announce.event(ConnectionChanged(state=state.value, reason=reason))
         if state is ConnectionState.CONNECTED:
             self._media_flows()
@@ -229,6 +259,7 @@ class Session:
         """It has failed, and a restart of ICE can bring it back: wait for that as for a lost socket."""
         self._announce.event(ConnectionChanged(state=ConnectionState.FAILED.value, reason=reason))
         failure = f"the media connection failed: {reason}"
+        self.note(f"{failure}; a restart of ICE can bring it back")
         if self._times.resume_grace == 0:
             self.end(failure)
         else:
@@ -261,5 +292,7 @@ class Session:
             logger.warning("%s: %s sends more than the caller takes: %s", place, agent, limit)
             self.end(f"the agent's message is longer than the caller takes: {limit}")
             return
-        log_failure(logger, error, "%s failed in %s", place, culprit(error, self._plugins))
+        failed_in = culprit(error, self._plugins)
+        self.note(f"failed in {failed_in}: {type(error).__name__}")
+        log_failure(logger, error, "%s failed in %s", place, failed_in)
         self.end("internal error", code=INTERNAL_ERROR)

@@ -30,6 +30,8 @@ from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
 from glottis.server.sessions.times import SessionTimes
 from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
+from glottis.server.sessions.traces import Traces
+from glottis.server.sessions.verdict import page
 from glottis.signaling.close_codes import HANG_UPS, SERVICE_RESTART
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import Event, Text
@@ -99,6 +101,7 @@ class Sessions:
         self.refused_for_load = 0
         """Requests for sessions."""
         self._complexity: int | None = None
+        self._traces = Traces()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -175,6 +178,7 @@ class Sessions:
         session_id = entry.session.info.session_id
         self._entries[session_id] = self._running[session_id] = entry
         self._shares.add(entry.session)
+        self._traces.add(entry.session.trace)
         self._nursery.start_soon(self._run, entry)
 
     async def _run(self, entry: _Entry) -> None:
@@ -191,6 +195,7 @@ class Sessions:
         """The call has ended; its agent has been cancelled, and is watched until it has stopped too."""
         entry = self._entries.pop(session_id)
         self._tokens.forget(session_id)
+        self._traces.end(session_id, trio.current_time())
         self._one_less.wake()
         self._nursery.start_soon(self._watch, entry)
 
@@ -200,6 +205,17 @@ class Sessions:
         if patience.cancelled_caught:
             logger.error("%s", _stubbornness(entry.session, self._times.stop))
         entry.given_up.set()
+
+    # Traces
+
+    def explain(self, session_id: str, principal: Principal) -> str | None:
+        """See ``api.placement.Placement``."""
+        trace = self._traces.find(session_id, trio.current_time())
+        if trace is None or trace.principal != principal.name:
+            return None
+        session = self.find(session_id)
+        outcome = session.outcome() if session is not None else trace.outcome
+        return page(trace, outcome) if outcome is not None else None
 
     # Connection
 

@@ -1,0 +1,54 @@
+"""Who asks, as the deployment's auth scheme recognises them: the same for each route that is not for everybody."""
+
+import math
+
+import trio
+
+from glottis.contracts.auth import AuthRequest, AuthScheme
+from glottis.contracts.errors import AuthenticationFailed, Forbidden, GlottisError
+from glottis.contracts.info import Principal
+from glottis.server.http.message import Request
+from glottis.server.http.problem import Problem
+from glottis.server.http.rate_limit import RateLimiter
+
+
+class Authentication:
+    """Limits how often a client asks, so that nobody can try keys, and refuses whom the scheme does not know."""
+
+    def __init__(self, scheme: AuthScheme, rate_limiter: RateLimiter) -> None:
+        self._scheme = scheme
+        self._rate_limiter = rate_limiter
+
+    async def principal_of(self, request: Request) -> Principal:
+        """Raises ``Problem`` 401, 403 or 429."""
+        seconds = self._rate_limiter.take(request.client_host, trio.current_time())
+        if seconds:
+            retry_after = (("retry-after", str(math.ceil(seconds))),)
+            raise Problem(429, "RATE_LIMITED", f"Wait {math.ceil(seconds)} seconds, then try again.", retry_after)
+        auth_request = AuthRequest(
+            request.method, request.path, request.headers, request.client_host, request.http_version
+        )
+        try:
+            principal = await self._scheme.authenticate(auth_request)
+        except Forbidden as error:
+            detail = _sentence(error) or "Use credentials that may create sessions."
+            raise Problem(403, error.code, detail) from None
+        except AuthenticationFailed as error:
+            raise _unauthenticated(_sentence(error)) from None
+        if principal is None:
+            raise _unauthenticated()
+        return principal
+
+
+def _unauthenticated(detail: str = "") -> Problem:
+    challenge = (("www-authenticate", 'Bearer realm="glottis"'),)
+    return Problem(401, "UNAUTHENTICATED", detail or "Send credentials that the gateway knows.", challenge)
+
+
+def _sentence(error: GlottisError) -> str:
+    """What an auth scheme says, with a full stop; empty if it says nothing.
+
+    It may quote a header, whose bytes need not be UTF-8, as JSON must.
+    """
+    text = str(error).rstrip(".").encode(errors="replace").decode()
+    return text and f"{text}."

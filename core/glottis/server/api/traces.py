@@ -1,0 +1,35 @@
+"""``GET /api/sessions/{id}/trace``: why a session fares as it does, for whoever has created it."""
+
+from typing import Final
+
+from glottis.server.api.authentication import Authentication
+from glottis.server.api.cors import CorsPolicy
+from glottis.server.api.placement import Placement
+from glottis.server.http.message import Request, Response, text_response
+from glottis.server.http.problem import Problem
+
+PREFIX: Final = "/api/sessions/"
+SUFFIX: Final = "/trace"
+
+
+class TraceRoute:
+    """Text for people, the verdict in its first line."""
+
+    def __init__(self, sessions: Placement, authentication: Authentication, cors: CorsPolicy) -> None:
+        self._sessions = sessions
+        self._authentication = authentication
+        self._cors = cors
+
+    @staticmethod
+    def serves(path: str) -> bool:
+        """Whether it is the path of a trace."""
+        return path.startswith(PREFIX) and path.endswith(SUFFIX) and len(path) > len(PREFIX) + len(SUFFIX)
+
+    async def get(self, request: Request) -> Response:
+        """Who has not created the session is told what everybody is told of one that never was."""
+        self._cors.check(request)
+        principal = await self._authentication.principal_of(request)
+        text = self._sessions.explain(request.path[len(PREFIX) : -len(SUFFIX)], principal)
+        if text is None:
+            raise Problem(404, "SESSION_NOT_FOUND", "Ask for a session of yours that has not ended long ago.")
+        return text_response(200, text)

@@ -1,0 +1,63 @@
+"""What ``glottis doctor`` tells of a real coturn: that it serves, that it refuses, that it is not there."""
+
+from pathlib import Path
+
+import pytest
+from glottis.doctor import Finding, Level
+from glottis.doctor.servers import examine_servers
+from support.coturn import PASSWORD, USERNAME, Coturn, free_port, open_coturn
+from support.gateway import CONFIG, resolve_test_config
+
+SECRET = "a shared secret"
+
+
+async def examine(directory: Path, settings: str) -> list[Finding]:
+    return await examine_servers(resolve_test_config(directory, f"{CONFIG}\n{settings}"))
+
+
+def static(coturn: Coturn, password: str) -> str:
+    urls = [f"turn:127.0.0.1:{coturn.port}", f"turn:127.0.0.1:{coturn.port}?transport=tcp"]
+    return (
+        f'[[ice_servers.settings.static.servers]]\nurls = ["stun:127.0.0.1:{coturn.port}"]\n'
+        f"[[ice_servers.settings.static.servers]]\nurls = {urls}\n"
+        f'username = "{USERNAME}"\ncredential = "{password}"\n'
+    )
+
+
+async def test_servers_that_serve(tmp_path: Path) -> None:
+    async with open_coturn(tmp_path) as coturn:
+        findings = await examine(tmp_path, static(coturn, PASSWORD))
+        assert [finding.level for finding in findings] == [Level.OK] * 3
+        stun, *turns = map(str, findings)
+        assert f"stun:127.0.0.1:{coturn.port} answers after " in stun
+        assert all("accepts the credentials, and lends 127.0.0.1 after" in turn for turn in turns)
+
+
+async def test_credentials_that_are_refused(tmp_path: Path) -> None:
+    async with open_coturn(tmp_path) as coturn:
+        stun, *turns = await examine(tmp_path, static(coturn, "wrong"))
+        assert stun.level is Level.OK
+        for turn in turns:
+            assert turn.level is Level.FAIL
+            assert "correct username and credential, or the shared secret and the clock" in turn.advice
+            assert "aioice fails as well" in turn.advice
+
+
+@pytest.mark.parametrize(("secret", "level"), [(SECRET, Level.OK), ("another secret", Level.FAIL)])
+async def test_shared_secret(tmp_path: Path, secret: str, level: Level) -> None:
+    users = ("--use-auth-secret", f"--static-auth-secret={SECRET}")
+    async with open_coturn(tmp_path, users=users) as coturn:
+        findings = await examine(
+            tmp_path,
+            '[ice_servers]\nproviders = ["turn-rest"]\n[ice_servers.settings.turn-rest]\n'
+            f'urls = ["turn:127.0.0.1:{coturn.port}"]\nsecret = "{secret}"\n',
+        )
+        assert [finding.level for finding in findings] == [level]
+
+
+async def test_servers_that_are_not_there(tmp_path: Path) -> None:
+    async with open_coturn(tmp_path) as coturn:
+        settings = static(coturn, PASSWORD).replace(str(coturn.port), str(free_port()))
+        findings = await examine(tmp_path, settings)
+        assert [finding.level for finding in findings] == [Level.FAIL] * 3
+        assert all("aioice fails as well, so it is the server or the way there" in one.advice for one in findings)
