@@ -1,4 +1,4 @@
-# make install · make run · make quick · make test · make check · make coverage · make docs · make bench · make profile · make voice · make soak · make release · make clean
+# make install · make run · make quick · make test · make check · make coverage · make docs · make bench · make profile · make voice · make networks · make soak · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -27,7 +27,7 @@ MINUTES ?= 25
 CALLS ?= 5000
 SECONDS ?= 5
 
-.PHONY: install run quick test check coverage docs bench profile voice soak release rehearse clean
+.PHONY: install run quick test check coverage docs bench profile voice networks soak release rehearse clean
 
 install: $(VENV)/.installed
 
@@ -47,7 +47,7 @@ test: $(VENV)/.installed-for-tests
 	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL)) and (slow or not engine)" $(addprefix --ignore=,$(APART)); others=$$?; \
 	wait $$coverage && exit $$others
 	@$(BIN)/python -m pytest -q -m "$(REAL)" tests/browser tests/isolation & browsers=$$!; \
-	$(BIN)/python -m pytest -q -m "$(REAL)" --ignore=tests/browser --ignore=tests/isolation; others=$$?; \
+	$(BIN)/python -m pytest -q -m "($(REAL)) and not networks" --ignore=tests/browser --ignore=tests/isolation; others=$$?; \
 	wait $$browsers && exit $$others
 
 check: $(VENV)/.installed-for-quick-tests
@@ -72,6 +72,10 @@ profile: $(VENV)/.installed-for-quick-tests $(VENV)/.installed-for-profile
 # Some of it, and beside other stacks: make voice VOICE="--only=10 --beside"
 voice: $(VENV)/.installed-for-voice
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.voice $(VOICE)
+
+# The table of docs/networks.md, as root
+networks: $(VENV)/.installed-for-tests
+	@PYTHONPATH=tests $(BIN)/python -m support.networks
 
 # Shorter: make soak MINUTES=2 CALLS=200
 soak: $(VENV)/.installed-for-tests

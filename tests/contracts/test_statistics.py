@@ -13,6 +13,7 @@ WHOLE = Statistics(
     CandidatePairStats(
         local_candidate_type="host",
         remote_candidate_type="prflx",
+        protocol="udp",
         nominated=True,
         requests_received=1,
         requests_sent=2,
@@ -56,6 +57,7 @@ def test_clients_get_the_names_of_webrtc_stats_and_no_member_without_a_value() -
         "candidate-pair": {
             "localCandidateType": "host",
             "remoteCandidateType": "prflx",
+            "protocol": "udp",
             "nominated": True,
             "requestsReceived": 1,
             "requestsSent": 2,

@@ -53,6 +53,8 @@ class Relay:
         self.address = address
         self.sent: list[tuple[bytes, Address]] = []
 
+    def release(self, remote: Address) -> None: ...
+
     def send(self, data: bytes, remote: Address, sender: Sender) -> None:
         self.sent.append((data, remote))
 

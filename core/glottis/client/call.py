@@ -89,6 +89,8 @@ class ClientCall(GatewayCall):
             caught_up=self._leg.catch_up,
         )
         self.connected = trio.Event()
+        self.heard = trio.Event()
+        """Set once the gateway's audio has begun to come."""
         self.end_reason = ""
         self.failure: BaseException | None = None
         """After the end: ``CallFailed`` if the call never came about or broke, another error for a bug of this side."""
@@ -105,6 +107,12 @@ class ClientCall(GatewayCall):
         self._came_back = Wakeup()
         self._media_failure = ""
         """Why there is no media at present."""
+
+    def hear(self, now: float) -> None:
+        """See ``GatewayCall.hear``."""
+        super().hear(now)
+        if not self.heard.is_set() and self._leg.heard_since(-math.inf):
+            self.heard.set()
 
     def statistics(self) -> Statistics:
         """What was counted so far, also after the end; see ``Leg.statistics``."""

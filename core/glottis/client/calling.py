@@ -27,6 +27,7 @@ from glottis.contracts.info import AudioPreference, CallInfo
 from glottis.contracts.secret import Secret
 from glottis.dtls import Certificate
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
+from glottis.media.dialling import Diallers
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import Gathering
 from glottis.media.scheduler import Scheduler
@@ -141,6 +142,10 @@ async def open_call_over(
     peer = _make_peer(request, endpoint)
     gathering = Gathering(endpoint, endpoint.addresses, rng=random.SystemRandom())
     gathering.use(request.ice_servers)
+    diallers = Diallers(endpoint)
+    if request.ice_policy == "all":
+        for address in endpoint.addresses:
+            peer.connect_by_stream(diallers.add(address.host))
 
     def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
         return WebRtcLeg(
@@ -157,10 +162,11 @@ async def open_call_over(
         """Media goes by the network that signaling goes by now."""
         if request.ice_policy == "all" and all(address.host != local_host for address in endpoint.addresses):
             peer.add_local_address(endpoint.bind_another(local_host))
+            peer.connect_by_stream(diallers.add(local_host))
 
     info = CallInfo(session_id, request.campaign_id)
     reopen = partial(_reopen, request, moved) if resumes else None
-    tasks = (endpoint.run, scheduler.run, gathering.run)
+    tasks = (endpoint.run, scheduler.run, diallers.run, gathering.run)
     async with _open_client_call(
         info, make_leg, signaling, request, reopen, *tasks, use_ice_servers=gathering.use
     ) as call:

@@ -71,6 +71,9 @@ class _Caller:
         self._sound_card = sound_card
         self._call: ClientCall | None = None
         self._connected_at: float | None = None
+        self._began = 0.0
+        self._first_audio: float | None = None
+        """Seconds from the request for a session."""
         self._error: GlottisError | None = None
 
     async def run(self) -> int:
@@ -89,6 +92,7 @@ class _Caller:
             self._error = error
 
     async def _make_call(self) -> None:
+        self._began = trio.current_time()
         options = self._options
         codecs = _codecs(self._registry, options.codec)
         with ExitStack() as files:
@@ -109,6 +113,7 @@ class _Caller:
             )
             async with open_client_call(request) as call:
                 self._call = call
+                call.nursery.start_soon(self._notice_audio, call)
                 if listeners := [each for each in (card, recording) if each]:
                     call.nursery.start_soon(_hear, call, listeners)
                 await self._converse(call, speech.frames() if speech else iter(()), card)
@@ -134,11 +139,15 @@ class _Caller:
             for frame in repeat(_silence(call.sample_rate)):
                 await call.say(frame)
 
+    async def _notice_audio(self, call: ClientCall) -> None:
+        await call.heard.wait()
+        self._first_audio = trio.current_time() - self._began
+
     def _conclude(self) -> int:
         """Print a line of numbers if there was a call, and one of complaint if it went wrong."""
         complaint = str(self._error or "interrupted")
         if self._call is not None and self._connected_at is not None:
-            sys.stdout.write(f"{_summary(self._call, trio.current_time() - self._connected_at)}\n")
+            sys.stdout.write(f"{_summary(self._call, trio.current_time() - self._connected_at, self._first_audio)}\n")
             if self._error is None:
                 inbound = self._call.statistics().inbound_rtp
                 complaint = "" if inbound is not None and inbound.packets_received else NO_AUDIO
@@ -209,5 +218,9 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
-def _summary(call: ClientCall, seconds: float) -> str:
-    return f"call of {seconds:.1f} s, {numbers(call.statistics())}; end: {_printable(call.end_reason)}"
+def _summary(call: ClientCall, seconds: float, first_audio: float | None) -> str:
+    statistics = call.statistics()
+    pair = statistics.candidate_pair
+    way = f" by {pair.protocol} ({pair.local_candidate_type} to {pair.remote_candidate_type})" if pair else ""
+    heard = "no audio" if first_audio is None else f"first audio after {first_audio:.2f} s"
+    return f"call of {seconds:.1f} s, {heard}{way}, {numbers(statistics)}; end: {_printable(call.end_reason)}"

@@ -19,7 +19,7 @@ _CLOSE_CODES: Final = {
 }
 """The others come with a reason that says more than the code."""
 _NO_UDP: Final = (
-    "no UDP gets through to the gateway and back: it may be blocked on the way, "
+    "no UDP gets through to the gateway and back: it may be blocked on the way, where media.tcp_port helps, "
     "or the gateway's media.addresses cannot be reached from here"
 )
 _NO_MORE_UDP: Final = (

@@ -126,6 +126,8 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     """IP literals or interface names; empty: the server's host if it is one address, else all but link-local ones."""
     udp_port: Port = 0
     """One port for all calls; 0: any free one."""
+    tcp_port: Port | None = None
+    """One port for calls that UDP does not reach (RFC 6544); 0: any free one, absent: none."""
     advertised_addresses: tuple[str, ...] = ()
     """IP addresses, with a port or without, by which others know what is bound."""
     advertise_bound_addresses: bool = True

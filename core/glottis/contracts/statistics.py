@@ -37,6 +37,8 @@ class CandidatePairStats(StatsObject):
     type: ClassVar[str] = "candidate-pair"
     local_candidate_type: str
     remote_candidate_type: str
+    protocol: str
+    """What our datagrams leave by: ``udp``, or ``tcp`` where that is blocked; a ``relay`` has its own ways."""
     nominated: bool
     requests_received: int
     requests_sent: int

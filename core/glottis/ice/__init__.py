@@ -3,7 +3,8 @@ and at ``IceTransport`` for restarts.
 
 Server-reflexive addresses are those of the sockets and no call's own: ``ReflexiveGatherer`` finds them, beside agents.
 
-A relay (``glottis.turn``) is one more local candidate. TCP candidates have no code here yet.
+A relay (``glottis.turn``) is one more local candidate, and so are streams (RFC 6544): passive ones wait for checks of
+the peer, active ones check its passive ones.
 """
 
 from glottis.ice.agent import IceAgent

@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import product
-from typing import Final
+from typing import Final, Literal
 
 from glottis.contracts.errors import Malformed
 from glottis.contracts.moments import earliest
@@ -28,7 +28,7 @@ from glottis.ice.events import (
     StateChanged,
 )
 from glottis.ice.local_candidates import LocalCandidates
-from glottis.ice.pair import CandidatePair, PairState
+from glottis.ice.pair import CandidatePair, PairState, can_meet, make_pair
 from glottis.ice.policy import DEFAULT_POLICY, ProbePolicy
 from glottis.ice.remote_candidates import RemoteCandidates
 from glottis.ice.responder import Responder
@@ -36,7 +36,7 @@ from glottis.ice.role import Role
 from glottis.ice.selection import Selection
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.sdp.candidate import Candidate
-from glottis.wire.address import Address, Datagram, Path, Transport
+from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.stun import BINDING, MessageClass, StunMessage, parse_stun_untrusted
 
 _FINAL: Final = (IceState.FAILED, IceState.CLOSED)
@@ -71,7 +71,7 @@ class IceAgent:
         self._local = local if local is not None else LocalCandidates(self._credentials.ufrag)
         self._check_list = CheckList(self._role)
         self._notes = self._check_list.notes
-        self._remote = RemoteCandidates(partial(policy.permits_any, self._local.bases), self._notes)
+        self._remote = RemoteCandidates(partial(self._local.can_pair, policy), self._notes)
         self._checker = Checker(self._check_list, self._role, self._credentials, timing, rng)
         self._responder = Responder(self._check_list, self._checker, self._role, self._credentials, timing)
         self._selection = Selection(self._check_list, self._role, timing, rng)
@@ -98,8 +98,9 @@ class IceAgent:
 
     @property
     def local_candidates(self) -> tuple[Candidate, ...]:
-        """Those to tell the peer, in order of preference: reflexive ones, which are found later, come last."""
-        return tuple(self._local.announced.values())
+        """Those to tell the peer, in order of preference: reflexive ones, which are found later, come after
+        the sockets, and TCP comes last."""
+        return (*self._local.announced.values(), *self._local.announced_streams.values())
 
     @property
     def remote_candidates(self) -> tuple[Candidate, ...]:
@@ -156,7 +157,7 @@ class IceAgent:
 
     def can_pair(self, candidate: Candidate) -> bool:
         """Whether there is a local candidate that may check this remote one, as things are now."""
-        return self._policy.permits_any(self._local.bases, candidate)
+        return self._local.can_pair(self._policy, candidate)
 
     def add_local_candidate(self, address: Address, *, announced: Sequence[Address] | None = None) -> Candidate:
         """A host candidate on one of the owner's sockets, most preferred first; returns it as a base.
@@ -167,6 +168,16 @@ class IceAgent:
         if (known := self._local.bases.get(address)) is not None:
             return known
         return self._use_base(self._local.add_host(address, [address] if announced is None else announced))
+
+    def add_stream_candidate(
+        self, address: Address, tcp_type: Literal["active", "passive"], *, announced: Sequence[Address]
+    ) -> Candidate:
+        """A host candidate over TCP (RFC 6544), by which the owner connects or is connected to; returns it as a base.
+
+        ``announced`` are the addresses that the peer is told. An active one may have any port, and no peer is told of
+        it: to a passive one it means nothing.
+        """
+        return self._local.streams.get(address) or self._use_base(self._local.add_stream(address, tcp_type, announced))
 
     def add_reflexive_candidate(self, address: Address, *, base: Address, server: str) -> Candidate | None:
         """What ``server`` has seen of the local candidate ``base``; returns what to tell the peer.
@@ -218,7 +229,7 @@ class IceAgent:
         if not self.lite:
             self._checker.remote = Credentials(ufrag, pwd)
         self._hope_at = now
-        self._form_pairs(self._local.bases.values(), self._remote)
+        self._form_pairs(self._bases, self._remote)
         self._conclude(now)
 
     def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
@@ -227,7 +238,7 @@ class IceAgent:
             return
         is_first = not self._remote.signalled
         if is_new := self._remote.admit(candidate):
-            self._form_pairs(self._local.bases.values(), [candidate])
+            self._form_pairs(self._bases, [candidate])
         if is_first or is_new:
             self._hope_at = now
         self._conclude(now)
@@ -338,7 +349,7 @@ class IceAgent:
 
     def _read(self, data: bytes, path: Path) -> StunMessage | None:
         """RFC 8445 §7 requires FINGERPRINT; a local address that is no candidate gets no answer."""
-        if path.local not in self._local.bases:
+        if path.local not in self._local.bases_of(path.transport):
             return None
         try:
             message = parse_stun_untrusted(data)
@@ -348,20 +359,22 @@ class IceAgent:
 
     def _accept(self, message: StunMessage, path: Path, now: float) -> bool:
         if message.message_class is MessageClass.REQUEST:
-            return self._responder.accept_check(message, path, now, self._local.bases)
+            return self._responder.accept_check(message, path, now, self._local.bases_of(path.transport))
         if message.message_class is MessageClass.INDICATION:
             return True  # a keep-alive of older agents, RFC 8445 §11: neither answered nor believed
-        return self._checker.accept_response(message, path, now, {**self._local.bases, **self._local.announced})
+        return self._checker.accept_response(message, path, now, self._local.seen_of(path.transport))
+
+    @property
+    def _bases(self) -> tuple[Candidate, ...]:
+        return (*self._local.bases.values(), *self._local.streams.values())
 
     def _form_pairs(self, local: Iterable[Candidate], remote: Iterable[Candidate]) -> None:
         """RFC 8445 §6.1.2.2, as far as the policy lets checks go. A lite agent makes no checks."""
         if not self._remote_is_known or self.lite:
             return
         for ours, theirs in product(local, remote):
-            if self._policy.permits(ours.address, theirs):
-                transport: Transport = "relay" if ours.type == "relay" else "udp"
-                path = Path(Address(ours.address, ours.port), Address(theirs.address, theirs.port), transport)
-                self._check_list.add(CandidatePair(path, ours, theirs))
+            if can_meet(ours, theirs) and self._policy.permits(ours.address, theirs):
+                self._check_list.add(make_pair(ours, theirs))
 
     def _conclude(self, now: float) -> None:
         """Draw the conclusions after anything has happened; what is decided follows from what is known."""

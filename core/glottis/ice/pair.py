@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from glottis.sdp.candidate import TYPE_PREFERENCES, Candidate
-from glottis.wire.address import Path
+from glottis.sdp.candidate import TCP_TYPE_PREFERENCES, TYPE_PREFERENCES, Candidate
+from glottis.wire.address import Address, Path, Transport
 
 
 class PairState(Enum):
@@ -85,7 +85,8 @@ class CandidatePair:
     @property
     def reflexive_priority(self) -> int:
         """PRIORITY of a check: that of a peer-reflexive local candidate on the same base, RFC 8445 §7.1.1."""
-        return TYPE_PREFERENCES["prflx"] << 24 | self.local.priority & 0xFFFFFF
+        preferences = TCP_TYPE_PREFERENCES if self.path.transport == "tcp" else TYPE_PREFERENCES
+        return preferences["prflx"] << 24 | self.local.priority & 0xFFFFFF
 
     def priority(self, *, controlling: bool) -> int:
         """RFC 8445 §6.1.2.3; both agents reckon alike because each knows who is controlling."""
@@ -102,3 +103,20 @@ class CandidatePair:
         self.state = PairState.SUCCEEDED
         self.heard_at = self.granted_at = now
         self.unanswered_transmissions = 0
+
+
+def can_meet(local: Candidate, remote: Candidate) -> bool:
+    """Whether they make a pair; those of a passive one are made by the peer's checks (RFC 6544 §6.2)."""
+    return local.transport == remote.transport and local.tcp_type != "passive"
+
+
+def make_pair(local: Candidate, remote: Candidate) -> CandidatePair:
+    """Of a base and what the peer has signalled."""
+    path = Path(Address(local.address, local.port), Address(remote.address, remote.port), _transport_of(local))
+    return CandidatePair(path, local, remote)
+
+
+def _transport_of(base: Candidate) -> Transport:
+    if base.transport == "tcp":
+        return "tcp"
+    return "relay" if base.type == "relay" else "udp"

@@ -8,19 +8,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from glottis.sdp.candidate import TYPE_PREFERENCES, Candidate
+from glottis.sdp.candidate import TCP_TYPE_PREFERENCES, TYPE_PREFERENCES, Candidate
 from glottis.wire.address import Address, IpAddress, ip_of
 
 LOWEST_PORT: Final = 1024
 """Peers take ephemeral ports; services that would be hurt by a probe listen below."""
+WEB_PORTS: Final = (80, 443)
+"""Of TCP. Only a caller connects to anything: a gateway has no active candidates."""
 
 
 def candidate_ip(candidate: Candidate) -> IpAddress | None:
     """The address of a candidate that some agent could check; a name is none (RFC 8839 §5.1)."""
-    if candidate.component != 1 or candidate.transport != "udp" or candidate.type not in TYPE_PREFERENCES:
+    if candidate.component != 1 or not _can_be_checked(candidate):
         return None
     ip = ip_of(candidate.address)
-    return None if ip is None or candidate.port < LOWEST_PORT or _is_hostile(ip) else ip
+    return None if ip is None or _is_hostile(ip) else ip
+
+
+def _can_be_checked(candidate: Candidate) -> bool:
+    """Over TCP nobody but a passive one can, which may hide where firewalls let the web through (RFC 6544 §6.2)."""
+    if candidate.transport == "tcp":
+        is_open = candidate.port >= LOWEST_PORT or candidate.port in WEB_PORTS
+        return is_open and candidate.tcp_type == "passive" and candidate.type in TCP_TYPE_PREFERENCES
+    return candidate.transport == "udp" and candidate.type in TYPE_PREFERENCES and candidate.port >= LOWEST_PORT
 
 
 def why_unusable(candidate: Candidate) -> str:

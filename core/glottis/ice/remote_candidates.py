@@ -24,8 +24,8 @@ class RemoteCandidates:
         self._can_pair = can_pair
         self._notes = notes
         self._ufrag: str | None = None
-        self._candidates: dict[tuple[str, int], Candidate] = {}
-        self._waiting: dict[tuple[str, int], Candidate] = {}
+        self._candidates: dict[tuple[str, int, str], Candidate] = {}
+        self._waiting: dict[tuple[str, int, str], Candidate] = {}
         self._useless = 0
 
     def __iter__(self) -> Iterator[Candidate]:
@@ -49,7 +49,7 @@ class RemoteCandidates:
 
     def _place(self, candidate: Candidate) -> tuple[bool, str]:
         """Whether it can be paired now, and in words what becomes of it."""
-        address = (candidate.address, candidate.port)
+        address = (candidate.address, candidate.port, candidate.transport)
         places = self._candidates if self._can_pair(candidate) else self._waiting
         if candidate_ip(candidate) is None or self._is_foreign(candidate):
             self._useless += 1

@@ -140,7 +140,7 @@ class Responder:
         """A pair with a peer-reflexive remote candidate, RFC 8445 §7.3.1.3; None while all places are in lively use."""
         assert check.priority is not None
         self._check_list.retire(heard_before=now - self._consent_lifetime)
-        pair = CandidatePair(path, own_candidates[path.local], _peer_reflexive(path.remote, check.priority))
+        pair = CandidatePair(path, own_candidates[path.local], _peer_reflexive(path, check.priority))
         return pair if self._check_list.add_proven(pair, silent_since=now - self._silence) else None
 
     def _use(self, check: StunMessage, pair: CandidatePair, now: float) -> None:
@@ -174,7 +174,8 @@ def _error(code: int) -> tuple[int, bytes]:
     return Attribute.ERROR_CODE, encode_error_code(code)
 
 
-def _peer_reflexive(source: Address, priority: int) -> Candidate:
+def _peer_reflexive(path: Path, priority: int) -> Candidate:
     """A remote candidate known by nothing but a check from it; its foundation is like no other, RFC 8445 §7.3.1.3."""
-    foundation = candidate_foundation("prflx", f"{source.host} {source.port}")
-    return Candidate(foundation, 1, "udp", priority, source.host, source.port, "prflx")
+    source, transport = path.remote, "tcp" if path.transport == "tcp" else "udp"
+    foundation = candidate_foundation("prflx", f"{source.host} {source.port}", transport)
+    return Candidate(foundation, 1, transport, priority, source.host, source.port, "prflx")

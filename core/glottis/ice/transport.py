@@ -5,7 +5,7 @@ on until the new one has a nominated pair, and a little longer for what is under
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from glottis.contracts.errors import Malformed
 from glottis.contracts.moments import earliest
@@ -141,6 +141,12 @@ class IceTransport:
     def add_local_candidate(self, address: Address, *, announced: Sequence[Address] | None = None) -> Candidate:
         """Of the present generation; the old one does with what it has."""
         return self._agent.add_local_candidate(address, announced=announced)
+
+    def add_stream_candidate(
+        self, address: Address, tcp_type: Literal["active", "passive"], *, announced: Sequence[Address]
+    ) -> Candidate:
+        """The same."""
+        return self._agent.add_stream_candidate(address, tcp_type, announced=announced)
 
     def add_reflexive_candidate(self, address: Address, *, base: Address, server: str) -> Candidate | None:
         """The same."""

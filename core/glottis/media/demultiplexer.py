@@ -148,6 +148,19 @@ class Demultiplexer:
         entries = self._entries.get(receiver)
         return (receiver, entries.strangers) if entries is not None else ()
 
+    def paths_of(self, receiver: Receiver) -> tuple[Path, ...]:
+        """Those that it has authenticated, and not left."""
+        entries = self._entries.get(receiver)
+        return tuple(entries.paths) if entries is not None else ()
+
+    def is_used(self, path: Path) -> bool:
+        """Whether it is anybody's."""
+        return path in self._by_path
+
+    def knows_check(self, data: bytes) -> bool:
+        """Whether this is a STUN request that names a session, be it right or not."""
+        return is_stun_request(data) and self._stun_receiver(data) is not None
+
     def remove(self, receiver: Receiver) -> None:
         """Forget everything about ``receiver``."""
         entries = self._entries.pop(receiver, _Entries())

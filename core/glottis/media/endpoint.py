@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
@@ -121,12 +121,29 @@ class UdpEndpoint:
     def remove_path(self, path: Path, receiver: Receiver) -> None:
         """See ``Demultiplexer.remove_path``."""
         self.demultiplexer.remove_path(path, receiver)
+        if not self.demultiplexer.is_used(path):
+            self._release([path])
 
     def remove(self, receiver: Receiver) -> None:
         """See ``Demultiplexer.remove``; what waits of it is dropped, too."""
         for flow in self.demultiplexer.flows_of(receiver):
             self._queue.forget(flow)
+        self._release(self.demultiplexer.paths_of(receiver))
         self.demultiplexer.remove(receiver)
+
+    def is_used(self, path: Path) -> bool:
+        """Whether a session has authenticated this path, and has not left it."""
+        return self.demultiplexer.is_used(path)
+
+    def knows_check(self, data: bytes) -> bool:
+        """Whether a datagram is a connectivity check that names a session."""
+        return self.demultiplexer.knows_check(data)
+
+    def _release(self, paths: Iterable[Path]) -> None:
+        for local, remote, transport in paths:
+            link = self._links.get((local, transport))
+            if link is not None:
+                link.release(remote)
 
     def send(self, datagram: Datagram, sender: Sender) -> None:
         """Send now or never, in the ticks of a turn at their end; see ``Link``."""

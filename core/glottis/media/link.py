@@ -16,7 +16,7 @@ class Sender(Receiver, Protocol):
 class Link(Protocol):
     """Carries datagrams from one local address to any remote one, as ``UdpLink`` does.
 
-    A TURN allocation is one, too (``Relay``), and the TCP streams of an address (RFC 6544) can be. What a link
+    A TURN allocation is one, too (``Relay``), and so are the TCP streams of an address (``StreamLink``). What a link
     receives, it gives to the demultiplexer of the endpoint that it is attached to.
     """
 
@@ -33,3 +33,6 @@ class Link(Protocol):
 
         What is wrong with the link itself, and not with a datagram or a moment, is told to the ``sender``.
         """
+
+    def release(self, remote: Address) -> None:
+        """Nobody uses the path to ``remote`` any more: what is held for it is to go, after what was sent."""

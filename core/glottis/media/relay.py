@@ -15,7 +15,7 @@ import trio
 
 from glottis.media.demultiplexer import Arrival, Receiver
 from glottis.media.link import Link, Sender
-from glottis.media.relay_stream import RelayStream
+from glottis.media.message_stream import TURN, MessageStream
 from glottis.turn import (
     DEFAULT_TIMING,
     Allocated,
@@ -99,7 +99,7 @@ class Relay:
             timing=timing,
         )
         self._carrier: Carrier | None = None
-        self._stream: RelayStream | None = None
+        self._stream: MessageStream | None = None
         self._ended: Failed | Alternate | None = None
         self._wait = trio.CancelScope()
         self._former_ignored = self._former_dropped = 0
@@ -140,6 +140,9 @@ class Relay:
         """A call hears nothing by this address: find out at once whether that is the server's fault."""
         self._allocation.doubt(trio.current_time())
         self._drain()
+
+    def release(self, remote: Address) -> None:
+        """See ``Link``: permissions lapse by themselves."""
 
     # What has come from the server
 
@@ -227,7 +230,7 @@ class Relay:
                 self._endpoint.remove(self)
         else:
             async with self._connect() as stream, trio.open_nursery() as nursery:
-                carrier = self._stream = RelayStream(stream, self.receive_all, self.fail)
+                carrier = self._stream = MessageStream(stream, TURN, self.receive_all, self.fail)
                 nursery.start_soon(carrier.read)
                 nursery.start_soon(carrier.write)
                 try:

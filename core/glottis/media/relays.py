@@ -66,8 +66,8 @@ class _Server:
 
 
 class Relays:
-    """``run`` works until cancelled. ``found`` hears of each address, ``lost`` when it is lent no more, ``settled`` when
-    a server has been tried, and ``failed`` of one that lends nothing, and why.
+    """``run`` works until cancelled. ``found`` hears of each address, ``lost`` when it is lent no more, ``settled``
+    when a server has been tried, and ``failed`` of one that lends nothing, and why.
 
     ``bases`` are the addresses of the sockets; ``look_up`` gives the addresses of a host and port.
     """

@@ -86,6 +86,9 @@ class UdpLink:
         if len(self._held) >= self._most_held:
             self._send_held()
 
+    def release(self, remote: Address) -> None:
+        """See ``Link``: nothing is held for anybody."""
+
     def hold(self) -> None:
         """From now on up to ``MAX_HELD`` datagrams are collected."""
         self._most_held = MAX_HELD

@@ -143,6 +143,16 @@ class PeerConnection:
         """One that was not there at first. Once there is a description, its candidate is trickled (RFC 8838)."""
         self._trickle(self.transport.ice.add_local_candidate(address))
 
+    def listen_on_stream(self, address: Address, announced: Sequence[Address]) -> None:
+        """Be reached over TCP (RFC 6544) at ``address``, by which the owner accepts connections; the peer is told
+        ``announced``. Before there is a description.
+        """
+        self.transport.ice.add_stream_candidate(address, "passive", announced=announced)
+
+    def connect_by_stream(self, address: Address) -> None:
+        """Reach the peer over TCP, too, where it listens: from ``address``, whose port means nothing."""
+        self.transport.ice.add_stream_candidate(address, "active", announced=())
+
     def add_reflexive_address(self, address: Address, *, base: Address, server: str) -> None:
         """What ``server`` has seen of ``base``; the same. It comes too late after ``end_local_candidates``."""
         if not self._negotiator.has_gathered:

@@ -47,6 +47,7 @@ def _candidate_pair(pair: CandidatePair, available_bitrate: float | None) -> Can
     return CandidatePairStats(
         local_candidate_type=pair.local.type,
         remote_candidate_type=pair.remote.type,
+        protocol=pair.path.transport,
         nominated=pair.nominated,
         requests_received=pair.requests_received,
         requests_sent=pair.requests_sent,

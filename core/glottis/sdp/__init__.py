@@ -10,7 +10,13 @@ An offer is parsed, answered and written like this::
 from glottis.sdp.answer import accept_offer_untrusted
 from glottis.sdp.attributes import Direction, Fingerprint, RtpMap, Setup
 from glottis.sdp.audio import NegotiatedAudio, SendingTrack
-from glottis.sdp.candidate import Candidate, candidate_foundation, candidate_priority, parse_candidate_untrusted
+from glottis.sdp.candidate import (
+    DISCARD_PORT,
+    Candidate,
+    candidate_foundation,
+    candidate_priority,
+    parse_candidate_untrusted,
+)
 from glottis.sdp.codecs import AudioCapability, NegotiatedFormat
 from glottis.sdp.data import SCTP_PORT, NegotiatedData
 from glottis.sdp.description import Attribute, MediaDescription, Origin, SessionDescription
@@ -23,6 +29,7 @@ from glottis.sdp.transport import RemoteParameters, TransportParameters
 
 __all__ = [
     "AUDIO_MID",
+    "DISCARD_PORT",
     "NACK",
     "SCTP_PORT",
     "AnswerRefused",

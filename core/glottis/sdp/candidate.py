@@ -20,6 +20,13 @@ MAX_EXTENSIONS: Final = 16
 TYPE_PREFERENCES: Final = {"host": 126, "prflx": 110, "srflx": 100, "relay": 0}
 """Recommended by RFC 8445 §5.1.2.2."""
 
+TCP_TYPE_PREFERENCES: Final = {"host": 90, "prflx": 80}
+"""Below those of UDP, reflexive or not, and above relays (RFC 6544 §4.2 leaves it to us; libwebrtc has the same)."""
+TCP_DIRECTION_PREFERENCES: Final = {"active": 6, "passive": 4, "so": 2}
+"""Of host candidates, RFC 6544 §4.2."""
+DISCARD_PORT: Final = 9
+"""Of active candidates, which nobody can connect to (RFC 6544 §4.5)."""
+
 _LINE: Final = re.compile(
     r"(?P<foundation>[A-Za-z0-9+/]{1,32})"
     r" +(?P<component>[0-9]{1,3})"
@@ -53,6 +60,7 @@ class Candidate:
     related_address: str | None = None
     related_port: int | None = None
     tcp_type: str | None = None
+    """``active``, ``passive`` or ``so`` of TCP, RFC 6544 §4.5."""
     username_fragment: str | None = None
     """The ICE generation that the candidate belongs to, where its owner says so (RFC 8838 §11)."""
 
@@ -107,6 +115,12 @@ def parse_candidate_untrusted(text: str) -> Candidate:
 def candidate_priority(candidate_type: str, local_preference: int = 65535, component: int = 1) -> int:
     """The recommended formula of RFC 8445 §5.1.2.1; ``local_preference`` is 0–65535 and tells own addresses apart."""
     return TYPE_PREFERENCES[candidate_type] << 24 | local_preference << 8 | 256 - component
+
+
+def tcp_candidate_priority(tcp_type: str, other_preference: int = 8191) -> int:
+    """That of a host candidate over TCP, RFC 6544 §4.2; ``other_preference`` is 0–8191 and tells addresses apart."""
+    local_preference = TCP_DIRECTION_PREFERENCES[tcp_type] << 13 | other_preference
+    return TCP_TYPE_PREFERENCES["host"] << 24 | local_preference << 8 | 255
 
 
 def candidate_foundation(candidate_type: str, base_address: str, transport: str = "udp", server: str = "") -> str:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Final, NoReturn, Protocol
 from urllib.parse import quote
 
@@ -20,6 +21,8 @@ from glottis.media.gathering import GatheringEndpoint
 from glottis.media.interfaces import media_addresses
 from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduler, Sockets
+from glottis.media.stream_link import StreamEndpoint
+from glottis.media.stream_listener import StreamListener
 from glottis.plugins.auth import GuardedAuthScheme
 from glottis.server.api.origins import Origins
 from glottis.server.api.routes import Api
@@ -47,7 +50,7 @@ GOODBYE_TIMEOUT: Final = 1.0
 Listeners = Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]]
 
 
-class MediaEndpoint(GatheringEndpoint, Sockets, Protocol):
+class MediaEndpoint(GatheringEndpoint, StreamEndpoint, Sockets, Protocol):
     """What a gateway needs of its ``UdpEndpoint``."""
 
     @property
@@ -81,6 +84,7 @@ class Gateway:
         watchdog: Watchdog,
         *,
         own_addresses: OwnAddresses,
+        streams: StreamListener,
         tokens: TokenDesk | None = None,
         legs: Mapping[str, LegFactory] | None = None,
         times: SessionTimes = DEFAULT_TIMES,
@@ -90,6 +94,7 @@ class Gateway:
         server, media = config.config.server, config.config.media
         self.url = ""
         self.endpoint = endpoint
+        self.streams = streams
         self.scheduler = Scheduler(endpoint)
         self._turns = turns or Turns()
         self.watchdog = watchdog
@@ -119,6 +124,8 @@ class Gateway:
         return GatewayCounts(
             datagrams_of_nobody=self.endpoint.dropped,
             datagrams_not_sent=self.endpoint.send_failures,
+            streams_refused=self.streams.refused,
+            datagrams_not_streamed=self.streams.dropped,
             stun_answers_ignored=self._own_addresses.gathering.answers_ignored,
             local_names_refused=self._own_addresses.local_names.refused,
             turn_messages_ignored=self._own_addresses.gathering.relays.ignored_datagrams,
@@ -217,8 +224,11 @@ async def open_gateway(
     ``ConfigurationError`` if an address or port cannot be had.
     """
     server = config.config.server
-    with _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint:
-        own_addresses = OwnAddresses(config, endpoint, times.providers)
+    with (
+        _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint,
+        _bind_streams(config, endpoint) as streams,
+    ):
+        own_addresses = OwnAddresses(config, endpoint, times.providers, streams.addresses)
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
         with watching(config.plugins) as watchdog:
             async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
@@ -228,6 +238,7 @@ async def open_gateway(
                     sessions,
                     watchdog,
                     own_addresses=own_addresses,
+                    streams=streams,
                     tokens=tokens,
                     legs=legs,
                     times=times,
@@ -237,7 +248,6 @@ async def open_gateway(
                 for task in _tasks(gateway, endpoint):
                     nursery.start_soon(task)
                 nursery.start_soon(gateway.serve_http, listeners)
-                nursery.start_soon(report, gateway.counts)
                 try:
                     yield gateway
                 finally:
@@ -252,16 +262,23 @@ def _tasks(gateway: Gateway, endpoint: MediaEndpoint) -> tuple[Callable[[], Awai
     """What runs as long as the gateway, in the order in which it starts."""
     return (
         endpoint.run,
+        gateway.streams.run,
         gateway.scheduler.run,
         gateway.sessions.keep_deadlines,
         gateway.relief.run,
         gateway.gather,
+        partial(report, gateway.counts),
     )
 
 
 def _bind(config: ResolvedConfig) -> UdpEndpoint:
     media = config.config.media
     return UdpEndpoint.bind(media_addresses(media.addresses, config.config.server.host), media.udp_port)
+
+
+def _bind_streams(config: ResolvedConfig, endpoint: MediaEndpoint) -> StreamListener:
+    hosts = [address.host for address in endpoint.addresses]
+    return StreamListener.bind(hosts, config.config.media.tcp_port, endpoint)
 
 
 def _url(host: str, port: int, listeners: Listeners) -> str:
@@ -319,6 +336,8 @@ def _abandon() -> NoReturn:
 def _announce(config: ResolvedConfig, gateway: Gateway) -> None:
     media = ", ".join(f"{address.host}:{address.port}" for address in gateway.endpoint.addresses)
     logger.info("glottis serves %s with auth scheme %s, media on UDP %s", gateway.url, config.auth.name, media)
+    if streams := ", ".join(f"{address.host}:{address.port}" for address in gateway.streams.addresses):
+        logger.info("calls that UDP does not reach: media on TCP %s", streams)
     logger.info("campaigns: %s", ", ".join(config.campaigns) or "none")
     if "demo" in config.page_sets and config.campaigns:
         logger.info("talk at %s/?campaign=%s", gateway.url, quote(next(iter(config.campaigns))))

@@ -50,6 +50,9 @@ def our_legs(
             local_addresses=[] if _ice_policy(config, info) == "relay" else endpoint.addresses,
             rng=rng,
         )
+        if _ice_policy(config, info) != "relay":
+            for address, announced in own_addresses.announced_streams.items():
+                peer.listen_on_stream(address, announced)
         return WebRtcLeg(
             owner,
             peer,

@@ -30,16 +30,24 @@ class Sockets(GatheringEndpoint, Protocol):
 class OwnAddresses:
     """``desk`` gives calls their servers, and what it is given is used here, too; ``run`` works until cancelled.
 
-    ``local_names`` are those of clients, if they are looked up at all.
+    ``local_names`` are those of clients, if they are looked up at all; ``streams`` is where calls are accepted by TCP.
 
     Raises ``ConfigurationError`` if an advertised address can lead nowhere.
     """
 
-    def __init__(self, config: ResolvedConfig, sockets: Sockets, patience: float) -> None:
+    def __init__(
+        self, config: ResolvedConfig, sockets: Sockets, patience: float, streams: Sequence[Address] = ()
+    ) -> None:
         media = config.config.media
+        advertised = [parse_advertised_address(address) for address in media.advertised_addresses]
         self.announced: Mapping[Address, Sequence[Address]] = announced_addresses(
             sockets.addresses,
-            map(parse_advertised_address, media.advertised_addresses),
+            advertised,
+            bound_too=media.advertise_bound_addresses,
+        )
+        self.announced_streams: Mapping[Address, Sequence[Address]] = announced_addresses(
+            streams,
+            [(host, None) for host, _ in advertised] if streams else (),
             bound_too=media.advertise_bound_addresses,
         )
         self.gathering = Gathering(sockets, sockets.addresses, rng=random.SystemRandom())

@@ -36,6 +36,7 @@ from glottis.wire.sctp_chunks import (
     parse_sack_untrusted,
     parse_sequence_untrusted,
 )
+from glottis.wire.stream_frames import StreamFrames
 from glottis.wire.stun import parse_stun_untrusted
 from glottis.wire.stun_stream import StunStream
 from glottis.wire.telephone_event import parse_telephone_event_untrusted
@@ -64,6 +65,11 @@ def stun(attribute: bytes, *, integrity: bool = False) -> Make:
 def read_stun_stream(data: bytes) -> None:
     """What was read of a stream at once."""
     StunStream().feed_untrusted(data)
+
+
+def read_stream_frames(data: bytes) -> None:
+    """The same of the datagrams of a call."""
+    StreamFrames().feed_untrusted(data)
 
 
 def hear_turn_server(data: bytes) -> None:
@@ -192,6 +198,14 @@ ROWS: Final[tuple[Row, ...]] = (
             "channel data of a byte": filled(b"\x40\0\0\1x..."[:8]),
             "empty messages": filled(b"\0\1\0\0\x21\x12\xa4\x42" + TRANSACTION_ID),
             "a long message": lambda size: (b"\x40\0\xff\xff" + bytes(size),),
+        },
+    ),
+    datagram(
+        read_stream_frames,
+        {
+            "empty frames": filled(b"\0\0"),
+            "frames of a byte": filled(b"\0\1x"),
+            "a frame that is too long": lambda size: (b"\xff\xff" + bytes(size),),
         },
     ),
     datagram(

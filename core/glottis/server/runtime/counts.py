@@ -24,6 +24,10 @@ class GatewayCounts:
     """That belonged to no session."""
     datagrams_not_sent: int = 0
     """That the kernel refused: a full buffer or an unreachable destination."""
+    streams_refused: int = 0
+    """TCP connections of media that were too many, or no call's."""
+    datagrams_not_streamed: int = 0
+    """That a TCP connection had no room for."""
     stun_answers_ignored: int = 0
     """With an address that nobody can be reached by, or not from where was asked."""
     local_names_refused: int = 0
@@ -55,6 +59,7 @@ class GatewayCounts:
     def __str__(self) -> str:
         return (
             f"datagrams of nobody {self.datagrams_of_nobody}, datagrams not sent {self.datagrams_not_sent}, "
+            f"TCP connections refused {self.streams_refused}, datagrams not sent by TCP {self.datagrams_not_streamed}, "
             f"STUN answers ignored {self.stun_answers_ignored}, local names refused {self.local_names_refused}, "
             f"TURN messages ignored {self.turn_messages_ignored}, "
             f"datagrams not relayed {self.datagrams_not_relayed}, "

@@ -1,7 +1,7 @@
 import pytest
 import trio
 import trio.testing
-from glottis.media.relay_stream import MAX_UNSENT, RelayStream
+from glottis.media.message_stream import TURN, MessageStream
 from glottis.wire.channel_data import build_channel_data
 
 MESSAGE = build_channel_data(0x4000, b"hello")
@@ -12,7 +12,7 @@ class Owner:
         self.messages: list[bytes] = []
         self.reasons: list[str] = []
         ours, self.server = trio.testing.memory_stream_pair()
-        self.stream = RelayStream(ours, self.messages.extend, self.reasons.append)
+        self.stream = MessageStream(ours, TURN, self.messages.extend, self.reasons.append)
 
 
 async def test_messages_are_padded_and_cut_apart(nursery: trio.Nursery) -> None:
@@ -30,11 +30,11 @@ async def test_messages_are_padded_and_cut_apart(nursery: trio.Nursery) -> None:
 
 async def test_what_the_stream_does_not_take_is_dropped_and_counted() -> None:
     owner = Owner()
-    for _ in range(MAX_UNSENT // len(MESSAGE)):
+    for _ in range(TURN.max_unsent // len(MESSAGE)):
         owner.stream.send(MESSAGE)
     assert owner.stream.dropped > 0
     await owner.stream.flush()
-    assert len(await owner.server.receive_some()) <= MAX_UNSENT
+    assert len(await owner.server.receive_some()) <= TURN.max_unsent
     owner.stream.send(MESSAGE)
     await owner.stream.flush()
     assert await owner.server.receive_some() == MESSAGE + bytes(3)
@@ -43,9 +43,9 @@ async def test_what_the_stream_does_not_take_is_dropped_and_counted() -> None:
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        (MESSAGE[:5], "the server has closed the connection"),
-        (b"SSH-2.0-server", "the server does not speak TURN"),
-        (b"", "the server has closed the connection"),
+        (MESSAGE[:5], "the other end has closed the connection"),
+        (b"SSH-2.0-server", "the other end does not speak the protocol"),
+        (b"", "the other end has closed the connection"),
     ],
 )
 async def test_stream_that_ends_or_makes_no_sense_is_told(said: bytes, reason: str) -> None:

@@ -1,0 +1,324 @@
+"""Networks that a call can be in, and what each does to it: `make networks` makes the table of them.
+
+The caller is ``glottis call``, the gateway ``glottis serve``, each in a network namespace, and coturn is the STUN and
+TURN server.
+"""
+
+import hashlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from support.command import Command, open_command
+from support.internet import PUBLIC, Internet, Kind, open_internet
+
+HTTP_PORT: Final = 8080
+MEDIA_PORT: Final = 50000
+CALLER, CALLERS_ROUTER, GATEWAY, GATEWAYS_ROUTER = "c", "r", "g", "q"
+SERVER: Final = "203.0.113.3"
+ROUTED_CALLER, ROUTED_GATEWAY = "10.1.0.2", "10.2.0.2"
+PUBLIC_GATEWAY, PUBLIC_ROUTER = "203.0.113.2", "203.0.113.4"
+USER: Final = "caller:secret"
+KEY: Final = "correct-horse-battery"
+CONFIG: Final = f"""
+[server]
+host = "{{host}}"
+port = {HTTP_PORT}
+public_url = "{{url}}"
+
+[auth]
+scheme = "api-keys"
+settings = {{{{ keys = {{{{ caller = "{hashlib.sha256(KEY.encode()).hexdigest()}" }}}} }}}}
+
+[campaigns.talker]
+agent = "talker"
+
+[media]
+addresses = [{{addresses}}]
+udp_port = {MEDIA_PORT}
+"""
+STUN: Final = f'[[ice_servers.settings.static.servers]]\nurls = ["stun:{SERVER}"]\n'
+TURN: Final = (
+    f'[[ice_servers.settings.static.servers]]\nurls = ["turn:{SERVER}"]\nusername = "caller"\ncredential = "secret"\n'
+)
+TCP: Final = f"tcp_port = {MEDIA_PORT}\n"
+NO_UDP: Final = """
+table inet filter {
+    chain output { type filter hook output priority 0; meta l4proto udp drop; }
+    chain input { type filter hook input priority 0; meta l4proto udp drop; }
+}
+"""
+FIREWALL: Final = """
+table inet filter {
+    chain input {
+        type filter hook input priority 0;
+        meta l4proto udp ct state established accept
+        meta l4proto udp drop
+    }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the gateway is: its media addresses, and where the caller finds it."""
+
+    addresses: Sequence[str]
+    host: str
+    config: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{HTTP_PORT}"
+
+    @property
+    def text(self) -> str:
+        host, addresses = "::" if ":" in self.host else "0.0.0.0", ", ".join(f'"{one}"' for one in self.addresses)
+        return CONFIG.format(host=host, url=self.url, addresses=addresses) + self.config
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """``build`` lays the cables; ``way`` is a pattern of what shall carry the call; ``during`` comes in its middle."""
+
+    name: str
+    build: Callable[[Internet], Site]
+    way: str
+    during: Callable[[Internet], None] | None = None
+    is_quick: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the caller has seen: seconds to the first audio, and packets of it."""
+
+    way: str
+    first_audio: float
+    received: int
+    output: str
+
+
+def gateway_in_public(internet: Internet, *hosts: str, config: str = "") -> Site:
+    internet.add_space(GATEWAY)
+    hosts = hosts or (PUBLIC_GATEWAY,)
+    internet.connect(GATEWAY, "eth0", PUBLIC, *(f"{host}/{64 if ':' in host else 24}" for host in hosts))
+    return Site(hosts, hosts[0], config)
+
+
+def gateway_behind(internet: Internet, kind: Kind, *ports: str, config: str, hairpin: bool = False) -> Site:
+    ports = (f"tcp dport {HTTP_PORT}", *ports)
+    internet.add_router(GATEWAYS_ROUTER, PUBLIC_ROUTER, "10.2.0", kind, ROUTED_GATEWAY, *ports, hairpin=hairpin)
+    internet.add_space(GATEWAY)
+    internet.connect(GATEWAY, "eth0", GATEWAYS_ROUTER, f"{ROUTED_GATEWAY}/24", gateway="10.2.0.1")
+    return Site([ROUTED_GATEWAY], PUBLIC_ROUTER, config)
+
+
+def caller_in_public(internet: Internet, address: str = "203.0.113.7/24") -> None:
+    internet.add_space(CALLER)
+    internet.connect(CALLER, "eth0", PUBLIC, address)
+
+
+def caller_behind(internet: Internet, kind: Kind) -> None:
+    internet.add_router(CALLERS_ROUTER, "203.0.113.1", "10.1.0", kind, ROUTED_CALLER)
+    internet.add_space(CALLER)
+    internet.connect(CALLER, "eth0", CALLERS_ROUTER, f"{ROUTED_CALLER}/24", gateway="10.1.0.1")
+
+
+def open_to_all(internet: Internet) -> Site:
+    caller_in_public(internet)
+    return gateway_in_public(internet, config=TCP)
+
+
+def only_ipv6(internet: Internet) -> Site:
+    caller_in_public(internet, "2001:db8::7/64")
+    return gateway_in_public(internet, "2001:db8::2")
+
+
+def translated_caller(kind: Kind, internet: Internet) -> Site:
+    caller_behind(internet, kind)
+    return gateway_in_public(internet, config=TCP)
+
+
+def forwarded_gateway(internet: Internet) -> Site:
+    caller_behind(internet, "port-restricted")
+    advertised = f'advertised_addresses = ["{PUBLIC_ROUTER}"]\nadvertise_bound_addresses = false\n'
+    return gateway_behind(internet, "port-restricted", f"udp dport {MEDIA_PORT}", config=advertised)
+
+
+def translated_gateway(kind: Kind, config: str, internet: Internet) -> Site:
+    """The caller has a public address, to which only those may write whom it has written to."""
+    caller_in_public(internet)
+    internet.load(CALLER, FIREWALL)
+    return gateway_behind(internet, kind, config=config)
+
+
+def same_translator(internet: Internet) -> Site:
+    advertised = f'advertised_addresses = ["{PUBLIC_ROUTER}"]\nadvertise_bound_addresses = false\n'
+    ports = (f"udp dport {MEDIA_PORT}",)
+    site = gateway_behind(internet, "port-restricted", *ports, config=advertised, hairpin=True)
+    internet.add_space(CALLER)
+    internet.connect(CALLER, "eth0", GATEWAYS_ROUTER, "10.2.0.7/24", gateway="10.2.0.1")
+    return site
+
+
+def without_udp(internet: Internet) -> Site:
+    site = translated_caller("port-restricted", internet)
+    internet.load(CALLERS_ROUTER, NO_UDP.replace("hook output", "hook forward"))
+    return site
+
+
+def gateway_without_udp(internet: Internet) -> Site:
+    """But where it listens by TCP, and its port is passed on."""
+    caller_behind(internet, "symmetric")
+    advertised = f'advertised_addresses = ["{PUBLIC_ROUTER}"]\nadvertise_bound_addresses = false\n'
+    site = gateway_behind(internet, "symmetric", f"tcp dport {MEDIA_PORT}", config=TCP + advertised)
+    internet.load(GATEWAYS_ROUTER, NO_UDP.replace("hook output", "hook forward"))
+    return site
+
+
+def two_interfaces(internet: Internet) -> Site:
+    """Of the gateway, the first of which lets no media through."""
+    caller_in_public(internet)
+    site = gateway_in_public(internet, "203.0.113.8", PUBLIC_GATEWAY)
+    internet.load(GATEWAY, NO_UDP.replace("meta l4proto", "ip daddr 203.0.113.8 meta l4proto"))
+    return Site(site.addresses, PUBLIC_GATEWAY)
+
+
+def change_source_port(internet: Internet) -> None:
+    """A translator forgets what it knew, and chooses other ports."""
+    rule = 'insert rule ip nat postrouting oifname "wan" meta l4proto udp masquerade to :40000-40999\n'
+    internet.load(CALLERS_ROUTER, rule)
+    internet.ip(CALLERS_ROUTER, "link set wan down")
+    internet.ip(CALLERS_ROUTER, "link set wan up")
+
+
+def change_public_address(internet: Internet) -> None:
+    """A provider gives the caller's router another one."""
+    internet.ip(CALLERS_ROUTER, "addr del 203.0.113.1/24 dev wan")
+    internet.ip(CALLERS_ROUTER, "addr add 203.0.113.9/24 dev wan")
+
+
+NETWORKS: Final = (
+    Network("no translator, no firewall", open_to_all, r"udp \(host to host\)"),
+    Network("IPv6 only", only_ipv6, r"udp \(host to host\)"),
+    Network("caller behind a full cone", partial(translated_caller, "full cone"), r"udp \(\w+ to host\)"),
+    Network("caller behind an address-restricted cone", partial(translated_caller, "address-restricted"), "udp"),
+    Network("caller behind a port-restricted cone", partial(translated_caller, "port-restricted"), "udp"),
+    Network("caller behind a symmetric translator", partial(translated_caller, "symmetric"), "udp"),
+    Network("gateway behind 1:1 NAT, caller behind a port-restricted cone", forwarded_gateway, "udp", is_quick=True),
+    Network(
+        "gateway behind a port-restricted cone, caller behind a firewall, STUN",
+        partial(translated_gateway, "port-restricted", STUN),
+        r"udp \(host to (srflx|prflx)\)",
+        is_quick=True,
+    ),
+    Network(
+        "gateway behind a symmetric translator, caller behind a firewall, TURN",
+        partial(translated_gateway, "symmetric", TURN),
+        r"udp \(host to relay\)",
+    ),
+    Network("both behind the same translator (hairpin)", same_translator, "udp"),
+    Network("caller's network blocks UDP", without_udp, r"tcp \(\w+ to host\)", is_quick=True),
+    Network("gateway's network blocks UDP, one TCP port is passed on", gateway_without_udp, "tcp"),
+    Network("two interfaces of the gateway, one dead for media", two_interfaces, "udp"),
+    Network(
+        "source port changes in the call", partial(translated_caller, "port-restricted"), "udp", change_source_port
+    ),
+    Network(
+        "public address changes in the call",
+        partial(translated_caller, "port-restricted"),
+        "udp",
+        change_public_address,
+    ),
+)
+
+
+async def call_in(network: Network, directory: Path) -> Outcome:
+    """One call of a second, or of eight with something in its middle."""
+    with open_internet() as internet:
+        site = network.build(internet)
+        async with AsyncExitStack() as running:
+            if SERVER in site.config:
+                await running.enter_async_context(_open_coturn(internet, directory))
+            await running.enter_async_context(_open_gateway(internet, site, directory))
+            return await _call(internet, site, network)
+
+
+async def _call(internet: Internet, site: Site, network: Network) -> Outcome:
+    env, listen = {"GLOTTIS_API_KEY": KEY}, "1" if network.during is None else "8"
+    command = ("call", site.url, "--campaign", "talker", "--listen", listen)
+    async with open_command(*command, env=env, prefix=internet.command(CALLER)) as call:
+        if network.during is not None:
+            await call.wait_for("media: ")
+            await trio.sleep(2)
+            network.during(internet)
+        await call.wait()
+    found = re.search(r"first audio after ([\d.]+) s by (\w+ \(.*?\)),.* received (\d+)", call.output)
+    assert found, f"{network.name}: {call.errors}{call.output}"
+    return Outcome(found[2], float(found[1]), int(found[3]), call.errors + call.output)
+
+
+@asynccontextmanager
+async def _open_gateway(internet: Internet, site: Site, directory: Path) -> AsyncIterator[Command]:
+    path = directory / "gateway.toml"
+    path.write_text(site.text)
+    async with open_command("serve", "--config", path, prefix=internet.command(GATEWAY)) as gateway:
+        await gateway.wait_for("serves http")
+        if STUN in site.config:
+            await gateway.wait_for("for others, says STUN server")
+        if TURN in site.config:
+            await gateway.wait_for("lends")
+        yield gateway
+        gateway.process.send_signal(signal.SIGINT)
+        await gateway.wait()
+
+
+@asynccontextmanager
+async def _open_coturn(internet: Internet, directory: Path) -> AsyncIterator[None]:
+    command = [
+        *internet.command(PUBLIC),
+        *("stdbuf", "-oL", "turnserver", "-n", "--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout", "--verbose"),
+        *("--lt-cred-mech", f"--user={USER}", "--realm=glottis.example"),
+        *(f"--listening-ip={SERVER}", f"--relay-ip={SERVER}"),
+        *(f"--userdb={directory / 'turn.db'}", f"--pidfile={directory / 'turn.pid'}"),
+    ]
+    async with trio.open_nursery() as nursery:
+        start = partial(trio.run_process, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        process: trio.Process = await nursery.start(start)
+        assert process.stdout
+        written = b""
+        with trio.fail_after(10):
+            while b"SQLite DB connection success" not in written:
+                written += (chunk := await process.stdout.receive_some())
+                assert chunk, written.decode()
+        nursery.start_soon(_drain, process.stdout)
+        yield
+        process.terminate()
+
+
+async def _drain(stream: trio.abc.ReceiveStream) -> None:
+    async for _ in stream:
+        pass
+
+
+async def _print_table() -> None:
+    sys.stdout.write("| network | way of the call | first audio |\n|---|---|---|\n")
+    for network in NETWORKS:
+        with tempfile.TemporaryDirectory() as directory:
+            outcome = await call_in(network, Path(directory))
+        sys.stdout.write(f"| {network.name} | {outcome.way} | {outcome.first_audio:.2f} s |\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    trio.run(_print_table)
