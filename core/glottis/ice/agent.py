@@ -21,7 +21,6 @@ from glottis.ice.credentials import Credentials, generate_credentials
 from glottis.ice.events import (
     IceEvent,
     IceState,
-    PathAuthenticated,
     PathGivenUp,
     PathReleased,
     SelectedPathChanged,
@@ -98,8 +97,7 @@ class IceAgent:
 
     @property
     def local_candidates(self) -> tuple[Candidate, ...]:
-        """Those to tell the peer, in order of preference: reflexive ones, which are found later, come after
-        the sockets, and TCP comes last."""
+        """Those to tell the peer, in order of preference: sockets, what they are seen as elsewhere, and TCP."""
         return (*self._local.announced.values(), *self._local.announced_streams.values())
 
     @property
@@ -205,9 +203,8 @@ class IceAgent:
         if not self._local.remove(address) or self.state in _FINAL:
             return
         self._check_list.drop_base(address)
-        for pair in self._check_list:
-            if pair.is_authenticated and not pair.has_consent(now, self._timing.consent_lifetime):
-                self._checker.trigger(pair, now)
+        for pair in self._selection.dormant(now):
+            self._checker.trigger(pair, now)
         is_hopeful = any(pair.state is not PairState.FAILED for pair in self._check_list)
         self._hope_at = now if is_hopeful or self._selection.pair is None else -math.inf
         self._conclude(now)
@@ -278,7 +275,8 @@ class IceAgent:
         if pair is None or not pair.is_authenticated or self.state in _FINAL:
             return False
         pair.heard_at = pair.media_at = now
-        self._doubt_selection(now)
+        if (doubtful := self._selection.doubt(now)) is not None and not self.lite:
+            self._checker.ask_quickly(doubtful, now)
         self._conclude(now)
         return True
 
@@ -286,12 +284,12 @@ class IceAgent:
         """A STUN datagram that came by ``path``; anything but valid STUN of the peer is dropped and counted."""
         if self.state in _FINAL:
             return
-        before = self._authentication(path)
+        before = self._check_list.authentication(path)
         message = self._read(data, path)
         if message is None or not self._accept(message, path, now):
             self.dropped_datagrams += 1
             return
-        authentication = self._authentication(path)
+        authentication = self._check_list.authentication(path)
         if authentication is not None and authentication != before:
             self._hope_at = now
             self._events.append(authentication)
@@ -332,20 +330,6 @@ class IceAgent:
     def close(self) -> None:
         """Be silent for ever."""
         self._enter(IceState.CLOSED)
-
-    def _doubt_selection(self, now: float) -> None:
-        """The peer is heard elsewhere: find out at once whether it still is there, too."""
-        pair = self._selection.pair
-        if pair is None or pair.heard_at is None or pair.is_doubted or now - pair.heard_at < self._timing.doubt_after:
-            return
-        pair.doubted_at = now
-        if not self.lite:
-            self._checker.ask_quickly(pair, now)
-
-    def _authentication(self, path: Path) -> PathAuthenticated | None:
-        """How well the peer has proved to be at the end of this path."""
-        pair = self._check_list.get(path)
-        return PathAuthenticated(path, pair.is_proven) if pair is not None and pair.is_authenticated else None
 
     def _read(self, data: bytes, path: Path) -> StunMessage | None:
         """RFC 8445 §7 requires FINGERPRINT; a local address that is no candidate gets no answer."""
@@ -393,16 +377,11 @@ class IceAgent:
         self._enter(*self._judge_state(now))
 
     def _judge_state(self, now: float) -> tuple[IceState, str]:
-        pair, consent = self._selection.pair, self._selection.consent
-        if pair is None or consent is None:
-            if self._give_up_at is not None and now >= self._give_up_at:
-                return IceState.FAILED, "no candidate pair has worked"
-            return (IceState.CHECKING if self._remote_is_known else IceState.NEW), ""
-        if consent.is_expired(now):
-            return IceState.FAILED, "the peer has not renewed its consent"
-        if consent.is_silent(now):
-            return IceState.DISCONNECTED, "the peer is silent"
-        return (IceState.COMPLETED if pair.nominated and self._remote_ended else IceState.CONNECTED), ""
+        if self._selection.pair is not None:
+            return self._selection.judge(now, is_complete=self._remote_ended)
+        if self._give_up_at is not None and now >= self._give_up_at:
+            return IceState.FAILED, "no candidate pair has worked"
+        return (IceState.CHECKING if self._remote_is_known else IceState.NEW), ""
 
     @property
     def _give_up_at(self) -> float | None:

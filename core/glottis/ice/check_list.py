@@ -5,6 +5,7 @@ from typing import Final
 
 from glottis.contracts.notes import Notes
 from glottis.contracts.short_queue import ShortQueue
+from glottis.ice.events import PathAuthenticated
 from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.role import Role
 from glottis.wire.address import Address, Path
@@ -41,6 +42,11 @@ class CheckList:
     def get(self, path: Path) -> CandidatePair | None:
         """The pair whose datagrams take this path."""
         return self._pairs.get(path)
+
+    def authentication(self, path: Path) -> PathAuthenticated | None:
+        """How well the peer has proved to be at the end of this path."""
+        pair = self._pairs.get(path)
+        return PathAuthenticated(path, pair.is_proven) if pair is not None and pair.is_authenticated else None
 
     def priority(self, pair: CandidatePair) -> int:
         """In the present role: a switch of roles reorders the list (RFC 8445 §7.3.1.1)."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from glottis.ice.check_list import CheckList
 from glottis.ice.consent import Consent
+from glottis.ice.events import IceState
 from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.role import Role
 from glottis.ice.timing import IceTiming
@@ -67,6 +68,29 @@ class Selection:
             return None
         self._nominate_at = None
         return self.pair
+
+    def judge(self, now: float, *, is_complete: bool) -> tuple[IceState, str]:
+        """The state that the selected pair is in, and why; ``is_complete``: nothing better is to come."""
+        assert self.pair is not None
+        assert self.consent is not None
+        if self.consent.is_expired(now):
+            return IceState.FAILED, "the peer has not renewed its consent"
+        if self.consent.is_silent(now):
+            return IceState.DISCONNECTED, "the peer is silent"
+        return (IceState.COMPLETED if self.pair.nominated and is_complete else IceState.CONNECTED), ""
+
+    def doubt(self, now: float) -> CandidatePair | None:
+        """The peer is heard elsewhere: returns the pair that is to be asked whether it still is there, too."""
+        pair = self.pair
+        if pair is None or pair.heard_at is None or pair.is_doubted or now - pair.heard_at < self._timing.doubt_after:
+            return None
+        pair.doubted_at = now
+        return pair
+
+    def dormant(self, now: float) -> list[CandidatePair]:
+        """Pairs that the peer has used, and not consented to lately."""
+        lifetime = self._timing.consent_lifetime
+        return [pair for pair in self._check_list if pair.is_authenticated and not pair.has_consent(now, lifetime)]
 
     def next_timeout(self, *, silent: bool) -> float | None:
         """When time alone changes something; ``silent`` says that the pair's silence has been noticed already."""
