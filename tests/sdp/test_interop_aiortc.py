@@ -47,8 +47,10 @@ def test_aiortc_reads_in_our_answer_what_we_mean(
     ]
     assert (tagged.direction, tagged.rtcp_mux, tagged.msid) == ("sendrecv", True, "agent voice")
     assert negotiation.audio is not None
+    noise = negotiation.audio.comfort_noise
+    meant = (*negotiation.audio.formats, *([noise] if noise else []), *negotiation.audio.events)
     assert [(one.payloadType, one.name, one.clockRate, one.channels) for one in tagged.rtp.codecs] == [
-        (one.payload_type, *one.rtpmap[1:]) for one in (*negotiation.audio.formats, *negotiation.audio.events)
+        (one.payload_type, *one.rtpmap[1:]) for one in meant
     ]
     assert tagged.rtp.codecs[0].parameters == {"minptime": 10, "useinbandfec": 1}
 

@@ -64,9 +64,13 @@ def packet(index: int = 0, **others: Any) -> EncodedPacket:
     return EncodedPacket(**fields | {"rtp_timestamp": 320 * index, "duration": 320} | others)
 
 
+SHORTEST_ROW = 0.002
+
+
 def runs(pcm: bytes) -> dict[int, float]:
-    """For how many seconds each value is heard in a row, without silence."""
-    found = [(value, len(list(run)) / RATE) for value, run in groupby(array("h", pcm)) if value]
+    """For how many seconds each value is heard in a row, without silence, or noise that fades in its place."""
+    rows = [(value, len(list(run)) / RATE) for value, run in groupby(array("h", pcm)) if value]
+    found = [(value, seconds) for value, seconds in rows if seconds >= SHORTEST_ROW]
     assert len(found) == len(dict(found)), "a row of values is interrupted"
     return dict(found)
 

@@ -88,9 +88,9 @@ class AdaptiveDelay(FixedDelay):
         self._off_since = math.inf
         """Since when the delay is not as it should be."""
         self._last_arrival = -TOGETHER
-        self._losses: deque[tuple[float, float]] = deque(maxlen=RECENT)
+        self._losses: list[tuple[float, float]] = []
         """The same as arrivals, of lost packets."""
-        self._spikes: deque[tuple[float, float]] = deque(maxlen=RECENT)
+        self._spikes: list[tuple[float, float]] = []
         """The same of what was held up far longer than others are."""
         self._slowest = 0.0
         """How long all have taken but those few that may come too late."""
@@ -121,7 +121,7 @@ class AdaptiveDelay(FixedDelay):
         elif since < TOGETHER and transits and transit >= transits[0]:
             return
         if transits and transit > self._slowest + SPIKE:
-            self._spikes.append((now, transit))
+            _note(self._spikes, transit, now)
         arrivals.append((now, transit))
         insort(transits, transit)
         while len(arrivals) > MOST_ARRIVALS or arrivals[0][0] < now - WINDOW:
@@ -144,7 +144,7 @@ class AdaptiveDelay(FixedDelay):
 
     def recovered(self, transit: float, now: float) -> None:
         """See ``DelayPolicy.recovered``."""
-        self._losses.append((now, transit))
+        _note(self._losses, transit, now)
 
     def _forget(self) -> None:
         self._arrivals.clear()
@@ -188,8 +188,14 @@ class AdaptiveDelay(FixedDelay):
         return excess if not stretches or excess > CUT * clock_rate else 0
 
 
-def _usual(events: deque[tuple[float, float]], now: float) -> float:
+def _note(events: list[tuple[float, float]], transit: float, now: float) -> None:
+    if len(events) == RECENT:
+        del events[0]
+    events.append((now, transit))
+
+
+def _usual(events: list[tuple[float, float]], now: float) -> float:
     """The longest but one that anything of this kind has taken lately; what is long ago is forgotten."""
     while events and events[0][0] < now - MEMORY:
-        events.popleft()
+        del events[0]
     return sorted(transit for _, transit in events)[-2] if len(events) > 1 else -math.inf

@@ -31,13 +31,15 @@ class Departures:
     def __init__(self) -> None:
         self.unknown = 0
         """Packets in feedback that were never sent, or told of before."""
-        self._times = array("d", [_TOLD] * REMEMBERED)
-        """By number modulo ``REMEMBERED``."""
+        self._times = array("d")
+        """By number modulo ``REMEMBERED``; none before the first."""
         self._latest = 0
         self._delays = LeastDelay()
 
     def sent(self, number: int, now: float) -> None:
         """A packet has left; numbers go up one by one."""
+        if not self._times:
+            self._times.extend([_TOLD] * REMEMBERED)
         self._times[number % REMEMBERED] = now
         self._latest = number
 
@@ -48,7 +50,7 @@ class Departures:
         times, latest = self._times, self._latest
         for number, arrived_at in feedback.arrived_at():
             place = number % REMEMBERED
-            sent_at = times[place] if (latest - number) & 0xFFFF < REMEMBERED else _TOLD
+            sent_at = times[place] if times and (latest - number) & 0xFFFF < REMEMBERED else _TOLD
             if sent_at == _TOLD:
                 self.unknown += arrived_at is not None
                 continue

@@ -14,25 +14,25 @@ from glottis.sdp import attributes
 from glottis.sdp.attributes import read_attribute_untrusted
 from glottis.sdp.description import TOKEN, Attribute, MediaDescription, Origin, SessionDescription
 
-MAX_SIZE: Final = 25 * 1024
+MAX_SIZE: Final = 22 * 1024
 """UTF-8 bytes. A browser's offer has 1–3 KiB for audio and data; the longest that is known, with video, has 6.2."""
 
 MAX_LINES: Final = 372
 """A browser's offer has about 30 lines for audio and 130 for video; the longest that is known has 185."""
 
-MAX_MEDIA_SECTIONS: Final = 16
+MAX_MEDIA_SECTIONS: Final = 14
 """A voice call has two or three. Stopped sections stay in a renegotiated description, hence the reserve."""
 
 MAX_LENGTH: Final = 1024
 """Characters of an ``m=`` line, and of an attribute that is read. A browser's have up to about 200."""
 
-MAX_FORMATS: Final = 56
+MAX_FORMATS: Final = 50
 """Of an ``m=`` line. A browser's have 25 of video; twice as many have room."""
 
 MAX_REPEATS: Final = 64
 """Attributes of one name that are read of the session, or of a section: as many as there are payload types."""
 
-MAX_READ: Final = 184
+MAX_READ: Final = 180
 """Attributes whose value is read, of the whole description: half of its lines, as with browsers. The longest offer that
 is known has 92."""
 

@@ -16,6 +16,8 @@ MAX_RECORDS: Final = 32
 """Of a message, questions included; an answer to one name has two."""
 MAX_LABELS: Final = 16
 """Of a name."""
+MAX_STEPS: Final = 160
+"""Labels, ends and pointers of all names: five for each record, where a hidden name has three."""
 
 _HEADER: Final = Struct("!HHHHHH")
 _FIXED: Final = Struct("!HHIH")
@@ -55,19 +57,50 @@ def parse_mdns_answer_untrusted(data: bytes) -> list[NamedAddress]:
         return []
     if questions + sum(others) > MAX_RECORDS:
         raise Malformed(f"mDNS: expected at most {MAX_RECORDS} records")
-    position = _HEADER.size
+    names, position = _Names(data), _HEADER.size
     for _ in range(questions):
-        position = _read_name_untrusted(data, position)[1] + 4
+        position = names.read_untrusted(position)[1] + 4
     found = []
     for _ in range(sum(others)):
-        address, position = _read_record_untrusted(data, position)
+        address, position = _read_record_untrusted(data, names, position)
         found += [address] if address is not None else []
     return found
 
 
-def _read_record_untrusted(data: bytes, position: int) -> tuple[NamedAddress | None, int]:
+class _Names:
+    """Those of one message. Pointers let a few bytes stand for many labels: of all names together so many are read."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._steps_left = MAX_STEPS
+
+    def read_untrusted(self, position: int) -> tuple[str, int]:
+        """A name in lower case, and where what follows begins. Pointers lead backwards only (RFC 1035 §4.1.4)."""
+        data = self._data
+        labels: list[str] = []
+        following: int | None = None
+        while self._steps_left and position < len(data):
+            self._steps_left -= 1
+            length = data[position]
+            if length >= 0xC0 and position + 1 < len(data):
+                target = (length & 0x3F) << 8 | data[position + 1]
+                following = position + 2 if following is None else following
+                if target >= position:
+                    break
+                position = target
+            elif length == 0:
+                return ".".join(labels).lower(), position + 1 if following is None else following
+            elif length < 64 and len(labels) < MAX_LABELS and position + 1 + length < len(data):
+                labels.append(data[position + 1 : position + 1 + length].decode("ascii", "replace"))
+                position += 1 + length
+            else:
+                break
+        raise Malformed("mDNS: expected a name")
+
+
+def _read_record_untrusted(data: bytes, names: _Names, position: int) -> tuple[NamedAddress | None, int]:
     """The address in a record, if it holds one, and where the next begins."""
-    name, position = _read_name_untrusted(data, position)
+    name, position = names.read_untrusted(position)
     value = position + _FIXED.size
     if value > len(data):
         raise Malformed("mDNS: a record is cut off")
@@ -82,27 +115,3 @@ def _read_record_untrusted(data: bytes, position: int) -> tuple[NamedAddress | N
         elif kind == _AAAA and length == 16:
             host = str(IPv6Address(raw))
     return (None if host is None else NamedAddress(name, host)), value + length
-
-
-def _read_name_untrusted(data: bytes, position: int) -> tuple[str, int]:
-    """A name in lower case, and where what follows begins. Pointers lead backwards only (RFC 1035 §4.1.4)."""
-    labels: list[str] = []
-    following: int | None = None
-    for _ in range(2 * MAX_LABELS):
-        if position >= len(data):
-            break
-        length = data[position]
-        if length >= 0xC0 and position + 1 < len(data):
-            target = (length & 0x3F) << 8 | data[position + 1]
-            following = position + 2 if following is None else following
-            if target >= position:
-                break
-            position = target
-        elif length == 0:
-            return ".".join(labels).lower(), position + 1 if following is None else following
-        elif length < 64 and len(labels) < MAX_LABELS and position + 1 + length < len(data):
-            labels.append(data[position + 1 : position + 1 + length].decode("ascii", "replace"))
-            position += 1 + length
-        else:
-            break
-    raise Malformed("mDNS: expected a name")
