@@ -194,8 +194,15 @@ class GatewayCall(Call):
         if self._turns is not None:
             self._turns.close()
         self._turns = turns
-        self.nursery.start_soon(turns.listen)
+        self.nursery.start_soon(self._listen, turns)
         return turns
+
+    async def _listen(self, turns: TurnStream) -> None:
+        try:
+            await turns.listen()
+        finally:
+            if self._turns is turns:
+                self._turns = None  # which has a way back to the call
 
     def _count_turn_frames(self, count: int) -> None:
         self._turn_frames_dropped += count

@@ -14,7 +14,7 @@ from glottis.sdp import attributes
 from glottis.sdp.attributes import read_attribute_untrusted
 from glottis.sdp.description import TOKEN, Attribute, MediaDescription, Origin, SessionDescription
 
-MAX_SIZE: Final = 22 * 1024
+MAX_SIZE: Final = 25 * 1024
 """UTF-8 bytes. A browser's offer has 1–3 KiB for audio and data; the longest that is known, with video, has 6.2."""
 
 MAX_LINES: Final = 372
