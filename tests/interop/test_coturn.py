@@ -293,27 +293,6 @@ async def test_caller_brings_a_server_of_its_own(
         assert await talk(request) == ("relay", "host")
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_call_outlives_a_server_that_is_killed_and_started_anew(
-    tmp_path: Path, transport: Literal["udp", "tcp", "tls"], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with open_coturn(tmp_path, name="localhost") as coturn:
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        config = CONFIG + TURN_CALLS.format(url=coturn.url(transport))
-        async with open_test_gateway(tmp_path, config) as gateway:
-            request = CallRequest(gateway.url, (OPUS,), ice_policy="relay")
-            with trio.fail_after(60):
-                async with open_client_call(request) as call:
-                    await call.connected.wait()
-                    await hear_echo(call)
-                    coturn.kill()
-                    coturn.start()
-                    async for event in call.events:
-                        if event.name == "resumed":
-                            break
-                    await hear_echo(call)
-
-
 async def hear_echo(call: ClientCall) -> None:
     for _ in range(10):
         await call.say(AudioFrame(bytes(1920), 48000))
