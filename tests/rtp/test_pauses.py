@@ -36,7 +36,7 @@ def sent(sender: AudioSender, frames: list[bytes], start: int = 0) -> list[list[
 def test_a_pause_is_told_after_its_beginning_and_again_and_speech_after_it_has_the_marker(
     media: SimpleNamespace,
 ) -> None:
-    sender = make_sender(media, pauses=Pauses(0.02))
+    sender = make_sender(media, pauses=Pauses())
     voice, quiet = media.pcm_of([5000] * FRAME), media.pcm_of([33, -33] * (FRAME // 2))
     packets = [packet for tick in sent(sender, [voice] * 20 + [quiet] * 60 + [voice] * 5) for packet in tick]
     speech = [packet for packet in packets if packet.payload_type == 96]
@@ -51,7 +51,7 @@ def test_a_pause_is_told_after_its_beginning_and_again_and_speech_after_it_has_t
 
 
 def test_who_takes_comfort_noise_is_told_of_it_while_nothing_is_said(media: SimpleNamespace) -> None:
-    sender = make_sender(media, pauses=Pauses(0.02))
+    sender = make_sender(media, pauses=Pauses())
     ticks = sent(sender, [media.pcm_of([5000] * FRAME)] * 10 + [b""] * 100)
     after = [packet for tick in ticks[25:] for packet in tick]
     assert [packet.payload_type for packet in after] == [CN] * 4
@@ -89,3 +89,12 @@ def test_speech_that_is_a_little_late_goes_on_without_silence_in_between(media: 
 
 def test_without_either_nothing_is_sent_while_nothing_is_said(media: SimpleNamespace) -> None:
     assert sent(make_sender(media), [b""] * 20) == [[]] * 20
+
+
+def test_packets_of_another_length_change_nothing_in_when_a_pause_is_told(media: SimpleNamespace) -> None:
+    sender = make_sender(media, pauses=Pauses())
+    assert sender.change_packet_time(40, media.LinearEncoder())
+    voice, quiet = media.pcm_of([5000] * FRAME), media.pcm_of([33, -33] * (FRAME // 2))
+    packets = [packet for tick in sent(sender, [voice] * 20 + [quiet] * 60) for packet in tick]
+    told = [packet.timestamp - packets[0].timestamp for packet in packets if packet.payload_type == CN]
+    assert [units / 8000 for units in told] == pytest.approx([0.6, 1.0, 1.4], abs=0.041)

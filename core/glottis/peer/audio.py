@@ -250,7 +250,7 @@ class AudioTrack:
         noise = audio.comfort_noise
         if noise is None or not self._knobs.dtx or noise.clock_rate != sender.clock_rate:
             return None
-        pauses = sender.pauses or Pauses(self.packet_ms / 1000)
+        pauses = sender.pauses or Pauses()
         pauses.payload_type = noise.payload_type
         return pauses
 

@@ -17,22 +17,25 @@ REFRESH: Final = 0.4
 class Pauses:
     """Says of each frame whether it is sent."""
 
-    def __init__(self, frame_seconds: float) -> None:
+    def __init__(self) -> None:
         self.payload_type = COMFORT_NOISE
         """Of comfort noise, at the codec's own clock; may be set at any time."""
         self._loudness = Loudness()
-        self._hangover = round(HANGOVER / frame_seconds)
-        self._refresh = round(REFRESH / frame_seconds)
-        self._quiet = self._hangover
-        """In a row. Nothing has been said before the first."""
+        self._quiet = HANGOVER
+        """Seconds in a row. Nothing has been said before the first."""
+        self._untold = REFRESH
+        """Seconds since the noise was told last."""
 
-    def comfort_noise(self, pcm: bytes) -> bytes | None:
-        """What is sent in place of a frame: comfort noise, or nothing; None: it is speech."""
+    def comfort_noise(self, pcm: bytes, seconds: float) -> bytes | None:
+        """What is sent in place of a frame of so many seconds: comfort noise, or nothing; None: it is speech."""
         if not self._loudness.is_pause(pcm):
-            self._quiet = 0
+            self._quiet, self._untold = 0.0, REFRESH
             return None
-        self._quiet += 1
-        unsent = self._quiet - self._hangover - 1
-        if unsent < 0:
+        self._quiet += seconds
+        if self._quiet < HANGOVER + seconds / 2:
             return None
-        return b"" if unsent % self._refresh else build_comfort_noise(level_of(pcm))
+        self._untold += seconds
+        if self._untold < REFRESH + seconds / 2:
+            return b""
+        self._untold = seconds
+        return build_comfort_noise(level_of(pcm))

@@ -322,7 +322,7 @@ class AudioSender:
         if self.extensions is not None and self.extensions.wants_level:
             self.audio_level = audio_level(pcm)
         pauses = self.pauses
-        noise = None if pauses is None else pauses.comfort_noise(pcm)
+        noise = None if pauses is None else pauses.comfort_noise(pcm, self._frame_seconds)
         if pauses is None or noise is None:
             payload = self.encoder.encode(pcm)
             if payload:
