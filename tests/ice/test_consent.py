@@ -75,6 +75,19 @@ def test_peer_that_comes_back_is_connected_again(make_call: MakeCall, lite: bool
     assert call.gateway.states.count(IceState.DISCONNECTED) == 1
 
 
+@pytest.mark.parametrize("seconds", [number / 2 for number in range(1, 13)])
+def test_peer_whose_media_stops_is_missed_within_two_seconds_whatever_it_was_asked_before(
+    make_call: MakeCall, seconds: float
+) -> None:
+    call = make_call()
+    call.connect()
+    for _ in range(round(seconds / 0.02)):
+        call.run(0.02)
+        call.gateway.agent.handle_traffic(THERE, call.now)
+    call.caller.deaf = True
+    assert call.network.run(lambda: call.gateway.agent.state is IceState.DISCONNECTED, seconds=2.1)
+
+
 def test_traffic_is_a_sign_of_life_but_no_consent(make_call: MakeCall) -> None:
     call = make_call()
     call.connect()

@@ -147,7 +147,7 @@ async def test_call_goes_on_by_a_new_relay_when_the_server_has_forgotten_the_old
         phone = await scene.exchange.call()
         await trio.sleep(10)
         scene.server.leases.clear()  # as one that was started anew
-        await eventually(lambda: "failed" in [event["state"] for event in phone.socket.events("connection")], 5)
+        await eventually(lambda: "failed" in [event["state"] for event in phone.socket.events("connection")])
         await phone.socket.send(Offer(phone.peer.make_restart_offer(trio.current_time())))
         await eventually(lambda: len(phone.socket.of_type(Answer)) == 2)
         await phone.take_answer()

@@ -84,8 +84,11 @@ class Consent:
 
     @property
     def _pause_at(self) -> float | None:
-        """Once for each pause: the answer is a sign of life, and no media."""
-        is_asked = self._asked_at is not None and self._asked_at > self._heard_at
+        """Once for each pause: the answer is a sign of life, and no media.
+
+        A question for consent that was on its way when media stopped counts for nothing here: its answer may take long.
+        """
+        is_asked = self._is_urgent and self._asked_at is not None and self._asked_at > self._heard_at
         if self._lite or is_asked or self._pair.media_at != self._heard_at:
             return None
         return self._heard_at + self._timing.pause
