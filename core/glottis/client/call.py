@@ -27,6 +27,7 @@ from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import (
     FLUSH,
+    Answer,
     Audio,
     Bye,
     ClientMessage,
@@ -107,6 +108,8 @@ class ClientCall(GatewayCall):
         self._came_back = Wakeup()
         self._media_failure = ""
         """Why there is no media at present."""
+        self._awaits_answer = False
+        """To an offer that looks for another way."""
 
     def hear(self, now: float) -> None:
         """See ``GatewayCall.hear``."""
@@ -174,7 +177,7 @@ class ClientCall(GatewayCall):
         return lost
 
     async def _go_on(self, signaling: Signaling) -> WebSocketClosed:
-        self._signaling, self._is_away = signaling, False
+        self._signaling, self._is_away, self._awaits_answer = signaling, False, False
         self._came_back.wake()
         self.push_event(OtherEvent("signaling", {"state": "resumed"}))
         self._look_for_media()
@@ -186,9 +189,15 @@ class ClientCall(GatewayCall):
             self._look_for_media()
 
     def _look_for_media(self) -> None:
-        """By another way, beside the one that there is, or was; what has failed has as much time as at first."""
+        """By another way, beside the one that there is, or was; what has failed has as much time as at first.
+
+        Who looks already goes on: an answer does not say to which of two offers it is (RFC 3264 §4).
+        """
         if self._media_failure:
             self._end_after(self._setup_timeout)
+        if self._awaits_answer:
+            return
+        self._awaits_answer = True
         try:
             self._leg.begin(trio.current_time())
         except BaseException as error:
@@ -225,9 +234,13 @@ class ClientCall(GatewayCall):
                 if message == FLUSH:
                     self._leg.stop_playout()
                 self.push_event(OtherEvent(name, data))
+            case Answer():
+                self._awaits_answer = False
+                self._leg.handle(message, trio.current_time())
             case Error(code, sentence) if not self.connected.is_set():
                 self.failed(CallFailed(f"the gateway refuses: {sentence} ({code})"))
             case Error(code, sentence):
+                self._awaits_answer = False  # it may have been the offer that is refused
                 self.push_event(OtherEvent("error", {"code": code, "message": sentence}))
             case Bye(reason):
                 self.hung_up(reason)
