@@ -12,9 +12,11 @@ from glottis import AgentSpec, Call, hookimpl
 from glottis.cli import Parts, main
 from glottis.client.command import CallerOptions
 from glottis.plugins import Registry
-from support.audio import SPEECH, read_wav, similarity
+from support.audio import SPEECH, best_similarity, read_wav
 from support.command import Command, open_command
 from support.gateway import CONFIG, open_test_gateway
+from support.patience import PATIENCE
+from support.phone import eventually
 
 WAV_HEADER_BYTES = 44
 DEMO = Path(__file__).parents[1] / "demo.toml"
@@ -27,7 +29,7 @@ async def open_demo_gateway() -> AsyncIterator[tuple[Command, str]]:
         url = (await gateway.wait_for(r"serves (http://\S+)"))[1]
         yield gateway, url
         gateway.process.send_signal(signal.SIGINT)
-        with trio.fail_after(3):
+        with trio.fail_after(PATIENCE):
             assert await gateway.wait() == 0
     assert "Traceback" not in gateway.errors
 
@@ -42,13 +44,12 @@ async def test_a_call_speaks_a_file_and_records_what_comes_back(tmp_path: Path) 
     assert states[:4] == ["state: connecting", "connection: connecting", "connection: connected", "state: active"]
     assert "text: hi �[31m\n" in call.errors
     sent, received = map(int, re.findall(r"sent (\d+), received (\d+), lost 0 \(0\.0%\)", call.output)[0])
-    assert sent >= 190  # of the file's 151 packets and 50 of silence; a busy machine may cost some
-    assert received >= 180
-    assert re.fullmatch(r"call of [34]\.\d s, .*, round trip [\d.]+ ms; end: the caller hung up\n", call.output)
+    assert min(sent, received) > 150  # the file has 151 packets, and 50 of silence follow, of which busy machines skip some
+    assert re.fullmatch(r"call of \d+\.\d s, .*, round trip [\d.]+ ms; end: the caller hung up\n", call.output)
     played, rate = read_wav(SPEECH)
     heard, recorded_rate = read_wav(recording)
     assert recorded_rate == rate
-    assert similarity(heard, played, rate) > 0.7
+    assert best_similarity(heard, played, rate) > 0.7
 
 
 @pytest.mark.realtime
@@ -57,7 +58,7 @@ async def test_sigint_ends_the_gateway_at_once_during_a_call_and_the_caller_is_t
     async with open_demo_gateway() as (gateway, url), open_command("call", url, *options) as call:
         await call.wait_for("state: active")
         gateway.process.send_signal(signal.SIGINT)
-        with trio.fail_after(3):
+        with trio.fail_after(PATIENCE):
             assert await gateway.wait() == 0
             await call.wait()
     assert call.output.endswith("end: the gateway stops\n")
@@ -84,11 +85,9 @@ async def test_an_interrupted_call_hangs_up_and_leaves_a_valid_recording(
     options = ("--campaign", "talker", "--listen", "60", "--record", recording)
     async with open_demo_gateway() as (gateway, url):
         async with open_command("call", url, *options) as call:
-            with trio.fail_after(10):
-                while not recording.exists() or recording.stat().st_size <= WAV_HEADER_BYTES:
-                    await trio.lowlevel.checkpoint()
+            await eventually(lambda: recording.exists() and recording.stat().st_size > WAV_HEADER_BYTES)
             call.process.send_signal(number)
-            with trio.fail_after(3):
+            with trio.fail_after(PATIENCE):
                 assert await call.wait() == 0
         await gateway.wait_for("session .* ends: ")
     assert "Traceback" not in call.errors
@@ -144,7 +143,7 @@ async def test_keys_are_pressed_after_the_speech_and_those_of_the_agent_are_told
     async with open_test_gateway(tmp_path, config, [KeypadPlugin()]) as gateway:
         options = ("--campaign", "keypad", "--dtmf", "1a*#", "--listen", "10")
         async with open_command("call", gateway.url, *options) as call:
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE):
                 assert await call.wait() == 0
     assert [line for line in call.errors.splitlines() if line.startswith("key: ")] == [f"key: {key}" for key in "1A*#"]
     assert call.output.endswith("end: the agent ended the call\n")

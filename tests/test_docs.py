@@ -355,7 +355,7 @@ def run_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def test_client_that_is_shown_calls_and_chats(chromium: str, tmp_path: Path) -> None:
     (block,) = DOCS["client"].blocks_of("js")
     async with open_test_gateway(tmp_path) as gateway, open_chromium_page(chromium) as page:
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             await page.goto(f"{gateway.url}/healthz")
             await page.run_script(block.code)
             await page.evaluate("""(async () => {

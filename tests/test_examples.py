@@ -19,6 +19,7 @@ from glottis.testing.fake_call import FakeCall, fake_call
 from support.audio import SPEECH, write_wav
 from support.imports import imports_of
 from support.markdown import Document
+from support.phone import eventually
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 AGENTS = {
@@ -205,9 +206,7 @@ async def test_library_of_asyncio_answers_within_a_call() -> None:
         settings = {"host": "127.0.0.1", "port": listener.socket.getsockname()[1]}
         async with conversation("asyncio_library", campaign_settings=settings) as call:
             call.caller_writes(TextMessage("hello"))
-            with trio.fail_after(5):
-                while not call.sent_messages:
-                    await trio.lowlevel.checkpoint()
+            await eventually(lambda: call.sent_messages)
             assert texts(call) == ["HELLO"]
         nursery.cancel_scope.cancel()
 

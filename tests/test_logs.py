@@ -12,6 +12,7 @@ from typing import TextIO
 import pytest
 from glottis.config.log_writer import MAX_CHARACTERS, MAX_LINES, LogWriter, WriterHandler
 from glottis.config.logs import MAX_TEXT, JsonFormatter, TextFormatter, uncaught_errors_logged
+from support.patience import PATIENCE
 
 
 class Pipe:
@@ -185,7 +186,7 @@ def test_errors_that_nobody_catches_are_logged(caplog: pytest.LogCaptureFixture)
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
-    return subprocess.run(command, check=False, text=True, timeout=30, stderr=subprocess.PIPE)
+    return subprocess.run(command, check=False, text=True, timeout=PATIENCE, stderr=subprocess.PIPE)
 
 
 def test_a_fork_has_a_log_of_its_own() -> None:
@@ -227,7 +228,7 @@ logging.error("unheard")
 flush_logs()
 """
     command = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, script]
-    assert subprocess.run(command, check=False, timeout=30).returncode == 0
+    assert subprocess.run(command, check=False, timeout=PATIENCE).returncode == 0
 
 
 def test_a_writer_tells_of_no_gap_where_there_is_none() -> None:

@@ -25,7 +25,7 @@ async def chat(page: Page) -> AsyncIterator[Page]:
             globalThis.greeting = await chat.next();
         })()"""
     )
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         yield page
 
 
@@ -208,7 +208,7 @@ async def test_channels_end_with_the_call(chat: Page, gateway: Gateway) -> None:
 
 
 async def test_channel_added_by_renegotiation(page: Page) -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();
@@ -224,7 +224,7 @@ async def test_channel_added_by_renegotiation(page: Page) -> None:
 
 
 async def test_data_section_may_come_before_the_audio(page: Page) -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         sections = await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();

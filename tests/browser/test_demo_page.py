@@ -26,7 +26,7 @@ def level(name: str) -> str:
 @pytest.fixture
 async def demo(browser: OpenPage, gateway: Gateway) -> AsyncIterator[Page]:
     async with browser() as page:
-        with trio.fail_after(40):
+        with trio.fail_after(60):
             await page.goto(gateway.url)
             yield page
 
@@ -34,7 +34,7 @@ async def demo(browser: OpenPage, gateway: Gateway) -> AsyncIterator[Page]:
 @pytest.fixture
 async def audible_demo(chromium_page: Page, gateway: Gateway) -> AsyncIterator[Page]:
     """For what needs an AudioContext: Firefox has none that runs where there is no sound card."""
-    with trio.fail_after(40):
+    with trio.fail_after(60):
         await chromium_page.goto(gateway.url)
         yield chromium_page
 
@@ -112,7 +112,7 @@ async def test_unknown_campaign_is_told_in_words(chromium_page: Page, gateway: G
 
 async def test_without_a_microphone_one_can_listen(deaf_chromium: OpenPage, gateway: Gateway) -> None:
     async with deaf_chromium() as page:
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             await page.goto(f"{gateway.url}/?campaign=talker")
             await call(page)
             assert await page.evaluate(STATUS) == "In call, listening only."
@@ -163,7 +163,7 @@ async def test_page_that_may_not_call_under_the_public_url_calls_where_it_came_f
 ) -> None:
     config = PUBLIC_URL.replace("http://127.0.0.1:*", "https://www.example")
     async with open_test_gateway(tmp_path, config) as gateway:
-        with trio.fail_after(40):
+        with trio.fail_after(60):
             await chromium_page.goto(gateway.url)
             await call(chromium_page)
         await gateway.stop(grace=0)
@@ -171,7 +171,7 @@ async def test_page_that_may_not_call_under_the_public_url_calls_where_it_came_f
 
 async def test_public_url_that_cannot_be_reached_is_told_in_words(chromium_page: Page, tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path, PUBLIC_URL) as gateway:
-        with trio.fail_after(40):
+        with trio.fail_after(60):
             await chromium_page.goto(gateway.url)
             await chromium_page.evaluate("document.getElementById('call').click()")
             await chromium_page.wait_for(f"{STATE} === 'ended'")

@@ -58,11 +58,11 @@ async def test_caller_hears_what_was_spoken(
 
 
 async def test_closing_the_websocket_hangs_up(gateway: Gateway, chromium_page: Page) -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         await start(chromium_page, gateway, {"inputCodec": "OPUS", "outputCodec": "OPUS", "sampleRate": 48000})
         await chromium_page.wait_for("client.pc.connectionState === 'connected'")
         await chromium_page.evaluate("client.ws.close()")
-        await eventually(lambda: len(gateway.sessions) == 0, 2)
+        await eventually(lambda: len(gateway.sessions) == 0)
         await chromium_page.wait_for("client.pc.connectionState === 'closed' || client.pc.sctp.state === 'closed'")
 
 
@@ -77,7 +77,7 @@ async def test_chat_and_metadata_reach_the_agent(chromium_page: Page, tmp_path: 
     plugin = TestPlugin(reader=reader)
     config = plugin.config().replace('campaign-abc]\nagent = "echo"', 'campaign-abc]\nagent = "reader"')
     metadata = '{"type":"metadata","userId":"user-123"}'
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with open_test_gateway(tmp_path, config, [plugin]) as gateway:
             await start(chromium_page, gateway, {"inputCodec": "OPUS", "outputCodec": "OPUS", "sampleRate": 48000})
             await chromium_page.wait_for("client.log.chat.length")

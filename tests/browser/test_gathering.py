@@ -73,7 +73,7 @@ async def negotiate(page: Page) -> None:
 async def test_a_candidate_and_the_end_of_candidates_after_the_answer_are_taken(
     page: Page, stun_server: StunServer
 ) -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         await page.evaluate("(async () => { globalThis.call = await Call.create(); })()")
         await negotiate(page)
         await stun_server.answer()
@@ -86,7 +86,7 @@ async def test_a_candidate_and_the_end_of_candidates_after_the_answer_are_taken(
 
 
 async def test_an_answer_with_all_candidates_is_taken(page: Page, stun_server: StunServer) -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         await page.evaluate("(async () => { globalThis.call = await Call.create(); })()")
         await stun_server.answer()
         await negotiate(page)

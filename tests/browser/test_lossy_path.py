@@ -26,7 +26,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def chat(page: Page) -> AsyncIterator[Page]:
-    with trio.fail_after(40):
+    with trio.fail_after(60):
         await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();

@@ -25,7 +25,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 async def test_texts_and_media_go_by_tcp(page: Page, gateway: Gateway) -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         text = await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();

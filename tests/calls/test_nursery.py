@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 from glottis.calls.nursery import CallNursery
+from support.patience import PATIENCE
 
 
 class Owner:
@@ -28,7 +29,7 @@ async def fail() -> None:
 
 
 async def test_a_task_that_fails_ends_the_others_and_is_told_of() -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             owner = Owner(nursery)
             owner.nursery.start_soon(trio.sleep_forever)

@@ -5,7 +5,7 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -27,19 +27,22 @@ from glottis.client.signaling import open_client_signaling
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.ice import IceTiming
 from glottis.media.endpoint import UdpEndpoint
-from glottis.media.link import Sender
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
 from glottis.server.sessions.session import Session
 from glottis.signaling.errors import WebSocketClosed
-from glottis.wire.address import Datagram
 from glottis.wire.demux import PacketKind, classify, is_stun_response
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.audio import SPEECH, from_pcm, read_wav, similarity
+from support.audio import SPEECH, best_similarity, from_pcm, read_wav
 from support.examples import examples
 from support.gateway import CONFIG, open_test_gateway
+from support.memory import MemoryEndpoint, open_memory_exchange
+from support.memory_call import open_memory_call
+from support.patience import PATIENCE
+from support.phone import Exchange
 from support.plugins import TestPlugin
+from trio.testing import MockClock
 
 CODECS = load_plugins().codecs
 
@@ -87,12 +90,12 @@ async def test_what_is_said_comes_back_with_every_codec(gateway: Gateway) -> Non
     async def call(name: str) -> None:
         heard[name] = await speak(request_for(gateway.url, name, sample_rate=rate, preferred_codec=name), frames)
 
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             for name in likeness:
                 nursery.start_soon(call, name)
     for name, least in likeness.items():
-        assert similarity(from_pcm(heard[name]), played, rate) > least, name
+        assert best_similarity(from_pcm(heard[name]), played, rate) > least, name
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 24000, 48000])
@@ -119,7 +122,7 @@ async def test_text_and_events_travel_both_ways(gateway: Gateway) -> None:
 
 
 async def test_the_block_is_cancelled_when_the_gateway_hangs_up_and_the_reason_is_kept(gateway: Gateway) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         async with open_client_call(request_for(gateway.url)) as call:
             await call.connected.wait()
             await call.send_text("hangup")
@@ -129,7 +132,7 @@ async def test_the_block_is_cancelled_when_the_gateway_hangs_up_and_the_reason_i
 
 
 async def test_a_gateway_that_stops_says_so(gateway: Gateway) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         async with open_client_call(request_for(gateway.url)) as call:
             await call.connected.wait()
             await gateway.stop(grace=0)
@@ -142,7 +145,7 @@ async def test_leaving_the_block_hangs_up(gateway: Gateway) -> None:
         await call.connected.wait()
         assert len(gateway.sessions) == gateway.endpoint.sessions == 1
     gateway.sessions.drain()
-    with trio.fail_after(1):
+    with trio.fail_after(PATIENCE):
         await gateway.sessions.wait_empty()
     assert gateway.endpoint.sessions == 0
 
@@ -154,7 +157,7 @@ async def test_a_cancelled_caller_says_goodbye(gateway: Gateway) -> None:
             scope.cancel()
             await trio.sleep_forever()
     gateway.sessions.drain()
-    with trio.fail_after(1):
+    with trio.fail_after(PATIENCE):
         await gateway.sessions.wait_empty()
 
 
@@ -173,7 +176,7 @@ async def test_an_error_of_a_background_task_ends_the_call_and_comes_out_as_it_i
             call.nursery.start_soon(fail)
             await trio.sleep_forever()
 
-    with trio.fail_after(5), pytest.raises(LocalError, match="no space left"):
+    with trio.fail_after(PATIENCE), pytest.raises(LocalError, match="no space left"):
         await call_and_fail()
 
 
@@ -202,7 +205,7 @@ async def test_an_unknown_campaign_is_refused_in_the_gateways_words(gateway: Gat
 
 async def test_codecs_that_the_gateway_does_not_have_are_refused_by_name(tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path, CONFIG + '\n[media]\ncodecs = ["PCMU"]\n') as gateway:
-        with trio.fail_after(5), pytest.raises(CallFailed, match=r"opus.*\(NO_COMMON_CODEC\)"):
+        with trio.fail_after(PATIENCE), pytest.raises(CallFailed, match=r"opus.*\(NO_COMMON_CODEC\)"):
             async with open_client_call(request_for(gateway.url)):
                 await trio.sleep_forever()
 
@@ -314,7 +317,7 @@ ODD_ANSWERS = {
 @pytest.mark.parametrize("answer", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
 async def test_what_is_no_gateway_is_told_in_one_line(answer: bytes, nursery: trio.Nursery) -> None:
     url = await serve_answers(nursery, answer)
-    with trio.fail_after(5), pytest.raises(CallFailed, match=r"does not answer as a gateway does: .*; see whether"):
+    with trio.fail_after(PATIENCE), pytest.raises(CallFailed, match=r"does not answer as a gateway does: .*; see whether"):
         async with open_client_call(request_for(url)):
             pass
 
@@ -333,7 +336,7 @@ PROXIES = {
 @pytest.mark.parametrize(("answers", "sentence"), PROXIES.values(), ids=PROXIES)
 async def test_what_a_proxy_does_to_a_call_is_told(answers: list[bytes], sentence: str, nursery: trio.Nursery) -> None:
     url = await serve_answers(nursery, *answers)
-    with trio.fail_after(5), pytest.raises(CallFailed, match=re.escape(sentence)):
+    with trio.fail_after(PATIENCE), pytest.raises(CallFailed, match=re.escape(sentence)):
         async with open_client_call(request_for(url)):
             pass
 
@@ -345,7 +348,7 @@ async def test_a_gateway_that_breaks_the_connection_is_told_as_such(nursery: tri
 
     listeners = await nursery.start(trio.serve_tcp, reset, 0)
     address = f"127.0.0.1:{listeners[0].socket.getsockname()[1]}"
-    with trio.fail_after(5), pytest.raises(CallFailed, match=f"^{address} has broken the connection; see whether"):
+    with trio.fail_after(PATIENCE), pytest.raises(CallFailed, match=f"^{address} has broken the connection; see whether"):
         async with open_client_call(request_for(f"http://{address}")):
             pass
 
@@ -363,7 +366,7 @@ async def test_a_used_token_is_refused_with_the_gateways_reason(gateway: Gateway
 
     async with open_granted_call() as call:
         await call.connected.wait()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             async with open_granted_call() as second:
                 await trio.sleep_forever()
         assert isinstance(second.failure, CallFailed)
@@ -373,15 +376,16 @@ async def test_a_used_token_is_refused_with_the_gateways_reason(gateway: Gateway
 # Calls that do not come about, or break
 
 
-def let_pass(gateway: Gateway, passes: Callable[[bytes], bool]) -> None:
-    """Of what the gateway sends by UDP, let nothing else leave."""
-    send = gateway.endpoint.send
+@pytest.fixture
+async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
+    async with open_memory_exchange(tmp_path) as exchange:
+        yield exchange
 
-    def send_some(datagram: Datagram, sender: Sender) -> None:
-        if passes(datagram.data):
-            send(datagram, sender)
 
-    gateway.endpoint.send = send_some  # type: ignore[method-assign]
+def let_pass(exchange: Exchange, passes: Callable[[bytes], bool]) -> None:
+    """Of what the gateway sends by UDP, let nothing else get through."""
+    assert isinstance(exchange.gateway.endpoint, MemoryEndpoint)
+    exchange.gateway.endpoint.let_pass(passes)
 
 
 async def be_patient(call: ClientCall) -> None:
@@ -389,55 +393,62 @@ async def be_patient(call: ClientCall) -> None:
 
 
 async def why_call_fails(
-    gateway: Gateway,
-    during: Callable[[ClientCall], Awaitable[None]] = be_patient,
-    campaign: str = "talker",
-    **options: Any,
+    opened: AbstractAsyncContextManager[ClientCall], during: Callable[[ClientCall], Awaitable[None]] = be_patient
 ) -> str:
     async def call_and_wait() -> None:
-        async with open_client_call(request_for(gateway.url, campaign_id=campaign, **options)) as call:
+        async with opened as call:
             await during(call)
             await trio.sleep_forever()
 
-    with trio.fail_after(10), pytest.raises(CallFailed) as failure:
+    with trio.fail_after(60), pytest.raises(CallFailed) as failure:
         await call_and_wait()
     return str(failure.value)
 
 
-async def test_blocked_udp_is_told_as_such_when_time_is_up(gateway: Gateway) -> None:
-    let_pass(gateway, lambda data: False)
-    late = "the call did not come about: no media connection within 0.2 s: no UDP gets through"
-    assert (await why_call_fails(gateway, setup_timeout=0.2)).startswith(late)
+async def why_memory_call_fails(
+    exchange: Exchange, during: Callable[[ClientCall], Awaitable[None]] = be_patient, **options: Any
+) -> str:
+    request = request_for("", campaign_id="talker", **options)
+    return await why_call_fails(open_memory_call(exchange, request), during)
 
 
-async def test_blocked_udp_is_told_as_such_when_ice_gives_up(gateway: Gateway) -> None:
-    let_pass(gateway, lambda data: False)
-    why = await why_call_fails(gateway, ice_timing=IceTiming(patience=0.2))
+async def test_blocked_udp_is_told_as_such_when_time_is_up(exchange: Exchange, autojump_clock: MockClock) -> None:
+    let_pass(exchange, lambda data: False)
+    late = "the call did not come about: no media connection within 15 s: no UDP gets through"
+    patient = IceTiming(patience=20.0)
+    assert (await why_memory_call_fails(exchange, ice_timing=patient)).startswith(late)
+
+
+async def test_blocked_udp_is_told_as_such_when_ice_gives_up(exchange: Exchange, autojump_clock: MockClock) -> None:
+    let_pass(exchange, lambda data: False)
+    why = await why_memory_call_fails(exchange, ice_timing=IceTiming(patience=10.0))
     assert why.startswith("the call did not come about: no UDP gets through")
 
 
-async def test_a_handshake_that_does_not_end_is_no_matter_of_udp(gateway: Gateway) -> None:
-    let_pass(gateway, lambda data: classify(data) is not PacketKind.DTLS)
-    why = await why_call_fails(gateway, setup_timeout=1.0)
+async def test_a_handshake_that_does_not_end_is_no_matter_of_udp(exchange: Exchange, autojump_clock: MockClock) -> None:
+    let_pass(exchange, lambda data: classify(data) is not PacketKind.DTLS)
+    why = await why_memory_call_fails(exchange)
     assert why.endswith("UDP gets through, but the DTLS handshake has not come to its end")
 
 
 async def test_an_offer_that_is_not_answered_is_no_matter_of_udp(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
     monkeypatch.setattr(Session, "handle_message", lambda session, message: None)
-    why = await why_call_fails(gateway, setup_timeout=0.2)
+    why = await why_memory_call_fails(exchange)
     assert why.endswith("the gateway has not answered the offer; its log may say why")
 
 
-async def test_media_that_stops_for_good_is_told_apart_from_media_that_never_came(gateway: Gateway) -> None:
+async def test_media_that_stops_for_good_is_told_apart_from_media_that_never_came(
+    exchange: Exchange, autojump_clock: MockClock
+) -> None:
     hasty = IceTiming(consent_interval=0.1, consent_lifetime=0.5)
 
     async def stop_answering(call: ClientCall) -> None:
         await call.connected.wait()
-        let_pass(gateway, lambda data: not is_stun_response(data))  # the gateway keeps the caller's consent
+        let_pass(exchange, lambda data: not is_stun_response(data))  # the gateway keeps the caller's consent
 
-    why = await why_call_fails(gateway, stop_answering, ice_timing=hasty, setup_timeout=0.5)
+    why = await why_memory_call_fails(exchange, stop_answering, ice_timing=hasty)
     assert why.startswith("the gateway does not answer by UDP any more: ")
 
 
@@ -452,27 +463,26 @@ async def test_an_agent_that_fails_is_no_fault_of_the_callers(tmp_path: Path) ->
 
     plugin = TestPlugin(stumble=stumble)
     async with open_test_gateway(tmp_path, plugin.config(), [plugin]) as gateway:
-        why = await why_call_fails(gateway, write, "stumble")
+        request = request_for(gateway.url, campaign_id="stumble")
+        why = await why_call_fails(open_client_call(request), write)
     assert why == "the gateway or its agent has failed; the gateway's log says why"
 
 
 @pytest.mark.parametrize("connected", [True, False])
 async def test_a_lost_socket_is_no_matter_of_udp(connected: bool, tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path, CONFIG.replace("[server]", "[server]\nresume_grace = 0", 1)) as gateway:
-        let_pass(gateway, lambda data: connected)
-        await lose_socket_of_a_call(connected, gateway)
+        if not connected:
+            gateway.endpoint.send = lambda datagram, sender: None  # type: ignore[method-assign]
 
+        async def lose_socket(call: ClientCall) -> None:
+            if connected:
+                await call.connected.wait()
+            call._signaling._connection._stream.socket.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
 
-async def lose_socket_of_a_call(connected: bool, gateway: Gateway) -> None:
-
-    async def lose_socket(call: ClientCall) -> None:
-        if connected:
-            await call.connected.wait()
-        call._signaling._connection._stream.socket.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
-
-    prefix = "" if connected else "the call did not come about: "
-    lost = f"{prefix}the signaling connection was lost: the gateway was killed, or "
-    assert (await why_call_fails(gateway, lose_socket)).startswith(lost)
+        prefix = "" if connected else "the call did not come about: "
+        lost = f"{prefix}the signaling connection was lost: the gateway was killed, or "
+        why = await why_call_fails(open_client_call(request_for(gateway.url, campaign_id="talker")), lose_socket)
+        assert why.startswith(lost)
 
 
 @pytest.mark.parametrize(
@@ -554,7 +564,7 @@ async def test_https_urls_are_called_over_tls_and_only_with_a_trusted_certificat
             async with open_client_call(request_for(url)):
                 pass
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             async with open_client_call(request_for(url)) as call:
                 await call.connected.wait()
 

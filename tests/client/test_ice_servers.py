@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 from support.gateway import open_test_gateway
+from support.patience import PATIENCE
 
 OPUS = load_plugins().codecs.find("opus").spec
 TURN = {"urls": ["turn:a", "turns:a"], "username": "u", "credential": "secret"}
@@ -90,6 +91,6 @@ async def test_call_by_relays_alone_without_a_relay_is_not_begun(tmp_path: Path)
     async with open_test_gateway(tmp_path) as gateway:
         stun = IceServer(("stun:127.0.0.1:9",))
         request = CallRequest(gateway.url, (OPUS,), ice_policy="relay", ice_servers=(stun,))
-        with trio.fail_after(5), pytest.raises(LocalError, match="needs a TURN server"):
+        with trio.fail_after(PATIENCE), pytest.raises(LocalError, match="needs a TURN server"):
             async with open_client_call(request):
                 await trio.sleep_forever()

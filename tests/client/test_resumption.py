@@ -12,15 +12,17 @@ from glottis import AudioFrame, Call, TextMessage
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
 from glottis.client.resumption import Resumption, pauses, resumption_of
-from glottis.ice import IceTiming
 from glottis.peer import PeerConnection
 from glottis.server.gateway import Gateway
-from glottis.server.sessions.times import SessionTimes
+from glottis.signaling.messages import Event
 from support.gateway import open_test_gateway
+from support.memory import open_memory_exchange_with
+from support.memory_call import open_memory_call
 from support.phone import RATE, TONE, eventually, installed_codec, webrtc_leg
 from support.plugins import TestPlugin
+from trio.testing import MockClock
 
-HASTY = IceTiming(consent_interval=0.1, silence=0.2, answer_time=0.1, consent_lifetime=0.8)
+CODECS = (installed_codec("PCMU"),)
 FRAME = AudioFrame(TONE, RATE)
 
 
@@ -80,30 +82,33 @@ class Following:
 
 
 @asynccontextmanager
-async def in_a_call(tmp_path: Path, server: str = "", times: SessionTimes | None = None) -> AsyncIterator[Following]:
+async def in_a_call(tmp_path: Path) -> AsyncIterator[Following]:
     plugin = TestPlugin(count=count)
-    parts = {"times": times} if times is not None else {}
-    async with open_test_gateway(tmp_path, plugin.config(server), [plugin], **parts) as gateway:
-        codecs = (installed_codec("PCMU"),)
-        timing = times.ice if times is not None else IceTiming()
-        request = CallRequest(gateway.url, codecs, "count", 8000, ice_timing=timing, setup_timeout=2)
-        async with open_client_call(request) as call:
-            await call.connected.wait()
-            following = Following(gateway, call)
-            call.nursery.start_soon(following.collect)
-            call.nursery.start_soon(following.watch)
-            await eventually(lambda: following.texts and following.received() > 5)
-            yield following
+    async with (
+        open_test_gateway(tmp_path, plugin.config(), [plugin]) as gateway,
+        open_client_call(CallRequest(gateway.url, CODECS, "count", 8000)) as call,
+        follow(gateway, call) as following,
+    ):
+        yield following
+
+
+@asynccontextmanager
+async def follow(gateway: Gateway, call: ClientCall) -> AsyncIterator[Following]:
+    await call.connected.wait()
+    following = Following(gateway, call)
+    call.nursery.start_soon(following.collect)
+    call.nursery.start_soon(following.watch)
+    await eventually(lambda: following.texts and following.received() > 5)
+    yield following
 
 
 @pytest.mark.slow
 async def test_a_caller_without_its_socket_comes_back_to_the_same_agent_and_its_texts(tmp_path: Path) -> None:
     async with in_a_call(tmp_path) as following:
         before = following.peer.local_ufrag
-        for _ in range(2):
+        for times in (1, 2):
             following.cut()
-            await eventually(lambda: following.signaling[-1:] == ["lost"])
-            await eventually(lambda: following.signaling[-1:] == ["resumed"])
+            await eventually(lambda times=times: following.signaling == times * ["lost", "resumed"])  # type: ignore[misc]
             told = len(following.texts)
             await eventually(lambda told=told: len(following.texts) > told)  # type: ignore[misc]
         numbers = [int(text) for text in following.texts]
@@ -115,12 +120,16 @@ async def test_a_caller_without_its_socket_comes_back_to_the_same_agent_and_its_
         assert following.peer.state.value == "connected"
 
 
-@pytest.mark.slow
-async def test_a_caller_whose_media_fails_restarts_ice(tmp_path: Path) -> None:
-    async with in_a_call(tmp_path, times=SessionTimes(ice=HASTY)) as following:
+async def test_a_caller_whose_media_fails_restarts_ice(tmp_path: Path, autojump_clock: MockClock) -> None:
+    plugin = TestPlugin(count=count)
+    async with (
+        open_memory_exchange_with(tmp_path, plugin) as exchange,
+        open_memory_call(exchange, CallRequest("", CODECS, "count", 8000)) as call,
+        follow(exchange.gateway, call) as following,
+    ):
         before = following.peer.local_ufrag
         following.passes = False
-        await eventually(lambda: following.peer.local_ufrag != before)
+        await eventually(lambda: following.peer.local_ufrag != before, 40)
         following.passes = True
         await eventually(lambda: following.peer.state.value == "connected")
         packets = following.received()
@@ -128,9 +137,27 @@ async def test_a_caller_whose_media_fails_restarts_ice(tmp_path: Path) -> None:
         assert following.signaling == []
 
 
+async def test_two_reasons_at_once_to_look_for_another_way_make_one_restart(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    plugin = TestPlugin(count=count)
+    async with (
+        open_memory_exchange_with(tmp_path, plugin) as exchange,
+        open_memory_call(exchange, CallRequest("", CODECS, "count", 8000)) as call,
+        follow(exchange.gateway, call) as following,
+    ):
+        before = following.peer.local_ufrag
+        (session,) = exchange.gateway.sessions
+        for _ in range(2):
+            session.say(Event("connection", {"state": "failed"}))
+        await eventually(lambda: before not in following.peer.local_ufrags)
+        packets = following.received()
+        await eventually(lambda: following.received() > packets + 5)
+
+
 @pytest.mark.slow
 async def test_who_loses_both_hears_the_agent_go_on(tmp_path: Path) -> None:
-    async with in_a_call(tmp_path, times=SessionTimes(ice=HASTY)) as following:
+    async with in_a_call(tmp_path) as following:
         following.passes = False
         following.cut()
         await eventually(lambda: following.signaling == ["lost", "resumed"])

@@ -10,8 +10,7 @@ import trio
 import trio.testing
 from glottis import AudioFrame, Call, OtherEvent
 from glottis.client.call import ClientCall
-from glottis.client.calling import CallRequest, open_client_call, open_websocket_call_over
-from glottis.client.signaling import ClientSignaling
+from glottis.client.calling import CallRequest, open_client_call
 from glottis.contracts.errors import LocalError
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
@@ -19,6 +18,7 @@ from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.gateway import open_test_gateway
 from support.http import initiate
 from support.memory import open_memory_exchange
+from support.memory_call import open_memory_call
 from support.phone import RATE, TONE, eventually
 from support.plugins import TestPlugin
 
@@ -62,16 +62,10 @@ async def hear_echo(call: ClientCall, pcm: bytes) -> bytes:
 async def test_what_is_said_comes_back_with_every_codec(
     name: str, tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """In virtual time, whatever else the machine does."""
     played, rate = read_wav(SPEECH)
     wish = CallRequest("", CODECS, sample_rate=rate, preferred_codec=name, websocket=True)
     async with open_memory_exchange(tmp_path) as exchange:
-        phone = exchange.phone()
-        await phone.create("echo", transportType="WebSocket", audioConfig=wish.document()["audioConfig"])
-        socket = await phone.open_socket(read=False)
-        signaling = ClientSignaling(socket.connection, trio.CancelScope(), local_host="")
-        exchange.nursery.start_soon(signaling.write)
-        async with open_websocket_call_over(signaling, wish, phone.session_id) as call:
+        async with open_memory_call(exchange, wish) as call:
             heard = await hear_echo(call, played.astype("<i2").tobytes())
     assert similarity(from_pcm(heard), played, rate) > LIKENESS[name]
 
@@ -83,19 +77,23 @@ async def test_pcm_has_the_callers_rate_whatever_the_agents(gateway: Gateway, ra
         assert (frame.sample_rate, frame.sample_count) == (rate, rate // 50)
 
 
-async def test_an_interrupted_agent_is_silent_at_once(gateway: Gateway) -> None:
-    async with open_client_call(request(gateway, campaign="interrupted")) as call:
-        with trio.fail_after(5):
+async def test_an_interrupted_agent_is_silent_at_once(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    plugin = TestPlugin(interrupted=interrupted)
+    wish = CallRequest("", CODECS, "interrupted", RATE, websocket=True)
+    async with (
+        open_memory_exchange(tmp_path, plugin.config(), [plugin]) as exchange,
+        open_memory_call(exchange, wish) as call,
+    ):
+        async for frame in call.audio:
+            if max(frame.samples) > 2000:
+                break
+        await call.send_text("stop")
+        async for event in call.events:
+            if event == OtherEvent("flush", {}):
+                break
+        with trio.move_on_after(0.3):
             async for frame in call.audio:
-                if max(frame.samples) > 2000:
-                    break
-            await call.send_text("stop")
-            async for event in call.events:
-                if event == OtherEvent("flush", {}):
-                    break
-            with trio.move_on_after(0.3):
-                async for frame in call.audio:
-                    late = max(frame.samples, default=0)
+                late = max(frame.samples, default=0)
         assert late < 2000
 
 
@@ -117,7 +115,7 @@ async def test_a_client_that_does_not_read_loses_the_oldest_and_nobody_waits_for
     head = f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     await client.send((head + f"Sec-WebSocket-Key: {'A' * 22}==\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
     (session,) = gateway.sessions
-    await eventually(lambda: session.leg.statistics(trio.current_time()).counters.audio_messages_unsent > 10, 5)
+    await eventually(lambda: session.leg.statistics(trio.current_time()).counters.audio_messages_unsent > 10)
     async with open_client_call(request(gateway)) as call:
         assert await hear_echo(call, 10 * TONE)
     session.end("enough")

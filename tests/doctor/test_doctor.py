@@ -16,8 +16,8 @@ from glottis.doctor import Finding, Level
 from glottis.doctor.machine import examine_buffers, examine_clock, examine_descriptors
 from glottis.doctor.ports import examine_http, examine_media
 from glottis.doctor.proxies import examine_proxies
-from support.coturn import free_port
 from support.gateway import CONFIG, open_test_gateway, resolve_test_config
+from support.ports import free_port
 
 KEY = sha256(b"of a website that is in none of the lists").hexdigest()
 

@@ -12,6 +12,7 @@ import trio
 from glottis.rtp import SrtpSession
 from glottis.signaling.messages import Answer, Bye, Error
 from support.http import request
+from support.patience import PATIENCE
 from support.phone import Exchange, Phone, Socket, eventually
 from support.plugins import TestPlugin, open_exchange_with
 
@@ -85,7 +86,7 @@ async def send_to_new_sessions(exchange: Exchange, messages: Sequence[str | byte
 async def test_mutated_offers_are_answered_or_refused(exchange: Exchange) -> None:
     rng = random.Random(1)
     offers = [json.dumps({"type": "offer", "sdp": mutated_lines(rng.choice(OFFERS), rng)}) for _ in range(150)]
-    with trio.fail_after(15):
+    with trio.fail_after(PATIENCE):
         await send_to_new_sessions(exchange, offers, per_session=5)
 
 
@@ -117,7 +118,7 @@ async def test_mutated_signaling_messages_end_nothing_but_their_own_socket(excha
     for _ in range(400):
         data = mutated(rng.choice(seeds).encode(), rng)
         messages.append(data if rng.random() < 0.1 else data.decode(errors="replace"))
-    with trio.fail_after(15):
+    with trio.fail_after(PATIENCE):
         await send_to_new_sessions(exchange, messages, per_session=20)
 
 

@@ -25,7 +25,8 @@ from glottis.wire.address import Address, Datagram
 from glottis.wire.address import Path as WirePath
 from support.coturn import NAME, PASSWORD, USERNAME, Coturn, open_coturn
 from support.gateway import CONFIG, open_test_gateway
-from support.phone import open_exchange
+from support.patience import PATIENCE
+from support.phone import eventually, open_exchange, webrtc_leg
 
 OPUS = load_plugins().codecs.find("opus").spec
 CREDENTIALS = LongTermCredentials(USERNAME, PASSWORD)
@@ -63,9 +64,7 @@ class Scene:
         self.failed.append(await self.relay.run())
 
     async def until(self, condition: Any) -> None:
-        with trio.fail_after(10):
-            while not condition():
-                await trio.lowlevel.checkpoint()
+        await eventually(condition)
 
     @property
     def path(self) -> WirePath:
@@ -80,7 +79,7 @@ class Scene:
         self.caller.heard.clear()
         for number in range(count):
             self.say(b"\x80 there %d" % number)
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE):
                 data, sender = await self.peer.recvfrom(2048)
             assert data == b"\x80 there %d" % number
             assert sender[:2] == self.relay.address
@@ -151,7 +150,7 @@ async def test_stale_nonces_are_renewed(tmp_path: Path, transport: Literal["udp"
         open_coturn(tmp_path, "--stale-nonce=1") as coturn,
         open_scene(coturn, transport, timing=TurnTiming(refresh=1.1)) as scene,
     ):
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             while coturn.log.read_text().count("refreshed") < 3:
                 await scene.exchange(3)
         assert scene.failed == []
@@ -207,9 +206,7 @@ async def test_address_is_released_when_the_relay_ends(tmp_path: Path) -> None:
         for number, transport in enumerate(TRANSPORTS, 1):
             async with open_scene(coturn, transport) as scene:
                 assert scene.failed == []
-            with trio.fail_after(5):
-                while coturn.log.read_text().count("lifetime=0") < number:
-                    await trio.lowlevel.checkpoint()
+            await eventually(lambda number=number: coturn.log.read_text().count("lifetime=0") >= number)  # type: ignore[misc]
 
 
 async def test_gateway_that_starts_anew_on_its_port_finds_no_place_taken(tmp_path: Path) -> None:
@@ -293,6 +290,36 @@ async def test_caller_brings_a_server_of_its_own(
         assert await talk(request) == ("relay", "host")
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_call_outlives_a_server_that_is_killed_and_started_anew(
+    tmp_path: Path, transport: Literal["udp", "tcp", "tls"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_coturn(tmp_path, name="localhost") as coturn:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        config = CONFIG + TURN_CALLS.format(url=coturn.url(transport))
+        async with open_test_gateway(tmp_path, config) as gateway:
+            request = CallRequest(gateway.url, (OPUS,), "talker", ice_policy="relay")
+            with trio.fail_after(60):
+                async with open_client_call(request) as call:
+                    await call.connected.wait()
+                    await hear_more(call)
+                    coturn.kill()
+                    coturn.start()
+                    (session,) = gateway.sessions
+                    before = webrtc_leg(session).peer.local_ufrag
+                    await eventually(lambda: before not in webrtc_leg(session).peer.local_ufrags)
+                    await hear_more(call)
+
+
+async def hear_more(call: ClientCall) -> None:
+    def heard() -> int:
+        inbound = call.statistics().inbound_rtp
+        return inbound.packets_received if inbound is not None else 0
+
+    before = heard()
+    await eventually(lambda: heard() > before + 10)
+
+
 async def hear_echo(call: ClientCall) -> None:
     for _ in range(10):
         await call.say(AudioFrame(bytes(1920), 48000))
@@ -301,7 +328,7 @@ async def hear_echo(call: ClientCall) -> None:
 
 async def talk(request: CallRequest) -> tuple[str, str]:
     """The kinds of candidates, ours and the gateway's, of the pair by which an echo was heard."""
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         async with open_client_call(request) as call:
             await call.connected.wait()
             await hear_echo(call)

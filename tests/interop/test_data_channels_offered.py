@@ -48,7 +48,7 @@ class Offerer:
 
 @pytest.fixture
 async def aiortc() -> AsyncIterator[AiortcPeer]:
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with open_aiortc(SPEECH) as peer:
             yield peer
 

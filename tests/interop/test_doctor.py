@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from glottis.doctor import Finding, Level
 from glottis.doctor.servers import examine_servers
-from support.coturn import PASSWORD, USERNAME, Coturn, free_port, open_coturn
+from support.coturn import PASSWORD, USERNAME, Coturn, open_coturn
 from support.gateway import CONFIG, resolve_test_config
+from support.ports import free_port
 
 SECRET = "a shared secret"
 

@@ -35,7 +35,7 @@ async def test_stack_hears_itself_and_chats_and_leaves_nothing(
 ) -> None:
     before = await Footprint.at_rest(gateway)
     report = await place_call(stack, gateway, speech, tmp_path, texts=TEXTS, ending=ending, trickle=trickle)
-    await eventually(lambda: Footprint.of(gateway) == before, 2)
+    await eventually(lambda: Footprint.of(gateway) == before)
     assert report.texts == ["Backend connected", *TEXTS]
     assert best_similarity(report.heard, speech.samples, RATE) > LIKENESS
     assert ending == "caller" or report.close_reason == "the caller asked for it"

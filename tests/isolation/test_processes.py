@@ -1,23 +1,19 @@
 """A plugin that holds the thread of a real gateway: the log names it while it does, and SIGTERM ends the process."""
 
 import re
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
 from support.faults import AWAITED, NEVER, faulty_codec
 from support.faulty_process import NAME, FaultyProcess, open_faulty_process
+from support.patience import PATIENCE
 from support.phone import Phone, eventually
 
 pytestmark = pytest.mark.realtime
 
-TO_END = 15.0
-"""Seconds for a process to end: without a grace it is a few."""
-SOON = 1000
-"""Milliseconds from the beginning of a blockade to the line that says whose it is."""
-PATIENCE = 5.0
-"""Seconds for that line to be read here; how soon it was written, it says itself."""
+OVER = "all calls have stuttered"
+"""What the log says at the end of each blockade."""
 
 
 async def talk(process: FaultyProcess) -> Phone:
@@ -32,46 +28,46 @@ async def talk(process: FaultyProcess) -> Phone:
 
 async def try_to_talk(process: FaultyProcess) -> None:
     """The same, where the gateway may stop to answer."""
-    with trio.move_on_after(5):
+    with trio.move_on_after(PATIENCE):
         await talk(process)
 
 
-BLOCKING = {
-    "Agent" + AWAITED: "blocks 200 ms",
-    "AuthScheme.authenticate" + AWAITED: "blocks 1000 ms",
-    "AuthScheme.verify": "blocks 200 ms",
-    "CodecSpec.create_encoder": "blocks 1000 ms",
-    "Decoder.decode": "blocks 200 ms",
-    "Encoder.encode": "blocks 1000 ms",
-    "IceServerProvider.get_ice_servers" + AWAITED: "blocks 200 ms",
-}
+BLOCKING = (
+    "Agent" + AWAITED,
+    "AuthScheme.authenticate" + AWAITED,
+    "AuthScheme.verify",
+    "CodecSpec.create_encoder",
+    "Decoder.decode",
+    "Encoder.encode",
+    "IceServerProvider.get_ice_servers" + AWAITED,
+)
+FOR_A_WHILE = "blocks 1000 ms"
+"""A fault that the watch sees in time, however late the machine lets it look."""
 
 
 async def test_who_holds_the_thread_for_a_while_is_named_and_all_calls_go_on(tmp_path: Path) -> None:
     async with open_faulty_process(tmp_path) as process:
         bystanders = [await process.exchange.call("talk") for _ in range(3)]
-        named = {}
-        for method, fault in BLOCKING.items():
+        nameless = []
+        for method in BLOCKING:
             process.log = ""
-            process.arm(method, fault)
+            process.arm(method, FOR_A_WHILE)
             phone = await talk(process)
             await phone.hear()
-            with suppress(trio.TooSlowError):
-                await eventually(lambda: named_after(process.log) is not None, PATIENCE)
-            named[f"{method} {fault}"] = named_after(process.log)
+            await eventually(lambda: OVER in process.log)
+            if not is_named(process.log):
+                nameless.append((method, process.log))
             await phone.hang_up()
         for bystander in bystanders:
             await bystander.hear(10)
             assert bystander.socket.closed is None
-        late = {what: after for what, after in named.items() if after is None or after >= SOON}
-        assert not late, (late, process.log)
-        await process.terminate(TO_END)
+        assert not nameless
+        await process.terminate()
 
 
-def named_after(log: str) -> int | None:
-    """After how many milliseconds of a blockade the log has named the plugin, as the line says; None if it has not."""
-    found = re.search(rf"blocked for ([0-9]+) ms by {re.escape(NAME)}", log)
-    return int(found[1]) if found else None
+def is_named(log: str) -> bool:
+    """Whether the log has named the plugin while it held the thread."""
+    return bool(re.search(rf"has been blocked for [0-9]+ ms by {re.escape(NAME)}", log))
 
 
 @pytest.mark.parametrize(
@@ -89,9 +85,8 @@ async def test_who_holds_the_thread_for_ever_is_named_and_the_process_ends_when_
     async with open_faulty_process(tmp_path) as process, trio.open_nursery() as nursery:
         process.arm(method, str(fault))
         nursery.start_soon(try_to_talk, process)
-        await eventually(lambda: named_after(process.log) is not None, 10)
-        assert (named_after(process.log) or 0) < SOON
-        await process.terminate(TO_END)
+        await eventually(lambda: is_named(process.log))
+        await process.terminate()
         nursery.cancel_scope.cancel()
 
 
@@ -105,4 +100,4 @@ async def test_standard_error_that_nobody_reads_holds_up_neither_calls_nor_the_e
             assert reply.status == 500
         await phone.hear(10)
         assert phone.socket.closed is None
-        await process.terminate(TO_END)
+        await process.terminate()

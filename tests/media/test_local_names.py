@@ -10,6 +10,7 @@ import dns.rrset
 import pytest
 import trio
 from glottis.media.local_names import GROUP, MAX_NAMES, LocalNames
+from support.patience import PATIENCE
 
 NAME = "9b36eaac-bb2e-49bb-bb78-21c41c499900.local"
 
@@ -64,7 +65,7 @@ async def test_a_hidden_name_is_found_for_each_call_that_asks() -> None:
         names.ask(NAME, "two", send.send_nowait)
         names.ask(NAME, "gone", send.send_nowait)
         names.forget("gone")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             assert [await receive.receive() for _ in range(2)] == ["192.168.1.7"] * 2
         await trio.testing.wait_all_tasks_blocked(0.05)
         assert receive.statistics().current_buffer_used == 0
@@ -76,7 +77,7 @@ async def test_only_so_many_hidden_names_are_asked_for_at_a_time() -> None:
         names.ask("printer.local", "call", print)
         for number in range(MAX_NAMES + 5):
             names.ask(f"{number:08x}{NAME[8:]}", "call", print)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             while len(set(browser.asked)) < MAX_NAMES:  # noqa: ASYNC110
                 await trio.sleep(0.005)
         await trio.testing.wait_all_tasks_blocked(0.05)

@@ -15,6 +15,7 @@ from glottis.media.stream_places import StreamPlaces
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.stream_frames import framed
 from glottis.wire.stun import Attribute, MessageClass, build_stun
+from support.patience import PATIENCE
 
 CHECK = build_stun(MessageClass.REQUEST, b"check of us.", [(Attribute.USERNAME, b"ours:theirs")])
 RTP = b"\x80media"
@@ -66,7 +67,7 @@ async def open_scene(proof_time: float = 5.0) -> AsyncIterator[Scene]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listener.run)
             scene = Scene(endpoint, listener)
-            with trio.fail_after(5), closing(scene):
+            with trio.fail_after(PATIENCE), closing(scene):
                 yield scene
             nursery.cancel_scope.cancel()
 

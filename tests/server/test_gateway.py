@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -23,8 +22,10 @@ from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.signaling.messages import Bye
 from support.gateway import CONFIG, open_test_gateway
 from support.http import request
+from support.patience import PATIENCE
 from support.phone import Exchange, eventually, open_exchange
 from support.plugins import Footprint
+from support.ports import free_port
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def test_a_draining_gateway_admits_nobody_and_lets_its_calls_go_on(
     await phone.hear(10)
     assert not stopped.is_set()
     await phone.hang_up()
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         await stopped.wait()
 
 
@@ -76,7 +77,7 @@ async def test_calls_that_outlast_the_grace_are_told_and_ended(exchange: Exchang
     waiting = exchange.phone()
     await waiting.create()
     await waiting.open_socket()
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         assert await exchange.gateway.stop(grace=0.05)
     for phone in [*phones, waiting]:
         assert await phone.wait_closed() == (1012, "the gateway stops")
@@ -140,7 +141,7 @@ async def test_sigint_ends_calls_at_once(tmp_path: Path, caplog: pytest.LogCaptu
     async with open_serving(tmp_path, caplog) as (exchange, ended):
         phone = await exchange.call()
         os.kill(os.getpid(), signal.SIGINT)
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE):
             assert await phone.wait_closed() == (1012, "the gateway stops")
             await ended.wait()
 
@@ -153,14 +154,14 @@ async def test_sigterm_gives_calls_their_grace(tmp_path: Path, caplog: pytest.Lo
         await phone.hear(10)
         assert not ended.is_set()
         await phone.hang_up()
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE):
             await ended.wait()
 
 
 async def test_sigterm_without_a_call_ends_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (_, ended):
         os.kill(os.getpid(), signal.SIGTERM)
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE):
             await ended.wait()
 
 
@@ -171,7 +172,7 @@ async def test_a_second_signal_ends_the_grace(tmp_path: Path, caplog: pytest.Log
         os.kill(os.getpid(), signal.SIGTERM)
         await eventually(lambda: "SIGTERM: stopping" in caplog.text)
         os.kill(os.getpid(), signal.SIGINT)
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE):
             assert await phone.wait_closed() == (1012, "the gateway stops")
             await ended.wait()
 
@@ -211,8 +212,8 @@ async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(
     )
     log = Log(process)
     nursery.start_soon(log.read)
-    with trio.fail_after(20):
-        await eventually(lambda: SERVING.search(log.text), 15)
+    with trio.fail_after(PATIENCE):
+        await eventually(lambda: SERVING.search(log.text))
         async with open_exchange(gateway_at(SERVING.findall(log.text)[-1])) as exchange:
             phone = await exchange.call("stubborn")
             process.send_signal(signal.SIGINT)
@@ -233,7 +234,7 @@ async def test_a_gateway_serves_and_stops_while_nobody_reads_its_log(tmp_path: P
     command = [Path(sys.executable).with_name("glottis"), "serve", "--config", path]
     process: trio.Process = await nursery.start(partial(trio.run_process, command, stderr=write, check=False))
     os.close(write)
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         await wait_connectable(port)
         async with open_exchange(gateway_at(f"http://127.0.0.1:{port}")) as exchange:
             phone = await exchange.call()
@@ -286,8 +287,8 @@ async def test_an_agent_that_blocks_for_ever_is_named_and_cannot_keep_the_proces
     process: trio.Process = await nursery.start(partial(trio.run_process, command, stderr=subprocess.PIPE, check=False))
     log = Log(process)
     nursery.start_soon(log.read)
-    with trio.fail_after(30):
-        await eventually(lambda: SERVING.search(log.text), 15)
+    with trio.fail_after(PATIENCE):
+        await eventually(lambda: SERVING.search(log.text))
         async with open_exchange(gateway_at(SERVING.findall(log.text)[-1])) as exchange:
             phone = exchange.phone()
             await phone.create("blocking")
@@ -314,7 +315,7 @@ async def test_an_agent_that_blocks_and_a_log_that_nobody_reads_cannot_keep_the_
     command = [sys.executable, "-c", BLOCKING.replace("BLOCK", BUSY, 1), path]
     process: trio.Process = await nursery.start(partial(trio.run_process, command, stderr=write, check=False))
     os.close(write)
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         await wait_connectable(port)
         async with open_exchange(gateway_at(f"http://127.0.0.1:{port}")) as exchange:
             phone = exchange.phone()
@@ -326,12 +327,6 @@ async def test_an_agent_that_blocks_and_a_log_that_nobody_reads_cannot_keep_the_
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == EXIT_ABANDONED
     os.close(read)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def full_pipe() -> tuple[int, int]:

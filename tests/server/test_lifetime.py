@@ -20,9 +20,9 @@ from glottis.server.sessions.states import SessionState
 from glottis.signaling.messages import Answer, Bye
 from glottis.wire.address import Datagram
 from support.gateway import open_test_gateway
-from support.memory import open_memory_exchange
+from support.memory import open_memory_exchange, open_memory_exchange_with
 from support.phone import Exchange, Phone, eventually, open_exchange
-from support.plugins import Footprint, TestPlugin, open_exchange_with
+from support.plugins import Footprint, TestPlugin
 
 # Each takes a new phone to one phase of a call, and leaves it there
 
@@ -116,7 +116,7 @@ async def test_a_call_that_is_ended_in_any_phase_leaves_nothing(reach: Reach, tm
             session.end("the test ends it")
             assert (len(gateway.sessions), gateway.endpoint.sessions, len(gateway.scheduler)) == (0, 0, 0)
         phone.hang_down()
-        await eventually(lambda: Footprint.of(gateway) == before, 1)
+        await eventually(lambda: Footprint.of(gateway) == before)
         assert session is None or session.state is SessionState.ENDED
 
 
@@ -134,7 +134,7 @@ async def test_a_gateway_that_is_cancelled_in_any_phase_leaves_nothing(reach: Re
             await reach(phone)
             serving.cancel()
             if phone.sockets:
-                assert (await phone.wait_closed(2))[0] in (1000, 1012)
+                assert (await phone.wait_closed())[0] in (1000, 1012)
     assert footprint() == before
     assert (len(gateway.sessions), gateway.endpoint.sessions, len(gateway.scheduler)) == (0, 0, 0)
 
@@ -147,8 +147,11 @@ async def serve(directory: Path, *, task_status: trio.TaskStatus[tuple[Gateway, 
 
 
 @each_phase
-async def test_a_client_that_leaves_in_any_phase_leaves_nothing(reach: Reach, tmp_path: Path) -> None:
-    async with open_exchange_with(tmp_path, TestPlugin(), "resume_grace = 0.1\ntoken_lifetime = 0.5") as exchange:
+async def test_a_client_that_leaves_in_any_phase_leaves_nothing(
+    reach: Reach, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    times = "resume_grace = 0.1\ntoken_lifetime = 0.5"
+    async with open_memory_exchange_with(tmp_path, TestPlugin(), times) as exchange:
         gateway = exchange.gateway
         before = await Footprint.at_rest(gateway)
         phone = exchange.phone()
@@ -202,9 +205,9 @@ async def test_a_client_that_closes_its_websocket_in_any_phase_leaves_nothing(re
         phone = exchange.phone()
         await reach(phone)
         await phone.socket.close(None)
-        await eventually(lambda: len(gateway.sessions) == 0, 1)
+        await eventually(lambda: len(gateway.sessions) == 0)
         phone.go_silent()
-        await eventually(lambda: Footprint.of(gateway) == before, 2)
+        await eventually(lambda: Footprint.of(gateway) == before)
 
 
 @pytest.mark.realtime

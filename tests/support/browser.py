@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
+from support.patience import PATIENCE
+
 MAX_ANSWER = 1 << 28
 """Bytes of one message: recordings and screenshots."""
 
@@ -44,7 +46,7 @@ class Page(ABC):
     async def close(self) -> None:
         """Close the tab, as a person would."""
 
-    async def wait_for(self, expression: str, seconds: float = 20) -> Any:
+    async def wait_for(self, expression: str, seconds: float = PATIENCE) -> Any:
         """Wait in the page until an expression is truthy, and return it."""
         return await self.evaluate(
             f"""new Promise((resolve, reject) => {{

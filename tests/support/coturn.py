@@ -1,6 +1,5 @@
 """A real coturn on loopback, over UDP, TCP and TLS, with certificates of its own."""
 
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Sequence
@@ -11,6 +10,9 @@ from subprocess import Popen
 from typing import Literal
 
 import trio
+
+from support.patience import PATIENCE
+from support.ports import free_port
 
 USERNAME, PASSWORD, REALM = "user", "secret", "example.org"
 NAME = "turn.example.org"
@@ -59,10 +61,10 @@ async def open_coturn(
     coturn = Coturn(command, port, tls_port, trust, folder / "coturn.log")
     coturn.start()
     try:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             while not await answers(port):
                 assert coturn.process.poll() is None, coturn.log.read_text()
-                await trio.lowlevel.checkpoint()
+                await trio.sleep(0.02)
         yield coturn
     finally:
         coturn.kill()
@@ -107,16 +109,3 @@ def make_certificate(folder: Path, name: str) -> None:
         check=True,
         capture_output=True,
     )
-
-
-def free_port() -> int:
-    """Of both TCP and UDP."""
-    while True:
-        with socket.socket() as sock, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
-            sock.bind(("127.0.0.1", 0))
-            port: int = sock.getsockname()[1]
-            try:
-                datagrams.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

@@ -20,6 +20,7 @@ from glottis.server.gateway import Gateway
 
 from support.command import GLOTTIS
 from support.faults import FAULTY_CONFIG, Faulty, fault_named
+from support.patience import PATIENCE
 from support.phone import Exchange, eventually, open_exchange
 
 TESTS: Final = Path(__file__).parents[1]
@@ -71,10 +72,10 @@ class FaultyProcess:
             async for chunk in self.process.stderr:
                 self.log += chunk.decode(errors="replace")
 
-    async def terminate(self, seconds: float) -> None:
-        """As an operator would; it has to end in so many seconds."""
+    async def terminate(self) -> None:
+        """As an operator would; it has to end by itself."""
         self.process.send_signal(signal.SIGTERM)
-        with trio.fail_after(seconds):
+        with trio.fail_after(PATIENCE):
             await self.process.wait()
 
 
@@ -89,7 +90,7 @@ async def open_faulty_process(directory: Path, server: str = "shutdown_grace = 0
         process = FaultyProcess(await nursery.start(start), orders)
         nursery.start_soon(process.read)
         try:
-            await eventually(lambda: SERVING.search(process.log) or process.process.returncode is not None, 30)
+            await eventually(lambda: SERVING.search(process.log) or process.process.returncode is not None)
             found = SERVING.search(process.log)
             assert found, process.log
             gateway = cast(Gateway, SimpleNamespace(url=found[1]))

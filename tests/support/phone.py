@@ -38,6 +38,7 @@ from glottis.signaling.messages import (
 from glottis.wire.address import Address, Path
 
 from support.http import Reply, initiate
+from support.patience import PATIENCE
 
 RATE = 16000
 TONE = struct.pack("<320h", *(round(8000 * math.sin(2 * math.pi * 440 * i / RATE)) for i in range(320)))
@@ -54,8 +55,11 @@ def installed_codec(name: str) -> CodecSpec:
     return load_plugins().codecs.find(name).spec
 
 
-async def eventually(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until something outside the test's reach has come about; fails after ``seconds``."""
+async def eventually(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait until something outside the test's reach has come about; fails after ``seconds``.
+
+    What may pass between two looks is nothing to wait for.
+    """
     with trio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110
             await trio.sleep(0.002)
@@ -242,7 +246,7 @@ class Phone:
         target = self.heard + frames
         await eventually(lambda: self.heard >= target)
 
-    async def wait_closed(self, seconds: float = 5.0) -> tuple[int, str]:
+    async def wait_closed(self, seconds: float = PATIENCE) -> tuple[int, str]:
         """The code and reason that the gateway closes the WebSocket with."""
         await eventually(lambda: self.socket.closed, seconds)
         assert self.socket.closed

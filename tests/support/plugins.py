@@ -22,6 +22,7 @@ from glottis import (
 from glottis.server.gateway import Gateway
 
 from support.gateway import CONFIG, open_test_gateway
+from support.patience import PATIENCE
 from support.phone import Exchange, installed_codec, open_exchange
 
 
@@ -115,7 +116,7 @@ class Footprint:
     @classmethod
     async def at_rest(cls, gateway: Gateway) -> "Footprint":
         """The same, once all tasks that are starting have started; to be called before the first call."""
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await trio.testing.wait_all_tasks_blocked(0.01)
         return cls.of(gateway)
 
