@@ -84,8 +84,9 @@ async def chatterbox(call: Call) -> None:
 
 @pytest.mark.browser
 async def test_the_page_is_silent_soon_after_an_interruption(chromium: str, tmp_path: Path) -> None:
-    """Measured at its loudspeaker: milliseconds from the interruption to the last sound. A busy machine is late at times,
-    so that it may be interrupted again.
+    """Measured at its loudspeaker: milliseconds from the interruption to the last sound.
+
+    A busy machine is late at times, so that it may be interrupted again.
     """
     (block,) = PAGE.blocks_of("js")
     plugin = TestPlugin(chatterbox=chatterbox)

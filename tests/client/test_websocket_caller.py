@@ -64,9 +64,8 @@ async def test_what_is_said_comes_back_with_every_codec(
 ) -> None:
     played, rate = read_wav(SPEECH)
     wish = CallRequest("", CODECS, sample_rate=rate, preferred_codec=name, websocket=True)
-    async with open_memory_exchange(tmp_path) as exchange:
-        async with open_memory_call(exchange, wish) as call:
-            heard = await hear_echo(call, played.astype("<i2").tobytes())
+    async with open_memory_exchange(tmp_path) as exchange, open_memory_call(exchange, wish) as call:
+        heard = await hear_echo(call, played.astype("<i2").tobytes())
     assert similarity(from_pcm(heard), played, rate) > LIKENESS[name]
 
 

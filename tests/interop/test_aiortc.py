@@ -46,7 +46,7 @@ def is_speech(heard: bytes, least: float) -> bool:
 
 async def hear(peer: AiortcPeer, seconds: float) -> bytes:
     """Wait until the peer has heard this much, at 16 kHz."""
-    while len(heard := await peer.heard()) < seconds * 16000 * 2:
+    while len(heard := await peer.heard()) < seconds * 16000 * 2:  # noqa: ASYNC110
         await trio.sleep(0.1)
     return heard
 

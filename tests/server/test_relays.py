@@ -158,6 +158,27 @@ async def test_call_goes_on_by_a_new_relay_when_the_server_has_forgotten_the_old
         assert len(scene.exchange.gateway.sessions) == 1
 
 
+@pytest.mark.slow
+async def test_caller_that_is_first_to_look_for_another_way_spares_the_call_a_failure(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    """A relay that is lost while ICE restarts costs its candidate only: what comes in its place is trickled."""
+    async with open_scene(tmp_path) as scene:
+        phone = await scene.exchange.call()
+        await trio.sleep(10)
+        scene.server.leases.clear()
+        await phone.socket.send(Offer(phone.peer.make_restart_offer(trio.current_time())))
+        await eventually(lambda: len(phone.socket.of_type(Answer)) == 2)
+        await phone.take_answer()
+        await eventually(lambda: phone.socket.of_type(TrickledCandidate))
+        assert f"{LENT} 49153 typ relay" in phone.socket.of_type(TrickledCandidate)[0].candidate
+        await phone.hear()
+        states = [event["state"] for event in phone.socket.events("connection")]
+        assert states[-2:] == ["connecting", "connected"]
+        assert "failed" not in states
+        assert phone.socket.events("interrupted") == []
+
+
 async def test_ways_to_a_server_are_tried_in_their_order(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
     server = IceServer(("turn:203.0.113.77", "turn:203.0.113.1"), "user", "secret")
     async with open_scene(tmp_path, server) as scene:
