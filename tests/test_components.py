@@ -189,7 +189,7 @@ def load(tmp_path: Path, settings: str = "", agent: str = "listener", **environ:
 
 
 def settings_of(config: Config, registry: Registry) -> Any:
-    return resolve(config, registry).campaigns["x"].settings
+    return resolve(config, registry).campaigns["x"].agent.settings
 
 
 def complaints(config: Config, registry: Registry) -> list[str]:

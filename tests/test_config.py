@@ -241,7 +241,7 @@ class TestEnvironment:
             GLOTTIS_CAMPAIGNS__A__SETTINGS__BY_KEY__WEB="12345",
             GLOTTIS_CAMPAIGNS__A__SETTINGS__VOLUME="5",
         )
-        settings = resolve(config, registry).campaigns["a"].settings
+        settings = resolve(config, registry).campaigns["a"].agent.settings
         assert settings == SingerConfig(code="0123", by_key={"web": Secret("12345")}, volume=5.0)
 
     def test_wrong_values_are_told_by_path(self, tmp_path: Path) -> None:
@@ -310,9 +310,9 @@ class TestResolution:
         assert [provider.name for provider in resolved.ice_server_providers] == ["other", "static"]
         assert resolved.ice_server_providers[1].settings == Voice("tenor")
         opera, pantomime = resolved.campaigns["opera"], resolved.campaigns["pantomime"]
-        assert opera.settings == SingerConfig(volume=3.0, voices=[Voice("bass")])
-        assert (opera.agent_name, opera.sample_rate, opera.plugin.name) == ("singer", 24000, "Singer")
-        assert (pantomime.sample_rate, pantomime.settings) == (48000, None)
+        assert opera.agent.settings == SingerConfig(volume=3.0, voices=[Voice("bass")])
+        assert (opera.agent.name, opera.sample_rate, opera.agent.plugin.name) == ("singer", 24000, "Singer")
+        assert (pantomime.sample_rate, pantomime.agent.settings) == (48000, None)
         assert list(resolved.pages) == ["/"]
 
     def test_defaults_are_those_that_are_installed_in_order_of_preference(self, registry: Registry) -> None:
@@ -433,7 +433,7 @@ class TestSecrets:
         assert "swordfish" not in text
         values = tomllib.loads(text)
         assert values["server"]["port"] == 8080
-        assert values["auth"] == {"scheme": "guarded", "settings": {"name": "alto", "password": "…"}}
+        assert values["auth"] == {"operators": [], "scheme": "guarded", "settings": {"name": "alto", "password": "…"}}
         assert values["campaigns"]["a"]["settings"]["by_key"] == {"a b": "…"}
         assert values["campaigns"]["a"]["sample_rate"] == 24000
         assert values["media"]["codecs"] == ["PCMU", "PCMA"]

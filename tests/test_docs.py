@@ -63,14 +63,17 @@ SECTIONS = {
     "`[auth]`": settings.Auth,
     "`[ice_servers]`": settings.IceServers,
     "`[pages]`": settings.Pages,
+    "`[routes]`": settings.Routes,
     "`[plugins]`": settings.Plugins,
     "`[campaigns.<id>]`": settings.CampaignSection,
+    "`[campaigns.<id>.agents.<name>]`": settings.AgentSection,
     "`[log]`": settings.Log,
 }
 CATALOGUES: list[tuple[str, Catalogue[Any]]] = [
     ("Auth scheme", REGISTRY.auth_schemes),
     ("ICE server provider", REGISTRY.ice_server_providers),
     ("Agent", REGISTRY.agents),
+    ("Set of routes", REGISTRY.routes),
     *(("Component", components) for components in REGISTRY.components.values()),
 ]
 PLUGIN_SECTIONS = {
@@ -323,7 +326,6 @@ def codes_in_the_source() -> set[str]:
             "calls/**/*.py",
             "peer/*.py",
             "sdp/*.py",
-            "tokens.py",
             "dtls/events.py",
             "contracts/errors.py",
         )

@@ -50,7 +50,7 @@ PRIVATE = {
     "tests/sctp/test_missing_reports.py": NO_OTHER_SIGN,
     "tests/sctp/test_sending.py": NO_OTHER_SIGN,
     "tests/test_cost_of_engines.py": "an attacker who writes records with the keys of a handshake",
-    "tests/test_tokens.py": "the parser of tokens, before any signature is looked at",
+    "tests/signaling/test_session_tokens.py": "the parser of tokens, before any signature is looked at",
 }
 """Files that use private names of others, and why they have to."""
 PATCHED = {

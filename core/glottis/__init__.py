@@ -1,7 +1,7 @@
 """glottis: a WebRTC voice gateway on trio. This module is what plugin authors import."""
 
 from glottis.contracts.audio import AudioFrame, EncodedPacket
-from glottis.contracts.auth import AuthRequest, AuthScheme, AuthSchemeSpec, TokenClaims
+from glottis.contracts.auth import AuthRequest, AuthScheme, AuthSchemeSpec
 from glottis.contracts.call import (
     Agent,
     AgentSpec,
@@ -45,12 +45,13 @@ from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServe
 from glottis.contracts.info import AudioPreference, CallInfo, Principal
 from glottis.contracts.pages import Page, PagesSpec
 from glottis.contracts.resampling import Resampler, Resampling
+from glottis.contracts.routes import Access, Route, RouteRequest, RouteResponse, RoutesSpec
 from glottis.contracts.secret import Secret
 from glottis.contracts.turns import Turn, TurnSettings, VoiceActivityDetector
 from glottis.script import run
-from glottis.tokens import HmacTokens
 
 __all__ = [
+    "Access",
     "AdjustableEncoder",
     "Agent",
     "AgentSpec",
@@ -79,7 +80,6 @@ __all__ = [
     "Forbidden",
     "GlottisError",
     "Heard",
-    "HmacTokens",
     "IceServer",
     "IceServerProvider",
     "IceServerProviderSpec",
@@ -99,12 +99,15 @@ __all__ = [
     "Resampler",
     "Resampling",
     "Resumed",
+    "Route",
+    "RouteRequest",
+    "RouteResponse",
+    "RoutesSpec",
     "Secret",
     "Speakable",
     "StateChanged",
     "StatisticsReported",
     "TextMessage",
-    "TokenClaims",
     "Turn",
     "TurnSettings",
     "TypedMessage",

@@ -78,10 +78,10 @@ def test_the_campaign_of_its_name_keeps_the_settings_and_the_others_are_there(ag
     gateway = Gateway()
     assert main(["serve", "--config", str(config), "--agent", f"{agent_file}:parrot"], gateway.parts) == 0
     assert gateway.config
-    assert gateway.config.campaigns["echo"].agent_name == "echo"
+    assert gateway.config.campaigns["echo"].agent.name == "echo"
     parrot = gateway.config.campaigns["parrot"]
-    assert (parrot.agent_name, parrot.sample_rate) == (f"{agent_file}:parrot", 24000)
-    assert parrot.told_settings == {"words": ["polly"], "times": 2}
+    assert (parrot.agent.name, parrot.sample_rate) == (f"{agent_file}:parrot", 24000)
+    assert parrot.agent.told_settings == {"words": ["polly"], "times": 2}
 
 
 def test_campaigns_name_functions_too_and_share_one_with_settings_of_their_own(
@@ -98,7 +98,7 @@ def test_campaigns_name_functions_too_and_share_one_with_settings_of_their_own(
     gateway = Gateway()
     assert main(["serve", "--config", str(config), "--reload"], gateway.parts) == 0
     assert gateway.config
-    settings = {name: campaign.told_settings for name, campaign in gateway.config.campaigns.items()}
+    settings = {name: campaign.agent.told_settings for name, campaign in gateway.config.campaigns.items()}
     assert settings == {"a": {"word": "a"}, "b": {}}
     assert len(gateway.beside) == 1
 
@@ -150,7 +150,7 @@ def test_who_talks_needs_no_key_and_no_port_that_is_free(agent_file: Path, tmp_p
         host = "192.0.2.1"
         [auth]
         scheme = "api-keys"
-        settings = {{ keys.website = "{"ab" * 32}", token_secret = "{"x" * 64}" }}
+        settings = {{ keys.website = "{"ab" * 32}" }}
     """)
     gateway = Gateway()
     arguments = ["talk", f"{agent_file}:parrot", "--config", str(config), "--wav", str(SPEECH)]
@@ -171,7 +171,7 @@ def test_a_script_serves_its_function_on_its_port() -> None:
     assert gateway.config
     assert gateway.config.config.server.port == 9000
     assert list(gateway.config.campaigns) == ["greet"]
-    assert gateway.config.campaigns["greet"].plugin.owns(__name__)
+    assert gateway.config.campaigns["greet"].agent.plugin.owns(__name__)
 
 
 def test_a_script_is_told_what_is_no_agent() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 import pytest
-from glottis import AudioFrame, EncodedPacket, HmacTokens, Page, Principal, Secret, TokenClaims
+from glottis import AudioFrame, EncodedPacket, Page, Principal, Secret
 
 VALUES = list(range(-160, 160))
 SAMPLES = array("h", VALUES)
@@ -78,7 +78,6 @@ def test_pages_take_their_content_in_any_buffer() -> None:
     assert Page(bytearray(b"<p>"), "text/html").content == b"<p>"  # type: ignore[arg-type]
 
 
-CLAIMS: dict[str, Any] = {"session_id": "s", "client_identifier": "", "expires_at": 1.0, "nonce": "n"}
 WRONG: dict[str, Callable[..., object]] = {
     r"EncodedPacket\.payload: expected bytes or another buffer, got str": lambda: EncodedPacket("x", "opus", 1, 0, 1),  # type: ignore[arg-type]
     r"Principal\.name: expected str, got int": lambda: Principal(7),  # type: ignore[arg-type]
@@ -87,12 +86,11 @@ WRONG: dict[str, Callable[..., object]] = {
     r"Principal\.name: expected at most 256 characters, got 257": lambda: Principal("a" * 257),
     r"Principal\.attributes: expected a mapping, got list": lambda: Principal("a", []),  # type: ignore[arg-type]
     r"Principal\.attributes\['age'\]: expected str, got int": lambda: Principal("a", {"age": 7}),  # type: ignore[dict-item]
-    r"TokenClaims\.nonce: expected str, got bytes": lambda: TokenClaims(**CLAIMS | {"nonce": b"n"}),
-    r"TokenClaims\.expires_at: expected int \| float, got str": lambda: TokenClaims(**CLAIMS | {"expires_at": "1"}),
+    r"Principal\.max_sessions: expected an integer of at least 0, got -1": lambda: Principal("a", max_sessions=-1),
+    r"Principal\.max_sessions: expected an integer, got str": lambda: Principal("a", max_sessions="1"),  # type: ignore[arg-type]
     r"Page\.content: expected bytes or another buffer, got str": lambda: Page("<p>", "text/html"),  # type: ignore[arg-type]
     r"Page\.media_type: expected a name in one line": lambda: Page(b"<p>", "text/html\r\nx-header: y"),
     r"Secret: expected str, got bytes": lambda: Secret(b"hunter2"),  # type: ignore[arg-type]
-    r"secret: expected bytes or another buffer, got str": lambda: HmacTokens("k" * 32),  # type: ignore[arg-type]
 }
 
 

@@ -19,7 +19,7 @@ from glottis.wire.rtcp import ReceiverReport, ReportBlock, build_rtcp, is_rtcp
 from support.contracts import called_in_plugins
 from support.crowd import Crowd, open_crowd
 from support.faults import AWAITED, BLOCKS, ERRORS, FAULTY_CONFIG, NONSENSE, Fault, Faulty, faulty_codec
-from support.http import Reply
+from support.http import Reply, request
 from support.memory import MemoryEndpoint
 from support.phone import RATE, TONE, Phone, eventually
 
@@ -85,6 +85,14 @@ async def request_session(trial: Trial) -> None:
         assert reply.document["code"], reply
 
 
+async def request_route(trial: Trial) -> None:
+    """By a request for a route."""
+    trial.arm()
+    exchange = trial.crowd.exchange
+    reply = await request(exchange.gateway, "GET", "/api/plugins/faulty/", connect=exchange.network.connect)
+    assert reply.status == (200 if trial.harmless else 500), reply
+
+
 async def request_servers(trial: Trial) -> None:
     """The same, where the session comes about even so, without servers. Outages are told once, so it worked before."""
     await talk_to_session(trial, await trial.crowd.exchange.post("faulty"))
@@ -102,20 +110,6 @@ async def talk_to_session(trial: Trial, reply: Reply) -> None:
     await phone.open_socket()
     await phone.negotiate()
     await phone.hang_up()
-
-
-async def connect(trial: Trial) -> None:
-    """By the first WebSocket. Where it is closed the session waits for another, until its time is over."""
-    phone = trial.phone()
-    await phone.create("faulty")
-    trial.arm()
-    await phone.open_socket()
-    if trial.harmless:
-        await phone.negotiate()
-        await phone.hang_up()
-    else:
-        assert (await phone.wait_closed(PATIENCE))[0] == INTERNAL_ERROR
-        trial.crowd.end(phone)
 
 
 async def offer(trial: Trial) -> None:
@@ -231,9 +225,6 @@ ROWS = (
     Row("Agent" + AWAITED, talk, minds=None),
     Row("AuthScheme.authenticate", request_session),
     Row("AuthScheme.authenticate" + AWAITED, request_session),
-    Row("AuthScheme.issue", request_session),
-    Row("AuthScheme.issue", connect),
-    Row("AuthScheme.verify", connect),
     Row("CodecSpec.answer_parameters", offer),
     Row("CodecSpec.create_decoder", talk),
     Row("CodecSpec.create_encoder", offer),
@@ -248,6 +239,8 @@ ROWS = (
     Row("IceServerProvider.get_ice_servers" + AWAITED, request_servers),
     Row("Resampler.resample", talk_by_websocket),
     Row("Resampling.create_resampler", talk_by_websocket),
+    Row("Route.handle", request_route),
+    Row("Route.handle" + AWAITED, request_route),
     Row("VoiceActivityDetector.detect", talk),
 )
 
@@ -256,7 +249,7 @@ NEVER_CALLED = {
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
     "FrameTap": "no hook binds one",
 }
-AT_START = {"AgentSpec.create", "AuthSchemeSpec.create", "IceServerProviderSpec.create"}
+AT_START = {"AgentSpec.create", "AuthSchemeSpec.create", "IceServerProviderSpec.create", "RoutesSpec.create"}
 """See ``test_start.py``."""
 
 

@@ -10,6 +10,7 @@ from glottis import (
     IceServerProviderSpec,
     Page,
     PagesSpec,
+    RoutesSpec,
     hookimpl,
 )
 from glottis.config import load_config, resolve
@@ -101,11 +102,16 @@ class Maker:
     def register_ice_server_providers(self) -> list[IceServerProviderSpec]:
         return [IceServerProviderSpec("maker", self._make)]  # type: ignore[arg-type]
 
+    @hookimpl
+    def register_routes(self) -> list[RoutesSpec]:
+        return [RoutesSpec("maker", self._make)]  # type: ignore[arg-type]
+
 
 NAMED_IN = {
     "AgentSpec": CONFIG + '\n[campaigns.maker]\nagent = "maker"\n',
     "AuthSchemeSpec": CONFIG.replace('"anonymous"', '"maker"'),
     "IceServerProviderSpec": CONFIG + '\n[ice_servers]\nproviders = ["maker"]\n',
+    "RoutesSpec": CONFIG + '\n[routes]\nenabled = ["maker"]\n',
 }
 """What the configuration says that names what cannot be made."""
 
@@ -117,5 +123,5 @@ def test_a_gateway_whose_plugin_cannot_make_its_part_does_not_start_and_says_who
 ) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text(NAMED_IN[spec])
-    with pytest.raises(PluginError, match=r"plugin Maker \(given directly\): create of maker"):
+    with pytest.raises(PluginError, match=r"plugin Maker \(given directly\): (what )?create of maker"):
         resolve(load_config(path, {}), load_plugins(extra=[Maker(fault)]))

@@ -9,33 +9,23 @@ from glottis import (
     AuthenticationFailed,
     AuthRequest,
     Forbidden,
-    HmacTokens,
     Malformed,
     PluginError,
     Principal,
-    TokenClaims,
 )
-from glottis.contracts.auth import MAX_TOKEN_LENGTH
 from glottis.plugins import Plugin
 from glottis.plugins.auth import GuardedAuthScheme
 
 REQUEST = AuthRequest("POST", "/", {}, "192.0.2.1")
-CLAIMS = TokenClaims("session", "client", 100.0, "nonce")
 
 
 class Scheme:
-    """Each method does the same."""
+    """Does what it is told."""
 
     def __init__(self, act: Callable[[], Any]) -> None:
         self._act = act
 
     async def authenticate(self, request: AuthRequest) -> Any:
-        return self._act()
-
-    def issue(self, claims: TokenClaims) -> Any:
-        return self._act()
-
-    def verify(self, token: str, now: float) -> Any:
         return self._act()
 
 
@@ -54,10 +44,6 @@ async def test_values_of_the_contract_pass() -> None:
     assert await returning(None).authenticate(REQUEST) is None
     principal = Principal("Zoë <zoe@example.org>", {"role": "admin"})
     assert await returning(principal).authenticate(REQUEST) is principal
-    token = HmacTokens(bytes(32)).issue(CLAIMS)
-    assert returning(token).issue(CLAIMS) == token
-    assert returning("~" * MAX_TOKEN_LENGTH).issue(CLAIMS)
-    assert returning(CLAIMS).verify(token, 1.0) is CLAIMS
 
 
 @pytest.mark.parametrize(
@@ -78,33 +64,8 @@ async def test_principal_that_cannot_be_made_is_the_plugins_fault() -> None:
         await scheme.authenticate(REQUEST)
 
 
-@pytest.mark.parametrize(
-    ("value", "complaint"),
-    [
-        (None, "NoneType, expected a string"),
-        (b"token", "bytes, expected a string"),
-        *((token, "a token that is not URL-safe") for token in ("", "a b", "a/b+c==", "ü", "a&resume=1", "a\n", "a#")),
-        ("a" * (MAX_TOKEN_LENGTH + 1), "a token that is not URL-safe"),
-    ],
-)
-def test_wrong_token_is_the_plugins_fault_and_is_not_shown(value: Any, complaint: str) -> None:
-    with pytest.raises(PluginError) as raised:
-        returning(value).issue(CLAIMS)
-    assert str(raised.value).startswith(f"plugin mine (my-dist 2.1): issue returned {complaint}")
-
-
-@pytest.mark.parametrize("value", [None, {"session_id": "s"}, True])
-def test_wrong_claims_are_the_plugins_fault(value: Any) -> None:
-    with pytest.raises(PluginError, match=rf"verify returned {type(value).__name__}, expected TokenClaims"):
-        returning(value).verify("token", 1.0)
-
-
 async def test_values_of_the_schemes_own_types_are_checked_too() -> None:
     class Anyone(Principal):
-        def __post_init__(self) -> None:
-            """Takes anything."""
-
-    class AnyClaims(TokenClaims):
         def __post_init__(self) -> None:
             """Takes anything."""
 
@@ -124,28 +85,12 @@ async def test_values_of_the_schemes_own_types_are_checked_too() -> None:
         await returning(Anyone("a\nb")).authenticate(REQUEST)
     with pytest.raises(PluginError, match=r"^plugin mine .*: the Principal of authenticate raised SystemExit: trapped"):
         await returning(Trap()).authenticate(REQUEST)
-    wrong: Any = None
-    with pytest.raises(PluginError, match=r"^plugin mine .*: the TokenClaims of verify raised ValueError: TokenClaims"):
-        returning(AnyClaims("session", "client", wrong, "nonce")).verify("token", 1.0)
-
-
-async def test_methods_that_should_not_have_been_coroutines_are_the_plugins_fault() -> None:
-    async def later() -> None: ...
-
-    scheme = GuardedAuthScheme(Scheme(later), Plugin("mine"))
-    with pytest.raises(PluginError, match="issue returned an awaitable; it must be synchronous"):
-        scheme.issue(CLAIMS)
-    with pytest.raises(PluginError, match="verify returned an awaitable; it must be synchronous"):
-        scheme.verify("token", 1.0)
 
 
 @pytest.mark.parametrize("error", [AuthenticationFailed("TOKEN_EXPIRED", "Too late."), Forbidden("No.")])
 async def test_refusals_pass(error: Exception) -> None:
     with pytest.raises(type(error)):
         await raising(error).authenticate(REQUEST)
-    if isinstance(error, AuthenticationFailed):
-        with pytest.raises(AuthenticationFailed):
-            raising(error).verify("token", 1.0)
 
 
 async def test_a_refusal_that_is_always_the_same_keeps_no_request() -> None:
@@ -155,8 +100,6 @@ async def test_a_refusal_that_is_always_the_same_keeps_no_request() -> None:
     for _ in range(3):
         with pytest.raises(AuthenticationFailed):
             await scheme.authenticate(REQUEST)
-        with pytest.raises(AuthenticationFailed):
-            scheme.verify("token", 1.0)
         lengths.append(len(list(traceback.walk_tb(refusal.__traceback__))))
     assert lengths == [lengths[0]] * 3
 
@@ -186,9 +129,6 @@ NUMBER: Any = 7
 async def test_refusals_that_nobody_can_be_told_are_the_plugins_fault(refusal: Exception, complaint: str) -> None:
     with pytest.raises(PluginError, match=rf"^plugin mine .*: the refusal of authenticate raised {complaint}"):
         await raising(refusal).authenticate(REQUEST)
-    if isinstance(refusal, AuthenticationFailed):
-        with pytest.raises(PluginError, match=rf"^plugin mine .*: the refusal of verify raised {complaint}"):
-            raising(refusal).verify("token", 1.0)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("oops"), SystemExit("oops"), Malformed("oops"), GeneratorExit("oops")])
@@ -197,10 +137,6 @@ async def test_other_errors_are_the_plugins_fault(error: BaseException) -> None:
     with pytest.raises(PluginError, match=rf"authenticate raised {type(error).__name__}: .*oops") as raised:
         await scheme.authenticate(REQUEST)
     assert raised.value.__cause__ is error
-    with pytest.raises(PluginError, match="issue raised"):
-        scheme.issue(CLAIMS)
-    with pytest.raises(PluginError, match="verify raised"):
-        scheme.verify("token", 1.0)
 
 
 async def test_method_that_should_have_been_a_coroutine_is_the_plugins_fault() -> None:

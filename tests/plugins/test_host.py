@@ -75,7 +75,7 @@ def test_a_component_needs_no_value_of_a_property_to_be_made() -> None:
     ("spec", "missing"),
     [
         (AgentSpec("a", lambda settings: 5), "__call__"),  # type: ignore[arg-type,return-value]
-        (AuthSchemeSpec("a", lambda settings: object()), "authenticate, issue, verify"),  # type: ignore[arg-type,return-value]
+        (AuthSchemeSpec("a", lambda settings: object()), "authenticate"),  # type: ignore[arg-type,return-value]
         (IceServerProviderSpec("a", lambda settings: object()), "get_ice_servers"),  # type: ignore[arg-type,return-value]
         (ComponentSpec(Meter, "a", lambda settings: object()), "__call__, reset, unit, value"),
     ],

@@ -1,10 +1,9 @@
 import urllib.parse
 
 import pytest
-from glottis import HmacTokens, TokenClaims
-from glottis.contracts.auth import MAX_TOKEN_LENGTH
 from glottis.contracts.errors import Malformed
 from glottis.server.http.message import parse_target_untrusted
+from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH, HmacTokens, TokenClaims
 from glottis.signaling.session_url import SessionUrl, parse_session_url_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st

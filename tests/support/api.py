@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from glottis.contracts.auth import AuthRequest, TokenClaims
+from glottis.contracts.auth import AuthRequest
 from glottis.contracts.errors import AuthenticationFailed, Forbidden
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import Principal
@@ -20,6 +20,8 @@ class Keys:
         match request.headers.get("authorization"):
             case "Bearer good":
                 return Principal("tester")
+            case "Bearer boss":
+                return Principal("boss")
             case "Bearer known":
                 raise Forbidden("Ask for the right to create sessions.")
             case "Bearer mute":
@@ -29,12 +31,6 @@ class Keys:
             case "Bearer old":
                 raise AuthenticationFailed("UNAUTHENTICATED", "Send a newer key")
         return None
-
-    def issue(self, claims: TokenClaims) -> str:
-        return TOKEN
-
-    def verify(self, token: str, now: float) -> TokenClaims:
-        raise NotImplementedError
 
 
 class Store:
@@ -56,6 +52,9 @@ class Store:
 
     def explain(self, session_id: str, principal: Principal) -> str | None:
         return f"{session_id} of {principal.name}\n" if session_id == "s-1" else None
+
+    def is_session_of(self, session_id: str, principal: Principal) -> bool:
+        return session_id == "s-1" and principal.name == "tester"
 
     def unavailability(self) -> Unavailable | None:
         return self.unavailable

@@ -11,7 +11,7 @@ import trio.testing
 from glottis import AudioFrame, Call, CallInfo
 from glottis.calls.leg import LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
-from glottis.config import Campaign
+from glottis.config import Campaign, CampaignAgent
 from glottis.contracts.events import StatisticsReported
 from glottis.contracts.statistics import Counters, Statistics
 from glottis.dtls import Certificate
@@ -134,7 +134,7 @@ class Conversation:
         self.line, self.callers_line = End(Address("192.0.2.2", 5000)), End(Address("192.0.2.1", 4000))
         self.session = Session(
             CallInfo("session", "campaign"),
-            Campaign("campaign", self._agent, "chatter", RATE, Plugin("test", "test", "0")),
+            Campaign("campaign", CampaignAgent(self._agent, "chatter", Plugin("test", "test", "0")), RATE),
             self._make_leg,
             ended=lambda: None,
             times=times,

@@ -22,6 +22,10 @@ from glottis import (
     IceServerProviderSpec,
     Resampler,
     Resampling,
+    Route,
+    RouteRequest,
+    RouteResponse,
+    RoutesSpec,
     VoiceActivityDetector,
     hookimpl,
 )
@@ -226,6 +230,12 @@ class Faulty:
         """``faulty`` knows one server."""
         return [IceServerProviderSpec("faulty", lambda settings: self._proxy(IceServerProvider, _Provider()))]
 
+    @hookimpl
+    def register_routes(self) -> Sequence[RoutesSpec]:
+        """``faulty`` has a route for everybody."""
+        handle = self._behind("Route.handle", _answer)
+        return [RoutesSpec("faulty", lambda settings: [Route("GET", "/", "public", handle)])]
+
 
 FAULTY_CONFIG = (
     CONFIG.replace('scheme = "anonymous"', 'scheme = "faulty"')
@@ -244,6 +254,10 @@ jitter_buffer = "fixed"
 
 [ice_servers]
 providers = ["faulty"]
+
+[routes]
+enabled = ["faulty"]
+max_requests_per_minute = 100000
 """
 )
 """Enables all of the plugin ``Faulty``; its agent has a campaign ``faulty``, and the others have ``talk``."""
@@ -267,6 +281,10 @@ class _Ear:
 class _Detector:
     def detect(self, frame: AudioFrame) -> float:
         return 0.5
+
+
+async def _answer(request: RouteRequest) -> RouteResponse:
+    return RouteResponse(body=b"fine")
 
 
 async def _echo(settings: _Settings, call: Call) -> None:

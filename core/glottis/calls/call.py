@@ -4,24 +4,25 @@ import logging
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from typing import Any, Final, Protocol, cast
 
 import trio
 
 from glottis.calls.dtmf import KeyStream, tones_of
 from glottis.calls.events import EventStream
-from glottis.calls.forwarding import Fan
+from glottis.calls.forwarding import Fan, taker_of
+from glottis.calls.handover import Handover
 from glottis.calls.inbox import Inbox
 from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA, Metadata
 from glottis.calls.nursery import CallNursery
+from glottis.calls.sayable import check_frame, check_packet
 from glottis.calls.speech import SpeakingVoice, Speech
 from glottis.calls.streams import DroppingStream
 from glottis.calls.turns import TurnStream
 from glottis.calls.typed_messages import type_of
 from glottis.calls.utterance import source_of
-from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
+from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.call import (
     Agent,
     Call,
@@ -33,20 +34,17 @@ from glottis.contracts.call import (
     TypedMessage,
     Utterance,
 )
-from glottis.contracts.checks import bytes_of, check_instance, check_integer, check_text, pcm_of
+from glottis.contracts.checks import bytes_of, check_instance, check_text, pcm_of
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
+from glottis.contracts.resampling import Resampling
 from glottis.contracts.statistics import Statistics
 from glottis.contracts.turns import DEFAULT_TURNS, TurnSettings, VoiceActivityDetector
-from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH, KeyChange
+from glottis.rtp import KeyChange
 from glottis.signaling.json_input import split_object_untrusted
 from glottis.signaling.session_request import WEBRTC
-
-_NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
-"""The fields of a packet that must be integers."""
-_numbers_of: Final = attrgetter(*_NUMBERS)
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +88,8 @@ DEFAULT_LIMITS: Final = CallLimits()
 class GatewayCall(Call):
     """Pushes from the wheel on one side, the agent's coroutines on the other.
 
-    ``caught_up`` is called when the agent is no longer behind with its messages.
+    ``caught_up`` is called when the agent is no longer behind with its messages; ``handover`` knows its colleagues.
+    ``resampling`` is for listeners of other rates; without it, there can be none.
     """
 
     def __init__(
@@ -102,6 +101,8 @@ class GatewayCall(Call):
         messenger: Messenger,
         hang_up: Callable[[str], None],
         caught_up: Callable[[], None] = lambda: None,
+        handover: Handover | None = None,
+        resampling: Resampling | None = None,
         limits: CallLimits = DEFAULT_LIMITS,
     ) -> None:
         self._info = info
@@ -112,6 +113,8 @@ class GatewayCall(Call):
         self._voice = voice
         self._messenger = messenger
         self._hang_up = hang_up
+        self._resampling = resampling
+        self._handover = handover or Handover({}, lambda name: None)
         self._audio: Fan[AudioFrame] = Fan(limits.audio_frames)
         self._packets: Fan[EncodedPacket] = Fan(limits.audio_frames)
         self._messages = Inbox(caught_up)
@@ -181,12 +184,7 @@ class GatewayCall(Call):
         check_instance("to", to, Call)
         if encoded:
             return self._packets.taken_by(to.say_nowait)
-        if to.sample_rate != self.sample_rate:
-            raise ValueError(
-                f"this call's sample rate is {self.sample_rate} Hz, that of the other {to.sample_rate} Hz: "
-                "forward between campaigns of one sample_rate, or forward encoded packets"
-            )
-        return self._audio.taken_by(to.say_nowait)
+        return self._audio.taken_by(taker_of(to, self.sample_rate, self._resampling))
 
     def turns(self, detector: VoiceActivityDetector, settings: TurnSettings = DEFAULT_TURNS) -> TurnStream:
         """See ``Call.turns``."""
@@ -258,6 +256,16 @@ class GatewayCall(Call):
         check_instance("data", data, Mapping)
         await self._messenger.send_event(name, data)
 
+    @property
+    def agents(self) -> Sequence[str]:
+        """See ``Call.agents``."""
+        return self._handover.names
+
+    def transfer(self, to: str | Agent) -> None:
+        """See ``Call.transfer``."""
+        self._handover.plan(to)
+        self.nursery.cancel_scope.cancel()
+
     def hang_up(self, reason: str = "agent hung up") -> None:
         """See ``Call.hang_up``."""
         check_text("reason", reason)
@@ -279,13 +287,27 @@ class GatewayCall(Call):
             nursery.start_soon(self._hold, agent, failed, nursery.cancel_scope)
 
     async def _hold(self, agent: Agent, failed: Callable[[BaseException], object], scope: trio.CancelScope) -> None:
-        async with trio.open_nursery() as nursery:
-            tasks = CallNursery(nursery, failed)
-            self.nursery = cast(trio.Nursery, tasks)  # which is final
-            await tasks.run(agent(self))
-            await self.drain()
-            nursery.cancel_scope.cancel()
+        serving: Agent | None = agent
+        while serving is not None:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            async with trio.open_nursery() as nursery:
+                tasks = CallNursery(nursery, failed)
+                self.nursery = cast(trio.Nursery, tasks)  # which is final
+                await tasks.run(serving(self))
+                await self.drain()
+                nursery.cancel_scope.cancel()
+            serving = self.next_agent()
         scope.cancel()
+
+    def next_agent(self) -> Agent | None:
+        """Whom the agent before has handed the call to, if it has; from now on the call is for this one."""
+        colleague = self._handover.take()
+        if colleague is None:
+            return None
+        if colleague.settings is not None:
+            self._info = replace(self._info, campaign_settings=colleague.settings)
+            self._seen_info = None
+        return colleague.agent
 
     def hear(self, now: float) -> None:
         """A media tick: fetch what is due from the jitter buffer, as far as anybody listens."""
@@ -344,49 +366,17 @@ class GatewayCall(Call):
 
     def _checked(self, audio: AudioFrame | EncodedPacket) -> bytes | EncodedPacket:
         if isinstance(audio, EncodedPacket):
-            self._check_packet(audio)
+            check_packet(audio, self._voice.encoding_name)
             return audio
-        self._check_frame(audio)
+        check_frame(audio, self.sample_rate)
         return audio.pcm
 
     def _checked_speakable(self, audio: Speakable) -> bytes | EncodedPacket:
         if isinstance(audio, AudioFrame | EncodedPacket):
             return self._checked(audio)
         pcm = pcm_of("start_saying", audio)
-        self._check_frame(AudioFrame(pcm, self.sample_rate))
+        check_frame(AudioFrame(pcm, self.sample_rate), self.sample_rate)
         return pcm
-
-    def _check_frame(self, frame: AudioFrame) -> None:
-        if not isinstance(frame, AudioFrame):
-            raise ValueError(f"say takes an AudioFrame or an EncodedPacket, not {type(frame).__name__}")
-        if frame.sample_rate != self.sample_rate:
-            raise ValueError(
-                f"this call's sample rate is {self.sample_rate} Hz, the frame's {frame.sample_rate} Hz: "
-                "resample, or set AgentSpec.sample_rate"
-            )
-        if len(frame.pcm) % BYTES_PER_SAMPLE:
-            raise ValueError(f"a frame of {len(frame.pcm)} bytes does not hold whole 16-bit samples")
-
-    def _check_packet(self, packet: EncodedPacket) -> None:
-        if set(map(type, _numbers_of(packet))) != {int}:  # on the media path quicker than to check each
-            for name, number in zip(_NUMBERS, _numbers_of(packet), strict=True):
-                check_integer(name, number)
-        check_instance("encoding_name", packet.encoding_name, str)
-        codec = self._voice.encoding_name
-        if codec and packet.encoding_name.lower() != codec.lower():
-            raise ValueError(
-                f"this call sends {codec}, not {packet.encoding_name}: "
-                "say packets of the negotiated codec, or audio frames"
-            )
-        if not 0 < packet.duration <= MAX_PACKET_DURATION * packet.clock_rate:
-            raise ValueError(
-                f"a packet lasts up to {MAX_PACKET_DURATION:g} s, "
-                f"not {packet.duration} units of a clock of {packet.clock_rate} Hz"
-            )
-        if not 0 < len(packet.payload) <= MAX_PAYLOAD_LENGTH:
-            raise ValueError(f"a packet has a payload of 1–{MAX_PAYLOAD_LENGTH} bytes, not {len(packet.payload)}")
-        if packet.lost_before < 0:
-            raise ValueError(f"lost_before counts packets, and cannot be {packet.lost_before}")
 
 
 def _check_channel(label: str | None) -> None:

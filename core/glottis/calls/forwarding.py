@@ -7,6 +7,9 @@ from typing import Generic, TypeVar
 import trio
 
 from glottis.calls.streams import DroppingStream
+from glottis.contracts.audio import AudioFrame
+from glottis.contracts.call import Call
+from glottis.contracts.resampling import Resampling
 
 T = TypeVar("T")
 
@@ -73,3 +76,23 @@ class _Taker(Generic[T]):
         except ValueError as error:
             self.error = error
             self._scope.cancel()
+
+
+def taker_of(listener: Call, sample_rate: int, resampling: Resampling | None) -> Callable[[AudioFrame], None]:
+    """Gives frames of this rate to a call's listener, at the rate of that call.
+
+    Raises ``ValueError`` where they differ and there is no ``resampling``.
+    """
+    if listener.sample_rate == sample_rate:
+        return listener.say_nowait
+    if resampling is None:
+        raise ValueError(
+            f"this call's sample rate is {sample_rate} Hz, that of the other {listener.sample_rate} Hz: "
+            "install a resampler (glottis-spandsp), or forward encoded packets"
+        )
+    resampler = resampling.create_resampler(sample_rate, listener.sample_rate)
+
+    def take(frame: AudioFrame) -> None:
+        listener.say_nowait(AudioFrame(resampler.resample(frame.pcm), listener.sample_rate))
+
+    return take

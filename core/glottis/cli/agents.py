@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from glottis.config import CampaignSection, Config, ResolvedConfig, resolve
+from glottis.config import AgentSection, Campaign, CampaignSection, Config, ResolvedConfig, resolve
 from glottis.config.conversion import PluginSettings, convert
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.plugins import AgentFile, FunctionAgent, Registry
@@ -19,22 +19,40 @@ LOOK_INTERVAL: Final = 0.5
 logger = logging.getLogger(__name__)
 
 
-def functions_of(config: Config, known: FunctionAgent | None) -> dict[str, FunctionAgent]:
-    """By campaign, the agents that are a function: ``my.py:agent``. Campaigns that name the same one share it.
+Place = tuple[str, str]
+"""Where the configuration names an agent: the campaign, and the agent's name among those of the campaign, or none."""
+
+
+def functions_of(config: Config, known: FunctionAgent | None) -> dict[Place, FunctionAgent]:
+    """The agents that are a function, ``my.py:agent``, by place. Places that name the same one share it.
 
     Raises ``ConfigurationError`` with one line for each that is none.
     """
     found: dict[str, FunctionAgent] = {known.name: known} if known else {}
+    places = {place: section.agent for place, section in _sections(config).items()}
     problems = []
-    for campaign_id, section in config.campaigns.items():
-        if ":" in section.agent and section.agent not in found:
+    for place, name in places.items():
+        if ":" in name and name not in found:
             try:
-                found[section.agent] = AgentFile(section.agent)
+                found[name] = AgentFile(name)
             except LocalError as error:
-                problems.append(f"campaigns.{campaign_id}.agent: {error}")
+                problems.append(f"{_path_of(place)}.agent: {error}")
     if problems:
         raise ConfigurationError("\n".join(problems))
-    return {name: found[section.agent] for name, section in config.campaigns.items() if section.agent in found}
+    return {place: found[name] for place, name in places.items() if name in found}
+
+
+def _sections(config: Config) -> dict[Place, CampaignSection | AgentSection]:
+    sections: dict[Place, CampaignSection | AgentSection] = {}
+    for campaign_id, section in config.campaigns.items():
+        sections[campaign_id, ""] = section
+        sections.update({(campaign_id, name): other for name, other in section.agents.items()})
+    return sections
+
+
+def _path_of(place: Place) -> str:
+    campaign_id, name = place
+    return f"campaigns.{campaign_id}.agents.{name}" if name else f"campaigns.{campaign_id}"
 
 
 def with_campaign(config: Config, agent: FunctionAgent) -> Config:
@@ -44,22 +62,36 @@ def with_campaign(config: Config, agent: FunctionAgent) -> Config:
     return msgspec.structs.replace(config, campaigns={**config.campaigns, agent.campaign_id: section})
 
 
-def resolve_with(config: Config, agents: Mapping[str, FunctionAgent], registry: Registry) -> ResolvedConfig:
+def resolve_with(config: Config, agents: Mapping[Place, FunctionAgent], registry: Registry) -> ResolvedConfig:
     """The configuration whose campaigns have these agents, which ``registry`` has, too. Raises as ``resolve`` does.
 
     Nothing says what settings a function takes, so its calls are told all.
     """
-    settings = {name: config.campaigns[name].settings for name in agents}
-    untold = {name: msgspec.structs.replace(config.campaigns[name], settings=PluginSettings()) for name in agents}
-    resolved = resolve(msgspec.structs.replace(config, campaigns={**config.campaigns, **untold}), registry)
-    told = {
-        name: replace(
-            resolved.campaigns[name],
-            told_settings=convert(settings[name], dict[str, Any], f"campaigns.{name}.settings"),
-        )
-        for name in agents
+    sections = _sections(config)
+    untold = {name: _untold(name, section, agents) for name, section in config.campaigns.items()}
+    resolved = resolve(msgspec.structs.replace(config, campaigns=untold), registry)
+    told = {place: convert(sections[place].settings, dict[str, Any], f"{_path_of(place)}.settings") for place in agents}
+    return replace(resolved, campaigns={name: _telling(one, told) for name, one in resolved.campaigns.items()})
+
+
+def _untold(campaign_id: str, section: CampaignSection, agents: Mapping[Place, FunctionAgent]) -> CampaignSection:
+    """The section without the settings of functions."""
+    others = {
+        name: msgspec.structs.replace(other, settings=PluginSettings()) if (campaign_id, name) in agents else other
+        for name, other in section.agents.items()
     }
-    return replace(resolved, campaigns={**resolved.campaigns, **told})
+    settings = PluginSettings() if (campaign_id, "") in agents else section.settings
+    return msgspec.structs.replace(section, settings=settings, agents=others)
+
+
+def _telling(campaign: Campaign, told: Mapping[Place, Mapping[str, Any]]) -> Campaign:
+    """The campaign whose functions' calls are told these settings."""
+    first = replace(campaign.agent, told_settings=told.get((campaign.id, ""), {}))
+    agents = {
+        name: first if one is campaign.agent else replace(one, told_settings=told.get((campaign.id, name), {}))
+        for name, one in campaign.agents.items()
+    }
+    return replace(campaign, agent=first, agents=agents)
 
 
 async def reload_on_change(agents: Sequence[AgentFile]) -> None:

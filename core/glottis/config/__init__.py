@@ -3,8 +3,9 @@
 from glottis.config.loading import API_KEY_VARIABLE, load_config, load_log, name_variables
 from glottis.config.logs import configure_logging, flush_logs, records_dropped, uncaught_errors_logged
 from glottis.config.rendering import render
-from glottis.config.resolution import Campaign, NamedAuthScheme, NamedProvider, ResolvedConfig, resolve
+from glottis.config.resolution import Campaign, CampaignAgent, NamedAuthScheme, NamedProvider, ResolvedConfig, resolve
 from glottis.config.settings import (
+    AgentSection,
     Auth,
     CampaignSection,
     Config,
@@ -14,14 +15,17 @@ from glottis.config.settings import (
     Media,
     Pages,
     Plugins,
+    Routes,
     Server,
     parse_advertised_address,
 )
 
 __all__ = [
     "API_KEY_VARIABLE",
+    "AgentSection",
     "Auth",
     "Campaign",
+    "CampaignAgent",
     "CampaignSection",
     "Config",
     "IcePolicy",
@@ -33,6 +37,7 @@ __all__ = [
     "Pages",
     "Plugins",
     "ResolvedConfig",
+    "Routes",
     "Server",
     "configure_logging",
     "flush_logs",

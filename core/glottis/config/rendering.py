@@ -17,17 +17,21 @@ def render(resolved: ResolvedConfig) -> str:
     values = _plain(resolved.config)
     values["media"]["codecs"] = [entry.spec.encoding_name for entry in resolved.codecs]
     values["pages"]["enabled"] = list(resolved.page_sets)
-    values["auth"] = {"scheme": resolved.auth.name, "settings": _plain(resolved.auth.settings)}
+    values["auth"] |= {"scheme": resolved.auth.name, "settings": _plain(resolved.auth.settings)}
     providers = resolved.ice_server_providers
     values["ice_servers"] = {
         "providers": [provider.name for provider in providers],
         "settings": {provider.name: _plain(provider.settings) for provider in providers},
     }
+    values["routes"]["settings"] = {one.name: _plain(one.settings) for one in resolved.route_sets}
     for campaign in resolved.campaigns.values():
         values["campaigns"][campaign.id] |= {
-            "settings": _plain(campaign.settings),
+            "settings": _plain(campaign.agent.settings),
             "sample_rate": campaign.sample_rate,
         }
+        others = values["campaigns"][campaign.id]["agents"]
+        for name in others:
+            others[name]["settings"] = _plain(campaign.agents[name].settings)
     return "\n".join(_table(values, ()))
 
 

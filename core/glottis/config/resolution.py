@@ -8,7 +8,15 @@ import msgspec
 
 from glottis.config.components import typed_settings
 from glottis.config.conversion import PluginSettings, join
-from glottis.config.settings import DEFAULT_CODECS, DEFAULT_PAGES, DEFAULT_PROVIDERS, DEFAULT_RESAMPLER, Config
+from glottis.config.settings import (
+    DEFAULT_CODECS,
+    DEFAULT_PAGES,
+    DEFAULT_PROVIDERS,
+    DEFAULT_RESAMPLER,
+    AgentSection,
+    CampaignSection,
+    Config,
+)
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent, CampaignInfo
 from glottis.contracts.codec import CodecSpec
@@ -18,7 +26,8 @@ from glottis.contracts.pages import Page
 from glottis.contracts.resampling import Resampling
 from glottis.plugins import Catalogue, Plugin, Registered, Registry, create
 from glottis.plugins.resampling import GuardedResampling
-from glottis.plugins.specifications import Spec
+from glottis.plugins.routes import MountedRoute
+from glottis.plugins.specifications import Spec, name_of
 
 LOOPBACK_SCHEME: Final = "anonymous"
 """The auth scheme when none is configured."""
@@ -27,17 +36,36 @@ SpecT = TypeVar("SpecT", bound=Spec)
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
-    """What answers the calls of one ``campaignId``; ``sample_rate`` in hertz is that of the agent's audio."""
+class CampaignAgent:
+    """An agent, made for one campaign."""
 
-    id: str
     agent: Agent
-    agent_name: str
-    sample_rate: int
+    name: str
+    """By which its plugin registers it."""
     plugin: Plugin
     settings: msgspec.Struct | None = None
     told_settings: Mapping[str, Any] = field(default_factory=dict)
-    """Of an agent without a type of settings: its calls are told them, as ``CallInfo.campaign_settings``."""
+    """Of an agent without a type of settings: its calls are told them."""
+
+    @property
+    def told(self) -> Any:
+        """What its calls find as ``CallInfo.campaign_settings``."""
+        return self.told_settings if self.settings is None else self.settings
+
+    def __str__(self) -> str:
+        return f"agent {self.name} of {self.plugin}"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What answers the calls of one ``campaignId``; ``sample_rate`` in hertz is that of the agents' audio."""
+
+    id: str
+    agent: CampaignAgent
+    """Who answers."""
+    sample_rate: int
+    agents: Mapping[str, CampaignAgent] = field(default_factory=dict)
+    """Those that calls can be handed to, by their names in the campaign. Who answers is one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +89,16 @@ class NamedProvider:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedRoutes:
+    """A set of HTTP routes, by the name that is its folder, too."""
+
+    name: str
+    routes: tuple[MountedRoute, ...]
+    plugin: Plugin
+    settings: msgspec.Struct | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedConfig:
     """A configuration that can be served: everything that it names was found, checked and made."""
 
@@ -73,6 +111,7 @@ class ResolvedConfig:
     page_sets: tuple[str, ...] = ()
     pages: Mapping[str, Page] = field(default_factory=dict)
     """By absolute URL path, of all sets together."""
+    route_sets: tuple[NamedRoutes, ...] = ()
     resampling: Resampling | None = None
     """Of uncompressed audio, if it is installed."""
     plugins: tuple[Plugin, ...] = ()
@@ -90,11 +129,14 @@ def resolve(config: Config, registry: Registry) -> ResolvedConfig:
     codecs = resolution.codecs()
     providers = resolution.providers()
     page_sets, pages = resolution.pages()
+    route_sets = resolution.routes()
     campaigns = resolution.campaigns(codecs)
     resampling = resolution.resampling()
     if auth is None or resolution.problems:
         raise ConfigurationError("\n".join(resolution.problems))
-    return ResolvedConfig(config, auth, campaigns, codecs, providers, page_sets, pages, resampling, registry.plugins)
+    return ResolvedConfig(
+        config, auth, campaigns, codecs, providers, page_sets, pages, route_sets, resampling, registry.plugins
+    )
 
 
 class _Resolution:
@@ -130,17 +172,35 @@ class _Resolution:
 
     def providers(self) -> tuple[NamedProvider, ...]:
         section, catalogue = self._config.ice_servers, self._registry.ice_server_providers
-        settings = {name.lower(): values for name, values in section.settings.items()}
-        providers = []
-        for found in self._choose(catalogue, section.providers, DEFAULT_PROVIDERS, "ice_servers.providers"):
-            name = found.spec.name
-            made = self._make(found, settings.get(name.lower(), PluginSettings()), f"ice_servers.settings.{name}")
+        chosen = self._choose(catalogue, section.providers, DEFAULT_PROVIDERS, "ice_servers.providers")
+        made = self._make_each(chosen, catalogue, section.settings, "ice_servers.settings")
+        return tuple(NamedProvider(name, *parts) for name, parts in made.items())
+
+    def routes(self) -> tuple[NamedRoutes, ...]:
+        section, catalogue = self._config.routes, self._registry.routes
+        chosen = self._choose(catalogue, section.enabled, (), "routes.enabled")
+        made = self._make_each(chosen, catalogue, section.settings, "routes.settings")
+        return tuple(NamedRoutes(name, *parts) for name, parts in made.items())
+
+    def _make_each(
+        self,
+        chosen: Sequence[Registered[SpecT]],
+        catalogue: Catalogue[SpecT],
+        settings: Mapping[str, PluginSettings],
+        path: str,
+    ) -> dict[str, tuple[Any, Plugin, msgspec.Struct | None]]:
+        """What was chosen, with the settings of its name below ``path``."""
+        by_name = {name.lower(): values for name, values in settings.items()}
+        parts = {}
+        for found in chosen:
+            name = name_of(found.spec)
+            made = self._make(found, by_name.get(name.lower(), PluginSettings()), f"{path}.{name}")
             if made is not None:
-                providers.append(NamedProvider(name, made[0], found.plugin, made[1]))
-        for name in section.settings:
+                parts[name] = made[0], found.plugin, made[1]
+        for name in settings:
             if name not in catalogue:
-                self._find(catalogue, name, f"ice_servers.settings.{name}")
-        return tuple(providers)
+                self._find(catalogue, name, f"{path}.{name}")
+        return parts
 
     def resampling(self) -> Resampling | None:
         catalogue = self._registry.components_of(Resampling)
@@ -167,10 +227,22 @@ class _Resolution:
                 continue
             rate = section.sample_rate or found.spec.sample_rate
             self._check_rate(rate, codecs, f"{path}.sample_rate")
-            made = self._make(found, section.settings, f"{path}.settings", CampaignInfo(campaign_id, rate))
-            if made:
-                campaigns[campaign_id] = Campaign(campaign_id, made[0], found.spec.name, rate, found.plugin, made[1])
+            info = CampaignInfo(campaign_id, rate, (section.agent, *section.agents))
+            first = self._agent(section, path, info)
+            others = {name: self._agent(one, f"{path}.agents.{name}", info) for name, one in section.agents.items()}
+            if section.agent in section.agents:
+                self.problems.append(
+                    f"{path}.agents.{section.agent}: the agent who answers has this name; choose another"
+                )
+            if first is not None:
+                known = {name: one for name, one in others.items() if one is not None}
+                campaigns[campaign_id] = Campaign(campaign_id, first, rate, {section.agent: first} | known)
         return campaigns
+
+    def _agent(self, section: CampaignSection | AgentSection, path: str, info: CampaignInfo) -> CampaignAgent | None:
+        found = self._find(self._registry.agents, section.agent, f"{path}.agent")
+        made = self._make(found, section.settings, f"{path}.settings", info) if found is not None else None
+        return CampaignAgent(made[0], found.spec.name, found.plugin, made[1]) if found and made else None
 
     def _check_rate(self, rate: int, codecs: Sequence[Registered[CodecSpec]], path: str) -> None:
         """Codecs decode straight to the agent's rate: each in force must be able to."""

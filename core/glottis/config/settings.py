@@ -188,6 +188,8 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
     scheme: str = ""
     """Empty: ``anonymous``, which serves loopback only."""
     settings: PluginSettings = PluginSettings()
+    operators: tuple[str, ...] = ()
+    """Names of the principals that may use what is for operators."""
 
 
 class IceServers(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,11 +212,28 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     """Absent: ``demo``, if it is installed."""
 
 
+class Routes(msgspec.Struct, frozen=True, kw_only=True):
+    """``[routes]``: sets of HTTP routes of plugins that are served."""
+
+    enabled: tuple[str, ...] = ()
+    max_requests_per_minute: Count = 600
+    """Of one client address, to all of them together."""
+    settings: dict[str, PluginSettings] = {}
+    """By the name of the set."""
+
+
 class Plugins(msgspec.Struct, frozen=True, kw_only=True):
     """``[plugins]``: which installed plugins are not loaded."""
 
     disabled: tuple[str, ...] = ()
     """Names of entry points or of distributions."""
+
+
+class AgentSection(msgspec.Struct, frozen=True, kw_only=True):
+    """``[campaigns.<id>.agents.<name>]``: another agent that calls of the campaign can be handed to."""
+
+    agent: str
+    settings: PluginSettings = PluginSettings()
 
 
 class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,6 +245,8 @@ class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
     """In hertz; absent: the agent's own."""
     ice_policy: IcePolicy | None = None
     """Absent: that of ``[media]``."""
+    agents: dict[str, AgentSection] = {}
+    """Those that calls can be handed to, by the names that they have here."""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,6 +267,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     auth: Auth = Auth()
     ice_servers: IceServers = IceServers()
     pages: Pages = Pages()
+    routes: Routes = Routes()
     plugins: Plugins = Plugins()
     campaigns: dict[str, CampaignSection] = {}
     log: Log = Log()

@@ -1,21 +1,19 @@
-"""Who may create sessions, and the tokens that let their clients connect."""
+"""Who may create sessions. The tokens that let their clients connect are the gateway's own affair."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from glottis.contracts.checks import check_instance
 from glottis.contracts.info import Principal
-
-MAX_TOKEN_LENGTH: Final = 4096
-"""Characters of a session token; claims of a 256-character client identifier, all of them escaped, need about half."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthRequest:
-    """The HTTP request that wants to create a session. Header names are lower case; ``repr`` hides the headers.
+    """The HTTP request that wants to create a session, or to see what is not for everybody; ``repr`` hides the headers.
+
+    Header names are lower case.
 
     Header values may hold any bytes (RFC 9110 §5.5): they are decoded as UTF-8, and
     ``value.encode("utf-8", "surrogateescape")`` gives the bytes back.
@@ -28,50 +26,21 @@ class AuthRequest:
     client_host: str
     http_version: str = "1.1"
     """Of the connection to the gateway: ``1.0`` or ``1.1``."""
+    campaign_id: str | None = None
+    """The campaign that the session would be of, which need not exist; None where no session is wanted."""
 
     def __repr__(self) -> str:
         return f"AuthRequest({self.method} {self.path} from {self.client_host})"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenClaims:
-    """What a session token is bound to. Times are seconds since the epoch. ``use`` is ``connect`` or ``resume``.
-
-    Tokens to resume with expire in years: the end of their session, which the gateway knows, is the end of them.
-    """
-
-    session_id: str
-    client_identifier: str
-    expires_at: float
-    nonce: str
-    use: str = "connect"
-
-    def __post_init__(self) -> None:
-        for name in ("session_id", "client_identifier", "nonce", "use"):
-            check_instance(f"TokenClaims.{name}", getattr(self, name), str)
-        check_instance("TokenClaims.expires_at", self.expires_at, int | float)
-
-
 class AuthScheme(Protocol):
-    """The deployment's rule. Once per session, never on the media path."""
+    """The deployment's rule. Asked once per session and for requests that are not for everybody, never for media."""
 
     async def authenticate(self, request: AuthRequest) -> Principal | None:
         """Who asks; None if the credentials are missing or wrong (401). Raises ``Forbidden`` for a 403.
 
         ``AuthenticationFailed`` is a 401 too. The message of either goes to the client: a sentence that says what to
         change, and no secret.
-        """
-
-    def issue(self, claims: TokenClaims) -> str:
-        """A token that carries or names these claims and that nobody else can make.
-
-        It is URL-safe: at most ``MAX_TOKEN_LENGTH`` letters, digits and characters of ``-._~``.
-        """
-
-    def verify(self, token: str, now: float) -> TokenClaims:
-        """The claims of a genuine, unexpired token; ``now`` in seconds since the epoch.
-
-        Compares in constant time. Raises ``AuthenticationFailed`` with the code ``TOKEN_INVALID`` or ``TOKEN_EXPIRED``.
         """
 
 

@@ -215,8 +215,9 @@ class Call(ABC):
 
         No task has to wake for it: each frame, or packet where ``encoded``, is given to ``to.say_nowait`` as it is due,
         beside ``audio`` and ``packets``. What that has no room for is dropped and counted, so nothing is ever delayed
-        for long; while an agent speaks to that listener, the agent is heard. Raises ``ValueError`` for calls of
-        different sample rates, and within the block for packets of another codec than ``to`` sends.
+        for long; while an agent speaks to that listener, the agent is heard. Frames are resampled for calls of another
+        sample rate. Raises ``ValueError`` where that needs a resampler and none is installed, and within the block for
+        packets of another codec than ``to`` sends.
         """
 
     @abstractmethod
@@ -263,6 +264,21 @@ class Call(ABC):
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
         """Send an ``event`` message by the same way as text. Raises ``LocalError`` if ``data`` is not JSON."""
 
+    @property
+    @abstractmethod
+    def agents(self) -> Sequence[str]:
+        """The names of the agents that this call can be handed to: those of its campaign."""
+
+    @abstractmethod
+    def transfer(self, to: "str | Agent") -> None:
+        """Hand the call over: to one of ``agents`` by its name, or to a function. Like ``hang_up``, it returns at once.
+
+        This agent and its background tasks are cancelled at their next checkpoint; then the other is called with this
+        call as it stands. Nothing is lost between the two: what is queued is still sent, and each stream goes on with
+        what waits in it. What ``start_saying`` has begun ends with this agent: ``drain`` before, to let it finish. An
+        agent by name finds its own settings in ``info``. Raises ``ValueError`` for a name that is none of ``agents``.
+        """
+
     @abstractmethod
     def hang_up(self, reason: str = "agent hung up") -> None:
         """End the call; the agent is cancelled at its next checkpoint."""
@@ -278,6 +294,8 @@ class CampaignInfo:
 
     id: str
     sample_rate: int
+    agents: tuple[str, ...] = ()
+    """The names of all of its agents: calls can be handed to them."""
 
 
 @dataclass(frozen=True, slots=True)

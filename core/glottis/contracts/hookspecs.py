@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from glottis.contracts.components import ComponentSpec
     from glottis.contracts.ice_servers import IceServerProviderSpec
     from glottis.contracts.pages import PagesSpec
+    from glottis.contracts.routes import RoutesSpec
 
-API_VERSION: Final = 2
+API_VERSION: Final = 3
 ENTRY_POINT_GROUP: Final = "glottis"
 
 hookspec = pluggy.HookspecMarker("glottis")
@@ -47,6 +48,15 @@ def register_ice_server_providers() -> "Sequence[IceServerProviderSpec]":  # typ
 @hookspec
 def register_pages() -> "Sequence[PagesSpec]":  # type: ignore[empty-body]
     """The static pages of this plugin; configuration lists those that are served."""
+
+
+@hookspec
+def register_routes() -> "Sequence[RoutesSpec]":  # type: ignore[empty-body]
+    """The HTTP routes of this plugin, each set in a folder of its name below ``/api/plugins/``.
+
+    Configuration lists the sets that are served. Who may use a route is the gateway's to check, and so are the limits
+    of a request and the time that a handler takes.
+    """
 
 
 @hookspec

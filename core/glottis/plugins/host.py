@@ -12,14 +12,16 @@ from glottis.contracts.components import ComponentSpec, members_of
 from glottis.contracts.errors import PluginError
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import Page, PagesSpec
+from glottis.contracts.routes import RoutesSpec
 from glottis.contracts.turns import VoiceActivityDetector
 from glottis.plugins.codecs import guarded_codec
 from glottis.plugins.guard import check_members, guarded, guarded_agent
 from glottis.plugins.manager import Plugin, PluginManager
+from glottis.plugins.routes import mounted
 from glottis.plugins.specifications import Spec, check_spec, name_of
 from glottis.plugins.voice_activity import GuardedDetector
 
-Makeable = AgentSpec | AuthSchemeSpec | IceServerProviderSpec | ComponentSpec[Any]
+Makeable = AgentSpec | AuthSchemeSpec | IceServerProviderSpec | RoutesSpec | ComponentSpec[Any]
 
 REGISTRATION_HOOKS: dict[str, type[Spec]] = {
     "register_agents": AgentSpec,
@@ -27,6 +29,7 @@ REGISTRATION_HOOKS: dict[str, type[Spec]] = {
     "register_auth_schemes": AuthSchemeSpec,
     "register_ice_server_providers": IceServerProviderSpec,
     "register_pages": PagesSpec,
+    "register_routes": RoutesSpec,
     "register_components": ComponentSpec,
 }
 """Each start-up hook and the type of what it returns a sequence of."""
@@ -45,12 +48,14 @@ def registrations(manager: PluginManager, plugin: Plugin) -> list[Spec]:
 
 
 def create(plugin: Plugin, spec: Makeable, settings: object, campaign: CampaignInfo | None = None) -> Any:
-    """Make the agent, scheme, provider or component that ``spec`` describes; an agent, for this campaign.
+    """Make the agent, scheme, provider, routes or component that ``spec`` describes; an agent, for this campaign.
 
     Raises ``PluginError`` or ``ConfigurationError``.
     """
     action = f"create of {spec.name}"
     product: Any = guarded(plugin, action, _make, spec.create, settings, campaign)
+    if isinstance(spec, RoutesSpec):
+        return mounted(plugin, spec.name, product)
     check_members(plugin, action, product, *_product_members(spec))
     if isinstance(spec, AgentSpec):
         return guarded_agent(plugin, spec.name, product)
@@ -72,13 +77,15 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
     return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
 
 
-def _product_members(spec: Makeable) -> tuple[Sequence[str], Sequence[str]]:
+def _product_members(
+    spec: AgentSpec | AuthSchemeSpec | IceServerProviderSpec | ComponentSpec[Any],
+) -> tuple[Sequence[str], Sequence[str]]:
     """Its methods, and its attributes."""
     match spec:
         case AgentSpec():
             return ("__call__",), ()
         case AuthSchemeSpec():
-            return ("authenticate", "issue", "verify"), ()
+            return ("authenticate",), ()
         case IceServerProviderSpec():
             return ("get_ice_servers",), ()
         case ComponentSpec():

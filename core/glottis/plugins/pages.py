@@ -8,7 +8,7 @@ from glottis.contracts.pages import RESERVED_PATHS, Page
 
 _PATH: Final = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 """An absolute path (RFC 3986 §3.3) as requests have it, percent-encoded; no query and no fragment."""
-_MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?: *;[ -~]*)?")
+MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?: *;[ -~]*)?")
 """RFC 9110 §8.3.1, and for its parameters whatever is harmless in a header."""
 
 
@@ -20,7 +20,7 @@ def check_pages(pages: object) -> None:
         _check_path(path)
         if not isinstance(page, Page):
             raise ValueError(f"a {type(page).__name__} at {path}, expected a Page")
-        if not _MEDIA_TYPE.fullmatch(page.media_type):
+        if not MEDIA_TYPE.fullmatch(page.media_type):
             raise ValueError(f"the media type {page.media_type!r} at {path}, expected one such as text/html")
 
 

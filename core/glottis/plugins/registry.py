@@ -13,6 +13,7 @@ from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.contracts.hookspecs import ENTRY_POINT_GROUP
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import PagesSpec
+from glottis.contracts.routes import RoutesSpec
 from glottis.plugins.host import registrations
 from glottis.plugins.manager import BrokenPlugin, Plugin, PluginManager, enabled_entry_points, load
 from glottis.plugins.specifications import Spec, name_of
@@ -75,6 +76,7 @@ class Registry:
         self.auth_schemes: Catalogue[AuthSchemeSpec] = Catalogue("auth scheme", self.broken)
         self.ice_server_providers: Catalogue[IceServerProviderSpec] = Catalogue("ICE server provider", self.broken)
         self.pages: Catalogue[PagesSpec] = Catalogue("set of pages", self.broken)
+        self.routes: Catalogue[RoutesSpec] = Catalogue("set of routes", self.broken)
         self.components: dict[type, Catalogue[ComponentSpec[Any]]] = {}
         """By their kinds."""
         self._catalogues: dict[type[Spec], Catalogue[Any]] = {
@@ -83,6 +85,7 @@ class Registry:
             AuthSchemeSpec: self.auth_schemes,
             IceServerProviderSpec: self.ice_server_providers,
             PagesSpec: self.pages,
+            RoutesSpec: self.routes,
         }
 
     def add(self, spec: Spec, plugin: Plugin) -> None:

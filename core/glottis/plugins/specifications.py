@@ -21,11 +21,13 @@ from glottis.contracts.codec import CodecSpec
 from glottis.contracts.components import ComponentSpec
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import PagesSpec
+from glottis.contracts.routes import RoutesSpec
 from glottis.plugins.pages import check_pages
+from glottis.plugins.routes import check_routes_name
 
 T = TypeVar("T")
 
-Spec = AgentSpec | CodecSpec | AuthSchemeSpec | IceServerProviderSpec | PagesSpec | ComponentSpec[Any]
+Spec = AgentSpec | CodecSpec | AuthSchemeSpec | IceServerProviderSpec | PagesSpec | RoutesSpec | ComponentSpec[Any]
 
 MAX_STATIC_PAYLOAD_TYPE: Final = 95
 """RFC 3551 §6."""
@@ -51,6 +53,8 @@ def check_spec(spec: Spec) -> None:
             check_config_type("config_type", spec.config_type)
     if isinstance(spec, AgentSpec):
         check_integer("sample_rate", spec.sample_rate, 1)
+    if isinstance(spec, RoutesSpec):
+        check_routes_name(spec.name)
     if isinstance(spec, ComponentSpec):
         _check_component(spec)
 

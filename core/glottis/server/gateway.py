@@ -103,7 +103,7 @@ class Gateway:
             config,
             nursery,
             legs={**our_legs(config, endpoint, self.scheduler, own_addresses, times.ice), **(legs or {})},
-            tokens=tokens if tokens is not None else TokenDesk(config.auth.scheme),
+            tokens=tokens if tokens is not None else TokenDesk(),
             ice_servers=own_addresses.desk,
             times=replace(times, connect=server.token_lifetime, resume_grace=server.resume_grace),
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
@@ -171,6 +171,7 @@ class Gateway:
 
     def _make_http_server(self) -> HttpServer:
         server = self._config.config.server
+        routes_per_minute = self._config.config.routes.max_requests_per_minute
         api = Api(
             self.sessions,
             self._config.auth.scheme,
@@ -179,6 +180,9 @@ class Gateway:
             public_url=server.public_url,
             turns=self._turns,
             pages=self._config.pages,
+            plugin_routes={one.name: one.routes for one in self._config.route_sets},
+            plugin_rate_limiter=RateLimiter(per_minute=routes_per_minute, burst=routes_per_minute),
+            operators=self._config.config.auth.operators,
         )
         return HttpServer(
             handle_request=api.handle_request,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from glottis.contracts.auth import MAX_TOKEN_LENGTH
 from glottis.contracts.errors import Malformed
+from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH
 
 _PATH: Final = re.compile(r"/ws/session/(?P<session_id>[A-Za-z0-9_-]{1,64})/(?P<transport>webrtc|websocket)")
 _TRANSPORTS: Final = {"webrtc": "WebRTC", "websocket": "WebSocket"}

@@ -9,6 +9,7 @@ import trio
 
 from glottis.calls.call import GatewayCall
 from glottis.calls.dtmf import tones_of
+from glottis.calls.handover import Colleague, Handover
 from glottis.calls.streams import Wakeup
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, EncodedPacket
 from glottis.contracts.call import Agent, Message
@@ -37,6 +38,7 @@ class FakeCall(GatewayCall):
         info: CallInfo | None = None,
         encoding_name: str = "opus",
         clock_rate: int = 48000,
+        agents: Mapping[str, Agent] | None = None,
     ) -> None:
         self._line = PacedVoice(sample_rate, encoding_name, clock_rate)
         self._client = FakeClient(self.push_message)
@@ -46,11 +48,15 @@ class FakeCall(GatewayCall):
             voice=self._line,
             messenger=self._client.messenger,
             hang_up=self._end,
+            handover=Handover({name: Colleague(agent) for name, agent in (agents or {}).items()}, self._hand_over),
         )
         self.nursery = nursery
         self.ended = trio.Event()
         """Set when the agent has returned and all it said is sent, or has raised or hung up."""
         self.hang_up_reason: str | None = None
+        self.transfers: list[str] = []
+        """The names of those that the call was handed to."""
+        self._is_over = False
         self._ticked = Wakeup()
 
     # The caller's side
@@ -98,6 +104,7 @@ class FakeCall(GatewayCall):
 
     def caller_hangs_up(self) -> None:
         """Cancel the agent, as the end of a real call does."""
+        self._is_over = True
         self.nursery.cancel_scope.cancel()
 
     # What the agent did
@@ -143,6 +150,13 @@ class FakeCall(GatewayCall):
             self.hang_up_reason = reason
             self.caller_hangs_up()
 
+    def _hand_over(self, name: str) -> None:
+        self.transfers.append(name)
+
+    def next_agent(self) -> Agent | None:
+        """Nobody, once the caller has hung up."""
+        return None if self._is_over else super().next_agent()
+
     def _tick(self, now: float) -> None:
         self._line.hear(now)
         self.hear(now)
@@ -159,13 +173,21 @@ async def fake_call(
     info: CallInfo | None = None,
     encoding_name: str = "opus",
     clock_rate: int = 48000,
+    agents: Mapping[str, Agent] | None = None,
 ) -> AsyncIterator[FakeCall]:
     """Run ``agent`` on a call as the gateway would, and hang up at the end of the block.
 
-    ``encoding_name`` and ``clock_rate`` are the negotiated codec's, for agents that say packets. What the agent raises
-    comes out of the block, in an exception group.
+    ``encoding_name`` and ``clock_rate`` are the negotiated codec's, for agents that say packets. ``agents`` are those
+    that the call can be handed to, by their names. What an agent raises comes out of the block, in an exception group.
     """
-    make = partial(FakeCall, sample_rate=sample_rate, info=info, encoding_name=encoding_name, clock_rate=clock_rate)
+    make = partial(
+        FakeCall,
+        sample_rate=sample_rate,
+        info=info,
+        encoding_name=encoding_name,
+        clock_rate=clock_rate,
+        agents=agents,
+    )
     async with trio.open_nursery() as outer:
         call: FakeCall = await outer.start(_converse, agent, make)
         yield call
@@ -176,14 +198,18 @@ async def _converse(
     agent: Agent, make: Callable[[trio.Nursery], FakeCall], *, task_status: trio.TaskStatus[FakeCall]
 ) -> None:
     async with trio.open_nursery() as media:
-        async with trio.open_nursery() as nursery:
-            call = make(nursery)
-            media.start_soon(call.run_media)
-            task_status.started(call)
-            try:
-                await agent(call)
-                await call.drain()
-            finally:
-                call.ended.set()
-            nursery.cancel_scope.cancel()
+        call = make(media)
+        media.start_soon(call.run_media)
+        task_status.started(call)
+        serving: Agent | None = agent
+        try:
+            while serving is not None:
+                async with trio.open_nursery() as nursery:
+                    call.nursery = nursery
+                    await serving(call)
+                    await call.drain()
+                    nursery.cancel_scope.cancel()
+                serving = call.next_agent()
+        finally:
+            call.ended.set()
         media.cancel_scope.cancel()

@@ -2,11 +2,10 @@
 
 import ipaddress
 import re
-import secrets
 from collections.abc import Sequence
 from typing import Final
 
-from glottis import AuthRequest, AuthSchemeSpec, Forbidden, HmacTokens, Principal, TokenClaims, hookimpl
+from glottis import AuthRequest, AuthSchemeSpec, Forbidden, Principal, hookimpl
 
 ANONYMOUS: Final = Principal("anonymous")
 OF_CLIENTS: Final = re.compile(
@@ -22,10 +21,7 @@ OTHER_SCHEME: Final = "configure another auth.scheme than anonymous"
 
 
 class Anonymous:
-    """Session tokens are signed with a secret of this process: they die with it, as its sessions do."""
-
-    def __init__(self) -> None:
-        self._tokens = HmacTokens(secrets.token_bytes(32))
+    """Asks nobody for anything, but looks where a request comes from."""
 
     async def authenticate(self, request: AuthRequest) -> Principal | None:
         """Anyone on this machine; raises ``Forbidden`` for everyone else."""
@@ -39,14 +35,6 @@ class Anonymous:
                 f"Call the gateway as http://127.0.0.1 or http://localhost with its port, or {OTHER_SCHEME}."
             )
         return ANONYMOUS
-
-    def issue(self, claims: TokenClaims) -> str:
-        """See ``AuthScheme.issue``."""
-        return self._tokens.issue(claims)
-
-    def verify(self, token: str, now: float) -> TokenClaims:
-        """See ``AuthScheme.verify``."""
-        return self._tokens.verify(token, now)
 
 
 def _sign_of_a_proxy(request: AuthRequest) -> str | None:

@@ -1,4 +1,4 @@
-"""The auth scheme ``api-keys``: API keys create sessions, HMAC tokens connect to them."""
+"""The auth scheme ``api-keys``: API keys create sessions."""
 
 from collections.abc import Sequence
 

@@ -1,18 +1,14 @@
-"""Recognises API keys, and signs session tokens."""
+"""Recognises API keys."""
 
 import hashlib
 import hmac
-import logging
-import secrets
 from typing import Final
 
-from glottis import AuthenticationFailed, AuthRequest, HmacTokens, Principal, TokenClaims
+from glottis import AuthenticationFailed, AuthRequest, Principal
 
 from glottis_auth_keys.settings import ApiKeysConfig
 
 ADVICE: Final = "Send an API key that the gateway knows as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
-
-logger = logging.getLogger(__name__)
 
 
 class ApiKeys:
@@ -21,7 +17,6 @@ class ApiKeys:
     def __init__(self, config: ApiKeysConfig) -> None:
         self._digests = {name: bytes.fromhex(digest.reveal()) for name, digest in config.keys.items()}
         self._digests |= {name: _digest(key.reveal()) for name, key in config.plain_keys.items()}
-        self._tokens = HmacTokens(_token_secret(config))
 
     async def authenticate(self, request: AuthRequest) -> Principal:
         """The name of the key that the request presents; raises ``AuthenticationFailed`` without a known one."""
@@ -30,14 +25,6 @@ class ApiKeys:
         if owner is None:
             raise AuthenticationFailed("UNAUTHENTICATED", ADVICE)
         return owner
-
-    def issue(self, claims: TokenClaims) -> str:
-        """See ``AuthScheme.issue``."""
-        return self._tokens.issue(claims)
-
-    def verify(self, token: str, now: float) -> TokenClaims:
-        """See ``AuthScheme.verify``."""
-        return self._tokens.verify(token, now)
 
     def _owner_of(self, key: str) -> Principal | None:
         """Compares with every key, each in constant time, so that timing tells nothing about any of them."""
@@ -55,10 +42,3 @@ def _presented_key(request: AuthRequest) -> str | None:
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-
-
-def _token_secret(config: ApiKeysConfig) -> bytes:
-    if config.token_secret is not None:
-        return config.token_secret.reveal().encode()
-    logger.warning("auth.settings.token_secret is not set: session tokens become invalid when this process ends")
-    return secrets.token_bytes(32)

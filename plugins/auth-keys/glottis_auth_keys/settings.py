@@ -9,8 +9,6 @@ from glottis import ConfigurationError, Principal, Secret
 
 MIN_KEY_LENGTH: Final = 16
 """Characters of a key in plain text: a key is hashed without salt or stretching, so it must not be guessable."""
-MIN_TOKEN_SECRET_LENGTH: Final = 32
-"""Bytes: the output of SHA-256."""
 
 HOW_TO_HASH: Final = "make a key with 'openssl rand -hex 32' and its hash with 'printf %s KEY | sha256sum'"
 
@@ -26,8 +24,6 @@ class ApiKeysConfig(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of each key, in hexadecimal."""
     plain_keys: dict[str, Secret] = {}
     """Keys in plain text, for the environment: ``GLOTTIS_AUTH__SETTINGS__PLAIN_KEYS__WEBSITE``."""
-    token_secret: Secret | None = None
-    """Signs session tokens. Absent: made at start, so that tokens die with the process."""
 
     def __post_init__(self) -> None:
         if not self.keys and not self.plain_keys:
@@ -46,8 +42,6 @@ class ApiKeysConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name, key in self.plain_keys.items():
             if len(key.reveal()) < MIN_KEY_LENGTH:
                 raise ConfigurationError(f"plain_keys.{name}: expected at least {MIN_KEY_LENGTH} characters")
-        if self.token_secret is not None and len(self.token_secret.reveal().encode()) < MIN_TOKEN_SECRET_LENGTH:
-            raise ConfigurationError(f"token_secret: expected at least {MIN_TOKEN_SECRET_LENGTH} characters")
 
 
 def _check_owner(kind: str, name: str) -> None:

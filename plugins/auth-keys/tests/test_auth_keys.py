@@ -1,15 +1,13 @@
 import hashlib
-import logging
 
 import pytest
-from glottis import AuthenticationFailed, AuthRequest, ConfigurationError, Principal, Secret, TokenClaims
+from glottis import AuthenticationFailed, AuthRequest, ConfigurationError, Principal, Secret
 from glottis_auth_keys import ApiKeys, ApiKeysConfig
 
 KEY = "correct-horse-battery"
 OTHER = "another-long-enough-key"
 DIGEST = Secret(hashlib.sha256(KEY.encode()).hexdigest())
-SECRET = Secret("s" * 32)
-SCHEME = ApiKeys(ApiKeysConfig(keys={"website": DIGEST}, plain_keys={"device": Secret(OTHER)}, token_secret=SECRET))
+SCHEME = ApiKeys(ApiKeysConfig(keys={"website": DIGEST}, plain_keys={"device": Secret(OTHER)}))
 
 
 def request_with(**headers: str) -> AuthRequest:
@@ -49,18 +47,6 @@ async def test_anything_else_is_nobody(headers: dict[str, str]) -> None:
     assert KEY[:-1] not in str(caught.value)
 
 
-def test_tokens_outlive_the_process_when_the_secret_is_configured() -> None:
-    claims = TokenClaims("session", "client", 100.0, "nonce")
-    restarted = ApiKeys(ApiKeysConfig(keys={"website": DIGEST}, token_secret=SECRET))
-    assert restarted.verify(SCHEME.issue(claims), 99.0) == claims
-
-
-def test_a_missing_token_secret_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        ApiKeys(ApiKeysConfig(keys={"website": DIGEST}))
-    assert "token_secret is not set" in caplog.text
-
-
 @pytest.mark.parametrize(
     ("settings", "key"),
     [
@@ -71,7 +57,6 @@ def test_a_missing_token_secret_is_warned_about(caplog: pytest.LogCaptureFixture
         ({"plain_keys": {"w" * 257: Secret(KEY)}}, "plain_keys: a key has a name that cannot be a principal's: "),
         ({"keys": {"a\nb": DIGEST}}, "keys: a key has a name that cannot be a principal's: "),
         ({"keys": {"a": DIGEST}, "plain_keys": {"a": Secret(KEY)}}, "plain_keys.a: "),
-        ({"keys": {"a": DIGEST}, "token_secret": Secret("short")}, "token_secret: "),
     ],
 )
 def test_a_wrong_setting_is_named_without_its_value(settings: dict[str, object], key: str) -> None:
@@ -89,4 +74,4 @@ def test_keys_that_were_shown_or_mistyped_are_refused(key: str) -> None:
 
 
 def test_settings_do_not_show_their_secrets() -> None:
-    assert OTHER not in repr(ApiKeysConfig(plain_keys={"device": Secret(OTHER)}, token_secret=SECRET))
+    assert OTHER not in repr(ApiKeysConfig(plain_keys={"device": Secret(OTHER)}))

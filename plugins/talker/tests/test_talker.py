@@ -101,7 +101,7 @@ class FingerPackage:
 def test_another_package_can_bring_a_detector(tmp_path: Path) -> None:
     path = tmp_path / "glottis.toml"
     path.write_text('[campaigns.tune]\nagent = "talker"\nsettings.detector = "finger"\n')
-    settings = resolve(load_config(path, {}), load_plugins([FingerPackage()])).campaigns["tune"].settings
+    settings = resolve(load_config(path, {}), load_plugins([FingerPackage()])).campaigns["tune"].agent.settings
     assert isinstance(settings, TalkerConfig)
     detector = settings.detector.make()
     assert [detector.detect(AudioFrame(silence(0.02), RATE)) for _ in range(4)] == [False, False, True, True]
@@ -122,7 +122,7 @@ def test_a_detector_that_cannot_be_made_is_told_before_any_call() -> None:
 def test_configuration_chooses_the_detector(setting: str, margin_db: float, tmp_path: Path) -> None:
     path = tmp_path / "glottis.toml"
     path.write_text(f'[campaigns.tune]\nagent = "talker"\n[campaigns.tune.settings]\n{setting}\n')
-    settings = resolve(load_config(path, {}), load_plugins()).campaigns["tune"].settings
+    settings = resolve(load_config(path, {}), load_plugins()).campaigns["tune"].agent.settings
     assert isinstance(settings, TalkerConfig)
     assert settings.detector.name == "energy"
     assert settings.detector.settings == EnergyConfig(margin_db=margin_db)

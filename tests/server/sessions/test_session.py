@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from glottis import Call, TokenClaims
+from glottis import Call
 from glottis.calls.inbox import MAX_MESSAGES
 from glottis.ice import IceTiming
 from glottis.peer import ConnectionState
@@ -22,19 +22,20 @@ from glottis.server.sessions.flood import OFFER_BURST
 from glottis.server.sessions.times import SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
 from glottis.signaling.messages import Answer, Bye, Error, Offer, Text, TrickledCandidate
+from glottis.signaling.session_tokens import HmacTokens, TokenClaims
 from glottis.wire.address import Datagram
 from glottis.wire.rtp import build_rtp
 from support.http import request
-from support.memory import Everybody, open_memory_exchange, open_memory_exchange_with
+from support.memory import open_memory_exchange, open_memory_exchange_with
 from support.phone import Exchange, Phone, Socket, eventually, installed_codec, protection, webrtc_leg
 from support.plugins import Footprint, TestPlugin, open_exchange_with
 
-SCHEME = Everybody()
+TOKENS = HmacTokens(bytes(32))
 
 
 @pytest.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    async with open_memory_exchange(tmp_path, tokens=TokenDesk(SCHEME)) as exchange:
+    async with open_memory_exchange(tmp_path, tokens=TokenDesk(TOKENS)) as exchange:
         yield exchange
 
 
@@ -649,7 +650,7 @@ async def test_forged_expired_and_missing_tokens_are_refused_by_name(
     phone = exchange.phone()
     await phone.create()
     base, _, token = phone.url.partition("?token=")
-    expired = SCHEME.issue(TokenClaims(phone.session_id, "", time.time() - 1, "nonce"))
+    expired = TOKENS.issue(TokenClaims(phone.session_id, "", time.time() - 1, "nonce"))
     assert await refusal(exchange.phone(), base) == "TOKEN_INVALID"
     assert await refusal(exchange.phone(), f"{base}?token=") == "TOKEN_INVALID"
     assert await refusal(exchange.phone(), f"{base}?token={token[:-1]}{'A' if token[-1] != 'A' else 'B'}") == (
@@ -666,7 +667,7 @@ async def test_unknown_sessions_and_other_transports_are_refused_by_name(
 ) -> None:
     phone = exchange.phone()
     await phone.create()
-    token = SCHEME.issue(TokenClaims("nobody", "", time.time() + 60, "nonce"))
+    token = TOKENS.issue(TokenClaims("nobody", "", time.time() + 60, "nonce"))
     base = phone.url.partition("/ws/")[0]
     assert await refusal(exchange.phone(), f"{base}/ws/session/nobody/webrtc?token={token}") == "SESSION_NOT_FOUND"
     assert await refusal(exchange.phone(), phone.url.replace("/webrtc", "/websocket")) == "TRANSPORT_MISMATCH"

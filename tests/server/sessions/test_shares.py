@@ -6,33 +6,43 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+from glottis import Principal
 from glottis.server.sessions.admission import TooManySessions
 from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
 from glottis.server.sessions.tokens import TokenDesk
 from support.gateway import CONFIG
-from support.memory import Everybody, open_memory_exchange
+from support.memory import open_memory_exchange
 from support.phone import eventually
 
 Clock = trio.testing.MockClock
 
 
 class Info:
-    def __init__(self, client_host: str) -> None:
+    def __init__(self, client_host: str, principal: Principal) -> None:
         self.client_host = client_host
+        self.principal = principal
 
 
 class Waiting:
     """What the shares see of a session."""
 
-    def __init__(self, client_host: str) -> None:
-        self.info = Info(client_host)
+    def __init__(self, client_host: str, principal: Principal) -> None:
+        self.info = Info(client_host, principal)
         self.state = SessionState.CREATED
 
 
-def add(shares: SessionShares, client_host: str, state: SessionState = SessionState.ACTIVE) -> Waiting:
-    shares.check(client_host)
-    session = Waiting(client_host)
+ANYBODY = Principal("anybody")
+
+
+def add(
+    shares: SessionShares,
+    client_host: str,
+    state: SessionState = SessionState.ACTIVE,
+    principal: Principal = ANYBODY,
+) -> Waiting:
+    shares.check(client_host, principal)
+    session = Waiting(client_host, principal)
     session.state = state
     shares.add(session)  # type: ignore[arg-type]
     return session
@@ -42,7 +52,7 @@ def test_a_client_has_a_share_whatever_others_have() -> None:
     shares = SessionShares(3, 3)
     first, *_ = [add(shares, "192.0.2.1") for _ in range(3)]
     with pytest.raises(TooManySessions, match="end some"):
-        shares.check("192.0.2.1")
+        shares.check("192.0.2.1", ANYBODY)
     add(shares, "192.0.2.2")
     shares.remove(first)  # type: ignore[arg-type]
     add(shares, "192.0.2.1")
@@ -53,17 +63,31 @@ def test_an_ipv6_network_has_one_share() -> None:
     add(shares, "2001:db8::1")
     add(shares, "2001:db8::2")
     with pytest.raises(TooManySessions):
-        shares.check("2001:db8::3")
-    shares.check("2001:db8:0:1::3")
+        shares.check("2001:db8::3", ANYBODY)
+    shares.check("2001:db8:0:1::3", ANYBODY)
 
 
 def test_sessions_that_nobody_connects_to_are_bounded_by_themselves() -> None:
     shares = SessionShares(10, 2)
     waiting = [add(shares, "192.0.2.1", SessionState.CREATED) for _ in range(2)]
     with pytest.raises(TooManySessions, match="nobody has connected to"):
-        shares.check("192.0.2.1")
+        shares.check("192.0.2.1", ANYBODY)
     waiting[0].state = SessionState.CONNECTING
-    shares.check("192.0.2.1")
+    shares.check("192.0.2.1", ANYBODY)
+
+
+def test_a_principal_has_as_many_as_it_may_wherever_they_come_from() -> None:
+    shares = SessionShares(10, 10)
+    ada = Principal("ada", max_sessions=2)
+    first, _ = [add(shares, f"192.0.2.{number}", principal=ada) for number in range(2)]
+    with pytest.raises(TooManySessions, match="good for 2 sessions at a time"):
+        shares.check("192.0.2.3", ada)
+    shares.check("192.0.2.3", ANYBODY)
+    shares.check("192.0.2.3", Principal("ada", max_sessions=3))
+    shares.remove(first)  # type: ignore[arg-type]
+    shares.check("192.0.2.3", ada)
+    with pytest.raises(TooManySessions):
+        shares.check("192.0.2.3", Principal("bob", max_sessions=0))
 
 
 async def test_who_has_its_share_is_refused_until_a_call_has_ended(tmp_path: Path, autojump_clock: Clock) -> None:
@@ -93,7 +117,7 @@ async def test_who_leaves_sessions_waiting_gets_no_more_of_them(tmp_path: Path, 
 
 async def test_a_call_can_be_resumed_after_days(tmp_path: Path, autojump_clock: Clock) -> None:
     days = 0
-    tokens = TokenDesk(Everybody(), clock=lambda: time.time() + days * 86_400)
+    tokens = TokenDesk(clock=lambda: time.time() + days * 86_400)
     async with open_memory_exchange(tmp_path, tokens=tokens) as exchange:
         phone = await exchange.call()
         [resume] = phone.socket.events("resume")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import trio.testing
-from glottis import AuthRequest, CallInfo, HmacTokens, Principal, TokenClaims
+from glottis import CallInfo
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.signaling.session_url import SessionUrl
-from support.memory import Everybody, open_memory_exchange
+from support.memory import open_memory_exchange
 from support.phone import eventually
 
 Clock = trio.testing.MockClock
@@ -18,28 +18,9 @@ ANNA = CallInfo("session-a", "campaign", client_identifier="anna")
 BERT = CallInfo("session-b", "campaign", client_identifier="bert")
 
 
-class Scheme:
-    def __init__(self) -> None:
-        self.tokens = HmacTokens(bytes(32))
-
-    async def authenticate(self, request: AuthRequest) -> Principal | None:
-        raise NotImplementedError
-
-    def issue(self, claims: TokenClaims) -> str:
-        return self.tokens.issue(claims)
-
-    def verify(self, token: str, now: float) -> TokenClaims:
-        return self.tokens.verify(token, now)
-
-
 @pytest.fixture
-def scheme() -> Scheme:
-    return Scheme()
-
-
-@pytest.fixture
-def desk(scheme: Scheme) -> TokenDesk:
-    return TokenDesk(scheme)
+def desk() -> TokenDesk:
+    return TokenDesk()
 
 
 def issue(desk: TokenDesk, info: CallInfo = ANNA, use: str = CONNECT, lifetime: float = 60.0) -> SessionUrl:
@@ -91,22 +72,8 @@ def test_a_session_that_is_forgotten_leaves_nothing(desk: TokenDesk) -> None:
     assert len(desk) == 0
 
 
-def test_a_token_that_could_not_be_made_leaves_the_one_before_good(desk: TokenDesk, scheme: Scheme) -> None:
-    url = issue(desk)
-
-    class Broken:
-        def issue(self, claims: TokenClaims) -> str:
-            raise RuntimeError
-
-    genuine, scheme.tokens = scheme.tokens, Broken()  # type: ignore[assignment]
-    with pytest.raises(RuntimeError):
-        issue(desk)
-    scheme.tokens = genuine
-    desk.redeem(url, ANNA)
-
-
 async def test_gateways_that_share_a_desk_use_up_no_token_of_each_other(tmp_path: Path, autojump_clock: Clock) -> None:
-    desk = TokenDesk(Everybody())
+    desk = TokenDesk()
     async with (
         open_memory_exchange(tmp_path, tokens=desk) as here,
         open_memory_exchange(tmp_path, tokens=desk) as there,

@@ -8,7 +8,6 @@ from glottis.calls.typed_messages import MAX_TYPED_SIZE
 from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
 from glottis.client.ice_servers import parse_ice_servers_untrusted
 from glottis.config.origins import parse_origin_untrusted
-from glottis.contracts.auth import MAX_TOKEN_LENGTH
 from glottis.contracts.authority import parse_authority_untrusted
 from glottis.sdp.attributes import (
     parse_fingerprint_untrusted,
@@ -36,8 +35,8 @@ from glottis.server.http.proxies import TrustedProxies, parse_forwarded_element_
 from glottis.signaling.json_input import decode_object_untrusted
 from glottis.signaling.messages import parse_client_message_untrusted, parse_server_message_untrusted
 from glottis.signaling.session_request import parse_session_request_untrusted
+from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH, HmacTokens
 from glottis.signaling.session_url import parse_session_url_untrusted
-from glottis.tokens import HmacTokens
 
 from support.worst import MAX_HEAD, Arguments, Make, Row, filled, head, message
 

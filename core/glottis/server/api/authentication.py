@@ -1,6 +1,7 @@
 """Who asks, as the deployment's auth scheme recognises them: the same for each route that is not for everybody."""
 
 import math
+from collections.abc import Collection
 
 import trio
 
@@ -13,20 +14,32 @@ from glottis.server.http.rate_limit import RateLimiter
 
 
 class Authentication:
-    """Limits how often a client asks, so that nobody can try keys, and refuses whom the scheme does not know."""
+    """Limits how often a client asks, so that nobody can try keys, and refuses whom the scheme does not know.
 
-    def __init__(self, scheme: AuthScheme, rate_limiter: RateLimiter) -> None:
+    ``operators`` are names of principals.
+    """
+
+    def __init__(self, scheme: AuthScheme, rate_limiter: RateLimiter, operators: Collection[str] = ()) -> None:
         self._scheme = scheme
         self._rate_limiter = rate_limiter
+        self._operators = operators
 
-    async def principal_of(self, request: Request) -> Principal:
-        """Raises ``Problem`` 401, 403 or 429."""
+    def limit(self, request: Request) -> None:
+        """Count the request; raises ``Problem`` 429 if its client asks too often."""
         seconds = self._rate_limiter.take(request.client_host, trio.current_time())
         if seconds:
             retry_after = (("retry-after", str(math.ceil(seconds))),)
             raise Problem(429, "RATE_LIMITED", f"Wait {math.ceil(seconds)} seconds, then try again.", retry_after)
+
+    async def principal_of(self, request: Request) -> Principal:
+        """Raises ``Problem`` 401, 403 or 429."""
+        self.limit(request)
+        return await self.caller_of(request, None)
+
+    async def caller_of(self, request: Request, campaign_id: str | None) -> Principal:
+        """Who asks for a session of this campaign; after ``limit``. Raises ``Problem`` 401 or 403."""
         auth_request = AuthRequest(
-            request.method, request.path, request.headers, request.client_host, request.http_version
+            request.method, request.path, request.headers, request.client_host, request.http_version, campaign_id
         )
         try:
             principal = await self._scheme.authenticate(auth_request)
@@ -37,6 +50,15 @@ class Authentication:
             raise _unauthenticated(_sentence(error)) from None
         if principal is None:
             raise _unauthenticated()
+        return principal
+
+    async def operator_of(self, request: Request) -> Principal:
+        """The same for what only operators may see; raises ``Problem`` 403 for others."""
+        principal = await self.principal_of(request)
+        if principal.name not in self._operators:
+            raise Problem(
+                403, "FORBIDDEN", "Use credentials of an operator, as auth.operators of the gateway lists them."
+            )
         return principal
 
 

@@ -45,16 +45,26 @@ class Initiate:
     async def post(self, request: Request) -> Response:
         """Create a session, and say where it waits for its client."""
         self._cors.check(request)
-        principal = await self._authentication.principal_of(request)
-        _check_media_type(request)
-        try:
-            async with self._turns:
-                session_request = parse_session_request_untrusted(request.body)
-        except Rejected as error:
-            raise Problem(400, error.code, f"Correct the request: {error}.") from None
+        self._authentication.limit(request)
+        session_request = await self._read(request)
+        if isinstance(session_request, Problem):  # which only those are told whom the scheme knows
+            await self._authentication.caller_of(request, None)
+            raise session_request
+        principal = await self._authentication.caller_of(request, session_request.campaign_id)
         created = await self._create(session_request, principal, request)
         logger.info("session %s of campaign %r for %s", created.session_id, session_request.campaign_id, principal.name)
         return json_response(200, _created_document(created))
+
+    async def _read(self, request: Request) -> SessionRequest | Problem:
+        """What is wanted, or why nobody can tell."""
+        try:
+            _check_media_type(request)
+            async with self._turns:
+                return parse_session_request_untrusted(request.body)
+        except Rejected as error:
+            return Problem(400, error.code, f"Correct the request: {error}.")
+        except Problem as problem:
+            return problem
 
     async def _create(self, session_request: SessionRequest, principal: Principal, request: Request) -> CreatedSession:
         base_url = self._cors.websocket_base_url(request)

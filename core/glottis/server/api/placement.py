@@ -25,6 +25,9 @@ class Placement(Protocol):
     def explain(self, session_id: str, principal: Principal) -> str | None:
         """How a session of this principal fares, or has fared lately, as a page of text; None if there is none."""
 
+    def is_session_of(self, session_id: str, principal: Principal) -> bool:
+        """Whether there is, or was lately, a session of this principal by this id."""
+
     def unavailability(self) -> Unavailable | None:
         """Why no session can be created at the moment; None if one can."""
 

@@ -1,12 +1,13 @@
 """The HTTP interface: which request goes to which route (CONTRACT §1–2)."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from glottis.config.origins import parse_public_url
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.errors import Malformed
 from glottis.contracts.pages import Page
+from glottis.plugins.routes import MountedRoute
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.health import Health
@@ -14,6 +15,7 @@ from glottis.server.api.initiate import Initiate
 from glottis.server.api.origins import Origins
 from glottis.server.api.pages import StaticPages
 from glottis.server.api.placement import Placement
+from glottis.server.api.plugin_routes import PluginRoutes
 from glottis.server.api.traces import TraceRoute
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
@@ -31,7 +33,8 @@ class Api:
     """Answers HTTP requests; its ``handle_request`` and ``accept_websocket`` are ``HttpServer``'s.
 
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
-    gateway's own pages that came from there. Raises ``ValueError`` if it is none.
+    gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are those below
+    ``ROUTES_PREFIX``, by their folders, with a limit of their own; ``operators`` are names of principals.
     """
 
     def __init__(
@@ -44,13 +47,18 @@ class Api:
         public_url: str = "",
         pages: Mapping[str, Page] | None = None,
         turns: Turns | None = None,
+        plugin_routes: Mapping[str, Sequence[MountedRoute]] | None = None,
+        plugin_rate_limiter: RateLimiter | None = None,
+        operators: Collection[str] = (),
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
         health = Health(sessions)
         authentication = Authentication(auth_scheme, rate_limiter)
+        of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
         initiate = Initiate(sessions, authentication, cors=self._cors, turns=turns or Turns())
         self._traces = TraceRoute(sessions, authentication, self._cors)
+        self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors)
         self._routes: dict[str, dict[str, Handler]] = {
             INITIATE_PATH: {"POST": initiate.post},
             "/healthz": {"GET": health.healthz},
@@ -93,6 +101,8 @@ class Api:
             return {"GET": self._pages.get}
         if self._traces.serves(path):
             return {"GET": self._traces.get}
+        if handlers := self._plugin_routes.handlers(path):
+            return handlers
         if path.startswith(_SESSION_PATHS):
             return {"GET": _upgrade_required}
         raise _not_found()

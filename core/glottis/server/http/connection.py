@@ -2,7 +2,8 @@
 
 import email.utils
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -190,27 +191,43 @@ class HttpConnection:
     async def _respond(self, request: Request | None, response: Response) -> None:
         logger.debug("%s: %d", request or f"malformed request from {self._peer_host}", response.status)
         self._refusals.note(request, response, self._peer_host, trio.current_time())
+        with_body = request is None or request.method != "HEAD"
+        if response.pieces is None:
+            body = [h11.Data(data=response.body)] if response.body and with_body else []
+            await self._send(self._head(response), *body, h11.EndOfMessage())
+            return
+        async with aclosing(response.pieces) as pieces:
+            await self._send(self._head(response))
+            while with_body and (piece := await self._next_piece(request, pieces)) is not None:
+                await self._send(h11.Data(data=piece))
+            await self._send(h11.EndOfMessage())
+
+    async def _next_piece(self, request: Request | None, pieces: AsyncIterator[bytes]) -> bytes | None:
+        """None at the end. Where one cannot be had, the connection breaks: the status was sent long ago."""
+        try:
+            return await anext(pieces, None)
+        except BaseException as error:
+            stop(error, lambda failure: log_failure(logger, failure, "%s failed in %s", request, culprit(failure)))
+            raise trio.BrokenResourceError("the rest of the response cannot be had") from None
+
+    async def _send(self, *events: h11.Event) -> None:
         async with self._turns:
-            data = self._serialise(response, with_body=request is None or request.method != "HEAD")
+            data = b"".join(self._http.send(event) or b"" for event in events)
         with trio.move_on_after(self._limits.send_timeout) as scope:
             await self._stream.send_all(data)
         if scope.cancelled_caught:
             raise trio.BrokenResourceError("the peer does not read")
 
-    def _serialise(self, response: Response, *, with_body: bool) -> bytes:
-        head = h11.Response(
+    def _head(self, response: Response) -> h11.Response:
+        return h11.Response(
             status_code=response.status,
             reason=reason_phrase(response.status).encode(),
             headers=self._response_headers(response),
         )
-        data = self._http.send(head) or b""
-        if response.body and with_body:
-            data += self._http.send(h11.Data(data=response.body)) or b""
-        return data + (self._http.send(h11.EndOfMessage()) or b"")
 
     def _response_headers(self, response: Response) -> list[tuple[str, str]]:
         headers = [("date", email.utils.formatdate(usegmt=True)), NOSNIFF, *response.headers]
-        if response.status not in _WITHOUT_CONTENT:
+        if response.status not in _WITHOUT_CONTENT and response.pieces is None:
             headers.append(("content-length", str(len(response.body))))
         if self._draining or self._http.their_state in _NOT_READ_TO_THE_END:
             headers.append(("connection", "close"))

@@ -2,7 +2,7 @@
 
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final
@@ -105,6 +105,8 @@ class Response:
     """Why a request is refused, for the log; the body says it too."""
     logged: str = ""
     """More about it, for the log alone."""
+    pieces: AsyncGenerator[bytes, None] | None = None
+    """The body, where it comes piece by piece; whoever sends the response closes it."""
 
     def with_headers(self, *headers: tuple[str, str]) -> "Response":
         """The same response with more header fields."""

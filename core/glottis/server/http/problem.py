@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Final
 
 from glottis.contracts.errors import RemoteError
-from glottis.server.http.message import Response, json_response, reason_phrase
+from glottis.contracts.routes import problem_document
+from glottis.server.http.message import Response, json_response
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -25,13 +26,7 @@ class Problem(RemoteError):
         self.logged = logged
 
     def response(self) -> Response:
-        """The document; its type is ``about:blank``, so its title is the status code's phrase (RFC 9457 §4.2.1)."""
-        document = {
-            "type": "about:blank",
-            "title": reason_phrase(self.status),
-            "status": self.status,
-            "code": self.code,
-            "detail": self.detail,
-        }
+        """The document, and the headers with it."""
+        document = problem_document(self.status, self.code, self.detail)
         response = json_response(self.status, document, MEDIA_TYPE).with_headers(*self.headers)
         return replace(response, code=self.code, logged=self.logged)

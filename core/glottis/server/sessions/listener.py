@@ -105,6 +105,11 @@ class Listener:
         if (session := self._session()) is not None:
             session.end(reason)
 
+    def hands_over(self, name: str) -> None:
+        """The agent has given the call to another."""
+        if (session := self._session()) is not None:
+            session.handed_over(name)
+
     def caught_up(self) -> None:
         """The agent has read what was there."""
         if (session := self._session()) is not None:

@@ -13,14 +13,16 @@ import trio
 
 from glottis.barrier import stop
 from glottis.calls.call import DEFAULT_LIMITS, CallLimits, GatewayCall
+from glottis.calls.handover import Colleague, Handover
 from glottis.calls.leg import LegFactory
 from glottis.calls.summary import summary
-from glottis.config import Campaign
+from glottis.config import Campaign, CampaignAgent
 from glottis.contracts.errors import MessageTooLong, RemoteError
 from glottis.contracts.events import ConnectionChanged, StateChanged
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import Topic
+from glottis.contracts.resampling import Resampling
 from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit, first_of
@@ -60,11 +62,14 @@ class Session:
         plugins: Sequence[Plugin] = (),
         times: SessionTimes = DEFAULT_TIMES,
         call_limits: CallLimits = DEFAULT_LIMITS,
+        resampling: Resampling | None = None,
     ) -> None:
         self.info = info
         self.campaign = campaign
         self.state = SessionState.CREATED
         self.created_at = trio.current_time()
+        self.serving: CampaignAgent | str = campaign.agent
+        """Whose turn it is: an agent of the campaign, or a function's name."""
         self.trace = Trace(info, self.created_at)
         self.note(
             f"created for {info.principal.name} at {info.client_host or 'an unknown address'}, for {info.transport}"
@@ -79,6 +84,8 @@ class Session:
             messenger=self.leg.messenger,
             hang_up=self._listener.ends,
             caught_up=self._listener.caught_up,
+            handover=Handover(_colleagues(campaign), self._listener.hands_over),
+            resampling=resampling,
             limits=call_limits,
         )
         self._announce = Announcements(self.line, self.call, self.leg)
@@ -103,7 +110,7 @@ class Session:
             with self._scope:
                 await self._connected.wait()
                 reports = partial(self._announce.report_statistics, self._times.statistics)
-                await self.call.converse(self.campaign.agent, self._listener.failed, reports)
+                await self.call.converse(self.campaign.agent.agent, self._listener.failed, reports)
                 self.end("the agent ended the call")
         except BaseException as error:
             stop(error, self.failed)
@@ -284,15 +291,23 @@ class Session:
         """The client has ended the call, with a reason of its own or none."""
         self.end(hang_up_reason(reason))
 
+    def handed_over(self, name: str) -> None:
+        """The agent before has given the call to this one."""
+        self.serving = self.campaign.agents.get(name, f"agent {name}")
+        self.note(f"handed over to {self.serving}")
+
     def failed(self, error: BaseException) -> None:
         """Something in here raised: name the culprit in the log, and end the call unless it is ending already."""
         place = f"session {self.info.session_id} (campaign {self.info.campaign_id})"
         if isinstance(limit := first_of(error), MessageTooLong):  # the caller's, and nobody's failure
-            agent = f"agent {self.campaign.agent_name} of {self.campaign.plugin}"
-            logger.warning("%s: %s sends more than the caller takes: %s", place, agent, limit)
+            logger.warning("%s: %s sends more than the caller takes: %s", place, self.serving, limit)
             self.end(f"the agent's message is longer than the caller takes: {limit}")
             return
         failed_in = culprit(error, self._plugins)
         self.note(f"failed in {failed_in}: {type(error).__name__}")
         log_failure(logger, error, "%s failed in %s", place, failed_in)
         self.end("internal error", code=INTERNAL_ERROR)
+
+
+def _colleagues(campaign: Campaign) -> dict[str, Colleague]:
+    return {name: Colleague(one.agent, one.told) for name, one in campaign.agents.items()}

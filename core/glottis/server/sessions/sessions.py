@@ -30,7 +30,7 @@ from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
 from glottis.server.sessions.times import SessionTimes
 from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
-from glottis.server.sessions.traces import Traces
+from glottis.server.sessions.traces import Trace, Traces
 from glottis.server.sessions.verdict import page
 from glottis.signaling.close_codes import HANG_UPS, SERVICE_RESTART
 from glottis.signaling.errors import WebSocketClosed
@@ -142,11 +142,11 @@ class Sessions:
         campaign = self._config.campaigns.get(request.campaign_id)
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)
-        self._check_availability(client_host)
+        self._check_availability(client_host, principal)
         info = _call_info(request, campaign, principal, client_host)
         servers = await self._ice_servers.ask(info) if request.transport == WEBRTC else []
         async with self._turns:
-            self._check_availability(client_host)
+            self._check_availability(client_host, principal)
             expires_at = time.time() + self._times.connect
             session = self._make(info, campaign)
             url = self._tokens.issue(info, CONNECT, expires_at).under(base_url)
@@ -163,16 +163,17 @@ class Sessions:
             plugins=self._config.plugins,
             times=self._times,
             call_limits=self._call_limits,
+            resampling=self._config.resampling,
         )
         if self._complexity is not None:
             session.set_complexity(self._complexity)
         return session
 
-    def _check_availability(self, client_host: str) -> None:
+    def _check_availability(self, client_host: str, principal: Principal) -> None:
         if (unavailability := self.unavailability()) is not None:
             self.refused_for_load += unavailability.code == "OVERLOADED"
             raise unavailability
-        self._shares.check(client_host)
+        self._shares.check(client_host, principal)
 
     def _start(self, entry: _Entry) -> None:
         session_id = entry.session.info.session_id
@@ -210,12 +211,20 @@ class Sessions:
 
     def explain(self, session_id: str, principal: Principal) -> str | None:
         """See ``api.placement.Placement``."""
-        trace = self._traces.find(session_id, trio.current_time())
-        if trace is None or trace.principal != principal.name:
+        trace = self._trace_of(session_id, principal)
+        if trace is None:
             return None
         session = self.find(session_id)
         outcome = session.outcome() if session is not None else trace.outcome
         return page(trace, outcome) if outcome is not None else None
+
+    def is_session_of(self, session_id: str, principal: Principal) -> bool:
+        """See ``api.placement.Placement``."""
+        return self._trace_of(session_id, principal) is not None
+
+    def _trace_of(self, session_id: str, principal: Principal) -> Trace | None:
+        trace = self._traces.find(session_id, trio.current_time())
+        return trace if trace is not None and trace.principal == principal.name else None
 
     # Connection
 
@@ -320,8 +329,7 @@ class Sessions:
 
 def _stubbornness(session: Session, seconds: float) -> str:
     """What to say of an agent that shields itself from cancellation or swallows it: no one can end it from outside."""
-    agent = f"agent {session.campaign.agent_name} of {session.campaign.plugin}"
-    return f"session {session.info.session_id}: {agent} was cancelled {seconds:g} s ago and has not stopped"
+    return f"session {session.info.session_id}: {session.serving} was cancelled {seconds:g} s ago and has not stopped"
 
 
 def _call_info(request: SessionRequest, campaign: Campaign, principal: Principal, client_host: str) -> CallInfo:
@@ -337,5 +345,5 @@ def _call_info(request: SessionRequest, campaign: Campaign, principal: Principal
         output=request.output,
         principal=principal,
         client_host=client_host,
-        campaign_settings=campaign.told_settings if campaign.settings is None else campaign.settings,
+        campaign_settings=campaign.agent.told,
     )

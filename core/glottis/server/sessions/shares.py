@@ -1,5 +1,8 @@
-"""How many sessions a client may have, whoever else wants some."""
+"""How many sessions a client or principal may have, whoever else wants some."""
 
+from collections import Counter
+
+from glottis.contracts.info import Principal
 from glottis.server.http.clients import client_key
 from glottis.server.sessions.admission import TooManySessions
 from glottis.server.sessions.session import Session
@@ -7,7 +10,7 @@ from glottis.server.sessions.states import SessionState
 
 
 class SessionShares:
-    """The sessions of each client address, until their agents have stopped.
+    """The sessions of each client address, and those of each principal, until their agents have stopped.
 
     ``most`` are all that one client may have, ``most_waiting`` those that it has created and not connected to: as many
     as it may create in a minute.
@@ -17,9 +20,14 @@ class SessionShares:
         self._most = most
         self._most_waiting = most_waiting
         self._sessions: dict[str, set[Session]] = {}
+        self._of_principals: Counter[str] = Counter()
+        """How many, by the principal's name."""
 
-    def check(self, client_host: str) -> None:
-        """Raises ``TooManySessions`` if this client may have no more."""
+    def check(self, client_host: str, principal: Principal) -> None:
+        """Raises ``TooManySessions`` if this client, or who asks for it, may have no more."""
+        most = principal.max_sessions
+        if most is not None and self._of_principals[principal.name] >= most:
+            raise TooManySessions(f"Your credentials are good for {most} sessions at a time; end some, or use others")
         sessions = self._sessions.get(client_key(client_host), ())
         if len(sessions) >= self._most:
             raise TooManySessions("Your address has as many sessions as it may; end some, or try again later")
@@ -29,6 +37,7 @@ class SessionShares:
     def add(self, session: Session) -> None:
         """It is created."""
         self._sessions.setdefault(client_key(session.info.client_host), set()).add(session)
+        self._of_principals[session.info.principal.name] += 1
 
     def remove(self, session: Session) -> None:
         """It has ended, and its agent with it."""
@@ -36,3 +45,7 @@ class SessionShares:
         self._sessions[client].remove(session)
         if not self._sessions[client]:
             del self._sessions[client]
+        principal = session.info.principal.name
+        self._of_principals[principal] -= 1
+        if not self._of_principals[principal]:
+            del self._of_principals[principal]

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from glottis.contracts.auth import AuthScheme, TokenClaims
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import CallInfo
+from glottis.signaling.session_tokens import MIN_SECRET_BYTES, HmacTokens, TokenClaims
 from glottis.signaling.session_url import SessionUrl
 
 CONNECT: Final = "connect"
@@ -18,11 +18,12 @@ RESUME: Final = "resume"
 class TokenDesk:
     """Of one gateway, or of several that share it. For each session and use the token issued last is good, once.
 
-    ``clock`` gives seconds since the epoch.
+    They are signed with a secret of its own: sessions live no longer than this process. ``clock`` gives seconds since
+    the epoch.
     """
 
-    def __init__(self, scheme: AuthScheme, clock: Callable[[], float] = time.time) -> None:
-        self._scheme = scheme
+    def __init__(self, tokens: HmacTokens | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._tokens = tokens if tokens is not None else HmacTokens(secrets.token_bytes(MIN_SECRET_BYTES))
         self._clock = clock
         self._nonces: dict[tuple[str, str], str] = {}
         """By session and use."""
@@ -34,7 +35,7 @@ class TokenDesk:
         """The URL with a token for the session's client; ``expires_at`` is in seconds since the epoch."""
         nonce = secrets.token_urlsafe(12)
         claims = TokenClaims(info.session_id, info.client_identifier or "", expires_at, nonce, use)
-        token = self._scheme.issue(claims)
+        token = self._tokens.issue(claims)
         self._nonces[info.session_id, use] = nonce
         return SessionUrl(info.session_id, info.transport, token, resume=use == RESUME)
 
@@ -43,7 +44,7 @@ class TokenDesk:
 
         Raises ``AuthenticationFailed``.
         """
-        claims = self._scheme.verify(url.token, self._clock())
+        claims = self._tokens.verify(url.token, self._clock())
         if claims.session_id != url.session_id or (claims.use == RESUME) != url.resume:
             raise AuthenticationFailed(
                 "TOKEN_INVALID", "The token belongs to another session or use; create a new session."

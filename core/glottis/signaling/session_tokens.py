@@ -1,23 +1,39 @@
-"""Session tokens signed with HMAC-SHA256 (RFC 2104), for auth schemes: stateless, and nobody else can make them."""
+"""Session tokens signed with HMAC-SHA256 (RFC 2104): stateless, and nobody else can make them (CONTRACT §2)."""
 
 import base64
 import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from glottis.contracts.auth import MAX_TOKEN_LENGTH, TokenClaims
 from glottis.contracts.checks import bytes_of
 from glottis.contracts.errors import AuthenticationFailed, Malformed
 
+MAX_TOKEN_LENGTH: Final = 4096
+"""Characters; claims of a 256-character client identifier, all of them escaped, need about half."""
 MIN_SECRET_BYTES: Final = 32
 """The length of SHA-256's output, below which RFC 2104 §3 discourages keys."""
 
 _PURPOSE: Final = b"glottis session token 1."
 """Signed with the claims, so that a secret that signs other things too cannot be made to sign a token."""
 _TOKEN: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClaims:
+    """What a session token is bound to. Times are seconds since the epoch. ``use`` is ``connect`` or ``resume``.
+
+    Tokens to resume with expire in years: the end of their session, which the gateway knows, is the end of them.
+    """
+
+    session_id: str
+    client_identifier: str
+    expires_at: float
+    nonce: str
+    use: str = "connect"
 
 
 class HmacTokens:

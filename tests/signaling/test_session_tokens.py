@@ -3,9 +3,8 @@ import random
 import string
 
 import pytest
-from glottis import AuthenticationFailed, HmacTokens, Malformed, TokenClaims
-from glottis.contracts.auth import MAX_TOKEN_LENGTH
-from glottis.tokens import _split_untrusted
+from glottis import AuthenticationFailed, Malformed
+from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH, HmacTokens, TokenClaims, _split_untrusted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples

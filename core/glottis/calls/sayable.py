@@ -1,0 +1,46 @@
+"""What can be said: checks of frames and packets, at once where an agent hands them over."""
+
+from operator import attrgetter
+from typing import Final
+
+from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
+from glottis.contracts.checks import check_instance, check_integer
+from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
+
+_NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
+"""The fields of a packet that must be integers."""
+_numbers_of: Final = attrgetter(*_NUMBERS)
+
+
+def check_frame(frame: AudioFrame, sample_rate: int) -> None:
+    """Raises ``ValueError`` for one of another rate than the call's, or of no whole number of samples."""
+    if not isinstance(frame, AudioFrame):
+        raise ValueError(f"say takes an AudioFrame or an EncodedPacket, not {type(frame).__name__}")
+    if frame.sample_rate != sample_rate:
+        raise ValueError(
+            f"this call's sample rate is {sample_rate} Hz, the frame's {frame.sample_rate} Hz: "
+            "resample, or set AgentSpec.sample_rate"
+        )
+    if len(frame.pcm) % BYTES_PER_SAMPLE:
+        raise ValueError(f"a frame of {len(frame.pcm)} bytes does not hold whole 16-bit samples")
+
+
+def check_packet(packet: EncodedPacket, codec: str) -> None:
+    """Raises ``ValueError`` for one of another codec than the call sends, empty before any could be, or of no sense."""
+    if set(map(type, _numbers_of(packet))) != {int}:  # on the media path quicker than to check each
+        for name, number in zip(_NUMBERS, _numbers_of(packet), strict=True):
+            check_integer(name, number)
+    check_instance("encoding_name", packet.encoding_name, str)
+    if codec and packet.encoding_name.lower() != codec.lower():
+        raise ValueError(
+            f"this call sends {codec}, not {packet.encoding_name}: say packets of the negotiated codec, or audio frames"
+        )
+    if not 0 < packet.duration <= MAX_PACKET_DURATION * packet.clock_rate:
+        raise ValueError(
+            f"a packet lasts up to {MAX_PACKET_DURATION:g} s, "
+            f"not {packet.duration} units of a clock of {packet.clock_rate} Hz"
+        )
+    if not 0 < len(packet.payload) <= MAX_PAYLOAD_LENGTH:
+        raise ValueError(f"a packet has a payload of 1–{MAX_PAYLOAD_LENGTH} bytes, not {len(packet.payload)}")
+    if packet.lost_before < 0:
+        raise ValueError(f"lost_before counts packets, and cannot be {packet.lost_before}")

@@ -1,0 +1,176 @@
+"""A plugin's HTTP routes behind a guard: checked when they are made, and each answer before it is sent."""
+
+import http
+import math
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final, get_args
+
+import trio
+
+from glottis.contracts.checks import bytes_of, check_callable, check_instance
+from glottis.contracts.errors import PluginError
+from glottis.contracts.routes import LONGEST_TIMEOUT, ROUTES_PREFIX, Access, Route, RouteRequest, RouteResponse
+from glottis.plugins.guard import guarded, guarded_async
+from glottis.plugins.manager import Plugin
+from glottis.plugins.pages import MEDIA_TYPE
+
+MAX_ROUTES: Final = 64
+"""Of one set: each request is compared with all of them."""
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+")
+"""Unreserved characters (RFC 3986 §2.3), which have one spelling only."""
+_FOLDERS: Final = (".", "..")
+_PARAMETER: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_NAME: Final = re.compile(r"[a-z0-9-]+")
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
+_OF_THE_GATEWAY: Final = re.compile(
+    r"connection|content-(length|type)|date|keep-alive|trailer|transfer-encoding|upgrade"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MountedRoute:
+    """A route of a plugin, below the folder of its set."""
+
+    method: str
+    access: Access
+    timeout: float
+    route: Route
+    plugin: Plugin
+    segments: tuple[str, ...]
+    """Of its path. One in braces stands for any."""
+
+    def parameters_in(self, segments: Sequence[str]) -> dict[str, str] | None:
+        """What stands for its parameters in a path; None for a path of another route."""
+        if len(segments) != len(self.segments):
+            return None
+        parameters = {}
+        for own, given in zip(self.segments, segments, strict=True):
+            if parameter := _PARAMETER.fullmatch(own):
+                if not _SEGMENT.fullmatch(given) or given in _FOLDERS:
+                    return None
+                parameters[parameter[1]] = given
+            elif own != given:
+                return None
+        return parameters
+
+    async def answer(self, request: RouteRequest) -> RouteResponse:
+        """Raises ``PluginError`` where the handler fails, or returns what cannot be sent."""
+        action = str(self)
+        response: object = await guarded_async(self.plugin, action, self.route.handle, request)
+        return guarded(self.plugin, f"what {action} returned", self._own_response, response)
+
+    def _own_response(self, response: object) -> RouteResponse:
+        """A copy without code of the plugin's that is not behind a guard; raises ``ValueError``."""
+        if not isinstance(response, RouteResponse):
+            raise ValueError(f"expected a RouteResponse, got {type(response).__name__}")
+        _check_response(response)
+        body = self._pieces(response.body) if isinstance(response.body, AsyncIterator) else _bytes_of(response.body)
+        headers = tuple(_own_header(header) for header in response.headers)
+        return RouteResponse(int(response.status), body, response.media_type, headers)
+
+    async def _pieces(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Those of a long body. Raises ``PluginError``."""
+        action = f"the body of {self}"
+        try:
+            while True:
+                with trio.move_on_after(self.timeout) as patience:
+                    piece: object = await guarded_async(self.plugin, action, anext, body, None)
+                if patience.cancelled_caught:
+                    raise PluginError(f"{self.plugin}: {action} took longer than {self.timeout:g} s")
+                if piece is None:
+                    break
+                if data := guarded(self.plugin, action, _bytes_of, piece):
+                    yield data
+        finally:
+            if callable(close := getattr(body, "aclose", None)):
+                with trio.move_on_after(self.timeout, shield=True):
+                    await guarded_async(self.plugin, action, close)
+
+    def __str__(self) -> str:
+        return f"route {self.method} {self.route.path}"
+
+
+def check_routes_name(name: str) -> None:
+    """Raises ``ValueError`` for one that cannot be a folder."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"name: expected lower-case letters, digits and hyphens, for {ROUTES_PREFIX}NAME/")
+
+
+def mounted(plugin: Plugin, name: str, routes: object) -> tuple[MountedRoute, ...]:
+    """The routes of one set, which its ``create`` has returned; raises ``PluginError``."""
+    what = f"what create of {name} returned"
+    return guarded(plugin, what, _mounted, plugin, routes, allowed=(PluginError,))
+
+
+def _mounted(plugin: Plugin, routes: object) -> tuple[MountedRoute, ...]:
+    if not isinstance(routes, Sequence):
+        raise ValueError(f"expected a list of Route, got {type(routes).__name__}")
+    if len(routes) > MAX_ROUTES:
+        raise ValueError(f"expected at most {MAX_ROUTES} routes, got {len(routes)}")
+    made: dict[tuple[str, tuple[str, ...]], MountedRoute] = {}
+    for route in routes:
+        check_instance("route", route, Route)
+        one = _checked(plugin, route)
+        shape = one.method, tuple(_PARAMETER.sub("{}", segment) for segment in one.segments)
+        if shape in made:
+            raise ValueError(f"{route.method} {route.path}: another route is for the same")
+        made[shape] = one
+    return tuple(made.values())
+
+
+def _checked(plugin: Plugin, route: Route) -> MountedRoute:
+    if route.method not in METHODS:
+        raise ValueError(f"Route.method: expected one of {', '.join(METHODS)}, got {route.method!r}")
+    if route.access not in get_args(Access):
+        raise ValueError(f"Route.access: expected one of {', '.join(get_args(Access))}, got {route.access!r}")
+    check_callable("Route.handle", route.handle)
+    check_instance("Route.timeout", route.timeout, int | float)
+    if not 0 < route.timeout <= LONGEST_TIMEOUT or math.isnan(route.timeout):
+        raise ValueError(f"Route.timeout: expected at most {LONGEST_TIMEOUT:g} seconds, and more than none")
+    segments = _segments_of(route.path)
+    if route.access == "session" and "{session_id}" not in segments:
+        raise ValueError(f"Route.path: a route for session needs the segment {{session_id}}, got {route.path!r}")
+    return MountedRoute(route.method, route.access, float(route.timeout), route, plugin, segments)
+
+
+def _segments_of(path: object) -> tuple[str, ...]:
+    check_instance("Route.path", path, str)
+    first, *segments = str(path).split("/")
+    parameters = [segment for segment in segments if _PARAMETER.fullmatch(segment)]
+    fixed = [segment for segment in segments if segment not in parameters]
+    if segments == [""] and not first:
+        return ("",)
+    if first or not segments or not all(_SEGMENT.fullmatch(one) and one not in _FOLDERS for one in fixed):
+        expected = "/NAME/{parameter}, of letters, digits and characters of -._~"
+        raise ValueError(f"Route.path: expected one such as {expected}, got {path!r}")
+    if len(set(parameters)) < len(parameters):
+        raise ValueError(f"Route.path: a parameter is there twice in {path!r}")
+    return tuple(segments)
+
+
+def _check_response(response: RouteResponse) -> None:
+    check_instance("RouteResponse.status", response.status, int)
+    if response.status < 200 or response.status not in set(http.HTTPStatus):
+        raise ValueError(f"RouteResponse.status: expected a final status code of HTTP, got {response.status}")
+    check_instance("RouteResponse.media_type", response.media_type, str)
+    if not MEDIA_TYPE.fullmatch(response.media_type):
+        raise ValueError(f"RouteResponse.media_type: expected one such as text/html, got {response.media_type!r}")
+
+
+def _bytes_of(value: object) -> bytes:
+    return bytes_of("RouteResponse.body", value)
+
+
+def _own_header(header: tuple[str, str]) -> tuple[str, str]:
+    name, value = header
+    check_instance("RouteResponse.headers", name, str)
+    check_instance(f"RouteResponse.headers[{name!r}]", value, str)
+    if not _HEADER_NAME.fullmatch(name) or _OF_THE_GATEWAY.fullmatch(name.lower()):
+        raise ValueError(f"RouteResponse.headers: {name!r} is none that a route can set")
+    if not _HEADER_VALUE.fullmatch(value):
+        raise ValueError(f"RouteResponse.headers[{name!r}]: expected visible ASCII in one line")
+    return name.lower(), value
