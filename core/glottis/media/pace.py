@@ -39,6 +39,10 @@ class Pace:
             self._set(1)
         self._since, self._spent = ended, 0.0
 
+    def spend(self, seconds: float) -> None:
+        """So much time was needed between two turns."""
+        self._spent += seconds
+
     def _set(self, slots: int) -> None:
         self.changes += slots != self.slots
         self.slots = slots

@@ -1,7 +1,7 @@
 """Who is ticked in which slot, in a period of the media.
 
 A session has its slot until its caller's packets begin to come: then it moves to the first one in which they can be
-heard. What it has to send between its ticks, because it was late or is an answer, leaves in the next turn.
+heard. What it has to send between its ticks, because it was late or is an answer, need not wait for the next one.
 """
 
 import math
@@ -36,7 +36,7 @@ class Ring:
         self._slots: list[dict[Ticked, bool]] = [{} for _ in range(SLOTS)]
         """Who is ticked there, and whether it is a media tick or else a send tick."""
         self._soon: dict[Ticked, None] = {}
-        """Who has something to send in the next turn."""
+        """Who has something to send."""
 
     def __len__(self) -> int:
         return sum(map(len, self._slots))
@@ -57,8 +57,19 @@ class Ring:
         self._place(session, FRAME_SECONDS / len(places), phase)
 
     def send_soon(self, session: Ticked) -> None:
-        """Give ``session`` a send tick in the next turn, once."""
+        """Give ``session`` a send tick in the next ``send_answers``, once."""
         self._soon[session] = None
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether ``send_answers`` has something to do."""
+        return bool(self._soon)
+
+    def send_answers(self, now: float) -> None:
+        """Tick those who asked for it."""
+        soon, self._soon = self._soon, {}
+        for session in soon:
+            session.send_tick(now)
 
     def _crowd(self, slot: int) -> int:
         return len(self._slots[slot])
@@ -78,9 +89,6 @@ class Ring:
 
     def serve(self, until: int, now: float) -> None:
         """Tick those of all slots up to ``until`` that were not served yet; nobody twice, however long ago that was."""
-        soon, self._soon = self._soon, {}
-        for session in soon:
-            session.send_tick(now)
         for number in range(max(self.served, until - SLOTS) + 1, until + 1):
             for session, is_media_tick in list(self._slots[number % SLOTS].items()):
                 if is_media_tick:

@@ -68,6 +68,8 @@ class Scheduler:
         """Those with packets shorter than a turn may last: they are ticked in each slot, whatever the pace."""
         self._timeouts: Timeouts[Scheduled] = Timeouts()
         self._work = trio.Event()
+        self._resting = trio.lowlevel.ParkingLot()
+        """Where the wheel is between two turns."""
 
     def __len__(self) -> int:
         return len(self._ring) + len(self._short) + len(self._timeouts)
@@ -84,8 +86,10 @@ class Scheduler:
             ring.move(session, moment)
 
     def send_soon(self, session: Scheduled) -> None:
-        """Give ``session`` a send tick in the next turn: something is due before its next tick."""
+        """Give ``session`` a send tick, for something is due before its next one: now, if the wheel has time."""
         self._ring.send_soon(session)
+        if self.pace.slots == 1:
+            self._resting.unpark()
 
     def call_at(self, session: Scheduled, deadline: float | None) -> None:
         """Replace the session's timeout; None means that it needs none."""
@@ -112,10 +116,23 @@ class Scheduler:
             slot = self._ring.served = self._short.served = math.floor(trio.current_time() / SLOT)
             while len(self):
                 slot = self._after(slot)
-                await trio.sleep_until(slot * SLOT)
+                with trio.CancelScope(deadline=slot * SLOT):
+                    await self._rest()
                 slot = self._turn(slot)
             if self._sockets is not None:
                 self._sockets.end_turns()
+
+    async def _rest(self) -> None:
+        """Until cancelled. While turns are short, what is answered leaves at once.
+
+        The agents that one turn has woken run before the wheel does again, so their answers leave together.
+        """
+        while True:
+            if self._ring.has_answers and self.pace.slots == 1:
+                began = trio.current_time()
+                self._tick(None)
+                self.pace.spend(trio.current_time() - began)
+            await self._resting.park()
 
     def _after(self, slot: int) -> int:
         """In which slot the wheel turns next."""
@@ -148,14 +165,16 @@ class Scheduler:
         if self._sockets is not None:
             self._sockets.drain(self.pace.slots)
 
-    def _tick(self, slot: int) -> None:
-        """Serve all up to ``slot``, those of the ring as far as its pace is."""
+    def _tick(self, slot: int | None) -> None:
+        """Serve who has answered, and all up to ``slot``, those of the ring as far as its pace is."""
         now = trio.current_time()  # of what was read just now, too: no engine may see time go backwards
         if self._sockets is not None:
             self._sockets.hold()
         try:
-            self._ring.serve(slot // self.pace.slots * self.pace.slots, now)
-            self._short.serve(slot, now)
+            self._ring.send_answers(now)
+            if slot is not None:
+                self._ring.serve(slot // self.pace.slots * self.pace.slots, now)
+                self._short.serve(slot, now)
         finally:  # also for the goodbyes after an interrupt
             if self._sockets is not None:
                 self._sockets.flush()

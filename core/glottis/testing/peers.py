@@ -9,7 +9,6 @@ from glottis.contracts.codec import CodecSpec
 from glottis.dtls import Certificate
 from glottis.media.demultiplexer import Demultiplexer, Receiver
 from glottis.media.driver import PeerDriver
-from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduled
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.testing.impairments import PERFECT, Impairments
@@ -55,7 +54,7 @@ class VirtualWheel:
             self._next_tick = self._next_media_tick = max(moment, self._network.now)
 
     def send_soon(self, session: Scheduled) -> None:
-        self._soon = self._network.now + SLOT
+        self._soon = self._network.now
 
     def call_at(self, session: Scheduled, deadline: float | None) -> None:
         self._deadline = deadline
