@@ -90,11 +90,13 @@ class Encoder:
 
     def __init__(self) -> None:
         self.bitrates = [0]
+        self.losses = [0.0]
 
     def encode(self, pcm: bytes) -> bytes:
         return pcm
 
-    def set_expected_loss(self, fraction: float) -> None: ...
+    def set_expected_loss(self, fraction: float) -> None:
+        self.losses.append(fraction)
 
     def set_bitrate(self, bits_per_second: int) -> None:
         self.bitrates.append(bits_per_second)
@@ -114,6 +116,24 @@ def test_encoder_follows_the_path(linear_sender: AudioSender) -> None:
     for step in range(300):
         protector.handle_event(PathReported(10, 0, 0.0), 2.0 + LIMIT_LIFETIME + step / 5)
     assert encoder.bitrates[-1] == 24_000
+
+
+def test_loss_that_feedback_tells_of_is_answered_within_a_second(linear_sender: AudioSender) -> None:
+    protector, encoder = protected(linear_sender)
+    for step in range(5):
+        protector.handle_event(PathReported(10, 1, 0.0), step / 5)
+    assert encoder.losses[-1] == pytest.approx(0.1)
+    assert encoder.bitrates[-1] > 1.5 * 24_000
+
+
+def test_reports_tell_nothing_new_while_there_is_feedback(linear_sender: AudioSender) -> None:
+    protector, encoder = protected(linear_sender)
+    for step in range(20):
+        protector.handle_event(PathReported(10, 1, 0.0), step / 5)
+    protector.handle_event(ReportReceived(0.9, 10, 0.0, None), 4.0)
+    assert encoder.losses[-1] == pytest.approx(0.1)
+    protector.handle_event(ReportReceived(0.9, 10, 0.0, None), 60.0)
+    assert encoder.losses[-1] == pytest.approx(0.9)
 
 
 def test_packets_become_longer_where_headers_would_leave_too_little(linear_sender: AudioSender) -> None:

@@ -1,5 +1,15 @@
 import pytest
-from glottis.rtp.loss import COPIES, HEAVY_LOSS, MEMORY, MOST_SPENT, RED_BYTES, ExpectedLoss, Loss, protection
+from glottis.rtp.loss import (
+    COPIES,
+    HEAVY_LOSS,
+    MEMORY,
+    MOST_SPENT,
+    RED_BYTES,
+    ExpectedLoss,
+    Loss,
+    LossCount,
+    protection,
+)
 
 CLEAN = 24000
 
@@ -30,6 +40,20 @@ def test_a_flood_of_reports_costs_no_more_than_sixteen() -> None:
     for _ in range(16):
         newest = loss.reported(0.1, 0.0)
     assert newest == (0.1, 0.1)
+
+
+def test_of_feedback_on_a_few_packets_reports_are_made_soon_and_then_of_more() -> None:
+    count = LossCount()
+    told = [count.told(10, 2) for _ in range(100)]
+    assert [number for number, fraction in enumerate(told) if fraction is not None][:5] == [2, 7, 17, 37, 57]
+    assert {fraction for fraction in told if fraction is not None} == {0.2}
+
+
+def test_more_that_has_come_late_than_was_lost_is_no_loss() -> None:
+    count = LossCount()
+    assert count.told(20, -1) is None
+    assert count.told(20, 0) == 0.0
+    assert count.told(50, 60) == 1.0
 
 
 @pytest.mark.parametrize("has_red", [True, False])

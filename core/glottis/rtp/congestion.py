@@ -84,8 +84,8 @@ class RateController:
         return min(self.most, max(self.least, min(self._target, self._limit)))
 
     def path_reported(self, packets: int, lost: int, queueing_delay: float | None, now: float) -> None:
-        """Of so many packets so many were lost; the others have waited so long, in seconds."""
-        self._loss += (lost / packets - self._loss) * min(1.0, _SMOOTHING * packets / 10)
+        """Of so many packets so many were lost; the others have waited so long, in seconds. See ``PathReport``."""
+        self._loss = max(0.0, self._loss + (lost - self._loss * packets) * min(_SMOOTHING / 10, 1 / max(1, packets)))
         self._expire_limit(now)
         if queueing_delay is not None:
             self._follow(queueing_delay, self._loss, now)

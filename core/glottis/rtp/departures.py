@@ -11,7 +11,7 @@ REMEMBERED: Final = 128
 """Packets whose time is kept: two and a half seconds of those of 20 ms. A power of two."""
 
 _TOLD: Final = -math.inf
-"""In place of a time: there is none, or it was of use already."""
+"""In place of a time: there is none, or it was of use already. Negative is the time of what was told to be missing."""
 
 
 class PathReport(NamedTuple):
@@ -19,6 +19,7 @@ class PathReport(NamedTuple):
 
     packets: int
     lost: int
+    """Of these, less those that were told to be missing before, and have come: so it may be negative."""
     queueing_delay: float | None
     """Seconds, on average, beyond the shortest delay seen lately; None: all are lost."""
 
@@ -54,13 +55,16 @@ class Departures:
             if sent_at == _TOLD:
                 self.unknown += arrived_at is not None
                 continue
-            packets += 1
+            is_new = sent_at >= 0
+            packets += is_new
             if arrived_at is None:
-                lost += 1
+                lost += is_new
+                times[place] = -abs(sent_at)
                 continue
+            lost -= not is_new
             times[place] = _TOLD
-            delays.append(arrived_at - sent_at)
-        if not packets:
+            delays.append(arrived_at - abs(sent_at))
+        if not packets and not lost:
             return None
         if not delays:
             return PathReport(packets, lost, None)

@@ -36,7 +36,7 @@ class PathReported:
 
     packets: int
     lost: int
-    """Of these; some may still come."""
+    """Of these, less those that were said to be lost before, and have come: so it may be negative."""
     queueing_delay: float | None
     """Seconds, on average, beyond the shortest way seen lately; None: all are lost."""
 

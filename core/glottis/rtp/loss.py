@@ -12,6 +12,10 @@ MEMORY: Final = 20.0
 """Seconds after which a report counts for nothing; in the first half of them it counts in full."""
 MOST_REPORTS: Final = 16
 """Remembered, so that a flood of them costs no more."""
+FIRST_COUNT: Final = 25
+"""Packets of the first report that is made of transport-wide feedback: half a second of those of 20 ms ..."""
+MOST_COUNTED: Final = 200
+"""... and of later ones, which scatter less."""
 
 LEAST_LOSS: Final = 0.01
 """Less is left to concealment."""
@@ -55,6 +59,27 @@ class ExpectedLoss:
         self._reports.push((now, fraction_lost), MOST_REPORTS)
         weighted = sorted(fraction * min(1.0, max(0.0, 2 - 2 * (now - at) / MEMORY)) for at, fraction in self._reports)
         return Loss(weighted[-1], weighted[-2] if len(weighted) > 1 else 0.0)
+
+
+class LossCount:
+    """Makes reports of what feedback tells of a few packets at a time: of few at first, then of twice as many each."""
+
+    __slots__ = ("_enough", "_lost", "_packets")
+
+    def __init__(self) -> None:
+        self._enough = FIRST_COUNT
+        self._packets = self._lost = 0
+
+    def told(self, packets: int, lost: int) -> float | None:
+        """Take it in; returns the share (0–1) of packets that were lost once there are enough of them."""
+        self._packets += packets
+        self._lost += lost
+        if self._packets < self._enough:
+            return None
+        fraction = min(1.0, max(0.0, self._lost / self._packets))
+        self._enough = min(MOST_COUNTED, 2 * self._enough)
+        self._packets = self._lost = 0
+        return fraction
 
 
 class Protection(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Final
 from glottis.contracts.codec import Encoder
 from glottis.rtp.congestion import RateController
 from glottis.rtp.events import BitrateLimited, PathReported, ReportReceived
-from glottis.rtp.loss import MOST_SPENT, ExpectedLoss, Loss, protection
+from glottis.rtp.loss import MEMORY, MOST_SPENT, ExpectedLoss, Loss, LossCount, protection
 from glottis.rtp.payload import PlainWriter
 from glottis.rtp.redundancy import RedWriter
 from glottis.rtp.sender import AudioSender
@@ -36,9 +36,11 @@ class Protector:
         "_expected",
         "_is_told",
         "_loss",
+        "_loss_count",
         "_make_encoder",
         "_most",
         "_packet_times",
+        "_path_told_at",
         "_plain",
         "_red_payload_type",
         "_sender",
@@ -61,6 +63,8 @@ class Protector:
         self._make_encoder = make_encoder
         self._expected = ExpectedLoss()
         self._loss: Loss | None = None
+        self._loss_count = LossCount()
+        self._path_told_at = -math.inf
         self._is_told = False
         self._red_payload_type: int | None = None
         least = _overhead(packet_times[-1]) + LEAST_BITRATE
@@ -87,12 +91,17 @@ class Protector:
         self._is_told = self._is_told or not isinstance(event, ReportReceived)
         match event:
             case ReportReceived(fraction_lost, _, _, round_trip_time):
-                self._loss = self._expected.reported(fraction_lost, now)
+                if now - self._path_told_at > MEMORY:  # else the same is known already, and sooner
+                    self._loss = self._expected.reported(fraction_lost, now)
                 controller.reported(fraction_lost, round_trip_time, now)
             case PathReported(packets, lost, queueing_delay):
                 before = controller.bitrate
                 controller.path_reported(packets, lost, queueing_delay, now)
-                if controller.bitrate == before:  # several times a second
+                self._path_told_at = now
+                fraction = self._loss_count.told(packets, lost)
+                if fraction is not None:
+                    self._loss = self._expected.reported(fraction, now)
+                elif controller.bitrate == before:  # several times a second
                     return
             case BitrateLimited(bitrate):
                 controller.limited(bitrate, now)
