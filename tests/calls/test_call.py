@@ -215,6 +215,7 @@ async def test_drain_returns_when_everything_was_sent(
         (EncodedPacket(b"x", "opus", 48000, 0, 960.0), "duration: expected an integer, got float"),  # type: ignore[arg-type]
         (EncodedPacket(b"x", "opus", 48000, None, 960), "rtp_timestamp: expected an integer"),  # type: ignore[arg-type]
         (EncodedPacket(b"x", "opus", 48000, 0, 960, -1), "lost_before counts packets"),
+        (EncodedPacket(b"x", "opus", 48000, 0, 960, 0, 128), "audio_level: expected an integer from 0 to 127, got 128"),
         (EncodedPacket(b"x", None, 48000, 0, 960), "encoding_name: expected str, got NoneType"),  # type: ignore[arg-type]
         (bytes(640), "takes an AudioFrame or an EncodedPacket, not bytes"),
         (None, "takes an AudioFrame or an EncodedPacket, not NoneType"),

@@ -305,3 +305,17 @@ def test_numbers_that_jump_at_random_are_told_of_in_bounded_packets(pair: Pair) 
         for data in pair.ours.packets_to_send(index / 100):
             assert len(data) < 200
             parse_rtcp_untrusted(data)
+
+
+def test_packets_that_are_relayed_keep_the_level_that_they_came_with(pair: Pair) -> None:
+    assert pair.ours.receiver is not None
+    assert pair.ours.sender is not None
+    for number, elements in enumerate(([(1, b"\x85")], [(9, b"x")])):
+        packet = build_rtp(96, number, 160 * number, THEIRS, bytes(320), False, build_extensions(elements))
+        pair.ours.handle_datagram(packet, number / 50)
+    for tick, level in ((5, 5), (6, None)):
+        (relayed,) = pair.ours.receiver.next_packets(tick / 50)
+        assert relayed.audio_level == level
+        pair.ours.sender.write_packet(relayed)
+        (sent,) = pair.ours.packets_to_send(tick / 50)
+        assert pair.media.extensions_of(sent).get(1) == (None if level is None else b"\x85")

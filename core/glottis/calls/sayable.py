@@ -5,7 +5,7 @@ from typing import Final
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
 from glottis.contracts.checks import check_instance, check_integer
-from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH
+from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH, SILENCE
 
 _NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
 """The fields of a packet that must be integers."""
@@ -44,3 +44,5 @@ def check_packet(packet: EncodedPacket, codec: str) -> None:
         raise ValueError(f"a packet has a payload of 1–{MAX_PAYLOAD_LENGTH} bytes, not {len(packet.payload)}")
     if packet.lost_before < 0:
         raise ValueError(f"lost_before counts packets, and cannot be {packet.lost_before}")
+    if packet.audio_level is not None:
+        check_integer("audio_level", packet.audio_level, 0, SILENCE)

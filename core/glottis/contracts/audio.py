@@ -60,6 +60,7 @@ class EncodedPacket:
 
     ``encoding_name`` and ``rtp_timestamp`` (in units of ``clock_rate`` hertz, of the sender's own origin) are those of
     the RTP stream; ``duration`` is in the same units. ``lost_before`` says how many packets are missing just before it.
+    ``audio_level`` (−dBov, 0–127) is what its sender says of its loudness (RFC 6464), None where it says nothing.
     ``payload`` may be given as any buffer: it is copied to ``bytes``. Raises ``ValueError`` for another value.
     """
 
@@ -69,6 +70,7 @@ class EncodedPacket:
     rtp_timestamp: int
     duration: int
     lost_before: int = 0
+    audio_level: int | None = None
 
     def __post_init__(self) -> None:
         if type(self.payload) is not bytes:

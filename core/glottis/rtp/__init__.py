@@ -7,6 +7,7 @@ from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.events import BitrateLimited, PathReported, ReportReceived, RtpEvent, SourceLeft, SourceRetired
 from glottis.rtp.feedback import Feedback
 from glottis.rtp.keys import KeyChange, KeyDown, Keypad, KeyUp, TelephoneEventReader
+from glottis.rtp.level import SILENCE
 from glottis.rtp.pauses import Pauses
 from glottis.rtp.payload import (
     MAX_PACKET_DURATION,
@@ -29,6 +30,7 @@ __all__ = [
     "MAX_PACKET_DURATION",
     "MAX_PAYLOAD_LENGTH",
     "MAX_SSRCS",
+    "SILENCE",
     "AdaptiveDelay",
     "AudioReceiver",
     "AudioSender",

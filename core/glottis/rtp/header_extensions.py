@@ -65,8 +65,8 @@ class ExtensionReader:
         self.on_sequence = on_sequence
         self._ids = ids
 
-    def read_untrusted(self, extension: bytes, now: float) -> None:
-        """Take in the extension of a packet that has come. Raises ``Malformed``."""
+    def read_untrusted(self, extension: bytes, now: float) -> int | None:
+        """Take in the extension of a packet that has come; returns its level, if it has one. Raises ``Malformed``."""
         elements = parse_extensions_untrusted(extension)
         ids = self._ids
         level = elements.get(ids.audio_level or 0)
@@ -75,6 +75,7 @@ class ExtensionReader:
         number = elements.get(ids.transport_sequence or 0, b"")
         if len(number) == 2 and self.on_sequence is not None:
             self.on_sequence(int.from_bytes(number), now)
+        return self.audio_level if level else None
 
 
 def absolute_send_time(now: float) -> int:

@@ -24,6 +24,8 @@ class BufferedPacket(NamedTuple):
     arrived_at: float
     is_copy: bool = False
     """Whether it came with a later packet, whose number is ``sequence``: of use if its own packet is lost."""
+    audio_level: int | None = None
+    """−dBov, as the header of its own packet tells it; None if it does not."""
 
 
 class PayloadReader(Protocol):

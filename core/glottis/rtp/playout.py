@@ -272,6 +272,7 @@ class Playout:
             packet.timestamp & 0xFFFFFFFF,
             packet.duration,
             self._buffer.lost_before,
+            packet.audio_level,
         )
 
     def _end_tick(self, now: float) -> None:

@@ -86,8 +86,9 @@ class AudioReceiver:
     def handle_rtp(self, packet: bytes, now: float) -> None:
         """Take in a plain RTP packet. Raises ``Malformed`` for one that cannot be read or played."""
         rtp = parse_rtp_untrusted(packet)
+        level = None
         if rtp.extension and self.extensions is not None:
-            self.extensions.read_untrusted(rtp.extension, now)
+            level = self.extensions.read_untrusted(rtp.extension, now)
         source = self.source
         if source is None:
             if rtp.payload_type not in self._readers:
@@ -95,7 +96,7 @@ class AudioReceiver:
                 return
             source = self._begin_source(rtp)
         if rtp.ssrc == source.ssrc:
-            self._receive(source, rtp, now)
+            self._receive(source, rtp, now, level)
         else:
             self._watch_candidate(source, rtp, now)
 
@@ -125,7 +126,7 @@ class AudioReceiver:
             if self.missing is not None:
                 self.missing.restart()
 
-    def _receive(self, source: SourceStatistics, rtp: RtpPacket, now: float) -> None:
+    def _receive(self, source: SourceStatistics, rtp: RtpPacket, now: float, level: int | None = None) -> None:
         sequence = source.receive(rtp.sequence_number, len(rtp.payload), now)
         if sequence is None:
             return
@@ -147,7 +148,9 @@ class AudioReceiver:
             self._change_clock(clock_rate, source)
         source.measure_jitter(rtp.timestamp, clock_rate, now)
         self._newest_timestamp = timestamp
-        for packet in packets:
+        newest, *older = packets
+        buffer.insert(newest if level is None else newest._replace(audio_level=level))
+        for packet in older:
             buffer.insert(packet)
 
     def _change_clock(self, clock_rate: int, source: SourceStatistics) -> None:

@@ -46,7 +46,7 @@ class AudioSender:
     extensions: ExtensionWriter | None = None
     """Of the headers of packets, as negotiated."""
     audio_level: int | None = None
-    """−dBov of the frame that was encoded last; None where nobody wants it."""
+    """−dBov of what was sent last; None where nobody wants it, or knows."""
     target_bitrate: int | None = None
     """Bits per second that are aimed at, copies included; None for a codec with one bitrate."""
 
@@ -311,7 +311,7 @@ class AudioSender:
             timestamp = self._timestamp
             self._spend(self._frame_units)
             return self._frame_packet(pcm, timestamp, now)
-        self.audio_level = None
+        self.audio_level = item.audio_level  # of packets that are relayed, as it came with them
         self._follow_gap(item, now)
         timestamp = self._timestamp
         self._spend(item.duration)
