@@ -28,6 +28,13 @@ g722_decode_state_t *g722_decode_init(g722_decode_state_t *s, int rate, int opti
 int g722_decode_free(g722_decode_state_t *s);
 int g722_decode(g722_decode_state_t *s, int16_t *amp, const uint8_t *g722_data, int len);
 
+typedef ... dtmf_rx_state_t;
+dtmf_rx_state_t *dtmf_new(void);
+int dtmf_rx_free(dtmf_rx_state_t *s);
+int dtmf_rx(dtmf_rx_state_t *s, const int16_t *amp, int samples);
+int dtmf_rx_status(dtmf_rx_state_t *s);
+size_t dtmf_rx_get(dtmf_rx_state_t *s, char *digits, int max);
+
 concealer_t *concealer_new(int rate);
 void concealer_free(concealer_t *c);
 void concealer_hear(concealer_t *c, int16_t *samples, int count);
@@ -60,7 +67,18 @@ SOURCE = """
 #include <spandsp/g711.h>
 #include <spandsp/g722.h>
 #include <spandsp/private/g722.h>
+#include <spandsp/logging.h>
+#include <spandsp/queue.h>
+#include <spandsp/tone_generate.h>
+#include <spandsp/super_tone_rx.h>
+#include <spandsp/dtmf.h>
 #include <speex/speex_resampler.h>
+
+/* One whose digits are fetched, with the limits that it has by itself. */
+static dtmf_rx_state_t *dtmf_new(void)
+{
+    return dtmf_rx_init(NULL, NULL, NULL);
+}
 
 /* How many samples were written; negative if it failed or did not take all that came in. */
 static int resample(SpeexResamplerState *st, const int16_t *in, uint32_t in_len, int16_t *out, uint32_t out_len)
