@@ -4,6 +4,7 @@ from cffi import FFI
 
 DECLARATIONS = """
 #define OPUS_OK ...
+#define OPUS_UNIMPLEMENTED ...
 #define OPUS_APPLICATION_VOIP ...
 
 #define OPUS_SET_BITRATE_REQUEST ...
@@ -37,6 +38,7 @@ int encoder_set(OpusEncoder *st, int request, opus_int32 value);
 int opus_decoder_get_size(int channels);
 OpusDecoder *opus_decoder_create(opus_int32 Fs, int channels, int *error);
 void opus_decoder_destroy(OpusDecoder *st);
+int decoder_set(OpusDecoder *st, int request, opus_int32 value);
 int opus_decode(OpusDecoder *st, const unsigned char *data, opus_int32 len, opus_int16 *pcm, int frame_size,
                 int decode_fec);
 
@@ -49,10 +51,15 @@ SOURCE = """
 #endif
 #include <opus/opus.h>
 
-/* opus_encoder_ctl takes a variable argument list, for which cffi would need a cast at each call. */
+/* The ..._ctl functions take variable argument lists, for which cffi would need a cast at each call. */
 static int encoder_set(OpusEncoder *st, int request, opus_int32 value)
 {
     return opus_encoder_ctl(st, request, value);
+}
+
+static int decoder_set(OpusDecoder *st, int request, opus_int32 value)
+{
+    return opus_decoder_ctl(st, request, value);
 }
 """
 

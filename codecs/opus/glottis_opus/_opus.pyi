@@ -6,6 +6,7 @@ ffi: FFI
 
 class lib:  # noqa: N801 - the name that cffi gives it
     OPUS_OK: int
+    OPUS_UNIMPLEMENTED: int
     OPUS_APPLICATION_VOIP: int
 
     OPUS_SET_BITRATE_REQUEST: int
@@ -40,6 +41,8 @@ class lib:  # noqa: N801 - the name that cffi gives it
     def opus_decoder_create(fs: int, channels: int, error: FFI.CData) -> FFI.CData: ...
     @staticmethod
     def opus_decoder_destroy(st: FFI.CData) -> None: ...
+    @staticmethod
+    def decoder_set(st: FFI.CData, request: int, value: int) -> int: ...
     @staticmethod
     def opus_decode(
         st: FFI.CData, data: bytes | FFI.CData, length: int, pcm: FFI.CData, frame_size: int, decode_fec: int

@@ -12,6 +12,10 @@ from .packet import MAX_DURATION_MS, SAMPLE_RATES
 MAX_PAYLOAD_BYTES: Final = 65535
 """No UDP datagram is longer."""
 
+COMPLEXITY: Final = 5
+"""Of a decoder, which libopus has from version 1.5 on: here lost packets are concealed by a neural network ("deep PLC"),
+where it was built with one. From 6 on, one would also change what is decoded."""
+
 
 class OpusDecoder:
     """Decodes one stream to mono at one of ``SAMPLE_RATES``, stereo packets included (libopus mixes them down)."""
@@ -71,4 +75,6 @@ def _create(sample_rate: int) -> FFI.CData:
     error = ffi.new("int *")
     state = lib.opus_decoder_create(sample_rate, 1, error)
     raise_unless_ok(error[0], "opus_decoder_create")
+    if lib.decoder_set(state, lib.OPUS_SET_COMPLEXITY_REQUEST, COMPLEXITY) not in (lib.OPUS_OK, lib.OPUS_UNIMPLEMENTED):
+        raise LocalError(f"libopus: a decoder refuses a complexity of {COMPLEXITY}")
     return ffi.gc(state, lib.opus_decoder_destroy, lib.opus_decoder_get_size(1))
