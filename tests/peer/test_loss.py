@@ -73,6 +73,20 @@ def test_who_has_not_agreed_to_redundant_audio_gets_none(policies: tuple[RedPoli
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("policy", "impairments", "is_asked"), [("auto", HEAVY, True), ("auto", PERFECT, False), ("off", HEAVY, False)]
+)
+def test_who_offers_again_after_losing_packets_is_asked_for_redundant_audio(
+    policy: RedPolicy, impairments: Impairments, is_asked: bool
+) -> None:
+    call = call_of(("auto", policy), impairments)
+    converse(call, 6)
+    answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), call.network.now)
+    first = next(line for line in answer.splitlines() if line.startswith("m=audio")).split()[3]
+    assert (f"a=rtpmap:{first} red/" in answer) == is_asked
+
+
+@pytest.mark.slow
 def test_a_later_offer_may_give_up_redundant_audio_and_take_it_up_again() -> None:
     call = VirtualCall([OPUS, PCMU], impairments=HEAVY)
     offer = call.caller.connection.make_offer()

@@ -51,6 +51,26 @@ def test_packet_times_of_the_format_are_obeyed(fmtp: str, packet_ms: float | Non
     assert call.gateway.connection.voice.packet_ms == expected
 
 
+@pytest.mark.parametrize(("wish", "packet_ms"), [("", 20), ("a=ptime:40\r\n", 40), ("a=maxptime:10\r\n", 10)])
+def test_what_a_later_offer_wishes_is_obeyed_from_then_on(wish: str, packet_ms: float) -> None:
+    call = call_with(lambda sdp: sdp)
+    start_media(call, 3)
+    call.network.run(seconds=1)
+    caller, gateway = call.caller.connection, call.gateway.connection
+    plain = caller.make_offer()
+    for offer, expected, most in (
+        (plain.replace("a=rtcp-mux\r\n", wish + "a=rtcp-mux\r\n"), packet_ms, 24_000),
+        (plain.replace("minptime=10;", "maxaveragebitrate=14000;"), 20, 14_000),
+    ):
+        caller.accept_answer_untrusted(gateway.accept_offer_untrusted(offer, call.network.now), call.network.now)
+        call.network.run(seconds=1)
+        assert gateway.voice.packet_ms == expected
+        outbound = statistics(call).outbound_rtp
+        assert outbound is not None
+        assert outbound.target_bitrate == most
+    assert call.caller.connection.voice.session.packets_malformed == 0
+
+
 def test_bitrate_that_the_peer_takes_at_most_holds_whatever_is_lost() -> None:
     call = call_with(lambda sdp: sdp.replace("minptime=10;", "maxaveragebitrate=14000;"))
     call.network.impairments = Impairments(loss=0.2, delay=0.02)

@@ -35,6 +35,7 @@ from glottis.rtp import (
     TelephoneEventReader,
     Tone,
 )
+from glottis.rtp.loss import FULL_LOSS
 from glottis.sdp import NACK, NegotiatedAudio, NegotiatedFormat, SendingTrack
 from glottis.wire.srtp_keys import SrtpKeys
 
@@ -70,6 +71,8 @@ class AudioTrack:
         self._rng = rng
         self.format_in_use: NegotiatedFormat | None = None
         """What is sent, from the first negotiation of audio on; a later one may change it."""
+        self._wishes: PacketTimes | None = None
+        """The peer's, of what is sent."""
         self._sender: AudioSender | None = None
         self._keys: SrtpKeys | None = None
         self._protector: Protector | None = None
@@ -84,8 +87,11 @@ class AudioTrack:
     @property
     def packet_ms(self) -> float:
         """Milliseconds of audio in a packet that is sent: what was asked for, as far as codec and path can."""
-        wished = self._settings.packet_ms or 1000 * FRAME_SECONDS
-        return wished if self._sender is None else self._sender.packet_ms
+        return self._usual_packet_ms if self._sender is None else self._sender.packet_ms
+
+    @property
+    def _usual_packet_ms(self) -> float:
+        return self._settings.packet_ms or 1000 * FRAME_SECONDS
 
     @property
     def send_period(self) -> float:
@@ -99,8 +105,10 @@ class AudioTrack:
         if audio.direction.receives:
             receiver = session.receiver or self._new_receiver(audio)
             receiver.set_readers(self._readers(audio, receiver.statistics, receiver.background))
-        if self._sender is None or self._preferred(audio.formats) != self.format_in_use:
-            self._sender = self._new_sender(audio, self._sender)
+        preferred = self._preferred(audio.formats)
+        wishes = PacketTimes.of(audio, preferred)
+        if self._sender is None or (preferred, wishes) != (self.format_in_use, self._wishes):
+            self._sender = self._new_sender(preferred, wishes, self._sender)
         self._sender.tones.format = event_format(audio.events, self._sender.clock_rate)
         self._sender.pauses = self._pauses(audio, self._sender)
         if self._protector is not None:
@@ -145,6 +153,13 @@ class AudioTrack:
     def is_tapped(self) -> bool:
         """Whether what is heard is to be decoded, whoever else listens."""
         return self.heard_tap is not None
+
+    @property
+    def loses_packets(self) -> bool:
+        """Whether so many of the peer's packets are lost, by the last report, that copies would be of use."""
+        receiver = self.session.receiver
+        source = receiver.source if receiver is not None else None
+        return source is not None and source.fraction_lost >= FULL_LOSS
 
     @property
     def queued(self) -> float:
@@ -265,15 +280,17 @@ class AudioTrack:
             background=background,
         )
 
-    def _new_sender(self, audio: NegotiatedAudio, before: AudioSender | None) -> AudioSender:
-        """The stream of ``before`` goes on, in packets as long as they were if the codec can."""
-        preferred = self._preferred(audio.formats)
+    def _new_sender(
+        self, preferred: NegotiatedFormat, wishes: "PacketTimes", before: AudioSender | None
+    ) -> AudioSender:
+        """The stream of ``before`` goes on, in packets as long as they were if the codec can and nobody wishes else."""
         codec = self._codec(preferred)
         settings = self._settings
-        self.format_in_use = preferred
+        wanted = wishes.wanted or self._usual_packet_ms
+        if before is not None and wishes == self._wishes:
+            wanted = before.packet_ms
+        self.format_in_use, self._wishes = preferred, wishes
         self.encoding_name = codec.encoding_name
-        wishes = PacketTimes.of(audio, preferred)
-        wanted = self.packet_ms if before is not None else wishes.wanted or self.packet_ms
         packet_ms = legal_packet_ms(codec, wanted, wishes.longest, wishes.shortest)
         knobs, sample_rate = self._knobs, settings.sample_rate
 

@@ -112,7 +112,7 @@ class PeerConnection:
     def accept_offer_untrusted(self, sdp: str, now: float) -> str:
         """Answer an offer, the first or a later one. Raises ``Malformed`` or ``OfferRefused``; then nothing changes."""
         offer = self._read_untrusted(sdp)
-        negotiation = self._negotiator.accept_offer_untrusted(offer)
+        negotiation = self._negotiator.accept_offer_untrusted(offer, loses_packets=self.voice.loses_packets)
         self._events.append(Note("sdp", f"the far end's offer is answered: {negotiation}"))
         self._events.append(Note("ice", self._own_candidates()))
         self._restart(now)

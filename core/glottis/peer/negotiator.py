@@ -40,6 +40,7 @@ class Negotiator:
         """Whether there will be no other local candidates than those of the agent."""
         self._capabilities = [AudioCapability.of(codec) for codec in settings.codecs]
         self._red = settings.red
+        self._wants_red = settings.red == "on"
         self._max_message_size = settings.max_message_size
         self._certificate = certificate
         self._ice = ice
@@ -60,11 +61,13 @@ class Negotiator:
         """The mid and index of the section that candidates belong to; before an answer, that of our offer's audio."""
         return (self.current.remote.mid, self.current.remote.media_index) if self.current else (AUDIO_MID, 0)
 
-    def accept_offer_untrusted(self, offer: SessionDescription) -> Negotiation:
+    def accept_offer_untrusted(self, offer: SessionDescription, *, loses_packets: bool = False) -> Negotiation:
         """Answer an offer, the first or a later one.
 
-        Raises ``Malformed`` or ``OfferRefused``.
+        Where so much of the peer's audio ``loses_packets`` that copies are of use, they are asked for from then on, if
+        the settings leave that open. Raises ``Malformed`` or ``OfferRefused``.
         """
+        self._wants_red = self._wants_red or loses_packets
         self.restarting = None
         negotiation = accept_offer_untrusted(
             offer,
@@ -74,7 +77,7 @@ class Negotiator:
             audio=self._capabilities,
             sending=self.track,
             max_message_size=self._max_message_size,
-            red=self._red,
+            red="on" if self._wants_red and self._red != "off" else self._red,
             is_usable=self._ice.can_pair,
             renew=self._renew,
         )

@@ -23,6 +23,7 @@ class SourceStatistics:
         "_received_before",
         "_sequence",
         "bytes_received",
+        "fraction_lost",
         "jitter",
         "last_packet_at",
         "packets_received",
@@ -36,6 +37,8 @@ class SourceStatistics:
         """Of payloads, without headers and padding."""
         self.jitter = 0.0
         """In units of the RTP clock."""
+        self.fraction_lost = 0.0
+        """What was told last."""
         self.last_packet_at = _NEVER
         self._sequence = SequenceTracker(first_sequence_number)
         self._last_arrival = _NEVER
@@ -86,7 +89,8 @@ class SourceStatistics:
         received = self.packets_received - self._received_before
         self._expected_before += expected
         self._received_before += received
-        return max(0, expected - received) / expected if expected > 0 else 0.0
+        self.fraction_lost = max(0, expected - received) / expected if expected > 0 else 0.0
+        return self.fraction_lost
 
 
 @dataclass(slots=True)
