@@ -1,0 +1,42 @@
+"""Pauses of G.711 with Chromium, which offers comfort noise (RFC 3389): told both ways, and speech comes after them."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import trio
+from glottis.server.gateway import Gateway
+from support.audio import SPEECH, read_wav, similarity
+from support.browser import Page
+from support.gateway import CONFIG, open_test_gateway
+from support.recording import decode_recording
+
+OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
+PreparePage = Callable[[Page, Gateway], Awaitable[None]]
+
+NARROW = f'{CONFIG}\n[media]\ncodecs = ["PCMU"]\n[media.encoder]\ndtx = true'
+BOTH_WAYS = """(({ comfortNoiseReceived = 0, comfortNoiseSent = 0 }) => comfortNoiseReceived >= 5 && comfortNoiseSent >= 5)(
+    call.messages.findLast(({ name }) => name === 'statistics')?.data?.counters ?? {}
+)"""
+
+
+async def test_pauses_are_comfort_noise_both_ways_and_speech_follows_them(
+    tmp_path: Path, chromium: OpenPage, prepare_page: PreparePage
+) -> None:
+    with trio.fail_after(60):
+        async with open_test_gateway(tmp_path, NARROW) as gateway, chromium() as page:
+            await prepare_page(page, gateway)
+            await page.evaluate(
+                """(async () => {
+                    globalThis.call = await Call.create();
+                    globalThis.sender = await call.speak();
+                    sender.track.enabled = false;
+                    await call.negotiate();
+                })()"""
+            )
+            await page.wait_for(BOTH_WAYS)
+            await page.evaluate("sender.track.enabled = true")
+            recording = await page.evaluate("record(call.streams[0], 4)")
+            await gateway.stop(grace=0)
+    played, rate = read_wav(SPEECH)
+    assert similarity(decode_recording(recording, rate), played, rate) > 0.5
