@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     tables: dict[str, Sequence[Row]] = {}
     cases = [case for case in CASES if options.only in case.title]
-    tables["glottis"] = _measure_glottis(cases, options.seeds, speech)
+    name = "glottis, packets as they are" if options.relay else "glottis"
+    tables[name] = _measure_glottis(cases, options.seeds, speech, options.relay)
     if options.beside:
         from benchmarks.voice.beside import measure_stack, stacks_at_hand
 
@@ -52,15 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.voice", description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="networks tried of each case (default: 3)")
     parser.add_argument("--only", default="", help="cases with this in their names, such as 'loss 10 %%'")
+    parser.add_argument("--relay", action="store_true", help="the gateway sends packets back as they have come")
     parser.add_argument("--beside", action="store_true", help="some cases with other stacks too, in real time")
     parser.add_argument("--json", action="store_true", help="all figures of all seeds instead of tables")
     return parser
 
 
-def _measure_glottis(cases: Sequence[Case], seeds: int, speech: Speech) -> list[Row]:
+def _measure_glottis(cases: Sequence[Case], seeds: int, speech: Speech, relays: bool) -> list[Row]:
     trials = list(product(cases, range(seeds)))
     with ProcessPoolExecutor(PROCESSES) as processes:
-        futures = [processes.submit(_try, CASES.index(case), seed, speech) for case, seed in trials]
+        futures = [processes.submit(_try, CASES.index(case), seed, speech, relays) for case, seed in trials]
         scores = []
         for (case, seed), future in zip(trials, futures, strict=True):
             scores.append(future.result())
@@ -68,10 +70,10 @@ def _measure_glottis(cases: Sequence[Case], seeds: int, speech: Speech) -> list[
     return [Row(case, scores[number * seeds : (number + 1) * seeds]) for number, case in enumerate(cases)]
 
 
-def _try(index: int, seed: int, speech: Speech) -> Score:
+def _try(index: int, seed: int, speech: Speech, relays: bool) -> Score:
     """In a process of its own; a case is named by its number, for it cannot be sent."""
     case = CASES[index]
-    recording = call_gateway(case, seed, speech)
+    recording = call_gateway(case, seed, speech, relays=relays)
     return score(recording, speech, load_plugins().codecs.find(case.codec).spec, case.clock_rate)
 
 

@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 from unittest.mock import patch
 
 import trio
 import trio.testing
 from glottis.plugins import load_plugins
 from glottis.signaling.messages import Answer, Error, Offer
+from support.gateway import CONFIG
 from support.memory import open_memory_exchange
 from support.phone import Phone, eventually
 
@@ -21,15 +23,22 @@ from benchmarks.voice.networks import Case
 from benchmarks.voice.speech import Speech
 
 
-def call_gateway(case: Case, seed: int, speech: Speech) -> Recording:
-    """Half a minute of speech in a few seconds. The same seed gives the same packets of media."""
+RELAYING: Final = CONFIG.replace('agent = "echo"', 'agent = "echo"\nsettings = { encoded = true }')
+
+
+def call_gateway(case: Case, seed: int, speech: Speech, *, relays: bool = False) -> Recording:
+    """Half a minute of speech in a few seconds. The same seed gives the same packets of media.
+
+    Where the gateway ``relays`` packets it decodes none, and what is lost on their way to it stays lost.
+    """
     with _deterministic(seed):
-        return trio.run(_call, case, seed, speech, clock=trio.testing.MockClock(autojump_threshold=0))
+        return trio.run(_call, case, seed, speech, relays, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
-async def _call(case: Case, seed: int, speech: Speech) -> Recording:
+async def _call(case: Case, seed: int, speech: Speech, relays: bool) -> Recording:
+    config = RELAYING if relays else CONFIG
     with tempfile.TemporaryDirectory() as directory:
-        async with open_memory_exchange(Path(directory)) as exchange, trio.open_nursery() as nursery:
+        async with open_memory_exchange(Path(directory), config) as exchange, trio.open_nursery() as nursery:
             caller = Caller(
                 exchange.network.open_endpoint(),
                 exchange.scheduler,
