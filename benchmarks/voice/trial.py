@@ -22,7 +22,6 @@ from benchmarks.voice.line import Line
 from benchmarks.voice.networks import Case
 from benchmarks.voice.speech import Speech
 
-
 RELAYING: Final = CONFIG.replace('agent = "echo"', 'agent = "echo"\nsettings = { encoded = true }')
 
 

@@ -15,9 +15,10 @@ OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 PreparePage = Callable[[Page, Gateway], Awaitable[None]]
 
 NARROW = f'{CONFIG}\n[media]\ncodecs = ["PCMU"]\n[media.encoder]\ndtx = true'
-BOTH_WAYS = """(({ comfortNoiseReceived = 0, comfortNoiseSent = 0 }) => comfortNoiseReceived >= 5 && comfortNoiseSent >= 5)(
-    call.messages.findLast(({ name }) => name === 'statistics')?.data?.counters ?? {}
-)"""
+BOTH_WAYS = """(() => {
+    const told = call.messages.findLast(({ name }) => name === 'statistics')?.data?.counters ?? {};
+    return told.comfortNoiseReceived >= 5 && told.comfortNoiseSent >= 5;
+})()"""
 
 
 async def test_pauses_are_comfort_noise_both_ways_and_speech_follows_them(

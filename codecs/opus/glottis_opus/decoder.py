@@ -13,8 +13,8 @@ MAX_PAYLOAD_BYTES: Final = 65535
 """No UDP datagram is longer."""
 
 COMPLEXITY: Final = 5
-"""Of a decoder, which libopus has from version 1.5 on: here lost packets are concealed by a neural network ("deep PLC"),
-where it was built with one. From 6 on, one would also change what is decoded."""
+"""Of a decoder, which libopus has from version 1.5 on: a neural network conceals what is lost ("deep PLC"), if it was
+built with one. From 6 on, one would also change what is decoded."""
 
 
 class OpusDecoder:
