@@ -106,10 +106,13 @@ def test_a_spike_is_heard_late_and_the_delay_is_back_two_seconds_later(seed: int
     assert line.delays[after] == pytest.approx(line.delays[7], abs=10)
 
 
-def test_even_without_a_pause_the_delay_is_back_two_seconds_after_a_spike(media: SimpleNamespace) -> None:
+def test_without_a_pause_speech_is_left_alone_for_four_seconds_and_the_delay_is_back_two_later(
+    media: SimpleNamespace,
+) -> None:
     line = Line(media, breathes=False)
-    line.run(lambda sent: max(sent, 3.15) if 3 <= sent < 3.15 else sent, 8)
-    assert (line.delays[11] or 0) <= 45
+    line.run(lambda sent: max(sent, 12.15) if 12 <= sent < 12.15 else sent, 20)
+    assert (line.delays[2 * 15] or 0) >= 140
+    assert (line.delays[2 * 18 + 1] or 0) <= 45
     assert line.concealed_ms <= 150
 
 

@@ -40,14 +40,14 @@ PAUSE: Final = 5
 PATIENCE: Final = 6.0
 """Seconds for which a pause is waited for, so that no speech need be touched ..."""
 FAR: Final = 0.06
-FAR_PATIENCE: Final = 0.8
+FAR_PATIENCE: Final = 4.0
 """... and the same where the delay is so many seconds off."""
 REST: Final = 2
 """Frames of speech after one that was made longer or shorter that are left as they are: with a sixth more or less in a
 second it sounds as it should."""
 ANOTHER_TIMELINE: Final = 1.0
 """Seconds by which no packet is late, or early, of the stream that was measured so far."""
-CUT: Final = 0.4
+CUT: Final = 0.2
 """Seconds beyond the target that are cut, for it would take too long to compress them: an outage has ended."""
 
 
@@ -167,7 +167,7 @@ class AdaptiveDelay(FixedDelay):
             self._off_since = math.inf
             if off < TOO_SHORT:
                 return FRAME_SECONDS - rest
-            return -FRAME_SECONDS if off > TOO_LONG and not rest else -rest
+            return -FRAME_SECONDS * int((off - TOO_SHORT) / FRAME_SECONDS) if off > TOO_LONG and not rest else -rest
         if off <= TOO_LONG:
             self._off_since = math.inf
             return 0.0

@@ -238,6 +238,8 @@ class Playout:
 
     def _shorter(self, pcm: bytes, pause: float, now: float) -> bytes:
         """As far as there is something to go on with."""
+        if pause >= FRAME_SECONDS:
+            return self._without_quiet_frames(pcm, round(pause / FRAME_SECONDS), now)
         shorter = compressed(pcm, self.sample_rate, pause=pause)
         if len(shorter) < self._frame_bytes and self._buffer.first() is None:
             return pcm
@@ -245,6 +247,18 @@ class Playout:
         while len(shorter) < self._frame_bytes:
             shorter += self._produce(now)
         return shorter
+
+    def _without_quiet_frames(self, pcm: bytes, most: int, now: float) -> bytes:
+        """Without frames of a pause, as long as it goes on after them."""
+        frame = self._frame_bytes
+        for _ in range(most):
+            while len(pcm) < 2 * frame and self._buffer.first() is not None:
+                pcm += self._produce(now)
+            if len(pcm) < 2 * frame or not self._loudness.is_pause(pcm[frame : 2 * frame]):
+                break
+            pcm = compressed(pcm, self.sample_rate, pause=FRAME_SECONDS)
+            self._statistics.removed_samples_for_acceleration += self._frame_samples
+        return pcm
 
     def _count_concealed(self, samples: int) -> None:
         if self._conceal_left == self._max_concealment:

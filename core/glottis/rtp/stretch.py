@@ -46,7 +46,7 @@ class Loudness:
 
 
 def compressed(pcm: bytes, sample_rate: int, *, pause: float = 0.0) -> bytes:
-    """``pcm`` without its first pitch period, or so many seconds of a pause, 15 ms at most; as it is without either."""
+    """``pcm`` without its first pitch period, or so many seconds of a pause; as it is without either."""
     period = _period(pcm, sample_rate, pause)
     if not period:
         return pcm
@@ -75,7 +75,7 @@ def _period(pcm: bytes, sample_rate: int, pause: float) -> int:
     if len(pcm) < longest + fade:  # a frame is just enough
         return 0
     if pause:
-        return min(longest, round(sample_rate * pause) * BYTES_PER_SAMPLE)
+        return min(len(pcm) - fade, round(sample_rate * pause) * BYTES_PER_SAMPLE)
     beginning = pcm[:fade]
     offset, factor = audioop.findfit(pcm[shortest : longest + fade], beginning)
     period = shortest + offset * BYTES_PER_SAMPLE
