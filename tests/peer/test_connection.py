@@ -21,7 +21,7 @@ from glottis.peer import (
     PeerConnection,
     PeerSettings,
 )
-from glottis.peer.audio import legal_packet_ms
+from glottis.peer.packet_times import legal_packet_ms
 from glottis.plugins import load_plugins
 from glottis.sctp import ChannelOpened, DataChannels, TextReceived
 from glottis.sdp import AnswerRefused, NoCommonCodec, OfferRefused

@@ -1,7 +1,7 @@
 """What transport-wide feedback says of packets that are late, or told of twice."""
 
 import pytest
-from glottis.rtp.departures import Departures, PathReport
+from glottis.rtp.departures import Departures
 from glottis.wire.rtcp import TransportFeedback
 
 TICKS = 80
@@ -17,19 +17,20 @@ def departures() -> Departures:
     return departures
 
 
-def told(departures: Departures, first: int, *came: bool) -> PathReport | None:
+def told(departures: Departures, first: int, *came: bool) -> tuple[int, int] | None:
     ticks = tuple((first + place) * TICKS if has_come else None for place, has_come in enumerate(came))
-    return departures.reported(TransportFeedback(1, 2, first, 0, 0, ticks), 1.3)
+    report = departures.reported(TransportFeedback(1, 2, first, 0, 0, ticks), 1.3)
+    return None if report is None else (report.packets, report.lost)
 
 
 def test_packet_that_was_said_to_be_missing_and_comes_was_not_lost(departures: Departures) -> None:
-    assert told(departures, 0, True, True, False, True) == (4, 1, pytest.approx(0.0))
-    assert told(departures, 2, True, False, True, True) == (2, -1, pytest.approx(0.0))
+    assert told(departures, 0, True, True, False, True) == (4, 1)
+    assert told(departures, 2, True, False, True, True) == (2, -1)
 
 
 def test_packet_that_is_said_to_be_missing_again_is_lost_once(departures: Departures) -> None:
-    assert told(departures, 0, True, False, True) == (3, 1, pytest.approx(0.0))
-    assert told(departures, 1, False, False, True) == (1, 0, pytest.approx(0.0))
+    assert told(departures, 0, True, False, True) == (3, 1)
+    assert told(departures, 1, False, False, True) == (1, 0)
 
 
 def test_feedback_that_tells_nothing_new_is_none(departures: Departures) -> None:

@@ -4,12 +4,13 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
+from glottis.peer.packet_times import PacketTimes, legal_packet_ms, number_of, packet_times
 from glottis.peer.settings import PeerSettings
 from glottis.rtp import (
     AudioReceiver,
@@ -41,10 +42,6 @@ from glottis.wire.srtp_keys import SrtpKeys
 
 MIN_SEND_PERIOD: Final = 0.005
 """Seconds; shorter packets leave several at a time, for no caller can hear the difference."""
-MAX_DIGITS: Final = 6
-"""Of numbers in parameters of formats; 510000 bit/s is the largest."""
-MAX_PACKET_MS: Final = 60.0
-"""Longer packets would save little and cost delay; RFC 7587 §6.1 lets Opus have 120."""
 
 
 class AudioTrack:
@@ -280,9 +277,7 @@ class AudioTrack:
             background=background,
         )
 
-    def _new_sender(
-        self, preferred: NegotiatedFormat, wishes: "PacketTimes", before: AudioSender | None
-    ) -> AudioSender:
+    def _new_sender(self, preferred: NegotiatedFormat, wishes: PacketTimes, before: AudioSender | None) -> AudioSender:
         """The stream of ``before`` goes on, in packets as long as they were if the codec can and nobody wishes else."""
         codec = self._codec(preferred)
         settings = self._settings
@@ -320,7 +315,7 @@ class AudioTrack:
             preferred.payload_type,
             self._bitrate_without_loss(codec),
             packet_times(codec, packet_ms, wishes.longest),
-            _number(preferred.remote_parameters.get("maxaveragebitrate")) or math.inf,
+            number_of(preferred.remote_parameters.get("maxaveragebitrate")) or math.inf,
             make_encoder,
         )
         return sender
@@ -355,45 +350,6 @@ def event_format(events: Sequence[NegotiatedFormat], clock_rate: int) -> EventFo
     """The events at the clock of the codec that is sent, else those that there are (CONTRACT T20)."""
     formats = [EventFormat(one.payload_type, one.clock_rate) for one in events]
     return next((one for one in formats if one.clock_rate == clock_rate), formats[-1] if formats else None)
-
-
-class PacketTimes(NamedTuple):
-    """What the peer wishes of the packets that it gets, in milliseconds."""
-
-    wanted: float | None
-    longest: float | None
-    shortest: float
-
-    @classmethod
-    def of(cls, audio: NegotiatedAudio, sent: NegotiatedFormat) -> "PacketTimes":
-        """Said of the section, or of the format (RFC 7587 §6.1 has all three as parameters of Opus)."""
-        told = sent.remote_parameters
-        return cls(
-            audio.ptime_ms or _number(told.get("ptime")),
-            audio.maxptime_ms or _number(told.get("maxptime")),
-            _number(told.get("minptime")) or 0.0,
-        )
-
-
-def _number(text: str | None) -> float | None:
-    """What is a positive number of a few digits; else None."""
-    is_number = text is not None and len(text) <= MAX_DIGITS and text.isascii() and text.isdigit()
-    return float(text or 0) or None if is_number else None
-
-
-def legal_packet_ms(codec: CodecSpec, wanted: float, longest: float | None, shortest: float = 0.0) -> float:
-    """The longest frame duration of the codec up to ``wanted``, and none longer than ``longest`` (CONTRACT T5).
-
-    ``shortest`` is obeyed where both can be.
-    """
-    limit = min(max(wanted, shortest), longest or MAX_PACKET_MS, MAX_PACKET_MS)
-    return max((ms for ms in codec.frame_durations_ms if ms <= limit), default=min(codec.frame_durations_ms))
-
-
-def packet_times(codec: CodecSpec, first: float, longest: float | None) -> list[float]:
-    """Those that packets may have: the first, and longer ones for a path that turns out to be narrow."""
-    most = min(longest or MAX_PACKET_MS, MAX_PACKET_MS)
-    return [first, *sorted(ms for ms in codec.frame_durations_ms if first < ms <= most)]
 
 
 def send_period(packet_ms: float) -> float:

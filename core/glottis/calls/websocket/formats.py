@@ -9,7 +9,7 @@ from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.info import AudioPreference, CallInfo
 from glottis.contracts.resampling import Resampling
-from glottis.peer.audio import legal_packet_ms
+from glottis.peer.packet_times import legal_packet_ms
 from glottis.signaling.errors import Rejected
 
 _RATES: Final = {"OPUS": (48000, 24000, 16000, 12000, 8000), "PCMU": (8000,), "PCMA": (8000,), "G722": (16000,)}
