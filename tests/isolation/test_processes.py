@@ -7,7 +7,6 @@ import pytest
 import trio
 from support.faults import AWAITED, NEVER, faulty_codec
 from support.faulty_process import NAME, FaultyProcess, open_faulty_process
-from support.patience import PATIENCE
 from support.phone import Phone, eventually
 
 pytestmark = pytest.mark.realtime
@@ -26,12 +25,6 @@ async def talk(process: FaultyProcess) -> Phone:
     return phone
 
 
-async def try_to_talk(process: FaultyProcess) -> None:
-    """The same, where the gateway may stop to answer."""
-    with trio.move_on_after(PATIENCE):
-        await talk(process)
-
-
 BLOCKING = (
     "Agent" + AWAITED,
     "AuthScheme.authenticate" + AWAITED,
@@ -41,22 +34,23 @@ BLOCKING = (
     "IceServerProvider.get_ice_servers" + AWAITED,
 )
 FOR_A_WHILE = "blocks 1000 ms"
-"""A fault that the watch sees in time, however late the machine lets it look."""
+ATTEMPTS = 3
+"""Where the machine is so busy that the watch itself comes late, it blames the machine."""
 
 
 async def test_who_holds_the_thread_for_a_while_is_named_and_all_calls_go_on(tmp_path: Path) -> None:
     async with open_faulty_process(tmp_path) as process:
         bystanders = [await process.exchange.call("talk") for _ in range(3)]
-        nameless = []
-        for method in BLOCKING:
-            process.log = ""
-            process.arm(method, FOR_A_WHILE)
-            phone = await talk(process)
-            await phone.hear()
-            await eventually(lambda: OVER in process.log)
-            if not is_named(process.log):
-                nameless.append((method, process.log))
-            await phone.hang_up()
+        nameless = set(BLOCKING)
+        for method in BLOCKING * ATTEMPTS:
+            if method in nameless:
+                process.log = ""
+                process.arm(method, FOR_A_WHILE)
+                phone = await talk(process)
+                await phone.hear()
+                await phone.hang_up()
+                await eventually(lambda: OVER in process.log)
+                nameless -= {method} if is_named(process.log) else set()
         for bystander in bystanders:
             await bystander.hear(10)
             assert bystander.socket.closed is None
@@ -81,12 +75,13 @@ def is_named(log: str) -> bool:
 async def test_who_holds_the_thread_for_ever_is_named_and_the_process_ends_when_told(
     method: str, fault: object, tmp_path: Path
 ) -> None:
-    async with open_faulty_process(tmp_path) as process, trio.open_nursery() as nursery:
+    async with open_faulty_process(tmp_path) as process:
         process.arm(method, str(fault))
-        nursery.start_soon(try_to_talk, process)
-        await eventually(lambda: is_named(process.log))
+        async with trio.open_nursery() as calling:
+            calling.start_soon(talk, process)
+            await eventually(lambda: is_named(process.log))
+            calling.cancel_scope.cancel()
         await process.terminate()
-        nursery.cancel_scope.cancel()
 
 
 async def test_standard_error_that_nobody_reads_holds_up_neither_calls_nor_the_end(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.signaling.messages import Bye
 from support.gateway import CONFIG, open_test_gateway
 from support.http import request
-from support.patience import PATIENCE
+from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import Exchange, eventually, open_exchange
 from support.plugins import Footprint
 from support.ports import free_port
@@ -212,8 +212,8 @@ async def test_an_agent_that_does_not_stop_cannot_keep_the_process_from_ending(
     )
     log = Log(process)
     nursery.start_soon(log.read)
-    with trio.fail_after(PATIENCE):
-        await eventually(lambda: SERVING.search(log.text))
+    with trio.fail_after(PROCESS_PATIENCE):
+        await eventually(lambda: SERVING.search(log.text), PROCESS_PATIENCE)
         async with open_exchange(gateway_at(SERVING.findall(log.text)[-1])) as exchange:
             phone = await exchange.call("stubborn")
             process.send_signal(signal.SIGINT)
@@ -234,7 +234,7 @@ async def test_a_gateway_serves_and_stops_while_nobody_reads_its_log(tmp_path: P
     command = [Path(sys.executable).with_name("glottis"), "serve", "--config", path]
     process: trio.Process = await nursery.start(partial(trio.run_process, command, stderr=write, check=False))
     os.close(write)
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(PROCESS_PATIENCE):
         await wait_connectable(port)
         async with open_exchange(gateway_at(f"http://127.0.0.1:{port}")) as exchange:
             phone = await exchange.call()
@@ -287,8 +287,8 @@ async def test_an_agent_that_blocks_for_ever_is_named_and_cannot_keep_the_proces
     process: trio.Process = await nursery.start(partial(trio.run_process, command, stderr=subprocess.PIPE, check=False))
     log = Log(process)
     nursery.start_soon(log.read)
-    with trio.fail_after(PATIENCE):
-        await eventually(lambda: SERVING.search(log.text))
+    with trio.fail_after(PROCESS_PATIENCE):
+        await eventually(lambda: SERVING.search(log.text), PROCESS_PATIENCE)
         async with open_exchange(gateway_at(SERVING.findall(log.text)[-1])) as exchange:
             phone = exchange.phone()
             await phone.create("blocking")
@@ -315,7 +315,7 @@ async def test_an_agent_that_blocks_and_a_log_that_nobody_reads_cannot_keep_the_
     command = [sys.executable, "-c", BLOCKING.replace("BLOCK", BUSY, 1), path]
     process: trio.Process = await nursery.start(partial(trio.run_process, command, stderr=write, check=False))
     os.close(write)
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(PROCESS_PATIENCE):
         await wait_connectable(port)
         async with open_exchange(gateway_at(f"http://127.0.0.1:{port}")) as exchange:
             phone = exchange.phone()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import trio
 
+from support.patience import PROCESS_PATIENCE
+
 GLOTTIS = Path(sys.executable).with_name("glottis")
 
 
@@ -57,7 +59,7 @@ class Command:
 async def open_command(
     *arguments: str | Path, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
 ) -> AsyncIterator[Command]:
-    """Run ``glottis`` with these arguments; leaving the block waits for its end, within 90 seconds in all.
+    """Run ``glottis`` with these arguments; leaving the block waits for its end, within ``PROCESS_PATIENCE`` in all.
 
     ``prefix`` is a command that runs it, in another network namespace for example.
     """
@@ -76,7 +78,7 @@ async def open_program(*command_line: str | Path, env: Mapping[str, str] | None 
         env={**os.environ, **(env or {})},
         check=False,
     )
-    with trio.fail_after(90):
+    with trio.fail_after(PROCESS_PATIENCE):
         async with trio.open_nursery() as nursery:
             command = Command(await nursery.start(start))
             nursery.start_soon(command.read_errors)

@@ -20,7 +20,7 @@ from glottis.server.gateway import Gateway
 
 from support.command import GLOTTIS
 from support.faults import FAULTY_CONFIG, Faulty, fault_named
-from support.patience import PATIENCE
+from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import Exchange, eventually, open_exchange
 
 TESTS: Final = Path(__file__).parents[1]
@@ -90,7 +90,9 @@ async def open_faulty_process(directory: Path, server: str = "shutdown_grace = 0
         process = FaultyProcess(await nursery.start(start), orders)
         nursery.start_soon(process.read)
         try:
-            await eventually(lambda: SERVING.search(process.log) or process.process.returncode is not None)
+            await eventually(
+                lambda: SERVING.search(process.log) or process.process.returncode is not None, PROCESS_PATIENCE
+            )
             found = SERVING.search(process.log)
             assert found, process.log
             gateway = cast(Gateway, SimpleNamespace(url=found[1]))
