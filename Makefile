@@ -18,7 +18,7 @@ GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
 REAL := browser or interop or realtime
 ENGINES := $(addprefix tests/,wire sdp ice turn dtls rtp sctp peer)
-QUICK := $(BIN)/python -m pytest -q --hypothesis-profile=quick -m "not ($(REAL) or slow)"
+QUICK := $(BIN)/python -m pytest -q --hypothesis-profile=quick -m "not ($(REAL) or slow)" $(if $(SLOWEST),-p tools.slowest_files)
 APART := tests/browser tests/interop
 # Percent of the engines' branches, counted alone
 BRANCHES := 97
@@ -26,6 +26,9 @@ BRANCHES := 97
 MINUTES ?= 25
 CALLS ?= 5000
 SECONDS ?= 5
+
+# Compiled once, whatever the environment says: each process of the tests, and each that they start, would do it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install run quick test check coverage docs bench profile voice networks soak release rehearse clean
 
@@ -35,6 +38,7 @@ run: $(VENV)/.installed
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml
 
 # Two halves, each of which collects no more than its own, and tries a fifth of the examples of each property.
+# With the files that take longest: make quick SLOWEST=1
 quick: $(VENV)/.installed-for-quick-tests
 	@$(QUICK) $(ENGINES) codecs plugins & engines=$$!; \
 	$(QUICK) tests $(addprefix --ignore=,$(ENGINES) $(APART)); others=$$?; \

@@ -189,6 +189,7 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, text=True, timeout=PATIENCE, stderr=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_a_fork_has_a_log_of_its_own() -> None:
     script = """
 import logging, os, threading
@@ -206,6 +207,7 @@ os.wait()
     assert [line.split()[-1] for line in result.stderr.splitlines()] == ["parent", "child"]
 
 
+@pytest.mark.slow
 def test_the_last_words_of_a_process_are_written() -> None:
     script = """
 import logging
@@ -218,6 +220,7 @@ for number in range(500):
     assert [line.split()[-1] for line in result.stderr.splitlines()] == [str(number) for number in range(500)]
 
 
+@pytest.mark.slow
 def test_a_process_without_standard_error_has_no_log_and_no_trouble() -> None:
     script = """
 import logging, sys

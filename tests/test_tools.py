@@ -93,6 +93,7 @@ def test_other_failures_are_told_at_once(debian: Debian) -> None:
     assert len(debian.commands) == 1
 
 
+@pytest.mark.slow
 def test_diagrams_of_states_are_drawn_from_the_tables_as_they_are(tmp_path: Path) -> None:
     drawn = tmp_path / "states.md"
     subprocess.run([sys.executable, TOOLS / "draw_states.py", drawn], check=True)

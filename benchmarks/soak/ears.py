@@ -8,10 +8,9 @@ from typing import cast
 
 import trio
 from glottis.contracts.audio import EncodedPacket
-from glottis.media.endpoint import UdpEndpoint
 from glottis.server.gateway import Gateway
 from glottis.wire.rtcp import is_rtcp
-from support.phone import Exchange, Loopback, Phone, eventually, installed_codec, open_exchange
+from support.phone import Exchange, Loopback, Phone, PhoneEndpoint, eventually, installed_codec, open_exchange
 
 from benchmarks.recording import StampedSocket
 from benchmarks.signaling import HOST
@@ -77,12 +76,12 @@ class EarNetwork(Loopback):
     def __init__(self) -> None:
         self.ears: list[Ear] = []
 
-    def open_endpoint(self) -> UdpEndpoint:
+    def open_endpoint(self) -> PhoneEndpoint:
         """See ``Network``."""
         ear = cast(Ear, Ear.bound(HOST))
         ear.heard = Heard()
         self.ears.append(ear)
-        return UdpEndpoint([ear])
+        return PhoneEndpoint(ear)
 
 
 class Listeners:

@@ -10,7 +10,7 @@ from glottis.testing.impairments import Impairments
 from support.audio import SPEECH, read_wav, similarity
 from support.browser import Page
 from support.gateway import open_test_gateway
-from support.lossy import lossy_sockets
+from support.lossy import lossy_endpoint
 from support.recording import decode_recording
 
 BAD_NETWORK = Impairments(loss=0.1, duplication=0.05)
@@ -18,8 +18,8 @@ BAD_NETWORK = Impairments(loss=0.1, duplication=0.05)
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    with lossy_sockets(BAD_NETWORK):
-        async with open_test_gateway(tmp_path) as gateway:
+    with lossy_endpoint(BAD_NETWORK) as endpoint:
+        async with open_test_gateway(tmp_path, endpoint=endpoint) as gateway:
             yield gateway
             await gateway.stop(grace=0)
 

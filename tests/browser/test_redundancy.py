@@ -10,7 +10,7 @@ from glottis.server.gateway import Gateway
 from glottis.testing.impairments import Impairments
 from support.browser import Page
 from support.gateway import CONFIG, open_test_gateway
-from support.lossy import lossy_sockets
+from support.lossy import lossy_endpoint
 
 OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 PreparePage = Callable[[Page, Gateway], Awaitable[None]]
@@ -29,8 +29,9 @@ ENOUGH = 100
 async def test_red_goes_to_chromium_where_much_is_lost_and_comes_from_it_if_wished(
     tmp_path: Path, chromium: OpenPage, prepare_page: PreparePage, policy: str
 ) -> None:
-    with lossy_sockets(Impairments(loss=0.2)), trio.fail_after(60):
-        async with open_test_gateway(tmp_path, f'{CONFIG}\n[media]\nred = "{policy}"') as gateway, chromium() as page:
+    config = f'{CONFIG}\n[media]\nred = "{policy}"'
+    with lossy_endpoint(Impairments(loss=0.2)) as endpoint, trio.fail_after(60):
+        async with open_test_gateway(tmp_path, config, endpoint=endpoint) as gateway, chromium() as page:
             await prepare_page(page, gateway)
             await page.evaluate(
                 """(async () => {

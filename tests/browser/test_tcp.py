@@ -10,16 +10,16 @@ from glottis.server.gateway import Gateway
 from glottis.testing.impairments import Impairments
 from support.browser import Page
 from support.gateway import CONFIG, open_test_gateway
-from support.lossy import lossy_sockets
+from support.lossy import lossy_endpoint
 
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     """On the machine's own addresses, too: Firefox connects from there, and from there nowhere to loopback."""
     addresses = [*media_addresses([], "0.0.0.0"), "127.0.0.1"]
-    config = f"{CONFIG}\n[media]\ntcp_port = 0\naddresses = {addresses}\n"
-    with lossy_sockets(Impairments(loss=1.0)):
-        async with open_test_gateway(tmp_path, config) as gateway:
+    config = f"{CONFIG}\n[media]\ntcp_port = 0\n"
+    with lossy_endpoint(Impairments(loss=1.0), addresses) as endpoint:
+        async with open_test_gateway(tmp_path, config, endpoint=endpoint) as gateway:
             yield gateway
             await gateway.stop(grace=0)
 

@@ -42,6 +42,7 @@ from support.memory_call import open_memory_call
 from support.patience import PATIENCE
 from support.phone import Exchange
 from support.plugins import TestPlugin
+from support.wires import open_wired_gateway
 from trio.testing import MockClock
 
 CODECS = load_plugins().codecs
@@ -465,18 +466,17 @@ async def test_an_agent_that_fails_is_no_fault_of_the_callers(tmp_path: Path) ->
 
 @pytest.mark.parametrize("connected", [True, False])
 async def test_a_lost_socket_is_no_matter_of_udp(connected: bool, tmp_path: Path) -> None:
-    async with open_test_gateway(tmp_path, CONFIG.replace("[server]", "[server]\nresume_grace = 0", 1)) as gateway:
-        if not connected:
-            gateway.endpoint.send = lambda datagram, sender: None  # type: ignore[method-assign]
+    async with open_wired_gateway(tmp_path, CONFIG.replace("[server]", "[server]\nresume_grace = 0", 1)) as (_, wires):
+        wires.udp.lets_out = lambda data: connected
 
         async def lose_socket(call: ClientCall) -> None:
             if connected:
                 await call.connected.wait()
-            call._signaling._connection._stream.socket.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+            wires.cut()
 
         prefix = "" if connected else "the call did not come about: "
         lost = f"{prefix}the signaling connection was lost: the gateway was killed, or "
-        why = await why_call_fails(open_client_call(request_for(gateway.url, campaign_id="talker")), lose_socket)
+        why = await why_call_fails(open_client_call(request_for(wires.url, campaign_id="talker")), lose_socket)
         assert why.startswith(lost)
 
 

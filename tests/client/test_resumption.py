@@ -1,10 +1,8 @@
 """A caller that loses its WebSocket, or its media, comes back to the same agent."""
 
-import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
@@ -17,11 +15,11 @@ from glottis.peer import PeerConnection
 from glottis.server.gateway import Gateway
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Event
-from support.gateway import open_test_gateway
 from support.memory import open_memory_exchange_with
 from support.memory_call import open_memory_call
 from support.phone import RATE, TONE, eventually, installed_codec, webrtc_leg
 from support.plugins import TestPlugin
+from support.wires import open_wired_gateway
 from trio.testing import MockClock
 
 HASTY = IceTiming(consent_interval=0.1, silence=0.2, answer_time=0.1, consent_lifetime=0.8)
@@ -47,8 +45,9 @@ async def hum(call: Call) -> None:
 class Following:
     """A call in progress, with what it was told."""
 
-    def __init__(self, gateway: Gateway, call: ClientCall) -> None:
+    def __init__(self, gateway: Gateway, call: ClientCall, cut: Callable[[], None]) -> None:
         self.gateway = gateway
+        self.cut = cut
         self.call = call
         self.texts: list[str] = []
         self.signaling: list[str] = []
@@ -62,11 +61,6 @@ class Following:
         """The gateway's end."""
         (session,) = self.gateway.sessions
         return webrtc_leg(session).peer
-
-    def cut(self) -> None:
-        """The TCP connection."""
-        signaling: Any = self.call._signaling
-        signaling._connection._stream.socket.shutdown(socket.SHUT_RDWR)
 
     async def collect(self) -> None:
         async for message in self.call.messages:
@@ -88,17 +82,19 @@ class Following:
 async def in_a_call(tmp_path: Path) -> AsyncIterator[Following]:
     plugin = TestPlugin(count=count)
     async with (
-        open_test_gateway(tmp_path, plugin.config(), [plugin]) as gateway,
+        open_wired_gateway(tmp_path, plugin.config(), [plugin]) as (gateway, wires),
         open_client_call(CallRequest(gateway.url, CODECS, "count", 8000)) as call,
-        follow(gateway, call) as following,
+        follow(gateway, call, wires.cut) as following,
     ):
         yield following
 
 
 @asynccontextmanager
-async def follow(gateway: Gateway, call: ClientCall) -> AsyncIterator[Following]:
+async def follow(
+    gateway: Gateway, call: ClientCall, cut: Callable[[], None] = lambda: None
+) -> AsyncIterator[Following]:
     await call.connected.wait()
-    following = Following(gateway, call)
+    following = Following(gateway, call, cut)
     call.nursery.start_soon(following.collect)
     call.nursery.start_soon(following.watch)
     await eventually(lambda: following.texts and following.received() > 5)

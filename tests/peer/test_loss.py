@@ -65,6 +65,7 @@ def test_of_packets_lost_in_great_numbers_most_are_recovered_from_later_ones(pol
         assert after.counters.red_blocks_skipped == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policies", [("off", "auto"), ("auto", "off")])
 def test_who_has_not_agreed_to_redundant_audio_gets_none(policies: tuple[RedPolicy, ...]) -> None:
     for end in converse(call_of(policies), 10):

@@ -146,6 +146,7 @@ def test_a_call_whose_consent_has_expired_comes_back_by_a_restart() -> None:
     assert call.states()[-3:] == [ConnectionState.FAILED, ConnectionState.CONNECTING, ConnectionState.CONNECTED]
 
 
+@pytest.mark.slow
 def test_the_old_generation_is_answered_until_the_new_one_is_nominated() -> None:
     call = RestartedCall()
     old = call.gateway.local_ufrag
@@ -229,6 +230,7 @@ def test_candidates_of_the_old_generation_are_dropped_and_those_of_the_new_one_c
     assert 5001 not in ports
 
 
+@pytest.mark.slow
 def test_many_restarts_leave_two_names_and_no_paths_behind() -> None:
     call = RestartedCall()
     for _ in range(50):

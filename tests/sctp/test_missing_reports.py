@@ -17,18 +17,18 @@ class CountedReports:
 
     def report(self, below_tsn: int) -> list[int]:
         missing = []
-        for tsn, chunk in self.row._chunks.items():
-            if chunk.state is ChunkState.IN_FLIGHT and tsn < below_tsn and chunk.missing_counts_from <= below_tsn:
-                key = tsn, chunk.sent_count
+        for chunk in self.row:
+            if chunk.state is ChunkState.IN_FLIGHT and chunk.tsn < below_tsn and chunk.missing_counts_from <= below_tsn:
+                key = chunk.tsn, chunk.sent_count
                 self.counts[key] = self.counts.get(key, 0) + 1
                 if self.counts[key] >= 3:
-                    missing.append(tsn)
+                    missing.append(chunk.tsn)
         return missing
 
 
 def some_sack(row: Outstanding, rng: random.Random) -> tuple[int, tuple[tuple[int, int], ...]]:
     """A SACK of an honest peer to which more has come than to the last one: cumulative TSN and gap blocks."""
-    arrived = {tsn for tsn, chunk in row._chunks.items() if chunk.state is ChunkState.ACKED or rng.random() < 0.2}
+    arrived = {chunk.tsn for chunk in row if chunk.state is ChunkState.ACKED or rng.random() < 0.2}
     cumulative = row.cumulative
     while cumulative + 1 in arrived:
         cumulative += 1
@@ -58,6 +58,6 @@ def test_order_of_sending_finds_what_a_count_for_each_chunk_would_find(seed: int
                 row.send_again(lost)
         else:
             row.lose_all()
-        in_flight = [chunk.size for chunk in row._chunks.values() if chunk.state is ChunkState.IN_FLIGHT]
+        in_flight = [chunk.size for chunk in row if chunk.state is ChunkState.IN_FLIGHT]
         assert (row.flight_size, row.size) == (sum(in_flight), len(row))
     assert found

@@ -20,8 +20,8 @@ from support.plugins import Footprint, TestPlugin, broken_codec
 pytestmark = pytest.mark.slow
 
 MakeError = Callable[[], BaseException]
-each_error = pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)
-
+PANIC = ERRORS["panic"]
+"""Of agents all errors are tried; of other plugins, beside a crowd, in ``tests/isolation``."""
 
 GOOD = IceServer(("stun:stun.example",))
 
@@ -82,16 +82,12 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-@each_error
 async def test_a_request_that_makes_a_scheme_fail_gets_a_500(
-    make: Callable[[], BaseException],
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    autojump_clock: trio.testing.MockClock,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
 ) -> None:
     scheme = Scheme()
     async with beside_a_call(tmp_path, Misfits(auth_scheme=scheme)) as exchange:
-        scheme.failure = make
+        scheme.failure = PANIC
         reply = await exchange.post()
         assert (reply.status, reply.document["code"]) == (500, "INTERNAL_ERROR")
         assert len(exchange.gateway.sessions) == 1
@@ -100,14 +96,10 @@ async def test_a_request_that_makes_a_scheme_fail_gets_a_500(
     assert " failed in plugin Misfits (given directly): authenticate raised " in record.getMessage()
 
 
-@each_error
 async def test_a_session_does_without_a_provider_that_fails(
-    make: Callable[[], BaseException],
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    autojump_clock: trio.testing.MockClock,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async with beside_a_call(tmp_path, Misfits(ice_servers=Provider(make))) as exchange:
+    async with beside_a_call(tmp_path, Misfits(ice_servers=Provider(PANIC))) as exchange:
         reply = await exchange.post()
         assert (reply.status, reply.document["iceServers"]) == (200, [])
         end_waiting(exchange)
@@ -176,16 +168,11 @@ async def test_whatever_a_provider_answers_no_session_is_left_behind(
     assert len(errors(caplog)) == complaints
 
 
-@each_error
 @pytest.mark.parametrize("method", ["create", "encode", "decode"])
 async def test_a_call_whose_codec_fails_ends(
-    method: str,
-    make: Callable[[], BaseException],
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    autojump_clock: trio.testing.MockClock,
+    method: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async with beside_a_call(tmp_path, Misfits(codecs=[broken_codec(method, make)])) as exchange:
+    async with beside_a_call(tmp_path, Misfits(codecs=[broken_codec(method, PANIC)])) as exchange:
         phone = exchange.phone(replace(installed_codec("PCMU"), encoding_name="X-BROKEN", static_payload_type=None))
         await phone.create()
         await phone.open_socket()
@@ -216,7 +203,13 @@ async def test_a_cancellation_that_an_agent_has_kept_ends_its_call(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
 ) -> None:
     async def agent(call: Call) -> None:
-        await in_the_agent(call, trio.Cancelled._create)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                await trio.lowlevel.checkpoint()
+            except trio.Cancelled as cancelled:
+                kept = cancelled
+        raise kept
 
     async with beside_a_call(tmp_path, Misfits(agent=agent)) as exchange:
         phone = await exchange.call("agent")
@@ -260,28 +253,32 @@ PLACES = [
 ]
 
 
-CASES = [(place, kind) for place in PLACES for kind in ERRORS]
-CASES.remove((while_it_is_cancelled, "kept Cancelled"))  # which nobody could tell from its cancellation
-
-
-@pytest.mark.parametrize(("place", "kind"), CASES, ids=lambda part: getattr(part, "__name__", part))
-async def test_a_call_whose_agent_fails_ends(
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+async def test_calls_whose_agents_fail_end(
     place: Callable[..., Awaitable[None]],
-    kind: str,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
+    kinds = list(ERRORS)
+    if place is while_it_is_cancelled:
+        kinds.remove("kept Cancelled")  # which nobody could tell from its cancellation
+    waiting = iter(kinds)
+
     async def agent(call: Call) -> None:
-        await place(call, ERRORS[kind])
+        await place(call, ERRORS[next(waiting)])
 
     async with beside_a_call(tmp_path, Misfits(agent=agent)) as exchange:
-        phone = await exchange.call("agent")
-        end = await phone.wait_closed()
-        phone.hang_down()
-    assert end == ((1000, "agent hung up") if place is while_it_is_cancelled else (1011, "internal error"))
-    [record] = errors(caplog)
-    assert "failed in plugin Misfits (given directly)" in record.getMessage()
+        for kind in kinds:
+            caplog.clear()
+            phone = await exchange.call("agent")
+            end = await phone.wait_closed()
+            phone.hang_down()
+            expected = (1000, "agent hung up") if place is while_it_is_cancelled else (1011, "internal error")
+            assert end == expected, kind
+            await eventually(lambda: errors(caplog))
+            [record] = errors(caplog)
+            assert "failed in plugin Misfits (given directly)" in record.getMessage(), kind
 
 
 async def by_never_leaving_one(call: Call) -> None:

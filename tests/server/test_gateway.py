@@ -20,8 +20,9 @@ from glottis.server import gateway as gateway_module
 from glottis.server.gateway import Gateway
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.signaling.messages import Bye
-from support.gateway import CONFIG, open_test_gateway
-from support.http import request
+from support.gateway import CONFIG
+from support.http import Reply, request
+from support.memory import MemoryNetwork, open_memory_exchange, open_memory_gateway
 from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import Exchange, eventually, open_exchange
 from support.plugins import Footprint
@@ -30,17 +31,21 @@ from support.ports import free_port
 
 @pytest.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+    async with open_memory_exchange(tmp_path) as exchange:
         yield exchange
 
 
+async def get(exchange: Exchange, path: str) -> Reply:
+    return await request(exchange.gateway, "GET", path, connect=exchange.network.connect)
+
+
 async def test_a_draining_gateway_admits_nobody_and_lets_its_calls_go_on(
-    exchange: Exchange, nursery: trio.Nursery
+    exchange: Exchange, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
     gateway = exchange.gateway
     await (await exchange.call()).hang_up()
     phone = await exchange.call()
-    assert (await request(gateway, "GET", "/readyz")).status == 200
+    assert (await get(exchange, "/readyz")).status == 200
     stopped = trio.Event()
 
     async def stop() -> None:
@@ -49,12 +54,12 @@ async def test_a_draining_gateway_admits_nobody_and_lets_its_calls_go_on(
 
     nursery.start_soon(stop)
     await eventually(lambda: gateway.sessions.unavailability())
-    ready = await request(gateway, "GET", "/readyz")
+    ready = await get(exchange, "/readyz")
     refused = await exchange.post()
     for reply in (ready, refused):
         assert (reply.status, reply.document["code"]) == (503, "DRAINING")
         assert int(reply.headers["retry-after"]) > 0
-    assert (await request(gateway, "GET", "/healthz")).status == 200
+    assert (await get(exchange, "/healthz")).status == 200
     await phone.hear(10)
     assert not stopped.is_set()
     await phone.hang_up()
@@ -62,7 +67,9 @@ async def test_a_draining_gateway_admits_nobody_and_lets_its_calls_go_on(
         await stopped.wait()
 
 
-async def test_a_call_can_be_resumed_while_the_gateway_drains(exchange: Exchange, nursery: trio.Nursery) -> None:
+async def test_a_call_can_be_resumed_while_the_gateway_drains(
+    exchange: Exchange, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     phone = await exchange.call()
     nursery.start_soon(exchange.gateway.stop, 60)
     await eventually(lambda: exchange.gateway.sessions.unavailability())
@@ -72,7 +79,9 @@ async def test_a_call_can_be_resumed_while_the_gateway_drains(exchange: Exchange
     await phone.hang_up()
 
 
-async def test_calls_that_outlast_the_grace_are_told_and_ended(exchange: Exchange) -> None:
+async def test_calls_that_outlast_the_grace_are_told_and_ended(
+    exchange: Exchange, autojump_clock: trio.testing.MockClock
+) -> None:
     phones = [await exchange.call() for _ in range(3)]
     waiting = exchange.phone()
     await waiting.create()
@@ -87,18 +96,20 @@ async def test_calls_that_outlast_the_grace_are_told_and_ended(exchange: Exchang
     assert len(exchange.gateway.sessions) == 0
 
 
-async def test_leaving_the_block_ends_calls_at_once(tmp_path: Path) -> None:
-    async with trio.open_nursery() as nursery:
-        async with open_test_gateway(tmp_path) as gateway:
-            exchange = await nursery.start(hold_exchange, gateway)
-            phone = await exchange.call()
-        assert (await phone.wait_closed())[0] == 1012
-        nursery.cancel_scope.cancel()
+async def test_leaving_the_block_ends_calls_at_once(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    network = MemoryNetwork()
+    with network.gateway:
+        async with trio.open_nursery() as nursery:
+            async with open_memory_gateway(tmp_path, network) as gateway:
+                exchange = await nursery.start(hold_exchange, gateway, network)
+                phone = await exchange.call()
+            assert (await phone.wait_closed())[0] == 1012
+            nursery.cancel_scope.cancel()
     assert Footprint.of(gateway).sessions == 0
 
 
-async def hold_exchange(gateway: Gateway, *, task_status: trio.TaskStatus[Exchange]) -> None:
-    async with open_exchange(gateway) as exchange:
+async def hold_exchange(gateway: Gateway, network: MemoryNetwork, *, task_status: trio.TaskStatus[Exchange]) -> None:
+    async with open_exchange(gateway, network) as exchange:
         task_status.started(exchange)
         await trio.sleep_forever()
 

@@ -4,6 +4,7 @@ import gc
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -18,10 +19,15 @@ from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import SessionState
 from glottis.signaling.messages import Answer, Bye
-from glottis.wire.address import Datagram
+from glottis.wire.demux import PacketKind, classify
 from support.gateway import open_test_gateway
-from support.memory import open_memory_exchange, open_memory_exchange_with
-from support.phone import Exchange, Phone, eventually, open_exchange
+from support.memory import (
+    MemoryNetwork,
+    open_memory_exchange,
+    open_memory_exchange_with,
+    open_memory_gateway,
+)
+from support.phone import Exchange, Loopback, Network, Phone, eventually, open_exchange
 from support.plugins import Footprint, TestPlugin
 
 # Each takes a new phone to one phase of a call, and leaves it there
@@ -47,19 +53,13 @@ async def answered(phone: Phone) -> None:
 
 
 async def checking(phone: Phone) -> None:
-    phone.endpoint.send = lambda *_: None  # type: ignore[method-assign]
+    phone.cable.lets_out = lambda data: False
     await offer_sent(phone)
     await phone.take_answer()
 
 
 async def shaking_hands(phone: Phone) -> None:
-    send = phone.endpoint.send
-
-    def send_all_but_dtls(datagram: Datagram, sender: object) -> None:
-        if not 20 <= datagram.data[0] < 64:
-            send(datagram, phone.driver)
-
-    phone.endpoint.send = send_all_but_dtls  # type: ignore[method-assign]
+    phone.cable.lets_out = lambda data: classify(data) is not PacketKind.DTLS
     await offer_sent(phone)
     await phone.take_answer()
     await eventually(lambda: phone.peer.transport.ice.selected_pair)
@@ -106,8 +106,11 @@ def the_session(gateway: Gateway, session_id: str) -> Session | None:
 
 
 @each_phase
-async def test_a_call_that_is_ended_in_any_phase_leaves_nothing(reach: Reach, tmp_path: Path) -> None:
-    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+async def test_a_call_that_is_ended_in_any_phase_leaves_nothing(
+    reach: Reach, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_memory_exchange(tmp_path) as exchange:
+        gateway = exchange.gateway
         before = await Footprint.at_rest(gateway)
         phone = exchange.phone()
         await reach(phone)
@@ -121,15 +124,37 @@ async def test_a_call_that_is_ended_in_any_phase_leaves_nothing(reach: Reach, tm
 
 
 @each_phase
-async def test_a_gateway_that_is_cancelled_in_any_phase_leaves_nothing(reach: Reach, tmp_path: Path) -> None:
+async def test_a_gateway_that_is_cancelled_in_any_phase_leaves_nothing(
+    reach: Reach, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    network = MemoryNetwork()
+    with network.gateway:
+        await cancel_gateway(reach, partial(open_memory_gateway, tmp_path, network), network)
+
+
+async def test_a_gateway_that_is_cancelled_gives_its_sockets_back(tmp_path: Path) -> None:
+    await cancel_gateway(talking, partial(open_test_gateway, tmp_path), Loopback())
+
+
+async def cancel_gateway(
+    reach: Reach, open_gateway: Callable[[], AbstractAsyncContextManager[Gateway]], network: Network
+) -> None:
+    """And look at what is left of it."""
+
     def footprint() -> tuple[int, int]:
         return trio.lowlevel.current_statistics().tasks_living, len(os.listdir("/proc/self/fd"))
+
+    async def serve(*, task_status: trio.TaskStatus[tuple[Gateway, trio.CancelScope]]) -> None:
+        with trio.CancelScope() as scope:
+            async with open_gateway() as gateway:
+                task_status.started((gateway, scope))
+                await trio.sleep_forever()
 
     await trio.testing.wait_all_tasks_blocked()
     before = footprint()
     async with trio.open_nursery() as nursery:
-        gateway, serving = await nursery.start(serve, tmp_path)
-        async with open_exchange(gateway) as exchange:
+        gateway, serving = await nursery.start(serve)
+        async with open_exchange(gateway, network) as exchange:
             phone = exchange.phone()
             await reach(phone)
             serving.cancel()
@@ -137,13 +162,6 @@ async def test_a_gateway_that_is_cancelled_in_any_phase_leaves_nothing(reach: Re
                 assert (await phone.wait_closed())[0] in (1000, 1012)
     assert footprint() == before
     assert (len(gateway.sessions), gateway.endpoint.sessions, len(gateway.scheduler)) == (0, 0, 0)
-
-
-async def serve(directory: Path, *, task_status: trio.TaskStatus[tuple[Gateway, trio.CancelScope]]) -> None:
-    with trio.CancelScope() as scope:
-        async with open_test_gateway(directory) as gateway:
-            task_status.started((gateway, scope))
-            await trio.sleep_forever()
 
 
 @each_phase
@@ -172,7 +190,7 @@ def without_collector() -> Iterator[None]:
 @each_phase
 @pytest.mark.usefixtures("without_collector")
 async def test_a_call_that_is_ended_in_any_phase_is_freed_without_a_garbage_collection(
-    reach: Reach, tmp_path: Path
+    reach: Reach, tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
     async with open_memory_exchange(tmp_path) as exchange:
         phone = exchange.phone()
@@ -199,8 +217,11 @@ def parts_of(gateway: Gateway, session_id: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("reach", PHASES[PHASES.index(socket_open) :])
-async def test_a_client_that_closes_its_websocket_in_any_phase_leaves_nothing(reach: Reach, tmp_path: Path) -> None:
-    async with open_test_gateway(tmp_path) as gateway, open_exchange(gateway) as exchange:
+async def test_a_client_that_closes_its_websocket_in_any_phase_leaves_nothing(
+    reach: Reach, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_memory_exchange(tmp_path) as exchange:
+        gateway = exchange.gateway
         before = await Footprint.at_rest(gateway)
         phone = exchange.phone()
         await reach(phone)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 import glottis
+import pytest
 from support.gateway import open_test_gateway
 from support.markdown import Document
 from support.phone import open_exchange
@@ -71,6 +72,7 @@ def leads_along(way: list[Step], walk: list[Step]) -> bool:
     return all(step in rest for step in reversed(walk))
 
 
+@pytest.mark.slow
 async def test_a_call_takes_the_walks_that_are_described(tmp_path: Path) -> None:
     tracer = Tracer(walks())
     assert len(tracer.missing) == 7

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from threading import Thread
 from typing import Final
 
 import trio
@@ -41,6 +42,24 @@ def nested(depth: int) -> BaseException:
     return error
 
 
+def kept_cancelled() -> BaseException:
+    """As trio raises it, of another event loop: nobody else can make one."""
+    kept: list[BaseException] = []
+
+    async def keep() -> None:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                await trio.lowlevel.checkpoint()
+            except trio.Cancelled as cancelled:
+                kept.append(cancelled.with_traceback(None))
+
+    thread = Thread(target=trio.run, args=(keep,))
+    thread.start()
+    thread.join()
+    return kept.pop()
+
+
 ERRORS: Final[dict[str, Callable[[], BaseException]]] = {
     "ValueError": partial(ValueError, "broken"),
     "SystemExit": partial(SystemExit, "broken"),
@@ -53,7 +72,7 @@ ERRORS: Final[dict[str, Callable[[], BaseException]]] = {
     "StopAsyncIteration": partial(StopAsyncIteration, "broken"),
     "GeneratorExit": partial(GeneratorExit, "broken"),
     "CancelledError": partial(asyncio.CancelledError, "broken"),
-    "kept Cancelled": trio.Cancelled._create,
+    "kept Cancelled": kept_cancelled,
     "mute": Mute,
     "shapeless": Shapeless,
     "verbose": Verbose,

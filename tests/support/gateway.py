@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glottis.config import ResolvedConfig, load_config, resolve
-from glottis.plugins import Registry, load_plugins
+from glottis.plugins import Registry, load_beside, load_plugins
 from glottis.server.gateway import Gateway, open_gateway
 
 CONFIG = """
@@ -44,8 +44,7 @@ def resolve_test_config(directory: Path, config: str = CONFIG, plugins: Iterable
     """The same without the gateway."""
     path = directory / "gateway.toml"
     path.write_text(config)
-    extra = tuple(plugins)
-    return resolve(load_config(path, {}), load_plugins(extra) if extra else installed_plugins())
+    return resolve(load_config(path, {}), load_beside(installed_plugins(), plugins))
 
 
 @cache

@@ -2,13 +2,11 @@
 
 import random
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import glottis.media.endpoint as endpoint_module
-import pytest
-from glottis.media import udp_link
+from glottis.media.endpoint import UdpEndpoint
+from glottis.media.udp_link import open_udp_socket
 from glottis.testing.impairments import Impairments
 
 
@@ -36,14 +34,6 @@ class LossySocket(socket.socket):
         return len(data)
 
 
-@contextmanager
-def lossy_sockets(impairments: Impairments, seed: int = 1) -> Iterator[None]:
-    """While the block runs, gateways bind lossy sockets."""
-    open_socket = udp_link.open_udp_socket
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            endpoint_module,
-            "open_udp_socket",
-            lambda host, port: LossySocket(open_socket(host, port), impairments, seed),
-        )
-        yield
+def lossy_endpoint(impairments: Impairments, hosts: Sequence[str] = ("127.0.0.1",), seed: int = 1) -> UdpEndpoint:
+    """For a gateway: any port of each of these hosts."""
+    return UdpEndpoint([LossySocket(open_udp_socket(host, 0), impairments, seed) for host in hosts])

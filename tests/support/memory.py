@@ -12,12 +12,12 @@ from typing import Any, Protocol, cast
 import trio
 import trio.testing
 from glottis import AuthRequest, AuthSchemeSpec, Principal, hookimpl
-from glottis.media.endpoint import UdpEndpoint
+from glottis.server.gateway import Gateway
 from glottis.wire.address import Address
 from glottis_auth_anonymous import ANONYMOUS, Anonymous
 
 from support.gateway import CONFIG, open_test_gateway
-from support.phone import Exchange, open_exchange
+from support.phone import Exchange, PhoneEndpoint, open_exchange
 from support.plugins import TestPlugin
 
 HTTP_PORT = 8080
@@ -127,13 +127,13 @@ class MemorySocket:
         return data[:size], source
 
 
-class MemoryEndpoint(UdpEndpoint):
+class MemoryEndpoint(PhoneEndpoint):
     """One with a socket in memory."""
 
     def __init__(self, network: "MemoryNetwork", address: Address) -> None:
         self._socket = MemorySocket(network, address)
         self._network = network
-        super().__init__([cast(socket.socket, self._socket)], CountedTime())
+        super().__init__(cast(socket.socket, self._socket), CountedTime())
 
     @property
     def public(self) -> Address:
@@ -210,15 +210,24 @@ async def open_memory_exchange(
 ) -> AsyncIterator[Exchange]:
     """A gateway that serves ``config`` in memory, and phones for it; see ``open_test_gateway``."""
     network = MemoryNetwork()
-    config = config.replace("port = 0", f"port = {HTTP_PORT}", 1)
-    config = config.replace('scheme = "anonymous"', 'scheme = "everybody"', 1)
-    parts |= {"endpoint": network.gateway, "listeners": [network.listener]}
     with network.gateway:
         async with (
-            open_test_gateway(directory, config, [Everybody(), *plugins], **parts) as gateway,
+            open_memory_gateway(directory, network, config, plugins, **parts) as gateway,
             open_exchange(gateway, network) as exchange,
         ):
             yield exchange
+
+
+@asynccontextmanager
+async def open_memory_gateway(
+    directory: Path, network: MemoryNetwork, config: str = CONFIG, plugins: Iterable[object] = (), **parts: Any
+) -> AsyncIterator[Gateway]:
+    """The same without phones, on a network that outlasts it."""
+    config = config.replace("port = 0", f"port = {HTTP_PORT}", 1)
+    config = config.replace('scheme = "anonymous"', 'scheme = "everybody"', 1)
+    parts |= {"endpoint": network.gateway, "listeners": [network.listener]}
+    async with open_test_gateway(directory, config, [Everybody(), *plugins], **parts) as gateway:
+        yield gateway
 
 
 def open_memory_exchange_with(

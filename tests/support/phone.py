@@ -2,12 +2,13 @@
 
 import math
 import random
+import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -16,11 +17,12 @@ import trio_websocket
 from glottis import CodecSpec
 from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.dtls import Certificate
-from glottis.media.driver import PeerDriver
+from glottis.media.driver import Endpoint, PeerDriver
 from glottis.media.endpoint import UdpEndpoint
+from glottis.media.link import Sender
 from glottis.media.scheduler import Scheduler
+from glottis.media.udp_link import open_udp_socket
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
-from glottis.plugins import load_plugins
 from glottis.rtp.session import PacketProtection
 from glottis.server.gateway import Gateway
 from glottis.server.sessions.session import Session
@@ -35,8 +37,9 @@ from glottis.signaling.messages import (
     encode_message,
     parse_server_message_untrusted,
 )
-from glottis.wire.address import Address, Path
+from glottis.wire.address import Address, Datagram, Path
 
+from support.gateway import installed_plugins
 from support.http import Reply, initiate
 from support.patience import PATIENCE
 
@@ -44,6 +47,8 @@ RATE = 16000
 TONE = struct.pack("<320h", *(round(8000 * math.sin(2 * math.pi * 440 * i / RATE)) for i in range(320)))
 """20 ms of a tone with a whole number of periods in 50 ms; loud enough to be told from silence by its peak."""
 LOUD = 2000
+LOOK = 0.005
+"""Seconds: as often as the wheel turns."""
 CLOSE = 8
 """The opcode of a WebSocket's close frame."""
 CONNECTED = ConnectionStateChanged(ConnectionState.CONNECTED)
@@ -52,7 +57,7 @@ CONNECTED = ConnectionStateChanged(ConnectionState.CONNECTED)
 @cache
 def installed_codec(name: str) -> CodecSpec:
     """A codec of the environment."""
-    return load_plugins().codecs.find(name).spec
+    return installed_plugins().codecs.find(name).spec
 
 
 async def eventually(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
@@ -62,7 +67,7 @@ async def eventually(condition: Callable[[], object], seconds: float = PATIENCE)
     """
     with trio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110
-            await trio.sleep(0.002)
+            await trio.sleep(LOOK)
 
 
 @dataclass
@@ -126,7 +131,7 @@ class Socket:
     def reset(self) -> None:
         """The same with a reset, as the kernel does for a process that is killed."""
         if isinstance(self.stream, trio.SocketStream):
-            self.stream.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+            self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.cut()
 
     def of_type(self, kind: type[ServerMessage]) -> list[Any]:
@@ -138,12 +143,37 @@ class Socket:
         return [dict(event.data) for event in self.of_type(Event) if event.name == name]
 
 
+class PhoneEndpoint(UdpEndpoint):
+    """On one socket, which is bound, and by which anything leaves past all bookkeeping."""
+
+    def __init__(self, sock: socket.socket, clock: Callable[[], float] = time.perf_counter) -> None:
+        super().__init__([sock], clock)
+        self.sendto = sock.sendto
+
+
+class Cable:
+    """What a driver has of its endpoint. ``lets_out`` says what leaves."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.lets_out: Callable[[bytes], bool] = lambda data: True
+        self.add_ufrag, self.remove_ufrag = endpoint.add_ufrag, endpoint.remove_ufrag
+        self.add_path, self.remove_path = endpoint.add_path, endpoint.remove_path
+        self.remove = endpoint.remove
+        self._send = endpoint.send
+
+    def send(self, datagram: Datagram, sender: Sender) -> None:
+        """Or lose it."""
+        if self.lets_out(datagram.data):
+            self._send(datagram, sender)
+
+
 class Phone:
     """One caller. It speaks a tone all the time while it is connected, unless ``speaking`` is False."""
 
     def __init__(self, exchange: "Exchange", codecs: Sequence[CodecSpec], *, ice_lite: bool) -> None:
         self.exchange = exchange
         self.endpoint = exchange.network.open_endpoint()
+        self.cable = Cable(self.endpoint)
         self.peer = PeerConnection(
             PeerSettings(tuple(codecs), sample_rate=RATE, ice_lite=ice_lite),
             certificate=exchange.certificate,
@@ -152,7 +182,7 @@ class Phone:
         )
         self.driver = PeerDriver(
             self.peer,
-            endpoint=self.endpoint,
+            endpoint=self.cable,
             scheduler=exchange.scheduler,
             handle_event=self._handle_event,
             handle_error=self._note_error,
@@ -265,15 +295,14 @@ class Phone:
 
     def vanish(self) -> None:
         """The cable is pulled: TCP is reset, and UDP falls silent."""
-        for socket in self.sockets:
-            socket.cut()
+        for opened in self.sockets:
+            opened.cut()
         self.go_silent()
 
     def go_silent(self) -> None:
         """No datagram leaves or is read any more."""
-        self.driver._closed = True
-        self.exchange.scheduler.remove(self.driver)
-        self._line.cancel()
+        self.cable.lets_out = lambda data: False
+        self.hang_down()
 
     # Raw datagrams, from the address that the gateway has authenticated
 
@@ -286,8 +315,8 @@ class Phone:
 
     def send_raw(self, data: bytes) -> None:
         """Send anything, past the endpoint's bookkeeping."""
-        path = self.path
-        self.endpoint._links[path.local, path.transport].send(data, path.remote, self.driver)
+        with suppress(OSError):
+            self.endpoint.sendto(data, self.path.remote)
 
     def _note_error(self, error: BaseException) -> None:
         self.errors.append(error)
@@ -311,7 +340,7 @@ class Network(Protocol):
     async def connect(self, host: str, port: int) -> trio.abc.HalfCloseableStream:
         """A connection to the gateway's HTTP port."""
 
-    def open_endpoint(self) -> UdpEndpoint:
+    def open_endpoint(self) -> PhoneEndpoint:
         """For a phone's media."""
 
 
@@ -322,9 +351,9 @@ class Loopback:
         """By TCP."""
         return await trio.open_tcp_stream(host, port)
 
-    def open_endpoint(self) -> UdpEndpoint:
+    def open_endpoint(self) -> PhoneEndpoint:
         """Any free port."""
-        return UdpEndpoint.bind(["127.0.0.1"], 0)
+        return PhoneEndpoint(open_udp_socket("127.0.0.1", 0))
 
 
 class Exchange:
@@ -366,8 +395,8 @@ async def open_exchange(gateway: Gateway, network: "Network | None" = None) -> A
             yield exchange
         finally:
             nursery.cancel_scope.cancel()
-            for socket in exchange.sockets:
-                socket.cut()
+            for opened in exchange.sockets:
+                opened.cut()
 
 
 def close_at_once(stream: trio.abc.HalfCloseableStream) -> None:

@@ -4,7 +4,7 @@ from glottis.plugins.agent_files import AgentFile, FunctionAgent
 from glottis.plugins.guard import guarded
 from glottis.plugins.host import create
 from glottis.plugins.manager import BrokenPlugin, Plugin
-from glottis.plugins.registry import Catalogue, Registered, Registry, load_plugins
+from glottis.plugins.registry import Catalogue, Registered, Registry, load_beside, load_plugins
 
 __all__ = [
     "AgentFile",
@@ -16,5 +16,6 @@ __all__ = [
     "Registry",
     "create",
     "guarded",
+    "load_beside",
     "load_plugins",
 ]

@@ -49,11 +49,14 @@ class BrokenPlugin:
 
 
 class PluginManager:
-    """The plugins that were accepted, and their hook implementations with the plugin that each belongs to."""
+    """The plugins that were accepted, and their hook implementations with the plugin that each belongs to.
 
-    def __init__(self) -> None:
+    The names of ``others`` are taken.
+    """
+
+    def __init__(self, others: Iterable[Plugin] = ()) -> None:
         self._pluggy = _new_pluggy()
-        self._plugins: dict[str, Plugin] = {}
+        self._plugins = {plugin.name: plugin for plugin in others}
 
     def register(self, implementation: object, plugin: Plugin) -> None:
         """Take in a module or object whose functions are marked with ``hookimpl``; raises ``PluginError``.

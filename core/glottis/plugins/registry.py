@@ -98,6 +98,18 @@ class Registry:
             spec_type = next(spec_type for spec_type in self._catalogues if isinstance(spec, spec_type))
             self._catalogues[spec_type].add(spec, plugin)
 
+    def extended(self, offers: Iterable[tuple[Plugin, Iterable[Spec]]]) -> "Registry":
+        """The same with further plugins, and what each offers; raises ``PluginError`` if a name is taken."""
+        offers = tuple(offers)
+        registry = Registry([*self.plugins, *(plugin for plugin, _ in offers)], self.broken)
+        for catalogue in self._all():
+            for entry in catalogue:
+                registry.add(entry.spec, entry.plugin)
+        for plugin, specs in offers:
+            for spec in specs:
+                registry.add(spec, plugin)
+        return registry
+
     def components_of(self, kind: type) -> Catalogue[ComponentSpec[Any]]:
         """The components of one kind, perhaps none."""
         return self.components.get(kind, Catalogue(kind.__name__, self.broken))
@@ -106,10 +118,13 @@ class Registry:
         """What a plugin offers, for people: ``agent echo``."""
         return [
             _described(entry.spec, catalogue.kind)
-            for catalogue in (*self._catalogues.values(), *self.components.values())
+            for catalogue in self._all()
             for entry in catalogue
             if entry.plugin == plugin
         ]
+
+    def _all(self) -> tuple[Catalogue[Any], ...]:
+        return *self._catalogues.values(), *self.components.values()
 
 
 def _described(spec: Spec, kind: str) -> str:
@@ -128,25 +143,32 @@ def load_plugins(
     installed plugin that is broken is left out and listed in ``Registry.broken``. Raises ``PluginError`` when two
     plugins claim one name, and ``ConfigurationError`` when none has a ``disabled`` one.
     """
+    entries = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
+    return load_beside(_load_installed(enabled_entry_points(entries, disabled)), extra)
+
+
+def load_beside(registry: Registry, extra: Iterable[object]) -> Registry:
+    """What is in ``registry``, and the ``extra`` plugins of ``load_plugins``."""
+    manager = PluginManager(registry.plugins)
+    offers: list[tuple[Plugin, list[Spec]]] = []
+    for implementation in extra:
+        plugin = _identity(implementation)
+        manager.register(implementation, plugin)
+        offers.append((plugin, registrations(manager, plugin)))
+    return registry.extended(offers)
+
+
+def _load_installed(entries: Iterable[tuple[Plugin, EntryPoint]]) -> Registry:
     manager = PluginManager()
     broken: list[BrokenPlugin] = []
     offers: list[tuple[Plugin, list[Spec]]] = []
-    entries = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
-    for plugin, entry_point in enabled_entry_points(entries, disabled):
+    for plugin, entry_point in entries:
         try:
             manager.register(load(entry_point), plugin)
             offers.append((plugin, registrations(manager, plugin)))
         except (PluginError, ConfigurationError) as error:
             broken.append(BrokenPlugin(plugin, str(error).removeprefix(f"{plugin}: ")))
-    for implementation in extra:
-        plugin = _identity(implementation)
-        manager.register(implementation, plugin)
-        offers.append((plugin, registrations(manager, plugin)))
-    registry = Registry([plugin for plugin, _ in offers], broken)
-    for plugin, specs in offers:
-        for spec in specs:
-            registry.add(spec, plugin)
-    return registry
+    return Registry(broken=broken).extended(offers)
 
 
 def _identity(implementation: object) -> Plugin:

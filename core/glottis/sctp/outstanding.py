@@ -1,6 +1,7 @@
 """The chunks that were sent and are not yet acknowledged cumulatively (RFC 9260 §6.2.1, §7.2.4; RFC 3758 §3.5)."""
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from heapq import heappushpop
@@ -84,6 +85,10 @@ class Outstanding:
 
     def __len__(self) -> int:
         return len(self._chunks)
+
+    def __iter__(self) -> Iterator[OutboundChunk]:
+        """By TSN, ascending."""
+        return iter(self._chunks.values())
 
     @property
     def held(self) -> int:
