@@ -64,6 +64,7 @@ SECTIONS = {
     "`[ice_servers]`": settings.IceServers,
     "`[pages]`": settings.Pages,
     "`[routes]`": settings.Routes,
+    "`[extensions]`": settings.Extensions,
     "`[plugins]`": settings.Plugins,
     "`[campaigns.<id>]`": settings.CampaignSection,
     "`[campaigns.<id>.agents.<name>]`": settings.AgentSection,
@@ -74,6 +75,7 @@ CATALOGUES: list[tuple[str, Catalogue[Any]]] = [
     ("ICE server provider", REGISTRY.ice_server_providers),
     ("Agent", REGISTRY.agents),
     ("Set of routes", REGISTRY.routes),
+    ("Extension", REGISTRY.extensions),
     *(("Component", components) for components in REGISTRY.components.values()),
 ]
 PLUGIN_SECTIONS = {
@@ -248,12 +250,12 @@ def test_each_example_of_a_hook_is_a_plugin_that_its_configuration_enables(examp
         import_file(examples / f"{Path(block.file_name or '').stem}.py") for block in DOCS["hooks"].blocks_of("python")
     ]
     for module, block in zip(modules, DOCS["hooks"].blocks_of("toml"), strict=True):
-        implemented |= {name for name in vars(module) if name.startswith("register_")}
+        implemented |= {name for name, value in vars(module).items() if hasattr(value, "glottis_impl")}
         configuration += block.code
     path = tmp_path / "glottis.toml"
     path.write_text(configuration)
     resolve(load_config(path, {}), load_plugins(extra=modules))
-    assert {f"{name}()" for name in implemented} == set(hook_signatures())
+    assert implemented == {signature.partition("(")[0] for signature in hook_signatures()}
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """glottis: a WebRTC voice gateway on trio. This module is what plugin authors import."""
 
-from glottis.contracts.audio import AudioFrame, EncodedPacket
+from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.auth import AuthRequest, AuthScheme, AuthSchemeSpec
 from glottis.contracts.call import (
     Agent,
@@ -40,6 +40,7 @@ from glottis.contracts.events import (
     StateChanged,
     StatisticsReported,
 )
+from glottis.contracts.extensions import Direction, GatewayInfo, SessionObserver, Tell
 from glottis.contracts.hookspecs import hookimpl
 from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
 from glottis.contracts.info import AudioPreference, CallInfo, Principal
@@ -47,6 +48,7 @@ from glottis.contracts.pages import Page, PagesSpec
 from glottis.contracts.resampling import Resampler, Resampling
 from glottis.contracts.routes import Access, Route, RouteRequest, RouteResponse, RoutesSpec
 from glottis.contracts.secret import Secret
+from glottis.contracts.statistics import Statistics
 from glottis.contracts.turns import Turn, TurnSettings, VoiceActivityDetector
 from glottis.script import run
 
@@ -72,12 +74,15 @@ __all__ = [
     "ConfigurationError",
     "ConnectionChanged",
     "Decoder",
+    "Direction",
     "Dropped",
     "EncodedPacket",
     "Encoder",
     "EncoderKnobs",
     "EncoderSettings",
     "Forbidden",
+    "FrameTap",
+    "GatewayInfo",
     "GlottisError",
     "Heard",
     "IceServer",
@@ -104,9 +109,12 @@ __all__ = [
     "RouteResponse",
     "RoutesSpec",
     "Secret",
+    "SessionObserver",
     "Speakable",
     "StateChanged",
+    "Statistics",
     "StatisticsReported",
+    "Tell",
     "TextMessage",
     "Turn",
     "TurnSettings",

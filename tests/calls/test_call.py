@@ -24,7 +24,7 @@ from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA
 from glottis.calls.typed_messages import MAX_TYPED_SIZE, message_of
 from glottis.contracts.json_object import JsonObject
-from glottis.rtp import KeyChange, Tone
+from glottis.rtp import KeyChange, Taps, Tone
 from support.real_call import real_call
 
 RATE = 16000
@@ -37,10 +37,10 @@ class RecordingVoice:
 
     encoding_name = "opus"
     can_send = True
-    is_tapped = False
     takes_tones = True
 
     def __init__(self) -> None:
+        self.taps = Taps()
         self.pending = bytearray()
         self.sent = bytearray()
         self.packets: list[EncodedPacket] = []
@@ -290,7 +290,7 @@ async def test_what_is_tapped_is_decoded_though_the_agent_reads_nothing(
     voice.incoming = [AudioFrame(bytes(640), RATE)] * 2
     call.hear(0.0)
     assert len(voice.incoming) == 2
-    voice.is_tapped = True
+    voice.taps.heard = lambda frame: frame
     call.hear(0.0)
     assert len(voice.incoming) == 1
 

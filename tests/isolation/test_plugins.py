@@ -15,6 +15,7 @@ import trio
 import trio.testing
 from glottis.contracts.audio import FRAME_SECONDS
 from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL
+from glottis.signaling.messages import Text
 from glottis.wire.rtcp import ReceiverReport, ReportBlock, build_rtcp, is_rtcp
 from support.contracts import called_in_plugins
 from support.crowd import Crowd, open_crowd
@@ -164,6 +165,41 @@ async def come_under_load(trial: Trial) -> None:
     trial.crowd.exchange.gateway.sessions.set_complexity(5)
 
 
+async def go_on(trial: Trial) -> None:
+    """In the middle of a call, which goes on."""
+    await expect_no_end(trial, await trial.call())
+
+
+async def write(trial: Trial) -> None:
+    """By a text, to which the agent answers."""
+    phone = await trial.call()
+    await phone.socket.send(Text("hello"))
+    await expect_no_end(trial, phone)
+
+
+async def begin(trial: Trial) -> None:
+    """With the session, which does without."""
+    trial.arm()
+    phone = trial.phone()
+    await phone.connect("faulty")
+    await expect_no_end(trial, phone)
+
+
+async def hang_up(trial: Trial) -> None:
+    """At the end of a call."""
+    phone = await trial.call()
+    await phone.hang_up()
+    assert phone.socket.closed == (NORMAL, "the caller hung up: enough")
+
+
+async def expect_no_end(trial: Trial, phone: Phone) -> None:
+    """The call goes on, whatever was wrong."""
+    await eventually(lambda: trial.plugin.struck, PATIENCE)
+    await phone.hear(2)
+    await phone.hang_up()
+    assert phone.socket.closed == (NORMAL, "the caller hung up: enough")
+
+
 async def talk_by_websocket(trial: Trial) -> None:
     """By audio of another rate than the agent's."""
     phone = trial.phone()
@@ -214,6 +250,8 @@ class Row:
     method: str
     use: Use
     minds: bool | None = True
+    alike: bool = False
+    """Whether it is called in the very place where another is, which is tried with all faults: some will do."""
 
     def __str__(self) -> str:
         return f"{self.method}-{self.use.__name__}"
@@ -235,22 +273,36 @@ ROWS = (
     Row("Decoder.decode_fec", lose_one),
     Row("Encoder.encode", talk),
     Row("Encoder.set_expected_loss", report_loss, minds=False),
+    Row("FrameTap", go_on),
     Row("IceServerProvider.get_ice_servers", request_servers),
     Row("IceServerProvider.get_ice_servers" + AWAITED, request_servers),
     Row("Resampler.resample", talk_by_websocket),
     Row("Resampling.create_resampler", talk_by_websocket),
     Row("Route.handle", request_route),
     Row("Route.handle" + AWAITED, request_route),
+    Row("SessionObserver.ended", hang_up, minds=False, alike=True),
+    Row("SessionObserver.event", hang_up, minds=False, alike=True),
+    Row("SessionObserver.message_received", write, minds=False, alike=True),
+    Row("SessionObserver.message_sent", write, minds=False, alike=True),
+    Row("SessionObserver.packet_received", go_on, minds=False),
+    Row("SessionObserver.packet_sent", go_on, minds=False, alike=True),
     Row("VoiceActivityDetector.detect", talk),
+    Row("audio_processors", begin, alike=True),
+    Row("session_observers", begin, alike=True),
 )
 
 NEVER_CALLED = {
     "ComponentSpec.kind": "a class, which types of settings name",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
-    "FrameTap": "no hook binds one",
 }
-AT_START = {"AgentSpec.create", "AuthSchemeSpec.create", "IceServerProviderSpec.create", "RoutesSpec.create"}
-"""See ``test_start.py``."""
+AT_START = {
+    "AgentSpec.create",
+    "AuthSchemeSpec.create",
+    "IceServerProviderSpec.create",
+    "RoutesSpec.create",
+    "gateway_lifespan",
+}
+"""See ``test_start.py``, and ``tests/server/test_lifespans.py``."""
 
 
 def test_each_method_that_plugins_have_is_tried() -> None:
@@ -270,7 +322,8 @@ async def test_no_other_call_loses_a_packet(row: Row, tmp_path: Path, caplog: Lo
 
 
 def faults_of(row: Row) -> tuple[Fault, ...]:
-    return (*ERRORS, *(NONSENSE if row.minds is not None else ()), *BLOCKS)
+    faults = (ERRORS, NONSENSE if row.minds is not None else (), BLOCKS)
+    return tuple(fault for some in faults for fault in (some[:1] if row.alike else some))
 
 
 async def complaints_of(row: Row, directory: Path, caplog: Log) -> list[str]:

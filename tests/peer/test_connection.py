@@ -448,8 +448,8 @@ def test_taps_get_what_is_heard_and_what_is_said() -> None:
     call = VirtualCall([PCMU])
     heard: list[AudioFrame] = []
     said: list[AudioFrame] = []
-    call.caller.connection.voice.spoken_tap = partial(noted, said)
-    call.gateway.connection.voice.heard_tap = partial(noted, heard)
+    call.caller.connection.voice.taps.spoken = partial(noted, said)
+    call.gateway.connection.voice.taps.heard = partial(noted, heard)
     assert call.connect()
     talk(call, 1.0)
     assert len(said) == 50

@@ -12,6 +12,7 @@ from typing import Any
 from glottis import contracts
 from glottis.contracts import hookspecs
 from glottis.contracts.codec import CodecSpec
+from glottis.plugins.extensions import EXTENSION_HOOKS
 
 
 def methods_of(contract: type) -> list[str]:
@@ -27,12 +28,12 @@ def functions_of(spec: type) -> list[str]:
 
 def called_in_plugins() -> set[str]:
     """All that glottis may call once it serves: ``Encoder.encode``, ``CodecSpec.create_encoder``, ``Agent``."""
-    return {name for module in _modules() for name in _called(module)}
+    return {name for module in _modules() for name in _called(module)} | {*EXTENSION_HOOKS}
 
 
 def hooks() -> set[str]:
     """All that it calls when it starts."""
-    return {name for name, value in vars(hookspecs).items() if hasattr(value, "glottis_spec")}
+    return {name for name, value in vars(hookspecs).items() if hasattr(value, "glottis_spec")} - {*EXTENSION_HOOKS}
 
 
 def _modules() -> list[ModuleType]:

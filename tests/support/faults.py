@@ -15,6 +15,7 @@ from glottis import (
     AgentSpec,
     AuthSchemeSpec,
     Call,
+    CallInfo,
     CodecSpec,
     Component,
     ComponentSpec,
@@ -26,6 +27,8 @@ from glottis import (
     RouteRequest,
     RouteResponse,
     RoutesSpec,
+    SessionObserver,
+    TextMessage,
     VoiceActivityDetector,
     hookimpl,
 )
@@ -172,6 +175,18 @@ class Faulty:
         finally:
             work.close()
 
+    # What it does in calls
+
+    @hookimpl
+    def audio_processors(self, call_info: CallInfo) -> Any:
+        """One that changes nothing."""
+        return self.through("audio_processors", lambda: [self._behind("FrameTap", lambda frame: frame)])
+
+    @hookimpl
+    def session_observers(self, call_info: CallInfo) -> Any:
+        """One that takes no notice."""
+        return self.through("session_observers", lambda: [self._proxy(SessionObserver, _Observer())])
+
     # What it registers
 
     @hookimpl
@@ -246,6 +261,7 @@ sample_rate = 8000
 
 [campaigns.faulty]
 agent = "faulty"
+extensions = ["Faulty"]
 
 [media]
 codecs = ["{CODEC}", "PCMU"]
@@ -287,8 +303,20 @@ async def _answer(request: RouteRequest) -> RouteResponse:
     return RouteResponse(body=b"fine")
 
 
+class _Observer:
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
 async def _echo(settings: _Settings, call: Call) -> None:
     ear = settings.ear.make()
+    call.nursery.start_soon(_reply, call)
     call.turns(settings.detector.make())
     async for frame in call.audio:
         await call.say(ear.hear(frame))
+
+
+async def _reply(call: Call) -> None:
+    async for message in call.messages:
+        if isinstance(message, TextMessage):
+            await call.send_text(message.text)

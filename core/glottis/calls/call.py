@@ -3,8 +3,8 @@
 import logging
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol, cast
+from dataclasses import replace
+from typing import Any, Protocol, cast
 
 import trio
 
@@ -13,6 +13,7 @@ from glottis.calls.events import EventStream
 from glottis.calls.forwarding import Fan, taker_of
 from glottis.calls.handover import Handover
 from glottis.calls.inbox import Inbox
+from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA, Metadata
 from glottis.calls.nursery import CallNursery
@@ -22,9 +23,10 @@ from glottis.calls.streams import DroppingStream
 from glottis.calls.turns import TurnStream
 from glottis.calls.typed_messages import type_of
 from glottis.calls.utterance import source_of
-from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket
+from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import (
     Agent,
+    BytesMessage,
     Call,
     Dropped,
     Heard,
@@ -36,13 +38,13 @@ from glottis.contracts.call import (
 )
 from glottis.contracts.checks import bytes_of, check_instance, check_text, pcm_of
 from glottis.contracts.errors import LocalError, Malformed
-from glottis.contracts.events import CallEvent
+from glottis.contracts.events import CallEvent, OtherEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
 from glottis.contracts.resampling import Resampling
 from glottis.contracts.statistics import Statistics
 from glottis.contracts.turns import DEFAULT_TURNS, TurnSettings, VoiceActivityDetector
-from glottis.rtp import KeyChange
+from glottis.rtp import KeyChange, Taps
 from glottis.signaling.json_input import split_object_untrusted
 from glottis.signaling.session_request import WEBRTC
 
@@ -53,6 +55,10 @@ class Voice(SpeakingVoice, Protocol):
     """The media side of a peer connection: what the wheel's ticks read and write."""
 
     @property
+    def taps(self) -> Taps:
+        """To be bound before media begins."""
+
+    @property
     def encoding_name(self) -> str:
         """Of the packets that are sent; empty before any could be."""
 
@@ -60,36 +66,16 @@ class Voice(SpeakingVoice, Protocol):
     def takes_tones(self) -> bool:
         """Whether there is a way to send keys to the far end."""
 
-    @property
-    def is_tapped(self) -> bool:
-        """Whether frames are wanted, even if the agent reads none."""
-
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None: ...
     def next_packets(self, now: float) -> list[EncodedPacket]: ...
     def next_keys(self, now: float) -> Sequence[KeyChange]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class CallLimits:
-    """Bounds of the call's queues, in seconds of audio."""
-
-    say_queue: float = 0.2
-    audio_queue: float = 0.2
-
-    @property
-    def audio_frames(self) -> int:
-        """How many frames or packets wait for the agent at most."""
-        return max(1, round(self.audio_queue / FRAME_SECONDS))
-
-
-DEFAULT_LIMITS: Final = CallLimits()
-
-
 class GatewayCall(Call):
     """Pushes from the wheel on one side, the agent's coroutines on the other.
 
-    ``caught_up`` is called when the agent is no longer behind with its messages; ``handover`` knows its colleagues.
-    ``resampling`` is for listeners of other rates; without it, there can be none.
+    ``caught_up`` is called when the agent is no longer behind with its messages, ``sent`` for each that it has sent.
+    ``handover`` knows its colleagues. ``resampling`` is for listeners of other rates; without it, there can be none.
     """
 
     def __init__(
@@ -103,6 +89,7 @@ class GatewayCall(Call):
         caught_up: Callable[[], None] = lambda: None,
         handover: Handover | None = None,
         resampling: Resampling | None = None,
+        sent: Callable[[Message | OtherEvent], None] = lambda message: None,
         limits: CallLimits = DEFAULT_LIMITS,
     ) -> None:
         self._info = info
@@ -115,6 +102,7 @@ class GatewayCall(Call):
         self._hang_up = hang_up
         self._resampling = resampling
         self._handover = handover or Handover({}, lambda name: None)
+        self._sent = sent
         self._audio: Fan[AudioFrame] = Fan(limits.audio_frames)
         self._packets: Fan[EncodedPacket] = Fan(limits.audio_frames)
         self._messages = Inbox(caught_up)
@@ -237,11 +225,14 @@ class GatewayCall(Call):
         check_text("text", text)
         _check_channel(channel)
         await self._messenger.send_text(text, channel)
+        self._sent(TextMessage(text, channel))
 
     async def send_bytes(self, data: bytes, channel: str | None = None) -> None:
         """See ``Call.send_bytes``."""
         _check_channel(channel)
-        await self._messenger.send_bytes(bytes_of("data", data), channel)
+        content = bytes_of("data", data)
+        await self._messenger.send_bytes(content, channel)
+        self._sent(BytesMessage(content, channel or ""))
 
     async def wait_for_channel(self, label: str | None = None) -> str:
         """See ``Call.wait_for_channel``."""
@@ -255,6 +246,7 @@ class GatewayCall(Call):
         check_text("name", name)
         check_instance("data", data, Mapping)
         await self._messenger.send_event(name, data)
+        self._sent(OtherEvent(name, data))
 
     @property
     def agents(self) -> Sequence[str]:
@@ -313,11 +305,11 @@ class GatewayCall(Call):
         """A media tick: fetch what is due from the jitter buffer, as far as anybody listens."""
         self._dtmf.follow(self._voice.next_keys(now))
         packets: list[EncodedPacket] = []
-        if self._audio.is_wanted or self._voice.is_tapped:
+        if self._audio.is_wanted or self._voice.taps.heard is not None:
             frame = self._voice.next_frame(now, packets if self._packets.is_wanted else None)
             if frame is not None:
                 self._audio.push(frame)
-        elif self._packets.is_wanted:
+        elif self._packets.is_wanted or self._voice.taps.received is not None:
             packets = self._voice.next_packets(now)
         for packet in packets:
             self._packets.push(packet)

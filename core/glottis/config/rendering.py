@@ -24,6 +24,7 @@ def render(resolved: ResolvedConfig) -> str:
         "settings": {provider.name: _plain(provider.settings) for provider in providers},
     }
     values["routes"]["settings"] = {one.name: _plain(one.settings) for one in resolved.route_sets}
+    values["extensions"]["settings"] = {one.name: _plain(one.settings) for one in resolved.extensions}
     for campaign in resolved.campaigns.values():
         values["campaigns"][campaign.id] |= {
             "settings": _plain(campaign.agent.settings),

@@ -25,6 +25,7 @@ from glottis.contracts.ice_servers import IceServerProvider
 from glottis.contracts.pages import Page
 from glottis.contracts.resampling import Resampling
 from glottis.plugins import Catalogue, Plugin, Registered, Registry, create
+from glottis.plugins.extensions import Extension
 from glottis.plugins.resampling import GuardedResampling
 from glottis.plugins.routes import MountedRoute
 from glottis.plugins.specifications import Spec, name_of
@@ -66,6 +67,8 @@ class Campaign:
     sample_rate: int
     agents: Mapping[str, CampaignAgent] = field(default_factory=dict)
     """Those that calls can be handed to, by their names in the campaign. Who answers is one of them."""
+    extensions: tuple[Extension, ...] = ()
+    """In the order in which they are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ class ResolvedConfig:
     route_sets: tuple[NamedRoutes, ...] = ()
     resampling: Resampling | None = None
     """Of uncompressed audio, if it is installed."""
+    extensions: tuple[Extension, ...] = ()
+    """Of all campaigns together; each is one object, wherever it is."""
     plugins: tuple[Plugin, ...] = ()
     """All that are loaded, to find the culprit of an error among."""
 
@@ -130,12 +135,23 @@ def resolve(config: Config, registry: Registry) -> ResolvedConfig:
     providers = resolution.providers()
     page_sets, pages = resolution.pages()
     route_sets = resolution.routes()
-    campaigns = resolution.campaigns(codecs)
+    extensions = resolution.extensions()
+    campaigns = resolution.campaigns(codecs, extensions)
     resampling = resolution.resampling()
     if auth is None or resolution.problems:
         raise ConfigurationError("\n".join(resolution.problems))
     return ResolvedConfig(
-        config, auth, campaigns, codecs, providers, page_sets, pages, route_sets, resampling, registry.plugins
+        config,
+        auth,
+        campaigns,
+        codecs,
+        providers,
+        page_sets,
+        pages,
+        route_sets,
+        resampling,
+        tuple(extensions.values()),
+        registry.plugins,
     )
 
 
@@ -218,7 +234,34 @@ class _Resolution:
             pages.update(found.spec.pages)
         return tuple(found.spec.name for found in chosen), pages
 
-    def campaigns(self, codecs: Sequence[Registered[CodecSpec]]) -> dict[str, Campaign]:
+    def extensions(self) -> dict[str, Extension]:
+        """All that are enabled for any campaign, by their names in lower case."""
+        section, catalogue = self._config.extensions, self._registry.extensions
+        lists = {"extensions.enabled": section.enabled} | {
+            f"campaigns.{campaign_id}.extensions": campaign.extensions
+            for campaign_id, campaign in self._config.campaigns.items()
+            if campaign.extensions is not None
+        }
+        settings = {name.lower(): values for name, values in section.settings.items()}
+        extensions: dict[str, Extension] = {}
+        for path, names in lists.items():
+            for found in self._choose(catalogue, names, (), path):
+                name = found.spec.name
+                if name.lower() not in extensions:
+                    extensions[name.lower()] = Extension(
+                        name,
+                        found.plugin,
+                        found.spec.hooks,
+                        self._typed(found, settings.get(name.lower(), PluginSettings()), f"extensions.settings.{name}"),
+                    )
+        for name in section.settings:
+            if name not in catalogue:
+                self._find(catalogue, name, f"extensions.settings.{name}")
+        return extensions
+
+    def campaigns(
+        self, codecs: Sequence[Registered[CodecSpec]], extensions: Mapping[str, Extension]
+    ) -> dict[str, Campaign]:
         campaigns = {}
         for campaign_id, section in self._config.campaigns.items():
             path = f"campaigns.{campaign_id}"
@@ -234,9 +277,11 @@ class _Resolution:
                 self.problems.append(
                     f"{path}.agents.{section.agent}: the agent who answers has this name; choose another"
                 )
+            names = self._config.extensions.enabled if section.extensions is None else section.extensions
+            chosen = tuple(extensions[name.lower()] for name in names if name.lower() in extensions)
             if first is not None:
                 known = {name: one for name, one in others.items() if one is not None}
-                campaigns[campaign_id] = Campaign(campaign_id, first, rate, {section.agent: first} | known)
+                campaigns[campaign_id] = Campaign(campaign_id, first, rate, {section.agent: first} | known, chosen)
         return campaigns
 
     def _agent(self, section: CampaignSection | AgentSection, path: str, info: CampaignInfo) -> CampaignAgent | None:
@@ -271,6 +316,13 @@ class _Resolution:
             return catalogue.find(name)
         except ConfigurationError as error:
             self.problems.append(f"{path}: {error}")
+            return None
+
+    def _typed(self, found: Registered[Any], settings: PluginSettings, path: str) -> msgspec.Struct | None:
+        try:
+            return typed_settings(self._registry, found, settings, path)
+        except ConfigurationError as error:
+            self.problems.append(str(error))
             return None
 
     def _make(

@@ -222,6 +222,15 @@ class Routes(msgspec.Struct, frozen=True, kw_only=True):
     """By the name of the set."""
 
 
+class Extensions(msgspec.Struct, frozen=True, kw_only=True):
+    """``[extensions]``: plugins whose hooks run for each call, in this order."""
+
+    enabled: tuple[str, ...] = ()
+    """By the names of their plugins; a campaign may have others."""
+    settings: dict[str, PluginSettings] = {}
+    """By the same names."""
+
+
 class Plugins(msgspec.Struct, frozen=True, kw_only=True):
     """``[plugins]``: which installed plugins are not loaded."""
 
@@ -247,6 +256,8 @@ class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
     """Absent: that of ``[media]``."""
     agents: dict[str, AgentSection] = {}
     """Those that calls can be handed to, by the names that they have here."""
+    extensions: tuple[str, ...] | None = None
+    """Absent: those of ``[extensions]``."""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +279,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ice_servers: IceServers = IceServers()
     pages: Pages = Pages()
     routes: Routes = Routes()
+    extensions: Extensions = Extensions()
     plugins: Plugins = Plugins()
     campaigns: dict[str, CampaignSection] = {}
     log: Log = Log()

@@ -1,24 +1,29 @@
-"""All hooks of glottis. They run at start-up, are synchronous, and return objects whose methods do the work.
+"""All hooks of glottis. They run at start-up or once for each call, are synchronous, and return what does the work.
 
 An implementation may take fewer arguments than its specification. ``API_VERSION`` grows when a hook is added;
 arguments may be added, never changed.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import pluggy
 
 if TYPE_CHECKING:
+    from glottis.contracts.audio import FrameTap
     from glottis.contracts.auth import AuthSchemeSpec
     from glottis.contracts.call import AgentSpec
     from glottis.contracts.codec import CodecSpec
     from glottis.contracts.components import ComponentSpec
+    from glottis.contracts.extensions import Direction, GatewayInfo, Tell
     from glottis.contracts.ice_servers import IceServerProviderSpec
+    from glottis.contracts.info import CallInfo
     from glottis.contracts.pages import PagesSpec
     from glottis.contracts.routes import RoutesSpec
 
-API_VERSION: Final = 3
+API_VERSION: Final = 4
 ENTRY_POINT_GROUP: Final = "glottis"
 
 hookspec = pluggy.HookspecMarker("glottis")
@@ -62,3 +67,43 @@ def register_routes() -> "Sequence[RoutesSpec]":  # type: ignore[empty-body]
 @hookspec
 def register_components() -> "Sequence[ComponentSpec[Any]]":  # type: ignore[empty-body]
     """The components of this plugin: parts of others, which define their kinds, and whose settings name them."""
+
+
+@hookspec
+def extension_settings() -> type[msgspec.Struct]:  # type: ignore[empty-body]
+    """The type of the settings of this plugin's hooks below, which get them as ``settings``; without it, they get None.
+
+    A plugin that has any of these hooks is an *extension*. Configuration lists those that are enabled, for all
+    campaigns or for one, and in this order they are asked.
+    """
+
+
+@hookspec
+def audio_processors(  # type: ignore[empty-body]
+    call_info: "CallInfo", direction: "Direction", tell: "Tell", settings: Any
+) -> "Sequence[FrameTap]":
+    """What is to be done, one after the other, with each frame of one direction of a new call.
+
+    ``input`` is what the agent hears: lost packets are concealed in it, and time goes on over silence. ``output`` is
+    what the caller is sent, before it is encoded. Packets that an agent reads, or passes on, as they are do not come
+    by. Called when the session is created, for each direction. A processor is a plain function, called in the media
+    tick, which returns a frame of the same length and rate. One that does not, or raises, is left out of the call.
+    """
+
+
+@hookspec
+def session_observers(  # type: ignore[empty-body]
+    call_info: "CallInfo", tell: "Tell", settings: Any
+) -> Sequence[object]:
+    """Who is to be told of what happens in a new session: objects with some of the methods of ``SessionObserver``."""
+
+
+@hookspec
+def gateway_lifespan(  # type: ignore[empty-body]
+    gateway_info: "GatewayInfo", settings: Any
+) -> AbstractAsyncContextManager[object]:
+    """What is to be there as long as the gateway: entered before it serves, and left when it has stopped.
+
+    The last is left first. A background task of it may have a nursery of its own; what that raises does not end the
+    gateway. What is raised on entering keeps the gateway from starting.
+    """

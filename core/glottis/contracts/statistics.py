@@ -194,6 +194,10 @@ class Counters(StatsObject):
     dtmf_dropped: int = 0
     messages_dropped: int = 0
     events_dropped: int = 0
+    processors_dropped: int = 0
+    """Of extensions: those that have failed, and are left out; hooks that have failed count as one."""
+    observers_dropped: int = 0
+    """The same, also of those that were too slow."""
     messages_missed: int = 0
     """For a client without its WebSocket, and more than is kept for its return."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Final
 
-from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
+from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
@@ -33,6 +33,7 @@ from glottis.rtp import (
     ReportReceived,
     RtpSession,
     SrtpSession,
+    Taps,
     TelephoneEventReader,
     Tone,
 )
@@ -56,10 +57,8 @@ class AudioTrack:
         """Of what is sent."""
         self.keypad = Keypad()
         """The keys that the peer presses."""
-        self.heard_tap: FrameTap | None = None
-        """Gets what is heard, after playout; this and ``spoken_tap`` are bound when a direction begins."""
-        self.spoken_tap: FrameTap | None = None
-        """Gets what is said, before it is encoded."""
+        self.taps = Taps()
+        """They are bound when a direction begins."""
         self.send_soon: Callable[[], None] = lambda: None
         """Called when something was written that need not wait for the next tick."""
         self._settings = settings
@@ -145,11 +144,6 @@ class AudioTrack:
     def takes_tones(self) -> bool:
         """Whether the peer takes telephone events."""
         return self._sender is not None and self._sender.tones.format is not None
-
-    @property
-    def is_tapped(self) -> bool:
-        """Whether what is heard is to be decoded, whoever else listens."""
-        return self.heard_tap is not None
 
     @property
     def loses_packets(self) -> bool:
@@ -272,7 +266,8 @@ class AudioTrack:
             self._readers(audio, statistics, background),
             sample_rate=self._settings.sample_rate,
             delay=self._settings.delay(),
-            tap=self.heard_tap,
+            tap=self.taps.heard,
+            watch=self.taps.received,
             statistics=statistics,
             background=background,
         )
@@ -304,10 +299,11 @@ class AudioTrack:
             frame_ms=packet_ms,
             tick=send_period(packet_ms),
             rng=self._rng,
-            tap=self.spoken_tap,
+            tap=self.taps.spoken,
             complexity=self._knobs.complexity,
         )
         sender.fills = settings.send_silence
+        sender.watch = self.taps.sent
         if before is not None:
             sender.go_on_from(before)
         self._protector = Protector(

@@ -15,6 +15,7 @@ from glottis.contracts.pages import Page, PagesSpec
 from glottis.contracts.routes import RoutesSpec
 from glottis.contracts.turns import VoiceActivityDetector
 from glottis.plugins.codecs import guarded_codec
+from glottis.plugins.extensions import extension_of
 from glottis.plugins.guard import check_members, guarded, guarded_agent
 from glottis.plugins.manager import Plugin, PluginManager
 from glottis.plugins.routes import mounted
@@ -44,7 +45,8 @@ def registrations(manager: PluginManager, plugin: Plugin) -> list[Spec]:
                 result = guarded(plugin, hook_name, implementation)
                 what, check = f"what {hook_name} returned", partial(_checked_specs, plugin, hook_name, spec_type)
                 found.extend(guarded(plugin, what, check, result, allowed=(PluginError,)))
-    return found
+    extension = extension_of(manager, plugin)
+    return [*found, extension] if extension is not None else found
 
 
 def create(plugin: Plugin, spec: Makeable, settings: object, campaign: CampaignInfo | None = None) -> Any:

@@ -17,6 +17,7 @@ from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.plugins.failures import blamed
 
 HookImplementation = Callable[..., Any]
+"""Takes the arguments of its specification by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class PluginManager:
     def implementations(self, hook_name: str) -> list[tuple[Plugin, HookImplementation]]:
         """Who implements a hook, first registered first, each to be called on its own (behind ``host.guarded``)."""
         implementations = getattr(self._pluggy.hook, hook_name).get_hookimpls()
-        found = {implementation.plugin_name: implementation.function for implementation in implementations}
+        found = {implementation.plugin_name: _by_name(implementation) for implementation in implementations}
         return [(plugin, found[name]) for name, plugin in self._plugins.items() if name in found]
 
 
@@ -127,6 +128,16 @@ def load(entry_point: EntryPoint) -> object:
         return entry_point.load()
     except BaseException as error:
         raise blamed(error, f"{plugin_of(entry_point)}: import") from error
+
+
+def _by_name(implementation: pluggy.HookImpl) -> HookImplementation:
+    """An implementation may take fewer arguments than there are."""
+    function, names = implementation.function, implementation.argnames
+
+    def call(**arguments: object) -> Any:
+        return function(*(arguments[name] for name in names))
+
+    return call
 
 
 def _new_pluggy() -> pluggy.PluginManager:

@@ -14,6 +14,7 @@ from glottis.contracts.hookspecs import ENTRY_POINT_GROUP
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import PagesSpec
 from glottis.contracts.routes import RoutesSpec
+from glottis.plugins.extensions import ExtensionSpec
 from glottis.plugins.host import registrations
 from glottis.plugins.manager import BrokenPlugin, Plugin, PluginManager, enabled_entry_points, load
 from glottis.plugins.specifications import Spec, name_of
@@ -77,6 +78,7 @@ class Registry:
         self.ice_server_providers: Catalogue[IceServerProviderSpec] = Catalogue("ICE server provider", self.broken)
         self.pages: Catalogue[PagesSpec] = Catalogue("set of pages", self.broken)
         self.routes: Catalogue[RoutesSpec] = Catalogue("set of routes", self.broken)
+        self.extensions: Catalogue[ExtensionSpec] = Catalogue("extension", self.broken)
         self.components: dict[type, Catalogue[ComponentSpec[Any]]] = {}
         """By their kinds."""
         self._catalogues: dict[type[Spec], Catalogue[Any]] = {
@@ -86,6 +88,7 @@ class Registry:
             IceServerProviderSpec: self.ice_server_providers,
             PagesSpec: self.pages,
             RoutesSpec: self.routes,
+            ExtensionSpec: self.extensions,
         }
 
     def add(self, spec: Spec, plugin: Plugin) -> None:

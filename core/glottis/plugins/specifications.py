@@ -22,12 +22,22 @@ from glottis.contracts.components import ComponentSpec
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.contracts.pages import PagesSpec
 from glottis.contracts.routes import RoutesSpec
+from glottis.plugins.extensions import ExtensionSpec
 from glottis.plugins.pages import check_pages
 from glottis.plugins.routes import check_routes_name
 
 T = TypeVar("T")
 
-Spec = AgentSpec | CodecSpec | AuthSchemeSpec | IceServerProviderSpec | PagesSpec | RoutesSpec | ComponentSpec[Any]
+Spec = (
+    AgentSpec
+    | CodecSpec
+    | AuthSchemeSpec
+    | IceServerProviderSpec
+    | PagesSpec
+    | RoutesSpec
+    | ComponentSpec[Any]
+    | ExtensionSpec
+)
 
 MAX_STATIC_PAYLOAD_TYPE: Final = 95
 """RFC 3551 §6."""
@@ -48,6 +58,8 @@ def check_spec(spec: Spec) -> None:
             _check_codec(spec)
         case PagesSpec():
             check_pages(spec.pages)
+        case ExtensionSpec():
+            pass  # made here, of what was checked
         case _:
             check_callable("create", spec.create)
             check_config_type("config_type", spec.config_type)

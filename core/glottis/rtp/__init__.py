@@ -12,6 +12,7 @@ from glottis.rtp.pauses import Pauses
 from glottis.rtp.payload import (
     MAX_PACKET_DURATION,
     MAX_PAYLOAD_LENGTH,
+    PacketWatch,
     PayloadReader,
     PayloadWriter,
     PlainReader,
@@ -24,6 +25,7 @@ from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
 from glottis.rtp.session import PacketProtection, RtpSession
 from glottis.rtp.srtp import MAX_SSRCS, SrtpSession
+from glottis.rtp.taps import Taps
 from glottis.rtp.tones import EventFormat, Tone
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "KeyUp",
     "Keypad",
     "PacketProtection",
+    "PacketWatch",
     "PathReported",
     "Pauses",
     "PayloadReader",
@@ -63,6 +66,7 @@ __all__ = [
     "SourceLeft",
     "SourceRetired",
     "SrtpSession",
+    "Taps",
     "TelephoneEventReader",
     "Tone",
 ]

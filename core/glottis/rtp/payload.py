@@ -1,8 +1,9 @@
 """What stands between codec frames and the payloads of RTP, by payload type."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from glottis.contracts.audio import EncodedPacket
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import Malformed
 
@@ -11,6 +12,10 @@ MAX_PACKET_DURATION: Final = 0.2
 MAX_PAYLOAD_LENGTH: Final = 1160
 """Bytes that are sent; with the headers of IPv6, UDP, RTP and SRTP, and 40 bytes of header extensions, they fit the
 smallest path of IPv6, 1280 bytes."""
+
+
+PacketWatch = Callable[[EncodedPacket, CodecSpec], None]
+"""Is told of each packet of one direction of a call, within the media tick: see ``SessionObserver``."""
 
 
 class BufferedPacket(NamedTuple):

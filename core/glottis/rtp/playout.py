@@ -8,7 +8,7 @@ from glottis.contracts.errors import Malformed
 from glottis.rtp.comfort_noise import Background
 from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.jitter_buffer import JitterBuffer
-from glottis.rtp.payload import BufferedPacket
+from glottis.rtp.payload import BufferedPacket, PacketWatch
 from glottis.rtp.stretch import Loudness, add, compressed, stretched
 
 MAX_CONCEALMENT: Final = 0.12
@@ -42,6 +42,7 @@ class Playout:
         "_taken",
         "_timestamp",
         "sample_rate",
+        "watch",
     )
 
     def __init__(
@@ -67,6 +68,8 @@ class Playout:
         """Whether what was produced last is no speech of the sender's."""
         self._taken: list[EncodedPacket] | None = None
         """Where the packets of this tick's frame are noted, if anybody wants them too."""
+        self.watch: PacketWatch | None = None
+        """Is told of all packets that are played or taken."""
 
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
         """The frame of this tick; None before the first packet is due and while the stream has stopped.
@@ -103,7 +106,7 @@ class Playout:
             buffer.position += tick
         while (packet := buffer.pop_before(buffer.position)) is not None:
             self._count_delay(packet, now)
-            packets.append(self._encoded(packet))
+            packets.append(self._taken_out(packet))
         self._end_tick(now)
         return packets
 
@@ -150,7 +153,9 @@ class Playout:
     def _play(self, packet: BufferedPacket, overlap: int, now: float) -> bytes:
         """Decode a packet, without what was concealed in its place before it came."""
         if self._taken is not None:
-            self._taken.append(self._encoded(packet))
+            self._taken.append(self._taken_out(packet))
+        elif self.watch is not None:
+            self._taken_out(packet)
         unheard = packet.duration - overlap
         if unheard <= 0:
             self._statistics.packets_discarded += 1
@@ -277,9 +282,9 @@ class Playout:
         self._decoder = decoder = codec.create_decoder(self.sample_rate)
         return decoder
 
-    def _encoded(self, packet: BufferedPacket) -> EncodedPacket:
-        """The packet popped last, as agents see it."""
-        return EncodedPacket(
+    def _taken_out(self, packet: BufferedPacket) -> EncodedPacket:
+        """The packet popped last, as agents see it, and who watches."""
+        encoded = EncodedPacket(
             packet.payload,
             packet.codec.encoding_name,
             packet.codec.clock_rate,
@@ -288,6 +293,9 @@ class Playout:
             self._buffer.lost_before,
             packet.audio_level,
         )
+        if self.watch is not None:
+            self.watch(encoded, packet.codec)
+        return encoded
 
     def _end_tick(self, now: float) -> None:
         pending = self._clock_units(len(self._pending) // BYTES_PER_SAMPLE) if self._pending else 0

@@ -11,7 +11,7 @@ from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.header_extensions import ExtensionReader
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.missing import MissingPackets
-from glottis.rtp.payload import PayloadReader
+from glottis.rtp.payload import PacketWatch, PayloadReader
 from glottis.rtp.playout import Playout
 from glottis.rtp.sequence import extend_timestamp
 from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
@@ -30,7 +30,8 @@ class AudioReceiver:
     """One incoming audio track. Feed it plain (decrypted) RTP, and call one of its ``next_`` methods every media tick.
 
     ``readers`` are by payload type; packets of others hold no audio for us, and are counted. ``sample_rate`` in hertz
-    is that of the frames, ``delay`` says how long packets wait, and ``tap`` gets each frame before anybody else.
+    is that of the frames, ``delay`` says how long packets wait, and ``tap`` gets each frame before anybody else, as
+    ``watch`` does with packets.
     ``statistics``, which readers may share, and ``source`` (None before the first packet) hold what was counted;
     ``background``, which they may share too, is the noise of the line.
     """
@@ -42,6 +43,7 @@ class AudioReceiver:
         sample_rate: int,
         delay: DelayPolicy | None = None,
         tap: FrameTap | None = None,
+        watch: PacketWatch | None = None,
         statistics: PlayoutStatistics | None = None,
         background: Background | None = None,
     ) -> None:
@@ -58,6 +60,7 @@ class AudioReceiver:
         clock_rate = next((reader.clock_rate for reader in readers.values()), DEFAULT_CLOCK_RATE)
         self._buffer = JitterBuffer(clock_rate, self.delay, self.statistics)
         self._playout = Playout(self._buffer, self.statistics, self.background, sample_rate)
+        self._playout.watch = watch
         self._newest_timestamp = 0
         self._candidates: dict[int, deque[tuple[RtpPacket, float]]] = {}
 

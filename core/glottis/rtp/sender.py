@@ -11,7 +11,7 @@ from glottis.rtp.framer import Framer
 from glottis.rtp.header_extensions import ExtensionWriter
 from glottis.rtp.level import audio_level
 from glottis.rtp.pauses import Pauses
-from glottis.rtp.payload import MAX_PAYLOAD_LENGTH, PayloadWriter
+from glottis.rtp.payload import MAX_PAYLOAD_LENGTH, PacketWatch, PayloadWriter
 from glottis.rtp.tones import Tone, ToneStep, ToneWriter
 from glottis.wire.rtp import build_rtp
 
@@ -49,6 +49,8 @@ class AudioSender:
     """−dBov of what was sent last; None where nobody wants it, or knows."""
     target_bitrate: int | None = None
     """Bits per second that are aimed at, copies included; None for a codec with one bitrate."""
+    watch: PacketWatch | None = None
+    """Is told of each packet of the codec that is sent."""
 
     def __init__(
         self,
@@ -315,7 +317,7 @@ class AudioSender:
         self._follow_gap(item, now)
         timestamp = self._timestamp
         self._spend(item.duration)
-        return self._audio_packet(item.payload, timestamp, now)
+        return self._audio_packet(item.payload, item.duration, timestamp, now)
 
     def _frame_packet(self, pcm: bytes, timestamp: int, now: float) -> bytes | None:
         """A frame, or what is sent in place of a pause."""
@@ -326,7 +328,7 @@ class AudioSender:
         if pauses is None or noise is None:
             payload = self.encoder.encode(pcm)
             if payload:
-                return self._audio_packet(payload, timestamp, now)
+                return self._audio_packet(payload, self._frame_units, timestamp, now)
         self._marker = True  # of the speech after it
         if pauses is None or not noise:
             self.frames_unsent += 1
@@ -334,8 +336,11 @@ class AudioSender:
         self.comfort_noise_sent += 1
         return self._build(pauses.payload_type, timestamp, noise, False, now)
 
-    def _audio_packet(self, payload: bytes, timestamp: int, now: float) -> bytes:
+    def _audio_packet(self, payload: bytes, duration: int, timestamp: int, now: float) -> bytes:
         writer, marker = self.writer, self._marker
+        if self.watch is not None:
+            name = self._codec.encoding_name
+            self.watch(EncodedPacket(payload, name, self.clock_rate, timestamp, duration), self._codec)
         payload = writer.write(payload, timestamp)
         self._marker = False
         return self._build(writer.payload_type, timestamp, payload, marker, now)

@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from typing import Final, NoReturn, Protocol
 from urllib.parse import quote
 
 import trio
 
-from glottis.calls.call import CallLimits
 from glottis.calls.leg import LegFactory
+from glottis.calls.limits import CallLimits
 from glottis.config import NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.extensions import GatewayInfo
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import GatheringEndpoint
 from glottis.media.interfaces import media_addresses
@@ -24,6 +26,7 @@ from glottis.media.scheduler import Scheduler, Sockets
 from glottis.media.stream_link import StreamEndpoint
 from glottis.media.stream_listener import StreamListener
 from glottis.plugins.auth import GuardedAuthScheme
+from glottis.plugins.extensions import Extension
 from glottis.server.api.origins import Origins
 from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
@@ -31,6 +34,7 @@ from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
 from glottis.server.http.turns import Turns
 from glottis.server.legs import our_legs
+from glottis.server.lifespans import lifespans
 from glottis.server.own_addresses import OwnAddresses
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
@@ -225,7 +229,7 @@ async def open_gateway(
     ``endpoint`` is for media, and ``listeners`` are for HTTP, where they shall not be bound as configured; only the
     listeners are closed here. Several gateways may share ``tokens``, and in one event loop ``turns``. ``legs`` are
     those of transports beside WebRTC, and ``times`` are what the configuration leaves open. Raises
-    ``ConfigurationError`` if an address or port cannot be had.
+    ``ConfigurationError`` if an address or port cannot be had, and ``PluginError`` if an extension cannot begin.
     """
     server = config.config.server
     with (
@@ -235,7 +239,7 @@ async def open_gateway(
         own_addresses = OwnAddresses(config, endpoint, times.providers, streams.addresses)
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
         with watching(config.plugins) as watchdog:
-            async with trio.open_nursery() as nursery, trio.open_nursery() as sessions:
+            async with _life(config, listeners) as url, trio.open_nursery() as nursery, trio.open_nursery() as sessions:
                 gateway = Gateway(
                     config,
                     endpoint,
@@ -248,10 +252,9 @@ async def open_gateway(
                     times=times,
                     turns=turns,
                 )
-                gateway.url = _url(server.host, server.port, listeners)
-                for task in _tasks(gateway, endpoint):
+                gateway.url = url
+                for task in _tasks(gateway, endpoint, listeners):
                     nursery.start_soon(task)
-                nursery.start_soon(gateway.serve_http, listeners)
                 try:
                     yield gateway
                 finally:
@@ -262,7 +265,38 @@ async def open_gateway(
                     logger.info("the gateway has counted %s", gateway.counts())
 
 
-def _tasks(gateway: Gateway, endpoint: MediaEndpoint) -> tuple[Callable[[], Awaitable[None]], ...]:
+@asynccontextmanager
+async def _life(config: ResolvedConfig, listeners: Listeners) -> AsyncIterator[str]:
+    """Those of the extensions, at this URL. Where one cannot begin there is no gateway to close its listeners."""
+    url = _url(config.config.server.host, config.config.server.port, listeners)
+    infos = [_info_for(extension, config, url) for extension in config.extensions]
+    began = False
+    try:
+        async with lifespans(config.extensions, infos):
+            began = True
+            yield url
+    finally:
+        if not began:
+            for listener in listeners:
+                await trio.aclose_forcefully(listener)
+
+
+def _info_for(extension: Extension, config: ResolvedConfig, url: str) -> GatewayInfo:
+    return GatewayInfo(
+        url,
+        version("glottis"),
+        tuple(
+            campaign.id
+            for campaign in config.campaigns.values()
+            if any(extension is one for one in campaign.extensions)
+        ),
+        tuple(codec.spec for codec in config.codecs),
+    )
+
+
+def _tasks(
+    gateway: Gateway, endpoint: MediaEndpoint, listeners: Listeners
+) -> tuple[Callable[[], Awaitable[None]], ...]:
     """What runs as long as the gateway, in the order in which it starts."""
     return (
         endpoint.run,
@@ -272,6 +306,7 @@ def _tasks(gateway: Gateway, endpoint: MediaEndpoint) -> tuple[Callable[[], Awai
         gateway.relief.run,
         gateway.gather,
         partial(report, gateway.counts),
+        partial(gateway.serve_http, listeners),
     )
 
 

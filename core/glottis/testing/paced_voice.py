@@ -15,6 +15,7 @@ from glottis.rtp import (
     KeyDown,
     Keypad,
     PlainWriter,
+    Taps,
     TelephoneEventReader,
     Tone,
 )
@@ -36,7 +37,8 @@ class PacedVoice:
         self.encoding_name = encoding_name
         self.can_send = True
         self.takes_tones = True
-        self.is_tapped = False
+        self.taps = Taps()
+        """Bound by nobody."""
         self.sent_digits = ""
         """Those whose keys have gone down for the caller, in order."""
         self.sent_packets: list[EncodedPacket] = []

@@ -7,9 +7,10 @@ from glottis.calls.websocket import Formats
 from glottis.calls.websocket.inlet import PAYLOAD_TYPE, AudioInlet
 from glottis.plugins import load_plugins
 from glottis.rtp import AudioReceiver, PlainReader
+from glottis_recorder.opus_frames import opus_frames_untrusted
 from glottis_spandsp.resampler import SpeexResampling
 
-from support.worst import Arguments, Row, filled, message
+from support.worst import Arguments, Row, datagram, filled, message
 
 RATE: Final = 16000
 FORMATS: Final = Formats([entry.spec for entry in load_plugins().codecs], SpeexResampling())
@@ -34,6 +35,15 @@ def declared(wish: AudioPreference) -> Arguments:
 
 
 ROWS: Final = (
+    datagram(
+        opus_frames_untrusted,
+        {
+            "48 frames": filled(b"\x00", b"\xfb\xb0"),
+            "padding without end": filled(b"\xff", b"\xfb\x41"),
+            "no frame": filled(b"\xff", b"\xfb\xb0"),
+            "two frames": filled(b"\xff", b"\xf9\xff"),
+        },
+    ),
     message(lambda data: take_and_hear_untrusted(NARROW, data), {"short samples": filled(b"\xff")}),
     message(lambda data: take_and_hear_untrusted(FLOATS, data), {"no numbers": filled(b"\x00\x00\xc0\x7f")}),
     message(

@@ -7,13 +7,23 @@ from typing import Final
 
 from glottis.calls.websocket.formats import AudioFormats
 from glottis.calls.websocket.inlet import PAYLOAD_TYPE, SSRC, AudioInlet
-from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
+from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import EncoderKnobs, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.statistics import Counters, Statistics
 from glottis.peer.audio import MIN_SEND_PERIOD
-from glottis.rtp import AudioReceiver, AudioSender, DelayPolicy, FixedDelay, KeyChange, PlainReader, PlainWriter, Tone
+from glottis.rtp import (
+    AudioReceiver,
+    AudioSender,
+    DelayPolicy,
+    FixedDelay,
+    KeyChange,
+    PlainReader,
+    PlainWriter,
+    Taps,
+    Tone,
+)
 from glottis.rtp.delay import DEFAULT_TARGET_DELAY
 from glottis.rtp.statistics import rtp_statistics
 from glottis.wire.rtp import parse_rtp_untrusted
@@ -44,10 +54,8 @@ class StreamVoice:
 
     def __init__(self, formats: AudioFormats, settings: StreamSettings, sample_rate: int, rng: random.Random) -> None:
         self.formats = formats
-        self.heard_tap: FrameTap | None = None
-        """Gets what is heard, after playout; this and ``spoken_tap`` are bound when the call begins."""
-        self.spoken_tap: FrameTap | None = None
-        """Gets what is said, before it is encoded."""
+        self.taps = Taps()
+        """They are bound when the call begins."""
         self.inlet: AudioInlet | None = None
         """Where what the client sends comes in, once the call has begun."""
         self.flushed: Callable[[], None] = _nothing
@@ -65,7 +73,8 @@ class StreamVoice:
             {PAYLOAD_TYPE: PlainReader(self.formats.input.codec)},
             sample_rate=self._sample_rate,
             delay=self._settings.delay(),
-            tap=self.heard_tap,
+            tap=self.taps.heard,
+            watch=self.taps.received,
         )
         self.inlet = AudioInlet(self.formats.input, self._receiver, longest_delay=self._settings.longest_delay)
         self._sender = self._new_sender()
@@ -86,11 +95,6 @@ class StreamVoice:
     def send_period(self) -> float:
         """Seconds between calls of ``messages_to_send`` that keep the messages evenly spaced, at most a media tick."""
         return max(MIN_SEND_PERIOD, min(self.formats.output.frame_ms / 1000, FRAME_SECONDS))
-
-    @property
-    def is_tapped(self) -> bool:
-        """See ``Voice``."""
-        return self.heard_tap is not None
 
     @property
     def can_send(self) -> bool:
@@ -176,11 +180,12 @@ class StreamVoice:
             frame_ms=output.frame_ms,
             tick=self.send_period,
             rng=self._rng,
-            tap=self.spoken_tap,
+            tap=self.taps.spoken,
             complexity=self._knobs.complexity,
             head_start=HEAD_START,
         )
         sender.fills = self._settings.send_silence
+        sender.watch = self.taps.sent
         return sender
 
 

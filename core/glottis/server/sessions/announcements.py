@@ -1,30 +1,48 @@
-"""What client and agent are told of their session: the same events, to both."""
+"""What client, agent and observers are told of their session: the same events, to all of them."""
 
 from dataclasses import replace
+from typing import Final
 
 import trio
 
 from glottis.calls.call import GatewayCall
 from glottis.calls.leg import Leg
-from glottis.contracts.events import CallEvent, MediaNegotiated, StatisticsReported
+from glottis.contracts.events import (
+    CallEvent,
+    ConnectionChanged,
+    Interrupted,
+    MediaNegotiated,
+    Resumed,
+    StateChanged,
+    StatisticsReported,
+)
 from glottis.contracts.statistics import Statistics
+from glottis.server.sessions.extensions import CallExtensions
 from glottis.server.sessions.line import ClientLine
-from glottis.signaling.messages import Event
+from glottis.signaling.messages import FLUSH, Event
+
+RESERVED: Final = frozenset(
+    event.name
+    for event in (ConnectionChanged, FLUSH, Interrupted, MediaNegotiated, Resumed, StateChanged, StatisticsReported)
+) | {"ice_servers", "resume"}
+"""Names of the gateway's own events (docs/client.md)."""
 
 
 class Announcements:
-    """By the line to the client, and by the call's events to the agent."""
+    """By the line to the client, by the call's events to the agent, and to observers."""
 
-    def __init__(self, line: ClientLine, call: GatewayCall, leg: Leg) -> None:
+    def __init__(self, line: ClientLine, call: GatewayCall, leg: Leg, extensions: CallExtensions) -> None:
         self._line = line
         self._call = call
         self._leg = leg
+        self._extensions = extensions
         self._media: MediaNegotiated | None = None
 
     def event(self, event: CallEvent) -> None:
         """Something has happened."""
         self._line.send(Event(event.name, event.data))
         self._call.push_event(event)
+        self._extensions.observers.event(event)
 
     def media(self) -> None:
         """When there is audio, from the beginning or by a later offer, and when it becomes another."""
@@ -36,6 +54,7 @@ class Announcements:
     def statistics(self) -> Statistics:
         """What was counted so far, by the agent's streams too."""
         statistics = self._call.with_dropped(self._leg.statistics(trio.current_time()))
+        statistics = self._extensions.with_dropped(statistics)
         counters = replace(statistics.counters, messages_missed=self._line.missed.dropped)
         return replace(statistics, counters=counters)
 

@@ -2,7 +2,8 @@
 
 import logging
 import weakref
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from glottis.contracts.call import Message
 from glottis.contracts.notes import Topic
@@ -65,6 +66,7 @@ class Listener:
         """To the agent."""
         if (session := self._session()) is not None:
             session.call.push_message(message)
+            session.extensions.observers.message_received(message)
 
     def hung_up(self, reason: str) -> None:
         """See ``LegOwner``."""
@@ -97,6 +99,11 @@ class Listener:
         """In the client's socket."""
         if (session := self._session()) is not None:
             await session.line.room()
+
+    def tells(self, name: str, data: Mapping[str, Any]) -> None:
+        """See ``Tell``; extensions call this."""
+        if (session := self._session()) is not None:
+            session.tell(name, data)
 
     # The call and the deadline call these
 

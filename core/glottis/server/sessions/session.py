@@ -6,19 +6,22 @@ and no other.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import trio
 
 from glottis.barrier import stop
-from glottis.calls.call import DEFAULT_LIMITS, CallLimits, GatewayCall
+from glottis.calls.call import GatewayCall
 from glottis.calls.handover import Colleague, Handover
 from glottis.calls.leg import LegFactory
+from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.summary import summary
 from glottis.config import Campaign, CampaignAgent
+from glottis.contracts.checks import check_instance, check_text
 from glottis.contracts.errors import MessageTooLong, RemoteError
-from glottis.contracts.events import ConnectionChanged, StateChanged
+from glottis.contracts.events import ConnectionChanged, OtherEvent, StateChanged
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import Topic
@@ -27,9 +30,10 @@ from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit, first_of
 from glottis.plugins.failures import log_failure
-from glottis.server.sessions.announcements import Announcements
+from glottis.server.sessions.announcements import RESERVED, Announcements
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.deadlines import Deadlines
+from glottis.server.sessions.extensions import CallExtensions
 from glottis.server.sessions.ice_servers import ice_server_document
 from glottis.server.sessions.intake import Intake
 from glottis.server.sessions.interruption import Interruption
@@ -77,6 +81,8 @@ class Session:
         self._listener = Listener(self)
         self.line = ClientLine()
         self.leg = make_leg(self._listener, info, campaign.sample_rate)
+        self.extensions = CallExtensions(campaign.extensions, info, self._listener.tells)
+        self.extensions.bind(self.leg.voice.taps)
         self.call = GatewayCall(
             info,
             sample_rate=campaign.sample_rate,
@@ -86,9 +92,10 @@ class Session:
             caught_up=self._listener.caught_up,
             handover=Handover(_colleagues(campaign), self._listener.hands_over),
             resampling=resampling,
+            sent=self.extensions.sent,
             limits=call_limits,
         )
-        self._announce = Announcements(self.line, self.call, self.leg)
+        self._announce = Announcements(self.line, self.call, self.leg, self.extensions)
         self.interruption = Interruption(self.line, self.leg, silence=times.silence, tell=self._announce.event)
         self._intake = Intake(self.leg, self.call.messages, patience=times.text_patience)
         self._deadline = Deadline(times, deadlines, self._listener.ends)
@@ -135,15 +142,17 @@ class Session:
             self._scope.cancel,
             self._intake.texts.release,
             self._ended,
-            self._log_counts,
+            partial(self._conclude, reason),
         ):
             try:
                 step()
             except BaseException as error:  # which is to hold back nothing of the rest
                 stop(error, self.failed)
 
-    def _log_counts(self) -> None:
-        logger.info("session %s has counted %s", self.info.session_id, summary(self._announce.statistics()))
+    def _conclude(self, reason: str) -> None:
+        statistics = self._announce.statistics()
+        self.extensions.observers.ended(reason, statistics)
+        logger.info("session %s has counted %s", self.info.session_id, summary(statistics))
 
     def _move(self, happening: Happening, reason: str = "") -> bool:
         """To the next state, of which client and agent are told; false if this changes nothing."""
@@ -286,6 +295,15 @@ class Session:
         self.line.send(message)
         if isinstance(message, messages.Answer) and self.state is SessionState.ACTIVE:
             self._announce.media()
+
+    def tell(self, name: str, data: Mapping[str, Any]) -> None:
+        """See ``Tell``."""
+        check_text("name", name)
+        check_instance("data", data, Mapping)
+        if name in RESERVED:
+            raise ValueError(f"name: {name!r} is an event of the gateway's own: take another")
+        if self.state.alive:
+            self._announce.event(OtherEvent(name, data))
 
     def hung_up(self, reason: str) -> None:
         """The client has ended the call, with a reason of its own or none."""

@@ -11,8 +11,8 @@ from typing import Final
 import trio
 
 from glottis.barrier import stop
-from glottis.calls.call import CallLimits
 from glottis.calls.leg import LegFactory
+from glottis.calls.limits import CallLimits
 from glottis.calls.streams import Wakeup
 from glottis.config import Campaign, ResolvedConfig
 from glottis.contracts.errors import AuthenticationFailed

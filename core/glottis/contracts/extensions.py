@@ -1,0 +1,66 @@
+"""What extensions have to do with: hooks that run for each call, and one for the life of the gateway."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from glottis.contracts.audio import EncodedPacket
+from glottis.contracts.call import Message
+from glottis.contracts.codec import CodecSpec
+from glottis.contracts.events import CallEvent
+from glottis.contracts.statistics import Statistics
+
+Direction = Literal["input", "output"]
+"""Of audio, as ``CallInfo`` has it: from the caller, and to the caller."""
+
+
+class Tell(Protocol):
+    """Sends an event of this name to the client of a call by signaling, and to its agent and observers.
+
+    May be called at any time, from the call's thread; after the end of the call it does nothing. Raises ``ValueError``
+    for a name that is the gateway's own, and ``LocalError`` for data that JSON cannot say.
+    """
+
+    def __call__(self, name: str, data: Mapping[str, Any]) -> None: ...
+
+
+class SessionObserver(Protocol):
+    """Told of what happens in one session. An observer has as many of these methods as it needs, at least one.
+
+    They are called where it happens, some of them in the media tick, and must not wait for anything. One that raises,
+    or is slow again and again, is called no more in this session, and the log says whose it was.
+    """
+
+    def event(self, event: CallEvent) -> None:
+        """The session has this event: its state and media, statistics, and those that agent and extensions send."""
+
+    def message_received(self, message: Message) -> None:
+        """The client has sent this to the agent."""
+
+    def message_sent(self, message: Message) -> None:
+        """The agent has sent this to the client."""
+
+    def packet_received(self, packet: EncodedPacket, codec: CodecSpec) -> None:
+        """The caller's voice as it came, in order, when it is due to be heard: before any processor.
+
+        ``codec`` decodes it. What is lost or too late is not told: ``rtp_timestamp`` leaves room for it.
+        """
+
+    def packet_sent(self, packet: EncodedPacket, codec: CodecSpec) -> None:
+        """What the caller is sent of the agent's voice: after all processors. Pauses are not told."""
+
+    def ended(self, reason: str, statistics: Statistics) -> None:
+        """The session has ended: the last that is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayInfo:
+    """The gateway that an extension is part of."""
+
+    url: str
+    """Where it listens."""
+    version: str
+    campaigns: tuple[str, ...] = ()
+    """Those that have this extension, by their ids."""
+    codecs: tuple[CodecSpec, ...] = ()
+    """In force, in order of preference."""

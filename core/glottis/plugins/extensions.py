@@ -1,0 +1,71 @@
+"""Extensions: plugins with hooks that run for each call, or as long as the gateway."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from glottis.contracts.checks import check_config_type
+from glottis.contracts.errors import PluginError
+from glottis.plugins.guard import guarded
+from glottis.plugins.manager import HookImplementation, Plugin, PluginManager
+
+EXTENSION_HOOKS = ("audio_processors", "session_observers", "gateway_lifespan")
+"""Those that are called of the extensions that are enabled, and not before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionSpec:
+    """A plugin that has some of ``EXTENSION_HOOKS``; ``config_type`` is of its settings."""
+
+    name: str
+    hooks: Mapping[str, HookImplementation]
+    config_type: type[msgspec.Struct] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One that is enabled, with its settings."""
+
+    name: str
+    plugin: Plugin
+    hooks: Mapping[str, HookImplementation]
+    settings: msgspec.Struct | None = None
+
+    def ask(self, hook: str, **arguments: object) -> Sequence[Any]:
+        """What a hook returns, a sequence; nothing if it has no such hook. Raises ``PluginError``."""
+        implementation = self.hooks.get(hook)
+        if implementation is None:
+            return ()
+        result: object = guarded(
+            self.plugin, hook, lambda: implementation(**arguments, settings=self.settings), allowed=()
+        )
+        if not isinstance(result, Sequence):
+            raise PluginError(f"{self.plugin}: {hook} returned {type(result).__name__}, expected a list")
+        return result
+
+
+def extension_of(manager: PluginManager, plugin: Plugin) -> ExtensionSpec | None:
+    """The extension that a plugin is, if it is one; raises ``PluginError`` if its settings have no type."""
+    hooks = {
+        hook: implementation
+        for hook in EXTENSION_HOOKS
+        for owner, implementation in manager.implementations(hook)
+        if owner == plugin
+    }
+    config_type: Any = None
+    for owner, implementation in manager.implementations("extension_settings"):
+        if owner == plugin:
+            config_type = guarded(plugin, "extension_settings", implementation)
+            _check_settings(plugin, config_type, hooks)
+    return ExtensionSpec(plugin.name, hooks, config_type) if hooks else None
+
+
+def _check_settings(plugin: Plugin, config_type: object, hooks: Mapping[str, HookImplementation]) -> None:
+    try:
+        check_config_type("extension_settings", config_type)
+    except ValueError as error:
+        raise PluginError(f"{plugin}: {error}") from None
+    if not hooks:
+        raise PluginError(f"{plugin}: extension_settings is for plugins with {', '.join(EXTENSION_HOOKS)}")

@@ -1,0 +1,20 @@
+"""What listens in on the media of a call: bound once, before it begins, and costs nothing where it is not."""
+
+from dataclasses import dataclass
+
+from glottis.contracts.audio import FrameTap
+from glottis.rtp.payload import PacketWatch
+
+
+@dataclass(slots=True)
+class Taps:
+    """Of both directions of a call."""
+
+    heard: FrameTap | None = None
+    """Gets each frame that is heard, after playout."""
+    spoken: FrameTap | None = None
+    """Gets each frame that is said, before it is encoded."""
+    received: PacketWatch | None = None
+    """Is told of each packet that is heard."""
+    sent: PacketWatch | None = None
+    """Is told of each packet that is sent."""
