@@ -16,7 +16,12 @@ PAGE = "https://app.example"
 
 
 class Keys:
+    def __init__(self) -> None:
+        self.campaigns: list[str | None] = []
+        """Those that sessions were wanted for, or None, one for each request."""
+
     async def authenticate(self, request: AuthRequest) -> Principal | None:
+        self.campaigns.append(request.campaign_id)
         match request.headers.get("authorization"):
             case "Bearer good":
                 return Principal("tester")

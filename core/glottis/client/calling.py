@@ -59,7 +59,8 @@ class CallRequest:
     def document(self) -> dict[str, Any]:
         """The JSON object that creates the session (CONTRACT §1)."""
         codec = self.preferred_codec
-        audio: dict[str, Any] = {"inputCodec": codec, "outputCodec": codec} if codec else {}
+        named = codec in CODECS  # one that requests have no name for is in the offer, which decides
+        audio: dict[str, Any] = {"inputCodec": codec, "outputCodec": codec} if named else {}
         if self.websocket:
             wish = self.declared
             audio = {"inputCodec": wish.codec, "outputCodec": wish.codec, "sampleRate": wish.sample_rate}

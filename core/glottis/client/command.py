@@ -21,7 +21,7 @@ from glottis.config.settings import DEFAULT_CODECS, IcePolicy
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
 from glottis.contracts.call import BytesMessage
 from glottis.contracts.codec import CodecSpec
-from glottis.contracts.errors import GlottisError, LocalError
+from glottis.contracts.errors import ConfigurationError, GlottisError, LocalError
 from glottis.contracts.events import CallEvent
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.secret import Secret
@@ -97,7 +97,7 @@ class _Caller:
         codecs = _codecs(self._registry, options.codec)
         with ExitStack() as files:
             speech = options.wav and files.enter_context(WavSpeech(options.wav, _sample_rates(codecs)))
-            rate = speech.sample_rate if speech else SILENT_RATE
+            rate = speech.sample_rate if speech else _silent_rate(codecs)
             card = files.enter_context(self._sound_card.open(rate)) if self._sound_card else None
             recording = options.record and files.enter_context(WavRecording(options.record, rate))
             request = CallRequest(
@@ -164,16 +164,28 @@ async def _cancel_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope
 def _codecs(registry: Registry, name: str | None) -> tuple[CodecSpec, ...]:
     """The codecs to offer: the one that is asked for, else all that are installed, in the gateway's order."""
     if name is not None:
-        return (registry.codecs.find(name).spec,)
+        return (_named_codec(registry, name),)
     codecs = tuple(registry.codecs.find(name).spec for name in DEFAULT_CODECS if name in registry.codecs)
     if not codecs:
         raise LocalError("no codec is installed: install glottis-opus or glottis-spandsp")
     return codecs
 
 
+def _named_codec(registry: Registry, name: str) -> CodecSpec:
+    try:
+        return registry.codecs.find(name).spec
+    except ConfigurationError as error:
+        raise LocalError(f"--codec: {error}") from None
+
+
 def _sample_rates(codecs: tuple[CodecSpec, ...]) -> list[int]:
     """In hertz, what every one of the codecs can speak directly."""
     return sorted(set.intersection(*(set(codec.sample_rates) for codec in codecs)))
+
+
+def _silent_rate(codecs: tuple[CodecSpec, ...]) -> int:
+    rates = _sample_rates(codecs)
+    return SILENT_RATE if SILENT_RATE in rates else max(rates)
 
 
 def _silence(sample_rate: int) -> AudioFrame:

@@ -18,7 +18,12 @@ def store() -> Store:
 
 
 @pytest.fixture
-def serve(store: Store, connect: Callable[[HttpServer], Any]) -> Callable[..., Any]:
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture
+def serve(store: Store, keys: Keys, connect: Callable[[HttpServer], Any]) -> Callable[..., Any]:
     """Makes a client of a gateway's API; keyword arguments are the Api's."""
 
     def serve(trusted_proxies: tuple[str, ...] = (), **changes: Any) -> Any:
@@ -28,7 +33,7 @@ def serve(store: Store, connect: Callable[[HttpServer], Any]) -> Callable[..., A
             "rate_limiter": RateLimiter(per_minute=600, burst=100),
             "pages": pages,
         }
-        api = Api(store, Keys(), **(options | changes))
+        api = Api(store, keys, **(options | changes))
 
         async def handle_websocket(request: Any, websocket: Any) -> None:
             await websocket.close(1000, "hello")

@@ -38,6 +38,18 @@ async def test_session_is_created(serve: Any, store: Store) -> None:
     assert (request.business_id, request.campaign_id, principal.name) == (12345, "campaign-abc", "tester")
 
 
+async def test_scheme_is_told_the_campaign_and_strangers_nothing_of_their_mistakes(serve: Any, keys: Keys) -> None:
+    client = serve()
+    await client.request("POST", INITIATE, body=BODY, **GOOD)
+    await client.request("GET", "/api/sessions/s-1/trace", authorization="Bearer good")
+    assert problem(await client.request("POST", INITIATE, body=b"{", **JSON)) == (401, "UNAUTHENTICATED")
+    assert problem(await client.request("POST", INITIATE, body=b'{"campaignId":"other"}', **GOOD)) == (
+        404,
+        "UNKNOWN_CAMPAIGN",
+    )
+    assert keys.campaigns == ["campaign-abc", None, None, "other"]
+
+
 async def test_media_type_may_have_parameters(serve: Any) -> None:
     fields = GOOD | {"content_type": "Application/JSON; charset=utf-8"}
     assert (await serve().request("POST", INITIATE, body=BODY, **fields)).status == 200

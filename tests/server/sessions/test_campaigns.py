@@ -43,7 +43,10 @@ async def test_an_agent_knows_its_campaign_and_the_call_its_settings(
         '\n[campaigns.help]\nagent = "greeter"\nsample_rate = 8000\nsettings = { words = "ho" }\n'
     )
     async with open_memory_exchange(tmp_path, CONFIG + campaigns, [plugin]) as exchange:
-        assert plugin.campaigns == [CampaignInfo("sales", 24000), CampaignInfo("help", 8000)]
+        assert plugin.campaigns == [
+            CampaignInfo("sales", 24000, ("greeter",)),
+            CampaignInfo("help", 8000, ("greeter",)),
+        ]
         phone = await exchange.call("help")
         await phone.wait_closed(3)
         phone.hang_down()

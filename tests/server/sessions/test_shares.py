@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
-from glottis import Principal
+from glottis import AuthRequest, Principal
 from glottis.server.sessions.admission import TooManySessions
 from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
 from glottis.server.sessions.tokens import TokenDesk
 from support.gateway import CONFIG
-from support.memory import open_memory_exchange
+from support.memory import open_memory_exchange, open_memory_exchange_with
 from support.phone import eventually
+from support.plugins import TestPlugin
 
 Clock = trio.testing.MockClock
 
@@ -80,7 +81,7 @@ def test_a_principal_has_as_many_as_it_may_wherever_they_come_from() -> None:
     shares = SessionShares(10, 10)
     ada = Principal("ada", max_sessions=2)
     first, _ = [add(shares, f"192.0.2.{number}", principal=ada) for number in range(2)]
-    with pytest.raises(TooManySessions, match="good for 2 sessions at a time"):
+    with pytest.raises(TooManySessions, match="good for so many sessions at a time: 2"):
         shares.check("192.0.2.3", ada)
     shares.check("192.0.2.3", ANYBODY)
     shares.check("192.0.2.3", Principal("ada", max_sessions=3))
@@ -126,3 +127,23 @@ async def test_a_call_can_be_resumed_after_days(tmp_path: Path, autojump_clock: 
         again = await phone.open_socket(resume["websocketUrl"])
         await eventually(lambda: again.events("resume"))
         assert again.closed is None
+
+
+class OneCall:
+    """An auth scheme whose only principal has one call at a time."""
+
+    async def authenticate(self, request: AuthRequest) -> Principal | None:
+        return Principal("ada", max_sessions=1)
+
+
+async def test_a_principal_with_one_call_gets_another_when_that_has_ended(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    async with open_memory_exchange_with(tmp_path, TestPlugin(auth_scheme=OneCall())) as exchange:
+        phone = await exchange.call()
+        reply = await exchange.post()
+        assert (reply.status, reply.document["code"]) == (429, "TOO_MANY_SESSIONS")
+        assert reply.document["detail"].startswith("Your credentials are good for so many sessions at a time: 1")
+        await phone.hang_up()
+        await eventually(lambda: not exchange.gateway.sessions.running)
+        assert (await exchange.post()).status == 200

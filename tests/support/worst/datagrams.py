@@ -40,6 +40,7 @@ from glottis.wire.stream_frames import StreamFrames
 from glottis.wire.stun import parse_stun_untrusted
 from glottis.wire.stun_stream import StunStream
 from glottis.wire.telephone_event import parse_telephone_event_untrusted
+from glottis_dvi4.codec import payload_duration_untrusted as dvi4_duration_untrusted
 from glottis_opus.packet import payload_duration_untrusted as opus_duration_untrusted
 from glottis_spandsp.payload import payload_duration_untrusted as spandsp_duration_untrusted
 
@@ -329,5 +330,6 @@ ROWS: Final[tuple[Row, ...]] = (
     datagram(parse_comfort_noise_untrusted, {"a long spectrum": filled(b"\xff")}),
     datagram(parse_telephone_event_untrusted, {"many events": filled(b"\1\x8a\3\x20")}),
     datagram(opus_duration_untrusted, {"many frames": filled(b"\xff"), "one frame": filled(b"\x78")}),
+    datagram(dvi4_duration_untrusted, {"a long payload": filled(b"\0")}),
     datagram(spandsp_duration_untrusted, {"a long payload": filled(b"\xff")}),
 )  # fmt: skip

@@ -27,7 +27,9 @@ class SessionShares:
         """Raises ``TooManySessions`` if this client, or who asks for it, may have no more."""
         most = principal.max_sessions
         if most is not None and self._of_principals[principal.name] >= most:
-            raise TooManySessions(f"Your credentials are good for {most} sessions at a time; end some, or use others")
+            raise TooManySessions(
+                f"Your credentials are good for so many sessions at a time: {most}; end some, or use others"
+            )
         sessions = self._sessions.get(client_key(client_host), ())
         if len(sessions) >= self._most:
             raise TooManySessions("Your address has as many sessions as it may; end some, or try again later")
