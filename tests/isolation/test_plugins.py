@@ -288,6 +288,7 @@ ROWS = (
     Row("SessionObserver.packet_sent", go_on, minds=False, alike=True),
     Row("VoiceActivityDetector.detect", talk),
     Row("audio_processors", begin, alike=True),
+    Row("select_agent", begin),
     Row("session_observers", begin, alike=True),
 )
 

@@ -178,6 +178,11 @@ class Faulty:
     # What it does in calls
 
     @hookimpl
+    def select_agent(self) -> Any:
+        """No opinion."""
+        return self.through("select_agent", lambda: None)
+
+    @hookimpl
     def audio_processors(self, call_info: CallInfo) -> Any:
         """One that changes nothing."""
         return self.through("audio_processors", lambda: [self._behind("FrameTap", lambda frame: frame)])
@@ -261,6 +266,7 @@ sample_rate = 8000
 
 [campaigns.faulty]
 agent = "faulty"
+agents.other = {{ agent = "echo" }}
 extensions = ["Faulty"]
 
 [media]

@@ -79,6 +79,15 @@ def extension_settings() -> type[msgspec.Struct]:  # type: ignore[empty-body]
 
 
 @hookspec
+def select_agent(call_info: "CallInfo", available: Sequence[str], settings: Any) -> str | None:
+    """Which agent answers a new call: one of the names that are available, or None to leave it to others.
+
+    Called when a session is created, where its campaign has further agents: these, and the one who answers if nobody
+    selects. The first extension that names one decides. What one does wrong is told to the log, and counts as None.
+    """
+
+
+@hookspec
 def audio_processors(  # type: ignore[empty-body]
     call_info: "CallInfo", direction: "Direction", tell: "Tell", settings: Any
 ) -> "Sequence[FrameTap]":

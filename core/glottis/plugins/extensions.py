@@ -8,10 +8,11 @@ import msgspec
 
 from glottis.contracts.checks import check_config_type
 from glottis.contracts.errors import PluginError
+from glottis.contracts.info import MAX_IDENTIFIER_LENGTH, CallInfo
 from glottis.plugins.guard import guarded
 from glottis.plugins.manager import HookImplementation, Plugin, PluginManager
 
-EXTENSION_HOOKS = ("audio_processors", "session_observers", "gateway_lifespan")
+EXTENSION_HOOKS = ("select_agent", "audio_processors", "session_observers", "gateway_lifespan")
 """Those that are called of the extensions that are enabled, and not before."""
 
 
@@ -35,15 +36,36 @@ class Extension:
 
     def ask(self, hook: str, **arguments: object) -> Sequence[Any]:
         """What a hook returns, a sequence; nothing if it has no such hook. Raises ``PluginError``."""
-        implementation = self.hooks.get(hook)
-        if implementation is None:
+        result = self._call(hook, arguments)
+        if result is None and hook not in self.hooks:
             return ()
-        result: object = guarded(
-            self.plugin, hook, lambda: implementation(**arguments, settings=self.settings), allowed=()
-        )
         if not isinstance(result, Sequence):
             raise PluginError(f"{self.plugin}: {hook} returned {type(result).__name__}, expected a list")
         return result
+
+    def select_agent(self, call_info: CallInfo, available: Sequence[str]) -> str | None:
+        """The name that its hook returns, one of those that are available; None if it has no opinion, or no hook.
+
+        Raises ``PluginError``.
+        """
+        hook = "select_agent"
+        name = self._call(hook, {"call_info": call_info, "available": available})
+        if name is None:
+            return None
+        if not isinstance(name, str):
+            expected = "expected the name of an agent, or None"
+            raise PluginError(f"{self.plugin}: {hook} returned {type(name).__name__}, {expected}")
+        if name not in available:
+            chosen = guarded(self.plugin, f"what {hook} returned", repr, name[:MAX_IDENTIFIER_LENGTH], allowed=())
+            raise PluginError(f"{self.plugin}: {hook} returned {chosen}; available: {', '.join(available)}")
+        return str(name)
+
+    def _call(self, hook: str, arguments: Mapping[str, object]) -> object:
+        """None if it has no such hook."""
+        implementation = self.hooks.get(hook)
+        if implementation is None:
+            return None
+        return guarded(self.plugin, hook, lambda: implementation(**arguments, settings=self.settings), allowed=())
 
 
 def extension_of(manager: PluginManager, plugin: Plugin) -> ExtensionSpec | None:

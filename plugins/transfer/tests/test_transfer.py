@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from glottis import Call, CampaignInfo, ConfigurationError, TextMessage
+from glottis import Call, CallInfo, CampaignInfo, ConfigurationError, TextMessage
 from glottis.testing.fake_call import FakeCall, fake_call
-from glottis_transfer import Reception, TransferConfig
+from glottis_transfer import Reception, SelectionConfig, TransferConfig, select_agent
 
 Clock = trio.testing.MockClock
 CAMPAIGN = CampaignInfo("hotline", 16000, ("transfer", "sales", "support"))
@@ -81,3 +81,19 @@ async def test_who_chooses_nothing_gets_the_fallback(
 def test_choice_that_nobody_could_have_is_refused_at_the_start(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{complaint}"):
         Reception(TransferConfig(**settings), CAMPAIGN)
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({"agent": "sales"}, "sales"),
+        ({"agent": "nobody"}, None),
+        ({"agent": 7}, None),
+        ({"agent": ["sales"]}, None),
+        ({}, None),
+    ],
+)
+def test_request_may_name_who_answers(variables: dict[str, Any], name: str | None) -> None:
+    info = CallInfo("session", "hotline", dynamic_variables=variables)
+    assert select_agent(info, CAMPAIGN.agents, SelectionConfig()) == name
+    assert select_agent(info, CAMPAIGN.agents, SelectionConfig(variable="other")) is None

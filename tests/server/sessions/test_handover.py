@@ -1,14 +1,14 @@
 """A call goes from agent to agent, and nothing that its caller sends is lost between them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import trio.testing
-from glottis import AgentSpec, Call, TextMessage, hookimpl
+from glottis import AgentSpec, Call, CallInfo, TextMessage, hookimpl
 from glottis.signaling.messages import Text
 from support.gateway import CONFIG
 from support.http import request
@@ -184,3 +184,62 @@ async def test_callers_by_webrtc_and_by_websocket_talk_at_different_rates(
         await wide.hang_up()
         assert await narrow.wait_closed() == (1000, "the agent ended the call")
         narrow.hang_down()
+
+
+class Selecting(House):
+    """Selects as it is told."""
+
+    def __init__(self, select: Callable[[], Any]) -> None:
+        super().__init__()
+        self._select = select
+        self.available: Sequence[str] = ()
+
+    @hookimpl
+    def select_agent(self, call_info: CallInfo, available: Sequence[str]) -> Any:
+        self.available = available
+        return self._select()
+
+
+SELECTED = HOUSE.replace('agent = "front"', 'agent = "front"\nextensions = ["Selecting"]')
+
+
+async def test_extension_selects_who_answers(tmp_path: Path, autojump_clock: Clock) -> None:
+    house = Selecting(lambda: "back")
+    async with open_memory_exchange(tmp_path, SELECTED, [house]) as exchange:
+        phone = await exchange.call("house")
+        await phone.socket.send(Text("one"))
+        await eventually(lambda: phone.socket.of_type(Text) == [Text("worker: one")])
+        await phone.hang_up()
+    assert house.available == ("front", "back", "broken")
+    assert house.seen == [Words(words="hi")]
+
+
+def fail() -> None:
+    raise RuntimeError("no idea")
+
+
+@pytest.mark.parametrize(
+    ("select", "complaint"),
+    [
+        (lambda: None, ""),
+        (lambda: "nobody", "select_agent returned 'nobody'; available: front, back, broken"),
+        (lambda: 7, "select_agent returned int, expected the name of an agent, or None"),
+        (fail, "select_agent raised RuntimeError: no idea"),
+    ],
+)
+async def test_without_a_good_answer_it_is_the_campaigns_own_agent_and_a_wrong_one_is_named(
+    select: Callable[[], Any],
+    complaint: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: Clock,
+) -> None:
+    house = Selecting(select)
+    async with open_memory_exchange(tmp_path, SELECTED, [house]) as exchange:
+        phone = await exchange.call("house")
+        await eventually(lambda: house.seen)
+        await phone.hang_up()
+    assert house.seen == [(("front", "back", "broken"), {})]
+    told = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(told) == bool(complaint)
+    assert not complaint or f"plugin Selecting (given directly): {complaint}" in caplog.text

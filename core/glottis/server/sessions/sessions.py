@@ -25,6 +25,7 @@ from glottis.server.sessions.admission import CreatedSession, Unavailable, Unkno
 from glottis.server.sessions.channel import SignalingChannel, open_signaling, reject
 from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.ice_servers import IceServerDesk
+from glottis.server.sessions.selection import with_selected_agent
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
@@ -144,6 +145,7 @@ class Sessions:
             raise UnknownCampaign(request.campaign_id)
         self._check_availability(client_host, principal)
         info = _call_info(request, campaign, principal, client_host)
+        campaign, info = with_selected_agent(campaign, info)
         servers = await self._ice_servers.ask(info) if request.transport == WEBRTC else []
         async with self._turns:
             self._check_availability(client_host, principal)
