@@ -215,7 +215,7 @@ def test_sample_key_is_shown_wherever_keys_are() -> None:
 def write_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project that the two documents describe."""
     directory = tmp_path_factory.mktemp("examples")
-    for name in ("hooks", "writing-a-plugin"):
+    for name in ("hooks", "writing-a-plugin", "testing-a-plugin"):
         assert DOCS[name].write_files(directory)
     return directory
 
@@ -416,7 +416,7 @@ def test_each_stack_that_calls_in_the_tests_is_listed_in_the_version_that_does()
 
 def test_commands_and_options_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
     section = DOCS["quickstart"].section("Commands")
-    for command in (["serve"], ["talk"], ["plugins"], ["config", "check"], ["call"]):
+    for command in (["serve"], ["talk"], ["check"], ["plugins"], ["config", "check"], ["call"]):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}

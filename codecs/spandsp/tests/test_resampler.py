@@ -1,10 +1,17 @@
 import numpy as np
 import pytest
+from glottis.testing import ComponentContract
 from glottis_spandsp._spandsp import ffi
+from glottis_spandsp.plugin import register_components
 from glottis_spandsp.resampler import Resampler, create_resampler
 
 RATES = [(8000, 16000), (8000, 24000), (8000, 48000), (16000, 24000), (16000, 48000)]
 BOTH_WAYS = RATES + [(high, low) for low, high in RATES]
+
+
+@pytest.mark.slow
+class TestContract(ComponentContract):
+    (spec,) = register_components()
 
 
 def resampled(resampler: Resampler, samples: np.ndarray) -> np.ndarray:

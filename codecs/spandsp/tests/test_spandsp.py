@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from glottis import CodecSpec, EncoderSettings, Malformed
-from glottis.testing.codec_contract import check_codec
+from glottis.testing import CodecContract
 from glottis_spandsp import G722, PCMA, PCMU, payload_duration_untrusted
 from glottis_spandsp.plugin import register_codecs
 
@@ -26,9 +26,19 @@ def energy(pcm: bytes) -> float:
     return float((samples_of(pcm).astype(float) ** 2).mean())
 
 
-@every_codec
-def test_codec_keeps_the_contract_of_codecs(spec: CodecSpec) -> None:
-    check_codec(spec)
+@pytest.mark.slow
+class TestPcmu(CodecContract):
+    spec = PCMU
+
+
+@pytest.mark.slow
+class TestPcma(CodecContract):
+    spec = PCMA
+
+
+@pytest.mark.slow
+class TestG722(CodecContract):
+    spec = G722
 
 
 def test_static_payload_types_and_clocks_are_those_of_rfc_3551() -> None:
@@ -187,16 +197,3 @@ def test_fuzz_decode(spec: CodecSpec, sample_rate: int) -> None:
             assert len(payload) in (0, *range(1601, 2000))
         if rng.random() < 0.3:
             decoder.conceal(rng.randrange(2000))
-
-
-@pytest.mark.slow
-@every_codec
-def test_codecs_come_and_go_without_a_leak(resident_kib: Callable[[], int], spec: CodecSpec) -> None:
-    def come_and_go(times: int) -> None:
-        for _ in range(times):
-            spec.create_decoder(48000).decode(spec.create_encoder(EncoderSettings(48000)).encode(bytes(1920)))
-
-    come_and_go(300)
-    before = resident_kib()
-    come_and_go(3000)  # two resamplers of some KiB each: lost, they would come to more than 20 MiB
-    assert resident_kib() - before < 4096

@@ -1,1 +1,42 @@
-"""For tests of glottis and of its plugins: virtual networks, impairments, peers in pairs, contract checkers."""
+"""For tests of glottis and of its plugins: contracts as tests, calls without a network, virtual time and networks."""
+
+from glottis.testing.codec_contract import check_codec
+from glottis.testing.contract_classes import (
+    AgentContract,
+    AuthContract,
+    CodecContract,
+    ComponentContract,
+    IceProviderContract,
+    ProcessorContract,
+)
+from glottis.testing.fake_call import FakeCall, fake_call
+from glottis.testing.impairments import PERFECT, Impairments
+from glottis.testing.nat import Nat
+from glottis.testing.peers import VirtualCall, VirtualPeer
+from glottis.testing.rules.rule import Broken, NotTried, Outcome, Rule, Verdict
+from glottis.testing.virtual_network import VirtualNetwork
+from glottis.testing.virtual_time import on_virtual_time
+
+__all__ = [
+    "PERFECT",
+    "AgentContract",
+    "AuthContract",
+    "Broken",
+    "CodecContract",
+    "ComponentContract",
+    "FakeCall",
+    "IceProviderContract",
+    "Impairments",
+    "Nat",
+    "NotTried",
+    "Outcome",
+    "ProcessorContract",
+    "Rule",
+    "Verdict",
+    "VirtualCall",
+    "VirtualNetwork",
+    "VirtualPeer",
+    "check_codec",
+    "fake_call",
+    "on_virtual_time",
+]

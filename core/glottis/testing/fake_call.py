@@ -14,7 +14,7 @@ from glottis.calls.streams import Wakeup
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, EncodedPacket
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.checks import pcm_of
-from glottis.contracts.events import CallEvent
+from glottis.contracts.events import CallEvent, Interrupted, Resumed
 from glottis.contracts.info import CallInfo
 from glottis.rtp import KeyDown, KeyUp
 from glottis.testing.fake_client import FakeClient
@@ -58,6 +58,7 @@ class FakeCall(GatewayCall):
         """The names of those that the call was handed to."""
         self._is_over = False
         self._ticked = Wakeup()
+        self._is_broken = False
 
     # The caller's side
 
@@ -101,6 +102,16 @@ class FakeCall(GatewayCall):
     def event_happens(self, event: CallEvent) -> None:
         """Tell the agent of a change of state."""
         self.push_event(event)
+
+    def line_breaks(self) -> None:
+        """The caller seems gone, and may come back: what is said waits as if the queue were full."""
+        self._is_broken = True
+        self.push_event(Interrupted())
+
+    def line_mends(self) -> None:
+        """The caller is back."""
+        self._is_broken = False
+        self.push_event(Resumed())
 
     def caller_hangs_up(self) -> None:
         """Cancel the agent, as the end of a real call does."""
@@ -160,7 +171,7 @@ class FakeCall(GatewayCall):
     def _tick(self, now: float) -> None:
         self._line.hear(now)
         self.hear(now)
-        if self._line.send(now):
+        if not self._is_broken and self._line.send(now):
             self.spoke()
         self._ticked.wake()
 

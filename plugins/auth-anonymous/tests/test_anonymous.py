@@ -2,12 +2,18 @@ from dataclasses import replace
 
 import pytest
 from glottis import AuthRequest, Forbidden
+from glottis.testing import AuthContract
 from glottis_auth_anonymous import Anonymous, register_auth_schemes
 
 
 def request_from(client_host: str, **headers: str) -> AuthRequest:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return AuthRequest("POST", "/api/websession/initiate", named, client_host)
+
+
+class TestContract(AuthContract):
+    (spec,) = register_auth_schemes()
+    accepted = (request_from("127.0.0.1", host="localhost"),)
 
 
 @pytest.mark.parametrize("client_host", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])

@@ -3,11 +3,13 @@
 import base64
 import hmac
 import json
+import time
 from typing import Any
 
 import pytest
 from glottis import AuthenticationFailed, AuthRequest, ConfigurationError, Forbidden, Principal, Secret
-from glottis_auth_jwt import JwtConfig, JwtScheme
+from glottis.testing import AuthContract
+from glottis_auth_jwt import JwtConfig, JwtScheme, register_auth_schemes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jwt
@@ -46,6 +48,22 @@ def scheme(tmp_path: Any, document: bytes = key_set(RSA, EC, OKP), **changes: An
 def asking(credentials: str, campaign: str | None = "reception") -> AuthRequest:
     headers = {"authorization": credentials}
     return AuthRequest("POST", "/api/websession/initiate", headers, "192.0.2.1", campaign_id=campaign)
+
+
+def shared_token(seconds: float, secret: str = SHARED, **claims: Any) -> AuthRequest:
+    """Of a token that is good for so long from now on."""
+    return asking(
+        f"Bearer {token(OctKey.import_key(secret), 'HS256', 'shared', exp=int(time.time() + seconds), **claims)}"
+    )
+
+
+class TestContract(AuthContract):
+    (spec,) = register_auth_schemes()
+    settings = JwtConfig(issuer="https://app.example", audience="voice", secrets={"shared": Secret(SHARED)})
+    other_settings = JwtConfig(issuer="https://app.example", audience="voice", secrets={"shared": Secret(SHARED[::-1])})
+    accepted = (shared_token(3600),)
+    expired = (shared_token(-3600),)
+    skewed = (shared_token(3600, nbf=int(time.time()) + 10),)
 
 
 async def refusal(scheme: JwtScheme, text: str, campaign: str | None = "reception") -> str:

@@ -2,7 +2,8 @@ import hashlib
 
 import pytest
 from glottis import AuthenticationFailed, AuthRequest, ConfigurationError, Principal, Secret
-from glottis_auth_keys import ApiKeys, ApiKeysConfig
+from glottis.testing import AuthContract
+from glottis_auth_keys import ApiKeys, ApiKeysConfig, register_auth_schemes
 
 KEY = "correct-horse-battery"
 OTHER = "another-long-enough-key"
@@ -13,6 +14,13 @@ SCHEME = ApiKeys(ApiKeysConfig(keys={"website": DIGEST}, plain_keys={"device": S
 def request_with(**headers: str) -> AuthRequest:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return AuthRequest("POST", "/api/websession/initiate", named, "192.0.2.1")
+
+
+class TestContract(AuthContract):
+    (spec,) = register_auth_schemes()
+    settings = ApiKeysConfig(keys={"website": DIGEST}, plain_keys={"device": Secret(OTHER)})
+    other_settings = ApiKeysConfig(plain_keys={"website": Secret("a-key-of-another-house")})
+    accepted = (request_with(authorization=f"Bearer {KEY}"), request_with(x_api_key=OTHER))
 
 
 @pytest.mark.parametrize(

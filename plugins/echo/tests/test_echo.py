@@ -2,9 +2,14 @@ import glottis_echo
 import pytest
 import trio
 from glottis import BytesMessage, EncodedPacket, Message, TextMessage, TypedMessage
-from glottis.testing.fake_call import fake_call
+from glottis.testing import AgentContract, fake_call
 
 ECHO = glottis_echo.create(glottis_echo.EchoConfig())
+
+
+@pytest.mark.slow
+class TestContract(AgentContract):
+    (spec,) = glottis_echo.register_agents()
 
 
 async def test_what_the_caller_says_comes_back_sample_by_sample(autojump_clock: trio.testing.MockClock) -> None:

@@ -8,7 +8,8 @@ import pytest
 import trio
 import trio.testing
 from glottis import CallInfo, ConfigurationError, IceServer, Secret
-from glottis_ice_http import HttpConfig, HttpIceServers
+from glottis.testing import IceProviderContract
+from glottis_ice_http import HttpConfig, HttpIceServers, register_ice_server_providers
 from glottis_ice_http.answers import read_ice_servers
 from glottis_ice_http.provider import LONGEST_PAUSE, MAX_ANSWER
 
@@ -20,6 +21,12 @@ LISTED: list[dict[str, Any]] = [
     {"urls": "stun:stun.example"},
     {"urls": list(TURN.urls), "username": "user", "credential": "pass"},
 ]
+
+
+class TestContract(IceProviderContract):
+    (spec,) = register_ice_server_providers()
+    settings = HttpConfig(url=URL, headers={"Authorization": Secret("Bearer hunter2-hunter2")})
+
 
 Reply = httpx2.Response | Exception
 

@@ -2,9 +2,17 @@ from typing import Any
 
 import pytest
 from glottis import CallInfo, ConfigurationError, IceServer, Secret
-from glottis_ice_static import Server, StaticConfig, StaticIceServers
+from glottis.testing import IceProviderContract
+from glottis_ice_static import Server, StaticConfig, StaticIceServers, register_ice_server_providers
 
 CALL = CallInfo("session", "campaign")
+
+
+class TestContract(IceProviderContract):
+    (spec,) = register_ice_server_providers()
+    settings = StaticConfig(
+        servers=(Server(urls=("turn:turn.example.org",), username="user", credential=Secret("correct-horse")),)
+    )
 
 
 async def test_there_is_no_server_by_default() -> None:

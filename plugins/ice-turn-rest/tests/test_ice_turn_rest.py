@@ -2,10 +2,16 @@ from typing import Any
 
 import pytest
 from glottis import CallInfo, ConfigurationError, IceServer, Secret
-from glottis_ice_turn_rest import TurnRest, TurnRestConfig
+from glottis.testing import IceProviderContract
+from glottis_ice_turn_rest import TurnRest, TurnRestConfig, register_ice_server_providers
 
 CALL = CallInfo("session", "campaign")
 URLS = ("turn:turn.example.org", "turns:turn.example.org:443?transport=tcp")
+
+
+class TestContract(IceProviderContract):
+    (spec,) = register_ice_server_providers()
+    settings = TurnRestConfig(urls=URLS, secret=Secret("north-north-west"))
 
 
 async def test_credentials_are_those_that_coturn_expects() -> None:

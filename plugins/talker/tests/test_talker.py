@@ -7,13 +7,18 @@ import trio
 from glottis import AudioFrame, Component, ComponentSpec, PluginError, TurnSettings, VoiceActivityDetector, hookimpl
 from glottis.config import load_config, resolve
 from glottis.plugins import load_plugins
-from glottis.testing.fake_call import fake_call
-from glottis_talker import TalkerConfig, talker
+from glottis.testing import AgentContract, fake_call
+from glottis_talker import TalkerConfig, register_agents, talker
 from glottis_talker.tune import tune_at
 from glottis_vad_energy import EnergyConfig, EnergyDetector
 
 RATE = 16000
 TALK = talker(TalkerConfig(detector=Component("energy", lambda: EnergyDetector(EnergyConfig()))))
+
+
+@pytest.mark.slow
+class TestContract(AgentContract):
+    (spec,) = register_agents()
 
 
 def tone(seconds: float) -> bytes:

@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 from glottis import AudioFrame, TurnSettings
 from glottis.calls.turns import TurnFinder
-from glottis_vad_energy import EnergyConfig, EnergyDetector
+from glottis.testing import ComponentContract
+from glottis_vad_energy import EnergyConfig, EnergyDetector, register_components
 
 RATE = 16000
 DEFAULT = EnergyConfig()
 DEFAULT_TURNS = TurnSettings()
 SPEECH = Path(__file__).parents[3] / "tests/vectors/audio/speech_16k.wav"
+
+
+@pytest.mark.slow
+class TestContract(ComponentContract):
+    (spec,) = register_components()
 
 
 def frames(pcm: bytes) -> Iterator[AudioFrame]:

@@ -1,0 +1,55 @@
+"""``glottis check``: try a package rule by rule, before others use it."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+
+from glottis.cli.parts import Commands, Parts, add_config
+from glottis.config import load_config
+from glottis.plugins import AgentFile, BrokenPlugin, Plugin, Registry
+
+EXIT_BROKEN = 1
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    check = commands.add_parser("check", help="try all that a plugin registers, rule by rule")
+    check.add_argument("package", metavar="PACKAGE", help="its distribution or module, or FILE:FUNCTION of an agent")
+    add_config(check)
+    check.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace, parts: Parts) -> int:
+    from glottis.testing.checking import find_plugin, parts_of  # late, so that other commands need not wait for it
+    from glottis.testing.rules.rule import Outcome
+
+    config = load_config(options.config, os.environ)
+    plugin, registry = _loaded(options.package, parts, config.plugins.disabled)
+    if plugin is None:
+        found = find_plugin(registry, options.package)
+        if isinstance(found, BrokenPlugin):
+            sys.stdout.write(f"{found.plugin}\nFAIL  {found.reason}\n")
+            return EXIT_BROKEN
+        plugin = found
+    sys.stdout.write(f"{plugin}\n")
+    outcomes: Counter[Outcome] = Counter()
+    for part in parts_of(plugin, registry, config):
+        sys.stdout.write(f"\n{part.title}\n")
+        for verdict in part.verdicts():
+            outcomes[verdict.outcome] += 1
+            sys.stdout.write(f"{verdict}\n")
+            sys.stdout.flush()
+    sys.stdout.write(
+        f"\n{outcomes[Outcome.HOLDS]} rules hold, {outcomes[Outcome.BROKEN]} do not, "
+        f"{outcomes[Outcome.NOT_TRIED]} were not tried\n"
+    )
+    return EXIT_BROKEN if outcomes[Outcome.BROKEN] else 0
+
+
+def _loaded(package: str, parts: Parts, disabled: tuple[str, ...]) -> tuple[Plugin | None, Registry]:
+    """The plugins that there are, and which it is, if it is a function in a file."""
+    if ":" not in package:
+        return None, parts.load_plugins(disabled=disabled)
+    agent = AgentFile(package)
+    return agent.plugin, parts.load_plugins(extra=[agent], disabled=disabled)

@@ -1,0 +1,93 @@
+"""All rules on all that a package registers: what ``glottis check`` does."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from glottis.config import Config
+from glottis.contracts.errors import LocalError
+from glottis.plugins import BrokenPlugin, Catalogue, Plugin, Registered, Registry
+from glottis.plugins.specifications import name_of
+from glottis.testing.rules.agent import AGENT_RULES
+from glottis.testing.rules.auth import AUTH_RULES, AuthSubject
+from glottis.testing.rules.codec import CODEC_RULES
+from glottis.testing.rules.component import component_rules_of
+from glottis.testing.rules.ice import ICE_RULES
+from glottis.testing.rules.rule import Rule, Verdict, judge, rules_of
+from glottis.testing.rules.subject import Subject, check_description, check_specification
+
+PAGES_RULES: Final = rules_of("pages", ("description", "the pages can be served", check_specification))
+ROUTES_RULES: Final = rules_of("routes", ("description", "routes are made that can be served", check_description))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that a plugin registers: ``codec opus``."""
+
+    title: str
+    rules: Sequence[Rule[Any]]
+    subject: Any
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """One rule after the other."""
+        return (judge(rule, self.subject) for rule in self.rules)
+
+
+def find_plugin(registry: Registry, package: str) -> Plugin | BrokenPlugin:
+    """By the name of its distribution, of its module, or of its entry point; raises ``LocalError`` if there is none."""
+    installed: list[Plugin | BrokenPlugin] = [*registry.plugins, *registry.broken]
+    wanted = _normal(package)
+    for candidate in installed:
+        plugin = candidate.plugin if isinstance(candidate, BrokenPlugin) else candidate
+        if wanted in (_normal(plugin.distribution), _normal(plugin.package), _normal(plugin.name)):
+            return candidate
+    names = sorted({each.distribution or each.name for each in registry.plugins})
+    raise LocalError(f"no installed plugin is called {package!r}; installed: {', '.join(names) or 'none'}")
+
+
+def parts_of(plugin: Plugin, registry: Registry, config: Config) -> Iterator[Part]:
+    """What the plugin registers, with the settings that the configuration has for it."""
+    for entry in _own(registry.codecs, plugin):
+        yield Part(f"codec {entry.spec.encoding_name}", CODEC_RULES, entry.spec)
+    for entry in _own(registry.agents, plugin):
+        used = [section.settings for section in config.campaigns.values() if section.agent.lower() == _lower(entry)]
+        subject = partial(Subject, entry.spec, plugin=plugin, registry=lambda: registry)
+        yield Part(f"agent {entry.spec.name}", AGENT_RULES, subject(used[0] if used else {}))
+    for entry in _own(registry.auth_schemes, plugin):
+        chosen = config.auth.settings if config.auth.scheme.lower() == _lower(entry) else {}
+        scheme = AuthSubject(entry.spec, chosen, plugin, lambda: registry)
+        yield Part(f"auth scheme {entry.spec.name}", AUTH_RULES, scheme)
+    for entry in _own(registry.ice_server_providers, plugin):
+        settings: Mapping[str, Any] = config.ice_servers.settings.get(entry.spec.name, {})
+        yield Part(
+            f"ICE server provider {entry.spec.name}",
+            ICE_RULES,
+            Subject(entry.spec, settings, plugin, lambda: registry),
+        )
+    for entry in _own(registry.routes, plugin):
+        settings = config.routes.settings.get(entry.spec.name, {})
+        yield Part(f"routes {entry.spec.name}", ROUTES_RULES, Subject(entry.spec, settings, plugin, lambda: registry))
+    for entry in _own(registry.pages, plugin):
+        yield Part(f"pages {entry.spec.name}", PAGES_RULES, entry.spec)
+    for kind, components in registry.components.items():
+        for component in _own(components, plugin):
+            yield Part(
+                f"component {component.spec.name} ({kind.__name__})",
+                component_rules_of(component.spec),
+                Subject(component.spec, {}, plugin, lambda: registry),
+            )
+
+
+def _own(catalogue: Catalogue[Any], plugin: Plugin) -> list[Registered[Any]]:
+    return [entry for entry in catalogue if entry.plugin == plugin]
+
+
+def _lower(entry: Registered[Any]) -> str:
+    return name_of(entry.spec).lower()
+
+
+def _normal(name: str) -> str:
+    """As indexes compare names of distributions."""
+    return re.sub(r"[-_.]+", "-", name).lower()

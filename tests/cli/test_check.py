@@ -1,0 +1,105 @@
+"""``glottis check``: what an author sees of a plugin that holds, of one that does not, and of one that is not there."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from glottis.cli import Parts, main
+from glottis.plugins import Plugin, Registry, load_plugins
+from glottis.testing import Rule
+from glottis.testing.checking import PAGES_RULES, ROUTES_RULES
+from glottis.testing.rules.agent import AGENT_RULES
+from glottis.testing.rules.auth import AUTH_RULES
+from glottis.testing.rules.codec import CODEC_RULES
+from glottis.testing.rules.component import COMPONENT_RULES, DETECTOR_RULES, RESAMPLING_RULES
+from glottis.testing.rules.ice import ICE_RULES
+from glottis.testing.rules.processor import PROCESSOR_RULES
+from support.markdown import Document
+
+ROOT = Path(__file__).parents[2]
+OURS = [plugin for plugin in load_plugins().plugins if plugin.distribution.startswith("glottis-")]
+CONFIGURATION = """
+[auth]
+scheme = "api-keys"
+settings.plain_keys.website = "correct-horse-battery"
+
+[ice_servers.settings.static]
+servers = [{ urls = ["turn:turn.example.org"], username = "user", credential = "correct-horse" }]
+
+[ice_servers.settings.turn-rest]
+urls = ["turn:turn.example.org"]
+secret = "north-north-west"
+
+[ice_servers.settings.http]
+url = "http://ice.example.org/"
+"""
+
+
+@pytest.fixture(name="config")
+def make_config(tmp_path: Path) -> str:
+    path = tmp_path / "glottis.toml"
+    path.write_text(CONFIGURATION)
+    return str(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plugin", OURS, ids=lambda plugin: plugin.name)
+def test_plugins_of_this_repository_keep_all_rules(
+    plugin: Plugin, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code = main(["check", plugin.distribution, "--config", config])
+    printed = capsys.readouterr().out
+    assert exit_code == 0, printed
+    assert " 0 do not" in printed
+
+
+def test_what_does_not_hold_is_told_with_its_reason_and_where_to_read_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "sample.py"
+    path.write_text("async def agent(call):\n    async for press in call.dtmf:\n        raise KeyError(press.digit)\n")
+    assert main(["check", f"{path}:agent"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    at = next(index for index, line in enumerate(lines) if line.startswith("FAIL  conversation"))
+    assert lines[at + 1 : at + 3] == [
+        "      raised KeyError: '1'",
+        "      see docs/testing-a-plugin.md#agent-conversation",
+    ]
+
+
+def test_a_package_that_is_not_there_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "glottis-opius"]) == 2
+    assert "no installed plugin is called 'glottis-opius'; installed: " in capsys.readouterr().err
+
+
+def test_a_plugin_that_cannot_be_loaded_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    from glottis.plugins import BrokenPlugin
+
+    broken = BrokenPlugin(Plugin("sample", "glottis-sample", "1.0"), "import raised ImportError: no module")
+    assert main(["check", "glottis_sample"], Parts(load_plugins=lambda **_: Registry([], [broken]))) == 1
+    assert "FAIL  import raised ImportError: no module" in capsys.readouterr().out
+
+
+def test_a_rule_that_cannot_be_tried_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "glottis-ice-turn-rest"]) == 0
+    printed = capsys.readouterr().out
+    assert "skip  servers" in printed
+    assert "needs settings: urls: missing; secret: missing" in printed
+
+
+def test_each_rule_has_a_section() -> None:
+    page = Document(ROOT / "docs" / "testing-a-plugin.md")
+    rules: list[Rule[Any]] = [
+        *CODEC_RULES,
+        *AGENT_RULES,
+        *AUTH_RULES,
+        *ICE_RULES,
+        *COMPONENT_RULES,
+        *DETECTOR_RULES,
+        *RESAMPLING_RULES,
+        *PROCESSOR_RULES,
+        *ROUTES_RULES,
+        *PAGES_RULES,
+    ]
+    assert [rule.link for rule in rules if rule.link.partition("#")[2] not in page.anchors] == []
+    assert sum(heading.partition(" ")[0] in {rule.kind for rule in rules} for heading in page.headings) == len(rules)
