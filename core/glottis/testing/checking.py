@@ -4,18 +4,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from glottis.config import Config
-from glottis.contracts.errors import LocalError
+from glottis.config.components import typed_settings
+from glottis.contracts.audio import FrameTap
+from glottis.contracts.errors import ConfigurationError, LocalError
+from glottis.contracts.extensions import Direction
+from glottis.contracts.info import CallInfo
 from glottis.plugins import BrokenPlugin, Catalogue, Plugin, Registered, Registry
+from glottis.plugins.extensions import Extension, ExtensionSpec
 from glottis.plugins.specifications import name_of
 from glottis.testing.rules.agent import AGENT_RULES
 from glottis.testing.rules.auth import AUTH_RULES, AuthSubject
 from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import component_rules_of
 from glottis.testing.rules.ice import ICE_RULES
-from glottis.testing.rules.rule import Rule, Verdict, judge, rules_of
+from glottis.testing.rules.processor import PROCESSOR_RULES
+from glottis.testing.rules.rule import NotTried, Rule, Verdict, judge, rules_of
 from glottis.testing.rules.subject import Subject, check_description, check_specification
 
 PAGES_RULES: Final = rules_of("pages", ("description", "the pages can be served", check_specification))
@@ -66,6 +72,8 @@ def parts_of(plugin: Plugin, registry: Registry, config: Config) -> Iterator[Par
             ICE_RULES,
             Subject(entry.spec, settings, plugin, lambda: registry),
         )
+    for entry in _own(registry.extensions, plugin):
+        yield from _processors_of(entry, registry, config)
     for entry in _own(registry.routes, plugin):
         settings = config.routes.settings.get(entry.spec.name, {})
         yield Part(f"routes {entry.spec.name}", ROUTES_RULES, Subject(entry.spec, settings, plugin, lambda: registry))
@@ -78,6 +86,29 @@ def parts_of(plugin: Plugin, registry: Registry, config: Config) -> Iterator[Par
                 component_rules_of(component.spec),
                 Subject(component.spec, {}, plugin, lambda: registry),
             )
+
+
+def _processors_of(entry: Registered[ExtensionSpec], registry: Registry, config: Config) -> Iterator[Part]:
+    """Those of each direction of a call."""
+    spec = entry.spec
+    settings: Mapping[str, Any] = config.extensions.settings.get(entry.spec.name, {})
+
+    def make(direction: Direction) -> Sequence[FrameTap]:
+        try:
+            typed = typed_settings(registry, entry, settings, "")
+        except ConfigurationError as error:
+            raise NotTried(f"needs settings: {'; '.join(str(error).splitlines())}") from None
+        extension = Extension(spec.name, entry.plugin, spec.hooks, typed)
+        info = CallInfo("session", "campaign")
+        return extension.ask("audio_processors", call_info=info, direction=direction, tell=_tell_nobody)
+
+    if "audio_processors" in spec.hooks:
+        for direction in get_args(Direction):
+            yield Part(f"processors of {spec.name}, {direction}", PROCESSOR_RULES, partial(make, direction))
+
+
+def _tell_nobody(name: str, data: Mapping[str, Any]) -> None:
+    """There is no client."""
 
 
 def _own(catalogue: Catalogue[Any], plugin: Plugin) -> list[Registered[Any]]:
