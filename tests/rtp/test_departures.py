@@ -33,6 +33,18 @@ def test_packet_that_is_said_to_be_missing_again_is_lost_once(departures: Depart
     assert told(departures, 1, False, False, True) == (1, 0)
 
 
+@pytest.mark.parametrize(("late", "queue"), [((1, 3, 0, 2), 0.0), ((2, 2, 3, 2), 0.04)])
+def test_a_queue_delays_all_packets_where_jitter_leaves_some(
+    late: tuple[int, ...], queue: float, departures: Departures
+) -> None:
+    """``late`` by so many packet times."""
+    told(departures, 0, True)
+    ticks = tuple((1 + number + packets) * TICKS for number, packets in enumerate(late))
+    report = departures.reported(TransportFeedback(1, 2, 1, 0, 0, ticks), 1.3)
+    assert report is not None
+    assert report.queueing_delay == pytest.approx(queue, abs=0.001)
+
+
 def test_feedback_that_tells_nothing_new_is_none(departures: Departures) -> None:
     told(departures, 0, True, False)
     assert told(departures, 0, True, False) is None

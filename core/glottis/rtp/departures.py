@@ -21,7 +21,10 @@ class PathReport(NamedTuple):
     lost: int
     """Of these, less those that were told to be missing before, and have come: so it may be negative."""
     queueing_delay: float | None
-    """Seconds, on average, beyond the shortest delay seen lately; None: all are lost."""
+    """Seconds that the quickest of them took beyond the shortest delay seen lately; None: all are lost.
+
+    In a queue all have to wait; where delays scatter, some do not.
+    """
 
 
 class Departures:
@@ -68,5 +71,5 @@ class Departures:
             return None
         if not delays:
             return PathReport(packets, lost, None)
-        least = self._delays.noted(min(delays), now)
-        return PathReport(packets, lost, sum(delays) / len(delays) - least)
+        quickest = min(delays)
+        return PathReport(packets, lost, quickest - self._delays.noted(quickest, now))

@@ -38,7 +38,7 @@ class PathReported:
     lost: int
     """Of these, less those that were said to be lost before, and have come: so it may be negative."""
     queueing_delay: float | None
-    """Seconds, on average, beyond the shortest way seen lately; None: all are lost."""
+    """Seconds that the quickest took beyond the shortest way seen lately; None: all are lost."""
 
 
 @dataclass(frozen=True, slots=True)
