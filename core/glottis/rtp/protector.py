@@ -93,7 +93,7 @@ class Protector:
             case ReportReceived(fraction_lost, _, _, round_trip_time):
                 if now - self._path_told_at > MEMORY:  # else the same is known already, and sooner
                     self._loss = self._expected.reported(fraction_lost, now)
-                controller.reported(fraction_lost, round_trip_time, now)
+                    controller.reported(fraction_lost, round_trip_time, now)
             case PathReported(packets, lost, queueing_delay):
                 before = controller.bitrate
                 controller.path_reported(packets, lost, queueing_delay, now)
