@@ -32,7 +32,7 @@ _spec = partial(
     payload_duration_untrusted=payload_duration_untrusted,
     sample_rates=SAMPLE_RATES,
     frame_durations_ms=FRAME_DURATIONS_MS,
-    in_band_redundancy=True,  # of a kind: what is concealed is led to the next packet, if that is waited for
+    in_band_redundancy=True,  # what is concealed is led to the next packet
 )
 
 PCMU: Final = _spec(
