@@ -102,7 +102,7 @@ class CodecSpec:
     channels: int = 1
     static_payload_type: int | None = None
     in_band_redundancy: bool = False
-    """Whether a packet may hold the frame before its own, or helps to conceal it: then ``decode_fec`` is given it, and it
+    """Whether a packet may hold the frame before its own, or helps to conceal it, when ``decode_fec`` is given it: then it
     is worth waiting for."""
     sample_rates: tuple[int, ...] = (8000, 16000, 24000, 48000)
     frame_durations_ms: tuple[float, ...] = (10, 20, 40, 60)
