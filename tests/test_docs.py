@@ -68,6 +68,7 @@ SECTIONS = {
     "`[plugins]`": settings.Plugins,
     "`[campaigns.<id>]`": settings.CampaignSection,
     "`[campaigns.<id>.agents.<name>]`": settings.AgentSection,
+    "`[campaigns.<id>.workers]`": settings.Workers,
     "`[log]`": settings.Log,
 }
 CATALOGUES: list[tuple[str, Catalogue[Any]]] = [

@@ -5,6 +5,7 @@ import trio
 import trio.testing
 from glottis import AudioFrame, Call, LocalError
 from glottis.calls.call import GatewayCall
+from glottis.calls.dropped import with_dropped
 from glottis.calls.dtmf import MAX_KEYS
 from glottis.calls.messenger import Messenger
 from glottis.contracts.info import CallInfo
@@ -59,7 +60,7 @@ async def test_keys_that_nobody_reads_are_bounded_and_counted(autojump_clock: tr
         await call.caller_presses("5" * MAX_KEYS, duration=0.04, gap=0.03)
         await call.caller_presses("67", duration=0.04, gap=0.03)
         assert len(call.dtmf) == MAX_KEYS
-        assert call.with_dropped(Statistics()).counters.dtmf_dropped == 2
+        assert with_dropped(Statistics(), call.dropped).counters.dtmf_dropped == 2
 
 
 async def test_digits_are_sent_between_what_is_said_in_order(autojump_clock: trio.testing.MockClock) -> None:

@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio.testing
 from glottis import AudioFrame, Call, EncodedPacket
+from glottis.calls.dropped import with_dropped
 from glottis.contracts.statistics import Statistics
 from glottis.testing.fake_call import FakeCall, fake_call
 
@@ -24,7 +25,7 @@ async def idle(call: Call) -> None:
 
 
 def dropped(call: FakeCall) -> tuple[int, int]:
-    counters = call.with_dropped(Statistics()).counters
+    counters = with_dropped(Statistics(), call.dropped).counters
     return counters.audio_frames_dropped, counters.audio_packets_dropped
 
 

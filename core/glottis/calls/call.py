@@ -14,7 +14,7 @@ from glottis.calls.forwarding import Fan, taker_of
 from glottis.calls.handover import Handover
 from glottis.calls.inbox import Inbox
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
-from glottis.calls.messenger import Messenger
+from glottis.calls.messenger import Sender
 from glottis.calls.metadata import MAX_METADATA, Metadata
 from glottis.calls.nursery import CallNursery
 from glottis.calls.sayable import check_frame, check_packet
@@ -42,7 +42,6 @@ from glottis.contracts.events import CallEvent, OtherEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
 from glottis.contracts.resampling import Resampling
-from glottis.contracts.statistics import Statistics
 from glottis.contracts.turns import DEFAULT_TURNS, TurnSettings, VoiceActivityDetector
 from glottis.rtp import KeyChange, Taps
 from glottis.signaling.json_input import split_object_untrusted
@@ -71,6 +70,16 @@ class Voice(SpeakingVoice, Protocol):
     def next_keys(self, now: float) -> Sequence[KeyChange]: ...
 
 
+def next_heard(
+    voice: Voice, now: float, *, frames: bool, packets: bool
+) -> tuple[AudioFrame | None, Sequence[EncodedPacket]]:
+    """What is due in a media tick: a frame, which others than the agent may want, and packets, as far as wanted."""
+    if not (frames or voice.taps.heard is not None):
+        return None, voice.next_packets(now) if packets or voice.taps.received is not None else ()
+    beside: list[EncodedPacket] = []
+    return voice.next_frame(now, beside if packets else None), beside
+
+
 class GatewayCall(Call):
     """Pushes from the wheel on one side, the agent's coroutines on the other.
 
@@ -84,13 +93,14 @@ class GatewayCall(Call):
         *,
         sample_rate: int,
         voice: Voice,
-        messenger: Messenger,
+        messenger: Sender,
         hang_up: Callable[[str], None],
         caught_up: Callable[[], None] = lambda: None,
         handover: Handover | None = None,
         resampling: Resampling | None = None,
         sent: Callable[[Message | OtherEvent], None] = lambda message: None,
         limits: CallLimits = DEFAULT_LIMITS,
+        inbox: Inbox | None = None,
     ) -> None:
         self._info = info
         self._metadata = Metadata(info.metadata)
@@ -105,7 +115,7 @@ class GatewayCall(Call):
         self._sent = sent
         self._audio: Fan[AudioFrame] = Fan(limits.audio_frames)
         self._packets: Fan[EncodedPacket] = Fan(limits.audio_frames)
-        self._messages = Inbox(caught_up)
+        self._messages = inbox if inbox is not None else Inbox(caught_up)
         self._dtmf = KeyStream()
         self._events = EventStream()
         self._turns: TurnStream | None = None
@@ -304,13 +314,9 @@ class GatewayCall(Call):
     def hear(self, now: float) -> None:
         """A media tick: fetch what is due from the jitter buffer, as far as anybody listens."""
         self._dtmf.follow(self._voice.next_keys(now))
-        packets: list[EncodedPacket] = []
-        if self._audio.is_wanted or self._voice.taps.heard is not None:
-            frame = self._voice.next_frame(now, packets if self._packets.is_wanted else None)
-            if frame is not None:
-                self._audio.push(frame)
-        elif self._packets.is_wanted or self._voice.taps.received is not None:
-            packets = self._voice.next_packets(now)
+        frame, packets = next_heard(self._voice, now, frames=self._audio.is_wanted, packets=self._packets.is_wanted)
+        if frame is not None:
+            self._audio.push(frame)
         for packet in packets:
             self._packets.push(packet)
 
@@ -342,19 +348,6 @@ class GatewayCall(Call):
     def push_event(self, event: CallEvent) -> None:
         """Something has happened to the call."""
         self._events.push(event)
-
-    def with_dropped(self, statistics: Statistics) -> Statistics:
-        """Those of the media connection, and what the agent was too slow to take."""
-        dropped = self.dropped
-        counters = replace(
-            statistics.counters,
-            audio_frames_dropped=dropped.audio + dropped.turns,
-            audio_packets_dropped=dropped.packets,
-            dtmf_dropped=dropped.dtmf,
-            messages_dropped=dropped.messages,
-            events_dropped=dropped.events,
-        )
-        return replace(statistics, counters=counters)
 
     def _checked(self, audio: AudioFrame | EncodedPacket) -> bytes | EncodedPacket:
         if isinstance(audio, EncodedPacket):

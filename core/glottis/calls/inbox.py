@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
@@ -32,22 +32,27 @@ class Inbox(DroppingStream[Message]):
         self._size = 0
 
     @property
+    def fill(self) -> "Fill":
+        """How much waits."""
+        return Fill(len(self), self._size)
+
+    @property
     def is_behind(self) -> bool:
         """Whether the agent reads its messages, but not as fast as they come: then their sender is to wait.
 
         An agent that never reads any must not keep its client from other things.
         """
-        return self.is_read and (len(self) >= MESSAGES_AHEAD or self._size >= SIZE_AHEAD)
+        return self.is_read and self.fill.is_much
 
     def has_room_for(self, item: Message) -> bool:
         """Whether no older one is dropped for it."""
-        return len(self) < MAX_MESSAGES and self._size + _size(item) <= MAX_SIZE
+        return self.fill.has_room_for(item)
 
     def push(self, item: Message) -> None:
         """Append ``item``, in place of older ones if there is no room, and wake the reader."""
         if isinstance(item, TypedMessage):
             item = TextMessage(item.text, item.channel)
-        self._size += _size(item)
+        self._size += size_of(item)
         while self._size > MAX_SIZE and len(self):
             self._drop()
         super().push(item)
@@ -55,24 +60,40 @@ class Inbox(DroppingStream[Message]):
     async def __anext__(self) -> Message:
         if len(self):
             await trio.lowlevel.checkpoint()
-        was_ahead = self._is_ahead
+        was_ahead = self.fill.is_some
         item = await super().__anext__()
-        if was_ahead and not self._is_ahead:
+        if was_ahead and not self.fill.is_some:
             self._caught_up()
         return message_of(item.text, item.channel) if isinstance(item, TextMessage) else item
 
-    @property
-    def _is_ahead(self) -> bool:
-        """Whether more waits than half of what makes senders wait: so they do not begin and stop at each message."""
-        return 2 * len(self) > MESSAGES_AHEAD or 2 * self._size > SIZE_AHEAD
-
     def _take(self) -> Message:
         item = super()._take()
-        self._size -= _size(item)
+        self._size -= size_of(item)
         return item
 
 
-def _size(message: Message) -> int:
+class Fill(NamedTuple):
+    """How many messages wait, and how many bytes of memory they take."""
+
+    messages: int
+    size: int
+
+    @property
+    def is_much(self) -> bool:
+        """As much as makes senders wait."""
+        return self.messages >= MESSAGES_AHEAD or self.size >= SIZE_AHEAD
+
+    @property
+    def is_some(self) -> bool:
+        """More than half as much: so they do not begin and stop at each message."""
+        return 2 * self.messages > MESSAGES_AHEAD or 2 * self.size > SIZE_AHEAD
+
+    def has_room_for(self, message: Message) -> bool:
+        """Whether no older one is dropped for it."""
+        return self.messages < MAX_MESSAGES and self.size + size_of(message) <= MAX_SIZE
+
+
+def size_of(message: Message) -> int:
     """In memory: a text takes one, two or four bytes a character."""
     return sys.getsizeof(message.data if isinstance(message, BytesMessage) else message.text) + _OVERHEAD
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import trio
 
@@ -31,6 +31,15 @@ MAX_BUFFERED: Final = 256 * 1024
 """Bytes queued on a channel before its sender has to wait."""
 MAX_SIGNALED: Final = 256 * 1024
 """Bytes of a message by the WebSocket, as JSON: what data channels take, and half of what the WebSocket queues."""
+
+
+class Sender(Protocol):
+    """The way of an agent's messages to its client; each returns, or raises ``LocalError``, when it is on its way."""
+
+    async def send_text(self, text: str, label: str | None) -> None: ...
+    async def send_bytes(self, data: bytes, label: str | None) -> None: ...
+    async def send_event(self, name: str, data: Mapping[str, Any]) -> None: ...
+    async def wait_for_channel(self, label: str | None) -> str: ...
 
 
 class Messenger:

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import trio
 
-from glottis.config import AgentSection, Campaign, CampaignSection, Config, ResolvedConfig, resolve
+from glottis.config import AgentSection, Campaign, CampaignSection, Config, Isolation, ResolvedConfig, resolve
 from glottis.config.conversion import PluginSettings, convert
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.plugins import AgentFile, FunctionAgent, Registry
@@ -55,10 +56,13 @@ def _path_of(place: Place) -> str:
     return f"campaigns.{campaign_id}.agents.{name}" if name else f"campaigns.{campaign_id}"
 
 
-def with_campaign(config: Config, agent: FunctionAgent) -> Config:
-    """The configuration with a campaign for this agent; one of its name keeps all but its agent."""
+def with_campaign(config: Config, agent: FunctionAgent, isolation: Isolation | None = None) -> Config:
+    """The configuration with a campaign for this agent; one of its name keeps all but its agent.
+
+    ``isolation`` is for this campaign, too, if it is given.
+    """
     section = config.campaigns.get(agent.campaign_id, CampaignSection(agent=agent.name))
-    section = msgspec.structs.replace(section, agent=agent.name)
+    section = msgspec.structs.replace(section, agent=agent.name, isolation=isolation or section.isolation)
     return msgspec.structs.replace(config, campaigns={**config.campaigns, agent.campaign_id: section})
 
 
@@ -71,7 +75,10 @@ def resolve_with(config: Config, agents: Mapping[Place, FunctionAgent], registry
     untold = {name: _untold(name, section, agents) for name, section in config.campaigns.items()}
     resolved = resolve(msgspec.structs.replace(config, campaigns=untold), registry)
     told = {place: convert(sections[place].settings, dict[str, Any], f"{_path_of(place)}.settings") for place in agents}
-    return replace(resolved, campaigns={name: _telling(one, told) for name, one in resolved.campaigns.items()})
+    telling = {name: _telling(one, told) for name, one in resolved.campaigns.items()}
+    versions = {name: partial(_version, agent) for (name, other), agent in agents.items() if not other}
+    followed = {name: replace(telling[name], version=version) for name, version in versions.items()}
+    return replace(resolved, campaigns={**telling, **followed})
 
 
 def _untold(campaign_id: str, section: CampaignSection, agents: Mapping[Place, FunctionAgent]) -> CampaignSection:
@@ -92,6 +99,10 @@ def _telling(campaign: Campaign, told: Mapping[Place, Mapping[str, Any]]) -> Cam
         for name, one in campaign.agents.items()
     }
     return replace(campaign, agent=first, agents=agents)
+
+
+def _version(agent: FunctionAgent) -> int:
+    return agent.version
 
 
 async def reload_on_change(agents: Sequence[AgentFile]) -> None:

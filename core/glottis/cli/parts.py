@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glottis.cli.agents import functions_of, resolve_with, with_campaign
-from glottis.config import API_KEY_VARIABLE, Config, ResolvedConfig, load_config
+from glottis.config import API_KEY_VARIABLE, Config, Isolation, ResolvedConfig, load_config
 from glottis.contracts.secret import Secret
 from glottis.plugins import FunctionAgent, Registry, load_plugins
 
@@ -79,12 +79,16 @@ class Resolved:
 
 
 def resolved(
-    path: Path | None, parts: Parts, agent: FunctionAgent | None = None, change: Callable[[Config], Config] = _unchanged
+    path: Path | None,
+    parts: Parts,
+    agent: FunctionAgent | None = None,
+    change: Callable[[Config], Config] = _unchanged,
+    isolation: Isolation | None = None,
 ) -> Resolved:
     """What the configuration's file and the environment say, changed, and with a campaign for ``agent``."""
     config = change(load_config(path, os.environ))
     if agent:
-        config = with_campaign(config, agent)
+        config = with_campaign(config, agent, isolation)
     agents = functions_of(config, agent)
     functions = tuple(dict.fromkeys(agents.values()))
     registry = parts.load_plugins(extra=functions, disabled=config.plugins.disabled)

@@ -26,6 +26,9 @@ def add(commands: Commands) -> None:
     serve.add_argument(
         "--agent", metavar="FILE:FUNCTION", help="serve a function, such as my.py:agent, as a campaign of its name"
     )
+    serve.add_argument(
+        "--isolation", choices=("none", "process"), help="with --agent: where it runs, process: in processes of its own"
+    )
     serve.add_argument("--reload", action="store_true", help="load agents anew whenever their files change")
     serve.set_defaults(run=_serve, tell=_log)
 
@@ -33,7 +36,9 @@ def add(commands: Commands) -> None:
 def _serve(options: argparse.Namespace, parts: Parts) -> int:
     configure_logging(load_log(options.config, os.environ))  # first, since plugins that are being made may log
     agent = AgentFile(options.agent) if options.agent else None
-    served = resolved(options.config, parts, agent)
+    if options.isolation and agent is None:
+        raise LocalError("--isolation: expected --agent FILE:FUNCTION beside it; campaigns have a setting of that name")
+    served = resolved(options.config, parts, agent, isolation=options.isolation)
     files = [function for function in served.functions if isinstance(function, AgentFile)]
     if options.reload and not files:
         raise LocalError(

@@ -1,5 +1,6 @@
 """Configuration: TOML and environment, typed, and validated before anything listens."""
 
+from glottis.config.components import typed_settings
 from glottis.config.loading import API_KEY_VARIABLE, load_config, load_log, name_variables
 from glottis.config.logs import configure_logging, flush_logs, records_dropped, uncaught_errors_logged
 from glottis.config.rendering import render
@@ -12,12 +13,14 @@ from glottis.config.settings import (
     Extensions,
     IcePolicy,
     IceServers,
+    Isolation,
     Log,
     Media,
     Pages,
     Plugins,
     Routes,
     Server,
+    Workers,
     parse_advertised_address,
 )
 
@@ -32,6 +35,7 @@ __all__ = [
     "Extensions",
     "IcePolicy",
     "IceServers",
+    "Isolation",
     "Log",
     "Media",
     "NamedAuthScheme",
@@ -41,6 +45,7 @@ __all__ = [
     "ResolvedConfig",
     "Routes",
     "Server",
+    "Workers",
     "configure_logging",
     "flush_logs",
     "load_config",
@@ -50,5 +55,6 @@ __all__ = [
     "records_dropped",
     "render",
     "resolve",
+    "typed_settings",
     "uncaught_errors_logged",
 ]

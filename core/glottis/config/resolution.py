@@ -1,6 +1,6 @@
 """Fits the configuration to the plugins: every name it uses must exist, and every setting must suit its plugin."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -16,9 +16,10 @@ from glottis.config.settings import (
     AgentSection,
     CampaignSection,
     Config,
+    Workers,
 )
 from glottis.contracts.auth import AuthScheme
-from glottis.contracts.call import Agent, CampaignInfo
+from glottis.contracts.call import Agent, AgentSpec, Call, CampaignInfo
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.ice_servers import IceServerProvider
@@ -69,6 +70,10 @@ class Campaign:
     """Those that calls can be handed to, by their names in the campaign. Who answers is one of them."""
     extensions: tuple[Extension, ...] = ()
     """In the order in which they are asked."""
+    workers: Workers | None = None
+    """Where the agent is isolated: then ``agent`` is not to be called here."""
+    version: Callable[[], int] = lambda: 0
+    """Another number whenever the agent was loaded anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,10 @@ def resolve(config: Config, registry: Registry) -> ResolvedConfig:
         tuple(extensions.values()),
         registry.plugins,
     )
+
+
+async def _elsewhere(call: Call) -> None:
+    raise AssertionError("this agent is in a process of its own")
 
 
 class _Resolution:
@@ -281,13 +290,36 @@ class _Resolution:
             chosen = tuple(extensions[name.lower()] for name in names if name.lower() in extensions)
             if first is not None:
                 known = {name: one for name, one in others.items() if one is not None}
-                campaigns[campaign_id] = Campaign(campaign_id, first, rate, {section.agent: first} | known, chosen)
+                workers = section.workers if section.isolation == "process" else None
+                everyone = {section.agent: first} | known
+                campaigns[campaign_id] = Campaign(campaign_id, first, rate, everyone, chosen, workers)
         return campaigns
 
     def _agent(self, section: CampaignSection | AgentSection, path: str, info: CampaignInfo) -> CampaignAgent | None:
         found = self._find(self._registry.agents, section.agent, f"{path}.agent")
-        made = self._make(found, section.settings, f"{path}.settings", info) if found is not None else None
-        return CampaignAgent(made[0], found.spec.name, found.plugin, made[1]) if found and made else None
+        if found is None:
+            return None
+        if isinstance(section, CampaignSection) and section.isolation == "process":
+            made = self._leave_to_workers(found, section, path)
+        else:
+            made = self._make(found, section.settings, f"{path}.settings", info)
+        return CampaignAgent(made[0], found.spec.name, found.plugin, made[1]) if made else None
+
+    def _leave_to_workers(
+        self, found: Registered[AgentSpec], section: CampaignSection, path: str
+    ) -> tuple[Agent, msgspec.Struct | None] | None:
+        """Its settings are looked at here; it is made where it is to run, for it may be large."""
+        if section.agents:
+            self.problems.append(f"{path}.agents: expected none, since calls cannot be handed on from a process")
+        if not found.plugin.distribution and ":" not in found.spec.name:
+            self.problems.append(
+                f"{path}.isolation: expected an agent that a process can load, one that is installed or FILE:FUNCTION"
+            )
+        try:
+            return _elsewhere, typed_settings(self._registry, found, section.settings, f"{path}.settings")
+        except ConfigurationError as error:
+            self.problems.append(str(error))
+            return None
 
     def _check_rate(self, rate: int, codecs: Sequence[Registered[CodecSpec]], path: str) -> None:
         """Codecs decode straight to the agent's rate: each in force must be able to."""

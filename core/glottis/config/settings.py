@@ -27,6 +27,7 @@ Size = Annotated[int, Meta(ge=1, le=16 * 1024 * 1024)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 """Up to a day. Like all times it is bounded, since not every number of seconds is an instant."""
 IcePolicy = Literal["all", "relay"]
+Isolation = Literal["none", "process"]
 Grace = Annotated[float, Meta(ge=0, le=86_400)]
 """The same or none."""
 TokenLifetime = Annotated[float, Meta(gt=0, le=604_800)]
@@ -245,6 +246,19 @@ class AgentSection(msgspec.Struct, frozen=True, kw_only=True):
     settings: PluginSettings = PluginSettings()
 
 
+class Workers(msgspec.Struct, frozen=True, kw_only=True):
+    """``[campaigns.<id>.workers]``: the processes of an agent that is isolated."""
+
+    processes: Annotated[int, Meta(ge=1, le=256)] = 2
+    """Started ahead, and always kept."""
+    calls_per_process: Annotated[int, Meta(ge=1, le=1000)] = 8
+    """At a time: so many end with it."""
+    memory_limit_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 1024
+    """Of memory in use, in MiB; who has more is ended. 0: no limit."""
+    patience: Annotated[float, Meta(ge=1, le=3600)] = 10.0
+    """Seconds for which its thread may be held up; then it is ended."""
+
+
 class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
     """``[campaigns.<id>]``: the agent that answers calls of this ``campaignId``."""
 
@@ -258,6 +272,9 @@ class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
     """Those that calls can be handed to, by the names that they have here."""
     extensions: tuple[str, ...] | None = None
     """Absent: those of ``[extensions]``."""
+    isolation: Isolation = "none"
+    """``process``: the agent runs in processes of its own, which end with no other calls than theirs."""
+    workers: Workers = Workers()
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,6 +40,17 @@ class PluginError(LocalError):
     """A plugin broke its contract; the message names the plugin, its distribution and the hook."""
 
 
+class ProcessLost(PluginError):
+    """The process of an agent has ended, or had to be ended, and with it the calls in it.
+
+    The message says whose process it was, ``reason`` only how it ended: that is for callers, too.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class AuthenticationFailed(RemoteError):
     """The presented credentials or token are not accepted.
 

@@ -24,6 +24,8 @@ class FunctionAgent:
 
     def __init__(self, function: Any, name: str, module: str) -> None:
         self.name = name
+        self.version = 0
+        """Another number whenever the function was loaded anew."""
         self._function = check_agent(function, name)
         self.plugin = Plugin(name, package=module)
         self.campaign_id: str = getattr(function, "__name__", "agent")
@@ -55,6 +57,7 @@ class AgentFile(FunctionAgent):
     def reload(self) -> None:
         """Take the function anew, for the calls to come. Raises as the constructor does: then the one before stays."""
         self._function = self._source.load(self._agent_in)
+        self.version += 1
 
     def file_times(self) -> FileTimes:
         """Of all that ``reload`` loads anew: who sees other ones reloads."""

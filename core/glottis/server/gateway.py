@@ -18,6 +18,7 @@ from glottis.calls.limits import CallLimits
 from glottis.config import NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.extensions import GatewayInfo
+from glottis.isolation.workers import AgentWorkers
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import GatheringEndpoint
 from glottis.media.interfaces import media_addresses
@@ -103,6 +104,7 @@ class Gateway:
         self._turns = turns or Turns()
         self.watchdog = watchdog
         self._own_addresses = own_addresses
+        self.workers = AgentWorkers(config)
         self.sessions = Sessions(
             config,
             nursery,
@@ -112,6 +114,7 @@ class Gateway:
             times=replace(times, connect=server.token_lifetime, resume_grace=server.resume_grace),
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
             turns=self._turns,
+            workers=self.workers,
         )
         self.relief = Relief(
             self.scheduler,
@@ -125,6 +128,7 @@ class Gateway:
     def counts(self) -> GatewayCounts:
         """What was counted so far, beside the calls' own statistics."""
         lateness, pace = self.scheduler.lateness, self.scheduler.pace
+        workers = self.workers.counts()
         return GatewayCounts(
             datagrams_of_nobody=self.endpoint.dropped,
             datagrams_not_sent=self.endpoint.send_failures,
@@ -144,6 +148,10 @@ class Gateway:
             complexity=self.relief.control.level,
             times_lowered=self.relief.control.times_lowered,
             sessions_refused=self.sessions.refused_for_load,
+            agent_processes=self.workers.running,
+            agent_processes_lost=workers.lost,
+            calls_lost_with_processes=workers.calls_lost,
+            calls_without_process=workers.calls_refused,
         )
 
     async def stop(self, grace: float) -> bool:
@@ -302,6 +310,7 @@ def _tasks(
         endpoint.run,
         gateway.streams.run,
         gateway.scheduler.run,
+        gateway.workers.run,
         gateway.sessions.keep_deadlines,
         gateway.relief.run,
         gateway.gather,

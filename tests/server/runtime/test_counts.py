@@ -28,7 +28,8 @@ async def test_counts_are_logged_when_they_have_changed(
         "TURN messages ignored 0, datagrams not relayed 0, log records dropped 0, media late by 0 ms (p99), "
         "13 ms (longest), turns of 5 ms (changed 0 times), "
         "longest garbage collection 0.0 ms, media takes 0% of the time, "
-        "complexity 0, lowered 0 times, sessions refused for load 0"
+        "complexity 0, lowered 0 times, sessions refused for load 0, "
+        "agent processes 0, lost 0 with 0 calls, calls without a process 0"
     ]
     nursery.cancel_scope.cancel()
 

@@ -55,6 +55,13 @@ class GatewayCounts:
     """By one, because of load."""
     sessions_refused: int = 0
     """Because of load."""
+    agent_processes: int = 0
+    """That there are."""
+    agent_processes_lost: int = 0
+    """That have ended by themselves, or had to be ended."""
+    calls_lost_with_processes: int = 0
+    calls_without_process: int = 0
+    """That found no place in any, and ended for it."""
 
     def __str__(self) -> str:
         return (
@@ -68,7 +75,9 @@ class GatewayCounts:
             f"turns of {self.turn_length * 1e3:.0f} ms (changed {self.turn_length_changes} times), "
             f"longest garbage collection {self.longest_collection * 1e3:.1f} ms, media takes {self.media_load:.0%} "
             f"of the time, complexity {self.complexity}, lowered {self.times_lowered} times, "
-            f"sessions refused for load {self.sessions_refused}"
+            f"sessions refused for load {self.sessions_refused}, agent processes {self.agent_processes}, "
+            f"lost {self.agent_processes_lost} with {self.calls_lost_with_processes} calls, "
+            f"calls without a process {self.calls_without_process}"
         )
 
 

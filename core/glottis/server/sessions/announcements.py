@@ -5,7 +5,8 @@ from typing import Final
 
 import trio
 
-from glottis.calls.call import GatewayCall
+from glottis.calls.conversation import Conversation
+from glottis.calls.dropped import with_dropped
 from glottis.calls.leg import Leg
 from glottis.contracts.events import (
     CallEvent,
@@ -31,7 +32,7 @@ RESERVED: Final = frozenset(
 class Announcements:
     """By the line to the client, by the call's events to the agent, and to observers."""
 
-    def __init__(self, line: ClientLine, call: GatewayCall, leg: Leg, extensions: CallExtensions) -> None:
+    def __init__(self, line: ClientLine, call: Conversation, leg: Leg, extensions: CallExtensions) -> None:
         self._line = line
         self._call = call
         self._leg = leg
@@ -53,7 +54,7 @@ class Announcements:
 
     def statistics(self) -> Statistics:
         """What was counted so far, by the agent's streams too."""
-        statistics = self._call.with_dropped(self._leg.statistics(trio.current_time()))
+        statistics = with_dropped(self._leg.statistics(trio.current_time()), self._call.dropped)
         statistics = self._extensions.with_dropped(statistics)
         counters = replace(statistics.counters, messages_missed=self._line.missed.dropped)
         return replace(statistics, counters=counters)

@@ -5,7 +5,7 @@ from typing import Final
 
 import trio
 
-from glottis.calls.inbox import Inbox
+from glottis.calls.conversation import Backlog
 from glottis.calls.streams import Wakeup
 from glottis.contracts.call import TextMessage
 from glottis.contracts.errors import RemoteError
@@ -43,7 +43,7 @@ class OfferLimit:
 class TextGate:
     """Text is lost only to an agent that never reads any; else its sender waits, ``patience`` seconds, or is told."""
 
-    def __init__(self, inbox: Inbox, patience: float) -> None:
+    def __init__(self, inbox: Backlog, patience: float) -> None:
         self._inbox = inbox
         self._patience = patience
         self._changed = Wakeup()

@@ -2,7 +2,7 @@
 
 import trio
 
-from glottis.calls.inbox import Inbox
+from glottis.calls.conversation import Backlog
 from glottis.calls.leg import Leg
 from glottis.server.sessions.flood import OfferLimit, TextGate
 from glottis.signaling.messages import Audio, Offer, Text, TrickledCandidate
@@ -11,7 +11,7 @@ from glottis.signaling.messages import Audio, Offer, Text, TrickledCandidate
 class Intake:
     """Text goes to the agent, the rest to the leg: each as fast as it may come (see ``flood``)."""
 
-    def __init__(self, leg: Leg, inbox: Inbox, *, patience: float) -> None:
+    def __init__(self, leg: Leg, inbox: Backlog, *, patience: float) -> None:
         self.texts = TextGate(inbox, patience)
         self._offers = OfferLimit(trio.current_time())
         self._leg = leg

@@ -14,13 +14,14 @@ import trio
 
 from glottis.barrier import stop
 from glottis.calls.call import GatewayCall
+from glottis.calls.conversation import ConversationFactory
 from glottis.calls.handover import Colleague, Handover
 from glottis.calls.leg import LegFactory
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.summary import summary
 from glottis.config import Campaign, CampaignAgent
 from glottis.contracts.checks import check_instance, check_text
-from glottis.contracts.errors import MessageTooLong, RemoteError
+from glottis.contracts.errors import MessageTooLong, ProcessLost, RemoteError
 from glottis.contracts.events import ConnectionChanged, OtherEvent, StateChanged
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
@@ -67,6 +68,7 @@ class Session:
         times: SessionTimes = DEFAULT_TIMES,
         call_limits: CallLimits = DEFAULT_LIMITS,
         resampling: Resampling | None = None,
+        make_call: ConversationFactory = GatewayCall,
     ) -> None:
         self.info = info
         self.campaign = campaign
@@ -83,7 +85,7 @@ class Session:
         self.leg = make_leg(self._listener, info, campaign.sample_rate)
         self.extensions = CallExtensions(campaign.extensions, info, self._listener.tells)
         self.extensions.bind(self.leg.voice.taps)
-        self.call = GatewayCall(
+        self.call = make_call(
             info,
             sample_rate=campaign.sample_rate,
             voice=self.leg.voice,
@@ -324,7 +326,8 @@ class Session:
         failed_in = culprit(error, self._plugins)
         self.note(f"failed in {failed_in}: {type(error).__name__}")
         log_failure(logger, error, "%s failed in %s", place, failed_in)
-        self.end("internal error", code=INTERNAL_ERROR)
+        lost = first_of(error)
+        self.end(lost.reason if isinstance(lost, ProcessLost) else "internal error", code=INTERNAL_ERROR)
 
 
 def _colleagues(campaign: Campaign) -> dict[str, Colleague]:

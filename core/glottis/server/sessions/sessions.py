@@ -17,6 +17,7 @@ from glottis.calls.streams import Wakeup
 from glottis.config import Campaign, ResolvedConfig
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import CallInfo, Principal
+from glottis.isolation.workers import AgentWorkers
 from glottis.server.http.message import Request
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.turns import Turns
@@ -77,8 +78,10 @@ class Sessions:
         times: SessionTimes,
         call_limits: CallLimits,
         turns: Turns,
+        workers: AgentWorkers,
     ) -> None:
         self._config = config
+        self._workers = workers
         self._nursery = nursery
         self._legs = legs
         self._tokens = tokens
@@ -144,6 +147,8 @@ class Sessions:
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)
         self._check_availability(client_host, principal)
+        if self._workers.is_full(campaign.id):
+            raise Unavailable("FULL", "The agent has as many calls as it takes, try again later")
         info = _call_info(request, campaign, principal, client_host)
         campaign, info = with_selected_agent(campaign, info)
         servers = await self._ice_servers.ask(info) if request.transport == WEBRTC else []
@@ -166,6 +171,7 @@ class Sessions:
             times=self._times,
             call_limits=self._call_limits,
             resampling=self._config.resampling,
+            make_call=self._workers.factory(campaign.id),
         )
         if self._complexity is not None:
             session.set_complexity(self._complexity)

@@ -1,0 +1,180 @@
+"""An agent in processes of its own: whatever becomes of one ends the calls in it, and no others."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from glottis.plugins import AgentFile
+from glottis.signaling.close_codes import INTERNAL_ERROR
+from glottis.signaling.messages import Text
+from support.command import Command, open_command
+from support.gateway import CONFIG, open_test_gateway
+from support.phone import Exchange, Phone, eventually, open_exchange
+
+pytestmark = pytest.mark.realtime
+
+AGENT = f"{Path(__file__).parents[1] / 'support' / 'moody.py'}:moody"
+ISOLATED = f"""
+[campaigns.moody]
+agent = "{AGENT}"
+isolation = "process"
+
+[campaigns.moody.workers]
+processes = 2
+calls_per_process = 2
+memory_limit_mb = 300
+patience = 3
+"""
+HELD = 2.0
+"""Seconds for which the agent ``spin`` holds the interpreter."""
+START = 20.0
+"""Seconds for workers to start on a busy machine."""
+
+
+@asynccontextmanager
+async def open_isolated(directory: Path) -> AsyncIterator[Exchange]:
+    """A gateway whose campaign ``moody`` has two workers, both ready."""
+    async with (
+        open_test_gateway(directory, CONFIG + ISOLATED, [AgentFile(AGENT)]) as gateway,
+        open_exchange(gateway) as exchange,
+    ):
+        await eventually(lambda: gateway.workers.ready == 2, START)
+        yield exchange
+
+
+async def order(phone: Phone, what: str) -> None:
+    await phone.socket.send(Text(what))
+
+
+async def process_of(phone: Phone) -> int:
+    """The process that the agent of a call is in."""
+    await order(phone, "who are you")
+    await eventually(lambda: phone.socket.of_type(Text))
+    return int(phone.socket.of_type(Text)[-1].text)
+
+
+async def test_a_process_that_is_killed_ends_its_calls_and_has_a_successor(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_isolated(tmp_path) as exchange:
+        bystander = await exchange.call("echo")
+        phones = [await exchange.call("moody") for _ in range(4)]
+        processes = [await process_of(phone) for phone in phones]
+        assert len(set(processes)) == 2
+        assert (await exchange.post("moody")).status == 503
+        victim = processes[0]
+        os.kill(victim, signal.SIGKILL)
+        for phone, process in zip(phones, processes, strict=True):
+            if process == victim:
+                closed = await phone.wait_closed()
+                assert closed == (INTERNAL_ERROR, "the agent's process was ended by SIGKILL")
+            else:
+                await phone.hear()
+        await bystander.hear()
+        counts = exchange.gateway.counts()
+        assert (counts.agent_processes_lost, counts.calls_lost_with_processes) == (1, 2)
+        await eventually(lambda: exchange.gateway.workers.ready == 2, START)
+        newcomer = await exchange.call("moody")
+        await newcomer.hear()
+    assert "moody" in caplog.text
+    assert "was ended by SIGKILL" in caplog.text
+
+
+ENDS = {
+    "crash": "the agent's process was ended by SIGSEGV",
+    "exit": "the agent's process has left with exit code 3",
+    "leave": "internal error",
+    "hang": "the agent's process has not answered for 3 s",
+    "babble": "the agent's process told what makes no sense",
+    "grow": "the agent's process has grown to",
+}
+
+
+async def test_whatever_a_process_does_is_told_and_no_other_call_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_isolated(tmp_path) as exchange:
+        bystander = await exchange.call("echo")
+        for mood, reason in ENDS.items():
+            phone = await exchange.call("moody")
+            await order(phone, "complain")
+            await phone.hear()
+            await order(phone, mood)
+            code, told = await phone.wait_closed(20)
+            assert code == INTERNAL_ERROR
+            assert told.startswith(reason)
+            await bystander.hear()
+            await eventually(lambda: exchange.gateway.workers.ready == 2, START)
+        assert bystander.socket.closed is None
+    assert "wrote: something is wrong" in caplog.text
+    assert "SystemExit" in caplog.text
+
+
+async def test_an_agent_that_holds_the_interpreter_costs_other_calls_no_frame(tmp_path: Path) -> None:
+    async with open_isolated(tmp_path) as exchange:
+        bystander = await exchange.call("echo")
+        phone = await exchange.call("moody")
+        await phone.hear()
+        await order(phone, "spin")
+        await order(phone, "who are you")
+        await bystander.hear(20)
+        assert not phone.socket.of_type(Text)
+        await eventually(lambda: phone.socket.of_type(Text))
+        assert exchange.gateway.counts().longest_lateness < HELD
+
+
+async def test_an_agent_that_does_not_stop_keeps_nobody_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with open_isolated(tmp_path) as exchange:
+        phone = await exchange.call("moody")
+        process = await process_of(phone)
+        await order(phone, "stay")
+        await eventually(lambda: Text("for ever") in phone.socket.messages)
+        await phone.hang_up()
+        await eventually(lambda: "has not stopped" in caplog.text, 10)
+        await eventually(lambda: not is_alive(process), 5)
+
+
+def is_alive(process: int) -> bool:
+    return Path(f"/proc/{process}/stat").exists()
+
+
+@asynccontextmanager
+async def serving(directory: Path) -> AsyncIterator[tuple[Command, list[int]]]:
+    """``glottis serve`` with a function in processes, and which they are."""
+    (directory / "config.toml").write_text("[server]\nport = 0\n")
+    (directory / "my.py").write_text("async def agent(call):\n    await call.drain()\n")
+    arguments = ["serve", "--agent", str(directory / "my.py") + ":agent", "--isolation", "process", "--reload"]
+    async with open_command(*arguments, "--config", directory / "config.toml") as command:
+        await command.wait_for("glottis serves")
+        await eventually(lambda: len(children(command.process.pid)) == 2, START)
+        yield command, children(command.process.pid)
+        command.process.kill()
+
+
+def children(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task")
+    return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+
+
+async def test_a_file_that_changes_has_new_processes_which_do_not_outlive_a_gateway_that_is_killed(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as (command, workers):
+        (tmp_path / "my.py").write_text("async def agent(call):\n    await call.say(b'')\n")
+        await command.wait_for("has changed")
+        await eventually(lambda: not any(map(is_alive, workers)), START)
+        await eventually(lambda: len(children(command.process.pid)) == 2, START)
+        workers = children(command.process.pid)
+        command.process.kill()
+        await command.wait()
+        await eventually(lambda: not any(map(is_alive, workers)))
+
+
+async def test_no_process_outlives_a_gateway_that_is_told_to_end(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (command, workers):
+        command.process.terminate()
+        await command.wait()
+        assert not any(map(is_alive, workers))

@@ -1,0 +1,74 @@
+"""An agent for a process of its own: it gives back what it hears, and does what the caller writes, however bad."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import trio
+from glottis import Call
+
+memory: list[bytearray] = []
+
+
+async def moody(call: Call) -> None:
+    """What the file's name and ``moody`` refer to."""
+    call.nursery.start_soon(obey, call)
+    async for frame in call.audio:
+        await call.say(frame)
+
+
+async def obey(call: Call) -> None:
+    """An order is a text."""
+    async for message in call.messages:
+        text = getattr(message, "text", "")
+        if text == "who are you":
+            await call.send_text(str(os.getpid()))
+        elif text == "stay":
+            await call.send_text("for ever")
+            with trio.CancelScope(shield=True):
+                await trio.sleep_forever()
+        else:
+            MOODS[text]()
+
+
+def spin(seconds: float) -> None:
+    """As a native library that holds the interpreter's lock."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+def grow() -> None:
+    """By what is really used."""
+    for _ in range(40):
+        memory.append(bytearray(os.urandom(1) * (10 << 20)))
+
+
+def babble() -> None:
+    """Write to each descriptor that may be the pipe."""
+    for descriptor in range(3, 64):
+        try:
+            os.write(descriptor, b"\xff" * 64)
+        except OSError:
+            continue
+
+
+def complain() -> None:
+    """On standard error."""
+    sys.stderr.write("something is wrong\n")
+    sys.stderr.flush()
+
+
+MOODS: Final[dict[str, Callable[[], Any]]] = {
+    "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "exit": lambda: os.execv("/bin/sh", ["sh", "-c", "exit 3"]),
+    "leave": sys.exit,
+    "spin": lambda: spin(2),
+    "hang": lambda: spin(60),
+    "grow": grow,
+    "babble": babble,
+    "complain": complain,
+}
