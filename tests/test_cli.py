@@ -45,16 +45,40 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_plugins_lists_what_each_distribution_registers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plugins"]) == 0
     lines = [line.split(maxsplit=3) for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == ["PLUGIN", "DISTRIBUTION", "VERSION", "REGISTERS"]
-    assert ["echo", "glottis-echo", "0.1.0", "agent echo"] in lines
-    assert ["auth-keys", "glottis-auth-keys", "0.1.0", "auth scheme api-keys"] in lines
+    assert " ".join(lines[0]).split() == ["PLUGIN", "DISTRIBUTION", "VERSION", "REGISTERS", "ENABLED"]
+    named = {" ".join(" ".join(line).split()) for line in lines}
+    assert "echo glottis-echo 0.1.0 agent echo no: no campaign has this agent" in named
+    assert "auth-keys glottis-auth-keys 0.1.0 auth scheme api-keys no: auth.scheme is anonymous" in named
 
 
-def test_disabled_plugins_are_not_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+CHOSEN = """
+[plugins]
+disabled = ["glottis-echo"]
+[media]
+codecs = ["PCMU"]
+[campaigns.music]
+agent = "talker"
+[campaigns.wrong]
+agent = "nobody"
+"""
+
+
+def test_plugins_says_what_is_enabled_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "glottis.toml"
-    path.write_text('[plugins]\ndisabled = ["glottis-echo"]')
+    path.write_text(CHOSEN)
     assert main(["plugins", "--config", str(path)]) == 0
-    assert "glottis-echo" not in capsys.readouterr().out
+    said = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+    assert {
+        "auth-anonymous glottis-auth-anonymous 0.1.0 auth scheme anonymous yes: by default",
+        "demo glottis-demo 0.1.0 set of pages demo yes: by default",
+        "echo glottis-echo 0.1.0 nothing no: plugins.disabled[0]",
+        "opus glottis-opus 0.1.0 codec opus no: not in media.codecs",
+        "spandsp glottis-spandsp 0.1.0 codec PCMU yes: media.codecs",
+        "spandsp glottis-spandsp 0.1.0 component speex (Resampling) yes: by default",
+        "talker glottis-talker 0.1.0 agent talker yes: campaigns.music.agent",
+        "vad-energy glottis-vad-energy 0.1.0 component energy (VoiceActivityDetector) "
+        "yes: campaigns.music.settings.detector",
+    } <= said
 
 
 def test_disabled_plugin_that_is_not_there_is_told_with_those_that_are(
@@ -85,8 +109,61 @@ def test_config_check_tells_each_problem_in_one_line(
     assert main(["config", "check", "--config", str(config)]) == 2
     auth, encoded = capsys.readouterr().err.splitlines()
     assert auth.startswith("glottis: auth.scheme: 'anonymous' serves loopback only")
+    assert auth.endswith(f" (in {config})")
     variable = "GLOTTIS_CAMPAIGNS__ECHO__SETTINGS__ENCODED"
     assert encoded == f"glottis: campaigns.echo.settings.encoded: expected bool, got str (set by {variable})"
+
+
+EVERYTHING_WRONG = """
+[server]
+host = "0.0.0.0"
+port = "eighty"
+prot = 80
+[media]
+addresses = ["no-such-eth99"]
+codecs = ["opus", "opsu"]
+[auth]
+scheem = "api-keys"
+[plugins]
+disabled = ["nobody", "ice-http"]
+[campaigns.file]
+agent = "missing.py:agent"
+[campaigns.module]
+agent = "json:missing"
+[campaigns.nobody]
+agent = "nobody"
+sample_rate = 11025
+[campaigns.talker]
+agent = "talker"
+settings = { detector = { name = "energy", margin = 1 }, tempo = "fast" }
+[campaigns.empty]
+"""
+
+
+def test_config_check_tells_all_mistakes_in_one_go_and_each_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("glottis.toml").write_text(EVERYTHING_WRONG)
+    assert main(["config", "check", "--config", "glottis.toml"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    # The scheme is mistyped: that the default one does not go with the host is not worth a word.
+    assert [line.split(": ")[1] for line in lines] == [
+        "server.prot",
+        "server.port",
+        "auth.scheem",
+        "campaigns.nobody.sample_rate",
+        "campaigns.empty.agent",
+        "campaigns.file.agent",
+        "campaigns.module.agent",
+        "plugins.disabled[0]",
+        "media.addresses[0]",
+        "media.codecs[1]",
+        "campaigns.nobody.agent",
+        "campaigns.talker.settings.tempo",
+        "campaigns.talker.settings.detector.margin",
+    ]
+    assert all(line.endswith(" (in glottis.toml)") for line in lines)
 
 
 def test_config_check_looks_for_the_interfaces(

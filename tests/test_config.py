@@ -22,7 +22,7 @@ from glottis import (
     Secret,
     hookimpl,
 )
-from glottis.config import Config, Log, configure_logging, flush_logs, load_config, name_variables, render, resolve
+from glottis.config import Config, Log, configure_logging, flush_logs, load_config, name_sources, render, resolve
 from glottis.plugins import Registry, load_plugins
 
 
@@ -279,7 +279,7 @@ class TestEnvironment:
             "secret",
         )
         expected = f"{line} (set by {variables})" if variables else line
-        assert name_variables(f"{line}\nx: y", environ) == f"{expected}\nx: y"
+        assert name_sources(f"{line}\nx: y", environ) == f"{expected}\nx: y"
 
 
 class TestResolution:

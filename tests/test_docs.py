@@ -202,7 +202,7 @@ def test_sample_key_is_nobodys_and_the_check_says_how_to_make_one(
     assert main(["config", "check", "--config", str(path)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("glottis: auth.settings.keys.website: expected SHA-256 of the key")
-    assert line.endswith("'printf %s KEY | sha256sum'")
+    assert line.endswith(f"'printf %s KEY | sha256sum' (in {path})")
 
 
 def test_sample_key_is_shown_wherever_keys_are() -> None:
@@ -417,7 +417,7 @@ def test_each_stack_that_calls_in_the_tests_is_listed_in_the_version_that_does()
 
 def test_commands_and_options_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
     section = DOCS["quickstart"].section("Commands")
-    for command in (["serve"], ["talk"], ["check"], ["plugins"], ["config", "check"], ["call"]):
+    for command in (["serve"], ["talk"], ["new"], ["check"], ["plugins"], ["config", "check"], ["call"]):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}

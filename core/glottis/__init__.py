@@ -1,5 +1,9 @@
 """glottis: a WebRTC voice gateway on trio. This module is what plugin authors import."""
 
+import importlib
+import warnings
+from typing import TYPE_CHECKING
+
 from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
 from glottis.contracts.auth import AuthRequest, AuthScheme, AuthSchemeSpec
 from glottis.contracts.call import (
@@ -19,6 +23,8 @@ from glottis.contracts.call import (
 )
 from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Decoder, Encoder, EncoderKnobs, EncoderSettings
 from glottis.contracts.components import Component, ComponentSpec
+from glottis.contracts.deprecation import NAMES as _DEPRECATED
+from glottis.contracts.deprecation import told as _told
 from glottis.contracts.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -124,3 +130,13 @@ __all__ = [
     "hookimpl",
     "run",
 ]
+
+if not TYPE_CHECKING:  # for type checkers they are gone
+
+    def __getattr__(name: str) -> object:
+        """What only older plugins import."""
+        if name not in _DEPRECATED:
+            raise AttributeError(f"module 'glottis' has no attribute {name!r}")
+        module, warning = _DEPRECATED[name]
+        warnings.warn(_told(warning), stacklevel=2)
+        return getattr(importlib.import_module(module), name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from glottis import Call, LocalError
+from glottis import Call, ConfigurationError, LocalError
 from glottis.cli import Parts, main
 from glottis.cli.agents import reload_on_change
 from glottis.cli.script import run_agent
@@ -108,8 +108,7 @@ def test_each_campaign_whose_function_is_none_is_told(tmp_path: Path, capsys: py
     config.write_text('[campaigns.a]\nagent = "none.py:a"\n[campaigns.b]\nagent = "none.py:b"\n')
     assert main(["config", "check", "--config", str(config)]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "glottis: campaigns.a.agent: none.py: there is no such file",
-        "glottis: campaigns.b.agent: none.py: there is no such file",
+        f"glottis: campaigns.{name}.agent: none.py: there is no such file (in {config})" for name in "ab"
     ]
 
 
@@ -220,3 +219,13 @@ async def test_each_change_of_the_file_is_taken_or_told_with_its_line(
     change(agent_file, f"\n{CODE}")
     news = f"{agent_file}:parrot has changed: calls that begin now get the new one"
     assert await listener.next_message() == news
+
+
+def test_a_script_is_told_the_file_of_a_wrong_configuration(tmp_path: Path) -> None:
+    async def greet(call: Call) -> None: ...
+
+    path = tmp_path / "glottis.toml"
+    path.write_text("[server]\nprot = 80\n")
+    with pytest.raises(ConfigurationError) as caught:
+        run_agent(greet, 9000, path, Gateway().parts)
+    assert str(caught.value) == f"server.prot: unknown key, did you mean port? (in {path})"

@@ -133,24 +133,46 @@ def test_what_is_wrong_with_a_plugin_given_directly_raises() -> None:
         load_plugins([ModuleType("nothing")], installed=[])
 
 
-def test_two_distributions_with_one_entry_point_name_are_both_named(install_plugin: InstallPlugin) -> None:
+def test_two_distributions_with_one_entry_point_name_are_both_left_out(install_plugin: InstallPlugin) -> None:
     rivals = [
         install_plugin(agent_plugin("one"), name="agent", distribution="dist-a"),
         install_plugin(agent_plugin("two"), name="agent", distribution="dist-b"),
     ]
-    with pytest.raises(PluginError, match=r"dist-a 1.0.*dist-b 1.0"):
-        load_plugins(installed=rivals)
+    registry = load_plugins(installed=[*rivals, install_plugin(TEN_LINES, name="parrot")])
+    assert registry.agents.names == ["parrot"]
+    assert [str(broken) for broken in registry.broken] == [
+        f"plugin agent ({one} 1.0): plugin agent ({other} 1.0) shares its name: "
+        "list the distribution of one as disabled"
+        for one, other in (("dist-a", "dist-b"), ("dist-b", "dist-a"))
+    ]
     assert load_plugins(installed=rivals, disabled=["dist-a"]).agents.names == ["two"]
 
 
-def test_two_plugins_that_register_one_name_are_both_named(install_plugin: InstallPlugin) -> None:
+def test_a_name_that_two_plugins_register_is_neithers(install_plugin: InstallPlugin) -> None:
     rivals = [
         install_plugin(agent_plugin("echo"), name="a", distribution="dist-a"),
         install_plugin(agent_plugin("Echo"), name="b", distribution="dist-b"),
     ]
-    with pytest.raises(PluginError, match=r"dist-a.*dist-b.*agent Echo"):
-        load_plugins(installed=rivals)
+    registry = load_plugins(installed=[*rivals, install_plugin(TEN_LINES, name="parrot")])
+    assert registry.agents.names == ["parrot"]
+    contest = "plugin a (dist-a 1.0) and plugin b (dist-b 1.0) both register the agent Echo: disable one"
+    assert registry.contests == [contest]
+    with pytest.raises(ConfigurationError) as caught:
+        registry.agents.find("ECHO")
+    assert str(caught.value) == contest
     assert load_plugins(installed=rivals, disabled=["a"]).agents.names == ["Echo"]
+
+
+def test_a_name_that_many_register_or_one_twice_is_nobodys_either(install_plugin: InstallPlugin) -> None:
+    twice = agent_plugin("one").replace("return [", "return 2 * [")
+    many = [install_plugin(agent_plugin("echo"), name=name) for name in "abc"]
+    registry = load_plugins(installed=[*many, install_plugin(twice, name="d")])
+    assert registry.agents.names == []
+    assert registry.contests == [
+        "plugin a (dist-a 1.0) and plugin b (dist-b 1.0) and plugin c (dist-c 1.0) all register the agent echo: "
+        "disable one",
+        "plugin d (dist-d 1.0) registers the agent one twice",
+    ]
 
 
 COMPONENT = """
@@ -174,8 +196,8 @@ def test_components_of_one_kind_and_name_are_rivals_those_of_two_kinds_are_not(i
         ["component Loud (float)"],
     ]
     assert registry.components_of(float).find("loud").plugin.name == "c"
-    with pytest.raises(PluginError, match=r"dist-a 1.0.*dist-b 1.0.*register the int Loud: disable one"):
-        load_plugins(installed=[first, second])
+    with pytest.raises(ConfigurationError, match=r"dist-a 1.0.*dist-b 1.0.*register the int Loud: disable one"):
+        load_plugins(installed=[first, second]).components_of(int).find("Loud")
 
 
 def test_a_component_is_missed_with_its_kind_and_the_plugins_left_out(install_plugin: InstallPlugin) -> None:
@@ -197,6 +219,7 @@ def test_a_disabled_plugin_is_not_even_imported(install_plugin: InstallPlugin) -
     registry = load_plugins(installed=[install_plugin("raise SystemError", name="bad")], disabled=["bad"])
     assert registry.plugins == ()
     assert registry.broken == ()
+    assert [plugin.name for plugin in registry.disabled] == ["bad"]
 
 
 def test_a_name_that_is_not_there_is_told_with_those_that_are(install_plugin: InstallPlugin) -> None:

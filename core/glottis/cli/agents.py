@@ -9,9 +9,18 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from glottis.config import AgentSection, Campaign, CampaignSection, Config, Isolation, ResolvedConfig, resolve
+from glottis.config import (
+    AgentSection,
+    Campaign,
+    CampaignSection,
+    Config,
+    Isolation,
+    Mistakes,
+    ResolvedConfig,
+    resolve,
+)
 from glottis.config.conversion import PluginSettings, convert
-from glottis.contracts.errors import ConfigurationError, LocalError
+from glottis.contracts.errors import LocalError
 from glottis.plugins import AgentFile, FunctionAgent, Registry
 
 LOOK_INTERVAL: Final = 0.5
@@ -24,22 +33,19 @@ Place = tuple[str, str]
 """Where the configuration names an agent: the campaign, and the agent's name among those of the campaign, or none."""
 
 
-def functions_of(config: Config, known: FunctionAgent | None) -> dict[Place, FunctionAgent]:
+def functions_of(config: Config, known: FunctionAgent | None, mistakes: Mistakes) -> dict[Place, FunctionAgent]:
     """The agents that are a function, ``my.py:agent``, by place. Places that name the same one share it.
 
-    Raises ``ConfigurationError`` with one line for each that is none.
+    What is none is noted.
     """
     found: dict[str, FunctionAgent] = {known.name: known} if known else {}
     places = {place: section.agent for place, section in _sections(config).items()}
-    problems = []
     for place, name in places.items():
         if ":" in name and name not in found:
             try:
                 found[name] = AgentFile(name)
             except LocalError as error:
-                problems.append(f"{_path_of(place)}.agent: {error}")
-    if problems:
-        raise ConfigurationError("\n".join(problems))
+                mistakes.add(f"{_path_of(place)}.agent: {error}")
     return {place: found[name] for place, name in places.items() if name in found}
 
 

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from typing import Final
 
 from glottis.barrier import split
-from glottis.cli import call, check, config, doctor, explain, plugins, serve, talk
+from glottis.cli import call, check, config, doctor, explain, new, plugins, serve, talk
 from glottis.cli.parts import Parts, write
-from glottis.config import flush_logs, name_variables
+from glottis.config import flush_logs, name_sources
 from glottis.contracts.errors import ConfigurationError, LocalError
 
 EXIT_WRONG_CONFIGURATION: Final = 2
@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> 
     try:
         exit_code: int = options.run(options, parts or Parts())
     except LocalError as error:
-        message = name_variables(str(error), os.environ) if isinstance(error, ConfigurationError) else str(error)
+        file = getattr(options, "config", None)
+        message = name_sources(str(error), os.environ, file) if isinstance(error, ConfigurationError) else str(error)
         options.tell(message.splitlines())
         return EXIT_WRONG_CONFIGURATION
     except KeyboardInterrupt:
@@ -53,6 +54,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"glottis {version('glottis')}")
     parser.set_defaults(tell=write)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (serve, talk, call, explain, doctor, check, plugins, config):
+    for module in (serve, talk, call, explain, doctor, new, check, plugins, config):
         module.add(commands)
     return parser

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from glottis.cli.parts import Commands, Parts, add_config, resolved, write
-from glottis.config import ResolvedConfig, render
+from glottis.config import Config, render
 
 
 def add(commands: Commands) -> None:
@@ -18,16 +18,15 @@ def add(commands: Commands) -> None:
 
 
 def _check(options: argparse.Namespace, parts: Parts) -> int:
-    checked = resolved(options.config, parts)
-    _check_addresses(checked.config)
-    write(f"left out: {broken}" for broken in checked.registry.broken)
+    checked = resolved(options.config, parts, check=_check_addresses)
+    write(f"left out: {broken}" for broken in (*checked.registry.broken, *checked.registry.contests))
     sys.stdout.write(f"{render(checked.config)}\n# OK\n")
     return 0
 
 
-def _check_addresses(resolved: ResolvedConfig) -> None:
+def _check_addresses(config: Config) -> None:
     """Look for the configured interfaces on this machine; raises ``ConfigurationError``."""
     from glottis.media.interfaces import media_addresses  # late, so that other commands need not wait for it
 
-    if addresses := resolved.config.media.addresses:
-        media_addresses(addresses, resolved.config.server.host)
+    if addresses := config.media.addresses:
+        media_addresses(addresses, config.server.host)

@@ -3,15 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glottis.cli.agents import functions_of, resolve_with, with_campaign
-from glottis.config import API_KEY_VARIABLE, Config, Isolation, ResolvedConfig, load_config
+from glottis.config import API_KEY_VARIABLE, Config, Isolation, Mistakes, ResolvedConfig, load_what_fits
+from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.secret import Secret
-from glottis.plugins import FunctionAgent, Registry, load_plugins
+from glottis.plugins import FunctionAgent, Registry, installed_names, load_plugins
 
 if TYPE_CHECKING:
     from glottis.client.command import CallerOptions
@@ -84,15 +85,38 @@ def resolved(
     agent: FunctionAgent | None = None,
     change: Callable[[Config], Config] = _unchanged,
     isolation: Isolation | None = None,
+    check: Callable[[Config], object] = _unchanged,
 ) -> Resolved:
-    """What the configuration's file and the environment say, changed, and with a campaign for ``agent``."""
-    config = change(load_config(path, os.environ))
+    """What the configuration's file and the environment say, changed, and with a campaign for ``agent``.
+
+    Raises ``ConfigurationError`` with one line for each mistake, those that ``check`` finds among them.
+    """
+    mistakes = Mistakes()
+    config = change(load_what_fits(path, os.environ, mistakes))
     if agent:
         config = with_campaign(config, agent, isolation)
-    agents = functions_of(config, agent)
+    agents = functions_of(config, agent, mistakes)
     functions = tuple(dict.fromkeys(agents.values()))
-    registry = parts.load_plugins(extra=functions, disabled=config.plugins.disabled)
-    return Resolved(resolve_with(config, agents, registry), registry, functions)
+    registry = _load(parts, functions, config.plugins.disabled, mistakes)
+    with mistakes.noted():
+        check(config)
+    found: ResolvedConfig | None = None
+    with mistakes.noted():
+        found = resolve_with(config, agents, registry)
+    mistakes.check()
+    assert found is not None, "what cannot be resolved was noted"
+    return Resolved(found, registry, functions)
+
+
+def _load(
+    parts: Parts, functions: Collection[FunctionAgent], disabled: Collection[str], mistakes: Mistakes
+) -> Registry:
+    """The plugins but those that are disabled, whatever else that list names."""
+    try:
+        return parts.load_plugins(extra=functions, disabled=disabled)
+    except ConfigurationError as error:
+        mistakes.add(str(error))
+    return parts.load_plugins(extra=functions, disabled=[name for name in disabled if name in installed_names()])
 
 
 def write(lines: Iterable[str]) -> None:

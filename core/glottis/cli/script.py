@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 
 from glottis.cli.parts import Parts, resolved
-from glottis.config import Config, configure_logging, flush_logs, load_log, uncaught_errors_logged
+from glottis.config import Config, configure_logging, flush_logs, load_log, name_sources, uncaught_errors_logged
 from glottis.contracts.call import Agent
+from glottis.contracts.errors import ConfigurationError
 from glottis.plugins import FunctionAgent
 
 
@@ -22,6 +23,8 @@ def run_agent(agent: Agent, port: int, path: Path | None, parts: Parts | None = 
         served = resolved(path, parts, function, partial(_on_port, port))
         with uncaught_errors_logged():
             parts.run_gateway(served.config)
+    except ConfigurationError as error:
+        raise ConfigurationError(name_sources(str(error), os.environ, path)) from None
     finally:
         flush_logs()
 

@@ -45,7 +45,7 @@ def _serve(options: argparse.Namespace, parts: Parts) -> int:
             "--reload: expected --agent FILE:FUNCTION beside it, or a campaign whose agent is such a function"
         )
     beside = [partial(reload_on_change, files)] if options.reload else []
-    for broken in served.registry.broken:
+    for broken in (*served.registry.broken, *served.registry.contests):
         logger.warning("left out: %s", broken)
     try:
         with uncaught_errors_logged():

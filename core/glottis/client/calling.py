@@ -44,7 +44,7 @@ class CallRequest:
     campaign_id: str = "echo"
     sample_rate: int = 48000
     preferred_codec: str | None = None
-    """One of CONTRACT's words, such as ``PCMU``; None leaves the choice to the gateway."""
+    """Such as ``PCMU``; None leaves the choice to the gateway. What CONTRACT has no word for is only offered."""
     api_key: Secret | None = None
     websocket: bool = False
     """Whether audio travels by the WebSocket, uncompressed unless a codec is preferred."""
@@ -69,8 +69,10 @@ class CallRequest:
 
     @property
     def declared(self) -> AudioPreference:
-        """The audio by the WebSocket, in both directions."""
+        """The audio by the WebSocket, in both directions. Raises ``LocalError`` for a codec that it cannot have."""
         codec = self.preferred_codec or PCM
+        if codec not in CODECS:
+            raise LocalError(f"{codec}: expected one of {', '.join(CODECS)} by the WebSocket")
         return AudioPreference(codec, self.sample_rate if codec == PCM else CODECS[codec])
 
     def granted(self, grant: SessionGrant) -> "CallRequest":

@@ -1,8 +1,9 @@
 """Configuration: TOML and environment, typed, and validated before anything listens."""
 
 from glottis.config.components import typed_settings
-from glottis.config.loading import API_KEY_VARIABLE, load_config, load_log, name_variables
+from glottis.config.loading import API_KEY_VARIABLE, load_config, load_log, load_what_fits, name_sources
 from glottis.config.logs import configure_logging, flush_logs, records_dropped, uncaught_errors_logged
+from glottis.config.mistakes import Mistakes
 from glottis.config.rendering import render
 from glottis.config.resolution import Campaign, CampaignAgent, NamedAuthScheme, NamedProvider, ResolvedConfig, resolve
 from glottis.config.settings import (
@@ -38,6 +39,7 @@ __all__ = [
     "Isolation",
     "Log",
     "Media",
+    "Mistakes",
     "NamedAuthScheme",
     "NamedProvider",
     "Pages",
@@ -50,7 +52,8 @@ __all__ = [
     "flush_logs",
     "load_config",
     "load_log",
-    "name_variables",
+    "load_what_fits",
+    "name_sources",
     "parse_advertised_address",
     "records_dropped",
     "render",

@@ -1,6 +1,6 @@
 """The settings of plugins as their types, with the components that they name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,17 +10,25 @@ import msgspec
 from glottis.config.conversion import convert, join
 from glottis.contracts.components import Component, ComponentSpec
 from glottis.contracts.errors import ConfigurationError
-from glottis.plugins import Registered, Registry, create, guarded
+from glottis.plugins import Registered, Registry, create
+from glottis.plugins.guard import uncounted
+
+Told = Callable[[Registered[Any], str], object]
+"""Hears of a component that was found, and of the key that names it."""
 
 
 def typed_settings(
-    registry: Registry, found: Registered[Any], settings: Mapping[str, Any], path: str
+    registry: Registry,
+    found: Registered[Any],
+    settings: Mapping[str, Any],
+    path: str,
+    told: Told = lambda component, key: None,
 ) -> msgspec.Struct | None:
     """The settings at ``path`` as the ``config_type`` of the specification that was found.
 
-    Raises ``ConfigurationError`` with one line for each wrong key.
+    Raises ``ConfigurationError`` with one line for each wrong key. ``told`` hears of the components in them.
     """
-    return _typed(found, settings, _Components(registry, path))
+    return _typed(found, settings, _Components(registry, path, told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,7 @@ class _Components:
 
     registry: Registry
     path: str
+    told: Told
     defaults: tuple[Registered[Any], ...] = ()
     """The components that led here, each being a default in the settings of the one before."""
 
@@ -44,7 +53,8 @@ class _Components:
         if any(found is earlier for earlier in defaults[:-1]):
             circle = " needs ".join(each.spec.name for each in defaults)
             raise ConfigurationError(f"{path}: the defaults go round in a circle, {circle}: name another")
-        typed = _typed(found, settings, _Components(self.registry, path, defaults))
+        self.told(found, path)
+        typed = _typed(found, settings, _Components(self.registry, path, self.told, defaults))
         make = partial(_make, found, typed, path.removeprefix(self.path).removeprefix("."))
         return Component(found.spec.name, make, typed)
 
@@ -56,7 +66,7 @@ def _typed(found: Registered[Any], settings: Mapping[str, Any], components: _Com
             nothing = "nothing but a name" if isinstance(spec, ComponentSpec) else "nothing"
             raise ConfigurationError(f"{path}: expected {nothing}, {spec.name} takes no settings")
         return None
-    typed: msgspec.Struct = guarded(
+    typed: msgspec.Struct = uncounted(
         found.plugin, f"config_type of {spec.name}", convert, settings, spec.config_type, path, components.look_up
     )
     return typed

@@ -11,13 +11,16 @@ import json
 import tomllib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from glottis.config.mistakes import Mistakes, paths_of
 from glottis.contracts.components import Component
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.secret import Secret
+
+T = TypeVar("T")
 
 _WRONG: Final = object()
 """Stands for a value whose problem has been noted."""
@@ -84,6 +87,15 @@ def convert(value: object, expected: Any, path: str = "", look_up: ComponentLook
     return result
 
 
+def convert_what_fits(value: object, expected: type[T], mistakes: Mistakes) -> T:
+    """The same for a struct all of whose keys have defaults, which stand for what is wrong. That is noted."""
+    conversion = _Conversion(None)
+    result = conversion.convert(value, expected, "")
+    mistakes.lines += conversion.problems
+    mistakes.doubtful += conversion.doubtful
+    return expected() if result is _WRONG else cast(T, result)
+
+
 def join(path: str, key: str) -> str:
     """The path of ``key`` in the table at ``path``."""
     return f"{path}.{key}" if path else key
@@ -93,6 +105,8 @@ class _Conversion:
     def __init__(self, look_up: ComponentLookup | None) -> None:
         self._look_up = look_up
         self.problems: list[str] = []
+        self.doubtful: list[str] = []
+        """The paths of what is not as it was meant: of wrong values, and of keys that were perhaps mistyped."""
 
     def convert(self, value: Any, expected: Any, path: str) -> Any:
         expected = _without_none(expected)
@@ -118,24 +132,35 @@ class _Conversion:
         fields = {field.encode_name: field for field in _fields(expected)}
         for key in sorted(table.keys() - fields.keys()):
             self._unknown(key, list(fields), path)
-        values = {}
-        for key, field in fields.items():
-            if key in table:
-                values[field.name] = self.convert(table[key], field.type, join(path, key))
-            elif field.required:
-                self._problem(join(path, key), "missing")
-            else:
-                values[field.name] = self._default(_default_of(field), field.type, join(path, key))
-        return _WRONG if len(self.problems) > problems_before else self._build(expected, values, path)
+        values = {key: self._field(field, table, join(path, field.encode_name)) for key, field in fields.items()}
+        if _WRONG in values.values():
+            return _WRONG
+        by_name = {fields[key].name: item for key, item in values.items()}
+        return self._build(expected, by_name, path, is_as_meant=len(self.problems) == problems_before)
 
-    def _build(self, expected: type[msgspec.Struct], values: dict[str, Any], path: str) -> Any:
-        """Make the struct, whose ``__post_init__`` may find that its values do not fit together."""
+    def _field(self, field: msgspec.structs.FieldInfo, table: Mapping[str, Any], path: str) -> Any:
+        """Its value; where that is wrong the default, so that what else is wrong is found, too."""
+        if field.encode_name in table:
+            value = self.convert(table[field.encode_name], field.type, path)
+            if value is not _WRONG or field.required:
+                return value
+        elif field.required:
+            return self._problem(path, "missing")
+        return self._default(_default_of(field), field.type, path)
+
+    def _build(self, expected: type[msgspec.Struct], values: dict[str, Any], path: str, is_as_meant: bool) -> Any:
+        """Make the struct, whose ``__post_init__`` may find that its values do not fit together.
+
+        Where some are not what was meant, it is of no interest that they do not.
+        """
         try:
             return expected(**values)
         except ConfigurationError as error:
-            self.problems.append(join(path, str(error)))
+            if is_as_meant:
+                self._note(join(path, str(error)))
         except ValueError as error:
-            self._problem(path, str(error))
+            if is_as_meant:
+                self._problem(path, str(error))
         return _WRONG
 
     def _default(self, value: Any, expected: Any, path: str) -> Any:
@@ -187,8 +212,7 @@ class _Conversion:
         try:
             return self._look_up(_kind(expected), name, settings, path, by_default)
         except ConfigurationError as error:
-            self.problems.append(str(error))
-            return _WRONG
+            return self._note(str(error))
 
     def _table(self, value: Any, expected: Any, path: str) -> Any:
         table = self._container(value, dict, path)
@@ -197,7 +221,8 @@ class _Conversion:
         if expected is PluginSettings:
             return PluginSettings(table)
         item_type = get_args(expected)[1]
-        return {key: self.convert(item, item_type, join(path, key)) for key, item in table.items()}
+        items = {key: self.convert(item, item_type, join(path, key)) for key, item in table.items()}
+        return {key: item for key, item in items.items() if item is not _WRONG}
 
     def _list(self, value: Any, expected: Any, path: str) -> Any:
         items = self._container(value, list, path)
@@ -205,7 +230,8 @@ class _Conversion:
             return _WRONG
         item_type = get_args(expected)[0]
         kind: type[list[Any]] | type[tuple[Any, ...]] = get_origin(expected)
-        return kind(self.convert(item, item_type, f"{path}[{index}]") for index, item in enumerate(items))
+        converted = [self.convert(item, item_type, f"{path}[{index}]") for index, item in enumerate(items)]
+        return kind(item for item in converted if item is not _WRONG)
 
     def _container(self, value: Any, expected: type, path: str) -> Any:
         if isinstance(value, EnvironmentValue):
@@ -230,9 +256,14 @@ class _Conversion:
         likely = difflib.get_close_matches(key, known, n=1)
         hint = f"did you mean {likely[0]}?" if likely else f"expected one of {', '.join(known) or 'none'}"
         self._problem(join(path, key), f"unknown key, {hint}")
+        self.doubtful += [join(path, other) for other in likely]
 
     def _problem(self, path: str, problem: str) -> object:
-        self.problems.append(f"{path}: {problem}" if path else problem)
+        return self._note(f"{path}: {problem}" if path else problem)
+
+    def _note(self, problem: str) -> object:
+        self.problems.append(problem)
+        self.doubtful += paths_of(problem)
         return _WRONG
 
 

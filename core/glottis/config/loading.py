@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from glottis.config.conversion import EnvironmentValue, convert, join
+from glottis.config.conversion import EnvironmentValue, convert, convert_what_fits, join
+from glottis.config.mistakes import Mistakes, overlap, paths_of
 from glottis.config.settings import Config, Log
 from glottis.contracts.errors import ConfigurationError
 
@@ -22,6 +23,14 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     config: Config = convert(_values(path, environ), Config)
     return config
+
+
+def load_what_fits(path: Path | None, environ: Mapping[str, str], mistakes: Mistakes) -> Config:
+    """The same with defaults where something is wrong, which is noted.
+
+    Raises ``ConfigurationError`` if the file cannot be read at all.
+    """
+    return convert_what_fits(_values(path, environ), Config, mistakes)
 
 
 def load_log(path: Path | None, environ: Mapping[str, str]) -> Log:
@@ -43,16 +52,20 @@ def _values(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def name_variables(message: str, environ: Mapping[str, str]) -> str:
-    """The message of a ``ConfigurationError``, each line with the variables that set the key which it is about."""
-    return "\n".join(line + _origin(line, environ) for line in message.splitlines())
+def name_sources(message: str, environ: Mapping[str, str], path: Path | None = None) -> str:
+    """The message of a ``ConfigurationError``, each line with where the key that it is about is set.
+
+    That is in variables; else ``path`` is the file in which to mend it.
+    """
+    return "\n".join(line + _source(line, environ, path) for line in message.splitlines())
 
 
-def _origin(line: str, environ: Mapping[str, str]) -> str:
-    paths = [_comparable(path) for path in line.partition(": ")[0].split(", ")]
+def _source(line: str, environ: Mapping[str, str], path: Path | None) -> str:
+    keys = [_comparable(key) for key in paths_of(line)]
     names = [name for name in sorted(environ) if _is_setting(name) and name not in line]
-    found = [name for name in names if any(_overlap(_path_of(name), path) for path in paths)]
-    return f" (set by {', '.join(found)})" if found else ""
+    if found := [name for name in names if any(overlap(_path_of(name), key) for key in keys)]:
+        return f" (set by {', '.join(found)})"
+    return f" (in {path})" if path is not None and str(path) not in line else ""
 
 
 def _is_setting(name: str) -> bool:
@@ -64,13 +77,8 @@ def _path_of(name: str) -> str:
 
 
 def _comparable(path: str) -> str:
-    """A path as variables can spell it, items of arrays being within their array like keys within a table."""
-    return path.lower().replace("-", "_").replace("[", ".")
-
-
-def _overlap(path: str, other: str) -> bool:
-    """Whether one of two paths is within the other."""
-    return f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.")
+    """A path as variables can spell it."""
+    return path.lower().replace("-", "_")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from glottis.config.settings import (
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent, AgentSpec, Call, CampaignInfo
 from glottis.contracts.codec import CodecSpec
-from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.contracts.ice_servers import IceServerProvider
 from glottis.contracts.pages import Page
 from glottis.contracts.resampling import Resampling
@@ -131,8 +131,8 @@ class ResolvedConfig:
 def resolve(config: Config, registry: Registry) -> ResolvedConfig:
     """Find, check and make all that the configuration names.
 
-    Raises ``ConfigurationError`` with one line for each name or setting that does not fit, and ``PluginError`` when a
-    plugin fails to make its part.
+    Raises ``ConfigurationError`` with one line for each name or setting that does not fit, and for each plugin that
+    fails to make its part; ``PluginError`` if there is nothing but such.
     """
     resolution = _Resolution(config, registry)
     auth = resolution.auth()
@@ -143,8 +143,9 @@ def resolve(config: Config, registry: Registry) -> ResolvedConfig:
     extensions = resolution.extensions()
     campaigns = resolution.campaigns(codecs, extensions)
     resampling = resolution.resampling()
-    if auth is None or resolution.problems:
-        raise ConfigurationError("\n".join(resolution.problems))
+    if auth is None or resolution.problems or resolution.failures:
+        lines = "\n".join([*resolution.problems, *resolution.failures])
+        raise ConfigurationError(lines) if resolution.problems else PluginError(lines)
     return ResolvedConfig(
         config,
         auth,
@@ -171,6 +172,8 @@ class _Resolution:
         self._config = config
         self._registry = registry
         self.problems: list[str] = []
+        self.failures: list[str] = []
+        """Of plugins."""
 
     def auth(self) -> NamedAuthScheme | None:
         server, auth = self._config.server, self._config.auth
@@ -333,7 +336,7 @@ class _Resolution:
     ) -> list[Registered[SpecT]]:
         """Those that are named, all of which must exist; without a configured list, the defaults that exist."""
         if names is None:
-            return [catalogue.find(name) for name in defaults if name in catalogue]
+            return [entry for name in defaults if name in catalogue if (entry := self._find(catalogue, name, path))]
         found: list[Registered[SpecT]] = []
         for index, name in enumerate(names):
             entry = self._find(catalogue, name, f"{path}[{index}]")
@@ -366,8 +369,13 @@ class _Resolution:
         except ConfigurationError as error:
             self.problems.append(str(error))
             return None
+        except PluginError as error:
+            self.failures.append(f"{path}: {error}")
+            return None
         try:
             return create(found.plugin, found.spec, typed, campaign), typed
         except ConfigurationError as error:
             self.problems.append(join(path, str(error)))
-            return None
+        except PluginError as error:
+            self.failures.append(f"{path}: {error}")
+        return None

@@ -1,7 +1,8 @@
 """All hooks of glottis. They run at start-up or once for each call, are synchronous, and return what does the work.
 
-An implementation may take fewer arguments than its specification. ``API_VERSION`` grows when a hook is added;
-arguments may be added, never changed.
+An implementation may take fewer arguments than its specification: they are passed by name. ``API_VERSION`` grows when a
+hook or an argument is added; neither is ever changed. What is to go is deprecated first: see
+``glottis.contracts.deprecation``.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,18 @@ if TYPE_CHECKING:
     from glottis.contracts.pages import PagesSpec
     from glottis.contracts.routes import RoutesSpec
 
-API_VERSION: Final = 4
+API_VERSION: Final = 3
+OLDEST_API_VERSION: Final = 1
+"""Plugins that say they were made for an earlier one are refused."""
+SINCE: Final = {
+    "register_agents": 1,
+    "register_codecs": 1,
+    "register_auth_schemes": 1,
+    "register_ice_server_providers": 1,
+    "register_pages": 1,
+    "register_components": 2,
+}
+"""The version that each hook came with; those that are not here came with the last one."""
 ENTRY_POINT_GROUP: Final = "glottis"
 
 hookspec = pluggy.HookspecMarker("glottis")

@@ -3,7 +3,7 @@
 from glottis.plugins.agent_files import AgentFile, FunctionAgent
 from glottis.plugins.guard import guarded
 from glottis.plugins.host import create
-from glottis.plugins.manager import BrokenPlugin, Plugin
+from glottis.plugins.manager import BrokenPlugin, Plugin, installed_names
 from glottis.plugins.registry import Catalogue, Registered, Registry, load_beside, load_plugins
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Registry",
     "create",
     "guarded",
+    "installed_names",
     "load_beside",
     "load_plugins",
 ]

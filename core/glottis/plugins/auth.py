@@ -6,7 +6,7 @@ from glottis.contracts.auth import AuthRequest, AuthScheme
 from glottis.contracts.checks import check_name
 from glottis.contracts.errors import AuthenticationFailed, Forbidden, PluginError, RemoteError
 from glottis.contracts.info import Principal
-from glottis.plugins.guard import guarded, guarded_async
+from glottis.plugins.guard import guarded_async, uncounted
 from glottis.plugins.manager import Plugin
 
 _REFUSALS: Final = (AuthenticationFailed, Forbidden)
@@ -27,14 +27,14 @@ class GuardedAuthScheme:
         try:
             principal: object = await guarded_async(self._plugin, "authenticate", ask, request, allowed=_REFUSALS)
         except _REFUSALS as refusal:
-            guarded(self._plugin, "the refusal of authenticate", _check_refusal, refusal)
+            uncounted(self._plugin, "the refusal of authenticate", _check_refusal, refusal)
             raise refusal.with_traceback(None) from None  # one that is raised for each request would keep them all
         if principal is None:
             return None
         if not isinstance(principal, Principal):
             kind = type(principal).__name__
             raise PluginError(f"{self._plugin}: authenticate returned {kind}, expected a Principal or None")
-        guarded(self._plugin, "the Principal of authenticate", Principal.__post_init__, principal)
+        uncounted(self._plugin, "the Principal of authenticate", Principal.__post_init__, principal)
         return principal
 
 

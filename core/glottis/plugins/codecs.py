@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from time import perf_counter_ns
 from typing import Final, TypeVar, cast
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE
@@ -19,6 +20,7 @@ from glottis.plugins.failures import blamed, message_of
 from glottis.plugins.guard import check_members, guarded
 from glottis.plugins.manager import Plugin
 from glottis.plugins.specifications import check_parameters
+from glottis.plugins.timing import FRAME_LIMIT, FRAME_PATIENCE, Timing
 from glottis.rtp import MAX_PACKET_DURATION
 from glottis.rtp.srtp import MAX_RTP_PAYLOAD
 
@@ -35,19 +37,23 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
     name = spec.encoding_name
     codec = f"{plugin}: codec {name}"
 
+    def timing_of(method: str) -> Timing:
+        return plugin.timing(f"{method} of {name}", FRAME_LIMIT, FRAME_PATIENCE)
+
     def create_encoder(settings: EncoderSettings) -> Encoder:
         action = f"create_encoder of {name}"
         encoder = guarded(plugin, action, spec.create_encoder, settings)
         check_members(plugin, action, encoder, ENCODER_METHODS)
+        timing = timing_of("encode")
         if _checked(codec, _is_adjustable, action, encoder):
-            return GuardedAdjustableEncoder(cast(AdjustableEncoder, encoder), codec)
-        return GuardedEncoder(encoder, codec)
+            return GuardedAdjustableEncoder(cast(AdjustableEncoder, encoder), codec, timing)
+        return GuardedEncoder(encoder, codec, timing)
 
     def create_decoder(sample_rate: int) -> Decoder:
         action = f"create_decoder of {name}"
         decoder = guarded(plugin, action, spec.create_decoder, sample_rate)
         check_members(plugin, action, decoder, DECODER_METHODS)
-        return GuardedDecoder(decoder, sample_rate, codec)
+        return GuardedDecoder(decoder, sample_rate, codec, timing_of)
 
     def payload_duration_untrusted(payload: bytes) -> int:
         try:
@@ -80,15 +86,26 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
 class GuardedEncoder:
     """An encoder whose payloads are bytes that fit a packet."""
 
-    __slots__ = ("_codec", "_encode", "_encoder")
+    __slots__ = ("_codec", "_encode", "_encoder", "_timing")
 
-    def __init__(self, encoder: Encoder, codec: str) -> None:
+    def __init__(self, encoder: Encoder, codec: str, timing: Timing) -> None:
         self._codec = codec
+        self._timing = timing
         self._encoder = encoder
         self._encode = encoder.encode
 
     def encode(self, pcm: bytes) -> bytes:
         """See ``Encoder.encode``."""
+        began = perf_counter_ns()
+        try:
+            return self._checked_encode(pcm)
+        except PluginError:
+            self._timing.errors += 1
+            raise
+        finally:
+            self._timing.note(perf_counter_ns() - began)
+
+    def _checked_encode(self, pcm: bytes) -> bytes:
         try:
             payload = self._encode(pcm)
         except BaseException as error:
@@ -119,8 +136,8 @@ class GuardedAdjustableEncoder(GuardedEncoder):
 
     __slots__ = ("_set_complexity",)
 
-    def __init__(self, encoder: AdjustableEncoder, codec: str) -> None:
-        super().__init__(encoder, codec)
+    def __init__(self, encoder: AdjustableEncoder, codec: str, timing: Timing) -> None:
+        super().__init__(encoder, codec, timing)
         self._set_complexity = encoder.set_complexity
 
     def set_complexity(self, complexity: int) -> None:
@@ -134,26 +151,37 @@ class GuardedAdjustableEncoder(GuardedEncoder):
 class GuardedDecoder:
     """A decoder whose results are whole samples."""
 
-    __slots__ = ("_codec", "_conceal", "_decode", "_decode_fec", "_most_bytes")
+    __slots__ = ("_codec", "_conceal", "_decode", "_decode_fec", "_most_bytes", "_timings")
 
-    def __init__(self, decoder: Decoder, sample_rate: int, codec: str) -> None:
+    def __init__(self, decoder: Decoder, sample_rate: int, codec: str, timing_of: Callable[[str], Timing]) -> None:
         self._codec = codec
         self._most_bytes = round(_MAX_DECODED * sample_rate) * BYTES_PER_SAMPLE
         self._decode = decoder.decode
         self._decode_fec = decoder.decode_fec
         self._conceal = decoder.conceal
+        self._timings = {method: timing_of(method) for method in DECODER_METHODS}
 
     def decode(self, payload: bytes) -> bytes:
         """See ``Decoder.decode``."""
-        return self._samples("decode", self._decode, payload)
+        return self._timed("decode", self._decode, payload)
 
     def decode_fec(self, next_payload: bytes, sample_count: int) -> bytes:
         """See ``Decoder.decode_fec``."""
-        return self._samples("decode_fec", self._decode_fec, next_payload, sample_count)
+        return self._timed("decode_fec", self._decode_fec, next_payload, sample_count)
 
     def conceal(self, sample_count: int) -> bytes:
         """See ``Decoder.conceal``."""
-        return self._samples("conceal", self._conceal, sample_count)
+        return self._timed("conceal", self._conceal, sample_count)
+
+    def _timed(self, method: str, function: Callable[..., bytes], *arguments: object) -> bytes:
+        timing, began = self._timings[method], perf_counter_ns()
+        try:
+            return self._samples(method, function, *arguments)
+        except PluginError:
+            timing.errors += 1
+            raise
+        finally:
+            timing.note(perf_counter_ns() - began)
 
     def _samples(self, method: str, function: Callable[..., bytes], *arguments: object) -> bytes:
         """What a method returns; ``Malformed`` passes, which says that the payload is none."""

@@ -16,10 +16,11 @@ from glottis.contracts.routes import RoutesSpec
 from glottis.contracts.turns import VoiceActivityDetector
 from glottis.plugins.codecs import guarded_codec
 from glottis.plugins.extensions import extension_of
-from glottis.plugins.guard import check_members, guarded, guarded_agent
+from glottis.plugins.guard import check_members, guarded, guarded_agent, uncounted
 from glottis.plugins.manager import Plugin, PluginManager
 from glottis.plugins.routes import mounted
 from glottis.plugins.specifications import Spec, check_spec, name_of
+from glottis.plugins.timing import START_LIMIT
 from glottis.plugins.voice_activity import GuardedDetector
 
 Makeable = AgentSpec | AuthSchemeSpec | IceServerProviderSpec | RoutesSpec | ComponentSpec[Any]
@@ -42,9 +43,10 @@ def registrations(manager: PluginManager, plugin: Plugin) -> list[Spec]:
     for hook_name, spec_type in REGISTRATION_HOOKS.items():
         for owner, implementation in manager.implementations(hook_name):
             if owner == plugin:
+                plugin.timing(hook_name, START_LIMIT)
                 result = guarded(plugin, hook_name, implementation)
                 what, check = f"what {hook_name} returned", partial(_checked_specs, plugin, hook_name, spec_type)
-                found.extend(guarded(plugin, what, check, result, allowed=(PluginError,)))
+                found.extend(uncounted(plugin, what, check, result, allowed=(PluginError,)))
     extension = extension_of(manager, plugin)
     return [*found, extension] if extension is not None else found
 

@@ -16,7 +16,7 @@ from glottis.contracts.pages import PagesSpec
 from glottis.contracts.routes import RoutesSpec
 from glottis.plugins.extensions import ExtensionSpec
 from glottis.plugins.host import registrations
-from glottis.plugins.manager import BrokenPlugin, Plugin, PluginManager, enabled_entry_points, load
+from glottis.plugins.manager import BrokenPlugin, Chosen, Plugin, PluginManager, choose, load
 from glottis.plugins.specifications import Spec, name_of
 
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -37,16 +37,25 @@ class Catalogue(Generic[SpecT]):
         self.kind = kind
         self._broken = broken
         self._entries: dict[str, Registered[SpecT]] = {}
+        self._contested: dict[str, list[Registered[SpecT]]] = {}
 
     def add(self, spec: SpecT, plugin: Plugin) -> None:
-        """Enter a specification; raises ``PluginError`` if the name is taken."""
-        other = self._entries.get(name_of(spec).lower())
-        if other is not None:
-            raise PluginError(f"{other.plugin} and {plugin} both register the {self.kind} {name_of(spec)}: disable one")
-        self._entries[name_of(spec).lower()] = Registered(spec, plugin)
+        """Enter a specification. A name that two plugins claim is neither's: nobody knows which is meant."""
+        key, entry = name_of(spec).lower(), Registered(spec, plugin)
+        if key in self._contested:
+            self._contested[key].append(entry)
+        elif key in self._entries:
+            self._contested[key] = [self._entries.pop(key), entry]
+        else:
+            self._entries[key] = entry
 
     def find(self, name: str) -> Registered[SpecT]:
-        """Look up by name; raises ``ConfigurationError`` that lists the names there are and the plugins left out."""
+        """Look up by name.
+
+        Raises ``ConfigurationError`` that lists the names there are and the plugins left out, or those that claim it.
+        """
+        if claims := self._contested.get(name.lower()):
+            raise ConfigurationError(self._contest(claims))
         try:
             return self._entries[name.lower()]
         except KeyError:
@@ -59,19 +68,44 @@ class Catalogue(Generic[SpecT]):
         """As registered, in alphabetical order."""
         return sorted((name_of(entry.spec) for entry in self), key=str.lower)
 
+    @property
+    def contests(self) -> list[str]:
+        """A sentence for each name that two plugins or more claim."""
+        return [self._contest(claims) for claims in self._contested.values()]
+
+    def _contest(self, claims: list[Registered[SpecT]]) -> str:
+        what = f"the {self.kind} {name_of(claims[-1].spec)}"
+        owners = list(dict.fromkeys(str(claim.plugin) for claim in claims))
+        if len(owners) == 1:
+            return f"{owners[0]} registers {what} twice"
+        return f"{' and '.join(owners)} {'both' if len(owners) == 2 else 'all'} register {what}: disable one"
+
     def __contains__(self, name: str) -> bool:
-        return name.lower() in self._entries
+        """Whether anybody claims it, so that ``find`` has an answer or a reason of its own."""
+        return name.lower() in self._entries or name.lower() in self._contested
 
     def __iter__(self) -> Iterator[Registered[SpecT]]:
         return iter(self._entries.values())
+
+    def claims(self) -> Iterator[Registered[SpecT]]:
+        """All that was entered, whether it is found or not."""
+        yield from self
+        for claims in self._contested.values():
+            yield from claims
 
 
 class Registry:
     """The plugins that were loaded, those that were left out, and what the loaded ones offer."""
 
-    def __init__(self, plugins: Collection[Plugin] = (), broken: Collection[BrokenPlugin] = ()) -> None:
+    def __init__(
+        self,
+        plugins: Collection[Plugin] = (),
+        broken: Collection[BrokenPlugin] = (),
+        disabled: Collection[Plugin] = (),
+    ) -> None:
         self.plugins = tuple(plugins)
         self.broken = tuple(broken)
+        self.disabled = tuple(disabled)
         self.agents: Catalogue[AgentSpec] = Catalogue("agent", self.broken)
         self.codecs: Catalogue[CodecSpec] = Catalogue("codec", self.broken)
         self.auth_schemes: Catalogue[AuthSchemeSpec] = Catalogue("auth scheme", self.broken)
@@ -92,7 +126,7 @@ class Registry:
         }
 
     def add(self, spec: Spec, plugin: Plugin) -> None:
-        """Enter a specification under its kind; raises ``PluginError`` if the name is taken."""
+        """Enter a specification under its kind."""
         if isinstance(spec, ComponentSpec):
             kind = cast(type, spec.kind)
             self.components[kind] = self.components_of(kind)
@@ -102,11 +136,11 @@ class Registry:
             self._catalogues[spec_type].add(spec, plugin)
 
     def extended(self, offers: Iterable[tuple[Plugin, Iterable[Spec]]]) -> "Registry":
-        """The same with further plugins, and what each offers; raises ``PluginError`` if a name is taken."""
+        """The same with further plugins, and what each offers."""
         offers = tuple(offers)
-        registry = Registry([*self.plugins, *(plugin for plugin, _ in offers)], self.broken)
+        registry = Registry([*self.plugins, *(plugin for plugin, _ in offers)], self.broken, self.disabled)
         for catalogue in self._all():
-            for entry in catalogue:
+            for entry in catalogue.claims():
                 registry.add(entry.spec, entry.plugin)
         for plugin, specs in offers:
             for spec in specs:
@@ -117,10 +151,19 @@ class Registry:
         """The components of one kind, perhaps none."""
         return self.components.get(kind, Catalogue(kind.__name__, self.broken))
 
+    @property
+    def contests(self) -> list[str]:
+        """A sentence for each name that is claimed twice."""
+        return [contest for catalogue in self._all() for contest in catalogue.contests]
+
     def registered_by(self, plugin: Plugin) -> list[str]:
         """What a plugin offers, for people: ``agent echo``."""
+        return [described for _, _, described in self.offers_of(plugin)]
+
+    def offers_of(self, plugin: Plugin) -> list[tuple[Catalogue[Any], Registered[Any], str]]:
+        """The same with the catalogue that each offer is in, and its entry there."""
         return [
-            _described(entry.spec, catalogue.kind)
+            (catalogue, entry, _described(entry.spec, catalogue.kind))
             for catalogue in self._all()
             for entry in catalogue
             if entry.plugin == plugin
@@ -143,11 +186,11 @@ def load_plugins(
 
     ``extra`` holds modules or objects with hook implementations; what is wrong with one of these raises. One that has
     an attribute ``plugin`` says by it which it is. ``installed`` stands in for the environment's entry points. An
-    installed plugin that is broken is left out and listed in ``Registry.broken``. Raises ``PluginError`` when two
-    plugins claim one name, and ``ConfigurationError`` when none has a ``disabled`` one.
+    installed plugin that is broken is left out and listed in ``Registry.broken``. A name that two claim is found by
+    nobody. Raises ``ConfigurationError`` when no plugin has a ``disabled`` name.
     """
     entries = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
-    return load_beside(_load_installed(enabled_entry_points(entries, disabled)), extra)
+    return load_beside(_load_installed(choose(entries, disabled)), extra)
 
 
 def load_beside(registry: Registry, extra: Iterable[object]) -> Registry:
@@ -161,17 +204,17 @@ def load_beside(registry: Registry, extra: Iterable[object]) -> Registry:
     return registry.extended(offers)
 
 
-def _load_installed(entries: Iterable[tuple[Plugin, EntryPoint]]) -> Registry:
+def _load_installed(chosen: Chosen) -> Registry:
     manager = PluginManager()
-    broken: list[BrokenPlugin] = []
     offers: list[tuple[Plugin, list[Spec]]] = []
-    for plugin, entry_point in entries:
+    broken = list(chosen.namesakes)
+    for plugin, entry_point in chosen.enabled:
         try:
-            manager.register(load(entry_point), plugin)
+            manager.register(load(plugin, entry_point), plugin)
             offers.append((plugin, registrations(manager, plugin)))
         except (PluginError, ConfigurationError) as error:
             broken.append(BrokenPlugin(plugin, str(error).removeprefix(f"{plugin}: ")))
-    return Registry(broken=broken).extended(offers)
+    return Registry(broken=broken, disabled=chosen.disabled).extended(offers)
 
 
 def _identity(implementation: object) -> Plugin:

@@ -7,6 +7,7 @@ from glottis.contracts.errors import PluginError
 from glottis.contracts.resampling import Resampler, Resampling
 from glottis.plugins.guard import check_members, guarded
 from glottis.plugins.manager import Plugin
+from glottis.plugins.timing import FRAME_LIMIT, FRAME_PATIENCE
 
 
 class GuardedResampling:
@@ -15,6 +16,7 @@ class GuardedResampling:
     def __init__(self, resampling: Resampling, plugin: Plugin) -> None:
         self._resampling = resampling
         self._plugin = plugin
+        plugin.timing("resample", FRAME_LIMIT, FRAME_PATIENCE)
 
     def create_resampler(self, from_rate: int, to_rate: int) -> Resampler:
         """See ``Resampling.create_resampler``."""

@@ -12,7 +12,7 @@ import trio
 from glottis.contracts.checks import bytes_of, check_callable, check_instance
 from glottis.contracts.errors import PluginError
 from glottis.contracts.routes import LONGEST_TIMEOUT, ROUTES_PREFIX, Access, Route, RouteRequest, RouteResponse
-from glottis.plugins.guard import guarded, guarded_async
+from glottis.plugins.guard import guarded_async, uncounted
 from glottis.plugins.manager import Plugin
 from glottis.plugins.pages import MEDIA_TYPE
 
@@ -61,7 +61,7 @@ class MountedRoute:
         """Raises ``PluginError`` where the handler fails, or returns what cannot be sent."""
         action = str(self)
         response: object = await guarded_async(self.plugin, action, self.route.handle, request)
-        return guarded(self.plugin, f"what {action} returned", self._own_response, response)
+        return uncounted(self.plugin, f"what {action} returned", self._own_response, response)
 
     def _own_response(self, response: object) -> RouteResponse:
         """A copy without code of the plugin's that is not behind a guard; raises ``ValueError``."""
@@ -83,7 +83,7 @@ class MountedRoute:
                     raise PluginError(f"{self.plugin}: {action} took longer than {self.timeout:g} s")
                 if piece is None:
                     break
-                if data := guarded(self.plugin, action, _bytes_of, piece):
+                if data := uncounted(self.plugin, action, _bytes_of, piece):
                     yield data
         finally:
             if callable(close := getattr(body, "aclose", None)):
@@ -103,7 +103,7 @@ def check_routes_name(name: str) -> None:
 def mounted(plugin: Plugin, name: str, routes: object) -> tuple[MountedRoute, ...]:
     """The routes of one set, which its ``create`` has returned; raises ``PluginError``."""
     what = f"what create of {name} returned"
-    return guarded(plugin, what, _mounted, plugin, routes, allowed=(PluginError,))
+    return uncounted(plugin, what, _mounted, plugin, routes, allowed=(PluginError,))
 
 
 def _mounted(plugin: Plugin, routes: object) -> tuple[MountedRoute, ...]:

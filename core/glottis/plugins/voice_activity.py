@@ -6,6 +6,7 @@ from glottis.contracts.errors import PluginError
 from glottis.contracts.turns import VoiceActivityDetector
 from glottis.plugins.guard import guarded
 from glottis.plugins.manager import Plugin
+from glottis.plugins.timing import FRAME_LIMIT, FRAME_PATIENCE
 
 
 class GuardedDetector:
@@ -14,6 +15,7 @@ class GuardedDetector:
     def __init__(self, detector: VoiceActivityDetector, plugin: Plugin) -> None:
         self._detector = detector
         self._plugin = plugin
+        plugin.timing("detect", FRAME_LIMIT, FRAME_PATIENCE)
 
     def detect(self, frame: AudioFrame) -> float:
         """See ``VoiceActivityDetector.detect``."""

@@ -195,6 +195,7 @@ class Gateway:
             plugin_routes={one.name: one.routes for one in self._config.route_sets},
             plugin_rate_limiter=RateLimiter(per_minute=routes_per_minute, burst=routes_per_minute),
             operators=self._config.config.auth.operators,
+            plugins=self._config.plugins,
         )
         return HttpServer(
             handle_request=api.handle_request,

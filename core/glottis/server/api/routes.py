@@ -7,7 +7,9 @@ from glottis.config.origins import parse_public_url
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.errors import Malformed
 from glottis.contracts.pages import Page
+from glottis.plugins import Plugin
 from glottis.plugins.routes import MountedRoute
+from glottis.server.api import plugins as plugins_route
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.health import Health
@@ -46,6 +48,7 @@ class Api:
         rate_limiter: RateLimiter,
         public_url: str = "",
         pages: Mapping[str, Page] | None = None,
+        plugins: Sequence[Plugin] = (),
         turns: Turns | None = None,
         plugin_routes: Mapping[str, Sequence[MountedRoute]] | None = None,
         plugin_rate_limiter: RateLimiter | None = None,
@@ -63,6 +66,7 @@ class Api:
             INITIATE_PATH: {"POST": initiate.post},
             "/healthz": {"GET": health.healthz},
             "/readyz": {"GET": health.readyz},
+            plugins_route.PATH: {"GET": plugins_route.PluginsRoute(plugins, of_plugins, self._cors).get},
         }
 
     async def handle_request(self, request: Request) -> Response:

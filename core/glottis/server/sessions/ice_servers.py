@@ -13,6 +13,7 @@ from glottis.config import NamedProvider
 from glottis.contracts.ice_servers import MAX_ICE_SERVERS, IceServer
 from glottis.contracts.info import CallInfo
 from glottis.plugins.failures import describe, log_failure, message_of
+from glottis.plugins.guard import guarded_async
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,9 @@ class IceServerDesk:
 
     async def _ask_one(self, provider: NamedProvider, info: CallInfo, results: dict[str, list[IceServer]]) -> None:
         try:
-            results[provider.name] = _usable_servers(provider, await provider.provider.get_ice_servers(info))
+            ask = provider.provider.get_ice_servers
+            servers: object = await guarded_async(provider.plugin, "get_ice_servers", ask, info)
+            results[provider.name] = _usable_servers(provider, servers)
         except BaseException as error:
             stop(error, partial(self._leave_all_out, provider))
         else:

@@ -1,0 +1,76 @@
+"""Wheels of this repository, and environments of their own to install them in, without an index."""
+
+import re
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_LEFTOVERS = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "tests", "node_modules")
+
+
+def build_wheels(folders: Iterable[Path], wheels: Path) -> None:
+    """Of copies: setuptools leaves its own files beside what it builds."""
+    copies = wheels / "sources"
+    for folder in folders:
+        shutil.copytree(folder, copies / folder.name, ignore=_LEFTOVERS)
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, *sorted(copies.iterdir()))
+
+
+def pack_wheel(unpacked: Path, wheels: Path) -> Path:
+    """The wheel of what lies in a folder as it would be installed."""
+    (info,) = unpacked.glob("*.dist-info")
+    path = wheels / f"{info.name.removesuffix('.dist-info')}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(unpacked.rglob("*")):
+            if file.is_file() and file.suffix != ".pyc":
+                archive.write(file, file.relative_to(unpacked).as_posix())
+    return path
+
+
+def create_environment(folder: Path, needs: Iterable[str]) -> Path:
+    """A new one, with copies of what is installed here of these distributions and all that they need. Its programs."""
+    venv.create(folder)
+    (site,) = folder.glob("lib/*/site-packages")
+    for each in _closure(needs):
+        for file in each.files or ():
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                target = site / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(str(file.locate()), target)
+    return folder / "bin"
+
+
+def install(environment: Path, wheels: Iterable[Path]) -> None:
+    """With all that pip checks. ``environment`` are its programs."""
+    pip("--python", environment / "python", "install", *wheels)
+    pip("--python", environment / "python", "check")
+
+
+def pip(*arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "pip", *arguments]
+    quiet = {"PIP_NO_INDEX": "1", "PIP_QUIET": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    result = subprocess.run(
+        command, env={"PATH": "/usr/bin:/bin", **quiet}, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def _closure(needs: Iterable[str]) -> list[Distribution]:
+    """What is not installed is for another Python or system."""
+    found: dict[str, Distribution] = {}
+    waiting = list(needs)
+    while waiting:
+        name = waiting.pop()
+        with suppress(PackageNotFoundError):
+            if name not in found:
+                found[name] = distribution(name)
+                waiting += [_NAME.match(need)[0] for need in found[name].requires or () if "extra ==" not in need]  # type: ignore[index]
+    return list(found.values())
