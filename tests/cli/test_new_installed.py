@@ -124,6 +124,13 @@ def test_templates_are_installed_too(programs: Path, tmp_path: Path) -> None:
     assert (tmp_path / "glottis-another/pyproject.toml").exists()
 
 
+def test_the_rules_of_its_kind_are_checked(programs: Path, tmp_path: Path) -> None:
+    """The tests of each have the same rules, and are run elsewhere."""
+    (tmp_path / "glottis.toml").write_text(CONFIG)
+    said = glottis(programs, tmp_path, "check", "glottis-loud", "--config", "glottis.toml")
+    assert "rules hold, 0 do not" in said
+
+
 def test_each_is_called(programs: Path, tmp_path: Path) -> None:
     speech = tmp_path / "speech.wav"
     write_wav(speech, bytes(range(256)) * 125, 16000)

@@ -32,6 +32,7 @@ def _new(options: argparse.Namespace, parts: Parts) -> int:
         f"cd {folder}",
         "pip install -e . --group test",
         "pytest && mypy && ruff check",
+        f"glottis check {package.distribution} --config glottis.toml",
         package.kind.trial,
     ]
     sys.stdout.writelines(f"  {step}\n" for step in steps)
