@@ -102,8 +102,10 @@ class CodecSpec:
     channels: int = 1
     static_payload_type: int | None = None
     in_band_redundancy: bool = False
-    """Whether a packet may hold the frame before its own, or helps to conceal it, when ``decode_fec`` is given it: then it
-    is worth waiting for."""
+    """Whether a packet may hold the frame before its own, or helps to conceal it, when ``decode_fec`` is given it.
+
+    Then it is worth waiting for.
+    """
     sample_rates: tuple[int, ...] = (8000, 16000, 24000, 48000)
     frame_durations_ms: tuple[float, ...] = (10, 20, 40, 60)
     default_bitrates: Mapping[int, int] = field(default_factory=dict)
