@@ -10,6 +10,7 @@ from glottis.isolation.orders import make, order_of
 from glottis.isolation.pickles import pickled, unpickled
 from glottis.plugins import AgentFile, FunctionAgent
 from support.gateway import resolve_test_config
+from support.imports import imports_of
 
 ISOLATED = """
 [auth]
@@ -54,8 +55,9 @@ def test_a_function_of_a_file_is_made(tmp_path: Path) -> None:
     file = tmp_path / "my.py"
     file.write_text("async def agent(call):\n    pass\n")
     name = f"{file}:agent"
-    resolved = resolve_test_config(tmp_path, ISOLATED.format(agent=name), [AgentFile(name)])
-    assert make(unpickled(pickled(order_of("mine", resolved)))).plugins[-1].name == name
+    with imports_of(tmp_path):
+        resolved = resolve_test_config(tmp_path, ISOLATED.format(agent=name), [AgentFile(name)])
+        assert make(unpickled(pickled(order_of("mine", resolved)))).plugins[-1].name == name
 
 
 def test_the_option_is_for_the_function_beside_it() -> None:

@@ -33,7 +33,8 @@ async def test_who_comes_back_with_a_restart_hears_the_agent_go_on_within_a_seco
         assert trio.current_time() - back_at < 1
         await trio.sleep(3)  # the grace is no matter any more
         assert conversation.session.state is SessionState.ACTIVE
-        assert conversation.said - said == len(conversation.line.media_sent) - sent  # nothing was left unsaid
+        # Nothing was left unsaid, and a frame that waited when the line was lost may come on top.
+        assert len(conversation.line.media_sent) - sent - (conversation.said - said) in (0, 1)
 
 
 async def test_what_was_queued_is_not_said_to_nobody_before_the_restart_has_found_the_client(

@@ -78,7 +78,7 @@ class Session:
         """Whose turn it is: an agent of the campaign, or a function's name."""
         self.trace = Trace(info, self.created_at)
         self.note(
-            f"created for {info.principal.name} at {info.client_host or 'an unknown address'}, for {info.transport}"
+            f"created for {info.principal.name} at {info.client_host or 'no known address'}, for {info.transport}"
         )
         self._listener = Listener(self)
         self.line = ClientLine()
