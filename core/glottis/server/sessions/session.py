@@ -77,9 +77,7 @@ class Session:
         self.serving: CampaignAgent | str = campaign.agent
         """Whose turn it is: an agent of the campaign, or a function's name."""
         self.trace = Trace(info, self.created_at)
-        self.note(
-            f"created for {info.principal.name} at {info.client_host or 'no known address'}, for {info.transport}"
-        )
+        self.note(f"created for {info.principal.name} at {info.client_host or 'no address'}, for {info.transport}")
         self._listener = Listener(self)
         self.line = ClientLine()
         self.leg = make_leg(self._listener, info, campaign.sample_rate)
