@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from glottis import EncodedPacket
 from glottis.contracts.audio import FRAME_SECONDS
 from glottis.media.ring import SLOT
 from glottis.rtp.delay import DEFAULT_TARGET_DELAY
@@ -26,6 +27,14 @@ def test_what_is_said_leaves_in_the_next_slot(seed: int, call: VirtualCall) -> N
     call.network.run(seconds=1 + random.Random(seed).uniform(0, FRAME_SECONDS))
     voice, said_at = call.gateway.connection.voice, call.network.now
     voice.write(FRAME)
+    assert call.network.run(lambda: voice.queued == 0, seconds=1)
+    assert call.network.now - said_at <= SLOT + 1e-6
+
+
+def test_a_packet_that_is_passed_on_leaves_in_the_next_slot(call: VirtualCall) -> None:
+    call.network.run(seconds=1.007)
+    voice, said_at = call.gateway.connection.voice, call.network.now
+    voice.write_packet(EncodedPacket(FRAME, LINEAR.encoding_name, RATE, 0, len(FRAME) // 2))
     assert call.network.run(lambda: voice.queued == 0, seconds=1)
     assert call.network.now - said_at <= SLOT + 1e-6
 

@@ -3,6 +3,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
+from glottis import EncodedPacket
 from glottis.rtp import BitrateLimited, EventFormat, PathReported, Protector, ReportReceived, Tone
 from glottis.rtp.congestion import LIMIT_LIFETIME, RateController
 from glottis.rtp.level import SILENCE, audio_level
@@ -168,6 +169,18 @@ def test_samples_that_wait_go_into_packets_of_the_new_length(
     assert heard == [*range(1, 1601), *[0] * 160]
     steps = [(later.timestamp - earlier.timestamp) & 0xFFFFFFFF for earlier, later in pairwise(packets)]
     assert steps == [160, 320, 320, 320, 320]
+
+
+def test_packets_that_wait_stay_as_they_are_between_the_samples_around_them(
+    media: SimpleNamespace, linear_sender: AudioSender
+) -> None:
+    linear_sender.write(media.pcm_of([1] * 100))
+    linear_sender.write_packet(EncodedPacket(b"as it came", "linear", 8000, 0, 160))
+    linear_sender.write(media.pcm_of([2] * 320))
+    assert linear_sender.change_packet_time(40, media.LinearEncoder())
+    sent = [data for tick in range(8) for data in linear_sender.next_packets(tick * 0.02)]
+    payloads = [parse_rtp_untrusted(data).payload for data in sent]
+    assert [media.values_of(payloads[0])[0], payloads[1], media.values_of(payloads[2])[0]] == [1, b"as it came", 2]
 
 
 def test_a_tone_under_way_keeps_its_packet_time(media: SimpleNamespace, linear_sender: AudioSender) -> None:

@@ -1,63 +1,48 @@
-import random
+"""What listens in on the packets of a call is told of those that are sent, and of those that are heard."""
+
 from types import SimpleNamespace
 
 import pytest
-from glottis import AudioFrame
-from glottis.rtp.payload import PlainReader, PlainWriter
+from glottis import CodecSpec, EncodedPacket
+from glottis.rtp.payload import PlainReader
 from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.sender import AudioSender
 from glottis.wire.rtp import parse_rtp_untrusted
 
 
-class Negation:
-    """A tap that is easy to recognise, and notes what came."""
+class Watch:
+    """Notes what it is told."""
 
-    def __init__(self, media: SimpleNamespace) -> None:
-        self.timestamps: list[int] = []
-        self._media = media
+    def __init__(self) -> None:
+        self.packets: list[EncodedPacket] = []
+        self.codecs: list[CodecSpec] = []
 
-    def __call__(self, frame: AudioFrame) -> AudioFrame:
-        self.timestamps.append(frame.timestamp)
-        pcm = self._media.pcm_of(-value for value in self._media.values_of(frame.pcm))
-        return AudioFrame(pcm, frame.sample_rate, frame.timestamp)
-
-
-@pytest.fixture
-def tap(media: SimpleNamespace) -> Negation:
-    return Negation(media)
+    def __call__(self, packet: EncodedPacket, codec: CodecSpec) -> None:
+        self.packets.append(packet)
+        self.codecs.append(codec)
 
 
-@pytest.mark.parametrize("encoded", [False, True])
-def test_what_is_heard_passes_the_tap_whether_frames_are_read_or_packets(
-    media: SimpleNamespace, tap: Negation, encoded: bool
+def test_packets_that_are_sent_are_told_with_their_time(media: SimpleNamespace, linear_sender: AudioSender) -> None:
+    watch = linear_sender.watch = Watch()
+    linear_sender.write(media.pcm_of(range(320)))
+    sent = [parse_rtp_untrusted(data) for now in (0.0, 0.02) for data in linear_sender.next_packets(now)]
+    assert [packet.payload for packet in watch.packets] == [packet.payload for packet in sent]
+    assert [packet.rtp_timestamp for packet in watch.packets] == [packet.timestamp for packet in sent]
+    assert [packet.duration for packet in watch.packets] == [160, 160]
+    assert {codec.encoding_name for codec in watch.codecs} == {"linear"}
+
+
+@pytest.mark.parametrize("is_relayed", [False, True])
+def test_packets_that_are_heard_are_told_whether_they_are_decoded_or_not(
+    is_relayed: bool, media: SimpleNamespace, linear_sender: AudioSender
 ) -> None:
-    receiver = AudioReceiver({96: PlainReader(media.linear_codec())}, sample_rate=8000, tap=tap)
-    clockwork = media.Clockwork(receiver)
-    for index, packet in enumerate(media.linear_stream(3)):
-        clockwork.send(packet, index * 0.02)
-    clockwork.run(0.1, encoded=encoded)
-    assert tap.timestamps == [0, 160, 320]
-    assert clockwork.heard() == ([] if encoded else [-value for value in range(480)])
-    packets = [packet.payload for packets in clockwork.packets for packet in packets]
-    assert packets == ([parse_rtp_untrusted(packet).payload for packet in media.linear_stream(3)] if encoded else [])
-
-
-def test_what_is_said_passes_the_tap_before_it_is_encoded_and_its_time_goes_on_over_silence(
-    media: SimpleNamespace, tap: Negation
-) -> None:
-    sender = AudioSender(
-        ssrc=7,
-        writer=PlainWriter(96),
-        codec=media.linear_codec(),
-        encoder=media.LinearEncoder(),
-        sample_rate=8000,
-        rng=random.Random(1),
-        tap=tap,
-    )
-    sent = []
-    for tick in range(10):
-        if tick in (0, 5):
-            sender.write(media.pcm_of([tick + 1] * 160))
-        sent += [parse_rtp_untrusted(packet).payload for packet in sender.next_packets(tick * 0.02)]
-    assert [media.values_of(payload)[0] for payload in sent] == [-1, -6]
-    assert tap.timestamps == [0, 5 * 160]
+    watch = Watch()
+    clockwork = media.Clockwork(AudioReceiver({96: PlainReader(media.linear_codec())}, sample_rate=8000, watch=watch))
+    for index in range(10):
+        linear_sender.write(media.pcm_of([index + 1] * 160))
+        for packet in linear_sender.next_packets(0.02 * index):
+            clockwork.send(packet, 0.02 * index)
+        clockwork.run(0.02, encoded=is_relayed)
+    told = [media.values_of(packet.payload)[0] for packet in watch.packets]
+    assert told == list(range(1, len(told) + 1))
+    assert len(told) >= 8
