@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -53,9 +54,13 @@ class Tracer:
 
 
 def step_of(frame: FrameType) -> Step:
-    file = frame.f_code.co_filename
-    inside = file.startswith(str(SOURCES))
-    return (Path(file).relative_to(SOURCES).as_posix() if inside else "", frame.f_code.co_qualname)
+    return file_of(frame.f_code.co_filename), frame.f_code.co_qualname
+
+
+@cache
+def file_of(path: str) -> str:
+    """Relative to the core, and empty outside of it. Asked for at every call of a function, while media waits."""
+    return Path(path).relative_to(SOURCES).as_posix() if path.startswith(str(SOURCES)) else ""
 
 
 def callers(frame: FrameType | None) -> Iterator[Step]:
