@@ -15,7 +15,7 @@ from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.sender import AudioSender
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.wire.rtp import build_rtp, parse_rtp_untrusted
-from glottis.wire.rtp_extensions import parse_extensions_untrusted
+from glottis.wire.rtp_extensions import find_extensions_untrusted
 
 CONCEALED = -1
 """The value of every sample that the linear codec's decoder has invented."""
@@ -35,7 +35,8 @@ def values_of(pcm: bytes) -> list[int]:
 
 
 def extensions_of(packet: bytes) -> dict[int, bytes]:
-    return parse_extensions_untrusted(parse_rtp_untrusted(packet).extension)
+    extension = parse_rtp_untrusted(packet).extension
+    return {number: extension[place] for number, place in find_extensions_untrusted(extension).items()}
 
 
 class LinearDecoder:

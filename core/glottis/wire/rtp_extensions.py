@@ -31,8 +31,8 @@ class ExtensionIds(NamedTuple):
 NO_EXTENSIONS: Final = ExtensionIds()
 
 
-def parse_extensions_untrusted(extension: bytes) -> dict[int, bytes]:
-    """The elements of ``RtpPacket.extension`` by their local identifier; raises ``Malformed``.
+def find_extensions_untrusted(extension: bytes) -> dict[int, slice]:
+    """Where the elements of ``RtpPacket.extension`` have their data, by local identifier; raises ``Malformed``.
 
     Nothing is found in extensions of other profiles, which RFC 3550 §5.3.1 lets a receiver ignore. Of a repeated
     identifier the first element counts.
@@ -63,8 +63,8 @@ def build_extensions(elements: Sequence[tuple[int, bytes]]) -> bytes:
     return (profile << 16 | words).to_bytes(4) + body.ljust(4 * words, b"\0")
 
 
-def _one_byte_elements_untrusted(extension: bytes) -> dict[int, bytes]:
-    elements: dict[int, bytes] = {}
+def _one_byte_elements_untrusted(extension: bytes) -> dict[int, slice]:
+    elements: dict[int, slice] = {}
     offset, size = _HEADER_LENGTH, len(extension)
     while offset < size:
         head = extension[offset]
@@ -76,13 +76,13 @@ def _one_byte_elements_untrusted(extension: bytes) -> dict[int, bytes]:
             break
         if end > size:
             raise Malformed("RTP: a header extension element runs past the end")
-        elements.setdefault(number, extension[offset:end])
+        elements.setdefault(number, slice(offset, end))
         offset = end
     return elements
 
 
-def _two_byte_elements_untrusted(extension: bytes) -> dict[int, bytes]:
-    elements: dict[int, bytes] = {}
+def _two_byte_elements_untrusted(extension: bytes) -> dict[int, slice]:
+    elements: dict[int, slice] = {}
     offset, size = _HEADER_LENGTH, len(extension)
     while offset < size:
         number = extension[offset]
@@ -92,6 +92,6 @@ def _two_byte_elements_untrusted(extension: bytes) -> dict[int, bytes]:
         end = offset + 1 + extension[offset] if offset < size else size + 1
         if end > size:
             raise Malformed("RTP: a header extension element runs past the end")
-        elements.setdefault(number, extension[offset + 1 : end])
+        elements.setdefault(number, slice(offset + 1, end))
         offset = end
     return elements

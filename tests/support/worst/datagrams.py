@@ -26,7 +26,7 @@ from glottis.wire.mdns import parse_mdns_answer_untrusted
 from glottis.wire.red import HEADER_LENGTH, RedBlock, build_red, parse_red_untrusted
 from glottis.wire.rtcp import MAX_COMPOUND_LENGTH, parse_rtcp_untrusted
 from glottis.wire.rtp import parse_rtp_untrusted
-from glottis.wire.rtp_extensions import parse_extensions_untrusted
+from glottis.wire.rtp_extensions import find_extensions_untrusted
 from glottis.wire.sctp import crc32c, parse_data_untrusted, parse_packet_untrusted, parse_parameters_untrusted
 from glottis.wire.sctp_chunks import (
     parse_forward_tsn_untrusted,
@@ -274,7 +274,7 @@ ROWS: Final[tuple[Row, ...]] = (
         },
     ),
     datagram(
-        parse_extensions_untrusted,
+        find_extensions_untrusted,
         {
             "short elements": filled(b"\x10a", b"\xbe\xde\1\0"),
             "padding": filled(b"\0", b"\xbe\xde\1\0"),
