@@ -81,6 +81,18 @@ async def test_who_speaks_to_the_listener_is_heard_alone(autojump_clock: trio.te
         assert dropped(one) == (10, 0)
 
 
+async def test_packets_that_find_no_room_are_dropped_and_counted(autojump_clock: trio.testing.MockClock) -> None:
+    async with fake_call(idle) as one, fake_call(idle) as other, fake_call(idle) as listener:
+        with one.forward(listener, encoded=True), other.forward(listener, encoded=True):
+            for packet in packets(50):
+                one.caller_sends_packet(packet)
+                other.caller_sends_packet(packet)
+            await trio.sleep(1.5)
+        lost = dropped(one)[1] + dropped(other)[1]
+        assert 30 < lost < 50  # what is more than real time and the queue's 0.2 s
+        assert len(listener.sent_packets) == 100 - lost
+
+
 async def test_packets_of_another_codec_end_the_block(autojump_clock: trio.testing.MockClock) -> None:
     async with fake_call(idle) as one, fake_call(idle, encoding_name="PCMU", clock_rate=8000) as other:
         one.caller_sends_packet(packets(1)[0])

@@ -1,6 +1,5 @@
 """What can be said: checks of frames and packets, at once where an agent hands them over."""
 
-from operator import attrgetter
 from typing import Final
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
@@ -9,7 +8,7 @@ from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH, SILENCE
 
 _NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
 """The fields of a packet that must be integers."""
-_numbers_of: Final = attrgetter(*_NUMBERS)
+_INTEGERS: Final = (int,) * len(_NUMBERS)
 
 
 def check_frame(frame: AudioFrame, sample_rate: int) -> None:
@@ -27,14 +26,12 @@ def check_frame(frame: AudioFrame, sample_rate: int) -> None:
 
 def check_packet(packet: EncodedPacket, codec: str) -> None:
     """Raises ``ValueError`` for one of another codec than the call sends, empty before any could be, or of no sense."""
-    if set(map(type, _numbers_of(packet))) != {int}:  # on the media path quicker than to check each
-        for name, number in zip(_NUMBERS, _numbers_of(packet), strict=True):
-            check_integer(name, number)
-    check_instance("encoding_name", packet.encoding_name, str)
-    if codec and packet.encoding_name.lower() != codec.lower():
-        raise ValueError(
-            f"this call sends {codec}, not {packet.encoding_name}: say packets of the negotiated codec, or audio frames"
-        )
+    number_types = type(packet.clock_rate), type(packet.rtp_timestamp), type(packet.duration), type(packet.lost_before)
+    if number_types != _INTEGERS:  # on the media path quicker than to check each
+        for name in _NUMBERS:
+            check_integer(name, getattr(packet, name))
+    if packet.encoding_name != codec:
+        _check_encoding_name(packet.encoding_name, codec)
     if not 0 < packet.duration <= MAX_PACKET_DURATION * packet.clock_rate:
         raise ValueError(
             f"a packet lasts up to {MAX_PACKET_DURATION:g} s, "
@@ -46,3 +43,9 @@ def check_packet(packet: EncodedPacket, codec: str) -> None:
         raise ValueError(f"lost_before counts packets, and cannot be {packet.lost_before}")
     if packet.audio_level is not None:
         check_integer("audio_level", packet.audio_level, 0, SILENCE)
+
+
+def _check_encoding_name(name: str, codec: str) -> None:
+    check_instance("encoding_name", name, str)
+    if codec and name.lower() != codec.lower():
+        raise ValueError(f"this call sends {codec}, not {name}: say packets of the negotiated codec, or audio frames")

@@ -62,7 +62,9 @@ class IceTransport:
         self._older_ends_at: float | None = None
         self._has_restarted = False
         self._counted = _Counted()
-        self._path: Path | None = None
+        self.selected_path: Path | None = None
+        """Each packet that is sent asks for it."""
+        self._told_path: Path | None = None
         self._giving_up_is_told = False
         self._events: ShortQueue[IceEvent] = ShortQueue()
 
@@ -114,10 +116,6 @@ class IceTransport:
     @property
     def paths_given_up(self) -> int:
         return self._counted.paths_given_up + sum(agent.paths_given_up for agent in self._agents)
-
-    @property
-    def selected_path(self) -> Path | None:
-        return self._carrier.selected_path
 
     @property
     def selected_pair(self) -> CandidatePair | None:
@@ -209,6 +207,7 @@ class IceTransport:
         """Be silent for ever."""
         for agent in self._agents:
             agent.close()
+        self.selected_path = None
         self._enter(IceState.CLOSED)
 
     # The engine's verbs
@@ -254,9 +253,9 @@ class IceTransport:
                 self._take(event)
         self._end_older(now)
         carrier = self._carrier
-        path = carrier.selected_path
-        if path is not None and path != self._path:
-            self._path = path
+        path = self.selected_path = carrier.selected_path
+        if path is not None and path != self._told_path:
+            self._told_path = path
             self._events.append(SelectedPathChanged(path))
         is_waiting = carrier.state is IceState.NEW and self._has_restarted
         self._enter(IceState.CHECKING if is_waiting else carrier.state, carrier.reason)

@@ -151,11 +151,9 @@ class PeerDriver:
 
     def _follow_caller(self) -> None:
         """Packets that have begun to come are to wait no longer than they have to."""
-        moment = self.peer.voice.starts_at
-        if moment != self._starts_at:
-            self._starts_at = moment
-            if moment is not None:
-                self._scheduler.hear_from(self, moment)
+        moment = self._starts_at = self.peer.voice.starts_at
+        if moment is not None:
+            self._scheduler.hear_from(self, moment)
 
     def close(self) -> None:
         """Close the peer connection, send its goodbyes and leave the socket and the wheel. Idempotent, never raises."""
@@ -185,7 +183,8 @@ class PeerDriver:
         try:
             if self.peer.handle_datagram(data, path, self._clock()):
                 self.pump()
-            self._follow_caller()
+            if self.peer.voice.starts_at != self._starts_at:
+                self._follow_caller()
         except BaseException as error:
             stop(error, self._handle_error)
 

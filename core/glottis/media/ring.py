@@ -35,11 +35,13 @@ class Ring:
         self.served = 0
         self._slots: list[dict[Ticked, bool]] = [{} for _ in range(SLOTS)]
         """Who is ticked there, and whether it is a media tick or else a send tick."""
+        self._places = 0
+        """Of all sessions in all slots; each turn asks whether there are any."""
         self._soon: dict[Ticked, None] = {}
         """Who has something to send."""
 
     def __len__(self) -> int:
-        return sum(map(len, self._slots))
+        return self._places
 
     def add(self, session: Ticked, send_period: float) -> None:
         """Give ``session`` the phase of the fewest: media ticks, and send ticks between them."""
@@ -77,6 +79,7 @@ class Ring:
     def _place(self, session: Ticked, send_period: float, phase: int) -> None:
         for offset in range(0, SLOTS, max(1, round(send_period / SLOT))):
             self._slots[(phase + offset) % SLOTS][session] = offset == 0
+        self._count()
 
     def remove(self, session: Ticked) -> None:
         """Forget ``session``."""
@@ -86,6 +89,10 @@ class Ring:
     def _drop(self, session: Ticked) -> None:
         for slot in self._slots:
             slot.pop(session, None)
+        self._count()
+
+    def _count(self) -> None:
+        self._places = sum(map(len, self._slots))
 
     def serve(self, until: int, now: float) -> None:
         """Tick those of all slots up to ``until`` that were not served yet; nobody twice, however long ago that was."""

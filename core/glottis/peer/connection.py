@@ -36,7 +36,6 @@ from glottis.peer.transport import PeerTransport
 from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.sdp import Candidate, Negotiation, SessionDescription, parse_session_description_untrusted
 from glottis.wire.address import Address, Datagram, Path
-from glottis.wire.rtcp import is_rtcp
 
 PeerConnectionEvent = PeerEvent | DataChannelEvent
 
@@ -258,15 +257,18 @@ class PeerConnection:
     def handle_datagram(self, data: bytes, path: Path, now: float) -> bool:
         """Take a datagram: STUN from anywhere, the rest from authenticated paths only. Never raises.
 
-        Says whether there may be something to drain: not after most packets of media, which wait for the media tick.
+        Says whether there may be something to drain: not after most packets of media, which wait for the media tick,
+        nor after most reports.
         """
         if data[0] > 127:  # RFC 7983 §7, in place because it is every fiftieth of a second
-            if not self.voice.session.handle_datagram(data, now):
+            taken = self.voice.session.handle_datagram(data, now)
+            if taken is rtp.Taken.REFUSED:
                 return False
-            # What is authentic is a sign of life on its path; reports change how we encode.
-            quiet = not self.transport.ice.handle_traffic(path, now) and not is_rtcp(data)
-            if quiet and not self.voice.session.has_datagrams:
-                return False
+            # What is authentic is a sign of life on its path.
+            if not self.transport.ice.handle_traffic(path, now) and taken is not rtp.Taken.NEWS:
+                if taken is rtp.Taken.REPORT:
+                    self._heed_reports(now)
+                return bool(self._events)
         else:
             self.transport.handle_datagram(data, path, now)
         self._advance(now)
@@ -340,6 +342,10 @@ class PeerConnection:
                     self._data.handle_datagram(data, now)
                 case _:
                     self._events.append(event)
+        self._heed_reports(now)
+
+    def _heed_reports(self, now: float) -> None:
+        """What the peer says of the media may change how we encode."""
         while (report := self.voice.session.next_event()) is not None:
             match report:
                 case rtp.ReportReceived() | rtp.PathReported() | rtp.BitrateLimited():

@@ -23,7 +23,7 @@ from glottis.rtp.receiver import AudioReceiver
 from glottis.rtp.redundancy import RedReader, RedWriter
 from glottis.rtp.rtcp_session import RtcpSession
 from glottis.rtp.sender import AudioSender
-from glottis.rtp.session import PacketProtection, RtpSession
+from glottis.rtp.session import PacketProtection, RtpSession, Taken
 from glottis.rtp.srtp import MAX_SSRCS, SrtpSession
 from glottis.rtp.taps import Taps
 from glottis.rtp.tones import EventFormat, Tone
@@ -66,6 +66,7 @@ __all__ = [
     "SourceLeft",
     "SourceRetired",
     "SrtpSession",
+    "Taken",
     "Taps",
     "TelephoneEventReader",
     "Tone",

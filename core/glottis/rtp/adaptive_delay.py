@@ -128,9 +128,10 @@ class AdaptiveDelay(FixedDelay):
             del transits[bisect_left(transits, arrivals.popleft()[1])]
         slowest = transits[min(len(transits) - 1, int(len(transits) * (1 - self._lateness)))]
         self._slowest = slowest
-        for events in (self._losses, self._spikes):
-            if events:
-                slowest = max(slowest, _usual(events, now))
+        if self._losses:
+            slowest = max(slowest, _usual(self._losses, now))
+        if self._spikes:
+            slowest = max(slowest, _usual(self._spikes, now))
         target = self._bounded(slowest - transits[0] + CUSHION)
         self.target = target if now >= self._proven_at else max(target, self._floor)
 

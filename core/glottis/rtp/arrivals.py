@@ -1,5 +1,7 @@
 """Transport-wide feedback on what is received: when each packet has come."""
 
+import math
+from collections import deque
 from typing import Final
 
 from glottis.wire.rtcp import TransportFeedback
@@ -14,48 +16,59 @@ MAX_SPAN: Final = 4.0
 
 
 class ArrivalLog:
-    """Of the packets since the last feedback. Numbers are those of the header extension, of 16 bits."""
+    """Of the packets since the last feedback. Numbers are those of the header extension, of 16 bits.
 
-    __slots__ = ("_arrivals", "_began_at", "_count", "_next")
+    What has come is looked at when it is told, all at once: that is done for every packet.
+    """
+
+    __slots__ = ("_count", "_log", "_next", "due_at")
 
     def __init__(self) -> None:
-        self._arrivals: dict[int, float] = {}
-        """By number, which is extended here."""
-        self._began_at = 0.0
+        self.due_at = math.inf
+        """When ``take`` has something to tell."""
+        self._log: deque[tuple[int, float]] = deque(maxlen=MAX_STATUSES)
         self._next: int | None = None
-        """The number after the highest that was told."""
+        """The number after the highest that was told, extended."""
         self._count = 0
 
     def arrived(self, number: int, now: float) -> None:
-        """A packet has come. What jumps far ahead begins anew, without a word about what was before."""
-        if self._next is None:
-            self._next = number
-        sequence = self._next + ((number - self._next + 0x8000) & 0xFFFF) - 0x8000
-        if not -LATE <= sequence - self._next < MAX_STATUSES - LATE or now - self._began_at > MAX_SPAN:
-            self._arrivals.clear()
-            self._next = sequence
-        if not self._arrivals:
-            self._began_at = now
-        self._arrivals.setdefault(sequence, now)
+        """A packet has come."""
+        if not self._log:
+            self.due_at = now + FEEDBACK_INTERVAL
+        self._log.append((number, now))
 
-    def take_due(self, now: float, sender_ssrc: int, media_ssrc: int) -> TransportFeedback | None:
-        """What is to be told now, if anything."""
-        arrivals = self._arrivals
-        if not arrivals or self._next is None or now - self._began_at < FEEDBACK_INTERVAL:
-            return None
-        first, last = min(self._next, *arrivals), max(arrivals)
-        earliest = min(arrivals.values())
-        reference_time = int(earliest / TICK) // REFERENCE_TICKS
+    def take(self, sender_ssrc: int, media_ssrc: int) -> TransportFeedback:
+        """What is to be told, from ``due_at`` on."""
+        first, arrivals = self._sorted_out()
+        last = max(arrivals)
+        reference_time = int(min(arrivals.values()) / TICK) // REFERENCE_TICKS
         start = reference_time * REFERENCE_TICKS
         ticks = tuple(
             None if (at := arrivals.get(sequence)) is None else int(at / TICK) - start
             for sequence in range(first, last + 1)
         )
-        self._arrivals = {}
+        self._log.clear()
+        self.due_at = math.inf
         self._next = last + 1
         self._count += 1
         count = (self._count - 1) & 0xFF
         return TransportFeedback(sender_ssrc, media_ssrc, first & 0xFFFF, count, _signed_24(reference_time), ticks)
+
+    def _sorted_out(self) -> tuple[int, dict[int, float]]:
+        """The number of the first packet that is to be told of, and when those that have come did, by number.
+
+        What jumps far ahead begins anew, without a word about what was before.
+        """
+        expected = self._log[0][0] if self._next is None else self._next
+        arrivals: dict[int, float] = {}
+        began_at = self._log[0][1]
+        for number, at in self._log:
+            sequence = expected + ((number - expected + 0x8000) & 0xFFFF) - 0x8000
+            if not -LATE <= sequence - expected < MAX_STATUSES - LATE or at - began_at > MAX_SPAN:
+                arrivals.clear()
+                expected, began_at = sequence, at
+            arrivals.setdefault(sequence, at)
+        return min(expected, *arrivals), arrivals
 
 
 def _signed_24(value: int) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE
 from glottis.rtp.counters import PlayoutStatistics
+from glottis.rtp.level import FULL_SCALE
 from glottis.rtp.payload import BufferedPacket
 from glottis.wire.comfort_noise import parse_comfort_noise_untrusted
 
@@ -25,8 +26,6 @@ QUIETEST: Final = 3.0
 """Root mean square of what is worth making: less than half a step of G.711."""
 ACQUAINTANCE: Final = 50
 """Frames after which something is known of the line: in a second of speech is a pause."""
-FULL_SCALE: Final = 32768.0
-"""Root mean square of 0 dBov."""
 RISE: Final = 1.005
 """By so much a frame the floor rises while everything is louder: 2 dB in a second, so that it outlasts a sentence."""
 _CREEP: Final = 0.02
@@ -96,12 +95,6 @@ class ComfortNoiseReader:
             self._background.tell(parse_comfort_noise_untrusted(payload), sequence, now)
             self._statistics.comfort_noise_received += 1
         return ()
-
-
-def level_of(pcm: bytes) -> int:
-    """How loud samples are, in -dBov as RFC 3389 has it: 0–127."""
-    loudness = audioop.rms(pcm, BYTES_PER_SAMPLE)
-    return min(127, round(-20 * math.log10(loudness / FULL_SCALE))) if loudness else 127
 
 
 def _noise_table() -> bytes:

@@ -36,7 +36,6 @@ class JitterBuffer:
         "_held",
         "_newest_end",
         "_newest_sequence",
-        "_ready_at",
         "_statistics",
         "adapts",
         "clock_rate",
@@ -45,6 +44,7 @@ class JitterBuffer:
         "lost_before",
         "playing",
         "position",
+        "starts_at",
     )
 
     def __init__(self, clock_rate: int, delay: DelayPolicy, statistics: PlayoutStatistics) -> None:
@@ -52,6 +52,8 @@ class JitterBuffer:
         self.adapts = delay.adapts
         """Whether ``change`` is worth asking."""
         self.playing = False
+        self.starts_at: float | None = None
+        """When playout can begin with what has come; None while it plays, or nothing has. Asked after each packet."""
         self.position = 0
         self.lost_before = 0
         """How many packets are missing just before the one popped last."""
@@ -64,7 +66,6 @@ class JitterBuffer:
         """How long playout has been standing still, in clock units."""
         self.last_sequence: int | None = None
         """Of the packet popped last, or given up."""
-        self._ready_at = 0.0
         self._newest_end = 0
         self._newest_sequence = 0
 
@@ -108,20 +109,16 @@ class JitterBuffer:
             self._foreign.clear()
         self._foreign.add(sequence)
 
-    @property
-    def starts_at(self) -> float | None:
-        """When playout can begin with what has come; None while it plays, or nothing has."""
-        return None if self.playing or not self._entries else self._ready_at
-
     def start(self, now: float) -> bool:
         """Begin playout if the first packet has waited for the target delay; says whether it plays."""
         entries = self._entries
-        if not entries or now < self._ready_at - TICK_TOLERANCE:
+        if not entries or self.starts_at is None or now < self.starts_at - TICK_TOLERANCE:
             return False
         most = int(self._delay.most_at_start * self.clock_rate)
         while len(entries) > 1 and self._newest_end - entries[1].timestamp > most:
             self._discard_first()
         self.playing = True
+        self.starts_at = None
         self.position = entries[0].timestamp
         self._delay.started(self._newest_end - self.position, now)
         return True
@@ -135,6 +132,7 @@ class JitterBuffer:
         self._held = 0
         self._newest_sequence = 0
         self.playing = False
+        self.starts_at = None
         self._delay.restarted()
         if clock_rate is not None:
             self.clock_rate = clock_rate
@@ -238,7 +236,7 @@ class JitterBuffer:
     def _insert_first(self, packet: BufferedPacket) -> None:
         self._entries.append(packet)
         if not self.playing:
-            self._ready_at = packet.arrived_at + self._delay.target
+            self.starts_at = packet.arrived_at + self._delay.target
             self._newest_end = packet.timestamp
 
     def _insert_earlier(self, packet: BufferedPacket) -> bool:

@@ -21,24 +21,22 @@ class _Missing(NamedTuple):
 class MissingPackets:
     """Of one stream. Sequence numbers are extended, times in seconds."""
 
-    __slots__ = ("_highest", "_missing", "nack_count", "requested")
+    __slots__ = ("_highest", "_missing", "is_asking", "nack_count", "requested")
 
     def __init__(self) -> None:
         self.nack_count = 0
         """NACK packets that were sent."""
         self.requested = 0
         """Packets that were asked for, each time."""
+        self.is_asking = False
+        """Whether ``take_due`` may have something."""
         self._missing: dict[int, _Missing] = {}
         self._highest: int | None = None
-
-    @property
-    def is_asking(self) -> bool:
-        """Whether ``take_due`` may have something."""
-        return bool(self._missing)
 
     def restart(self) -> None:
         """Another stream begins."""
         self._missing.clear()
+        self.is_asking = False
         self._highest = None
 
     def arrived(self, sequence: int, now: float) -> float:
@@ -52,9 +50,11 @@ class MissingPackets:
             return now
         if sequence > highest:
             self._note_gap(highest + 1, sequence, now)
+            self.is_asking = bool(self._missing)
             self._highest = sequence
             return now
         found = self._missing.pop(sequence, None)
+        self.is_asking = bool(self._missing)
         return found.since if found is not None and found.attempts else now
 
     def take_due(self, now: float, round_trip_time: float, delay: float) -> list[int]:
@@ -67,6 +67,7 @@ class MissingPackets:
             elif one.due_at <= now:
                 due.append(sequence)
                 self._missing[sequence] = _Missing(one.since, now + round_trip_time + REORDERING, one.attempts + 1)
+        self.is_asking = bool(self._missing)
         if due:
             self.nack_count += 1
             self.requested += len(due)

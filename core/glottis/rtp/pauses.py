@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from glottis.rtp.comfort_noise import level_of
+from glottis.rtp.level import audio_level
 from glottis.rtp.stretch import Loudness
 from glottis.wire.comfort_noise import build_comfort_noise
 
@@ -38,4 +38,4 @@ class Pauses:
         if self._untold < REFRESH + seconds / 2:
             return b""
         self._untold = seconds
-        return build_comfort_noise(level_of(pcm))
+        return build_comfort_noise(audio_level(pcm))

@@ -11,7 +11,7 @@ from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.header_extensions import ExtensionReader
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.missing import MissingPackets
-from glottis.rtp.payload import PacketWatch, PayloadReader
+from glottis.rtp.payload import BufferedPacket, PacketWatch, PayloadReader
 from glottis.rtp.playout import Playout
 from glottis.rtp.sequence import extend_timestamp
 from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
@@ -152,7 +152,7 @@ class AudioReceiver:
         source.measure_jitter(rtp.timestamp, clock_rate, now)
         self._newest_timestamp = timestamp
         newest, *older = packets
-        buffer.insert(newest if level is None else newest._replace(audio_level=level))
+        buffer.insert(newest if level is None else BufferedPacket(*newest[:-1], level))  # _replace takes ten times that
         for packet in older:
             buffer.insert(packet)
 

@@ -104,8 +104,12 @@ class RtcpSession:
             self._deadline = None
             self._outbox.append(build_rtcp([*self._report(now), Goodbye((self._ssrc,), reason)]))
 
-    def handle_datagram(self, data: bytes, now: float) -> None:
-        """Take in a compound packet; raises ``Malformed``. What is about sources unknown here is ignored."""
+    def handle_datagram(self, data: bytes, now: float) -> bool:
+        """Take in a compound packet; raises ``Malformed``. What is about sources unknown here is ignored.
+
+        Says whether there is something to send, or another timeout: mostly there are events at most.
+        """
+        deadline = self._deadline
         for packet in parse_rtcp_untrusted(data):
             match packet:
                 case SenderReport():
@@ -125,6 +129,7 @@ class RtcpSession:
                     self._events.push(BitrateLimited(packet.bitrate), MAX_EVENTS)
                 case ExtendedReport() if self.feedback.receiver_rtt:
                     self._take_extended_report(packet, now)
+        return self.has_datagrams or self._deadline != deadline
 
     def handle_timeout(self, now: float) -> None:
         if self._deadline is None or now < self._deadline:
@@ -145,21 +150,22 @@ class RtcpSession:
         """Whether ``datagrams_to_send`` or ``resent`` has some."""
         return bool(self._outbox or self.resent)
 
-    def request_missing(self, now: float) -> None:
-        """Ask for lost packets that can still come in time."""
+    def request_missing(self, now: float) -> bool:
+        """Ask for lost packets that can still come in time; says whether there are any."""
         receiver = self.receiver
         if receiver is None or receiver.missing is None or receiver.source is None or self.round_trip_time is None:
-            return
+            return False
         lost = receiver.missing.take_due(now, self.round_trip_time, receiver.delay.target)
         if lost:
             nack = Nack(self._ssrc, receiver.source.ssrc, nack_entries(number & 0xFFFF for number in lost))
             self._outbox.append(self._feedback(nack, now))
+        return bool(lost)
 
     def tell_arrivals(self, now: float) -> None:
-        """Give transport-wide feedback, if it is time to."""
+        """Give transport-wide feedback, which is due."""
         source = self.receiver.source if self.receiver is not None else None
-        if source is not None and (told := self.arrivals.take_due(now, self._ssrc, source.ssrc)) is not None:
-            self._outbox.append(self._feedback(told, now))
+        if source is not None:
+            self._outbox.append(self._feedback(self.arrivals.take(self._ssrc, source.ssrc), now))
 
     @property
     def round_trip_time(self) -> float | None:

@@ -264,7 +264,9 @@ class AudioSender:
 
     def _check(self, packet: EncodedPacket) -> None:
         codec = self._codec
-        if packet.encoding_name.lower() != codec.encoding_name.lower() or packet.clock_rate != codec.clock_rate:
+        name = packet.encoding_name
+        is_named_so = name == codec.encoding_name or name.lower() == codec.encoding_name.lower()
+        if not is_named_so or packet.clock_rate != codec.clock_rate:
             raise ValueError(
                 f"expected {codec.encoding_name}/{codec.clock_rate}, got {packet.encoding_name}/{packet.clock_rate}"
             )

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Final, Protocol
 
 from glottis.contracts.errors import Malformed
@@ -24,6 +25,19 @@ MAX_EARLY_PACKETS: Final = 50
 """Packets kept until there are keys, the last ones: half a second of those of 10 ms."""
 EARLY_LIFETIME: Final = 0.5
 """Seconds; what came longer before the keys is no longer worth to be heard."""
+
+
+class Taken(Enum):
+    """What has become of a datagram."""
+
+    REFUSED = auto()
+    """It was not authentic, or a copy, or came at the wrong time."""
+    MEDIA = auto()
+    """It waits for its media tick."""
+    REPORT = auto()
+    """``next_event`` may tell what it says; no more is to be done."""
+    NEWS = auto()
+    """There may be anything to drain, and another timeout."""
 
 
 class PacketProtection(Protocol):
@@ -123,35 +137,34 @@ class RtpSession:
         self._rtcp.close(now, reason)
         self._closed = True
 
-    def handle_datagram(self, data: bytes, now: float) -> bool:
-        """Take in an SRTP or SRTCP packet, told apart as in RFC 5761 §4. Never raises for what is in it.
-
-        Says whether it was authentic, and no copy.
-        """
+    def handle_datagram(self, data: bytes, now: float) -> Taken:
+        """Take in an SRTP or SRTCP packet, told apart as in RFC 5761 §4. Never raises for what is in it."""
         protection = self.protection
         if self._closed:
-            return False
+            return Taken.REFUSED
         if protection is None:
             self._keep_early(data, now)
-            return False
-        authentic = False
+            return Taken.REFUSED
+        taken = Taken.REFUSED
         try:
             if is_rtcp(data):
                 packet = protection.unprotect_rtcp_untrusted(data, now)
-                authentic = True
-                self._rtcp.handle_datagram(packet, now)
+                taken = Taken.NEWS
+                if not self._rtcp.handle_datagram(packet, now):
+                    taken = Taken.REPORT
             elif self.receiver is not None:
                 packet = protection.unprotect_untrusted(data, now)
-                authentic = True
+                taken = Taken.MEDIA
                 self.heard_at = now
                 self.receiver.handle_rtp(packet, now)
-                if self.receiver.missing is not None and self.receiver.missing.is_asking:
-                    self._rtcp.request_missing(now)
+                missing = self.receiver.missing
+                if missing is not None and missing.is_asking and self._rtcp.request_missing(now):
+                    taken = Taken.NEWS
         except Replayed:
             self.packets_replayed += 1
         except Malformed:
             self.packets_malformed += 1
-        return authentic
+        return taken
 
     def _keep_early(self, data: bytes, now: float) -> None:
         """The peer has its keys already: its first words may overtake the last flight of the handshake."""
@@ -166,18 +179,13 @@ class RtpSession:
         if protection is None or self._closed:
             return []
         packets = [] if self.sender is None else list(map(protection.protect, self.sender.next_packets(now)))
-        if rtcp.sent_packets is not None:
+        if packets and rtcp.sent_packets is not None:
             rtcp.sent_packets.remember(packets)
-        if rtcp.feedback.transport:
+        if now >= rtcp.arrivals.due_at and rtcp.feedback.transport:
             rtcp.tell_arrivals(now)
         if self.receiver is not None and self.receiver.missing is not None and self.receiver.missing.is_asking:
             rtcp.request_missing(now)
         return packets + self.datagrams_to_send() if rtcp.has_datagrams else packets
-
-    @property
-    def has_datagrams(self) -> bool:
-        """Whether there is something to send that does not wait for the media tick."""
-        return self._rtcp.has_datagrams
 
     def handle_timeout(self, now: float) -> None:
         self._rtcp.handle_timeout(now)

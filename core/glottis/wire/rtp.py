@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 from glottis.contracts.errors import Malformed
 
 _HEADER: Final = struct.Struct("!BBHII")
-_EXTENSION_HEADER: Final = struct.Struct("!HH")
 _VERSION_2: Final = 0x80
 _PADDING: Final = 0x20
 _EXTENSION: Final = 0x10
@@ -42,6 +41,11 @@ def parse_rtp_untrusted(data: bytes) -> RtpPacket:
     first, second, sequence_number, timestamp, ssrc = _unpack_header(data)
     if first == _VERSION_2:
         return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, data[12:])
+    if first == _VERSION_2 | _EXTENSION:  # as of browsers
+        start = 12 + _extension_length_untrusted(data, 12)
+        return RtpPacket(
+            second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, data[start:], data[12:start]
+        )
     if first >> 6 != 2:
         raise Malformed("RTP: expected version 2")
     payload, extension = _payload_untrusted(first, data)
@@ -86,8 +90,7 @@ def _extension_length_untrusted(data: bytes, start: int) -> int:
     """In bytes, with its own header, RFC 3550 §5.3.1."""
     if start + 4 > len(data):
         raise Malformed("RTP: the header extension's own header runs past the end")
-    _, words = _EXTENSION_HEADER.unpack_from(data, start)
-    length: int = 4 + 4 * words
+    length = 4 + 4 * (data[start + 2] << 8 | data[start + 3])
     if start + length > len(data):
         raise Malformed("RTP: the header extension runs past the end")
     return length
