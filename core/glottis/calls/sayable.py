@@ -41,7 +41,8 @@ def check_packet(packet: EncodedPacket, codec: str) -> None:
         raise ValueError(f"a packet has a payload of 1–{MAX_PAYLOAD_LENGTH} bytes, not {len(packet.payload)}")
     if packet.lost_before < 0:
         raise ValueError(f"lost_before counts packets, and cannot be {packet.lost_before}")
-    if packet.audio_level is not None:
+    level = packet.audio_level
+    if level is not None and not (type(level) is int and 0 <= level <= SILENCE):
         check_integer("audio_level", packet.audio_level, 0, SILENCE)
 
 

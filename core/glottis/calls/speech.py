@@ -85,11 +85,15 @@ class Speech:
 
     def say_nowait(self, audio: bytes | EncodedPacket) -> None:
         """Write it whole. Raises ``trio.WouldBlock`` while another utterance has the turn, and for want of room."""
-        part = part_of(audio, self._sample_rate)
-        if self._line or self._voice.queued + part.seconds > self._limit + FRAME_SECONDS:
+        if self._line or self._voice.queued + self._seconds(audio) > self._limit + FRAME_SECONDS:
             raise trio.WouldBlock
         if self._voice.can_send:
             self._write(audio)
+
+    def _seconds(self, audio: bytes | EncodedPacket) -> float:
+        if isinstance(audio, EncodedPacket):
+            return audio.duration / audio.clock_rate
+        return len(audio) / (BYTES_PER_SAMPLE * self._sample_rate)
 
     async def drain(self) -> None:
         """Wait until all that was said so far has been sent; what is said meanwhile waits for its turn."""

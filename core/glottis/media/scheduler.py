@@ -68,8 +68,8 @@ class Scheduler:
         """Those with packets shorter than a turn may last: they are ticked in each slot, whatever the pace."""
         self._timeouts: Timeouts[Scheduled] = Timeouts()
         self._work = trio.Event()
-        self._resting = trio.lowlevel.ParkingLot()
-        """Where the wheel is between two turns."""
+        self._resting: trio.lowlevel.Task | None = None
+        """The wheel's task, between two turns."""
 
     def __len__(self) -> int:
         return len(self._ring) + len(self._short) + len(self._timeouts)
@@ -88,8 +88,9 @@ class Scheduler:
     def send_soon(self, session: Scheduled) -> None:
         """Give ``session`` a send tick, for something is due before its next one: now, if the wheel has time."""
         self._ring.send_soon(session)
-        if self.pace.slots == 1:
-            self._resting.unpark()
+        if self.pace.slots == 1 and self._resting is not None:
+            trio.lowlevel.reschedule(self._resting)
+            self._resting = None
 
     def call_at(self, session: Scheduled, deadline: float | None) -> None:
         """Replace the session's timeout; None means that it needs none."""
@@ -132,7 +133,12 @@ class Scheduler:
                 began = trio.current_time()
                 self._tick(None)
                 self.pace.spend(trio.current_time() - began)
-            await self._resting.park()
+            self._resting = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_resting)
+
+    def _stop_resting(self, raise_cancel: object) -> trio.lowlevel.Abort:
+        self._resting = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def _after(self, slot: int) -> int:
         """In which slot the wheel turns next."""

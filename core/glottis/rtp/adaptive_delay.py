@@ -56,6 +56,7 @@ class AdaptiveDelay(FixedDelay):
 
     __slots__ = (
         "_arrivals",
+        "_basis",
         "_floor",
         "_last_arrival",
         "_lateness",
@@ -80,6 +81,8 @@ class AdaptiveDelay(FixedDelay):
         super().__init__(self._whole_frames(DEFAULT_TARGET_DELAY))
         self._floor, self._proven_at = self.target, math.inf
         """Of the target, until the path has proven to be good enough for less."""
+        self._basis: tuple[float, float, float] | None = None
+        """What the target was made of: it is mostly the same for the next packet."""
         self._lateness = lateness
         self._arrivals: deque[tuple[float, float]] = deque()
         """When packets came, and how long they took, on clocks that need not agree."""
@@ -132,8 +135,12 @@ class AdaptiveDelay(FixedDelay):
             slowest = max(slowest, _usual(self._losses, now))
         if self._spikes:
             slowest = max(slowest, _usual(self._spikes, now))
-        target = self._bounded(slowest - transits[0] + CUSHION)
-        self.target = target if now >= self._proven_at else max(target, self._floor)
+        if now >= self._proven_at:
+            self._floor = 0.0
+        basis = transits[0], slowest, self._floor
+        if basis != self._basis:
+            self._basis = basis
+            self.target = max(self._floor, self._bounded(slowest - transits[0] + CUSHION))
 
     def _whole_frames(self, delay: float) -> float:
         """As much at least, and from the minimum by steps in which it moves: so it can go back to that."""
@@ -148,6 +155,7 @@ class AdaptiveDelay(FixedDelay):
         _note(self._losses, transit, now)
 
     def _forget(self) -> None:
+        self._basis = None
         self._arrivals.clear()
         self._transits.clear()
         self._losses.clear()

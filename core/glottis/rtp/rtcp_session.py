@@ -79,6 +79,8 @@ class RtcpSession:
         """Of those that we send."""
         self.sent_packets: SentPackets | None = None
         """Which may be asked for again."""
+        self.outbox: list[bytes] = []
+        """What ``datagrams_to_send`` gives; each media tick looks whether there is any."""
         self.resent: list[bytes] = []
         """Protected packets that are to be sent again; the owner takes them."""
         self._ssrc = ssrc
@@ -90,7 +92,6 @@ class RtcpSession:
         """Source, middle of its NTP time, and when it came."""
         self._last_reference_time: tuple[int, int, float] | None = None
         """The same of a receiver's reference time."""
-        self._outbox: list[bytes] = []
         self._events: ShortQueue[RtpEvent] = ShortQueue()
 
     def start(self, now: float) -> None:
@@ -102,7 +103,7 @@ class RtcpSession:
         """Say goodbye, once, and report no more."""
         if self._deadline is not None:
             self._deadline = None
-            self._outbox.append(build_rtcp([*self._report(now), Goodbye((self._ssrc,), reason)]))
+            self.outbox.append(build_rtcp([*self._report(now), Goodbye((self._ssrc,), reason)]))
 
     def handle_datagram(self, data: bytes, now: float) -> bool:
         """Take in a compound packet; raises ``Malformed``. What is about sources unknown here is ignored.
@@ -129,12 +130,12 @@ class RtcpSession:
                     self._events.push(BitrateLimited(packet.bitrate), MAX_EVENTS)
                 case ExtendedReport() if self.feedback.receiver_rtt:
                     self._take_extended_report(packet, now)
-        return self.has_datagrams or self._deadline != deadline
+        return bool(self.outbox or self.resent) or self._deadline != deadline
 
     def handle_timeout(self, now: float) -> None:
         if self._deadline is None or now < self._deadline:
             return
-        self._outbox.append(build_rtcp(self._report(now)))
+        self.outbox.append(build_rtcp(self._report(now)))
         self._report_times.push(now, SENDER_INTERVALS)
         self._deadline = now + self._randomised(REPORT_INTERVAL)
 
@@ -142,13 +143,8 @@ class RtcpSession:
         return self._deadline
 
     def datagrams_to_send(self) -> list[bytes]:
-        outbox, self._outbox = self._outbox, []
+        outbox, self.outbox = self.outbox, []
         return outbox
-
-    @property
-    def has_datagrams(self) -> bool:
-        """Whether ``datagrams_to_send`` or ``resent`` has some."""
-        return bool(self._outbox or self.resent)
 
     def request_missing(self, now: float) -> bool:
         """Ask for lost packets that can still come in time; says whether there are any."""
@@ -158,14 +154,14 @@ class RtcpSession:
         lost = receiver.missing.take_due(now, self.round_trip_time, receiver.delay.target)
         if lost:
             nack = Nack(self._ssrc, receiver.source.ssrc, nack_entries(number & 0xFFFF for number in lost))
-            self._outbox.append(self._feedback(nack, now))
+            self.outbox.append(self._feedback(nack, now))
         return bool(lost)
 
     def tell_arrivals(self, now: float) -> None:
         """Give transport-wide feedback, which is due."""
         source = self.receiver.source if self.receiver is not None else None
         if source is not None:
-            self._outbox.append(self._feedback(self.arrivals.take(self._ssrc, source.ssrc), now))
+            self.outbox.append(self._feedback(self.arrivals.take(self._ssrc, source.ssrc), now))
 
     @property
     def round_trip_time(self) -> float | None:

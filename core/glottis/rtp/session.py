@@ -185,7 +185,7 @@ class RtpSession:
             rtcp.tell_arrivals(now)
         if self.receiver is not None and self.receiver.missing is not None and self.receiver.missing.is_asking:
             rtcp.request_missing(now)
-        return packets + self.datagrams_to_send() if rtcp.has_datagrams else packets
+        return packets + self.datagrams_to_send() if rtcp.outbox or rtcp.resent else packets
 
     def handle_timeout(self, now: float) -> None:
         self._rtcp.handle_timeout(now)
