@@ -29,9 +29,9 @@ class _Layout(NamedTuple):
     size: int
     mask: int
     fixed: int
-    level: int | None
-    send_time: int | None
-    number: int | None
+    level_at: int | None
+    send_time_at: int | None
+    number_at: int | None
 
 
 class ExtensionWriter:
@@ -57,18 +57,17 @@ class ExtensionWriter:
     def write(self, now: float, level: int | None) -> bytes:
         """Of a packet that is sent ``now`` with audio of this level (−dBov, 0–127; None: none, or not known)."""
         kind = level is not None, self.wants_mid
-        layout = self._layouts.get(kind) or self._lay_out(*kind)
-        packed = layout.fixed
-        if layout.level is not None and level is not None:
-            packed |= (level | _SPEECH if level < SPEECH_LEVEL else level) << layout.level
-        if layout.send_time is not None:
-            packed |= absolute_send_time(now) << layout.send_time
-        if layout.number is not None:
+        size, _, packed, level_at, send_time_at, number_at = self._layouts.get(kind) or self._lay_out(*kind)
+        if level_at is not None and level is not None:
+            packed |= (level | _SPEECH if level < SPEECH_LEVEL else level) << level_at
+        if send_time_at is not None:
+            packed |= absolute_send_time(now) << send_time_at
+        if number_at is not None:
             number = self.transport_sequence
             self.transport_sequence = (number + 1) & _NUMBER
-            packed |= number << layout.number
+            packed |= number << number_at
             self._on_sent(number, now)
-        return packed.to_bytes(layout.size)
+        return packed.to_bytes(size)
 
     def _lay_out(self, has_level: bool, has_mid: bool) -> _Layout:
         ids = self._ids
@@ -104,14 +103,16 @@ class ExtensionReader:
 
     def read_untrusted(self, extension: bytes, now: float) -> int | None:
         """Take in the extension of a packet that has come; returns its level, if it has one. Raises ``Malformed``."""
-        packed, layout = int.from_bytes(extension), self._layout
-        if packed & layout.mask != layout.fixed or len(extension) != layout.size:
-            layout = self._layout = _layout_of_untrusted(extension, self._ids)
-        if layout.number is not None:
-            self._on_sequence(packed >> layout.number & _NUMBER, now)
-        if layout.level is None:
+        packed = int.from_bytes(extension)
+        size, mask, fixed, level_at, _, number_at = self._layout
+        if packed & mask != fixed or len(extension) != size:
+            self._layout = _layout_of_untrusted(extension, self._ids)
+            level_at, number_at = self._layout.level_at, self._layout.number_at
+        if number_at is not None:
+            self._on_sequence(packed >> number_at & _NUMBER, now)
+        if level_at is None:
             return None
-        self.audio_level = level = packed >> layout.level & _LEVEL
+        self.audio_level = level = packed >> level_at & _LEVEL
         return level
 
 

@@ -10,6 +10,7 @@ _VERSION_2: Final = 0x80
 _PADDING: Final = 0x20
 _EXTENSION: Final = 0x10
 _CSRC_COUNT: Final = 0x0F
+_WITH_EXTENSION: Final = _VERSION_2 | _EXTENSION
 _MARKER: Final = 0x80
 
 _unpack_header = _HEADER.unpack_from
@@ -41,11 +42,11 @@ def parse_rtp_untrusted(data: bytes) -> RtpPacket:
     first, second, sequence_number, timestamp, ssrc = _unpack_header(data)
     if first == _VERSION_2:
         return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, data[12:])
-    if first == _VERSION_2 | _EXTENSION:  # as of browsers
-        start = 12 + _extension_length_untrusted(data, 12)
-        return RtpPacket(
-            second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, data[start:], data[12:start]
-        )
+    if first == _WITH_EXTENSION and len(data) >= 16:  # as of browsers
+        start = 16 + 4 * (data[14] << 8 | data[15])
+        if start <= len(data):
+            payload, extension = data[start:], data[12:start]
+            return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, payload, extension)
     if first >> 6 != 2:
         raise Malformed("RTP: expected version 2")
     payload, extension = _payload_untrusted(first, data)
@@ -67,7 +68,7 @@ def build_rtp(
     """
     second = payload_type | _MARKER if marker else payload_type
     if extension:
-        header = _pack_header(_VERSION_2 | _EXTENSION, second, sequence_number, timestamp, ssrc)
+        header = _pack_header(_WITH_EXTENSION, second, sequence_number, timestamp, ssrc)
         return header + extension + payload
     return _pack_header(_VERSION_2, second, sequence_number, timestamp, ssrc) + payload
 

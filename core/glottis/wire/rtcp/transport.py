@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from glottis.contracts.errors import Malformed
@@ -109,6 +110,10 @@ def _symbols_untrusted(body: bytes, count: int) -> tuple[list[int], int]:
 
 
 def _arrivals_untrusted(symbols: list[int], body: bytes, offset: int) -> Iterator[int | None]:
+    end = offset + len(symbols)
+    if symbols.count(_SMALL) == len(symbols) and end <= len(body):  # as nearly always: a byte for each
+        yield from accumulate(body[offset:end])
+        return
     ticks = 0
     for symbol in symbols:
         if symbol == _NOT_RECEIVED:
