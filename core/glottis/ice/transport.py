@@ -63,7 +63,7 @@ class IceTransport:
         self._has_restarted = False
         self._counted = _Counted()
         self.selected_path: Path | None = None
-        """Each packet that is sent asks for it."""
+        """That of the agent whose path data takes; each packet that is sent asks for it."""
         self._told_path: Path | None = None
         self._giving_up_is_told = False
         self._events: ShortQueue[IceEvent] = ShortQueue()

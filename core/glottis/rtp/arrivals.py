@@ -1,7 +1,6 @@
 """Transport-wide feedback on what is received: when each packet has come."""
 
 import math
-from collections import deque
 from typing import Final
 
 from glottis.wire.rtcp import TransportFeedback
@@ -26,7 +25,8 @@ class ArrivalLog:
     def __init__(self) -> None:
         self.due_at = math.inf
         """When ``take`` has something to tell."""
-        self._log: deque[tuple[int, float]] = deque(maxlen=MAX_STATUSES)
+        self._log: list[tuple[int, float]] = []
+        """Number and time of the last ``MAX_STATUSES`` at most."""
         self._next: int | None = None
         """The number after the highest that was told, extended."""
         self._count = 0
@@ -36,6 +36,8 @@ class ArrivalLog:
         if not self._log:
             self.due_at = now + FEEDBACK_INTERVAL
         self._log.append((number, now))
+        if len(self._log) > MAX_STATUSES:
+            del self._log[0]
 
     def take(self, sender_ssrc: int, media_ssrc: int) -> TransportFeedback:
         """What is to be told, from ``due_at`` on."""
