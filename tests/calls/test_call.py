@@ -38,6 +38,7 @@ class RecordingVoice:
     encoding_name = "opus"
     can_send = True
     takes_tones = True
+    unheard = 0.0
 
     def __init__(self) -> None:
         self.taps = Taps()

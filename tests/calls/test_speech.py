@@ -25,6 +25,7 @@ class Voice:
         self.can_send = True
         self.waiting: list[tuple[str, int]] = []
         self.sent: list[str] = []
+        self.unheard = 0.0
 
     @property
     def queued(self) -> float:

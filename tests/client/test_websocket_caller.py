@@ -11,7 +11,6 @@ import trio.testing
 from glottis import AudioFrame, Call, OtherEvent
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
-from glottis.contracts.errors import LocalError
 from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
 from support.audio import SPEECH, from_pcm, read_wav, similarity
@@ -32,6 +31,12 @@ async def interrupted(call: Call) -> None:
     await anext(call.messages)
     call.flush()
     await trio.sleep_forever()
+
+
+async def keys(call: Call) -> None:
+    """Presses each key that the caller presses, as long as that was down."""
+    async for key in call.dtmf:
+        await call.send_dtmf(key.digit, duration=await key.released())
 
 
 @pytest.fixture
@@ -96,11 +101,31 @@ async def test_an_interrupted_agent_is_silent_at_once(tmp_path: Path, autojump_c
         assert late < 2000
 
 
-async def test_keys_have_no_way(gateway: Gateway) -> None:
-    async with open_client_call(request(gateway)) as call:
-        await call.connected.wait()
-        with pytest.raises(LocalError, match="takes no DTMF"):
-            await call.send_dtmf("1")
+async def test_keys_go_both_ways(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    plugin = TestPlugin(keys=keys)
+    wish = CallRequest("", CODECS, "keys", RATE, websocket=True)
+    async with (
+        open_memory_exchange(tmp_path, plugin.config(), [plugin]) as exchange,
+        open_memory_call(exchange, wish) as call,
+    ):
+        await call.send_dtmf("4#", duration=0.2)
+        pressed = [await anext(call.dtmf) for _ in "4#"]
+    assert [(key.digit, key.duration) for key in pressed] == [("4", 0.2), ("#", 0.2)]
+
+
+async def test_the_gateway_knows_how_far_the_caller_has_heard(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    plugin = TestPlugin(interrupted=interrupted)
+    wish = CallRequest("", CODECS, "interrupted", RATE, websocket=True)
+    async with (
+        open_memory_exchange(tmp_path, plugin.config(), [plugin]) as exchange,
+        open_memory_call(exchange, wish) as call,
+    ):
+        await anext(call.audio)
+        await trio.sleep(2)
+        (session,) = exchange.gateway.sessions
+        assert 0.02 < session.leg.voice.unheard < 0.2  # the head start, and the caller's own delay
 
 
 @pytest.mark.realtime

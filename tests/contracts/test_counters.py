@@ -26,6 +26,7 @@ ALIASES = {
     "calls/turns.py: dropped": "audio_frames_dropped",
 }
 NO_COUNTERS = {
+    "calls/websocket/marks.py: _last_id": "the number of the last mark",
     "dtls/numbering.py: _next": "the number of the next message",
     "ice/checker.py: unanswered_transmissions": "zero again after each response",
     "ice/gathering.py: answers_ignored": "of the gateway, which shows it in its own counts",

@@ -21,11 +21,14 @@ from glottis.signaling.json_input import (
     split_object_untrusted,
 )
 from glottis.signaling.messages import (
+    DEFAULT_KEY,
     Answer,
     Bye,
     ClientMessage,
     Error,
     Event,
+    Key,
+    Mark,
     Offer,
     ServerMessage,
     Text,
@@ -33,12 +36,16 @@ from glottis.signaling.messages import (
     encode_message,
     parse_client_message_untrusted,
     parse_server_message_untrusted,
+    stream_message_untrusted,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 
 TORTURE = pathlib.Path(__file__).parents[1] / "vectors" / "json"
+JSON: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("09#DßZ", max_size=3) | st.just([])
+)
 LINE = "candidate:1 1 udp 2122194687 192.0.2.2 33633 typ host"
 CANDIDATE = TrickledCandidate(LINE, "0", 0, "VWfS")
 
@@ -47,9 +54,53 @@ def parse(**fields: Any) -> ClientMessage:
     return parse_client_message_untrusted(json.dumps(fields))
 
 
-@pytest.mark.parametrize("message", [Offer("v=0\r\n"), CANDIDATE, Text("héllo"), Bye("done"), Bye()])
+@pytest.mark.parametrize(
+    "message", [Offer("v=0\r\n"), CANDIDATE, Text("héllo"), Bye("done"), Bye(), Mark(7), Key("#", 0.25)]
+)
 def test_client_messages_survive_the_journey(message: ClientMessage) -> None:
     assert parse_client_message_untrusted(encode_message(message)) == message
+
+
+@pytest.mark.parametrize("message", [Mark(7), Key("*", 0.1)])
+def test_what_is_told_beside_audio_is_an_event_to_clients(message: Mark | Key) -> None:
+    event = parse_server_message_untrusted(encode_message(message))
+    assert isinstance(event, Event)
+    assert stream_message_untrusted(event) == message
+    assert stream_message_untrusted(Event("state", {"id": 1})) is None
+
+
+def test_a_key_may_say_nothing_of_its_length() -> None:
+    assert parse(type="event", name="dtmf", data={"digit": "d"}) == Key("D", DEFAULT_KEY)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("mark", {}, "MISSING_FIELD"),
+        ("mark", {"id": "7"}, "INVALID_FIELD"),
+        ("mark", {"id": -1}, "INVALID_FIELD"),
+        ("mark", {"id": 1e300}, "INVALID_FIELD"),
+        ("mark", [7], "INVALID_FIELD"),
+        ("dtmf", {}, "MISSING_FIELD"),
+        ("dtmf", {"digit": "12"}, "INVALID_FIELD"),
+        ("dtmf", {"digit": "ß"}, "INVALID_FIELD"),
+        ("dtmf", {"digit": "1", "durationMs": True}, "INVALID_FIELD"),
+        ("transcript", {}, "UNKNOWN_EVENT"),
+    ],
+)
+def test_an_event_of_a_client_that_means_nothing_is_refused(name: str, data: object, code: str) -> None:
+    with pytest.raises(Rejected) as rejected:
+        parse(type="event", name=name, data=data)
+    assert rejected.value.code == code
+
+
+@given(
+    st.sampled_from(["mark", "dtmf", "other"]), st.dictionaries(st.sampled_from(["id", "digit", "durationMs"]), JSON)
+)
+def test_events_beside_audio_raise_nothing_but_malformed(name: str, data: dict[str, Any]) -> None:
+    """``stream_message_untrusted`` raises ``Malformed`` and nothing else."""
+    with contextlib.suppress(Malformed):
+        stream_message_untrusted(Event(name, data))
 
 
 @pytest.mark.parametrize(

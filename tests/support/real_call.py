@@ -26,7 +26,7 @@ from glottis.dtls import Certificate
 from glottis.media.driver import PeerDriver
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.sctp import BytesReceived, ChannelOpened, DataChannel, TextReceived
-from glottis.signaling.messages import Answer, Offer, SignalingMessage, Text, encode_message
+from glottis.signaling.messages import Answer, Mark, Offer, SignalingMessage, Text, encode_message
 from glottis.testing.peers import VirtualSocket, VirtualWheel
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
@@ -214,7 +214,7 @@ class GatewayEnd(Host):
     def takes_audio(self) -> bool:
         return False
 
-    def plays(self, audio: bytes) -> int:
+    def plays(self, audio: bytes | Mark) -> int:
         raise AssertionError("audio has a way of its own")
 
     def stops_playing(self) -> None: ...

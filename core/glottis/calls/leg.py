@@ -15,7 +15,7 @@ from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import Topic
 from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState, Connectivity
-from glottis.signaling.messages import SignalingMessage
+from glottis.signaling.messages import Mark, SignalingMessage
 
 
 class LegOwner(Protocol):
@@ -36,8 +36,8 @@ class LegOwner(Protocol):
     def takes_audio(self) -> bool:
         """Whether signaling with the far end stands, so that audio can go that way."""
 
-    def plays(self, audio: bytes) -> int:
-        """To be sent by signaling, in binary. Says how many that waited had to give way, the oldest first."""
+    def plays(self, audio: bytes | Mark) -> int:
+        """To be sent by signaling in its order, audio in binary. Says how many that waited had to give way to it."""
 
     def stops_playing(self) -> None:
         """What waits of these is not to be sent any more."""

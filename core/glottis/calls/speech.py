@@ -24,6 +24,10 @@ class SpeakingVoice(Protocol):
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""
 
+    @property
+    def unheard(self) -> float:
+        """Seconds of what was sent that the listener has not played yet, as far as it tells."""
+
     def write(self, pcm: bytes) -> None: ...
     def write_packet(self, packet: EncodedPacket) -> None: ...
     def write_tone(self, tone: Tone) -> None: ...
@@ -69,7 +73,7 @@ class Speech:
 
     def start(self, source: Source, spawn: Callable[..., None]) -> Started:
         """Say all of it in a task of its own, which ``spawn`` starts as ``nursery.start_soon`` does."""
-        started = Started(lambda: self._voice.queued, self._cancel)
+        started = Started(self._voice, self._cancel)
         if isinstance(source, list):
             started.rest = [part_of(audio, self._sample_rate) for audio in source]
         spawn(self._say_alone, started, source)
@@ -108,16 +112,16 @@ class Speech:
 
     def flush(self) -> Heard:
         """Drop what is queued and what waits for room or its turn."""
-        queued = self._voice.queued
+        waiting = self._voice.queued + self._voice.unheard
         heard = self._voice.flush()
-        unwritten = sum(place.drop(queued) for place in self._line)
+        unwritten = sum(place.drop(waiting) for place in self._line)
         for started in [place for place in self._line if isinstance(place, Started)]:
             self._leave(started)  # whatever its iterator does to end
         self._changed.wake()
         return Heard(heard.sent, heard.dropped + unwritten)
 
     def _cancel(self, started: Started) -> None:
-        started.drop(self._voice.queued)
+        started.drop(self._voice.queued + self._voice.unheard)
         if started.has_begun:
             self._voice.flush()
         self._leave(started)

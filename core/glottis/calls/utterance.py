@@ -26,8 +26,8 @@ class Place(Protocol):
     def left(self) -> float:
         """What is not written yet, in any unit."""
 
-    def drop(self, queued: float) -> float:
-        """Say no more of it, with ``queued`` seconds on the voice; returns the seconds that were not written."""
+    def drop(self, waiting: float) -> float:
+        """Say no more of it, with ``waiting`` seconds written and not heard; returns those that were not written."""
 
 
 @dataclass(eq=False, slots=True)
@@ -61,7 +61,7 @@ class Part:
         self.left -= count
         return self.audio[start : start + count * BYTES_PER_SAMPLE]
 
-    def drop(self, queued: float) -> float:
+    def drop(self, waiting: float) -> float:
         """See ``Place.drop``."""
         seconds, self.left = self.seconds, 0
         return seconds
@@ -84,13 +84,22 @@ def milliseconds(tone: Tone) -> int:
     return round(1000 * (tone.duration + tone.gap))
 
 
+class Listened(Protocol):
+    """What is known of how far the listener has heard what was written, in seconds; see ``SpeakingVoice``."""
+
+    @property
+    def queued(self) -> float: ...
+    @property
+    def unheard(self) -> float: ...
+
+
 class Started(Utterance):
     """An utterance with a task of its own. From its first piece until its last was sent it is alone on the voice.
 
-    ``queued`` says how many seconds wait there, ``cancelled`` is to cancel this one, and nobody else.
+    ``cancelled`` is to cancel this one, and nobody else.
     """
 
-    def __init__(self, queued: Callable[[], float], cancelled: Callable[["Started"], None]) -> None:
+    def __init__(self, voice: Listened, cancelled: Callable[["Started"], None]) -> None:
         self.done = trio.Event()
         self.scope = trio.CancelScope()
         self.turn: trio.Event | None = None
@@ -98,7 +107,7 @@ class Started(Utterance):
         """Whether what is on the voice is of this one alone."""
         self.rest: list[Part] = []
         """Parts that are known, and not written yet."""
-        self._queued = queued
+        self._voice = voice
         self._cancelled = cancelled
         self._written = 0.0
         self._heard: Heard | None = None
@@ -111,7 +120,7 @@ class Started(Utterance):
     @property
     def heard(self) -> Heard:
         """See ``Utterance.heard``."""
-        return self._heard or Heard(self._sent(self._queued()), 0.0)
+        return self._heard or Heard(self._sent(self._voice.queued + self._voice.unheard), 0.0)
 
     def cancel(self) -> Heard:
         """See ``Utterance.cancel``."""
@@ -123,24 +132,24 @@ class Started(Utterance):
         """So much more was given to the voice."""
         self._written += seconds
 
-    def drop(self, queued: float) -> float:
+    def drop(self, waiting: float) -> float:
         """See ``Place.drop``."""
-        unwritten = sum(part.drop(queued) for part in self.rest)
+        unwritten = sum(part.drop(waiting) for part in self.rest)
         if not self.done.is_set():
-            sent = self._sent(queued)
+            sent = self._sent(waiting)
             self._heard = Heard(sent, self._written - sent + unwritten)
             self.done.set()
             self.scope.cancel()
         return unwritten
 
     def end(self) -> None:
-        """No more of it comes."""
+        """No more of it comes: what was sent is on its way to be heard."""
         if not self.done.is_set():
-            self._heard = self.heard
+            self._heard = Heard(self._sent(self._voice.queued), 0.0)
             self.done.set()
 
-    def _sent(self, queued: float) -> float:
-        return max(0.0, self._written - queued) if self.has_begun else 0.0
+    def _sent(self, waiting: float) -> float:
+        return max(0.0, self._written - waiting) if self.has_begun else 0.0
 
 
 def source_of(

@@ -38,7 +38,7 @@ from glottis.rtp import MAX_SSRCS
 from glottis.sctp import AssociationFailed
 from glottis.sdp import Candidate
 from glottis.signaling.errors import Rejected
-from glottis.signaling.messages import Answer, Error, Offer, SignalingMessage, TrickledCandidate
+from glottis.signaling.messages import Answer, Error, Key, Mark, Offer, SignalingMessage, TrickledCandidate
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +146,8 @@ class WebRtcLeg:
                 self.peer.add_remote_candidate_untrusted(
                     text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
                 )
+            case Mark() | Key():
+                raise Rejected("NOT_BY_WEBRTC", "keys travel as telephone-event, and there are no marks")
 
     def statistics(self, now: float) -> Statistics:
         """See ``Leg.statistics``."""

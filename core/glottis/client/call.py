@@ -33,13 +33,17 @@ from glottis.signaling.messages import (
     ClientMessage,
     Error,
     Event,
+    Key,
+    Mark,
     Offer,
     ServerMessage,
     SignalingMessage,
     Text,
     TrickledCandidate,
     encode_message,
+    stream_message_untrusted,
 )
+from glottis.signaling.session_request import WEBRTC
 
 LAST_WORD_TIMEOUT: Final = 1.0
 """Seconds from the end of the media connection to the gateway's ``bye`` and close code, which say why."""
@@ -228,11 +232,14 @@ class ClientCall(GatewayCall):
                 self._resumption = resumption_of(data)  # it has a token in it, and is no news to anybody else
             case Event("ice_servers", data):
                 self._use_ice_servers(parse_ice_servers_untrusted(data.get("iceServers")))  # with credentials, too
-            case Event(name, data):
+            case Event(name, data) as event:
                 if name == "connection" and data.get("state") == ConnectionState.FAILED.value:
                     self._follow_failure()
                 if message == FLUSH:
                     self._leg.stop_playout()
+                if self.info.transport != WEBRTC and (told := stream_message_untrusted(event)) is not None:
+                    self._leg.handle(told, trio.current_time())
+                    return
                 self.push_event(OtherEvent(name, data))
             case Answer():
                 self._awaits_answer = False
@@ -281,16 +288,16 @@ class ClientCall(GatewayCall):
         match message:
             case Event():
                 self._signaling.send(Text(encode_message(message)))
-            case Offer() | TrickledCandidate() | Text():
+            case Offer() | TrickledCandidate() | Text() | Mark() | Key():
                 self._signaling.send(message)
 
     def takes_audio(self) -> bool:
         """Until the end."""
         return not self.end_reason
 
-    def plays(self, audio: bytes) -> int:
-        """To the gateway."""
-        return self._signaling.play(audio)
+    def plays(self, audio: bytes | Mark) -> int:
+        """To the gateway, which has marks of its own."""
+        return self._signaling.play(audio) if isinstance(audio, bytes) else 0
 
     def stops_playing(self) -> None:
         """Nobody interrupts a caller."""

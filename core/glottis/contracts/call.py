@@ -65,7 +65,8 @@ class Heard:
     """What the listener had really been sent of the current speech when ``flush`` stopped it, in seconds.
 
     ``sent`` was sent since the speech began (the queue last ran empty). ``dropped`` will not be sent: what was queued,
-    and what was given to ``say`` and still waited for room or for its turn.
+    and what was given to ``say`` and still waited for room or for its turn. Where the listener tells how far it has
+    played (CONTRACT §5), that goes for ``sent``, and what it has and drops counts as ``dropped``.
     """
 
     sent: float
@@ -85,7 +86,10 @@ class Utterance(ABC):
     @property
     @abstractmethod
     def heard(self) -> Heard:
-        """What of it has been sent by now, and what will not be: nothing, unless it was cancelled or flushed."""
+        """What of it has been sent by now, and what will not be: nothing, unless it was cancelled or flushed.
+
+        Once all of it was sent, all of it counts as heard.
+        """
 
     @abstractmethod
     def cancel(self) -> Heard:

@@ -152,6 +152,9 @@ class AudioTrack:
         source = receiver.source if receiver is not None else None
         return source is not None and source.fraction_lost >= FULL_LOSS
 
+    unheard: Final = 0.0
+    """See ``SpeakingVoice``: nobody tells."""
+
     @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""

@@ -12,9 +12,12 @@ from glottis.signaling.errors import Rejected
 from glottis.signaling.json_input import (
     MemberReader,
     Undecoded,
+    integer_field_untrusted,
+    number_field_untrusted,
     object_field_untrusted,
     required_text_field_untrusted,
 )
+from glottis.wire.telephone_event import DIGITS
 
 _ENDS_OF_CANDIDATES: Final = ("", "a=end-of-candidates", "end-of-candidates")
 _UNREADABLE: Final = "?"
@@ -22,6 +25,11 @@ _DIGITS: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
 _CANDIDATE_MEMBERS: Final = ("candidate", "sdpMid", "sdpMLineIndex", "usernameFragment")
 _CANDIDATE: Final = MemberReader(*_CANDIDATE_MEMBERS)
 _MESSAGE: Final = MemberReader("type", "sdp", "text", "reason", "name", "data", "code", "message", *_CANDIDATE_MEMBERS)
+_MAX_MARK: Final = 1 << 53
+"""What numbers of JavaScript hold (RFC 8259 §6)."""
+_LONGEST_KEY: Final = 60_000
+DEFAULT_KEY: Final = 0.1
+"""Seconds that a key is down of which nothing is said."""
 MAX_NAME_LENGTH: Final = 256
 """Characters of a candidate's ``sdpMid`` and ``usernameFragment``: it may be kept with them until there is an offer."""
 
@@ -66,6 +74,21 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the audio of a WebSocket call, which the client sends back when it has played so far (CONTRACT §5)."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that was pressed, in a WebSocket call (CONTRACT §5), and for how many seconds."""
+
+    digit: str
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
 class Error:
     """What was wrong with a message."""
 
@@ -91,8 +114,10 @@ FLUSH: Final = Event("flush")
 """Tells a client to drop what it has not played yet (CONTRACT §5)."""
 
 M = TypeVar("M")
-ClientMessage = Offer | TrickledCandidate | Text | Bye
-ServerMessage = Answer | TrickledCandidate | Text | Event | Error | Bye
+StreamMessage = Mark | Key
+"""What is told beside the audio of a WebSocket call: the same events in both directions."""
+ClientMessage = Offer | TrickledCandidate | Text | Bye | StreamMessage
+ServerMessage = Answer | TrickledCandidate | Text | Event | Error | Bye | StreamMessage
 SignalingMessage = ClientMessage | ServerMessage
 
 
@@ -126,6 +151,11 @@ def _fields_of(message: SignalingMessage) -> dict[str, Any]:
             return {"type": "text", "text": text}
         case Event(name, data):
             return {"type": "event", "name": name, "data": data}
+        case Mark(number):
+            return {"type": "event", "name": "mark", "data": {"id": number}}
+        case Key(digit, duration):
+            data = {"digit": digit, "durationMs": round(1000 * duration)}
+            return {"type": "event", "name": "dtmf", "data": data}
         case Error(code, sentence):
             return {"type": "error", "code": code, "message": sentence}
         case Bye(reason):
@@ -190,14 +220,47 @@ def _name(value: object) -> str | None:
     return value if isinstance(value, str) and len(value) <= MAX_NAME_LENGTH else None
 
 
+def _client_event_untrusted(fields: dict[str, Any]) -> StreamMessage:
+    read = _STREAM_MESSAGES.get(required_text_field_untrusted(fields, "name"))
+    if read is None:
+        raise Rejected("UNKNOWN_EVENT", f"name: expected one of {', '.join(_STREAM_MESSAGES)}; others travel as text")
+    return read(object_field_untrusted(fields, "data"))
+
+
+def stream_message_untrusted(event: Event) -> StreamMessage | None:
+    """What a gateway's event tells beside the audio of a WebSocket call, if it is that. Raises ``Malformed``."""
+    read = _STREAM_MESSAGES.get(event.name)
+    return read(event.data) if read is not None else None
+
+
+def _mark_untrusted(data: Mapping[str, Any]) -> Mark:
+    number = integer_field_untrusted(data, "id", 0, _MAX_MARK, "data.")
+    if number is None:
+        raise Rejected("MISSING_FIELD", "data.id: expected the number of the mark, and there is none")
+    return Mark(number)
+
+
+def _key_untrusted(data: Mapping[str, Any]) -> Key:
+    digit = required_text_field_untrusted(data, "digit", "data.").upper()
+    if len(digit) != 1 or digit not in DIGITS:
+        raise Rejected("INVALID_FIELD", f"data.digit: expected one of {DIGITS}")
+    milliseconds = number_field_untrusted(data, "durationMs", 0, _LONGEST_KEY, "data.")
+    return Key(digit, DEFAULT_KEY if milliseconds is None else milliseconds / 1000)
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+_STREAM_MESSAGES: Final[Mapping[str, Callable[[Mapping[str, Any]], StreamMessage]]] = {
+    "mark": _mark_untrusted,
+    "dtmf": _key_untrusted,
+}
 _CLIENT_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ClientMessage]]] = {
     "offer": lambda fields: Offer(required_text_field_untrusted(fields, "sdp")),
     "candidate": _candidate_untrusted,
     "text": lambda fields: Text(required_text_field_untrusted(fields, "text")),
+    "event": _client_event_untrusted,
     "bye": lambda fields: Bye(_text(fields.get("reason")) or ""),
 }
 _SERVER_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ServerMessage]]] = {

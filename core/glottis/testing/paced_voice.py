@@ -74,6 +74,9 @@ class PacedVoice:
         """The samples that have left."""
         return bytes(self._recorder.pcm)
 
+    unheard: Final = 0.0
+    """See ``SpeakingVoice``: nobody tells."""
+
     @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""

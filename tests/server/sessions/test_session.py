@@ -67,6 +67,8 @@ async def test_a_candidate_before_the_offer_is_kept(exchange: Exchange, autojump
     [
         '{"type":"answer","sdp":"v=0"}',
         '{"type":"event","name":"x","data":{}}',
+        '{"type":"event","name":"mark","data":{"id":1}}',
+        '{"type":"event","name":"dtmf","data":{"digit":"1"}}',
         '{"type":"offer"}',
         '{"type":"offer","sdp":""}',
         '{"type":"offer","sdp":"v=0\\r\\n"}',

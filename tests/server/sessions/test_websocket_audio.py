@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from glottis import AudioFrame, Call
 from glottis.contracts.audio import FRAME_SECONDS
-from glottis.signaling.messages import FLUSH, Bye, Error, Event, Offer, Text
+from glottis.signaling.messages import FLUSH, Bye, Error, Event, Key, Mark, Offer, Text
 from support.memory import open_memory_exchange_with
 from support.phone import RATE, TONE, Exchange, Phone, Socket, eventually
 from support.plugins import TestPlugin
@@ -54,9 +54,24 @@ async def interruptible(call: Call) -> None:
     await call.say(AudioFrame(5 * TONE, RATE))
 
 
+async def cancelled(call: Call) -> None:
+    """The same with an utterance of its own, whose end it tells."""
+    utterance = call.start_saying(AudioFrame(100 * TONE, RATE))
+    await anext(call.messages)
+    heard = utterance.cancel()
+    await call.send_event("interrupted_at", {"seconds": heard.sent, "dropped": heard.dropped})
+    await trio.sleep_forever()
+
+
+async def keys(call: Call) -> None:
+    """Presses each key that the caller presses, as long as that was down."""
+    async for key in call.dtmf:
+        await call.send_dtmf(key.digit, duration=await key.released())
+
+
 @pytest.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    plugin = TestPlugin(parrot=echo, speaker=speaker, interruptible=interruptible)
+    plugin = TestPlugin(parrot=echo, speaker=speaker, interruptible=interruptible, cancelled=cancelled, keys=keys)
     async with open_memory_exchange_with(tmp_path, plugin) as exchange:
         yield exchange
 
@@ -122,6 +137,37 @@ async def test_an_interrupted_agent_has_the_client_drop_what_it_has(exchange: Ex
     await socket.send(Text("go on"))
     await eventually(lambda: len(socket.heard) / BYTES_PER_SECOND > sent + 0.09)
     assert socket.messages.count(FLUSH) == 1
+
+
+@pytest.mark.parametrize("campaign", ["interruptible", "cancelled"])
+async def test_a_client_that_sends_marks_back_has_heard_what_it_has_played(
+    campaign: str, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    _, socket = await call(exchange, campaign)
+    await trio.sleep(0.5)  # in which it plays nothing yet
+    await socket.send(Mark(socket.events("mark")[0]["id"]))
+    await trio.sleep(0.4)
+    await socket.send(Text("stop"))
+    await eventually(lambda: socket.events("interrupted_at"))
+    assert len(socket.heard) / BYTES_PER_SECOND == pytest.approx(0.97, abs=0.05)
+    assert socket.events("interrupted_at")[0]["seconds"] == pytest.approx(0.4, abs=0.05)
+
+
+async def test_keys_travel_beside_the_audio(exchange: Exchange, autojump_clock: Clock) -> None:
+    _, socket = await call(exchange, "keys")
+    for key in (Key("4", 0.2), Key("2", 0.4)):
+        await socket.send(key)
+    await eventually(lambda: len(socket.events("dtmf")) == 2)
+    assert socket.events("dtmf") == [{"digit": "4", "durationMs": 200}, {"digit": "2", "durationMs": 400}]
+    assert not socket.heard
+
+
+async def test_keys_beyond_those_that_a_person_presses_are_refused(exchange: Exchange, autojump_clock: Clock) -> None:
+    _, socket = await call(exchange, "keys")
+    for _ in range(150):
+        await socket.send(Key("1", 0.1))
+    await eventually(lambda: socket.of_type(Error))
+    assert {error.code for error in socket.of_type(Error)} == {"TOO_MANY_KEYS"}
 
 
 async def test_the_answer_tells_what_is_used_and_no_ice_servers(exchange: Exchange, autojump_clock: Clock) -> None:

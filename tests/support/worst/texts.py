@@ -33,7 +33,12 @@ from glottis.server.http.head import MAX_HEADER_FIELDS, MAX_TARGET_LENGTH, read_
 from glottis.server.http.message import parse_target_untrusted
 from glottis.server.http.proxies import TrustedProxies, parse_forwarded_element_untrusted
 from glottis.signaling.json_input import decode_object_untrusted
-from glottis.signaling.messages import parse_client_message_untrusted, parse_server_message_untrusted
+from glottis.signaling.messages import (
+    Event,
+    parse_client_message_untrusted,
+    parse_server_message_untrusted,
+    stream_message_untrusted,
+)
 from glottis.signaling.session_request import parse_session_request_untrusted
 from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH, HmacTokens
 from glottis.signaling.session_url import parse_session_url_untrusted
@@ -99,6 +104,8 @@ REQUEST: Final = (
 
 GRANT: Final = '{"sessionId":"a","websocketUrl":"ws://a",'
 CANDIDATE: Final = '{"type":"candidate","candidate":{"candidate":"'
+MARK: Final = '{"type":"event","name":"mark","data":{"id":'
+KEY: Final = '{"type":"event","name":"dtmf","data":{"digit":"'
 EVENT: Final = '{"type":"event","name":"x","data":{"x":"'
 SOME_JSON: Final = {name: JSON[name] for name in ("members", "nested objects", "numbers")}
 
@@ -201,7 +208,16 @@ ROWS: Final[tuple[Row, ...]] = (
         longest=MAX_SIZE,
     ),
     message(decode_object_untrusted, JSON, longest=MAX_TYPED_SIZE),
-    message(parse_client_message_untrusted, {**SOME_JSON, "a candidate": filled("a", CANDIDATE, '"}}')}),
+    message(
+        parse_client_message_untrusted,
+        {
+            **SOME_JSON,
+            "a candidate": filled("a", CANDIDATE, '"}}'),
+            "a mark": filled("9", MARK, "}}"),
+            "a key that grows": filled("İ", KEY, '"}}'),
+        },
+    ),
+    message(stream_message_untrusted, {"a key that grows": lambda size: (Event("dtmf", {"digit": "İ" * size}),)}),
     message(parse_server_message_untrusted, {**SOME_JSON, "an event": filled("a", EVENT, '"}}')}),
     message(
         parse_session_request_untrusted,

@@ -13,6 +13,7 @@ from glottis.contracts.errors import Malformed
 from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp import MAX_PACKET_DURATION, AudioReceiver
 from glottis.signaling.errors import Rejected
+from glottis.signaling.messages import Mark
 from glottis.wire.rtp import build_rtp
 
 PAYLOAD_TYPE: Final = 96
@@ -26,6 +27,8 @@ CLOCK_WINDOW: Final = 1.0
 """Seconds in which no audio was late: then the clock is set to the latest of it, as delay without use is skipped."""
 MAX_PACKET_BYTES: Final = 6 * 1275
 """Of a message that is one packet: 120 ms of Opus in frames of 20 ms (RFC 6716 §3.4)."""
+MAX_MARKS: Final = 64
+"""That wait for their audio to be played; the oldest are forgotten."""
 _TOLERANCE: Final = 0.001
 """Seconds: what is due with the tick is not to wait for the next one."""
 
@@ -57,6 +60,7 @@ class AudioInlet:
         self._rest = b""
         """Less than a frame, perhaps with half a sample at its end: it waits for the next message."""
         self._pieces: ShortQueue[_Piece] = ShortQueue()
+        self._marks: ShortQueue[tuple[Mark, float]] = ShortQueue()
         self._waiting = 0.0
         self._last_due = 0.0
         self._sequence_number = 0
@@ -81,8 +85,19 @@ class AudioInlet:
         """Another WebSocket is there: what is left of the old one's bytes is not continued."""
         self._rest = b""
 
+    def take_mark(self, mark: Mark, now: float) -> None:
+        """What has come so far is played when the delay is over that it has from its time on."""
+        self._marks.push((mark, max(self._last_due, now) + self._receiver.delay.target), MAX_MARKS)
+
+    def marks_played(self, now: float) -> list[Mark]:
+        """Those before which everything was played by now."""
+        played = [mark for mark, due in self._marks if due <= now + _TOLERANCE]
+        del self._marks[: len(played)]
+        return played
+
     def clear(self) -> None:
         """Forget what waits: it is not to be heard any more."""
+        self._marks.clear()
         self._pieces.clear()
         self._waiting = self._last_due = 0.0
         self._expected = None

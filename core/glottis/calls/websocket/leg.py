@@ -7,13 +7,14 @@ from typing import Any, Final
 from glottis.barrier import stop
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
+from glottis.calls.websocket.marks import Marks
 from glottis.calls.websocket.voice import StreamVoice
 from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.statistics import Statistics
 from glottis.media.driver import Wheel
 from glottis.peer import ConnectionState
 from glottis.signaling.errors import Rejected
-from glottis.signaling.messages import FLUSH, Error, SignalingMessage
+from glottis.signaling.messages import FLUSH, Error, Key, Mark, SignalingMessage
 
 
 class WebSocketLeg:
@@ -37,6 +38,7 @@ class WebSocketLeg:
         self.voice = voice
         if is_gateway:
             voice.flushed = self._tell_flush
+            voice.marks = Marks()
         self.messenger = Messenger(
             send_signaling=owner.says, deliver=owner.received, pump=_nothing, signaling_room=owner.room
         )
@@ -71,9 +73,25 @@ class WebSocketLeg:
         """See ``Leg.begin_again``."""
         if self.voice.inlet is not None:
             self.voice.inlet.begin_again()
+        if self.voice.marks is not None:
+            self.voice.marks.forget()
 
     def handle(self, message: SignalingMessage, now: float) -> None:
-        """See ``Leg.handle``."""
+        """See ``Leg.handle``: a key, or what is known of a mark."""
+        if isinstance(message, Key):
+            self.voice.press(message)
+        elif isinstance(message, Mark):
+            self._take_mark(message, now)
+        else:
+            self._refuse(message)
+
+    def _take_mark(self, mark: Mark, now: float) -> None:
+        if self.voice.marks is not None:
+            self.voice.marks.come_back(mark, now)
+        elif self.voice.inlet is not None:
+            self.voice.inlet.take_mark(mark, now)
+
+    def _refuse(self, message: SignalingMessage) -> None:
         what = type(message).__name__.lower()
         raise Rejected("NOTHING_TO_NEGOTIATE", f"{what}: expected none, the audio of this session is declared")
 
@@ -133,6 +151,8 @@ class WebSocketLeg:
         try:
             if self.voice.inlet is not None:
                 self.voice.inlet.release(now)
+                for mark in self.voice.inlet.marks_played(now):
+                    self._owner.says(mark)
             self._owner.hear(now)
             self._speak(now)
         except BaseException as error:
@@ -155,9 +175,11 @@ class WebSocketLeg:
             return
         messages = self.voice.messages_to_send(now)
         for message in messages:
-            self._audio_messages_unsent += self._owner.plays(message)
-        if messages:
-            self._has_sent = True
+            if isinstance(message, Key):
+                self._owner.says(message)
+            else:
+                self._audio_messages_unsent += self._owner.plays(message)
+                self._has_sent = True
         if messages or self.voice.has_moved_on:
             self._owner.spoke()
 

@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
+from glottis.calls.dtmf import MAX_KEYS
 from glottis.calls.websocket.formats import AudioFormats
 from glottis.calls.websocket.inlet import PAYLOAD_TYPE, SSRC, AudioInlet
+from glottis.calls.websocket.marks import Marks
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import EncoderKnobs, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
+from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Counters, Statistics
 from glottis.peer.audio import MIN_SEND_PERIOD
 from glottis.rtp import (
@@ -19,6 +22,8 @@ from glottis.rtp import (
     DelayPolicy,
     FixedDelay,
     KeyChange,
+    KeyDown,
+    KeyUp,
     PlainReader,
     PlainWriter,
     Taps,
@@ -26,8 +31,14 @@ from glottis.rtp import (
 )
 from glottis.rtp.delay import DEFAULT_TARGET_DELAY
 from glottis.rtp.statistics import rtp_statistics
-from glottis.wire.rtp import parse_rtp_untrusted
+from glottis.rtp.tones import EventFormat
+from glottis.signaling.errors import Rejected
+from glottis.signaling.messages import Key, Mark
+from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
+from glottis.wire.telephone_event import parse_telephone_event_untrusted
 
+KEYS: Final = EventFormat(PAYLOAD_TYPE + 1, clock_rate=1000)
+"""How keys come out of the sender: in its order, and at its pace."""
 HEAD_START: Final = 0.06
 """Seconds of speech that a client is sent at once, so that it need not wait before it plays; the rest follows in real
 time, to be dropped in time when the caller interrupts."""
@@ -49,8 +60,8 @@ class StreamSettings:
 class StreamVoice:
     """A ``Voice``. ``formats`` are those of the call, ``sample_rate`` in hertz is the agent's."""
 
-    takes_tones: Final = False
-    """Keys have no way in raw audio."""
+    takes_tones: Final = True
+    """As messages beside the audio."""
 
     def __init__(self, formats: AudioFormats, settings: StreamSettings, sample_rate: int, rng: random.Random) -> None:
         self.formats = formats
@@ -60,6 +71,12 @@ class StreamVoice:
         """Where what the client sends comes in, once the call has begun."""
         self.flushed: Callable[[], None] = _nothing
         """Called when what was said is dropped: the listener has some of it already."""
+        self.marks: Marks | None = None
+        """Where the listener tells what it has played."""
+        self._keys: ShortQueue[KeyChange] = ShortQueue()
+        self._ticked_at = 0.0
+        self._last_key: int | None = None
+        """The RTP timestamp of the key that was told last."""
         self._settings = settings
         self._knobs = settings.encoder
         self._sample_rate = sample_rate
@@ -107,6 +124,11 @@ class StreamVoice:
         return self._sender.queued if self._sender is not None else 0.0
 
     @property
+    def unheard(self) -> float:
+        """See ``SpeakingVoice``."""
+        return self.marks.unheard(self._ticked_at) if self.marks is not None else 0.0
+
+    @property
     def has_moved_on(self) -> bool:
         """Whether something has left the queue in the last tick."""
         return self._sender is not None and self._sender.has_moved_on
@@ -122,12 +144,20 @@ class StreamVoice:
             self._sender.write_packet(packet)
 
     def write_tone(self, tone: Tone) -> None:
-        """There is no way for it."""
+        """See ``AudioSender.write_tone``."""
+        if self._sender is not None:
+            self._sender.write_tone(tone)
 
     def flush(self) -> Heard:
-        """See ``AudioSender.flush``."""
+        """See ``AudioSender.flush``; the listener drops what it has not played."""
         self.flushed()
-        return self._sender.flush() if self._sender is not None else Heard(0.0, 0.0)
+        if self._sender is None:
+            return Heard(0.0, 0.0)
+        heard = self._sender.flush()
+        unheard = min(self.unheard, heard.sent)
+        if self.marks is not None:
+            self.marks.flush(self._ticked_at)
+        return Heard(heard.sent - unheard, heard.dropped + unheard)
 
     def stop_playout(self) -> None:
         """Drop what has come and was not heard."""
@@ -136,10 +166,36 @@ class StreamVoice:
         if self._receiver is not None:
             self._receiver.clear()
 
-    def messages_to_send(self, now: float) -> list[bytes]:
-        """What is due in this tick, each for a binary message."""
-        packets = self._sender.next_packets(now) if self._sender is not None else []
-        return [parse_rtp_untrusted(packet).payload for packet in packets]
+    def messages_to_send(self, now: float) -> list[bytes | Mark | Key]:
+        """What is due in this tick: audio, each for a binary message, and what is told beside it."""
+        self._ticked_at = now
+        audio: list[tuple[bytes, float]] = []
+        keys: list[Key] = []
+        for packet in self._sender.next_packets(now) if self._sender is not None else []:
+            rtp = parse_rtp_untrusted(packet)
+            if rtp.payload_type == PAYLOAD_TYPE:
+                audio.append((rtp.payload, self._duration_of(rtp.payload)))
+            elif (key := self._released_key(rtp)) is not None:
+                keys.append(key)
+        return [*([payload for payload, _ in audio] if self.marks is None else self.marks.place(audio, now)), *keys]
+
+    def _duration_of(self, payload: bytes) -> float:
+        codec = self.formats.output.codec
+        return codec.payload_duration_untrusted(payload) / codec.clock_rate
+
+    def _released_key(self, packet: RtpPacket) -> Key | None:
+        """Told at its end, when it is known how long it was down; once, though the packets tell it thrice."""
+        event = parse_telephone_event_untrusted(packet.payload)
+        if not event.is_end or packet.timestamp == self._last_key:
+            return None
+        self._last_key = packet.timestamp
+        return Key(event.digit, event.duration / KEYS.clock_rate)
+
+    def press(self, key: Key) -> None:
+        """The far end has pressed it. Raises ``Rejected`` if it presses too many at a time."""
+        if len(self._keys) + 2 > 2 * MAX_KEYS:
+            raise Rejected("TOO_MANY_KEYS", f"the key was dropped: press {MAX_KEYS} at a time at most")
+        self._keys += [KeyDown(key.digit), KeyUp(key.duration)]
 
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
         """See ``AudioReceiver.next_frame``."""
@@ -150,8 +206,9 @@ class StreamVoice:
         return self._receiver.next_packets(now) if self._receiver is not None else []
 
     def next_keys(self, now: float) -> Sequence[KeyChange]:
-        """None."""
-        return ()
+        """Those that were pressed since this was asked last."""
+        keys, self._keys = self._keys, ShortQueue()
+        return keys
 
     def set_complexity(self, complexity: int) -> None:
         """See ``Leg.set_complexity``."""
@@ -184,6 +241,7 @@ class StreamVoice:
             complexity=self._knobs.complexity,
             head_start=HEAD_START,
         )
+        sender.tones.format = KEYS
         sender.fills = self._settings.send_silence
         sender.watch = self.taps.sent
         return sender

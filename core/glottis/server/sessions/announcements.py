@@ -25,7 +25,7 @@ from glottis.signaling.messages import FLUSH, Event
 RESERVED: Final = frozenset(
     event.name
     for event in (ConnectionChanged, FLUSH, Interrupted, MediaNegotiated, Resumed, StateChanged, StatisticsReported)
-) | {"ice_servers", "resume"}
+) | {"dtmf", "ice_servers", "mark", "resume"}
 """Names of the gateway's own events (docs/client.md)."""
 
 

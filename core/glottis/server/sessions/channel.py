@@ -19,6 +19,7 @@ from glottis.signaling.messages import (
     Bye,
     ClientMessage,
     Error,
+    Mark,
     SignalingMessage,
     encode_message,
     parse_client_message_untrusted,
@@ -68,7 +69,7 @@ class SignalingChannel:
         self._answered = answered
         self._turns = turns
         self._ready: ShortQueue[bytes] = ShortQueue()
-        self._audio: ShortQueue[bytes] = ShortQueue()
+        self._audio: ShortQueue[bytes | str] = ShortQueue()
         self._held_back: list[bytes] = []
         self._queued_bytes = 0
         self._errors = TokenBucket(limits.errors_per_minute / 60, limits.error_burst, trio.current_time())
@@ -127,16 +128,18 @@ class SignalingChannel:
         self._check_bounds()
         self._wake_up.set()
 
-    def play(self, audio: bytes) -> int:
-        """Queue a binary message, behind no text: says how many had to give way to it."""
+    def play(self, audio: bytes | Mark) -> int:
+        """Queue a binary message, or a mark among these, behind no text: says how many had to give way to it."""
         if self._closing is not None:
             return 0
-        dropped = self._audio.push(audio, self._limits.max_queued_audio)
+        dropped = self._audio.push(
+            encode_message(audio) if isinstance(audio, Mark) else audio, self._limits.max_queued_audio
+        )
         self._wake_up.set()
         return int(dropped)
 
     def stop_playing(self) -> None:
-        """Drop the binary messages that are queued."""
+        """Drop the binary messages that are queued, and the marks among them."""
         self._audio.clear()
 
     async def wait_for_room(self) -> None:

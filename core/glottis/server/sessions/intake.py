@@ -5,7 +5,7 @@ import trio
 from glottis.calls.conversation import Backlog
 from glottis.calls.leg import Leg
 from glottis.server.sessions.flood import OfferLimit, TextGate
-from glottis.signaling.messages import Audio, Offer, Text, TrickledCandidate
+from glottis.signaling.messages import Audio, Offer, StreamMessage, Text, TrickledCandidate
 
 
 class Intake:
@@ -16,7 +16,7 @@ class Intake:
         self._offers = OfferLimit(trio.current_time())
         self._leg = leg
 
-    def take(self, message: Offer | TrickledCandidate | Text | Audio, *, started: bool) -> None:
+    def take(self, message: Offer | TrickledCandidate | StreamMessage | Text | Audio, *, started: bool) -> None:
         """Raises ``RemoteError`` if it cannot be used, or not now; ``started`` says whether the agent has begun."""
         now = trio.current_time()
         if isinstance(message, Text):

@@ -8,7 +8,7 @@ import trio
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.missed import MissedMessages
 from glottis.signaling.close_codes import NORMAL
-from glottis.signaling.messages import Bye, Error, SignalingMessage
+from glottis.signaling.messages import Bye, Error, Mark, SignalingMessage
 
 MAX_REASON: Final = 100
 """Characters of a client's reason to hang up that are repeated; a close frame takes 123 bytes (RFC 6455 §5.5)."""
@@ -51,8 +51,8 @@ class ClientLine:
         elif self.lost_at > -math.inf:
             self.missed.keep(message)
 
-    def play(self, audio: bytes) -> int:
-        """Queue a binary message; how many before it had to give way."""
+    def play(self, audio: bytes | Mark) -> int:
+        """Queue a binary message, or a mark in its place; how many before it had to give way."""
         return self._channel.play(audio) if self._channel is not None else 0
 
     def stop_playing(self) -> None:

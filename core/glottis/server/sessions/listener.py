@@ -9,7 +9,7 @@ from glottis.contracts.call import Message
 from glottis.contracts.notes import Topic
 from glottis.peer import ConnectionState
 from glottis.plugins.failures import log_failure
-from glottis.signaling.messages import SignalingMessage
+from glottis.signaling.messages import Mark, SignalingMessage
 
 if TYPE_CHECKING:
     from glottis.server.sessions.session import Session
@@ -53,7 +53,7 @@ class Listener:
         """While its socket is there."""
         return (session := self._session()) is not None and session.line.is_up
 
-    def plays(self, audio: bytes) -> int:
+    def plays(self, audio: bytes | Mark) -> int:
         """To the client."""
         return session.line.play(audio) if (session := self._session()) is not None else 0
 
