@@ -135,6 +135,19 @@ def test_who_has_another_network_is_heard_and_hears_within_a_second_of_its_resta
 
 
 @pytest.mark.slow
+def test_loss_hardly_delays_who_comes_back_by_another_network() -> None:
+    """The round trip of the path before tells how soon to repeat a check: half a second each would be too long."""
+    delays = []
+    for seed in range(10):
+        call = RestartedCall(seed=seed, loss=0.1)
+        call.move()
+        call.run(1)
+        call.restart()
+        delays.append(call.delay_until_heard(ELSEWHERE))
+    assert sorted(delays)[8] < 1
+
+
+@pytest.mark.slow
 def test_a_call_whose_consent_has_expired_comes_back_by_a_restart() -> None:
     call = RestartedCall()
     call.move()

@@ -181,7 +181,7 @@ class Checker:
     def _rto(self) -> float:
         """RFC 8445 §14.3: the more checks there are to pace, the longer each may take."""
         busy = self._check_list.count(PairState.WAITING, PairState.IN_PROGRESS)
-        return max(self._timing.rto, self._timing.pacing * busy)
+        return max(self._timing.first_rto, self._timing.pacing * busy)
 
     def _transmit(self, transaction: Transaction) -> None:
         transaction.pair.requests_sent += 1

@@ -1,6 +1,6 @@
 """The intervals of ICE and consent, in one place, so that tests and devices can choose others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -12,6 +12,10 @@ class IceTiming:
     """Ta: between two new checks of an agent, RFC 8445 §14.2."""
     rto: float = 0.5
     """First retransmission; a long check list stretches it, RFC 8445 §14.3."""
+    round_trip: float | None = None
+    """Of the path before a restart: the next one is not likely to take much longer."""
+    least_rto: float = 0.1
+    """What is taken in place of ``rto`` where two such round trips are shorter."""
     max_rto: float = 2.0
     """Doubling stops here, so that all transmissions fit into ``patience`` and a lossy path gets its chance."""
     transmissions: int = 7
@@ -43,6 +47,15 @@ class IceTiming:
     """Media that has stopped for so long: the peer is asked at once whether it still is there."""
     loss: float = 2.0
     """From the last media until a peer that does not answer this counts as silent."""
+
+    @property
+    def first_rto(self) -> float:
+        """The first retransmission of a check, however long the check list is."""
+        return self.rto if self.round_trip is None else min(self.rto, max(self.least_rto, 2 * self.round_trip))
+
+    def after(self, round_trip: float | None) -> "IceTiming":
+        """That of an agent which comes after another, whose path had this round trip, or none that is known."""
+        return self if round_trip is None else replace(self, round_trip=round_trip)
 
 
 DEFAULT_TIMING: Final = IceTiming()
