@@ -166,6 +166,37 @@ def test_server_that_has_forgotten_the_allocation_is_noticed_at_once_by_who_doub
     assert one.client.told(Failed)
 
 
+@pytest.mark.parametrize("reliable", [False, True])
+def test_silent_server_is_lost_within_seconds_to_who_doubts(scene: MakeScene, reliable: bool) -> None:
+    one = scene(reliable=reliable)
+    one.allocate()
+    one.run(24.9)
+    one.network.unreachable |= {SERVER}
+    one.run(0.2)  # the refresh in its time is under way, which would take its time
+    one.allocation.doubt(one.network.now)
+    one.run(5)
+    assert one.client.told(Failed) == []
+    one.allocation.doubt(one.network.now)
+    one.run(1)
+    assert one.client.told(Failed) == [Failed("the server does not answer", None)]
+
+
+def test_server_that_still_relays_is_not_lost_because_an_answer_is(scene: MakeScene) -> None:
+    one = scene()
+    one.allocate()
+    one.say(b"hello")
+    one.run(1)
+    one.network.unreachable |= {SERVER}
+    one.allocation.doubt(one.network.now)
+    one.run(2)
+    one.network.unreachable.clear()
+    one.answer(b"still there")
+    one.run(1)
+    one.network.unreachable |= {SERVER}
+    one.run(10)
+    assert one.client.told(Failed) == []
+
+
 def test_what_an_earlier_client_left_behind_is_released(scene: MakeScene) -> None:
     """A gateway that starts anew has the same port, and its old allocation."""
     before, one = scene(), scene()

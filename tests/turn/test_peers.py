@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from glottis.testing.impairments import Impairments
 from glottis.turn import DEFAULT_TIMING, AllocationState, Failed
-from glottis.turn.peers import CHANNEL_AFTER, MAX_CHANNELS, MAX_HELD, MAX_HELD_BYTES, MAX_PERMISSIONS, Peers
+from glottis.turn.peers import CHANNEL_AFTER, MAX_CHANNELS, MAX_HELD, MAX_HELD_BYTES, MAX_PERMISSIONS, MAX_SHARE, Peers
 from glottis.wire.address import Address
 from glottis.wire.stun import StunMessage
 from support.turn_server import CHANNEL_BIND, CREATE_PERMISSION
-from turn.conftest import Scene
+from turn.conftest import PEER, Scene
 
 MakeScene = Callable[..., Scene]
 DISTANT = Impairments(delay=0.05)
@@ -130,6 +130,37 @@ def test_without_channels_datagrams_go_in_the_long_form(scene: MakeScene) -> Non
     one.run(1)
     assert len(one.peer.heard) == 200
     assert one.server.requests[CHANNEL_BIND] <= 1 + 200 // CHANNEL_AFTER
+
+
+class Call:
+    """Who has a share of the permissions."""
+
+
+def test_a_call_that_floods_addresses_takes_no_permission_from_another(scene: MakeScene) -> None:
+    one = scene()
+    one.allocate()
+    flooding, other = Call(), Call()
+    for number in range(2 * MAX_PERMISSIONS):
+        one.allocation.send(b"?", Address(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 1), 1.0, flooding)
+    one.run(1)
+    assert one.server.requests[CREATE_PERMISSION] <= MAX_SHARE + 1
+    one.allocation.send(b"hello", PEER, one.network.now, other)
+    one.run(1)
+    assert one.peer.heard[-1][0] == b"hello"
+
+
+def test_a_share_is_free_again_once_its_permissions_lapse(scene: MakeScene) -> None:
+    one = scene()
+    one.allocate()
+    call = Call()
+    for number in range(MAX_SHARE):
+        one.allocation.send(b"?", Address(f"10.0.0.{number}", 1), one.network.now, call)
+    one.run(1)
+    one.allocation.send(b"too many", PEER, one.network.now, call)
+    one.run(600)
+    one.allocation.send(b"again", PEER, one.network.now, call)
+    one.run(1)
+    assert [data for data, _ in one.peer.heard] == [b"again"]
 
 
 def test_forbidden_peer_is_asked_for_once_a_minute(scene: MakeScene) -> None:

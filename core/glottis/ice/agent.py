@@ -139,7 +139,7 @@ class IceAgent:
             rng=self._rng,
             lite=self.lite,
             policy=self._policy,
-            timing=self._timing.after(self.selected_pair and self.selected_pair.current_round_trip_time),
+            timing=self._timing.after(self.selected_pair),
             credentials=credentials,
             role=self._role,
             local=self._local.successor(credentials.ufrag),

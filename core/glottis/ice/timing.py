@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from glottis.ice.pair import CandidatePair
+
 
 @dataclass(frozen=True, slots=True)
 class IceTiming:
@@ -53,9 +55,10 @@ class IceTiming:
         """The first retransmission of a check, however long the check list is."""
         return self.rto if self.round_trip is None else min(self.rto, max(self.least_rto, 2 * self.round_trip))
 
-    def after(self, round_trip: float | None) -> "IceTiming":
-        """That of an agent which comes after another, whose path had this round trip, or none that is known."""
-        return self if round_trip is None else replace(self, round_trip=round_trip)
+    def after(self, pair: CandidatePair | None) -> "IceTiming":
+        """That of an agent which comes after another, whose data went by this pair, if by any."""
+        known = None if pair is None else pair.current_round_trip_time
+        return self if known is None else replace(self, round_trip=known)
 
 
 DEFAULT_TIMING: Final = IceTiming()

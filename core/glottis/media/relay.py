@@ -133,7 +133,7 @@ class Relay:
 
     def send(self, data: bytes, remote: Address, sender: Sender) -> None:
         """See ``Link``."""
-        self._allocation.send(data, remote, trio.current_time())
+        self._allocation.send(data, remote, trio.current_time(), sender)
         self._drain()
 
     def doubt(self) -> None:

@@ -83,6 +83,10 @@ class Allocation:
         self._untimely = 0
         self._refresh_at = math.inf
         self._unanswered_refreshes = 0
+        self._is_doubted = False
+        self._probed_at: float | None = None
+        """When it was asked whether it is there, while it has not answered."""
+        self._heard_at = -math.inf
         self._has_cleared = False
         self._events: ShortQueue[TurnEvent] = ShortQueue()
 
@@ -97,10 +101,13 @@ class Allocation:
             raise LocalError("TURN: only a new allocation can be started")
         self._allocate(now)
 
-    def send(self, data: bytes, peer: Address, now: float) -> None:
-        """Have a datagram relayed to ``peer``. The first ones wait for the server's permission."""
+    def send(self, data: bytes, peer: Address, now: float, owner: object = None) -> None:
+        """Have a datagram relayed to ``peer``. The first ones wait for the server's permission.
+
+        ``owner`` is who has a share of the permissions, for as long as it lives: a call.
+        """
         if self.state is AllocationState.ALLOCATED:
-            self._relaying.send(data, peer, now)
+            self._relaying.send(data, peer, now, owner)
         else:
             self._untimely += 1
 
@@ -142,6 +149,7 @@ class Allocation:
             is_welcome = False
         if is_welcome:
             self._unanswered_refreshes = 0
+            self._heard_at = now
         else:
             self.ignored_datagrams += 1
 
@@ -154,17 +162,25 @@ class Allocation:
         if self._refresh_at <= now:
             self._refresh_at = math.inf
             self._refresh(Purpose.REFRESH, now, lifetime=self._timing.lifetime)
+        if self._is_doubted:
+            self._is_doubted = False
+            if self._probed_at is None:
+                self._probe(now)
         self._relaying.handle_timeout(now, MOST_AT_ONCE)
 
     def doubt(self, now: float) -> None:
-        """Is the server there, and does it know us? Ask as soon as ``handle_timeout`` is called, if it is not asked."""
-        if self._refresh_at < math.inf:
-            self._refresh_at = now
+        """Is the server there, and does it know us? Ask as soon as ``handle_timeout`` is called, if it is not asked.
+
+        Who says nothing until the answer is overdue is lost, within seconds: a refresh in its time is more patient.
+        """
+        self._is_doubted = self.state is AllocationState.ALLOCATED
 
     def next_timeout(self) -> float | None:
         """When ``handle_timeout`` wants to be called."""
         if self.state in _FINAL:
             return None
+        if self._is_doubted:
+            return 0.0
         moment = min(self._requests.next_moment(), self._refresh_at, self._relaying.next_moment())
         return None if moment == math.inf else moment
 
@@ -197,6 +213,11 @@ class Allocation:
         wanted = [(Attribute.LIFETIME.value, lifetime.to_bytes(4))]
         self._requests.ask(purpose, REFRESH, lambda _: wanted, now, transmissions=transmissions)
 
+    def _probe(self, now: float) -> None:
+        self._probed_at = now
+        timing = self._timing
+        self._refresh(Purpose.PROBE, now, lifetime=timing.lifetime, transmissions=timing.probe_transmissions)
+
     # What comes from the server
 
     def _accept(self, message: StunMessage, now: float) -> bool:
@@ -220,6 +241,8 @@ class Allocation:
                 self._allocate(now)
             case Purpose.REFRESH:
                 self._conclude_refresh(outcome, now)
+            case Purpose.PROBE:
+                self._conclude_probe(outcome, now)
             case Purpose.RELEASE:
                 self._advance(Happening.RELEASED)
                 self._stop()
@@ -277,6 +300,12 @@ class Allocation:
         else:
             self._fail(Happening.LOST, outcome)
 
+    def _conclude_probe(self, outcome: Outcome, now: float) -> None:
+        probed_at, self._probed_at = self._probed_at, None
+        was_silent = probed_at is not None and self._heard_at <= probed_at
+        if not outcome.has_succeeded and (outcome.response is not None or was_silent):
+            self._fail(Happening.LOST, outcome)
+
     def _schedule_refresh(self, lifetime: int, now: float) -> None:
         self._refresh_at = now + max(SHORTEST_REFRESH, min(self._timing.refresh, lifetime / 2))
 
@@ -293,6 +322,7 @@ class Allocation:
         self._requests.stop()
         self._relaying.stop()
         self._refresh_at = math.inf
+        self._is_doubted = False
         self.relayed = None
 
     def _advance(self, happening: Happening) -> bool:

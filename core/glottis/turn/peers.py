@@ -1,5 +1,7 @@
 """Whom an allocation talks with: permissions by IP address, channels by transport address (RFC 8656 §9, §12)."""
 
+import weakref
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -13,6 +15,8 @@ from glottis.wire.channel_data import CHANNEL_NUMBERS
 MAX_PERMISSIONS: Final = 4096
 """IP addresses of one allocation; datagrams to further ones are dropped. A permission that is not used goes within
 four minutes, so this is a thousand calls of sixteen candidates each that begin within a minute."""
+MAX_SHARE: Final = 32
+"""IP addresses that one call adds: the sixteen candidates that it keeps, and as many again after a restart."""
 MAX_CHANNELS: Final = 2048
 """Half of the numbers there are; further peers get the longer indications."""
 MAX_HELD: Final = 8
@@ -36,6 +40,8 @@ class Permission:
     """One IP address that datagrams may come from."""
 
     host: str
+    share: object = None
+    """Whose it counts as."""
     state: PermissionState = PermissionState.PENDING
     is_used: bool = False
     """Since it was last granted."""
@@ -71,6 +77,7 @@ class Peers:
     def __init__(self, timing: TurnTiming) -> None:
         self._timing = timing
         self._permissions: dict[str, Permission] = {}
+        self._shares: Counter[object] = Counter()
         self._channels: dict[Address, Channel] = {}
         self._by_number: dict[int, Channel] = {}
         self._held_bytes = 0
@@ -84,11 +91,13 @@ class Peers:
         """What is known of an IP address."""
         return self._permissions.get(host)
 
-    def add_permission(self, host: str) -> Permission | None:
-        """One that the caller asks the server for now; None if there are too many."""
-        if len(self._permissions) >= MAX_PERMISSIONS:
+    def add_permission(self, host: str, owner: object = None) -> Permission | None:
+        """One that the caller asks the server for now; None if there are too many, or too many of this owner."""
+        share = None if owner is None else weakref.ref(owner)  # whose end is not to wait for permissions to lapse
+        if len(self._permissions) >= MAX_PERMISSIONS or (share is not None and self._shares[share] >= MAX_SHARE):
             return None
-        permission = self._permissions[host] = Permission(host)
+        self._shares[share] += 1
+        permission = self._permissions[host] = Permission(host, share)
         return permission
 
     def hold(self, permission: Permission, data: bytes, peer: Address) -> bool:
@@ -116,6 +125,9 @@ class Peers:
     def remove_permission(self, permission: Permission) -> None:
         """Nobody has used it."""
         del self._permissions[permission.host]
+        self._shares[permission.share] -= 1
+        if not self._shares[permission.share]:
+            del self._shares[permission.share]
 
     def _take_held(self, permission: Permission) -> list[tuple[bytes, Address]]:
         held, permission.held = permission.held, []

@@ -42,9 +42,9 @@ class Relaying:
         self._timing = timing
         self._peers = Peers(timing)
 
-    def send(self, data: bytes, peer: Address, now: float) -> None:
+    def send(self, data: bytes, peer: Address, now: float, owner: object) -> None:
         """See ``Allocation.send``."""
-        permission = self._permission_for(peer, now)
+        permission = self._permission_for(peer, now, owner)
         if permission is None or permission.state is PermissionState.REFUSED:
             self.dropped += 1
         elif permission.state is PermissionState.GRANTED:
@@ -155,10 +155,10 @@ class Relaying:
         else:
             self._peers.rest(due, now)
 
-    def _permission_for(self, peer: Address, now: float) -> Permission | None:
+    def _permission_for(self, peer: Address, now: float, owner: object) -> Permission | None:
         permission = self._peers.permission(peer.host)
         if permission is None and self._can_be_permitted(peer):
-            permission = self._peers.add_permission(peer.host)
+            permission = self._peers.add_permission(peer.host, owner)
             if permission is not None:
                 self._permit(permission, now)
         return permission

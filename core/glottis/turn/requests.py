@@ -37,6 +37,8 @@ class Purpose(Enum):
     FORGET = auto()
     """Release what an earlier allocation with the same addresses has left behind."""
     REFRESH = auto()
+    PROBE = auto()
+    """A refresh, too: of a server that may be gone."""
     RELEASE = auto()
     PERMIT = auto()
     BIND = auto()
@@ -173,7 +175,8 @@ class Requests:
         self.to_send.append(request.data)
         request.transmissions_left -= 1
         if self._reliable:
-            wait = self._timing.stream_patience
+            is_probe = request.purpose is Purpose.PROBE
+            wait = self._timing.probe_patience if is_probe else self._timing.stream_patience
         elif request.transmissions_left:
             wait = request.rto
         else:

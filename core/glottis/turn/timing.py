@@ -20,6 +20,10 @@ class TurnTiming:
     """Ti: how long an answer may take on a stream, where nothing is sent again (RFC 8489 §6.2.2)."""
     release_transmissions: int = 3
     """Of the last request, for which nobody likes to wait; what is not released lapses."""
+    probe_transmissions: int = 4
+    """Of a refresh because of which calls wait: they hear nothing by this server."""
+    probe_patience: float = 5.5
+    """How long its answer may take on a stream: as long as over UDP."""
     lifetime: int = 600
     """What is asked for; the server may grant another one (RFC 8656 §3.2)."""
     refresh: float = 25.0
