@@ -351,6 +351,21 @@ async def test_every_loud_frame_is_heard_whatever_becomes_of_the_packets(
     assert packets == (heard if reads_packets else [])
 
 
+@pytest.mark.slow
+async def test_what_is_written_last_comes_though_it_is_lost_at_first(autojump_clock: trio.testing.MockClock) -> None:
+    async def agent(call: Call) -> None:
+        await anext(call.messages)
+        await call.send_text("goodbye")
+
+    async with real_call(agent) as caller:
+        caller.caller_opens_channel("chat")
+        await trio.sleep(0.5)
+        caller.caller_writes(TextMessage("enough", "chat"))
+        await caller.loses(0.1)
+        await caller.ended.wait()
+    assert ("goodbye", "chat") in caller.sent_messages
+
+
 async def test_two_readers_of_one_stream_are_told_so(call: GatewayCall, nursery: trio.Nursery) -> None:
     nursery.start_soon(anext, call.audio)
     await trio.testing.wait_all_tasks_blocked()

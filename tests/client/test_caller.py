@@ -16,7 +16,7 @@ import trio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from glottis import AudioFrame, Call, CodecSpec, Secret
+from glottis import AudioFrame, Call, CodecSpec, Secret, TextMessage
 from glottis.client import grant as client_session
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_call_over, open_client_call
@@ -58,6 +58,28 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     async with open_memory_exchange(tmp_path) as exchange:
         yield exchange
+
+
+async def echo_channels(call: Call) -> None:
+    """Writes back what is written, and by which channel it came."""
+    async for message in call.messages:
+        await call.send_text(f"{getattr(message, 'text', '')} by {message.channel}", message.channel)
+
+
+async def test_texts_travel_by_a_data_channel_that_the_caller_opens(tmp_path: Path, autojump_clock: MockClock) -> None:
+    plugin = TestPlugin(channels=echo_channels)
+    wish = request_for("", campaign_id="channels", data_channel="chat")
+    async with (
+        open_memory_exchange(tmp_path, plugin.config(), [plugin]) as exchange,
+        open_memory_call(exchange, wish) as call,
+    ):
+        assert await call.wait_for_channel("chat") == "chat"
+        await call.send_text("hello")
+        texts = [await anext(call.messages) for _ in range(2)]
+    assert [(text.text, text.channel) for text in texts if isinstance(text, TextMessage)] == [
+        ("Backend connected", "chat"),
+        ("hello by chat", "chat"),
+    ]
 
 
 def codec(name: str) -> CodecSpec:

@@ -278,6 +278,12 @@ class RealCall:
         else:
             self._channels[message.channel].send_text(message.text)
 
+    async def loses(self, seconds: float) -> None:
+        """For a while nothing reaches the caller."""
+        self.network.unreachable |= {CALLER}
+        await trio.sleep(seconds)
+        self.network.unreachable -= {CALLER}
+
     def caller_hangs_up(self) -> None:
         self.gateway.end()
 

@@ -278,7 +278,7 @@ class GatewayCall(Call):
     async def converse(
         self, agent: Agent, failed: Callable[[BaseException], object], *beside: Callable[[], Awaitable[object]]
     ) -> None:
-        """Give the call to the agent until it returns and all it said is sent.
+        """Give the call to the agent until it returns and all it said and wrote is sent.
 
         Its background tasks end with it, and so does what is to run ``beside`` it. ``failed`` gets what they raise.
         The agent has a task of its own: whatever it does to the scopes of that, those around are whole.
@@ -299,6 +299,7 @@ class GatewayCall(Call):
                 await self.drain()
                 nursery.cancel_scope.cancel()
             serving = self.next_agent()
+        await self._messenger.flush()
         scope.cancel()
 
     def next_agent(self) -> Agent | None:

@@ -8,6 +8,7 @@ import trio
 
 from glottis.calls.open_channels import OpenChannels
 from glottis.calls.streams import Wakeup
+from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.call import BytesMessage, Message, TextMessage
 from glottis.contracts.errors import LocalError, MessageTooLong
 from glottis.sctp import (
@@ -29,6 +30,8 @@ GREETING: Final = "Backend connected"
 """Sent on each channel when it opens (CONTRACT §4)."""
 MAX_BUFFERED: Final = 256 * 1024
 """Bytes queued on a channel before its sender has to wait."""
+LAST_WORDS: Final = 1.0
+"""Seconds that the end of a call waits for its last messages: as long as one that is lost twice takes."""
 MAX_SIGNALED: Final = 256 * 1024
 """Bytes of a message by the WebSocket, as JSON: what data channels take, and half of what the WebSocket queues."""
 
@@ -45,7 +48,8 @@ class Sender(Protocol):
 class Messenger:
     """``send_signaling`` is for the WebSocket, ``deliver`` for the agent, and ``pump`` sends what is queued.
 
-    ``signaling_room`` waits until the WebSocket's queue has room.
+    ``signaling_room`` waits until the WebSocket's queue has room. ``is_owed`` says whether the client has not
+    acknowledged all that was sent by data channels. Gateways greet, and their callers do not.
     """
 
     def __init__(
@@ -55,11 +59,15 @@ class Messenger:
         deliver: Callable[[Message], None],
         pump: Callable[[], None],
         signaling_room: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+        is_owed: Callable[[], bool] = lambda: False,
+        greets: bool = True,
     ) -> None:
         self._send_signaling = send_signaling
         self._deliver = deliver
         self._pump = pump
         self._signaling_room = signaling_room
+        self._is_owed = is_owed
+        self._greets = greets
         self.channels = OpenChannels()
         """The oldest is the default."""
         self._writable = Wakeup()
@@ -93,7 +101,8 @@ class Messenger:
             self._opened.wake()
             # A channel can do without its greeting where others are flooded, or the client takes only shorter messages.
             with suppress(SendBufferFull, MessageTooLong):
-                channel.send_text(GREETING)
+                if self._greets:
+                    channel.send_text(GREETING)
 
     # From the agent
 
@@ -101,6 +110,16 @@ class Messenger:
         """By the channel of this label, else by the default one, else by the WebSocket."""
         if not await self._send(label, lambda channel: channel.send_text(text)):
             await self._signal(Text(text))
+
+    async def flush(self) -> None:
+        """Before the end: wait, but not for long, until the client has all that was sent by data channels.
+
+        What was sent by the WebSocket leaves before its close frame; SCTP's ABORT ends what is under way.
+        """
+        for _ in range(round(LAST_WORDS / FRAME_SECONDS)):
+            if self.channels.find(None) is None or not self._is_owed():
+                break
+            await trio.sleep(FRAME_SECONDS)
 
     async def wait_for_channel(self, label: str | None) -> str:
         """Until one is open, of this label if it is given; returns its label."""

@@ -52,8 +52,15 @@ _GIVEN_UP: Final = {
 """Code and sentence for a client whose place was taken by another of its own."""
 
 
+def _is_owed(peer: PeerConnection) -> bool:
+    """Whether messages were not acknowledged yet."""
+    return peer.channels is not None and not peer.channels.association.is_idle
+
+
 class WebRtcLeg:
     """A ``Leg``. ``offers`` makes it the end that describes itself first; ``session_id`` is for the log.
+
+    ``channel`` is the label of a data channel to open, if the far end takes any.
 
     What ``gathering`` finds is told the far end in the description, or after it; ``local_names`` looks up the names
     that the far end hides behind.
@@ -71,6 +78,7 @@ class WebRtcLeg:
         scheduler: Wheel,
         session_id: str = "",
         offers: bool = False,
+        channel: str | None = None,
         gathering: Gathering | None = None,
         local_names: LocalNames | None = None,
         clock: Callable[[], float] | None = None,
@@ -94,10 +102,13 @@ class WebRtcLeg:
             deliver=owner.received,
             pump=self.driver.pump_safely,
             signaling_room=owner.room,
+            is_owed=partial(_is_owed, peer),
+            greets=not offers,
         )
         self._owner = owner
         self._session_id = session_id
         self._offers = offers
+        self._channel = channel
         self._unmatched_is_told = False
         self._gathering = gathering
         self._local_names = local_names
@@ -231,6 +242,7 @@ class WebRtcLeg:
                 self._owner.media_lost(reason)
             case ConnectionStateChanged(state, reason):
                 self._doubt_relay(state)
+                self._open_channel(state)
                 self._owner.state_changed(state, reason)
             case LocalCandidate(candidate, mid, media_index):
                 ufrag = self.peer.local_ufrag
@@ -257,6 +269,12 @@ class WebRtcLeg:
                 pass  # the driver's business
             case _:
                 self.messenger.handle_channel_event(event)
+
+    def _open_channel(self, state: ConnectionState) -> None:
+        """Once."""
+        if self._channel is not None and state is ConnectionState.CONNECTED and self.peer.channels is not None:
+            label, self._channel = self._channel, None
+            self.peer.channels.open(label)
 
     def _doubt_relay(self, state: ConnectionState) -> None:
         path = self.peer.transport.selected_path

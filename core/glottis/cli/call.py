@@ -34,6 +34,13 @@ def add(commands: Commands) -> None:
     )
     call.add_argument("--text", help="text to send once connected")
     call.add_argument(
+        "--data-channel",
+        nargs="?",
+        const="chat",
+        metavar="LABEL",
+        help="open a data channel, of this label or 'chat', and send the text by it",
+    )
+    call.add_argument(
         "--dtmf", type=_digits, default="", metavar="DIGITS", help="keys to press after the speech, such as 12#"
     )
     add_api_key(call)
@@ -92,6 +99,7 @@ def _call(options: argparse.Namespace, parts: Parts) -> int:
             websocket=options.websocket,
             ice_servers=tuple(options.ice_server),
             ice_policy="relay" if options.relay else "all",
+            data_channel=options.data_channel,
         ),
         parts.load_plugins(),
     )

@@ -32,6 +32,7 @@ from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import Gathering
 from glottis.media.scheduler import Scheduler
 from glottis.peer import PeerConnection, PeerSettings
+from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
 from glottis.signaling.session_request import CODECS, WEBRTC, WEBSOCKET
 
 
@@ -55,6 +56,8 @@ class CallRequest:
     """Asked for addresses beside those that the gateway names."""
     ice_policy: IcePolicy = "all"
     """``relay``: nothing leaves by another way than TURN servers."""
+    data_channel: str | None = None
+    """The label of a data channel, for texts and bytes; None lets texts travel by the WebSocket."""
 
     def document(self) -> dict[str, Any]:
         """The JSON object that creates the session (CONTRACT §1)."""
@@ -158,6 +161,7 @@ async def open_call_over(
             scheduler=scheduler,
             session_id=info.session_id,
             offers=True,
+            channel=request.data_channel,
             gathering=gathering,
         )
 
@@ -220,7 +224,7 @@ def _make_peer(request: CallRequest, endpoint: UdpEndpoint) -> PeerConnection:
         sample_rate=request.sample_rate,
         output_codec=request.preferred_codec,
         ice_timing=request.ice_timing,
-        max_message_size=None,  # text travels by the WebSocket
+        max_message_size=None if request.data_channel is None else DEFAULT_MAX_MESSAGE_SIZE,
         wallclock_offset=_wallclock_offset,
     )
     return PeerConnection(

@@ -29,6 +29,8 @@ from glottis.plugins import Registry
 
 EXIT_FAILED: Final = 1
 NO_AUDIO: Final = "no audio came, though the media connection stood: the campaign's agent has said nothing"
+CHANNEL_TIME: Final = 5.0
+"""Seconds from the connection to an open data channel."""
 SILENT_RATE: Final = 48000
 """Hertz, of the recording when there is no file to speak."""
 
@@ -52,6 +54,8 @@ class CallerOptions:
     """Whether audio travels by the WebSocket instead of WebRTC."""
     ice_servers: tuple[IceServer, ...] = ()
     ice_policy: IcePolicy = "all"
+    data_channel: str | None = None
+    """The label of one to open, for the text."""
 
 
 def run(options: CallerOptions, registry: Registry) -> int:
@@ -110,6 +114,7 @@ class _Caller:
                 options.websocket,
                 ice_servers=options.ice_servers,
                 ice_policy=options.ice_policy,
+                data_channel=options.data_channel,
             )
             async with open_client_call(request) as call:
                 self._call = call
@@ -126,7 +131,7 @@ class _Caller:
         await call.connected.wait()
         self._connected_at = trio.current_time()
         if self._options.text is not None:
-            await call.send_text(self._options.text)
+            await _send_text(call, self._options)
         for frame in speech:
             await call.say(frame)
         if self._options.dtmf:
@@ -154,6 +159,16 @@ class _Caller:
         if complaint:
             sys.stderr.write(f"glottis: {_printable(complaint)}\n")
         return EXIT_FAILED if complaint else 0
+
+
+async def _send_text(call: ClientCall, options: CallerOptions) -> None:
+    """By the data channel, where one is asked for; raises ``LocalError`` if the gateway takes none."""
+    if options.data_channel is not None:
+        with trio.move_on_after(CHANNEL_TIME) as patience:
+            await call.wait_for_channel(options.data_channel)
+        if patience.cancelled_caught:
+            raise LocalError(f"--data-channel: no data channel was open within {CHANNEL_TIME:g} s")
+    await call.send_text(options.text or "", options.data_channel)
 
 
 async def _cancel_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:

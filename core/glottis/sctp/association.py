@@ -113,6 +113,11 @@ class SctpAssociation:
         """Bytes queued and not yet sent."""
         return self._outbound.queue.size
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the peer has acknowledged all that was queued, as far as it was not given up."""
+        return self._outbound.is_idle
+
     def stream_buffered_amount(self, stream_id: int) -> int:
         """Bytes queued on one stream and not yet sent."""
         return self._outbound.queue.buffered(stream_id)
