@@ -117,6 +117,9 @@ class AnsweringMachine:
     async def receive(self) -> ServerMessage:
         return await self._received.receive()
 
+    async def probe(self) -> None:
+        """It is there."""
+
     async def run(self) -> None:
         async for message in self._to_answer:
             if isinstance(message, Offer):

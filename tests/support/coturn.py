@@ -104,7 +104,7 @@ def make_certificate(folder: Path, name: str) -> None:
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
             *("-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2"),
-            *("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"),
+            *("-subj", f"/CN={name}", "-addext", f"subjectAltName={name if name.startswith('IP:') else 'DNS:' + name}"),
         ],
         check=True,
         capture_output=True,

@@ -20,6 +20,7 @@ from typing import Final
 import trio
 
 from support.command import Command, open_command
+from support.coturn import make_certificate
 from support.internet import PUBLIC, Internet, Kind, open_internet
 
 HTTP_PORT: Final = 8080
@@ -57,6 +58,15 @@ table inet filter {
     chain output { type filter hook output priority 0; meta l4proto udp drop; }
     chain input { type filter hook input priority 0; meta l4proto udp drop; }
 }
+"""
+ONLY_HTTPS: Final = f"""
+table inet filter {{
+    chain forward {{
+        type filter hook forward priority 0; policy drop;
+        ct state established accept
+        tcp dport {{ 443, {HTTP_PORT} }} accept
+    }}
+}}
 """
 FIREWALL: Final = """
 table inet filter {
@@ -96,6 +106,8 @@ class Network:
     way: str
     during: Callable[[Internet], None] | None = None
     is_quick: bool = False
+    caller: Sequence[str] = ()
+    """Options of its command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +198,13 @@ def gateway_without_udp(internet: Internet) -> Site:
     return site
 
 
+def only_https(internet: Internet) -> Site:
+    """What a company lets its people do: port 443, and here that of the gateway's pages."""
+    site = translated_caller("symmetric", internet)
+    internet.load(CALLERS_ROUTER, ONLY_HTTPS)
+    return Site(site.addresses, site.host)
+
+
 def two_interfaces(internet: Internet) -> Site:
     """Of the gateway, the first of which lets no media through."""
     caller_in_public(internet)
@@ -206,6 +225,12 @@ def change_public_address(internet: Internet) -> None:
     """A provider gives the caller's router another one."""
     internet.ip(CALLERS_ROUTER, "addr del 203.0.113.1/24 dev wan")
     internet.ip(CALLERS_ROUTER, "addr add 203.0.113.9/24 dev wan")
+
+
+def change_own_address(internet: Internet) -> None:
+    """The caller comes to another network: neither its WebSocket nor its media has a way any more."""
+    internet.ip(CALLER, "addr del 203.0.113.7/24 dev eth0")
+    internet.ip(CALLER, "addr add 203.0.113.17/24 dev eth0")
 
 
 NETWORKS: Final = (
@@ -240,23 +265,31 @@ NETWORKS: Final = (
         "udp",
         change_public_address,
     ),
+    Network(
+        "only port 443 is let out, TURN over TLS",
+        only_https,
+        "relay",
+        caller=("--ice-server", f"turns:{SERVER}:443?transport=tcp,{USER.replace(':', ',')}"),
+    ),
+    Network("the caller's own address changes in the call", open_to_all, "udp", change_own_address),
 )
 
 
 async def call_in(network: Network, directory: Path) -> Outcome:
-    """One call of a second, or of eight with something in its middle."""
+    """One call of a second, or of ten with something in its middle."""
     with open_internet() as internet:
         site = network.build(internet)
         async with AsyncExitStack() as running:
-            if SERVER in site.config:
+            if SERVER in site.config or network.caller:
                 await running.enter_async_context(_open_coturn(internet, directory))
             await running.enter_async_context(_open_gateway(internet, site, directory))
-            return await _call(internet, site, network)
+            return await _call(internet, site, network, directory)
 
 
-async def _call(internet: Internet, site: Site, network: Network) -> Outcome:
-    env, listen = {"GLOTTIS_API_KEY": KEY}, "1" if network.during is None else "8"
-    command = ("call", site.url, "--campaign", "talker", "--listen", listen)
+async def _call(internet: Internet, site: Site, network: Network, directory: Path) -> Outcome:
+    env = {"GLOTTIS_API_KEY": KEY, "SSL_CERT_FILE": str(directory / "cert.pem")}
+    listen = "10" if network.during else "2" if network.caller else "1"
+    command = ("call", site.url, "--campaign", "talker", "--listen", listen, *network.caller)
     async with open_command(*command, env=env, prefix=internet.command(CALLER)) as call:
         if network.during is not None:
             await call.wait_for("media: ")
@@ -285,9 +318,11 @@ async def _open_gateway(internet: Internet, site: Site, directory: Path) -> Asyn
 
 @asynccontextmanager
 async def _open_coturn(internet: Internet, directory: Path) -> AsyncIterator[None]:
+    make_certificate(directory, f"IP:{SERVER}")
     command = [
         *internet.command(PUBLIC),
-        *("stdbuf", "-oL", "turnserver", "-n", "--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout", "--verbose"),
+        *("stdbuf", "-oL", "turnserver", "-n", "--no-cli", "--no-dtls", "--log-file=stdout", "--verbose"),
+        *(f"--cert={directory / 'cert.pem'}", f"--pkey={directory / 'key.pem'}", "--tls-listening-port=443"),
         *("--lt-cred-mech", f"--user={USER}", "--realm=glottis.example"),
         *(f"--listening-ip={SERVER}", f"--relay-ip={SERVER}"),
         *(f"--userdb={directory / 'turn.db'}", f"--pidfile={directory / 'turn.pid'}"),

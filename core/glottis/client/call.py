@@ -55,6 +55,7 @@ class Signaling(Protocol):
     def send(self, message: ClientMessage) -> None: ...
     def play(self, audio: bytes) -> int: ...
     async def receive(self) -> ServerMessage | Audio: ...
+    async def probe(self) -> None: ...
 
 
 Reopen = Callable[[str], AbstractAsyncContextManager[Signaling]]
@@ -265,6 +266,8 @@ class ClientCall(GatewayCall):
         elif state is ConnectionState.CONNECTED and self._media_failure:
             self._media_failure = ""
             self._end_after(math.inf)
+        elif state is ConnectionState.DISCONNECTED:
+            self.nursery.start_soon(self._signaling.probe)  # both go when this machine comes to another network
         elif state is ConnectionState.FAILED:
             self._break(why_media_failed(self._transport, reason, connected=self.connected.is_set()))
         elif state is ConnectionState.CLOSED:

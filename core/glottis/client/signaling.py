@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from urllib.parse import SplitResult
 
@@ -23,6 +23,8 @@ from glottis.signaling.messages import (
 )
 
 HANDSHAKE_TIMEOUT: Final = 10.0
+PROBE_TIME: Final = 1.0
+"""Seconds for the gateway to answer a ping, when there is reason to doubt that the WebSocket has a way to it."""
 CLOSE_TIMEOUT: Final = 1.0
 """Seconds to send what is queued and to hear the gateway's close, in all."""
 MAX_QUEUED_MESSAGES: Final = 64
@@ -45,12 +47,17 @@ class ClientSignaling:
         self._tasks = tasks
         self._queue, self._queued = trio.open_memory_channel[str | bytes](MAX_QUEUED_MESSAGES)
         self._written = trio.Event()
+        self._reading = trio.CancelScope()
+        self._is_lost = False
 
     async def receive(self) -> ServerMessage | Audio:
         """The gateway's next message; raises ``WebSocketClosed`` at the end. What cannot be read is skipped."""
         while True:
             try:
-                data = await self._connection.get_message()
+                with trio.CancelScope() as self._reading:
+                    data = await self._connection.get_message()
+                if self._is_lost:
+                    raise WebSocketClosed(ABNORMAL, "connection lost")
                 return Audio(data) if isinstance(data, bytes) else parse_server_message_untrusted(data)
             except trio_websocket.ConnectionClosed:
                 raise self._why_closed() from None
@@ -75,6 +82,14 @@ class ClientSignaling:
         except trio.WouldBlock:
             return 1
         return 0
+
+    async def probe(self) -> None:
+        """Is the gateway still there? If not, it is lost, though TCP would go on trying for a quarter of an hour."""
+        with trio.move_on_after(PROBE_TIME) as patience, suppress(trio_websocket.ConnectionClosed):
+            await self._connection.ping()
+        if patience.cancelled_caught:
+            self._is_lost = True
+            self._reading.cancel()
 
     async def write(self) -> None:
         """Send what is queued, until ``close`` or the gateway ends it."""

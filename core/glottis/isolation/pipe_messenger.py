@@ -43,6 +43,10 @@ class PipeMessenger:
         """See ``Sender``."""
         return await self._ask("channel", label, b"")
 
+    async def flush(self) -> None:
+        """The gateway does, once the agent has stopped."""
+        await trio.lowlevel.checkpoint()
+
     def answered(self, answer: messages.Answer) -> None:
         """The gateway has done something, or could not."""
         if (asked := self._asked.get(answer.number)) is not None:

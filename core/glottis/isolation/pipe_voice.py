@@ -38,6 +38,9 @@ class PipeVoice:
 
     # What the agent's call does
 
+    unheard: Final = 0.0
+    """See ``SpeakingVoice``: a worker is not told."""
+
     @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""

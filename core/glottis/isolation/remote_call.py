@@ -114,6 +114,7 @@ class RemoteCall:
                 nursery.start_soon(task)
             try:
                 await self._hold_seat()
+                await self._messenger.flush()
             except ProcessLost as error:
                 failed(error)
             finally:
