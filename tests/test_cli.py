@@ -56,8 +56,11 @@ CHOSEN = """
 disabled = ["glottis-echo"]
 [media]
 codecs = ["PCMU"]
+[extensions]
+enabled = ["noise-gate"]
 [campaigns.music]
 agent = "talker"
+extensions = ["Level-Meter"]
 [campaigns.wrong]
 agent = "nobody"
 """
@@ -72,7 +75,10 @@ def test_plugins_says_what_is_enabled_and_why(tmp_path: Path, capsys: pytest.Cap
         "auth-anonymous glottis-auth-anonymous 0.1.0 auth scheme anonymous yes: by default",
         "demo glottis-demo 0.1.0 set of pages demo yes: by default",
         "echo glottis-echo 0.1.0 nothing no: plugins.disabled[0]",
+        "level-meter glottis-level-meter 0.1.0 extension level-meter yes: campaigns.music.extensions",
+        "noise-gate glottis-noise-gate 0.1.0 extension noise-gate yes: extensions.enabled",
         "opus glottis-opus 0.1.0 codec opus no: not in media.codecs",
+        "recorder glottis-recorder 0.1.0 extension recorder no: not in extensions.enabled, nor in those of a campaign",
         "spandsp glottis-spandsp 0.1.0 codec PCMU yes: media.codecs",
         "spandsp glottis-spandsp 0.1.0 component speex (Resampling) yes: by default",
         "talker glottis-talker 0.1.0 agent talker yes: campaigns.music.agent",

@@ -156,6 +156,17 @@ def test_processors_come_in_the_order_of_their_extensions() -> None:
     assert tap(FRAME).pcm[-3:] == bytes([1, 2, 3])
 
 
+def test_frames_and_failures_of_processors_are_counted_for_each_plugin() -> None:
+    good, bad = with_processors(adding(1)), with_processors(lambda frame: None, name="bad")
+    tap = bind_processors([bad, good], INFO, "input", tell, Count())
+    assert tap is not None
+    for _ in range(5):
+        tap(FRAME)
+    timings = [one.plugin.timing("processors of input") for one in (good, bad)]
+    assert [(timing.calls, timing.errors) for timing in timings] == [(5, 0), (1, 1)]
+    assert all(0 < timing.quantile(0.5) <= timing.longest for timing in timings)
+
+
 def test_nothing_is_bound_where_there_is_no_processor() -> None:
     extensions = [extension(), with_processors()]
     assert bind_processors(extensions, INFO, "input", tell, Count()) is None

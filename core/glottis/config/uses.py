@@ -43,6 +43,7 @@ class Uses:
             registry.ice_server_providers: "not in ice_servers.providers",
             registry.pages: "not in pages.enabled",
             registry.routes: "not in routes.enabled",
+            registry.extensions: "not in extensions.enabled, nor in those of a campaign",
         }
         self._look(config)
 
@@ -62,6 +63,8 @@ class Uses:
             for name, other in section.agents.items():
                 own = f"{path}.agents.{name}"
                 self._note(registry.agents, other.agent, f"{own}.agent", other.settings, f"{own}.settings")
+            self._look_at_extensions(config, section.extensions or (), f"{path}.extensions")
+        self._look_at_extensions(config, config.extensions.enabled, "extensions.enabled")
         key = "auth.scheme" if auth.scheme else BY_DEFAULT
         self._note(registry.auth_schemes, auth.scheme or LOOPBACK_SCHEME, key, auth.settings, "auth.settings")
         providers = registry.ice_server_providers
@@ -78,6 +81,12 @@ class Uses:
         resampler = None if media.resampler is None else [media.resampler]
         for name, key in _chosen(resampler, [DEFAULT_RESAMPLER], "media.resampler"):
             self._note(registry.components_of(Resampling), name, key)
+
+    def _look_at_extensions(self, config: Config, names: Sequence[str], key: str) -> None:
+        settings = {name.lower(): values for name, values in config.extensions.settings.items()}
+        for name in names:
+            own = settings.get(name.lower(), PluginSettings())
+            self._note(self._registry.extensions, name, key, own, f"extensions.settings.{name}")
 
     def _note(
         self, catalogue: Catalogue[Any], name: str, key: str, settings: PluginSettings | None = None, path: str = ""

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter_ns
 
 from glottis.barrier import stop
 from glottis.contracts.audio import AudioFrame, FrameTap
@@ -14,6 +15,7 @@ from glottis.contracts.info import CallInfo
 from glottis.plugins.extensions import Extension
 from glottis.plugins.failures import log_failure
 from glottis.plugins.manager import Plugin
+from glottis.plugins.timing import FRAME_LIMIT, FRAME_PATIENCE, Timing
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ logger = logging.getLogger(__name__)
 class _Processor:
     plugin: Plugin
     process: FrameTap
+    timing: Timing
 
 
 class ProcessorChain:
@@ -38,6 +41,7 @@ class ProcessorChain:
 
     def __call__(self, frame: AudioFrame) -> AudioFrame:
         for processor in self._processors:
+            began = perf_counter_ns()
             try:
                 result = processor.process(frame)
                 if type(result) is not AudioFrame or not _is_alike(result, frame):
@@ -46,9 +50,12 @@ class ProcessorChain:
                 stop(error, partial(self._drop, processor))
             else:
                 frame = result
+            finally:
+                processor.timing.note(perf_counter_ns() - began)
         return frame
 
     def _drop(self, processor: _Processor, error: BaseException) -> None:
+        processor.timing.errors += 1
         self._processors = tuple(other for other in self._processors if other is not processor)
         log_failure(logger, error, "%s: a processor of %s has failed, and is left out", self._place, processor.plugin)
         self._dropped()
@@ -82,7 +89,8 @@ def _processors_of(extension: Extension, call_info: CallInfo, direction: Directi
         if not callable(process):
             got = type(process).__name__
             raise PluginError(f"{extension.plugin}: audio_processors returned a {got}, expected functions of a frame")
-    return [_Processor(extension.plugin, process) for process in result]
+    timing = extension.plugin.timing(f"processors of {direction}", FRAME_LIMIT, FRAME_PATIENCE)
+    return [_Processor(extension.plugin, process, timing) for process in result]
 
 
 def _is_alike(result: AudioFrame, frame: AudioFrame) -> bool:
