@@ -12,7 +12,14 @@ import pytest
 from glottis.cli import main
 from glottis.cli.packages import KINDS, LICENSES
 
-NAMES = {"agent": "parrot", "codec": "plain", "auth": "sesame", "ice": "lone-host", "component": "loud"}
+NAMES = {
+    "agent": "parrot",
+    "codec": "plain",
+    "auth": "sesame",
+    "ice": "lone-host",
+    "component": "loud",
+    "extension": "quieter",
+}
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 
@@ -80,6 +87,7 @@ def test_a_name_that_cannot_be_is_refused_with_what_can(
         ("agent", "echo", r"echo: the agent echo is there already: plugin echo \(glottis-echo "),
         ("codec", "pcmu", r"pcmu: the codec PCMU is there already: plugin spandsp \("),
         ("auth", "api-keys", r"api-keys: the auth scheme api-keys is there already: plugin auth-keys \("),
+        ("extension", "recorder", r"recorder: the extension recorder is there already: plugin recorder \("),
         ("component", "echo", "echo: glottis-echo is installed already"),
     ],
 )
@@ -111,7 +119,7 @@ def run(command: Sequence[str | Path], folder: Path, **variables: str) -> None:
 
 @pytest.mark.slow
 def test_what_is_created_passes_its_own_tests_and_checks(tmp_path: Path) -> None:
-    """Of all five together: each of them starts the same tools."""
+    """Of all together: each of them starts the same tools."""
     folders = create_all(tmp_path)
     packages = [next(folder.glob("glottis_*")) for folder in folders]
     for folder in folders:

@@ -17,7 +17,14 @@ from support.installing import ROOT, build_wheels, create_environment, install, 
 pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 NEEDED = ("core", "plugins/echo", "plugins/talker", "plugins/vad-energy")
-CREATED = {"agent": "parrot", "codec": "plain", "auth": "sesame", "ice": "lone-host", "component": "loud"}
+CREATED = {
+    "agent": "parrot",
+    "codec": "plain",
+    "auth": "sesame",
+    "ice": "lone-host",
+    "component": "loud",
+    "extension": "quieter",
+}
 PASSWORD = "a password of many words"
 CONFIG = """
 [server]
@@ -33,6 +40,9 @@ operators = ["sesame"]
 [ice_servers]
 providers = ["lone-host"]
 settings = { lone-host = { host = "127.0.0.1" } }
+
+[extensions]
+enabled = ["quieter"]
 
 [campaigns.parrot]
 agent = "parrot"
@@ -112,6 +122,7 @@ def test_each_is_enabled_by_the_configuration(programs: Path, tmp_path: Path) ->
         "loud glottis-loud 0.1.0 component loud (VoiceActivityDetector) yes: campaigns.talker.settings.detector",
         "parrot glottis-parrot 0.1.0 agent parrot yes: campaigns.parrot.agent",
         "plain glottis-plain 0.1.0 codec PLAIN yes: media.codecs",
+        "quieter glottis-quieter 0.1.0 extension quieter yes: extensions.enabled",
         "relic glottis-relic 2.0 agent relic yes: campaigns.relic.agent",
         "sesame glottis-sesame 0.1.0 auth scheme sesame yes: auth.scheme",
     } <= enabled
@@ -143,4 +154,5 @@ def test_each_is_called(programs: Path, tmp_path: Path) -> None:
     calls = {action: int(count) for _, _, _, action, count, errors, *_ in rows if errors == "0"}
     assert calls["agent parrot"] == 1
     assert calls["authenticate"] == calls["get_ice_servers"] == 3, "two calls and a question; the gateway and two calls"
-    assert min(calls["encode of PLAIN"], calls["decode of PLAIN"], calls["detect"]) > 25
+    frames = [calls[action] for action in ("encode of PLAIN", "decode of PLAIN", "detect", "processors of input")]
+    assert min(frames) > 25

@@ -55,6 +55,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("auth", "an auth scheme"),
         Kind("ice", "a provider of ICE servers"),
         Kind("component", "a component"),
+        Kind("extension", "an extension"),
     )
 }
 
@@ -165,5 +166,6 @@ def _catalogue(registry: Registry, kind: str) -> Catalogue[Any]:
         "auth": registry.auth_schemes,
         "ice": registry.ice_server_providers,
         "component": registry.components_of(VoiceActivityDetector),
+        "extension": registry.extensions,
     }
     return catalogues[kind]
