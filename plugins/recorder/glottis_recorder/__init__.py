@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from glottis import CallInfo, GatewayInfo, RoutesSpec, Tell, hookimpl
 
@@ -37,4 +38,4 @@ def gateway_lifespan(gateway_info: GatewayInfo, settings: RecorderConfig) -> Abs
 @hookimpl
 def register_routes() -> Sequence[RoutesSpec]:
     """``recordings``, by which recordings are fetched."""
-    return [RoutesSpec("recordings", routes, RetrievalConfig)]
+    return [RoutesSpec("recordings", partial(routes, DESK), RetrievalConfig)]

@@ -31,6 +31,8 @@ class RecordingDesk:
 
     def __init__(self) -> None:
         self.disk = Disk()
+        self.directories: list[Path] = []
+        """Where the gateways that run keep their recordings."""
 
     def open(self, call_info: CallInfo, tell: Tell, settings: RecorderConfig) -> Recording:
         """For a new call."""
@@ -59,11 +61,15 @@ async def keep_recordings(desk: RecordingDesk, settings: RecorderConfig) -> Asyn
         await trio.Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"extensions.settings.recorder.directory: {error.strerror}") from None
-    async with trio.open_nursery() as nursery:
-        if settings.keep_days is not None:
-            nursery.start_soon(_sweep_often, directory, settings.keep_days * DAY)
-        yield
-        nursery.cancel_scope.cancel()
+    desk.directories.append(directory)
+    try:
+        async with trio.open_nursery() as nursery:
+            if settings.keep_days is not None:
+                nursery.start_soon(_sweep_often, directory, settings.keep_days * DAY)
+            yield
+            nursery.cancel_scope.cancel()
+    finally:
+        desk.directories.remove(directory)
     await trio.to_thread.run_sync(desk.disk.wait_idle, abandon_on_cancel=True)
 
 

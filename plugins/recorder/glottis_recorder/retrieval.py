@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from itertools import product
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 import trio
 from glottis import Route, RouteRequest, RouteResponse
+
+from glottis_recorder.desk import RecordingDesk
 
 MEDIA_TYPES: Final = {".wav": "audio/wav", ".ogg": "audio/ogg"}
 """By the endings of files."""
@@ -17,23 +21,25 @@ PIECE: Final = 64 * 1024
 class RetrievalConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the set of routes ``recordings``."""
 
-    directory: Annotated[str, msgspec.Meta(min_length=1)]
+    directory: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    """Absent: where the recorder puts them."""
 
 
-def routes(config: RetrievalConfig) -> Sequence[Route]:
+def routes(desk: RecordingDesk, config: RetrievalConfig) -> Sequence[Route]:
     """The same for either."""
-    retrieve = partial(_retrieve, trio.Path(config.directory))
+    retrieve = partial(_retrieve, desk, config.directory)
     return [
         Route("GET", "/calls/{session_id}", "operator", retrieve),
         Route("GET", "/own/{session_id}", "session", retrieve),
     ]
 
 
-async def _retrieve(directory: trio.Path, request: RouteRequest) -> RouteResponse:
+async def _retrieve(desk: RecordingDesk, directory: str | None, request: RouteRequest) -> RouteResponse:
     """The recording; of a call that goes on, what is written of it."""
     session_id = request.parameters["session_id"]  # which has no slash in it, and is no "..": see RouteRequest
-    for ending, media_type in MEDIA_TYPES.items():
-        path = directory / f"{session_id}{ending}"
+    places = desk.directories if directory is None else [Path(directory)]
+    for place, (ending, media_type) in product(places, MEDIA_TYPES.items()):
+        path = trio.Path(place / f"{session_id}{ending}")
         if await path.is_file():
             disposition = ("content-disposition", f'attachment; filename="{path.name}"')
             return RouteResponse(body=_pieces(path), media_type=media_type, headers=[disposition])

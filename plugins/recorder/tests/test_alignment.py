@@ -179,9 +179,6 @@ async def test_calls_of_the_gateway_are_recorded(
 
     [routes]
     enabled = ["recordings"]
-
-    [routes.settings.recordings]
-    directory = "{tmp_path / "recordings"}"
     """
     async with open_memory_exchange(tmp_path, config, [Clicks()]) as exchange:
         phone = Clicker(exchange)
@@ -192,6 +189,7 @@ async def test_calls_of_the_gateway_are_recorded(
         await trio.to_thread.run_sync(DESK.disk.wait_idle)
         own = f"/api/plugins/recordings/own/{phone.session_id}"
         reply = await request(exchange.gateway, "GET", own, connect=exchange.network.connect)
+    assert DESK.directories == []
     path = tmp_path / "recordings" / f"{phone.session_id}.{ending}"
     assert (reply.status, reply.headers["content-type"]) == (200, f"audio/{ending}")
     assert reply.body == path.read_bytes()

@@ -22,8 +22,9 @@ from glottis import (
     TextMessage,
 )
 from glottis.plugins import load_plugins
+from glottis.testing import on_virtual_time
 from glottis_recorder import RecorderConfig, RetrievalConfig, gateway_lifespan
-from glottis_recorder.desk import SWEEP_INTERVAL, sweep
+from glottis_recorder.desk import SWEEP_INTERVAL, RecordingDesk, sweep
 from glottis_recorder.disk import Disk
 from glottis_recorder.recording import AudioFile, Recording
 from glottis_recorder.retrieval import routes
@@ -31,7 +32,6 @@ from glottis_recorder.voices import Placed
 
 PCMU = load_plugins().codecs.find("PCMU").spec
 KEY = "recordingConsent"
-Clock = trio.testing.MockClock
 Log = pytest.LogCaptureFixture
 
 
@@ -214,7 +214,7 @@ def test_jobs_are_done_in_their_order_one_that_fails_too(caplog: Log) -> None:
 async def test_a_recording_is_fetched_whole(ending: str, media_type: str, tmp_path: Path) -> None:
     content = bytes(range(256)) * 1000
     (tmp_path / f"s-1.{ending}").write_bytes(content)
-    for route in routes(RetrievalConfig(directory=str(tmp_path))):
+    for route in routes(RecordingDesk(), RetrievalConfig(directory=str(tmp_path))):
         response = await route.handle(RouteRequest("GET", "", {"session_id": "s-1"}))
         assert (response.status, response.media_type) == (200, media_type)
         assert not isinstance(response.body, bytes)
@@ -224,7 +224,7 @@ async def test_a_recording_is_fetched_whole(ending: str, media_type: str, tmp_pa
 
 
 def test_recordings_are_for_operators_and_for_who_has_created_the_session() -> None:
-    made = routes(RetrievalConfig(directory="/"))
+    made = routes(RecordingDesk(), RetrievalConfig())
     assert {route.path: route.access for route in made} == {
         "/calls/{session_id}": "operator",
         "/own/{session_id}": "session",
@@ -243,10 +243,11 @@ def test_recordings_are_deleted_when_their_time_is_over_and_nothing_else_is(tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.wav", "old.txt"]
 
 
-async def test_the_directory_is_made_and_swept_as_long_as_the_gateway_lives(
-    tmp_path: Path, autojump_clock: Clock
-) -> None:
-    directory = tmp_path / "a" / "b"
+def test_the_directory_is_made_and_swept_as_long_as_the_gateway_lives(tmp_path: Path) -> None:
+    on_virtual_time(live_for_a_sweep, tmp_path / "a" / "b")
+
+
+async def live_for_a_sweep(directory: Path) -> None:
     settings = RecorderConfig(directory=str(directory), keep_days=1)
     async with gateway_lifespan(GatewayInfo("", ""), settings):
         old = directory / "s.wav"
