@@ -284,6 +284,14 @@ def test_agent_of_the_tutorial_can_be_installed_and_is_listed(document: Document
         assert expected in result.stdout
 
 
+def test_tutorial_leaves_the_clone_alone() -> None:
+    """There its files would be linted and tested; what it installs has names that no test wants."""
+    install, *others = re.split(r"^## ", DOCS["quickstart"].text.partition("## Commands")[0], flags=re.MULTILINE)[1:]
+    assert "cd ../agents" in install
+    assert [section for section in others if ".venv/" in section] == []
+    assert "serve --agent ../late_echo.py" in README.text
+
+
 @pytest.mark.parametrize(("document", "name"), [(README, "late_echo"), (DOCS["quickstart"], "hello")])
 async def test_agent_in_one_file_gives_back_what_it_hears(
     document: Document, name: str, tmp_path: Path, autojump_clock: trio.testing.MockClock
@@ -357,17 +365,23 @@ def run_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.browser
-async def test_client_that_is_shown_calls_and_chats(chromium: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["of the gateway", "of another origin"])
+async def test_client_that_is_shown_calls_and_chats(is_elsewhere: bool, chromium: str, tmp_path: Path) -> None:
     (block,) = DOCS["client"].blocks_of("js")
-    async with open_test_gateway(tmp_path) as gateway, open_chromium_page(chromium) as page:
+    async with (
+        open_test_gateway(tmp_path) as gateway,
+        open_test_gateway(tmp_path) as elsewhere,
+        open_chromium_page(chromium) as page,
+    ):
+        called = f"'{gateway.url}'" if is_elsewhere else ""
         with trio.fail_after(60):
-            await page.goto(f"{gateway.url}/healthz")
+            await page.goto(f"{(elsewhere if is_elsewhere else gateway).url}/healthz")
             await page.run_script(block.code)
-            await page.evaluate("""(async () => {
+            await page.evaluate(f"""(async () => {{
                 globalThis.texts = [];
-                globalThis.started = await call("echo", globalThis.loudspeaker = new Audio());
-                started.chat.onmessage = ({ data }) => texts.push(data);
-            })()""")
+                globalThis.started = await call("echo", globalThis.loudspeaker = new Audio(), {called});
+                started.chat.onmessage = ({{ data }}) => texts.push(data);
+            }})()""")
             await page.wait_for("started.peer.connectionState === 'connected' && loudspeaker.srcObject")
             await page.wait_for("texts[0] === 'Backend connected'")
             await page.evaluate("started.chat.send('hangup')")

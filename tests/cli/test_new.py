@@ -13,7 +13,7 @@ from glottis.cli import main
 from glottis.cli.packages import KINDS, LICENSES
 
 NAMES = {
-    "agent": "parrot",
+    "agent": "budgie",
     "codec": "plain",
     "auth": "sesame",
     "ice": "lone-host",
@@ -65,7 +65,7 @@ def test_a_package_has_all_that_one_needs(kind: str, tmp_path: Path, capsys: pyt
 
 @pytest.mark.parametrize("licence", LICENSES)
 def test_the_licence_can_be_chosen(licence: str, tmp_path: Path) -> None:
-    folder = create("agent", "parrot", "--license", licence, into=tmp_path)
+    folder = create("agent", "budgie", "--license", licence, into=tmp_path)
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     assert project.get("license", "none") == licence
     assert project["license-files"] == (["LICENSE"] if (folder / "LICENSE").exists() else [])
@@ -99,15 +99,15 @@ def test_what_is_installed_keeps_its_name(
 
 
 def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "glottis-parrot").mkdir()
-    assert main(["new", "agent", "parrot", "--into", str(tmp_path)]) == 2
-    assert "glottis-parrot: it exists already; choose another name" in capsys.readouterr().err
-    assert list((tmp_path / "glottis-parrot").iterdir()) == []
+    (tmp_path / "glottis-budgie").mkdir()
+    assert main(["new", "agent", "budgie", "--into", str(tmp_path)]) == 2
+    assert "glottis-budgie: it exists already; choose another name" in capsys.readouterr().err
+    assert list((tmp_path / "glottis-budgie").iterdir()) == []
 
 
 def test_where_no_folder_can_be_made_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["new", "agent", "parrot", "--into", str(tmp_path / "nowhere")]) == 2
-    assert "nowhere/glottis-parrot: cannot be made: No such file or directory" in capsys.readouterr().err
+    assert main(["new", "agent", "budgie", "--into", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere/glottis-budgie: cannot be made: No such file or directory" in capsys.readouterr().err
 
 
 def run(command: Sequence[str | Path], folder: Path, **variables: str) -> None:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 NEEDED = ("core", "plugins/echo", "plugins/talker", "plugins/vad-energy")
 CREATED = {
-    "agent": "parrot",
+    "agent": "budgie",
     "codec": "plain",
     "auth": "sesame",
     "ice": "lone-host",
@@ -44,8 +44,8 @@ settings = { lone-host = { host = "127.0.0.1" } }
 [extensions]
 enabled = ["quieter"]
 
-[campaigns.parrot]
-agent = "parrot"
+[campaigns.budgie]
+agent = "budgie"
 
 [campaigns.talker]
 agent = "talker"
@@ -120,7 +120,7 @@ def test_each_is_enabled_by_the_configuration(programs: Path, tmp_path: Path) ->
     assert {
         "lone-host glottis-lone-host 0.1.0 ICE server provider lone-host yes: ice_servers.providers",
         "loud glottis-loud 0.1.0 component loud (VoiceActivityDetector) yes: campaigns.talker.settings.detector",
-        "parrot glottis-parrot 0.1.0 agent parrot yes: campaigns.parrot.agent",
+        "budgie glottis-budgie 0.1.0 agent budgie yes: campaigns.budgie.agent",
         "plain glottis-plain 0.1.0 codec PLAIN yes: media.codecs",
         "quieter glottis-quieter 0.1.0 extension quieter yes: extensions.enabled",
         "relic glottis-relic 2.0 agent relic yes: campaigns.relic.agent",
@@ -147,12 +147,12 @@ def test_each_is_called(programs: Path, tmp_path: Path) -> None:
     write_wav(speech, bytes(range(256)) * 125, 16000)
     spoken = ("--codec", "PLAIN", "--wav", str(speech), "--listen", "0")
     with serving(programs, tmp_path) as url:
-        for campaign in ("parrot", "talker"):
+        for campaign in ("budgie", "talker"):
             glottis(programs, tmp_path, "call", url, "--campaign", campaign, *spoken)
         fared = glottis(programs, tmp_path, "plugins", "--url", url)
     rows = [re.split(" {2,}", line) for line in fared.splitlines()]
     calls = {action: int(count) for _, _, _, action, count, errors, *_ in rows if errors == "0"}
-    assert calls["agent parrot"] == 1
+    assert calls["agent budgie"] == 1
     assert calls["authenticate"] == calls["get_ice_servers"] == 3, "two calls and a question; the gateway and two calls"
     frames = [calls[action] for action in ("encode of PLAIN", "decode of PLAIN", "detect", "processors of input")]
     assert min(frames) > 25
