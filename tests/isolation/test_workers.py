@@ -2,11 +2,21 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from glottis import (
+    AudioFrame,
+    Direction,
+    FrameTap,
+    Message,
+    Statistics,
+    TextMessage,
+    hookimpl,
+)
 from glottis.plugins import AgentFile
 from glottis.signaling.close_codes import INTERNAL_ERROR
 from glottis.signaling.messages import Text
@@ -35,10 +45,10 @@ START = 20.0
 
 
 @asynccontextmanager
-async def open_isolated(directory: Path) -> AsyncIterator[Exchange]:
+async def open_isolated(directory: Path, campaign: str = ISOLATED, *plugins: object) -> AsyncIterator[Exchange]:
     """A gateway whose campaign ``moody`` has two workers, both ready."""
     async with (
-        open_test_gateway(directory, CONFIG + ISOLATED, [AgentFile(AGENT)]) as gateway,
+        open_test_gateway(directory, CONFIG + campaign, [AgentFile(AGENT), *plugins]) as gateway,
         open_exchange(gateway) as exchange,
     ):
         await eventually(lambda: gateway.workers.ready == 2, START)
@@ -111,6 +121,75 @@ async def test_whatever_a_process_does_is_told_and_no_other_call_ends(
         assert bystander.socket.closed is None
     assert "wrote: something is wrong" in caplog.text
     assert "SystemExit" in caplog.text
+
+
+async def test_a_process_that_reads_nothing_but_seems_alive_is_ended(tmp_path: Path) -> None:
+    """What waits for it would grow as long as callers write."""
+    async with open_isolated(tmp_path) as exchange:
+        bystander = await exchange.call("echo")
+        phone = await exchange.call("moody")
+        await phone.hear()
+        await order(phone, "deaf")
+        for _ in range(15):
+            await order(phone, "x" * 60_000)
+        assert await phone.wait_closed(30) == (
+            INTERNAL_ERROR,
+            "the agent's process has not read for 3 s what it is sent",
+        )
+        await bystander.hear()
+
+
+async def test_a_process_that_says_too_much_is_read_no_faster(tmp_path: Path) -> None:
+    async with open_isolated(tmp_path) as exchange:
+        bystander = await exchange.call("echo")
+        phone = await exchange.call("moody")
+        await order(phone, "flood")
+        await bystander.hear(100)
+        assert phone.socket.closed is None
+        await phone.hang_up()
+        await bystander.hear()
+
+
+class Witness:
+    """An extension that counts what it sees of a call."""
+
+    def __init__(self) -> None:
+        self.frames: Counter[Direction] = Counter()
+        self.seen: list[str] = []
+
+    @hookimpl
+    def audio_processors(self, direction: Direction) -> Sequence[FrameTap]:
+        def count(frame: AudioFrame) -> AudioFrame:
+            self.frames[direction] += 1
+            return frame
+
+        return [count]
+
+    @hookimpl
+    def session_observers(self) -> Sequence[object]:
+        return [self]
+
+    def message_received(self, message: Message) -> None:
+        self.seen.append(f"received {message.text if isinstance(message, TextMessage) else ''}")
+
+    def message_sent(self, message: Message) -> None:
+        self.seen.append("sent")
+
+    def ended(self, reason: str, statistics: Statistics) -> None:
+        self.seen.append("ended")
+
+
+async def test_extensions_see_calls_of_isolated_agents_too(tmp_path: Path) -> None:
+    witness = Witness()
+    campaign = ISOLATED.replace('isolation = "process"', 'isolation = "process"\nextensions = ["Witness"]')
+    async with open_isolated(tmp_path, campaign, witness) as exchange:
+        phone = await exchange.call("moody")
+        await phone.hear()
+        await process_of(phone)
+        await phone.hang_up()
+        await eventually(lambda: "ended" in witness.seen)
+    assert witness.seen == ["received who are you", "sent", "ended"]
+    assert min(witness.frames["input"], witness.frames["output"]) >= 3
 
 
 async def test_an_agent_that_holds_the_interpreter_costs_other_calls_no_frame(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import trio
 from glottis import Call
+from glottis.isolation import framing, messages
 
 memory: list[bytearray] = []
 
@@ -56,6 +59,25 @@ def babble() -> None:
             continue
 
 
+def repeat(message: messages.FromWorker, pause: float) -> None:
+    """Beside the loop that has the pipe, whose number is the first argument of the process."""
+    pipe, data = int(sys.argv[1]), framing.frame(messages.encode(message))
+
+    def write() -> None:
+        while True:
+            with suppress(BlockingIOError):
+                os.write(pipe, data)
+            time.sleep(pause)
+
+    threading.Thread(target=write, daemon=True).start()
+
+
+def go_deaf() -> None:
+    """Read nothing, but seem alive."""
+    repeat(messages.Alive(), 0.1)
+    spin(60)
+
+
 def complain() -> None:
     """On standard error."""
     sys.stderr.write("something is wrong\n")
@@ -70,5 +92,7 @@ MOODS: Final[dict[str, Callable[[], Any]]] = {
     "hang": lambda: spin(60),
     "grow": grow,
     "babble": babble,
+    "deaf": go_deaf,
+    "flood": lambda: repeat(messages.Flush(1, 1), 0),
     "complain": complain,
 }

@@ -22,6 +22,7 @@ from glottis.isolation.orders import Order
 from glottis.isolation.pickles import pickled
 from glottis.isolation.pipe import Pipe
 from glottis.isolation.places import Places
+from glottis.isolation.remote_call import MAX_UNSENT
 from glottis.isolation.worker_log import Lines, log_line
 from glottis.wire.token_bucket import TokenBucket
 
@@ -59,6 +60,8 @@ class WorkerProcess:
         self._is_dismissed = False
         """Whether it ends because the gateway wants it to."""
         self._lines = Lines()
+        self._kept_up_at = trio.current_time()
+        """When it has last taken what was sent to it, but for what can be left out."""
         self._line_rate = TokenBucket(LINES_PER_SECOND, LINES_PER_SECOND, trio.current_time())
 
     def __str__(self) -> str:
@@ -124,6 +127,10 @@ class WorkerProcess:
         patience = self._settings.patience if self.places.is_ready else START_PATIENCE
         if now - self.places.heard_at > patience:
             return f"has not answered for {patience:g} s"
+        if self.places.waiting <= MAX_UNSENT:
+            self._kept_up_at = now
+        elif now - self._kept_up_at > patience:
+            return f"has not read for {patience:g} s what it is sent"
         limit = self._settings.memory_limit_mb
         if limit and (used := _memory(self._process.pid) >> 20) > limit:
             return f"has grown to {used} MiB of memory, more than {limit}"
