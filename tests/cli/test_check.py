@@ -53,6 +53,18 @@ def test_plugins_of_this_repository_keep_all_rules(
     assert " 0 do not" in printed
 
 
+@pytest.mark.slow
+def test_a_key_that_is_let_in_lets_auth_schemes_be_tried_with_requests(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "glottis-auth-keys", "--config", config, "--api-key", "correct-horse-battery"]) == 0
+    printed = capsys.readouterr().out
+    outcomes = dict(line.split()[1::-1] for line in printed.splitlines() if line.startswith(("ok ", "skip ")))
+    assert [outcomes[rule] for rule in ("accepted", "forged", "secrets", "constant-time")] == ["ok"] * 4, printed
+    assert main(["check", "glottis-auth-keys", "--config", config, "--api-key", "a key of somebody else"]) == 1
+    assert "FAIL  accepted" in capsys.readouterr().out
+
+
 def test_what_does_not_hold_is_told_with_its_reason_and_where_to_read_of_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

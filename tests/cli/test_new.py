@@ -6,11 +6,15 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
 from glottis.cli import main
 from glottis.cli.packages import KINDS, LICENSES
+from glottis.config import load_config, resolve
+from glottis.plugins import load_plugins
+from support.imports import imports_of
 
 NAMES = {
     "agent": "budgie",
@@ -108,6 +112,25 @@ def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path, capsys: pytest.Ca
 def test_where_no_folder_can_be_made_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "agent", "budgie", "--into", str(tmp_path / "nowhere")]) == 2
     assert "nowhere/glottis-budgie: cannot be made: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_installed_to_test_it_is_all_that_its_configuration_needs(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside glottis itself: else its workflow would fail, and so would the command that tries it."""
+    folder = create(kind, NAMES[kind], into=tmp_path)
+    project = tomllib.loads((folder / "pyproject.toml").read_text())
+    needed = {re.split("[<>=]", need)[0] for need in project["dependency-groups"]["test"]}
+    installed = [one for one in entry_points(group="glottis") if one.dist is not None and one.dist.name in needed]
+    (name,) = project["project"]["entry-points"]["glottis"]
+    with imports_of(folder):
+        monkeypatch.syspath_prepend(folder)
+        own = EntryPoint(name, f"glottis_{name.replace('-', '_')}", "glottis")
+        registry = load_plugins(installed=[*installed, own])
+    config = load_config(folder / "glottis.toml", KINDS[kind].environment)
+    assert resolve(config, registry).campaigns
+    assert registry.broken == ()
 
 
 def run(command: Sequence[str | Path], folder: Path, **variables: str) -> None:

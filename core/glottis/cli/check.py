@@ -5,7 +5,7 @@ import os
 import sys
 from collections import Counter
 
-from glottis.cli.parts import Commands, Parts, add_config
+from glottis.cli.parts import Commands, Parts, add_api_key, add_config, api_key
 from glottis.config import load_config
 from glottis.plugins import AgentFile, BrokenPlugin, Plugin, Registry
 
@@ -17,6 +17,7 @@ def add(commands: Commands) -> None:
     check = commands.add_parser("check", help="try all that a plugin registers, rule by rule")
     check.add_argument("package", metavar="PACKAGE", help="its distribution or module, or FILE:FUNCTION of an agent")
     add_config(check)
+    add_api_key(check)
     check.set_defaults(run=_check)
 
 
@@ -34,7 +35,7 @@ def _check(options: argparse.Namespace, parts: Parts) -> int:
         plugin = found
     sys.stdout.write(f"{plugin}\n")
     outcomes: Counter[Outcome] = Counter()
-    for part in parts_of(plugin, registry, config):
+    for part in parts_of(plugin, registry, config, api_key(options)):
         sys.stdout.write(f"\n{part.title}\n")
         for verdict in part.verdicts():
             outcomes[verdict.outcome] += 1

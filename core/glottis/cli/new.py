@@ -32,8 +32,9 @@ def _new(options: argparse.Namespace, parts: Parts) -> int:
         f"cd {folder}",
         "pip install -e . --group test",
         "pytest && mypy && ruff check",
+        *(f'export {name}="{value}"' for name, value in package.kind.environment.items()),
         f"glottis check {package.distribution} --config glottis.toml",
-        package.kind.trial,
+        "glottis serve --config glottis.toml",
     ]
     sys.stdout.writelines(f"  {step}\n" for step in steps)
     return 0

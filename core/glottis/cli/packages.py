@@ -6,7 +6,7 @@ import shutil
 import string
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -22,6 +22,8 @@ MAX_NAME_LENGTH: Final = 40
 """Characters: a folder and a module are called by it."""
 LICENSES: Final = ("MIT", "BSD-3-Clause", "Apache-2.0", "none")
 """SPDX identifiers; none: all rights are the author's."""
+SHOWN_KEY: Final = "a password of many words"
+"""Of the auth scheme, in its README and tests."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TEMPLATES: Final = files("glottis.cli") / "templates"
 _COMMON: Final = {
@@ -40,22 +42,32 @@ _OF_A_KIND: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a plugin can be. ``trial`` is a command that shows it at work."""
+    """What a plugin can be.
+
+    ``companions`` are the distributions that its configuration to try it with needs, without their prefix.
+    ``environment`` has the variables, by name.
+    """
 
     name: str
     article: str
-    trial: str = "glottis serve --config glottis.toml"
+    companions: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
     for kind in (
-        Kind("agent", "an agent"),
-        Kind("codec", "a codec"),
-        Kind("auth", "an auth scheme"),
-        Kind("ice", "a provider of ICE servers"),
-        Kind("component", "a component"),
-        Kind("extension", "an extension"),
+        Kind("agent", "an agent", ("auth-anonymous", "demo", "opus")),
+        Kind("codec", "a codec", ("auth-anonymous", "echo")),
+        Kind(
+            "auth",
+            "an auth scheme",
+            ("echo", "opus"),
+            environment={"GLOTTIS_AUTH__SETTINGS__PASSWORD": SHOWN_KEY, "GLOTTIS_API_KEY": SHOWN_KEY},
+        ),
+        Kind("ice", "a provider of ICE servers", ("auth-anonymous", "echo", "opus")),
+        Kind("component", "a component", ("auth-anonymous", "opus", "talker")),
+        Kind("extension", "an extension", ("auth-anonymous", "echo", "opus")),
     )
 }
 
@@ -133,6 +145,7 @@ class Package:
     def _values(self) -> dict[str, Any]:
         words = self.name.split("-")
         major, minor = version("glottis").split(".")[:2]
+        bounds = f">={major}.{minor},<{major}.{int(minor) + 1}"
         return {
             "name": self.name,
             "registered": self.registered,
@@ -147,8 +160,10 @@ class Package:
                 self.license, f'license = "{self.license}"\nlicense-files = ["LICENSE"]'
             ),
             "license_words": f"Its licence is {self.license}." if self.license != "none" else "All rights reserved.",
-            "glottis": f"glottis>={major}.{minor},<{major}.{int(minor) + 1}",
+            "glottis": f"glottis{bounds}",
+            "companions": "".join(f'    "glottis-{name}{bounds}",\n' for name in self.kind.companions),
             "api_version": API_VERSION,
+            "environment": "".join(f"      {name}: {value}\n" for name, value in self.kind.environment.items()),
         }
 
 

@@ -9,9 +9,11 @@ from typing import Any, Final, get_args
 from glottis.config import Config
 from glottis.config.components import typed_settings
 from glottis.contracts.audio import FrameTap
+from glottis.contracts.auth import AuthRequest
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.extensions import Direction
 from glottis.contracts.info import CallInfo
+from glottis.contracts.secret import Secret
 from glottis.plugins import BrokenPlugin, Catalogue, Plugin, Registered, Registry
 from glottis.plugins.extensions import Extension, ExtensionSpec
 from glottis.plugins.specifications import name_of
@@ -53,8 +55,11 @@ def find_plugin(registry: Registry, package: str) -> Plugin | BrokenPlugin:
     raise LocalError(f"no installed plugin is called {package!r}; installed: {', '.join(names) or 'none'}")
 
 
-def parts_of(plugin: Plugin, registry: Registry, config: Config) -> Iterator[Part]:
-    """What the plugin registers, with the settings that the configuration has for it."""
+def parts_of(plugin: Plugin, registry: Registry, config: Config, api_key: Secret | None = None) -> Iterator[Part]:
+    """What the plugin registers, with the settings that the configuration has for it.
+
+    ``api_key`` is a key or token that its auth scheme lets in, by these settings.
+    """
     for entry in _own(registry.codecs, plugin):
         yield Part(f"codec {entry.spec.encoding_name}", CODEC_RULES, entry.spec)
     for entry in _own(registry.agents, plugin):
@@ -63,7 +68,8 @@ def parts_of(plugin: Plugin, registry: Registry, config: Config) -> Iterator[Par
         yield Part(f"agent {entry.spec.name}", AGENT_RULES, subject(used[0] if used else {}))
     for entry in _own(registry.auth_schemes, plugin):
         chosen = config.auth.settings if config.auth.scheme.lower() == _lower(entry) else {}
-        scheme = AuthSubject(entry.spec, chosen, plugin, lambda: registry)
+        accepted = () if api_key is None else (_request(api_key, config),)
+        scheme = AuthSubject(entry.spec, chosen, plugin, lambda: registry, accepted=accepted)
         yield Part(f"auth scheme {entry.spec.name}", AUTH_RULES, scheme)
     for entry in _own(registry.ice_server_providers, plugin):
         settings: Mapping[str, Any] = config.ice_servers.settings.get(entry.spec.name, {})
@@ -86,6 +92,13 @@ def parts_of(plugin: Plugin, registry: Registry, config: Config) -> Iterator[Par
                 component_rules_of(component.spec),
                 Subject(component.spec, {}, plugin, lambda: registry),
             )
+
+
+def _request(api_key: Secret, config: Config) -> AuthRequest:
+    """For a session of the first campaign, as ``glottis call`` asks for one."""
+    headers = {"authorization": f"Bearer {api_key.reveal()}"}
+    campaign = next(iter(config.campaigns), None)
+    return AuthRequest("POST", "/api/websession/initiate", headers, "127.0.0.1", campaign_id=campaign)
 
 
 def _processors_of(entry: Registered[ExtensionSpec], registry: Registry, config: Config) -> Iterator[Part]:
