@@ -214,9 +214,9 @@ def test_sample_key_is_shown_wherever_keys_are() -> None:
 
 @pytest.fixture(scope="module", name="examples")
 def write_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project that the two documents describe."""
+    """The project that these documents describe."""
     directory = tmp_path_factory.mktemp("examples")
-    for name in ("hooks", "writing-a-plugin", "testing-a-plugin"):
+    for name in ("hooks", "writing-a-plugin", "testing-a-plugin", "numpy-and-models"):
         assert DOCS[name].write_files(directory)
     return directory
 
