@@ -211,6 +211,7 @@ async def test_whose_error_it_is_comes_through_the_pipe(autojump_clock: trio.tes
     (error,) = caller.errors
     assert isinstance(error, PluginError)
     assert "ValueError: no" in str(error)
+    assert (caller.timing.calls, caller.timing.errors) == (1, 1)
 
 
 async def test_the_end_of_a_call_cancels_its_agent(autojump_clock: trio.testing.MockClock) -> None:
@@ -230,3 +231,4 @@ async def test_the_end_of_a_call_cancels_its_agent(autojump_clock: trio.testing.
         await caller.over.wait()
         await trio.testing.wait_all_tasks_blocked()
         assert ends == [Interrupted(), "cancelled"]
+        assert (caller.timing.calls, caller.timing.errors) == (1, 0)

@@ -24,6 +24,7 @@ from glottis.isolation.pool import Seat
 from glottis.isolation.process import LOOK
 from glottis.isolation.remote_call import RemoteCall
 from glottis.isolation.worker import Worker
+from glottis.plugins.timing import Timing
 from glottis.testing.fake_client import FakeClient
 from glottis.testing.paced_voice import PacedVoice
 
@@ -35,6 +36,7 @@ class MemoryWorkers:
 
     def __init__(self, agent: Agent, calls: int = 8) -> None:
         ours, theirs = socket.socketpair()
+        self.timing = Timing("the agent")
         self.pipe = Pipe(theirs, LONGEST_FROM_GATEWAY)
         self.places = Places(Pipe(ours, LONGEST_FROM_WORKER), calls, lambda: None)
         self._worker = Worker(self.pipe, Made(agent, RATE, {"greeting": "hello"}, ()))
@@ -63,6 +65,7 @@ class Caller:
     """The test's side of a call, and what has come of that. Made by ``remote_call``."""
 
     def __init__(self, workers: MemoryWorkers, info: CallInfo | None, limits: CallLimits) -> None:
+        self.timing = workers.timing
         self.voice = PacedVoice(RATE, "opus", 48000)
         self.client = FakeClient(lambda message: self.call.push_message(message))
         self.times_caught_up = 0

@@ -16,6 +16,7 @@ from glottis.isolation.orders import Order
 from glottis.isolation.places import Places
 from glottis.isolation.process import LOOK, WorkerProcess, open_worker
 from glottis.isolation.remote_call import RemoteCall
+from glottis.plugins.timing import Timing
 
 PLACE_PATIENCE: Final = 10.0
 """Seconds for a worker to have a place: long enough for one to start. Nothing is heard meanwhile."""
@@ -60,8 +61,11 @@ class Seat:
 class Pool:
     """``Workers`` of a campaign. ``whose`` names plugin and agent; ``version`` changes when it was loaded anew."""
 
-    def __init__(self, whose: str, order: Order, settings: Workers, version: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self, whose: str, order: Order, settings: Workers, timing: Timing, version: Callable[[], int] = lambda: 0
+    ) -> None:
         self.counts = PoolCounts()
+        self.timing = timing
         self._whose = whose
         self._order = order
         self._settings = settings

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from time import perf_counter_ns
 from typing import Final, Protocol
 
 import trio
@@ -24,6 +25,7 @@ from glottis.isolation.backlog import RemoteBacklog
 from glottis.isolation.messages import FromGateway, OfCall
 from glottis.isolation.pickles import pickled
 from glottis.isolation.spoken import Spoken
+from glottis.plugins.timing import Timing
 from glottis.rtp import KeyChange, KeyDown, Tone
 
 MAX_UNSENT: Final = 256 * 1024
@@ -47,6 +49,10 @@ class Seat(Protocol):
 
 class Workers(Protocol):
     """Where there are places."""
+
+    @property
+    def timing(self) -> Timing:
+        """Counts the agent's calls, as ``guarded_agent`` does where the agent is in this process."""
 
     def seat(self, call: "RemoteCall") -> AbstractAsyncContextManager[Seat]:
         """Within this block the call has a place, and is told what comes from there. Raises ``ProcessLost``."""
@@ -108,7 +114,13 @@ class RemoteCall:
         self, agent: Agent, failed: Callable[[BaseException], object], *beside: Callable[[], Awaitable[object]]
     ) -> None:
         """See ``Conversation``; the agent is the worker's own, of the same name."""
-        self._failed = failed
+        timing, began = self._workers.timing, perf_counter_ns()
+
+        def noted(error: BaseException) -> None:
+            timing.errors += 1
+            failed(error)
+
+        self._failed = noted
         async with trio.open_nursery() as nursery:
             for task in beside:
                 nursery.start_soon(task)
@@ -116,9 +128,10 @@ class RemoteCall:
                 await self._hold_seat()
                 await self._messenger.flush()
             except ProcessLost as error:
-                failed(error)
+                noted(error)
             finally:
                 self._seat, self._answers, self._failed = None, None, _nobody
+                timing.note(perf_counter_ns() - began)
             nursery.cancel_scope.cancel()
 
     async def _hold_seat(self) -> None:

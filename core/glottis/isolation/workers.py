@@ -21,6 +21,7 @@ class AgentWorkers:
                 f"{campaign.agent.plugin}, agent {campaign.agent.name}",
                 order_of(name, config),
                 campaign.workers,
+                campaign.agent.plugin.timing(f"agent {campaign.agent.name}"),
                 campaign.version,
             )
             for name, campaign in config.campaigns.items()
