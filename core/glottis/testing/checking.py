@@ -58,7 +58,7 @@ def find_plugin(registry: Registry, package: str) -> Plugin | BrokenPlugin:
 def parts_of(plugin: Plugin, registry: Registry, config: Config, api_key: Secret | None = None) -> Iterator[Part]:
     """What the plugin registers, with the settings that the configuration has for it.
 
-    ``api_key`` is a key or token that its auth scheme lets in, by these settings.
+    ``api_key`` is a key or token that the configured auth scheme lets in.
     """
     for entry in _own(registry.codecs, plugin):
         yield Part(f"codec {entry.spec.encoding_name}", CODEC_RULES, entry.spec)
@@ -67,8 +67,9 @@ def parts_of(plugin: Plugin, registry: Registry, config: Config, api_key: Secret
         subject = partial(Subject, entry.spec, plugin=plugin, registry=lambda: registry)
         yield Part(f"agent {entry.spec.name}", AGENT_RULES, subject(used[0] if used else {}))
     for entry in _own(registry.auth_schemes, plugin):
-        chosen = config.auth.settings if config.auth.scheme.lower() == _lower(entry) else {}
-        accepted = () if api_key is None else (_request(api_key, config),)
+        is_chosen = config.auth.scheme.lower() == _lower(entry)
+        accepted = [_request(api_key, config)] if is_chosen and api_key is not None else []
+        chosen = config.auth.settings if is_chosen else {}
         scheme = AuthSubject(entry.spec, chosen, plugin, lambda: registry, accepted=accepted)
         yield Part(f"auth scheme {entry.spec.name}", AUTH_RULES, scheme)
     for entry in _own(registry.ice_server_providers, plugin):
