@@ -1,0 +1,256 @@
+"""One conversation: listens, thinks and speaks at the same time, and yields to the caller."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from itertools import count
+from typing import Final
+
+import trio
+from glottis import Call, TextMessage
+
+from glottis_conversation.chain import NoneWorks
+from glottis_conversation.history import History
+from glottis_conversation.kinds import ToolFunction
+from glottis_conversation.latency import Waterfall
+from glottis_conversation.listening import Listener, Said
+from glottis_conversation.parts import chain_of
+from glottis_conversation.sentences import words_of
+from glottis_conversation.settings import ConversationConfig
+from glottis_conversation.speech import Sentence, Speech, Voice
+from glottis_conversation.telling import Teller
+from glottis_conversation.thinking import Answer, Mind
+from glottis_conversation.tools import tool_of
+
+MAX_WAITING: Final = 16
+"""Things that the caller has said or written, and that wait for an answer; then who writes has to wait."""
+FAREWELL_SECONDS: Final = 10.0
+"""For the last words of a call."""
+KEYS_SECONDS: Final = 2.0
+"""After which what was pressed is complete; the hash key completes it at once."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Dialogue:
+    """Of one call. ``functions`` are tools beside those of the configuration."""
+
+    def __init__(self, call: Call, config: ConversationConfig, functions: Sequence[ToolFunction] = ()) -> None:
+        self._call = call
+        self._config = config
+        self._teller = Teller(call)
+        self._history = History(config.instructions, config.history_messages)
+        self._turn_detector = config.turn_detector.make()
+        brought = [each for box in config.tools for each in box.make().functions(call)]
+        self._mind = Mind(
+            chain_of("model", config.llm, config.llm_fallbacks),
+            [tool_of(each) for each in (*functions, *brought, self.hang_up)],
+            config.patience,
+            config.max_reply_characters,
+        )
+        self._voice = Voice(
+            call, chain_of("voice", config.tts, config.tts_fallbacks), config.resampling.make(), config.patience
+        )
+        self._hearing = chain_of("recogniser", config.stt, config.stt_fallbacks)
+        self._listener = Listener(
+            call,
+            config,
+            self._hearing,
+            spoke=self._interrupt,
+            partly=partial(self._teller.transcript, "user", is_final=False),
+            said=self._take,
+        )
+        self._send, self._receive = trio.open_memory_channel[Said](MAX_WAITING)
+        self._speech: Speech | None = None
+        self._scope: trio.CancelScope | None = None
+        self._unheard: list[str] = []
+        """Of the speech that was interrupted last."""
+        self._is_over = False
+
+    async def run(self) -> None:
+        """To its end."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._teller.run)
+            nursery.start_soon(self._read)
+            nursery.start_soon(self._watch_keys)
+            if self._hearing:
+                nursery.start_soon(self._listener.run, self._config.vad.make())
+            with trio.move_on_after(self._config.max_seconds):
+                await self._talk()
+                self._is_over = True
+            if not self._is_over:
+                with trio.move_on_after(FAREWELL_SECONDS):
+                    await self._say([self._config.farewell])
+            await self._teller.drain(1.0)
+            nursery.cancel_scope.cancel()
+
+    async def hang_up(self) -> None:
+        """End the call, after what is said with this was heard."""
+        self._is_over = True
+
+    # What the caller does
+
+    async def _read(self) -> None:
+        async for message in self._call.messages:
+            if isinstance(message, TextMessage) and message.text.strip():
+                await self._take(Said(message.text.strip(), trio.current_time()))
+
+    async def _watch_keys(self) -> None:
+        keys = ""
+        while True:
+            with trio.move_on_after(KEYS_SECONDS if keys else float("inf")):
+                digit = (await anext(self._call.dtmf)).digit
+                self._interrupt()
+                if digit != "#":
+                    keys += digit
+                    continue
+            if keys:
+                await self._take(Said(keys, trio.current_time()))
+            keys = ""
+
+    async def _take(self, said: Said) -> None:
+        """Something was said: who speaks to be heard interrupts, who hums along does not."""
+        if self._is_sounding and said.is_spoken and (said.is_failure or not self._means_something(said.text)):
+            return
+        self._interrupt()
+        await self._send.send(said)
+
+    def _means_something(self, text: str) -> bool:
+        words = " ".join(words_of(text))
+        for encouragement in sorted(self._config.backchannels, key=len, reverse=True):
+            words = f" {words} ".replace(f" {encouragement.lower()} ", " ").strip()
+        return bool(words)
+
+    @property
+    def _is_sounding(self) -> bool:
+        return self._teller.state == "speaking"
+
+    def _interrupt(self) -> None:
+        """Fall silent within a frame."""
+        if self._speech is not None and self._scope is not None:
+            self._speech.cancel()
+            self._scope.cancel()
+
+    # What the agent does
+
+    async def _talk(self) -> None:
+        await self._say([self._config.greeting])
+        prompts = iter(self._config.idle_prompts)
+        while not self._is_over:
+            said = await self._next_said()
+            if said is not None:
+                prompts = iter(self._config.idle_prompts)
+                await self._respond(said)
+            elif (prompt := next(prompts, None)) is not None:
+                await self._say([prompt])
+            else:
+                await self._say([self._config.farewell])
+                return
+
+    async def _next_said(self) -> Said | None:
+        """All that the caller says until it is the agent's turn; None for nothing in a long time."""
+        self._teller.state_is("listening")
+        said = await self._heard_within(self._config.idle_seconds if self._config.idle_prompts else float("inf"))
+        while said is not None and said.is_spoken and not said.is_failure:
+            more = await self._heard_within(self._turn_detector.patience(said.text))
+            if more is None:
+                break
+            if more.text:
+                joined = f"{said.text} {more.text}".strip()
+                said = Said(joined, more.ended_at, more.is_spoken)
+        return said
+
+    async def _heard_within(self, seconds: float) -> Said | None:
+        """The next that is said; who has begun by then is waited for."""
+        with trio.move_on_after(seconds):
+            return await self._receive.receive()
+        return await self._receive.receive() if self._listener.is_hearing else None
+
+    async def _respond(self, said: Said) -> None:
+        if said.is_failure:
+            await self._say([self._config.not_understood])
+        elif self._unheard and not self._means_something(said.text):
+            await self._say(self._unheard)
+        elif said.text:
+            self._teller.transcript("user", said.text)
+            self._history.add_user(said.text)
+            await self._answer(said)
+        elif self._history.awaits_answer:
+            await self._answer(said)
+
+    async def _say(self, texts: Sequence[str]) -> None:
+        """Words of the configuration's own, or again what was interrupted."""
+        texts = [text for text in texts if text]
+
+        async def produce(speech: Speech) -> None:
+            for text in texts:
+                speech.say(text)
+
+        if texts:
+            await self._speak(produce, lambda speech: self._history.add_assistant(speech.heard()), lambda _: None)
+
+    async def _answer(self, said: Said) -> None:
+        self._teller.state_is("thinking")
+        turns = self._config.turns
+        waterfall = Waterfall(turns.hangover_ms if said.is_spoken else 0, said.ended_at)
+        if said.is_spoken:
+            waterfall.reached("stt")
+        answers: list[Answer] = []
+
+        async def produce(speech: Speech) -> None:
+            answers.append(Answer(self._mind, self._history, speech, partial(waterfall.reached, "llm")))
+            try:
+                await answers[0].find(lambda: self._is_over)
+            except NoneWorks:
+                speech.say(self._config.apology)
+
+        def began(sentence: Sentence) -> None:
+            if not waterfall.is_told:
+                waterfall.is_told = True
+                waterfall.reached("filler" if sentence.is_aside else "tts")
+                self._teller.turn(waterfall.total_ms, waterfall.parts)
+
+        await self._speak(produce, lambda speech: answers[0].remember() if answers else None, began, has_filler=True)
+
+    async def _speak(
+        self,
+        produce: Callable[[Speech], Awaitable[None]],
+        remember: Callable[[Speech], None],
+        began: Callable[[Sentence], None],
+        *,
+        has_filler: bool = False,
+    ) -> None:
+        """Say what is produced, until all of it was heard or the caller interrupts."""
+        numbers = count(1)
+
+        def tell(sentence: Sentence) -> None:
+            began(sentence)
+            self._teller.state_is("speaking")
+            said = [each.text for each in speech.sentences[: next(numbers)] if not each.is_aside]
+            if not sentence.is_aside:
+                self._teller.transcript("agent", " ".join(said), is_final=False)
+
+        speech = self._speech = Speech(self._voice, tell)
+        with trio.CancelScope() as self._scope:
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(speech.run)
+                    if has_filler and self._config.filler:
+                        nursery.start_soon(self._fill, speech)
+                    await produce(speech)
+                    speech.complete()
+            finally:
+                self._speech = None
+                speech.cancel()
+                self._finish(speech, remember)
+
+    def _finish(self, speech: Speech, remember: Callable[[Speech], None]) -> None:
+        remember(speech)
+        self._unheard = speech.unheard
+        if heard := speech.heard():
+            self._teller.transcript("agent", heard, is_interrupted=bool(self._unheard))
+
+    async def _fill(self, speech: Speech) -> None:
+        await trio.sleep(self._config.filler_after_ms / 1000)
+        if not speech.sentences:
+            speech.say(self._config.filler, is_aside=True)

@@ -1,0 +1,99 @@
+"""The parts of a conversation: what each of them must do. Whoever imports these may bring one.
+
+All are made anew for each call, and their streams are async generators: to stop one is to close it. What a part raises,
+or gives that is no such thing, is its failure: the next in line takes over, and the call goes on.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from glottis import AudioFrame, Call
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was understood. A partial one stands for all since the last final one, and may change."""
+
+    text: str
+    is_final: bool = True
+
+
+class SpeechToText(Protocol):
+    """Understands speech, one turn of the caller at a time."""
+
+    def transcribe(self, audio: AsyncIterator[AudioFrame]) -> AsyncIterator[Transcript]:
+        """What is said in ``audio``, whose frames come while the caller speaks, until the turn has ended.
+
+        Partial transcripts may come meanwhile. The final ones add up to the whole; none at all says that nothing was
+        said.
+        """
+
+
+class TurnDetector(Protocol):
+    """Tells whether a caller who has fallen silent wants to go on."""
+
+    def patience(self, said: str) -> float:
+        """Seconds to wait on for more, after silence has ended a turn in which this was said; 0 to answer at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What a model wants done before it goes on; ``arguments`` are JSON."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
+    """Of the model's own, for who tells its results apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a history. Of what the assistant said, ``text`` has only what the caller has heard."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What an ``assistant`` wanted done."""
+    tool_call_id: str = ""
+    """Of a ``tool``'s result: the call that it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that a model may call. ``parameters`` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    run: Callable[[Mapping[str, Any]], Awaitable[str]]
+    """Gets arguments as the model gave them. Raises ``ValueError`` for wrong ones: the model is told."""
+
+
+class LanguageModel(Protocol):
+    """Finds the answer."""
+
+    def reply(self, history: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[str | ToolCall]:
+        """What to say after the last message, in pieces of text of any length as they are found.
+
+        A ``ToolCall`` asks for a tool: it is run after the end of the stream, and the model is asked again, with what
+        it has said, its calls and their results at the end of the history.
+        """
+
+
+class TextToSpeech(Protocol):
+    """Speaks."""
+
+    def synthesize(self, text: str) -> AsyncIterator[AudioFrame]:
+        """A sentence, or a part of a long one, as frames of any length and of one sample rate, as they are made."""
+
+
+ToolFunction = Callable[..., Awaitable[object]]
+"""An async function with typed parameters and a docstring; what it returns is told to the model as text."""
+
+
+class Toolbox(Protocol):
+    """Brings tools."""
+
+    def functions(self, call: Call) -> Sequence[ToolFunction]:
+        """The tools of this call."""

@@ -1,0 +1,148 @@
+"""The caller's voice: what is said becomes text, and that somebody speaks is told at once."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+from glottis import Call, VoiceActivityDetector
+
+from glottis_conversation.chain import Chain, NoneWorks, Patience
+from glottis_conversation.kinds import SpeechToText, Transcript
+from glottis_conversation.settings import ConversationConfig
+from glottis_conversation.tape import Tape
+
+MAX_WAITING: Final = 8
+"""Turns that were heard, and wait to be understood; then those after them wait in ``call.turns``."""
+MAX_CHARACTERS: Final = 10_000
+"""Of one turn: who understands more does not stop by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the caller has said, or written. The text may be empty: it was a noise."""
+
+    text: str
+    ended_at: float = 0.0
+    """When silence had ended the turn, in trio's time."""
+    is_spoken: bool = False
+    is_failure: bool = False
+    """Whether nobody could understand it."""
+
+
+class Listener:
+    """``run`` is for a task. ``spoke`` is told when a caller really speaks, ``partly`` of partial transcripts.
+
+    ``said`` gets every turn, even if there was no word in it.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        config: ConversationConfig,
+        chain: Chain[SpeechToText],
+        *,
+        spoke: Callable[[], None],
+        partly: Callable[[str], None],
+        said: Callable[[Said], Awaitable[None]],
+    ) -> None:
+        self._call = call
+        self._config = config
+        self._chain = chain
+        self._spoke = spoke
+        self._partly = partly
+        self._said = said
+        self._pending = 0
+
+    @property
+    def is_hearing(self) -> bool:
+        """Whether something was said, or is, that ``said`` will be told of."""
+        return self._pending > 0
+
+    async def run(self, detector: VoiceActivityDetector) -> None:
+        """Hear turns while those before them are understood."""
+        send, receive = trio.open_memory_channel[Tape](MAX_WAITING)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._understand_all, receive)
+            async for turn in self._call.turns(detector, self._config.turns):
+                tape = await self._new_tape(send)
+                is_speech = False
+                async for frame in turn.audio:
+                    if tape.is_full:
+                        tape.end()
+                        tape = await self._new_tape(send)
+                    tape.add(frame)
+                    if not is_speech and turn.spoken_seconds * 1000 >= self._config.interrupt_ms:
+                        is_speech = True
+                        self._spoke()
+                tape.end()
+
+    async def _new_tape(self, send: trio.MemorySendChannel[Tape]) -> Tape:
+        tape = Tape(self._config.max_turn_seconds)
+        self._pending += 1
+        await send.send(tape)
+        return tape
+
+    async def _understand_all(self, tapes: trio.MemoryReceiveChannel[Tape]) -> None:
+        async for tape in tapes:
+            said = await self._understand(tape)
+            self._pending -= 1
+            await self._said(said)
+
+    async def _understand(self, tape: Tape) -> Said:
+        patience = Patience(self._config.patience, has_begun=False)
+        text = _Text(self._partly)
+        ended_at = 0.0
+
+        async def notice_end() -> None:
+            nonlocal ended_at
+            await tape.ended.wait()
+            ended_at = trio.current_time()
+            patience.begin()
+
+        def begin(part: SpeechToText) -> AsyncIterator[Transcript]:
+            text.clear()
+            return part.transcribe(tape.frames())
+
+        is_failure = False
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(notice_end)
+            try:
+                await self._chain.run(begin, text.take, patience, can_repeat=True)
+            except NoneWorks:
+                is_failure = True
+            await tape.ended.wait()
+        return Said("" if is_failure else text.whole, ended_at, is_spoken=True, is_failure=is_failure)
+
+
+class _Text:
+    """The transcripts of one turn."""
+
+    def __init__(self, partly: Callable[[str], None]) -> None:
+        self._partly = partly
+        self._final: list[str] = []
+        self._partial = ""
+
+    def clear(self) -> None:
+        """Somebody begins again."""
+        self._final, self._partial = [], ""
+
+    async def take(self, transcript: Transcript) -> None:
+        """One more. Raises ``ValueError`` for what is none."""
+        if not isinstance(transcript, Transcript) or not isinstance(transcript.text, str):
+            raise ValueError(f"expected a Transcript, got {type(transcript).__name__}")
+        if transcript.is_final:
+            self._final.append(transcript.text.strip())
+            self._partial = ""
+        else:
+            self._partial = transcript.text.strip()
+        whole = self.whole
+        if len(whole) > MAX_CHARACTERS:
+            raise ValueError("the text does not end")
+        if whole and not transcript.is_final:
+            self._partly(whole)
+
+    @property
+    def whole(self) -> str:
+        """All that was understood so far."""
+        return " ".join(text for text in (*self._final, self._partial) if text)

@@ -1,0 +1,47 @@
+"""The parts of one call, made from its settings."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from glottis import Component, ConfigurationError, PluginError
+
+from glottis_conversation.chain import Chain
+from glottis_conversation.settings import ConversationConfig
+
+T = TypeVar("T")
+
+_logger = logging.getLogger(__name__)
+
+
+def chain_of(what: str, first: Component[T] | None, fallbacks: Sequence[Component[T]]) -> Chain[T]:
+    """Those of a kind that can be made, in their order; what became of the others was told by ``check_parts``."""
+    parts: list[tuple[str, T]] = []
+    for component in _line(first, fallbacks):
+        try:
+            parts.append((component.name, component.make()))
+        except (ConfigurationError, PluginError) as error:
+            _logger.debug("the %s %s cannot be made: %s", what, component.name, error)
+    return Chain(what, parts)
+
+
+def check_parts(config: ConversationConfig) -> None:
+    """Make each part once, so that one that cannot be made is told before any call.
+
+    Raises ``PluginError`` and ``ConfigurationError``; where callers may write instead, those for speech are logged.
+    """
+    needed = [config.llm, config.turn_detector, config.resampling, *config.llm_fallbacks, *config.tools]
+    for component in needed:
+        component.make()
+    for speaking in (_line(config.stt, config.stt_fallbacks), _line(config.tts, config.tts_fallbacks), [config.vad]):
+        for part in speaking:
+            try:
+                part.make()
+            except (ConfigurationError, PluginError) as error:
+                if config.when_missing == "refuse":
+                    raise
+                _logger.warning("%s is left out: %s", part.name, error)
+
+
+def _line(first: Component[T] | None, fallbacks: Iterable[Component[T]]) -> list[Component[T]]:
+    return [*([first] if first is not None else []), *fallbacks]

@@ -1,0 +1,74 @@
+"""The settings of a conversation."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from glottis import Component, Resampling, TurnSettings, VoiceActivityDetector
+from msgspec import Meta
+
+from glottis_conversation.kinds import LanguageModel, SpeechToText, TextToSpeech, Toolbox, TurnDetector
+
+DEFAULT_BACKCHANNELS = ("hm", "hmm", "mm", "mm-hm", "mhm", "uh-huh", "uh", "um", "yeah", "okay", "ok", "right", "i see")
+
+
+class ConversationConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of the agent ``conversation``, and of others that are made of it."""
+
+    llm: Component[LanguageModel]
+    """Finds the answers."""
+    llm_fallbacks: tuple[Component[LanguageModel], ...] = ()
+    """Take over where it fails, in this order."""
+    stt: Component[SpeechToText] | None = None
+    """Understands the caller. Absent: the caller writes, or presses keys."""
+    stt_fallbacks: tuple[Component[SpeechToText], ...] = ()
+    """Take over where it fails, in this order."""
+    tts: Component[TextToSpeech] | None = None
+    """Speaks. Absent: answers are written."""
+    tts_fallbacks: tuple[Component[TextToSpeech], ...] = ()
+    """Take over where it fails, in this order."""
+    vad: Component[VoiceActivityDetector] = Component("energy")
+    """Tells when the caller speaks."""
+    turn_detector: Component[TurnDetector] = Component("words")
+    """Tells whether a caller who has fallen silent wants to go on."""
+    tools: tuple[Component[Toolbox], ...] = ()
+    """Bring what the model can do but talk."""
+    resampling: Component[Resampling] = Component("speex")
+    """Between the rate of a voice and that of the call."""
+    turns: TurnSettings = TurnSettings(hangover_ms=400)
+    """When a turn of the caller begins and ends."""
+    when_missing: Literal["refuse", "write"] = "refuse"
+    """Where a part for speech is not installed: the gateway does not start, or callers write and read instead."""
+
+    instructions: str = ""
+    """For the model, before all that is said."""
+    greeting: str = ""
+    """Said first."""
+    apology: str = "I am sorry, something went wrong. Please try again."
+    """Said where no part works."""
+    not_understood: str = "I am sorry, I could not hear that. Please say it again."
+    """Said where no part could understand the caller."""
+    filler: str = "One moment, please."
+    """Said where the answer takes long. Empty: nothing."""
+    filler_after_ms: Annotated[int, Meta(ge=0, le=60_000)] = 2500
+    """So long."""
+    farewell: str = "Goodbye."
+    """Said before the call is ended for its length, or because nobody says anything."""
+
+    interrupt_ms: Annotated[int, Meta(ge=0, le=5000)] = 240
+    """A caller who speaks so long interrupts the agent. Coughs are shorter."""
+    backchannels: tuple[str, ...] = DEFAULT_BACKCHANNELS
+    """What is said to encourage a speaker. An agent that was interrupted by nothing else goes on."""
+    patience: Annotated[float, Meta(gt=0, le=300)] = 8.0
+    """Seconds for each step of a part: then it has failed."""
+    max_turn_seconds: Annotated[float, Meta(ge=1, le=120)] = 30.0
+    """What a caller says without a pause is understood in pieces of this length."""
+    max_reply_characters: Annotated[int, Meta(ge=1, le=100_000)] = 4000
+    """A model that says more is stopped."""
+    history_messages: Annotated[int, Meta(ge=2, le=10_000)] = 60
+    """So many the model is told of."""
+    idle_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 20.0
+    """Without a word of anybody, until the next of the ``idle_prompts`` is said."""
+    idle_prompts: tuple[str, ...] = ("Are you still there?",)
+    """After the last the call ends. None: it does not."""
+    max_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
+    """The longest call."""

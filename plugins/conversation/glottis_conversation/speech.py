@@ -1,0 +1,174 @@
+"""One reply as it is spoken: sentence by sentence, each made while those before it are heard."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import trio
+from glottis import AudioFrame, Call, Resampling, Utterance
+
+from glottis_conversation.chain import Chain, NoneWorks, Patience
+from glottis_conversation.kinds import TextToSpeech
+from glottis_conversation.matching import Matcher
+from glottis_conversation.sentences import heard_part
+from glottis_conversation.tape import Tape
+
+AHEAD: Final = 2
+"""Sentences that are made beside the one that is heard."""
+MAX_SENTENCE_SECONDS: Final = 60.0
+"""A voice that takes longer for one does not stop by itself."""
+CHARACTERS_PER_SECOND: Final = 15.0
+"""Of speech: for a share of what is not made yet."""
+_ROUNDING: Final = 0.021
+"""Seconds: a frame more or less is no word."""
+
+
+@dataclass(eq=False, slots=True)
+class Sentence:
+    """A part of a reply."""
+
+    text: str
+    is_aside: bool = False
+    """Whether it is no part of the answer, but fills time."""
+    tape: Tape = field(default_factory=lambda: Tape(MAX_SENTENCE_SECONDS))
+    utterance: Utterance | None = None
+    is_written: bool = False
+    """Whether it was written, since no voice could say it."""
+
+    @property
+    def heard(self) -> str:
+        """What of it the caller has heard, by the share that was sent."""
+        if self.is_written:
+            return self.text
+        if self.utterance is None:
+            return ""
+        sent, made = self.utterance.heard.sent, self.tape.seconds
+        whole = made if self.tape.ended.is_set() else max(made, len(self.text) / CHARACTERS_PER_SECOND)
+        if not whole:
+            return ""
+        return self.text if sent + _ROUNDING >= whole else heard_part(self.text, sent / whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What speaks in a call."""
+
+    call: Call
+    chain: Chain[TextToSpeech]
+    resampling: Resampling
+    patience: float
+
+
+class Speech:
+    """A reply. ``run`` is for a task; ``began`` is told of each sentence that begins to be heard."""
+
+    def __init__(self, voice: Voice, began: Callable[[Sentence], None]) -> None:
+        self.sentences: list[Sentence] = []
+        self._voice = voice
+        self._began = began
+        self._is_complete = False
+        self._is_cancelled = False
+        self._changed = trio.Event()
+
+    def say(self, text: str, *, is_aside: bool = False) -> None:
+        """Add a sentence."""
+        self.sentences.append(Sentence(text, is_aside))
+        self._wake()
+
+    def complete(self) -> None:
+        """Nothing follows: ``run`` returns when all was heard."""
+        self._is_complete = True
+        self._wake()
+
+    def cancel(self) -> None:
+        """Fall silent within a frame."""
+        self._is_cancelled = True
+        for sentence in self.sentences:
+            if sentence.utterance is not None:
+                sentence.utterance.cancel()
+
+    def heard(self, start: int = 0, end: int | None = None) -> str:
+        """What of the answer the caller has heard, of these sentences."""
+        return " ".join(each.heard for each in self.sentences[start:end] if each.heard and not each.is_aside)
+
+    @property
+    def unheard(self) -> list[str]:
+        """The sentences of the answer that the caller has not heard to their ends."""
+        return [each.text for each in self.sentences if each.heard != each.text and not each.is_aside]
+
+    async def run(self) -> None:
+        """Say all that is added."""
+        async with trio.open_nursery() as nursery:
+            position = 0
+            while True:
+                while position < len(self.sentences):
+                    await self._wait_until_heard(position - AHEAD)
+                    if self._is_cancelled:
+                        return
+                    await self._start(position, nursery)
+                    position += 1
+                if self._is_complete:
+                    break
+                await self._changed.wait()
+            await self._wait_until_heard(position - 1)
+
+    async def _start(self, position: int, nursery: trio.Nursery) -> None:
+        sentence = self.sentences[position]
+        if not self._voice.chain:
+            await self._write(sentence)
+            return
+        sentence.utterance = self._voice.call.start_saying(self._played(sentence))
+        nursery.start_soon(self._make, sentence, self.sentences[position - 1] if position else None)
+
+    async def _played(self, sentence: Sentence) -> AsyncIterator[AudioFrame]:
+        is_first = True
+        async for frame in sentence.tape.frames():
+            if is_first:
+                self._began(sentence)
+            is_first = False
+            yield frame
+
+    async def _make(self, sentence: Sentence, before: Sentence | None) -> None:
+        """One after the other: what is to be heard first shall not wait for what is not."""
+        if before is not None:
+            await before.tape.ended.wait()
+        rate, tape = self._voice.call.sample_rate, sentence.tape
+        matchers: list[Matcher] = []
+
+        async def take(frame: AudioFrame) -> None:
+            if not isinstance(frame, AudioFrame):
+                raise ValueError(f"expected an AudioFrame, got {type(frame).__name__}")
+            if tape.is_full:
+                raise ValueError("the sentence does not end")
+            if not matchers or matchers[-1].from_rate != frame.sample_rate:
+                matchers.append(Matcher(self._voice.resampling, frame.sample_rate, rate))
+            add(matchers[-1].convert(frame.pcm))
+
+        def add(pcm: bytes) -> None:
+            if pcm:
+                tape.add(AudioFrame(pcm, rate))
+
+        patience = Patience(self._voice.patience)
+        try:
+            await self._voice.chain.run(lambda voice: voice.synthesize(sentence.text), take, patience, can_repeat=False)
+            for matcher in matchers[-1:]:
+                add(matcher.rest())
+        except NoneWorks:
+            pass  # what was made of it is heard
+        finally:
+            tape.end()
+        if not tape.seconds:
+            await self._write(sentence)
+
+    async def _write(self, sentence: Sentence) -> None:
+        await self._voice.call.send_text(sentence.text)
+        sentence.is_written = True
+        self._began(sentence)
+
+    async def _wait_until_heard(self, position: int) -> None:
+        if position >= 0 and (utterance := self.sentences[position].utterance) is not None:
+            await utterance.done.wait()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()

@@ -1,0 +1,63 @@
+"""Audio that comes bit by bit, for readers who each begin at its beginning: a second, where the first has failed."""
+
+from collections.abc import AsyncIterator
+
+import trio
+from glottis import AudioFrame
+
+
+class Tape:
+    """Frames of one stream, up to ``limit`` seconds of them."""
+
+    def __init__(self, limit: float) -> None:
+        self.ended = trio.Event()
+        self.seconds = 0.0
+        """How long it is by now."""
+        self._limit = limit
+        self._frames: list[AudioFrame] = []
+        self._grown = trio.Event()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is to be added."""
+        return self.seconds >= self._limit
+
+    def add(self, frame: AudioFrame) -> None:
+        """Append a frame."""
+        self._frames.append(frame)
+        self.seconds += frame.duration
+        self._tell()
+
+    def end(self) -> None:
+        """Nothing follows."""
+        self.ended.set()
+        self._tell()
+
+    def frames(self) -> AsyncIterator[AudioFrame]:
+        """From the beginning, each as soon as it is there, to the end."""
+        return _Reader(self)
+
+    async def frame(self, position: int) -> AudioFrame | None:
+        """The frame at this position, as soon as it is there; None behind the end."""
+        while position >= len(self._frames) and not self.ended.is_set():
+            await self._grown.wait()
+        return self._frames[position] if position < len(self._frames) else None
+
+    def _tell(self) -> None:
+        self._grown.set()
+        self._grown = trio.Event()
+
+
+class _Reader(AsyncIterator[AudioFrame]):
+    """Holds nothing that would have to be closed, as a generator does."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._position = 0
+
+    async def __anext__(self) -> AudioFrame:
+        frame = await self._tape.frame(self._position)
+        if frame is None:
+            raise StopAsyncIteration
+        self._position += 1
+        return frame
