@@ -1,11 +1,28 @@
 import pytest
 import trio
 import trio.testing
-from glottis import TextMessage
-from glottis.testing import fake_call
+from glottis import Component, TextMessage
+from glottis.testing import AgentContract, ComponentContract, fake_call
 from glottis.testing.fake_call import FakeCall
-from glottis_conversation import ToolCall, conversation
+from glottis_conversation import ToolCall, conversation, register_agents, register_components
 from support.talking import RATE, Ear, Mind, Mouth, settings, silence, speech
+
+
+@pytest.mark.slow
+class TestAgentContract(AgentContract):
+    (spec,) = register_agents()
+    settings = settings(
+        None,
+        llm=Component("mind", lambda: Mind("Yes. Indeed.")),
+        ear=Ear(["Well?"] * 50),
+        mouth=Mouth(),
+        greeting="Hello there.",
+    )
+
+
+@pytest.mark.slow
+class TestComponentContract(ComponentContract):
+    (spec,) = register_components()
 
 
 def seconds_heard(call: FakeCall) -> float:
@@ -109,6 +126,7 @@ async def test_an_agent_that_was_interrupted_by_noise_goes_on(autojump_clock: tr
     assert len(mind.histories) == 1
 
 
+@pytest.mark.slow
 async def test_one_who_goes_on_after_a_pause_is_answered_once(autojump_clock: trio.testing.MockClock) -> None:
     mind = Mind("Certainly.")
     async with fake_call(
@@ -119,6 +137,7 @@ async def test_one_who_goes_on_after_a_pause_is_answered_once(autojump_clock: tr
     assert len(mind.histories) == 1
 
 
+@pytest.mark.slow
 async def test_what_is_said_without_a_pause_is_understood_in_pieces(autojump_clock: trio.testing.MockClock) -> None:
     ear = Ear(["one,", "two,", "three"])
     async with fake_call(conversation(settings(Mind("Fine."), ear=ear, mouth=Mouth(), max_turn_seconds=4.0))) as call:
@@ -176,6 +195,7 @@ async def test_time_is_filled_while_the_answer_is_found(autojump_clock: trio.tes
     assert transcripts(call, "agent") == [("Here it is.", False)]
 
 
+@pytest.mark.slow
 async def test_one_who_says_nothing_is_asked_and_then_the_call_ends(autojump_clock: trio.testing.MockClock) -> None:
     mouth = Mouth()
     config = settings(Mind("Hm."), ear=Ear([]), mouth=mouth, idle_seconds=5.0, idle_prompts=("Hello?", "Anybody?"))
@@ -186,6 +206,7 @@ async def test_one_who_says_nothing_is_asked_and_then_the_call_ends(autojump_clo
     assert trio.current_time() - began == pytest.approx(16, abs=1.2)
 
 
+@pytest.mark.slow
 async def test_a_call_has_a_longest_time(autojump_clock: trio.testing.MockClock) -> None:
     mouth = Mouth()
     config = settings(Mind(["And so on. "] * 100), ear=Ear(["Talk"]), mouth=mouth, max_seconds=10.0)

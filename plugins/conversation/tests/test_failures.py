@@ -14,6 +14,8 @@ from glottis.testing import fake_call
 from glottis_conversation import ToolCall, conversation
 from support.talking import Answer, Ear, Mind, Mouth, component, settings, silence, speech
 
+pytestmark = pytest.mark.slow
+
 APOLOGY = "I am sorry, something went wrong. Please try again."
 NOT_UNDERSTOOD = "I am sorry, I could not hear that. Please say it again."
 
