@@ -1,0 +1,23 @@
+"""The libraries of the extra ``parts``: looked for when a component is made, imported when it is first used."""
+
+import importlib
+import importlib.util
+import os
+from typing import Any
+
+from glottis import PluginError
+
+INSTALL = "pip install 'glottis-local-speech[parts]'"
+
+
+def require(*modules: str) -> None:
+    """Raises ``PluginError`` with the command that installs them, if one of these is not there."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise PluginError(f"needs the Python modules {', '.join(missing)}: {INSTALL}")
+
+
+def load(module: str) -> Any:
+    """The module, whose onnxruntime sends nothing to anybody."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    return importlib.import_module(module)
