@@ -127,5 +127,6 @@ def settings(mind: Any, *, ear: Any = None, mouth: Any = None, **others: Any) ->
         "turn_detector": component("words", WordsDetector(WordsConfig())),
         "filler": "",
         "idle_prompts": (),
+        "interrupt_ms": 240,
     }
     return ConversationConfig(**{**parts, **others})

@@ -16,7 +16,14 @@ class Pool(Generic[M]):
     def __init__(self, load: Callable[[], M], copies: int) -> None:
         self._load = load
         self._idle: deque[M] = deque()
+        self._was_loaded = False
         self._limiter = trio.CapacityLimiter(copies)
+
+    def prepare(self) -> None:
+        """Load the first one here and now, unless that was done: when a gateway starts, and not in its first call."""
+        if not self._was_loaded:
+            self._was_loaded = True
+            self._idle.append(self._load())
 
     async def run(self, use: Callable[[M], R]) -> R:
         """What ``use`` returns of a model that nobody else uses, in a thread.

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
+import numpy
 import pytest
 import trio
 from glottis import AudioFrame, PluginError
@@ -41,22 +42,17 @@ class Transcriber:
         return SimpleNamespace(lines=[SimpleNamespace(text=f" second {number} ") for number in range(count)])
 
 
-class Samples(SimpleNamespace):
-    def tobytes(self) -> bytes:
-        return bytes(array("f", self.samples))
-
-
 class Voice:
     """Speaks at -24 dBFS, after 0.3 s of silence and before 0.47 s of it."""
 
     sample_rate = 24000
     g2p = None
 
-    def __call__(self, text: str, speed: float) -> Samples:
+    def __call__(self, text: str, speed: float) -> Any:
         if text == "…":
-            return Samples(samples=[0.001] * 24000)
+            return numpy.array([0.001] * 24000, numpy.float32)
         sound = [0.063, -0.063] * round(0.5 * len(text.split()) * 24000 / 2 / speed)
-        return Samples(samples=[0.0] * 7200 + sound + [0.0] * 11280)
+        return numpy.array([0.0] * 7200 + sound + [0.0] * 11280, numpy.float32)
 
 
 class Detector:
@@ -109,6 +105,14 @@ async def test_a_turn_is_understood_whole_by_the_model_of_the_wheel() -> None:
     assert [each.text async for each in part.transcribe(stream(*[tone(0.5)] * 4))] == ["second 0 second 1"]
     assert Transcriber.made == [("/wheel/tiny-en", "tiny", {"vad_threshold": "0", "return_audio_data": "false"})]
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+
+
+@pytest.mark.usefixtures("libraries")
+async def test_a_turn_is_understood_while_it_is_silent_and_again_where_more_is_said() -> None:
+    part = Moonshine(MoonshineConfig(copies=61))
+    silence = AudioFrame(bytes(640), RATE)
+    turn = [tone(1), *[silence] * 10, tone(1), *[silence] * 20]
+    assert [each.text async for each in part.transcribe(stream(*turn))] == ["second 0 second 1"]
 
 
 @pytest.mark.usefixtures("libraries")
@@ -185,6 +189,20 @@ async def test_no_model_is_used_by_two_at_a_time() -> None:
             nursery.start_soon(run)
     assert len(used) == 8
     assert 1 <= len(loaded) <= 2
+
+
+async def test_the_first_model_is_loaded_before_any_call() -> None:
+    loaded: list[object] = []
+
+    def load() -> object:
+        loaded.append(object())
+        return loaded[-1]
+
+    pool = Pool(load, copies=2)
+    pool.prepare()
+    pool.prepare()
+    assert len(loaded) == 1
+    assert await pool.run(lambda model: model) is loaded[0]
 
 
 async def test_a_model_that_has_failed_is_not_used_again() -> None:
