@@ -1,13 +1,12 @@
 """One conversation: listens, thinks and speaks at the same time, and yields to the caller."""
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import Final
 
 import trio
-from glottis import Call, TextMessage
+from glottis import Call, ConfigurationError, PluginError, TextMessage, VoiceActivityDetector
 
 from glottis_conversation.chain import NoneWorks
 from glottis_conversation.history import History
@@ -28,8 +27,6 @@ FAREWELL_SECONDS: Final = 10.0
 """For the last words of a call."""
 KEYS_SECONDS: Final = 2.0
 """After which what was pressed is complete; the hash key completes it at once."""
-
-_logger = logging.getLogger(__name__)
 
 
 class Dialogue:
@@ -73,8 +70,8 @@ class Dialogue:
             nursery.start_soon(self._teller.run)
             nursery.start_soon(self._read)
             nursery.start_soon(self._watch_keys)
-            if self._hearing:
-                nursery.start_soon(self._listener.run, self._config.vad.make())
+            if self._hearing and (detector := self._detector()) is not None:
+                nursery.start_soon(self._listener.run, detector)
             with trio.move_on_after(self._config.max_seconds):
                 await self._talk()
                 self._is_over = True
@@ -87,6 +84,15 @@ class Dialogue:
     async def hang_up(self) -> None:
         """End the call, after what is said with this was heard."""
         self._is_over = True
+
+    def _detector(self) -> VoiceActivityDetector | None:
+        """None where it cannot be made, and callers are to write instead: that was told before any call."""
+        try:
+            return self._config.vad.make()
+        except (ConfigurationError, PluginError):
+            if self._config.when_missing == "refuse":
+                raise
+            return None
 
     # What the caller does
 
