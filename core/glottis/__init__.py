@@ -46,7 +46,7 @@ from glottis.contracts.events import (
     StateChanged,
     StatisticsReported,
 )
-from glottis.contracts.extensions import Direction, GatewayInfo, SessionObserver, Tell
+from glottis.contracts.extensions import Direction, GatewayInfo, Keys, SessionObserver, Tell
 from glottis.contracts.hookspecs import hookimpl
 from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
 from glottis.contracts.info import AudioPreference, CallInfo, Principal
@@ -96,6 +96,7 @@ __all__ = [
     "IceServerProviderSpec",
     "Interrupted",
     "KeyPress",
+    "Keys",
     "LocalError",
     "Malformed",
     "MediaNegotiated",

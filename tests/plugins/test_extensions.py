@@ -23,9 +23,11 @@ from glottis.plugins import Plugin, load_plugins
 from glottis.plugins.extensions import Extension
 from glottis.plugins.observers import MAX_SLOW, SLOW, Observers
 from glottis.plugins.processors import bind_processors
+from glottis.rtp import FoundKeys
 from support.gateway import CONFIG
 
 INFO = CallInfo("s", "c")
+KEYS = FoundKeys()
 FRAME = AudioFrame(bytes(640), 16000, 960)
 PLUGIN = Plugin("tester", "glottis-tester", "1.0", "tester")
 Log = pytest.LogCaptureFixture
@@ -151,7 +153,7 @@ class Count:
 
 def test_processors_come_in_the_order_of_their_extensions() -> None:
     extensions = [with_processors(adding(1), adding(2)), with_processors(adding(3))]
-    tap = bind_processors(extensions, INFO, "input", tell, Count())
+    tap = bind_processors(extensions, INFO, "input", tell, KEYS, Count())
     assert tap is not None
     assert tap(FRAME).pcm[-3:] == bytes([1, 2, 3])
 
@@ -169,7 +171,7 @@ def test_frames_and_failures_of_processors_are_counted_for_each_plugin() -> None
 
 def test_nothing_is_bound_where_there_is_no_processor() -> None:
     extensions = [extension(), with_processors()]
-    assert bind_processors(extensions, INFO, "input", tell, Count()) is None
+    assert bind_processors(extensions, INFO, "input", tell, KEYS, Count()) is None
 
 
 def test_the_hook_is_told_of_which_call_and_direction() -> None:
@@ -179,8 +181,8 @@ def test_the_hook_is_told_of_which_call_and_direction() -> None:
         asked.append(arguments)
         return []
 
-    bind_processors([extension(audio_processors=hook)], INFO, "output", tell, Count())
-    assert asked == [{"call_info": INFO, "direction": "output", "tell": tell, "settings": None}]
+    bind_processors([extension(audio_processors=hook)], INFO, "output", tell, KEYS, Count())
+    assert asked == [{"call_info": INFO, "direction": "output", "tell": tell, "keys": KEYS, "settings": None}]
 
 
 async def be_a_coroutine(frame: AudioFrame) -> AudioFrame:
@@ -204,7 +206,7 @@ def test_a_processor_that_fails_is_left_out_and_blamed_once(kind: str, caplog: L
     wrong, reason = WRONG[kind]
     count = Count()
     extensions = [with_processors(adding(1), wrong, adding(2), name="bad"), with_processors(adding(3))]
-    tap = bind_processors(extensions, INFO, "output", tell, count)
+    tap = bind_processors(extensions, INFO, "output", tell, KEYS, count)
     assert tap is not None
     for _ in range(3):
         assert tap(FRAME).pcm[-3:] == bytes([1, 2, 3])
@@ -218,7 +220,7 @@ def test_a_processor_that_fails_is_left_out_and_blamed_once(kind: str, caplog: L
 @pytest.mark.parametrize("result", [None, 7, [7]])
 def test_a_hook_that_returns_no_processors_is_blamed_and_the_call_does_without(result: object, caplog: Log) -> None:
     bad = extension("bad", audio_processors=lambda **arguments: result)
-    tap = bind_processors([bad, with_processors(adding(3))], INFO, "input", tell, count := Count())
+    tap = bind_processors([bad, with_processors(adding(3))], INFO, "input", tell, KEYS, count := Count())
     assert tap is not None
     assert tap(FRAME).pcm[-1] == 3
     assert "plugin bad (glottis-bad 1.0)" in caplog.text

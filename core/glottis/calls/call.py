@@ -80,6 +80,11 @@ def next_heard(
     return voice.next_frame(now, beside if packets else None), beside
 
 
+def next_keys(voice: Voice, now: float) -> Sequence[KeyChange]:
+    """What has happened to the caller's keys, the frame of this media tick included."""
+    return voice.taps.keys.joined(voice.next_keys(now))
+
+
 class GatewayCall(Call):
     """Pushes from the wheel on one side, the agent's coroutines on the other.
 
@@ -314,8 +319,8 @@ class GatewayCall(Call):
 
     def hear(self, now: float) -> None:
         """A media tick: fetch what is due from the jitter buffer, as far as anybody listens."""
-        self._dtmf.follow(self._voice.next_keys(now))
         frame, packets = next_heard(self._voice, now, frames=self._audio.is_wanted, packets=self._packets.is_wanted)
+        self._dtmf.follow(next_keys(self._voice, now))
         if frame is not None:
             self._audio.push(frame)
         for packet in packets:

@@ -24,6 +24,20 @@ class Tell(Protocol):
     def __call__(self, name: str, data: Mapping[str, Any]) -> None: ...
 
 
+class Keys(Protocol):
+    """Gives the agent of a call keys that the caller presses as tones in what it says, as ``call.dtmf``.
+
+    For processors of what is heard. A caller who sends telephone events presses keys by these alone: from its first one
+    on, nothing comes of the tones.
+    """
+
+    def down(self, digit: str) -> None:
+        """A key is pressed; raises ``LocalError`` unless it is one of ``0123456789*#ABCD``, and none is down."""
+
+    def up(self, duration: float) -> None:
+        """It is up again, and was down for so many seconds; nothing happens where none is down."""
+
+
 class SessionObserver(Protocol):
     """Told of what happens in one session. An observer has as many of these methods as it needs, at least one.
 

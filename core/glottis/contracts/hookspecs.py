@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from glottis.contracts.call import AgentSpec
     from glottis.contracts.codec import CodecSpec
     from glottis.contracts.components import ComponentSpec
-    from glottis.contracts.extensions import Direction, GatewayInfo, Tell
+    from glottis.contracts.extensions import Direction, GatewayInfo, Keys, Tell
     from glottis.contracts.ice_servers import IceServerProviderSpec
     from glottis.contracts.info import CallInfo
     from glottis.contracts.pages import PagesSpec
@@ -101,7 +101,7 @@ def select_agent(call_info: "CallInfo", available: Sequence[str], settings: Any)
 
 @hookspec
 def audio_processors(  # type: ignore[empty-body]
-    call_info: "CallInfo", direction: "Direction", tell: "Tell", settings: Any
+    call_info: "CallInfo", direction: "Direction", tell: "Tell", keys: "Keys", settings: Any
 ) -> "Sequence[FrameTap]":
     """What is to be done, one after the other, with each frame of one direction of a new call.
 
@@ -109,6 +109,7 @@ def audio_processors(  # type: ignore[empty-body]
     what the caller is sent, before it is encoded. Packets that an agent reads, or passes on, as they are do not come
     by. Called when the session is created, for each direction. A processor is a plain function, called in the media
     tick, which returns a frame of the same length and rate. One that does not, or raises, is left out of the call.
+    ``keys`` is for one that finds keys in what is heard.
     """
 
 

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import trio
 
-from glottis.calls.call import Voice, next_heard
+from glottis.calls.call import Voice, next_heard, next_keys
 from glottis.calls.events import MAX_EVENTS
 from glottis.calls.handover import Handover
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
@@ -152,9 +152,9 @@ class RemoteCall:
 
     def hear(self, now: float) -> None:
         """See ``Conversation``."""
-        changes = self._voice.next_keys(now)
         wants, seat = self._wants, self._seat
         frame, packets = next_heard(self._voice, now, frames=wants.audio, packets=wants.packets)
+        changes = next_keys(self._voice, now)
         if seat is None:
             return
         if changes:

@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from glottis.barrier import stop
 from glottis.contracts.audio import AudioFrame, FrameTap
 from glottis.contracts.errors import PluginError
-from glottis.contracts.extensions import Direction, Tell
+from glottis.contracts.extensions import Direction, Keys, Tell
 from glottis.contracts.info import CallInfo
 from glottis.plugins.extensions import Extension
 from glottis.plugins.failures import log_failure
@@ -66,6 +66,7 @@ def bind_processors(
     call_info: CallInfo,
     direction: Direction,
     tell: Tell,
+    keys: Keys,
     dropped: Callable[[], object],
 ) -> FrameTap | None:
     """The tap of one direction of a call; None where there is no processor.
@@ -76,15 +77,17 @@ def bind_processors(
     processors: list[_Processor] = []
     for extension in extensions:
         try:
-            processors += _processors_of(extension, call_info, direction, tell)
+            processors += _processors_of(extension, call_info, direction, tell, keys)
         except PluginError as error:
             log_failure(logger, error, "%s: %s: the call does without its processors", place, extension.plugin)
             dropped()
     return ProcessorChain(processors, place, dropped) if processors else None
 
 
-def _processors_of(extension: Extension, call_info: CallInfo, direction: Direction, tell: Tell) -> list[_Processor]:
-    result = extension.ask("audio_processors", call_info=call_info, direction=direction, tell=tell)
+def _processors_of(
+    extension: Extension, call_info: CallInfo, direction: Direction, tell: Tell, keys: Keys
+) -> list[_Processor]:
+    result = extension.ask("audio_processors", call_info=call_info, direction=direction, tell=tell, keys=keys)
     for process in result:
         if not callable(process):
             got = type(process).__name__

@@ -6,6 +6,7 @@ from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.events import BitrateLimited, PathReported, ReportReceived, RtpEvent, SourceLeft, SourceRetired
 from glottis.rtp.feedback import Feedback
+from glottis.rtp.found_keys import FoundKeys
 from glottis.rtp.keys import KeyChange, KeyDown, Keypad, KeyUp, TelephoneEventReader
 from glottis.rtp.level import SILENCE
 from glottis.rtp.pauses import Pauses
@@ -43,6 +44,7 @@ __all__ = [
     "EventFormat",
     "Feedback",
     "FixedDelay",
+    "FoundKeys",
     "KeyChange",
     "KeyDown",
     "KeyUp",

@@ -1,8 +1,9 @@
 """What listens in on the media of a call: bound once, before it begins, and costs nothing where it is not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from glottis.contracts.audio import FrameTap
+from glottis.rtp.found_keys import FoundKeys
 from glottis.rtp.payload import PacketWatch
 
 
@@ -18,3 +19,5 @@ class Taps:
     """Is told of each packet that is heard."""
     sent: PacketWatch | None = None
     """Is told of each packet that is sent."""
+    keys: FoundKeys = field(default_factory=FoundKeys)
+    """What ``heard`` has found in the frames."""

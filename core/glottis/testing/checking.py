@@ -17,6 +17,7 @@ from glottis.contracts.secret import Secret
 from glottis.plugins import BrokenPlugin, Catalogue, Plugin, Registered, Registry
 from glottis.plugins.extensions import Extension, ExtensionSpec
 from glottis.plugins.specifications import name_of
+from glottis.rtp import FoundKeys
 from glottis.testing.rules.agent import AGENT_RULES
 from glottis.testing.rules.auth import AUTH_RULES, AuthSubject
 from glottis.testing.rules.codec import CODEC_RULES
@@ -114,7 +115,9 @@ def _processors_of(entry: Registered[ExtensionSpec], registry: Registry, config:
             raise NotTried(f"needs settings: {'; '.join(str(error).splitlines())}") from None
         extension = Extension(spec.name, entry.plugin, spec.hooks, typed)
         info = CallInfo("session", "campaign")
-        return extension.ask("audio_processors", call_info=info, direction=direction, tell=_tell_nobody)
+        return extension.ask(
+            "audio_processors", call_info=info, direction=direction, tell=_tell_nobody, keys=FoundKeys()
+        )
 
     if "audio_processors" in spec.hooks:
         for direction in get_args(Direction):

@@ -41,8 +41,8 @@ class CallExtensions:
     def bind(self, taps: Taps) -> None:
         """Before media begins."""
         dropped = self._dropped.count_processor
-        taps.heard = bind_processors(self._extensions, self._info, "input", self._tell, dropped)
-        taps.spoken = bind_processors(self._extensions, self._info, "output", self._tell, dropped)
+        taps.heard = bind_processors(self._extensions, self._info, "input", self._tell, taps.keys, dropped)
+        taps.spoken = bind_processors(self._extensions, self._info, "output", self._tell, taps.keys, dropped)
         taps.received = self.observers.packet_watch("packet_received")
         taps.sent = self.observers.packet_watch("packet_sent")
 
