@@ -295,6 +295,8 @@ ROWS = (
 NEVER_CALLED = {
     "ComponentSpec.kind": "a class, which types of settings name",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
+    "Keys.down": "the gateway's own, which processors call",
+    "Keys.up": "the same",
 }
 AT_START = {
     "AgentSpec.create",
