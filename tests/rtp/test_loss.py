@@ -1,6 +1,7 @@
 import pytest
 from glottis.rtp.loss import (
     COPIES,
+    FULL_LOSS,
     HEAVY_LOSS,
     MEMORY,
     MOST_SPENT,
@@ -71,3 +72,13 @@ def test_copies_are_sent_of_heavy_loss_that_lasts_and_to_who_takes_red() -> None
     assert protection(heavy, CLEAN, 20, has_red=True).copies == COPIES
     assert protection(heavy, CLEAN, 20, has_red=False).copies == 0
     assert protection(Loss(0.9, HEAVY_LOSS - 0.01), CLEAN, 20, has_red=True).copies == 0
+
+
+def test_who_wants_copies_whatever_they_cost_gets_good_ones_and_sooner() -> None:
+    for loss in (FULL_LOSS, 0.3):
+        against = protection(Loss(loss, loss), CLEAN, 20, has_red=True, is_generous=True)
+        assert against == (CLEAN, 0.0, COPIES)
+    assert protection(Loss(0.04, 0.04), CLEAN, 20, has_red=True, is_generous=True).copies == 0
+    heavy = Loss(0.3, 0.3)
+    assert protection(heavy, CLEAN, 20, has_red=False, is_generous=True) == protection(heavy, CLEAN, 20, has_red=False)
+    assert protection(heavy, CLEAN, 20, has_red=True, is_generous=True, most=CLEAN).copies == 0

@@ -158,7 +158,8 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     resampler: str | None = None
     """Of uncompressed audio by WebSocket; absent: speex, if it is installed."""
     red: RedPolicy = "auto"
-    """Redundant audio: where clients can do it, to them when much is lost; "on": from them too, always; or "off"."""
+    """Redundant audio: where clients can do it, to them when much is lost; "on": from them too, always, and to them at
+    any cost; or "off"."""
     encoder: Encoding = Encoding()
 
     @property

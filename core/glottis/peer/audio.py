@@ -316,6 +316,7 @@ class AudioTrack:
             packet_times(codec, packet_ms, wishes.longest),
             number_of(preferred.remote_parameters.get("maxaveragebitrate")) or math.inf,
             make_encoder,
+            is_generous=self._settings.red == "on",
         )
         return sender
 

@@ -27,6 +27,8 @@ than of a low one: what is sent is up to 1.6 times as much."""
 HEAVY_LOSS: Final = 0.15
 """From here on frames are lost together so often that each is sent three times, though none is as good."""
 COPIES: Final = 2
+COPIES_SPENT: Final = 1.1 * (1 + COPIES)
+"""The same as ``MOST_SPENT``, where copies are wished for whatever they cost: each is as good as what it stands for."""
 RED_BYTES: Final = 1 + 4 * COPIES
 """Of headers in a packet, RFC 2198 §3."""
 
@@ -91,20 +93,28 @@ class Protection(NamedTuple):
 
 
 def protection(
-    loss: Loss, clean_bitrate: int, packet_ms: float, *, has_red: bool, most: float = math.inf
+    loss: Loss,
+    clean_bitrate: int,
+    packet_ms: float,
+    *,
+    has_red: bool,
+    most: float = math.inf,
+    is_generous: bool = False,
 ) -> Protection:
     """Against this loss: in-band FEC, and from ``HEAVY_LOSS`` on, where the peer takes RED, copies instead.
 
     libopus spends on FEC what is left beyond what a frame needs by itself: so the bitrate grows with the loss. Payloads
-    have at most ``most`` bits per second, whatever is lost.
+    have at most ``most`` bits per second, whatever is lost. Who ``is_generous`` sends copies from ``FULL_LOSS`` on, at
+    the bitrate of a clean path.
     """
+    most_with_copies = min(most, clean_bitrate * (COPIES_SPENT if is_generous else MOST_SPENT))
     most = min(most, clean_bitrate * MOST_SPENT)
     clean_bitrate = round(min(clean_bitrate, most))
     if loss.expected < LEAST_LOSS:
         return Protection(clean_bitrate, 0.0)
-    if loss.lasting >= HEAVY_LOSS and has_red:
+    if loss.lasting >= (FULL_LOSS if is_generous else HEAVY_LOSS) and has_red:
         headers = RED_BYTES * 8 / (packet_ms / 1000)
-        copied = round((most - headers) / (1 + COPIES))
+        copied = min(clean_bitrate, round((most_with_copies - headers) / (1 + COPIES)))
         if copied >= LEAST_COPIED:
             return Protection(copied, 0.0, COPIES)
     spent = (most - clean_bitrate) * min(1.0, loss.expected / FULL_LOSS)

@@ -7,7 +7,7 @@ from typing import Final
 from glottis.contracts.codec import Encoder
 from glottis.rtp.congestion import RateController
 from glottis.rtp.events import BitrateLimited, PathReported, ReportReceived
-from glottis.rtp.loss import MEMORY, MOST_SPENT, ExpectedLoss, Loss, LossCount, protection
+from glottis.rtp.loss import COPIES_SPENT, MEMORY, MOST_SPENT, ExpectedLoss, Loss, LossCount, protection
 from glottis.rtp.payload import PlainWriter
 from glottis.rtp.redundancy import RedWriter
 from glottis.rtp.sender import AudioSender
@@ -27,13 +27,15 @@ class Protector:
 
     None is that of a codec with one bitrate: it has nothing to spend, and is only told of the loss. ``most`` is what
     the peer wants at most, on average (``maxaveragebitrate``). ``packet_times`` in milliseconds are those that packets
-    may have, the one that they have first and then longer ones, for which ``make_encoder`` makes encoders.
+    may have, the one that they have first and then longer ones, for which ``make_encoder`` makes encoders. Who
+    ``is_generous`` spends more on copies.
     """
 
     __slots__ = (
         "_bitrate",
         "_controller",
         "_expected",
+        "_is_generous",
         "_is_told",
         "_loss",
         "_loss_count",
@@ -54,6 +56,8 @@ class Protector:
         packet_times: Sequence[float],
         most: float = math.inf,
         make_encoder: Callable[[float], Encoder] | None = None,
+        *,
+        is_generous: bool = False,
     ) -> None:
         self._sender = sender
         self._plain = PlainWriter(payload_type)
@@ -61,6 +65,7 @@ class Protector:
         self._most = most
         self._packet_times = packet_times
         self._make_encoder = make_encoder
+        self._is_generous = is_generous
         self._expected = ExpectedLoss()
         self._loss: Loss | None = None
         self._loss_count = LossCount()
@@ -68,7 +73,8 @@ class Protector:
         self._is_told = False
         self._red_payload_type: int | None = None
         least = _overhead(packet_times[-1]) + LEAST_BITRATE
-        self._controller = RateController(least, _overhead(packet_times[0]) + MOST_SPENT * (bitrate or 0))
+        spent = COPIES_SPENT if is_generous else MOST_SPENT
+        self._controller = RateController(least, _overhead(packet_times[0]) + spent * (bitrate or 0))
         sender.target_bitrate = None if bitrate is None else round(min(bitrate, most))
 
     @property
@@ -123,7 +129,9 @@ class Protector:
         writer = sender.writer
         has_red = isinstance(writer, RedWriter)
         most = min(self._most, available - _overhead(sender.packet_ms))
-        against = protection(loss, self._bitrate, sender.packet_ms, has_red=has_red, most=most)
+        against = protection(
+            loss, self._bitrate, sender.packet_ms, has_red=has_red, most=most, is_generous=self._is_generous
+        )
         sender.encoder.set_expected_loss(against.expected_loss)
         sender.encoder.set_bitrate(against.bitrate)
         sender.target_bitrate = against.bitrate * (1 + against.copies)
