@@ -16,6 +16,7 @@ from glottis.wire.rtp import build_rtp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
+from support.seeds import seeds
 
 
 def frame_count(clockwork: Any) -> int:
@@ -590,3 +591,18 @@ def test_frames_and_packets_of_a_tick_can_be_had_together(
     assert [packet.rtp_timestamp for packet in packets] == [5000 + 160 * index for index in range(10) if index != 4]
     assert [packet.lost_before for packet in packets] == [0, 0, 0, 0, 1, 0, 0, 0, 0]
     assert other.statistics.jitter_buffer_emitted_count == receiver.statistics.jitter_buffer_emitted_count
+
+
+@pytest.mark.parametrize("seed", seeds(5))
+def test_no_packet_says_that_less_than_none_was_lost_before_it(
+    seed: int, receiver: AudioReceiver, media: SimpleNamespace
+) -> None:
+    """However late media ticks are, and whatever the order in which packets come."""
+    rng, now = random.Random(seed), 0.0
+    rest = media.linear_stream(300)
+    while rest:
+        now += 0.02 if rng.random() < 0.9 else rng.uniform(0.2, 3.0)
+        due, rest = rest[: round(50 * now)], rest[round(50 * now) :]
+        for packet in rng.sample(due, len(due)) if rng.random() < 0.2 else due:
+            receiver.handle_rtp(packet, now)
+        assert all(packet.lost_before >= 0 for packet in receiver.next_packets(now))

@@ -79,7 +79,12 @@ def check_callable(what: str, value: object) -> None:
 def check_config_type(what: str, value: object) -> None:
     """A type of settings, or None."""
     if value is not None and not (isinstance(value, type) and issubclass(value, msgspec.Struct)):
-        raise ValueError(f"{what}: expected a subclass of msgspec.Struct, got {value!r}")
+        raise ValueError(f"{what}: expected a subclass of msgspec.Struct, got {_named(value)}")
+
+
+def _named(value: object) -> str:
+    """Short, whatever it is."""
+    return value.__name__ if isinstance(value, type) else type(value).__name__
 
 
 def check_instance(what: str, value: object, expected: type | UnionType) -> None:

@@ -28,16 +28,18 @@ SLOW: Final = 0.02
 """Seconds in one method, in which no call can go on: a frame."""
 MAX_SLOW: Final = 3
 """How often that may happen: the first time may be an import, or the machine's fault."""
+FORGIVEN: Final = 50
+"""Calls in a row that are not slow, after which those before were the machine's fault."""
 
 
 class _Observer:
-    """Whose it is, and how often it was slow."""
+    """Whose it is, how often it was slow, and how often in a row it has not been since."""
 
-    __slots__ = ("plugin", "slow")
+    __slots__ = ("plugin", "quick", "slow")
 
     def __init__(self, plugin: Plugin) -> None:
         self.plugin = plugin
-        self.slow = 0
+        self.slow = self.quick = 0
 
 
 class Observers:
@@ -99,11 +101,17 @@ class Observers:
             except BaseException as error:
                 stop(error, partial(self._drop_failed, one, name))
             else:
-                if self._clock() - began >= SLOW:
-                    self._note_slow(one, name)
+                took = self._clock() - began
+                if took >= SLOW or one.slow:
+                    self._judge(one, name, took)
 
-    def _note_slow(self, one: _Observer, name: str) -> None:
-        one.slow += 1
+    def _judge(self, one: _Observer, name: str, seconds: float) -> None:
+        if seconds < SLOW:
+            one.quick += 1
+            if one.quick == FORGIVEN:
+                one.slow = 0
+            return
+        one.slow, one.quick = one.slow + 1, 0
         if one.slow == MAX_SLOW:
             self._drop(one)
             reason = f"holds up all calls, {name} the last time"

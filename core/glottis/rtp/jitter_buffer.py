@@ -190,13 +190,16 @@ class JitterBuffer:
         return self.pop() if self._entries and self._entries[0].timestamp < timestamp else None
 
     def missing_before(self, packet: BufferedPacket) -> int:
-        """How many packets between the one popped last and ``packet`` have not come; 0 where the source restarted."""
+        """How many packets between the one popped last and ``packet`` have not come.
+
+        It is 0 where the source restarted, or where ``packet`` is older than what was popped last.
+        """
         if self.last_sequence is None:
             return 0
         missing = packet.sequence - self.last_sequence - 1
         if missing and self._foreign:
             missing -= sum(self.last_sequence < sequence < packet.sequence for sequence in self._foreign)
-        return missing if missing < MAX_DROPOUT else 0
+        return missing if 0 < missing < MAX_DROPOUT else 0
 
     def is_silent_before(self, packet: BufferedPacket | None) -> bool:
         """Whether packets without audio came after the one popped last, and before ``packet`` if there is one.
