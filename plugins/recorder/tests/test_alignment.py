@@ -186,9 +186,13 @@ async def test_calls_of_the_gateway_are_recorded(
         await phone.connect("clicks", metadata={"recordingConsent": True})
         await trio.sleep(7)
         await phone.hang_up()
+        autojump_clock.autojump_threshold = (
+            5  # threads write and read the file, for which a clock that jumps does not wait
+        )
         await trio.to_thread.run_sync(DESK.disk.wait_idle)
         own = f"/api/plugins/recordings/own/{phone.session_id}"
         reply = await request(exchange.gateway, "GET", own, connect=exchange.network.connect)
+        autojump_clock.autojump_threshold = 0.5
     assert DESK.directories == []
     path = tmp_path / "recordings" / f"{phone.session_id}.{ending}"
     assert (reply.status, reply.headers["content-type"]) == (200, f"audio/{ending}")

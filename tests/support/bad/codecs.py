@@ -1,7 +1,8 @@
 """Codecs, made of a good one in pure Python."""
 
+import ctypes
 import itertools
-import random
+import mmap
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,6 +11,10 @@ from typing import Any, ClassVar
 from glottis import CodecSpec, Decoder, Encoder, EncoderSettings, Malformed
 
 RATES = (8000, 16000)
+LOST = 4 * mmap.PAGESIZE
+LIBC = ctypes.CDLL(None)
+LIBC.mmap.restype = ctypes.c_void_p
+LIBC.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
 
 
 class LinearEncoder:
@@ -208,13 +213,12 @@ class Hoarding(LinearDecoder):
 
 
 class Bloating(LinearDecoder):
-    """Loses four pages of memory each time."""
-
-    lost = bytearray()
+    """Loses four pages of memory each time, fresh ones: what the process has freed before is not taken for them."""
 
     def __init__(self, sample_rate: int) -> None:
         super().__init__(sample_rate)
-        self.lost.extend(random.Random(1).randbytes(16_384))
+        pages = LIBC.mmap(None, LOST, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+        ctypes.memset(pages, 1, LOST)
 
 
 BAD: Mapping[str, list[CodecSpec]] = {
