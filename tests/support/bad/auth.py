@@ -161,7 +161,7 @@ def request_with(key: str) -> AuthRequest:
 
 ACCEPTED = (request_with(f"never {KEY}"),)
 EXPIRED = (request_with(f"1000000000 {KEY}"),)
-SKEWED = (request_with(f"{int(time.time()) + 4000} {KEY}"),)
+SKEWED = (request_with(f"{int(time.time()) + 86_400} {KEY}"),)
 OTHER = Config(key=Secret("the-key-of-another-house"))
 GOOD = spec_of(Good)
 BAD: Mapping[str, list[AuthSchemeSpec]] = {

@@ -271,6 +271,9 @@ ROWS: Final[tuple[Row, ...]] = (
         {
             "a long extension": rtp_with_extension(0xBEDE, b"\x10a"),
             "sources and padding": lambda size: (b"\xaf\x60" + bytes(10) + bytes(size - 13) + b"\xff",),
+            "sources before an extension": lambda size: (
+                b"\x9f\x60" + bytes(70) + b"\xbe\xde" + ((size - 76) // 4).to_bytes(2) + bytes(size - 76),
+            ),
         },
     ),
     datagram(
