@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 from glottis import AudioFrame, EncodedPacket, Malformed
+from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.delay import FixedDelay
-from glottis.rtp.jitter_buffer import CAPACITY
-from glottis.rtp.payload import PlainReader
+from glottis.rtp.jitter_buffer import CAPACITY, JitterBuffer
+from glottis.rtp.payload import BufferedPacket, PlainReader
 from glottis.rtp.receiver import MAX_CANDIDATES, AudioReceiver
 from glottis.testing.impairments import Impairments
 from glottis.wire.rtp import build_rtp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
-from support.seeds import seeds
 
 
 def frame_count(clockwork: Any) -> int:
@@ -593,16 +593,10 @@ def test_frames_and_packets_of_a_tick_can_be_had_together(
     assert other.statistics.jitter_buffer_emitted_count == receiver.statistics.jitter_buffer_emitted_count
 
 
-@pytest.mark.parametrize("seed", seeds(5))
-def test_no_packet_says_that_less_than_none_was_lost_before_it(
-    seed: int, receiver: AudioReceiver, media: SimpleNamespace
-) -> None:
-    """However late media ticks are, and whatever the order in which packets come."""
-    rng, now = random.Random(seed), 0.0
-    rest = media.linear_stream(300)
-    while rest:
-        now += 0.02 if rng.random() < 0.9 else rng.uniform(0.2, 3.0)
-        due, rest = rest[: round(50 * now)], rest[round(50 * now) :]
-        for packet in rng.sample(due, len(due)) if rng.random() < 0.2 else due:
-            receiver.handle_rtp(packet, now)
-        assert all(packet.lost_before >= 0 for packet in receiver.next_packets(now))
+def test_before_a_packet_older_than_the_one_played_last_none_is_missing(media: SimpleNamespace) -> None:
+    codec, buffer = media.linear_codec(), JitterBuffer(8000, FixedDelay(), PlayoutStatistics())
+    older, newer = (BufferedPacket(number, 160 * number, 160, b"", codec, 0.0) for number in (40, 100))
+    buffer.insert(newer)
+    assert buffer.start(1.0)
+    buffer.pop()
+    assert buffer.missing_before(older) == 0
