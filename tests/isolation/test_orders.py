@@ -1,5 +1,6 @@
 """Which agents can have processes of their own, and what is said of others."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,33 +23,34 @@ isolation = "process"
 """
 
 
+OTHER = """
+[campaigns.mine.agents.other]
+agent = "echo"
+"""
+
+
 async def agent(call: Call) -> None:
     """Given directly."""
 
 
 def test_an_agent_that_no_process_can_load_is_refused(tmp_path: Path) -> None:
     function = FunctionAgent(agent, "agent", __name__)
-    with pytest.raises(ConfigurationError, match=r"campaigns\.mine\.isolation: expected an agent that a process can"):
+    with pytest.raises(ConfigurationError, match=r"campaigns\.mine\.agent: expected an agent that a process can"):
         resolve_test_config(tmp_path, ISOLATED.format(agent="agent"), [function])
 
 
-def test_calls_cannot_be_handed_on_from_a_process(tmp_path: Path) -> None:
-    config = ISOLATED.format(agent="echo") + '\n[campaigns.mine.agents.other]\nagent = "echo"\n'
-    with pytest.raises(ConfigurationError, match=r"campaigns\.mine\.agents: expected none"):
-        resolve_test_config(tmp_path, config)
-
-
-def test_settings_are_checked_where_the_agent_is_not_made(tmp_path: Path) -> None:
-    config = ISOLATED.format(agent="echo") + "\n[campaigns.mine.settings]\nencoded = 3\n"
-    with pytest.raises(ConfigurationError, match=r"campaigns\.mine\.settings\.encoded: expected"):
+@pytest.mark.parametrize("place", ["campaigns.mine", "campaigns.mine.agents.other"])
+def test_settings_are_checked_where_the_agent_is_not_made(place: str, tmp_path: Path) -> None:
+    config = f"{ISOLATED.format(agent='echo')}{OTHER}\n[{place}.settings]\nencoded = 3\n"
+    with pytest.raises(ConfigurationError, match=rf"{re.escape(place)}\.settings\.encoded: expected"):
         resolve_test_config(tmp_path, config)
 
 
 def test_what_is_ordered_is_made(tmp_path: Path) -> None:
-    config = ISOLATED.format(agent="echo") + "\n[campaigns.mine.settings]\nencoded = true\n"
+    config = ISOLATED.format(agent="echo") + "\n[campaigns.mine.settings]\nencoded = true\n" + OTHER
     order = order_of("mine", resolve_test_config(tmp_path, config))
     made = make(unpickled(pickled(order)))
-    assert made.settings.encoded
+    assert {name: one.settings.encoded for name, one in made.agents.items()} == {"echo": True, "other": False}
 
 
 def test_a_function_of_a_file_is_made(tmp_path: Path) -> None:

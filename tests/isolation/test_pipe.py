@@ -37,6 +37,7 @@ SAID: list[messages.FromWorker] = [
     messages.Waiting(1, 3, 2, 100, is_read=True),
     messages.Missed(1, 1, 2, 3, 4, 5, 6),
     messages.HangUp(1, "enough"),
+    messages.HandedOver(1, "sales"),
     messages.Failed(1, "whose it is"),
     messages.Stopped(1),
 ]
@@ -87,6 +88,7 @@ def test_any_message_of_a_worker_is_read_or_refused(data: bytes, at: int, change
         messages.SayTone(1, 1, 1e9, 0.06),
         messages.Flush(-1, 3),
         messages.Failed(1, "x" * 5000),
+        messages.HandedOver(1, "x" * 300),
         messages.Order(b""),
         messages.Unask(1, 2**63),
     ],

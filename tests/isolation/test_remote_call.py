@@ -12,7 +12,7 @@ from glottis.contracts.call import BytesMessage, Dropped, Heard, TextMessage
 from glottis.contracts.errors import LocalError, MessageTooLong, PluginError
 from glottis.contracts.events import Interrupted, StateChanged
 from glottis.rtp import KeyDown, KeyUp
-from support.remote_call import RATE, remote_call
+from support.remote_call import RATE, Caller, remote_call
 
 FRAME = bytes(range(256)) * 2 + bytes(128)
 """20 ms at the call's rate."""
@@ -150,7 +150,7 @@ async def test_keys_events_and_settings_reach_the_agent(autojump_clock: trio.tes
         await caller.waits(0.1)
         caller.voice.press(KeyUp(0.1))
         await caller.over.wait()
-    assert told == [{"greeting": "hello"}, StateChanged(state="active"), ("5", 0.1)]
+    assert told == [{"greeting": "hello from listen"}, StateChanged(state="active"), ("5", 0.1)]
     assert caller.hang_up_reason == "enough"
 
 
@@ -211,7 +211,7 @@ async def test_whose_error_it_is_comes_through_the_pipe(autojump_clock: trio.tes
     (error,) = caller.errors
     assert isinstance(error, PluginError)
     assert "ValueError: no" in str(error)
-    assert (caller.timing.calls, caller.timing.errors) == (1, 1)
+    assert counted(caller) == {"fail": (1, 1)}
 
 
 async def test_the_end_of_a_call_cancels_its_agent(autojump_clock: trio.testing.MockClock) -> None:
@@ -231,4 +231,55 @@ async def test_the_end_of_a_call_cancels_its_agent(autojump_clock: trio.testing.
         await caller.over.wait()
         await trio.testing.wait_all_tasks_blocked()
         assert ends == [Interrupted(), "cancelled"]
-        assert (caller.timing.calls, caller.timing.errors) == (1, 0)
+        assert counted(caller) == {"wait": (1, 0)}
+
+
+async def test_a_call_is_handed_to_colleagues_and_functions_with_all_that_comes(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    said: list[object] = []
+
+    async def reception(call: Call) -> None:
+        said.append(call.agents)
+        await call.say(AudioFrame(FRAME, RATE))
+        call.transfer("sales")
+
+    async def sales(call: Call) -> None:
+        said.append(call.info.campaign_settings)
+        said.append(await anext(aiter(call.messages)))
+        call.transfer(manager)
+
+    async def manager(call: Call) -> None:
+        said.append(await anext(aiter(call.messages)))
+        call.hang_up("sold")
+        await trio.sleep_forever()
+
+    async with remote_call(reception, sales) as caller:
+        await caller.waits(0.1)
+        caller.writes(TextMessage("first"))
+        caller.writes(TextMessage("second"))
+        await caller.over.wait()
+    assert said == [
+        ("reception", "sales"),
+        {"greeting": "hello from sales"},
+        TextMessage("first"),
+        TextMessage("second"),
+    ]
+    assert caller.voice.sent_pcm == FRAME
+    assert caller.serving == ["sales", "manager"]
+    assert caller.hang_up_reason == "sold"
+    assert counted(caller) == {"reception": (1, 0), "sales": (1, 0)}
+
+
+async def test_to_hand_a_call_to_nobody_is_the_same_error_as_ever(autojump_clock: trio.testing.MockClock) -> None:
+    async def fail(call: Call) -> None:
+        call.transfer("nobody")
+
+    async with remote_call(fail) as caller:
+        await caller.over.wait()
+    assert "no agent of this campaign is called 'nobody'; there are: fail" in str(caller.errors[0])
+
+
+def counted(caller: Caller) -> dict[str, tuple[int, int]]:
+    """Calls and errors of each agent of the campaign."""
+    return {name: (timing.calls, timing.errors) for name, timing in caller.timings.items()}

@@ -6,12 +6,14 @@ async with remote_call(agent) as call:
 """
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import trio
+from glottis.calls.handover import Colleague, Handover
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.streams import Wakeup
+from glottis.config import Elsewhere
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.info import CallInfo
@@ -34,12 +36,17 @@ RATE = 16000
 class MemoryWorkers:
     """``Workers``: one, which is no process."""
 
-    def __init__(self, agent: Agent, calls: int = 8) -> None:
+    def __init__(self, agents: Mapping[str, Agent], calls: int = 8) -> None:
         ours, theirs = socket.socketpair()
-        self.timing = Timing("the agent")
+        self.timings = {name: Timing(name) for name in agents}
         self.pipe = Pipe(theirs, LONGEST_FROM_GATEWAY)
         self.places = Places(Pipe(ours, LONGEST_FROM_WORKER), calls, lambda: None)
-        self._worker = Worker(self.pipe, Made(agent, RATE, {"greeting": "hello"}, ()))
+        made = {name: Colleague(agent, {"greeting": f"hello from {name}"}) for name, agent in agents.items()}
+        self._worker = Worker(self.pipe, Made(made, RATE, ()))
+
+    def timing(self, agent: str) -> Timing:
+        """See ``remote_call.Workers``."""
+        return self.timings.get(agent) or Timing(agent)
 
     async def run(self) -> None:
         """Both ends, until cancelled."""
@@ -65,7 +72,9 @@ class Caller:
     """The test's side of a call, and what has come of that. Made by ``remote_call``."""
 
     def __init__(self, workers: MemoryWorkers, info: CallInfo | None, limits: CallLimits) -> None:
-        self.timing = workers.timing
+        self.timings = workers.timings
+        self.serving: list[str] = []
+        """Whom the call was handed to."""
         self.voice = PacedVoice(RATE, "opus", 48000)
         self.client = FakeClient(lambda message: self.call.push_message(message))
         self.times_caught_up = 0
@@ -82,6 +91,7 @@ class Caller:
             messenger=self.client.messenger,
             hang_up=self._hang_up,
             caught_up=self._catch_up,
+            handover=Handover({}, self.serving.append),
             limits=limits,
         )
         self._ticked = Wakeup()
@@ -100,12 +110,12 @@ class Caller:
         """The caller sends a message."""
         self.client.write(message)
 
-    async def run(self, agent: Agent) -> None:
-        """As a session does."""
+    async def run(self, agent: str) -> None:
+        """As a session does, with the agent of this name."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._tick)
             with self.scope:
-                await self.call.converse(agent, self._fail)
+                await self.call.converse(Elsewhere(agent), self._fail)
             self.over.set()
             nursery.cancel_scope.cancel()
 
@@ -133,14 +143,14 @@ class Caller:
 
 @asynccontextmanager
 async def remote_call(
-    agent: Agent, *, info: CallInfo | None = None, limits: CallLimits = DEFAULT_LIMITS
+    agent: Agent, *others: Agent, info: CallInfo | None = None, limits: CallLimits = DEFAULT_LIMITS
 ) -> AsyncIterator[Caller]:
-    """The caller of an agent in a worker; leaving the block hangs up."""
+    """The caller of an agent in a worker, who has ``others`` beside it; leaving the block hangs up."""
     async with trio.open_nursery() as nursery:
-        workers = MemoryWorkers(agent)
+        workers = MemoryWorkers({one.__name__: one for one in (agent, *others)})
         nursery.start_soon(workers.run)
         caller = Caller(workers, info, limits)
-        nursery.start_soon(caller.run, agent)
+        nursery.start_soon(caller.run, agent.__name__)
         yield caller
         nursery.cancel_scope.cancel()
         workers.places.close()

@@ -48,3 +48,7 @@ class Handover:
         name, colleague = planned
         self._told(name)
         return colleague
+
+    def happened(self, name: str) -> None:
+        """In another process, which knows the colleagues itself."""
+        self._told(name)

@@ -82,7 +82,8 @@ def resolve_with(config: Config, agents: Mapping[Place, FunctionAgent], registry
     resolved = resolve(msgspec.structs.replace(config, campaigns=untold), registry)
     told = {place: convert(sections[place].settings, dict[str, Any], f"{_path_of(place)}.settings") for place in agents}
     telling = {name: _telling(one, told) for name, one in resolved.campaigns.items()}
-    versions = {name: partial(_version, agent) for (name, other), agent in agents.items() if not other}
+    campaigns = {campaign_id for campaign_id, _ in agents}
+    versions = {name: partial(_version, [agents[one] for one in agents if one[0] == name]) for name in campaigns}
     followed = {name: replace(telling[name], version=version) for name, version in versions.items()}
     return replace(resolved, campaigns={**telling, **followed})
 
@@ -107,8 +108,8 @@ def _telling(campaign: Campaign, told: Mapping[Place, Mapping[str, Any]]) -> Cam
     return replace(campaign, agent=first, agents=agents)
 
 
-def _version(agent: FunctionAgent) -> int:
-    return agent.version
+def _version(agents: Sequence[FunctionAgent]) -> int:
+    return sum(agent.version for agent in agents)
 
 
 async def reload_on_change(agents: Sequence[AgentFile]) -> None:

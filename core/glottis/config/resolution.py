@@ -35,6 +35,10 @@ LOOPBACK_SCHEME: Final = "anonymous"
 """The auth scheme when none is configured."""
 
 SpecT = TypeVar("SpecT", bound=Spec)
+_MakeAgent = Callable[
+    [Registered[AgentSpec], PluginSettings, str, str, CampaignInfo], tuple[Agent, msgspec.Struct | None] | None
+]
+"""From the settings below a path, by the agent's name in its campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,16 @@ class CampaignAgent:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Stands for an agent that is in a process of its own, where it has this name in its campaign."""
+
+    name: str
+
+    async def __call__(self, call: Call) -> None:
+        raise AssertionError(f"agent {self.name} is in a process of its own")
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """What answers the calls of one ``campaignId``; ``sample_rate`` in hertz is that of the agents' audio."""
 
@@ -71,9 +85,9 @@ class Campaign:
     extensions: tuple[Extension, ...] = ()
     """In the order in which they are asked."""
     workers: Workers | None = None
-    """Where the agent is isolated: then ``agent`` is not to be called here."""
+    """Where the agents are isolated: then each is ``Elsewhere``."""
     version: Callable[[], int] = lambda: 0
-    """Another number whenever the agent was loaded anew."""
+    """Another number whenever one of the agents was loaded anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +173,6 @@ def resolve(config: Config, registry: Registry) -> ResolvedConfig:
         tuple(extensions.values()),
         registry.plugins,
     )
-
-
-async def _elsewhere(call: Call) -> None:
-    raise AssertionError("this agent is in a process of its own")
 
 
 class _Resolution:
@@ -283,8 +293,12 @@ class _Resolution:
             rate = section.sample_rate or found.spec.sample_rate
             self._check_rate(rate, codecs, f"{path}.sample_rate")
             info = CampaignInfo(campaign_id, rate, (section.agent, *section.agents))
-            first = self._agent(section, path, info)
-            others = {name: self._agent(one, f"{path}.agents.{name}", info) for name, one in section.agents.items()}
+            make = self._leave_to_workers if section.isolation == "process" else self._make_agent
+            first = self._agent(section, section.agent, path, info, make)
+            others = {
+                name: self._agent(one, name, f"{path}.agents.{name}", info, make)
+                for name, one in section.agents.items()
+            }
             if section.agent in section.agents:
                 self.problems.append(
                     f"{path}.agents.{section.agent}: the agent who answers has this name; choose another"
@@ -298,28 +312,32 @@ class _Resolution:
                 campaigns[campaign_id] = Campaign(campaign_id, first, rate, everyone, chosen, workers)
         return campaigns
 
-    def _agent(self, section: CampaignSection | AgentSection, path: str, info: CampaignInfo) -> CampaignAgent | None:
+    def _agent(
+        self, section: CampaignSection | AgentSection, name: str, path: str, info: CampaignInfo, make: _MakeAgent
+    ) -> CampaignAgent | None:
+        """``name`` is what it is called in the campaign."""
         found = self._find(self._registry.agents, section.agent, f"{path}.agent")
         if found is None:
             return None
-        if isinstance(section, CampaignSection) and section.isolation == "process":
-            made = self._leave_to_workers(found, section, path)
-        else:
-            made = self._make(found, section.settings, f"{path}.settings", info)
+        made = make(found, section.settings, path, name, info)
         return CampaignAgent(made[0], found.spec.name, found.plugin, made[1]) if made else None
 
+    def _make_agent(
+        self, found: Registered[AgentSpec], settings: PluginSettings, path: str, name: str, info: CampaignInfo
+    ) -> tuple[Agent, msgspec.Struct | None] | None:
+        return self._make(found, settings, f"{path}.settings", info)
+
     def _leave_to_workers(
-        self, found: Registered[AgentSpec], section: CampaignSection, path: str
+        self, found: Registered[AgentSpec], settings: PluginSettings, path: str, name: str, info: CampaignInfo
     ) -> tuple[Agent, msgspec.Struct | None] | None:
         """Its settings are looked at here; it is made where it is to run, for it may be large."""
-        if section.agents:
-            self.problems.append(f"{path}.agents: expected none, since calls cannot be handed on from a process")
         if not found.plugin.distribution and ":" not in found.spec.name:
             self.problems.append(
-                f"{path}.isolation: expected an agent that a process can load, one that is installed or FILE:FUNCTION"
+                f"{path}.agent: expected an agent that a process can load, one that is installed or FILE:FUNCTION, "
+                f'because of isolation = "process"'
             )
         try:
-            return _elsewhere, typed_settings(self._registry, found, section.settings, f"{path}.settings")
+            return Elsewhere(name), typed_settings(self._registry, found, settings, f"{path}.settings")
         except ConfigurationError as error:
             self.problems.append(str(error))
             return None

@@ -19,8 +19,12 @@ LONGEST_FROM_GATEWAY: Final = 64 * 1024 * 1024
 MAX_REASON: Final = 4096
 """Characters of what a worker says for people."""
 
+MAX_NAME: Final = 256
+"""Characters of an agent's name, as far as it is told."""
+
 Count = Annotated[int, Meta(ge=0, le=2**62)]
 Reason = Annotated[str, Meta(max_length=MAX_REASON)]
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
 Seconds = Annotated[float, Meta(ge=0, le=10)]
 
 
@@ -32,15 +36,16 @@ class _Message(msgspec.Struct, array_like=True, gc=False):
 
 
 class Order(_Message, tag=0):
-    """The first message: what agent to make, as ``orders.Order``, pickled."""
+    """The first message: what agents to make, as ``orders.Order``, pickled."""
 
     order: bytes
 
 
 class Begin(_Message, tag=1):
-    """A call. ``info`` is its ``CallInfo`` without the settings, pickled; the bounds are in seconds."""
+    """A call for an agent. ``info`` is its ``CallInfo`` without the settings, pickled; the bounds are in seconds."""
 
     call: int
+    agent: str
     info: bytes
     say_queue: float
     audio_queue: float
@@ -126,11 +131,11 @@ FromGateway = Order | Begin | Cancel | Heard | Keys | Voice | Text | Bytes | Hap
 
 
 class Ready(_Message, tag=20):
-    """The agent was made: calls may come."""
+    """The agents were made: calls may come."""
 
 
 class Refused(_Message, tag=21):
-    """The agent could not be made. The process ends."""
+    """One of the agents could not be made. The process ends."""
 
     reason: Reason
 
@@ -227,6 +232,13 @@ class HangUp(_Message, tag=32):
     reason: Reason
 
 
+class HandedOver(_Message, tag=35):
+    """From now on the call is for the agent of this name."""
+
+    call: Count
+    name: Name
+
+
 class Failed(_Message, tag=33):
     """What the agent or a task of it has raised, and whose it is."""
 
@@ -242,7 +254,9 @@ class Stopped(_Message, tag=34):
     call: Count
 
 
-OfCall = Wants | Say | SayPacket | SayTone | Flush | Ask | Unask | Waiting | Missed | HangUp | Failed | Stopped
+OfCall = (
+    Wants | Say | SayPacket | SayTone | Flush | Ask | Unask | Waiting | Missed | HangUp | HandedOver | Failed | Stopped
+)
 FromWorker = Ready | Refused | Alive | OfCall
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

@@ -1,63 +1,77 @@
-"""What a worker has to make before calls can come: one agent of one campaign."""
+"""What a worker has to make before calls can come: all agents of one campaign."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from glottis.config import Log, ResolvedConfig, typed_settings
+from glottis.calls.handover import Colleague
+from glottis.config import Campaign, CampaignAgent, CampaignSection, Log, ResolvedConfig, typed_settings
 from glottis.config.conversion import PluginSettings
-from glottis.contracts.call import Agent, CampaignInfo
+from glottis.contracts.call import CampaignInfo
 from glottis.contracts.info import CallInfo
-from glottis.plugins import AgentFile, FunctionAgent, Plugin, create, load_plugins
+from glottis.plugins import AgentFile, Plugin, Registry, create, load_plugins
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOrder:
+    """One agent, by the name that its plugin gives it. ``path`` is its section in the configuration."""
+
+    agent: str
+    path: str
+    settings: PluginSettings
+    told_settings: Mapping[str, Any]
+    """Those that its calls are told, where it has no type of settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Of the configuration, what concerns the agent. ``told_settings`` are those that its calls are told."""
+    """Of the configuration, what concerns the agents, which are by their names in the campaign, the first first."""
 
-    campaign_id: str
-    agent: str
-    settings: PluginSettings
-    told_settings: Mapping[str, Any]
-    sample_rate: int
+    campaign: CampaignInfo
+    agents: Mapping[str, AgentOrder]
     disabled: tuple[str, ...]
     log: Log
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The agent, what its calls are told of its settings, and all plugins, to find the culprit of an error among."""
+    """The agents, what their calls are told of the settings, and all plugins, to find the culprit of an error among."""
 
-    agent: Agent
+    agents: Mapping[str, Colleague]
     sample_rate: int
-    settings: Any
     plugins: tuple[Plugin, ...]
 
-    def informed(self, info: CallInfo) -> CallInfo:
-        """What a call is told of itself, with the settings of its campaign, which do not go through the pipe."""
-        return replace(info, campaign_settings=self.settings)
+    def informed(self, info: CallInfo, agent: str) -> CallInfo:
+        """What a call is told of itself, with the settings of its agent, which do not go through the pipe."""
+        return replace(info, campaign_settings=self.agents[agent].settings)
 
 
 def order_of(campaign_id: str, resolved: ResolvedConfig) -> Order:
     """For a campaign of the configuration."""
     campaign, config = resolved.campaigns[campaign_id], resolved.config
-    return Order(
-        campaign_id,
-        campaign.agent.name,
-        config.campaigns[campaign_id].settings,
-        campaign.agent.told_settings,
-        campaign.sample_rate,
-        config.plugins.disabled,
-        config.log,
-    )
+    section = config.campaigns[campaign_id]
+    agents = {name: _agent_order(campaign, section, name, one) for name, one in campaign.agents.items()}
+    info = CampaignInfo(campaign_id, campaign.sample_rate, tuple(agents))
+    return Order(info, agents, config.plugins.disabled, config.log)
+
+
+def _agent_order(campaign: Campaign, section: CampaignSection, name: str, agent: CampaignAgent) -> AgentOrder:
+    path = f"campaigns.{campaign.id}"
+    if agent is campaign.agent:
+        return AgentOrder(agent.name, path, section.settings, agent.told_settings)
+    return AgentOrder(agent.name, f"{path}.agents.{name}", section.agents[name].settings, agent.told_settings)
 
 
 def make(order: Order) -> Made:
     """In the worker. Raises ``LocalError``, as the gateway does when it starts."""
-    functions: list[FunctionAgent] = [AgentFile(order.agent)] if ":" in order.agent else []
-    registry = load_plugins(extra=functions, disabled=order.disabled)
+    files = dict.fromkeys(one.agent for one in order.agents.values() if ":" in one.agent)
+    registry = load_plugins(extra=[AgentFile(name) for name in files], disabled=order.disabled)
+    agents = {name: _made(one, registry, order.campaign) for name, one in order.agents.items()}
+    return Made(agents, order.campaign.sample_rate, registry.plugins)
+
+
+def _made(order: AgentOrder, registry: Registry, campaign: CampaignInfo) -> Colleague:
     found = registry.agents.find(order.agent)
-    typed = typed_settings(registry, found, order.settings, f"campaigns.{order.campaign_id}.settings")
-    agent = create(found.plugin, found.spec, typed, CampaignInfo(order.campaign_id, order.sample_rate, (order.agent,)))
+    typed = typed_settings(registry, found, order.settings, f"{order.path}.settings")
     told = typed if typed is not None else dict(order.told_settings)
-    return Made(agent, order.sample_rate, told, registry.plugins)
+    return Colleague(create(found.plugin, found.spec, typed, campaign), told)

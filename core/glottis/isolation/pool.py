@@ -1,7 +1,7 @@
-"""The workers of one agent: as many as are wanted, started ahead, and each that ends has a successor."""
+"""The workers of one campaign: as many as are wanted, started ahead, and each that ends has a successor."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -59,13 +59,21 @@ class Seat:
 
 
 class Pool:
-    """``Workers`` of a campaign. ``whose`` names plugin and agent; ``version`` changes when it was loaded anew."""
+    """``Workers`` of a campaign. ``whose`` names plugin and agent; ``version`` changes when one was loaded anew.
+
+    ``timings`` are those of the agents, by their names in the campaign.
+    """
 
     def __init__(
-        self, whose: str, order: Order, settings: Workers, timing: Timing, version: Callable[[], int] = lambda: 0
+        self,
+        whose: str,
+        order: Order,
+        settings: Workers,
+        timings: Mapping[str, Timing],
+        version: Callable[[], int] = lambda: 0,
     ) -> None:
         self.counts = PoolCounts()
-        self.timing = timing
+        self._timings = timings
         self._whose = whose
         self._order = order
         self._settings = settings
@@ -99,6 +107,10 @@ class Pool:
             for _ in range(self._settings.processes):
                 nursery.start_soon(self._keep_one, nursery)
             await self._follow_version()
+
+    def timing(self, agent: str) -> Timing:
+        """See ``remote_call.Workers``."""
+        return self._timings.get(agent) or Timing(agent)
 
     @asynccontextmanager
     async def seat(self, call: RemoteCall) -> AsyncIterator[Seat]:

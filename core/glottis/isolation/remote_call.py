@@ -14,6 +14,7 @@ from glottis.calls.events import MAX_EVENTS
 from glottis.calls.handover import Handover
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.messenger import Messenger
+from glottis.config import Elsewhere
 from glottis.contracts.call import Agent, BytesMessage, Dropped, Message
 from glottis.contracts.errors import MessageTooLong, PluginError, ProcessLost
 from glottis.contracts.events import CallEvent, OtherEvent
@@ -50,9 +51,11 @@ class Seat(Protocol):
 class Workers(Protocol):
     """Where there are places."""
 
-    @property
-    def timing(self) -> Timing:
-        """Counts the agent's calls, as ``guarded_agent`` does where the agent is in this process."""
+    def timing(self, agent: str) -> Timing:
+        """Counts an agent's calls, by its name in the campaign, as ``guarded_agent`` does for agents of this process.
+
+        Nobody reads that of a function which is none of the campaign's agents.
+        """
 
     def seat(self, call: "RemoteCall") -> AbstractAsyncContextManager[Seat]:
         """Within this block the call has a place, and is told what comes from there. Raises ``ProcessLost``."""
@@ -76,13 +79,14 @@ class RemoteCall:
         sent: Callable[[Message | OtherEvent], None] = lambda message: None,
         limits: CallLimits = DEFAULT_LIMITS,
     ) -> None:
-        """``handover`` and ``resampling`` are of use only to agents in this process."""
+        """``resampling`` is of use only to agents in this process, and ``handover`` has nothing to do but to tell."""
         self.messages = RemoteBacklog(caught_up)
         self._workers = workers
         self._info = info
         self._voice = voice
         self._messenger = messenger
         self._hang_up = hang_up
+        self._handover = handover or Handover({}, lambda name: None)
         self._limits = limits
         self._sent = sent
         self._spoken = Spoken(voice, sample_rate, limits.say_queue)
@@ -95,6 +99,9 @@ class RemoteCall:
         self._failed: Callable[[BaseException], object] = _nobody
         self._answers: Answers | None = None
         self._stopped = trio.Event()
+        self._timing = Timing("nobody")
+        """Of the agent whose turn it is."""
+        self._turn_began = 0
 
     # What the session calls
 
@@ -113,11 +120,13 @@ class RemoteCall:
     async def converse(
         self, agent: Agent, failed: Callable[[BaseException], object], *beside: Callable[[], Awaitable[object]]
     ) -> None:
-        """See ``Conversation``; the agent is the worker's own, of the same name."""
-        timing, began = self._workers.timing, perf_counter_ns()
+        """See ``Conversation``; the agent is the worker's own, of the same name. Raises ``TypeError`` for another."""
+        if not isinstance(agent, Elsewhere):
+            raise TypeError(f"expected an agent of another process, got {agent!r}")
+        self._begin_turn(agent.name)
 
         def noted(error: BaseException) -> None:
-            timing.errors += 1
+            self._timing.errors += 1
             failed(error)
 
         self._failed = noted
@@ -125,27 +134,33 @@ class RemoteCall:
             for task in beside:
                 nursery.start_soon(task)
             try:
-                await self._hold_seat()
+                await self._hold_seat(agent.name)
                 await self._messenger.flush()
             except ProcessLost as error:
                 noted(error)
             finally:
                 self._seat, self._answers, self._failed = None, None, _nobody
-                timing.note(perf_counter_ns() - began)
+                self._end_turn()
             nursery.cancel_scope.cancel()
 
-    async def _hold_seat(self) -> None:
+    def _begin_turn(self, agent: str) -> None:
+        self._timing, self._turn_began = self._workers.timing(agent), perf_counter_ns()
+
+    def _end_turn(self) -> None:
+        self._timing.note(perf_counter_ns() - self._turn_began)
+
+    async def _hold_seat(self, agent: str) -> None:
         async with self._workers.seat(self) as seat, trio.open_nursery() as nursery:
             self._answers = Answers(self._messenger, seat.send, self._sent, self._failed, nursery)
-            self._begin(seat)
+            self._begin(seat, agent)
             await self._stopped.wait()
             nursery.cancel_scope.cancel()
 
-    def _begin(self, seat: Seat) -> None:
+    def _begin(self, seat: Seat, agent: str) -> None:
         self._seat = seat
         limits = self._limits
         info = pickled(replace(self._info, campaign_settings=None))
-        seat.send(messages.Begin(seat.number, info, limits.say_queue, limits.audio_queue))
+        seat.send(messages.Begin(seat.number, agent, info, limits.say_queue, limits.audio_queue))
         self._tell_news()
         while self._early:
             self._pass_on(self._early.popleft())
@@ -238,6 +253,10 @@ class RemoteCall:
                 self._answers.unask(number)
             case messages.HangUp(_, reason):
                 self._hang_up(reason)
+            case messages.HandedOver(_, name):
+                self._end_turn()
+                self._begin_turn(name)
+                self._handover.happened(name)
             case messages.Failed(_, sentence, is_too_long):
                 self._failed(MessageTooLong(sentence) if is_too_long else PluginError(sentence))
             case messages.Stopped():

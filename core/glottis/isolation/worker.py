@@ -1,4 +1,4 @@
-"""What a worker does: it makes an agent, says that it is ready, and has calls until the gateway closes the pipe."""
+"""What a worker does: it makes its agents, says that it is ready, and has calls until the gateway closes the pipe."""
 
 import trio
 
@@ -10,7 +10,7 @@ from glottis.isolation.worker_call import WorkerCall
 
 
 class Worker:
-    """Serves the calls of one agent."""
+    """Serves the calls of one campaign."""
 
     def __init__(self, pipe: Pipe, made: Made) -> None:
         self._pipe = pipe

@@ -9,6 +9,7 @@ import trio
 
 from glottis.barrier import stop
 from glottis.calls.call import GatewayCall
+from glottis.calls.handover import Handover
 from glottis.calls.inbox import Inbox
 from glottis.calls.limits import CallLimits
 from glottis.calls.streams import DroppingStream
@@ -19,7 +20,7 @@ from glottis.contracts.errors import MessageTooLong
 from glottis.contracts.info import CallInfo
 from glottis.contracts.turns import DEFAULT_TURNS, TurnSettings, VoiceActivityDetector
 from glottis.isolation import messages
-from glottis.isolation.messages import MAX_REASON, FromGateway, FromWorker
+from glottis.isolation.messages import MAX_NAME, MAX_REASON, FromGateway, FromWorker
 from glottis.isolation.orders import Made
 from glottis.isolation.pickles import unpickled
 from glottis.isolation.pipe_messenger import PipeMessenger
@@ -71,9 +72,10 @@ class WorkerCall(GatewayCall):
     """``run`` has the agent converse; the rest is told by the gateway."""
 
     def __init__(self, begin: messages.Begin, made: Made, send: Send) -> None:
-        info: CallInfo = made.informed(unpickled(begin.info))
+        info: CallInfo = made.informed(unpickled(begin.info), begin.agent)
         self._number = begin.call
         self._made = made
+        self._first = made.agents[begin.agent]
         self._send = send
         self._line = PipeVoice(begin.call, made.sample_rate, send)
         self._ways = PipeMessenger(begin.call, send)
@@ -86,6 +88,7 @@ class WorkerCall(GatewayCall):
             voice=self._line,
             messenger=self._ways,
             hang_up=self._end,
+            handover=Handover(made.agents, self._hands_over),
             limits=CallLimits(say_queue=begin.say_queue, audio_queue=begin.audio_queue),
             inbox=ToldInbox(begin.call, send),
         )
@@ -127,7 +130,7 @@ class WorkerCall(GatewayCall):
         """Have the agent converse, until it has stopped."""
         try:
             with self._scope:
-                await self.converse(self._made.agent, self._fail)
+                await self.converse(self._first.agent, self._fail)
         except BaseException as error:
             stop(error, self._fail)
         finally:
@@ -165,6 +168,9 @@ class WorkerCall(GatewayCall):
         if dropped != self._missed:
             self._missed = dropped
             self._send(messages.Missed(self._number, *astuple(dropped)))
+
+    def _hands_over(self, name: str) -> None:
+        self._send(messages.HandedOver(self._number, name[:MAX_NAME]))
 
     def _end(self, reason: str) -> None:
         self._send(messages.HangUp(self._number, reason[:MAX_REASON]))

@@ -13,7 +13,7 @@ from glottis.isolation.remote_call import RemoteCall
 
 
 class AgentWorkers:
-    """A pool for each campaign whose agent is isolated."""
+    """A pool for each campaign whose agents are isolated."""
 
     def __init__(self, config: ResolvedConfig) -> None:
         self._pools = {
@@ -21,7 +21,7 @@ class AgentWorkers:
                 f"{campaign.agent.plugin}, agent {campaign.agent.name}",
                 order_of(name, config),
                 campaign.workers,
-                campaign.agent.plugin.timing(f"agent {campaign.agent.name}"),
+                {key: one.plugin.timing(f"agent {one.name}") for key, one in campaign.agents.items()},
                 campaign.version,
             )
             for name, campaign in config.campaigns.items()
