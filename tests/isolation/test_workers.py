@@ -192,6 +192,20 @@ async def test_extensions_see_calls_of_isolated_agents_too(tmp_path: Path) -> No
     assert min(witness.frames["input"], witness.frames["output"]) >= 3
 
 
+async def test_calls_are_handed_over_within_a_process_and_extensions_choose_who_answers(tmp_path: Path) -> None:
+    clerk = AGENT.replace(":moody", ":clerk")
+    campaign = ISOLATED.replace('isolation = "process"', 'isolation = "process"\nextensions = ["transfer"]')
+    campaign += f'\n[campaigns.moody.agents.clerk]\nagent = "{clerk}"\n'
+    async with open_isolated(tmp_path, campaign, AgentFile(clerk)) as exchange:
+        phone = await exchange.call("moody")
+        process = await process_of(phone)
+        await order(phone, "transfer")
+        await eventually(lambda: Text(f"clerk in {process}") in phone.socket.messages)
+        other = await exchange.call("moody", dynamicVariables={"agent": "clerk"})
+        await eventually(lambda: other.socket.of_type(Text))
+        assert other.socket.of_type(Text)[0].text.startswith("clerk in ")
+
+
 async def test_an_agent_that_holds_the_interpreter_costs_other_calls_no_frame(tmp_path: Path) -> None:
     async with open_isolated(tmp_path) as exchange:
         bystander = await exchange.call("echo")

@@ -29,12 +29,20 @@ async def obey(call: Call) -> None:
         text = getattr(message, "text", "")
         if text == "who are you":
             await call.send_text(str(os.getpid()))
+        elif text == "transfer":
+            call.transfer("clerk")
         elif text == "stay":
             await call.send_text("for ever")
             with trio.CancelScope(shield=True):
                 await trio.sleep_forever()
         else:
             MOODS[text]()
+
+
+async def clerk(call: Call) -> None:
+    """A colleague of hers, who says where it is."""
+    await call.send_text(f"clerk in {os.getpid()}")
+    await trio.sleep_forever()
 
 
 def spin(seconds: float) -> None:
