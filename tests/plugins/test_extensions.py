@@ -113,6 +113,12 @@ def test_a_campaign_has_the_enabled_ones_in_their_order_or_its_own(tmp_path: Pat
             '[extensions]\nenabled = ["volume"]\n[extensions.settings.volume]\nstep = "high"',
             "extensions.settings.Volume.step: expected int, got str",
         ),
+        ('[extensions.settings.volume]\nstep = "high"', "extensions.settings.volume.step: expected int, got str"),
+        ("[extensions.settings.volume]\nstp = 3", "extensions.settings.volume.stp: unknown key, did you mean step?"),
+        (
+            '[ice_servers]\nproviders = []\n[ice_servers.settings.static]\nserver = "x"',
+            "ice_servers.settings.static.server: unknown key, did you mean servers?",
+        ),
         (
             '[campaigns.x]\nagent = "echo"\nextensions = ["nobody"]',
             "campaigns.x.extensions[0]: no extension is named 'nobody'",

@@ -1,6 +1,6 @@
 """Fits the configuration to the plugins: every name it uses must exist, and every setting must suit its plugin."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -235,10 +235,17 @@ class _Resolution:
             made = self._make(found, by_name.get(name.lower(), PluginSettings()), f"{path}.{name}")
             if made is not None:
                 parts[name] = made[0], found.plugin, made[1]
-        for name in settings:
-            if name not in catalogue:
-                self._find(catalogue, name, f"{path}.{name}")
+        self._check_unused(catalogue, settings, {name_of(found.spec) for found in chosen}, path)
         return parts
+
+    def _check_unused(
+        self, catalogue: Catalogue[SpecT], settings: Mapping[str, PluginSettings], used: Iterable[str], path: str
+    ) -> None:
+        """Settings of what nothing enables: it is not made, but will be one day."""
+        known = {name.lower() for name in used}
+        for name, values in settings.items():
+            if name.lower() not in known and (found := self._find(catalogue, name, f"{path}.{name}")) is not None:
+                self._typed(found, values, f"{path}.{name}")
 
     def resampling(self) -> Resampling | None:
         catalogue = self._registry.components_of(Resampling)
@@ -276,9 +283,7 @@ class _Resolution:
                         found.spec.hooks,
                         self._typed(found, settings.get(name.lower(), PluginSettings()), f"extensions.settings.{name}"),
                     )
-        for name in section.settings:
-            if name not in catalogue:
-                self._find(catalogue, name, f"extensions.settings.{name}")
+        self._check_unused(catalogue, section.settings, extensions, "extensions.settings")
         return extensions
 
     def campaigns(
