@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 import trio
 import trio.testing
-from glottis import ConfigurationError, GatewayInfo, PluginError, hookimpl
+from glottis import AuthRequest, AuthSchemeSpec, ConfigurationError, GatewayInfo, PluginError, hookimpl
 from glottis.plugins import Plugin
 from glottis.plugins.extensions import Extension
 from glottis.server.gateway import open_gateway
@@ -112,6 +112,39 @@ async def test_a_gateway_that_is_cancelled_still_lets_them_clear_away(autojump_c
         async with lifespans([noting(notes, "one")], [INFO]):
             await trio.sleep_forever()
     assert notes == ["one begins", "one ends"]
+
+
+class Scheme:
+    def __init__(self, settings: None) -> None:
+        self.life: list[object] = []
+        schemes.append(self)
+
+    async def authenticate(self, request: AuthRequest) -> None:
+        """Lets nobody in."""
+
+    @asynccontextmanager
+    async def gateway_lifespan(self, gateway_info: GatewayInfo) -> AsyncIterator[None]:
+        self.life.append(gateway_info.url)
+        yield
+        self.life.append("ended")
+
+
+schemes: list[Scheme] = []
+
+
+class Auth:
+    @hookimpl
+    def register_auth_schemes(self) -> list[AuthSchemeSpec]:
+        return [AuthSchemeSpec("living", Scheme)]
+
+
+async def test_an_auth_scheme_may_live_as_long_as_the_gateway(tmp_path: Path) -> None:
+    network = MemoryNetwork()
+    config = resolve_test_config(tmp_path, CONFIG.replace('"anonymous"', '"living"'), [Auth()])
+    with network.gateway:
+        async with open_gateway(config, endpoint=network.gateway, listeners=[MemoryListener()]) as gateway:
+            assert schemes[-1].life == [gateway.url]
+    assert schemes.pop().life[1:] == ["ended"]
 
 
 class Failing:

@@ -34,7 +34,11 @@ class AuthRequest:
 
 
 class AuthScheme(Protocol):
-    """The deployment's rule. Asked once per session and for requests that are not for everybody, never for media."""
+    """The deployment's rule. Asked once per session and for requests that are not for everybody, never for media.
+
+    A scheme that has work beside those who ask may have a method ``gateway_lifespan``, which takes a ``GatewayInfo``:
+    as the hook of this name.
+    """
 
     async def authenticate(self, request: AuthRequest) -> Principal | None:
         """Who asks; None if the credentials are missing or wrong (401). Raises ``Forbidden`` for a 403.

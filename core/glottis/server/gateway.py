@@ -35,7 +35,7 @@ from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.server import HttpServer
 from glottis.server.http.turns import Turns
 from glottis.server.legs import our_legs
-from glottis.server.lifespans import lifespans
+from glottis.server.lifespans import lifespans, living
 from glottis.server.own_addresses import OwnAddresses
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
@@ -276,12 +276,13 @@ async def open_gateway(
 
 @asynccontextmanager
 async def _life(config: ResolvedConfig, listeners: Listeners) -> AsyncIterator[str]:
-    """Those of the extensions, at this URL. Where one cannot begin there is no gateway to close its listeners."""
+    """Those of plugins, at this URL. Where one cannot begin there is no gateway to close its listeners."""
     url = _url(config.config.server.host, config.config.server.port, listeners)
-    infos = [_info_for(extension, config, url) for extension in config.extensions]
+    extensions = (*living(config.auth), *config.extensions)
+    infos = [_info_for(extension, config, url) for extension in extensions]
     began = False
     try:
-        async with lifespans(config.extensions, infos):
+        async with lifespans(extensions, infos):
             began = True
             yield url
     finally:

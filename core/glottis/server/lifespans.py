@@ -1,4 +1,4 @@
-"""The lives of extensions beside the gateway's: each in a task of its own, so that its failure is nobody else's.
+"""The lives of extensions and auth schemes beside the gateway's: each in its own task, so that none fails another.
 
 A nursery that an extension opens around its ``yield`` would otherwise be around the gateway, and cancel it.
 """
@@ -11,6 +11,7 @@ from typing import Final
 import trio
 
 from glottis.barrier import stop
+from glottis.config import NamedAuthScheme
 from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.contracts.extensions import GatewayInfo
 from glottis.plugins.extensions import Extension
@@ -19,6 +20,7 @@ from glottis.plugins.guard import guarded
 
 logger = logging.getLogger(__name__)
 
+_HOOK: Final = "gateway_lifespan"
 STOPPING: Final = 2.0
 """Seconds for an extension to clear away; then it is cancelled."""
 
@@ -72,10 +74,8 @@ class _Lifespan:
             self._scope.cancel()
 
     def _make(self) -> AbstractAsyncContextManager[object]:
-        plugin, hook = self.extension.plugin, self.extension.hooks["gateway_lifespan"]
-        made: object = guarded(
-            plugin, "gateway_lifespan", lambda: hook(gateway_info=self._info, settings=self.extension.settings)
-        )
+        plugin, hook = self.extension.plugin, self.extension.hooks[_HOOK]
+        made: object = guarded(plugin, _HOOK, lambda: hook(gateway_info=self._info, settings=self.extension.settings))
         if not isinstance(made, AbstractAsyncContextManager):
             raise PluginError(
                 f"{plugin}: gateway_lifespan returned {type(made).__name__}, expected an async context manager"
@@ -93,6 +93,14 @@ class _Lifespan:
             self.problem.__cause__ = error
 
 
+def living(auth: NamedAuthScheme) -> tuple[Extension, ...]:
+    """The auth scheme, if it has such a life: that is asked for by a method, as of an extension by a hook."""
+    method = getattr(auth.scheme, _HOOK, None)
+    if not callable(method):
+        return ()
+    return (Extension(auth.name, auth.plugin, {_HOOK: lambda gateway_info, settings: method(gateway_info)}),)
+
+
 @asynccontextmanager
 async def lifespans(extensions: Sequence[Extension], infos: Sequence[GatewayInfo]) -> AsyncIterator[None]:
     """Enter those that there are, first to last, and leave them last to first.
@@ -102,7 +110,7 @@ async def lifespans(extensions: Sequence[Extension], infos: Sequence[GatewayInfo
     lives = [
         _Lifespan(extension, info)
         for extension, info in zip(extensions, infos, strict=True)
-        if "gateway_lifespan" in extension.hooks
+        if _HOOK in extension.hooks
     ]
     if not lives:
         yield

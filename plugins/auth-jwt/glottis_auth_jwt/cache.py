@@ -1,8 +1,9 @@
-"""Keeps the keys of a source, and looks for newer ones beside those who ask."""
+"""Keeps the keys of a source, and renews them in the background, ahead of those who ask."""
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import trio
@@ -12,6 +13,8 @@ from glottis_auth_jwt.sources import Source
 
 logger = logging.getLogger(__name__)
 
+AHEAD: Final = 0.8
+"""Of the time for which keys are good: then they are renewed."""
 ROTATION_PAUSE: Final = 10.0
 """Seconds between two looks for a ``kid`` that is not there: anybody can invent one."""
 FIRST_PAUSE: Final = 1.0
@@ -30,43 +33,47 @@ class CachedKeys:
         self._keep = keep
         self._ring = KeyRing()
         self._loaded_at = -math.inf
+        self._looked_at = -math.inf
+        """When the source was asked last, whatever came of it."""
         self._pause = 0.0
-        self._next_at = -math.inf
+        """For which a source that has failed is left alone; 0 if it has not."""
         self._loading = trio.Lock()
-        self._is_refreshing = False
+
+    @asynccontextmanager
+    async def renewed(self) -> AsyncIterator[None]:
+        """The first keys are there on entering, unless they cannot be had; within this block they are renewed."""
+        await self._load(self._looked_at)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._renew)
+            yield
+            nursery.cancel_scope.cancel()
 
     async def find(self, kid: object, algorithm: object) -> VerificationKey | None:
-        """See ``KeyRing.find``. Waits only where there is nothing yet, or nothing by this ``kid``."""
-        if self._age >= self._cache + self._keep:
+        """See ``KeyRing.find``. Waits only where nothing is known by this ``kid``, and the source may be asked."""
+        if self._has_expired:
             self._ring = KeyRing()
-        elif self._age >= self._cache:
-            self._refresh_beside()
         found = self._ring.find(kid, algorithm)
-        if found is None and self._age >= ROTATION_PAUSE:
-            await self._load(self._loaded_at)
+        pause = self._pause if self._has_expired else max(self._pause, ROTATION_PAUSE)
+        if found is None and trio.current_time() - self._looked_at >= pause:
+            await self._load(self._looked_at)
             found = self._ring.find(kid, algorithm)
         return found
 
     @property
-    def _age(self) -> float:
-        return trio.current_time() - self._loaded_at
+    def _has_expired(self) -> bool:
+        """Whether there are none, or none that may still serve."""
+        return trio.current_time() - self._loaded_at >= self._cache + self._keep
 
-    def _refresh_beside(self) -> None:
-        """In a task that nobody waits for; it is over after the timeout, whatever happens."""
-        if not self._is_refreshing:
-            self._is_refreshing = True
-            trio.lowlevel.spawn_system_task(self._refresh)
-
-    async def _refresh(self) -> None:
-        try:
-            await self._load(self._loaded_at)
-        finally:
-            self._is_refreshing = False
+    async def _renew(self) -> None:
+        while True:
+            due = self._looked_at + self._pause if self._pause else self._loaded_at + AHEAD * self._cache
+            await trio.sleep_until(due)
+            await self._load(self._looked_at)
 
     async def _load(self, seen: float) -> None:
-        """Load what is newer than what was ``seen``: who comes meanwhile has the same answer."""
+        """Ask the source, unless somebody has since the look that was ``seen``: who comes meanwhile has that answer."""
         async with self._loading:
-            if self._loaded_at != seen or trio.current_time() < self._next_at:
+            if self._looked_at != seen:
                 return
             try:
                 with trio.fail_after(self._timeout):
@@ -76,10 +83,12 @@ class CachedKeys:
                 self._failed(f"no answer in {self._timeout:g} s")
             except ValueError as error:
                 self._failed(str(error))
-            except Exception as error:  # in a task of nobody's: it must not end the gateway
+            except Exception as error:  # which is to end neither a request nor the renewal
                 self._failed(type(error).__name__)
             else:
                 self._took(keys)
+            finally:
+                self._looked_at = trio.current_time()
 
     def _took(self, keys: Sequence[VerificationKey]) -> None:
         if self._pause:
@@ -92,4 +101,3 @@ class CachedKeys:
         if not self._pause:
             logger.warning("keys of %s cannot be had: %s", self._place, reason)
         self._pause = min(2 * self._pause, LONGEST_PAUSE) or FIRST_PAUSE
-        self._next_at = trio.current_time() + self._pause

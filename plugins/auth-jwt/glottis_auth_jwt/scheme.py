@@ -3,10 +3,11 @@
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from glottis import AuthenticationFailed, AuthRequest, ConfigurationError, Forbidden, Principal
+from glottis import AuthenticationFailed, AuthRequest, ConfigurationError, Forbidden, GatewayInfo, Principal
 from joserfc import jws, jwt
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError, SecurityWarning
 
@@ -52,6 +53,10 @@ class JwtScheme:
         elif config.jwks_url is not None:
             url = config.jwks_url.reveal()
             self._keys = cached(url_source(url, transport), place_of(url))
+
+    def gateway_lifespan(self, gateway_info: GatewayInfo) -> AbstractAsyncContextManager[None]:
+        """Keys are fetched before the first caller comes, and renewed as long as the gateway lives."""
+        return self._keys.renewed() if self._keys is not None else nullcontext()
 
     async def authenticate(self, request: AuthRequest) -> Principal:
         """Raises ``AuthenticationFailed`` for what is no valid token, and ``Forbidden`` for another campaign's."""

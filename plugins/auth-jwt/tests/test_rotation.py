@@ -1,4 +1,4 @@
-"""Keys of an endpoint are cached, renewed beside those who ask, found by ``kid``, and kept in an outage."""
+"""Keys of an endpoint are cached, renewed ahead of those who ask, found by ``kid``, and kept in an outage."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import trio
 import trio.testing
-from glottis import AuthenticationFailed, AuthRequest, Secret
+from glottis import AuthenticationFailed, AuthRequest, GatewayInfo, Secret
 from glottis_auth_jwt import JwtConfig, JwtScheme
 from glottis_auth_jwt.sources import MAX_DOCUMENT
 from joserfc import jwt
@@ -20,6 +20,7 @@ Clock = trio.testing.MockClock
 URL = Secret("https://app.example/jwks?key=hunter2")
 OLD = ECKey.generate_key("P-256", {"kid": "old"})
 NEW = ECKey.generate_key("P-256", {"kid": "new"})
+GATEWAY = GatewayInfo("http://127.0.0.1:8080", "0.1.0")
 NOW = 1_800_000_000
 CLAIMS = {"iss": "i", "aud": "a", "sub": "ada", "exp": NOW + 1}
 
@@ -94,31 +95,73 @@ async def test_key_that_is_new_is_looked_for_at_once_but_not_for_everybody(autoj
 async def test_key_that_is_taken_away_is_good_no_more(autojump_clock: Clock) -> None:
     endpoint = Endpoint(OLD)
     scheme = endpoint.scheme(cache=60)
-    assert await is_let_in(scheme, OLD)
-    endpoint.publish(NEW)
-    await trio.sleep(61)
-    assert await is_let_in(scheme, OLD)  # and the set is looked for beside this
-    await trio.testing.wait_all_tasks_blocked()
-    assert not await is_let_in(scheme, OLD)
-    assert await is_let_in(scheme, NEW)
+    async with scheme.gateway_lifespan(GATEWAY):
+        endpoint.publish(NEW)
+        assert await is_let_in(scheme, OLD)
+        await trio.sleep(49)
+        assert endpoint.requests == 2
+        assert not await is_let_in(scheme, OLD)
+        assert await is_let_in(scheme, NEW)
 
 
-async def test_nobody_waits_for_a_renewal(autojump_clock: Clock) -> None:
+async def test_nobody_waits_for_keys_in_a_gateway(autojump_clock: Clock) -> None:
     async def late() -> httpx2.Response:
         await trio.sleep(1.5)
         return httpx2.Response(200, content=document(NEW))
 
     endpoint = Endpoint(OLD)
     scheme = endpoint.scheme(cache=60)
-    assert await is_let_in(scheme, OLD)
-    await trio.sleep(61)
-    endpoint.reply = late
-    before = trio.current_time()
-    assert await is_let_in(scheme, OLD)
-    assert trio.current_time() == before
-    await trio.sleep(2)
-    assert not await is_let_in(scheme, OLD)
+    async with scheme.gateway_lifespan(GATEWAY):
+        assert endpoint.requests == 1
+        endpoint.reply = late
+        began = trio.current_time()
+        await trio.sleep(49)
+        assert endpoint.requests == 2
+        assert await is_let_in(scheme, OLD)
+        assert trio.current_time() - began == 49
+        await trio.sleep(1)
+        assert not await is_let_in(scheme, OLD)
+        assert await is_let_in(scheme, NEW)
+        assert trio.current_time() - began == 50
     assert endpoint.requests == 2
+
+
+async def test_gateway_starts_without_keys_and_asks_until_they_are_there(autojump_clock: Clock) -> None:
+    endpoint = Endpoint()
+    scheme = endpoint.scheme()
+    async with scheme.gateway_lifespan(GATEWAY):
+        assert not await is_let_in(scheme, OLD)
+        endpoint.publish(OLD)
+        await trio.sleep(1.1)
+        requests = endpoint.requests
+        assert await is_let_in(scheme, OLD)
+        assert endpoint.requests == requests
+
+
+async def test_kid_that_nobody_has_costs_one_request_in_ten_seconds_in_an_outage_too(autojump_clock: Clock) -> None:
+    endpoint = Endpoint(OLD)
+    scheme = endpoint.scheme(cache=86_400)
+    async with scheme.gateway_lifespan(GATEWAY):
+        for answer in (endpoint.reply, httpx2.Response(503)):
+            endpoint.reply = answer
+            before = endpoint.requests
+            for _ in range(100):
+                assert not await is_let_in(scheme, NEW)
+                assert await is_let_in(scheme, OLD)
+                await trio.sleep(1)
+            assert endpoint.requests - before <= 11
+
+
+async def test_who_gives_up_the_wait_for_a_key_keeps_nobody_from_renewal(autojump_clock: Clock) -> None:
+    endpoint = Endpoint(OLD)
+    scheme = endpoint.scheme(cache=60)
+    async with scheme.gateway_lifespan(GATEWAY):
+        for second in range(5 * 60):
+            endpoint.reply = never if second % 48 else httpx2.Response(200, content=document(OLD))
+            with trio.move_on_after(0.5):
+                await is_let_in(scheme, NEW)
+            await trio.sleep(0.5)
+        assert await is_let_in(scheme, OLD)
 
 
 async def never() -> httpx2.Response:
@@ -144,18 +187,18 @@ async def test_outage_costs_one_line_and_ever_fewer_requests_and_keys_are_kept(
     caplog.set_level(logging.INFO, "glottis_auth_jwt")
     endpoint = Endpoint(OLD)
     scheme = endpoint.scheme(cache=60, keep=600)
-    assert await is_let_in(scheme, OLD)
-    endpoint.reply = failure
-    for _ in range(60):
-        await trio.sleep(10)
+    async with scheme.gateway_lifespan(GATEWAY):
+        endpoint.reply = failure
+        for _ in range(60):
+            await trio.sleep(10)
+            assert await is_let_in(scheme, OLD)
+        assert caplog.messages == [f"keys of https://app.example cannot be had: {reason}"]
+        assert 5 < endpoint.requests < 20
+        await trio.sleep(100)
+        assert not await is_let_in(scheme, OLD)
+        endpoint.publish(OLD)
+        await trio.sleep(63)
         assert await is_let_in(scheme, OLD)
-    assert caplog.messages == [f"keys of https://app.example cannot be had: {reason}"]
-    assert 5 < endpoint.requests < 20
-    await trio.sleep(100)
-    assert not await is_let_in(scheme, OLD)
-    endpoint.publish(OLD)
-    await trio.sleep(60)
-    assert await is_let_in(scheme, OLD)
     assert caplog.messages[1:] == ["keys of https://app.example: they can be had again"]
     assert "hunter2" not in caplog.text
 
