@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 from glottis import BytesMessage, LocalError, MessageTooLong, TextMessage
-from glottis.calls.messenger import GREETING, MAX_BUFFERED, MAX_SIGNALED, Messenger
+from glottis.calls.messenger import GREETING, LAST_WORDS, MAX_BUFFERED, MAX_SIGNALED, Messenger
 from glottis.sctp import (
     BufferedAmountLow,
     BytesReceived,
@@ -12,6 +12,7 @@ from glottis.sctp import (
     ChannelOpened,
     ChannelState,
     DataChannel,
+    EverythingAcknowledged,
     SendBufferFull,
     TextReceived,
 )
@@ -53,8 +54,13 @@ class Client:
     def __init__(self) -> None:
         self.signaled: list[ServerMessage] = []
         self.delivered: list[Any] = []
+        self.is_owed = False
+        """Whether it has not acknowledged all that was sent."""
         self.messenger = Messenger(
-            send_signaling=self.signaled.append, deliver=self.delivered.append, pump=lambda: None
+            send_signaling=self.signaled.append,
+            deliver=self.delivered.append,
+            pump=lambda: None,
+            tell_when_acknowledged=lambda: self.is_owed,
         )
 
     def open(self, label: str) -> Channel:
@@ -173,6 +179,41 @@ async def test_an_agent_waits_while_the_association_is_full(client: Client, nurs
     client.messenger.handle_channel_event(BufferedAmountLow(channel.real))
     await trio.testing.wait_all_tasks_blocked()
     assert channel.sent == [GREETING, "later"]
+
+
+async def test_the_end_of_a_call_waits_no_longer_than_the_client_takes_to_acknowledge(
+    client: Client, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    client.open("chat")
+    client.is_owed = True
+    ended_at: list[float] = []
+
+    async def end() -> None:
+        await client.messenger.flush()
+        ended_at.append(trio.current_time())
+
+    async def acknowledge(after: float) -> None:
+        await trio.sleep(after)
+        client.is_owed = False
+        client.messenger.handle_channel_event(EverythingAcknowledged())
+
+    started_at = trio.current_time()
+    nursery.start_soon(end)
+    await acknowledge(after=0.123)
+    await trio.testing.wait_all_tasks_blocked()
+    assert ended_at == [started_at + 0.123]
+
+
+@pytest.mark.parametrize("channels", [0, 1])
+async def test_the_end_of_a_call_does_not_wait_for_a_client_that_is_gone(
+    channels: int, client: Client, autojump_clock: trio.testing.MockClock
+) -> None:
+    for _ in range(channels):
+        client.open("chat")
+    client.is_owed = True
+    started_at = trio.current_time()
+    await client.messenger.flush()
+    assert trio.current_time() - started_at == channels * LAST_WORDS
 
 
 async def test_a_channel_that_is_closed_when_it_opens_is_never_used(client: Client) -> None:

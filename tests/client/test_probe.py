@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 import trio_websocket
-from glottis.client.signaling import PROBE_TIME, ClientSignaling
+from glottis.client.signaling import LOOK, PROBE_TIME, ClientSignaling
 from glottis.signaling.close_codes import ABNORMAL
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import Text, encode_message
@@ -29,7 +29,7 @@ class Line:
 
 
 @asynccontextmanager
-async def open_line() -> AsyncIterator[Line]:
+async def open_line(local_host: str = "") -> AsyncIterator[Line]:
     ours, theirs = memory_stream_pair()
     async with trio.open_nursery() as nursery:
         ends: dict[str, trio_websocket.WebSocketConnection] = {}
@@ -41,7 +41,7 @@ async def open_line() -> AsyncIterator[Line]:
         nursery.start_soon(accept)
         connection = await trio_websocket.wrap_client_stream(nursery, ours, "gateway", "/")  # type: ignore[arg-type]
         await trio.testing.wait_all_tasks_blocked()
-        signaling = ClientSignaling(connection, nursery.cancel_scope, local_host="")
+        signaling = ClientSignaling(connection, nursery.cancel_scope, local_host=local_host)
         assert isinstance(theirs.receive_stream, MemoryReceiveStream)
         yield Line(signaling, ends["gateway"], theirs.receive_stream)
         nursery.cancel_scope.cancel()
@@ -64,3 +64,26 @@ async def test_who_does_not_answer_is_lost_within_a_moment(autojump_clock: MockC
             await line.signaling.receive()
         assert closed.value.code == ABNORMAL
         assert trio.current_time() - began <= PROBE_TIME
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7"])  # which nobody has (RFC 5737, RFC 3849)
+async def test_what_came_from_an_address_that_the_machine_has_no_more_is_lost_at_once(
+    host: str, autojump_clock: MockClock
+) -> None:
+    async with open_line(host) as line, trio.open_nursery() as nursery:
+        nursery.start_soon(line.signaling.watch)
+        started_at = trio.current_time()
+        with pytest.raises(WebSocketClosed, match="connection lost") as raised:
+            await line.signaling.receive()
+        assert raised.value.code == ABNORMAL
+        assert trio.current_time() == started_at
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "fe80::1"])
+async def test_as_long_as_the_machine_has_the_address_nothing_is_lost(host: str, autojump_clock: MockClock) -> None:
+    async with open_line(host) as line:
+        with trio.move_on_after(10 * LOOK) as looking:
+            await line.signaling.watch()
+        assert looking.cancelled_caught
+        await line.gateway.send_message(encode_message(Text("still here")))
+        assert await line.signaling.receive() == Text("still here")

@@ -14,6 +14,7 @@ from glottis.isolation import messages
 from glottis.isolation.framing import Splitter, frame
 from glottis.isolation.messages import LONGEST_FROM_WORKER, encode, parse_from_worker_untrusted
 from glottis.isolation.pipe import Pipe
+from glottis.isolation.remote_call import RemoteCall
 from glottis.isolation.worker_log import MARK, MAX_LINE, Lines, log_line, parse_record_untrusted
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,6 +140,7 @@ async def test_a_call_takes_anything_that_can_be_said_in_any_order(
 ) -> None:
     rng = random.Random(seed)
     async with remote_call(idle) as caller:
+        assert isinstance(caller.call, RemoteCall)
         await caller.waits(0.1)
         for _ in range(300):
             caller.call.take(rng.choice(OF_A_CALL))

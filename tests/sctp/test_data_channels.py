@@ -11,6 +11,7 @@ from glottis.sctp import (
     ChannelOpened,
     ChannelState,
     DataChannel,
+    EverythingAcknowledged,
     SctpLimits,
     TextReceived,
 )
@@ -357,3 +358,18 @@ def test_messages_stay_ordered_until_the_peer_knows_the_channel(make_pair: Calla
     for number in range(20):
         channel.send_text(str(number))
     assert pair.run(lambda: len(of_type(pair.server_events, TextReceived)) == 20, seconds=60)
+
+
+def test_whoever_asks_is_told_once_when_the_peer_has_all_that_was_sent(pair: Any) -> None:
+    channel, theirs = open_both(pair)
+    assert pair.run(lambda: not pair.client.tell_when_acknowledged())
+    channel.send_text("last words")
+    assert pair.client.tell_when_acknowledged()
+    assert pair.run(lambda: EverythingAcknowledged() in pair.client_events)
+    assert TextReceived(theirs, "last words") in pair.server_events
+    assert not pair.client.tell_when_acknowledged()
+    channel.send_text("nobody asks")
+    assert pair.run(lambda: TextReceived(theirs, "nobody asks") in pair.server_events)
+    theirs.send_text("so it is")  # which acknowledges, too
+    assert pair.run(lambda: TextReceived(channel, "so it is") in pair.client_events)
+    assert pair.client_events.count(EverythingAcknowledged()) == 1

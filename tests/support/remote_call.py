@@ -8,8 +8,11 @@ async with remote_call(agent) as call:
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
+from glottis.calls.call import GatewayCall
+from glottis.calls.conversation import ConversationFactory
 from glottis.calls.handover import Colleague, Handover
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.streams import Wakeup
@@ -71,10 +74,21 @@ class MemoryWorkers:
 class Caller:
     """The test's side of a call, and what has come of that. Made by ``remote_call``."""
 
+<<<<<<< HEAD
     def __init__(self, workers: MemoryWorkers, info: CallInfo | None, limits: CallLimits) -> None:
         self.timings = workers.timings
         self.serving: list[str] = []
         """Whom the call was handed to."""
+=======
+    def __init__(
+        self,
+        make: ConversationFactory,
+        timing: Timing,
+        info: CallInfo | None = None,
+        limits: CallLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self.timing = timing
+>>>>>>> 1436c93 (Tell agents in processes what of their speech was played, tell of room to answer before of what comes, and notice at once that an address has gone)
         self.voice = PacedVoice(RATE, "opus", 48000)
         self.client = FakeClient(lambda message: self.call.push_message(message))
         self.times_caught_up = 0
@@ -83,15 +97,20 @@ class Caller:
         self.over = trio.Event()
         """Set when the agent has returned and all it said is sent, or has raised or hung up."""
         self.scope = trio.CancelScope()
-        self.call = RemoteCall(
-            workers,
+        self.call = make(
             info or CallInfo(session_id="session", campaign_id="campaign"),
             sample_rate=RATE,
             voice=self.voice,
             messenger=self.client.messenger,
             hang_up=self._hang_up,
             caught_up=self._catch_up,
+<<<<<<< HEAD
             handover=Handover({}, self.serving.append),
+=======
+            handover=Handover({}, lambda name: None),
+            resampling=None,
+            sent=lambda message: None,
+>>>>>>> 1436c93 (Tell agents in processes what of their speech was played, tell of room to answer before of what comes, and notice at once that an address has gone)
             limits=limits,
         )
         self._ticked = Wakeup()
@@ -149,9 +168,24 @@ async def remote_call(
     async with trio.open_nursery() as nursery:
         workers = MemoryWorkers({one.__name__: one for one in (agent, *others)})
         nursery.start_soon(workers.run)
+<<<<<<< HEAD
         caller = Caller(workers, info, limits)
         nursery.start_soon(caller.run, agent.__name__)
+=======
+        caller = Caller(partial(RemoteCall, workers), workers.timing, info, limits)
+        nursery.start_soon(caller.run, agent)
+>>>>>>> 1436c93 (Tell agents in processes what of their speech was played, tell of room to answer before of what comes, and notice at once that an address has gone)
         yield caller
         nursery.cancel_scope.cancel()
         workers.places.close()
         workers.pipe.close()
+
+
+@asynccontextmanager
+async def local_call(agent: Agent) -> AsyncIterator[Caller]:
+    """The same with an agent in the gateway."""
+    async with trio.open_nursery() as nursery:
+        caller = Caller(GatewayCall, Timing("the agent"))
+        nursery.start_soon(caller.run, agent)
+        yield caller
+        nursery.cancel_scope.cancel()

@@ -8,7 +8,6 @@ import trio
 
 from glottis.calls.open_channels import OpenChannels
 from glottis.calls.streams import Wakeup
-from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.call import BytesMessage, Message, TextMessage
 from glottis.contracts.errors import LocalError, MessageTooLong
 from glottis.sctp import (
@@ -21,6 +20,7 @@ from glottis.sctp import (
     ChannelState,
     DataChannel,
     DataChannelEvent,
+    EverythingAcknowledged,
     SendBufferFull,
     TextReceived,
 )
@@ -49,8 +49,8 @@ class Sender(Protocol):
 class Messenger:
     """``send_signaling`` is for the WebSocket, ``deliver`` for the agent, and ``pump`` sends what is queued.
 
-    ``signaling_room`` waits until the WebSocket's queue has room. ``is_owed`` says whether the client has not
-    acknowledged all that was sent by data channels. Gateways greet, and their callers do not.
+    ``signaling_room`` waits until the WebSocket's queue has room. ``tell_when_acknowledged`` asks the data channels for
+    ``EverythingAcknowledged``, and is false if that is so already. Gateways greet, and their callers do not.
     """
 
     def __init__(
@@ -60,18 +60,18 @@ class Messenger:
         deliver: Callable[[Message], None],
         pump: Callable[[], None],
         signaling_room: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
-        is_owed: Callable[[], bool] = lambda: False,
+        tell_when_acknowledged: Callable[[], bool] = lambda: False,
         greets: bool = True,
     ) -> None:
         self._send_signaling = send_signaling
         self._deliver = deliver
         self._pump = pump
         self._signaling_room = signaling_room
-        self._is_owed = is_owed
+        self._tell_when_acknowledged = tell_when_acknowledged
         self._greets = greets
         self.channels = OpenChannels()
         """The oldest is the default."""
-        self._writable = Wakeup()
+        self._progress = Wakeup()
         self._opened = Wakeup()
 
     # From the client
@@ -91,9 +91,9 @@ class Messenger:
                 self._deliver(BytesMessage(data, channel.label))
             case ChannelClosed(channel):
                 self.channels.discard(channel)
-                self._writable.wake()
-            case BufferedAmountLow() | AssociationClosed() | AssociationFailed():
-                self._writable.wake()
+                self._progress.wake()
+            case BufferedAmountLow() | EverythingAcknowledged() | AssociationClosed() | AssociationFailed():
+                self._progress.wake()
 
     def _welcome(self, channel: DataChannel) -> None:
         if channel.state is ChannelState.OPEN:  # the peer may have closed it in the same breath
@@ -117,10 +117,9 @@ class Messenger:
 
         What was sent by the WebSocket leaves before its close frame; SCTP's ABORT ends what is under way.
         """
-        for _ in range(round(LAST_WORDS / FRAME_SECONDS)):
-            if self.channels.find(None) is None or not self._is_owed():
-                break
-            await trio.sleep(FRAME_SECONDS)
+        with trio.move_on_after(LAST_WORDS):
+            while self.channels.find(None) is not None and self._tell_when_acknowledged():
+                await self._progress.wait()
 
     async def wait_for_channel(self, label: str | None) -> str:
         """Until one is open, of this label if it is given; returns its label."""
@@ -154,7 +153,7 @@ class Messenger:
             try:
                 put(channel)
             except SendBufferFull:  # of the association, for all channels together
-                await self._writable.wait()
+                await self._progress.wait()
             else:
                 self._pump()
                 return True
@@ -164,5 +163,5 @@ class Messenger:
         """The channel to use, once it has room: this is where an agent that sends too fast is held back."""
         await trio.lowlevel.checkpoint()
         while (channel := self.channels.find(label)) is not None and channel.buffered_amount > MAX_BUFFERED:
-            await self._writable.wait()
+            await self._progress.wait()
         return channel

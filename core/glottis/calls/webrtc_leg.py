@@ -52,9 +52,9 @@ _GIVEN_UP: Final = {
 """Code and sentence for a client whose place was taken by another of its own."""
 
 
-def _is_owed(peer: PeerConnection) -> bool:
-    """Whether messages were not acknowledged yet."""
-    return peer.channels is not None and not peer.channels.association.is_idle
+def _tell_when_acknowledged(peer: PeerConnection) -> bool:
+    """See ``DataChannels.tell_when_acknowledged``."""
+    return peer.channels is not None and peer.channels.tell_when_acknowledged()
 
 
 class WebRtcLeg:
@@ -102,7 +102,7 @@ class WebRtcLeg:
             deliver=owner.received,
             pump=self.driver.pump_safely,
             signaling_room=owner.room,
-            is_owed=partial(_is_owed, peer),
+            tell_when_acknowledged=partial(_tell_when_acknowledged, peer),
             greets=not offers,
         )
         self._owner = owner

@@ -14,7 +14,7 @@ from glottis.calls.streams import Wakeup
 from glottis.client.connection import CallFailed
 from glottis.client.failures import why_closed, why_late, why_media_failed
 from glottis.client.ice_servers import parse_ice_servers_untrusted
-from glottis.client.resumption import Resumption, is_hopeless, pauses, resumption_of
+from glottis.client.resumption import LONGEST_PAUSE_OFFLINE, Resumption, is_hopeless, is_offline, pauses, resumption_of
 from glottis.contracts.call import Message
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.events import OtherEvent
@@ -169,8 +169,9 @@ class ClientCall(GatewayCall):
         self._is_away = True
         self.push_event(OtherEvent("signaling", {"state": "lost"}))
         give_up_at = trio.current_time() + resumption.grace
+        is_without_network = False
         for pause in pauses():
-            await trio.sleep(pause)
+            await trio.sleep(min(pause, LONGEST_PAUSE_OFFLINE) if is_without_network else pause)
             if trio.current_time() > give_up_at:
                 break
             try:
@@ -179,6 +180,7 @@ class ClientCall(GatewayCall):
             except CallFailed as failure:
                 if is_hopeless(failure):
                     break
+                is_without_network = is_offline(failure)
         return lost
 
     async def _go_on(self, signaling: Signaling) -> WebSocketClosed:

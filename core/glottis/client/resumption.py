@@ -1,6 +1,7 @@
 """Coming back to a session whose WebSocket is lost: by which URL, until when, and after which pauses (CONTRACT §3)."""
 
 import errno
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +11,13 @@ from glottis.client.connection import CallFailed, errno_of
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 4.0
 """Seconds between two attempts; each pause is twice the one before."""
+LONGEST_PAUSE_OFFLINE: Final = 0.25
+"""While this machine has no network: to ask costs nobody anything, and the call is to go on as soon as there is one."""
 MAX_GRACE: Final = 86_400.0
 """Seconds; a gateway's longest."""
+
+
+_OFFLINE: Final = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, socket.EAI_AGAIN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,11 @@ def pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
+
+
+def is_offline(failure: CallFailed) -> bool:
+    """Whether this machine is to blame: it has no way out, or cannot ask for names."""
+    return errno_of(failure) in _OFFLINE
 
 
 def is_hopeless(failure: CallFailed) -> bool:

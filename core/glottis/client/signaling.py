@@ -11,6 +11,7 @@ import trio_websocket
 
 from glottis.client.connection import CallFailed, ClientStream, open_client_stream, port_of, split_gateway_url
 from glottis.client.grant import parse_problem_untrusted
+from glottis.client.own_address import is_ours
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.signaling.close_codes import ABNORMAL
 from glottis.signaling.errors import WebSocketClosed
@@ -25,6 +26,8 @@ from glottis.signaling.messages import (
 HANDSHAKE_TIMEOUT: Final = 10.0
 PROBE_TIME: Final = 1.0
 """Seconds for the gateway to answer a ping, when there is reason to doubt that the WebSocket has a way to it."""
+LOOK: Final = 0.25
+"""Seconds between two looks whether this machine still has the address: each takes 10 µs."""
 CLOSE_TIMEOUT: Final = 1.0
 """Seconds to send what is queued and to hear the gateway's close, in all."""
 MAX_QUEUED_MESSAGES: Final = 64
@@ -88,8 +91,19 @@ class ClientSignaling:
         with trio.move_on_after(PROBE_TIME) as patience, suppress(trio_websocket.ConnectionClosed):
             await self._connection.ping()
         if patience.cancelled_caught:
-            self._is_lost = True
-            self._reading.cancel()
+            self._lose()
+
+    async def watch(self) -> None:
+        """As soon as this machine has the address no more, what came from there has no way: TCP would not tell."""
+        while True:
+            if not is_ours(self.local_host):
+                self._lose()
+                return
+            await trio.sleep(LOOK)
+
+    def _lose(self) -> None:
+        self._is_lost = True
+        self._reading.cancel()
 
     async def write(self) -> None:
         """Send what is queued, until ``close`` or the gateway ends it."""
@@ -153,6 +167,7 @@ async def _run(stream: ClientStream, url: SplitResult, *, task_status: trio.Task
                 tasks.shield = True
                 signaling = ClientSignaling(connection, tasks, local_host=_local_host(stream))
                 nursery.start_soon(signaling.write)
+                nursery.start_soon(signaling.watch)
                 task_status.started(signaling)
         except* trio_websocket.ConnectionRejected as rejections:  # the library's reader has raised it
             raise CallFailed(f"{url.netloc} refuses the WebSocket: {_why_rejected(rejections)}") from None

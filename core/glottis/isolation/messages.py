@@ -58,11 +58,15 @@ class Cancel(_Message, tag=2):
 
 
 class Voice(_Message, tag=5):
-    """How the caller can be spoken to, and of what was said in this epoch, how many seconds wait no longer."""
+    """How the caller can be spoken to, and of what was said in this epoch, how many seconds wait no longer.
+
+    Of these the caller has not played ``unheard`` yet, as far as it tells.
+    """
 
     call: int
     epoch: int
     gone: float
+    unheard: float
     can_send: bool
     takes_tones: bool
     encoding_name: str

@@ -30,6 +30,8 @@ class PipeVoice:
         """Seconds, in this epoch."""
         self._gone = 0.0
         """Of these, how many wait no longer."""
+        self.unheard = 0.0
+        """See ``SpeakingVoice``; the gateway tells it with the rest."""
         self._spurt = 0.0
         """How many had been written when the speech of now began."""
         self._frame: AudioFrame | None = None
@@ -37,9 +39,6 @@ class PipeVoice:
         self._keys: list[KeyChange] = []
 
     # What the agent's call does
-
-    unheard: Final = 0.0
-    """See ``SpeakingVoice``: a worker is not told."""
 
     @property
     def queued(self) -> float:
@@ -65,11 +64,12 @@ class PipeVoice:
     def flush(self) -> Heard:
         """Drop what is queued."""
         queued = self.queued
-        heard = Heard(sent=max(0.0, self._written - queued - self._spurt), dropped=queued)
+        sent = max(0.0, self._written - queued - self._spurt)
+        unheard = min(self.unheard, sent)
         self._epoch += 1
-        self._written = self._gone = self._spurt = 0.0
+        self._written = self._gone = self._spurt = self.unheard = 0.0
         self._send(messages.Flush(self._call, self._epoch))
-        return heard
+        return Heard(sent - unheard, queued + unheard)
 
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
         """The one that has come, with its packets."""
@@ -108,4 +108,4 @@ class PipeVoice:
         """What it does not know yet; of an earlier epoch, nothing that was said counts."""
         self.can_send, self.takes_tones, self.encoding_name = told.can_send, told.takes_tones, told.encoding_name
         if told.epoch == self._epoch:
-            self._gone = told.gone
+            self._gone, self.unheard = told.gone, told.unheard

@@ -53,6 +53,7 @@ class Spoken:
             call,
             self._epoch,
             round(self._received - self._voice.queued, 6),
+            round(self._voice.unheard, 6),
             self._voice.can_send,
             self._voice.takes_tones,
             self._voice.encoding_name,

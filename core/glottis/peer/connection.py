@@ -299,11 +299,12 @@ class PeerConnection:
     def next_event(self, *, wants_messages: bool = True) -> PeerConnectionEvent | None:
         """The oldest event that was not yet told; those of data channels come last.
 
-        Unless they are wanted, what was received waits in the association, whose window holds the peer back.
+        Unless they are wanted, what was received waits in the association, whose window holds the peer back, and only
+        what has become of what was sent is told.
         """
         if self._events:
             return self._events.popleft()
-        return self._data.next_event() if wants_messages else None
+        return self._data.next_event(wants_messages=wants_messages)
 
     def statistics(self, now: float) -> Statistics:
         """What was counted so far."""

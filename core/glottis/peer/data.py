@@ -62,6 +62,6 @@ class DataTrack:
         """SCTP packets, each for a DTLS record of its own (RFC 8261 §6.1)."""
         return self.channels.datagrams_to_send() if self.channels is not None else []
 
-    def next_event(self) -> DataChannelEvent | None:
-        """Until it is called, what was received waits in the association, whose window holds the peer back."""
-        return self.channels.next_event() if self.channels is not None else None
+    def next_event(self, *, wants_messages: bool) -> DataChannelEvent | None:
+        """Until they are wanted, messages wait in the association, whose window holds the peer back."""
+        return self.channels.next_event(wants_messages=wants_messages) if self.channels is not None else None

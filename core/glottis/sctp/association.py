@@ -9,9 +9,11 @@ from glottis.contracts.errors import LocalError, Malformed
 from glottis.sctp.events import (
     AssociationEstablished,
     AssociationEvent,
+    EverythingAcknowledged,
     IncomingStreamsReset,
     MessageReceived,
     SendBufferDrained,
+    SendProgress,
 )
 from glottis.sctp.handshake import Handshake
 from glottis.sctp.heartbeat import Heartbeat
@@ -92,6 +94,8 @@ class SctpAssociation:
         self._time_is_known = False
         self._room_wanted = 0
         """Bytes of the send buffer that the owner, whom ``SendBufferFull`` has stopped, waits for."""
+        self._is_asked_to_tell = False
+        """When all is acknowledged."""
 
     @property
     def state(self) -> State:
@@ -112,11 +116,6 @@ class SctpAssociation:
     def buffered_amount(self) -> int:
         """Bytes queued and not yet sent."""
         return self._outbound.queue.size
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether the peer has acknowledged all that was queued, as far as it was not given up."""
-        return self._outbound.is_idle
 
     def stream_buffered_amount(self, stream_id: int) -> int:
         """Bytes queued on one stream and not yet sent."""
@@ -207,8 +206,17 @@ class SctpAssociation:
             return self._now
         return self._tcb.timers.next_deadline()
 
+    def tell_when_acknowledged(self) -> bool:
+        """Have ``EverythingAcknowledged`` tell when the peer has all that was sent; false if it has it already."""
+        self._is_asked_to_tell = not (self._outbound.is_idle or self._tcb.ended)
+        return self._is_asked_to_tell
+
+    def next_progress(self) -> SendProgress | None:
+        """The next thing that has become of what we sent."""
+        return self._tcb.progress.popleft() if self._tcb.progress else None
+
     def next_event(self) -> AssociationEvent | None:
-        """The next thing that happened; taking messages opens the window for more."""
+        """The next other thing that happened; taking messages opens the window for more."""
         events = self._tcb.events
         if not events:
             return None
@@ -252,6 +260,7 @@ class SctpAssociation:
         if tcb.sends_data:
             self._outbound.fill(packer, now)
             self._tell_room()
+            self._tell_acknowledged()
             self._step_down(now)
         packer.seal()
         self._add_control(packer)
@@ -273,7 +282,12 @@ class SctpAssociation:
         self._work_is_due |= self._outbound.is_behind
         if self._room_wanted and self._outbound.held + self._room_wanted <= self._limits.send_buffer:
             self._room_wanted = 0
-            self._tcb.events.append(SendBufferDrained())
+            self._tcb.progress.append(SendBufferDrained())
+
+    def _tell_acknowledged(self) -> None:
+        if self._is_asked_to_tell and self._outbound.is_idle:
+            self._is_asked_to_tell = False
+            self._tcb.progress.append(EverythingAcknowledged())
 
     def _step_down(self, now: float) -> None:
         """After data has been sent: resets that waited for it, and the next step of a shutdown."""

@@ -16,18 +16,16 @@ from glottis.sctp.events import (
     AssociationClosed,
     AssociationEstablished,
     AssociationFailed,
-    BufferedAmountLow,
     ChannelClosed,
     ChannelOpened,
     DataChannelEvent,
     IncomingStreamsReset,
     MessageReceived,
     OutgoingStreamsReset,
-    SendBufferDrained,
-    StreamDrained,
     received,
 )
 from glottis.sctp.limits import SctpLimits
+from glottis.sctp.progress import SendingProgress
 from glottis.sctp.traffic import Traffic
 from glottis.wire.dcep import OPEN_ACK, UNSTATED_MAX_MESSAGE_SIZE, ChannelOpen, ProtocolId, parse_dcep_untrusted
 
@@ -77,6 +75,7 @@ class DataChannels:
         self._remote_max_message_size = remote_max_message_size
         self._channels = ChannelTable(dtls_client=dtls_client, stream_count=(limits or SctpLimits()).max_streams)
         self._early = EarlyMessages(self.association)
+        self._progress = SendingProgress(self.association, self._channels)
         self._established = False
         self._now = 0.0
         self._events: ShortQueue[DataChannelEvent] = ShortQueue()
@@ -86,8 +85,6 @@ class DataChannels:
         """Does what is still to be done for the last event of the association, stream by stream."""
         self._is_behind = False
         """Whether more was to be done than is done in one go."""
-        self._refused: dict[int, DataChannel] = {}
-        """Channels that were to send when the send buffer was full."""
 
     def connect(self, now: float) -> None:
         """Begin the handshake; in WebRTC both ends do."""
@@ -148,8 +145,17 @@ class DataChannels:
             return self._now
         return earliest(self.association.next_timeout(), self._early.next_deadline())
 
-    def next_event(self) -> DataChannelEvent | None:
-        """The next thing that happened; None also when more is left for the next turn, which is due at once then."""
+    def tell_when_acknowledged(self) -> bool:
+        """See ``SctpAssociation.tell_when_acknowledged``."""
+        return self.association.tell_when_acknowledged()
+
+    def next_event(self, *, wants_messages: bool = True) -> DataChannelEvent | None:
+        """The next thing that happened; None also when more is left for the next turn, which is due at once then.
+
+        What has become of what was sent comes first, and unless messages are wanted, alone.
+        """
+        if (progress := self._progress.next_event()) is not None or not wants_messages:
+            return progress
         if not self._events and not self._is_behind:
             self._translate()
         if not self._events:
@@ -186,7 +192,7 @@ class DataChannels:
                 max_life_time=None if life_time is None else life_time / 1000,
             )
         except SendBufferFull:
-            self._refused[channel.id] = channel
+            self._progress.refused(channel)
             raise
 
     def close(self, channel: DataChannel) -> None:
@@ -320,17 +326,6 @@ class DataChannels:
         if channel.state is ChannelState.CONNECTING:
             self._opened(channel)
 
-    def _handle_drained(self, event: StreamDrained) -> None:
-        channel = self._channels.get(event.stream_id)
-        if channel is not None and channel.traffic.messages_sent and channel.state is ChannelState.OPEN:
-            self._events.append(BufferedAmountLow(channel))
-
-    def _handle_send_buffer_drained(self, event: SendBufferDrained) -> None:
-        self._events.extend(
-            BufferedAmountLow(channel) for channel in self._refused.values() if channel.state is ChannelState.OPEN
-        )
-        self._refused.clear()
-
     def _handle_established(self, event: AssociationEstablished) -> None:
         self._established = True
         self._channels.stream_count = event.outbound_streams
@@ -390,8 +385,6 @@ class DataChannels:
 
 _HANDLERS: Final[dict[type, Callable[..., None]]] = {
     MessageReceived: DataChannels._handle_message,
-    StreamDrained: DataChannels._handle_drained,
-    SendBufferDrained: DataChannels._handle_send_buffer_drained,
     AssociationEstablished: DataChannels._handle_established,
     IncomingStreamsReset: DataChannels._handle_incoming_reset,
     OutgoingStreamsReset: DataChannels._handle_outgoing_reset,

@@ -72,6 +72,13 @@ class SendBufferDrained:
     """After ``SendBufferFull``: half of the send buffer is free, or as much as the message needs."""
 
 
+@dataclass(frozen=True, slots=True)
+class EverythingAcknowledged:
+    """As was asked for: the peer has all that was sent, but for what was given up."""
+
+
+SendProgress = StreamDrained | SendBufferDrained | EverythingAcknowledged
+"""What has become of what we sent; the association tells it apart from its other events."""
 AssociationEvent = (
     AssociationEstablished
     | AssociationClosed
@@ -79,8 +86,6 @@ AssociationEvent = (
     | MessageReceived
     | IncomingStreamsReset
     | OutgoingStreamsReset
-    | StreamDrained
-    | SendBufferDrained
 )
 
 
@@ -131,6 +136,7 @@ DataChannelEvent = (
     | TextReceived
     | BytesReceived
     | BufferedAmountLow
+    | EverythingAcknowledged
 )
 
 

@@ -320,5 +320,5 @@ class Outbound:
     def _tell_drained(self) -> None:
         drained = self.queue.drained
         if drained:
-            self._tcb.events.extend(StreamDrained(stream_id) for stream_id in dict.fromkeys(drained))
+            self._tcb.progress.extend(StreamDrained(stream_id) for stream_id in dict.fromkeys(drained))
             drained.clear()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from glottis.contracts.short_queue import ShortQueue
-from glottis.sctp.events import AssociationClosed, AssociationEvent, AssociationFailed
+from glottis.sctp.events import AssociationClosed, AssociationEvent, AssociationFailed, SendProgress
 from glottis.sctp.limits import SctpLimits
 from glottis.sctp.states import SENDS_DATA, TAKES_DATA, TRANSITIONS, Happening, State
 from glottis.sctp.timers import RetransmissionTimeout, Timers
@@ -56,6 +56,7 @@ class Tcb:
         """Chunks that wait for the next packets."""
         self.packets: list[bytes] = []
         self.events: ShortQueue[AssociationEvent] = ShortQueue()
+        self.progress: ShortQueue[SendProgress] = ShortQueue()
 
     def advance(self, happening: Happening) -> bool:
         """Change the state as the table says; False, and no change, where it says nothing."""

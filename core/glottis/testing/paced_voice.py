@@ -37,6 +37,8 @@ class PacedVoice:
         self.encoding_name = encoding_name
         self.can_send = True
         self.takes_tones = True
+        self.unheard = 0.0
+        """See ``SpeakingVoice``: whoever listens may set it."""
         self.taps = Taps()
         """Bound by nobody."""
         self.sent_digits = ""
@@ -74,9 +76,6 @@ class PacedVoice:
         """The samples that have left."""
         return bytes(self._recorder.pcm)
 
-    unheard: Final = 0.0
-    """See ``SpeakingVoice``: nobody tells."""
-
     @property
     def queued(self) -> float:
         """Seconds of speech that wait to be sent."""
@@ -98,7 +97,9 @@ class PacedVoice:
     def flush(self) -> Heard:
         """See ``AudioSender.flush``."""
         self._written.clear()
-        return self._sender.flush()
+        heard = self._sender.flush()
+        unheard, self.unheard = min(self.unheard, heard.sent), 0.0
+        return Heard(heard.sent - unheard, heard.dropped + unheard)
 
     def send(self, now: float) -> bool:
         """Send what is due; says whether there is room for more."""
