@@ -23,6 +23,7 @@ from glottis.calls.inbox import MAX_MESSAGES, MAX_SIZE, MESSAGES_AHEAD, SIZE_AHE
 from glottis.calls.messenger import Messenger
 from glottis.calls.metadata import MAX_METADATA
 from glottis.calls.typed_messages import MAX_TYPED_SIZE, message_of
+from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.json_object import JsonObject
 from glottis.rtp import KeyChange, Taps, Tone
 from support.real_call import real_call
@@ -36,6 +37,7 @@ class RecordingVoice:
     """Stands for the peer connection: what is said is queued, and a tick sends 20 ms of it."""
 
     encoding_name = "opus"
+    frame_seconds = FRAME_SECONDS
     can_send = True
     takes_tones = True
     unheard = 0.0

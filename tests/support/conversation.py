@@ -12,6 +12,7 @@ from glottis import AudioFrame, Call, CallInfo
 from glottis.calls.leg import LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.config import Campaign, CampaignAgent
+from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.events import StatisticsReported
 from glottis.contracts.statistics import Counters, Statistics
 from glottis.dtls import Certificate
@@ -148,7 +149,7 @@ class Conversation:
         self.reports: list[Statistics] = []
         self.call: Call
 
-    def _make_leg(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> WebRtcLeg:
+    def _make_leg(self, owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> WebRtcLeg:
         self.leg = WebRtcLeg(owner, make_peer(self.line, seed=2), endpoint=self.line, scheduler=self.scheduler)
         return self.leg
 

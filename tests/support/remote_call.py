@@ -17,7 +17,7 @@ from glottis.calls.handover import Colleague, Handover
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.streams import Wakeup
 from glottis.config import Elsewhere
-from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS, FRAME_SECONDS
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.info import CallInfo
 from glottis.isolation import messages
@@ -45,7 +45,7 @@ class MemoryWorkers:
         self.pipe = Pipe(theirs, LONGEST_FROM_GATEWAY)
         self.places = Places(Pipe(ours, LONGEST_FROM_WORKER), calls, lambda: None)
         made = {name: Colleague(agent, {"greeting": f"hello from {name}"}) for name, agent in agents.items()}
-        self._worker = Worker(self.pipe, Made(made, RATE, ()))
+        self._worker = Worker(self.pipe, Made(made, RATE, FRAME_MS, ()))
 
     def timing(self, agent: str) -> Timing:
         """See ``remote_call.Workers``."""
@@ -74,21 +74,10 @@ class MemoryWorkers:
 class Caller:
     """The test's side of a call, and what has come of that. Made by ``remote_call``."""
 
-<<<<<<< HEAD
     def __init__(self, workers: MemoryWorkers, info: CallInfo | None, limits: CallLimits) -> None:
         self.timings = workers.timings
         self.serving: list[str] = []
         """Whom the call was handed to."""
-=======
-    def __init__(
-        self,
-        make: ConversationFactory,
-        timing: Timing,
-        info: CallInfo | None = None,
-        limits: CallLimits = DEFAULT_LIMITS,
-    ) -> None:
-        self.timing = timing
->>>>>>> 1436c93 (Tell agents in processes what of their speech was played, tell of room to answer before of what comes, and notice at once that an address has gone)
         self.voice = PacedVoice(RATE, "opus", 48000)
         self.client = FakeClient(lambda message: self.call.push_message(message))
         self.times_caught_up = 0
@@ -104,13 +93,7 @@ class Caller:
             messenger=self.client.messenger,
             hang_up=self._hang_up,
             caught_up=self._catch_up,
-<<<<<<< HEAD
             handover=Handover({}, self.serving.append),
-=======
-            handover=Handover({}, lambda name: None),
-            resampling=None,
-            sent=lambda message: None,
->>>>>>> 1436c93 (Tell agents in processes what of their speech was played, tell of room to answer before of what comes, and notice at once that an address has gone)
             limits=limits,
         )
         self._ticked = Wakeup()
@@ -168,13 +151,8 @@ async def remote_call(
     async with trio.open_nursery() as nursery:
         workers = MemoryWorkers({one.__name__: one for one in (agent, *others)})
         nursery.start_soon(workers.run)
-<<<<<<< HEAD
         caller = Caller(workers, info, limits)
         nursery.start_soon(caller.run, agent.__name__)
-=======
-        caller = Caller(partial(RemoteCall, workers), workers.timing, info, limits)
-        nursery.start_soon(caller.run, agent)
->>>>>>> 1436c93 (Tell agents in processes what of their speech was played, tell of room to answer before of what comes, and notice at once that an address has gone)
         yield caller
         nursery.cancel_scope.cancel()
         workers.places.close()

@@ -58,6 +58,10 @@ class Voice(SpeakingVoice, Protocol):
         """To be bound before media begins."""
 
     @property
+    def frame_seconds(self) -> float:
+        """Of the frames that are heard, and between media ticks."""
+
+    @property
     def encoding_name(self) -> str:
         """Of the packets that are sent; empty before any could be."""
 
@@ -112,14 +116,16 @@ class GatewayCall(Call):
         self._seen_info: CallInfo | None = None
         """What the agent was given, when it last looked."""
         self.sample_rate = sample_rate
+        self.frame_ms = round(1000 * voice.frame_seconds)
         self._voice = voice
         self._messenger = messenger
         self._hang_up = hang_up
         self._resampling = resampling
         self._handover = handover or Handover({}, lambda name: None)
         self._sent = sent
-        self._audio: Fan[AudioFrame] = Fan(limits.audio_frames)
-        self._packets: Fan[EncodedPacket] = Fan(limits.audio_frames)
+        waiting = limits.audio_frames(voice.frame_seconds)
+        self._audio: Fan[AudioFrame] = Fan(waiting)
+        self._packets: Fan[EncodedPacket] = Fan(waiting)
         self._messages = inbox if inbox is not None else Inbox(caught_up)
         self._dtmf = KeyStream()
         self._events = EventStream()
@@ -191,7 +197,14 @@ class GatewayCall(Call):
 
     def turns(self, detector: VoiceActivityDetector, settings: TurnSettings = DEFAULT_TURNS) -> TurnStream:
         """See ``Call.turns``."""
-        turns = TurnStream(detector, settings, self._audio, sample_rate=self.sample_rate, lost=self._count_turn_frames)
+        turns = TurnStream(
+            detector,
+            settings,
+            self._audio,
+            sample_rate=self.sample_rate,
+            frame_seconds=self._voice.frame_seconds,
+            lost=self._count_turn_frames,
+        )
         if self._turns is not None:
             self._turns.close()
         self._turns = turns

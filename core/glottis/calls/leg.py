@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from glottis.calls.call import Voice
 from glottis.calls.messenger import Messenger
+from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.call import Message
 from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.info import CallInfo
@@ -128,9 +129,9 @@ class Leg(Protocol):
 
 
 class LegFactory(Protocol):
-    """Makes a leg for a call; ``sample_rate`` is the agent's, in hertz.
+    """Makes a leg for a call; ``sample_rate`` is the agent's, in hertz, and ``frame_ms`` the length of its frames.
 
     Raises ``Rejected`` if it cannot have the audio that ``info`` asks for.
     """
 
-    def __call__(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg: ...
+    def __call__(self, owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> Leg: ...

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-from glottis.contracts.audio import FRAME_SECONDS
-
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
@@ -13,10 +11,9 @@ class CallLimits:
     say_queue: float = 0.2
     audio_queue: float = 0.2
 
-    @property
-    def audio_frames(self) -> int:
-        """How many frames or packets wait for the agent at most."""
-        return max(1, round(self.audio_queue / FRAME_SECONDS))
+    def audio_frames(self, frame_seconds: float) -> int:
+        """How many frames of this length, or packets, wait for the agent at most."""
+        return max(1, round(self.audio_queue / frame_seconds))
 
 
 DEFAULT_LIMITS: Final = CallLimits()

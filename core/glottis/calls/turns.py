@@ -112,12 +112,14 @@ class CountedStream(DroppingStream[T]):
 class HeardTurn(Turn):
     """A turn that is filled while it goes on; ``lost`` gets each frame that was not read in time."""
 
-    def __init__(self, finder: TurnFinder, sample_rate: int, lost: Callable[[AudioFrame], object]) -> None:
+    def __init__(
+        self, finder: TurnFinder, sample_rate: int, frame_seconds: float, lost: Callable[[AudioFrame], object]
+    ) -> None:
         self.ended = trio.Event()
         self._finder: TurnFinder | None = finder
         self._spoken_seconds = 0.0
         self._sample_rate = sample_rate
-        self._audio = CountedStream(round(MAX_TURN_SECONDS / FRAME_SECONDS), lost)
+        self._audio = CountedStream(round(MAX_TURN_SECONDS / frame_seconds), lost)
 
     @property
     def spoken_seconds(self) -> float:
@@ -150,7 +152,7 @@ class HeardTurn(Turn):
 class TurnStream(AsyncIterator[Turn]):
     """The turns of a call. ``listen`` is for a task, which takes frames from ``fan``.
 
-    ``lost`` is told how many frames were dropped.
+    Frames are ``frame_seconds`` long. ``lost`` is told how many of them were dropped.
     """
 
     def __init__(
@@ -160,6 +162,7 @@ class TurnStream(AsyncIterator[Turn]):
         fan: Fan[AudioFrame],
         *,
         sample_rate: int,
+        frame_seconds: float = FRAME_SECONDS,
         lost: Callable[[int], object],
     ) -> None:
         if isinstance(detector, Component):
@@ -171,6 +174,7 @@ class TurnStream(AsyncIterator[Turn]):
         self._finder = TurnFinder(settings)
         self._fan = fan
         self._sample_rate = sample_rate
+        self._frame_seconds = frame_seconds
         self._lost = lost
         self._turns: CountedStream[HeardTurn] = CountedStream(MAX_TURNS, lambda turn: lost(len(turn.audio)))
         self._turn: HeardTurn | None = None
@@ -187,7 +191,7 @@ class TurnStream(AsyncIterator[Turn]):
 
     async def listen(self) -> None:
         """Follow the caller's voice, until the stream is closed."""
-        limit = round(LISTENING_SECONDS / FRAME_SECONDS)
+        limit = round(LISTENING_SECONDS / self._frame_seconds)
         frames = CountedStream[AudioFrame](limit, lambda _: self._lost(1))
         with self._scope, self._fan.taken_by(frames.push):
             while True:
@@ -204,7 +208,7 @@ class TurnStream(AsyncIterator[Turn]):
 
     def _follow(self, frames: list[AudioFrame]) -> None:
         if self._finder.is_open and self._turn is None:
-            self._turn = HeardTurn(self._finder, self._sample_rate, lambda _: self._lost(1))
+            self._turn = HeardTurn(self._finder, self._sample_rate, self._frame_seconds, lambda _: self._lost(1))
             self._turns.push(self._turn)
         if not self._finder.is_open:
             self._end_turn()

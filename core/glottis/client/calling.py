@@ -20,6 +20,7 @@ from glottis.client.call import ClientCall, Reopen, Signaling, UseIceServers
 from glottis.client.grant import SessionGrant, create_session
 from glottis.client.signaling import ClientSignaling, open_client_signaling
 from glottis.config import IcePolicy
+from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import LocalError
 from glottis.contracts.ice_servers import IceServer
@@ -123,9 +124,9 @@ async def open_websocket_call_over(
     """A call whose audio travels by signaling that is there. See ``open_call_over``."""
     scheduler = Scheduler()
 
-    def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
-        formats = Formats(request.codecs, None).declared_untrusted(info, sample_rate)
-        voice = StreamVoice(formats, StreamSettings(), sample_rate, random.SystemRandom())
+    def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> Leg:
+        formats = Formats(request.codecs, None).declared_untrusted(info, sample_rate, frame_ms)
+        voice = StreamVoice(formats, StreamSettings(frame_ms=frame_ms), sample_rate, random.SystemRandom())
         return WebSocketLeg(owner, voice, scheduler=scheduler, wallclock_offset=_wallclock_offset, is_gateway=False)
 
     info = CallInfo(
@@ -153,7 +154,7 @@ async def open_call_over(
         for address in endpoint.addresses:
             peer.connect_by_stream(diallers.add(address.host))
 
-    def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
+    def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> Leg:
         return WebRtcLeg(
             owner,
             peer,

@@ -29,6 +29,7 @@ def render(resolved: ResolvedConfig) -> str:
         values["campaigns"][campaign.id] |= {
             "settings": _plain(campaign.agent.settings),
             "sample_rate": campaign.sample_rate,
+            "frame_ms": campaign.frame_ms,
         }
         others = values["campaigns"][campaign.id]["agents"]
         for name in others:

@@ -18,6 +18,7 @@ from glottis.config.settings import (
     Config,
     Workers,
 )
+from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent, AgentSpec, Call, CampaignInfo
 from glottis.contracts.codec import CodecSpec
@@ -74,7 +75,10 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What answers the calls of one ``campaignId``; ``sample_rate`` in hertz is that of the agents' audio."""
+    """What answers the calls of one ``campaignId``; ``sample_rate`` in hertz is that of the agents' audio.
+
+    ``frame_ms`` is how long the frames of that are.
+    """
 
     id: str
     agent: CampaignAgent
@@ -84,6 +88,7 @@ class Campaign:
     """Those that calls can be handed to, by their names in the campaign. Who answers is one of them."""
     extensions: tuple[Extension, ...] = ()
     """In the order in which they are asked."""
+    frame_ms: int = FRAME_MS
     workers: Workers | None = None
     """Where the agents are isolated: then each is ``Elsewhere``."""
     version: Callable[[], int] = lambda: 0
@@ -297,7 +302,8 @@ class _Resolution:
                 continue
             rate = section.sample_rate or found.spec.sample_rate
             self._check_rate(rate, codecs, f"{path}.sample_rate")
-            info = CampaignInfo(campaign_id, rate, (section.agent, *section.agents))
+            frame_ms = section.frame_ms or found.spec.frame_ms
+            info = CampaignInfo(campaign_id, rate, (section.agent, *section.agents), frame_ms)
             make = self._leave_to_workers if section.isolation == "process" else self._make_agent
             first = self._agent(section, section.agent, path, info, make)
             others = {
@@ -314,7 +320,7 @@ class _Resolution:
                 known = {name: one for name, one in others.items() if one is not None}
                 workers = section.workers if section.isolation == "process" else None
                 everyone = {section.agent: first} | known
-                campaigns[campaign_id] = Campaign(campaign_id, first, rate, everyone, chosen, workers)
+                campaigns[campaign_id] = Campaign(campaign_id, first, rate, everyone, chosen, frame_ms, workers)
         return campaigns
 
     def _agent(

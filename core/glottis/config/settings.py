@@ -267,6 +267,8 @@ class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
     settings: PluginSettings = PluginSettings()
     sample_rate: Literal[8000, 16000, 24000, 48000] | None = None
     """In hertz; absent: the agent's own."""
+    frame_ms: Literal[10, 20] | None = None
+    """How long the frames are that the agent hears; absent: the agent's own."""
     ice_policy: IcePolicy | None = None
     """Absent: that of ``[media]``."""
     agents: dict[str, AgentSection] = {}

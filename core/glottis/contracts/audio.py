@@ -7,8 +7,12 @@ from typing import Final
 from glottis.contracts.checks import bytes_of, pcm_of
 
 BYTES_PER_SAMPLE: Final = 2
-FRAME_SECONDS: Final = 0.02
-"""Of a frame that agents hear, and between media ticks; packets that are sent are as long, if nobody wishes others."""
+FRAME_MS: Final = 20
+"""Of a frame that agents hear, and between media ticks, where they ask for no others; packets that are sent are as
+long, if nobody wishes others."""
+FRAME_SECONDS: Final = FRAME_MS / 1000
+FRAMES_MS: Final = (10, 20)
+"""Those that agents can ask for: a turn of the wheel is 10 ms at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import trio
 
-from glottis.contracts.audio import AudioFrame, EncodedPacket
+from glottis.contracts.audio import FRAME_MS, AudioFrame, EncodedPacket
 from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.turns import DEFAULT_TURNS, Turn, TurnSettings, VoiceActivityDetector
@@ -126,6 +126,8 @@ class Call(ABC):
 
     sample_rate: int
     """Of ``audio`` and of the frames given to ``say``, in hertz; chosen by ``AgentSpec.sample_rate``."""
+    frame_ms: int
+    """How long the frames of ``audio`` are, in milliseconds; chosen by ``AgentSpec.frame_ms``."""
     nursery: trio.Nursery
     """For the agent's background tasks; they end with the call."""
 
@@ -137,7 +139,7 @@ class Call(ABC):
     @property
     @abstractmethod
     def audio(self) -> AsyncIterator[AudioFrame]:
-        """The caller's voice: frames of 20 ms at ``sample_rate``, lost packets concealed.
+        """The caller's voice: frames of ``frame_ms`` at ``sample_rate``, lost packets concealed.
 
         Decoding starts when it is iterated, with what is heard then.
         """
@@ -294,12 +296,13 @@ Agent = Callable[[Call], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class CampaignInfo:
-    """The campaign that an agent is made for: its ``campaignId``, and the rate of ``Call.audio`` in hertz."""
+    """The campaign that an agent is made for: its ``campaignId``, and rate (hertz) and frames of ``Call.audio``."""
 
     id: str
     sample_rate: int
     agents: tuple[str, ...] = ()
     """The names of all of its agents: calls can be handed to them."""
+    frame_ms: int = FRAME_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,3 +317,6 @@ class AgentSpec:
     create: Callable[..., Agent]
     config_type: type[msgspec.Struct] | None = None
     sample_rate: int = 16000
+    frame_ms: int = FRAME_MS
+    """How long the frames that it hears are, in milliseconds: 20, or 10 for less delay and twice the work. Packets are
+    as long in both directions, where the caller can and wants no others."""

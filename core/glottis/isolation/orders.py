@@ -39,6 +39,7 @@ class Made:
 
     agents: Mapping[str, Colleague]
     sample_rate: int
+    frame_ms: int
     plugins: tuple[Plugin, ...]
 
     def informed(self, info: CallInfo, agent: str) -> CallInfo:
@@ -51,7 +52,7 @@ def order_of(campaign_id: str, resolved: ResolvedConfig) -> Order:
     campaign, config = resolved.campaigns[campaign_id], resolved.config
     section = config.campaigns[campaign_id]
     agents = {name: _agent_order(campaign, section, name, one) for name, one in campaign.agents.items()}
-    info = CampaignInfo(campaign_id, campaign.sample_rate, tuple(agents))
+    info = CampaignInfo(campaign_id, campaign.sample_rate, tuple(agents), campaign.frame_ms)
     return Order(info, agents, config.plugins.disabled, config.log)
 
 
@@ -67,7 +68,7 @@ def make(order: Order) -> Made:
     files = dict.fromkeys(one.agent for one in order.agents.values() if ":" in one.agent)
     registry = load_plugins(extra=[AgentFile(name) for name in files], disabled=order.disabled)
     agents = {name: _made(one, registry, order.campaign) for name, one in order.agents.items()}
-    return Made(agents, order.campaign.sample_rate, registry.plugins)
+    return Made(agents, order.campaign.sample_rate, order.campaign.frame_ms, registry.plugins)
 
 
 def _made(order: AgentOrder, registry: Registry, campaign: CampaignInfo) -> Colleague:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.isolation import messages
 from glottis.isolation.messages import FromWorker
@@ -16,12 +16,15 @@ _EPSILON: Final = 1e-5
 class PipeVoice:
     """A ``Voice``. What is queued it knows to two frames: what was sent is told with the next media tick."""
 
-    def __init__(self, call: int, sample_rate: int, send: Callable[[FromWorker], None]) -> None:
+    def __init__(
+        self, call: int, sample_rate: int, send: Callable[[FromWorker], None], frame_ms: int = FRAME_MS
+    ) -> None:
         self.taps = Taps()
         """The gateway has them."""
         self.can_send = False
         self.takes_tones = False
         self.encoding_name = ""
+        self.frame_seconds = frame_ms / 1000
         self._call = call
         self._sample_rate = sample_rate
         self._send = send

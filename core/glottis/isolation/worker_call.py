@@ -77,7 +77,7 @@ class WorkerCall(GatewayCall):
         self._made = made
         self._first = made.agents[begin.agent]
         self._send = send
-        self._line = PipeVoice(begin.call, made.sample_rate, send)
+        self._line = PipeVoice(begin.call, made.sample_rate, send, made.frame_ms)
         self._ways = PipeMessenger(begin.call, send)
         self._wants = messages.Wants(begin.call, audio=False, packets=False)
         self._missed = Dropped()

@@ -29,7 +29,7 @@ class Endpoint(Protocol):
 class Wheel(Protocol):
     """What calls the driver in time: ``Scheduler``, or a host of the virtual network."""
 
-    def start_media(self, session: Scheduled, send_period: float) -> None: ...
+    def start_media(self, session: Scheduled, send_period: float, media_period: float) -> None: ...
     def hear_from(self, session: Scheduled, moment: float) -> None: ...
     def send_soon(self, session: Scheduled) -> None: ...
     def call_at(self, session: Scheduled, deadline: float | None) -> None: ...
@@ -142,7 +142,8 @@ class PeerDriver:
 
     def start_media(self) -> None:
         """From now on speech is fetched and sent in every period."""
-        self._scheduler.start_media(self, self.peer.voice.send_period)
+        voice = self.peer.voice
+        self._scheduler.start_media(self, voice.send_period, voice.frame_seconds)
         self.peer.voice.send_soon = self._send_soon
         self._follow_caller()
 

@@ -19,10 +19,10 @@ class Ticked(Protocol):
     """A session, as the ring sees it. Its methods never raise: a session handles its own errors."""
 
     def media_tick(self, now: float) -> None:
-        """Called every ``FRAME_SECONDS`` seconds."""
+        """Called every ``FRAME_SECONDS`` seconds, or as often as it has asked for."""
 
     def send_tick(self, now: float) -> None:
-        """Called between media ticks, where packets are shorter than ``FRAME_SECONDS``, or one is due already."""
+        """Called between media ticks, where packets are shorter than frames, or one is due already."""
 
 
 class Ring:
@@ -43,20 +43,21 @@ class Ring:
     def __len__(self) -> int:
         return self._places
 
-    def add(self, session: Ticked, send_period: float) -> None:
+    def add(self, session: Ticked, send_period: float, media_period: float = FRAME_SECONDS) -> None:
         """Give ``session`` the phase of the fewest: media ticks, and send ticks between them."""
-        self._place(session, send_period, min(range(SLOTS), key=self._crowd))
+        phase = min(range(SLOTS), key=self._crowd)
+        self._place(session, round(send_period / SLOT), round(media_period / SLOT), phase)
 
     def move(self, session: Ticked, moment: float) -> None:
         """Let its media ticks be as soon after ``moment`` as they can, now and later, if that crowds no slot."""
-        places = [slot for slot in range(SLOTS) if session in self._slots[slot]]
+        places = [slot[session] for slot in self._slots if session in slot]
         if not places:
             return
         self._drop(session)
         first = math.ceil(round(moment / SLOT, 6))
         most = min(map(self._crowd, range(SLOTS))) + CROWD
         phase = next(slot % SLOTS for slot in range(first, first + SLOTS) if self._crowd(slot % SLOTS) < most)
-        self._place(session, FRAME_SECONDS / len(places), phase)
+        self._place(session, SLOTS // len(places), SLOTS // sum(places), phase)
 
     def send_soon(self, session: Ticked) -> None:
         """Give ``session`` a send tick in the next ``send_answers``, once."""
@@ -76,9 +77,10 @@ class Ring:
     def _crowd(self, slot: int) -> int:
         return len(self._slots[slot])
 
-    def _place(self, session: Ticked, send_period: float, phase: int) -> None:
-        for offset in range(0, SLOTS, max(1, round(send_period / SLOT))):
-            self._slots[(phase + offset) % SLOTS][session] = offset == 0
+    def _place(self, session: Ticked, send_slots: int, media_slots: int, phase: int) -> None:
+        """From ``phase`` on, a tick every so many slots: a media tick where both are due."""
+        for offset in range(0, SLOTS, max(1, min(send_slots, media_slots))):
+            self._slots[(phase + offset) % SLOTS][session] = offset % media_slots == 0
         self._count()
 
     def remove(self, session: Ticked) -> None:

@@ -74,10 +74,12 @@ class Scheduler:
     def __len__(self) -> int:
         return len(self._ring) + len(self._short) + len(self._timeouts)
 
-    def start_media(self, session: Scheduled, send_period: float = FRAME_SECONDS) -> None:
-        """Give ``session`` a phase: media ticks, and send ticks between them every ``send_period`` seconds."""
+    def start_media(
+        self, session: Scheduled, send_period: float = FRAME_SECONDS, media_period: float = FRAME_SECONDS
+    ) -> None:
+        """Give ``session`` a phase: media ticks every ``media_period`` seconds, and send ticks between them."""
         ring = self._ring if round(send_period / SLOT) >= MOST_SLOTS else self._short
-        ring.add(session, send_period)
+        ring.add(session, send_period, media_period)
         self._work.set()
 
     def hear_from(self, session: Scheduled, moment: float) -> None:

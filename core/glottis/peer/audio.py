@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Final
 
-from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket
+from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
@@ -81,18 +81,23 @@ class AudioTrack:
         )
 
     @property
+    def frame_seconds(self) -> float:
+        """Of frames that are heard, and between media ticks."""
+        return self._settings.frame_ms / 1000
+
+    @property
     def packet_ms(self) -> float:
         """Milliseconds of audio in a packet that is sent: what was asked for, as far as codec and path can."""
         return self._usual_packet_ms if self._sender is None else self._sender.packet_ms
 
     @property
     def _usual_packet_ms(self) -> float:
-        return self._settings.packet_ms or 1000 * FRAME_SECONDS
+        return self._settings.packet_ms or self._settings.frame_ms
 
     @property
     def send_period(self) -> float:
         """Seconds between calls of ``packets_to_send`` that keep the packets evenly spaced, at most a media tick."""
-        return send_period(self.packet_ms)
+        return send_period(self.packet_ms, self.frame_seconds)
 
     def negotiate(self, audio: NegotiatedAudio, now: float) -> None:
         """Take the result of a negotiation, the first or a later one."""
@@ -273,6 +278,7 @@ class AudioTrack:
             watch=self.taps.received,
             statistics=statistics,
             background=background,
+            frame_seconds=self.frame_seconds,
         )
 
     def _new_sender(self, preferred: NegotiatedFormat, wishes: PacketTimes, before: AudioSender | None) -> AudioSender:
@@ -300,7 +306,7 @@ class AudioTrack:
             encoder=make_encoder(packet_ms),
             sample_rate=settings.sample_rate,
             frame_ms=packet_ms,
-            tick=send_period(packet_ms),
+            tick=send_period(packet_ms, self.frame_seconds),
             rng=self._rng,
             tap=self.taps.spoken,
             complexity=self._knobs.complexity,
@@ -352,6 +358,6 @@ def event_format(events: Sequence[NegotiatedFormat], clock_rate: int) -> EventFo
     return next((one for one in formats if one.clock_rate == clock_rate), formats[-1] if formats else None)
 
 
-def send_period(packet_ms: float) -> float:
+def send_period(packet_ms: float, frame_seconds: float) -> float:
     """Seconds; see ``AudioTrack.send_period``."""
-    return max(MIN_SEND_PERIOD, min(packet_ms / 1000, FRAME_SECONDS))
+    return max(MIN_SEND_PERIOD, min(packet_ms / 1000, frame_seconds))

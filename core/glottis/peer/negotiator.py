@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 
+from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.errors import LocalError
 from glottis.dtls import Certificate
 from glottis.ice import Credentials, IceTransport, generate_credentials
@@ -42,6 +43,7 @@ class Negotiator:
         self._red = settings.red
         self._wants_red = settings.red == "on"
         self._max_message_size = settings.max_message_size
+        self._ptime_ms = settings.frame_ms if settings.frame_ms != FRAME_MS else None
         self._certificate = certificate
         self._ice = ice
         self._rng = rng
@@ -78,6 +80,7 @@ class Negotiator:
             sending=self.track,
             max_message_size=self._max_message_size,
             red="on" if self._wants_red and self._red != "off" else self._red,
+            ptime_ms=self._ptime_ms,
             is_usable=self._ice.can_pair,
             renew=self._renew,
         )
@@ -104,6 +107,7 @@ class Negotiator:
             sending=self.track,
             max_message_size=self._max_message_size,
             red=self._red,
+            ptime_ms=self._ptime_ms,
         )
         return str(self._offer)
 

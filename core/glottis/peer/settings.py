@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.codec import CodecSpec, EncoderKnobs, RedPolicy
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.rtp import DelayPolicy, FixedDelay
@@ -15,15 +16,17 @@ class PeerSettings:
     """All calls of a campaign can share one. Durations are in seconds unless the name says milliseconds.
 
     ``codecs`` are in order of preference: the first that the peer has too is the one sent. ``sample_rate`` in hertz is
-    that of the decoded audio. ``max_message_size`` in bytes is offered for data channels; None refuses them.
+    that of the decoded audio, and ``frame_ms`` the length of its frames, one of ``FRAMES_MS``. ``max_message_size`` in
+    bytes is offered for data channels; None refuses them.
     """
 
     codecs: tuple[CodecSpec, ...]
     sample_rate: int = 16000
+    frame_ms: int = FRAME_MS
     output_codec: str | None = None
     """The encoding name to send where the peer has it; None: the first in common."""
     packet_ms: float | None = None
-    """Wished for packets that are sent; the peer's ptime and maxptime go before it. None: 20."""
+    """Wished for packets that are sent; the peer's ptime and maxptime go before it. None: as long as frames."""
     delay: Callable[[], DelayPolicy] = FixedDelay
     """Makes what says how long received packets wait."""
     encoder: EncoderKnobs = field(default_factory=EncoderKnobs)

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from glottis.contracts.audio import FRAMES_MS
 from glottis.contracts.auth import AuthSchemeSpec
 from glottis.contracts.call import AgentSpec
 from glottis.contracts.checks import (
@@ -65,6 +66,8 @@ def check_spec(spec: Spec) -> None:
             check_config_type("config_type", spec.config_type)
     if isinstance(spec, AgentSpec):
         check_integer("sample_rate", spec.sample_rate, 1)
+        if spec.frame_ms not in FRAMES_MS:
+            raise ValueError(f"frame_ms: expected one of {FRAMES_MS}, got {spec.frame_ms!r}")
     if isinstance(spec, RoutesSpec):
         check_routes_name(spec.name)
     if isinstance(spec, ComponentSpec):

@@ -33,18 +33,20 @@ SPIKE: Final = 0.02
 CUSHION: Final = 0.005
 """Seconds beyond what was needed: turns of the wheel are not punctual either."""
 TOO_SHORT: Final = -0.002
-TOO_LONG: Final = 0.019
-"""Seconds off its target that the delay may be. It moves by whole frames: what is needed is needed at a tick."""
-PAUSE: Final = 5
-"""Quiet frames in a row after which it is a pause: in shorter ones, between sounds and words, a change is heard."""
+JUST_LESS: Final = 0.001
+"""Seconds off its target that the delay may be, and those less than a frame. It moves by whole frames: what is needed
+is needed at a tick."""
+PAUSE: Final = 0.1
+"""Seconds of quiet frames in a row after which it is a pause: in shorter ones, between sounds and words, a change is
+heard."""
 PATIENCE: Final = 6.0
 """Seconds for which a pause is waited for, so that no speech need be touched ..."""
 FAR: Final = 0.06
 FAR_PATIENCE: Final = 4.0
 """... and the same where the delay is so many seconds off."""
-REST: Final = 2
-"""Frames of speech after one that was made longer or shorter that are left as they are: with a sixth more or less in a
-second it sounds as it should."""
+REST: Final = 0.04
+"""Seconds of speech after a frame that was made longer or shorter that are left as they are: with a sixth more or less
+in a second it sounds as it should."""
 ANOTHER_TIMELINE: Final = 1.0
 """Seconds by which no packet is late, or early, of the stream that was measured so far."""
 CUT: Final = 0.2
@@ -52,30 +54,48 @@ CUT: Final = 0.2
 
 
 class AdaptiveDelay(FixedDelay):
-    """From ``minimum`` to ``maximum`` seconds; ``lateness`` is the share (0–1) of packets that may come too late."""
+    """From ``minimum`` to ``maximum`` seconds; ``lateness`` is the share (0–1) of packets that may come too late.
+
+    ``frame_seconds`` is how long frames are, and by what the delay moves.
+    """
 
     __slots__ = (
         "_arrivals",
         "_basis",
         "_floor",
+        "_frame_seconds",
         "_last_arrival",
         "_lateness",
         "_losses",
         "_maximum",
         "_minimum",
         "_off_since",
+        "_pause",
         "_proven_at",
         "_quiet_frames",
+        "_rest",
         "_rests",
         "_slowest",
         "_spikes",
         "_stretches",
+        "_too_long",
         "_transits",
     )
 
     adapts = True
 
-    def __init__(self, minimum: float = 0.005, maximum: float = 0.5, lateness: float = 0.02) -> None:
+    def __init__(
+        self,
+        minimum: float = 0.005,
+        maximum: float = 0.5,
+        lateness: float = 0.02,
+        frame_seconds: float = FRAME_SECONDS,
+    ) -> None:
+        self._frame_seconds = frame_seconds
+        self._too_long = frame_seconds - JUST_LESS
+        self._pause = round(PAUSE / frame_seconds)
+        """The quiet frames of one."""
+        self._rest = round(REST / frame_seconds)
         self._minimum = minimum
         self._maximum = max(minimum, maximum)
         super().__init__(self._whole_frames(DEFAULT_TARGET_DELAY))
@@ -144,8 +164,8 @@ class AdaptiveDelay(FixedDelay):
 
     def _whole_frames(self, delay: float) -> float:
         """As much at least, and from the minimum by steps in which it moves: so it can go back to that."""
-        steps = math.ceil(round((self._bounded(delay) - self._minimum) / FRAME_SECONDS, 6))
-        return self._bounded(self._minimum + steps * FRAME_SECONDS)
+        steps = math.ceil(round((self._bounded(delay) - self._minimum) / self._frame_seconds, 6))
+        return self._bounded(self._minimum + steps * self._frame_seconds)
 
     def _bounded(self, delay: float) -> float:
         return min(self._maximum, max(self._minimum, delay))
@@ -166,18 +186,19 @@ class AdaptiveDelay(FixedDelay):
         return not self._transits or transit - self._transits[0] < self._maximum
 
     def change(self, transit: float, rest: float, now: float, is_pause: bool) -> float:
-        """See ``DelayPolicy.change``; in speech every third time at most."""
+        """See ``DelayPolicy.change``; in speech after a rest only."""
         self._stretches = True
         if not self._transits:
             return 0.0
         off = transit - self._transits[0] - self.target
         self._quiet_frames = self._quiet_frames + 1 if is_pause else 0
-        if self._quiet_frames > PAUSE:
+        if self._quiet_frames > self._pause:
             self._off_since = math.inf
+            frame = self._frame_seconds
             if off < TOO_SHORT:
-                return FRAME_SECONDS - rest
-            return -FRAME_SECONDS * int((off - TOO_SHORT) / FRAME_SECONDS) if off > TOO_LONG and not rest else -rest
-        if off <= TOO_LONG:
+                return frame - rest
+            return -frame * int((off - TOO_SHORT) / frame) if off > self._too_long and not rest else -rest
+        if off <= self._too_long:
             self._off_since = math.inf
             return 0.0
         self._off_since = min(self._off_since, now)
@@ -186,7 +207,7 @@ class AdaptiveDelay(FixedDelay):
             return 0.0
         if now - self._off_since < (FAR_PATIENCE if abs(off) >= FAR else PATIENCE):
             return 0.0
-        self._rests = REST
+        self._rests = self._rest
         self._off_since = -math.inf  # on with it, until it is as it should be
         return -off
 

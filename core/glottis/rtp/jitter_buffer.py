@@ -26,13 +26,15 @@ MAX_FOREIGN: Final = 64
 class JitterBuffer:
     """Reorders, and removes duplicates; ``delay`` says when playout starts, and what is skipped.
 
-    ``position`` is where playout stands, in RTP clock units on the extended timeline.
+    ``position`` is where playout stands, in RTP clock units on the extended timeline; media ticks are
+    ``frame_seconds`` apart.
     """
 
     __slots__ = (
         "_delay",
         "_entries",
         "_foreign",
+        "_frame_seconds",
         "_held",
         "_newest_end",
         "_newest_sequence",
@@ -47,7 +49,9 @@ class JitterBuffer:
         "starts_at",
     )
 
-    def __init__(self, clock_rate: int, delay: DelayPolicy, statistics: PlayoutStatistics) -> None:
+    def __init__(
+        self, clock_rate: int, delay: DelayPolicy, statistics: PlayoutStatistics, frame_seconds: float = FRAME_SECONDS
+    ) -> None:
         self.clock_rate = clock_rate
         self.adapts = delay.adapts
         """Whether ``change`` is worth asking."""
@@ -60,6 +64,7 @@ class JitterBuffer:
         self.last_arrival = 0.0
         self._statistics = statistics
         self._delay = delay
+        self._frame_seconds = frame_seconds
         self._entries: list[BufferedPacket] = []
         self._foreign: set[int] = set()
         self._held = 0
@@ -162,14 +167,14 @@ class JitterBuffer:
 
         ``pending`` is what has been taken out but not been played yet, in clock units.
         """
-        filled = pending // round(self.clock_rate * FRAME_SECONDS)
-        return now + (1 + filled) * FRAME_SECONDS - self.position / self.clock_rate
+        filled = pending // round(self.clock_rate * self._frame_seconds)
+        return now + (1 + filled) * self._frame_seconds - self.position / self.clock_rate
 
     def change(self, now: float, pending: int, is_pause: bool) -> float:
         """Seconds by which the policy wants a frame longer, or shorter if negative."""
         if not self.playing:
             return 0.0
-        rest = pending % round(self.clock_rate * FRAME_SECONDS) / self.clock_rate
+        rest = pending % round(self.clock_rate * self._frame_seconds) / self.clock_rate
         return self._delay.change(self.transit(now, pending), rest, now, is_pause)
 
     def first(self) -> BufferedPacket | None:

@@ -9,7 +9,7 @@ from glottis.rtp.comfort_noise import Background
 from glottis.rtp.counters import PlayoutStatistics
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.payload import BufferedPacket, PacketWatch
-from glottis.rtp.stretch import Loudness, add, compressed, stretched
+from glottis.rtp.stretch import SEARCHED, Loudness, add, compressed, stretched
 
 MAX_CONCEALMENT: Final = 0.12
 """Seconds in a row that a decoder may invent, while the noise of the line comes up; after that it is that alone, for
@@ -21,7 +21,7 @@ STREAM_TIMEOUT: Final = 1.0
 class Playout:
     """Draws from a jitter buffer frames, packets or both; a call of either method advances its position by one tick.
 
-    ``sample_rate`` (hertz) is what frames are decoded to.
+    ``sample_rate`` (hertz) is what frames are decoded to, and ``frame_seconds`` how long they and ticks are.
     """
 
     __slots__ = (
@@ -33,10 +33,12 @@ class Playout:
         "_decoder",
         "_frame_bytes",
         "_frame_samples",
+        "_frame_seconds",
         "_invents",
         "_loudness",
         "_max_concealment",
         "_pending",
+        "_searched_bytes",
         "_statistics",
         "_stopped_at",
         "_taken",
@@ -46,14 +48,21 @@ class Playout:
     )
 
     def __init__(
-        self, buffer: JitterBuffer, statistics: PlayoutStatistics, background: Background, sample_rate: int
+        self,
+        buffer: JitterBuffer,
+        statistics: PlayoutStatistics,
+        background: Background,
+        sample_rate: int,
+        frame_seconds: float = FRAME_SECONDS,
     ) -> None:
         self.sample_rate = sample_rate
         self._buffer = buffer
         self._statistics = statistics
         self._background = background
-        self._frame_samples = round(sample_rate * FRAME_SECONDS)
+        self._frame_seconds = frame_seconds
+        self._frame_samples = round(sample_rate * frame_seconds)
         self._frame_bytes = self._frame_samples * BYTES_PER_SAMPLE
+        self._searched_bytes = round(sample_rate * SEARCHED) * BYTES_PER_SAMPLE
         self._max_concealment = round(sample_rate * MAX_CONCEALMENT)
         self._conceal_left = 0
         self._codec: CodecSpec | None = None
@@ -63,7 +72,7 @@ class Playout:
         self._active = False
         self._timestamp = 0
         self._stopped_at: float | None = None
-        self._loudness = Loudness()
+        self._loudness = Loudness(frame_seconds)
         self._invents = False
         """Whether what was produced last is no speech of the sender's."""
         self._taken: list[EncodedPacket] | None = None
@@ -96,7 +105,7 @@ class Playout:
         if not self._runs(now):
             return []
         buffer = self._buffer
-        tick = round(buffer.clock_rate * FRAME_SECONDS)
+        tick = round(buffer.clock_rate * self._frame_seconds)
         packets: list[EncodedPacket] = []
         packet = buffer.first()
         if packet is None:
@@ -126,7 +135,7 @@ class Playout:
         """The timestamp goes on with real time, in whole frames."""
         self._active = True
         if self._stopped_at is not None:
-            self._timestamp += round((now - self._stopped_at) / FRAME_SECONDS) * self._frame_samples
+            self._timestamp += round((now - self._stopped_at) / self._frame_seconds) * self._frame_samples
 
     def _stop(self, now: float) -> None:
         self._active = False
@@ -243,8 +252,10 @@ class Playout:
 
     def _shorter(self, pcm: bytes, pause: float, now: float) -> bytes:
         """As far as there is something to go on with."""
-        if pause >= FRAME_SECONDS:
-            return self._without_quiet_frames(pcm, round(pause / FRAME_SECONDS), now)
+        if pause >= self._frame_seconds:
+            return self._without_quiet_frames(pcm, round(pause / self._frame_seconds), now)
+        while len(pcm) < self._searched_bytes and self._buffer.first() is not None:
+            pcm += self._produce(now)
         shorter = compressed(pcm, self.sample_rate, pause=pause)
         if len(shorter) < self._frame_bytes and self._buffer.first() is None:
             return pcm
@@ -261,7 +272,7 @@ class Playout:
                 pcm += self._produce(now)
             if len(pcm) < 2 * frame or not self._loudness.is_pause(pcm[frame : 2 * frame]):
                 break
-            pcm = compressed(pcm, self.sample_rate, pause=FRAME_SECONDS)
+            pcm = compressed(pcm, self.sample_rate, pause=self._frame_seconds)
             self._statistics.removed_samples_for_acceleration += self._frame_samples
         return pcm
 

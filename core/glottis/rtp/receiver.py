@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
-from glottis.contracts.audio import AudioFrame, EncodedPacket, FrameTap
+from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
 from glottis.rtp.comfort_noise import Background
 from glottis.rtp.counters import PlayoutStatistics, SourceStatistics
 from glottis.rtp.delay import DelayPolicy, FixedDelay
@@ -30,8 +30,8 @@ class AudioReceiver:
     """One incoming audio track. Feed it plain (decrypted) RTP, and call one of its ``next_`` methods every media tick.
 
     ``readers`` are by payload type; packets of others hold no audio for us, and are counted. ``sample_rate`` in hertz
-    is that of the frames, ``delay`` says how long packets wait, and ``tap`` gets each frame before anybody else, as
-    ``watch`` does with packets.
+    is that of the frames, ``frame_seconds`` their length and the time between media ticks, ``delay`` says how long
+    packets wait, and ``tap`` gets each frame before anybody else, as ``watch`` does with packets.
     ``statistics``, which readers may share, and ``source`` (None before the first packet) hold what was counted;
     ``background``, which they may share too, is the noise of the line.
     """
@@ -46,6 +46,7 @@ class AudioReceiver:
         watch: PacketWatch | None = None,
         statistics: PlayoutStatistics | None = None,
         background: Background | None = None,
+        frame_seconds: float = FRAME_SECONDS,
     ) -> None:
         self._readers = readers
         self._tap = tap
@@ -58,8 +59,8 @@ class AudioReceiver:
         self.missing: MissingPackets | None = None
         """Which may be asked for, if the peer sends again what is."""
         clock_rate = next((reader.clock_rate for reader in readers.values()), DEFAULT_CLOCK_RATE)
-        self._buffer = JitterBuffer(clock_rate, self.delay, self.statistics)
-        self._playout = Playout(self._buffer, self.statistics, self.background, sample_rate)
+        self._buffer = JitterBuffer(clock_rate, self.delay, self.statistics, frame_seconds)
+        self._playout = Playout(self._buffer, self.statistics, self.background, sample_rate, frame_seconds)
         self._playout.watch = watch
         self._newest_timestamp = 0
         self._candidates: dict[int, deque[tuple[RtpPacket, float]]] = {}

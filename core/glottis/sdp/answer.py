@@ -29,15 +29,17 @@ def accept_offer_untrusted(
     sending: SendingTrack,
     max_message_size: int | None = None,
     red: RedPolicy = "off",
+    ptime_ms: float | None = None,
     is_usable: Callable[[Candidate], bool] = lambda candidate: True,
     renew: Callable[[RemoteParameters, TransportParameters], TransportParameters] = lambda remote, ours: ours,
 ) -> Negotiation:
     """Answer ``offer``; raises ``OfferRefused`` with a stable code, or ``Malformed``.
 
     ``audio`` is what this side can do in order of preference; ``max_message_size`` in bytes is what it takes on data
-    channels, None: it has none; ``is_usable`` says which of the peer's candidates are kept in the first place. The
-    function is pure: for a renegotiation, call it again with the next ``session_version`` and with the transport as it
-    is then; ``renew`` gives it other credentials if the peer's ask for that.
+    channels, None: it has none; ``ptime_ms`` is how long it wants packets to be; ``is_usable`` says which of the peer's
+    candidates are kept in the first place. The function is pure: for a renegotiation, call it again with the next
+    ``session_version`` and with the transport as it is then; ``renew`` gives it other credentials if the peer's ask for
+    that.
     """
     selection = select_sections_untrusted(offer, audio, with_data=max_message_size is not None)
     _require_rtcp_mux(selection)
@@ -48,7 +50,7 @@ def accept_offer_untrusted(
     setup = _answered_setup(remote.setup, transport.setup)
     audios = _negotiated_audios_untrusted(selection, red)
     data = None if selection.data is None else negotiated_data_untrusted(selection.data)
-    bodies = dict(_bodies(selection.tagged, audios, data, sending, max_message_size or 0))
+    bodies = dict(_bodies(selection.tagged, audios, data, sending, max_message_size or 0, ptime_ms))
     return Negotiation(
         description=_answer(Origin(session_id, session_version), selection, bodies, transport, setup),
         remote=remote,
@@ -98,11 +100,12 @@ def _bodies(
     data: NegotiatedData | None,
     sending: SendingTrack,
     max_message_size: int,
+    ptime_ms: float | None,
 ) -> Iterator[tuple[int, Body]]:
     """What the accepted sections say beside their transport, by index."""
     yield tagged.index, idle_body(tagged)
     for audio in audios:
-        yield audio.media_index, audio_body(audio, sending)
+        yield audio.media_index, audio_body(audio, sending, ptime_ms)
     if data is not None:
         yield data.media_index, data_body(max_message_size)
 

@@ -108,10 +108,15 @@ def negotiated_audio_untrusted(
     )
 
 
-def audio_body(audio: NegotiatedAudio, sending: SendingTrack) -> Body:
-    """How this side describes ``audio``."""
+def audio_body(audio: NegotiatedAudio, sending: SendingTrack, ptime_ms: float | None = None) -> Body:
+    """How this side describes ``audio``, of which it wants packets of ``ptime_ms``, or of the usual length."""
     formats = tuple(str(rtpmap.payload_type) for rtpmap in _rtpmaps(audio))
-    return Body(formats, tuple(_attributes(audio, sending)))
+    return Body(formats, (*_attributes(audio, sending), *_packet_time(audio, ptime_ms)))
+
+
+def _packet_time(audio: NegotiatedAudio, ptime_ms: float | None) -> Iterator[Attribute]:
+    if ptime_ms is not None and audio.direction.receives:
+        yield Attribute("ptime", f"{ptime_ms:g}")
 
 
 def _rtpmaps(audio: NegotiatedAudio) -> list[RtpMap]:

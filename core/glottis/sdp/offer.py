@@ -41,11 +41,12 @@ def make_offer(
     sending: SendingTrack,
     max_message_size: int | None = None,
     red: RedPolicy = "off",
+    ptime_ms: float | None = None,
 ) -> SessionDescription:
     """Offer to send and receive audio and keys, and data channels if ``max_message_size`` (bytes we take) is given.
 
-    ``audio`` is what this side can do in order of preference. Static payload types are used where there are such, the
-    others are numbered from 96.
+    ``audio`` is what this side can do in order of preference; it wants packets of ``ptime_ms``. Static payload types
+    are used where there are such, the others are numbered from 96.
     """
     formats = with_events(audio)
     offered = NegotiatedAudio(
@@ -61,7 +62,7 @@ def make_offer(
         feedback=offered_feedback(formats[: len(audio)]),
         receiver_rtt=True,
     )
-    bodies = [(_AUDIO, AUDIO_MID, audio_body(offered, sending))]
+    bodies = [(_AUDIO, AUDIO_MID, audio_body(offered, sending, ptime_ms))]
     if max_message_size is not None:
         bodies.append((_DATA, DATA_MID, data_body(max_message_size)))
     media = tuple(

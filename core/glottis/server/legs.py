@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.calls.websocket import Formats, StreamSettings, StreamVoice, WebSocketLeg
 from glottis.config import IcePolicy, Media, ResolvedConfig
+from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.info import CallInfo
 from glottis.dtls import Certificate
@@ -43,9 +45,10 @@ def our_legs(
     """By the name of their transport. All WebRTC legs of a gateway have one certificate."""
     rng, certificate, media = random.SystemRandom(), Certificate.generate(), config.config.media
 
-    def make_webrtc_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
+    def make_webrtc_leg(owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> Leg:
+        settings = _peer_settings(config, own_addresses, ice_timing, info, sample_rate)
         peer = PeerConnection(
-            _peer_settings(config, own_addresses, ice_timing, info, sample_rate),
+            replace(settings, frame_ms=frame_ms, delay=partial(_delay_policy, media, frame_ms)),
             certificate=certificate,
             local_addresses=[] if _ice_policy(config, info) == "relay" else endpoint.addresses,
             rng=rng,
@@ -63,12 +66,16 @@ def our_legs(
             local_names=own_addresses.local_names,
         )
 
-    def make_websocket_leg(owner: LegOwner, info: CallInfo, sample_rate: int) -> Leg:
+    def make_websocket_leg(owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> Leg:
         formats = Formats([codec.spec for codec in config.codecs], config.resampling)
         settings = StreamSettings(
-            partial(_delay_policy, media), media.longest_delay, media.encoder.knobs, media.send_silence
+            partial(_delay_policy, media, frame_ms),
+            media.longest_delay,
+            media.encoder.knobs,
+            media.send_silence,
+            frame_ms,
         )
-        voice = StreamVoice(formats.declared_untrusted(info, sample_rate), settings, sample_rate, rng)
+        voice = StreamVoice(formats.declared_untrusted(info, sample_rate, frame_ms), settings, sample_rate, rng)
         return WebSocketLeg(owner, voice, scheduler=scheduler, wallclock_offset=_wallclock_offset)
 
     return {WEBRTC: make_webrtc_leg, WEBSOCKET: make_websocket_leg}
@@ -91,7 +98,6 @@ def _peer_settings(
         sample_rate=sample_rate,
         output_codec=info.output.codec,
         packet_ms=info.output.frame_ms,
-        delay=partial(_delay_policy, media),
         encoder=media.encoder.knobs,
         send_silence=media.send_silence,
         red=media.red,
@@ -107,11 +113,11 @@ def _wallclock_offset() -> float:
     return time.time() - trio.current_time()
 
 
-def _delay_policy(media: Media) -> DelayPolicy:
+def _delay_policy(media: Media, frame_ms: int) -> DelayPolicy:
     if media.jitter_buffer == "fixed":
         return FixedDelay(media.jitter_buffer_ms / 1000)
     least, most = media.jitter_buffer_min_ms / 1000, media.jitter_buffer_max_ms / 1000
-    return AdaptiveDelay(least, most, media.jitter_buffer_lateness)
+    return AdaptiveDelay(least, most, media.jitter_buffer_lateness, frame_ms / 1000)
 
 
 def _rank(wishes: Sequence[str], codec: CodecSpec) -> int:

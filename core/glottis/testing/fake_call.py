@@ -11,7 +11,7 @@ from glottis.calls.call import GatewayCall
 from glottis.calls.dtmf import tones_of
 from glottis.calls.handover import Colleague, Handover
 from glottis.calls.streams import Wakeup
-from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, EncodedPacket
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS, EncodedPacket
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.checks import pcm_of
 from glottis.contracts.events import CallEvent, Interrupted, Resumed
@@ -35,12 +35,13 @@ class FakeCall(GatewayCall):
         nursery: trio.Nursery,
         *,
         sample_rate: int = 16000,
+        frame_ms: int = FRAME_MS,
         info: CallInfo | None = None,
         encoding_name: str = "opus",
         clock_rate: int = 48000,
         agents: Mapping[str, Agent] | None = None,
     ) -> None:
-        self._line = PacedVoice(sample_rate, encoding_name, clock_rate)
+        self._line = PacedVoice(sample_rate, encoding_name, clock_rate, frame_ms)
         self._client = FakeClient(self.push_message)
         super().__init__(
             info or CallInfo(session_id="session", campaign_id="campaign"),
@@ -63,7 +64,7 @@ class FakeCall(GatewayCall):
     # The caller's side
 
     async def caller_speaks(self, pcm: bytes) -> None:
-        """Say samples at ``sample_rate``: the agent hears them in frames of 20 ms, each at its time."""
+        """Say samples at ``sample_rate``: the agent hears them in frames of ``frame_ms``, each at its time."""
         pcm = pcm_of("pcm", pcm)
         if len(pcm) % BYTES_PER_SAMPLE:
             raise ValueError(f"{len(pcm)} bytes do not hold whole 16-bit samples")
@@ -152,7 +153,7 @@ class FakeCall(GatewayCall):
             while True:
                 await trio.sleep_until(tick)
                 self._tick(tick)
-                tick += FRAME_SECONDS
+                tick += self._line.frame_seconds
         finally:
             self._ticked.wake()
 
@@ -181,6 +182,7 @@ async def fake_call(
     agent: Agent,
     *,
     sample_rate: int = 16000,
+    frame_ms: int = FRAME_MS,
     info: CallInfo | None = None,
     encoding_name: str = "opus",
     clock_rate: int = 48000,
@@ -188,12 +190,14 @@ async def fake_call(
 ) -> AsyncIterator[FakeCall]:
     """Run ``agent`` on a call as the gateway would, and hang up at the end of the block.
 
+    ``frame_ms`` is how long the frames are that it hears, 20 or 10.
     ``encoding_name`` and ``clock_rate`` are the negotiated codec's, for agents that say packets. ``agents`` are those
     that the call can be handed to, by their names. What an agent raises comes out of the block, in an exception group.
     """
     make = partial(
         FakeCall,
         sample_rate=sample_rate,
+        frame_ms=frame_ms,
         info=info,
         encoding_name=encoding_name,
         clock_rate=clock_rate,

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame, EncodedPacket
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Decoder
 from glottis.rtp import (
@@ -28,13 +28,14 @@ _EPSILON: Final = 1e-6
 
 
 class PacedVoice:
-    """A ``Voice``. Call ``hear``, then ``send``, every ``FRAME_SECONDS`` seconds.
+    """A ``Voice``. Call ``hear``, then ``send``, every ``frame_ms`` milliseconds.
 
-    What the caller says is given to ``speak`` and ``relay``; it comes in frames of 20 ms, and packets at their time.
+    What the caller says is given to ``speak`` and ``relay``; it comes in frames so long, and packets at their time.
     """
 
-    def __init__(self, sample_rate: int, encoding_name: str, clock_rate: int) -> None:
+    def __init__(self, sample_rate: int, encoding_name: str, clock_rate: int, frame_ms: int = FRAME_MS) -> None:
         self.encoding_name = encoding_name
+        self.frame_seconds = frame_ms / 1000
         self.can_send = True
         self.takes_tones = True
         self.unheard = 0.0
@@ -52,6 +53,8 @@ class PacedVoice:
             codec=_codec(encoding_name, clock_rate, self._recorder),
             encoder=self._recorder,
             sample_rate=sample_rate,
+            frame_ms=frame_ms,
+            tick=self.frame_seconds,
             rng=random.Random(1),
         )
         self._sender.tones.format = EventFormat(_EVENTS, clock_rate)
@@ -60,7 +63,7 @@ class PacedVoice:
         self._key_changes: list[KeyChange] = []
         self._written: deque[EncodedPacket] = deque()
         self._sample_rate = sample_rate
-        self._frame_samples = round(sample_rate * FRAME_SECONDS)
+        self._frame_samples = round(sample_rate * self.frame_seconds)
         self._incoming = bytearray()
         self._incoming_packets: deque[EncodedPacket] = deque()
         self._packets_until = 0.0
@@ -154,20 +157,20 @@ class PacedVoice:
         return self._packets
 
     def _due_frame(self, now: float) -> AudioFrame:
-        """The next 20 ms; the last of a speech is filled up with silence, as every sender does it."""
+        """The next frame; the last of a speech is filled up with silence, as every sender does it."""
         if self._first_heard_at is None:
             self._first_heard_at = now
         size = self._frame_samples * BYTES_PER_SAMPLE
         pcm = bytes(self._incoming[:size]).ljust(size, b"\0")
         del self._incoming[:size]
-        ticks = round((now - self._first_heard_at) / FRAME_SECONDS)
+        ticks = round((now - self._first_heard_at) / self.frame_seconds)
         return AudioFrame(pcm, self._sample_rate, ticks * self._frame_samples)
 
     def _due_packets(self, now: float) -> list[EncodedPacket]:
         """Those that start within this tick."""
         self._packets_until = max(self._packets_until, now)
         due = []
-        while self._incoming_packets and self._packets_until < now + FRAME_SECONDS - _EPSILON:
+        while self._incoming_packets and self._packets_until < now + self.frame_seconds - _EPSILON:
             packet = self._incoming_packets.popleft()
             self._packets_until += packet.duration / packet.clock_rate
             due.append(packet)

@@ -42,12 +42,12 @@ class VirtualWheel:
         self._deadline: float | None = None
         self._next_tick: float | None = None
         self._next_media_tick = 0.0
-        self._send_period = FRAME_SECONDS
+        self._send_period = self._media_period = FRAME_SECONDS
         self._soon: float | None = None
 
-    def start_media(self, session: Scheduled, send_period: float) -> None:
+    def start_media(self, session: Scheduled, send_period: float, media_period: float) -> None:
         self._next_tick = self._next_media_tick = self._network.now
-        self._send_period = send_period
+        self._send_period, self._media_period = min(send_period, media_period), media_period
 
     def hear_from(self, session: Scheduled, moment: float) -> None:
         if self._next_tick is not None:
@@ -80,8 +80,8 @@ class VirtualWheel:
             session.handle_timeout(now)
 
     def _tick(self, session: Scheduled, now: float) -> None:
-        if self._next_media_tick <= now + FRAME_SECONDS / 100:
-            self._next_media_tick += FRAME_SECONDS
+        if self._next_media_tick <= now + self._media_period / 100:
+            self._next_media_tick += self._media_period
             session.media_tick(now)
         else:
             session.send_tick(now)

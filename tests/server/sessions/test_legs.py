@@ -9,7 +9,7 @@ import trio.testing
 from glottis import Call, MediaNegotiated, TextMessage, TypedMessage
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
-from glottis.contracts.audio import FRAME_SECONDS
+from glottis.contracts.audio import FRAME_MS, FRAME_SECONDS
 from glottis.contracts.info import CallInfo
 from glottis.contracts.statistics import OutboundRtpStats, Statistics
 from glottis.peer import ConnectionState
@@ -104,7 +104,7 @@ class AudioLeg:
 class Legs(list[AudioLeg]):
     """Those that were made; as a function, a ``LegFactory``."""
 
-    def __call__(self, owner: LegOwner, info: CallInfo, sample_rate: int) -> AudioLeg:
+    def __call__(self, owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> AudioLeg:
         self.append(AudioLeg(owner, info, sample_rate))
         return self[-1]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from glottis.calls.websocket.pcm import PCM, RATES, pcm_codec
-from glottis.contracts.audio import FRAME_SECONDS
+from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.info import AudioPreference, CallInfo
 from glottis.contracts.resampling import Resampling
@@ -59,22 +59,24 @@ class Formats:
         self._codecs = {codec.encoding_name.upper(): codec for codec in codecs}
         self._resampling = resampling
 
-    def declared_untrusted(self, info: CallInfo, sample_rate: int) -> AudioFormats:
-        """What the client has asked for; ``sample_rate`` in hertz is the agent's.
+    def declared_untrusted(self, info: CallInfo, sample_rate: int, frame_ms: float = FRAME_MS) -> AudioFormats:
+        """What the client has asked for; ``sample_rate`` in hertz is the agent's, and so is ``frame_ms``.
 
         Raises ``Rejected`` with a sentence that names the field and what to send.
         """
         return AudioFormats(
-            self._format_untrusted(info.input, "input", sample_rate),
-            self._format_untrusted(info.output, "output", sample_rate),
+            self._format_untrusted(info.input, "input", sample_rate, frame_ms),
+            self._format_untrusted(info.output, "output", sample_rate, frame_ms),
         )
 
-    def _format_untrusted(self, wish: AudioPreference, direction: str, sample_rate: int) -> AudioFormat:
+    def _format_untrusted(
+        self, wish: AudioPreference, direction: str, sample_rate: int, usual_ms: float
+    ) -> AudioFormat:
         path = f"audioConfig.{direction}"
         if wish.channels != 1:
             raise Rejected("INVALID_FIELD", f"{path}.channels: expected 1, mix the others down")
         codec = self._pcm_untrusted(wish, path, sample_rate) if wish.codec == PCM else self._codec_untrusted(wish, path)
-        frame_ms = legal_packet_ms(codec, wish.frame_ms or 1000 * FRAME_SECONDS, None)
+        frame_ms = legal_packet_ms(codec, wish.frame_ms or usual_ms, None)
         is_packets = wish.codec == "OPUS"
         width = wish.bits_per_sample // 8 if wish.codec == PCM else 1
         return AudioFormat(codec, wish.codec, wish.sample_rate, None if is_packets else width, frame_ms)

@@ -43,10 +43,18 @@ class _Piece(NamedTuple):
 class AudioInlet:
     """Feeds ``receiver`` with what a client sends in ``audio_format``.
 
-    ``longest_delay`` in seconds is what the receiver's policy can make good; a frame of it the ticks make good anyway.
+    ``longest_delay`` in seconds is what the receiver's policy can make good; a frame of it, ``frame_seconds``, the
+    ticks make good anyway.
     """
 
-    def __init__(self, audio_format: AudioFormat, receiver: AudioReceiver, *, longest_delay: float) -> None:
+    def __init__(
+        self,
+        audio_format: AudioFormat,
+        receiver: AudioReceiver,
+        *,
+        longest_delay: float,
+        frame_seconds: float = FRAME_SECONDS,
+    ) -> None:
         self.audio_messages_refused = 0
         """Those that held no audio."""
         self.audio_overflows = 0
@@ -54,9 +62,9 @@ class AudioInlet:
         self._codec = audio_format.codec
         self._clock_rate = audio_format.codec.clock_rate
         self._bytes_per_unit = audio_format.bytes_per_unit
-        self._piece_bytes = round(self._clock_rate * FRAME_SECONDS) * (audio_format.bytes_per_unit or 0)
+        self._piece_bytes = round(self._clock_rate * frame_seconds) * (audio_format.bytes_per_unit or 0)
         self._receiver = receiver
-        self._longest_delay = max(longest_delay, FRAME_SECONDS)
+        self._longest_delay = max(longest_delay, frame_seconds)
         self._rest = b""
         """Less than a frame, perhaps with half a sample at its end: it waits for the next message."""
         self._pieces: ShortQueue[_Piece] = ShortQueue()

@@ -123,7 +123,7 @@ class WebSocketLeg:
 
     def start_media(self) -> None:
         """See ``Leg.start_media``."""
-        self._scheduler.start_media(self, self.voice.send_period)
+        self._scheduler.start_media(self, self.voice.send_period, self.voice.frame_seconds)
 
     def hold_speech(self, held: bool) -> None:
         """See ``Leg.hold_speech``."""

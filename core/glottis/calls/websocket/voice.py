@@ -9,13 +9,13 @@ from glottis.calls.dtmf import MAX_KEYS
 from glottis.calls.websocket.formats import AudioFormats
 from glottis.calls.websocket.inlet import PAYLOAD_TYPE, SSRC, AudioInlet
 from glottis.calls.websocket.marks import Marks
-from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket
+from glottis.contracts.audio import FRAME_MS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import EncoderKnobs, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Counters, Statistics
-from glottis.peer.audio import MIN_SEND_PERIOD
+from glottis.peer.audio import send_period
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,
@@ -55,6 +55,8 @@ class StreamSettings:
     encoder: EncoderKnobs = field(default_factory=EncoderKnobs)
     send_silence: bool = False
     """While nothing is said."""
+    frame_ms: int = FRAME_MS
+    """Of the agent's frames, one of ``FRAMES_MS``."""
 
 
 class StreamVoice:
@@ -92,8 +94,14 @@ class StreamVoice:
             delay=self._settings.delay(),
             tap=self.taps.heard,
             watch=self.taps.received,
+            frame_seconds=self.frame_seconds,
         )
-        self.inlet = AudioInlet(self.formats.input, self._receiver, longest_delay=self._settings.longest_delay)
+        self.inlet = AudioInlet(
+            self.formats.input,
+            self._receiver,
+            longest_delay=self._settings.longest_delay,
+            frame_seconds=self.frame_seconds,
+        )
         self._sender = self._new_sender()
 
     @property
@@ -111,7 +119,12 @@ class StreamVoice:
     @property
     def send_period(self) -> float:
         """Seconds between calls of ``messages_to_send`` that keep the messages evenly spaced, at most a media tick."""
-        return max(MIN_SEND_PERIOD, min(self.formats.output.frame_ms / 1000, FRAME_SECONDS))
+        return send_period(self.formats.output.frame_ms, self.frame_seconds)
+
+    @property
+    def frame_seconds(self) -> float:
+        """See ``Voice``."""
+        return self._settings.frame_ms / 1000
 
     @property
     def can_send(self) -> bool:

@@ -80,7 +80,7 @@ class Session:
         self.note(f"created for {info.principal.name} at {info.client_host or 'no address'}, for {info.transport}")
         self._listener = Listener(self)
         self.line = ClientLine()
-        self.leg = make_leg(self._listener, info, campaign.sample_rate)
+        self.leg = make_leg(self._listener, info, campaign.sample_rate, campaign.frame_ms)
         self.extensions = CallExtensions(campaign.extensions, info, self._listener.tells)
         self.extensions.bind(self.leg.voice.taps)
         self.call = make_call(
