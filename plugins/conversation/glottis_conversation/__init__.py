@@ -6,8 +6,13 @@ from glottis import AgentSpec, ComponentSpec, hookimpl
 
 from glottis_conversation.agent import conversation
 from glottis_conversation.kinds import (
+    Floor,
     LanguageModel,
+    Manner,
     Message,
+    Paced,
+    Request,
+    Skill,
     SpeechToText,
     TextToSpeech,
     Tool,
@@ -18,12 +23,18 @@ from glottis_conversation.kinds import (
     TurnDetector,
 )
 from glottis_conversation.settings import ConversationConfig
+from glottis_conversation.tools import tool_of
 from glottis_conversation.turn_detector import WordsConfig, WordsDetector
 
 __all__ = [
     "ConversationConfig",
+    "Floor",
     "LanguageModel",
+    "Manner",
     "Message",
+    "Paced",
+    "Request",
+    "Skill",
     "SpeechToText",
     "TextToSpeech",
     "Tool",
@@ -35,6 +46,7 @@ __all__ = [
     "WordsConfig",
     "WordsDetector",
     "conversation",
+    "tool_of",
 ]
 
 

@@ -1,5 +1,6 @@
 """One conversation: listens, thinks and speaks at the same time, and yields to the caller."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count
@@ -9,8 +10,9 @@ import trio
 from glottis import Call, ConfigurationError, PluginError, TextMessage, VoiceActivityDetector
 
 from glottis_conversation.chain import NoneWorks
+from glottis_conversation.floor import OneFloor
 from glottis_conversation.history import History
-from glottis_conversation.kinds import ToolFunction
+from glottis_conversation.kinds import Tool, ToolFunction
 from glottis_conversation.latency import Waterfall
 from glottis_conversation.listening import Listener, Said
 from glottis_conversation.parts import chain_of
@@ -25,6 +27,8 @@ MAX_WAITING: Final = 16
 """Things that the caller has said or written, and that wait for an answer; then who writes has to wait."""
 FAREWELL_SECONDS: Final = 10.0
 """For the last words of a call."""
+POLITE_SECONDS: Final = 2.0
+"""A caller who speaks is given to finish, before the agent speaks up."""
 KEYS_SECONDS: Final = 2.0
 """After which what was pressed is complete; the hash key completes it at once."""
 
@@ -37,16 +41,20 @@ class Dialogue:
         self._config = config
         self._teller = Teller(call)
         self._history = History(config.instructions, config.history_messages)
+        self._floor = OneFloor(call, self._history, speak_up=self._put_in, hang_up=self.hang_up)
         self._turn_detector = config.turn_detector.make()
-        brought = [each for box in config.tools for each in box.make().functions(call)]
         self._mind = Mind(
             chain_of("model", config.llm, config.llm_fallbacks),
-            [tool_of(each) for each in (*functions, *brought, self.hang_up)],
+            self._all_tools(functions),
             config.patience,
             config.max_reply_characters,
         )
         self._voice = Voice(
-            call, chain_of("voice", config.tts, config.tts_fallbacks), config.resampling.make(), config.patience
+            call,
+            chain_of("voice", config.tts, config.tts_fallbacks),
+            config.resampling.make(),
+            config.patience,
+            self._floor.manner,
         )
         self._hearing = chain_of("recogniser", config.stt, config.stt_fallbacks)
         self._listener = Listener(
@@ -58,15 +66,20 @@ class Dialogue:
             said=self._take,
         )
         self._send, self._receive = trio.open_memory_channel[Said](MAX_WAITING)
+        self._notices: deque[Said] = deque()
+        """That have to be said next."""
         self._speech: Speech | None = None
         self._scope: trio.CancelScope | None = None
         self._unheard: list[str] = []
         """Of the speech that was interrupted last."""
+        self._heard = ""
+        """Of the last speech."""
         self._is_over = False
 
     async def run(self) -> None:
         """To its end."""
         async with trio.open_nursery() as nursery:
+            self._floor.nursery = nursery
             nursery.start_soon(self._teller.run)
             nursery.start_soon(self._read)
             nursery.start_soon(self._watch_keys)
@@ -84,6 +97,20 @@ class Dialogue:
     async def hang_up(self) -> None:
         """End the call, after what is said with this was heard."""
         self._is_over = True
+
+    def _put_in(self, text: str) -> None:
+        if self._floor.nursery is not None:
+            self._floor.nursery.start_soon(self._send.send, Said(text, is_notice=True))
+
+    def _all_tools(self, functions: Sequence[ToolFunction]) -> list[Tool]:
+        """Of two with one name the first."""
+        brought = [each for box in self._config.tools for each in box.make().functions(self._call)]
+        skills = [each for skill in self._config.skills for each in skill.make().tools(self._floor)]
+        tools: dict[str, Tool] = {}
+        for tool in (*map(tool_of, functions), *map(tool_of, brought), *skills, tool_of(self.hang_up)):
+            tools.setdefault(tool.name, tool)
+        self._floor.tools = list(tools.values())
+        return self._floor.tools
 
     def _detector(self) -> VoiceActivityDetector | None:
         """None where it cannot be made, and callers are to write instead: that was told before any call."""
@@ -143,8 +170,10 @@ class Dialogue:
         await self._say([self._config.greeting])
         prompts = iter(self._config.idle_prompts)
         while not self._is_over:
-            said = await self._next_said()
-            if said is not None:
+            said = self._notices.popleft() if self._notices else await self._next_said()
+            if said is not None and said.is_notice:
+                await self._announce(said)
+            elif said is not None:
                 prompts = iter(self._config.idle_prompts)
                 await self._respond(said)
             elif (prompt := next(prompts, None)) is not None:
@@ -156,10 +185,13 @@ class Dialogue:
     async def _next_said(self) -> Said | None:
         """All that the caller says until it is the agent's turn; None for nothing in a long time."""
         self._teller.state_is("listening")
-        said = await self._heard_within(self._config.idle_seconds if self._config.idle_prompts else float("inf"))
+        can_idle = self._config.idle_prompts and not self._floor.is_busy
+        said = await self._heard_within(self._config.idle_seconds if can_idle else float("inf"))
         while said is not None and said.is_spoken and not said.is_failure:
             more = await self._heard_within(self._turn_detector.patience(said.text))
-            if more is None:
+            if more is not None and more.is_notice:
+                self._notices.append(more)
+            if more is None or more.is_notice:
                 break
             if more.text:
                 joined = f"{said.text} {more.text}".strip()
@@ -171,6 +203,14 @@ class Dialogue:
         with trio.move_on_after(seconds):
             return await self._receive.receive()
         return await self._receive.receive() if self._listener.is_hearing else None
+
+    async def _announce(self, notice: Said) -> None:
+        """To a caller who goes on speaking, too; again, if not a word of it was heard."""
+        with trio.move_on_after(POLITE_SECONDS):
+            await self._listener.wait_quiet()
+        await self._say([notice.text])
+        if not self._heard:
+            self._notices.append(notice)
 
     async def _respond(self, said: Said) -> None:
         if said.is_failure:
@@ -252,9 +292,9 @@ class Dialogue:
 
     def _finish(self, speech: Speech, remember: Callable[[Speech], None]) -> None:
         remember(speech)
-        self._unheard = speech.unheard
-        if heard := speech.heard():
-            self._teller.transcript("agent", heard, is_interrupted=bool(self._unheard))
+        self._unheard, self._heard = speech.unheard, speech.heard()
+        if self._heard:
+            self._teller.transcript("agent", self._heard, is_interrupted=bool(self._unheard))
 
     async def _fill(self, speech: Speech) -> None:
         await trio.sleep(self._config.filler_after_ms / 1000)

@@ -6,7 +6,7 @@ or gives that is no such thing, is its failure: the next in line takes over, and
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from glottis import AudioFrame, Call
 
@@ -68,6 +68,21 @@ class Tool:
     parameters: Mapping[str, Any]
     run: Callable[[Mapping[str, Any]], Awaitable[str]]
     """Gets arguments as the model gave them. Raises ``ValueError`` for wrong ones: the model is told."""
+    hear: "Callable[[str], Request | None] | None" = None
+    """Whether a caller who says this wants it, for models that go by rules. None: no rule can tell."""
+    example: str = ""
+    """What a caller may say to get it, for who asks for help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller wants of a tool, as far as a rule can tell."""
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    certainty: float = 1.0
+    """Up to 1. Of several tools the most certain one is run."""
+    before: str = ""
+    """Said before it is run."""
 
 
 class LanguageModel(Protocol):
@@ -88,6 +103,14 @@ class TextToSpeech(Protocol):
         """A sentence, or a part of a long one, as frames of any length and of one sample rate, as they are made."""
 
 
+@runtime_checkable
+class Paced(Protocol):
+    """A ``TextToSpeech`` that can speak slower and faster: ``pace`` is set before each sentence."""
+
+    pace: float
+    """1 is as its settings say, 2 twice as fast."""
+
+
 ToolFunction = Callable[..., Awaitable[object]]
 """An async function with typed parameters and a docstring; what it returns is told to the model as text."""
 
@@ -97,3 +120,48 @@ class Toolbox(Protocol):
 
     def functions(self, call: Call) -> Sequence[ToolFunction]:
         """The tools of this call."""
+
+
+@dataclass(slots=True)
+class Manner:
+    """How the agent speaks in a call."""
+
+    pace: float = 1.0
+    """1 is as the voice does by itself, 2 twice as fast; only a ``Paced`` voice can."""
+    gain_db: float = 0.0
+
+
+class Floor(Protocol):
+    """What a skill may do to the conversation that it takes part in, beside answering."""
+
+    @property
+    def call(self) -> Call:
+        """The call."""
+
+    @property
+    def manner(self) -> Manner:
+        """How the agent speaks from its next sentence on."""
+
+    @property
+    def history(self) -> Sequence[Message]:
+        """What was said so far."""
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """All of this conversation."""
+
+    def speak_up(self, text: str) -> None:
+        """Say it as soon as the agent has finished what it says now; a caller who speaks is given two seconds."""
+
+    def start_soon(self, task: Callable[..., Awaitable[object]], *args: Any) -> None:
+        """Run a task until the call ends. As long as one runs, nobody is asked whether they are still there."""
+
+    async def hang_up(self) -> None:
+        """End the call, after what is said now was heard."""
+
+
+class Skill(Protocol):
+    """One thing that an assistant can do: tools that a model may call, and that rules can tell are wanted."""
+
+    def tools(self, floor: Floor) -> Sequence[Tool]:
+        """Those of the call of this floor, for which the skill was made."""

@@ -28,6 +28,8 @@ class Said:
     is_spoken: bool = False
     is_failure: bool = False
     """Whether nobody could understand it."""
+    is_notice: bool = False
+    """Whether it is no word of the caller, but is to be said to the caller."""
 
 
 class Listener:
@@ -53,11 +55,17 @@ class Listener:
         self._partly = partly
         self._said = said
         self._pending = 0
+        self._fell_quiet = trio.Event()
 
     @property
     def is_hearing(self) -> bool:
         """Whether something was said, or is, that ``said`` will be told of."""
         return self._pending > 0
+
+    async def wait_quiet(self) -> None:
+        """Until the caller says nothing, and all that was said is understood."""
+        while self.is_hearing:
+            await self._fell_quiet.wait()
 
     async def run(self, detector: VoiceActivityDetector) -> None:
         """Hear turns while those before them are understood."""
@@ -87,6 +95,8 @@ class Listener:
         async for tape in tapes:
             said = await self._understand(tape)
             self._pending -= 1
+            self._fell_quiet.set()
+            self._fell_quiet = trio.Event()
             await self._said(said)
 
     async def _understand(self, tape: Tape) -> Said:

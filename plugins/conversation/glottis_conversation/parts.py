@@ -30,8 +30,8 @@ def check_parts(config: ConversationConfig) -> None:
 
     Raises ``PluginError`` and ``ConfigurationError``; where callers may write instead, those for speech are logged.
     """
-    needed = [config.llm, config.turn_detector, config.resampling, *config.llm_fallbacks, *config.tools]
-    for component in needed:
+    needed = [config.llm, config.turn_detector, config.resampling, *config.llm_fallbacks]
+    for component in [*needed, *config.tools, *config.skills]:
         component.make()
     for speaking in (_line(config.stt, config.stt_fallbacks), _line(config.tts, config.tts_fallbacks), [config.vad]):
         for part in speaking:

@@ -6,7 +6,7 @@ import msgspec
 from glottis import Component, Resampling, TurnSettings, VoiceActivityDetector
 from msgspec import Meta
 
-from glottis_conversation.kinds import LanguageModel, SpeechToText, TextToSpeech, Toolbox, TurnDetector
+from glottis_conversation.kinds import LanguageModel, Skill, SpeechToText, TextToSpeech, Toolbox, TurnDetector
 
 DEFAULT_BACKCHANNELS = ("hm", "hmm", "mm", "mm-hm", "mhm", "uh-huh", "uh", "um", "yeah", "okay", "ok", "right", "i see")
 
@@ -32,6 +32,8 @@ class ConversationConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Tells whether a caller who has fallen silent wants to go on."""
     tools: tuple[Component[Toolbox], ...] = ()
     """Bring what the model can do but talk."""
+    skills: tuple[Component[Skill], ...] = ()
+    """Bring more of it, which a model that goes by rules understands, too."""
     resampling: Component[Resampling] = Component("speex")
     """Between the rate of a voice and that of the call."""
     turns: TurnSettings = TurnSettings(hangover_ms=400)

@@ -1,14 +1,16 @@
 """One reply as it is spoken: sentence by sentence, each made while those before it are heard."""
 
+from array import array
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 import trio
 from glottis import AudioFrame, Call, Resampling, Utterance
+from glottis.audio import from_floats, to_floats
 
 from glottis_conversation.chain import Chain, NoneWorks, Patience
-from glottis_conversation.kinds import TextToSpeech
+from glottis_conversation.kinds import Manner, Paced, TextToSpeech
 from glottis_conversation.matching import Matcher
 from glottis_conversation.sentences import heard_part
 from glottis_conversation.tape import Tape
@@ -57,6 +59,20 @@ class Voice:
     chain: Chain[TextToSpeech]
     resampling: Resampling
     patience: float
+    manner: Manner = field(default_factory=Manner)
+
+    def say(self, voice: TextToSpeech, text: str) -> AsyncIterator[AudioFrame]:
+        """A sentence in this manner, as far as the voice can."""
+        if isinstance(voice, Paced):
+            voice.pace = self.manner.pace
+        return voice.synthesize(text)
+
+    def at_its_level(self, frame: AudioFrame) -> AudioFrame:
+        """What a voice has made, as loud as it is wanted."""
+        if not self.manner.gain_db:
+            return frame
+        gain = 10 ** (self.manner.gain_db / 20)
+        return from_floats(array("d", [gain * sample for sample in to_floats(frame)]), frame.sample_rate)
 
 
 class Speech:
@@ -146,11 +162,13 @@ class Speech:
 
         def add(pcm: bytes) -> None:
             if pcm:
-                tape.add(AudioFrame(pcm, rate))
+                tape.add(self._voice.at_its_level(AudioFrame(pcm, rate)))
 
         patience = Patience(self._voice.patience)
         try:
-            await self._voice.chain.run(lambda voice: voice.synthesize(sentence.text), take, patience, can_repeat=False)
+            await self._voice.chain.run(
+                lambda voice: self._voice.say(voice, sentence.text), take, patience, can_repeat=False
+            )
             for matcher in matchers[-1:]:
                 add(matcher.rest())
         except NoneWorks:

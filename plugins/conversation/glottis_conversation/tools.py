@@ -1,20 +1,28 @@
 """Typed Python functions as tools of a model."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 import msgspec
 
-from glottis_conversation.kinds import Tool, ToolFunction
+from glottis_conversation.kinds import Request, Tool, ToolFunction
 
 
-def tool_of(function: ToolFunction) -> Tool:
+def tool_of(
+    function: ToolFunction,
+    hear: Callable[[str], Request | None] | None = None,
+    *,
+    name: str = "",
+    description: str = "",
+    example: str = "",
+) -> Tool:
     """The tool that runs this function: its name, its docstring, and its parameters as JSON Schema.
 
-    Raises ``ValueError`` for a function that a model cannot call.
+    ``name`` and ``description`` are for one function that is made for several tools. Raises ``ValueError`` for a
+    function that a model cannot call.
     """
-    name = getattr(function, "__name__", "")
+    name = name or getattr(function, "__name__", "")
     if not inspect.iscoroutinefunction(function) or not name.isidentifier():
         raise ValueError(f"expected an async function with a name as a tool, got {function!r}")
     arguments = _arguments_of(function, name)
@@ -31,7 +39,7 @@ def tool_of(function: ToolFunction) -> Tool:
         return result if isinstance(result, str) else msgspec.json.encode(result).decode()
 
     whole = {**parameters, **({"$defs": others} if others else {})}
-    return Tool(name, inspect.getdoc(function) or "", whole, run)
+    return Tool(name, description or inspect.getdoc(function) or "", whole, run, hear, example)
 
 
 def _arguments_of(function: ToolFunction, name: str) -> type[msgspec.Struct]:

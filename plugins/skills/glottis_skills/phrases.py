@@ -1,0 +1,62 @@
+"""Rules about what callers say: whole phrases, by regular expressions over words without case and punctuation."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Final
+
+from glottis_conversation import Request
+from glottis_conversation.sentences import words_of
+
+MAX_WORDS: Final = 60
+"""Who says more wants nothing that a rule knows."""
+_POLITE: Final = re.compile(
+    r"^(?:(?:please|well|so|and|now|okay|ok|(?:hey|hello|hi)(?: there)?|then|um|uh|(?:can|could|would|will) you"
+    r"|(?:i'd|i would) like you to|i (?:want|need) you to|i (?:want|would like|wanted) to|i'd like to|let me|let's) )+"
+    r"|(?: (?:please|then|now|for me|if you can|thank you|thanks))+$"
+)
+_APOSTROPHES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'"})
+
+
+def plain(text: str) -> str:
+    """The words, in lower case, one space between them; empty for more than ``MAX_WORDS``."""
+    words = [word for word in words_of(text.translate(_APOSTROPHES)[:2000]) if word]
+    return " ".join(words) if len(words) <= MAX_WORDS else ""
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def bare(text: str) -> str:
+    """``plain``, without what is said to be polite: "could you repeat that please" is "repeat that"."""
+    return _POLITE.sub("", plain(text))
+
+
+def says(text: str, *patterns: str) -> re.Match[str] | None:
+    """The first of these that a whole utterance is, politeness left aside or not."""
+    spoken = (bare(text), plain(text))
+    return next((found for each in patterns for words in spoken if (found := _compiled(each).fullmatch(words))), None)
+
+
+def mentions(text: str, *patterns: str) -> re.Match[str] | None:
+    """The first of these that is anywhere in it, word by word."""
+    words = plain(text)
+    return next((found for pattern in patterns if (found := _compiled(rf"\b(?:{pattern})\b").search(words))), None)
+
+
+WHOLLY: Final = 0.98
+"""How certain it is that who says just this wants it."""
+PARTLY: Final = 0.5
+
+
+def heard(wholly: tuple[str, ...] = (), partly: tuple[str, ...] = ()) -> Callable[[str], Request | None]:
+    """A rule for a tool without arguments: sure of an utterance that is one of ``wholly``, less sure of ``partly``."""
+
+    def hear(text: str) -> Request | None:
+        if says(text, *wholly):
+            return Request(certainty=WHOLLY)
+        return Request(certainty=PARTLY) if mentions(text, *partly) else None
+
+    return hear

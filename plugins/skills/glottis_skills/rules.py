@@ -1,0 +1,47 @@
+"""The ``LanguageModel`` named ``skills``, which is none: it runs the tool that hears what it knows."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+import msgspec
+import trio
+from glottis_conversation import Message, Request, Tool, ToolCall
+
+ERROR: Final = "error: "
+"""Before what a tool could not do."""
+
+
+class RulesConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of the model."""
+
+    unknown: str = "I do not know that. Say help to hear what I can do."
+    """Said where no skill knows what the caller wants."""
+    failed: str = "I am sorry, I could not do that."
+    """Said where one knows, and cannot do it."""
+
+
+class Rules:
+    """Says what the tools answer, word by word."""
+
+    def __init__(self, config: RulesConfig) -> None:
+        self._config = config
+
+    async def reply(self, history: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[str | ToolCall]:
+        """By the caller's last words, or by what a tool has answered to them."""
+        await trio.lowlevel.checkpoint()
+        last = history[-1]
+        if last.role == "tool":
+            yield self._config.failed if last.text.startswith(ERROR) else last.text
+        elif (found := most_certain(last.text, tools)) is None:
+            yield self._config.unknown
+        else:
+            tool, request = found
+            if request.before:
+                yield request.before
+            yield ToolCall(tool.name, request.arguments)
+
+
+def most_certain(said: str, tools: Sequence[Tool]) -> tuple[Tool, Request] | None:
+    """The tool that is wanted, the first of those that are as certain; None where nobody knows."""
+    requests = [(tool, request) for tool in tools if tool.hear is not None and (request := tool.hear(said)) is not None]
+    return max(requests, key=lambda found: found[1].certainty, default=None)
