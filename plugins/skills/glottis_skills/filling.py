@@ -74,7 +74,7 @@ class Filling:
         if self.stage is Stage.CONFIRMING:
             return self._take_confirmation(said)
         if self.stage is Stage.CHANGING:
-            return self._change(said) or self._ask_for_change()
+            return self._change(said) or self._ask_again(said) or self._ask_for_change()
         return self._take_value(said)
 
     @property
@@ -108,6 +108,14 @@ class Filling:
     def _ask_for_change(self) -> str:
         self.stage = Stage.CHANGING
         return "What shall I change?"
+
+    def _ask_again(self, said: str) -> str | None:
+        """The question of what is named: "the day" is to be changed, to what was not said."""
+        for slot in self.slots:
+            if mentions(said, re.escape(plain(slot.label))):
+                self.values.pop(slot.label, None)
+                return self._go_on()
+        return None
 
     def _change(self, said: str, besides: Slot | None = None) -> str | None:
         """Correct what was said before, and go on; None where there is nothing in it to correct."""
@@ -158,4 +166,4 @@ def _behind(label: str, words: str) -> str:
     if not found:
         return words
     kept = words[-len(rest) :].strip() if rest else ""
-    return re.sub(r"^(?:is|should be|to|as|'s)\s+", "", kept, flags=re.IGNORECASE) or words
+    return re.sub(r"^(?:is|should be|to|as|'s)\s+", "", kept, flags=re.IGNORECASE)

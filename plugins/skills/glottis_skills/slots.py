@@ -39,9 +39,10 @@ _DIGITS: Final = {
     word: str(at) for at, word in enumerate(words_of("zero one two three four five six seven eight nine"))
 } | {"oh": "0", "o": "0"}
 _TIMES: Final = {"double": 2, "triple": 3}
+_COUNT: Final = r"\d{1,4}|a couple|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty"
 _LEADS: Final = re.compile(
     r"^(?:(?:my|the|his|her) name(?:'s| is)|(?:this|it|that) is|(?:it|that)'s|i am|i'm|call me|mister|misses|just|the"
-    r"|for|yes|um|uh|well|please|it should be|make it|make that)\s+",
+    r"|for|yes|um|uh|well|hello|hi|please|it should be|make it|make that)[\s,]+",
     re.IGNORECASE,
 )
 
@@ -66,9 +67,6 @@ def spotted(kind: Kind, said: str, today: date) -> str | None:
     return None
 
 
-_COUNT: Final = r"\d{1,4}|a couple|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty"
-
-
 def _text(said: str, today: date) -> str | None:
     return said.strip()[:MAX_VALUE] or None
 
@@ -90,15 +88,18 @@ def _number(said: str, today: date) -> str | None:
 
 def _phone(said: str, today: date) -> str | None:
     """Digits one by one or in groups, "double seven", and a plus."""
-    digits, times = "+" if said.strip().startswith("+") or mentions(said, "plus") else "", 1
-    for word in re.findall(r"\d+|[a-z]+", said.lower()):
+    digits, times, at = "+" if said.strip().startswith("+") or mentions(said, "plus") else "", 1, 0
+    words = re.findall(r"\d+|[a-z]+", said[:MAX_VALUE].lower())
+    while at < len(words):
+        word, behind = words[at], at + 1
         if word in _TIMES:
             times = _TIMES[word]
         elif word.isdigit() or word in _DIGITS:
             digits += (word if word.isdigit() else _DIGITS[word]) * times
             times = 1
-        elif (number := number_at([word], 0)) is not None:  # "twenty" of "twenty three"
-            digits += in_figures(number[0])
+        elif (number := number_at(words, at)) is not None:  # "twenty three"
+            digits, behind = digits + in_figures(number[0]), number[1]
+        at = behind
     return digits[:20] if len(digits.lstrip("+")) >= 3 else None
 
 
@@ -139,13 +140,20 @@ def _time(said: str, today: date) -> str | None:
         if mentions(text, "am", "morning")
         else ""
     )
+    marked = mentions(
+        text, rf"(?:\d{{1,2}} |{_COUNT} ){{1,2}}(?:am|pm|o'clock)", rf"at (?:\d{{1,4}}|{_COUNT})(?: {_COUNT})?"
+    )
     if mentions(text, "noon", "midday"):
         return "12:00"
     if mentions(text, "midnight"):
         return "0:00"
     if found := re.search(r"\b(\d{1,2})[:.](\d{2})\b", text):
         return _clock(int(found[1]), int(found[2]), half)
-    tokens = [token for token in tokens_of(text) if token not in ("-", "at", "around", "about", "o'clock")]
+    tokens = [
+        token
+        for token in tokens_of(marked[0] if marked else text)
+        if token not in ("-", "at", "around", "about", "o'clock")
+    ]
     return _time_in_words(tokens, half)
 
 
