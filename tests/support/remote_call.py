@@ -74,8 +74,14 @@ class MemoryWorkers:
 class Caller:
     """The test's side of a call, and what has come of that. Made by ``remote_call``."""
 
-    def __init__(self, workers: MemoryWorkers, info: CallInfo | None, limits: CallLimits) -> None:
-        self.timings = workers.timings
+    def __init__(
+        self,
+        make: ConversationFactory,
+        timings: Mapping[str, Timing],
+        info: CallInfo | None = None,
+        limits: CallLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self.timings = timings
         self.serving: list[str] = []
         """Whom the call was handed to."""
         self.voice = PacedVoice(RATE, "opus", 48000)
@@ -94,6 +100,8 @@ class Caller:
             hang_up=self._hang_up,
             caught_up=self._catch_up,
             handover=Handover({}, self.serving.append),
+            resampling=None,
+            sent=lambda message: None,
             limits=limits,
         )
         self._ticked = Wakeup()
@@ -112,12 +120,12 @@ class Caller:
         """The caller sends a message."""
         self.client.write(message)
 
-    async def run(self, agent: str) -> None:
-        """As a session does, with the agent of this name."""
+    async def run(self, agent: Agent) -> None:
+        """As a session does."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._tick)
             with self.scope:
-                await self.call.converse(Elsewhere(agent), self._fail)
+                await self.call.converse(agent, self._fail)
             self.over.set()
             nursery.cancel_scope.cancel()
 
@@ -151,8 +159,8 @@ async def remote_call(
     async with trio.open_nursery() as nursery:
         workers = MemoryWorkers({one.__name__: one for one in (agent, *others)})
         nursery.start_soon(workers.run)
-        caller = Caller(workers, info, limits)
-        nursery.start_soon(caller.run, agent.__name__)
+        caller = Caller(partial(RemoteCall, workers), workers.timings, info, limits)
+        nursery.start_soon(caller.run, Elsewhere(agent.__name__))
         yield caller
         nursery.cancel_scope.cancel()
         workers.places.close()
@@ -163,7 +171,7 @@ async def remote_call(
 async def local_call(agent: Agent) -> AsyncIterator[Caller]:
     """The same with an agent in the gateway."""
     async with trio.open_nursery() as nursery:
-        caller = Caller(GatewayCall, Timing("the agent"))
+        caller = Caller(GatewayCall, {})
         nursery.start_soon(caller.run, agent)
         yield caller
         nursery.cancel_scope.cancel()
