@@ -115,6 +115,7 @@ $(VENV)/.installed-for-voice: $(VENV)/.installed-for-quick-tests
 	@touch $@
 
 $(VENV)/.installed-for-tests: $(VENV)/.installed-for-quick-tests $(NPM)/package.json $(NPM)/package-lock.json $(PION)
+	@$(BIN)/pip install -qq --group services
 	@tools/install-system-packages test
 	@cd $(NPM) && npm ci >/dev/null
 	@$(GO) build -o $(BIN)/pion-caller $(PION)

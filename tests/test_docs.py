@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 import typing
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -79,8 +80,11 @@ CATALOGUES: list[tuple[str, Catalogue[Any]]] = [
     ("Extension", REGISTRY.extensions),
     *(("Component", components) for components in REGISTRY.components.values()),
 ]
+COMPONENT_NAMES = Counter(entry.spec.name for components in REGISTRY.components.values() for entry in components)
 PLUGIN_SECTIONS = {
-    f"{kind} `{entry.spec.name}`": entry.spec.config_type
+    f"{kind if COMPONENT_NAMES[entry.spec.name] < 2 else entry.spec.kind.__name__} `{entry.spec.name}`": (
+        entry.spec.config_type
+    )
     for kind, catalogue in CATALOGUES
     for entry in catalogue
     if entry.plugin.distribution.startswith("glottis-") and (ROOT / "plugins" / entry.plugin.name).exists()
@@ -105,6 +109,8 @@ def type_words(kind: types.Type) -> str:
             return "string, not empty" if least else "string"
         case types.VarTupleType(item_type=item):
             return f"array of {type_words(item)}s"
+        case types.DictType(value_type=types.AnyType()):
+            return "table"
         case types.DictType(value_type=item):
             return f"table of {type_words(item)}s"
         case types.LiteralType(values=values):

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 import trio
+from glottis import GlottisError
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -84,8 +85,9 @@ class Chain(Generic[T]):
         raise NoneWorks(self._what)
 
     def _failed(self, name: str, part: T, error: Exception) -> None:
-        """The log names the part, and nothing of what was said."""
-        _logger.warning("the %s %s has failed: %s", self._what, name, type(error).__name__)
+        """The log names the part, and nothing of what was said: that is sure of errors of glottis's own kinds only."""
+        reason = str(error) if isinstance(error, GlottisError) else type(error).__name__
+        _logger.warning("the %s %s has failed: %s", self._what, name, reason)
         _logger.debug("how it has failed", exc_info=error)
         with suppress(ValueError):  # two turns may have met with the same failure
             self._parts.remove((name, part))

@@ -1,0 +1,103 @@
+"""The model: ``/chat/completions``, streamed, with tools."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from glottis_conversation import Message, Tool, ToolCall
+from glottis_services import Answer, HttpService, ServiceFailed
+from glottis_services.sse import event_data
+
+from glottis_openai.chunks import ToolCalls, pieces_of, read_chunk
+from glottis_openai.settings import ChatConfig, authorization, without_defaults
+from glottis_openai.thoughts import Unthinking
+
+if TYPE_CHECKING:
+    import httpx2
+
+DONE: Final = b"[DONE]"
+MAX_REPLY: Final = 8 << 20
+"""Bytes of a stream, of which a few hundred come for each word."""
+
+
+class ChatCompletions:
+    """The ``LanguageModel`` named ``openai``. ``transport`` stands in for the network in tests."""
+
+    def __init__(self, config: ChatConfig, transport: "httpx2.AsyncBaseTransport | None" = None) -> None:
+        self._config = config
+        self._service = HttpService(config, transport)
+
+    async def reply(self, history: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[str | ToolCall]:
+        """Text as it comes, without what the model thinks aloud, and then its calls. Raises ``ServiceFailed``."""
+        calls, thoughts, is_empty = ToolCalls(len(history)), Unthinking(), True
+        body = request_body(self._config, history, tools)
+        try:
+            async with (
+                self._service.post("/chat/completions", authorization(self._config), json=body) as answer,
+                aclosing(_documents(answer)) as documents,
+            ):
+                async for document in documents:
+                    delta = read_chunk(document)
+                    calls.add(delta.tool_calls or ())
+                    for piece in pieces_of(delta):
+                        if text := thoughts.spoken(piece):
+                            is_empty = False
+                            yield text
+        except ValueError as error:
+            raise ServiceFailed(f"{self._service.place}: {error}: check that url is that of a chat service") from None
+        if rest := thoughts.rest():
+            yield rest
+        try:
+            found = calls.complete()
+        except ValueError as error:
+            raise ServiceFailed(f"{self._service.place}: {error}: check that model can call tools") from None
+        for call in found:
+            yield call
+        if is_empty and not rest and not found:
+            raise ServiceFailed(f"{self._service.place} has answered nothing: check url and model")
+
+
+async def _documents(answer: Answer) -> AsyncGenerator[bytes, None]:
+    """The JSON documents of a stream, or the one of a service that does not stream."""
+    if answer.media_type == "application/json":
+        yield await answer.whole(MAX_REPLY)
+        return
+    async with aclosing(answer.parts(MAX_REPLY)) as parts, aclosing(event_data(parts)) as events:
+        async for data in events:
+            if data.strip() == DONE:
+                return
+            yield data
+
+
+def request_body(config: ChatConfig, history: Sequence[Message], tools: Sequence[Tool]) -> dict[str, Any]:
+    """What is asked for."""
+    functions = [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
+        }
+        for tool in tools
+    ]
+    return {
+        "model": config.model,
+        "messages": [_message(each) for each in history],
+        "stream": True,
+        **({"tools": functions} if functions else {}),
+        **without_defaults(config, "temperature"),
+        **config.extra,
+    }
+
+
+def _message(message: Message) -> dict[str, Any]:
+    found: dict[str, Any] = {"role": message.role, "content": message.text}
+    if message.role == "tool":
+        found["tool_call_id"] = message.tool_call_id
+    if message.tool_calls:
+        found["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+    return found
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    arguments = msgspec.json.encode(call.arguments).decode()
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}

@@ -1,0 +1,44 @@
+"""What models think aloud: some servers leave it in the text, between ``<think>`` and ``</think>``."""
+
+from typing import Final
+
+_OPEN: Final = "<think>"
+_CLOSE: Final = "</think>"
+
+
+class Unthinking:
+    """Leaves it out of one answer, however that is split."""
+
+    def __init__(self) -> None:
+        self._is_thinking = False
+        self._waiting = ""
+
+    def spoken(self, piece: str) -> str:
+        """What is to be said by now."""
+        self._waiting += piece
+        said = ""
+        while True:
+            before, tag, after = self._waiting.partition(self._next_tag)
+            if not tag:
+                break
+            said += "" if self._is_thinking else before
+            self._is_thinking = not self._is_thinking
+            self._waiting = after
+        kept = _beginning_of(self._next_tag, self._waiting)
+        if not self._is_thinking:
+            said += self._waiting[: len(self._waiting) - kept]
+        self._waiting = self._waiting[len(self._waiting) - kept :]
+        return said
+
+    def rest(self) -> str:
+        """At the end of the answer: what only looked like a tag."""
+        return "" if self._is_thinking else self._waiting
+
+    @property
+    def _next_tag(self) -> str:
+        return _CLOSE if self._is_thinking else _OPEN
+
+
+def _beginning_of(tag: str, text: str) -> int:
+    """How many of its last characters may be the first ones of a tag."""
+    return next((length for length in range(len(tag) - 1, 0, -1) if text.endswith(tag[:length])), 0)

@@ -1,0 +1,107 @@
+"""What all services share: connections that are used again, addresses, and audio as it comes."""
+
+import gc
+
+import h11
+import pytest
+import trio
+from glottis import AudioFrame, ConfigurationError, Secret
+from glottis_services import HttpService, PcmReader, ServiceConfig, ServiceFailed
+from glottis_services.errors import code_in
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytestmark = pytest.mark.slow
+
+
+class LoopbackServer:
+    """Answers each request with its path, and counts connections."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        self.connections += 1
+        connection = h11.Connection(h11.SERVER)
+        target = b""
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                connection.receive_data(await stream.receive_some())
+            elif isinstance(event, h11.Request):
+                target = event.target
+            elif isinstance(event, h11.EndOfMessage):
+                head = h11.Response(status_code=200, headers=[("Content-Length", str(len(target)))])
+                for each in (head, h11.Data(target), h11.EndOfMessage()):
+                    await stream.send_all(connection.send(each) or b"")
+                connection.start_next_cycle()
+            elif isinstance(event, h11.ConnectionClosed):
+                return
+
+
+async def ask(url: str, path: str, **others: object) -> bytes:
+    service = HttpService(ServiceConfig(url=url, **others))  # type: ignore[arg-type]
+    async with service.post(path, {}, json={}) as answer:
+        return await answer.whole()
+
+
+def test_a_connection_is_used_by_the_calls_after_this_and_closed_at_the_end() -> None:
+    server = LoopbackServer()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(trio.serve_tcp, server.serve, 0)
+            url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}/v1/"
+            assert [await ask(url, f"/{number}") for number in range(3)] == [b"/v1/0", b"/v1/1", b"/v1/2"]
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    gc.collect()  # what is not closed warns, and that is an error
+    assert server.connections == 1
+
+
+async def test_a_service_that_is_not_there_is_named() -> None:
+    with pytest.raises(ServiceFailed, match=r"^http://127.0.0.1:9 cannot be reached \(ConnectError\): check url$"):
+        await ask("http://127.0.0.1:9/v1", "/", retries=0)
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines"])
+async def test_a_key_that_no_header_takes_is_not_shown(key: str) -> None:
+    with pytest.raises(ServiceFailed) as raised:
+        await ask("http://127.0.0.1:9/v1", "/", headers={"X-Key": Secret(key)}, retries=0)
+    assert key not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "example.org", "ftp://example.org", "https://", "http://a:b@c/", "http://c/?key=1"]
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^url: expected one such as https://api\.example\.org/v1"):
+        ServiceConfig(url=url)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"error": {"code": "invalid_api_key", "type": "x"}}', "invalid_api_key"),
+        (b'{"error": {"code": 400, "type": "invalid_request_error"}}', "invalid_request_error"),
+        (b'{"detail": {"status": "quota_exceeded"}}', "quota_exceeded"),
+        (b'{"error": {"code": "the key sk-1 is wrong"}}', ""),
+        (b'{"error": "no"}', ""),
+        (b"<html>", ""),
+    ],
+)
+def test_only_names_of_errors_are_told(body: bytes, code: str) -> None:
+    assert code_in(body) == code
+
+
+@given(st.lists(st.binary(max_size=60)), st.booleans())
+def test_any_audio_is_played_or_refused(parts: list[bytes], is_wav: bool) -> None:
+    """Fuzz: ``PcmReader.feed`` raises ``ValueError`` and nothing else."""
+    reader = PcmReader(24000)
+    try:
+        for part in [b"RIFF1234WAVE" if is_wav else b"", *parts]:
+            frame = reader.feed(part)
+            assert frame is None or isinstance(frame, AudioFrame)
+    except ValueError:
+        return
