@@ -54,7 +54,7 @@ class Answer:
             calls = await self._ask()
             if not calls:
                 return
-            results = [(call, await self._run(call)) for call in calls]
+            results = [(call, await result_of(call, self.mind.tools, self.mind.patience)) for call in calls]
             self.rounds.append((len(self.speech.sentences), results))
             if is_over():
                 return
@@ -115,17 +115,18 @@ class Answer:
             start = end
         return messages
 
-    async def _run(self, call: ToolCall) -> str:
-        """A tool's result, or what is wrong, for the model."""
-        tool = next((tool for tool in self.mind.tools if tool.name == call.name), None)
-        if tool is None:
-            return f"error: there is no tool {call.name}"
-        try:
-            with trio.fail_after(self.mind.patience):
-                return (await tool.run(call.arguments))[:MAX_RESULT]
-        except ValueError as error:
-            return f"error: {error}"
-        except Exception as error:
-            _logger.warning("the tool %s has failed: %s", tool.name, type(error).__name__)
-            _logger.debug("how it has failed", exc_info=error)
-            return "error: it does not work now"
+
+async def result_of(call: ToolCall, tools: Sequence[Tool], patience: float) -> str:
+    """A tool's result, or what is wrong, for the model."""
+    tool = next((tool for tool in tools if tool.name == call.name), None)
+    if tool is None:
+        return f"error: there is no tool {call.name}"
+    try:
+        with trio.fail_after(patience):
+            return (await tool.run(call.arguments))[:MAX_RESULT]
+    except ValueError as error:
+        return f"error: {error}"
+    except Exception as error:
+        _logger.warning("the tool %s has failed: %s", tool.name, type(error).__name__)
+        _logger.debug("how it has failed", exc_info=error)
+        return "error: it does not work now"

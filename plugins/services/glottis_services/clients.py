@@ -34,7 +34,7 @@ def shared_client(key: Hashable) -> "httpx2.AsyncClient":
         limits = httpx2.Limits(
             max_connections=MAX_CONNECTIONS, max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
         )
-        clients[key] = httpx2.AsyncClient(verify=_trust(), limits=limits, timeout=None)
+        clients[key] = httpx2.AsyncClient(verify=trusted(), limits=limits, timeout=None)
     return clients[key]
 
 
@@ -50,8 +50,8 @@ async def _close_at_the_end(clients: dict[Hashable, "httpx2.AsyncClient"]) -> No
 
 
 @cache
-def _trust() -> "ssl.SSLContext":
-    """Once: it takes 0.2 s."""
+def trusted() -> "ssl.SSLContext":
+    """Whose certificates are trusted; made once, since it takes 0.2 s."""
     import httpx2
 
     return httpx2.create_ssl_context()

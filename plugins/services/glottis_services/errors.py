@@ -41,7 +41,12 @@ def code_in(body: bytes) -> str:
     except (msgspec.MsgspecError, RecursionError):
         return ""
     found = (each for each in (detail.code, detail.status, detail.type) if isinstance(each, str))
-    return next((each for each in found if _CODE.fullmatch(each)), "")
+    return next(filter(is_name, found), "")
+
+
+def is_name(text: str) -> bool:
+    """Whether this is the name of an error, and not a sentence."""
+    return _CODE.fullmatch(text) is not None
 
 
 class _Detail(msgspec.Struct):
