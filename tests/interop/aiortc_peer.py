@@ -2,7 +2,8 @@
 
 ``{"do": "offer"}``, ``{"do": "answer", "sdp": …}`` (answer this offer), ``{"do": "accept", "sdp": …}`` (take this
 answer), ``{"do": "candidate", …}``, ``{"do": "report"}`` (what was heard so far) and ``{"do": "close"}``. Replies come
-in the same order. The WAV file named on the command line is played in a loop.
+in the same order. The WAV file named on the command line is played in a loop; an RTCIceServer behind it, in JSON, is
+the relay by which alone the peer calls.
 
 Data channels: ``{"do": "open", "label": …, …}`` (with the options of ``createDataChannel``), ``{"do": "send",
 "label": …, "messages": […]}``, ``{"do": "receive", "label": …, "count": …}`` (waits for so many) and ``{"do": "shut",
@@ -21,7 +22,15 @@ from typing import Any
 
 import aioice.ice
 import av
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 from av import AudioFrame
@@ -93,8 +102,13 @@ class Channel:
 class Peer:
     """One RTCPeerConnection, what it hears and its data channels by label."""
 
-    def __init__(self, wav: str) -> None:
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # else it asks a public STUN server
+    def __init__(self, wav: str, *relays: str) -> None:
+        self.pc = RTCPeerConnection(
+            RTCConfiguration(
+                iceServers=[RTCIceServer(**json.loads(relay)) for relay in relays],  # without, it asks a public one
+                iceTransportPolicy=RTCIceTransportPolicy.RELAY if relays else RTCIceTransportPolicy.ALL,
+            )
+        )
         self.heard = bytearray()
         self.channels: dict[str, Channel] = {}
         self._resampler = av.AudioResampler(format="s16", layout="mono", rate=16000)
@@ -162,7 +176,7 @@ class Peer:
 
 async def main() -> None:
     """Serve requests until standard input ends."""
-    peer = Peer(sys.argv[1])
+    peer = Peer(*sys.argv[1:])
     reader = asyncio.StreamReader(limit=1 << 24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():

@@ -4,7 +4,7 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,9 @@ class AiortcPeer:
 
 
 @asynccontextmanager
-async def open_aiortc(wav: Path) -> AsyncIterator[AiortcPeer]:
-    """A peer that plays ``wav`` in a loop."""
-    command = [sys.executable, "-W", "ignore", str(SCRIPT), str(wav)]
+async def open_aiortc(wav: Path, relay: Mapping[str, Any] | None = None) -> AsyncIterator[AiortcPeer]:
+    """A peer that plays ``wav`` in a loop; ``relay`` is the RTCIceServer by which alone it is to call."""
+    command = [sys.executable, "-W", "ignore", str(SCRIPT), str(wav), *([json.dumps(relay)] if relay else [])]
     process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         with trio.fail_after(60):

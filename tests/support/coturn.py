@@ -38,6 +38,10 @@ class Coturn:
             "tls": f"turns:localhost:{self.tls_port}",
         }[transport]
 
+    def ice_server(self) -> dict[str, str]:
+        """As a peer's RTCIceServer, over UDP."""
+        return {"urls": self.url("udp"), "username": USERNAME, "credential": PASSWORD}
+
     def start(self) -> None:
         """Also after ``kill``: another process, which knows nothing of the one before."""
         with (self.log.parent / "output").open("ab") as output:

@@ -3,7 +3,7 @@
 import json
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -91,8 +91,9 @@ async def place_call(
     texts: tuple[str, str],
     ending: Ending,
     trickle: Trickle,
+    relay: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Run a caller until it has ended by itself."""
+    """Run a caller until it has ended by itself; ``relay`` is the RTCIceServer by which alone it is to call."""
     received = {name: directory / name for name in ("received_packets", "received_pcm")}
     order = {
         "url": gateway.url,
@@ -103,6 +104,7 @@ async def place_call(
         "texts": texts,
         "ending": ending,
         "trickle": trickle,
+        "relay": relay,
         **received,
     }
     events = directory / "events"

@@ -26,6 +26,7 @@ type order struct {
 	ReceivedPackets                         string `json:"received_packets"`
 	Seconds                                 float64
 	Texts                                   []string
+	Relay                                   *webrtc.ICEServer
 }
 
 type message struct {
@@ -39,7 +40,7 @@ func main() {
 	var todo order
 	check(json.Unmarshal([]byte(os.Args[1]), &todo))
 	socket := dial(createSession(todo))
-	peer, track := newPeer()
+	peer, track := newPeer(todo.Relay)
 	chat, texts := openChat(peer)
 	connected := whenConnected(peer)
 	heard := listen(peer, int(todo.Seconds*float64(time.Second/frame)))
@@ -152,8 +153,14 @@ func hangUp(peer *webrtc.PeerConnection, socket *websocket.Conn) {
 
 // --- the peer connection ---
 
-func newPeer() (*webrtc.PeerConnection, *webrtc.TrackLocalStaticSample) {
-	peer, err := newAPI().NewPeerConnection(webrtc.Configuration{})
+// newPeer makes a peer that goes by relay alone, if there is one.
+func newPeer(relay *webrtc.ICEServer) (*webrtc.PeerConnection, *webrtc.TrackLocalStaticSample) {
+	var configuration webrtc.Configuration
+	if relay != nil {
+		configuration.ICEServers = []webrtc.ICEServer{*relay}
+		configuration.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	peer, err := newAPI().NewPeerConnection(configuration)
 	check(err)
 	opus := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus}
 	track, err := webrtc.NewTrackLocalStaticSample(opus, "audio", "caller")
