@@ -2,6 +2,7 @@
 
 import trio
 
+from glottis.calls.own_nurseries import presentable_errors
 from glottis.isolation import messages
 from glottis.isolation.messages import FromGateway, FromWorker, encode, parse_from_gateway
 from glottis.isolation.orders import Made
@@ -19,6 +20,10 @@ class Worker:
 
     async def serve(self) -> None:
         """Until the gateway is gone."""
+        with presentable_errors():
+            await self._serve()
+
+    async def _serve(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._pipe.run)
             self._send(messages.Ready())

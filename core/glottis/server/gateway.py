@@ -15,6 +15,7 @@ import trio
 
 from glottis.calls.leg import LegFactory
 from glottis.calls.limits import CallLimits
+from glottis.calls.own_nurseries import presentable_errors
 from glottis.config import NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.extensions import GatewayInfo
@@ -247,7 +248,7 @@ async def open_gateway(
     ):
         own_addresses = OwnAddresses(config, endpoint, times.providers, streams.addresses)
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
-        with watching(config.plugins) as watchdog:
+        with watching(config.plugins) as watchdog, presentable_errors():
             async with _life(config, listeners) as url, trio.open_nursery() as nursery, trio.open_nursery() as sessions:
                 gateway = Gateway(
                     config,

@@ -1,0 +1,54 @@
+"""What tasks raise in nurseries that a plugin has opened itself.
+
+trio puts the error of a task into words when it cancels the nursery for it, in the event loop itself: an error that
+raises another when it is put into words would end the loop, and with it the gateway. So the task raises one in its
+place, which says whose class it is.
+"""
+
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+
+from glottis.plugins.failures import Unpresentable
+
+
+class PresentableErrors(trio.abc.Instrument):
+    """Sees to each task that is spawned: it costs nothing until one fails, but for a frame on its stack."""
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:
+        """See ``trio.abc.Instrument``."""
+        if getattr(task.coro, "cr_code", None) is not _run.__code__:
+            task.coro = _run(task.coro)
+
+
+@contextmanager
+def presentable_errors() -> Iterator[None]:
+    """Within this block, of all tasks that are spawned."""
+    instrument = PresentableErrors()
+    trio.lowlevel.add_instrument(instrument)
+    try:
+        yield
+    finally:
+        trio.lowlevel.remove_instrument(instrument)
+
+
+async def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await work
+    except BaseException as error:
+        if _can_be_put_into_words(error):
+            raise
+        name = type(error).__name__
+    raise Unpresentable(f"a task has raised {name}, which cannot be put into words")
+
+
+def _can_be_put_into_words(error: BaseException) -> bool:
+    try:
+        repr(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return False
+    return True
