@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
-from glottis import Call
+from glottis import Agent, Call
 from support.errors import ERRORS
 from support.memory import open_memory_exchange_with
 from support.plugins import TestPlugin
@@ -13,7 +13,7 @@ from support.plugins import TestPlugin
 WAYS = ("in a task", "in a task that is waited for", "in its block", "in a task of a task")
 
 
-def failing(way: str, name: str) -> object:
+def failing(way: str, name: str) -> Agent:
     """An agent that raises an error of this name in a nursery of its own."""
 
     async def fail(task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -7,7 +7,7 @@ place, which says whose class it is.
 
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import trio
 
@@ -20,7 +20,7 @@ class PresentableErrors(trio.abc.Instrument):
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
         """See ``trio.abc.Instrument``."""
         if getattr(task.coro, "cr_code", None) is not _run.__code__:
-            task.coro = _run(task.coro)
+            task.coro = cast(Any, _run(task.coro))
 
 
 @contextmanager
