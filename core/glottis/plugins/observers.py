@@ -18,8 +18,9 @@ from glottis.contracts.info import CallInfo
 from glottis.contracts.statistics import Statistics
 from glottis.plugins.extensions import Extension
 from glottis.plugins.failures import log_failure
-from glottis.plugins.guard import guarded
+from glottis.plugins.guard import uncounted
 from glottis.plugins.manager import Plugin
+from glottis.plugins.timing import Timing
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,8 @@ class Observers:
         self._place = f"session {call_info.session_id}"
         self._dropped = dropped
         self._clock = clock
-        self._methods: dict[str, tuple[tuple[_Observer, Callable[..., object]], ...]] = dict.fromkeys(METHODS, ())
+        self._methods: dict[str, tuple[tuple[_Observer, Callable[..., object], Timing], ...]]
+        self._methods = dict.fromkeys(METHODS, ())
         """Of all observers, by their names."""
         for extension in extensions:
             try:
@@ -85,13 +87,13 @@ class Observers:
     def _add(self, extension: Extension, observers: Sequence[object]) -> None:
         """All of an extension's or, where one is none, nothing of it."""
         plugin, what = extension.plugin, "what session_observers returned"
-        found = [(_Observer(plugin), guarded(plugin, what, _methods_of, one, allowed=())) for one in observers]
+        found = [(_Observer(plugin), uncounted(plugin, what, _methods_of, one, allowed=())) for one in observers]
         for observer, methods in found:
             for name, method in methods.items():
-                self._methods[name] += ((observer, method),)
+                self._methods[name] += ((observer, method, plugin.timing(f"{name} of observers")),)
 
     def _call(self, name: str, *arguments: object) -> None:
-        for one, method in self._methods[name]:
+        for one, method, timing in self._methods[name]:
             began = self._clock()
             try:
                 result = method(*arguments)
@@ -99,11 +101,19 @@ class Observers:
                     result.close()
                     raise PluginError(f"{one.plugin}: {name} is async; observers are synchronous")
             except BaseException as error:
+                timing.errors += 1
+                self._note(timing, began)
                 stop(error, partial(self._drop_failed, one, name))
             else:
-                took = self._clock() - began
+                took = self._note(timing, began)
                 if took >= SLOW or one.slow:
                     self._judge(one, name, took)
+
+    def _note(self, timing: Timing, began: float) -> float:
+        """The seconds that it has taken."""
+        took = self._clock() - began
+        timing.note(round(took * 1e9))
+        return took
 
     def _judge(self, one: _Observer, name: str, seconds: float) -> None:
         if seconds < SLOW:
