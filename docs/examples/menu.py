@@ -8,7 +8,7 @@ ANSWERS = {"opening hours": "We are open from nine to five.", "directions": "Tak
 
 def announcement(sample_rate: int) -> AudioFrame:
     """Stands for a recording: as many beeps as there are choices, and a pause."""
-    beep = b"\x00\x18\x00\xe8" * (sample_rate // 10)
+    beep = (10 * b"\x00\x18" + 10 * b"\x00\xe8") * (sample_rate // 100)
     return AudioFrame((beep + bytes(len(beep))) * len(CHOICES) + bytes(4 * sample_rate), sample_rate)
 
 

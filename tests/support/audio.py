@@ -49,8 +49,8 @@ def best_similarity(heard: Samples, played: Samples, sample_rate: int, *, window
     """The same of the best window of ``heard`` alone; a long one tells more."""
     size = round(window * sample_rate)
     loop = np.concatenate([played, played])
-    starts = range(0, len(heard) - size + 1, size // 5)
-    return max((_best_match(heard[start : start + size], loop) for start in starts), default=0.0)
+    pieces = (heard[start : start + size] for start in range(0, len(heard) - size + 1, size // 5))
+    return max((_best_match(piece, loop) for piece in pieces if piece.any()), default=0.0)
 
 
 def _best_match(piece: Samples, loop: Samples) -> float:
