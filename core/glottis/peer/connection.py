@@ -294,7 +294,12 @@ class PeerConnection:
     def media_to_send(self, now: float) -> list[Datagram]:
         """The SRTP packets of this media tick."""
         path = self.transport.ice.selected_path
-        return [Datagram(packet, path) for packet in self.voice.session.packets_to_send(now)] if path else []
+        if path is None:
+            return []
+        packets = self.voice.session.packets_to_send(now)
+        if len(packets) == 1:  # as nearly always
+            return [Datagram(packets[0], path)]
+        return [Datagram(packet, path) for packet in packets]
 
     def next_event(self, *, wants_messages: bool = True) -> PeerConnectionEvent | None:
         """The oldest event that was not yet told; those of data channels come last.

@@ -9,7 +9,7 @@ next pause, and only for want of one by leaving out pitch periods of speech.
 """
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import deque
 from typing import Final
 
@@ -22,6 +22,8 @@ WINDOW: Final = 6.0
 """Seconds of arrivals that the target is made of."""
 MOST_ARRIVALS: Final = 256
 """The same in packets, so that a flood costs no more."""
+BATCH: Final = 8
+"""Arrivals that the target may wait for, of packets that took no longer than those before: they change little."""
 TOGETHER: Final = 0.003
 """Seconds between arrivals of packets that were held up by one thing."""
 RECENT: Final = 8
@@ -80,6 +82,7 @@ class AdaptiveDelay(FixedDelay):
         "_stretches",
         "_too_long",
         "_transits",
+        "_waiting",
     )
 
     adapts = True
@@ -107,7 +110,8 @@ class AdaptiveDelay(FixedDelay):
         self._arrivals: deque[tuple[float, float]] = deque()
         """When packets came, and how long they took, on clocks that need not agree."""
         self._transits: list[float] = []
-        """The latter in order."""
+        """The latter in order, but for those in ``_waiting``."""
+        self._waiting: list[float] = []
         self._off_since = math.inf
         """Since when the delay is not as it should be."""
         self._last_arrival = -TOGETHER
@@ -137,16 +141,27 @@ class AdaptiveDelay(FixedDelay):
 
     def measured(self, transit: float, now: float) -> None:
         """See ``DelayPolicy.measured``."""
-        arrivals, transits = self._arrivals, self._transits
         since, self._last_arrival = now - self._last_arrival, now
-        if transits and abs(transit - transits[0]) > ANOTHER_TIMELINE:
+        fastest = self._transits[0] if self._transits else math.inf
+        if abs(transit - fastest) > ANOTHER_TIMELINE:
             self._forget()
-        elif since < TOGETHER and transits and transit >= transits[0]:
+            fastest = math.inf
+        elif since < TOGETHER and transit >= fastest:
             return
-        if transits and transit > self._slowest + SPIKE:
+        elif transit > self._slowest + SPIKE:
             _note(self._spikes, transit, now)
-        arrivals.append((now, transit))
-        insort(transits, transit)
+        self._arrivals.append((now, transit))
+        self._waiting.append(transit)
+        is_usual = fastest <= transit <= self._slowest and not self._losses and not self._spikes
+        if not is_usual or len(self._waiting) == BATCH:
+            self._adapt(now)
+
+    def _adapt(self, now: float) -> None:
+        """Set the target by what has come within ``WINDOW``."""
+        arrivals, transits = self._arrivals, self._transits
+        transits += self._waiting
+        transits.sort()
+        self._waiting.clear()
         while len(arrivals) > MOST_ARRIVALS or arrivals[0][0] < now - WINDOW:
             del transits[bisect_left(transits, arrivals.popleft()[1])]
         slowest = transits[min(len(transits) - 1, int(len(transits) * (1 - self._lateness)))]
@@ -178,6 +193,7 @@ class AdaptiveDelay(FixedDelay):
         self._basis = None
         self._arrivals.clear()
         self._transits.clear()
+        self._waiting.clear()
         self._losses.clear()
         self._spikes.clear()
 
@@ -214,7 +230,7 @@ class AdaptiveDelay(FixedDelay):
     def excess(self, depth: int, clock_rate: int, now: float) -> int:
         """As of a fixed delay for who cannot stretch; else only what is far too much."""
         stretches, self._stretches = self._stretches, False
-        excess = super().excess(depth, clock_rate, now)
+        excess = FixedDelay.excess(self, depth, clock_rate, now)
         return excess if not stretches or excess > CUT * clock_rate else 0
 
 

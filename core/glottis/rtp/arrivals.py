@@ -45,25 +45,28 @@ class ArrivalLog:
         last = max(arrivals)
         reference_time = int(min(arrivals.values()) / TICK) // REFERENCE_TICKS
         start = reference_time * REFERENCE_TICKS
-        ticks = tuple(
+        ticks = [
             None if (at := arrivals.get(sequence)) is None else int(at / TICK) - start
             for sequence in range(first, last + 1)
-        )
+        ]
         self._log.clear()
         self.due_at = math.inf
         self._next = last + 1
         self._count += 1
         count = (self._count - 1) & 0xFF
-        return TransportFeedback(sender_ssrc, media_ssrc, first & 0xFFFF, count, _signed_24(reference_time), ticks)
+        return TransportFeedback(sender_ssrc, media_ssrc, first & 0xFFFF, count, _signed_24(reference_time), tuple(ticks))
 
     def _sorted_out(self) -> tuple[int, dict[int, float]]:
         """The number of the first packet that is to be told of, and when those that have come did, by number.
 
         What jumps far ahead begins anew, without a word about what was before.
         """
-        expected = self._log[0][0] if self._next is None else self._next
+        (first, began_at), (last, ended_at) = self._log[0], self._log[-1]
+        expected = first if self._next is None else self._next
+        numbers, times = zip(*self._log, strict=True)
+        if first == expected & 0xFFFF and numbers == (*range(first, last + 1),) and ended_at - began_at <= MAX_SPAN:
+            return expected, dict(zip(range(expected, expected + len(times)), times, strict=True))  # as nearly always
         arrivals: dict[int, float] = {}
-        began_at = self._log[0][1]
         for number, at in self._log:
             sequence = expected + ((number - expected + 0x8000) & 0xFFFF) - 0x8000
             if not -LATE <= sequence - expected < MAX_STATUSES - LATE or at - began_at > MAX_SPAN:

@@ -55,18 +55,20 @@ class Departures:
         for number, arrived_at in feedback.arrived_at():
             place = number % REMEMBERED
             sent_at = times[place] if times and (latest - number) & 0xFFFF < REMEMBERED else _TOLD
-            if sent_at == _TOLD:
+            if arrived_at is not None and sent_at >= 0:  # nearly always
+                packets += 1
+                times[place] = _TOLD
+                delays.append(arrived_at - sent_at)
+            elif sent_at == _TOLD:
                 self.unknown += arrived_at is not None
-                continue
-            is_new = sent_at >= 0
-            packets += is_new
-            if arrived_at is None:
-                lost += is_new
-                times[place] = -abs(sent_at)
-                continue
-            lost -= not is_new
-            times[place] = _TOLD
-            delays.append(arrived_at - abs(sent_at))
+            elif arrived_at is not None:
+                lost -= 1
+                times[place] = _TOLD
+                delays.append(arrived_at + sent_at)
+            elif sent_at >= 0:
+                packets += 1
+                lost += 1
+                times[place] = -sent_at
         if not packets and not lost:
             return None
         if not delays:

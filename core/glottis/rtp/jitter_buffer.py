@@ -103,10 +103,12 @@ class JitterBuffer:
     def _measure(self, packet: BufferedPacket) -> None:
         clock_rate = packet.codec.clock_rate
         self._delay.measured(packet.arrived_at - packet.timestamp / clock_rate, packet.arrived_at)
-        if packet.codec.in_band_redundancy and packet.sequence == self._newest_sequence + 2:
+        ahead = packet.sequence - self._newest_sequence
+        if ahead == 2 and packet.codec.in_band_redundancy:
             lost = packet.timestamp - packet.duration  # what could be recovered by waiting until now
             self._delay.recovered(packet.arrived_at - lost / clock_rate, packet.arrived_at)
-        self._newest_sequence = max(self._newest_sequence, packet.sequence)
+        if ahead > 0:
+            self._newest_sequence = packet.sequence
 
     def note_foreign(self, sequence: int) -> None:
         """A packet of this number came but holds no audio (an event, a keepalive): it is not lost."""

@@ -72,7 +72,8 @@ class PlainReader:
         duration = codec.payload_duration_untrusted(payload)
         if not 0 < duration <= MAX_PACKET_DURATION * codec.clock_rate:
             raise Malformed("RTP: expected a payload of more than 0 and at most 200 ms")
-        return (BufferedPacket(sequence, timestamp, duration, payload, codec, now),)
+        fields = sequence, timestamp, duration, payload, codec, now, False, None
+        return (tuple.__new__(BufferedPacket, fields),)  # as ``BufferedPacket`` itself does, one function later
 
 
 class PlainWriter:

@@ -152,10 +152,11 @@ class AudioReceiver:
             self._change_clock(clock_rate, source)
         source.measure_jitter(rtp.timestamp, clock_rate, now)
         self._newest_timestamp = timestamp
-        newest, *older = packets
+        newest = packets[0]
         buffer.insert(newest if level is None else BufferedPacket(*newest[:-1], level))  # _replace takes ten times that
-        for packet in older:
-            buffer.insert(packet)
+        if len(packets) > 1:
+            for older in packets[1:]:
+                buffer.insert(older)
 
     def _change_clock(self, clock_rate: int, source: SourceStatistics) -> None:
         """Timestamps of another rate count from anywhere (RFC 7160 §4.1): what waits of the old ones is given up."""

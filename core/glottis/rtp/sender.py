@@ -263,9 +263,8 @@ class AudioSender:
         return True
 
     def _check(self, packet: EncodedPacket) -> None:
-        codec = self._codec
-        name = packet.encoding_name
-        is_named_so = name == codec.encoding_name or name.lower() == codec.encoding_name.lower()
+        codec, name = self._codec, packet.encoding_name
+        is_named_so = name is codec.encoding_name or name.lower() == codec.encoding_name.lower()
         if not is_named_so or packet.clock_rate != codec.clock_rate:
             raise ValueError(
                 f"expected {codec.encoding_name}/{codec.clock_rate}, got {packet.encoding_name}/{packet.clock_rate}"
@@ -360,7 +359,8 @@ class AudioSender:
         self.has_moved_on = True
         self._queued_units -= duration
         self._spurt_units += duration
-        self._pass_time(duration)
+        self._timestamp = (self._timestamp + duration) & 0xFFFFFFFF
+        self._due += duration / self.clock_rate
 
     def _tapped(self, pcm: bytes, tap: FrameTap) -> bytes:
         units = (self._timestamp - self._first_timestamp) & 0xFFFFFFFF

@@ -175,15 +175,17 @@ class RtpSession:
 
         Feedback on what is received rides on the tick, so that it needs no timeouts of its own.
         """
-        protection, rtcp = self.protection, self._rtcp
+        protection, rtcp, sender, receiver = self.protection, self._rtcp, self.sender, self.receiver
         if protection is None or self._closed:
             return []
-        packets = [] if self.sender is None else list(map(protection.protect, self.sender.next_packets(now)))
-        if packets and rtcp.sent_packets is not None:
-            rtcp.sent_packets.remember(packets)
+        packets = [] if sender is None else sender.next_packets(now)
+        if packets:
+            packets = list(map(protection.protect, packets))
+            if rtcp.sent_packets is not None:
+                rtcp.sent_packets.remember(packets)
         if now >= rtcp.arrivals.due_at and rtcp.feedback.transport:
             rtcp.tell_arrivals(now)
-        if self.receiver is not None and self.receiver.missing is not None and self.receiver.missing.is_asking:
+        if receiver is not None and receiver.missing is not None and receiver.missing.is_asking:
             rtcp.request_missing(now)
         return packets + self.datagrams_to_send() if rtcp.outbox or rtcp.resent else packets
 

@@ -76,13 +76,14 @@ class SrtpSession:
         if not self._shortest_rtp <= len(data) <= MAX_PROTECTED_LENGTH:
             raise Malformed(f"SRTP: {len(data)} bytes cannot be a packet")
         ssrc = data[8:12]
-        if ssrc != self._sources.latest:
+        is_latest = ssrc == self._sources.latest
+        if not is_latest:
             self._sources.require_admissible(ssrc, now)
         try:
             packet = self._unprotect(data)
         except (pylibsrtp.Error, ValueError) as error:
             raise _malformed("SRTP", error) from None
-        if ssrc != self._sources.latest:
+        if not is_latest:
             self._sources.heard(ssrc, now)
         return packet
 

@@ -41,16 +41,15 @@ def parse_rtp_untrusted(data: bytes) -> RtpPacket:
         raise Malformed("RTP: expected a header of 12 bytes")
     first, second, sequence_number, timestamp, ssrc = _unpack_header(data)
     if first == _VERSION_2:
-        return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, data[12:])
-    if first == _WITH_EXTENSION and len(data) >= 16:  # as of browsers
-        start = 16 + 4 * (data[14] << 8 | data[15])
-        if start <= len(data):
-            payload, extension = data[start:], data[12:start]
-            return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, payload, extension)
-    if first >> 6 != 2:
+        payload, extension = data[12:], b""
+    elif first == _WITH_EXTENSION and len(data) >= 16 and (start := 16 + 4 * (data[14] << 8 | data[15])) <= len(data):
+        payload, extension = data[start:], data[12:start]  # as of browsers
+    elif first >> 6 != 2:
         raise Malformed("RTP: expected version 2")
-    payload, extension = _payload_untrusted(first, data)
-    return RtpPacket(second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, payload, extension)
+    else:
+        payload, extension = _payload_untrusted(first, data)
+    fields = second & 0x7F, second >= _MARKER, sequence_number, timestamp, ssrc, payload, extension
+    return tuple.__new__(RtpPacket, fields)  # as ``RtpPacket`` itself does, one function later
 
 
 def build_rtp(

@@ -1,9 +1,11 @@
 """When each packet has come: transport-wide feedback, draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import sub
 from typing import Final
 
 from glottis.contracts.errors import Malformed
@@ -65,10 +67,21 @@ def parse_transport_feedback_untrusted(body: bytes) -> TransportFeedback:
 
 def build_transport_feedback(feedback: TransportFeedback) -> bytes:
     """The packet. Raises ``ValueError`` for arrivals too far from each other."""
+    symbols, deltas = _symbols_and_deltas(feedback.arrivals)
+    fields = (feedback.reference_time & 0xFFFFFF) << 8 | feedback.count
+    head = _HEAD.pack(feedback.sender_ssrc, feedback.media_ssrc, feedback.base, len(symbols), fields)
+    body = head + b"".join(_chunks(symbols)) + deltas
+    return framed(_TRANSPORT_LAYER_FEEDBACK, TRANSPORT_FORMAT, body + bytes(-len(body) % 4))
+
+
+def _symbols_and_deltas(arrivals: Sequence[int | None]) -> tuple[list[int], bytes]:
+    """One symbol for each packet, and the time since the packet before for each that has come."""
+    with suppress(TypeError, ValueError):  # as nearly always: all have come, each soon after the one before
+        return [_SMALL] * len(arrivals), bytes(map(sub, arrivals, (0, *arrivals)))
     symbols: list[int] = []
     deltas = b""
     before = 0
-    for ticks in feedback.arrivals:
+    for ticks in arrivals:
         if ticks is None:
             symbols.append(_NOT_RECEIVED)
             continue
@@ -81,10 +94,7 @@ def build_transport_feedback(feedback: TransportFeedback) -> bytes:
             deltas += delta.to_bytes(2, signed=True)
         else:
             raise ValueError("RTCP: arrivals of one transport-wide feedback are at most 8 seconds apart")
-    fields = (feedback.reference_time & 0xFFFFFF) << 8 | feedback.count
-    head = _HEAD.pack(feedback.sender_ssrc, feedback.media_ssrc, feedback.base, len(symbols), fields)
-    body = head + b"".join(_chunks(symbols)) + deltas
-    return framed(_TRANSPORT_LAYER_FEEDBACK, TRANSPORT_FORMAT, body + bytes(-len(body) % 4))
+    return symbols, deltas
 
 
 def _symbols_untrusted(body: bytes, count: int) -> tuple[list[int], int]:
