@@ -70,7 +70,7 @@ class Singer:
     @hookimpl
     def register_agents(self) -> Sequence[AgentSpec]:
         return [
-            AgentSpec("singer", self._singer, SingerConfig, sample_rate=24000),
+            AgentSpec("singer", self._singer, SingerConfig, sample_rate=24000, frame_ms=10),
             AgentSpec("mute", lambda settings: self._sing),
             AgentSpec("broken", lambda settings: 1 / 0),  # type: ignore[arg-type,return-value]
         ]
@@ -303,6 +303,9 @@ class TestResolution:
         [campaigns.pantomime]
         agent = "mute"
         sample_rate = 48000
+        [campaigns.recital]
+        agent = "singer"
+        frame_ms = 20
         """
         resolved = resolve(load(tmp_path, text), registry)
         assert [entry.spec.encoding_name for entry in resolved.codecs] == ["PCMU"]
@@ -313,6 +316,7 @@ class TestResolution:
         assert opera.agent.settings == SingerConfig(volume=3.0, voices=[Voice("bass")])
         assert (opera.agent.name, opera.sample_rate, opera.agent.plugin.name) == ("singer", 24000, "Singer")
         assert (pantomime.sample_rate, pantomime.agent.settings) == (48000, None)
+        assert [one.frame_ms for one in resolved.campaigns.values()] == [10, 20, 20]
         assert list(resolved.pages) == ["/"]
 
     def test_defaults_are_those_that_are_installed_in_order_of_preference(self, registry: Registry) -> None:

@@ -132,14 +132,16 @@ class Caller:
         *,
         rng: random.Random,
         clock_rate: float = 1.0,
+        frame_seconds: float = FRAME_SECONDS,
     ) -> None:
+        self._frame_seconds = frame_seconds
         self._endpoint = endpoint
         self._line = line
         self._clock_rate = clock_rate
         self._rng = rng
         factor = OPUS_FACTOR if codec.encoding_name == "opus" else 1
         self._seconds = speech.seconds
-        self._frames = _frames(speech, factor)  # now, for it takes long, and a call goes by its time
+        self._frames = _frames(speech, factor, frame_seconds)  # now, for it takes long, and a call goes by its time
         codec = replace(codec, default_bitrates={})  # browsers, too, have one bitrate for any loss
         settings = PeerSettings((codec,), sample_rate=RATE * factor, encoder=KNOBS, max_message_size=None)
         self._peer = PeerConnection(
@@ -177,12 +179,12 @@ class Caller:
         recording = Recording(seconds=self._seconds + TAIL)
         # In any phase to the gateway's ticks.
         start = trio.current_time() + self._rng.uniform(0.0, FRAME_SECONDS)
-        period = FRAME_SECONDS / self._clock_rate
+        period = self._frame_seconds / self._clock_rate
         recording.began_at = start - period
         await trio.sleep_until(start)
         self._listen(recording.packets)
         self._line.begin()
-        for number in range(round(recording.seconds / FRAME_SECONDS)):
+        for number in range(round(recording.seconds / self._frame_seconds)):
             await trio.sleep_until(start + number * period)
             if number < len(self._frames):
                 self._peer.voice.write(self._frames[number])
@@ -212,9 +214,9 @@ def without_nack(offer: str) -> str:
     return "".join(line for line in offer.splitlines(keepends=True) if not line.rstrip().endswith(" nack"))
 
 
-def _frames(speech: Speech, factor: int) -> list[bytes]:
+def _frames(speech: Speech, factor: int, frame_seconds: float) -> list[bytes]:
     samples = resampled(speech.samples, factor) if factor > 1 else speech.samples
-    size = round(RATE * factor * FRAME_SECONDS)
+    size = round(RATE * factor * frame_seconds)
     return [samples[start : start + size].tobytes() for start in range(0, len(samples) - size + 1, size)]
 
 

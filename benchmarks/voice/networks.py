@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from glottis.testing.impairments import PERFECT, Impairments
@@ -108,7 +108,7 @@ class Case:
     """What is tried: a network towards the gateway or towards the caller, a codec, and the caller's clock.
 
     ``direction`` is "up" or "down", and empty where nothing happens on the way. ``clock_rate`` is how many seconds
-    pass on the caller's clock in one.
+    pass on the caller's clock in one. ``frame_ms`` is how long the frames are that the agent hears, and packets.
     """
 
     name: str
@@ -116,6 +116,7 @@ class Case:
     direction: str = ""
     codec: str = "opus"
     clock_rate: float = 1.0
+    frame_ms: int = 20
 
     @property
     def title(self) -> str:
@@ -150,7 +151,8 @@ def _all_cases() -> list[Case]:
     cases += [Case("clock +1000 ppm", clock_rate=1.001), Case("clock -1000 ppm", clock_rate=0.999)]
     for codec in ("G722", "PCMU"):
         cases += [Case(f"{codec} clean", codec=codec), *_both_ways(f"{codec} loss 10 %", _losing(0.1), codec)]
-    return cases
+    short = [Case("clean"), *_both_ways("loss 10 %", _losing(0.1))]
+    return cases + [replace(case, name=f"{case.name}, frames of 10 ms", frame_ms=10) for case in short]
 
 
 CASES: Final = _all_cases()

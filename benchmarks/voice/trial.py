@@ -35,7 +35,7 @@ def call_gateway(case: Case, seed: int, speech: Speech, *, relays: bool = False)
 
 
 async def _call(case: Case, seed: int, speech: Speech, relays: bool) -> Recording:
-    config = RELAYING if relays else CONFIG
+    config = (RELAYING if relays else CONFIG).replace('agent = "echo"', f'agent = "echo"\nframe_ms = {case.frame_ms}')
     with tempfile.TemporaryDirectory() as directory:
         async with open_memory_exchange(Path(directory), config) as exchange, trio.open_nursery() as nursery:
             caller = Caller(
@@ -46,6 +46,7 @@ async def _call(case: Case, seed: int, speech: Speech, relays: bool) -> Recordin
                 speech,
                 rng=random.Random(f"{seed} caller"),
                 clock_rate=case.clock_rate,
+                frame_seconds=case.frame_ms / 1000,
             )
             nursery.start_soon(caller.run)
             phone = exchange.phone()

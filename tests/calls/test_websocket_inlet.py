@@ -21,13 +21,17 @@ SILENCE = bytes(len(TONE))
 class Line:
     """An inlet and its receiver, with a wheel that ticks them."""
 
-    def __init__(self, codec: str = "PCM", rate: int = RATE) -> None:
+    def __init__(self, codec: str = "PCM", rate: int = RATE, frame_seconds: float = FRAME_SECONDS) -> None:
         wish = AudioPreference(codec, rate)
         declared = Formats(INSTALLED, None).declared_untrusted(CallInfo("s", "c", input=wish, output=wish), RATE).input
         self.receiver = AudioReceiver(
-            {PAYLOAD_TYPE: PlainReader(declared.codec)}, sample_rate=RATE, delay=FixedDelay(0.04)
+            {PAYLOAD_TYPE: PlainReader(declared.codec)},
+            sample_rate=RATE,
+            delay=FixedDelay(0.04),
+            frame_seconds=frame_seconds,
         )
-        self.inlet = AudioInlet(declared, self.receiver, longest_delay=0.04)
+        self.inlet = AudioInlet(declared, self.receiver, longest_delay=0.04, frame_seconds=frame_seconds)
+        self.frame_seconds = frame_seconds
         self.heard = bytearray()
         self.now = 100.0
         self._next_tick = self.now + 0.007
@@ -38,7 +42,7 @@ class Line:
             frame = self.receiver.next_frame(self._next_tick)
             if frame is not None:
                 self.heard += frame.pcm
-            self._next_tick += FRAME_SECONDS
+            self._next_tick += self.frame_seconds
         self.now = max(self.now, moment)
 
     def say(self, messages: Sequence[tuple[float, bytes]]) -> None:
@@ -69,6 +73,17 @@ def test_any_chunking_gives_the_same_samples(sizes: list[int]) -> None:
     line.run_until(line.now + 2)
     whole = len(audio) - len(audio) % len(TONE)
     assert line.heard.startswith(audio[:whole])
+
+
+def test_messages_of_10_ms_wait_for_no_other_where_frames_are_as_short() -> None:
+    for frame_seconds, packets in ((0.01, 50), (0.02, 25)):
+        line = Line(frame_seconds=frame_seconds)
+        line.say(at_pace(TONE * 25, len(TONE) // 2))
+        line.run_until(line.now + 1)
+        assert TONE * 25 in line.heard
+        source = line.receiver.source
+        assert source is not None
+        assert source.packets_received == packets
 
 
 def test_a_pause_of_the_client_is_a_pause_and_nothing_is_lost() -> None:

@@ -24,8 +24,15 @@ async def echo(call: Call) -> None:
         await call.say(frame)
 
 
-async def test_what_is_heard_can_be_said(autojump_clock: trio.testing.MockClock) -> None:
-    async with remote_call(echo) as caller:
+@pytest.mark.parametrize("frame_ms", [10, 20])
+async def test_what_is_heard_can_be_said(frame_ms: int, autojump_clock: trio.testing.MockClock) -> None:
+    async def echo_frames(call: Call) -> None:
+        assert call.frame_ms == frame_ms
+        async for frame in call.audio:
+            assert frame.sample_count == frame_ms * RATE // 1000
+            await call.say(frame)
+
+    async with remote_call(echo_frames, frame_ms=frame_ms) as caller:
         await caller.waits(0.1)
         await caller.speaks(SECOND)
         await caller.waits(0.2)

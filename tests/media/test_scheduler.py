@@ -69,6 +69,29 @@ async def test_short_packets_get_send_ticks_evenly_between_the_media_ticks(
     nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize(("send_period", "sends"), [(0.02, 0), (0.01, 0), (0.005, 1)])
+@pytest.mark.parametrize("heard_from", [False, True])
+async def test_short_frames_get_a_media_tick_every_10_ms(
+    heard_from: bool,
+    send_period: float,
+    sends: int,
+    nursery: trio.Nursery,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    scheduler = Scheduler()
+    nursery.start_soon(scheduler.run)
+    session = Clockwork()
+    scheduler.start_media(session, send_period, 0.01)
+    if heard_from:
+        scheduler.hear_from(session, trio.current_time() + 0.013)
+    await trio.sleep(1.0)
+    steps = [later - earlier for earlier, later in itertools.pairwise(session.ticks)]
+    assert len(session.ticks) in (98, 99, 100)
+    assert max(abs(step - 0.01) for step in steps) < 1e-6
+    assert abs(len(session.sends) - sends * len(session.ticks)) <= 2
+    nursery.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize(("slots", "delay"), [(1, 0.0), (2, 2 * SLOT)])
 async def test_what_answers_a_frame_is_sent_at_once_or_under_load_in_the_next_turn(
     slots: int, delay: float, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock

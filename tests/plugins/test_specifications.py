@@ -35,6 +35,7 @@ def test_good_specifications_pass(spec: Spec) -> None:
         (replace(AGENT, name="two\nlines"), "name: expected a name in one line"),
         (replace(AGENT, sample_rate="16000"), "sample_rate: expected an integer, got str"),
         (replace(AGENT, sample_rate=0), "sample_rate: expected an integer of at least 1, got 0"),
+        (replace(AGENT, frame_ms=30), "frame_ms: expected one of 10, 20, got 30"),
         (replace(AGENT, config_type=dict), "config_type: expected a subclass of msgspec.Struct"),
         (replace(SCHEME, create=None), "create: expected a function, got NoneType"),
         (replace(PROVIDER, config_type=PAGES), "config_type: expected"),

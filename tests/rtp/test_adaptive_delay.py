@@ -24,7 +24,7 @@ class Line:
     """A path from a caller who says a long vowel, and takes breath, if ``breathes``, once in one and a half seconds."""
 
     media: SimpleNamespace
-    delay: AdaptiveDelay = field(default_factory=AdaptiveDelay)
+    frame_ms: int = 20
     redundancy: bool = False
     first_timestamp: int = 0
     breathes: bool = True
@@ -33,8 +33,14 @@ class Line:
 
     def __post_init__(self) -> None:
         codec = replace(self.media.linear_codec(RATE), in_band_redundancy=self.redundancy)
-        self.receiver = AudioReceiver({96: PlainReader(codec)}, sample_rate=RATE, delay=self.delay)
-        self.clockwork: Any = self.media.Clockwork(self.receiver)
+        seconds = self.frame_ms / 1000
+        self.receiver = AudioReceiver(
+            {96: PlainReader(codec)},
+            sample_rate=RATE,
+            delay=AdaptiveDelay(frame_seconds=seconds),
+            frame_seconds=seconds,
+        )
+        self.clockwork: Any = self.media.Clockwork(self.receiver, tick_ms=self.frame_ms)
 
     def run(self, arrival: Arrival, seconds: float, *, encoded: bool = False) -> None:
         for number in range(round(seconds * 50) + 10):
@@ -78,6 +84,18 @@ def test_on_a_clean_path_a_packet_waits_for_one_interval_at_most(line: Line) -> 
     line.run(punctual, 5)
     assert all(delay is not None and delay <= 22 for delay in line.delays[6:])
     assert line.concealed_ms == 0
+
+
+@pytest.mark.parametrize("seed", seeds(5))
+def test_frames_of_10_ms_are_waited_for_and_caught_up_with_as_those_of_20(seed: int, media: SimpleNamespace) -> None:
+    line = Line(media, frame_ms=10)
+    begin = random.Random(seed).uniform(4, 6)
+    line.run(lambda sent: max(sent, begin + 0.15) if begin <= sent < begin + 0.15 else sent, 10)
+    assert line.receiver.statistics.packets_discarded == 0
+    assert line.concealed_ms <= 150
+    assert all(delay is not None and delay <= 12 for delay in line.delays[6 : round(2 * begin) - 1])
+    assert (line.delays[round(2 * (begin + 0.15 + 2)) + 1] or 99) <= 22
+    assert {frame.sample_count for frame in line.clockwork.frames if frame is not None} == {RATE // 100}
 
 
 def test_before_the_path_has_proven_to_be_clean_a_packet_waits_as_with_a_fixed_delay(line: Line) -> None:

@@ -39,13 +39,13 @@ RATE = 16000
 class MemoryWorkers:
     """``Workers``: one, which is no process."""
 
-    def __init__(self, agents: Mapping[str, Agent], calls: int = 8) -> None:
+    def __init__(self, agents: Mapping[str, Agent], calls: int = 8, frame_ms: int = FRAME_MS) -> None:
         ours, theirs = socket.socketpair()
         self.timings = {name: Timing(name) for name in agents}
         self.pipe = Pipe(theirs, LONGEST_FROM_GATEWAY)
         self.places = Places(Pipe(ours, LONGEST_FROM_WORKER), calls, lambda: None)
         made = {name: Colleague(agent, {"greeting": f"hello from {name}"}) for name, agent in agents.items()}
-        self._worker = Worker(self.pipe, Made(made, RATE, FRAME_MS, ()))
+        self._worker = Worker(self.pipe, Made(made, RATE, frame_ms, ()))
 
     def timing(self, agent: str) -> Timing:
         """See ``remote_call.Workers``."""
@@ -80,11 +80,12 @@ class Caller:
         timings: Mapping[str, Timing],
         info: CallInfo | None = None,
         limits: CallLimits = DEFAULT_LIMITS,
+        frame_ms: int = FRAME_MS,
     ) -> None:
         self.timings = timings
         self.serving: list[str] = []
         """Whom the call was handed to."""
-        self.voice = PacedVoice(RATE, "opus", 48000)
+        self.voice = PacedVoice(RATE, "opus", 48000, frame_ms)
         self.client = FakeClient(lambda message: self.call.push_message(message))
         self.times_caught_up = 0
         self.errors: list[BaseException] = []
@@ -113,7 +114,7 @@ class Caller:
 
     async def waits(self, seconds: float) -> None:
         """The caller does nothing."""
-        for _ in range(round(seconds / FRAME_SECONDS)):
+        for _ in range(round(seconds / self.voice.frame_seconds)):
             await self._ticked.wait()
 
     def writes(self, message: Message) -> None:
@@ -131,7 +132,7 @@ class Caller:
 
     async def _tick(self) -> None:
         while True:
-            await trio.sleep(FRAME_SECONDS)
+            await trio.sleep(self.voice.frame_seconds)
             now = trio.current_time()
             self.voice.hear(now)
             self.call.hear(now)
@@ -153,13 +154,17 @@ class Caller:
 
 @asynccontextmanager
 async def remote_call(
-    agent: Agent, *others: Agent, info: CallInfo | None = None, limits: CallLimits = DEFAULT_LIMITS
+    agent: Agent,
+    *others: Agent,
+    info: CallInfo | None = None,
+    limits: CallLimits = DEFAULT_LIMITS,
+    frame_ms: int = FRAME_MS,
 ) -> AsyncIterator[Caller]:
     """The caller of an agent in a worker, who has ``others`` beside it; leaving the block hangs up."""
     async with trio.open_nursery() as nursery:
-        workers = MemoryWorkers({one.__name__: one for one in (agent, *others)})
+        workers = MemoryWorkers({one.__name__: one for one in (agent, *others)}, frame_ms=frame_ms)
         nursery.start_soon(workers.run)
-        caller = Caller(partial(RemoteCall, workers), workers.timings, info, limits)
+        caller = Caller(partial(RemoteCall, workers), workers.timings, info, limits, frame_ms)
         nursery.start_soon(caller.run, Elsewhere(agent.__name__))
         yield caller
         nursery.cancel_scope.cancel()

@@ -129,6 +129,23 @@ async def test_the_caller_is_heard_in_whole_frames_at_their_time(autojump_clock:
     ]
 
 
+async def test_an_agent_can_have_frames_of_10_ms_at_their_time(autojump_clock: trio.testing.MockClock) -> None:
+    heard: list[tuple[float, int]] = []
+
+    async def agent(call: Call) -> None:
+        assert call.frame_ms == 10
+        async for sound in call.audio:
+            heard.append((trio.current_time(), sound.sample_count))
+            await call.say(sound)
+
+    async with fake_call(agent, sample_rate=RATE, frame_ms=10) as call:
+        await call.caller_speaks(frame(0.05).pcm)
+        await trio.sleep(0.05)
+        assert call.heard_pcm == frame(0.05).pcm
+    began = heard[0][0]
+    assert [(round(time - began, 3), count) for time, count in heard] == [(0.01 * n, RATE // 100) for n in range(5)]
+
+
 async def test_what_the_caller_says_before_the_agent_listens_is_gone(autojump_clock: trio.testing.MockClock) -> None:
     heard = []
 

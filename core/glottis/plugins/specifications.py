@@ -67,7 +67,7 @@ def check_spec(spec: Spec) -> None:
     if isinstance(spec, AgentSpec):
         check_integer("sample_rate", spec.sample_rate, 1)
         if spec.frame_ms not in FRAMES_MS:
-            raise ValueError(f"frame_ms: expected one of {FRAMES_MS}, got {spec.frame_ms!r}")
+            raise ValueError(f"frame_ms: expected one of {', '.join(map(str, FRAMES_MS))}, got {spec.frame_ms!r}")
     if isinstance(spec, RoutesSpec):
         check_routes_name(spec.name)
     if isinstance(spec, ComponentSpec):

@@ -30,7 +30,7 @@ class AudioLeg:
     negotiates = False
     formats = None
 
-    def __init__(self, owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = 20) -> None:
+    def __init__(self, owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> None:
         self.owner = owner
         self.voice = PacedVoice(sample_rate, "PCM", sample_rate)
         self.messenger = Messenger(

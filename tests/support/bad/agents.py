@@ -147,6 +147,13 @@ def create_monotonous(settings: None, campaign: CampaignInfo) -> Agent:
     return monotonous
 
 
+async def stiff(call: Call) -> None:
+    """Takes 20 ms for the length of all frames."""
+    async for frame in call.audio:
+        if frame.sample_count * 50 != call.sample_rate:
+            raise RuntimeError("what a frame")
+
+
 async def sending_bytes(call: Call) -> None:
     """Takes data channels for granted."""
     async for _ in call.messages:
@@ -176,6 +183,7 @@ BAD: Mapping[str, list[AgentSpec]] = {
     "floods": [spec_of(expecting_json)],
     "silence": [spec_of(busy), spec_of(afraid_of_silence)],
     "rates": [spec_of(monotonous)],
+    "frames": [spec_of(stiff)],
     "transports": [spec_of(sending_bytes)],
     "yields": [spec_of(blocking)],
 }

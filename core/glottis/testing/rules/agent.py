@@ -12,6 +12,7 @@ from typing import Final
 import trio
 from trio.lowlevel import Task
 
+from glottis.contracts.audio import FRAMES_MS
 from glottis.contracts.call import AgentSpec, BytesMessage, CampaignInfo, TextMessage
 from glottis.contracts.events import Interrupted, OtherEvent, Resumed
 from glottis.testing.fake_call import FakeCall
@@ -206,6 +207,22 @@ def check_rates(subject: AgentSubject) -> None:
             raise
 
 
+def check_frames(subject: AgentSubject) -> None:
+    """Of each length that a campaign may have."""
+    for frame_ms in FRAMES_MS:
+        try:
+            subject.make_for(CampaignInfo("campaign", subject.spec.sample_rate, frame_ms=frame_ms))
+        except NotTried:
+            if frame_ms == subject.spec.frame_ms:
+                raise
+            continue
+        try:
+            converse(subject, talk, frame_ms=frame_ms)
+        except Exception as error:
+            error.add_note(f"with frames of {frame_ms} ms")
+            raise
+
+
 def check_transports(subject: AgentSubject) -> None:
     """By WebSocket there are no data channels."""
     converse(subject, talk, transport="WebRTC")
@@ -274,6 +291,7 @@ AGENT_RULES: Final = rules_of(
     ("floods", "floods of odd messages, keys and events do not end it", check_floods),
     ("silence", "half a minute of silence costs next to nothing", check_silence),
     ("rates", "it works at each sample rate, or refuses it at start-up", check_rates),
+    ("frames", "it works with frames of each length, or refuses them at start-up", check_frames),
     ("transports", "it works by WebRTC and by WebSocket", check_transports),
     ("yields", "it never holds up other calls", check_yields),
 )

@@ -1,8 +1,9 @@
 """The rules of components: of any kind, and of the kinds that glottis itself has."""
 
+from itertools import product
 from typing import Any, Final
 
-from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS, FRAMES_MS, AudioFrame
 from glottis.contracts.components import ComponentSpec, members_of
 from glottis.contracts.resampling import Resampling
 from glottis.contracts.turns import VoiceActivityDetector
@@ -62,25 +63,26 @@ def _detector(subject: ComponentSubject) -> VoiceActivityDetector:
     return detector
 
 
-def _frames(pcm: bytes, sample_rate: int) -> list[AudioFrame]:
-    return [AudioFrame(piece, sample_rate) for piece in pieces(pcm, sample_count(sample_rate, 20))]
+def _frames(pcm: bytes, sample_rate: int, frame_ms: int = FRAME_MS) -> list[AudioFrame]:
+    return [AudioFrame(piece, sample_rate) for piece in pieces(pcm, sample_count(sample_rate, frame_ms))]
 
 
 def check_probability(subject: ComponentSubject) -> None:
-    """Of all that can be heard, at each rate: the guard around the detector refuses what is none."""
-    for rate in RATES:
+    """Of all that can be heard, at each rate, in frames of each length: the guard around it refuses what is none."""
+    for rate, frame_ms in product(RATES, FRAMES_MS):
         detector = _detector(subject)
         for pcm in (bytes(rate), melody(rate, 400), noise(rate), clipped(rate)):
-            for frame in _frames(pcm, rate):
+            for frame in _frames(pcm, rate, frame_ms):
                 probability = float(detector.detect(frame))
                 expect(0 <= probability <= 1, f"detect says {probability} at {rate} Hz, expected 0 to 1")
 
 
 def check_silence(subject: ComponentSubject) -> None:
-    """Five seconds of nothing."""
-    detector = _detector(subject)
-    heard = [detector.detect(frame) >= 0.5 for frame in _frames(bytes(2 * 16000 * 5), 16000)]
-    expect(sum(heard) <= 5, f"takes {sum(heard)} of {len(heard)} frames of digital silence for speech")
+    """Five seconds of nothing, in frames of each length."""
+    for frame_ms in FRAMES_MS:
+        detector = _detector(subject)
+        heard = [detector.detect(frame) >= 0.5 for frame in _frames(bytes(2 * 16000 * 5), 16000, frame_ms)]
+        expect(sum(heard) <= 5, f"takes {sum(heard)} of {len(heard)} frames of digital silence for speech")
 
 
 def check_independence(subject: ComponentSubject) -> None:

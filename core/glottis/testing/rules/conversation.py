@@ -6,6 +6,7 @@ from typing import Final
 
 import trio
 
+from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.call import Agent, AgentSpec, BytesMessage, CampaignInfo, TextMessage
 from glottis.contracts.info import CallInfo
 from glottis.signaling.session_request import WEBRTC
@@ -24,13 +25,19 @@ Script = Callable[[FakeCall], Awaitable[None]]
 
 
 async def hold(
-    agent: Agent, script: Script, *, sample_rate: int, transport: str = WEBRTC, steps: Steps | None = None
+    agent: Agent,
+    script: Script,
+    *,
+    sample_rate: int,
+    frame_ms: int = FRAME_MS,
+    transport: str = WEBRTC,
+    steps: Steps | None = None,
 ) -> None:
     """A call that is over within ``PATIENCE`` of the end of the script, or of its own end; else the trial is."""
     info = CallInfo("session", "campaign", client_identifier="caller", transport=transport)
     is_over = trio.Event()
     async with trio.open_nursery() as around:
-        async with fake_call(agent, sample_rate=sample_rate, info=info) as call:
+        async with fake_call(agent, sample_rate=sample_rate, frame_ms=frame_ms, info=info) as call:
             if steps is not None:
                 steps.nursery, steps.hang_up = call.nursery, partial(_hang_up, call, is_over)
             around.start_soon(_give_up_when_late, is_over)
@@ -71,15 +78,17 @@ def converse(
     script: Script,
     *,
     sample_rate: int | None = None,
+    frame_ms: int | None = None,
     transport: str = WEBRTC,
     steps: Steps | None = None,
 ) -> None:
     """Have this conversation, and hang up. Raises ``Broken``, and whatever the agent raises."""
     rate = subject.spec.sample_rate if sample_rate is None else sample_rate
-    agent = subject.make_for(CampaignInfo("campaign", rate))
+    length = subject.spec.frame_ms if frame_ms is None else frame_ms
+    agent = subject.make_for(CampaignInfo("campaign", rate, frame_ms=length))
 
     run_trial(
-        partial(hold, agent, script, sample_rate=rate, transport=transport, steps=steps),
+        partial(hold, agent, script, sample_rate=rate, frame_ms=length, transport=transport, steps=steps),
         [] if steps is None else [steps],
     )
 

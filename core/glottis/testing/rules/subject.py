@@ -51,7 +51,7 @@ class Subject(Generic[SpecT]):
 
     def make(self) -> Any:
         """An agent, scheme, provider or component. Raises as ``glottis.plugins.create`` does."""
-        campaign = CampaignInfo("campaign", self.spec.sample_rate) if isinstance(self.spec, AgentSpec) else None
+        campaign = _campaign_of(self.spec) if isinstance(self.spec, AgentSpec) else None
         return self.make_for(campaign)
 
     def make_for(self, campaign: CampaignInfo | None) -> Any:
@@ -61,6 +61,11 @@ class Subject(Generic[SpecT]):
             return create(self.plugin, self.spec, settings, campaign)
         except ConfigurationError as error:
             raise NotTried(f"needs other settings: {error}") from None
+
+
+def _campaign_of(spec: AgentSpec) -> CampaignInfo:
+    """As the agent itself wants it."""
+    return CampaignInfo("campaign", spec.sample_rate, frame_ms=spec.frame_ms)
 
 
 def check_specification(spec: Spec) -> None:
