@@ -17,7 +17,7 @@ from glottis.calls.handover import Colleague, Handover
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.streams import Wakeup
 from glottis.config import Elsewhere
-from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS, FRAME_SECONDS
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.info import CallInfo
 from glottis.isolation import messages

@@ -54,7 +54,9 @@ class ArrivalLog:
         self._next = last + 1
         self._count += 1
         count = (self._count - 1) & 0xFF
-        return TransportFeedback(sender_ssrc, media_ssrc, first & 0xFFFF, count, _signed_24(reference_time), tuple(ticks))
+        return TransportFeedback(
+            sender_ssrc, media_ssrc, first & 0xFFFF, count, _signed_24(reference_time), tuple(ticks)
+        )
 
     def _sorted_out(self) -> tuple[int, dict[int, float]]:
         """The number of the first packet that is to be told of, and when those that have come did, by number.
