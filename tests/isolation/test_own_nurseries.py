@@ -1,5 +1,6 @@
 """A nursery that an agent opens itself may get any error: it ends this call, and no other."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,11 @@ from glottis import Agent, Call
 from support.errors import ERRORS
 from support.memory import open_memory_exchange_with
 from support.plugins import TestPlugin
+
+
+class Careless(TestPlugin):
+    """The plugin of this test."""
+
 
 WAYS = ("in a task", "in a task that is waited for", "in its block", "in a task of a task")
 
@@ -42,11 +48,13 @@ def failing(way: str, name: str) -> Agent:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ["ValueError", "SystemExit", "deep group", "mute", "shapeless"])
 async def test_any_error_in_it_ends_this_call_alone(
-    way: str, name: str, tmp_path: Path, autojump_clock: trio.testing.MockClock
+    way: str, name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async with open_memory_exchange_with(tmp_path, TestPlugin(agent=failing(way, name))) as exchange:
+    async with open_memory_exchange_with(tmp_path, Careless(agent=failing(way, name))) as exchange:
         other = await exchange.call()
         phone = await exchange.call("agent")
         _, reason = await phone.wait_closed()
         assert reason == "internal error"
         await other.hear(5)
+    failure, *_ = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert "failed in plugin Careless" in failure

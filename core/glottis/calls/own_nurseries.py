@@ -40,8 +40,8 @@ async def _run(work: Coroutine[Any, Any, Any]) -> Any:
     except BaseException as error:
         if _can_be_put_into_words(error):
             raise
-        name = type(error).__name__
-    raise Unpresentable(f"a task has raised {name}, which cannot be put into words")
+        name, way = type(error).__name__, error.__traceback__
+    raise Unpresentable(f"a task has raised {name}, which cannot be put into words").with_traceback(way)
 
 
 def _can_be_put_into_words(error: BaseException) -> bool:

@@ -16,6 +16,8 @@ TRIO: Final = "trio._core._run"
 """Where trio has the task that runs in a variable."""
 NURSERY: Final = "glottis.calls.nursery"
 """Where the tasks of an agent begin: what they run is not ours."""
+BEGINNING: Final = "glottis.calls.own_nurseries"
+"""Where all tasks begin, which says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def _turn_of(frame: FrameType | None) -> tuple[list[FrameType], trio.lowlevel.Ta
         task = frame.f_locals.get("task") if _module(frame) == TRIO else None
         if isinstance(task, trio.lowlevel.Task):
             return frames[::-1], task
-        frames.append(frame)
+        if _module(frame) != BEGINNING:
+            frames.append(frame)
         frame = frame.f_back
     return frames[::-1], None
 
