@@ -5,15 +5,8 @@ from glottis.config.loading import API_KEY_VARIABLE, load_config, load_log, load
 from glottis.config.logs import configure_logging, flush_logs, records_dropped, uncaught_errors_logged
 from glottis.config.mistakes import Mistakes
 from glottis.config.rendering import render
-from glottis.config.resolution import (
-    Campaign,
-    CampaignAgent,
-    Elsewhere,
-    NamedAuthScheme,
-    NamedProvider,
-    ResolvedConfig,
-    resolve,
-)
+from glottis.config.resolution import resolve
+from glottis.config.resolved import Campaign, CampaignAgent, Elsewhere, NamedAuthScheme, NamedProvider, ResolvedConfig
 from glottis.config.settings import (
     AgentSection,
     Auth,

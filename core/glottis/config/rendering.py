@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from glottis.config.conversion import PluginSettings
-from glottis.config.resolution import ResolvedConfig
+from glottis.config.resolved import ResolvedConfig
 from glottis.contracts.components import Component
 from glottis.contracts.secret import Secret
 

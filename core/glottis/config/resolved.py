@@ -1,0 +1,124 @@
+"""What a configuration comes to once all that it names is found, checked and made."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from glottis.config.settings import Config, Workers
+from glottis.contracts.audio import FRAME_MS
+from glottis.contracts.auth import AuthScheme
+from glottis.contracts.call import Agent, Call
+from glottis.contracts.codec import CodecSpec
+from glottis.contracts.ice_servers import IceServerProvider
+from glottis.contracts.pages import Page
+from glottis.contracts.resampling import Resampling
+from glottis.plugins import Plugin, Registered
+from glottis.plugins.extensions import Extension
+from glottis.plugins.routes import MountedRoute
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignAgent:
+    """An agent, made for one campaign."""
+
+    agent: Agent
+    name: str
+    """By which its plugin registers it."""
+    plugin: Plugin
+    settings: msgspec.Struct | None = None
+    told_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of an agent without a type of settings: its calls are told them."""
+
+    @property
+    def told(self) -> Any:
+        """What its calls find as ``CallInfo.campaign_settings``."""
+        return self.told_settings if self.settings is None else self.settings
+
+    def __str__(self) -> str:
+        return f"agent {self.name} of {self.plugin}"
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Stands for an agent that is in a process of its own, where it has this name in its campaign."""
+
+    name: str
+
+    async def __call__(self, call: Call) -> None:
+        raise AssertionError(f"agent {self.name} is in a process of its own")
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What answers the calls of one ``campaignId``; ``sample_rate`` in hertz is that of the agents' audio.
+
+    ``frame_ms`` is how long the frames of that are.
+    """
+
+    id: str
+    agent: CampaignAgent
+    """Who answers."""
+    sample_rate: int
+    agents: Mapping[str, CampaignAgent] = field(default_factory=dict)
+    """Those that calls can be handed to, by their names in the campaign. Who answers is one of them."""
+    extensions: tuple[Extension, ...] = ()
+    """In the order in which they are asked."""
+    frame_ms: int = FRAME_MS
+    workers: Workers | None = None
+    """Where the agents are isolated: then each is ``Elsewhere``."""
+    version: Callable[[], int] = lambda: 0
+    """Another number whenever one of the agents was loaded anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAuthScheme:
+    """The auth scheme in force."""
+
+    name: str
+    scheme: AuthScheme
+    plugin: Plugin
+    settings: msgspec.Struct | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedProvider:
+    """An ICE server provider, by the name that configuration calls it."""
+
+    name: str
+    provider: IceServerProvider
+    plugin: Plugin
+    settings: msgspec.Struct | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRoutes:
+    """A set of HTTP routes, by the name that is its folder, too."""
+
+    name: str
+    routes: tuple[MountedRoute, ...]
+    plugin: Plugin
+    settings: msgspec.Struct | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedConfig:
+    """A configuration that can be served: everything that it names was found, checked and made."""
+
+    config: Config
+    auth: NamedAuthScheme
+    campaigns: Mapping[str, Campaign]
+    codecs: tuple[Registered[CodecSpec], ...]
+    """In order of preference, at least one."""
+    ice_server_providers: tuple[NamedProvider, ...] = ()
+    page_sets: tuple[str, ...] = ()
+    pages: Mapping[str, Page] = field(default_factory=dict)
+    """By absolute URL path, of all sets together."""
+    route_sets: tuple[NamedRoutes, ...] = ()
+    resampling: Resampling | None = None
+    """Of uncompressed audio, if it is installed."""
+    extensions: tuple[Extension, ...] = ()
+    """Of all campaigns together; each is one object, wherever it is."""
+    plugins: tuple[Plugin, ...] = ()
+    """All that are loaded, to find the culprit of an error among."""
