@@ -9,8 +9,8 @@ next pause, and only for want of one by leaving out pitch periods of speech.
 """
 
 import math
+from array import array
 from bisect import bisect_left
-from collections import deque
 from typing import Final
 
 from glottis.contracts.audio import FRAME_SECONDS
@@ -63,7 +63,7 @@ class AdaptiveDelay(FixedDelay):
 
     __slots__ = (
         "_arrivals",
-        "_basis",
+        "_fastest",
         "_floor",
         "_frame_seconds",
         "_last_arrival",
@@ -104,14 +104,14 @@ class AdaptiveDelay(FixedDelay):
         super().__init__(self._whole_frames(DEFAULT_TARGET_DELAY))
         self._floor, self._proven_at = self.target, math.inf
         """Of the target, until the path has proven to be good enough for less."""
-        self._basis: tuple[float, float, float] | None = None
-        """What the target was made of: it is mostly the same for the next packet."""
         self._lateness = lateness
-        self._arrivals: deque[tuple[float, float]] = deque()
+        self._arrivals = array("d")
+        self._transits = array("d")
         """When packets came, and how long they took, on clocks that need not agree."""
-        self._transits: list[float] = []
-        """The latter in order, but for those in ``_waiting``."""
-        self._waiting: list[float] = []
+        self._fastest = math.inf
+        """What that was at least."""
+        self._waiting = 0
+        """Packets that came since the target was set."""
         self._off_since = math.inf
         """Since when the delay is not as it should be."""
         self._last_arrival = -TOGETHER
@@ -142,7 +142,7 @@ class AdaptiveDelay(FixedDelay):
     def measured(self, transit: float, now: float) -> None:
         """See ``DelayPolicy.measured``."""
         since, self._last_arrival = now - self._last_arrival, now
-        fastest = self._transits[0] if self._transits else math.inf
+        fastest = self._fastest
         if abs(transit - fastest) > ANOTHER_TIMELINE:
             self._forget()
             fastest = math.inf
@@ -150,32 +150,28 @@ class AdaptiveDelay(FixedDelay):
             return
         elif transit > self._slowest + SPIKE:
             _note(self._spikes, transit, now)
-        self._arrivals.append((now, transit))
-        self._waiting.append(transit)
+        self._arrivals.append(now)
+        self._transits.append(transit)
+        self._waiting += 1
         is_usual = fastest <= transit <= self._slowest and not self._losses and not self._spikes
-        if not is_usual or len(self._waiting) == BATCH:
+        if not is_usual or self._waiting >= BATCH:
             self._adapt(now)
 
     def _adapt(self, now: float) -> None:
         """Set the target by what has come within ``WINDOW``."""
-        arrivals, transits = self._arrivals, self._transits
-        transits += self._waiting
-        transits.sort()
-        self._waiting.clear()
-        while len(arrivals) > MOST_ARRIVALS or arrivals[0][0] < now - WINDOW:
-            del transits[bisect_left(transits, arrivals.popleft()[1])]
-        slowest = transits[min(len(transits) - 1, int(len(transits) * (1 - self._lateness)))]
-        self._slowest = slowest
+        self._waiting = 0
+        outdated = max(bisect_left(self._arrivals, now - WINDOW), len(self._arrivals) - MOST_ARRIVALS)
+        del self._arrivals[:outdated], self._transits[:outdated]
+        transits = sorted(self._transits)
+        self._fastest = transits[0]
+        self._slowest = slowest = transits[min(len(transits) - 1, int(len(transits) * (1 - self._lateness)))]
         if self._losses:
             slowest = max(slowest, _usual(self._losses, now))
         if self._spikes:
             slowest = max(slowest, _usual(self._spikes, now))
         if now >= self._proven_at:
             self._floor = 0.0
-        basis = transits[0], slowest, self._floor
-        if basis != self._basis:
-            self._basis = basis
-            self.target = max(self._floor, self._bounded(slowest - transits[0] + CUSHION))
+        self.target = max(self._floor, self._bounded(slowest - self._fastest + CUSHION))
 
     def _whole_frames(self, delay: float) -> float:
         """As much at least, and from the minimum by steps in which it moves: so it can go back to that."""
@@ -190,23 +186,21 @@ class AdaptiveDelay(FixedDelay):
         _note(self._losses, transit, now)
 
     def _forget(self) -> None:
-        self._basis = None
-        self._arrivals.clear()
-        self._transits.clear()
-        self._waiting.clear()
+        self._arrivals, self._transits = array("d"), array("d")
+        self._fastest, self._waiting = math.inf, 0
         self._losses.clear()
         self._spikes.clear()
 
     def waits(self, transit: float) -> bool:
         """See ``DelayPolicy.waits``."""
-        return not self._transits or transit - self._transits[0] < self._maximum
+        return not self._transits or transit - self._fastest < self._maximum
 
     def change(self, transit: float, rest: float, now: float, is_pause: bool) -> float:
         """See ``DelayPolicy.change``; in speech after a rest only."""
         self._stretches = True
         if not self._transits:
             return 0.0
-        off = transit - self._transits[0] - self.target
+        off = transit - self._fastest - self.target
         self._quiet_frames = self._quiet_frames + 1 if is_pause else 0
         if self._quiet_frames > self._pause:
             self._off_since = math.inf
