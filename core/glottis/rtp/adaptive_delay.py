@@ -142,19 +142,17 @@ class AdaptiveDelay(FixedDelay):
     def measured(self, transit: float, now: float) -> None:
         """See ``DelayPolicy.measured``."""
         since, self._last_arrival = now - self._last_arrival, now
-        fastest = self._fastest
-        if abs(transit - fastest) > ANOTHER_TIMELINE:
+        is_usual = self._fastest <= transit <= self._slowest
+        if not is_usual and abs(transit - self._fastest) > ANOTHER_TIMELINE:
             self._forget()
-            fastest = math.inf
-        elif since < TOGETHER and transit >= fastest:
+        elif since < TOGETHER and transit >= self._fastest:
             return
-        elif transit > self._slowest + SPIKE:
+        elif not is_usual and transit > self._slowest + SPIKE:
             _note(self._spikes, transit, now)
         self._arrivals.append(now)
         self._transits.append(transit)
         self._waiting += 1
-        is_usual = fastest <= transit <= self._slowest and not self._losses and not self._spikes
-        if not is_usual or self._waiting >= BATCH:
+        if self._waiting >= BATCH or not is_usual or self._losses or self._spikes:
             self._adapt(now)
 
     def _adapt(self, now: float) -> None:
@@ -221,10 +219,10 @@ class AdaptiveDelay(FixedDelay):
         self._off_since = -math.inf  # on with it, until it is as it should be
         return -off
 
-    def excess(self, depth: int, clock_rate: int, now: float) -> int:
+    def _unneeded(self, depth: int, clock_rate: int, now: float) -> int:
         """As of a fixed delay for who cannot stretch; else only what is far too much."""
         stretches, self._stretches = self._stretches, False
-        excess = FixedDelay.excess(self, depth, clock_rate, now)
+        excess = super()._unneeded(depth, clock_rate, now)
         return excess if not stretches or excess > CUT * clock_rate else 0
 
 

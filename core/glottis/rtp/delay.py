@@ -139,8 +139,10 @@ class FixedDelay:
         """What was never needed in the window that ends now; of a head start, a step."""
         if depth < self._least_depth:
             self._least_depth = depth
-        if now < self._window_ends_at:
-            return 0
+        return 0 if now < self._window_ends_at else self._unneeded(depth, clock_rate, now)
+
+    def _unneeded(self, depth: int, clock_rate: int, now: float) -> int:
+        """At the end of a window: what is to be skipped."""
         excess = self._least_depth - int(self.target * clock_rate)
         is_too_deep = excess >= EXCESS_SLACK * clock_rate
         if self._catching_up:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from glottis.rtp.congestion import LeastDelay
 from glottis.wire.rtcp import TransportFeedback
+from glottis.wire.rtcp.transport import REFERENCE_TICKS, TICK
 
 REMEMBERED: Final = 128
 """Packets whose time is kept: two and a half seconds of those of 20 ms. A power of two."""
@@ -52,19 +53,20 @@ class Departures:
         packets = lost = 0
         delays: list[float] = []
         times, latest = self._times, self._latest
-        for number, arrived_at in feedback.arrived_at():
+        reference = feedback.reference_time * REFERENCE_TICKS
+        for number, ticks in enumerate(feedback.arrivals, feedback.base):
             place = number % REMEMBERED
             sent_at = times[place] if times and (latest - number) & 0xFFFF < REMEMBERED else _TOLD
-            if arrived_at is not None and sent_at >= 0:  # nearly always
+            if ticks is not None and sent_at >= 0:  # as nearly always
                 packets += 1
                 times[place] = _TOLD
-                delays.append(arrived_at - sent_at)
+                delays.append((reference + ticks) * TICK - sent_at)
             elif sent_at == _TOLD:
-                self.unknown += arrived_at is not None
-            elif arrived_at is not None:
+                self.unknown += ticks is not None
+            elif ticks is not None:
                 lost -= 1
                 times[place] = _TOLD
-                delays.append(arrived_at + sent_at)
+                delays.append((reference + ticks) * TICK + sent_at)
             elif sent_at >= 0:
                 packets += 1
                 lost += 1

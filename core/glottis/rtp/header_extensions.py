@@ -41,7 +41,16 @@ class ExtensionWriter:
     ``transport_sequence`` is the number of the next packet; ``on_sent`` is told of each, and when it was sent.
     """
 
-    __slots__ = ("_ids", "_layouts", "_mid", "_on_sent", "transport_sequence", "wants_level", "wants_mid")
+    __slots__ = (
+        "_ids",
+        "_layouts",
+        "_layouts_with_mid",
+        "_mid",
+        "_on_sent",
+        "transport_sequence",
+        "wants_level",
+        "wants_mid",
+    )
 
     def __init__(self, ids: ExtensionIds, mid: str | None, on_sent: Callable[[int, float], None]) -> None:
         self.wants_mid = mid is not None and ids.mid is not None
@@ -51,13 +60,15 @@ class ExtensionWriter:
         self._on_sent = on_sent
         self._ids = ids
         self._mid = (mid or "").encode()
-        self._layouts: dict[tuple[bool, bool], _Layout] = {}
-        """With and without the level and the section."""
+        self._layouts: list[_Layout | None] = [None, None]
+        """Without and with the level."""
+        self._layouts_with_mid: list[_Layout | None] = [None, None]
 
     def write(self, now: float, level: int | None) -> bytes:
         """Of a packet that is sent ``now`` with audio of this level (−dBov, 0–127; None: none, or not known)."""
-        kind = level is not None, self.wants_mid
-        size, _, packed, level_at, send_time_at, number_at = self._layouts.get(kind) or self._lay_out(*kind)
+        layouts = self._layouts_with_mid if self.wants_mid else self._layouts
+        layout = layouts[level is not None] or self._lay_out(layouts, level is not None)
+        size, _, packed, level_at, send_time_at, number_at = layout
         if level_at is not None and level is not None:
             packed |= (level | _SPEECH if level < SPEECH_LEVEL else level) << level_at
         if send_time_at is not None:
@@ -69,7 +80,7 @@ class ExtensionWriter:
             self._on_sent(number, now)
         return packed.to_bytes(size)
 
-    def _lay_out(self, has_level: bool, has_mid: bool) -> _Layout:
+    def _lay_out(self, layouts: list[_Layout | None], has_level: bool) -> _Layout:
         ids = self._ids
         elements: list[tuple[int, bytes]] = []
         if ids.audio_level is not None and has_level:
@@ -78,10 +89,10 @@ class ExtensionWriter:
             elements.append((ids.absolute_send_time, bytes(_TIME_LENGTH)))
         if ids.transport_sequence is not None:
             elements.append((ids.transport_sequence, bytes(_NUMBER_LENGTH)))
-        if ids.mid is not None and has_mid:
+        if ids.mid is not None and self.wants_mid:
             elements.append((ids.mid, self._mid))
         layout = _layout_of_untrusted(build_extensions(elements), ids)
-        self._layouts[has_level, has_mid] = layout
+        layouts[has_level] = layout
         return layout
 
 

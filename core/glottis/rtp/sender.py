@@ -250,8 +250,7 @@ class AudioSender:
 
     def _append_rest(self) -> None:
         """For order's sake, what waits for the rest of its frame goes before what is none of that."""
-        rest = self._framer.pad()
-        if rest is not None:
+        if self._framer.rest and (rest := self._framer.pad()) is not None:
             self._append(rest, self._frame_units)
 
     def _rest_is_overdue(self) -> bool:

@@ -40,6 +40,10 @@ class Taken(Enum):
     """There may be anything to drain, and another timeout."""
 
 
+_REFUSED, _MEDIA = Taken.REFUSED, Taken.MEDIA
+"""Looked up once, and not for each packet: a member of an enum takes as long as a dozen other attributes."""
+
+
 class PacketProtection(Protocol):
     """What ``SrtpSession`` does to packets; the untrusted ones raise ``Malformed``, for a repeat ``Replayed``."""
 
@@ -141,11 +145,11 @@ class RtpSession:
         """Take in an SRTP or SRTCP packet, told apart as in RFC 5761 §4. Never raises for what is in it."""
         protection = self.protection
         if self._closed:
-            return Taken.REFUSED
+            return _REFUSED
         if protection is None:
             self._keep_early(data, now)
-            return Taken.REFUSED
-        taken = Taken.REFUSED
+            return _REFUSED
+        taken = _REFUSED
         try:
             if is_rtcp(data):
                 packet = protection.unprotect_rtcp_untrusted(data, now)
@@ -154,7 +158,7 @@ class RtpSession:
                     taken = Taken.REPORT
             elif self.receiver is not None:
                 packet = protection.unprotect_untrusted(data, now)
-                taken = Taken.MEDIA
+                taken = _MEDIA
                 self.heard_at = now
                 self.receiver.handle_rtp(packet, now)
                 missing = self.receiver.missing

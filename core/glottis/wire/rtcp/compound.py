@@ -92,7 +92,7 @@ _BUILDERS: Final[dict[type, Callable[[Any], bytes]]] = {
 
 def is_rtcp(data: bytes) -> bool:
     """Whether an (S)RTP or (S)RTCP datagram is RTCP, by the second byte as RFC 5761 §4 has it."""
-    return len(data) > 1 and 192 <= data[1] <= 223
+    return b"\xc0" <= data[1:2] <= b"\xdf"
 
 
 def parse_rtcp_untrusted(data: bytes) -> list[RtcpPacket]:

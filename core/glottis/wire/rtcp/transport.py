@@ -45,12 +45,6 @@ class TransportFeedback:
     """Of each packet when it came, in ticks after the reference time; None: not yet. The first that has come, at most
     63.75 ms after it; the others within 8 seconds of the one before."""
 
-    def arrived_at(self) -> Iterator[tuple[int, float | None]]:
-        """Numbers, and when these came in seconds of the peer's clock."""
-        reference = self.reference_time * REFERENCE_TICKS
-        for place, ticks in enumerate(self.arrivals):
-            yield (self.base + place) & 0xFFFF, None if ticks is None else (reference + ticks) * TICK
-
 
 def parse_transport_feedback_untrusted(body: bytes) -> TransportFeedback:
     """Raises ``Malformed``."""
