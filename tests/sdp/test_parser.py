@@ -5,6 +5,7 @@ import pytest
 from glottis.contracts.errors import Malformed
 from glottis.sdp import Attribute, MediaDescription, Origin, SessionDescription, parse_session_description_untrusted
 from glottis.sdp.parser import (
+    MAX_FINGERPRINTS,
     MAX_FORMATS,
     MAX_LENGTH,
     MAX_LINES,
@@ -167,12 +168,16 @@ def test_what_nobody_reads_may_be_long() -> None:
     )
 
 
-def test_an_attribute_is_read_so_often_and_not_more() -> None:
-    media = "m=audio 9 RTP/AVP 0\r\n" + "a=ssrc:1\r\na=x\r\n" * (MAX_REPEATS + 2)
+@pytest.mark.parametrize(
+    ("line", "most"), [("ssrc:1", MAX_REPEATS), (f"fingerprint:sha-256 {':'.join(['AA'] * 32)}", MAX_FINGERPRINTS)]
+)
+def test_an_attribute_is_read_so_often_and_not_more(line: str, most: int) -> None:
+    name = line.partition(":")[0]
+    media = "m=audio 9 RTP/AVP 0\r\n" + f"a={line}\r\na=x\r\n" * (most + 2)
     description = parse_session_description_untrusted(HEAD + media)
     names = [attribute.name for attribute in description.media[0].attributes]
-    assert (names.count("ssrc"), names.count("x")) == (MAX_REPEATS, MAX_REPEATS + 2)
-    assert description.skipped[0] == f"line {6 + 2 * MAX_REPEATS}: expected at most {MAX_REPEATS} times a=ssrc"
+    assert (names.count(name), names.count("x")) == (most, most + 2)
+    assert description.skipped[0] == f"line {6 + 2 * most}: expected at most {most} times a={name}"
     assert len(description.skipped) == 1
 
 

@@ -103,11 +103,12 @@ def _bodies(
     ptime_ms: float | None,
 ) -> Iterator[tuple[int, Body]]:
     """What the accepted sections say beside their transport, by index."""
-    yield tagged.index, idle_body(tagged)
     for audio in audios:
         yield audio.media_index, audio_body(audio, sending, ptime_ms)
     if data is not None:
         yield data.media_index, data_body(max_message_size)
+    if tagged.index not in (data.media_index if data else None, *(audio.media_index for audio in audios)):
+        yield tagged.index, idle_body(tagged)
 
 
 def _answer(

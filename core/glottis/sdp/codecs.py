@@ -175,4 +175,4 @@ def offered_formats(capabilities: Sequence[AudioCapability]) -> tuple[Negotiated
 
 def _payload_types(section: Section) -> Iterable[int]:
     """The formats of an RTP section, each once; what cannot be the number of one stands for nothing."""
-    return [PAYLOAD_TYPES[text] for text in dict.fromkeys(section.media.formats) if text in PAYLOAD_TYPES]
+    return [number for number in map(PAYLOAD_TYPES.get, dict.fromkeys(section.media.formats)) if number is not None]

@@ -18,12 +18,15 @@ UNSPECIFIED_CONNECTION: Final = "IN IP4 0.0.0.0"
 DISCARD_PORT: Final = 9
 
 _ATTRIBUTE_NAME: Final = re.compile(TOKEN)
-_SET: Final = object.__setattr__
+_ATTRIBUTE_VALUE: Final = re.compile(r"[^\0\r\n]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Attribute:
-    """An ``a=`` line; a property attribute has no value. Raises ``ValueError`` for what would not stay one line."""
+    """An ``a=`` line; a property attribute has no value. Raises ``ValueError`` for what would not stay one line.
+
+    Nobody changes one. It is not frozen because there are hundreds, and frozen ones take twice as long to be made.
+    """
 
     name: str
     value: str | None = None
@@ -35,22 +38,19 @@ class Attribute:
     def __post_init__(self) -> None:
         if not _ATTRIBUTE_NAME.fullmatch(self.name):
             raise ValueError("the name of an attribute is a token")
-        if self.value is not None and (not self.value or any(map(self.value.count, "\0\r\n"))):
+        if self.value is not None and not _ATTRIBUTE_VALUE.fullmatch(self.value):
             raise ValueError("the value of an attribute is not empty and has no line ends")
 
     @classmethod
     def read(cls, name: str, value: str | None, line: int) -> "Attribute":
         """One that a line of this number holds: it need not be looked at twice, and there may be hundreds."""
         attribute = object.__new__(cls)
-        _SET(attribute, "name", name)
-        _SET(attribute, "value", value)
-        _SET(attribute, "line", line)
-        _SET(attribute, "reading", None)
+        attribute.name, attribute.value, attribute.line, attribute.reading = name, value, line, None
         return attribute
 
     def keep_reading(self, reader: object, meaning: object) -> None:
         """It follows from the value, so that nothing changes."""
-        _SET(self, "reading", (reader, meaning))
+        self.reading = reader, meaning
 
     def __str__(self) -> str:
         return f"a={self.name}" if self.value is None else f"a={self.name}:{self.value}"

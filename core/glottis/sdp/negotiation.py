@@ -95,7 +95,7 @@ def idle_body(section: Section) -> Body:
     """A section kept for its transport alone: inactive, with the first of the offered formats."""
     kept = section.media.formats[0]
     start = f"{kept} "
-    formats = (a for a in section.media.attributes if a.name in ("rtpmap", "fmtp") and f"{a.value} ".startswith(start))
+    formats = (one for one in section.own.named(("rtpmap", "fmtp")) if f"{one.value} ".startswith(start))
     return Body((kept,), (Attribute("inactive"), Attribute("rtcp-mux"), *formats))
 
 

@@ -6,12 +6,11 @@ noted. Whoever answers the description refuses by name what it then lacks.
 
 import re
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from glottis.contracts.errors import Malformed
 from glottis.sdp import attributes
-from glottis.sdp.attributes import read_attribute_untrusted
 from glottis.sdp.description import TOKEN, Attribute, MediaDescription, Origin, SessionDescription
 
 MAX_SIZE: Final = 25 * 1024
@@ -31,6 +30,9 @@ MAX_FORMATS: Final = 50
 
 MAX_REPEATS: Final = 64
 """Attributes of one name that are read of the session, or of a section: as many as there are payload types."""
+
+MAX_FINGERPRINTS: Final = 8
+"""The same of these, which take longest to be read. Peers have one, or one of each hash function."""
 
 MAX_READ: Final = 180
 """Attributes whose value is read, of the whole description: half of its lines, as with browsers. The longest offer that
@@ -82,7 +84,7 @@ _GRAMMAR: Final = {
 }
 _PATTERNS: Final = {kind: re.compile(pattern, re.DOTALL | re.ASCII) for kind, (pattern, _) in _GRAMMAR.items()}
 _NAME: Final = re.compile(TOKEN)
-_BEGINNINGS: Final = frozenset(f"{letter}=" for letter in string.ascii_lowercase)
+_LETTERS: Final = frozenset(string.ascii_lowercase)
 _LEFT_ALONE: Final = frozenset("stiueprzkm")
 """Their values are not looked at (RFC 9429 §5.8), or with the section."""
 
@@ -113,7 +115,7 @@ def parse_session_description_untrusted(text: str) -> SessionDescription:
 
     Unknown attributes are kept. Those that ``glottis.sdp.attributes`` cannot read are left out, see ``SKIPPABLE``.
     """
-    parts = _parts_untrusted(list(_lines_untrusted(text)))
+    parts = _parts_untrusted(_lines_untrusted(text))
     version, origin, (_, _, name) = parts[0][:3]
     _fields_untrusted(version)
     left = _Left()
@@ -131,9 +133,8 @@ def parse_session_description_untrusted(text: str) -> SessionDescription:
     )
 
 
-def _lines_untrusted(text: str) -> Iterator[_Line]:
-    """The lines that are not blank, without blanks around them."""
-    beginnings = _BEGINNINGS
+def _lines_untrusted(text: str) -> list[str]:
+    """All lines, as far as they are bounded."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -144,28 +145,34 @@ def _lines_untrusted(text: str) -> Iterator[_Line]:
     lines = text.replace("\0", "\0\r\0").split("\n")  # neither may stand in a line
     if len(lines) > MAX_LINES + 1:
         raise Malformed(f"expected at most {MAX_LINES} lines")
-    for number, line in enumerate(lines, 1):
-        if stripped := line.strip(" \t\r"):
-            is_line = stripped[:2] in beginnings and "\r" not in stripped
-            yield (number, stripped[0], stripped[2:]) if is_line else (number, _NO_LINE, "")
+    return lines
 
 
-def _parts_untrusted(lines: Sequence[_Line]) -> list[list[_Line]]:
-    """The lines of the session, and of each section; raises ``Malformed`` where they come in another order."""
+def _parts_untrusted(lines: Sequence[str]) -> list[list[_Line]]:
+    """The lines of the session, and of each section, without blanks around them; those that are blank are left out.
+
+    Raises ``Malformed`` where they come in another order.
+    """
+    letters = _LETTERS
     part: list[_Line] = []
     parts = [part]
     previous, in_head = "", True
-    for line in lines:
-        number, kind, _ = line
+    for number, line in enumerate(lines, 1):
+        if not (line := line.strip(" \t\r")):
+            continue
+        kind, equals, value = line.partition("=")
+        if not equals or kind not in letters or "\r" in line:
+            kind, value = _NO_LINE, ""
         if in_head or kind in _STRUCTURE:
             if kind not in _STRUCTURE[previous]:
                 raise Malformed(f"line {number}: expected {_one_of(_STRUCTURE[previous])}")
             previous, in_head = kind, kind in _HEAD
             if kind == "m":
                 parts.append(part := [])
-        part.append(line)
+        part.append((number, kind, value))
     if "m" not in _STRUCTURE[previous]:
-        raise Malformed(f"line {lines[-1][0] + 1 if lines else 1}: expected {_one_of(_STRUCTURE[previous])}")
+        last = parts[-1][-1][0] if parts[-1] else 0
+        raise Malformed(f"line {last + 1}: expected {_one_of(_STRUCTURE[previous])}")
     if len(parts) > MAX_MEDIA_SECTIONS + 1:
         raise Malformed(f"expected at most {MAX_MEDIA_SECTIONS} media sections")
     return parts
@@ -181,23 +188,26 @@ def _content(lines: Sequence[_Line], left: _Left) -> _Content:
     connections: list[str] = []
     bandwidths: list[str] = []
     skipped: list[str] = []
-    repeats = dict.fromkeys(READ, 0)
+    repeats = dict.fromkeys(READ, 0) | {"fingerprint": MAX_REPEATS - MAX_FINGERPRINTS}
     room = left.attributes
+    is_name, read, add = _NAME.fullmatch, Attribute.read, named.append
     for line in lines:
         number, kind, value = line
         try:
             if kind == "a":
                 name, _, text = value.partition(":")
-                if (count := repeats.get(name)) is None:
-                    named.append(_attribute_untrusted(number, name, text))
+                if (count := repeats.get(name)) is None:  # nobody looks at its value here
+                    if is_name(name) is None:
+                        raise Malformed(f"line {number}: after a= expected a name, or name, colon, value")
+                    add(read(name, text or None, number))
                 elif count < MAX_REPEATS:
                     repeats[name] = count + 1
                     room -= 1
                     if room >= 0:
-                        named.append(_value_untrusted(number, name, text, left))
+                        add(_value_untrusted(number, name, text, left))
                 elif count == MAX_REPEATS:  # what follows is passed over in silence: there may be hundreds
                     repeats[name] = count + 1
-                    raise Malformed(f"line {number}: expected at most {MAX_REPEATS} times a={name}")
+                    raise Malformed(f"line {number}: expected at most {_most(name)} times a={name}")
             elif kind == "c":
                 connections += _fields_untrusted(line)
             elif kind == "b":
@@ -208,6 +218,10 @@ def _content(lines: Sequence[_Line], left: _Left) -> _Content:
             skipped.append(str(error))
     left.attributes = room
     return _Content(tuple(named), next(iter(connections), None), tuple(bandwidths), tuple(skipped))
+
+
+def _most(name: str) -> int:
+    return MAX_FINGERPRINTS if name == "fingerprint" else MAX_REPEATS
 
 
 def _fields_untrusted(line: _Line) -> Sequence[str]:
@@ -221,13 +235,6 @@ def _fields_untrusted(line: _Line) -> Sequence[str]:
     return match.groups(default="")
 
 
-def _attribute_untrusted(number: int, name: str, text: str) -> Attribute:
-    """One whose value nobody looks at here."""
-    if not _NAME.fullmatch(name):
-        raise Malformed(f"line {number}: after a= expected a name, or name, colon, value")
-    return Attribute.read(name, text or None, number)
-
-
 def _value_untrusted(number: int, name: str, text: str, left: _Left) -> Attribute:
     """One of those that are read, and kept only if that can be done."""
     if len(name) + len(text) >= MAX_LENGTH and name != "candidate":
@@ -238,7 +245,10 @@ def _value_untrusted(number: int, name: str, text: str, left: _Left) -> Attribut
             raise Malformed(f"line {number}: after a={name}: expected at most {MAX_PARAMETERS} parameters in all")
     attribute = Attribute.read(name, text or None, number)
     if (parse := SKIPPABLE.get(name)) is not None:
-        read_attribute_untrusted(attribute, parse)
+        try:
+            attribute.reading = parse, parse(text.strip(" \t"))
+        except Malformed as error:
+            raise Malformed(f"line {number}: after a={name}: {error}") from None
     return attribute
 
 

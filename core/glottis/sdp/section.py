@@ -1,7 +1,7 @@
 """Media sections read together with what they inherit: session-level attributes, mids and the BUNDLE group."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar, cast
 
@@ -42,9 +42,6 @@ class Attributes:
         for attribute in attributes:
             named[attribute.name].append(attribute)
 
-    def __iter__(self) -> Iterator[Attribute]:
-        return iter(self._all)
-
     def __contains__(self, name: object) -> bool:
         return name in self._named
 
@@ -58,6 +55,13 @@ class Attributes:
     def values(self, name: str) -> Sequence[str]:
         """The values of all that have this name, as they are written."""
         return [attribute.value or "" for attribute in self._named.get(name, ())]
+
+    def named(self, names: Collection[str]) -> Sequence[Attribute]:
+        """All that have one of these names, in order."""
+        found = [self._named[name] for name in names if name in self._named]
+        if len(found) < 2:
+            return found[0] if found else ()
+        return [attribute for attribute in self._all if attribute.name in names]
 
     def read_untrusted(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The value of the first one, or None. The others are not looked at."""
@@ -106,8 +110,8 @@ class Section:
     @property
     def direction(self) -> Direction:
         """The section's direction as its side sees it; sendrecv unless told otherwise (RFC 8866 §6.7)."""
-        attributes = (*self.own, *self.session)
-        return next((_DIRECTIONS[a.name] for a in attributes if a.name in _DIRECTIONS), Direction.SENDRECV)
+        told = self.own.named(_DIRECTIONS) or self.session.named(_DIRECTIONS)
+        return _DIRECTIONS[told[0].name] if told else Direction.SENDRECV
 
     def has_own(self, name: str) -> bool:
         """Whether the section itself, not the session, has the attribute."""

@@ -82,6 +82,7 @@ def of_all_kinds(size: int) -> Arguments:
         ("a=x:#\r\n", MAX_LINES),
     )
     lines = [line.replace("#", str(number)) for line, most in kinds for number in range(most)]
+    random.Random(1).shuffle(lines)  # so that the half of them is half of each kind
     text = SESSION + AUDIO.replace("SAVPF 0", "SAVPF 96")
     for line in lines[: MAX_LINES - text.count("\n")]:
         text += line if len(text) + len(line) <= size else ""
