@@ -20,6 +20,9 @@ settings.register_profile("quick", max_examples=20)
 # sys.modules holds under that name would be replaced if it were no package; so it is said to be one.
 codecs.__path__ = []
 
+# Collecting tests makes much and drops little, which was looked through dozens of times.
+gc.set_threshold(100_000, 50, 50)
+
 
 @cache
 def marker_of(path: Path) -> str | None:
@@ -36,6 +39,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What is imported and collected stays to the end: a sixth of the run went into looking through it for garbage."""
+    set_aside()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """A gateway that was served in a test looks itself after what Python collects, and gives all of it back."""
+    if (nextitem is None or nextitem.path != item.path) and not gc.get_freeze_count():
+        set_aside()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Pytest has looked for what tests left; it would be done once more at the end of the process."""
+    gc.freeze()
+
+
+def set_aside() -> None:
+    """What is there now, and is no garbage, is not looked at again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 50)

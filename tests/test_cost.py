@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from glottis.contracts.errors import GlottisError
-from glottis.plugins import load_plugins
 from glottis.testing.peers import VirtualCall
 from support.cost import OPERATIONS_PER_MS, operations
+from support.installed import installed_plugins
 from support.worst import Row, audio, datagrams, offers, texts, workers
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,7 @@ SOURCES = [
     for path in sorted(room.rglob("*.py"))
 ]
 ROWS = (*datagrams.ROWS, *texts.ROWS, *offers.ROWS, *audio.ROWS, *workers.ROWS)
-PCMU = load_plugins().codecs.find("PCMU").spec
+PCMU = installed_plugins().codecs.find("PCMU").spec
 GRAIN = OPERATIONS_PER_MS // 10
 """What inputs of units may cost more than twice as much, of which a half has less than half as many."""
 

@@ -12,7 +12,6 @@ from glottis.contracts.codec import EncoderSettings
 from glottis.dtls import Certificate, DtlsTransport
 from glottis.ice import IceAgent
 from glottis.media.demultiplexer import Demultiplexer
-from glottis.plugins import load_plugins
 from glottis.rtp import (
     AudioReceiver,
     AudioSender,
@@ -47,10 +46,11 @@ from glottis.wire.rtp_extensions import ExtensionIds, build_extensions
 from glottis.wire.sctp import crc32c
 from glottis.wire.stun import Attribute, MessageClass, build_stun
 from support.cost import OPERATIONS_PER_MS, operations
+from support.installed import installed_plugins
 
 pytestmark = pytest.mark.slow
 
-PCMU = load_plugins().codecs.find("PCMU").spec
+PCMU = installed_plugins().codecs.find("PCMU").spec
 OURS, THEIRS = 1, 2
 RED = 63
 TRANSACTION_IDS = (number.to_bytes(12) for number in count())

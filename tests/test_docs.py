@@ -27,7 +27,7 @@ from glottis.config import load_config, resolve, settings
 from glottis.config.conversion import PluginSettings
 from glottis.contracts import hookspecs
 from glottis.contracts.statistics import StatsObject
-from glottis.plugins import AgentFile, Catalogue, load_plugins
+from glottis.plugins import AgentFile, Catalogue, load_beside
 from glottis.signaling.session_url import SessionUrl
 from glottis.testing.fake_call import fake_call
 from msgspec import inspect as types
@@ -35,6 +35,7 @@ from support.audio import SPEECH
 from support.chromium import open_chromium_page, run_chromium
 from support.gateway import open_test_gateway
 from support.imports import imports_of
+from support.installed import installed_plugins
 from support.markdown import Document, table_rows
 from support.stacks import CALLERS, STACKS
 
@@ -48,7 +49,7 @@ ALL = [
     for path in sorted([*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))])
     if "node_modules" not in path.parts
 ]
-REGISTRY = load_plugins()
+REGISTRY = installed_plugins()
 
 
 def ids(document: Document) -> str:
@@ -268,7 +269,7 @@ def test_each_example_of_a_hook_is_a_plugin_that_its_configuration_enables(examp
         configuration += block.code
     path = tmp_path / "glottis.toml"
     path.write_text(configuration)
-    resolve(load_config(path, {}), load_plugins(extra=modules))
+    resolve(load_config(path, {}), load_beside(installed_plugins(), modules))
     assert implemented == {signature.partition("(")[0] for signature in hook_signatures()}
 
 

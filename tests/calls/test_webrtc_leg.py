@@ -12,11 +12,11 @@ from glottis.media.driver import Wheel
 from glottis.media.link import Sender
 from glottis.media.local_names import LocalNames
 from glottis.peer import PeerConnection, PeerSettings
-from glottis.plugins import load_plugins
 from glottis.signaling.messages import Offer, SignalingMessage, TrickledCandidate
 from glottis.wire.address import Address, Datagram, Path
+from support.installed import installed_plugins
 
-CODECS = (load_plugins().codecs.find("PCMU").spec,)
+CODECS = (installed_plugins().codecs.find("PCMU").spec,)
 NAME = "9b36eaac-bb2e-49bb-bb78-21c41c499900.local"
 HIDDEN = f"candidate:1 1 udp 2130706431 {NAME} 4000 typ host"
 

@@ -9,18 +9,18 @@ import pytest
 from glottis import AudioPreference, CallInfo, CodecSpec, EncoderSettings, Malformed
 from glottis.calls.websocket import Formats
 from glottis.calls.websocket.pcm import pcm_codec
-from glottis.plugins import load_plugins
 from glottis.signaling.errors import Rejected
 from glottis.signaling.session_request import CODECS
 from glottis_spandsp.resampler import SpeexResampling
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.audio import from_pcm, similarity
+from support.installed import installed_plugins
 from support.phone import TONE
 
 RATE = 16000
 PCM = AudioPreference("PCM", RATE)
-INSTALLED = [entry.spec for entry in load_plugins().codecs]
+INSTALLED = [entry.spec for entry in installed_plugins().codecs]
 
 
 def declare(heard: AudioPreference = PCM, spoken: AudioPreference = PCM, *, resamples: bool = True) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from glottis import AudioPreference, CallInfo, Malformed
 from glottis.calls.websocket import Formats
 from glottis.calls.websocket.inlet import MAX_AHEAD, MAX_WAITING, PAYLOAD_TYPE, AudioInlet
 from glottis.contracts.audio import FRAME_SECONDS
-from glottis.plugins import load_plugins
 from glottis.rtp import AudioReceiver, FixedDelay, PlainReader
 from hypothesis import given
 from hypothesis import strategies as st
+from support.installed import installed_plugins
 from support.phone import RATE, TONE
 
 BYTES_PER_SECOND = 2 * RATE
-INSTALLED = [entry.spec for entry in load_plugins().codecs]
+INSTALLED = [entry.spec for entry in installed_plugins().codecs]
 SILENCE = bytes(len(TONE))
 
 

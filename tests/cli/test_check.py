@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from glottis.cli import Parts, main
-from glottis.plugins import Plugin, Registry, load_plugins
+from glottis.plugins import Plugin, Registry
 from glottis.testing import Rule
 from glottis.testing.checking import PAGES_RULES, ROUTES_RULES
 from glottis.testing.rules.agent import AGENT_RULES
@@ -14,6 +14,7 @@ from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import COMPONENT_RULES, DETECTOR_RULES, RESAMPLING_RULES
 from glottis.testing.rules.ice import ICE_RULES
 from glottis.testing.rules.processor import PROCESSOR_RULES
+from support.installed import installed_plugins
 from support.markdown import Document
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ BARE = "glottis-local-speech"
 """What it registers needs libraries that the tests do without: its own try it with others in their place."""
 OURS = [
     plugin
-    for plugin in load_plugins().plugins
+    for plugin in installed_plugins().plugins
     if plugin.distribution.startswith("glottis-") and plugin.distribution != BARE
 ]
 CONFIGURATION = """

@@ -27,7 +27,6 @@ from glottis.client.signaling import open_client_signaling
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.ice import IceTiming
 from glottis.media.endpoint import UdpEndpoint
-from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
 from glottis.server.sessions.session import Session
 from glottis.signaling.errors import WebSocketClosed
@@ -37,6 +36,7 @@ from hypothesis import strategies as st
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.examples import examples
 from support.gateway import CONFIG, open_test_gateway
+from support.installed import installed_plugins
 from support.memory import MemoryEndpoint, open_memory_exchange
 from support.memory_call import open_memory_call
 from support.patience import PATIENCE
@@ -45,7 +45,7 @@ from support.plugins import TestPlugin
 from support.wires import open_wired_gateway
 from trio.testing import MockClock
 
-CODECS = load_plugins().codecs
+CODECS = installed_plugins().codecs
 
 
 @pytest.fixture

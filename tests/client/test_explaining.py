@@ -8,10 +8,10 @@ from glottis.client.calling import CallRequest, open_client_call
 from glottis.client.connection import CallFailed
 from glottis.client.explaining import fetch_trace, run
 from glottis.contracts.errors import LocalError
-from glottis.plugins import load_plugins
 from support.gateway import open_test_gateway
+from support.installed import installed_plugins
 
-PCMU = load_plugins().codecs.find("PCMU").spec
+PCMU = installed_plugins().codecs.find("PCMU").spec
 
 
 async def test_trace_of_a_call_and_of_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

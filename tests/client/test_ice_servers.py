@@ -13,14 +13,14 @@ from glottis.client.grant import parse_session_grant_untrusted
 from glottis.client.ice_servers import parse_ice_servers_untrusted, read_ice_server
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.ice_servers import MAX_ICE_SERVERS
-from glottis.plugins import load_plugins
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
 from support.gateway import open_test_gateway
+from support.installed import installed_plugins
 from support.patience import PATIENCE
 
-OPUS = load_plugins().codecs.find("opus").spec
+OPUS = installed_plugins().codecs.find("opus").spec
 TURN = {"urls": ["turn:a", "turns:a"], "username": "u", "credential": "secret"}
 
 

@@ -6,11 +6,11 @@ import pytest
 import trio
 from glottis.cli import main
 from glottis.client.calling import CallRequest, open_client_call
-from glottis.plugins import load_plugins
 from support.gateway import CONFIG, open_test_gateway
+from support.installed import installed_plugins
 
 OPERATED = CONFIG.replace("[auth]", '[auth]\noperators = ["anonymous"]')
-PCMU = load_plugins().codecs.find("PCMU").spec
+PCMU = installed_plugins().codecs.find("PCMU").spec
 
 
 async def test_figures_of_a_gateway_that_has_had_a_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

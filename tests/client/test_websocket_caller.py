@@ -11,17 +11,17 @@ import trio.testing
 from glottis import AudioFrame, Call, OtherEvent
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
-from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.gateway import open_test_gateway
 from support.http import initiate
+from support.installed import installed_plugins
 from support.memory import open_memory_exchange
 from support.memory_call import open_memory_call
 from support.phone import RATE, TONE, eventually
 from support.plugins import TestPlugin
 
-CODECS = tuple(entry.spec for entry in load_plugins().codecs)
+CODECS = tuple(entry.spec for entry in installed_plugins().codecs)
 LIKENESS = {"PCM": 0.99, "OPUS": 0.7, "G722": 0.9, "PCMU": 0.85, "PCMA": 0.85}
 
 

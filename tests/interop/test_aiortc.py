@@ -12,16 +12,16 @@ from glottis.client.calling import CallRequest, open_call_over
 from glottis.client.grant import create_session
 from glottis.client.signaling import ClientSignaling, open_client_signaling
 from glottis.media.endpoint import UdpEndpoint
-from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway
 from glottis.signaling.messages import Answer, Bye, ClientMessage, Event, Offer, ServerMessage, TrickledCandidate
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.gateway import open_test_gateway
+from support.installed import installed_plugins
 from support.patience import PATIENCE
 from support.phone import eventually
 
-CODECS = load_plugins().codecs
+CODECS = installed_plugins().codecs
 LISTENING_SECONDS = 2.0
 LIKENESS = {"opus": 0.7, "PCMU": 0.8, "G722": 0.8}
 """Opus keeps the sound, not the waveform; other speech of the same voice has less than 0.65."""

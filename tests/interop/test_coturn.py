@@ -18,17 +18,17 @@ from glottis.client.calling import CallRequest, open_client_call
 from glottis.client.ice_servers import read_ice_server
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.relay import Relay, RelayServer
-from glottis.plugins import load_plugins
 from glottis.signaling.messages import Answer
 from glottis.turn import Allocated, Failed, LongTermCredentials, TurnTiming
 from glottis.wire.address import Address, Datagram
 from glottis.wire.address import Path as WirePath
 from support.coturn import NAME, PASSWORD, USERNAME, Coturn, open_coturn
 from support.gateway import CONFIG, open_test_gateway
+from support.installed import installed_plugins
 from support.patience import PATIENCE
 from support.phone import eventually, open_exchange, webrtc_leg
 
-OPUS = load_plugins().codecs.find("opus").spec
+OPUS = installed_plugins().codecs.find("opus").spec
 CREDENTIALS = LongTermCredentials(USERNAME, PASSWORD)
 TRANSPORTS: tuple[Literal["udp", "tcp", "tls"], ...] = ("udp", "tcp", "tls")
 

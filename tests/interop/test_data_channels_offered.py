@@ -12,13 +12,13 @@ from glottis.media.driver import PeerDriver
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, PeerConnection, PeerConnectionEvent, PeerSettings
-from glottis.plugins import load_plugins
 from glottis.sctp import BytesReceived, ChannelOpened, DataChannel, TextReceived
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH
+from support.installed import installed_plugins
 
 E = TypeVar("E")
-OPUS = load_plugins().codecs.find("opus").spec
+OPUS = installed_plugins().codecs.find("opus").spec
 
 
 @dataclass

@@ -8,11 +8,11 @@ import pytest
 from glottis.peer import CandidateUnmatched, ConnectionStateChanged, LinesSkipped, NameSignalled, PeerSettings
 from glottis.peer.candidates import MAX_EARLY_CANDIDATES, MAX_NAMES
 from glottis.peer.connection import MAX_TOLD_LINES
-from glottis.plugins import load_plugins
 from glottis.sdp import OfferRefused
 from glottis.testing.peers import VirtualCall
+from support.installed import installed_plugins
 
-CODECS = (load_plugins().codecs.find("PCMU").spec,)
+CODECS = (installed_plugins().codecs.find("PCMU").spec,)
 CALLER = "candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host"
 
 Trickle = Callable[..., None]

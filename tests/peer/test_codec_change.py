@@ -4,12 +4,12 @@ from itertools import pairwise
 
 import pytest
 from glottis.peer import PeerSettings
-from glottis.plugins import load_plugins
 from glottis.testing.impairments import Impairments
 from glottis.testing.peers import CALLER, VirtualCall
 from glottis.wire.rtp import parse_rtp_untrusted
+from support.installed import installed_plugins
 
-CODECS = load_plugins().codecs
+CODECS = installed_plugins().codecs
 OPUS, G722, PCMU = (CODECS.find(name).spec for name in ("opus", "G722", "PCMU"))
 TONE = b"\x10\x20" * 16000
 SETTINGS = PeerSettings((OPUS, G722, PCMU), sample_rate=16000, max_message_size=None)

@@ -22,7 +22,6 @@ from glottis.peer import (
     PeerSettings,
 )
 from glottis.peer.packet_times import legal_packet_ms
-from glottis.plugins import load_plugins
 from glottis.sctp import ChannelOpened, DataChannels, TextReceived
 from glottis.sdp import AnswerRefused, NoCommonCodec, OfferRefused
 from glottis.testing.impairments import Impairments
@@ -31,10 +30,11 @@ from glottis.wire import address as wire_address
 from glottis.wire.address import Address, Datagram
 from glottis.wire.rtcp import is_rtcp
 from support.audio import SPEECH, from_pcm, read_wav, similarity
+from support.installed import installed_plugins
 from support.seeds import seeds
 
 FIXTURES = Path(__file__).parents[1] / "vectors" / "sdp"
-REGISTRY = load_plugins()
+REGISTRY = installed_plugins()
 OPUS, G722, PCMU, PCMA = (REGISTRY.codecs.find(name).spec for name in ("opus", "G722", "PCMU", "PCMA"))
 ALL = (OPUS, G722, PCMU, PCMA)
 RATE = 16000

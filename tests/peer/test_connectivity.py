@@ -3,10 +3,10 @@
 from glottis.contracts.notes import MAX_UNTOLD, Note, Notes
 from glottis.dtls import DtlsState
 from glottis.ice import IceState, PairState
-from glottis.plugins import load_plugins
 from glottis.testing.peers import CALLER, GATEWAY, VirtualCall, VirtualPeer
+from support.installed import installed_plugins
 
-PCMU = load_plugins().codecs.find("PCMU").spec
+PCMU = installed_plugins().codecs.find("PCMU").spec
 
 
 def notes(peer: VirtualPeer) -> list[Note]:

@@ -4,14 +4,14 @@ import re
 
 import pytest
 from glottis import CodecSpec
-from glottis.plugins import load_plugins
 from glottis.rtp import KeyChange, KeyDown, KeyUp, TelephoneEventReader, Tone
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.testing.peers import VirtualCall, VirtualPeer
 from glottis.wire.telephone_event import DIGITS
+from support.installed import installed_plugins
 from support.seeds import seeds
 
-REGISTRY = load_plugins()
+REGISTRY = installed_plugins()
 OPUS, PCMU = (REGISTRY.codecs.find(name).spec for name in ("opus", "PCMU"))
 
 

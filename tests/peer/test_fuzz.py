@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.dtls import Certificate
-from glottis.plugins import load_plugins
 from glottis.sdp import AnswerRefused, OfferRefused, parse_session_description_untrusted
 from glottis.testing.peers import VirtualCall
 from support.examples import examples
+from support.installed import installed_plugins
 from support.mutation import mutated
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "sdp"
 CORPUS = [path.read_bytes().decode("utf-8", "replace") for path in sorted(VECTORS.glob("**/*.sdp"))]
-OPUS = load_plugins().codecs.find("opus").spec
+OPUS = installed_plugins().codecs.find("opus").spec
 CANDIDATE = "candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host"
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from glottis.peer import LocalCandidate, LocalCandidatesEnded, PeerConnectionEvent, PeerSettings
-from glottis.plugins import load_plugins
 from glottis.testing.peers import VirtualCall
 from glottis.wire.address import Address
+from support.installed import installed_plugins
 
-CODECS = (load_plugins().codecs.find("PCMU").spec,)
+CODECS = (installed_plugins().codecs.find("PCMU").spec,)
 OUTSIDE = Address("198.51.100.7", 40000)
 REFLEXIVE = "198.51.100.7 40000 typ srflx raddr 192.0.2.2 rport 5000"
 

@@ -9,13 +9,13 @@ from glottis import EncoderSettings
 from glottis.contracts.codec import RedPolicy
 from glottis.contracts.statistics import Statistics
 from glottis.peer import PeerSettings
-from glottis.plugins import load_plugins
 from glottis.rtp.loss import LEAST_LOSS, Loss, protection
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.testing.peers import VirtualCall
 from support.audio import SPEECH, read_wav
+from support.installed import installed_plugins
 
-REGISTRY = load_plugins()
+REGISTRY = installed_plugins()
 OPUS, PCMU = (REGISTRY.codecs.find(name).spec for name in ("opus", "PCMU"))
 RATE = 16000
 HEAVY = Impairments(loss=0.2, delay=0.02)

@@ -6,14 +6,14 @@ import pytest
 from glottis.ice.check_list import MAX_PAIRS
 from glottis.media.demultiplexer import MAX_PATHS
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerSettings, PlaceGivenUp, Places
-from glottis.plugins import load_plugins
 from glottis.testing.impairments import Impairments
 from glottis.testing.peers import GATEWAY, VirtualCall
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.stun import Attribute, MessageClass, build_stun
+from support.installed import installed_plugins
 from support.seeds import seeds
 
-PCMU = load_plugins().codecs.find("PCMU").spec
+PCMU = installed_plugins().codecs.find("PCMU").spec
 BEFORE, AFTER = Address("203.0.113.9", 61000), Address("203.0.113.9", 62000)
 LOWEST, HIGHEST = 1, 2**31 - 1
 SETTINGS = PeerSettings((PCMU,), sample_rate=8000, max_message_size=None)

@@ -6,11 +6,11 @@ import pytest
 from glottis import CodecSpec, EncoderKnobs
 from glottis.contracts.statistics import Statistics
 from glottis.peer import PeerSettings
-from glottis.plugins import load_plugins
 from glottis.testing.peers import VirtualCall
 from support.audio import SPEECH, read_wav
+from support.installed import installed_plugins
 
-REGISTRY = load_plugins()
+REGISTRY = installed_plugins()
 OPUS, G722, PCMU = (REGISTRY.codecs.find(name).spec for name in ("opus", "G722", "PCMU"))
 WORDS = read_wav(SPEECH)[0][: 16000 * 2].astype("int16").tobytes()
 PAUSE = bytes(2 * 16000 * 3)

@@ -5,14 +5,14 @@ import re
 import pytest
 from glottis.ice import IceState
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerSettings
-from glottis.plugins import load_plugins
 from glottis.sdp import AnswerRefused, OfferRefused
 from glottis.testing.impairments import Impairments
 from glottis.testing.peers import CALLER, GATEWAY, VirtualCall
 from glottis.wire.address import Address, Path
 from glottis.wire.demux import is_stun_request
+from support.installed import installed_plugins
 
-PCMU = load_plugins().codecs.find("PCMU").spec
+PCMU = installed_plugins().codecs.find("PCMU").spec
 ELSEWHERE = Address("203.0.113.77", 4001)
 SETTINGS = PeerSettings((PCMU,), sample_rate=8000, max_message_size=None)
 TONE = b"\x10\x20" * 8000

@@ -14,12 +14,12 @@ from glottis.peer.transport import (
     PeerTransport,
     state_of,
 )
-from glottis.plugins import load_plugins
 from glottis.testing.peers import CALLER, GATEWAY, VirtualCall
 from glottis.wire.address import Path
 from glottis.wire.stun import MessageClass, build_stun
+from support.installed import installed_plugins
 
-SETTINGS = PeerSettings((load_plugins().codecs.find("PCMU").spec,))
+SETTINGS = PeerSettings((installed_plugins().codecs.find("PCMU").spec,))
 CERTIFICATE = Certificate.generate()
 PATH = Path(GATEWAY, CALLER)
 HELLO = bytes.fromhex("16fefd0000000000000000")

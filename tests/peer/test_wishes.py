@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 from glottis.contracts.statistics import Statistics
 from glottis.peer import PeerSettings
-from glottis.plugins import load_plugins
 from glottis.testing.impairments import Impairments
 from glottis.testing.peers import GATEWAY, VirtualCall
 from glottis.wire.address import Datagram
 from support.audio import SPEECH, read_wav
+from support.installed import installed_plugins
 
-OPUS = load_plugins().codecs.find("opus").spec
+OPUS = installed_plugins().codecs.find("opus").spec
 
 
 def speech() -> bytes:

@@ -23,14 +23,15 @@ from glottis import (
     PluginError,
     VoiceActivityDetector,
 )
-from glottis.plugins import Plugin, create, guarded, load_plugins
+from glottis.plugins import Plugin, create, guarded
 from glottis.plugins.codecs import guarded_codec
 from glottis.plugins.guard import guarded_async
 from glottis.rtp.srtp import MAX_RTP_PAYLOAD
 from support.errors import ERRORS
+from support.installed import installed_plugins
 
 PLUGIN = Plugin("mine", "my-dist", "2.1")
-PCMU: CodecSpec = load_plugins().codecs.find("PCMU").spec
+PCMU: CodecSpec = installed_plugins().codecs.find("PCMU").spec
 SETTINGS = EncoderSettings(16000)
 CALL: Any = object()
 

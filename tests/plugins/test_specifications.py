@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 from glottis import AgentSpec, AuthSchemeSpec, CodecSpec, ComponentSpec, IceServerProviderSpec, Page, PagesSpec
-from glottis.plugins import load_plugins
 from glottis.plugins.specifications import Spec, check_spec
+from support.installed import installed_plugins
 
-CODEC: Any = load_plugins().codecs.find("opus").spec
+CODEC: Any = installed_plugins().codecs.find("opus").spec
 AGENT: Any = AgentSpec("a", lambda settings: settings)
 PAGES: Any = PagesSpec("a", {"/": Page(b"", "text/html")})
 SCHEME: Any = AuthSchemeSpec("a", lambda settings: settings)

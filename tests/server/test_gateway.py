@@ -15,13 +15,13 @@ from typing import cast
 import pytest
 import trio
 from glottis.config import load_config, resolve
-from glottis.plugins import load_plugins
 from glottis.server import gateway as gateway_module
 from glottis.server.gateway import Gateway
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.signaling.messages import Bye
 from support.gateway import CONFIG
 from support.http import Reply, request
+from support.installed import installed_plugins
 from support.memory import MemoryNetwork, open_memory_exchange, open_memory_gateway
 from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import Exchange, eventually, open_exchange
@@ -127,7 +127,7 @@ async def open_serving(
     caplog.set_level("INFO")
     path = directory / "gateway.toml"
     path.write_text(CONFIG.replace("[server]\n", f"[server]\n{server}\n"))
-    config = resolve(load_config(path, {}), load_plugins())
+    config = resolve(load_config(path, {}), installed_plugins())
     ended = trio.Event()
 
     async def serve() -> None:

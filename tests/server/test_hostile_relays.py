@@ -11,10 +11,10 @@ import pytest
 import trio
 from glottis import AudioFrame, CallInfo, IceServer
 from glottis.client.calling import CallRequest, open_client_call
-from glottis.plugins import load_plugins
 from glottis.wire.address import Address
 from glottis.wire.channel_data import build_channel_data
 from support.gateway import open_test_gateway
+from support.installed import installed_plugins
 from support.memory import MemoryNetwork, open_memory_exchange
 from support.memory_turn import MemoryTurnServer
 from support.phone import TONE, eventually
@@ -116,7 +116,7 @@ async def test_a_server_on_a_stream_ends_no_call_either(behave: Callable[..., An
         (listener,) = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
         port = listener.socket.getsockname()[1]
         plugin = TestPlugin(ice_servers=Provider(f"turn:127.0.0.1:{port}?transport=tcp"))
-        codecs = (load_plugins().codecs.find("PCMU").spec,)
+        codecs = (installed_plugins().codecs.find("PCMU").spec,)
         async with (
             open_test_gateway(tmp_path, plugin.config(), [plugin]) as gateway,
             open_client_call(CallRequest(gateway.url, codecs, sample_rate=16000)) as call,

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from glottis.config import ResolvedConfig, load_config, resolve
-from glottis.plugins import Registry, load_beside, load_plugins
+from glottis.plugins import load_beside
 from glottis.server.gateway import Gateway, open_gateway
+
+from support.installed import installed_plugins
 
 CONFIG = """
 [server]
@@ -45,9 +46,3 @@ def resolve_test_config(directory: Path, config: str = CONFIG, plugins: Iterable
     path = directory / "gateway.toml"
     path.write_text(config)
     return resolve(load_config(path, {}), load_beside(installed_plugins(), plugins))
-
-
-@cache
-def installed_plugins() -> Registry:
-    """Without any others: they are the same for all tests."""
-    return load_plugins()

@@ -39,8 +39,8 @@ from glottis.signaling.messages import (
 )
 from glottis.wire.address import Address, Datagram, Path
 
-from support.gateway import installed_plugins
 from support.http import Reply, initiate
+from support.installed import installed_plugins
 from support.patience import PATIENCE
 
 RATE = 16000

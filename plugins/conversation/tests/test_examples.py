@@ -15,6 +15,7 @@ from glottis.config import load_config, resolve
 from glottis.plugins import load_plugins
 from glottis.testing import fake_call
 from glottis_conversation import ConversationConfig, ToolCall, conversation
+from support.installed import installed_plugins
 from support.markdown import Document
 from support.talking import Loudness, Mind, settings
 
@@ -103,6 +104,6 @@ async def test_the_receptionist_answers_and_takes_orders(tmp_path: Path, monkeyp
 
 def test_the_demo_has_a_conversation() -> None:
     config = load_config(Path(__file__).parents[3] / "demo.toml", {})
-    found = resolve(config, load_plugins()).campaigns["assistant"].agent.settings
+    found = resolve(config, installed_plugins()).campaigns["assistant"].agent.settings
     assert isinstance(found, ConversationConfig)
     assert found.when_missing == "write"

@@ -15,7 +15,6 @@ from pathlib import Path
 import av
 import pytest
 from glottis import CodecSpec, EncodedPacket, EncoderSettings, Malformed
-from glottis.plugins import load_plugins
 from glottis_opus import OPUS
 from glottis_recorder.ogg import checksum, page
 from glottis_recorder.ogg_opus import OggFile
@@ -25,8 +24,9 @@ from glottis_recorder.voices import Placed
 from glottis_recorder.wav import WavFile
 from hypothesis import given
 from hypothesis import strategies as st
+from support.installed import installed_plugins
 
-PCMU = load_plugins().codecs.find("PCMU").spec
+PCMU = installed_plugins().codecs.find("PCMU").spec
 CALLER, AGENT = 0, 1
 FRAME = 960
 """20 ms at 48 kHz."""

@@ -21,7 +21,6 @@ from glottis import (
     Statistics,
     TextMessage,
 )
-from glottis.plugins import load_plugins
 from glottis.testing import on_virtual_time
 from glottis_recorder import RecorderConfig, RetrievalConfig, gateway_lifespan
 from glottis_recorder.desk import SWEEP_INTERVAL, RecordingDesk, sweep
@@ -29,8 +28,9 @@ from glottis_recorder.disk import Disk
 from glottis_recorder.recording import AudioFile, Recording
 from glottis_recorder.retrieval import routes
 from glottis_recorder.voices import Placed
+from support.installed import installed_plugins
 
-PCMU = load_plugins().codecs.find("PCMU").spec
+PCMU = installed_plugins().codecs.find("PCMU").spec
 KEY = "recordingConsent"
 Log = pytest.LogCaptureFixture
 

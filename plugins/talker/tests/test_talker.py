@@ -11,6 +11,7 @@ from glottis.testing import AgentContract, fake_call
 from glottis_talker import TalkerConfig, register_agents, talker
 from glottis_talker.tune import tune_at
 from glottis_vad_energy import EnergyConfig, EnergyDetector
+from support.installed import installed_plugins
 
 RATE = 16000
 TALK = talker(TalkerConfig(detector=Component("energy", lambda: EnergyDetector(EnergyConfig()))))
@@ -127,7 +128,7 @@ def test_a_detector_that_cannot_be_made_is_told_before_any_call() -> None:
 def test_configuration_chooses_the_detector(setting: str, margin_db: float, tmp_path: Path) -> None:
     path = tmp_path / "glottis.toml"
     path.write_text(f'[campaigns.tune]\nagent = "talker"\n[campaigns.tune.settings]\n{setting}\n')
-    settings = resolve(load_config(path, {}), load_plugins()).campaigns["tune"].agent.settings
+    settings = resolve(load_config(path, {}), installed_plugins()).campaigns["tune"].agent.settings
     assert isinstance(settings, TalkerConfig)
     assert settings.detector.name == "energy"
     assert settings.detector.settings == EnergyConfig(margin_db=margin_db)

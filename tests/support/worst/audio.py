@@ -5,15 +5,15 @@ from typing import Final
 from glottis import AudioPreference, CallInfo
 from glottis.calls.websocket import Formats
 from glottis.calls.websocket.inlet import PAYLOAD_TYPE, AudioInlet
-from glottis.plugins import load_plugins
 from glottis.rtp import AudioReceiver, PlainReader
 from glottis_recorder.opus_frames import opus_frames_untrusted
 from glottis_spandsp.resampler import SpeexResampling
 
+from support.installed import installed_plugins
 from support.worst import Arguments, Row, datagram, filled, message
 
 RATE: Final = 16000
-FORMATS: Final = Formats([entry.spec for entry in load_plugins().codecs], SpeexResampling())
+FORMATS: Final = Formats([entry.spec for entry in installed_plugins().codecs], SpeexResampling())
 NARROW: Final = AudioPreference("PCM", 8000, 8)
 FLOATS: Final = AudioPreference("PCM", 48000, 32)
 OPUS: Final = AudioPreference("OPUS")

@@ -5,7 +5,6 @@ import struct
 import zlib
 from typing import Final
 
-from glottis.plugins import load_plugins
 from glottis.rtp import (
     Background,
     ComfortNoiseReader,
@@ -44,10 +43,11 @@ from glottis_dvi4.codec import payload_duration_untrusted as dvi4_duration_untru
 from glottis_opus.packet import payload_duration_untrusted as opus_duration_untrusted
 from glottis_spandsp.payload import payload_duration_untrusted as spandsp_duration_untrusted
 
+from support.installed import installed_plugins
 from support.worst import Arguments, Make, Row, datagram, filled
 
 TRANSACTION_ID: Final = b"glottis cost"
-OPUS: Final = load_plugins().codecs.find("opus").spec
+OPUS: Final = installed_plugins().codecs.find("opus").spec
 RECORD: Final = b"\x17\xfe\xfd" + bytes(8)
 
 

@@ -7,16 +7,16 @@ from typing import Final
 
 from glottis.dtls import Certificate
 from glottis.peer import PeerConnection, PeerSettings
-from glottis.plugins import load_plugins
 from glottis.sdp.candidate import MAX_CANDIDATE_LENGTH
 from glottis.sdp.parser import MAX_FORMATS, MAX_LENGTH, MAX_LINES, MAX_MEDIA_SECTIONS, MAX_REPEATS, MAX_SIZE
 from glottis.sdp.transport import MAX_CANDIDATES
 from glottis.testing.peers import GATEWAY
 
+from support.installed import installed_plugins
 from support.worst import Arguments, Make, Row, message
 
 BROWSER: Final = Path(__file__).parents[2] / "vectors/sdp/chromium156_widget_offer.sdp"
-CODECS: Final = tuple(load_plugins().codecs.find(name).spec for name in ("opus", "PCMU", "PCMA", "G722"))
+CODECS: Final = tuple(installed_plugins().codecs.find(name).spec for name in ("opus", "PCMU", "PCMA", "G722"))
 TRANSPORT: Final = (
     "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\na=rtcp-mux\r\n"
     f"a=fingerprint:sha-256 {':'.join(['AA'] * 32)}\r\n"
