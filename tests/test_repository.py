@@ -5,12 +5,12 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -37,20 +37,44 @@ def test_tool_finds_nothing(command: list[str]) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+class Function(NamedTuple):
+    """What is asked of one; trees of all files would be a million objects."""
+
+    name: str
+    line: int
+    length: int
+    words: str
+
+
+class Source(NamedTuple):
+    functions: list[Function]
+    imports: set[str]
+    """Top-level names, but for those of its own package."""
 
 
 @cache
-def nodes(path: Path) -> list[ast.AST]:
-    """Of the statements alone: what a function does in one expression is of no interest here."""
-    found: list[ast.AST] = [ast.parse(path.read_text())]
-    for node in found:
-        found += (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
-    return found
+def read(path: Path) -> Source:
+    functions: list[Function] = []
+    imports: set[str] = set()
+    for node in statements(path):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                length = (node.end_lineno or 0) - node.lineno + 1
+                functions.append(Function(node.name, node.lineno, length, ast.get_docstring(node) or ""))
+            case ast.Import():
+                imports |= {alias.name.partition(".")[0] for alias in node.names}
+            case ast.ImportFrom(module=str(module), level=0):
+                imports.add(module.partition(".")[0])
+    return Source(functions, imports)
 
 
-def functions(path: Path) -> list[Function]:
-    return [node for node in nodes(path) if isinstance(node, Function)]
+def statements(path: Path) -> Iterator[ast.AST]:
+    """What a function does in one expression is of no interest here."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
 
 
 def test_files_are_short() -> None:
@@ -60,9 +84,9 @@ def test_files_are_short() -> None:
 
 def test_functions_are_short() -> None:
     lengths = {
-        f"{path.relative_to(ROOT)}:{function.lineno} {function.name}": (function.end_lineno or 0) - function.lineno + 1
+        f"{path.relative_to(ROOT)}:{function.line} {function.name}": function.length
         for path in SOURCES
-        for function in functions(path)
+        for function in read(path).functions
     }
     assert [f"{name}: {length} lines" for name, length in lengths.items() if length > MAX_FUNCTION_LINES] == []
 
@@ -71,7 +95,7 @@ def said_of_fuzzing() -> str:
     """What fuzz tests say of themselves. Each says what may be raised, or that it is one."""
     tests = [path for depth in ("*", "*/*", "*/*/*") for path in ROOT.glob(f"{depth}/test_*.py")]
     speaking = [path for path in tests if re.search("Malformed|Fuzz: ", path.read_text())]
-    words = [ast.get_docstring(function) or "" for path in speaking for function in functions(path)]
+    words = [function.words for path in speaking for function in read(path).functions]
     return "\n".join(text for text in words if "Malformed" in text or text.startswith("Fuzz: "))
 
 
@@ -86,7 +110,7 @@ def test_each_reader_of_untrusted_bytes_is_named_by_a_fuzz_test() -> None:
     unnamed = [
         f"{module_of(path)}: {function.name}"
         for path in SOURCES
-        for function in functions(path)
+        for function in read(path).functions
         if function.name.endswith("_untrusted") and not function.name.startswith("_")
         if not re.search(rf"\b({function.name}|{re.escape(module_of(path))})\b", said)
     ]
@@ -151,10 +175,7 @@ def test_all_distributions_have_one_version_and_one_licence() -> None:
 
 def imported_by(member: Path) -> set[str]:
     """Top-level names that a member imports, but for its own and the standard library's."""
-    ours = [node for path in SOURCES if path.is_relative_to(member) for node in nodes(path)]
-    modules = [alias.name for node in ours if isinstance(node, ast.Import) for alias in node.names]
-    modules += [node.module for node in ours if isinstance(node, ast.ImportFrom) and node.module and not node.level]
-    names = {module.partition(".")[0] for module in modules}
+    names = {name for path in SOURCES if path.is_relative_to(member) for name in read(path).imports}
     return names - sys.stdlib_module_names - {path.name for path in member.iterdir()}
 
 

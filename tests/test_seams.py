@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -67,20 +67,28 @@ PATCHED = {
 """Files that patch objects, and why they have to."""
 
 
+class Findings(NamedTuple):
+    """Where in a file, and what."""
+
+    private: list[str]
+    patched: list[str]
+
+
 @cache
-def nodes(path: Path) -> list[ast.AST]:
-    """None of the many files in which no line looks like it."""
+def reach_inside(path: Path) -> Findings:
+    """Many files have no line that looks like it."""
     text = path.read_text()
-    return list(ast.walk(ast.parse(text))) if SUSPICIOUS.search(text) else []
+    nodes = list(ast.walk(ast.parse(text))) if SUSPICIOUS.search(text) else []
+    return Findings([*private_names(nodes)], [*patches(nodes)])
 
 
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__") and name not in OF_NAMED_TUPLES
 
 
-def private_names(path: Path) -> Iterator[str]:
+def private_names(nodes: list[ast.AST]) -> Iterator[str]:
     """Those of other objects and modules."""
-    for node in nodes(path):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and is_private(node.attr) and not is_own(node.value):
             yield f"line {node.lineno}: {ast.unparse(node)}"
         elif isinstance(node, ast.ImportFrom):
@@ -92,17 +100,15 @@ def is_own(owner: ast.expr) -> bool:
     return ast.unparse(owner) in ("self", "cls", "super()")
 
 
-def patches(path: Path) -> Iterator[str]:
-    for node in nodes(path):
+def patches(nodes: list[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Attribute) and node.attr in PATCHES and "patch" in ast.unparse(node.value):
             yield f"line {node.lineno}: {ast.unparse(node)}"
 
 
-@pytest.mark.parametrize(
-    ("find", "excepted"), [(private_names, PRIVATE), (patches, PATCHED)], ids=["private", "patched"]
-)
-def test_only_the_named_tests_reach_inside(find: Callable[[Path], Iterator[str]], excepted: dict[str, str]) -> None:
-    found = {path.relative_to(ROOT).as_posix(): list(find(path)) for path in TESTS}
+@pytest.mark.parametrize(("kind", "excepted"), [("private", PRIVATE), ("patched", PATCHED)])
+def test_only_the_named_tests_reach_inside(kind: str, excepted: dict[str, str]) -> None:
+    found = {path.relative_to(ROOT).as_posix(): getattr(reach_inside(path), kind) for path in TESTS}
     unexpected = {path: places for path, places in found.items() if places and path not in excepted}
     assert not unexpected, "use public names, settings or parameters, or name the file and the reason here"
     assert sorted(path for path in excepted if not found.get(path)) == [], "these need no exception any more"
