@@ -30,7 +30,7 @@ SECONDS ?= 5
 # Compiled once, whatever the environment says: each process of the tests, and each that they start, would do it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run quick test check coverage docs bench profile voice networks soak release rehearse clean
+.PHONY: install run quick test without-a-clock by-the-clock check coverage docs bench profile voice networks soak release rehearse clean
 
 install: $(VENV)/.installed
 
@@ -44,12 +44,21 @@ quick: $(VENV)/.installed-for-quick-tests
 	$(QUICK) tests $(addprefix --ignore=,$(ENGINES) $(APART)); others=$$?; \
 	wait $$engines && exit $$others
 
+# What browsers and other stacks need is installed while the tests run that need neither.
+test: $(VENV)/.system
+	@$(MAKE) --no-print-directory $(VENV)/.callers & callers=$$!; \
+	$(MAKE) --no-print-directory without-a-clock; others=$$?; \
+	wait $$callers && exit $$others
+	@$(MAKE) --no-print-directory by-the-clock
+
 # The quick tests of the engines are run once, where they are counted.
-# What goes by the clock on the wall comes last, in two halves: it waits most of the time.
-test: $(VENV)/.installed-for-tests
+without-a-clock: $(VENV)/.installed-for-quick-tests
 	@$(MAKE) --no-print-directory coverage & coverage=$$!; \
 	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL)) and (slow or not engine)" $(addprefix --ignore=,$(APART)); others=$$?; \
 	wait $$coverage && exit $$others
+
+# What goes by the clock on the wall, in two halves: it waits most of the time.
+by-the-clock: $(VENV)/.installed-for-tests
 	@$(BIN)/python -m pytest -q -m "$(REAL)" tests/browser tests/isolation & browsers=$$!; \
 	$(BIN)/python -m pytest -q -m "($(REAL)) and not networks" --ignore=tests/browser --ignore=tests/isolation; others=$$?; \
 	wait $$browsers && exit $$others
@@ -94,8 +103,12 @@ rehearse: $(VENV)/.installed-for-release
 clean:
 	rm -rf $(VENV) $(NPM)/node_modules build dist
 
-$(VENV)/.installed: $(PACKAGING) tools/install-system-packages
+# Before all others, for they would keep each other from the lists of Debian's packages.
+$(VENV)/.system: tools/install-system-packages
 	@PYTHON=$(PYTHON) tools/install-system-packages run
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.installed: $(VENV)/.system $(PACKAGING)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -qq --upgrade pip "setuptools>=77,<85" "cffi>=1.17,<3"
 	@$(BIN)/pip install -qq --no-build-isolation $(addprefix -e ./,$(DISTRIBUTIONS))
@@ -114,9 +127,16 @@ $(VENV)/.installed-for-voice: $(VENV)/.installed-for-quick-tests
 	@$(BIN)/pip install -qq --group voice
 	@touch $@
 
-$(VENV)/.installed-for-tests: $(VENV)/.installed-for-quick-tests $(NPM)/package.json $(NPM)/package-lock.json $(PION)
+$(VENV)/.installed-for-tests: $(VENV)/.installed-for-quick-tests $(VENV)/.callers
 	@$(BIN)/pip install -qq --group services
+	@touch $@
+
+# Node's modules come to their place at once, for tests look through the folders around them meanwhile.
+$(VENV)/.callers: $(VENV)/.system $(NPM)/package.json $(NPM)/package-lock.json $(PION)
 	@tools/install-system-packages test
-	@cd $(NPM) && npm ci >/dev/null
+	@rm -rf $(VENV)/npm && mkdir -p $(VENV)/npm/before $(BIN) && cp $(NPM)/package*.json $(VENV)/npm
+	@cd $(VENV)/npm && npm ci >/dev/null
+	@test ! -e $(NPM)/node_modules || mv $(NPM)/node_modules $(VENV)/npm/before
+	@mv $(VENV)/npm/node_modules $(NPM)
 	@$(GO) build -o $(BIN)/pion-caller $(PION)
 	@touch $@
