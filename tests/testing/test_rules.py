@@ -1,5 +1,6 @@
 """Each rule finds the sample that breaks it, and a good plugin keeps all of its kind."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from glottis.testing.rules.agent import AGENT_RULES
 from glottis.testing.rules.auth import AUTH_RULES, AuthSubject
 from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import COMPONENT_RULES, DETECTOR_RULES, RESAMPLING_RULES, component_rules_of
+from glottis.testing.rules.effort import expect_nothing_kept
 from glottis.testing.rules.ice import ICE_RULES
 from glottis.testing.rules.processor import PROCESSOR_RULES
 from glottis.testing.rules.rule import judge
@@ -87,3 +89,9 @@ def test_all_rules_of_codecs_can_be_tried_in_one() -> None:
     check_codec(codecs.GOOD)
     with pytest.raises(AssertionError, match=r"conceal\(160\).* returned 0 bytes.*#codec-concealment"):
         check_codec(codecs.BAD["concealment"][0])
+
+
+def test_what_a_process_has_set_aside_from_collections_stays_so() -> None:
+    gc.freeze()
+    expect_nothing_kept(object, "nothing")
+    assert gc.get_freeze_count() > 0

@@ -46,12 +46,14 @@ def expect_nothing_kept(function: Callable[[], object], whose: str) -> None:
 
     A leak is in all of them, what is kept once for later is not. ``whose`` is the subject of the sentence.
     """
+    was_frozen = gc.get_freeze_count() > 0
     gc.collect()
     gc.freeze()  # to look at all that a process holds takes long, and at what is made from now on does not
     try:
         blocks, resident = _growth(function)
     finally:
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
     expect(blocks < _KEPT_BLOCKS, f"{whose} leaves {blocks:.1f} objects behind")
     expect(resident < _KEPT_BYTES, f"{whose} leaves {resident:.0f} bytes behind")
 
