@@ -16,9 +16,13 @@ class Peer:
     """The service's end of one connection."""
 
     def __init__(
-        self, connection: trio_websocket.WebSocketConnection, request: trio_websocket.WebSocketRequest
+        self,
+        connection: trio_websocket.WebSocketConnection,
+        request: trio_websocket.WebSocketRequest,
+        stream: trio.abc.Stream,
     ) -> None:
         self.connection = connection
+        self.stream = stream
         self.path = request.path
         self.headers = {name.decode().lower(): value.decode() for name, value in request.headers}
         self.said: list[Any] = []
@@ -85,7 +89,7 @@ class SocketService:
         async with trio.open_nursery() as nursery:
             request = await trio_websocket.wrap_server_stream(nursery, stream)
             connection = await request.accept()
-            self.peers.append(Peer(connection, request))
+            self.peers.append(Peer(connection, request, stream))
             with suppress(trio_websocket.ConnectionClosed):
                 await self._behave(self.peers[-1])
                 await connection.aclose()

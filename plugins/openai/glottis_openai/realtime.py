@@ -9,12 +9,13 @@ from typing import Any, Final
 
 import msgspec
 import trio
-from glottis import Agent, Call, CampaignInfo, ConfigurationError, TextMessage
+from glottis import Agent, Call, CampaignInfo, TextMessage
 from glottis_conversation import ToolCall, ToolFunction
 from glottis_conversation.telling import Teller
 from glottis_conversation.thinking import result_of
 from glottis_conversation.tools import tool_of
 from glottis_services import ServiceFailed
+from glottis_services.takeover import check_campaign, with_takeover
 from glottis_services.websocket import Connect, open_socket
 
 from glottis_openai.realtime_events import (
@@ -59,33 +60,17 @@ def realtime(
     connect: Connect | None = None,
 ) -> Agent:
     """The agent of these settings, whose model may call these ``tools``, too. ``connect`` is for tests."""
-    _check(config, campaign)
+    check_campaign(NAME, RATE, config.when_failed, campaign)
     if config.turn_detection == "local":
         config.vad.make()
     for box in config.tools:
         box.make()
 
     async def converse(call: Call) -> None:
-        try:
-            with trio.move_on_after(config.max_seconds):
-                await RealtimeCall(call, config, tools).run(connect)
-        except ServiceFailed as failure:
-            _logger.warning("the agent %s has failed: %s", NAME, failure)
-            if config.when_failed in call.agents:
-                call.transfer(config.when_failed)
-            else:
-                call.hang_up("the service behind this agent has failed")
+        with trio.move_on_after(config.max_seconds):
+            await RealtimeCall(call, config, tools).run(connect)
 
-    return converse
-
-
-def _check(config: RealtimeConfig, campaign: CampaignInfo | None) -> None:
-    if campaign is None:
-        return
-    if campaign.sample_rate != RATE:
-        raise ConfigurationError(f"sample_rate: the agent {NAME} has {RATE} Hz, got {campaign.sample_rate}")
-    if config.when_failed and config.when_failed not in campaign.agents:
-        raise ConfigurationError(f"when_failed: the campaign has no agent {config.when_failed!r}")
+    return with_takeover(NAME, config.when_failed, converse)
 
 
 class RealtimeCall:

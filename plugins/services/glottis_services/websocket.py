@@ -138,7 +138,7 @@ async def _shake_hands(
     headers: Mapping[str, str],
 ) -> trio_websocket.WebSocketConnection:
     url = urlsplit(config.url)
-    resource = url.path.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
+    resource = (url.path.rstrip("/") + path if path else url.path) + (f"?{urlencode(query)}" if query else "")
     others = {name: value.reveal().strip() for name, value in config.headers.items()}
     try:
         lines = [(name.encode("ascii"), value.encode("ascii")) for name, value in {**headers, **others}.items()]
