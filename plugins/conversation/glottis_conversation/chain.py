@@ -105,13 +105,33 @@ class _Counted(Generic[V]):
 
 
 async def _all_of(values: AsyncIterator[V], take: Callable[[V], Awaitable[None]], patience: Patience) -> None:
-    try:
-        while True:
-            try:
-                value = await patience.next(values)
-            except StopAsyncIteration:
-                return
-            await take(value)
-    finally:
-        if (close := getattr(values, "aclose", None)) is not None:
-            await close()
+    """A task of its own asks the part for them: so what that has open meanwhile, a nursery say, is of no other's task.
+
+    What is raised is kept, for a nursery would put it into a group.
+    """
+    send, receive = trio.open_memory_channel[V](0)
+    raised: list[Exception] = []
+
+    async def give() -> None:
+        try:
+            async for value in values:
+                await send.send(value)
+        except Exception as error:
+            raised.append(error)
+        finally:
+            send.close()
+            if (close := getattr(values, "aclose", None)) is not None:
+                await close()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(give)
+        try:
+            while True:
+                await take(await patience.next(receive))
+        except StopAsyncIteration:
+            pass  # or it has failed
+        except Exception as error:
+            raised.insert(0, error)
+        nursery.cancel_scope.cancel()
+    if raised:
+        raise raised[0]

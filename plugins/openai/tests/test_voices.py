@@ -139,7 +139,7 @@ async def test_raw_samples_are_played_as_they_come(autojump_clock: trio.testing.
     said = mouth.synthesize("Five.")
     assert await anext(said) == AudioFrame(speech(0.1), 16000)
     assert trio.current_time() - began < 1
-    await said.aclose()  # type: ignore[attr-defined]
+    await said.aclose()
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ PING_SECONDS: Final = 15.0
 """Between looks whether the service is still there: it may say nothing for as long as it likes."""
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
+Query = Mapping[str, str | list[str]]
 Connect = Callable[[], Awaitable[trio.abc.Stream]]
 """Stands in for the network in tests."""
 
@@ -80,7 +81,7 @@ class ServiceSocket:
 async def open_socket(
     config: ServiceConfig,
     path: str,
-    query: Mapping[str, str],
+    query: Query,
     headers: Mapping[str, str],
     connect: Connect | None = None,
 ) -> AsyncIterator[ServiceSocket]:
@@ -106,7 +107,7 @@ class _Passing(ServiceFailed):
 
 @asynccontextmanager
 async def _opened(
-    config: ServiceConfig, path: str, query: Mapping[str, str], headers: Mapping[str, str], connect: Connect | None
+    config: ServiceConfig, path: str, query: Query, headers: Mapping[str, str], connect: Connect | None
 ) -> AsyncIterator[ServiceSocket]:
     try:
         async with trio.open_nursery() as nursery:
@@ -134,11 +135,13 @@ async def _shake_hands(
     stream: trio.abc.Stream,
     config: ServiceConfig,
     path: str,
-    query: Mapping[str, str],
+    query: Query,
     headers: Mapping[str, str],
 ) -> trio_websocket.WebSocketConnection:
     url = urlsplit(config.url)
-    resource = (url.path.rstrip("/") + path if path else url.path) + (f"?{urlencode(query)}" if query else "")
+    resource = (url.path.rstrip("/") + path if path else url.path) + (
+        f"?{urlencode(query, doseq=True)}" if query else ""
+    )
     others = {name: value.reveal().strip() for name, value in config.headers.items()}
     try:
         lines = [(name.encode("ascii"), value.encode("ascii")) for name, value in {**headers, **others}.items()]
@@ -175,6 +178,8 @@ def _connector(config: ServiceConfig) -> Connect:
 def _reason(group: BaseExceptionGroup[BaseException], config: ServiceConfig) -> BaseException:
     """What has happened, where one thing has; several tasks may have met with it."""
     leaves = list(_leaves(group))
+    if any(isinstance(error, GeneratorExit) for error in leaves):
+        return GeneratorExit()  # of an async generator in which this is open
     for error in leaves:
         if isinstance(error, trio_websocket.ConnectionRejected):
             refused = refusal(config.place, error.status_code, error.body or b"")
