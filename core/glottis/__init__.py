@@ -33,6 +33,7 @@ from glottis.contracts.errors import (
     LocalError,
     Malformed,
     MessageTooLong,
+    NotInstalled,
     PluginError,
     RemoteError,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "MediaNegotiated",
     "Message",
     "MessageTooLong",
+    "NotInstalled",
     "OtherEvent",
     "Page",
     "PagesSpec",

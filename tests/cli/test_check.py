@@ -1,5 +1,6 @@
 """``glottis check``: what an author sees of a plugin that holds, of one that does not, and of one that is not there."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,14 @@ from glottis.testing.rules.agent import AGENT_RULES
 from glottis.testing.rules.auth import AUTH_RULES
 from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import COMPONENT_RULES, DETECTOR_RULES, RESAMPLING_RULES
+from glottis.testing.rules.extension import LIFESPAN_RULES, OBSERVER_RULES
 from glottis.testing.rules.ice import ICE_RULES
 from glottis.testing.rules.processor import PROCESSOR_RULES
 from support.installed import installed_plugins
 from support.markdown import Document
 
 ROOT = Path(__file__).parents[2]
-BARE = "glottis-local-speech"
-"""What it registers needs libraries that the tests do without: its own try it with others in their place."""
-OURS = [
-    plugin
-    for plugin in installed_plugins().plugins
-    if plugin.distribution.startswith("glottis-") and plugin.distribution != BARE
-]
+OURS = [plugin for plugin in installed_plugins().plugins if plugin.distribution.startswith("glottis-")]
 CONFIGURATION = """
 [auth]
 scheme = "api-keys"
@@ -39,13 +35,16 @@ secret = "north-north-west"
 
 [ice_servers.settings.http]
 url = "http://ice.example.org/"
+
+[extensions.settings.recorder]
+directory = "{directory}/recordings"
 """
 
 
 @pytest.fixture(name="config")
 def make_config(tmp_path: Path) -> str:
     path = tmp_path / "glottis.toml"
-    path.write_text(CONFIGURATION)
+    path.write_text(CONFIGURATION.replace("{directory}", str(tmp_path)))
     return str(path)
 
 
@@ -70,6 +69,16 @@ def test_a_key_that_is_let_in_lets_auth_schemes_be_tried_with_requests(
     assert [outcomes[rule] for rule in ("accepted", "forged", "secrets", "constant-time")] == ["ok"] * 4, printed
     assert main(["check", "glottis-auth-keys", "--config", config, "--api-key", "a key of somebody else"]) == 1
     assert "FAIL  accepted" in capsys.readouterr().out
+
+
+def test_a_library_that_is_not_there_is_told_with_the_command_that_installs_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check", "glottis-local-speech"]) == 0
+    printed = capsys.readouterr().out
+    if importlib.util.find_spec("moonshine_voice") is None:
+        assert "needs the Python modules moonshine_voice: pip install 'glottis-local-speech[parts]'" in printed
+    assert "ok    members" in printed
 
 
 def test_what_does_not_hold_is_told_with_its_reason_and_where_to_read_of_it(
@@ -119,6 +128,8 @@ def test_each_rule_has_a_section() -> None:
         *PROCESSOR_RULES,
         *ROUTES_RULES,
         *PAGES_RULES,
+        *OBSERVER_RULES,
+        *LIFESPAN_RULES,
     ]
     assert [rule.link for rule in rules if rule.link.partition("#")[2] not in page.anchors] == []
     assert sum(heading.partition(" ")[0] in {rule.kind for rule in rules} for heading in page.headings) == len(rules)

@@ -43,7 +43,7 @@ def _check(options: argparse.Namespace, parts: Parts) -> int:
             sys.stdout.flush()
     sys.stdout.write(
         f"\n{outcomes[Outcome.HOLDS]} rules hold, {outcomes[Outcome.BROKEN]} do not, "
-        f"{outcomes[Outcome.NOT_TRIED]} were not tried\n"
+        f"{outcomes[Outcome.NOT_TRIED]} were not tried, {outcomes[Outcome.DOES_NOT_APPLY]} do not apply\n"
     )
     return EXIT_BROKEN if outcomes[Outcome.BROKEN] else 0
 

@@ -1,4 +1,4 @@
-"""What a configuration comes to once all that it names is found, checked and made."""
+"""A configuration that fits the plugins: what was found, checked and made of all that it names."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

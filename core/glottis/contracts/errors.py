@@ -40,6 +40,13 @@ class PluginError(LocalError):
     """A plugin broke its contract; the message names the plugin, its distribution and the hook."""
 
 
+class NotInstalled(PluginError):
+    """A library is not there that a plugin does without until it is asked for what needs it.
+
+    The message names the library, and says how it is installed.
+    """
+
+
 class ProcessLost(PluginError):
     """The process of an agent has ended, or had to be ended, and with it the calls in it.
 

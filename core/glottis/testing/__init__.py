@@ -6,6 +6,7 @@ from glottis.testing.contract_classes import (
     AuthContract,
     CodecContract,
     ComponentContract,
+    ExtensionContract,
     IceProviderContract,
     ProcessorContract,
 )
@@ -13,7 +14,7 @@ from glottis.testing.fake_call import FakeCall, fake_call
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.testing.nat import Nat
 from glottis.testing.peers import VirtualCall, VirtualPeer
-from glottis.testing.rules.rule import Broken, NotTried, Outcome, Rule, Verdict
+from glottis.testing.rules.rule import Broken, DoesNotApply, NotTried, Outcome, Rule, Verdict
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.testing.virtual_time import on_virtual_time
 
@@ -24,6 +25,8 @@ __all__ = [
     "Broken",
     "CodecContract",
     "ComponentContract",
+    "DoesNotApply",
+    "ExtensionContract",
     "FakeCall",
     "IceProviderContract",
     "Impairments",

@@ -11,7 +11,7 @@ from glottis.config.components import typed_settings
 from glottis.contracts.audio import FrameTap
 from glottis.contracts.auth import AuthRequest
 from glottis.contracts.errors import ConfigurationError, LocalError
-from glottis.contracts.extensions import Direction
+from glottis.contracts.extensions import Direction, GatewayInfo
 from glottis.contracts.info import CallInfo
 from glottis.contracts.secret import Secret
 from glottis.plugins import BrokenPlugin, Catalogue, Plugin, Registered, Registry
@@ -22,6 +22,7 @@ from glottis.testing.rules.agent import AGENT_RULES
 from glottis.testing.rules.auth import AUTH_RULES, AuthSubject
 from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import component_rules_of
+from glottis.testing.rules.extension import LIFESPAN_RULES, OBSERVER_RULES, ExtensionSubject
 from glottis.testing.rules.ice import ICE_RULES
 from glottis.testing.rules.processor import PROCESSOR_RULES
 from glottis.testing.rules.rule import NotTried, Rule, Verdict, judge, rules_of
@@ -29,6 +30,9 @@ from glottis.testing.rules.subject import Subject, check_description, check_spec
 
 PAGES_RULES: Final = rules_of("pages", ("description", "the pages can be served", check_specification))
 ROUTES_RULES: Final = rules_of("routes", ("description", "routes are made that can be served", check_description))
+
+
+_CALL: Final = CallInfo("session", "campaign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def parts_of(plugin: Plugin, registry: Registry, config: Config, api_key: Secret
             Subject(entry.spec, settings, plugin, lambda: registry),
         )
     for entry in _own(registry.extensions, plugin):
-        yield from _processors_of(entry, registry, config)
+        yield from _parts_of_extension(entry, registry, config)
     for entry in _own(registry.routes, plugin):
         settings = config.routes.settings.get(entry.spec.name, {})
         yield Part(f"routes {entry.spec.name}", ROUTES_RULES, Subject(entry.spec, settings, plugin, lambda: registry))
@@ -103,25 +107,37 @@ def _request(api_key: Secret, config: Config) -> AuthRequest:
     return AuthRequest("POST", "/api/websession/initiate", headers, "127.0.0.1", campaign_id=campaign)
 
 
-def _processors_of(entry: Registered[ExtensionSpec], registry: Registry, config: Config) -> Iterator[Part]:
-    """Those of each direction of a call."""
+def _parts_of_extension(entry: Registered[ExtensionSpec], registry: Registry, config: Config) -> Iterator[Part]:
+    """Processors of each direction of a call, observers of sessions, and its life."""
     spec = entry.spec
-    settings: Mapping[str, Any] = config.extensions.settings.get(entry.spec.name, {})
+    settings: Mapping[str, Any] = config.extensions.settings.get(spec.name, {})
 
-    def make(direction: Direction) -> Sequence[FrameTap]:
+    def extension() -> Extension:
         try:
             typed = typed_settings(registry, entry, settings, "")
         except ConfigurationError as error:
             raise NotTried(f"needs settings: {'; '.join(str(error).splitlines())}") from None
-        extension = Extension(spec.name, entry.plugin, spec.hooks, typed)
-        info = CallInfo("session", "campaign")
-        return extension.ask(
-            "audio_processors", call_info=info, direction=direction, tell=_tell_nobody, keys=FoundKeys()
+        return Extension(spec.name, entry.plugin, spec.hooks, typed)
+
+    def processors(direction: Direction) -> Sequence[FrameTap]:
+        return extension().ask(
+            "audio_processors", call_info=_CALL, direction=direction, tell=_tell_nobody, keys=FoundKeys()
         )
 
+    def lifespan(gateway_info: GatewayInfo) -> object:
+        one = extension()
+        return one.hooks["gateway_lifespan"](gateway_info=gateway_info, settings=one.settings)
+
+    subject = ExtensionSubject(
+        lambda: extension().ask("session_observers", call_info=_CALL, tell=_tell_nobody), lifespan
+    )
     if "audio_processors" in spec.hooks:
         for direction in get_args(Direction):
-            yield Part(f"processors of {spec.name}, {direction}", PROCESSOR_RULES, partial(make, direction))
+            yield Part(f"processors of {spec.name}, {direction}", PROCESSOR_RULES, partial(processors, direction))
+    if "session_observers" in spec.hooks:
+        yield Part(f"observers of {spec.name}", OBSERVER_RULES, subject)
+    if "gateway_lifespan" in spec.hooks:
+        yield Part(f"life of {spec.name}", LIFESPAN_RULES, subject)
 
 
 def _tell_nobody(name: str, data: Mapping[str, Any]) -> None:

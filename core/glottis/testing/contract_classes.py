@@ -11,11 +11,13 @@ from glottis.contracts.auth import AuthRequest, AuthSchemeSpec
 from glottis.contracts.call import AgentSpec
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.components import ComponentSpec
+from glottis.contracts.extensions import GatewayInfo
 from glottis.contracts.ice_servers import IceServerProviderSpec
 from glottis.testing.rules.agent import AGENT_RULES
 from glottis.testing.rules.auth import AUTH_RULES, AuthSubject
 from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import component_rules_of
+from glottis.testing.rules.extension import LIFESPAN_RULES, OBSERVER_RULES, ExtensionSubject
 from glottis.testing.rules.ice import ICE_RULES
 from glottis.testing.rules.processor import PROCESSOR_RULES, MakeProcessors
 from glottis.testing.rules.rule import Outcome, Rule, judge
@@ -49,6 +51,8 @@ class _Contract:
         verdict = judge(rule, self.subject())
         if verdict.outcome is Outcome.NOT_TRIED:
             pytest.skip(verdict.reason)
+        if verdict.outcome is Outcome.DOES_NOT_APPLY:
+            pytest.skip(f"does not apply: {verdict.reason}")
         if verdict.outcome is Outcome.BROKEN:
             pytest.fail(f"{rule.what}: {verdict.reason}\nsee {rule.link}", pytrace=False)
 
@@ -93,13 +97,14 @@ class AuthContract(_MadeContract):
     """A class of tests for the auth scheme that ``spec`` makes from ``settings``.
 
     ``accepted`` are requests that the scheme lets in, ``skewed`` are such of callers whose clock differs a little,
-    ``expired`` are refused. ``other_settings`` are those of a deployment that refuses what this one lets in.
+    ``expired`` are refused; the latter two are None where keys have no time. ``other_settings`` are those of a
+    deployment that refuses what this one lets in.
     """
 
     spec: ClassVar[AuthSchemeSpec]
     accepted: ClassVar[Sequence[AuthRequest]] = ()
-    expired: ClassVar[Sequence[AuthRequest]] = ()
-    skewed: ClassVar[Sequence[AuthRequest]] = ()
+    expired: ClassVar[Sequence[AuthRequest] | None] = ()
+    skewed: ClassVar[Sequence[AuthRequest] | None] = ()
     other_settings: ClassVar[Settings] = None
 
     @classmethod
@@ -145,6 +150,29 @@ class ProcessorContract(_Contract):
     def subject(self) -> MakeProcessors:
         """What makes them."""
         return self.make
+
+
+class ExtensionContract(_Contract):
+    """A class of tests for what an extension observes of sessions, and for its life: one of them, or both."""
+
+    @classmethod
+    def rules(cls) -> Sequence[Rule[ExtensionSubject]]:
+        """See ``rules/extension.py``: those of the hooks that it has."""
+        observers = OBSERVER_RULES if cls.observers is not ExtensionContract.observers else ()
+        lifespan = LIFESPAN_RULES if cls.lifespan is not ExtensionContract.lifespan else ()
+        return (*observers, *lifespan)
+
+    def observers(self) -> Sequence[object]:
+        """Those of a new session: to be overridden."""
+        raise NotImplementedError
+
+    def lifespan(self, gateway_info: GatewayInfo) -> object:
+        """That of a gateway: to be overridden."""
+        raise NotImplementedError
+
+    def subject(self) -> ExtensionSubject:
+        """What makes them."""
+        return ExtensionSubject(self.observers, self.lifespan)
 
 
 class ComponentContract(_MadeContract):

@@ -5,16 +5,16 @@ import importlib.util
 import os
 from typing import Any
 
-from glottis import PluginError
+from glottis import NotInstalled
 
 INSTALL = "pip install 'glottis-local-speech[parts]'"
 
 
 def require(*modules: str) -> None:
-    """Raises ``PluginError`` with the command that installs them, if one of these is not there."""
+    """Raises ``NotInstalled`` with the command that installs them, if one of these is not there."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
-        raise PluginError(f"needs the Python modules {', '.join(missing)}: {INSTALL}")
+        raise NotInstalled(f"needs the Python modules {', '.join(missing)}: {INSTALL}")
 
 
 def load(module: str) -> Any:

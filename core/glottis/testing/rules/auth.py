@@ -12,7 +12,7 @@ from glottis.contracts.errors import AuthenticationFailed, Forbidden
 from glottis.contracts.info import Principal
 from glottis.plugins.auth import GuardedAuthScheme
 from glottis.testing.rules.comparison import Watched
-from glottis.testing.rules.rule import NotTried, expect, rules_of
+from glottis.testing.rules.rule import DoesNotApply, NotTried, expect, rules_of
 from glottis.testing.rules.secrecy import overheard, secrets_in
 from glottis.testing.rules.subject import Settings, Subject, check_description
 from glottis.testing.rules.trial import run_trial
@@ -25,6 +25,7 @@ STRANGER: Final = AuthRequest(
     campaign_id="campaign",
 )
 """From an address for documentation (RFC 5737), and without credentials."""
+_NEIGHBOUR: Final = replace(STRANGER, headers={**STRANGER.headers, "host": "127.0.0.1:8080"}, client_host="127.0.0.1")
 PATIENCE: Final = 30.0
 """Seconds that the gateway waits for an answer."""
 _CREDENTIALS: Final = ("authorization", "x-api-key", "cookie", "proxy-authorization")
@@ -42,8 +43,9 @@ class AuthSubject(Subject[AuthSchemeSpec]):
     """Beside what others have, requests that the scheme lets in or refuses, and settings of another deployment."""
 
     accepted: Sequence[AuthRequest] = ()
-    expired: Sequence[AuthRequest] = ()
-    skewed: Sequence[AuthRequest] = ()
+    expired: Sequence[AuthRequest] | None = ()
+    """None: they do not expire."""
+    skewed: Sequence[AuthRequest] | None = ()
     other_settings: Settings = None
 
     def scheme(self) -> AuthScheme:
@@ -53,12 +55,28 @@ class AuthSubject(Subject[AuthSchemeSpec]):
     def credentials(self) -> list[tuple[AuthRequest, str]]:
         """Requests that are let in, each with the name of a header that has a key or token in it.
 
-        Raises ``NotTried`` if none is known.
+        Raises ``NotTried`` if none is known, and ``DoesNotApply`` if there can be none.
         """
+        self.expect_keys()
         found = presented_by(self.accepted)
         if not found:
             raise NotTried("needs requests with a key or token that it lets in: give them as accepted")
         return found
+
+    def expect_keys(self) -> None:
+        """Raises ``DoesNotApply`` for a scheme that is for this machine alone, and lets in who shows nothing."""
+        if self.spec.loopback_only and _lets_in(self.scheme(), _NEIGHBOUR):
+            raise DoesNotApply("there are no keys or tokens: it lets in everybody on this machine")
+
+
+def _lets_in(scheme: AuthScheme, request: AuthRequest) -> bool:
+    let_in: list[Principal | None] = []
+
+    async def scenario() -> None:
+        let_in.append(await _asked(scheme, request))
+
+    run_trial(scenario)
+    return let_in[0] is not None
 
 
 def presented_by(requests: Iterable[AuthRequest]) -> list[tuple[AuthRequest, str]]:
@@ -68,11 +86,15 @@ def presented_by(requests: Iterable[AuthRequest]) -> list[tuple[AuthRequest, str
 
 def check_accepted(subject: AuthSubject) -> None:
     """Who is known is let in, each time, and is the same."""
-    _expect_let_in(subject, subject.accepted, "accepted")
+    neighbours = [_NEIGHBOUR] if subject.spec.loopback_only and not subject.accepted else []
+    _expect_let_in(subject, [*subject.accepted, *neighbours], "accepted")
 
 
 def check_skewed(subject: AuthSubject) -> None:
     """Clocks of two machines differ by some seconds."""
+    subject.expect_keys()
+    if subject.skewed is None:
+        raise DoesNotApply("its keys or tokens have no time")
     _expect_let_in(subject, subject.skewed, "skewed")
 
 
@@ -133,6 +155,9 @@ def changed_at(text: str, place: int) -> str:
 
 def check_expired(subject: AuthSubject) -> None:
     """What was good once."""
+    subject.expect_keys()
+    if subject.expired is None:
+        raise DoesNotApply("its keys or tokens have no time")
     if not subject.expired:
         raise NotTried("needs requests whose credentials are over: give them as expired")
     _expect_refusal(subject.scheme(), subject.expired, "a credential that has expired")
@@ -140,6 +165,7 @@ def check_expired(subject: AuthSubject) -> None:
 
 def check_foreign(subject: AuthSubject) -> None:
     """What is good elsewhere."""
+    subject.expect_keys()
     if subject.other_settings is None:
         raise NotTried("needs settings of a deployment that lets in others: give them as other_settings")
     elsewhere = replace(subject, settings=subject.other_settings).scheme()
@@ -168,10 +194,10 @@ async def _asked(scheme: AuthScheme, request: AuthRequest) -> Principal | None:
 
 def check_secrets(subject: AuthSubject) -> None:
     """All that it says, in errors, in the log, and in its own words."""
-    presented = presented_by((*subject.accepted, *subject.expired))
+    presented = presented_by((*subject.accepted, *(subject.expired or ())))
     known = [*secrets_in(subject.typed_settings()), _MARK]
     known += [request.headers[name].rpartition(" ")[2] for request, name in presented]
-    requests = [*strangers(), *subject.accepted, *subject.expired]
+    requests = [*strangers(), *subject.accepted, *(subject.expired or ())]
     requests += forgeries(presented_by(subject.accepted))
     with overheard() as said:
         scheme = subject.make()

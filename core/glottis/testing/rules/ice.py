@@ -19,7 +19,7 @@ from glottis.contracts.ice_servers import (
 )
 from glottis.contracts.info import CallInfo, Principal
 from glottis.testing.rules import networks
-from glottis.testing.rules.rule import Broken, NotTried, expect, rules_of
+from glottis.testing.rules.rule import Broken, DoesNotApply, NotTried, expect, rules_of
 from glottis.testing.rules.secrecy import overheard, secrets_in
 from glottis.testing.rules.subject import Subject, check_description
 from glottis.testing.rules.trial import give_up, run_trial
@@ -174,7 +174,7 @@ def check_malformed(subject: IceSubject) -> None:
     settings = subject.typed_settings()
     uris = _uris_in(settings)
     if not uris:
-        raise NotTried("has no setting with a STUN or TURN URI")
+        raise DoesNotApply("has no setting with a STUN or TURN URI")
     for wrong in _MALFORMED:
         try:
             changed = _replaced(settings, uris[0], wrong)

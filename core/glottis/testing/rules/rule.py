@@ -1,12 +1,12 @@
 """A rule that a plugin keeps or breaks, and the verdict on it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, NoReturn, TypeVar
 
 from glottis.barrier import stop
-from glottis.contracts.errors import PluginError
+from glottis.contracts.errors import NotInstalled, PluginError
 from glottis.plugins.blame import first_of
 from glottis.plugins.failures import describe, message_of
 
@@ -24,12 +24,23 @@ class NotTried(Exception):
     """A rule cannot be tried with what is known of the plugin. The message says what is missing."""
 
 
+class DoesNotApply(Exception):
+    """A plugin has nothing that a rule is about. The message says why."""
+
+
 class Outcome(Enum):
     """What came of a rule."""
 
     HOLDS = "ok"
     BROKEN = "FAIL"
     NOT_TRIED = "skip"
+    DOES_NOT_APPLY = "n/a"
+
+
+_OUTCOMES: Final[Mapping[type[Exception], Outcome]] = {
+    NotTried: Outcome.NOT_TRIED,
+    DoesNotApply: Outcome.DOES_NOT_APPLY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +92,18 @@ def judge(rule: Rule[SubjectT], subject: SubjectT) -> Verdict:
     if not reasons:
         return Verdict(_plain(rule), Outcome.HOLDS)
     first = first_of(reasons[0])
-    outcome = Outcome.NOT_TRIED if isinstance(first, NotTried) else Outcome.BROKEN
+    if (missing := missing_library(first)) is not None:
+        return Verdict(_plain(rule), Outcome.NOT_TRIED, message_of(missing))
+    outcome = next((outcome for kind, outcome in _OUTCOMES.items() if isinstance(first, kind)), Outcome.BROKEN)
     return Verdict(_plain(rule), outcome, _reason(first))
+
+
+def missing_library(error: BaseException) -> NotInstalled | None:
+    """What has led to the error, if it is that."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, NotInstalled):
+        cause = cause.__cause__
+    return cause
 
 
 def require(rules: Iterable[Rule[SubjectT]], subject: SubjectT) -> None:
@@ -94,7 +115,7 @@ def require(rules: Iterable[Rule[SubjectT]], subject: SubjectT) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, Broken | NotTried | PluginError):
+    if isinstance(error, Broken | NotTried | DoesNotApply | PluginError):
         return message_of(error)
     return f"raised {describe(error)}"
 
