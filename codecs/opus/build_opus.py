@@ -26,6 +26,8 @@ typedef int16_t opus_int16;
 typedef ... OpusEncoder;
 typedef ... OpusDecoder;
 
+const char *library_file(void);
+const char *opus_get_version_string(void);
 const char *opus_strerror(int error);
 
 int opus_encoder_get_size(int channels);
@@ -49,7 +51,15 @@ SOURCE = """
 #if !__has_include(<opus/opus.h>)
 #error "The header opus/opus.h of libopus is missing. On Debian: apt-get install libopus-dev"
 #endif
+#include <dlfcn.h>
 #include <opus/opus.h>
+
+/* Where the library was loaded from that is used. */
+static const char *library_file(void)
+{
+    Dl_info found;
+    return dladdr((void *)opus_get_version_string, &found) ? found.dli_fname : "";
+}
 
 /* The ..._ctl functions take variable argument lists, for which cffi would need a cast at each call. */
 static int encoder_set(OpusEncoder *st, int request, opus_int32 value)

@@ -2,7 +2,8 @@
 
 from .decoder import OpusDecoder
 from .encoder import OpusEncoder
+from .library import VERSION
 from .packet import payload_duration_untrusted
 from .plugin import OPUS
 
-__all__ = ["OPUS", "OpusDecoder", "OpusEncoder", "payload_duration_untrusted"]
+__all__ = ["OPUS", "VERSION", "OpusDecoder", "OpusEncoder", "payload_duration_untrusted"]

@@ -1,12 +1,14 @@
 """The Opus decoder: packets, forward error correction and concealment."""
 
+from collections.abc import Callable
+from time import perf_counter
 from typing import Final
 
 from _cffi_backend import FFI
 from glottis import LocalError, Malformed
 
-from ._opus import ffi, lib
 from .failures import raise_unless_ok, reason
+from .library import ffi, lib
 from .packet import MAX_DURATION_MS, SAMPLE_RATES
 
 MAX_PAYLOAD_BYTES: Final = 65535
@@ -15,6 +17,38 @@ MAX_PAYLOAD_BYTES: Final = 65535
 COMPLEXITY: Final = 5
 """Of a decoder, which libopus has from version 1.5 on: a neural network conceals what is lost ("deep PLC"), if it was
 built with one. From 6 on, one would also change what is decoded."""
+PLAIN: Final = 0
+"""Of a decoder that conceals as libopus always did."""
+SHARE: Final = 0.05
+"""Of the time, for concealment of all calls of the process by a network, which takes 50 times as long: an outage of all
+of them at once would hold up what they say."""
+
+
+class Allowance:
+    """Seconds for something costly; a ``share`` (0–1) of those that pass, and of one second at most.
+
+    Whoever takes of it may owe something afterwards, and all wait until that is paid.
+    """
+
+    def __init__(self, share: float, clock: Callable[[], float] = perf_counter) -> None:
+        self._share = share
+        self._clock = clock
+        self._left = share
+        self._counted_at = clock()
+
+    def begin(self) -> float | None:
+        """The moment, for ``end``; None while there is nothing left."""
+        now = self._clock()
+        self._left = min(self._share, self._left + self._share * (now - self._counted_at))
+        self._counted_at = now
+        return now if self._left > 0 else None
+
+    def end(self, began: float) -> None:
+        """Count what it took."""
+        self._left -= self._clock() - began
+
+
+ALLOWANCE: Final = Allowance(SHARE)
 
 
 class OpusDecoder:
@@ -24,6 +58,7 @@ class OpusDecoder:
         if sample_rate not in SAMPLE_RATES:
             raise ValueError(f"Opus decodes to {SAMPLE_RATES} Hz, not to {sample_rate} Hz")
         self._state = _create(sample_rate)
+        self._has_complexity = self._set_complexity(COMPLEXITY)
         self._step = sample_rate // 400  # libopus conceals in steps of 2.5 ms
         self._capacity = sample_rate * MAX_DURATION_MS // 1000
         self._pcm = ffi.new("opus_int16[]", self._capacity)
@@ -54,6 +89,26 @@ class OpusDecoder:
 
     def conceal(self, sample_count: int) -> bytes:
         """Continue the sound for this many samples; it fades to comfort noise or silence."""
+        if not self._has_complexity:
+            return self._continue(sample_count)
+        began = ALLOWANCE.begin()
+        if began is None:
+            self._set_complexity(PLAIN)
+            pcm = self._continue(sample_count)
+            self._set_complexity(COMPLEXITY)  # for what is decoded: a network listens, and goes on from there
+        else:
+            pcm = self._continue(sample_count)
+            ALLOWANCE.end(began)
+        return pcm
+
+    def _set_complexity(self, complexity: int) -> bool:
+        """Says whether this libopus has any."""
+        result = lib.decoder_set(self._state, lib.OPUS_SET_COMPLEXITY_REQUEST, complexity)
+        if result not in (lib.OPUS_OK, lib.OPUS_UNIMPLEMENTED):
+            raise LocalError(f"libopus: a decoder refuses a complexity of {complexity}")
+        return bool(result == lib.OPUS_OK)
+
+    def _continue(self, sample_count: int) -> bytes:
         pieces = []
         while sample_count > 0:
             count = min(self._whole_steps(sample_count), self._capacity)
@@ -75,6 +130,4 @@ def _create(sample_rate: int) -> FFI.CData:
     error = ffi.new("int *")
     state = lib.opus_decoder_create(sample_rate, 1, error)
     raise_unless_ok(error[0], "opus_decoder_create")
-    if lib.decoder_set(state, lib.OPUS_SET_COMPLEXITY_REQUEST, COMPLEXITY) not in (lib.OPUS_OK, lib.OPUS_UNIMPLEMENTED):
-        raise LocalError(f"libopus: a decoder refuses a complexity of {COMPLEXITY}")
     return ffi.gc(state, lib.opus_decoder_destroy, lib.opus_decoder_get_size(1))

@@ -5,8 +5,8 @@ from typing import Final
 from _cffi_backend import FFI
 from glottis import EncoderSettings, LocalError
 
-from ._opus import ffi, lib
 from .failures import raise_unless_ok, reason
+from .library import ffi, lib
 from .packet import FRAME_DURATIONS_MS, MAX_FRAME_BYTES, SAMPLE_RATES
 from .parameters import clamp_bitrate, plan_encoder
 

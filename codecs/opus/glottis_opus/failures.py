@@ -2,7 +2,7 @@
 
 from glottis import LocalError
 
-from ._opus import ffi, lib
+from .library import ffi, lib
 
 
 def reason(code: int) -> str:

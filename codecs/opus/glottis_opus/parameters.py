@@ -6,7 +6,7 @@ from typing import Final
 
 from glottis import EncoderSettings
 
-from ._opus import lib
+from .library import lib
 from .packet import SAMPLE_RATES
 
 OFFER_PARAMETERS: Mapping[str, str] = {"minptime": "10", "useinbandfec": "1"}
