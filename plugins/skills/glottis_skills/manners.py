@@ -29,6 +29,10 @@ _GOODBYE: Final = (
     r"(?:thanks|thank you)(?: very much| a lot| so much)? (?:and )?(?:good-?bye|good bye|bye)(?: bye| now| then)?",
     r"i (?:have to|must|need to) go(?: now)?",
 )
+_GREETINGS: Final = (r"(?:hello|hi|hey|good (?:morning|day|afternoon|evening))(?: there)?",)
+_THANKS: Final = (
+    r"(?:many |okay )?(?:thanks|thank you)(?: (?:very much|so much|a lot|again|indeed|for [\w' ]{1,30}))?",
+)
 _HELP: Final = (r"help(?: me)?", r"what (?:can|do) you do", r"what (?:can|may) i (?:say|ask)(?: you)?", r"i need help")
 _SPEAK: Final = r"(?:(?:speak|talk|go|say (?:it|that)|repeat (?:it|that)|a bit|a little|much|more|bit|little) )*"
 _CHANGES: Final[dict[Change, str]] = {
@@ -183,8 +187,7 @@ class Courtesy:
             """Answer thanks."""
             return self._config.welcome
 
-        greetings = (r"(?:hello|hi|hey|good (?:morning|day|afternoon|evening))(?: there)?",)
         return [
-            tool_of(greet, heard(greetings, ())),
-            tool_of(accept_thanks, heard((r"(?:many )?(?:thanks|thank you)(?: .{0,40})?", r"thank you.{0,40}"), ())),
+            tool_of(greet, heard(_GREETINGS)),
+            tool_of(accept_thanks, heard(_THANKS)),
         ]

@@ -68,7 +68,7 @@ def spotted(kind: Kind, said: str, today: date) -> str | None:
 
 
 def _text(said: str, today: date) -> str | None:
-    return said.strip()[:MAX_VALUE] or None
+    return re.sub(r",? please\b\W*$", "", said.strip()[:MAX_VALUE]) or None
 
 
 def _name(said: str, today: date) -> str | None:

@@ -1,0 +1,71 @@
+"""Callers' voices, none of which the parts were made with: flite's, espeak-ng's, and recordings."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from glottis import AudioFrame
+from glottis.audio import read_wav, resampled
+from glottis.plugins import load_plugins
+
+from benchmarks.conversation.requests import CALLS, Request
+
+RATE: Final = 16000
+VOICES: Final = (
+    ("flite", "-voice", "slt", "-t"),
+    ("espeak-ng", "-s", "150", "-v", "en-us"),
+    ("flite", "-voice", "rms", "-t"),
+    ("flite", "-voice", "awb", "-t"),
+    ("espeak-ng", "-s", "150", "-v", "en-gb"),
+    ("flite", "-voice", "kal16", "-t"),
+)
+"""Commands that speak a text; flite writes to ``-o``, espeak-ng to ``-w``."""
+_VECTORS: Final = Path(__file__).parents[2] / "tests" / "vectors" / "audio"
+_SOUNDS: Final = Path("/usr/share/asterisk/sounds")
+
+
+def voice_of(number: int) -> tuple[str, ...]:
+    """Of the request of this number: one after the other."""
+    return VOICES[number % len(VOICES)]
+
+
+def all_spoken() -> list[list[tuple[Request, bytes]]]:
+    """Each call's requests with their samples at ``RATE``."""
+    numbers = iter(range(1000))
+    return [[(request, spoken(request, next(numbers))) for request in call] for call in CALLS]
+
+
+def spoken(request: Request, number: int) -> bytes:
+    """Samples of one request; those whose recording is not installed are spoken by a voice."""
+    recording = _recorded(request.recording) if request.recording else None
+    frame = recording or _synthesized(request.text, voice_of(number))
+    return frame.pcm if frame.sample_rate == RATE else _at_rate(frame).pcm
+
+
+def _recorded(name: str) -> AudioFrame | None:
+    path = next((path for path in (_VECTORS / name, _SOUNDS / name) if path.exists()), None)
+    if path is None:
+        return None
+    if path.suffix == ".wav":
+        return read_wav(str(path))
+    decoder = load_plugins().codecs.find("g722").spec.create_decoder(RATE)
+    data = path.read_bytes()
+    return AudioFrame(b"".join(decoder.decode(data[at : at + 160]) for at in range(0, len(data), 160)), RATE)
+
+
+def _synthesized(text: str, voice: tuple[str, ...]) -> AudioFrame:
+    with tempfile.TemporaryDirectory() as directory:
+        path = f"{directory}/speech.wav"
+        output = "-o" if voice[0] == "flite" else "-w"
+        command = [voice[0], output, path, *voice[1:], text]
+        subprocess.run(command, check=True, capture_output=True)
+        return read_wav(path)
+
+
+def _at_rate(frame: AudioFrame) -> AudioFrame:
+    from glottis import Resampling
+
+    resampling: Resampling = load_plugins().components_of(Resampling).find("speex").spec.create(None)
+    whole = 2 * (frame.sample_count // 441 * 441) if frame.sample_rate == 22050 else len(frame.pcm)
+    return resampled(AudioFrame(frame.pcm[:whole], frame.sample_rate), RATE, resampling)
