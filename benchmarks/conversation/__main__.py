@@ -1,7 +1,7 @@
 """``python -m benchmarks.conversation``: 42 spoken requests to an assistant without the Internet.
 
-Needs ``pip install 'glottis-local-speech[parts]'`` and Debian's flite and espeak-ng; with its Asterisk prompts three of the
-requests are recordings.
+Needs ``pip install 'glottis-local-speech[parts]'``, and flite and espeak-ng of Debian. With its Asterisk prompts three of
+the requests are recordings.
 """
 
 import argparse
@@ -16,7 +16,9 @@ from benchmarks.conversation.voices import all_spoken
 def main() -> None:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--loss", type=float, nargs="*", default=[0.0, 0.05], help="shares of lost packets (%(default)s)")
+    parser.add_argument(
+        "--loss", type=float, nargs="*", default=[0.0, 0.05], help="shares of lost packets (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of what is lost (%(default)s)")
     options = parser.parse_args()
     try:
@@ -28,11 +30,14 @@ def main() -> None:
 
 
 def understand(calls: list[list[tuple[object, bytes]]], loss: float, seed: int) -> None:
+    """Print what went wrong, and how many did not."""
     outcomes = []
     for outcome in outcomes_of(calls, loss, seed):
         outcomes.append(outcome)
         if not outcome.is_right:
-            print(f"  {outcome.request.text!r} was understood as {outcome.understood!r}, and answered {outcome.answer!r}")
+            print(
+                f"  {outcome.request.text!r} was understood as {outcome.understood!r}, and answered {outcome.answer!r}"
+            )
     print(f"{sum(each.is_right for each in outcomes)} of {len(outcomes)} rightly answered, {loss:.0%} lost", flush=True)
 
 

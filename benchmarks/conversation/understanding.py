@@ -81,7 +81,9 @@ async def _converse(
             await call.caller_speaks(transmitted(pcm, loss, seed + number))
             await _silence_of(call, before)
             said = [data for name, data in call.sent_events[before:] if name == "transcript" and data["final"]]
-            texts = {role: " ".join(each["text"] for each in said if each["role"] == role) for role in ("user", "agent")}
+            texts = {
+                role: " ".join(each["text"] for each in said if each["role"] == role) for role in ("user", "agent")
+            }
             outcomes.append(Outcome(request, texts["user"], texts["agent"]))
     return outcomes
 

@@ -1,4 +1,7 @@
-"""Speech without the Internet: ``silero`` finds it, ``moonshine`` understands it, ``hibari`` speaks."""
+"""Speech without the Internet: ``silero`` finds it, ``moonshine`` understands it, ``hibari`` speaks.
+
+For small devices ``pocketsphinx`` understands what a grammar allows, and ``flite`` speaks.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,11 +9,23 @@ from typing import Any
 from glottis import ComponentSpec, VoiceActivityDetector, hookimpl
 from glottis_conversation import SpeechToText, TextToSpeech
 
+from glottis_local_speech.flite import Flite, FliteConfig
 from glottis_local_speech.hibari import Hibari, HibariConfig
 from glottis_local_speech.moonshine import Moonshine, MoonshineConfig
 from glottis_local_speech.silero import Silero
+from glottis_local_speech.sphinx import Sphinx, SphinxConfig
 
-__all__ = ["Hibari", "HibariConfig", "Moonshine", "MoonshineConfig", "Silero"]
+__all__ = [
+    "Flite",
+    "FliteConfig",
+    "Hibari",
+    "HibariConfig",
+    "Moonshine",
+    "MoonshineConfig",
+    "Silero",
+    "Sphinx",
+    "SphinxConfig",
+]
 
 
 @hookimpl
@@ -20,4 +35,6 @@ def register_components() -> Sequence[ComponentSpec[Any]]:
         ComponentSpec(VoiceActivityDetector, "silero", Silero),
         ComponentSpec(SpeechToText, "moonshine", Moonshine, MoonshineConfig),
         ComponentSpec(TextToSpeech, "hibari", Hibari, HibariConfig),
+        ComponentSpec(SpeechToText, "pocketsphinx", Sphinx, SphinxConfig),
+        ComponentSpec(TextToSpeech, "flite", Flite, FliteConfig),
     ]

@@ -40,6 +40,7 @@ class Hibari:
 
     def __init__(self, config: HibariConfig) -> None:
         require(MODULE, "onnxruntime", "numpy")
+        self.pace = 1.0
         self._config = config
         self._pool = _pool_of(config.copies)
         self._pool.prepare()
@@ -48,16 +49,17 @@ class Hibari:
         """The whole sentence, which takes about a hundredth of its length."""
         text = spoken_text(text)
         if text:
-            whole = await self._pool.run(lambda model: _spoken(model, text, self._config))
+            speed = self._config.speed * self.pace
+            whole = await self._pool.run(lambda model: _spoken(model, text, self._config, speed))
             for frame in chunks(whole, FRAME_SECONDS):
                 yield frame
 
 
-def _spoken(model: Any, text: str, config: HibariConfig) -> AudioFrame:
+def _spoken(model: Any, text: str, config: HibariConfig, speed: float) -> AudioFrame:
     """In numpy, which the model has brought: a loop over samples would hold the interpreter's lock."""
     numpy = load("numpy")
     rate = int(model.sample_rate)
-    samples = model(text, speed=config.speed)
+    samples = model(text, speed=speed)
     (loud,) = numpy.nonzero(abs(samples) > SILENT)
     if not len(loud):
         return AudioFrame(b"", rate)

@@ -1,4 +1,4 @@
-"""The libraries of the extra ``parts``: looked for when a component is made, imported when it is first used."""
+"""The libraries of the extras: looked for when a component is made, imported when it is first used."""
 
 import importlib
 import importlib.util
@@ -7,14 +7,14 @@ from typing import Any
 
 from glottis import NotInstalled
 
-INSTALL = "pip install 'glottis-local-speech[parts]'"
+INSTALL = "pip install 'glottis-local-speech[{extra}]'"
 
 
-def require(*modules: str) -> None:
+def require(*modules: str, extra: str = "parts") -> None:
     """Raises ``NotInstalled`` with the command that installs them, if one of these is not there."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
-        raise NotInstalled(f"needs the Python modules {', '.join(missing)}: {INSTALL}")
+        raise NotInstalled(f"needs the Python modules {', '.join(missing)}: {INSTALL.format(extra=extra)}")
 
 
 def load(module: str) -> Any:

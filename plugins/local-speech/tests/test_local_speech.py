@@ -160,7 +160,7 @@ def test_who_needs_a_library_that_is_not_there_says_how_to_install_it() -> None:
 
 
 def test_the_parts_are_offered_whether_their_libraries_are_there_or_not() -> None:
-    assert [spec.name for spec in register_components()] == ["silero", "moonshine", "hibari"]
+    assert [spec.name for spec in register_components()] == ["silero", "moonshine", "hibari", "pocketsphinx", "flite"]
 
 
 async def test_no_model_is_used_by_two_at_a_time() -> None:

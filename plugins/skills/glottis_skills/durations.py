@@ -66,6 +66,6 @@ def _amount(tokens: list[str], at: int) -> tuple[Decimal | None, int]:
 
 
 def _half_after(tokens: list[str], at: int) -> Decimal:
-    if tokens[at : at + 2] == ["and", "a"] and at + 2 < len(tokens):
+    if tokens[at : at + 2] in (["and", "a"], ["in", "a"], ["in", "the"]) and at + 2 < len(tokens):  # as it is heard
         return _FRACTIONS.get(tokens[at + 2], Decimal(0))
     return Decimal(0)

@@ -23,10 +23,10 @@ _REPEAT: Final = (
     r"say again",
 )
 _GOODBYE: Final = (
-    r"(?:good-?bye|good bye|bye|bye bye|bye-bye|see you|farewell|hang up|end (?:the|this) call)"
+    r"(?:good[- ]?bye?|bye|bye bye|bye-bye|see you|farewell|hang up|end (?:the|this) call)"
     r"(?: (?:now|later|then|soon))?",
     r"(?:that's|that is|that was) (?:all|it|everything)",
-    r"(?:thanks|thank you)(?: very much| a lot| so much)? (?:and )?(?:good-?bye|good bye|bye)(?: bye| now| then)?",
+    r"(?:thanks|thank you)(?: very much| a lot| so much)? (?:and )?(?:good[- ]?bye?|bye)(?: bye| now| then)?",
     r"i (?:have to|must|need to) go(?: now)?",
 )
 _GREETINGS: Final = (r"(?:hello|hi|hey|good (?:morning|day|afternoon|evening))(?: there)?",)
@@ -154,7 +154,7 @@ class Goodbye:
         def hear(text: str) -> Request | None:
             if says(text, *_GOODBYE):
                 return Request(certainty=WHOLLY, before=self._words)
-            if mentions(text, "good-?bye", "bye", "hang up"):
+            if mentions(text, "good-?bye?", "bye", "hang up"):
                 return Request(certainty=0.6, before=self._words)
             return None
 

@@ -17,6 +17,7 @@ MAX_LABEL: Final = 100
 
 _WANTS: Final = (
     r"(?:set|start|make|add|create|need|begin)(?: me)?(?: \w+){0,6}? (?:timer|alarm)",
+    r"(?:set|said|start) (?:a|the) (?:time|times|tamer|tyra)",  # as recognisers hear it
     r"timer (?:for|of)",
     r"(?:remind|wake|call|tell) me in",
     r"remind me",
@@ -57,7 +58,7 @@ class Timer:
     @property
     def name(self) -> str:
         """Such as "5 minute timer"."""
-        return f"{spoken_duration(self.seconds)}{' for ' + self.label if self.label else ''}"
+        return f"{spoken_duration(self.seconds)}{' to ' + self.label if self.label else ''}"
 
     @property
     def left(self) -> str:
