@@ -35,6 +35,7 @@ unexport PYTHONDONTWRITEBYTECODE
 install: $(VENV)/.installed
 
 run: $(VENV)/.installed
+	@tools/install-speech $(BIN)/pip $(VENV)/.speech
 	@GLOTTIS_SERVER__PORT=$(PORT) exec $(BIN)/glottis serve --config demo.toml
 
 # Two halves, each of which collects no more than its own, and tries a fifth of the examples of each property.

@@ -138,3 +138,17 @@ def test_release_wants_one_version_of_all_distributions(tmp_path: Path) -> None:
 def test_release_wants_its_version_and_day_first_in_the_changes(tmp_path: Path, heading: str) -> None:
     said = release(tmp_path, versions=("1.0.0", "1.0.0"), heading=heading)
     assert said == f"CHANGELOG.md begins with '{heading}': expected '## 1.0.0 (YYYY-MM-DD)'.\n"
+
+
+@pytest.mark.parametrize(("status", "said"), [(0, "The parts for speech are installed"), (1, "No parts for speech")])
+def test_parts_for_speech_are_installed_where_that_can_be_done(tmp_path: Path, status: int, said: str) -> None:
+    pip, done = tmp_path / "pip", tmp_path / "done"
+    pip.write_text(f"#!/bin/sh\necho much\necho more >&2\nexit {status}\n")
+    pip.chmod(0o755)
+    runs = [subprocess.run([TOOLS / "install-speech", pip, done], capture_output=True, text=True) for _ in range(2)]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert runs[0].stdout.startswith(said)
+    assert runs[0].stdout.count("\n") == 1
+    assert runs[1].stdout == ("" if status == 0 else runs[0].stdout)
+    assert done.exists() == (status == 0)
+    assert not runs[0].stderr
