@@ -1,7 +1,7 @@
 """``python -m benchmarks.conversation``: 42 spoken requests to an assistant without the Internet.
 
-Needs ``pip install 'glottis-local-speech[parts]'``, and flite and espeak-ng of Debian. With its Asterisk prompts three of
-the requests are recordings.
+Needs ``pip install 'glottis-local-speech[parts]'``, and flite and espeak-ng of Debian. With its Asterisk prompts some
+requests are recordings.
 """
 
 import argparse
