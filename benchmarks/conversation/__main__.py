@@ -5,12 +5,16 @@ requests are recordings.
 """
 
 import argparse
+import os
 import sys
 
+import trio
 from glottis import PluginError
 
+from benchmarks.conversation.latency import assistant, measure, report
+from benchmarks.conversation.requests import Request
 from benchmarks.conversation.understanding import outcomes_of
-from benchmarks.conversation.voices import all_spoken
+from benchmarks.conversation.voices import all_spoken, trimmed
 
 
 def main() -> None:
@@ -20,16 +24,20 @@ def main() -> None:
         "--loss", type=float, nargs="*", default=[0.0, 0.05], help="shares of lost packets (%(default)s)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of what is lost (%(default)s)")
+    parser.add_argument("--calls", type=int, nargs="*", default=[1, 4], help="callers at a time (%(default)s)")
     options = parser.parse_args()
+    print(f"load of the machine: {', '.join(f'{each:.1f}' for each in os.getloadavg())} on {os.cpu_count()} cores")
     try:
         calls = all_spoken()
         for loss in options.loss:
             understand(calls, loss, options.seed)
+        for count in options.calls:
+            answer(calls, count)
     except (PluginError, FileNotFoundError) as error:
         sys.exit(str(error))
 
 
-def understand(calls: list[list[tuple[object, bytes]]], loss: float, seed: int) -> None:
+def understand(calls: list[list[tuple[Request, bytes]]], loss: float, seed: int) -> None:
     """Print what went wrong, and how many did not."""
     outcomes = []
     for outcome in outcomes_of(calls, loss, seed):
@@ -39,6 +47,14 @@ def understand(calls: list[list[tuple[object, bytes]]], loss: float, seed: int) 
                 f"  {outcome.request.text!r} was understood as {outcome.understood!r}, and answered {outcome.answer!r}"
             )
     print(f"{sum(each.is_right for each in outcomes)} of {len(outcomes)} rightly answered, {loss:.0%} lost", flush=True)
+
+
+def answer(calls: list[list[tuple[Request, bytes]]], count: int) -> None:
+    """Print how soon so many callers at a time are answered."""
+    [*asked, (_, interruption)] = [each for call in calls[1:3] for each in call][:9]
+    with assistant() as (url, counted):
+        measured = trio.run(measure, url, [trimmed(pcm) for _, pcm in asked], trimmed(interruption), count)
+    print(report(measured, count), *counted, sep="; ", flush=True)
 
 
 if __name__ == "__main__":

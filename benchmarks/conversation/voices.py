@@ -5,13 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from glottis import AudioFrame
-from glottis.audio import read_wav, resampled
+from glottis import AudioFrame, Resampling
+from glottis.audio import chunks, joined, level_dbfs, read_wav, resampled
 from glottis.plugins import load_plugins
 
 from benchmarks.conversation.requests import CALLS, Request
 
 RATE: Final = 16000
+SILENT_DBFS: Final = -45.0
 VOICES: Final = (
     ("flite", "-voice", "slt", "-t"),
     ("espeak-ng", "-s", "150", "-v", "en-us"),
@@ -43,6 +44,14 @@ def spoken(request: Request, number: int) -> bytes:
     return frame.pcm if frame.sample_rate == RATE else _at_rate(frame).pcm
 
 
+def trimmed(pcm: bytes) -> bytes:
+    """Up to the end of the last word: voices add silence."""
+    frames = list(chunks(AudioFrame(pcm, RATE)))
+    while frames and level_dbfs(frames[-1]) < SILENT_DBFS:
+        frames.pop()
+    return joined(frames).pcm
+
+
 def _recorded(name: str) -> AudioFrame | None:
     path = next((path for path in (_VECTORS / name, _SOUNDS / name) if path.exists()), None)
     if path is None:
@@ -64,8 +73,6 @@ def _synthesized(text: str, voice: tuple[str, ...]) -> AudioFrame:
 
 
 def _at_rate(frame: AudioFrame) -> AudioFrame:
-    from glottis import Resampling
-
     resampling: Resampling = load_plugins().components_of(Resampling).find("speex").spec.create(None)
     whole = 2 * (frame.sample_count // 441 * 441) if frame.sample_rate == 22050 else len(frame.pcm)
     return resampled(AudioFrame(frame.pcm[:whole], frame.sample_rate), RATE, resampling)
