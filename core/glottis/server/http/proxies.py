@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -74,8 +75,12 @@ def normal_host(text: str) -> str:
     return text if address is None else str(address)
 
 
+@lru_cache(maxsize=64)
 def address_of(text: str) -> Address | None:
-    """The IP address that it is, an IPv4-mapped one as IPv4; None for anything else."""
+    """The IP address that it is, an IPv4-mapped one as IPv4; None for anything else.
+
+    While a session is created, its client's is asked for a dozen times.
+    """
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
