@@ -96,10 +96,6 @@ class Ring:
     def _count(self) -> None:
         self._places = sum(map(len, self._slots))
 
-    def has_to_serve(self, until: int) -> bool:
-        """Whether there is somebody in the slots up to ``until`` that were not served yet."""
-        return any(self._slots[number % SLOTS] for number in range(self.served + 1, until + 1))
-
     def serve(self, until: int, now: float) -> None:
         """Tick those of all slots up to ``until`` that were not served yet; nobody twice, however long ago that was."""
         for number in range(max(self.served, until - SLOTS) + 1, until + 1):

@@ -16,7 +16,7 @@ from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.timeouts import Timeouts
 from glottis.media.lateness import Lateness
 from glottis.media.pace import MOST_SLOTS, Pace
-from glottis.media.ring import SLOT, SLOTS, Ring, Ticked
+from glottis.media.ring import SLOT, Ring, Ticked
 
 TIMEOUTS_BUDGET: Final = 0.002
 """Seconds of a turn for timeouts, however many are due; the rest is for the next turn."""
@@ -67,8 +67,6 @@ class Scheduler:
         self._short = Ring()
         """Those with packets shorter than a turn may last: they are ticked in each slot, whatever the pace."""
         self._timeouts: Timeouts[Scheduled] = Timeouts()
-        self._behind = 0
-        """Up to this slot turns were missed, and are made up for."""
         self._work = trio.Event()
         self._resting: trio.lowlevel.Task | None = None
         """The wheel's task, between two turns."""
@@ -150,13 +148,12 @@ class Scheduler:
         return (slot // slots + 1) * slots
 
     def _turn(self, slot: int) -> int:
-        """The turn of ``slot``, or of a later one if it was missed. Returns which it was."""
+        """The turn of ``slot``, and of those up to now that were missed. Returns the last one."""
         clock = trio.lowlevel.current_clock().current_time
         began = clock()
         late = max(0.0, began - slot * SLOT)
-        if slot > self._behind:
-            self.lateness.note(late)
-        slot = self._catch_up(slot, math.floor(began / SLOT))
+        self.lateness.note(late)
+        slot = max(slot, math.floor(began / SLOT))
         if slot // self.pace.slots * self.pace.slots <= self._ring.served:
             self._tick(slot)  # between the turns of the others
         elif late >= SLOT:  # what has come can wait any longer, and what is to be heard cannot
@@ -171,20 +168,6 @@ class Scheduler:
         if self._after(slot) * SLOT - ended >= SPARE:
             self.use_free_moment()
         return slot
-
-    def _catch_up(self, slot: int, latest: int) -> int:
-        """Which slot has the turn that was to be that of ``slot``, if that of ``latest`` was to begin by now.
-
-        What was missed is served slot by slot, nobody twice. Were it served all at once, the loop would come round so
-        seldom in an overload that nobody could set up a call, or end one.
-        """
-        rings = (self._ring, self._short)
-        if slot > self._behind:
-            self._behind = max(slot, latest // self.pace.slots * self.pace.slots)
-            for ring in rings:
-                ring.served = max(ring.served, self._behind - SLOTS)
-        due = range(slot, self._behind, self.pace.slots)
-        return next((one for one in due if any(ring.has_to_serve(one) for ring in rings)), self._behind)
 
     def _drain(self) -> None:
         if self._sockets is not None:
