@@ -1,7 +1,8 @@
 """How soon an assistant answers and falls silent: callers over Opus on loopback, in real time, some at a time.
 
-What is measured is heard by the caller, behind both jitter buffers: from the end of the last word that the caller has sent
-to the first sound of the answer, and from the caller's first sample to the last sound of an agent that is interrupted.
+What is measured is heard by the caller, behind both jitter buffers: from the end of the last word that the caller has
+sent to the first sound of the answer, and from the caller's first sample to the last sound of an agent that is
+interrupted.
 """
 
 import re

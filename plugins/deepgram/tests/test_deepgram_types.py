@@ -16,7 +16,6 @@ pytestmark = [
     pytest.mark.interop,
     pytest.mark.filterwarnings("ignore:websockets:DeprecationWarning"),
 ]
-pytest.importorskip("deepgram")
 
 
 def test_answers_and_what_is_sent_are_of_its_types() -> None:

@@ -9,7 +9,6 @@ from support.services import FakeService, streamed
 from support.talking import speech
 
 pytestmark = pytest.mark.interop
-pytest.importorskip("elevenlabs")
 
 
 async def test_speech_is_asked_for_as_its_client_does() -> None:

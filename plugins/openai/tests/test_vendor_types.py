@@ -28,7 +28,6 @@ from support.talking import LOUD, Loudness, speech
 from support.vendor_types import check_all
 
 pytestmark = pytest.mark.interop
-pytest.importorskip("openai")
 
 
 async def no_tool(arguments: Any) -> str:
