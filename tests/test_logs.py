@@ -241,3 +241,18 @@ def test_a_writer_tells_of_no_gap_where_there_is_none() -> None:
     writer.put("two\n")
     assert writer.flush()
     assert "".join(written) == "one\ntwo\n"
+
+
+def test_clients_of_http_do_not_tell_the_urls_that_are_asked() -> None:
+    """There may be a key in them, and at the level ``info`` they tell of each."""
+    program = """
+import logging
+from glottis.config import Log, configure_logging, flush_logs
+configure_logging(Log(level="debug"))
+logging.getLogger("httpx2").info("GET https://app.example/jwks?key=hunter2")
+logging.getLogger("mine").debug("seen")
+flush_logs()
+"""
+    errors = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    assert "seen" in errors
+    assert "hunter2" not in errors

@@ -54,6 +54,10 @@ def _cut(text: str) -> str:
     return f"{text[:end]} … {len(text) - 2 * end} characters left out … {text[-end:]}"
 
 
+HTTP_CLIENTS: Final = ("httpx", "httpx2")
+"""Libraries that tell of each request with its URL, in which there may be a key: that is no affair of the log's."""
+
+
 def configure_logging(log: Log) -> None:
     """Send the records of all loggers from ``log.level`` up, and Python's warnings, to standard error.
 
@@ -67,6 +71,8 @@ def configure_logging(log: Log) -> None:
     for topic in TOPICS:  # notes are of the level debug
         level = logging.DEBUG if topic in log.verbose else logging.NOTSET
         logging.getLogger(f"{TRACE_LOGGER}.{topic}").setLevel(level)
+    for client in HTTP_CLIENTS:
+        logging.getLogger(client).setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 
