@@ -41,6 +41,7 @@ class JitterBuffer:
         "_statistics",
         "adapts",
         "clock_rate",
+        "frame_units",
         "last_arrival",
         "last_sequence",
         "lost_before",
@@ -52,7 +53,8 @@ class JitterBuffer:
     def __init__(
         self, clock_rate: int, delay: DelayPolicy, statistics: PlayoutStatistics, frame_seconds: float = FRAME_SECONDS
     ) -> None:
-        self.clock_rate = clock_rate
+        self._frame_seconds = frame_seconds
+        self._set_clock(clock_rate)
         self.adapts = delay.adapts
         """Whether ``change`` is worth asking."""
         self.playing = False
@@ -64,7 +66,6 @@ class JitterBuffer:
         self.last_arrival = 0.0
         self._statistics = statistics
         self._delay = delay
-        self._frame_seconds = frame_seconds
         self._entries: list[BufferedPacket] = []
         self._foreign: set[int] = set()
         self._held = 0
@@ -142,7 +143,11 @@ class JitterBuffer:
         self.starts_at = None
         self._delay.restarted()
         if clock_rate is not None:
-            self.clock_rate = clock_rate
+            self._set_clock(clock_rate)
+
+    def _set_clock(self, rate: int) -> None:
+        self.clock_rate = rate
+        self.frame_units = round(rate * self._frame_seconds)
 
     def pass_time(self, clock_units: int, now: float) -> None:
         """Nothing was there to be played for so long: playout goes on, or stands still for what is late."""
@@ -169,14 +174,14 @@ class JitterBuffer:
 
         ``pending`` is what has been taken out but not been played yet, in clock units.
         """
-        filled = pending // round(self.clock_rate * self._frame_seconds)
+        filled = pending // self.frame_units
         return now + (1 + filled) * self._frame_seconds - self.position / self.clock_rate
 
     def change(self, now: float, pending: int, is_pause: bool) -> float:
         """Seconds by which the policy wants a frame longer, or shorter if negative."""
         if not self.playing:
             return 0.0
-        rest = pending % round(self.clock_rate * self._frame_seconds) / self.clock_rate
+        rest = pending % self.frame_units / self.clock_rate
         return self._delay.change(self.transit(now, pending), rest, now, is_pause)
 
     def first(self) -> BufferedPacket | None:

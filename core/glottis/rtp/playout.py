@@ -105,7 +105,7 @@ class Playout:
         if not self._runs(now):
             return []
         buffer = self._buffer
-        tick = round(buffer.clock_rate * self._frame_seconds)
+        tick = buffer.frame_units
         packets: list[EncodedPacket] = []
         packet = buffer.first()
         if packet is None:
@@ -238,7 +238,8 @@ class Playout:
     def _changed(self, pcm: bytes, now: float) -> bytes:
         """A frame and what is pending, longer or shorter as the delay asks for."""
         is_pause = self._loudness.is_pause(pcm)
-        pending = self._clock_units((len(pcm) - self._frame_bytes) // BYTES_PER_SAMPLE)
+        more = len(pcm) - self._frame_bytes
+        pending = self._clock_units(more // BYTES_PER_SAMPLE) if more else 0
         change = self._buffer.change(now, pending, is_pause)
         if not change:
             return pcm

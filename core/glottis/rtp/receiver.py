@@ -153,7 +153,9 @@ class AudioReceiver:
         source.measure_jitter(rtp.timestamp, clock_rate, now)
         self._newest_timestamp = timestamp
         newest = packets[0]
-        buffer.insert(newest if level is None else BufferedPacket(*newest[:-1], level))  # _replace takes ten times that
+        if level is not None:
+            newest = tuple.__new__(BufferedPacket, (*newest[:-1], level))  # _replace takes ten times that
+        buffer.insert(newest)
         if len(packets) > 1:
             for older in packets[1:]:
                 buffer.insert(older)

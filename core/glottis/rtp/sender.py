@@ -221,7 +221,9 @@ class AudioSender:
         """
         self.has_moved_on = self._is_idle = False
         if not self._queue and not self._framer.rest:
-            self._rest(now)
+            self._is_idle = not self._talking or self._due <= now + self._slack  # else nothing was due in this tick
+            if self._talking and now - self._due >= SPURT_GRACE:
+                self._talking = False
             return self._fill(now) if self.fills or self.pauses is not None else []
         if not self._talking:
             self._begin_spurt(now)
@@ -270,12 +272,6 @@ class AudioSender:
             )
         if packet.duration <= 0 or not 0 < len(packet.payload) <= MAX_PAYLOAD_LENGTH:
             raise ValueError(f"expected a duration above 0 and a payload of 1–{MAX_PAYLOAD_LENGTH} bytes")
-
-    def _rest(self, now: float) -> None:
-        # Whether a packet was due in this tick, and there was nothing for it.
-        self._is_idle = not self._talking or self._due <= now + self._slack
-        if self._talking and now - self._due >= SPURT_GRACE:
-            self._talking = False
 
     def _begin_spurt(self, now: float) -> None:
         self._talking = True
