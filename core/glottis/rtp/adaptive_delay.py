@@ -22,8 +22,8 @@ WINDOW: Final = 6.0
 """Seconds of arrivals that the target is made of."""
 MOST_ARRIVALS: Final = 256
 """The same in packets, so that a flood costs no more."""
-BATCH: Final = 8
-"""Arrivals that the target may wait for, of packets that took no longer than those before: they change little."""
+BATCH: Final = 25
+"""Packets that took as long as those before, after which the target is set anew: they cannot make it longer."""
 TOGETHER: Final = 0.003
 """Seconds between arrivals of packets that were held up by one thing."""
 RECENT: Final = 8
