@@ -152,7 +152,7 @@ class AdaptiveDelay(FixedDelay):
         self._arrivals.append(now)
         self._transits.append(transit)
         self._waiting += 1
-        if self._waiting >= BATCH or not is_usual or self._losses or self._spikes:
+        if self._waiting >= BATCH or not is_usual:
             self._adapt(now)
 
     def _adapt(self, now: float) -> None:
@@ -182,6 +182,7 @@ class AdaptiveDelay(FixedDelay):
     def recovered(self, transit: float, now: float) -> None:
         """See ``DelayPolicy.recovered``."""
         _note(self._losses, transit, now)
+        self._waiting = BATCH  # the next packet sets the target
 
     def _forget(self) -> None:
         self._arrivals, self._transits = array("d"), array("d")

@@ -60,7 +60,7 @@ class SourceStatistics:
         if self._last_arrival >= 0.0:
             sent_apart = ((timestamp - self._last_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
             difference = (now - self._last_arrival) * clock_rate - sent_apart
-            self.jitter += ((difference if difference > 0.0 else -difference) - self.jitter) / 16.0
+            self.jitter += (abs(difference) - self.jitter) / 16.0
         self._last_arrival = now
         self._last_timestamp = timestamp
 
