@@ -27,10 +27,12 @@ KEY = "correct-horse-battery"
 UNAUTHORIZED = b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"
 
 
+@pytest.mark.slow
 class TestListeningContract(ComponentContract):
     spec = register_components()[0]
 
 
+@pytest.mark.slow
 class TestSpeakingContract(ComponentContract):
     spec = register_components()[1]
 

@@ -15,6 +15,7 @@ from support.talking import speech
 KEY = "correct-horse-battery"
 
 
+@pytest.mark.slow
 class TestContract(ComponentContract):
     (spec,) = register_components()
     settings = ElevenLabsConfig(voice_id="v")

@@ -12,7 +12,7 @@ from glottis_media_streams.messages import RATE
 
 MAX_SECONDS: Final = 300.0
 """That wait to be played: bots send whole answers at once."""
-MAX_MARKS: Final = 1000
+MAX_MARKS: Final = 256
 """That wait to be told."""
 
 

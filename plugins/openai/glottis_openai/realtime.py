@@ -67,8 +67,12 @@ def realtime(
         box.make()
 
     async def converse(call: Call) -> None:
-        with trio.move_on_after(config.max_seconds):
-            await RealtimeCall(call, config, tools).run(connect)
+        conversation = RealtimeCall(call, config, tools)
+        try:
+            with trio.move_on_after(config.max_seconds):
+                await conversation.run(connect)
+        finally:
+            conversation.end_speech()
 
     return with_takeover(NAME, config.when_failed, converse)
 
@@ -109,6 +113,11 @@ class RealtimeCall:
                     await self._item.utterance.done.wait()
                 await self._teller.drain(1.0)
                 nursery.cancel_scope.cancel()
+
+    def end_speech(self) -> None:
+        """What is said is complete: a call goes on as long as something is said."""
+        if self._item is not None:
+            self._item.end()
 
     async def hang_up(self) -> None:
         """End the call, after what is said with this was heard."""
@@ -177,12 +186,15 @@ class RealtimeCall:
         item, self._item = self._item, None
         self._calls, self._owes_answer = [], False
         self._expect_nothing()
+        heard_ms = None
+        if item is not None and item.is_going_on:
+            self._interrupted.append(item.id)
+            heard_ms = item.cancel()
         if self._is_answering and not is_cancelled:
             self._is_answering = False
             await self._socket.send({"type": "response.cancel"})
-        if item is not None and item.is_going_on:
-            self._interrupted.append(item.id)
-            await self._socket.send(truncate(item.id, item.cancel()))
+        if item is not None and heard_ms is not None:
+            await self._socket.send(truncate(item.id, heard_ms))
         self._teller.state_is("listening")
 
     # What the service says
@@ -238,8 +250,7 @@ class RealtimeCall:
 
     def _item_of(self, event: Event) -> SpokenItem:
         if self._item is None or self._item.id != event.item_id:
-            if self._item is not None:
-                self._item.end()
+            self.end_speech()
             self._item = SpokenItem(event.item_id, self._call, partial(self._teller.state_is, "speaking"))
             self._nursery.start_soon(self._tell_end, self._item)
         return self._item
@@ -256,8 +267,7 @@ class RealtimeCall:
         self._expect_nothing()
         calls, self._calls = self._calls, []
         response = event.response or Response()
-        if self._item is not None:
-            self._item.end()
+        self.end_speech()
         if response.status == "failed":
             await self._try_again(response.status_details)
             return

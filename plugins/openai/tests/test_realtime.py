@@ -126,6 +126,7 @@ async def test_one_who_interrupts_is_obeyed_and_the_model_told_what_was_heard(
     assert len(agent[1]) < len(text)
 
 
+@pytest.mark.slow
 async def test_turns_can_be_told_by_a_detector_of_ours(autojump_clock: trio.testing.MockClock) -> None:
     model = Model([created(), *spoken("a", "Five o'clock, and all is well.", loud(3)), done()])
     vad = Component("loudness", Loudness)
@@ -165,6 +166,13 @@ async def test_the_model_can_end_the_call_with_its_last_words(autojump_clock: tr
         await call.ended.wait()
     assert service.peer.said[1]["response"] == {"instructions": "Say: Hello!"}
     assert seconds_heard(call) == pytest.approx(1.0, abs=0.03)
+
+
+async def test_a_call_has_a_longest_time(autojump_clock: trio.testing.MockClock) -> None:
+    endless = spoken("a", "And so on.", loud(5))[:-1]
+    async with talking(Model([created(), *endless]), greeting="Hello!", max_seconds=3.0) as (call, _):
+        await call.ended.wait()
+    assert seconds_heard(call) == pytest.approx(5, abs=0.03)
 
 
 async def test_keys_are_told_as_text(autojump_clock: trio.testing.MockClock) -> None:
@@ -277,6 +285,7 @@ def test_settings_that_do_not_fit_are_told_before_any_call() -> None:
         realtime(RealtimeConfig(when_failed="plan-b"), CampaignInfo("shop", 24000, ("openai-realtime",)))
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200) | st.from_regex(rb'\{"type": "[a-z.]{0,9}", "(delta|item|error)": .{0,20}\}'))
 def test_any_event_is_read_or_refused(message: bytes) -> None:
     """Fuzz: ``read_event`` raises ``ValueError`` and nothing else."""

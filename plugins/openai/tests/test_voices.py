@@ -34,15 +34,18 @@ URL = "http://voice.example/v1"
 SAID = httpx2.Response(200, json={"text": " What time\n is it? "})
 
 
+@pytest.mark.slow
 class TestTranscriptionsContract(ComponentContract):
     spec = register_components()[0]
 
 
+@pytest.mark.slow
 class TestChatContract(ComponentContract):
     spec = register_components()[1]
     settings = ChatConfig(model="m")
 
 
+@pytest.mark.slow
 class TestSpeechContract(ComponentContract):
     spec = register_components()[2]
 
@@ -163,6 +166,7 @@ async def test_a_voice_that_fails_says_what_to_change(
     assert message in str(raised.value)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=100) | st.builds(lambda text: b'{"text": ' + text + b"}", st.binary(max_size=20)))
 def test_any_transcription_is_read_or_refused(body: bytes) -> None:
     """Fuzz: ``read_text`` raises ``ValueError`` and nothing else."""

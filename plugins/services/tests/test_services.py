@@ -1,13 +1,18 @@
 """What all services share: connections that are used again, addresses, and audio as it comes."""
 
 import gc
+from contextlib import suppress
 
 import h11
 import pytest
 import trio
+import trio.abc
+import trio.testing
+import trio_websocket
 from glottis import AudioFrame, ConfigurationError, Secret
 from glottis_services import HttpService, PcmReader, ServiceConfig, ServiceFailed
 from glottis_services.errors import code_in
+from glottis_services.websocket import open_socket
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,3 +110,50 @@ def test_any_audio_is_played_or_refused(parts: list[bytes], is_wav: bool) -> Non
             assert frame is None or isinstance(frame, AudioFrame)
     except ValueError:
         return
+
+
+async def test_a_websocket_is_opened_by_tcp_and_closed_with_the_block() -> None:
+    said = list[str | bytes]()
+
+    async def serve(stream: trio.SocketStream) -> None:
+        async with trio.open_nursery() as nursery:
+            request = await trio_websocket.wrap_server_stream(nursery, stream)
+            connection = await request.accept()
+            await connection.send_message(f'"{request.path}"')
+            with suppress(trio_websocket.ConnectionClosed):
+                while True:
+                    said.append(await connection.get_message())
+            nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, serve, 0)
+        config = ServiceConfig(url=f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}/v1")
+        async with open_socket(config, "/listen", {"words": ["a", "b"]}, {"X-Key": "k"}) as socket:
+            assert await socket.receive() == b'"/v1/listen?words=a&words=b"'
+            await socket.send({"type": "Close"})
+            await socket.send(b"\x00\x01")
+        nursery.cancel_scope.cancel()
+    assert said == ['{"type":"Close"}', b"\x00\x01"]
+
+
+async def test_a_host_that_takes_no_websocket_is_named() -> None:
+    with pytest.raises(ServiceFailed, match=r"^ws://127\.0\.0\.1:9 cannot be reached \(OSError\): check url$"):
+        async with open_socket(ServiceConfig(url="ws://127.0.0.1:9", retries=0), "", {}, {}):
+            pass
+
+
+async def test_an_error_of_our_own_stays_what_it_is() -> None:
+    server, client = trio.testing.memory_stream_pair()
+
+    async def connect() -> trio.abc.Stream:
+        return client
+
+    async def serve() -> None:
+        async with trio.open_nursery() as nursery:
+            await (await trio_websocket.wrap_server_stream(nursery, server)).accept()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        with pytest.RaisesGroup(KeyError, flatten_subgroups=True):
+            async with open_socket(ServiceConfig(url="ws://service.example"), "", {}, {}, connect):
+                raise KeyError("mine")
