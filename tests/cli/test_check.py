@@ -38,6 +38,14 @@ url = "http://ice.example.org/"
 
 [extensions.settings.recorder]
 directory = "{directory}/recordings"
+
+[campaigns.realtime]  # services that are not there: the tests ask nobody
+agent = "openai-realtime"
+settings.url = "http://127.0.0.1:9"
+
+[campaigns.bot]
+agent = "media-streams"
+settings.url = "ws://127.0.0.1:9"
 """
 
 
