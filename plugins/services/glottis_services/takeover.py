@@ -28,7 +28,8 @@ def with_takeover(name: str, when_failed: str, agent: Agent) -> Agent:
         try:
             await agent(call)
         except ServiceFailed as failure:
-            _logger.warning("the agent %s has failed: %s", name, failure)
+            reason = str(failure)  # a log may keep it: it has no traceback, in which the call would be kept, too
+            _logger.warning("the agent %s has failed: %s", name, reason)
             if when_failed in call.agents:
                 call.transfer(when_failed)
             else:
