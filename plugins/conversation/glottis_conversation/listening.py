@@ -9,6 +9,7 @@ from glottis import Call, VoiceActivityDetector
 
 from glottis_conversation.chain import Chain, NoneWorks, Patience
 from glottis_conversation.kinds import SpeechToText, Transcript
+from glottis_conversation.sentences import whole_characters
 from glottis_conversation.settings import ConversationConfig
 from glottis_conversation.tape import Tape
 
@@ -141,11 +142,12 @@ class _Text:
         """One more. Raises ``ValueError`` for what is none."""
         if not isinstance(transcript, Transcript) or not isinstance(transcript.text, str):
             raise ValueError(f"expected a Transcript, got {type(transcript).__name__}")
+        said = whole_characters(transcript.text).strip()
         if transcript.is_final:
-            self._final.append(transcript.text.strip())
+            self._final.append(said)
             self._partial = ""
         else:
-            self._partial = transcript.text.strip()
+            self._partial = said
         whole = self.whole
         if len(whole) > MAX_CHARACTERS:
             raise ValueError("the text does not end")

@@ -54,6 +54,11 @@ def spoken_text(text: str) -> str:
     return text if any(char.isalnum() for char in text) else ""
 
 
+def whole_characters(text: str) -> str:
+    """The text with a question mark in place of what is half a character, which no message can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def heard_part(text: str, share: float) -> str:
     """The words of ``text`` of which this share was heard to their ends, by the number of their characters."""
     if share >= 1:

@@ -1,0 +1,81 @@
+"""What callers and models do that nobody has asked for: a sentence is heard, and the call goes on."""
+
+import random
+from array import array
+
+import pytest
+import trio.testing
+from glottis import TextMessage
+from glottis.testing import fake_call
+from glottis.testing.fake_call import FakeCall
+from glottis_conversation import ToolCall, conversation
+from glottis_skills import RulesConfig
+from glottis_skills.rules import Rules
+from support.talking import RATE, Ear, Mind, Mouth, settings, silence, speech
+
+pytestmark = pytest.mark.slow
+
+UNKNOWN = RulesConfig().unknown
+
+
+def noise(seconds: float) -> bytes:
+    rng = random.Random(1)
+    return array("h", [rng.randrange(-9000, 9000) for _ in range(round(seconds * RATE))]).tobytes()
+
+
+def said_by_agent(call: FakeCall) -> list[str]:
+    return [
+        data["text"]
+        for name, data in call.sent_events
+        if name == "transcript" and data["role"] == "agent" and data["final"]
+    ]
+
+
+async def test_noise_in_which_nothing_is_understood_is_not_answered(autojump_clock: trio.testing.MockClock) -> None:
+    mind = Mind("Yes?")
+    async with fake_call(conversation(settings(mind, ear=Ear([""] * 9 + ["Hello"]), mouth=Mouth()))) as call:
+        for _ in range(9):
+            await call.caller_speaks(noise(0.6) + silence(0.8))
+        assert said_by_agent(call) == []
+        await call.caller_speaks(speech(0.5) + silence(2))
+    assert said_by_agent(call) == ["Yes?"]
+
+
+@pytest.mark.parametrize(
+    "text", ["Wo ist denn hier der Bahnhof?", "駅はどこですか", "what the where is my two at time is", "\u0000"]
+)
+async def test_a_language_that_it_does_not_know_is_told_so(text: str, autojump_clock: trio.testing.MockClock) -> None:
+    async with fake_call(conversation(settings(Rules(RulesConfig()), ear=Ear([text]), mouth=Mouth()))) as call:
+        await call.caller_speaks(speech(1) + silence(6))
+    assert said_by_agent(call) == [UNKNOWN]
+
+
+async def test_a_caller_who_talks_for_minutes_is_answered_after_it(autojump_clock: trio.testing.MockClock) -> None:
+    mind, ear = Mind("I see."), Ear([f"part {number}" for number in range(30)])
+    async with fake_call(conversation(settings(mind, ear=ear, mouth=Mouth(), max_turn_seconds=5.0))) as call:
+        await call.caller_speaks(speech(42))
+        assert said_by_agent(call) == []
+        await call.caller_speaks(silence(3))
+    assert max(ear.heard_seconds) <= 5.1
+    assert mind.histories[-1][-1].text.startswith("part 0 part 1 part 2")
+    assert said_by_agent(call) == ["I see."]
+
+
+@pytest.mark.parametrize("half", ["caf\ud83d", "\udce9t\udce9"])
+async def test_half_a_character_does_not_end_a_call(half: str, autojump_clock: trio.testing.MockClock) -> None:
+    mind = Mind([half, ". Yes.", ToolCall("no_tool", {"of": half})], "Fine.")
+    async with fake_call(conversation(settings(mind, ear=Ear([half, "Again"]), mouth=Mouth()))) as call:
+        await call.caller_speaks(speech(1) + silence(4) + speech(1) + silence(4))
+    assert said_by_agent(call)[-1] == "Fine."
+    for _, data in call.sent_events:
+        str(data).encode("utf-8")
+
+
+async def test_markup_is_not_read_out(autojump_clock: trio.testing.MockClock) -> None:
+    mouth = Mouth()
+    answer = "# Hours\n\n**From** _nine_ <b>to</b> [six](https://example.org). ```rm -r /``` `Done`!"
+    async with fake_call(conversation(settings(Mind(answer), mouth=mouth))) as call:
+        await trio.sleep(0.1)
+        call.caller_writes(TextMessage("When?"))
+        await trio.sleep(5)
+    assert mouth.texts == ["Hours", "From nine to six.", "Done!"]
