@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,9 @@ DOUBTFUL: Final = 0.3
 """From here on an answer may be meant: that is asked."""
 AS_GOOD: Final = 0.9
 """The share of the best rank from which on another answer may be meant as well."""
+ALIKE: Final = 0.8
+"""As ``difflib`` has it: how much of two words must be the same for one to be taken for the other."""
+MAX_LETTERS: Final = 30
 STEM: Final = 4
 """Letters that two forms of a word have in common."""
 UNKNOWN: Final = "I have found nothing about that."
@@ -55,6 +59,8 @@ class Answers:
 
     def __init__(self, entries: list[Entry]) -> None:
         self._entries = entries
+        self._words = {word for entry in entries for word in words_of(f"{entry.question} {entry.answer}")}
+        self._stems = {word[:STEM] for word in self._words}
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
         self._database.execute("CREATE VIRTUAL TABLE entries USING fts5(question, answer, tokenize = 'porter')")
         rows = [(entry.question, entry.answer) for entry in entries]
@@ -65,7 +71,7 @@ class Answers:
 
         That is the share of the question's words that the (first) answer has.
         """
-        asked = [word for word in words_of(said)[:MAX_WORDS] if word and word not in _COMMON]
+        asked = [self._known(word) for word in _telling(said)]
         if not asked:
             return [], 0.0
         query = " OR ".join('"' + word.replace('"', "") + '"' for word in asked)
@@ -78,6 +84,12 @@ class Answers:
         if len(good) == 2 and abs(good[1][1]) < AS_GOOD * abs(good[0][1]):
             good.pop()
         return [self._entries[at] for at, _, _ in good], good[0][2] if good else 0.0
+
+    def _known(self, word: str) -> str:
+        """The word of the file that was meant by one that is not in it: recognisers mishear "deliver" as "liver"."""
+        if word[:STEM] in self._stems or len(word) < STEM:
+            return word
+        return next(iter(get_close_matches(word[:MAX_LETTERS], self._words, n=1, cutoff=ALIKE)), word)
 
     def _share(self, asked: list[str], position: int) -> float:
         entry = self._entries[position]

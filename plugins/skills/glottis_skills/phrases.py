@@ -15,13 +15,15 @@ _POLITE: Final = re.compile(
     r"|(?:i'd|i would) like you to|i (?:want|need) you to|i (?:want|would like|wanted) to|i'd like to|let me|let's) )+"
     r"|(?: (?:please|then|now|for me|if you can|thank you|thanks))+$"
 )
-_APOSTROPHES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'"})
+_OLD_FASHIONED: Final = re.compile(r"\bto (day|morrow|night)\b")
+"""So some recognisers write."""
+_UNIFORM: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "-": " "})
 
 
 def plain(text: str) -> str:
-    """The words, in lower case, one space between them; empty for more than ``MAX_WORDS``."""
-    words = [word for word in words_of(text.translate(_APOSTROPHES)[:2000]) if word]
-    return " ".join(words) if len(words) <= MAX_WORDS else ""
+    """The words, in lower case, one space between them, also for a hyphen; empty for more than ``MAX_WORDS``."""
+    words = [word for word in words_of(text.translate(_UNIFORM)[:2000]) if word]
+    return _OLD_FASHIONED.sub(r"to\1", " ".join(words)) if len(words) <= MAX_WORDS else ""
 
 
 @cache

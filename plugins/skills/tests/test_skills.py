@@ -275,6 +275,7 @@ def write_shop(tmp_path: Path) -> AnswersSkill:
         ("When do you open?", "From nine to six."),
         ("I would like to know where I can do the parking", "Behind the house."),
         ("Do you have gift cards", "Yes, of 20 euros and more."),
+        ("Do you take creadit", "Yes, all of them."),
         ("Who painted the Mona Lisa?", UNKNOWN),
         ("What time is it?", "It is 14:07."),
         ('open" OR question:*', "From nine to six."),

@@ -60,7 +60,7 @@ async def test_timers_are_listed_and_cancelled(autojump_clock: trio.testing.Mock
             "The timer of 10 seconds has 10 seconds left. The timer of 1 minute has 1 minute left."
         )
         assert await written(call, "Cancel the timer") == "Which one? There are those of 10 seconds and 1 minute."
-        assert await written(call, "Cancel the ten second timer") == "The timer of 10 seconds is cancelled."
+        assert await written(call, "Cancel the ten-second timer") == "The timer of 10 seconds is cancelled."
         assert await written(call, "Cancel the five minute timer") == "No such timer is running."
         await trio.sleep(11)
         assert await written(call, "Delete all timers, please") == "The timer of 1 minute is cancelled."
