@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -73,6 +74,7 @@ class Form:
         self._config = config
         self._now = now
         self._filling: Filling | None = None
+        self._phrases = [re.escape(_essence(phrase)) for phrase in config.phrases]
         if config.file and not Path(config.file).absolute().parent.is_dir():
             raise ConfigurationError(f"file: there is no directory {Path(config.file).absolute().parent}")
 
@@ -111,7 +113,7 @@ class Form:
     def _hear(self, text: str) -> Request | None:
         if self._filling is not None:
             return None if is_about_talking(text) else Request({"said": text})
-        return Request({"said": text}, BEGINS) if mentions(text, *map(plain, self._config.phrases)) else None
+        return Request({"said": text}, BEGINS) if mentions(_essence(text), *self._phrases) else None
 
     async def _keep(self, values: Mapping[str, str], floor: Floor) -> str:
         await floor.call.send_event("form", {"title": self._config.title, "values": dict(values)})
@@ -128,6 +130,11 @@ class Form:
 def message(config: MessageConfig) -> Form:
     """The skill ``message``."""
     return Form(config.form())
+
+
+def _essence(text: str) -> str:
+    """Without articles, which recognisers mishear."""
+    return " ".join(word for word in plain(text).split() if word not in ("a", "an", "the", "some"))
 
 
 def _append(path: Path, line: str) -> None:

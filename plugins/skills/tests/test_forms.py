@@ -184,7 +184,7 @@ async def test_a_message_is_taken_and_kept(tmp_path: Path) -> None:
 
 
 async def test_a_form_of_ones_own_is_found_by_its_phrases(autojump_clock: trio.testing.MockClock) -> None:
-    texts = ["Can I make a reservation?", "never mind", "Book a table for Friday"]
+    texts = ["Can I make my reservation?", "never mind", "Book the table for Friday"]
     _, answers = await events_and_answers(Form(BOOKING, now), *texts)
     assert answers == ["For which day?", "All right, I leave it.", "At what time?"]
 
