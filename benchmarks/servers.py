@@ -39,7 +39,7 @@ level = "error"
 _OPTIONAL: Final = ("max_load", "max_sessions_per_client", "max_connections_per_client", "complexity_floor")
 """Settings that not all versions have."""
 
-_SERVE: Final = "import sys; from glottis.cli import main; sys.exit(main())"
+SERVE: Final = "import sys; from glottis.cli import main; sys.exit(main())"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def glottis(scenario: Scenario, checkout: Checkout = HERE) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "glottis.toml"
         config.write_text(configuration(scenario, port, checkout))
-        arguments = ["-c", _SERVE, "serve", "--config", str(config)]
+        arguments = ["-c", SERVE, "serve", "--config", str(config)]
         with _listening("glottis", port, arguments, checkout) as server:
             yield server
 

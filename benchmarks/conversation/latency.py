@@ -25,6 +25,7 @@ from glottis.client.calling import CallRequest, open_client_call
 
 from benchmarks.conversation.voices import RATE
 from benchmarks.processes import free_port, wait_for_port
+from benchmarks.servers import SERVE
 from benchmarks.speech import opus
 
 SOUND_DBFS: Final = -45.0
@@ -70,7 +71,7 @@ def assistant() -> Iterator[tuple[str, list[str]]]:
     with tempfile.TemporaryDirectory() as directory:
         config, log = Path(directory) / "glottis.toml", Path(directory) / "log"
         config.write_text(_CONFIG.format(port=port))
-        command = [sys.executable, "-m", "glottis", "serve", "--config", str(config)]
+        command = [sys.executable, "-c", SERVE, "serve", "--config", str(config)]
         with (
             log.open("w") as errors,
             subprocess.Popen(command, stdout=errors, stderr=errors, text=True) as process,
