@@ -32,6 +32,7 @@ NO_COUNTERS = {
     "ice/gathering.py: answers_ignored": "of the gateway, which shows it in its own counts",
     "peer/negotiator.py: _session_version": "of the description",
     "rtp/comfort_noise.py: _heard": "frames of the first second",
+    "rtp/adaptive_delay.py: _waiting": "packets since the target was set",
     "rtp/arrivals.py: _count": "of feedback packets, which is in them",
     "sctp/handshake.py: _attempts": "of the handshake",
     "sctp/inbound.py: _packets_unacknowledged": "zero again after each acknowledgement",

@@ -21,6 +21,8 @@ class TestContract(AuthContract):
     settings = ApiKeysConfig(keys={"website": DIGEST}, plain_keys={"device": Secret(OTHER)})
     other_settings = ApiKeysConfig(plain_keys={"website": Secret("a-key-of-another-house")})
     accepted = (request_with(authorization=f"Bearer {KEY}"), request_with(x_api_key=OTHER))
+    expired = None
+    skewed = None
 
 
 @pytest.mark.parametrize(
