@@ -2,10 +2,9 @@
 
 import base64
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import pytest
 import trio
 from glottis import Call, TextMessage, TypedMessage
 from glottis.server.gateway import Gateway
@@ -14,8 +13,6 @@ from support.browser import Page
 from support.gateway import open_test_gateway
 from support.phone import eventually
 from support.plugins import TestPlugin
-
-OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 
 CLIENT = Path(__file__).with_name("description_client.js").read_text()
 RAW_MICROPHONE = {"echoCancellation": False, "noiseSuppression": False, "autoGainControl": False}
@@ -33,31 +30,31 @@ async def start(page: Page, gateway: Gateway, audio_config: dict[str, object]) -
     await page.evaluate(START % json.dumps({"constraints": RAW_MICROPHONE, "audioConfig": audio_config}))
 
 
-LIKENESS = {"OPUS": 0.75, "G722": 0.9, "PCMU": 0.85, "PCMA": 0.85}
-"""Opus keeps the sound, not the waveform."""
-MIME_TYPES = {"OPUS": "audio/opus", "G722": "audio/G722", "PCMU": "audio/PCMU", "PCMA": "audio/PCMA"}
-
-
-async def test_callers_of_each_codec_hear_what_was_spoken(gateway: Gateway, chromium: OpenPage) -> None:
-    """Side by side: a call is listened to for seconds."""
-    played, rate = read_wav(SPEECH)
-
-    async def call(codec: str) -> None:
-        async with chromium() as page:
-            await start(page, gateway, {"inputCodec": codec, "outputCodec": codec, "sampleRate": 48000})
-            await page.wait_for("client.pc.connectionState === 'connected' && client.log.streams.length")
-            heard = from_pcm(base64.b64decode(await page.evaluate("record(client.log.streams[0], 4, 16000)")))
-            used = await page.evaluate(CODECS_USED)
-            messages, errors = await page.evaluate("[client.log.messages, client.log.errors]")
-        assert similarity(heard, played, rate) > LIKENESS[codec], codec
-        assert set(used) == {MIME_TYPES[codec]}
-        assert errors == []
-        assert messages[0]["type"] == "answer"
-
+@pytest.mark.parametrize(
+    ("codec", "mime_type", "likeness"),
+    [
+        ("OPUS", "audio/opus", 0.75),  # Opus keeps the sound, not the waveform
+        ("G722", "audio/G722", 0.9),
+        ("PCMU", "audio/PCMU", 0.85),
+        ("PCMA", "audio/PCMA", 0.85),
+    ],
+)
+async def test_caller_hears_what_was_spoken(
+    gateway: Gateway, chromium_page: Page, codec: str, mime_type: str, likeness: float
+) -> None:
+    audio = {"inputCodec": codec, "outputCodec": codec, "sampleRate": 48000}
+    page = chromium_page
     with trio.fail_after(60):
-        async with trio.open_nursery() as nursery:
-            for codec in LIKENESS:
-                nursery.start_soon(call, codec)
+        await start(page, gateway, audio)
+        await page.wait_for("client.pc.connectionState === 'connected' && client.log.streams.length")
+        heard = from_pcm(base64.b64decode(await page.evaluate("record(client.log.streams[0], 4, 16000)")))
+        used = await page.evaluate(CODECS_USED)
+        messages, errors = await page.evaluate("[client.log.messages, client.log.errors]")
+    played, rate = read_wav(SPEECH)
+    assert similarity(heard, played, rate) > likeness
+    assert set(used) == {mime_type}
+    assert errors == []
+    assert messages[0]["type"] == "answer"
 
 
 async def test_closing_the_websocket_hangs_up(gateway: Gateway, chromium_page: Page) -> None:
