@@ -30,22 +30,11 @@ def marker_of(path: Path) -> str | None:
     return MARKERS.get(path.relative_to(TESTS).parts[0]) if path.is_relative_to(TESTS) else None
 
 
-def lane_of(item: pytest.Item) -> str:
-    """What a test shares with others: the process of a browser, or its module's fixtures. It follows them."""
-    fixtures = getattr(item, "fixturenames", ())
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    if "firefox" in (*fixtures, parameters.get("browser")):
-        return "firefox"
-    return "chromium" if marker_of(item.path) == "browser" else str(item.path)
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folders, and for pytest-xdist by their lanes, of which several are run side by side."""
+    """Mark tests by their folders."""
     for item in items:
         if marker := marker_of(item.path):
             item.add_marker(marker)
-        item.add_marker(pytest.mark.xdist_group(lane_of(item)))
 
 
 def pytest_collection_finish() -> None:
