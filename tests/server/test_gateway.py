@@ -1,6 +1,5 @@
 """How the gateway stops, in process and as a process of its own."""
 
-import gc
 import os
 import re
 import signal
@@ -18,7 +17,6 @@ import trio
 from glottis.config import load_config, resolve
 from glottis.server import gateway as gateway_module
 from glottis.server.gateway import Gateway
-from glottis.server.runtime.pauses import Pauses
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.signaling.messages import Bye
 from support.gateway import CONFIG
@@ -169,30 +167,6 @@ async def test_sigterm_gives_calls_their_grace(tmp_path: Path, caplog: pytest.Lo
         await phone.hang_up()
         with trio.fail_after(PATIENCE):
             await ended.wait()
-
-
-async def test_the_collection_at_the_start_is_no_pause(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody is served yet while all that was loaded is looked through."""
-    collect = gc.collect
-    measured: list[Pauses] = []
-
-    def collect_for_long(generation: int = 2) -> int:
-        found = collect(generation)
-        if not measured:
-            measured.extend(one for one in gc.callbacks if isinstance(one, Pauses))
-            measured[0].longest = 1000.0
-        return found
-
-    monkeypatch.setattr(gc, "collect", collect_for_long)
-    async with open_serving(tmp_path, caplog) as (_, ended):
-        os.kill(os.getpid(), signal.SIGINT)
-        with trio.fail_after(PATIENCE):
-            await ended.wait()
-    assert measured
-    assert "longest garbage collection " in caplog.text
-    assert "longest garbage collection 1000000.0 ms" not in caplog.text
 
 
 async def test_sigterm_without_a_call_ends_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

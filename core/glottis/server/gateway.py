@@ -361,7 +361,6 @@ async def serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> 
             collecting(gateway.scheduler, lambda: len(gateway.sessions)),
         ):
             with gateway.watchdog.guarding_exit(longest_stop):
-                gateway.watchdog.pauses.forget()  # the collection of all that was loaded, before anybody is served
                 _announce(config, gateway)
                 received = await anext(signals)
                 logger.info("%s: stopping", signal.Signals(received).name)
