@@ -1,9 +1,13 @@
 """Audio that comes bit by bit, for readers who each begin at its beginning: a second, where the first has failed."""
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 import trio
 from glottis import AudioFrame
+
+SHORTEST: Final = 0.001
+"""Seconds that a frame counts at least: a service may send a sample at a time, and each is an object."""
 
 
 class Tape:
@@ -20,7 +24,7 @@ class Tape:
     @property
     def is_full(self) -> bool:
         """Whether nothing more is to be added."""
-        return self.seconds >= self._limit
+        return max(self.seconds, len(self._frames) * SHORTEST) >= self._limit
 
     def add(self, frame: AudioFrame) -> None:
         """Append a frame."""

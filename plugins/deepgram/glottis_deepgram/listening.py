@@ -4,12 +4,12 @@ import math
 from collections.abc import AsyncIterator
 
 import trio
-from glottis import AudioFrame
+from glottis import AudioFrame, Malformed
 from glottis_conversation import Transcript
 from glottis_services import ServiceFailed
 from glottis_services.websocket import Connect, ServiceSocket, open_socket
 
-from glottis_deepgram.results import Said, read_message
+from glottis_deepgram.results import Said, read_message_untrusted
 from glottis_deepgram.settings import DeepgramConfig, authorization
 
 
@@ -67,8 +67,8 @@ class _Turn:
         if self._waiting.cancelled_caught:
             raise ServiceFailed(f"{self._config.place} has not understood a turn within {self._config.timeout:g} s")
         try:
-            return read_message(message)
-        except ValueError as error:
+            return read_message_untrusted(message)
+        except Malformed as error:
             raise ServiceFailed(f"{self._config.place}: {error}: check url, model and extra") from None
 
 

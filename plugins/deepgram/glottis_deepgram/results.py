@@ -1,6 +1,7 @@
 """What Deepgram says of what it hears."""
 
 import msgspec
+from glottis import Malformed
 from glottis_conversation import Transcript
 
 
@@ -38,12 +39,12 @@ class Said(msgspec.Struct):
         return Transcript(text, self.is_final) if text else None
 
 
-def read_message(message: bytes) -> Said:
-    """Raises ``ValueError`` for what is no message, or tells of an error."""
+def read_message_untrusted(message: bytes) -> Said:
+    """Raises ``Malformed`` for what is no message, or tells of an error."""
     try:
         said = msgspec.json.decode(message, type=Said)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise ValueError("it says what is no result") from None
+        raise Malformed("it says what is no result") from None
     if said.type == "Error":
-        raise ValueError("it tells of an error")
+        raise Malformed("it tells of an error")
     return said

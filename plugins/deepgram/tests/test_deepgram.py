@@ -7,14 +7,14 @@ import httpx2
 import pytest
 import trio
 import trio.testing
-from glottis import AudioFrame, Secret
+from glottis import AudioFrame, Malformed, Secret
 from glottis.audio import chunks
 from glottis.testing import ComponentContract, fake_call
 from glottis.testing.fake_call import FakeCall
 from glottis_conversation import Transcript, conversation
 from glottis_conversation.tape import Tape
 from glottis_deepgram import Aura, AuraConfig, Deepgram, DeepgramConfig, register_components
-from glottis_deepgram.results import read_message
+from glottis_deepgram.results import read_message_untrusted
 from glottis_services import ServiceFailed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -173,9 +173,9 @@ async def test_a_voice_that_is_refused_says_what_to_change() -> None:
 @pytest.mark.slow
 @given(st.binary(max_size=200) | st.from_regex(rb'\{"type": "Results", "channel": .{0,30}\}'))
 def test_any_message_is_read_or_refused(message: bytes) -> None:
-    """Fuzz: ``read_message`` raises ``ValueError`` and nothing else."""
+    """Fuzz: ``read_message_untrusted`` raises ``Malformed`` and nothing else."""
     try:
-        said = read_message(message)
-    except ValueError:
+        said = read_message_untrusted(message)
+    except Malformed:
         return
     assert said.transcript is None or said.transcript.text

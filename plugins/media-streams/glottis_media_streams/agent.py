@@ -7,13 +7,13 @@ from typing import Final
 
 import msgspec
 import trio
-from glottis import Agent, Call, CampaignInfo
+from glottis import Agent, Call, CampaignInfo, Malformed
 from glottis_services import ServiceConfig, ServiceFailed
 from glottis_services.takeover import check_campaign, with_takeover
 from glottis_services.websocket import Connect, ServiceSocket, open_socket
 
-from glottis_media_streams.messages import CONNECTED, RATE, Told, read_message, samples_of
-from glottis_media_streams.player import Player
+from glottis_media_streams.messages import CONNECTED, RATE, Said, Told, read_message_untrusted, samples_of
+from glottis_media_streams.player import MAX_MARKS, Player
 
 NAME: Final = "media-streams"
 STOP_SECONDS: Final = 1.0
@@ -104,16 +104,17 @@ class _Attachment:
                     return
                 raise
             try:
-                self._take(message)
-            except ValueError as error:
+                said = read_message_untrusted(message)
+            except Malformed as error:
                 raise ServiceFailed(f"{self._config.place}: {error}: check url") from None
+            self._take(said)
 
-    def _take(self, message: bytes) -> None:
-        said = read_message(message)
+    def _take(self, said: Said) -> None:
         match said.event:
             case "media" if said.media is not None:
                 self._player.play(samples_of(said.media))
             case "mark" if said.mark is not None:
-                self._player.mark(said.mark.name)
+                if not self._player.mark(said.mark.name):
+                    raise ServiceFailed(f"{self._config.place}: it sets more than {MAX_MARKS} marks: check url")
             case "clear":
                 self._player.clear()

@@ -12,6 +12,8 @@ from glottis_media_streams.messages import RATE
 
 MAX_SECONDS: Final = 300.0
 """That wait to be played: bots send whole answers at once."""
+MAX_FRAMES: Final = 60_000
+"""The same, however short they are: as many as there are of 5 ms."""
 MAX_MARKS: Final = 256
 """That wait to be told."""
 
@@ -45,11 +47,14 @@ class Player:
 
     def play(self, pcm: bytes) -> None:
         """After what was given before."""
+        if not pcm:
+            return
         frame = AudioFrame(pcm, RATE)
         while self._runs and self._runs[0].utterance.done.is_set():
             self._is_open = self._is_open and len(self._runs) > 1
             self._runs.popleft()
-        if sum(run.waiting for run in self._runs) + frame.duration > MAX_SECONDS:
+        frames = sum(run.frames.statistics().current_buffer_used for run in self._runs)
+        if frames >= MAX_FRAMES or sum(run.waiting for run in self._runs) + frame.duration > MAX_SECONDS:
             self.dropped_seconds += frame.duration
             return
         if not self._is_open:
@@ -57,13 +62,14 @@ class Player:
         self._runs[-1].seconds += frame.duration
         self._runs[-1].frames.send_nowait(frame)
 
-    def mark(self, name: str) -> None:
-        """To be told when all before it was played. Raises ``ValueError`` for too many."""
+    def mark(self, name: str) -> bool:
+        """To be told when all before it was played; false where too many wait."""
         self.finish()
         try:
             self._send.send_nowait((self._last, name))
         except trio.WouldBlock:
-            raise ValueError(f"it sets more than {MAX_MARKS} marks") from None
+            return False
+        return True
 
     def clear(self) -> None:
         """Fall silent within a frame; the marks that wait count as reached."""
@@ -86,7 +92,7 @@ class Player:
             await tell(name)
 
     def _begin(self) -> None:
-        send, receive = trio.open_memory_channel[AudioFrame](float("inf"))  # bounded by MAX_SECONDS
+        send, receive = trio.open_memory_channel[AudioFrame](float("inf"))  # bounded above
         self._last = self._call.start_saying(receive)
         self._runs.append(Run(send, self._last))
         self._is_open = True

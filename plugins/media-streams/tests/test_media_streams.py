@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from glottis import CallInfo, CampaignInfo, ConfigurationError, Secret
+from glottis import CallInfo, CampaignInfo, ConfigurationError, Malformed, Secret
 from glottis.testing import fake_call
 from glottis.testing.fake_call import FakeCall
 from glottis_media_streams import MediaStreamsConfig, media_streams
-from glottis_media_streams.messages import read_message
+from glottis_media_streams.messages import read_message_untrusted
 from hypothesis import given
 from hypothesis import strategies as st
 from support.socket_service import Peer, SocketService, socket_service
@@ -154,7 +154,7 @@ async def test_a_bot_that_says_more_than_can_wait_is_cut_off(
     [
         (["hello"], "it says what is no message of Media Streams: check url"),
         ([b"\xff\xfe"], "it says what is no message of Media Streams: check url"),
-        ([{"event": "media", "media": {"payload": "****"}}], "it says what is no audio: check url"),
+        ([{"event": "media", "media": {"payload": "****"}}], "it says what is no message of Media Streams: check url"),
         ([media(1), *[mark("x")] * 300], "it sets more than 256 marks: check url"),
         (None, "has ended the conversation (code 1011)"),
     ],
@@ -211,8 +211,8 @@ def test_settings_that_do_not_fit_are_told_before_any_call() -> None:
 @pytest.mark.slow
 @given(st.binary(max_size=200) | st.from_regex(rb'\{"event": "(media|mark)", "(media|mark)": .{0,20}\}'))
 def test_any_message_is_read_or_refused(message: bytes) -> None:
-    """Fuzz: ``read_message`` raises ``ValueError`` and nothing else."""
+    """Fuzz: ``read_message_untrusted`` raises ``Malformed`` and nothing else."""
     try:
-        read_message(message)
-    except ValueError:
+        read_message_untrusted(message)
+    except Malformed:
         return

@@ -5,11 +5,12 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from glottis import Malformed
 from glottis_conversation import Message, Tool, ToolCall
 from glottis_services import Answer, HttpService, ServiceFailed
-from glottis_services.sse import event_data
+from glottis_services.sse import event_data_untrusted
 
-from glottis_openai.chunks import ToolCalls, pieces_of, read_chunk
+from glottis_openai.chunks import ToolCalls, pieces_of, read_chunk_untrusted
 from glottis_openai.settings import ChatConfig, authorization, without_defaults
 from glottis_openai.thoughts import Unthinking
 
@@ -35,22 +36,22 @@ class ChatCompletions:
         try:
             async with (
                 self._service.post("/chat/completions", authorization(self._config), json=body) as answer,
-                aclosing(_documents(answer)) as documents,
+                aclosing(_documents_untrusted(answer)) as documents,
             ):
                 async for document in documents:
-                    delta = read_chunk(document)
-                    calls.add(delta.tool_calls or ())
+                    delta = read_chunk_untrusted(document)
+                    calls.add_untrusted(delta.tool_calls or ())
                     for piece in pieces_of(delta):
                         if text := thoughts.spoken(piece):
                             is_empty = False
                             yield text
-        except ValueError as error:
+        except Malformed as error:
             raise ServiceFailed(f"{self._service.place}: {error}: check that url is that of a chat service") from None
         if rest := thoughts.rest():
             yield rest
         try:
-            found = calls.complete()
-        except ValueError as error:
+            found = calls.complete_untrusted()
+        except Malformed as error:
             raise ServiceFailed(f"{self._service.place}: {error}: check that model can call tools") from None
         for call in found:
             yield call
@@ -58,12 +59,12 @@ class ChatCompletions:
             raise ServiceFailed(f"{self._service.place} has answered nothing: check url and model")
 
 
-async def _documents(answer: Answer) -> AsyncGenerator[bytes, None]:
+async def _documents_untrusted(answer: Answer) -> AsyncGenerator[bytes, None]:
     """The JSON documents of a stream, or the one of a service that does not stream."""
     if answer.media_type == "application/json":
         yield await answer.whole(MAX_REPLY)
         return
-    async with aclosing(answer.parts(MAX_REPLY)) as parts, aclosing(event_data(parts)) as events:
+    async with aclosing(answer.parts(MAX_REPLY)) as parts, aclosing(event_data_untrusted(parts)) as events:
         async for data in events:
             if data.strip() == DONE:
                 return

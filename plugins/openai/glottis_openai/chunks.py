@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from glottis import Malformed
 from glottis_conversation import ToolCall
 from glottis_services.errors import code_in
 
@@ -57,15 +58,15 @@ class Chunk(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw(b"")
 
 
-def read_chunk(document: bytes) -> Delta:
-    """What it adds. Raises ``ValueError`` for what is no chunk, and for one that tells of an error."""
+def read_chunk_untrusted(document: bytes) -> Delta:
+    """What it adds. Raises ``Malformed`` for what is no chunk, and for one that tells of an error."""
     try:
         chunk = msgspec.json.decode(document, type=Chunk)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise ValueError("it answers what is no chunk of a completion") from None
+        raise Malformed("it answers what is no chunk of a completion") from None
     if bytes(chunk.error) not in (b"", b"null"):
         code = code_in(document)
-        raise ValueError(f"it has failed in the middle of its answer{' with ' if code else ''}{code}")
+        raise Malformed(f"it has failed in the middle of its answer{' with ' if code else ''}{code}")
     choice = chunk.choices[0] if chunk.choices else Choice()
     return choice.delta or choice.message or Delta()
 
@@ -83,10 +84,10 @@ class ToolCalls:
         self._history_length = history_length
         self._calls: list[_Assembly] = []
 
-    def add(self, pieces: Sequence[Call]) -> None:
-        """Some more. Raises ``ValueError`` where there is no end to it."""
+    def add_untrusted(self, pieces: Sequence[Call]) -> None:
+        """Some more. Raises ``Malformed`` where there is no end to it."""
         for piece in pieces:
-            call = self._call_of(piece)
+            call = self._call_of_untrusted(piece)
             call.id = call.id or piece.id or ""
             function = piece.function or Function()
             call.name = call.name or function.name or ""
@@ -95,13 +96,13 @@ class ToolCalls:
             else:
                 call.arguments += function.arguments or ""
             if len(call.arguments) > MAX_ARGUMENTS:
-                raise ValueError("the arguments of a call do not end")
+                raise Malformed("the arguments of a call do not end")
 
-    def complete(self) -> list[ToolCall]:
-        """All of them. Raises ``ValueError`` for arguments that are no JSON object, and for no name."""
-        return [self._complete(call, number) for number, call in enumerate(self._calls)]
+    def complete_untrusted(self) -> list[ToolCall]:
+        """All of them. Raises ``Malformed`` for arguments that are no JSON object, and for no name."""
+        return [self._complete_untrusted(call, number) for number, call in enumerate(self._calls)]
 
-    def _call_of(self, piece: Call) -> "_Assembly":
+    def _call_of_untrusted(self, piece: Call) -> "_Assembly":
         """Ollama has numbered all calls 0, others do not number them: then a new id, or else a name, begins one."""
         last = next((call for call in reversed(self._calls) if piece.index in (None, call.index)), None)
         has_new_id = bool(last and piece.id and last.id and piece.id != last.id)
@@ -110,18 +111,18 @@ class ToolCalls:
         )
         if last is None or has_new_id or has_new_name:
             if len(self._calls) >= MAX_CALLS:
-                raise ValueError("it calls too many tools")
+                raise Malformed("it calls too many tools")
             last = _Assembly(piece.index)
             self._calls.append(last)
         return last
 
-    def _complete(self, call: "_Assembly", number: int) -> ToolCall:
+    def _complete_untrusted(self, call: "_Assembly", number: int) -> ToolCall:
         try:
             arguments = msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
         except (msgspec.MsgspecError, RecursionError, UnicodeError):
-            raise ValueError("the arguments of a call are no JSON object") from None
+            raise Malformed("the arguments of a call are no JSON object") from None
         if not call.name:
-            raise ValueError("it calls a tool without a name")
+            raise Malformed("it calls a tool without a name")
         return ToolCall(call.name, arguments, call.id or f"call_{self._history_length}_{number}")
 
 

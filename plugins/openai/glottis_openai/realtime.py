@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 import trio
-from glottis import Agent, Call, CampaignInfo, TextMessage
+from glottis import Agent, Call, CampaignInfo, Malformed, TextMessage
 from glottis_conversation import ToolCall, ToolFunction
 from glottis_conversation.telling import Teller
 from glottis_conversation.thinking import result_of
@@ -27,9 +27,8 @@ from glottis_openai.realtime_events import (
     StatusDetails,
     audio_append,
     name_of,
-    read_event,
+    read_event_untrusted,
     response_create,
-    samples_of,
     session_update,
     tool_result,
     truncate,
@@ -208,9 +207,10 @@ class RealtimeCall:
             if self._waiting.cancelled_caught:
                 raise ServiceFailed(f"{self._config.place} has not answered in time: check model, or raise patience")
             try:
-                await self._handle(read_event(message))
-            except ValueError as error:
+                event = read_event_untrusted(message)
+            except Malformed as error:
                 raise ServiceFailed(f"{self._config.place}: {error}: check url and model") from None
+            await self._handle(event)
 
     async def _handle(self, event: Event) -> None:
         match event.type:
@@ -242,7 +242,7 @@ class RealtimeCall:
         match event.type:
             case "response.output_audio.delta":
                 self._expect_nothing()
-                self._item_of(event).add(samples_of(event.delta))
+                self._item_of(event).add(event.pcm)
             case "response.output_audio_transcript.delta":
                 self._item_of(event).add_text(event.delta)
             case "response.output_audio.done":

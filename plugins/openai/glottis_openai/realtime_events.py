@@ -1,11 +1,11 @@
 """The events of OpenAI Realtime: those that are sent, and what is read of those that come."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+from glottis import Malformed
 from glottis_conversation import Tool
 from glottis_services.errors import is_name
 
@@ -29,7 +29,8 @@ class Error(msgspec.Struct):
     """What is wrong. Its message is not read: it may quote."""
 
     type: str | None = None
-    code: str | None = None
+    code: str | int | float | None = None
+    """Some servers have numbers here, which say nothing."""
 
 
 class StatusDetails(msgspec.Struct):
@@ -56,32 +57,35 @@ class Event(msgspec.Struct):
     item: Item | None = None
     response: Response | None = None
     error: Error | None = None
+    pcm: bytes = b""
+    """What it says, in whichever way that came."""
 
 
-def read_event(message: bytes) -> Event:
-    """Raises ``ValueError`` for what is none."""
+def read_event_untrusted(message: bytes) -> Event:
+    """Raises ``Malformed`` for what is none."""
     try:
         event = msgspec.json.decode(message, type=Event)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise ValueError("it says what is no event of OpenAI Realtime") from None
+        raise Malformed("it says what is no event of OpenAI Realtime") from None
     # older servers, and most others than OpenAI's, name these without "output_"
     event.type = event.type.replace("response.audio", "response.output_audio").replace(
         "response.text", "response.output_text"
     )
+    event.pcm = samples_of_untrusted(event.delta) if event.type == "response.output_audio.delta" else b""
     return event
 
 
 def name_of(error: Error) -> str:
     """What an error is called."""
-    return next((each for each in (error.code, error.type) if each and is_name(each)), "of no name")
+    return next((each for each in (error.code, error.type) if isinstance(each, str) and is_name(each)), "of no name")
 
 
-def samples_of(delta: str) -> bytes:
-    """The audio of an event. Raises ``ValueError`` for what is none."""
+def samples_of_untrusted(delta: str) -> bytes:
+    """The audio of an event. Raises ``Malformed`` for what is none."""
     try:
         return base64.b64decode(delta, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("it says what is no audio") from None
+    except ValueError:
+        raise Malformed("it says what is no audio") from None
 
 
 def session_update(config: RealtimeConfig, tools: Sequence[Tool]) -> dict[str, Any]:

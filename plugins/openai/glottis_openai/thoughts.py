@@ -15,20 +15,16 @@ class Unthinking:
 
     def spoken(self, piece: str) -> str:
         """What is to be said by now."""
-        self._waiting += piece
-        said = ""
-        while True:
-            before, tag, after = self._waiting.partition(self._next_tag)
-            if not tag:
-                break
-            said += "" if self._is_thinking else before
+        text = self._waiting + piece
+        said, at = [], 0
+        while (found := text.find(tag := self._next_tag, at)) >= 0:
+            said.append("" if self._is_thinking else text[at:found])
             self._is_thinking = not self._is_thinking
-            self._waiting = after
-        kept = _beginning_of(self._next_tag, self._waiting)
-        if not self._is_thinking:
-            said += self._waiting[: len(self._waiting) - kept]
-        self._waiting = self._waiting[len(self._waiting) - kept :]
-        return said
+            at = found + len(tag)
+        end = len(text) - _beginning_of(tag, text[at:])
+        said.append("" if self._is_thinking else text[at:end])
+        self._waiting = text[end:]
+        return "".join(said)
 
     def rest(self) -> str:
         """At the end of the answer: what only looked like a tag."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from glottis import AudioFrame
+from glottis import AudioFrame, Malformed
 from glottis.audio import joined, write_wav
 from glottis_conversation import Transcript
 from glottis_services import HttpService, ServiceFailed
@@ -45,8 +45,8 @@ class Transcriptions:
         ) as answer:
             body = await answer.whole(MAX_TRANSCRIPT)
         try:
-            text = read_text(body, is_plain=answer.media_type == "text/plain")
-        except ValueError as error:
+            text = read_text_untrusted(body, is_plain=answer.media_type == "text/plain")
+        except Malformed as error:
             raise ServiceFailed(f"{self._service.place}: {error}: check url and model") from None
         if text:
             yield Transcript(text)
@@ -56,14 +56,14 @@ class _Transcription(msgspec.Struct):
     text: str
 
 
-def read_text(body: bytes, *, is_plain: bool = False) -> str:
-    """What was said, or nothing but noise. Raises ``ValueError`` for what is no transcription."""
+def read_text_untrusted(body: bytes, *, is_plain: bool = False) -> str:
+    """What was said, or nothing but noise. Raises ``Malformed`` for what is no transcription."""
     try:
         text = msgspec.json.decode(body, type=_Transcription).text
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         if not is_plain or body.startswith(b"{"):
             code = code_in(body)
-            raise ValueError(f"it answers what is no transcription{': ' if code else ''}{code}") from None
+            raise Malformed(f"it answers what is no transcription{': ' if code else ''}{code}") from None
         text = body.decode(errors="replace")
     text = " ".join(text.split())
     return text if _NOISES.sub("", text).strip(" .,") else ""

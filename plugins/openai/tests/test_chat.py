@@ -6,11 +6,11 @@ import httpx2
 import pytest
 import trio
 import trio.testing
-from glottis import Secret
+from glottis import Malformed, Secret
 from glottis.testing import fake_call
 from glottis_conversation import Message, Tool, ToolCall, conversation
 from glottis_openai import ChatCompletions, ChatConfig
-from glottis_openai.chunks import read_chunk
+from glottis_openai.chunks import ToolCalls, read_chunk_untrusted
 from glottis_openai.thoughts import Unthinking
 from glottis_services import ServiceFailed
 from hypothesis import given
@@ -205,10 +205,12 @@ async def test_the_caller_hears_an_apology_and_the_log_what_to_change(
 @pytest.mark.slow
 @given(st.binary(max_size=300) | st.from_regex(rb'\{"choices": \[\{"delta": \{"content": .{0,30}\}\}\]\}'))
 def test_any_chunk_is_read_or_refused(document: bytes) -> None:
-    """Fuzz: ``read_chunk`` raises ``ValueError`` and nothing else."""
+    """Fuzz: ``read_chunk_untrusted``, ``add_untrusted`` and ``complete_untrusted`` raise ``Malformed``, nothing else."""
+    calls = ToolCalls(0)
     try:
-        read_chunk(document)
-    except ValueError:
+        calls.add_untrusted(read_chunk_untrusted(document).tool_calls or ())
+        calls.complete_untrusted()
+    except Malformed:
         return
 
 

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import trio
 import trio.testing
-from glottis import AudioFrame, Secret
+from glottis import AudioFrame, Malformed, Secret
 from glottis.audio import chunks, joined, read_wav
 from glottis.testing import ComponentContract, fake_call
 from glottis_conversation import Transcript, conversation
@@ -22,7 +22,7 @@ from glottis_openai import (
     Transcriptions,
     register_components,
 )
-from glottis_openai.transcriptions import read_text
+from glottis_openai.transcriptions import read_text_untrusted
 from glottis_services import ServiceFailed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,8 +169,8 @@ async def test_a_voice_that_fails_says_what_to_change(
 @pytest.mark.slow
 @given(st.binary(max_size=100) | st.builds(lambda text: b'{"text": ' + text + b"}", st.binary(max_size=20)))
 def test_any_transcription_is_read_or_refused(body: bytes) -> None:
-    """Fuzz: ``read_text`` raises ``ValueError`` and nothing else."""
+    """Fuzz: ``read_text_untrusted`` raises ``Malformed`` and nothing else."""
     try:
-        read_text(body)
-    except ValueError:
+        read_text_untrusted(body)
+    except Malformed:
         return

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
-from glottis import AudioFrame
+from glottis import AudioFrame, Malformed
 
 from glottis_services.errors import ServiceFailed
 from glottis_services.http import HttpService
@@ -28,12 +28,12 @@ async def spoken(
             aclosing(answer.parts(MAX_SPEECH)) as parts,
         ):
             if answer.media_type in ("application/json", "text/html"):
-                raise ValueError("it answers no audio")
+                raise Malformed("it answers no audio")
             async for part in parts:
-                if (frame := reader.feed(part)) is not None:
+                if (frame := reader.feed_untrusted(part)) is not None:
                     is_empty = False
                     yield frame
-    except ValueError as error:
+    except Malformed as error:
         raise ServiceFailed(f"{service.place}: {error}: check {check}") from None
     if is_empty:
         raise ServiceFailed(f"{service.place} has spoken nothing: check {check}")

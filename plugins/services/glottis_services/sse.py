@@ -3,28 +3,62 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
+from glottis import Malformed
+
 MAX_EVENT: Final = 1 << 20
 """Bytes of one event."""
 
 
-async def event_data(parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The data of each event, which may be split anywhere, also within a character.
+class EventReader:
+    """Finds the data of events in what comes, which may be split anywhere, also within a character."""
 
-    Raises ``ValueError`` for an event that does not end.
-    """
-    waiting, data = b"", list[bytes]()
+    def __init__(self) -> None:
+        self._line = bytearray()
+        """As far as it has come."""
+        self._data: list[bytes] = []
+        """Lines of the event that has begun."""
+        self._size = 0
+        """Of these, with their ends: there may be many of nothing."""
+
+    def feed_untrusted(self, part: bytes) -> list[bytes]:
+        """The data of each event that ends in this part. Raises ``Malformed`` for one that does not end."""
+        *ends, rest = part.split(b"\n")
+        found = []
+        for end in ends:
+            self._line += end
+            if (data := self._end_line()) is not None:
+                found.append(data)
+        self._line += rest
+        if len(self._line) + self._size > MAX_EVENT:
+            raise Malformed(f"expected events of at most {MAX_EVENT} bytes")
+        return found
+
+    def rest(self) -> bytes | None:
+        """The data of the last event, where a stream ends without an empty line."""
+        self._end_line()
+        return self._end_event()
+
+    def _end_line(self) -> bytes | None:
+        line = bytes(self._line.removesuffix(b"\r"))
+        self._line.clear()
+        if not line:
+            return self._end_event()
+        if line.startswith(b"data:"):
+            self._data.append(line[5:].removeprefix(b" "))
+            self._size += len(line)
+        return None
+
+    def _end_event(self) -> bytes | None:
+        data = b"\n".join(self._data) if self._data else None
+        self._data, self._size = [], 0
+        return data
+
+
+async def event_data_untrusted(parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The data of each event. Raises ``Malformed`` for an event that does not end."""
+    reader = EventReader()
     async for part in parts:
-        *lines, waiting = (waiting + part).split(b"\n")
-        for line in lines:
-            line = line.removesuffix(b"\r")
-            if line.startswith(b"data:"):
-                data.append(line[5:].removeprefix(b" "))
-            elif not line and data:
-                yield b"\n".join(data)
-                data = []
-        if len(waiting) + sum(map(len, data)) > MAX_EVENT:
-            raise ValueError(f"expected events of at most {MAX_EVENT} bytes")
-    if waiting.startswith(b"data:"):
-        data.append(waiting[5:].strip())
-    if data:  # some end without the empty line
-        yield b"\n".join(data)
+        for data in reader.feed_untrusted(part):
+            yield data
+    if (rest := reader.rest()) is not None:
+        yield rest

@@ -9,9 +9,10 @@ import trio
 import trio.abc
 import trio.testing
 import trio_websocket
-from glottis import AudioFrame, ConfigurationError, Secret
+from glottis import AudioFrame, ConfigurationError, Malformed, Secret
 from glottis_services import HttpService, PcmReader, ServiceConfig, ServiceFailed
 from glottis_services.errors import code_in
+from glottis_services.sse import EventReader
 from glottis_services.websocket import open_socket
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,14 +103,28 @@ def test_only_names_of_errors_are_told(body: bytes, code: str) -> None:
 
 @given(st.lists(st.binary(max_size=60)), st.booleans())
 def test_any_audio_is_played_or_refused(parts: list[bytes], is_wav: bool) -> None:
-    """Fuzz: ``PcmReader.feed`` raises ``ValueError`` and nothing else."""
+    """Fuzz: ``PcmReader.feed_untrusted`` raises ``Malformed`` and nothing else."""
     reader = PcmReader(24000)
     try:
         for part in [b"RIFF1234WAVE" if is_wav else b"", *parts]:
-            frame = reader.feed(part)
+            frame = reader.feed_untrusted(part)
             assert frame is None or isinstance(frame, AudioFrame)
-    except ValueError:
+    except Malformed:
         return
+
+
+@given(st.lists(st.sampled_from([b"data:", b"data: a", b"\n", b"\r\n", b"x"]), max_size=20), st.integers(1, 9))
+def test_events_are_the_same_however_they_are_split(pieces: list[bytes], size: int) -> None:
+    """Fuzz: ``feed_untrusted`` of ``EventReader``, which ``event_data_untrusted`` asks, raises ``Malformed`` alone."""
+    stream = b"".join(pieces)
+    whole, split = EventReader(), EventReader()
+    found = [each for at in range(0, len(stream), size) for each in split.feed_untrusted(stream[at : at + size])]
+    assert [*found, split.rest()] == [*whole.feed_untrusted(stream), whole.rest()]
+
+
+def test_an_event_of_empty_lines_does_not_grow_without_end() -> None:
+    with pytest.raises(Malformed, match="expected events of at most"):
+        EventReader().feed_untrusted(b"data:\n" * 300_000)
 
 
 async def test_a_websocket_is_opened_by_tcp_and_closed_with_the_block() -> None:

@@ -1,0 +1,76 @@
+"""What reads the answers of services that plugins ask."""
+
+from typing import Final
+
+from glottis_deepgram.results import read_message_untrusted as read_result_untrusted
+from glottis_media_streams.messages import read_message_untrusted
+from glottis_openai.chunks import ToolCalls, read_chunk_untrusted
+from glottis_openai.realtime_events import read_event_untrusted
+from glottis_openai.transcriptions import read_text_untrusted
+from glottis_services import PcmReader
+from glottis_services.sse import EventReader
+
+from support.worst import Make, filled, message
+
+PART: Final = 4096
+"""Bytes of what costs something for each."""
+NESTED: Final = filled(b"[", b'{"x": ')
+
+
+def play_bytewise(data: bytes) -> None:
+    """A WAV file that comes byte by byte."""
+    reader = PcmReader(24000)
+    for byte in data:
+        reader.feed_untrusted(bytes((byte,)))
+
+
+def call_tools(document: bytes) -> None:
+    """The calls of one chunk."""
+    calls = ToolCalls(0)
+    calls.add_untrusted(read_chunk_untrusted(document).tool_calls or ())
+    calls.complete_untrusted()
+
+
+def chunk(unit: bytes) -> Make:
+    """Of pieces of calls."""
+    return filled(unit + b",", b'{"choices":[{"delta":{"tool_calls":[', unit + b"]}}]}")
+
+
+def read_events(part: bytes) -> None:
+    """Of a stream, as much as comes at once."""
+    EventReader().feed_untrusted(part)
+
+
+FORMAT: Final = b"fmt \x10\0\0\0\x01\0\x01\0\x80\xbb\0\0\0\0\0\0\x02\0\x10\0"
+
+ROWS: Final = (
+    message(
+        read_events,
+        {"lines": filled(b"data:\n"), "events": filled(b"data:\n\n"), "empty": filled(b"\n")},
+        PART,
+        milliseconds=5,
+    ),
+    message(
+        play_bytewise,
+        {
+            "chunks": filled(bytes(8), b"RIFF....WAVE"),
+            "formats": filled(FORMAT, b"RIFF....WAVE"),
+            "samples": filled(b"\0\1"),
+        },
+        PART,
+        milliseconds=8,
+    ),
+    message(
+        call_tools,
+        {
+            "pieces": chunk(b'{"index":0,"function":{"arguments":"a"}}'),
+            "calls": chunk(b'{"id":"a"},{"id":"b"}'),
+            "nested": NESTED,
+        },
+        milliseconds=6,
+    ),
+    message(read_event_untrusted, {"audio": filled(b"A", b'{"type":"response.output_audio.delta","delta":"', b'"}')}),
+    message(read_text_untrusted, {"noises": filled(b"[a]", b'{"text":"', b'"}'), "nested": NESTED}, milliseconds=8),
+    message(read_result_untrusted, {"names": filled(b'"a":0,', b"{", b'"type":"Results"}')}),
+    message(read_message_untrusted, {"names": filled(b'"a":0,', b"{", b'"event":"x"}')}),
+)
