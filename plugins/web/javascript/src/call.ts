@@ -1,0 +1,452 @@
+// One call: microphone, session, signaling and a leg, and what becomes of them when the network is lost.
+
+import { Emitter } from "./emitter.js";
+import { asGlottisError, GlottisError, problem } from "./errors.js";
+import { Journal, withoutPasswords } from "./journal.js";
+import type { Leg, LegOwner } from "./leg.js";
+import { openMicrophone } from "./microphone.js";
+import { Resumption } from "./resumption.js";
+import { createSession, gatewayOf, sessionRequest } from "./session.js";
+import { Signaling, type Message, type SignalingOwner } from "./signaling.js";
+import type {
+  CallEvents, CallOptions, CallState, ClientOptions, Report, Statistics, Timings, Transcript, Transport, WebRtc,
+} from "./types.js";
+import { VERSION } from "./version.js";
+import { WebRtcLeg } from "./webrtc_leg.js";
+import { openAudio, WebSocketLeg } from "./websocket_leg.js";
+
+const FALLBACK_MS = 5000;
+/** After so long without media a sentence says what may be the matter. */
+const DOUBT_MS = 1800;
+/** Media that is interrupted for longer is sought by another way. */
+const RESTART_MS = 2000;
+const LEVEL_MS = 100;
+const GESTURES = ["pointerdown", "keydown"];
+/** What the gateway says first on each data channel (CONTRACT §4). */
+const GREETING = "Backend connected";
+
+export class Call extends Emitter<CallEvents> {
+  /** What the caller says, if the microphone is open. */
+  microphone: MediaStream | null = null;
+  sessionId: string | null = null;
+  readonly timings: Timings = {};
+  #state: CallState = "idle";
+  #words = "Ready.";
+  #muted: boolean;
+  #isOwnMicrophone = false;
+  #journal = new Journal();
+  #resumption = new Resumption();
+  #signaling: Signaling;
+  #leg: Leg | null = null;
+  #lost = { socket: false, media: false };
+  #wasActive = false;
+  #restartTimer: ReturnType<typeof setTimeout> | undefined;
+  #levelTimer: ReturnType<typeof setInterval> | undefined;
+  #isBlocked = false;
+  #abort!: (error: GlottisError) => void;
+  #over: Promise<never>;
+
+  constructor(private readonly client: ClientOptions, private readonly webrtc: WebRtc | null, private readonly options: CallOptions) {
+    super();
+    this.#muted = options.muted ?? false;
+    this.#signaling = new Signaling(this.#signalingOwner());
+    this.#over = new Promise((_, reject) => { this.#abort = reject; });
+    this.#over.catch(() => {});
+  }
+
+  get state(): CallState { return this.#state; }
+  /** The state, in a sentence for people. */
+  get words(): string { return this.#words; }
+  get muted(): boolean { return this.#muted; }
+  get transport(): Transport | null { return this.#leg?.transport ?? null; }
+  get audioBlocked(): boolean { return this.#isBlocked; }
+  /** Of calls by WebRTC, for what this class has no word for. */
+  get peer(): RTCPeerConnection | null { return this.#leg instanceof WebRtcLeg ? this.#leg.peer : null; }
+
+  /** Resolves when the call is active. Throws `GlottisError`, and the call has ended then. */
+  async connect(): Promise<this> {
+    if (this.#state !== "idle") throw problem("ENDED");
+    try {
+      this.#watchPage(true);
+      await this.#openMicrophone();
+      await this.#establish();
+    } catch (error) {
+      this.#end(asGlottisError(error));
+      throw error;
+    }
+    return this;
+  }
+
+  /** The agent hears silence from now on, or the caller again. */
+  mute(muted = true): void {
+    this.#muted = muted;
+    for (const track of this.microphone?.getAudioTracks() ?? []) track.enabled = !muted;
+  }
+
+  /** To the agent, by the data channel or the WebSocket. */
+  sendText(text: string): void {
+    if (this.#state === "ended" || this.#state === "idle") throw problem("ENDED");
+    this.#journal.note("sendText", { length: text.length });
+    if (!this.#leg?.sendText(text)) this.#signaling.send({ type: "text", text });
+  }
+
+  /** A typed message: an object with a `type`, of at most 16 KiB, which agents get as such. */
+  sendEvent(type: string, data: Record<string, unknown> = {}): void {
+    this.sendText(JSON.stringify({ ...data, type }));
+  }
+
+  /** Presses keys, one after the other: `0`–`9`, `*`, `#`, `A`–`D`; a comma is a pause of two seconds (WebRTC only). */
+  sendDtmf(digits: string, { durationMs = 100 }: { durationMs?: number } = {}): void {
+    if (!this.#leg) throw problem("ENDED");
+    this.#leg.sendDtmf(digits, durationMs);
+    this.#journal.note("sendDtmf", { count: digits.length });
+  }
+
+  /** Asks the agent to fall silent, as speaking would. */
+  interrupt(): void {
+    this.#leg?.silence();
+    this.sendEvent("interrupt");
+  }
+
+  /** Speak by another device, or by a stream of your own. */
+  async setMicrophone(microphone: string | MediaStream): Promise<void> {
+    if (!this.webrtc) throw problem("NO_WEBRTC");
+    const stream = await openMicrophone(this.webrtc, { ...this.options, microphone });
+    await this.#leg?.replaceMicrophone(stream!);
+    this.#closeMicrophone();
+    this.#isOwnMicrophone = stream !== microphone;
+    this.microphone = stream;
+    this.mute(this.#muted);
+  }
+
+  /** Hear by another device: an id of `client.devices()`, `""` for the default one. */
+  async setLoudspeaker(id: string): Promise<void> {
+    await this.#leg?.setLoudspeaker(id);
+  }
+
+  /** Begin to play, in the handler of a user's gesture, after the event `audioBlocked`. */
+  async unlockAudio(): Promise<void> {
+    await this.#leg?.unlock();
+  }
+
+  hangUp(reason = "the caller hung up"): void {
+    this.#end(null, "You hung up.", reason);
+  }
+
+  async getStatistics(): Promise<Statistics> {
+    return (await this.#leg?.statistics())?.statistics ?? {};
+  }
+
+  /** All that helps to find out what is wrong with a call. JSON can hold it; it has no tokens and no passwords. */
+  async getReport(): Promise<Report> {
+    const measured = await this.#leg?.statistics().catch(() => undefined);
+    const { offer = null, answer = null } = this.#leg?.descriptions() ?? {};
+    return {
+      version: VERSION,
+      userAgent: globalThis.navigator?.userAgent ?? "",
+      gateway: gatewayOf(this.client),
+      campaign: this.options.campaign,
+      sessionId: this.sessionId,
+      transport: this.transport,
+      state: this.#state,
+      words: this.#words,
+      timings: { ...this.timings },
+      statistics: measured?.statistics ?? {},
+      stats: measured?.stats ?? [],
+      offer: withoutPasswords(offer),
+      answer: withoutPasswords(answer),
+      events: [...this.#journal.events],
+    };
+  }
+
+  // The beginning
+
+  async #openMicrophone(): Promise<void> {
+    if (this.options.microphone === false) return;
+    this.#become("connecting", "Waiting for the microphone …");
+    try {
+      const opened = openMicrophone(this.webrtc ?? missing(), this.options).then((stream) => this.#use(stream));
+      await Promise.race([opened, this.#over]);
+    } catch (error) {
+      if (this.#state === "ended" || this.options.withoutMicrophone !== "listen") throw error;
+      this.#complain(asGlottisError(error));
+    }
+    this.timings.microphone = this.#journal.now;
+  }
+
+  #use(microphone: MediaStream | null): void {
+    this.microphone = microphone;
+    this.#isOwnMicrophone = microphone !== this.options.microphone;
+    if (this.#state === "ended") this.#closeMicrophone();
+    else this.mute(this.#muted);
+  }
+
+  async #establish(): Promise<void> {
+    const { transport = "auto", fallbackAfterMs = FALLBACK_MS } = this.options;
+    if (transport === "websocket" || (transport === "auto" && !this.webrtc?.RTCPeerConnection)) return this.#open("websocket");
+    if (!this.webrtc?.RTCPeerConnection) throw problem("NO_WEBRTC");
+    const isFallback = transport === "auto" && Boolean(globalThis.AudioWorkletNode);
+    const opened = this.#open("webrtc", isFallback ? fallbackAfterMs : undefined);
+    const isOpen = await opened.then(() => true, (error) => {
+      if (this.#state === "ended" || !isFallback || error.code !== "NO_UDP") throw error;
+      return false;
+    });
+    if (isOpen) return;
+    this.#become("connecting", "No audio comes through by UDP; trying the WebSocket …");
+    this.#leg?.close();
+    this.#leg = null;
+    this.#signaling.hangUp("no media came through");
+    await this.#open("websocket");
+  }
+
+  async #open(transport: Transport, patienceMs?: number): Promise<void> {
+    const alive = <T>(promise: Promise<T>) => Promise.race([promise, this.#over]);
+    this.#become("connecting", "Asking the gateway for a session …");
+    const context = transport === "websocket" ? await openAudio(this.#worklets()) : null;
+    try {
+      const request = sessionRequest(this.options, transport, context?.sampleRate ?? 0);
+      const session = await alive(createSession(this.client, request));
+      this.sessionId = session.sessionId;
+      this.timings.session = this.#journal.now;
+      this.#become("connecting", "Connecting …");
+      await alive(this.#signaling.open(session.websocketUrl));
+      this.timings.socket = this.#journal.now;
+      this.#leg = context
+        ? new WebSocketLeg(this.#legOwner(), context, this.microphone, this.options.loudspeaker)
+        : new WebRtcLeg(this.#legOwner(), this.options, this.microphone, this.webrtc!, session);
+    } catch (error) {
+      void context?.close();
+      throw error;
+    }
+    this.#tell("transport", { transport });
+    await alive(this.#doubting(this.#leg.start(), patienceMs));
+  }
+
+  /** Says after a while what may be the matter, and gives up after `patienceMs`. */
+  async #doubting(started: Promise<void>, patienceMs?: number): Promise<void> {
+    const doubt = setTimeout(() => this.#complain(problem("NO_UDP")), Math.min(DOUBT_MS, patienceMs ?? DOUBT_MS));
+    let patience: ReturnType<typeof setTimeout> | undefined;
+    const given = new Promise<never>((_, reject) => {
+      if (patienceMs !== undefined) patience = setTimeout(() => reject(problem("NO_UDP")), patienceMs);
+    });
+    try {
+      await Promise.race([started, given]);
+    } finally {
+      clearTimeout(doubt);
+      clearTimeout(patience);
+    }
+  }
+
+  /** Where the gateway serves them, for pages whose policy forbids `blob:`. */
+  #worklets(): string[] {
+    return [...(this.client.worklets ? [this.client.worklets] : []), `${gatewayOf(this.client)}/client/worklets.js`];
+  }
+
+  // What comes
+
+  #signalingOwner(): SignalingOwner {
+    return {
+      received: (message) => this.#receive(message),
+      heard: (audio) => this.#leg?.heard(audio),
+      closed: (reason, error, isOver) => this.#socketClosed(reason, error, isOver),
+      failed: (error) => this.#end(asGlottisError(error)),
+    };
+  }
+
+  #legOwner(): LegOwner {
+    return {
+      signal: (message) => this.#signaling.send(message),
+      note: (type, detail) => {
+        if (type === "answer") this.timings.answer ??= this.#journal.now;
+        this.#journal.note(type, detail);
+      },
+      text: (text) => this.#receiveText(text),
+      data: (bytes) => this.#tell("data", { bytes }, { length: bytes.byteLength }),
+      sound: (stream) => this.#tell("sound", { stream }, {}),
+      blocked: (isBlocked) => this.#blocked(isBlocked),
+      media: (state) => this.#mediaChanged(state),
+    };
+  }
+
+  async #receive(message: Message): Promise<void> {
+    if (this.#state === "ended") return;
+    await this.#leg?.received(message);
+    switch (message.type) {
+      case "text": return this.#receiveText(String(message["text"]));
+      case "event": return this.#receiveEvent(String(message["name"]), (message["data"] ?? {}) as Record<string, unknown>);
+      case "error": return this.#complain(new GlottisError(String(message["code"]), String(message["message"])));
+      case "bye": return this.#end(null, `The call has ended: ${message["reason"] || "the agent hung up"}.`);
+    }
+  }
+
+  #receiveText(text: string): void {
+    const event = eventIn(text);
+    if (event) this.#receiveEvent(event.name, event.data ?? {});
+    else if (text === GREETING && this.transport === "webrtc") this.#journal.note("greeting", {});
+    else this.#tell("text", { text });
+  }
+
+  #receiveEvent(name: string, data: Record<string, unknown>): void {
+    switch (name) {
+      case "resume": return this.#resumption.learn(data); // it holds a token
+      case "ice_servers": return; // they hold passwords
+      case "mark": return;
+      case "agent_state": this.#tell("agentState", data as CallEvents["agentState"]); break;
+      case "transcript": this.#tell("transcript", { interrupted: false, ...data } as Transcript); break;
+      case "turn": this.#tell("turn", data as CallEvents["turn"]); break;
+      case "dtmf": this.#tell("dtmf", data as CallEvents["dtmf"]); break;
+      case "connection":
+        // The gateway may have lost a relay, which this end would be late to see.
+        if (data["state"] === "failed" && this.#wasActive) this.#mediaChanged("failed");
+    }
+    this.#tell("event", { name, data });
+  }
+
+  #socketClosed(reason: string, error: GlottisError | null, isOver: boolean): void {
+    if (this.#state === "ended") return;
+    if (!error) this.#end(null, `The call has ended${reason ? `: ${reason}` : ""}.`);
+    else if (isOver || !this.#wasActive || !this.#resumption.isPossible) this.#end(error.code === "SOCKET_CLOSED" ? problem("GATEWAY_LOST") : error);
+    else void this.#resume();
+  }
+
+  #mediaChanged(state: "connected" | "disconnected" | "failed"): void {
+    if (this.#state === "ended") return;
+    clearTimeout(this.#restartTimer);
+    if (state === "connected") return this.#found("media");
+    if (!this.#wasActive) return; // the leg's start tells
+    this.#lose("media", "The connection is interrupted; looking for another way …");
+    if (state === "failed") void this.#restart();
+    else this.#restartTimer = setTimeout(() => void this.#restart(), RESTART_MS);
+  }
+
+  // Losses
+
+  async #resume(): Promise<void> {
+    this.#lose("socket", "The connection to the gateway is lost; connecting again …");
+    try {
+      await this.#resumption.resume((url) => this.#signaling.open(url), () => this.#state !== "ended");
+      if (this.state === "ended") return this.#signaling.hangUp("the caller hung up");
+      this.#found("socket");
+      await this.#restart(); // the network may be another one
+    } catch (error) {
+      this.#end(asGlottisError(error));
+    }
+  }
+
+  /** Without an answer the WebSocket is dead, too. */
+  async #restart(): Promise<void> {
+    if (this.#state === "ended" || this.#lost.socket) return;
+    if (!this.#resumption.isPossible) return this.#end(problem("MEDIA_LOST"));
+    try {
+      await this.#leg?.restart();
+    } catch (error) {
+      this.#journal.note("restart", { failed: asGlottisError(error).message });
+      if (this.state === "ended" || asGlottisError(error).code !== "GATEWAY_LOST" || this.#lost.socket) return;
+      this.#signaling.letGo();
+      await this.#resume();
+    }
+  }
+
+  #lose(what: "socket" | "media", words: string): void {
+    if (!this.#lost[what]) this.#tell("reconnecting", { because: what });
+    this.#lost[what] = true;
+    this.#become("reconnecting", words);
+  }
+
+  #found(what: "socket" | "media"): void {
+    this.#lost[what] = false;
+    if (this.#lost.socket || this.#lost.media || this.#state === "active") return;
+    if (this.#wasActive) this.#tell("reconnected", {});
+    else this.timings.total = this.timings.media = this.#journal.now;
+    this.#wasActive = true;
+    this.#become("active", this.microphone ? "In call." : "In call, listening only.");
+  }
+
+  // The page
+
+  #watchPage(isWatched: boolean): void {
+    const change = isWatched ? globalThis.addEventListener : globalThis.removeEventListener;
+    change?.("online", this.#online);
+    change?.("pagehide", this.#leave);
+    clearInterval(this.#levelTimer);
+    if (isWatched) this.#levelTimer = setInterval(() => void this.#measure(), LEVEL_MS);
+  }
+
+  #online = (): void => {
+    if (this.#lost.socket) this.#resumption.hurry();
+    else if (this.#wasActive) void this.#restart();
+  };
+
+  #leave = (): void => this.hangUp("the page was left");
+
+  #unlock = (): void => void this.unlockAudio().catch(() => {});
+
+  #blocked(isBlocked: boolean): void {
+    if (isBlocked === this.#isBlocked) return;
+    this.#isBlocked = isBlocked;
+    for (const gesture of GESTURES) {
+      if (isBlocked) globalThis.document?.addEventListener(gesture, this.#unlock);
+      else globalThis.document?.removeEventListener(gesture, this.#unlock);
+    }
+    this.#tell("audioBlocked", { blocked: isBlocked });
+  }
+
+  async #measure(): Promise<void> {
+    if (!this.#wasActive || !this.#leg || !this.listens("level")) return;
+    const levels = await this.#leg.levels().catch(() => null);
+    if (levels && this.#state !== "ended") this.emit("level", levels);
+  }
+
+  // The end
+
+  /** Also after the end: what was still being opened then must be closed, too. */
+  #end(error: GlottisError | null, words = error?.message ?? "", reason = "the client failed"): void {
+    if (this.#state !== "ended") {
+      if (error) this.#complain(error, true);
+      this.#become("ended", words, error);
+      this.#abort(error ?? problem("ENDED"));
+    }
+    this.#watchPage(false);
+    this.#blocked(false);
+    clearTimeout(this.#restartTimer);
+    this.#signaling.hangUp(reason);
+    this.#leg?.close();
+    this.#closeMicrophone();
+  }
+
+  #closeMicrophone(): void {
+    if (this.#isOwnMicrophone) this.microphone?.getTracks().forEach((track) => track.stop());
+  }
+
+  // Telling
+
+  #become(state: CallState, words: string, error: GlottisError | null = null): void {
+    this.#state = state;
+    this.#words = words;
+    this.#tell("state", { state, words, ...(error && { error }) }, { state, words });
+  }
+
+  #complain(error: GlottisError, fatal = false): void {
+    this.#tell("error", { error, fatal }, { code: error.code, message: error.message, fatal });
+  }
+
+  #tell<Type extends keyof CallEvents>(type: Type, detail: CallEvents[Type], noted: unknown = detail): void {
+    this.#journal.note(type, noted);
+    this.emit(type, detail);
+  }
+}
+
+/** The event that a data channel's text holds, if it holds one. */
+function eventIn(text: string): { name: string; data?: Record<string, unknown> } | null {
+  if (!text.startsWith("{")) return null;
+  try {
+    const message = JSON.parse(text);
+    return message?.type === "event" && typeof message.name === "string" ? message : null;
+  } catch {
+    return null;
+  }
+}
+
+function missing(): never {
+  throw problem("NO_WEBRTC");
+}
