@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final
 
 import trio
-from glottis import Call, ConfigurationError, PluginError, TextMessage, VoiceActivityDetector
+from glottis import Call, ConfigurationError, PluginError, TextMessage, TypedMessage, VoiceActivityDetector
 
 from glottis_conversation.chain import NoneWorks
 from glottis_conversation.floor import OneFloor
@@ -127,6 +127,8 @@ class Dialogue:
         async for message in self._call.messages:
             if isinstance(message, TextMessage) and message.text.strip():
                 await self._take(Said(message.text.strip(), trio.current_time()))
+            elif isinstance(message, TypedMessage) and message.type == "interrupt":
+                self._interrupt()
 
     async def _watch_keys(self) -> None:
         keys = ""

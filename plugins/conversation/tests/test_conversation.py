@@ -1,7 +1,7 @@
 import pytest
 import trio
 import trio.testing
-from glottis import Component, TextMessage
+from glottis import Component, TextMessage, TypedMessage
 from glottis.testing import AgentContract, ComponentContract, fake_call
 from glottis.testing.fake_call import FakeCall
 from glottis_conversation import ToolCall, conversation, register_agents, register_components
@@ -96,6 +96,17 @@ async def test_a_caller_who_speaks_interrupts_and_the_history_has_what_was_heard
         ("user", "Never mind."),
     ]
     assert states(call)[-4:] == ["listening", "thinking", "speaking", "listening"]
+
+
+async def test_a_client_interrupts_by_a_message(autojump_clock: trio.testing.MockClock) -> None:
+    mind = Mind("Our shop opens at nine. It closes at eight in the evening. Come and see.")
+    async with fake_call(conversation(settings(mind, ear=Ear(["When are you open?"]), mouth=Mouth()))) as call:
+        await call.caller_speaks(speech(1) + silence(0.55) + silence(23 * 0.05 + 0.9))
+        assert call.is_speaking
+        call.caller_writes(TypedMessage("interrupt", {"type": "interrupt"}, '{"type": "interrupt"}'))
+        await call.caller_speaks(silence(3))
+    assert transcripts(call, "agent") == [("Our shop opens at nine. It closes at eight", True)]
+    assert len(mind.histories) == 1
 
 
 @pytest.mark.parametrize(("length", "said"), [(0.1, ""), (0.15, "Mm-hm."), (0.2, "uh-huh, okay")])

@@ -2,26 +2,28 @@
 
 import { Emitter } from "./emitter.js";
 import { asGlottisError, GlottisError, problem } from "./errors.js";
+import { eventIn, tellEvent } from "./events.js";
 import { Journal, withoutPasswords } from "./journal.js";
 import type { Leg, LegOwner } from "./leg.js";
 import { openMicrophone } from "./microphone.js";
+import { PageWatch } from "./page.js";
+import { doubting, within } from "./patience.js";
 import { Resumption } from "./resumption.js";
 import { createSession, gatewayOf, sessionRequest } from "./session.js";
 import { Signaling, type Message, type SignalingOwner } from "./signaling.js";
 import type {
-  CallEvents, CallOptions, CallState, ClientOptions, Report, Statistics, Timings, Transcript, Transport, WebRtc,
+  CallEvents, CallOptions, CallState, ClientOptions, Report, Statistics, Timings, Transport, WebRtc,
 } from "./types.js";
 import { VERSION } from "./version.js";
 import { WebRtcLeg } from "./webrtc_leg.js";
 import { openAudio, WebSocketLeg } from "./websocket_leg.js";
 
 const FALLBACK_MS = 5000;
-/** After so long without media a sentence says what may be the matter. */
-const DOUBT_MS = 1800;
+/** Texts that wait for a WebSocket which is lost. */
+const MAX_UNSENT = 100;
 /** Media that is interrupted for longer is sought by another way. */
 const RESTART_MS = 2000;
 const LEVEL_MS = 100;
-const GESTURES = ["pointerdown", "keydown"];
 /** What the gateway says first on each data channel (CONTRACT §4). */
 const GREETING = "Backend connected";
 
@@ -40,8 +42,11 @@ export class Call extends Emitter<CallEvents> {
   #leg: Leg | null = null;
   #lost = { socket: false, media: false };
   #wasActive = false;
+  #unsent: string[] = [];
+  #restartOn = 0; // the WebSocket by which a restart is under way
   #restartTimer: ReturnType<typeof setTimeout> | undefined;
   #levelTimer: ReturnType<typeof setInterval> | undefined;
+  #page: PageWatch | null = null;
   #isBlocked = false;
   #abort!: (error: GlottisError) => void;
   #over: Promise<never>;
@@ -67,12 +72,12 @@ export class Call extends Emitter<CallEvents> {
   async connect(): Promise<this> {
     if (this.#state !== "idle") throw problem("ENDED");
     try {
-      this.#watchPage(true);
+      this.#watchPage();
       await this.#openMicrophone();
       await this.#establish();
     } catch (error) {
       this.#end(asGlottisError(error));
-      throw error;
+      throw asGlottisError(error);
     }
     return this;
   }
@@ -87,7 +92,9 @@ export class Call extends Emitter<CallEvents> {
   sendText(text: string): void {
     if (this.#state === "ended" || this.#state === "idle") throw problem("ENDED");
     this.#journal.note("sendText", { length: text.length });
-    if (!this.#leg?.sendText(text)) this.#signaling.send({ type: "text", text });
+    if (this.#leg?.sendText(text) || this.#signaling.send({ type: "text", text })) return;
+    this.#unsent.push(text);
+    if (this.#unsent.length > MAX_UNSENT) this.#unsent.shift();
   }
 
   /** A typed message: an object with a `type`, of at most 16 KiB, which agents get as such. */
@@ -108,15 +115,17 @@ export class Call extends Emitter<CallEvents> {
     this.sendEvent("interrupt");
   }
 
-  /** Speak by another device, or by a stream of your own. */
-  async setMicrophone(microphone: string | MediaStream): Promise<void> {
-    if (!this.webrtc) throw problem("NO_WEBRTC");
-    const stream = await openMicrophone(this.webrtc, { ...this.options, microphone });
-    await this.#leg?.replaceMicrophone(stream!);
+  /** Speak by another device, or by a stream of your own; also where the call began without a microphone. */
+  async setMicrophone(microphone: string | MediaStream = ""): Promise<void> {
+    const stream = await openMicrophone(this.webrtc ?? missing(), { ...this.options, microphone });
+    try {
+      await this.#leg?.replaceMicrophone(stream!);
+    } catch (error) {
+      if (stream !== microphone) stream!.getTracks().forEach((track) => track.stop());
+      throw error;
+    }
     this.#closeMicrophone();
-    this.#isOwnMicrophone = stream !== microphone;
-    this.microphone = stream;
-    this.mute(this.#muted);
+    this.#use(stream, microphone);
   }
 
   /** Hear by another device: an id of `client.devices()`, `""` for the default one. */
@@ -165,7 +174,8 @@ export class Call extends Emitter<CallEvents> {
     if (this.options.microphone === false) return;
     this.#become("connecting", "Waiting for the microphone …");
     try {
-      const opened = openMicrophone(this.webrtc ?? missing(), this.options).then((stream) => this.#use(stream));
+      const { microphone } = this.options;
+      const opened = openMicrophone(this.webrtc ?? missing(), this.options).then((stream) => this.#use(stream, microphone));
       await Promise.race([opened, this.#over]);
     } catch (error) {
       if (this.#state === "ended" || this.options.withoutMicrophone !== "listen") throw error;
@@ -174,9 +184,9 @@ export class Call extends Emitter<CallEvents> {
     this.timings.microphone = this.#journal.now;
   }
 
-  #use(microphone: MediaStream | null): void {
+  #use(microphone: MediaStream | null, given: CallOptions["microphone"]): void {
     this.microphone = microphone;
-    this.#isOwnMicrophone = microphone !== this.options.microphone;
+    this.#isOwnMicrophone = microphone !== given;
     if (this.#state === "ended") this.#closeMicrophone();
     else this.mute(this.#muted);
   }
@@ -205,7 +215,9 @@ export class Call extends Emitter<CallEvents> {
     const context = transport === "websocket" ? await openAudio(this.#worklets()) : null;
     try {
       const request = sessionRequest(this.options, transport, context?.sampleRate ?? 0);
-      const session = await alive(createSession(this.client, request));
+      const session = await alive(doubting(createSession(this.client, request), () => {
+        this.#become("connecting", `The gateway${gatewayOf(this.client) && ` at ${gatewayOf(this.client)}`} does not answer yet …`);
+      }));
       this.sessionId = session.sessionId;
       this.timings.session = this.#journal.now;
       this.#become("connecting", "Connecting …");
@@ -219,22 +231,8 @@ export class Call extends Emitter<CallEvents> {
       throw error;
     }
     this.#tell("transport", { transport });
-    await alive(this.#doubting(this.#leg.start(), patienceMs));
-  }
-
-  /** Says after a while what may be the matter, and gives up after `patienceMs`. */
-  async #doubting(started: Promise<void>, patienceMs?: number): Promise<void> {
-    const doubt = setTimeout(() => this.#complain(problem("NO_UDP")), Math.min(DOUBT_MS, patienceMs ?? DOUBT_MS));
-    let patience: ReturnType<typeof setTimeout> | undefined;
-    const given = new Promise<never>((_, reject) => {
-      if (patienceMs !== undefined) patience = setTimeout(() => reject(problem("NO_UDP")), patienceMs);
-    });
-    try {
-      await Promise.race([started, given]);
-    } finally {
-      clearTimeout(doubt);
-      clearTimeout(patience);
-    }
+    const connected = doubting(this.#leg.start(), () => this.timings.answer && this.#complain(problem("NO_UDP")));
+    await alive(within(patienceMs, connected));
   }
 
   /** Where the gateway serves them, for pages whose policy forbids `blob:`. */
@@ -281,25 +279,16 @@ export class Call extends Emitter<CallEvents> {
 
   #receiveText(text: string): void {
     const event = eventIn(text);
-    if (event) this.#receiveEvent(event.name, event.data ?? {});
+    if (event) this.#receiveEvent(event.name, event.data);
     else if (text === GREETING && this.transport === "webrtc") this.#journal.note("greeting", {});
     else this.#tell("text", { text });
   }
 
   #receiveEvent(name: string, data: Record<string, unknown>): void {
-    switch (name) {
-      case "resume": return this.#resumption.learn(data); // it holds a token
-      case "ice_servers": return; // they hold passwords
-      case "mark": return;
-      case "agent_state": this.#tell("agentState", data as CallEvents["agentState"]); break;
-      case "transcript": this.#tell("transcript", { interrupted: false, ...data } as Transcript); break;
-      case "turn": this.#tell("turn", data as CallEvents["turn"]); break;
-      case "dtmf": this.#tell("dtmf", data as CallEvents["dtmf"]); break;
-      case "connection":
-        // The gateway may have lost a relay, which this end would be late to see.
-        if (data["state"] === "failed" && this.#wasActive) this.#mediaChanged("failed");
-    }
-    this.#tell("event", { name, data });
+    if (name === "resume") this.#resumption.learn(data);
+    // The gateway may have lost a relay, which this end would be late to see.
+    if (name === "connection" && data["state"] === "failed" && this.#wasActive) void this.#restart();
+    tellEvent((type, detail) => this.#tell(type, detail), name, data);
   }
 
   #socketClosed(reason: string, error: GlottisError | null, isOver: boolean): void {
@@ -326,6 +315,7 @@ export class Call extends Emitter<CallEvents> {
     try {
       await this.#resumption.resume((url) => this.#signaling.open(url), () => this.#state !== "ended");
       if (this.state === "ended") return this.#signaling.hangUp("the caller hung up");
+      for (const text of this.#unsent.splice(0)) this.sendText(text);
       this.#found("socket");
       await this.#restart(); // the network may be another one
     } catch (error) {
@@ -333,17 +323,21 @@ export class Call extends Emitter<CallEvents> {
     }
   }
 
-  /** Without an answer the WebSocket is dead, too. */
+  /** Without an answer the WebSocket is dead, too. One at a time by each WebSocket: answers have no names. */
   async #restart(): Promise<void> {
-    if (this.#state === "ended" || this.#lost.socket) return;
-    if (!this.#resumption.isPossible) return this.#end(problem("MEDIA_LOST"));
+    const socket = this.#signaling.opened;
+    if (this.#state === "ended" || this.#lost.socket || this.#restartOn === socket) return;
+    if (!this.#resumption.isPossible) return this.#lost.media ? this.#end(problem("MEDIA_LOST")) : undefined;
+    this.#restartOn = socket;
     try {
       await this.#leg?.restart();
     } catch (error) {
       this.#journal.note("restart", { failed: asGlottisError(error).message });
-      if (this.state === "ended" || asGlottisError(error).code !== "GATEWAY_LOST" || this.#lost.socket) return;
+      if (this.state === "ended" || asGlottisError(error).code !== "GATEWAY_LOST" || this.#signaling.opened !== socket) return;
       this.#signaling.letGo();
-      await this.#resume();
+      if (!this.#lost.socket) await this.#resume();
+    } finally {
+      if (this.#restartOn === socket) this.#restartOn = 0;
     }
   }
 
@@ -364,30 +358,22 @@ export class Call extends Emitter<CallEvents> {
 
   // The page
 
-  #watchPage(isWatched: boolean): void {
-    const change = isWatched ? globalThis.addEventListener : globalThis.removeEventListener;
-    change?.("online", this.#online);
-    change?.("pagehide", this.#leave);
-    clearInterval(this.#levelTimer);
-    if (isWatched) this.#levelTimer = setInterval(() => void this.#measure(), LEVEL_MS);
+  #watchPage(): void {
+    this.#page = new PageWatch({
+      online: () => {
+        if (this.#lost.socket) this.#resumption.hurry();
+        else if (this.#wasActive) void this.#restart();
+      },
+      left: () => this.hangUp("the page was left"),
+      gesture: () => void this.unlockAudio().catch(() => {}),
+    });
+    this.#levelTimer = setInterval(() => void this.#measure(), LEVEL_MS);
   }
-
-  #online = (): void => {
-    if (this.#lost.socket) this.#resumption.hurry();
-    else if (this.#wasActive) void this.#restart();
-  };
-
-  #leave = (): void => this.hangUp("the page was left");
-
-  #unlock = (): void => void this.unlockAudio().catch(() => {});
 
   #blocked(isBlocked: boolean): void {
     if (isBlocked === this.#isBlocked) return;
     this.#isBlocked = isBlocked;
-    for (const gesture of GESTURES) {
-      if (isBlocked) globalThis.document?.addEventListener(gesture, this.#unlock);
-      else globalThis.document?.removeEventListener(gesture, this.#unlock);
-    }
+    this.#page?.awaitGesture(isBlocked);
     this.#tell("audioBlocked", { blocked: isBlocked });
   }
 
@@ -406,7 +392,8 @@ export class Call extends Emitter<CallEvents> {
       this.#become("ended", words, error);
       this.#abort(error ?? problem("ENDED"));
     }
-    this.#watchPage(false);
+    this.#page?.close();
+    clearInterval(this.#levelTimer);
     this.#blocked(false);
     clearTimeout(this.#restartTimer);
     this.#signaling.hangUp(reason);
@@ -433,17 +420,6 @@ export class Call extends Emitter<CallEvents> {
   #tell<Type extends keyof CallEvents>(type: Type, detail: CallEvents[Type], noted: unknown = detail): void {
     this.#journal.note(type, noted);
     this.emit(type, detail);
-  }
-}
-
-/** The event that a data channel's text holds, if it holds one. */
-function eventIn(text: string): { name: string; data?: Record<string, unknown> } | null {
-  if (!text.startsWith("{")) return null;
-  try {
-    const message = JSON.parse(text);
-    return message?.type === "event" && typeof message.name === "string" ? message : null;
-  } catch {
-    return null;
   }
 }
 

@@ -42,6 +42,7 @@ const PROBLEMS = {
   ],
   MEDIA_LOST: ["The media connection to the gateway has broken.", "The network may have changed. Call again."],
   NO_KEYS: ["Keys travel with the microphone's audio, which this call does not send.", "Call with a microphone."],
+  FAILED: ["What was asked of the call has failed.", "Try again."],
   ENDED: ["The call has ended.", ""],
 } satisfies Record<string, [problem: string, remedy: string]>;
 

@@ -33,7 +33,8 @@ export class Resumption {
   /** Calls `open` until it succeeds, and throws when the session is lost. */
   async resume(open: (url: string) => Promise<void>, isWanted: () => boolean): Promise<void> {
     if (!this.#url) throw problem("GATEWAY_LOST");
-    this.#deadline ||= performance.now() + this.#graceMs;
+    if (this.#deadline) await this.#pause(FIRST_PAUSE_MS); // it was lost again at once
+    else this.#deadline = performance.now() + this.#graceMs;
     for (let pause = FIRST_PAUSE_MS; isWanted(); pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
         return await open(this.#url);

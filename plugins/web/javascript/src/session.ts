@@ -5,6 +5,9 @@ import type { CallOptions, ClientOptions, Codec, Session, Transport } from "./ty
 
 const SAMPLE_RATES: Record<Codec, number> = { OPUS: 48000, G722: 16000, PCMU: 8000, PCMA: 8000 };
 
+/** A gateway's auth scheme may ask others. */
+const ANSWER_MS = 15_000;
+
 /** The origin of the page, if this runs in one. */
 export function pageOrigin(): string | undefined {
   return globalThis.location?.origin;
@@ -35,7 +38,8 @@ export async function createSession(options: ClientOptions, request: Record<stri
   const gateway = gatewayOf(options);
   const headers = await headersOf(options);
   const url = `${gateway}/api/websession/initiate`;
-  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(request) })
+  const signal = AbortSignal.timeout?.(ANSWER_MS) ?? null;
+  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(request), signal })
     .catch(() => { throw unreachable(gateway, pageOrigin()); });
   const answer = await response.json().catch(() => ({})) as Session & Record<string, unknown>;
   if (!response.ok) throw refusal(response.status, answer, response.headers.get("Retry-After"));

@@ -24,6 +24,8 @@ export interface SignalingOwner {
 export class Signaling {
   #socket: WebSocket | null = null;
   #messages: Promise<void> = Promise.resolve();
+  /** How many sockets have been opened: what was asked by an older one gets no answer. */
+  opened = 0;
 
   constructor(private readonly owner: SignalingOwner) {}
 
@@ -53,6 +55,7 @@ export class Signaling {
     } finally {
       clearTimeout(patience);
     }
+    this.opened += 1;
     socket.onclose = ({ code, reason }) => this.#closed(socket, code, reason);
   }
 
@@ -94,8 +97,7 @@ export class Signaling {
     this.#messages = this.#messages.then(() => {
       if (this.#socket !== socket) return;
       this.#socket = null;
-      const isOver = code !== 1006 && code !== 1002 && code !== 1007 && code !== 1009 && code !== 1013
-        && !(code === 1008 && /^TOO_/.test(reason));
+      const isOver = code === 1011 || code === 1012 || (code === 1008 && !reason.startsWith("TOO_"));
       this.owner.closed(reason, code === 1000 ? null : socketClosed(code, reason), isOver);
     });
   }

@@ -26,6 +26,7 @@ export interface WebRtc {
   RTCPeerConnection: typeof RTCPeerConnection;
   mediaDevices?: Pick<MediaDevices, "getUserMedia" | "enumerateDevices"> | undefined;
   MediaStream?: typeof MediaStream;
+  RTCRtpReceiver?: Pick<typeof RTCRtpReceiver, "getCapabilities">;
 }
 
 export interface ClientOptions {

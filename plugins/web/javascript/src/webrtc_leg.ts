@@ -10,11 +10,13 @@ import type { CallOptions, Codec, Session, WebRtc } from "./types.js";
 const AUXILIARY_CODECS = ["telephone-event", "cn"];
 /** Without an answer for so long the WebSocket is dead, though nobody has closed it. */
 const ANSWER_MS = 5000;
+/** Complaints that are of no offer. */
+const OTHER_ERRORS = /^(CANDIDATE_UNMATCHED|UNKNOWN_|NOT_|TOO_MUCH|TOO_MANY_(?!OFFERS))/;
 
 export class WebRtcLeg implements Leg {
   readonly transport = "webrtc";
   readonly peer: RTCPeerConnection;
-  #sender: RTCRtpSender | null = null;
+  #transceiver: RTCRtpTransceiver | null = null;
   #channel: RTCDataChannel | null = null;
   #candidates: RTCIceCandidate[] | null = []; // those before the offer
   #answered: ((failure?: Error) => void) | null = null;
@@ -26,7 +28,7 @@ export class WebRtcLeg implements Leg {
     private readonly owner: LegOwner,
     private readonly options: CallOptions,
     private readonly microphone: MediaStream | null,
-    webrtc: WebRtc,
+    private readonly webrtc: WebRtc,
     session: Session,
   ) {
     this.peer = new webrtc.RTCPeerConnection({ iceServers: session.iceServers });
@@ -51,6 +53,7 @@ export class WebRtcLeg implements Leg {
       case "candidate": // another one may do
         return this.peer.addIceCandidate((message["candidate"] ?? undefined) as RTCIceCandidateInit).catch(() => {});
       case "error": // of an offer, if one is under way
+        if (OTHER_ERRORS.test(String(message["code"]))) return;
         return this.#answered?.(new GlottisError(String(message["code"]), String(message["message"])));
       case "event":
         if (message["name"] !== "ice_servers") return;
@@ -65,13 +68,16 @@ export class WebRtcLeg implements Leg {
     if (this.peer.signalingState !== "stable") await this.peer.setLocalDescription({ type: "rollback" }); // lost answer
     this.peer.restartIce();
     await this.#offer();
+    if (this.peer.connectionState === "connected") this.owner.media("connected"); // it may never have been anything else
   }
 
   async replaceMicrophone(microphone: MediaStream): Promise<void> {
-    if (!this.#sender?.track) throw problem("MICROPHONE_MISSING");
-    await this.#sender.replaceTrack(microphone.getAudioTracks()[0] ?? null);
+    await this.#transceiver!.sender.replaceTrack(microphone.getAudioTracks()[0] ?? null);
     this.#meters.microphone?.close();
     this.#meters.microphone = new Meter(microphone);
+    if (this.#transceiver!.direction === "sendrecv") return;
+    this.#transceiver!.direction = "sendrecv";
+    await this.#offer();
   }
 
   async setLoudspeaker(id: string): Promise<void> {
@@ -87,7 +93,7 @@ export class WebRtcLeg implements Leg {
   }
 
   sendDtmf(digits: string, durationMs: number): void {
-    const dtmf = this.#sender?.dtmf;
+    const dtmf = this.#transceiver?.sender.dtmf;
     if (!dtmf?.canInsertDTMF) throw problem("NO_KEYS");
     dtmf.insertDTMF(dtmf.toneBuffer + digits, durationMs);
   }
@@ -142,9 +148,10 @@ export class WebRtcLeg implements Leg {
     const transceiver = track
       ? this.peer.addTransceiver(track, { direction: "sendrecv", streams: [this.microphone!] })
       : this.peer.addTransceiver("audio", { direction: "recvonly" });
-    this.#sender = transceiver.sender;
+    this.#transceiver = transceiver;
     const wanted = [codec.toLowerCase(), ...AUXILIARY_CODECS].map((name) => `audio/${name}`);
-    const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.("audio")?.codecs ?? [];
+    const receiver = this.webrtc.RTCRtpReceiver ?? globalThis.RTCRtpReceiver;
+    const codecs = receiver?.getCapabilities?.("audio")?.codecs ?? [];
     const chosen = codecs.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase()));
     if (chosen.length) transceiver.setCodecPreferences?.(chosen);
   }
@@ -162,10 +169,13 @@ export class WebRtcLeg implements Leg {
   async #offer(): Promise<void> {
     await this.peer.setLocalDescription();
     let patience: ReturnType<typeof setTimeout> | undefined;
+    let settle!: (failure?: Error) => void;
     const answered = new Promise<void>((resolve, reject) => {
-      this.#answered = (failure) => (failure ? reject(failure) : resolve());
+      settle = (failure) => (failure ? reject(failure) : resolve());
       patience = setTimeout(() => reject(problem("GATEWAY_LOST")), ANSWER_MS);
     });
+    this.#answered?.(problem("FAILED")); // the one before was lost
+    this.#answered = settle;
     try {
       this.owner.signal({ type: "offer", sdp: this.peer.localDescription!.sdp });
       const candidates = this.#candidates ?? [];
@@ -175,7 +185,7 @@ export class WebRtcLeg implements Leg {
       this.owner.note("answer", {});
     } finally {
       clearTimeout(patience);
-      this.#answered = null;
+      if (this.#answered === settle) this.#answered = null;
     }
   }
 
