@@ -1,4 +1,4 @@
-// Compiles src/ into the folder of the argument: one file each, as browsers load them. `--types` adds declarations.
+// Compiles src/ into the folder of the argument: one file each, as browsers load them. `--package` adds the hook for React and declarations.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -19,7 +19,9 @@ const { outputFiles: [worklets] } = await build({ ...common, entryPoints: ["src/
 const { WORKLETS } = await import(`data:text/javascript,${encodeURIComponent(worklets.text)}`);
 writeFileSync(join(folder, "worklets.js"), WORKLETS.trimStart());
 
-if (process.argv.includes("--types")) {
+// The package for npm has more than the gateway serves.
+if (process.argv.includes("--package")) {
+  await build({ ...common, bundle: false, entryPoints: ["src/react.ts"], format: "esm", outfile: join(folder, "react.js") });
   const tsc = resolve("node_modules/.bin/tsc");
   execFileSync(tsc, ["--project", ".", "--outDir", join(folder, "types")], { stdio: "inherit" });
 }

@@ -75,6 +75,8 @@ export interface CallOptions {
   muted?: boolean;
 }
 
+export type AgentState = "listening" | "thinking" | "speaking";
+
 export interface Transcript {
   role: "user" | "agent";
   /** Of what was interrupted: what was heard. */
@@ -140,7 +142,7 @@ export interface CallEvents {
   state: { state: CallState; words: string; error?: GlottisError };
   /** Of agents that converse. */
   transcript: Transcript;
-  agentState: { state: "listening" | "thinking" | "speaking" };
+  agentState: { state: AgentState };
   /** From the caller's last word to the first sound of the answer, and the parts of it, in milliseconds. */
   turn: { latencyMs: number; parts: Record<string, number> };
   /** From the agent. */
