@@ -19,9 +19,13 @@ class Keys:
     def __init__(self) -> None:
         self.campaigns: list[str | None] = []
         """Those that sessions were wanted for, or None, one for each request."""
+        self.forbidden: set[str | None] = set()
+        """Campaigns that nobody may call."""
 
     async def authenticate(self, request: AuthRequest) -> Principal | None:
         self.campaigns.append(request.campaign_id)
+        if request.campaign_id in self.forbidden:
+            raise Forbidden("Ask for another campaign.")
         match request.headers.get("authorization"):
             case "Bearer good":
                 return Principal("tester")

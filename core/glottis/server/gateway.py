@@ -197,6 +197,7 @@ class Gateway:
             plugin_rate_limiter=RateLimiter(per_minute=routes_per_minute, burst=routes_per_minute),
             operators=self._config.config.auth.operators,
             plugins=self._config.plugins,
+            campaigns=tuple(self._config.campaigns),
         )
         return HttpServer(
             handle_request=api.handle_request,

@@ -9,8 +9,10 @@ from glottis.contracts.errors import Malformed
 from glottis.contracts.pages import Page
 from glottis.plugins import Plugin
 from glottis.plugins.routes import MountedRoute
+from glottis.server.api import campaigns as campaigns_route
 from glottis.server.api import plugins as plugins_route
 from glottis.server.api.authentication import Authentication
+from glottis.server.api.campaigns import CampaignsRoute
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.health import Health
 from glottis.server.api.initiate import Initiate
@@ -36,7 +38,8 @@ class Api:
 
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
     gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are those below
-    ``ROUTES_PREFIX``, by their folders, with a limit of their own; ``operators`` are names of principals.
+    ``ROUTES_PREFIX``, by their folders, with a limit of their own; ``operators`` are names of principals,
+    ``campaigns`` what there is to call.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Api:
         plugin_routes: Mapping[str, Sequence[MountedRoute]] | None = None,
         plugin_rate_limiter: RateLimiter | None = None,
         operators: Collection[str] = (),
+        campaigns: Sequence[str] = (),
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
@@ -66,6 +70,7 @@ class Api:
             INITIATE_PATH: {"POST": initiate.post},
             "/healthz": {"GET": health.healthz},
             "/readyz": {"GET": health.readyz},
+            campaigns_route.PATH: {"GET": CampaignsRoute(campaigns, of_plugins, self._cors).get},
             plugins_route.PATH: {"GET": plugins_route.PluginsRoute(plugins, of_plugins, self._cors).get},
         }
 
