@@ -5,7 +5,6 @@ import { $, make } from "./dom.js";
 import { Sparkline } from "./sparkline.js";
 
 const INTERVAL_MS = 1000;
-const SVG = "http://www.w3.org/2000/svg";
 
 interface Figure {
   name: string;
@@ -87,14 +86,10 @@ export class Figures {
   #card({ name, label, floor }: Figure): HTMLElement {
     const value = make("dd", "", "–");
     value.id = `stat-${name}`;
-    const svg = document.createElementNS(SVG, "svg");
-    svg.setAttribute("viewBox", "0 0 120 28");
-    svg.setAttribute("preserveAspectRatio", "none");
-    svg.setAttribute("aria-hidden", "true");
-    const line = svg.appendChild(document.createElementNS(SVG, "polyline"));
-    this.#lines.set(name, new Sparkline(line, floor));
+    const line = new Sparkline(floor);
+    this.#lines.set(name, line);
     const card = make("div", "card", make("dt", "", label), value);
-    card.append(svg);
+    card.append(line.element);
     return card;
   }
 }
