@@ -73,7 +73,7 @@ def test_plugins_says_what_is_enabled_and_why(tmp_path: Path, capsys: pytest.Cap
     said = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
     assert {
         "auth-anonymous glottis-auth-anonymous 0.1.0 auth scheme anonymous yes: by default",
-        "demo glottis-demo 0.1.0 set of pages demo yes: by default",
+        "web glottis-web 0.1.0 set of pages demo yes: by default",
         "echo glottis-echo 0.1.0 nothing no: plugins.disabled[0]",
         "level-meter glottis-level-meter 0.1.0 extension level-meter yes: campaigns.music.extensions",
         "noise-gate glottis-noise-gate 0.1.0 extension noise-gate yes: extensions.enabled",
@@ -91,7 +91,7 @@ def test_disabled_plugin_that_is_not_there_is_told_with_those_that_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "glottis.toml"
-    path.write_text('[plugins]\ndisabled = ["demo", "ecko"]')
+    path.write_text('[plugins]\ndisabled = ["web", "ecko"]')
     assert main(["config", "check", "--config", str(path)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(

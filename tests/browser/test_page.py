@@ -18,9 +18,7 @@ OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 STATE = "document.body.dataset.state"
 STATUS = "document.getElementById('status').textContent"
 NOTICE = "document.getElementById('notice').innerText.replace(/\\s+/g, ' ')"
-LINES = (
-    "[...document.querySelectorAll('#log li')].map((line) => [line.className, line.querySelector('.words').textContent])"
-)
+LINES = "[...document.querySelectorAll('#log li')].map((line) => [line.className, line.querySelector('.words').textContent])"
 CAMPAIGNS = "[...document.getElementById('campaign').options].map(({ value }) => value)"
 
 

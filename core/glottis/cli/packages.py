@@ -57,7 +57,7 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
     for kind in (
-        Kind("agent", "an agent", ("auth-anonymous", "demo", "opus")),
+        Kind("agent", "an agent", ("auth-anonymous", "opus", "web")),
         Kind("codec", "a codec", ("auth-anonymous", "echo")),
         Kind(
             "auth",
