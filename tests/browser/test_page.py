@@ -45,7 +45,7 @@ async def audible_page(chromium_page: Page, gateway: Gateway) -> AsyncIterator[P
 async def visit(page: Page, gateway: Gateway | str, query: str = "") -> None:
     """Until one can choose whom to call."""
     await page.goto(f"{gateway if isinstance(gateway, str) else gateway.url}/{query}")
-    await page.wait_for(f"{CAMPAIGNS}.length")
+    await page.wait_for("!document.getElementById('call').disabled")
 
 
 async def press(page: Page, control: str = "call") -> None:

@@ -54,6 +54,7 @@ async def test_bubbles_show_what_is_guessed_said_and_interrupted(chromium_page: 
     async with open_conversation(tmp_path, Mind(ANSWER)) as gateway:
         with trio.fail_after(60):
             await page.goto(f"{gateway.url}/?campaign=chat")
+            await page.wait_for("!document.getElementById('call').disabled")
             await page.evaluate("document.getElementById('call').click()")
             await page.wait_for(f"{bubble('.user.partial')} === 'What time'")
             assert await page.evaluate(STATE) == "listening"
@@ -78,6 +79,7 @@ async def test_what_is_written_is_a_bubble_once(chromium_page: Page, tmp_path: P
         with trio.fail_after(60):
             await page.goto(f"{gateway.url}/?campaign=chat")
             await page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('none'))")
+            await page.wait_for("!document.getElementById('call').disabled")
             await page.evaluate("document.getElementById('call').click()")
             await page.wait_for("!document.getElementById('text').disabled")
             await page.evaluate(

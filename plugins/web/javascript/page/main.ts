@@ -154,7 +154,9 @@ async function prepare(): Promise<void> {
       `Open the page by https, or on the gateway's own machine as ${here}.`,
     );
   }
+  $<HTMLButtonElement>("call").disabled = true; // until it is known whom to call
   const [isKnown] = await Promise.all([offerCampaigns(value("api-key")), devices.refresh()]);
+  $<HTMLButtonElement>("call").disabled = false;
   if (!isKnown) showNotice("This gateway wants credentials.", "Enter an API key in the settings.");
   if (!isKnown) $<HTMLDetailsElement>("settings").open = true;
 }
