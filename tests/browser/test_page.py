@@ -18,7 +18,10 @@ OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 STATE = "document.body.dataset.state"
 STATUS = "document.getElementById('status').textContent"
 NOTICE = "document.getElementById('notice').innerText.replace(/\\s+/g, ' ')"
-LINES = "[...document.querySelectorAll('#log li')].map((line) => [line.className, line.querySelector('.words').textContent])"
+LINES = """
+    [...document.querySelectorAll('#log li')].map(
+        (line) => [line.className, line.querySelector('.words').textContent])
+"""
 CAMPAIGNS = "[...document.getElementById('campaign').options].map(({ value }) => value)"
 
 
@@ -174,7 +177,8 @@ async def test_without_a_microphone_one_can_listen(deaf_chromium: OpenPage, gate
 
 
 REFUSE = """
-    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("Permission denied", "NotAllowedError"));
+    navigator.mediaDevices.getUserMedia = () =>
+        Promise.reject(new DOMException("Permission denied", "NotAllowedError"));
 """
 BLOCK_UDP = """
     globalThis.RTCPeerConnection = class extends RTCPeerConnection {
@@ -300,3 +304,58 @@ async def test_missing_api_key_is_told_in_words_and_the_right_one_is_taken(chrom
             await chromium_page.wait_for(f"{CAMPAIGNS}.length === 3")
             await call(chromium_page)
         await gateway.stop(grace=0)
+
+
+PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+TOO_FAINT = """
+    (() => {
+        const WORDS = "h1, p, label, dt, dd, summary, button:enabled, select:enabled";
+        const rgb = (color) => color.match(/[\\d.]+/g).map(Number);
+        const linear = (part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        const light = (color) => rgb(color).slice(0, 3).map((part) => linear(part / 255))
+            .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+        const isClear = (element) => rgb(getComputedStyle(element).backgroundColor)[3] === 0;
+        return [...document.querySelectorAll(WORDS)].filter((element) => {
+            if (!element.offsetParent || !element.innerText?.trim()) return false;
+            let ground = element;
+            while (ground.parentElement && isClear(ground)) ground = ground.parentElement;
+            const colors = [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor];
+            const [dark, bright] = colors.map(light).sort((one, other) => one - other);
+            return (bright + 0.05) / (dark + 0.05) < 4.5;
+        }).map((element) => element.outerHTML.slice(0, 100));
+    })()
+"""
+
+
+async def test_a_phone_needs_not_scroll_sideways(chromium_page: Any, gateway: Gateway) -> None:
+    await chromium_page.command("Emulation.setDeviceMetricsOverride", **PHONE)
+    await visit(chromium_page, gateway)
+    await chromium_page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert await chromium_page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_words_stand_out_by_day_and_night(chromium_page: Any, gateway: Gateway, scheme: str) -> None:
+    """WCAG 2.2 §1.4.3."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    await chromium_page.command("Emulation.setEmulatedMedia", features=features)
+    await visit(chromium_page, gateway)
+    assert await chromium_page.evaluate(TOO_FAINT) == []
+
+
+async def test_keys_of_the_keyboard_are_enough(chromium_page: Any, gateway: Gateway) -> None:
+    await visit(chromium_page, gateway)
+
+    async def strike(key: str, code: int, text: str = "") -> None:
+        pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}
+        await chromium_page.command("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **pressed)
+        await chromium_page.command("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+
+    await strike("Tab", 9)
+    assert await chromium_page.evaluate("document.activeElement.id") == "campaign"
+    await strike("Tab", 9)
+    assert await chromium_page.evaluate("document.activeElement.id") == "call"
+    await strike("Enter", 13, "\r")
+    await chromium_page.wait_for(f"{STATE} === 'active'")
+    await strike("Tab", 9)
+    assert await chromium_page.evaluate("document.activeElement.id") == "mute"

@@ -82,8 +82,7 @@ async def test_what_is_written_is_a_bubble_once(chromium_page: Page, tmp_path: P
             await page.wait_for("!document.getElementById('call').disabled")
             await page.evaluate("document.getElementById('call').click()")
             await page.wait_for("!document.getElementById('text').disabled")
-            await page.evaluate(
-                "document.getElementById('text').value = 'Are you there?', document.getElementById('chat').requestSubmit()"
-            )
+            await page.evaluate("document.getElementById('text').value = 'Are you there?'")
+            await page.evaluate("document.getElementById('chat').requestSubmit()")
             await page.wait_for(f"{bubble('.agent:not(.partial)')} === 'Yes.'")
             assert await page.evaluate("document.querySelectorAll('#log li').length") == 2
