@@ -106,7 +106,7 @@ export class Conversation {
 }
 
 function timeOf({ words, details }: { words: string; details: string }): HTMLElement {
-  const time = make("span", "reply-time", make("span", "hidden", "answered after "), words);
+  const time = make("span", "reply-time", make("span", "hidden", "answered "), words);
   time.title = details;
   return time;
 }
