@@ -205,7 +205,7 @@ async def test_the_caller_hears_an_apology_and_the_log_what_to_change(
 @pytest.mark.slow
 @given(st.binary(max_size=300) | st.from_regex(rb'\{"choices": \[\{"delta": \{"content": .{0,30}\}\}\]\}'))
 def test_any_chunk_is_read_or_refused(document: bytes) -> None:
-    """Fuzz: ``read_chunk_untrusted``, ``add_untrusted`` and ``complete_untrusted`` raise ``Malformed``, nothing else."""
+    """Fuzz: ``read_chunk_untrusted``, ``add_untrusted`` and ``complete_untrusted`` raise only ``Malformed``."""
     calls = ToolCalls(0)
     try:
         calls.add_untrusted(read_chunk_untrusted(document).tool_calls or ())
