@@ -58,7 +58,7 @@ ROWS: Final = (
             "samples": filled(b"\0\1"),
         },
         PART,
-        milliseconds=8,
+        milliseconds=9,  # for 4,096 parts of a byte each
     ),
     message(
         call_tools,
