@@ -14,7 +14,8 @@ from support.plugins import TestPlugin
 from support.talking import Mind, Mouth, component, settings
 
 STATE = "document.body.dataset.agent"
-ANSWER = "It is five o'clock, and all is well in the whole house, from the cellar to the roof."
+ANSWER = "It is five o'clock, and all is well " + "in the house and around the house and " * 4 + "under its roof."
+"""One sentence, which takes longer than the page needs for anything."""
 
 
 def bubble(selector: str) -> str:

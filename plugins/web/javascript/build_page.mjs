@@ -1,6 +1,6 @@
-// Compiles page/ into the folder of the argument. The library stays the file beside it that the gateway serves anyway.
+// Compiles page/ into the folder of the argument, beside the page's HTML and CSS, which are as they are written. The library
+// stays the file that the gateway serves anyway.
 
-import { copyFileSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -13,8 +13,6 @@ const library = {
   setup: ({ onResolve }) => onResolve({ filter: /\/src\/index\.js$/ }, () => ({ path: "./client.js", external: true })),
 };
 
-mkdirSync(folder, { recursive: true });
-for (const name of ["index.html", "page.css", "icon.svg"]) copyFileSync(join("page", name), join(folder, name));
 await build({
   entryPoints: ["page/main.ts"], outfile: join(folder, "page.js"), plugins: [library],
   bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none", logLevel: "warning",

@@ -1,4 +1,4 @@
-// The elements of the page, which index.html has and whose names it shares with these scripts.
+// The elements of the page, which glottis_web/static/page/index.html has and whose names it shares with these scripts.
 
 export function $<Kind extends Element = HTMLElement>(id: string): Kind {
   return document.getElementById(id) as Element as Kind;
