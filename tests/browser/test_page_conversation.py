@@ -66,7 +66,6 @@ async def test_bubbles_show_what_is_guessed_said_and_interrupted(chromium_page: 
             time = "document.querySelector('.agent .reply-time').textContent"
             assert (await page.evaluate(time)).startswith("answered ")
             assert (await page.evaluate("document.getElementById('stat-reply').textContent")).endswith(" ms")
-            await page.wait_for("Number(document.getElementById('level-in').getAttribute('aria-valuenow')) > -40")
             await page.evaluate("document.getElementById('interrupt').click()")
             unheard = await page.wait_for("document.querySelector('#log .agent.interrupted s')?.lastChild.textContent")
             assert unheard
