@@ -1,6 +1,7 @@
 """What an answered call takes of memory: as many calls as there are, so many times that."""
 
 import gc
+import logging
 import struct
 import tracemalloc
 from pathlib import Path
@@ -71,7 +72,8 @@ async def traced(client: BareClient, calls: int) -> float:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("mock_clock")  # time stands still: no call is given up meanwhile
-async def test_answered_call_takes_little_memory(tmp_path: Path) -> None:
+async def test_answered_call_takes_little_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)  # what pytest keeps of the log is none of the call's
     async with open_memory_exchange(tmp_path) as exchange:
         client = BareClient(exchange)
         for _ in range(WARM_UP):
