@@ -7,19 +7,25 @@ place, which says whose class it is.
 
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Final, cast
 
 import trio
 
 from glottis.plugins.failures import Unpresentable
 
+OURS: Final = f"{Path(__file__).parents[1]}/"
+"""Where the code of glottis is."""
+
 
 class PresentableErrors(trio.abc.Instrument):
-    """Sees to each task that is spawned: it costs nothing until one fails, but for a frame on its stack."""
+    """Sees to each task that is spawned with a function of a plugin: it costs nothing until one fails, but for a frame
+    on its stack. Functions of glottis stand behind their own guards."""
 
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
         """See ``trio.abc.Instrument``."""
-        if getattr(task.coro, "cr_code", None) is not _run.__code__:
+        code = getattr(task.coro, "cr_code", None)
+        if code is None or not code.co_filename.startswith(OURS):
             task.coro = cast(Any, _run(task.coro))
 
 
