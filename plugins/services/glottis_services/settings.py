@@ -25,8 +25,7 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How often a request is sent again that was not answered, or put off for a moment."""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in SCHEMES or not parts.hostname or parts.username is not None or parts.query:
+        if not _is_address(self.url):
             raise ConfigurationError("url: expected one such as https://api.example.org/v1, without a key in it")
 
     @property
@@ -34,3 +33,13 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True):
         """The service as the log may have it."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # for a host or a port that cannot be one
+        return False
+    is_plain = parts.username is None and not parts.query and not parts.fragment
+    return parts.scheme in SCHEMES and bool(parts.hostname) and port != 0 and is_plain

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
+import h11
 import msgspec
 import trio
 import trio.abc
 import trio_websocket
+import wsproto.utilities
 
 from glottis_services.clients import trusted
 from glottis_services.errors import ServiceFailed, refusal
@@ -143,10 +145,10 @@ async def _shake_hands(
         f"?{urlencode(query, doseq=True)}" if query else ""
     )
     others = {name: value.reveal().strip() for name, value in config.headers.items()}
-    try:
-        lines = [(name.encode("ascii"), value.encode("ascii")) for name, value in {**headers, **others}.items()]
-    except UnicodeEncodeError:
-        raise ServiceFailed(f"{config.place} cannot be asked: api_key and headers must be ASCII") from None
+    wanted = {**headers, **others}
+    if not all(text.isascii() and text.isprintable() for line in wanted.items() for text in line):
+        raise ServiceFailed(f"{config.place} cannot be asked: api_key and headers must be printable ASCII")
+    lines = [(name.encode(), value.encode()) for name, value in wanted.items()]
     return await trio_websocket.wrap_client_stream(
         nursery,
         stream,  # type: ignore[arg-type]
@@ -181,6 +183,8 @@ def _reason(group: BaseExceptionGroup[BaseException], config: ServiceConfig) -> 
     if any(isinstance(error, GeneratorExit) for error in leaves):
         return GeneratorExit()  # of an async generator in which this is open
     for error in leaves:
+        if isinstance(error, h11.ProtocolError | wsproto.utilities.ProtocolError):
+            return _Passing(f"{config.place} answers as no WebSocket does: check url and the names of headers")
         if isinstance(error, trio_websocket.ConnectionRejected):
             refused = refusal(config.place, error.status_code, error.body or b"")
             return _Passing(str(refused)) if error.status_code in PASSING else refused

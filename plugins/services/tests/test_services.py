@@ -78,8 +78,67 @@ async def test_a_key_that_no_header_takes_is_not_shown(key: str) -> None:
     assert key not in str(raised.value)
 
 
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines", "nul\0"])
+async def test_a_key_that_no_handshake_takes_is_not_shown(key: str) -> None:
+    config = ServiceConfig(url="ws://example.org", headers={"X-Key": Secret(key)})
+    ours, _ = trio.testing.memory_stream_pair()
+
+    async def connect() -> trio.abc.Stream:
+        return ours
+
+    with pytest.raises(ServiceFailed, match=r"api_key and headers must be printable ASCII$") as raised:
+        async with open_socket(config, "/", {}, {}, connect):
+            raise AssertionError("it was asked")
+    assert key not in str(raised.value)
+
+
 @pytest.mark.parametrize(
-    "url", ["", "example.org", "ftp://example.org", "https://", "http://a:b@c/", "http://c/?key=1"]
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n",
+        b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"",
+    ],
+    ids=["garbage", "forged", "broken chunk", "nothing"],
+)
+async def test_what_is_no_handshake_is_the_services_failure(answer: bytes) -> None:
+    config = ServiceConfig(url="ws://example.org", retries=1)
+    asked = 0
+    async with trio.open_nursery() as nursery:
+
+        async def behave(stream: trio.abc.Stream) -> None:
+            await stream.receive_some()
+            await stream.send_all(answer)
+            await stream.aclose()
+
+        async def connect() -> trio.abc.Stream:
+            nonlocal asked
+            asked += 1
+            ours, theirs = trio.testing.memory_stream_pair()
+            nursery.start_soon(behave, theirs)
+            return ours
+
+        with pytest.raises(ServiceFailed, match=r"^ws://example\.org "):
+            async with open_socket(config, "/", {}, {}, connect):
+                raise AssertionError("it is no WebSocket")
+    assert asked == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.org",
+        "ftp://example.org",
+        "https://",
+        "http://a:b@c/",
+        "http://c/?key=1",
+        "http://c:99999/",
+        "http://c:0",
+        "http://c/#a",
+        "http://[c/",
+    ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^url: expected one such as https://api\.example\.org/v1"):
