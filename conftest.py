@@ -2,6 +2,8 @@
 
 import codecs
 import gc
+import logging
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,6 +24,16 @@ codecs.__path__ = []
 
 # Collecting tests makes much and drops little, which was looked through dozens of times.
 gc.set_threshold(100_000, 50, 50)
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Whatever a test configures: records that others leave would be counted, as text or as memory."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @cache
