@@ -3,6 +3,7 @@
 import socket
 import struct
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 import trio
@@ -68,7 +69,10 @@ class Recording:
             self.rtp_timestamps.append(_RTP_TIMESTAMP.unpack_from(packet)[0])
 
     def lateness(self) -> list[float]:
-        """Seconds that each packet came later, on its sender's timeline, than the one that came earliest."""
+        """Seconds that each packet came later, on its sender's timeline, than the earliest up to it.
+
+        A delay that the server takes back makes packets early, and those before it not late.
+        """
         if not self.arrivals:
             return []
         first = self.rtp_timestamps[0]
@@ -76,8 +80,7 @@ class Recording:
             arrival - _signed(timestamp - first) / SAMPLE_RATE
             for arrival, timestamp in zip(self.arrivals, self.rtp_timestamps, strict=True)
         ]
-        earliest = min(transits)
-        return [transit - earliest for transit in transits]
+        return [transit - earliest for transit, earliest in zip(transits, accumulate(transits, min), strict=True)]
 
 
 def _signed(difference: int) -> int:

@@ -92,6 +92,11 @@ def test_lateness_is_counted_on_the_senders_timeline() -> None:
     assert late == pytest.approx([0.0, 0.003, 0.0])
 
 
+def test_a_delay_that_is_taken_back_makes_nothing_late_and_one_that_grows_does() -> None:
+    late = recording((10.020, 0), (10.040, 960), (10.040, 1920), (10.080, 2880)).lateness()
+    assert late == pytest.approx([0, 0, 0, 0.020])
+
+
 def test_lateness_bears_timestamps_that_wrap() -> None:
     late = recording((10.000, 0xFFFFFFFF - 479), (10.020, 480)).lateness()
     assert late == pytest.approx([0.0, 0.0])
