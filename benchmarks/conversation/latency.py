@@ -44,6 +44,10 @@ scheme = "anonymous"
 
 [campaigns.assistant]
 agent = "assistant"
+isolation = "process"
+
+[campaigns.assistant.workers]
+processes = 1
 
 [campaigns.assistant.settings]
 vad = "silero"
@@ -151,9 +155,9 @@ class Ear:
         return None
 
     async def quiet(self) -> None:
-        """Until there was no sound for ``QUIET_SECONDS``."""
-        while self._sounds and trio.current_time() - self._sounds[-1] < QUIET_SECONDS:
-            await self._heard.wait()
+        """Until there was no sound for ``QUIET_SECONDS``: an agent that says nothing sends nothing."""
+        while self._sounds and (over := self._sounds[-1] + QUIET_SECONDS) > trio.current_time():  # noqa: ASYNC110
+            await trio.sleep_until(over)
 
     def last_sound_before(self, moment: float) -> float:
         """The last sound of an agent that was interrupted by then."""

@@ -30,7 +30,7 @@ class RealtimeConfig(ServiceConfig, frozen=True, kw_only=True):
     """Tells when the caller speaks, where ``turn_detection`` is ``local``."""
     turns: TurnSettings = TurnSettings(hangover_ms=500)
     """When a turn begins and ends, where ``turn_detection`` is ``local``."""
-    interrupt_ms: Annotated[int, Meta(ge=0, le=5000)] = 160
+    interrupt_ms: Annotated[int, Meta(ge=0, le=5000)] = 100
     """A caller who speaks so long interrupts, where ``turn_detection`` is ``local``."""
     transcription_model: str = ""
     """Writes down what the caller says: ``gpt-4o-mini-transcribe``, for example. Empty: nothing does."""

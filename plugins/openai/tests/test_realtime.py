@@ -131,7 +131,7 @@ async def test_turns_can_be_told_by_a_detector_of_ours(autojump_clock: trio.test
     model = Model([created(), *spoken("a", "Five o'clock, and all is well.", loud(3)), done()])
     vad = Component("loudness", Loudness)
     async with talking(model, turn_detection="local", vad=vad) as (call, service):
-        await call.caller_speaks(loud(0.1) + quiet(1) + loud(1) + quiet(1.5))
+        await call.caller_speaks(loud(0.08) + quiet(1) + loud(1) + quiet(1.5))
         assert types_of(service) == ["session.update", "input_audio_buffer.clear", "input_audio_buffer.commit",
                                      "response.create"]  # fmt: skip
         assert service.peer.said[0]["session"]["audio"]["input"]["turn_detection"] is None
