@@ -1,5 +1,6 @@
 """How the gateway stops, in process and as a process of its own."""
 
+import gc
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ import trio
 from glottis.config import load_config, resolve
 from glottis.server import gateway as gateway_module
 from glottis.server.gateway import Gateway
+from glottis.server.runtime.pauses import Pauses
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.signaling.messages import Bye
 from support.gateway import CONFIG
@@ -167,6 +169,28 @@ async def test_sigterm_gives_calls_their_grace(tmp_path: Path, caplog: pytest.Lo
         await phone.hang_up()
         with trio.fail_after(PATIENCE):
             await ended.wait()
+
+
+async def test_the_collection_at_the_start_is_no_pause(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody is served yet while all that was loaded is looked through."""
+    first: list[Pauses] = []
+
+    def prolong(phase: str, info: dict[str, int]) -> None:
+        if not first and phase == "stop" and info["generation"] == 2:
+            first.extend(one for one in gc.callbacks if isinstance(one, Pauses))
+            for pauses in first:
+                pauses.longest = 1000.0
+
+    gc.callbacks.append(prolong)
+    try:
+        async with open_serving(tmp_path, caplog) as (_, ended):
+            assert first
+            os.kill(os.getpid(), signal.SIGTERM)
+            with trio.fail_after(PATIENCE):
+                await ended.wait()
+    finally:
+        gc.callbacks.remove(prolong)
+    assert first[0].longest < 1000.0
 
 
 async def test_sigterm_without_a_call_ends_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """All that is looked at, in the order in which an operator would."""
 
+import resource
 from collections.abc import AsyncIterator
 
 from glottis.config import ResolvedConfig
@@ -18,7 +19,7 @@ async def examine(config: ResolvedConfig, registry: Registry) -> AsyncIterator[F
     yield await examine_http(config)
     async for finding in examine_media(config):
         yield finding
-    yield examine_descriptors(config)
+    yield examine_descriptors(config, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     for finding in examine_buffers():
         yield finding
     yield examine_clock()

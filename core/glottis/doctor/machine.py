@@ -20,16 +20,15 @@ _TIMEX_BYTES: Final = 512
 """More than ``struct timex`` has on any machine."""
 
 
-def examine_descriptors(config: ResolvedConfig) -> Finding:
-    """Each call of a client takes one, for its WebSocket."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+def examine_descriptors(config: ResolvedConfig, limit: int) -> Finding:
+    """Each call of a client takes one, for its WebSocket. ``limit`` is the hard one, to which the gateway goes."""
     connections = config.config.server.max_connections
     needed = connections + SPARE_DESCRIPTORS
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return ok("files", f"{'any number of' if soft == resource.RLIM_INFINITY else soft} descriptors")
-    room = max(0, soft - SPARE_DESCRIPTORS)
-    what = f"{soft} descriptors, enough for {room} connections of server.max_connections, {connections}"
-    advice = f"raise the limit to {needed} (LimitNOFILE= of systemd, ulimit -n), or lower server.max_connections"
+    if limit == resource.RLIM_INFINITY or limit >= needed:
+        return ok("files", f"{'any number of' if limit == resource.RLIM_INFINITY else limit} descriptors")
+    room = max(0, limit - SPARE_DESCRIPTORS)
+    what = f"{limit} descriptors, enough for {room} connections of server.max_connections, {connections}"
+    advice = f"raise the limit to {needed} (LimitNOFILE= of systemd, ulimit -Hn), or lower server.max_connections"
     return fail("files", what, advice) if room < SPARE_DESCRIPTORS else warn("files", what, advice)
 
 

@@ -40,6 +40,7 @@ from glottis.server.lifespans import lifespans, living
 from glottis.server.own_addresses import OwnAddresses
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
+from glottis.server.runtime.descriptors import raise_limit
 from glottis.server.runtime.load_control import LoadControl
 from glottis.server.runtime.relief import Relief
 from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
@@ -353,7 +354,8 @@ def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
 
 
 async def serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
-    """What ``run`` runs: it takes over the process's signals, and its garbage collector."""
+    """What ``run`` runs: it takes over the process's signals, its descriptors and its garbage collector."""
+    raise_limit()
     grace: dict[int, float] = {signal.SIGINT: 0.0, signal.SIGTERM: config.config.server.shutdown_grace}
     longest_stop = {signum: seconds + GOODBYE_TIMEOUT + times.stop + 1.0 for signum, seconds in grace.items()}
     with trio.open_signal_receiver(*grace) as signals:
@@ -362,6 +364,7 @@ async def serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> 
             collecting(gateway.scheduler, lambda: len(gateway.sessions)),
         ):
             with gateway.watchdog.guarding_exit(longest_stop):
+                gateway.watchdog.pauses.forget()  # all that was loaded was looked through, before anybody is served
                 _announce(config, gateway)
                 received = await anext(signals)
                 logger.info("%s: stopping", signal.Signals(received).name)

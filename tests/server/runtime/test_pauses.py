@@ -13,6 +13,9 @@ def test_pauses_are_measured() -> None:
     assert pauses.share(1.5, 2.5) == 0.125
     assert pauses.share(1.0, 1.5) == 0
 
+    pauses.forget()
+    assert (pauses.count, pauses.longest) == (0, 0)
+
 
 def test_python_tells_of_collections() -> None:
     pauses = Pauses()

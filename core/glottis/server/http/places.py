@@ -1,5 +1,6 @@
 """The places that connections take: how many there are, the share of each client, and who gives way to whom."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -42,6 +43,8 @@ class Place:
     stage: Stage = Stage.HEAD
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     """Around all that the connection does: cancelled when it gives way."""
+    discard: Callable[[], object] | None = None
+    """Closes a connection about which nothing is done yet."""
 
 
 class Share:
@@ -96,13 +99,16 @@ class Places:
     def __len__(self) -> int:
         return len(self._all)
 
+    def __contains__(self, place: Place) -> bool:
+        return place in self._all
+
     def enter(self, peer_host: str) -> Place:
         """A place for a new connection from this address; raises ``Problem`` if nobody gives way to it."""
         place = Place(peer_host, None)
         if not self._proxies.trusts(peer_host):
             self._join_share(place, peer_host)
         if self._all.is_full:
-            self._make_room(self._all, place, self._too_many())
+            self._make_room(self._all, place)
         self._add(place)
         return place
 
@@ -142,17 +148,19 @@ class Places:
         client = client_key(host)
         share = self._share(client)
         if share.is_full:
-            self._make_room(share, place, self._too_many(client=client))
+            self._make_room(share, place, client)
         place.client = client
 
-    def _make_room(self, share: Share, newcomer: Place, problem: Problem) -> None:
+    def _make_room(self, share: Share, newcomer: Place, client: str | None = None) -> None:
         place = share.first_to_give_way()
         if place is None:
-            raise problem
+            raise self._too_many(client=client)
         line = f"a connection from {place.host} gave way to one from {newcomer.host}: it {place.stage.value}"
         self._refusals.note_line(line, place.host, trio.current_time())
         self._remove(place)
         place.scope.cancel()
+        if place.discard is not None:
+            place.discard()
 
     def _too_many(self, what: str = "connections", client: str | None = None) -> Problem:
         """Why one more is refused; says to the log what lets it in."""

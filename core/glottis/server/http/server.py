@@ -1,7 +1,9 @@
 """HTTP and WebSocket on the same listeners: accepts connections, and stands between each and all others."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import trio
 
@@ -9,11 +11,12 @@ from glottis.barrier import stop
 from glottis.config.settings import ProxyHeader
 from glottis.plugins.blame import culprit
 from glottis.plugins.failures import log_failure
+from glottis.server.http.acceptor import Acceptor, host_of
 from glottis.server.http.connection import Handlers, HttpConnection, Shared
 from glottis.server.http.message import HttpLimits, Request, Response, closing_response
 from glottis.server.http.places import Place, Places
 from glottis.server.http.problem import Problem
-from glottis.server.http.proxies import TrustedProxies, normal_host
+from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket
@@ -73,7 +76,9 @@ class HttpServer:
             task_status.started()
             try:
                 with self._accepting:
-                    await trio.serve_listeners(self.serve_connection, list(listeners), handler_nursery=connections)
+                    async with trio.open_nursery() as accepting:
+                        for listener in listeners:
+                            accepting.start_soon(self._accept, listener, connections)
             finally:
                 for listener in listeners:
                     await trio.aclose_forcefully(listener)
@@ -88,16 +93,36 @@ class HttpServer:
     async def serve_connection(self, stream: trio.abc.HalfCloseableStream) -> None:
         """Serve one connection and close it. No error of it comes out."""
         peer_host = _peer_host(stream)
-        try:
+        with _barrier(peer_host):
             async with stream:
                 try:
                     place = self._places.enter(peer_host)
                 except Problem as problem:
-                    await self._refuse(stream, peer_host, problem.response())
+                    with trio.move_on_after(self._shared.limits.close_timeout):
+                        await stream.send_all(self._refuse(peer_host, problem))
                 else:
                     await self._serve(stream, place)
-        except BaseException as error:
-            stop(error, lambda failure: _note_failure(failure, peer_host))
+
+    async def _accept(
+        self, listener: trio.abc.Listener[trio.abc.HalfCloseableStream], connections: trio.Nursery
+    ) -> None:
+        """By turns from a socket; from another listener one by one."""
+        if not isinstance(listener, trio.SocketListener):
+            await trio.serve_listeners(self.serve_connection, [listener], handler_nursery=connections)
+        bound = listener.socket
+        with socket.fromfd(bound.fileno(), bound.family, bound.type) as listening:
+            listening.setblocking(False)
+
+            def begin(sock: socket.socket, place: Place) -> None:
+                connections.start_soon(self._serve_accepted, sock, place)
+
+            await Acceptor(listening, self._places, self._shared.turns, begin=begin, refuse=self._refuse).run()
+
+    async def _serve_accepted(self, sock: socket.socket, place: Place) -> None:
+        """The same for one that has its place already."""
+        with _barrier(place.host):
+            async with trio.SocketStream(trio.socket.from_stdlib_socket(sock)) as stream:
+                await self._serve(stream, place)
 
     async def _serve(self, stream: trio.abc.HalfCloseableStream, place: Place) -> None:
         connection = HttpConnection(stream, place, self._shared)
@@ -111,12 +136,20 @@ class HttpServer:
             self._connections.discard(connection)
             self._places.leave(place)
 
-    async def _refuse(self, stream: trio.abc.HalfCloseableStream, peer_host: str, response: Response) -> None:
-        """Before a request has come, so without a look at any."""
+    def _refuse(self, peer_host: str, problem: Problem) -> bytes:
+        """What is said before a request has come, so without a look at any."""
+        response = problem.response()
         line = f"{response.status} {response.code}: a connection from {peer_host}: {response.logged}"
         self._shared.refusals.note_line(line, peer_host, trio.current_time(), logging.WARNING)
-        with trio.move_on_after(self._shared.limits.close_timeout):
-            await stream.send_all(closing_response(response))
+        return closing_response(response)
+
+
+@contextmanager
+def _barrier(peer_host: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        stop(error, lambda failure: _note_failure(failure, peer_host))
 
 
 def _note_failure(error: BaseException, peer_host: str) -> None:
@@ -133,7 +166,6 @@ def _peer_host(stream: trio.abc.HalfCloseableStream) -> str:
     if not isinstance(stream, trio.SocketStream):
         return ""
     try:
-        name = stream.socket.getpeername()
+        return host_of(stream.socket.getpeername())
     except OSError:
         return ""
-    return normal_host(str(name[0])) if isinstance(name, tuple) else ""

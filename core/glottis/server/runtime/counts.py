@@ -46,7 +46,7 @@ class GatewayCounts:
     """Of the wheel, in seconds: it becomes longer under load."""
     turn_length_changes: int = 0
     longest_collection: float = 0.0
-    """Of garbage, in seconds."""
+    """Of garbage, in seconds: the one at the start of ``glottis serve``, when nobody waits, is left out."""
     media_load: float = 0.0
     """The share of time that media takes at present."""
     complexity: int = 0

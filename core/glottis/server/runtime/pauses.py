@@ -27,6 +27,10 @@ class Pauses:
         self.last = (self._began, self._clock())
         self.longest = max(self.longest, self.last[1] - self._began)
 
+    def forget(self) -> None:
+        """Count from here: nobody has waited for those before."""
+        self.count, self.longest = 0, 0.0
+
     def share(self, began: float, ended: float) -> float:
         """The part of this time that the last one took."""
         return max(0.0, min(ended, self.last[1]) - max(began, self.last[0])) / (ended - began)
