@@ -2,11 +2,11 @@
 
 Each attack is made beside calls whose packets are timed by the kernel, and is judged by the largest gap between two
 packets of one call, beside that of a control run just before it, without an attack. A run whose control is noisy counts
-for nothing and is made again. The gateway has one core; the callers and the attackers share another.
+for nothing and is made again; if each control is noisy, nothing is shown. The gateway has one core; the callers and the
+attackers share another.
 """
 
 import argparse
-import math
 import os
 import resource
 import sys
@@ -18,13 +18,12 @@ from support.attacks import ATTACKS, Attack
 from support.phone import open_exchange
 
 from benchmarks.processes import CALLERS_CORE, running
-from benchmarks.soak.ears import Heard, gateway_at, open_listeners
+from benchmarks.soak.ears import gateway_at, open_listeners
 from benchmarks.soak.server import serving
-from benchmarks.soak.trend import Sample, growth
+from benchmarks.soak.trend import IN_1000_CALLS, IN_AN_HOUR, Growth, Sample
+from benchmarks.soak.verdict import LIMIT_MS, Heard, Verdict, exit_code, of_attack
 
 CALLS = 20
-LIMIT_MS = 60.0
-"""Usual is up to 40: a packet every 20 ms, and a wheel that turns every 5."""
 TRIES = 4
 BEGINNING = 3.0
 """Seconds for the attackers to start."""
@@ -32,45 +31,40 @@ SAMPLES = 30
 
 
 def main() -> int:
-    """Print each part when it is ready; 1 if an attack has cost others too much."""
+    """Print each part when it is ready; see ``exit_code``."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each attack (default: 5)")
     parser.add_argument("--calls", type=int, default=5000, help="one after the other (default: 5000)")
     parser.add_argument("--minutes", type=float, default=25.0, help="of 20 calls at once (default: 25)")
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # of the gateway and the attackers, which inherit it
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # of the attackers, which inherit it
     os.sched_setaffinity(0, {CALLERS_CORE})
     attacked = trio.run(_attacks, options.seconds)
-    trio.run(_many_calls, options.calls)
-    lasted = trio.run(_long_calls, options.minutes)
-    return 0 if attacked and lasted else 1
+    verdicts = [*attacked, trio.run(_many_calls, options.calls), *trio.run(_long_calls, options.minutes)]
+    print(f"\n{', '.join(f'{verdicts.count(verdict)} {verdict.value}' for verdict in Verdict)}")
+    return exit_code(verdicts)
 
 
-async def _attacks(seconds: float) -> bool:
+async def _attacks(seconds: float) -> list[Verdict]:
     print(f"Largest gap of {CALLS} calls, ms, at most {LIMIT_MS:g}", flush=True)
-    verdicts = [await _attack(attack, seconds) for attack in ATTACKS]
-    return all(verdicts)
+    return [await _attack(attack, seconds) for attack in ATTACKS]
 
 
-async def _attack(attack: Attack, seconds: float) -> bool:
-    control = heard = Heard(largest_gap_ms=math.inf)
+async def _attack(attack: Attack, seconds: float) -> Verdict:
+    control = heard = Heard()
     for _ in range(TRIES):
         with suppress(trio.TooSlowError):
             control, heard = await _listen_to_both(attack, seconds)
-        if _is_good(heard) or _is_good(control):
+        verdict = of_attack(heard, control)
+        if verdict is not Verdict.NOT_SHOWN:
             break
-    verdict = "good" if _is_good(heard) else "NOT GOOD" if _is_good(control) else "NOT SHOWN: the machine is busy"
     print(
         f"{attack.__name__:30}{heard.largest_gap_ms:8.0f}   control {control.largest_gap_ms:4.0f}"
-        f"   lost packets {heard.lost}, calls {heard.ended}   {verdict}",
+        f"   lost packets {heard.lost}, calls {heard.ended}   {verdict.value}",
         flush=True,
     )
-    return _is_good(heard) or not _is_good(control)
-
-
-def _is_good(heard: Heard) -> bool:
-    return heard.largest_gap_ms <= LIMIT_MS and not heard.lost and not heard.ended
+    return verdict
 
 
 async def _listen_to_both(attack: Attack, seconds: float) -> tuple[Heard, Heard]:
@@ -83,7 +77,7 @@ async def _listen_to_both(attack: Attack, seconds: float) -> tuple[Heard, Heard]
                 return control, await listeners.listen(seconds)
 
 
-async def _many_calls(calls: int) -> None:
+async def _many_calls(calls: int) -> Verdict:
     samples: list[Sample] = []
     with serving() as server:
         async with open_exchange(gateway_at(server.url)) as exchange:
@@ -93,10 +87,14 @@ async def _many_calls(calls: int) -> None:
                 await phone.hang_up()
                 if number % max(1, calls // SAMPLES) == 0:
                     samples.append((number, server.holdings()))
-    print(f"\n{calls} calls one after the other; growth in 1,000 calls: {growth(samples, 1000)}", flush=True)
+    growth = Growth(samples, 1000)
+    verdict = growth.verdict(IN_1000_CALLS)
+    print(f"\n{calls} calls one after the other; growth in 1,000 calls: {growth}   {verdict.value}", flush=True)
+    return verdict
 
 
-async def _long_calls(minutes: float) -> bool:
+async def _long_calls(minutes: float) -> tuple[Verdict, Verdict]:
+    """On what grows, and on what was heard. Its longest gap is printed alone: in so long, any machine is busy once."""
     samples: list[Sample] = []
     parts: list[Heard] = []
     with serving() as server:
@@ -104,9 +102,12 @@ async def _long_calls(minutes: float) -> bool:
             for number in range(SAMPLES):
                 parts.append(await listeners.listen(60 * minutes / SAMPLES))
                 samples.append((minutes * number / SAMPLES, server.holdings()))
-    print(f"\n{CALLS} calls for {minutes:g} minutes; growth in an hour: {growth(samples, 60)}")
-    print(f"{_sum(parts)}", flush=True)
-    return not any(part.lost or part.ended for part in parts)
+    growth = Growth(samples, 60)
+    grows = growth.verdict(IN_AN_HOUR)
+    hears = Verdict.GOOD if all(part.is_whole for part in parts) else Verdict.NOT_GOOD
+    print(f"\n{CALLS} calls for {minutes:g} minutes; growth in an hour: {growth}   {grows.value}")
+    print(f"{_sum(parts)}   {hears.value}", flush=True)
+    return grows, hears
 
 
 def _sum(parts: Sequence[Heard]) -> str:

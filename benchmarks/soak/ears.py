@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import cast
 
@@ -14,21 +13,10 @@ from support.phone import Exchange, Loopback, Phone, PhoneEndpoint, eventually, 
 
 from benchmarks.recording import StampedSocket
 from benchmarks.signaling import HOST
+from benchmarks.soak.verdict import Heard
 
 _SETUP = 30.0
 _RTP = 0x80
-
-
-@dataclass(slots=True)
-class Heard:
-    """What some calls have heard together: gaps are between two packets of one of them."""
-
-    packets: int = 0
-    lost: int = 0
-    wraps: int = 0
-    largest_gap_ms: float = 0.0
-    ended: int = 0
-    """Calls that were over before."""
 
 
 class Ear(StampedSocket):
