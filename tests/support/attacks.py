@@ -212,26 +212,31 @@ async def _post(exchange: Exchange, body: bytes) -> None:
 
 async def connect_and_wait(exchange: Exchange) -> None:
     """2,005 connections on which nothing is said."""
-    for stream in [await _connect(exchange) for _ in range(2005)]:
-        exchange.nursery.start_soon(_hold, stream)
+    for _ in range(2005):
+        exchange.nursery.start_soon(_hold, await _connect(exchange))
 
 
 async def _at_once(exchange: Exchange, beginning: bytes, end: bytes) -> None:
     """Complete a request on many connections together."""
-    streams = [await _connect(exchange) for _ in range(CONNECTIONS)]
-    for stream in streams:
-        with _until_closed():
-            await stream.send_all(beginning)
-    async with trio.open_nursery() as nursery:
+    streams: list[trio.abc.HalfCloseableStream] = []
+    try:
+        for _ in range(CONNECTIONS):
+            streams.append(await _connect(exchange))
         for stream in streams:
-            nursery.start_soon(_finish, stream, end)
+            with _until_closed():
+                await stream.send_all(beginning)
+        async with trio.open_nursery() as nursery:
+            for stream in streams:
+                nursery.start_soon(_finish, stream, end)
+    finally:
+        for stream in streams:
+            close_at_once(stream)
 
 
 async def _finish(stream: trio.abc.HalfCloseableStream, end: bytes) -> None:
     with _until_closed(), trio.move_on_after(PATIENCE):
         await stream.send_all(end)
         await stream.receive_some()
-    close_at_once(stream)
 
 
 async def _hold(stream: trio.abc.HalfCloseableStream) -> None:

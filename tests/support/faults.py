@@ -1,5 +1,6 @@
 """A plugin that breaks its contracts in every way there is, one method at a time."""
 
+import gc
 import inspect
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -37,13 +38,13 @@ from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent
 from glottis.contracts.codec import Decoder, Encoder
 from glottis.contracts.ice_servers import IceServerProvider
+from glottis_spandsp import PCMU
 from glottis_spandsp.resampler import SpeexResampling
 
 from support import errors
 from support.contracts import FUNCTIONS_OF_CODECS, methods_of
 from support.gateway import CONFIG
 from support.memory import Everybody
-from support.phone import installed_codec
 
 CODEC = "FAULTY"
 AWAITED = ", awaited"
@@ -85,13 +86,28 @@ NONSENSE = (
 BLOCKS = tuple(Fault(f"blocks {ms} ms", seconds=ms / 1000) for ms in (50, 200, 1000))
 
 
+BLOCKS_AGAIN = tuple(Fault(f"blocks {ms} ms each time", partial(time.sleep, ms / 1000)) for ms in (50, 200, 1000))
+"""For methods of which nobody minds what they return."""
+
+
+def _make_garbage() -> None:
+    """So much that its collection takes a tenth of a second or more."""
+    for _ in range(500_000):
+        circle: list[object] = []
+        circle.append(circle)
+    gc.collect()
+
+
+COLLECTS = Fault("collects garbage each time", _make_garbage)
+
+
 def _compute() -> NoReturn:
     while True:
         pass
 
 
 NEVER = (Fault("computes for ever", _compute), Fault("waits for ever", lambda: time.sleep(100_000)))
-FAULTS = (*ERRORS, *NONSENSE, *BLOCKS, *NEVER)
+FAULTS = (*ERRORS, *NONSENSE, *BLOCKS, *BLOCKS_AGAIN, COLLECTS, *NEVER)
 
 
 def fault_named(name: str) -> Fault:
@@ -287,7 +303,7 @@ max_requests_per_minute = 100000
 
 def faulty_codec() -> CodecSpec:
     """The codec ``FAULTY`` as its callers have it, without a fault."""
-    return replace(installed_codec("PCMU"), encoding_name=CODEC, static_payload_type=None)
+    return replace(PCMU, encoding_name=CODEC, static_payload_type=None)
 
 
 class _Provider:

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 import trio
 from glottis.server.gateway import Gateway
+from glottis.server.runtime.watchdog import EXIT_ABANDONED
 
 from support.command import GLOTTIS
 from support.faults import FAULTY_CONFIG, Faulty, fault_named
@@ -65,6 +66,11 @@ class FaultyProcess:
         whole.write_text(f"{method}\n{fault}")
         whole.rename(self._orders)
 
+    @property
+    def is_armed(self) -> bool:
+        """Whether the plugin knows its last fault."""
+        return not self._orders.exists()
+
     async def read(self) -> None:
         """Runs beside the test."""
         assert self.process.stderr
@@ -73,10 +79,10 @@ class FaultyProcess:
                 self.log += chunk.decode(errors="replace")
 
     async def terminate(self) -> None:
-        """As an operator would; it has to end by itself."""
+        """As an operator would; it has to end by itself, and not of the signal."""
         self.process.send_signal(signal.SIGTERM)
         with trio.fail_after(PATIENCE):
-            await self.process.wait()
+            assert await self.process.wait() in (0, EXIT_ABANDONED)
 
 
 @asynccontextmanager

@@ -219,14 +219,18 @@ class Phone:
         assert parts.hostname
         assert parts.port
         stream = await self.exchange.network.connect(parts.hostname, parts.port)
-        connection = await trio_websocket.wrap_client_stream(
-            self.exchange.nursery,
-            cast(trio.SocketStream, stream),  # the library takes any
-            parts.netloc,
-            f"{parts.path}?{parts.query}",
-            extra_headers=[(name.encode(), value.encode()) for name, value in headers.items()],
-            message_queue_size=16 if read else 0,
-        )
+        try:
+            connection = await trio_websocket.wrap_client_stream(
+                self.exchange.nursery,
+                cast(trio.SocketStream, stream),  # the library takes any
+                parts.netloc,
+                f"{parts.path}?{parts.query}",
+                extra_headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+                message_queue_size=16 if read else 0,
+            )
+        except BaseException:
+            close_at_once(stream)
+            raise
         socket = Socket(stream, connection)
         self.sockets.append(socket)
         self.exchange.sockets.append(socket)
