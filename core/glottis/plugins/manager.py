@@ -75,13 +75,14 @@ class PluginManager:
     def __init__(self, others: Iterable[Plugin] = (), specifications: ModuleType = hookspecs) -> None:
         self._specifications = specifications
         self._pluggy = self._new_pluggy()
+        self._trial: pluggy.PluginManager | None = None
         self._plugins = {plugin.name: plugin for plugin in others}
 
     def register(self, implementation: object, plugin: Plugin) -> None:
         """Take in a module or object whose functions are marked with ``hookimpl``; raises ``PluginError``.
 
-        A trial manager takes it first, because pluggy leaves a plugin that it refuses half registered. Deprecated hooks
-        and arguments are warned of.
+        A trial manager takes it first, because pluggy leaves a plugin that it refuses half registered: then there is
+        another for the next. Deprecated hooks and arguments are warned of.
         """
         if plugin.name in self._plugins:
             raise PluginError(f"{plugin}: {self._plugins[plugin.name]} has the same name")
@@ -116,9 +117,11 @@ class PluginManager:
     def _check(self, implementation: object) -> None:
         """Raises ``PluginError`` for what cannot be used."""
         check_version(implementation)
-        trial = self._new_pluggy()
+        trial, self._trial = self._trial or self._new_pluggy(), None
         trial.register(implementation)
         check_hooks(implementation, trial)
+        trial.unregister(implementation)
+        self._trial = trial
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class VirtualNetwork:
                 self.delivered.append(datagram)
                 arrival = datagram.path._replace(local=datagram.path.remote, remote=datagram.path.local)
                 host.handle_datagram(datagram.data, arrival, self.now)
-                self._drain()
+                self._take_from(host)
 
     def _fire_due(self) -> None:
         for host in dict.fromkeys(self._hosts.values()):
@@ -86,5 +86,8 @@ class VirtualNetwork:
 
     def _drain(self) -> None:
         for host in dict.fromkeys(self._hosts.values()):
-            for datagram in host.datagrams_to_send():
-                self.send(datagram)
+            self._take_from(host)
+
+    def _take_from(self, host: Host) -> None:
+        for datagram in host.datagrams_to_send():
+            self.send(datagram)
