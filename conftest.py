@@ -1,11 +1,14 @@
 """What holds for every test: markers by folder, and the standard library's ``codecs`` in its place."""
 
 import codecs
+import faulthandler
 import gc
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import pytest
@@ -24,6 +27,60 @@ codecs.__path__ = []
 
 # Collecting tests makes much and drops little, which was looked through dozens of times.
 gc.set_threshold(100_000, 50, 50)
+
+
+class Alarm:
+    """A test that hangs shows where, and ends the run.
+
+    Pytest's own is set and taken back for each test, and each time a thread waits for another: on a busy machine that
+    took more time than the tests. Here some tests share one.
+    """
+
+    def __init__(self, seconds: float, slack: float) -> None:
+        self._seconds = seconds
+        self._slack = slack
+        self._set_at: float | None = None
+        self._stderr = os.dup(2)
+
+    def test_begins(self) -> None:
+        now = monotonic()
+        if self._set_at is None or now - self._set_at > self._slack:
+            faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._stderr)
+            self._set_at = now
+
+    def tests_are_over(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._set_at = None
+
+
+ALARM: Final = pytest.StashKey[Alarm]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before what tests write is caught."""
+    config.stash[ALARM] = Alarm(125, slack=5)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """A test with its fixtures."""
+    alarm = item.config.stash[ALARM]
+    alarm.test_begins()
+    try:
+        return (yield)
+    finally:
+        if nextitem is None:
+            alarm.tests_are_over()
+
+
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """Somebody may look for a while; pytest takes back the alarm."""
+    node.config.stash[ALARM].tests_are_over()
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """The same."""
+    config.stash[ALARM].tests_are_over()
 
 
 @pytest.fixture(autouse=True)
