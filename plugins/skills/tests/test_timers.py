@@ -13,6 +13,7 @@ from glottis_skills.timers import Timers
 from support.talking import Ear, Mouth, component, settings, silence, speech
 
 OVER = "Your timer of 10 seconds is over."
+SOON_OVER = "Your timer of 5 seconds is over."
 
 
 def with_timers(*, ear: Ear | None = None, mouth: Mouth | None = None, **others: object) -> ConversationConfig:
@@ -55,17 +56,17 @@ async def test_timers_are_listed_and_cancelled(autojump_clock: trio.testing.Mock
         assert await written(call, "Which timers are running?") == "No timer is running."
         assert await written(call, "Cancel the timer") == "No timer is running."
         await written(call, "Set a timer for ten seconds")
-        await written(call, "Set a timer for a minute")
+        await written(call, "Set a timer for twenty seconds")
         assert await written(call, "How much time is left?") == (
-            "The timer of 10 seconds has 10 seconds left. The timer of 1 minute has 1 minute left."
+            "The timer of 10 seconds has 10 seconds left. The timer of 20 seconds has 20 seconds left."
         )
-        assert await written(call, "Cancel the timer") == "Which one? There are those of 10 seconds and 1 minute."
+        assert await written(call, "Cancel the timer") == "Which one? There are those of 10 seconds and 20 seconds."
         assert await written(call, "Cancel the ten-second timer") == "The timer of 10 seconds is cancelled."
         assert await written(call, "Cancel the five minute timer") == "No such timer is running."
         await trio.sleep(11)
-        assert await written(call, "Delete all timers, please") == "The timer of 1 minute is cancelled."
+        assert await written(call, "Delete all timers, please") == "The timer of 20 seconds is cancelled."
         count = len(call.sent_messages)
-        await trio.sleep(60)
+        await trio.sleep(10)
         assert len(call.sent_messages) == count
 
 
@@ -85,21 +86,21 @@ async def test_there_are_not_too_many_timers(autojump_clock: trio.testing.MockCl
 @pytest.mark.slow
 async def test_nobody_is_sent_away_while_a_timer_runs(autojump_clock: trio.testing.MockClock) -> None:
     mouth = Mouth()
-    config = with_timers(mouth=mouth, idle_seconds=5.0, idle_prompts=("Hello?",))
+    config = with_timers(mouth=mouth, idle_seconds=3.0, idle_prompts=("Hello?",))
     async with fake_call(conversation(config)) as call:
-        call.caller_writes(TextMessage("Set a timer for one minute"))
+        call.caller_writes(TextMessage("Set a timer for ten seconds"))
         await call.ended.wait()
-        assert trio.current_time() > 60
-    assert mouth.texts == ["Your timer runs for 1 minute.", "Your timer of 1 minute is over.", "Hello?", "Goodbye."]
+        assert trio.current_time() > 10
+    assert mouth.texts == ["Your timer runs for 10 seconds.", OVER, "Hello?", "Goodbye."]
 
 
 @pytest.mark.slow
 async def test_a_timer_speaks_up_while_the_caller_goes_on_talking(autojump_clock: trio.testing.MockClock) -> None:
     mouth = Mouth()
-    config = with_timers(ear=Ear(["Set a timer for ten seconds.", "blah"]), mouth=mouth, max_turn_seconds=60.0)
+    config = with_timers(ear=Ear(["Set a timer for five seconds.", "blah"]), mouth=mouth, max_turn_seconds=60.0)
     async with fake_call(conversation(config)) as call:
-        await call.caller_speaks(speech(1) + silence(5) + speech(12))
-        assert mouth.texts == ["Your timer runs for 10 seconds.", OVER]
+        await call.caller_speaks(speech(1) + silence(2) + speech(7))
+        assert mouth.texts == ["Your timer runs for 5 seconds.", SOON_OVER]
         await call.caller_speaks(silence(4))
     assert mouth.texts[2:] == ["Aha."]
 
@@ -107,22 +108,22 @@ async def test_a_timer_speaks_up_while_the_caller_goes_on_talking(autojump_clock
 @pytest.mark.slow
 async def test_a_caller_who_is_about_to_finish_is_let_finish(autojump_clock: trio.testing.MockClock) -> None:
     mouth = Mouth()
-    config = with_timers(ear=Ear(["Set a timer for ten seconds.", "blah"]), mouth=mouth)
+    config = with_timers(ear=Ear(["Set a timer for five seconds.", "blah"]), mouth=mouth)
     async with fake_call(conversation(config)) as call:
-        await call.caller_speaks(speech(1) + silence(9) + speech(1.8) + silence(8))
-    assert sorted(mouth.texts[1:]) == ["Aha.", OVER]
+        await call.caller_speaks(speech(1) + silence(4) + speech(1.8) + silence(6))
+    assert sorted(mouth.texts[1:]) == ["Aha.", SOON_OVER]
     heard = [data["text"] for name, data in call.sent_events if name == "transcript" and data["final"]]
-    assert OVER in heard
+    assert SOON_OVER in heard
 
 
 @pytest.mark.slow
 async def test_a_timer_waits_for_the_end_of_what_the_agent_says(autojump_clock: trio.testing.MockClock) -> None:
     mouth = Mouth()
-    config = with_timers(ear=Ear(["Set a timer for ten seconds.", "blah"]), mouth=mouth)
+    config = with_timers(ear=Ear(["Set a timer for five seconds.", "blah"]), mouth=mouth)
     config = type(config)(
         **{name: getattr(config, name) for name in config.__struct_fields__}
         | {"llm": component("rules", Rules(RulesConfig(unknown="A long tale. " * 10)))}
     )
     async with fake_call(conversation(config)) as call:
-        await call.caller_speaks(speech(1) + silence(7) + speech(1) + silence(14))
-    assert mouth.texts == ["Your timer runs for 10 seconds.", *["A long tale."] * 10, OVER]
+        await call.caller_speaks(speech(1) + silence(2) + speech(1) + silence(14))
+    assert mouth.texts == ["Your timer runs for 5 seconds.", *["A long tale."] * 10, SOON_OVER]
