@@ -20,6 +20,9 @@ REAL := browser or interop or realtime
 ENGINES := $(addprefix tests/,wire sdp ice turn dtls rtp sctp peer)
 QUICK := $(BIN)/python -m pytest -q --hypothesis-profile=quick -m "not ($(REAL) or slow)" $(if $(SLOWEST),-p tools.slowest_files)
 APART := tests/browser tests/interop
+LANES := 4
+CLOCK = tests/browser tests/cli/test_new_installed.py tests/isolation/test_workers.py tests/isolation/test_processes.py \
+	tests/interop $(shell grep -rlE --include="test_*.py" "mark\.(browser|interop|realtime)" tests codecs plugins)
 # Percent of the engines' branches, counted alone
 BRANCHES := 97
 
@@ -58,11 +61,10 @@ without-a-clock: $(VENV)/.installed-for-quick-tests
 	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL)) and (slow or not engine)" $(addprefix --ignore=,$(APART)); others=$$?; \
 	wait $$coverage && exit $$others
 
-# What goes by the clock on the wall, in two halves: it waits most of the time.
+# What goes by the clock on the wall, in lanes side by side: it waits most of the time. A lane that is free takes what
+# comes next, so what takes longest comes first.
 by-the-clock: $(VENV)/.installed-for-tests
-	@$(BIN)/python -m pytest -q -m "$(REAL)" tests/browser tests/isolation & browsers=$$!; \
-	$(BIN)/python -m pytest -q -m "($(REAL)) and not networks" --ignore=tests/browser --ignore=tests/isolation; others=$$?; \
-	wait $$browsers && exit $$others
+	@$(BIN)/python -m pytest -n $(LANES) --dist=loadscope --no-loadscope-reorder -p tools.lanes -q -m "($(REAL)) and not networks" $(CLOCK)
 
 check: $(VENV)/.installed-for-quick-tests
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
