@@ -20,8 +20,6 @@ PreparePage = Callable[[Page, Gateway], Awaitable[None]]
 
 SILENCE = 30
 LOUD = 300
-AUDIBLE = 0.001
-"""Energy as W3C webrtc-stats have it: full scale for a second is 1."""
 LIKENESS = 0.7
 """The recorder's own codec costs some of it."""
 
@@ -78,13 +76,13 @@ async def start(page: Page, campaign: str, prepare: str) -> None:
 
 async def test_caller_hears_the_echo_of_speech(page: Page) -> None:
     await start(page, "echo", "await call.speak()")
-    assert speech_in(await listen(page, 3)) > LIKENESS
+    assert speech_in(await listen(page)) > LIKENESS
     assert await page.evaluate("call.errors") == []
 
 
 async def test_agent_hears_a_caller_that_only_sends(page: Page, listener: Listener) -> None:
     await start(page, "listener", "await call.speak(); call.pc.getTransceivers()[0].direction = 'sendonly'")
-    await eventually(lambda: len(listener.heard) > 3 * 32000)
+    await eventually(lambda: len(listener.heard) > 2 * 32000)
     assert speech_in(from_pcm(bytes(listener.heard))) > LIKENESS
     assert await page.evaluate("call.pc.getTransceivers()[0].currentDirection") == "sendonly"
 
@@ -108,24 +106,11 @@ async def test_track_replaced_by_nothing_is_silence_until_it_comes_back(page: Pa
     await start(page, "echo", "globalThis.sender = await call.speak(); globalThis.track = sender.track")
     assert loudness(await listen(page, 1)) > LOUD
     await page.evaluate("sender.replaceTrack(null)")
-    while loudness(await listen(page, 1)) >= SILENCE:  # what was on its way
+    while loudness(await listen(page, 0.5)) >= SILENCE:  # what was on its way
         pass
     await page.evaluate("sender.replaceTrack(track)")
     await listen(page, 0.5)
     assert speech_in(await listen(page)) > LIKENESS
-
-
-async def test_call_on_hold_is_silent_and_resumes(page: Page) -> None:
-    # Chromium's MediaRecorder has nothing to say of a track that was on hold, so the decoder's energy must do.
-    await start(page, "echo", "await call.speak()")
-    assert await page.evaluate("energy(1)") > AUDIBLE
-    transceiver = "call.pc.getTransceivers()[0]"
-    await page.evaluate(f"(async () => {{ {transceiver}.direction = 'inactive'; await call.negotiate(); }})()")
-    assert await page.evaluate(f"{transceiver}.currentDirection") == "inactive"
-    await page.evaluate(f"(async () => {{ {transceiver}.direction = 'sendrecv'; await call.negotiate(); }})()")
-    assert await page.evaluate(f"{transceiver}.currentDirection") == "sendrecv"
-    assert await page.evaluate("energy(1)") > AUDIBLE
-    assert await page.evaluate("call.errors") == []
 
 
 async def test_stopping_the_section_that_holds_the_transport_is_refused_by_name(page: Page, gateway: Gateway) -> None:
@@ -141,15 +126,6 @@ async def test_closed_page_ends_its_session_at_once(page: Page, gateway: Gateway
     await start(page, "echo", "await call.speak()")
     assert len(gateway.sessions) == 1
     await page.close()
-    await eventually(lambda: len(gateway.sessions) == 0)
-
-
-async def test_agent_that_hangs_up_says_bye_and_closes_with_1000(page: Page, gateway: Gateway) -> None:
-    await start(page, "echo", "await call.speak()")
-    await page.evaluate("call.ws.send(JSON.stringify({ type: 'text', text: 'hangup' }))")
-    assert await page.wait_for("call.closed") == {"code": 1000, "reason": "the caller asked for it"}
-    last = await page.evaluate("call.messages.at(-1)")
-    assert last == {"type": "bye", "reason": "the caller asked for it"}
     await eventually(lambda: len(gateway.sessions) == 0)
 
 

@@ -33,19 +33,19 @@ async def talk(page: Page) -> AsyncIterator[Page]:
 
 async def hear(page: Page) -> None:
     """Wait until the page hears something that is said from now on."""
-    while not await page.evaluate("energy(0.7)"):
+    while not await page.evaluate("energy(0.3)"):
         pass
 
 
 async def packets(page: Page) -> int:
-    """How many come within a second."""
+    """How many come within some frames' time."""
     count = """[...(await call.pc.getStats()).values()].filter(({ type }) => type === 'inbound-rtp')
         .reduce((sum, { packetsReceived }) => sum + packetsReceived, 0)"""
     return int(
         await page.evaluate(
             f"""(async () => {{
                 const before = {count};
-                await new Promise((resolve) => setTimeout(resolve, 1000));
+                await new Promise((resolve) => setTimeout(resolve, 300));
                 return {count} - before;
             }})()"""
         )
@@ -78,15 +78,16 @@ async def test_a_restart_of_ice_is_not_heard(talk: Page, gateway: Gateway) -> No
     assert states == ["connecting", "connected"]
 
 
-@pytest.mark.parametrize("direction", ["inactive", "sendonly"])
-async def test_a_call_on_hold_is_taken_up_again(talk: Page, direction: str) -> None:
+async def test_a_call_on_hold_is_taken_up_again(talk: Page) -> None:
     transceiver = "call.pc.getTransceivers()[0]"
-    await negotiate(talk, f"{transceiver}.direction = '{direction}'")
-    assert await talk.evaluate(f"{transceiver}.currentDirection") == direction
-    while await packets(talk):  # those that were on their way
-        pass
-    await negotiate(talk, f"{transceiver}.direction = 'sendrecv'")
-    await hear(talk)
+    for direction in ("inactive", "sendonly"):
+        await negotiate(talk, f"{transceiver}.direction = '{direction}'")
+        assert await talk.evaluate(f"{transceiver}.currentDirection") == direction
+        while await packets(talk):  # those that were on their way
+            pass
+        await negotiate(talk, f"{transceiver}.direction = 'sendrecv'")
+        assert await talk.evaluate(f"{transceiver}.currentDirection") == "sendrecv"
+        await hear(talk)
     assert await talk.evaluate("chat.echoes('still here')")
 
 

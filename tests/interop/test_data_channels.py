@@ -50,30 +50,26 @@ async def echo(peer: AiortcPeer, label: str, messages: list[dict[str, str]]) -> 
     return await receive(peer, label, len(messages))
 
 
-async def test_text_and_bytes_of_any_size_come_back(aiortc: AiortcPeer) -> None:
+async def test_text_and_bytes_of_any_size_and_a_thousand_messages_come_back_in_order(aiortc: AiortcPeer) -> None:
     for size in SIZES:
         noise = base64.b64encode(random.Random(size).randbytes(size)).decode()
         messages = [{"bytes": noise}, {"text": noise[:size]}]
         assert await echo(aiortc, "chat", messages) == messages
+    empty = [{"text": ""}, {"bytes": ""}, {"text": "after"}]
+    assert await echo(aiortc, "chat", empty) == empty
+    many = [{"text": f"message {index}"} for index in range(1000)]
+    assert await echo(aiortc, "chat", many) == many
 
 
-async def test_empty_text_and_empty_bytes_stay_what_they_are(aiortc: AiortcPeer) -> None:
-    messages = [{"text": ""}, {"bytes": ""}, {"text": "after"}]
-    assert await echo(aiortc, "chat", messages) == messages
-
-
-async def test_a_thousand_messages_come_back_in_order(aiortc: AiortcPeer) -> None:
-    messages = [{"text": f"message {index}"} for index in range(1000)]
-    assert await echo(aiortc, "chat", messages) == messages
-
-
-@pytest.mark.parametrize("options", [{"ordered": False}, {"maxRetransmits": 0}, {"maxPacketLifeTime": 500}])
-async def test_later_channels_of_any_kind_are_greeted_and_echo(aiortc: AiortcPeer, options: dict[str, Any]) -> None:
-    await aiortc.do("open", label="later", **options)
-    assert await receive(aiortc, "later", 1) == [GREETING]
-    messages = [{"text": f"message {index}"} for index in range(10)]
-    received = await echo(aiortc, "later", messages)
-    assert sorted(message["text"] for message in received) == [message["text"] for message in messages]
+async def test_later_channels_of_any_kind_are_greeted_and_echo(aiortc: AiortcPeer) -> None:
+    kinds: list[dict[str, Any]] = [{"ordered": False}, {"maxRetransmits": 0}, {"maxPacketLifeTime": 500}]
+    for number, options in enumerate(kinds):
+        label = f"later {number}"
+        await aiortc.do("open", label=label, **options)
+        assert await receive(aiortc, label, 1) == [GREETING]
+        messages = [{"text": f"message {index}"} for index in range(10)]
+        received = await echo(aiortc, label, messages)
+        assert sorted(message["text"] for message in received) == [message["text"] for message in messages]
 
 
 async def test_fifty_channels_are_kept_apart(aiortc: AiortcPeer) -> None:

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import trio
 from glottis.server.gateway import Gateway
 from support.audio import best_similarity
 from support.gateway import open_test_gateway
 from support.phone import eventually
 from support.plugins import Footprint
-from support.stacks import RATE, STACKS, Ending, Speech, Stack, Trickle, place_call
+from support.stacks import RATE, STACKS, Ending, Report, Speech, Stack, Trickle, place_call
 
 TEXTS = ("hello", "grüß dich")
 LIKENESS = 0.65
@@ -29,13 +30,24 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Speech:
 
 
 @pytest.mark.parametrize(("ending", "trickle"), [("caller", "normal"), ("gateway", "none"), ("gateway", "late")])
-@pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
-async def test_stack_hears_itself_and_chats_and_leaves_nothing(
-    stack: Stack, ending: Ending, trickle: Trickle, gateway: Gateway, speech: Speech, tmp_path: Path
+async def test_stacks_side_by_side_hear_themselves_and_chat_and_leave_nothing(
+    ending: Ending, trickle: Trickle, gateway: Gateway, speech: Speech, tmp_path: Path
 ) -> None:
     before = await Footprint.at_rest(gateway)
-    report = await place_call(stack, gateway, speech, tmp_path, texts=TEXTS, ending=ending, trickle=trickle)
+    reports: dict[str, Report] = {}
+
+    async def call(stack: Stack) -> None:
+        directory = tmp_path / stack.name
+        directory.mkdir()
+        reports[stack.name] = await place_call(
+            stack, gateway, speech, directory, texts=TEXTS, ending=ending, trickle=trickle
+        )
+
+    async with trio.open_nursery() as nursery:
+        for stack in STACKS:
+            nursery.start_soon(call, stack)
     await eventually(lambda: Footprint.of(gateway) == before)
-    assert report.texts == ["Backend connected", *TEXTS]
-    assert best_similarity(report.heard, speech.samples, RATE) > LIKENESS
-    assert ending == "caller" or report.close_reason == "the caller asked for it"
+    for name, report in reports.items():
+        assert report.texts == ["Backend connected", *TEXTS], name
+        assert best_similarity(report.heard, speech.samples, RATE) > LIKENESS, name
+        assert ending == "caller" or report.close_reason == "the caller asked for it", name

@@ -116,25 +116,23 @@ def is_named(log: str) -> bool:
     return blamed is not None and int(blamed[1]) < 1000
 
 
-@pytest.mark.parametrize(
-    ("method", "fault"),
-    [
-        ("Agent" + AWAITED, NEVER[0]),
-        ("Encoder.encode", NEVER[1]),
-        ("AuthScheme.authenticate", NEVER[0]),
-    ],
-    ids=str,
-)
-async def test_who_holds_the_thread_for_ever_is_named_and_the_process_ends_when_told(
-    method: str, fault: object, tmp_path: Path
-) -> None:
-    async with open_faulty_process(tmp_path) as process:
-        process.arm(method, str(fault))
-        async with trio.open_nursery() as calling:
-            calling.start_soon(talk, process)
-            await eventually(lambda: is_named(process.log))
-            calling.cancel_scope.cancel()
-        await process.terminate()
+async def test_who_holds_the_thread_for_ever_is_named_and_the_process_ends_when_told(tmp_path: Path) -> None:
+    """Two processes side by side; an agent that does so is in ``tests/server/test_gateway.py``."""
+
+    async def hold(method: str, fault: object) -> None:
+        directory = tmp_path / method.partition(",")[0]
+        directory.mkdir()
+        async with open_faulty_process(directory) as process:
+            process.arm(method, str(fault))
+            async with trio.open_nursery() as calling:
+                calling.start_soon(talk, process)
+                await eventually(lambda: is_named(process.log))
+                calling.cancel_scope.cancel()
+            await process.terminate()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hold, "Encoder.encode", NEVER[1])
+        nursery.start_soon(hold, "AuthScheme.authenticate" + AWAITED, NEVER[0])
 
 
 async def test_standard_error_that_nobody_reads_holds_up_neither_calls_nor_the_end(tmp_path: Path) -> None:

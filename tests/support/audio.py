@@ -38,26 +38,33 @@ def similarity(heard: Samples, played: Samples, sample_rate: int, *, window: flo
     listener does not spoil the measure; 0 if nothing but silence was heard.
     """
     size = round(window * sample_rate)
-    loop = np.concatenate([played, played])
     loudness = np.sqrt(np.mean(played**2))
     pieces = [heard[start : start + size] for start in range(0, len(heard) - size, size)]
-    scores = [_best_match(piece, loop) for piece in pieces if np.sqrt(np.mean(piece**2)) > 0.2 * loudness]
+    loop = _Loop(played, size)
+    scores = [loop.best_match(piece) for piece in pieces if np.sqrt(np.mean(piece**2)) > 0.2 * loudness]
     return float(np.median(scores)) if scores else 0.0
 
 
 def best_similarity(heard: Samples, played: Samples, sample_rate: int, *, window: float = 1.0) -> float:
     """The same of the best window of ``heard`` alone; a long one tells more."""
     size = round(window * sample_rate)
-    loop = np.concatenate([played, played])
+    loop = _Loop(played, size)
     pieces = (heard[start : start + size] for start in range(0, len(heard) - size + 1, size // 5))
-    return max((_best_match(piece, loop) for piece in pieces if piece.any()), default=0.0)
+    return max((loop.best_match(piece) for piece in pieces if piece.any()), default=0.0)
 
 
-def _best_match(piece: Samples, loop: Samples) -> float:
-    """The highest normalised correlation of ``piece`` with any equally long part of ``loop``."""
-    size = 1 << (len(loop) + len(piece)).bit_length()
-    products = np.fft.irfft(np.fft.rfft(loop, size) * np.conj(np.fft.rfft(piece, size)), size)[: len(loop) - len(piece)]
-    sums = np.concatenate([[0.0], np.cumsum(loop**2)])
-    energies = sums[len(piece) :] - sums[: -len(piece)]
-    norms = np.sqrt(np.maximum(energies[: len(products)], 1.0) * np.sum(piece**2))
-    return float(np.max(products / norms))
+class _Loop:
+    """What is played over and over, in which pieces of ``size`` samples are looked for."""
+
+    def __init__(self, played: Samples, size: int) -> None:
+        once = np.resize(played, len(played) + size)
+        sums = np.concatenate([[0.0], np.cumsum(once**2)])
+        self._energies = np.maximum(sums[size:] - sums[:-size], 1.0)
+        self._length = 1 << (len(once) - 1).bit_length()
+        self._spectrum = np.fft.rfft(once, self._length)
+
+    def best_match(self, piece: Samples) -> float:
+        """The highest normalised correlation of ``piece`` with any equally long part of the loop."""
+        products = np.fft.irfft(self._spectrum * np.conj(np.fft.rfft(piece, self._length)), self._length)
+        norms = np.sqrt(self._energies * np.sum(piece**2))
+        return float(np.max(products[: len(norms)] / norms))

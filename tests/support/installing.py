@@ -41,10 +41,13 @@ def create_environment(folder: Path, needs: Iterable[str]) -> Path:
     (site,) = folder.glob("lib/*/site-packages")
     for each in _closure(needs):
         for file in each.files or ():
-            if ".." not in file.parts and "__pycache__" not in file.parts:
+            source = Path(str(file.locate()))
+            if (
+                ".." not in file.parts and source.exists()
+            ):  # what is compiled comes along, which goes by the file's time
                 target = site / file
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(str(file.locate()), target)
+                shutil.copy2(source, target)
     return folder / "bin"
 
 
