@@ -8,6 +8,7 @@ from urllib.parse import SplitResult
 
 import trio
 import trio_websocket
+import wsproto.utilities
 
 from glottis.client.connection import CallFailed, ClientStream, open_client_stream, port_of, split_gateway_url
 from glottis.client.grant import parse_problem_untrusted
@@ -51,6 +52,7 @@ class ClientSignaling:
         self._queue, self._queued = trio.open_memory_channel[str | bytes](MAX_QUEUED_MESSAGES)
         self._written = trio.Event()
         self._reading = trio.CancelScope()
+        self._closing = trio.CancelScope()
         self._is_lost = False
 
     async def receive(self) -> ServerMessage | Audio:
@@ -118,11 +120,15 @@ class ClientSignaling:
 
     async def close(self) -> None:
         """Send what is queued and close, which takes ``CLOSE_TIMEOUT`` at most, also when cancelled."""
-        with trio.move_on_after(CLOSE_TIMEOUT, shield=True):
+        with trio.move_on_after(CLOSE_TIMEOUT, shield=True) as self._closing:
             self._queue.close()
             await self._written.wait()
             await self._connection.aclose()
         self._tasks.cancel()
+
+    def expect_no_close(self) -> None:
+        """Nobody is there to read the gateway's."""
+        self._closing.cancel()
 
     def _why_closed(self) -> WebSocketClosed:
         closed = self._connection.closed
@@ -159,7 +165,11 @@ async def _connect(url: SplitResult, origin: SplitResult) -> ClientStream:
 
 
 async def _run(stream: ClientStream, url: SplitResult, *, task_status: trio.TaskStatus[ClientSignaling]) -> None:
-    """The tasks that read and write. Once connected they are shielded, so that even who is cancelled can say bye."""
+    """The tasks that read and write. Once connected they are shielded, so that even who is cancelled can say bye.
+
+    The library's reader crashes when a ping comes after our close, which it would answer: the call is over anyway.
+    """
+    signaling: ClientSignaling | None = None
     with trio.CancelScope() as tasks:
         try:
             async with trio.open_nursery() as nursery:
@@ -171,6 +181,9 @@ async def _run(stream: ClientStream, url: SplitResult, *, task_status: trio.Task
                 task_status.started(signaling)
         except* trio_websocket.ConnectionRejected as rejections:  # the library's reader has raised it
             raise CallFailed(f"{url.netloc} refuses the WebSocket: {_why_rejected(rejections)}") from None
+        except* wsproto.utilities.LocalProtocolError:
+            if signaling is not None:
+                signaling.expect_no_close()
 
 
 async def _shake_hands(
