@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 from glottis.cli import Parts, main
 from glottis.plugins import BrokenPlugin, Plugin, load_plugins
+from support.command import GLOTTIS
 
 
 @pytest.fixture(name="config")
@@ -40,6 +43,18 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out.startswith("glottis 0.")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["plugins"], ["config", "check"], ["check", "glottis-echo"]])
+def test_a_reader_who_has_left_ends_a_command_without_a_traceback(command: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run([GLOTTIS, *command], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")
 
 
 def test_plugins_lists_what_each_distribution_registers(capsys: pytest.CaptureFixture[str]) -> None:

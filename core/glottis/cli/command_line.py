@@ -3,6 +3,8 @@
 import argparse
 import logging
 import os
+import select
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
@@ -14,6 +16,8 @@ from glottis.config import flush_logs, name_sources
 from glottis.contracts.errors import ConfigurationError, LocalError
 
 EXIT_WRONG_CONFIGURATION: Final = 2
+EXIT_UNREAD: Final = 141
+"""What shells report for a program that SIGPIPE ended."""
 EXIT_INTERRUPTED: Final = 130
 """What shells report for a program that SIGINT ended."""
 
@@ -25,6 +29,7 @@ def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> 
     options = _parser().parse_args(arguments)
     try:
         exit_code: int = options.run(options, parts or Parts())
+        sys.stdout.flush()  # here, where it is seen that nobody reads
     except LocalError as error:
         file = getattr(options, "config", None)
         message = name_sources(str(error), os.environ, file) if isinstance(error, ConfigurationError) else str(error)
@@ -32,10 +37,12 @@ def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> 
         return EXIT_WRONG_CONFIGURATION
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BaseExceptionGroup as group:
-        if not _has_interrupt(group):
+    except (BrokenPipeError, BaseExceptionGroup) as error:
+        if isinstance(error, BaseExceptionGroup) and _has_interrupt(error):
+            return EXIT_INTERRUPTED
+        if not _is_unread(error):
             raise
-        return EXIT_INTERRUPTED
+        return EXIT_UNREAD
     finally:
         flush_logs()
     return exit_code
@@ -47,6 +54,23 @@ def _has_interrupt(group: BaseExceptionGroup[BaseException]) -> bool:
     if interrupt is not None and failure is not None:
         logger.error("failed when it was interrupted", exc_info=failure)
     return interrupt is not None
+
+
+def _is_unread(error: BaseException) -> bool:
+    """Whether a pipe has broken because nobody reads standard output, as in ``glottis check … | head``.
+
+    What is left to print goes nowhere then, at the interpreter's end, too.
+    """
+    broken = error.subgroup(BrokenPipeError) if isinstance(error, BaseExceptionGroup) else error
+    output = sys.stdout.fileno()
+    poll = select.poll()
+    poll.register(output, 0)
+    if broken is None or not any(seen & select.POLLERR for _, seen in poll.poll(0)):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, output)
+    os.close(nowhere)
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:
