@@ -55,10 +55,11 @@ test: $(VENV)/.system
 	wait $$callers && exit $$others
 	@$(MAKE) --no-print-directory by-the-clock
 
-# The quick tests of the engines are run once, where they are counted.
+# The quick tests of the engines are run once, where they are counted; but all examples where they are not, for each step
+# takes three times as long there.
 without-a-clock: $(VENV)/.installed-for-quick-tests
 	@$(MAKE) --no-print-directory coverage & coverage=$$!; \
-	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL)) and (slow or not engine)" $(addprefix --ignore=,$(APART)); others=$$?; \
+	$(BIN)/python -m pytest -n 2 -q -m "not ($(REAL)) and (slow or examples or not engine)" $(addprefix --ignore=,$(APART)); others=$$?; \
 	wait $$coverage && exit $$others
 
 # What goes by the clock on the wall, in lanes side by side: it waits most of the time. A lane that is free takes what
@@ -71,7 +72,7 @@ check: $(VENV)/.installed-for-quick-tests
 
 coverage: $(VENV)/.installed-for-quick-tests
 	@mkdir -p build
-	$(BIN)/coverage run -m pytest -q -m "not ($(REAL) or slow)" $(ENGINES)
+	$(BIN)/coverage run -m pytest -q -p tools.counted_calls --hypothesis-profile=quick -m "not ($(REAL) or slow)" $(ENGINES)
 	$(BIN)/coverage json -q --fail-under=0 -o build/coverage.json && $(BIN)/coverage report
 	$(BIN)/python tools/check_branches.py build/coverage.json $(BRANCHES)
 

@@ -12,13 +12,13 @@ from time import monotonic
 from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 TESTS: Final = Path(__file__).parent / "tests"
 ENGINES: Final = ("wire", "sdp", "ice", "turn", "dtls", "rtp", "sctp", "peer")
 MARKERS: Final = {"browser": "browser", "interop": "interop", **dict.fromkeys(ENGINES, "engine")}
 
-# For make quick; see tests/support/examples.py.
+# For make quick and what counts coverage; see tests/support/examples.py.
 settings.register_profile("quick", max_examples=20)
 
 # pytest names a test module by its path from here: codecs/opus/tests/test_opus.py becomes a child of ``codecs``. What
@@ -99,11 +99,20 @@ def marker_of(path: Path) -> str | None:
     return MARKERS.get(path.relative_to(TESTS).parts[0]) if path.is_relative_to(TESTS) else None
 
 
+def tries_examples(item: pytest.Item) -> bool:
+    """Of a property, or in a loop that asks ``support.examples`` how many."""
+    if not isinstance(item, pytest.Function):
+        return False
+    return is_hypothesis_test(item.function) or "examples" in item.function.__code__.co_names
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folders."""
+    """Mark tests by their folders, and those that the whole run tries more of."""
     for item in items:
         if marker := marker_of(item.path):
             item.add_marker(marker)
+        if tries_examples(item):
+            item.add_marker("examples")
 
 
 def pytest_collection_finish() -> None:

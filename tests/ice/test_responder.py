@@ -130,17 +130,17 @@ def test_second_nominated_path_takes_over_when_the_first_falls_silent(
             if parse_stun_untrusted(datagram.data).message_class is MessageClass.REQUEST and datagram.path in alive:
                 agent.handle_datagram(peers_answer(datagram.data), datagram.path, now)
 
-    for tick in range(6000):
+    for tick in range(2000):
         now = tick / 10
         if tick % 25 == 0:  # an aggressive peer nominates with every check, on every path, every 2.5 seconds
             for path in alive:
                 priority = (9 - len(alive) + alive.index(path)).to_bytes(4)
                 agent.handle_datagram(make_check(agent, use_candidate=b"", priority=priority), path, now)
         answer_all(now)
-        if tick == 3000:
+        if tick == 1000:
             assert agent.selected_path == second
             alive.remove(second)
-        if tick == 3100:
+        if tick == 1100:
             assert agent.selected_path == first
     assert agent.state is IceState.CONNECTED
     assert agent.selected_path == first
@@ -260,12 +260,12 @@ def test_checks_are_answered_at_the_pace_of_an_agent_and_no_faster(
 ) -> None:
     agent = make_agent(lite=lite)
     answers = 0
-    for number in range(4000):
+    for number in range(1000):
         path = Path(GATEWAY, Address("192.0.2.1", 2000 + number % paths))
-        agent.handle_datagram(make_check(agent), path, now=number * 0.0005)
+        agent.handle_datagram(make_check(agent), path, now=number * 0.002)
         answers += len(agent.datagrams_to_send())
     assert answers <= CHECKS_AT_ONCE + 2 * CHECKS_PER_SECOND
-    assert agent.dropped_datagrams == 4000 - answers
+    assert agent.dropped_datagrams == 1000 - answers
     later = [ask(agent, make_check(agent), now=3.0 + number * 0.02) for number in range(100)]  # as libnice does
     assert None not in later
 

@@ -180,6 +180,12 @@ def test_direction_is_the_mirror_of_the_offered_one(
     assert ("a=ssrc:4276993775 cname:glottis" in attributes) == sends
 
 
+def test_the_first_of_several_directions_holds(vector: Vector, answer: Answer) -> None:
+    audio = answer(vector(NO_DATA).replace("a=sendrecv", "a=recvonly\r\na=sendrecv")).audio
+    assert audio is not None
+    assert audio.direction is Direction.SENDONLY
+
+
 def test_direction_is_inherited_from_the_session(vector: Vector, answer: Answer) -> None:
     offer = vector(NO_DATA).replace("a=sendrecv\n", "").replace("a=sendrecv\r\n", "")
     audio = answer(offer.replace("a=group", "a=recvonly\r\na=group")).audio
