@@ -62,6 +62,8 @@ def test_restart_does_without_it(make_agent: Callable[..., IceAgent]) -> None:
     assert relayed in ice.local_candidates
     ice.close()
     ice.remove_relayed_candidate(RELAYED, 1.0)
+    ice.restart(Credentials("another", "password that nobody asks for"), 1.0)
+    assert ice.state is IceState.CLOSED
     ice = IceTransport(make_agent(HOST))
     ice.add_relayed_candidate(RELAYED, mapped=None, server="turn.example")
     ice.remove_relayed_candidate(RELAYED, 1.0)

@@ -22,6 +22,7 @@ from glottis.peer import (
     PeerSettings,
 )
 from glottis.peer.packet_times import legal_packet_ms
+from glottis.rtp import BitrateLimited, Tone
 from glottis.sctp import ChannelOpened, DataChannels, TextReceived
 from glottis.sdp import AnswerRefused, NoCommonCodec, OfferRefused
 from glottis.testing.impairments import Impairments
@@ -611,6 +612,23 @@ def test_before_a_description_there_is_nothing_to_count_and_no_answer_to_take() 
     assert connection.statistics(0.0) == Statistics()
     with pytest.raises(LocalError, match="no offer"):
         connection.accept_answer_untrusted(VirtualCall(ALL).caller.connection.make_offer(), 0.0)
+
+
+def test_before_a_description_what_is_said_goes_nowhere() -> None:
+    voice = VirtualCall(ALL).gateway.connection.voice
+    assert (voice.can_send, voice.can_receive) == (False, False)
+    voice.write(b"\x01\x02" * 160)
+    voice.write_tone(Tone(5, 0.1, 0.05))
+    voice.handle_report(BitrateLimited(10_000.0), 0.1, 0.0)
+    assert (voice.next_frame(0.0), voice.next_packets(0.0)) == (None, [])
+    assert voice.flush() == Heard(0.0, 0.0)
+
+
+def test_who_has_answered_makes_no_offer() -> None:
+    call = VirtualCall(ALL)
+    call.negotiate()
+    with pytest.raises(LocalError, match="later offers are the other side's"):
+        call.gateway.connection.make_offer()
 
 
 def test_a_connection_is_described_once() -> None:

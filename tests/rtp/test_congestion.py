@@ -212,3 +212,12 @@ def test_copies_are_sent_only_where_there_is_room_for_three() -> None:
 )
 def test_level_is_that_of_the_root_mean_square(media: SimpleNamespace, values: list[int], level: int) -> None:
     assert audio_level(media.pcm_of(values)) == level
+
+
+def test_reports_without_a_delay_change_nothing(controller: RateController) -> None:
+    end = follow(controller, 2, lost=1, queue=0.3)
+    before = controller.bitrate
+    assert before < MOST
+    controller.path_reported(10, 10, None, end)
+    controller.reported(1.0, None, end)
+    assert controller.bitrate == before

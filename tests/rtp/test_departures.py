@@ -49,3 +49,9 @@ def test_feedback_that_tells_nothing_new_is_none(departures: Departures) -> None
     told(departures, 0, True, False)
     assert told(departures, 0, True, False) is None
     assert departures.unknown == 1
+
+
+def test_where_all_are_lost_there_is_no_delay(departures: Departures) -> None:
+    report = departures.reported(TransportFeedback(1, 2, 0, 0, 0, (None, None)), 1.3)
+    assert report is not None
+    assert (report.packets, report.lost, report.queueing_delay) == (2, 2, None)

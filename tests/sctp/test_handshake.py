@@ -364,3 +364,11 @@ def test_packet_out_of_the_blue_is_answered_with_abort_but_abort_is_not() -> Non
     assert parse_packet_untrusted(packet)[0] == (5000, 5000, 77)
     assert chunks(packet)[0][0] == ChunkType.ABORT
     assert answer(engine, packet) == []
+
+
+def test_who_connects_twice_sends_one_init() -> None:
+    client = association()
+    client.connect(0.0)
+    assert only_chunk(client.datagrams_to_send())[0] == ChunkType.INIT
+    client.connect(0.0)
+    assert client.datagrams_to_send() == []

@@ -306,3 +306,8 @@ def test_fuzz_parse_rtcp() -> None:
             except Malformed:
                 continue
             assert len(packets) <= len(data) // 4
+
+
+def test_arrivals_too_far_from_each_other_are_no_feedback() -> None:
+    with pytest.raises(ValueError, match="at most 8 seconds apart"):
+        build_rtcp([TransportFeedback(1, 2, 0, 0, 0, (0, 40_000))])
