@@ -243,6 +243,7 @@ def test_a_writer_tells_of_no_gap_where_there_is_none() -> None:
     assert "".join(written) == "one\ntwo\n"
 
 
+@pytest.mark.slow
 def test_clients_of_http_do_not_tell_the_urls_that_are_asked() -> None:
     """There may be a key in them, and at the level ``info`` they tell of each."""
     program = """

@@ -99,6 +99,7 @@ def test_files_are_short() -> None:
     assert [f"{path}: {length} lines" for path, length in lengths.items() if length > MAX_FILE_LINES] == []
 
 
+@pytest.mark.slow
 def test_functions_are_short() -> None:
     lengths = {
         f"{path.relative_to(ROOT)}:{function.line} {function.name}": function.length
@@ -121,6 +122,7 @@ def module_of(path: Path) -> str:
     return ".".join(folders[next(at for at, name in enumerate(folders) if name.startswith("glottis")) :])
 
 
+@pytest.mark.slow
 def test_each_reader_of_untrusted_bytes_is_named_by_a_fuzz_test() -> None:
     """Or its module is, if all in it are tried. Those that are private to a module are reached through the others."""
     said = said_of_fuzzing()
@@ -202,6 +204,7 @@ def providers() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
 def test_distribution_declares_what_it_imports(member: Path, providers: Mapping[str, list[str]]) -> None:
     project = project_of(member)["project"]

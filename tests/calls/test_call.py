@@ -327,6 +327,7 @@ async def test_who_stops_iterating_and_begins_again_gets_what_still_waits(
     assert seen == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reads_packets", [True, False])
 async def test_every_loud_frame_is_heard_whatever_becomes_of_the_packets(
     reads_packets: bool, autojump_clock: trio.testing.MockClock

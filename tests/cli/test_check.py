@@ -79,6 +79,7 @@ def test_a_key_that_is_let_in_lets_auth_schemes_be_tried_with_requests(
     assert "FAIL  accepted" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_library_that_is_not_there_is_told_with_the_command_that_installs_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_library_that_is_not_there_is_told_with_the_command_that_installs_it(
     assert "ok    members" in printed
 
 
+@pytest.mark.slow
 def test_what_does_not_hold_is_told_with_its_reason_and_where_to_read_of_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -430,6 +430,7 @@ async def why_memory_call_fails(
     return await why_call_fails(open_memory_call(exchange, request), during)
 
 
+@pytest.mark.slow
 async def test_blocked_udp_is_told_as_such_when_time_is_up(exchange: Exchange, autojump_clock: MockClock) -> None:
     let_pass(exchange, lambda data: False)
     late = "the call did not come about: no media connection within 15 s: no UDP gets through"
@@ -437,12 +438,14 @@ async def test_blocked_udp_is_told_as_such_when_time_is_up(exchange: Exchange, a
     assert (await why_memory_call_fails(exchange, ice_timing=patient)).startswith(late)
 
 
+@pytest.mark.slow
 async def test_blocked_udp_is_told_as_such_when_ice_gives_up(exchange: Exchange, autojump_clock: MockClock) -> None:
     let_pass(exchange, lambda data: False)
     why = await why_memory_call_fails(exchange, ice_timing=IceTiming(patience=10.0))
     assert why.startswith("the call did not come about: no UDP gets through")
 
 
+@pytest.mark.slow
 async def test_a_handshake_that_does_not_end_is_no_matter_of_udp(exchange: Exchange, autojump_clock: MockClock) -> None:
     let_pass(exchange, lambda data: classify(data) is not PacketKind.DTLS)
     why = await why_memory_call_fails(exchange)

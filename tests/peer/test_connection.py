@@ -77,6 +77,7 @@ def test_calls_connect_and_carry_speech_over_a_bad_network(seed: int) -> None:
     assert similarity(heard, from_pcm(speech()), RATE, window=0.1) > 0.5
 
 
+@pytest.mark.slow
 def test_one_lost_packet_adds_no_delay() -> None:
     def heard_with(lost: int | None) -> bytes:
         call = VirtualCall([PCMU])

@@ -121,6 +121,7 @@ def test_a_restart_on_the_same_network_costs_no_audio(lite: bool) -> None:
     assert f" ufrag {attribute('ice-ufrag', answer)}" in answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_who_has_another_network_is_heard_and_hears_within_a_second_of_its_restart(seed: int) -> None:
     call = RestartedCall(seed=seed, loss=0.02)

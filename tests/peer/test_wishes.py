@@ -71,6 +71,7 @@ def test_what_a_later_offer_wishes_is_obeyed_from_then_on(wish: str, packet_ms: 
     assert call.caller.connection.voice.session.packets_malformed == 0
 
 
+@pytest.mark.slow
 def test_bitrate_that_the_peer_takes_at_most_holds_whatever_is_lost() -> None:
     call = call_with(lambda sdp: sdp.replace("minptime=10;", "maxaveragebitrate=14000;"))
     call.network.impairments = Impairments(loss=0.2, delay=0.02)

@@ -48,6 +48,8 @@ class LinearDecoder:
     def decode(self, payload: bytes) -> bytes:
         if payload == REFUSED:
             raise Malformed("linear: refused")
+        if self.up == 1:
+            return payload
         return pcm_of(value for value in values_of(payload) for _ in range(self.up))
 
     def decode_fec(self, next_payload: bytes, sample_count: int) -> bytes:

@@ -101,6 +101,7 @@ def test_open_waits_until_the_reset_is_answered(closing: Any) -> None:
     assert held(closing) == 0
 
 
+@pytest.mark.slow
 def test_what_waits_shuts_the_window_and_nothing_is_lost(closing: Any) -> None:
     second = closing.client.open("second")
     texts = [str(number) * 1000 for number in range(1000, 2000)]  # 4 MB

@@ -159,6 +159,7 @@ async def test_sigint_ends_calls_at_once(tmp_path: Path, caplog: pytest.LogCaptu
             await ended.wait()
 
 
+@pytest.mark.slow
 async def test_sigterm_gives_calls_their_grace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (exchange, ended):
         phone = await exchange.call()
@@ -171,6 +172,7 @@ async def test_sigterm_gives_calls_their_grace(tmp_path: Path, caplog: pytest.Lo
             await ended.wait()
 
 
+@pytest.mark.slow
 async def test_the_collection_at_the_start_is_no_pause(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Nobody is served yet while all that was loaded is looked through."""
     first: list[Pauses] = []
@@ -193,6 +195,7 @@ async def test_the_collection_at_the_start_is_no_pause(tmp_path: Path, caplog: p
     assert first[0].longest < 1000.0
 
 
+@pytest.mark.slow
 async def test_sigterm_without_a_call_ends_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_serving(tmp_path, caplog, "shutdown_grace = 60") as (_, ended):
         os.kill(os.getpid(), signal.SIGTERM)

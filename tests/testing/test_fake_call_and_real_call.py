@@ -131,6 +131,7 @@ async def test_speakers_take_turns_and_a_flush_ends_them_all(autojump_clock: tri
     assert diary.times[-3:] == pytest.approx([0.5, 0.5, 0.1], abs=2 * PACKET)
 
 
+@pytest.mark.slow
 async def test_what_was_started_is_interrupted_alone(autojump_clock: trio.testing.MockClock) -> None:
     async def synthesise() -> AsyncIterator[AudioFrame]:
         while True:

@@ -21,6 +21,7 @@ def packets(pcm: bytes) -> list[bytes]:
     return [encoder.encode(pcm[at : at + FRAME]) for at in range(0, len(pcm) // FRAME * FRAME, FRAME)]
 
 
+@pytest.mark.slow
 def test_contract_of_codecs_holds() -> None:
     check_codec(DVI4)
 

@@ -14,6 +14,7 @@ def whole(tune: Tune) -> bytes:
     return pcm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8000, 16000, 24000])
 def test_the_tune_has_no_clicks_and_a_comfortable_level(rate: int) -> None:
     samples = array("h", whole(tune_at(rate)))

@@ -183,6 +183,7 @@ class Body:
         return RouteResponse(body=self.pieces())
 
 
+@pytest.mark.slow
 async def test_long_body_comes_piece_by_piece(client: Any) -> None:
     body = Body(1000)
     api = client(Route("GET", "/", "public", body.handle))

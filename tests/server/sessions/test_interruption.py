@@ -1,5 +1,6 @@
 """Who loses the WebSocket is spoken to while its media comes, and waited for when it does not (CONTRACT §3)."""
 
+import pytest
 import trio
 from glottis import Heard
 from glottis.peer import ConnectionState
@@ -59,6 +60,7 @@ async def test_a_connection_that_is_reported_as_disconnected_waits_for_the_resum
         assert conversation.session.state is SessionState.ENDED
 
 
+@pytest.mark.slow
 async def test_the_wait_goes_on_when_consent_has_expired_for_a_restart_can_bring_media_back(
     autojump_clock: Clock,
 ) -> None:
@@ -72,6 +74,7 @@ async def test_the_wait_goes_on_when_consent_has_expired_for_a_restart_can_bring
         await eventually(lambda: conversation.session.state is SessionState.ENDED, 3)
 
 
+@pytest.mark.slow
 async def test_expired_consent_interrupts_the_call_of_a_client_with_a_socket_until_the_grace_is_over(
     autojump_clock: Clock,
 ) -> None:
@@ -85,6 +88,7 @@ async def test_expired_consent_interrupts_the_call_of_a_client_with_a_socket_unt
         assert conversation.socket.bye == "the media connection failed: the peer has not renewed its consent"
 
 
+@pytest.mark.slow
 async def test_without_a_grace_expired_consent_ends_the_call(autojump_clock: Clock) -> None:
     async with open_conversation(resume_grace=0) as conversation:
         conversation.lose_media()
@@ -110,6 +114,7 @@ async def test_who_sends_a_packet_each_400_ms_while_silent_is_there(autojump_clo
         assert conversation.told == []
 
 
+@pytest.mark.slow
 async def test_who_has_offered_to_send_nothing_is_there_while_ice_says_so(autojump_clock: Clock) -> None:
     async with open_conversation("recvonly") as conversation:
         conversation.lose_socket()

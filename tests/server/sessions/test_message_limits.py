@@ -110,7 +110,7 @@ async def test_an_agent_with_messages_waiting_is_told_that_there_is_room_to_answ
 
     async with open_memory_exchange_with(tmp_path, Speaker(agent=agent)) as exchange:
         phone, channel = await call(exchange, "agent", 262144)
-        for _ in range(20):  # the answers fill what may wait eight times
+        for _ in range(10):  # the answers fill what may wait nearly four times
             channel.send_text("?")
         phone.driver.pump()
-        await eventually(lambda: sum(isinstance(event, TextReceived) for event in phone.events) == 1 + 20)
+        await eventually(lambda: sum(isinstance(event, TextReceived) for event in phone.events) == 1 + 10)

@@ -1,5 +1,6 @@
 """A client that comes back by a new socket, perhaps on another network, goes on with the same agent (CONTRACT §3)."""
 
+import pytest
 import trio
 from glottis.server.sessions.flood import OFFER_BURST
 from glottis.server.sessions.missed import MAX_MISSED_MESSAGES
@@ -19,6 +20,7 @@ async def lose_both(conversation: Conversation) -> None:
     await conversation.interrupted()
 
 
+@pytest.mark.slow
 async def test_who_comes_back_with_a_restart_hears_the_agent_go_on_within_a_second(autojump_clock: Clock) -> None:
     async with open_conversation(resume_grace=8) as conversation:
         await lose_both(conversation)
@@ -49,6 +51,7 @@ async def test_what_was_queued_is_not_said_to_nobody_before_the_restart_has_foun
         await eventually(lambda: conversation.told[-1] == "resumed", 0.5)
 
 
+@pytest.mark.slow
 async def test_a_restart_after_expired_consent_needs_no_new_socket(autojump_clock: Clock) -> None:
     async with open_conversation(resume_grace=2) as conversation:
         conversation.lose_media()
@@ -97,6 +100,7 @@ async def test_long_texts_that_were_missed_take_no_more_memory_than_there_is(aut
         assert len(texts(conversation.socket)) == 2
 
 
+@pytest.mark.slow
 async def test_restarts_in_a_flood_are_refused_and_the_call_goes_on(autojump_clock: Clock) -> None:
     async with open_conversation() as conversation:
         for _ in range(20):
