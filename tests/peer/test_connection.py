@@ -620,7 +620,7 @@ def test_before_a_description_what_is_said_goes_nowhere() -> None:
     assert (voice.can_send, voice.can_receive) == (False, False)
     voice.write(b"\x01\x02" * 160)
     voice.write_tone(Tone(5, 0.1, 0.05))
-    voice.handle_report(BitrateLimited(10_000.0), 0.1, 0.0)
+    voice.handle_report(BitrateLimited(10_000), 0.1, 0.0)
     assert (voice.next_frame(0.0), voice.next_packets(0.0)) == (None, [])
     assert voice.flush() == Heard(0.0, 0.0)
 
