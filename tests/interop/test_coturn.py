@@ -134,14 +134,42 @@ async def test_call_goes_by_a_relay(tmp_path: Path, transport: Literal["udp", "t
         assert scene.relay.ignored_datagrams == scene.relay.dropped_datagrams == 0
 
 
-async def test_ephemeral_credentials_are_those_of_use_auth_secret(tmp_path: Path) -> None:
-    username = f"{int(time.time()) + 3600}:caller"
+WITH_SECRET = ("--use-auth-secret", "--static-auth-secret=shared")
+
+
+def ephemeral(seconds: int) -> LongTermCredentials:
+    """Those of coturn's ``use-auth-secret``, which expire so many seconds from now."""
+    username = f"{int(time.time()) + seconds}:caller"
     password = base64.b64encode(hmac.digest(b"shared", username.encode(), "sha1")).decode()
+    return LongTermCredentials(username, password)
+
+
+async def test_ephemeral_credentials_are_those_of_use_auth_secret(tmp_path: Path) -> None:
     async with (
-        open_coturn(tmp_path, users=("--use-auth-secret", "--static-auth-secret=shared")) as coturn,
-        open_scene(coturn, credentials=LongTermCredentials(username, password)) as scene,
+        open_coturn(tmp_path, users=WITH_SECRET) as coturn,
+        open_scene(coturn, credentials=ephemeral(3600)) as scene,
     ):
         await scene.exchange(3)
+
+
+async def test_expired_credentials_are_told_by_name(tmp_path: Path) -> None:
+    async with (
+        open_coturn(tmp_path, users=WITH_SECRET) as coturn,
+        open_scene(coturn, credentials=ephemeral(-60)) as scene,
+    ):
+        assert scene.failed == [Failed("the server does not accept the credentials", 401)]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_server_that_names_another_is_followed(tmp_path: Path, transport: Literal["udp", "tcp"]) -> None:
+    (tmp_path / "other").mkdir()
+    async with (
+        open_coturn(tmp_path / "other") as other,
+        open_coturn(tmp_path, f"--alternate-server=127.0.0.1:{other.port}") as coturn,
+        open_scene(coturn, transport) as scene,
+    ):
+        await scene.exchange(3)
+        assert ["ALLOCATE processed, success" in each.log.read_text() for each in (coturn, other)] == [False, True]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
