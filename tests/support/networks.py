@@ -7,10 +7,9 @@ TURN server.
 import hashlib
 import re
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,16 +19,14 @@ from typing import Final
 import trio
 
 from support.command import Command, open_command
-from support.coturn import make_certificate
 from support.internet import PUBLIC, Internet, Kind, open_internet
+from support.public_coturn import SERVER, SERVER_6, PublicCoturn, open_public_coturn
 
 HTTP_PORT: Final = 8080
 MEDIA_PORT: Final = 50000
 CALLER, CALLERS_ROUTER, GATEWAY, GATEWAYS_ROUTER = "c", "r", "g", "q"
-SERVER: Final = "203.0.113.3"
 ROUTED_CALLER, ROUTED_GATEWAY = "10.1.0.2", "10.2.0.2"
 PUBLIC_GATEWAY, PUBLIC_ROUTER = "203.0.113.2", "203.0.113.4"
-USER: Final = "caller:secret"
 KEY: Final = "correct-horse-battery"
 CONFIG: Final = f"""
 [server]
@@ -104,10 +101,18 @@ class Network:
     name: str
     build: Callable[[Internet], Site]
     way: str
-    during: Callable[[Internet], None] | None = None
+    during: Callable[["Scene"], Awaitable[None]] | None = None
     is_quick: bool = False
     caller: Sequence[str] = ()
     """Options of its command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What something may happen to in a call; there is a ``relay`` where one is asked."""
+
+    internet: Internet
+    relay: PublicCoturn | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,24 +218,36 @@ def two_interfaces(internet: Internet) -> Site:
     return Site(site.addresses, PUBLIC_GATEWAY)
 
 
-def change_source_port(internet: Internet) -> None:
+async def change_source_port(scene: Scene) -> None:
     """A translator forgets what it knew, and chooses other ports."""
     rule = 'insert rule ip nat postrouting oifname "wan" meta l4proto udp masquerade to :40000-40999\n'
-    internet.load(CALLERS_ROUTER, rule)
-    internet.ip(CALLERS_ROUTER, "link set wan down")
-    internet.ip(CALLERS_ROUTER, "link set wan up")
+    scene.internet.load(CALLERS_ROUTER, rule)
+    scene.internet.ip(CALLERS_ROUTER, "link set wan down")
+    scene.internet.ip(CALLERS_ROUTER, "link set wan up")
 
 
-def change_public_address(internet: Internet) -> None:
+async def change_public_address(scene: Scene) -> None:
     """A provider gives the caller's router another one."""
-    internet.ip(CALLERS_ROUTER, "addr del 203.0.113.1/24 dev wan")
-    internet.ip(CALLERS_ROUTER, "addr add 203.0.113.9/24 dev wan")
+    scene.internet.ip(CALLERS_ROUTER, "addr del 203.0.113.1/24 dev wan")
+    scene.internet.ip(CALLERS_ROUTER, "addr add 203.0.113.9/24 dev wan")
 
 
-def change_own_address(internet: Internet) -> None:
+async def change_own_address(scene: Scene) -> None:
     """The caller comes to another network: neither its WebSocket nor its media has a way any more."""
-    internet.ip(CALLER, "addr del 203.0.113.7/24 dev eth0")
-    internet.ip(CALLER, "addr add 203.0.113.17/24 dev eth0")
+    scene.internet.ip(CALLER, "addr del 203.0.113.7/24 dev eth0")
+    scene.internet.ip(CALLER, "addr add 203.0.113.17/24 dev eth0")
+
+
+async def restart_relay(scene: Scene) -> None:
+    """The server dies without a word, and another one takes its place, which knows nothing of the call."""
+    assert scene.relay is not None
+    await scene.relay.kill()
+    await scene.relay.start()
+
+
+def by_server(url: str) -> Sequence[str]:
+    """Options of a caller who has this TURN server, and uses nothing else."""
+    return ("--relay", "--ice-server", f"{url},caller,secret")
 
 
 NETWORKS: Final = (
@@ -269,7 +286,17 @@ NETWORKS: Final = (
         "only port 443 is let out, TURN over TLS",
         only_https,
         "relay",
-        caller=("--ice-server", f"turns:{SERVER}:443?transport=tcp,{USER.replace(':', ',')}"),
+        caller=("--ice-server", f"turns:{SERVER}:443?transport=tcp,caller,secret"),
+    ),
+    Network("by a relay only, TURN over UDP", open_to_all, "relay", caller=by_server(f"turn:{SERVER}")),
+    Network("by a relay only, TURN over TCP", open_to_all, "relay", caller=by_server(f"turn:{SERVER}?transport=tcp")),
+    Network("by a relay only, IPv6 only", only_ipv6, "relay", caller=by_server(f"turn:[{SERVER_6}]")),
+    Network(
+        "by a relay only, which is killed in the call and started anew",
+        open_to_all,
+        "relay",
+        restart_relay,
+        caller=by_server(f"turn:{SERVER}?transport=tcp"),
     ),
     Network("the caller's own address changes in the call", open_to_all, "udp", change_own_address),
 )
@@ -280,21 +307,22 @@ async def call_in(network: Network, directory: Path) -> Outcome:
     with open_internet() as internet:
         site = network.build(internet)
         async with AsyncExitStack() as running:
+            relay = None
             if SERVER in site.config or network.caller:
-                await running.enter_async_context(_open_coturn(internet, directory))
+                relay = await running.enter_async_context(open_public_coturn(internet, directory))
             await running.enter_async_context(_open_gateway(internet, site, directory))
-            return await _call(internet, site, network, directory)
+            return await _call(Scene(internet, relay), site, network, directory)
 
 
-async def _call(internet: Internet, site: Site, network: Network, directory: Path) -> Outcome:
+async def _call(scene: Scene, site: Site, network: Network, directory: Path) -> Outcome:
     env = {"GLOTTIS_API_KEY": KEY, "SSL_CERT_FILE": str(directory / "cert.pem")}
     listen = "10" if network.during else "2" if network.caller else "1"
     command = ("call", site.url, "--campaign", "talker", "--listen", listen, *network.caller)
-    async with open_command(*command, env=env, prefix=internet.command(CALLER)) as call:
+    async with open_command(*command, env=env, prefix=scene.internet.command(CALLER)) as call:
         if network.during is not None:
             await call.wait_for("media: ")
             await trio.sleep(2)
-            network.during(internet)
+            await network.during(scene)
         await call.wait()
     found = re.search(r"first audio after ([\d.]+) s by (\w+ \(.*?\)),.* received (\d+)", call.output)
     assert found, f"{network.name}: {call.errors}{call.output}"
@@ -314,36 +342,6 @@ async def _open_gateway(internet: Internet, site: Site, directory: Path) -> Asyn
         yield gateway
         gateway.process.send_signal(signal.SIGINT)
         await gateway.wait()
-
-
-@asynccontextmanager
-async def _open_coturn(internet: Internet, directory: Path) -> AsyncIterator[None]:
-    make_certificate(directory, f"IP:{SERVER}")
-    command = [
-        *internet.command(PUBLIC),
-        *("stdbuf", "-oL", "turnserver", "-n", "--no-cli", "--no-dtls", "--log-file=stdout", "--verbose"),
-        *(f"--cert={directory / 'cert.pem'}", f"--pkey={directory / 'key.pem'}", "--tls-listening-port=443"),
-        *("--lt-cred-mech", f"--user={USER}", "--realm=glottis.example"),
-        *(f"--listening-ip={SERVER}", f"--relay-ip={SERVER}"),
-        *(f"--userdb={directory / 'turn.db'}", f"--pidfile={directory / 'turn.pid'}"),
-    ]
-    async with trio.open_nursery() as nursery:
-        start = partial(trio.run_process, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        process: trio.Process = await nursery.start(start)
-        assert process.stdout
-        written = b""
-        with trio.fail_after(10):
-            while b"SQLite DB connection success" not in written:
-                written += (chunk := await process.stdout.receive_some())
-                assert chunk, written.decode()
-        nursery.start_soon(_drain, process.stdout)
-        yield
-        process.terminate()
-
-
-async def _drain(stream: trio.abc.ReceiveStream) -> None:
-    async for _ in stream:
-        pass
 
 
 async def _print_table() -> None:
