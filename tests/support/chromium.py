@@ -128,15 +128,15 @@ class Chromium:
 
 
 @contextmanager
-def run_chromium(directory: Path, microphone: Path | None) -> Iterator[str]:
+def run_chromium(directory: Path, microphone: Path | None, *flags: str) -> Iterator[str]:
     """A browser with a fresh profile in ``directory``; yields its DevTools URL.
 
-    ``microphone`` is a WAV file that it loops; None: there is no microphone.
+    ``microphone`` is a WAV file that it loops; None: there is no microphone. Of ``flags`` the later ones win.
     """
     executable = shutil.which("chromium")
     assert executable, "chromium is not installed: run `make test`"
     devices = [*MICROPHONE_FLAGS, f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
-    with run_browser([executable, *FLAGS, *devices, f"--user-data-dir={directory}"], ANNOUNCEMENT) as url:
+    with run_browser([executable, *FLAGS, *devices, *flags, f"--user-data-dir={directory}"], ANNOUNCEMENT) as url:
         yield url
 
 

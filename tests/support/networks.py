@@ -232,10 +232,15 @@ async def change_public_address(scene: Scene) -> None:
     scene.internet.ip(CALLERS_ROUTER, "addr add 203.0.113.9/24 dev wan")
 
 
-async def change_own_address(scene: Scene) -> None:
+def change_own_address(internet: Internet) -> None:
     """The caller comes to another network: neither its WebSocket nor its media has a way any more."""
-    scene.internet.ip(CALLER, "addr del 203.0.113.7/24 dev eth0")
-    scene.internet.ip(CALLER, "addr add 203.0.113.17/24 dev eth0")
+    internet.ip(CALLER, "addr del 203.0.113.7/24 dev eth0")
+    internet.ip(CALLER, "addr add 203.0.113.17/24 dev eth0")
+
+
+async def move(scene: Scene) -> None:
+    """The caller does, at once."""
+    change_own_address(scene.internet)
 
 
 async def restart_relay(scene: Scene) -> None:
@@ -298,7 +303,7 @@ NETWORKS: Final = (
         restart_relay,
         caller=by_server(f"turn:{SERVER}?transport=tcp"),
     ),
-    Network("the caller's own address changes in the call", open_to_all, "udp", change_own_address),
+    Network("the caller's own address changes in the call", open_to_all, "udp", move),
 )
 
 
@@ -310,7 +315,7 @@ async def call_in(network: Network, directory: Path) -> Outcome:
             relay = None
             if SERVER in site.config or network.caller:
                 relay = await running.enter_async_context(open_public_coturn(internet, directory))
-            await running.enter_async_context(_open_gateway(internet, site, directory))
+            await running.enter_async_context(open_gateway(internet, site, directory))
             return await _call(Scene(internet, relay), site, network, directory)
 
 
@@ -330,7 +335,8 @@ async def _call(scene: Scene, site: Site, network: Network, directory: Path) -> 
 
 
 @asynccontextmanager
-async def _open_gateway(internet: Internet, site: Site, directory: Path) -> AsyncIterator[Command]:
+async def open_gateway(internet: Internet, site: Site, directory: Path) -> AsyncIterator[Command]:
+    """Serve until the block is left."""
     path = directory / "gateway.toml"
     path.write_text(site.text)
     async with open_command("serve", "--config", path, prefix=internet.command(GATEWAY)) as gateway:

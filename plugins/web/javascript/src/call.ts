@@ -362,7 +362,10 @@ export class Call extends Emitter<CallEvents> {
     this.#page = new PageWatch({
       online: () => {
         if (this.#lost.socket) this.#resumption.hurry();
-        else if (this.#wasActive) void this.#restart();
+        else if (this.#wasActive && this.#resumption.isPossible) {
+          this.#signaling.letGo(); // it may be of the network that is gone, of which TCP tells nothing
+          void this.#resume();
+        }
       },
       left: () => this.hangUp("the page was left"),
       gesture: () => void this.unlockAudio().catch(() => {}),
