@@ -1,6 +1,7 @@
 """Whatever one caller or stranger sends, eight calls miss no packet, and the next caller is served as ever.
 
-Time is virtual: what an attack costs is measured by the benchmark ``make soak`` and counted in the tests of the rooms.
+Time is virtual: what an attack costs is counted in the tests of the rooms, and measured beside twenty calls by the
+benchmark ``make soak``. Here eight stand for twenty, see ``support.crowd.CALLS``.
 """
 
 import logging

@@ -231,13 +231,18 @@ class IceAgent:
 
     def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
         """A signalled candidate, also before the peer's parameters; unusable ones are ignored and counted."""
+        self.add_remote_candidates([candidate], now)
+
+    def add_remote_candidates(self, candidates: Iterable[Candidate], now: float) -> None:
+        """Several of one description, which costs less than one by one."""
         if self.state in _FINAL:
             return
-        is_first = not self._remote.signalled
-        if is_new := self._remote.admit(candidate):
-            self._form_pairs(self._bases, [candidate])
-        if is_first or is_new:
-            self._hope_at = now
+        for candidate in candidates:
+            is_first = not self._remote.signalled
+            if is_new := self._remote.admit(candidate):
+                self._form_pairs(self._bases, [candidate])
+            if is_first or is_new:
+                self._hope_at = now
         self._conclude(now)
 
     def ignore_candidates(self, count: int, now: float) -> None:

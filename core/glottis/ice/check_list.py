@@ -60,7 +60,8 @@ class CheckList:
         if known is not None or self._concluded or not self._make_room(self.priority(pair)):
             return
         self._pairs[pair.path] = pair
-        rivals = [other for other in self if other.foundation == pair.foundation and other is not pair]
+        foundation = pair.foundation
+        rivals = [other for other in self._pairs.values() if other.foundation == foundation and other is not pair]
         # RFC 8445 §6.1.2.6, RFC 8838 §12: one pair of each foundation goes first; where one has succeeded, all may.
         if not rivals or any(other.state is PairState.SUCCEEDED for other in rivals):
             pair.state = PairState.WAITING

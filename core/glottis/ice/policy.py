@@ -6,6 +6,7 @@ RFC 8445 §19.5.1 describes the attack. Peer-reflexive candidates need no such r
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from glottis.sdp.candidate import TCP_TYPE_PREFERENCES, TYPE_PREFERENCES, Candidate
@@ -19,14 +20,20 @@ WEB_PORTS: Final = (80, 443)
 
 def candidate_ip(candidate: Candidate) -> IpAddress | None:
     """The address of a candidate that some agent could check; a name is none (RFC 8839 §5.1)."""
-    if candidate.component != 1 or not _can_be_checked(candidate):
-        return None
-    ip = ip_of(candidate.address)
+    return _harmless_ip(candidate.address) if _can_be_checked(candidate) else None
+
+
+@lru_cache(maxsize=64)
+def _harmless_ip(host: str) -> IpAddress | None:
+    """Of a host that somebody may be at; asked for several times for each candidate, and looked up in many networks."""
+    ip = ip_of(host)
     return None if ip is None or _is_hostile(ip) else ip
 
 
 def _can_be_checked(candidate: Candidate) -> bool:
     """Over TCP nobody but a passive one can, which may hide where firewalls let the web through (RFC 6544 §6.2)."""
+    if candidate.component != 1:
+        return False
     if candidate.transport == "tcp":
         is_open = candidate.port >= LOWEST_PORT or candidate.port in WEB_PORTS
         return is_open and candidate.tcp_type == "passive" and candidate.type in TCP_TYPE_PREFERENCES
@@ -64,13 +71,19 @@ class ProbePolicy:
         """Whether a check may go from the local address to the remote candidate."""
         if (":" in local_host) != (":" in candidate.address):  # of two families, which is all that most differ in
             return False
-        remote, local = candidate_ip(candidate), ip_of(local_host.partition("%")[0])
-        if remote is None or local is None:
-            return False
-        if remote.is_loopback or local.is_loopback:
-            # A browser beside the gateway may be known by any address of the machine, its loopback address included.
-            return local.is_loopback
-        return self.private_networks or remote.is_global
+        return _can_be_checked(candidate) and _may_meet(local_host, candidate.address, private=self.private_networks)
+
+
+@lru_cache(maxsize=64)
+def _may_meet(local_host: str, remote_host: str, *, private: bool) -> bool:
+    """By their addresses; asked for several times for each pair of them."""
+    remote, local = _harmless_ip(remote_host), ip_of(local_host.partition("%")[0])
+    if remote is None or local is None:
+        return False
+    if remote.is_loopback or local.is_loopback:
+        # A browser beside the gateway may be known by any address of the machine, its loopback address included.
+        return local.is_loopback
+    return private or remote.is_global
 
 
 DEFAULT_POLICY: Final = ProbePolicy()

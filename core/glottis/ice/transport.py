@@ -4,7 +4,7 @@ Each restart begins another generation of candidates (RFC 8838 §2), which has a
 on until the new one has a nominated pair, and a little longer for what is under way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from glottis.contracts.errors import Malformed
@@ -183,8 +183,8 @@ class IceTransport:
         self._agent.set_remote_parameters(ufrag, pwd, lite=lite, now=now)
         self._conclude(now)
 
-    def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
-        self._agent.add_remote_candidate(candidate, now)
+    def add_remote_candidates(self, candidates: Iterable[Candidate], now: float) -> None:
+        self._agent.add_remote_candidates(candidates, now)
         self._conclude(now)
 
     def ignore_candidates(self, count: int, now: float) -> None:

@@ -1,6 +1,6 @@
 """The peer's candidates: those of its descriptions, and those that it trickles (RFC 8838), perhaps before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -42,8 +42,7 @@ class SignalledCandidates:
         """Take those of a description, also of a later one, where some peers put what they do not trickle."""
         remote = negotiation.remote
         self._agent.ignore_candidates(remote.ignored_candidates, now)
-        for candidate in remote.candidates:
-            self._take(candidate, now)
+        self._take(remote.candidates, now)
         if remote.end_of_candidates:
             self._agent.end_of_candidates(now)
         early, self._early = self._early, []
@@ -99,11 +98,12 @@ class SignalledCandidates:
         if candidate is None:
             self._agent.end_of_candidates(now)
         else:
-            self._take(candidate, now)
+            self._take([candidate], now)
 
-    def _take(self, candidate: Candidate, now: float) -> None:
-        self._agent.add_remote_candidate(candidate, now)
-        is_hidden = candidate.type == "host" and candidate.transport == "udp" and is_hidden_name(candidate.address)
-        if is_hidden and candidate.address not in self._names and len(self._names) < MAX_NAMES:
-            self._names.add(candidate.address)
-            self._tell(NameSignalled(candidate))
+    def _take(self, candidates: Sequence[Candidate], now: float) -> None:
+        self._agent.add_remote_candidates(candidates, now)
+        for candidate in candidates:
+            is_hidden = candidate.type == "host" and candidate.transport == "udp" and is_hidden_name(candidate.address)
+            if is_hidden and candidate.address not in self._names and len(self._names) < MAX_NAMES:
+                self._names.add(candidate.address)
+                self._tell(NameSignalled(candidate))

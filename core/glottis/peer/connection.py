@@ -219,7 +219,7 @@ class PeerConnection:
 
     def add_found_address(self, candidate: Candidate, host: str, now: float) -> None:
         """A candidate behind a name (``NameSignalled``) has this IP address, and is taken like any other."""
-        self.transport.ice.add_remote_candidate(replace(candidate, address=host), now)
+        self.transport.ice.add_remote_candidates([replace(candidate, address=host)], now)
         self._advance(now)
 
     def _read_untrusted(self, sdp: str) -> SessionDescription:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from glottis.contracts.errors import Malformed
-from glottis.wire.address import Address, ip_of
+from glottis.wire.address import Address, ip_of, text_of
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ def _port_untrusted(text: str) -> int:
 def _address_untrusted(text: str) -> str:
     """An IP address in canonical form, so that it equals the address of a datagram; host names as they are."""
     if (ip := ip_of(text)) is not None:
-        return str(ip)
+        return text_of(ip)
     labels = text.removesuffix(".").split(".")
     # A last label of digits alone is a mistyped IPv4 address, never a name (RFC 1123 §2.1).
     if len(text) > 253 or labels[-1].isdigit() or not all(map(_NAME_LABEL.fullmatch, labels)):

@@ -34,9 +34,8 @@ MAX_REPEATS: Final = 64
 MAX_FINGERPRINTS: Final = 8
 """The same of these, which take longest to be read. Peers have one, or one of each hash function."""
 
-MAX_READ: Final = 180
-"""Attributes whose value is read, of the whole description: half of its lines, as with browsers. The longest offer that
-is known has 92."""
+MAX_READ: Final = 110
+"""Attributes whose value is read, of the whole description. The longest offer that is known has 92."""
 
 MAX_PARAMETERS: Final = 80
 """Of all payload types together. The longest offer that is known has 38."""
@@ -83,14 +82,22 @@ _GRAMMAR: Final = {
     ),
 }
 _PATTERNS: Final = {kind: re.compile(pattern, re.DOTALL | re.ASCII) for kind, (pattern, _) in _GRAMMAR.items()}
-_NAME: Final = re.compile(TOKEN)
+_ATTRIBUTE: Final = re.compile(rf"a=({TOKEN})(?::([^\r]+)?)?")
 _LETTERS: Final = frozenset(string.ascii_lowercase)
 _LEFT_ALONE: Final = frozenset("stiueprzkm")
 """Their values are not looked at (RFC 9429 §5.8), or with the section."""
 
 
 _Line = tuple[int, str, str]
-"""Number, type and value of a line. There are hundreds, and objects with names would cost more than what is in them."""
+"""Number, type and value of a line that is no attribute, or none that can be read."""
+
+
+class _Part(NamedTuple):
+    """What is said of the session, or of a section."""
+
+    attributes: list[Attribute]
+    lines: list[_Line]
+    """The others."""
 
 
 class _Left:
@@ -116,10 +123,10 @@ def parse_session_description_untrusted(text: str) -> SessionDescription:
     Unknown attributes are kept. Those that ``glottis.sdp.attributes`` cannot read are left out, see ``SKIPPABLE``.
     """
     parts = _parts_untrusted(_lines_untrusted(text))
-    version, origin, (_, _, name) = parts[0][:3]
+    version, origin, (_, _, name) = parts[0].lines[:3]
     _fields_untrusted(version)
     left = _Left()
-    session, *sections = contents = [_content(lines, left) for lines in parts]
+    session, *sections = contents = [_content(part, left) for part in parts]
     if left.attributes < 0:
         raise Malformed(f"expected at most {MAX_READ} attributes that are read")
     return SessionDescription(
@@ -128,7 +135,9 @@ def parse_session_description_untrusted(text: str) -> SessionDescription:
         connection=session.connection,
         bandwidths=session.bandwidths,
         attributes=session.attributes,
-        media=tuple(_media_untrusted(lines[0], content) for lines, content in zip(parts[1:], sections, strict=True)),
+        media=tuple(
+            _media_untrusted(part.lines[0], content) for part, content in zip(parts[1:], sections, strict=True)
+        ),
         skipped=tuple(message for content in contents for message in content.skipped),
     )
 
@@ -148,30 +157,35 @@ def _lines_untrusted(text: str) -> list[str]:
     return lines
 
 
-def _parts_untrusted(lines: Sequence[str]) -> list[list[_Line]]:
+def _parts_untrusted(lines: Sequence[str]) -> list[_Part]:
     """The lines of the session, and of each section, without blanks around them; those that are blank are left out.
 
-    Raises ``Malformed`` where they come in another order.
+    Raises ``Malformed`` where they come in another order. Attributes, of which there are hundreds, are told first.
     """
-    letters = _LETTERS
-    part: list[_Line] = []
+    letters, structure, attribute, read = _LETTERS, _STRUCTURE, _ATTRIBUTE.fullmatch, Attribute.read
+    part = _Part([], [])
     parts = [part]
     previous, in_head = "", True
     for number, line in enumerate(lines, 1):
-        if not (line := line.strip(" \t\r")):
+        line = line.strip(" \t\r")
+        if (found := attribute(line)) is not None and not in_head:
+            name, value = found.groups()
+            part.attributes.append(read(name, value, number))
+            continue
+        if not line:
             continue
         kind, equals, value = line.partition("=")
         if not equals or kind not in letters or "\r" in line:
             kind, value = _NO_LINE, ""
-        if in_head or kind in _STRUCTURE:
+        if in_head or kind in structure:
             if kind not in _STRUCTURE[previous]:
                 raise Malformed(f"line {number}: expected {_one_of(_STRUCTURE[previous])}")
             previous, in_head = kind, kind in _HEAD
             if kind == "m":
-                parts.append(part := [])
-        part.append((number, kind, value))
+                parts.append(part := _Part([], []))
+        part.lines.append((number, kind, value))
     if "m" not in _STRUCTURE[previous]:
-        last = parts[-1][-1][0] if parts[-1] else 0
+        last = max([0, *(number for number, *_ in part.lines), *(one.line or 0 for one in part.attributes)])
         raise Malformed(f"line {last + 1}: expected {_one_of(_STRUCTURE[previous])}")
     if len(parts) > MAX_MEDIA_SECTIONS + 1:
         raise Malformed(f"expected at most {MAX_MEDIA_SECTIONS} media sections")
@@ -182,33 +196,18 @@ def _one_of(kinds: str) -> str:
     return " or ".join(f"{kind}=" for kind in kinds)
 
 
-def _content(lines: Sequence[_Line], left: _Left) -> _Content:
+def _content(part: _Part, left: _Left) -> _Content:
     """What can be read, and what was skipped."""
-    named: list[Attribute] = []
     connections: list[str] = []
     bandwidths: list[str] = []
     skipped: list[str] = []
-    repeats = dict.fromkeys(READ, 0) | {"fingerprint": MAX_REPEATS - MAX_FINGERPRINTS}
-    room = left.attributes
-    is_name, read, add = _NAME.fullmatch, Attribute.read, named.append
-    for line in lines:
-        number, kind, value = line
+    attributes = _attributes_untrusted(part.attributes, left, skipped)
+    for line in part.lines:
+        number, kind, _ = line
         try:
             if kind == "a":
-                name, _, text = value.partition(":")
-                if (count := repeats.get(name)) is None:  # nobody looks at its value here
-                    if is_name(name) is None:
-                        raise Malformed(f"line {number}: after a= expected a name, or name, colon, value")
-                    add(read(name, text or None, number))
-                elif count < MAX_REPEATS:
-                    repeats[name] = count + 1
-                    room -= 1
-                    if room >= 0:
-                        add(_value_untrusted(number, name, text, left))
-                elif count == MAX_REPEATS:  # what follows is passed over in silence: there may be hundreds
-                    repeats[name] = count + 1
-                    raise Malformed(f"line {number}: expected at most {_most(name)} times a={name}")
-            elif kind == "c":
+                raise Malformed(f"line {number}: after a= expected a name, or name, colon, value")
+            if kind == "c":
                 connections += _fields_untrusted(line)
             elif kind == "b":
                 bandwidths += _fields_untrusted(line)
@@ -216,8 +215,32 @@ def _content(lines: Sequence[_Line], left: _Left) -> _Content:
                 _fields_untrusted(line)
         except Malformed as error:
             skipped.append(str(error))
+    return _Content(attributes, next(iter(connections), None), tuple(bandwidths), tuple(skipped))
+
+
+def _attributes_untrusted(attributes: Sequence[Attribute], left: _Left, skipped: list[str]) -> tuple[Attribute, ...]:
+    """Those that nobody looks at here, and those that can be read."""
+    kept: list[Attribute] = []
+    repeats = dict.fromkeys(READ, 0) | {"fingerprint": MAX_REPEATS - MAX_FINGERPRINTS}
+    room, keep, count_of = left.attributes, kept.append, repeats.get
+    for attribute in attributes:
+        if (count := count_of(attribute.name)) is None:
+            keep(attribute)
+            continue
+        name = attribute.name
+        repeats[name] = count + 1
+        try:
+            if count < MAX_REPEATS:
+                room -= 1
+                if room >= 0:
+                    _read_value_untrusted(attribute, left)
+                    keep(attribute)
+            elif count == MAX_REPEATS:  # what follows is passed over in silence: there may be hundreds
+                raise Malformed(f"line {attribute.line}: expected at most {_most(name)} times a={name}")
+        except Malformed as error:
+            skipped.append(str(error))
     left.attributes = room
-    return _Content(tuple(named), next(iter(connections), None), tuple(bandwidths), tuple(skipped))
+    return tuple(kept)
 
 
 def _most(name: str) -> int:
@@ -235,21 +258,20 @@ def _fields_untrusted(line: _Line) -> Sequence[str]:
     return match.groups(default="")
 
 
-def _value_untrusted(number: int, name: str, text: str, left: _Left) -> Attribute:
-    """One of those that are read, and kept only if that can be done."""
+def _read_value_untrusted(attribute: Attribute, left: _Left) -> None:
+    """Of one of those that are read, and kept only if that can be done."""
+    name, text, number = attribute.name, attribute.value or "", attribute.line
     if len(name) + len(text) >= MAX_LENGTH and name != "candidate":
         raise Malformed(f"line {number}: after a={name}: expected at most {MAX_LENGTH} characters")
     if name == "fmtp":
         left.parameters -= text.count(";") + 1
         if left.parameters < 0:
             raise Malformed(f"line {number}: after a={name}: expected at most {MAX_PARAMETERS} parameters in all")
-    attribute = Attribute.read(name, text or None, number)
     if (parse := SKIPPABLE.get(name)) is not None:
         try:
             attribute.reading = parse, parse(text.strip(" \t"))
         except Malformed as error:
             raise Malformed(f"line {number}: after a={name}: {error}") from None
-    return attribute
 
 
 def _origin(line: _Line) -> Origin:

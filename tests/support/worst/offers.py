@@ -1,5 +1,6 @@
 """What a whole offer costs, until it is answered or refused."""
 
+import itertools
 import random
 from functools import cache
 from pathlib import Path
@@ -8,8 +9,18 @@ from typing import Final
 from glottis.dtls import Certificate
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.sdp.candidate import MAX_CANDIDATE_LENGTH
-from glottis.sdp.parser import MAX_FORMATS, MAX_LENGTH, MAX_LINES, MAX_MEDIA_SECTIONS, MAX_REPEATS, MAX_SIZE
-from glottis.sdp.transport import MAX_CANDIDATES
+from glottis.sdp.parser import (
+    MAX_FINGERPRINTS,
+    MAX_FORMATS,
+    MAX_LENGTH,
+    MAX_LINES,
+    MAX_MEDIA_SECTIONS,
+    MAX_PARAMETERS,
+    MAX_READ,
+    MAX_REPEATS,
+    MAX_SIZE,
+)
+from glottis.sdp.transport import MAX_CANDIDATES, MAX_CANDIDATES_READ
 from glottis.testing.peers import GATEWAY
 
 from support.installed import installed_plugins
@@ -22,6 +33,7 @@ TRANSPORT: Final = (
     f"a=fingerprint:sha-256 {':'.join(['AA'] * 32)}\r\n"
 )
 SESSION: Final = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
+ADDRESSES: Final = (f"{number % 250}" for number in itertools.count())
 NAME: Final = "a." * 110 + "a"
 IPV6_CANDIDATE: Final = "a=candidate:# 1 udp # 2001:db8::# 4000 typ host raddr 2001:db8::1 rport 1\r\n"
 AUDIO: Final = f"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n{TRANSPORT}"
@@ -89,6 +101,30 @@ def of_all_kinds(size: int) -> Arguments:
     return connection(), text
 
 
+def as_much_as_is_read(candidate: str) -> Make:
+    """Of what costs most first, and then lines that nobody reads; each time of other addresses."""
+    kinds = (
+        (candidate, MAX_CANDIDATES_READ),
+        ("a=fmtp:96 a;b;c;d;e;f;g;h\r\n", MAX_PARAMETERS // 8),
+        (TRANSPORT.splitlines(keepends=True)[-1], MAX_FINGERPRINTS - 1),
+        ("a=rtpmap:96 opus/48000/2\r\n", MAX_REPEATS),
+        ("a=ssrc:# cname:a\r\n", MAX_REPEATS),
+    )
+    before = SESSION + AUDIO.replace("SAVPF 0", "SAVPF 96")
+
+    def make(size: int) -> Arguments:
+        part = size / MAX_SIZE
+        read = [line for line, most in kinds for _ in range(max(1, int(most * part)))]
+        read = read[: int((MAX_READ - before.count("a=")) * part)]
+        unread = ["a=x:#\r\n"] * (int((MAX_LINES - before.count("\n")) * part) - len(read))
+        lines = [
+            line.replace("#", str(number)).replace("@", next(ADDRESSES)) for number, line in enumerate(read + unread)
+        ]
+        return connection(), before + "".join(lines)
+
+    return make
+
+
 def as_a_browser(size: int) -> Arguments:
     """Its sections again and again."""
     head, *sections = BROWSER.read_text().replace("\r\n", "\n").split("m=")
@@ -127,6 +163,12 @@ ROWS: Final[tuple[Row, ...]] = (
             "long names": offered(f"a={'x' * 60}\r\n"),
             "lines that cannot be read": offered("a=\r\n"),
             "lines of all kinds": of_all_kinds,
+            "all that is read": as_much_as_is_read(
+                "a=candidate:# 1 udp # 192.0.@.1 4000 typ host raddr 192.0.2.1 rport 1\r\n"
+            ),
+            "all that is read, of IPv6": as_much_as_is_read(
+                "a=candidate:# 1 udp # 2001:db8::@:# 4000 typ host raddr 2001:db8::1 rport 1\r\n"
+            ),
             "one long list of redundant formats": offered(
                 "/0", SESSION + AUDIO.replace("SAVPF 0", "SAVPF 0 63") + "a=rtpmap:63 red/8000\r\na=fmtp:63 0", "\r\n"
             ),
