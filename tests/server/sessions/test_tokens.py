@@ -8,6 +8,7 @@ import pytest
 import trio.testing
 from glottis import CallInfo
 from glottis.contracts.errors import AuthenticationFailed
+from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
 from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.signaling.session_url import SessionUrl
 from support.memory import open_memory_exchange
@@ -87,3 +88,13 @@ async def test_gateways_that_share_a_desk_use_up_no_token_of_each_other(tmp_path
         await phone.negotiate()
         await phone.hang_up()
     assert len(desk) == 0
+
+
+async def test_whatever_identifier_is_taken_its_url_works(tmp_path: Path, autojump_clock: Clock) -> None:
+    """Each of these characters is as long in some encoding as one may be."""
+    async with open_memory_exchange(tmp_path) as exchange:
+        for character in ("\1", '"', "%", "\x7f", "\u2028", "\U0001f600"):
+            phone = exchange.phone()
+            await phone.create("echo", clientIdentifier=character * MAX_IDENTIFIER_LENGTH)
+            await phone.open_socket()
+            await phone.hang_up()
