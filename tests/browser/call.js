@@ -8,6 +8,7 @@ class Call {
   streams = [];
   channels = []; // opened by the gateway
   candidates = []; // of ours, as they were sent
+  late = 0; // milliseconds until an answer is taken
   closed = null; // the WebSocket's { code, reason }
   #answered = null;
 
@@ -77,6 +78,7 @@ class Call {
     if (message.type === 'candidate') await this.pc.addIceCandidate(message.candidate);
     if (message.type === 'error') this.#answered?.reject(new Error(message.code));
     if (message.type === 'answer') {
+      await new Promise((resolve) => setTimeout(resolve, this.late));
       await this.pc.setRemoteDescription(message)
         .then(this.#answered.resolve, (error) => { this.#answered.reject(error); throw error; });
     }

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 
 import pytest
-from glottis.ice import IceAgent, IceState, PairState, PathAuthenticated, PathGivenUp, PathReleased
+from glottis.ice import Credentials, IceAgent, IceState, PairState, PathAuthenticated, PathGivenUp, PathReleased
 from glottis.ice.check_list import MAX_PAIRS
 from glottis.ice.responder import CHECKS_AT_ONCE, CHECKS_PER_SECOND
 from glottis.wire.address import Address, Datagram, Path
@@ -44,6 +44,17 @@ def test_check_is_answered_with_the_address_that_it_came_from(make_agent: MakeAg
     assert answer.xor_mapped_address == CALLER
     assert answer.is_signed_with(agent.local_pwd.encode())
     assert answer.has_fingerprint
+
+
+def test_who_restarts_gets_no_answer_to_its_new_ufrag_until_it_knows_ours(
+    make_agent: MakeAgent, make_check: MakeCheck
+) -> None:
+    agent = make_agent()
+    mixed = f"{agent.local_ufrag}:of the next generation".encode()
+    assert ask(agent, make_check(agent, username=mixed)) is None
+    assert not agent.pairs()
+    credentials = Credentials(agent.local_ufrag, agent.local_pwd)
+    assert ask(agent.successor(credentials), make_check(agent, username=mixed)) is not None
 
 
 def test_check_is_checked_back_at_once(make_agent: MakeAgent, make_check: MakeCheck) -> None:
@@ -205,8 +216,7 @@ def test_odd_check_of_the_peer_gets_an_error_that_is_not_longer(
 
 def test_shortest_possible_check_with_an_error_is_not_amplified(make_agent: MakeAgent, make_check: MakeCheck) -> None:
     agent = make_agent()
-    username = f"{agent.local_ufrag}:".encode()
-    answer = ask(agent, make_check(agent, username=username, priority=None, ice_controlling=None))
+    answer = ask(agent, make_check(agent, priority=None, ice_controlling=None))
     assert answer is not None
     assert answer.error_code == 400
 

@@ -74,7 +74,6 @@ class IceAgent:
         self._checker = Checker(self._check_list, self._role, self._credentials, timing, rng)
         self._responder = Responder(self._check_list, self._checker, self._role, self._credentials, timing)
         self._selection = Selection(self._check_list, self._role, timing, rng)
-        self._remote_is_known = False
         self._remote_ended = False
         self._hope_at = 0.0
         self._events: ShortQueue[IceEvent] = ShortQueue()
@@ -221,8 +220,8 @@ class IceAgent:
         if lite and not self.lite:
             self._role.controlling = True  # RFC 8445 §6.1.1, whatever was offered
         self._notes.add(f"the far end is known, ufrag {ufrag}; ours is {self.local_ufrag}, and we are {self._role}")
-        self._remote_is_known = True
         self._remote.set_generation(ufrag)
+        self._responder.remote_ufrag = ufrag
         if not self.lite:
             self._checker.remote = Credentials(ufrag, pwd)
         self._hope_at = now
@@ -359,7 +358,7 @@ class IceAgent:
 
     def _form_pairs(self, local: Iterable[Candidate], remote: Iterable[Candidate]) -> None:
         """RFC 8445 §6.1.2.2, as far as the policy lets checks go. A lite agent makes no checks."""
-        if not self._remote_is_known or self.lite:
+        if self._remote.ufrag is None or self.lite:
             return
         for ours, theirs in product(local, remote):
             if can_meet(ours, theirs) and self._policy.permits(ours.address, theirs):
@@ -386,13 +385,13 @@ class IceAgent:
             return self._selection.judge(now, is_complete=self._remote_ended)
         if self._give_up_at is not None and now >= self._give_up_at:
             return IceState.FAILED, "no candidate pair has worked"
-        return (IceState.CHECKING if self._remote_is_known else IceState.NEW), ""
+        return (IceState.NEW if self._remote.ufrag is None else IceState.CHECKING), ""
 
     @property
     def _give_up_at(self) -> float | None:
         """Not before the peer has given anything to wait for, or has said that it will not (RFC 8863 §4)."""
         waiting_for_hope = not self._remote.signalled and not self._remote_ended and not len(self._check_list)
-        return None if waiting_for_hope or not self._remote_is_known else self._hope_at + self._timing.patience
+        return None if waiting_for_hope or self._remote.ufrag is None else self._hope_at + self._timing.patience
 
     def _enter(self, state: IceState, reason: str = "") -> None:
         if state is self.state:

@@ -21,9 +21,10 @@ class RemoteCandidates:
     def __init__(self, can_pair: Callable[[Candidate], bool], notes: Notes) -> None:
         self.signalled = False
         """Whether the peer has named any, usable or not."""
+        self.ufrag: str | None = None
+        """Of the peer's present generation, once it is known."""
         self._can_pair = can_pair
         self._notes = notes
-        self._ufrag: str | None = None
         self._candidates: dict[tuple[str, int, str], Candidate] = {}
         self._waiting: dict[tuple[str, int, str], Candidate] = {}
         self._useless = 0
@@ -78,7 +79,7 @@ class RemoteCandidates:
 
     def set_generation(self, ufrag: str) -> None:
         """The peer's ufrag is known: drop what was admitted before and belongs to another."""
-        self._ufrag = ufrag
+        self.ufrag = ufrag
         self.reconsider()
 
     def reconsider(self) -> None:
@@ -90,4 +91,4 @@ class RemoteCandidates:
 
     def _is_foreign(self, candidate: Candidate) -> bool:
         """Of another ICE generation; a candidate that does not say belongs to this one (RFC 8838 §11)."""
-        return None not in (self._ufrag, candidate.username_fragment) and self._ufrag != candidate.username_fragment
+        return None not in (self.ufrag, candidate.username_fragment) and self.ufrag != candidate.username_fragment

@@ -51,6 +51,8 @@ class Responder:
         self._local = local
         self._consent_lifetime = timing.consent_lifetime
         self._silence = timing.silence
+        self.remote_ufrag: str | None = None
+        """Of the peer's present generation, once it is known."""
         self._seen: dict[bytes, tuple[Path, int]] = {}
         """By transaction id, oldest first: the path that it first came by, and how often it came by that."""
         self._to_send: list[Datagram] = []
@@ -76,6 +78,8 @@ class Responder:
         """
         if not _is_authentic(check, self._local):
             self._note_stranger(path)
+            return False
+        if _is_of_another_generation(check, self.remote_ufrag):
             return False
         if self._answers.take(now) > 0:
             return False
@@ -172,6 +176,14 @@ def _is_authentic(check: StunMessage, local: Credentials) -> bool:
 
 def _error(code: int) -> tuple[int, bytes]:
     return Attribute.ERROR_CODE, encode_error_code(code)
+
+
+def _is_of_another_generation(check: StunMessage, ufrag: str | None) -> bool:
+    """Whether a peer that restarts has sent it before it knew our new ufrag (RFC 8445 §9), from new sockets.
+
+    They refuse the old generation's checks. If theirs were answered, Chromium would stay with them for ever.
+    """
+    return ufrag is not None and check.username is not None and check.username.partition(b":")[2] != ufrag.encode()
 
 
 def _peer_reflexive(path: Path, priority: int) -> Candidate:
