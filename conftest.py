@@ -36,36 +36,41 @@ class Alarm:
     took more time than the tests. Here some tests share one.
     """
 
-    def __init__(self, seconds: float, slack: float) -> None:
-        self._seconds = seconds
+    def __init__(self, slack: float) -> None:
+        self._seconds = 0.0
         self._slack = slack
         self._set_at: float | None = None
         self._stderr = os.dup(2)
 
-    def test_begins(self) -> None:
+    def test_begins(self, seconds: float) -> None:
+        """It may take so long, and a little less where it shares an alarm."""
         now = monotonic()
-        if self._set_at is None or now - self._set_at > self._slack:
-            faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._stderr)
-            self._set_at = now
+        if self._set_at is None or now - self._set_at > self._slack or seconds != self._seconds:
+            faulthandler.dump_traceback_later(seconds, exit=True, file=self._stderr)
+            self._set_at, self._seconds = now, seconds
 
     def tests_are_over(self) -> None:
         faulthandler.cancel_dump_traceback_later()
         self._set_at = None
 
 
+WAITING: Final = ("browser", "interop", "realtime")
+PATIENT: Final = 600
+"""Seconds for tests that wait for processes, each of which takes its time on a busy machine."""
 ALARM: Final = pytest.StashKey[Alarm]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before what tests write is caught."""
-    config.stash[ALARM] = Alarm(125, slack=5)
+    config.stash[ALARM] = Alarm(slack=5)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     """A test with its fixtures."""
     alarm = item.config.stash[ALARM]
-    alarm.test_begins()
+    waits = any(item.get_closest_marker(name) for name in WAITING)
+    alarm.test_begins(PATIENT if waits else 125)
     try:
         return (yield)
     finally:

@@ -61,6 +61,20 @@ def speech_in(heard: Samples) -> float:
     return similarity(heard, played, rate)
 
 
+async def hear_speech(page: Page) -> None:
+    """A busy machine stutters, which passes."""
+    with trio.fail_after(60):
+        while speech_in(await listen(page)) <= LIKENESS:
+            pass
+
+
+async def hear_something(page: Page) -> None:
+    """The same."""
+    with trio.fail_after(60):
+        while loudness(await listen(page, 1)) <= LOUD:
+            pass
+
+
 async def start(page: Page, campaign: str, prepare: str) -> None:
     """Prepare a call by a JavaScript statement, negotiate, and wait for the connection."""
     with trio.fail_after(60):
@@ -76,26 +90,28 @@ async def start(page: Page, campaign: str, prepare: str) -> None:
 
 async def test_caller_hears_the_echo_of_speech(page: Page) -> None:
     await start(page, "echo", "await call.speak()")
-    assert speech_in(await listen(page)) > LIKENESS
+    await hear_speech(page)
     assert await page.evaluate("call.errors") == []
 
 
 async def test_agent_hears_a_caller_that_only_sends(page: Page, listener: Listener) -> None:
     await start(page, "listener", "await call.speak(); call.pc.getTransceivers()[0].direction = 'sendonly'")
-    await eventually(lambda: len(listener.heard) > 2 * 32000)
-    assert speech_in(from_pcm(bytes(listener.heard))) > LIKENESS
+    with trio.fail_after(60):
+        while speech_in(from_pcm(bytes(listener.heard))) <= LIKENESS:
+            listener.heard.clear()
+            await eventually(lambda: len(listener.heard) > 2 * 32000)
     assert await page.evaluate("call.pc.getTransceivers()[0].currentDirection") == "sendonly"
 
 
 async def test_page_that_only_listens_hears_the_agent(page: Page) -> None:
     await start(page, "talker", "call.pc.addTransceiver('audio', { direction: 'recvonly' })")
-    assert loudness(await listen(page)) > LOUD
+    await hear_something(page)
     assert await page.evaluate("call.pc.getTransceivers()[0].currentDirection") == "recvonly"
 
 
 async def test_second_audio_section_is_answered_and_the_first_carries_the_call(page: Page) -> None:
     await start(page, "echo", "await call.speak(); await call.speak()")
-    assert speech_in(await listen(page)) > LIKENESS
+    await hear_speech(page)
     directions = await page.evaluate("call.pc.getTransceivers().map((transceiver) => transceiver.currentDirection)")
     assert directions[0] == "sendrecv"
     assert directions[1] in ("inactive", "sendonly")
@@ -104,13 +120,12 @@ async def test_second_audio_section_is_answered_and_the_first_carries_the_call(p
 
 async def test_track_replaced_by_nothing_is_silence_until_it_comes_back(page: Page) -> None:
     await start(page, "echo", "globalThis.sender = await call.speak(); globalThis.track = sender.track")
-    assert loudness(await listen(page, 1)) > LOUD
+    await hear_something(page)
     await page.evaluate("sender.replaceTrack(null)")
     while loudness(await listen(page, 0.5)) >= SILENCE:  # what was on its way
         pass
     await page.evaluate("sender.replaceTrack(track)")
-    await listen(page, 0.5)
-    assert speech_in(await listen(page)) > LIKENESS
+    await hear_speech(page)
 
 
 async def test_stopping_the_section_that_holds_the_transport_is_refused_by_name(page: Page, gateway: Gateway) -> None:
@@ -138,4 +153,4 @@ async def test_page_without_microphone_offers_hidden_addresses_only_and_hears_th
         candidates = await page.evaluate("call.candidates")
         assert candidates
         assert all(".local " in candidate for candidate in candidates)
-        assert loudness(await listen(page)) > LOUD
+        await hear_something(page)

@@ -22,6 +22,7 @@ from glottis.signaling.close_codes import INTERNAL_ERROR
 from glottis.signaling.messages import Text
 from support.command import Command, open_command
 from support.gateway import CONFIG, open_test_gateway
+from support.patience import PROCESS_PATIENCE
 from support.phone import Exchange, Phone, eventually, open_exchange
 
 pytestmark = pytest.mark.realtime
@@ -36,11 +37,11 @@ isolation = "process"
 processes = 2
 calls_per_process = 2
 memory_limit_mb = 300
-patience = 3
+patience = 60
 """
-HELD = 2.0
-"""Seconds for which the agent ``spin`` holds the interpreter."""
-START = 20.0
+IMPATIENT = ISOLATED.replace("patience = 60", "patience = 5")
+"""For those that do not answer; a busy machine keeps others waiting for a while, too."""
+START = PROCESS_PATIENCE
 """Seconds for workers to start on a busy machine."""
 
 
@@ -97,7 +98,6 @@ ENDS = {
     "crash": "the agent's process was ended by SIGSEGV",
     "exit": "the agent's process has left with exit code 3",
     "leave": "internal error",
-    "hang": "the agent's process has not answered for 3 s",
     "babble": "the agent's process told what makes no sense",
     "grow": "the agent's process has grown to",
 }
@@ -113,7 +113,7 @@ async def test_whatever_a_process_does_is_told_and_no_other_call_ends(
             await order(phone, "complain")
             await phone.hear()
             await order(phone, mood)
-            code, told = await phone.wait_closed(20)
+            code, told = await phone.wait_closed(START)
             assert code == INTERNAL_ERROR
             assert told.startswith(reason)
             await bystander.hear()
@@ -123,18 +123,28 @@ async def test_whatever_a_process_does_is_told_and_no_other_call_ends(
     assert "SystemExit" in caplog.text
 
 
+async def test_a_process_that_does_not_answer_is_ended(tmp_path: Path) -> None:
+    async with open_isolated(tmp_path, IMPATIENT) as exchange:
+        bystander = await exchange.call("echo")
+        phone = await exchange.call("moody")
+        await phone.hear()
+        await order(phone, "hang")
+        assert await phone.wait_closed(START) == (INTERNAL_ERROR, "the agent's process has not answered for 5 s")
+        await bystander.hear()
+
+
 async def test_a_process_that_reads_nothing_but_seems_alive_is_ended(tmp_path: Path) -> None:
     """What waits for it would grow as long as callers write."""
-    async with open_isolated(tmp_path) as exchange:
+    async with open_isolated(tmp_path, IMPATIENT) as exchange:
         bystander = await exchange.call("echo")
         phone = await exchange.call("moody")
         await phone.hear()
         await order(phone, "deaf")
         for _ in range(15):
             await order(phone, "x" * 60_000)
-        assert await phone.wait_closed(30) == (
+        assert await phone.wait_closed(START) == (
             INTERNAL_ERROR,
-            "the agent's process has not read for 3 s what it is sent",
+            "the agent's process has not read for 5 s what it is sent",
         )
         await bystander.hear()
 
@@ -211,12 +221,14 @@ async def test_an_agent_that_holds_the_interpreter_costs_other_calls_no_frame(tm
         bystander = await exchange.call("echo")
         phone = await exchange.call("moody")
         await phone.hear()
-        await order(phone, "spin")
+        held = tmp_path / "held"
+        held.touch()
+        await order(phone, f"spin while {held}")
         await order(phone, "who are you")
         await bystander.hear(20)
         assert not phone.socket.of_type(Text)
+        held.unlink()
         await eventually(lambda: phone.socket.of_type(Text))
-        assert exchange.gateway.counts().longest_lateness < HELD
 
 
 async def test_an_agent_that_does_not_stop_keeps_nobody_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -226,8 +238,8 @@ async def test_an_agent_that_does_not_stop_keeps_nobody_else(tmp_path: Path, cap
         await order(phone, "stay")
         await eventually(lambda: Text("for ever") in phone.socket.messages)
         await phone.hang_up()
-        await eventually(lambda: "has not stopped" in caplog.text, 10)
-        await eventually(lambda: not is_alive(process), 5)
+        await eventually(lambda: "has not stopped" in caplog.text)
+        await eventually(lambda: not is_alive(process))
 
 
 def is_alive(process: int) -> bool:

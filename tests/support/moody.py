@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import trio
@@ -31,6 +32,8 @@ async def obey(call: Call) -> None:
             await call.send_text(str(os.getpid()))
         elif text == "transfer":
             call.transfer("clerk")
+        elif text.startswith("spin while "):
+            spin(Path(text.removeprefix("spin while ")))
         elif text == "stay":
             await call.send_text("for ever")
             with trio.CancelScope(shield=True):
@@ -45,10 +48,9 @@ async def clerk(call: Call) -> None:
     await trio.sleep_forever()
 
 
-def spin(seconds: float) -> None:
-    """As a native library that holds the interpreter's lock."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def spin(file: Path) -> None:
+    """As a native library that holds the interpreter's lock, while the file is there."""
+    while file.exists():
         pass
 
 
@@ -80,10 +82,15 @@ def repeat(message: messages.FromWorker, pause: float) -> None:
     threading.Thread(target=write, daemon=True).start()
 
 
+def hang() -> None:
+    """Without a use of the processor."""
+    time.sleep(600)
+
+
 def go_deaf() -> None:
     """Read nothing, but seem alive."""
     repeat(messages.Alive(), 0.1)
-    spin(60)
+    hang()
 
 
 def complain() -> None:
@@ -96,8 +103,7 @@ MOODS: Final[dict[str, Callable[[], Any]]] = {
     "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "exit": lambda: os.execv("/bin/sh", ["sh", "-c", "exit 3"]),
     "leave": sys.exit,
-    "spin": lambda: spin(2),
-    "hang": lambda: spin(60),
+    "hang": hang,
     "grow": grow,
     "babble": babble,
     "deaf": go_deaf,

@@ -15,12 +15,11 @@ from glottis.server.gateway import Gateway
 from glottis_opus import OpusDecoder, OpusEncoder
 
 from support.audio import SPEECH, Samples, from_pcm, read_wav
+from support.patience import PROCESS_PATIENCE
 
 CALLERS = Path(__file__).parents[1] / "interop" / "callers"
 RATE = 48000
 FRAME_BYTES = 2 * RATE // 50
-PATIENCE = 30.0
-"""Seconds that a call may take, the start of the process included."""
 
 Ending = Literal["caller", "gateway"]
 Trickle = Literal["normal", "none", "late"]
@@ -108,7 +107,7 @@ async def place_call(
         **received,
     }
     events = directory / "events"
-    with events.open("wb") as output, trio.move_on_after(PATIENCE) as patience:
+    with events.open("wb") as output, trio.move_on_after(PROCESS_PATIENCE) as patience:
         await trio.run_process([*stack.command, json.dumps(order, default=str)], stdout=output)
     assert not patience.cancelled_caught, f"{stack.name} came no further than {events.read_text()}"
     return Report([json.loads(line) for line in events.read_text().splitlines()], _heard(**received))
