@@ -37,6 +37,7 @@ from support.gateway import open_test_gateway
 from support.imports import imports_of
 from support.installed import installed_plugins
 from support.markdown import Document, table_rows
+from support.patience import PROCESS_PATIENCE
 from support.stacks import CALLERS, STACKS
 
 ROOT = Path(__file__).parents[1]
@@ -391,7 +392,7 @@ async def test_client_that_is_shown_calls_and_chats(is_elsewhere: bool, chromium
         open_chromium_page(chromium) as page,
     ):
         called = f"'{gateway.url}'" if is_elsewhere else ""
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await page.goto(f"{(elsewhere if is_elsewhere else gateway).url}/healthz")
             await page.run_script(block.code)
             await page.evaluate(f"""(async () => {{

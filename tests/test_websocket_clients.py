@@ -14,6 +14,7 @@ from support.audio import SPEECH, best_similarity, read_wav
 from support.chromium import open_chromium_page, run_chromium
 from support.gateway import open_test_gateway
 from support.markdown import Document
+from support.patience import PROCESS_PATIENCE
 from support.phone import RATE, TONE
 from support.plugins import TestPlugin
 
@@ -35,7 +36,7 @@ async def test_the_client_in_python_hears_its_echo(tmp_path: Path) -> None:
     client = import_file(tmp_path / "websocket_caller.py")
     played, rate = read_wav(SPEECH)
     async with open_test_gateway(tmp_path) as gateway:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await client.call(gateway.url, "echo", str(SPEECH), str(tmp_path / "heard.wav"))
     heard, heard_rate = read_wav(tmp_path / "heard.wav")
     assert heard_rate == rate
@@ -53,7 +54,7 @@ async def test_the_page_hears_its_echo(chromium: str, tmp_path: Path) -> None:
     (block,) = PAGE.blocks_of("js")
     played, rate = read_wav(SPEECH)
     async with open_test_gateway(tmp_path) as gateway, open_chromium_page(chromium) as page:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await page.goto(f"{gateway.url}/healthz")
             await page.run_script(block.code)
             await page.evaluate("""(async () => {
@@ -91,7 +92,7 @@ async def test_the_page_is_silent_soon_after_an_interruption(chromium: str, tmp_
     (block,) = PAGE.blocks_of("js")
     plugin = TestPlugin(chatterbox=chatterbox)
     async with open_test_gateway(tmp_path, plugin.config(), [plugin]) as gateway, open_chromium_page(chromium) as page:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await page.goto(f"{gateway.url}/healthz")
             await page.run_script(block.code)
             await page.evaluate("""(async () => {

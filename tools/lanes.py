@@ -4,21 +4,35 @@
 """
 
 import re
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+ROOT: Final = Path(__file__).parents[1]
 FIREFOX: Final = re.compile(r"\[(.*-)?firefox(-.*)?\]$")
 
 
 def lane_of(node_id: str) -> str:
-    """What is shared: a browser's process, which takes seconds of the processor to start, or a module's fixtures."""
+    """What is shared: a browser's process, which takes seconds of the processor to start, or a module's fixtures.
+
+    A test that shares nothing is a lane of its own.
+    """
     if FIREFOX.search(node_id):
         return "firefox"
     module, _, _ = node_id.partition("::")
-    return "chromium" if module.startswith("tests/browser/") else module
+    if module.startswith("tests/browser/"):
+        return "chromium"
+    return module if shares_fixtures(module) else node_id
+
+
+@cache
+def shares_fixtures(module: str) -> bool:
+    """Whether its tests have something in common that one of them sets up."""
+    return 'scope="module"' in (ROOT / module).read_text()
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from glottis.server.gateway import Gateway
 from support.audio import SPEECH, Samples, from_pcm, read_wav, similarity
 from support.browser import Page
 from support.gateway import open_test_gateway
+from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
 from support.plugins import TestPlugin
 from support.recording import decode_recording, loudness
@@ -51,7 +52,7 @@ async def gateway(tmp_path: Path, listener: Listener) -> AsyncIterator[Gateway]:
 
 
 async def listen(page: Page, seconds: float = 2.0) -> Samples:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         recording = await page.evaluate(f"record(call.streams[0], {seconds})")
     return decode_recording(recording, 16000)
 
@@ -63,21 +64,21 @@ def speech_in(heard: Samples) -> float:
 
 async def hear_speech(page: Page) -> None:
     """A busy machine stutters, which passes."""
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         while speech_in(await listen(page)) <= LIKENESS:
             pass
 
 
 async def hear_something(page: Page) -> None:
     """The same."""
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         while loudness(await listen(page, 1)) <= LOUD:
             pass
 
 
 async def start(page: Page, campaign: str, prepare: str) -> None:
     """Prepare a call by a JavaScript statement, negotiate, and wait for the connection."""
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await page.evaluate(
             f"""(async () => {{
                 globalThis.call = await Call.create('{campaign}');
@@ -96,7 +97,7 @@ async def test_caller_hears_the_echo_of_speech(page: Page) -> None:
 
 async def test_agent_hears_a_caller_that_only_sends(page: Page, listener: Listener) -> None:
     await start(page, "listener", "await call.speak(); call.pc.getTransceivers()[0].direction = 'sendonly'")
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         while speech_in(from_pcm(bytes(listener.heard))) <= LIKENESS:
             listener.heard.clear()
             await eventually(lambda: len(listener.heard) > 2 * 32000)

@@ -13,6 +13,7 @@ from glottis.server.gateway import Gateway
 from glottis_web import client_pages
 from support.browser import Page
 from support.gateway import open_test_gateway
+from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
 from support.plugins import TestPlugin
 
@@ -67,7 +68,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     plugin = TestPlugin(parrot=parrot)
     config = plugin.config() + '\n[pages]\nenabled = ["client"]\n'
     async with open_test_gateway(tmp_path, config, [plugin]) as gateway:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             yield gateway
         await gateway.stop(grace=0)
 

@@ -8,6 +8,7 @@ from glottis.sctp import ChannelState, DataChannels
 from glottis.server.gateway import Gateway
 from glottis.server.sessions.session import Session
 from support.browser import Page
+from support.patience import PROCESS_PATIENCE
 from support.phone import eventually, webrtc_leg
 
 GREETING = "Backend connected"
@@ -25,7 +26,7 @@ async def chat(page: Page) -> AsyncIterator[Page]:
             globalThis.greeting = await chat.next();
         })()"""
     )
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         assert await page.evaluate("greeting") == GREETING
         yield page
 
@@ -176,7 +177,7 @@ async def test_channels_end_with_the_call_when_the_agent_hangs_up(chat: Page, ga
 
 
 async def test_channel_added_by_renegotiation(page: Page) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();
@@ -192,7 +193,7 @@ async def test_channel_added_by_renegotiation(page: Page) -> None:
 
 
 async def test_data_section_may_come_before_the_audio(page: Page) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         sections = await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();

@@ -11,6 +11,7 @@ from glottis.server.gateway import Gateway
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.browser import Page
 from support.gateway import open_test_gateway
+from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
 from support.plugins import TestPlugin
 
@@ -44,7 +45,7 @@ async def test_caller_hears_what_was_spoken(
 ) -> None:
     audio = {"inputCodec": codec, "outputCodec": codec, "sampleRate": 48000}
     page = chromium_page
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await start(page, gateway, audio)
         await page.wait_for("client.pc.connectionState === 'connected' && client.log.streams.length")
         played, rate = read_wav(SPEECH)
@@ -60,7 +61,7 @@ async def test_caller_hears_what_was_spoken(
 
 
 async def test_closing_the_websocket_hangs_up(gateway: Gateway, chromium_page: Page) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await start(chromium_page, gateway, {"inputCodec": "OPUS", "outputCodec": "OPUS", "sampleRate": 48000})
         await chromium_page.wait_for("client.pc.connectionState === 'connected'")
         await chromium_page.evaluate("client.ws.close()")
@@ -79,7 +80,7 @@ async def test_chat_and_metadata_reach_the_agent(chromium_page: Page, tmp_path: 
     plugin = TestPlugin(reader=reader)
     config = plugin.config().replace('campaign-abc]\nagent = "echo"', 'campaign-abc]\nagent = "reader"')
     metadata = '{"type":"metadata","userId":"user-123"}'
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         async with open_test_gateway(tmp_path, config, [plugin]) as gateway:
             await start(chromium_page, gateway, {"inputCodec": "OPUS", "outputCodec": "OPUS", "sampleRate": 48000})
             await chromium_page.wait_for("client.log.chat.length")

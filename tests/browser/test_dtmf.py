@@ -10,6 +10,7 @@ from glottis import Call
 from glottis.server.gateway import Gateway
 from support.browser import Page
 from support.gateway import open_test_gateway
+from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
 from support.plugins import TestPlugin
 
@@ -58,7 +59,7 @@ async def press(page: Page, digits: str, milliseconds: int) -> None:
 async def test_keys_pressed_in_a_browser_reach_the_agent_once_and_cost_no_audio(
     page: Page, gateway: Gateway, menu: Menu
 ) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create('menu');

@@ -11,6 +11,7 @@ from glottis.testing.impairments import Impairments
 from support.browser import Page
 from support.gateway import CONFIG, open_test_gateway
 from support.lossy import lossy_endpoint
+from support.patience import PROCESS_PATIENCE
 
 OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 PreparePage = Callable[[Page, Gateway], Awaitable[None]]
@@ -46,7 +47,7 @@ def has_all(counts: dict[str, Any]) -> bool:
 async def test_chromium_and_the_gateway_ask_each_other_for_lost_packets_and_tell_levels_and_arrivals(
     tmp_path: Path, chromium: OpenPage, prepare_page: PreparePage
 ) -> None:
-    with lossy_endpoint(Impairments(loss=0.05)) as endpoint, trio.fail_after(60):
+    with lossy_endpoint(Impairments(loss=0.05)) as endpoint, trio.fail_after(PROCESS_PATIENCE):
         async with open_test_gateway(tmp_path, CONFIG, endpoint=endpoint) as gateway, chromium() as page:
             await prepare_page(page, gateway)
             await page.evaluate(

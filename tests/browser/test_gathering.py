@@ -12,6 +12,7 @@ from glottis.wire.address import Address
 from glottis.wire.stun import Attribute, MessageClass, build_stun, encode_xor_address, parse_stun_untrusted
 from support.browser import Page
 from support.gateway import open_test_gateway
+from support.patience import PROCESS_PATIENCE
 from support.plugins import TestPlugin
 
 OUTSIDE = Address("127.0.0.9", 40000)
@@ -73,7 +74,7 @@ async def negotiate(page: Page) -> None:
 async def test_a_candidate_and_the_end_of_candidates_after_the_answer_are_taken(
     page: Page, stun_server: StunServer
 ) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await page.evaluate("(async () => { globalThis.call = await Call.create(); })()")
         await negotiate(page)
         await stun_server.answer()
@@ -86,7 +87,7 @@ async def test_a_candidate_and_the_end_of_candidates_after_the_answer_are_taken(
 
 
 async def test_an_answer_with_all_candidates_is_taken(page: Page, stun_server: StunServer) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await page.evaluate("(async () => { globalThis.call = await Call.create(); })()")
         await stun_server.answer()
         await negotiate(page)

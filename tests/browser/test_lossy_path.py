@@ -11,6 +11,7 @@ from support.audio import SPEECH, read_wav, similarity
 from support.browser import Page
 from support.gateway import open_test_gateway
 from support.lossy import lossy_endpoint
+from support.patience import PROCESS_PATIENCE
 from support.recording import decode_recording
 
 BAD_NETWORK = Impairments(loss=0.1, duplication=0.05)
@@ -26,7 +27,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def chat(page: Page) -> AsyncIterator[Page]:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();

@@ -11,6 +11,7 @@ from glottis.server.gateway import Gateway
 from support.browser import Page
 from support.command import open_command
 from support.gateway import CONFIG, open_test_gateway
+from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
 
 OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
@@ -32,7 +33,7 @@ def level(name: str) -> str:
 @pytest.fixture
 async def page(browser: OpenPage, gateway: Gateway) -> AsyncIterator[Page]:
     async with browser() as page:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await visit(page, gateway)
             yield page
 
@@ -40,7 +41,7 @@ async def page(browser: OpenPage, gateway: Gateway) -> AsyncIterator[Page]:
 @pytest.fixture
 async def audible_page(chromium_page: Page, gateway: Gateway) -> AsyncIterator[Page]:
     """For what needs an AudioContext: Firefox has none that runs where there is no sound card."""
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await visit(chromium_page, gateway)
         yield chromium_page
 
@@ -168,7 +169,7 @@ async def test_unknown_campaign_is_told_in_words(chromium_page: Page, gateway: G
 
 async def test_without_a_microphone_one_can_listen(deaf_chromium: OpenPage, gateway: Gateway) -> None:
     async with deaf_chromium() as page:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await visit(page, gateway, "?campaign=talker")
             await call(page)
             assert await page.evaluate(STATUS) == "In call, listening only."
@@ -212,7 +213,7 @@ async def test_a_page_from_another_machine_without_https_is_told_at_once(
     deaf_chromium: OpenPage, gateway: Gateway
 ) -> None:
     async with deaf_chromium() as page:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await hide_devices(page)
             await visit(page, gateway)
             notice = await page.evaluate(NOTICE)
@@ -272,7 +273,7 @@ async def test_page_that_may_not_call_under_the_public_url_calls_where_it_came_f
 ) -> None:
     config = PUBLIC_URL.replace("http://127.0.0.1:*", "https://www.example")
     async with open_test_gateway(tmp_path, config) as gateway:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await visit(chromium_page, gateway)
             await call(chromium_page)
         await gateway.stop(grace=0)
@@ -280,7 +281,7 @@ async def test_page_that_may_not_call_under_the_public_url_calls_where_it_came_f
 
 async def test_public_url_that_cannot_be_reached_is_told_in_words(chromium_page: Page, tmp_path: Path) -> None:
     async with open_test_gateway(tmp_path, PUBLIC_URL) as gateway:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await visit(chromium_page, gateway)
             await press(chromium_page)
             await chromium_page.wait_for(f"{STATE} === 'ended'")
@@ -296,7 +297,7 @@ KEY = "a-key-for-the-demo-page-0123456789"
 async def test_missing_api_key_is_told_in_words_and_the_right_one_is_taken(chromium_page: Page, tmp_path: Path) -> None:
     keys = f'scheme = "api-keys"\n[auth.settings]\nplain_keys = {{ demo = "{KEY}" }}'
     async with open_test_gateway(tmp_path, CONFIG.replace('scheme = "anonymous"', keys)) as gateway:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await chromium_page.goto(gateway.url)
             await chromium_page.wait_for(f"{NOTICE}.includes('Enter an API key in the settings')")
             await choose(chromium_page, "api-key", KEY)

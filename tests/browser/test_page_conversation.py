@@ -10,6 +10,7 @@ from glottis.server.gateway import Gateway
 from glottis_conversation import Transcript, conversation
 from support.browser import Page
 from support.gateway import open_test_gateway
+from support.patience import PROCESS_PATIENCE
 from support.plugins import TestPlugin
 from support.talking import Mind, Mouth, component, settings
 
@@ -53,7 +54,7 @@ async def open_conversation(directory: Path, mind: Mind) -> AsyncIterator[Gatewa
 async def test_bubbles_show_what_is_guessed_said_and_interrupted(chromium_page: Page, tmp_path: Path) -> None:
     page = chromium_page
     async with open_conversation(tmp_path, Mind(ANSWER)) as gateway:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await page.goto(f"{gateway.url}/?campaign=chat")
             await page.wait_for("!document.getElementById('call').disabled")
             await page.evaluate("document.getElementById('call').click()")
@@ -76,7 +77,7 @@ async def test_bubbles_show_what_is_guessed_said_and_interrupted(chromium_page: 
 async def test_what_is_written_is_a_bubble_once(chromium_page: Page, tmp_path: Path) -> None:
     page = chromium_page
     async with open_conversation(tmp_path, Mind("Yes.")) as gateway:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             await page.goto(f"{gateway.url}/?campaign=chat")
             await page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('none'))")
             await page.wait_for("!document.getElementById('call').disabled")

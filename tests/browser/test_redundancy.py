@@ -10,6 +10,7 @@ from glottis.testing.impairments import Impairments
 from support.browser import Page
 from support.gateway import CONFIG, open_test_gateway
 from support.lossy import lossy_endpoint
+from support.patience import PROCESS_PATIENCE
 
 OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 PreparePage = Callable[[Page, Gateway], Awaitable[None]]
@@ -61,7 +62,7 @@ async def test_red_goes_to_chromium_where_much_is_lost_and_comes_from_it_if_wish
         assert (discarded >= ENOUGH) == (policy != "off"), policy
         assert (recovered >= ENOUGH) == (policy == "on"), policy
 
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         async with trio.open_nursery() as nursery:
             for policy in ("auto", "on", "off"):
                 nursery.start_soon(call, policy)

@@ -9,6 +9,7 @@ from glottis.server.gateway import Gateway
 from support.browser import Page
 from support.coturn import PASSWORD, USERNAME, Coturn, open_coturn
 from support.gateway import CONFIG, open_test_gateway
+from support.patience import PROCESS_PATIENCE
 from support.phone import webrtc_leg
 
 SERVER = """
@@ -44,7 +45,7 @@ async def gateway(tmp_path: Path, coturn: Coturn, request: pytest.FixtureRequest
 
 
 async def test_browser_of_relays_alone_is_heard(page: Page, gateway: Gateway, request: pytest.FixtureRequest) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create('echo', 'relay');

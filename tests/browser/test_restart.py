@@ -7,6 +7,7 @@ import pytest
 import trio
 from glottis.server.gateway import Gateway
 from support.browser import Page
+from support.patience import PROCESS_PATIENCE
 from support.phone import eventually, webrtc_leg
 
 UFRAG = "call.pc.remoteDescription.sdp.match(/a=ice-ufrag:(.*)/)[1].trim()"
@@ -16,7 +17,7 @@ EVENTS = "call.messages.filter(({ type }) => type === 'event')"
 @pytest.fixture
 async def talk(page: Page) -> AsyncIterator[Page]:
     """In the middle of a call with audio and a channel."""
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();

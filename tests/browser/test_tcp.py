@@ -11,6 +11,7 @@ from glottis.testing.impairments import Impairments
 from support.browser import Page
 from support.gateway import CONFIG, open_test_gateway
 from support.lossy import lossy_endpoint
+from support.patience import PROCESS_PATIENCE
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 async def test_texts_and_media_go_by_tcp(page: Page, gateway: Gateway) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         text = await page.evaluate(
             """(async () => {
                 globalThis.call = await Call.create();

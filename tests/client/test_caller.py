@@ -39,7 +39,7 @@ from support.gateway import CONFIG, open_test_gateway
 from support.installed import installed_plugins
 from support.memory import MemoryEndpoint, open_memory_exchange
 from support.memory_call import open_memory_call
-from support.patience import PATIENCE
+from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import Exchange
 from support.plugins import TestPlugin
 from support.wires import open_wired_gateway
@@ -418,7 +418,7 @@ async def why_call_fails(
             await during(call)
             await trio.sleep_forever()
 
-    with trio.fail_after(60), pytest.raises(CallFailed) as failure:
+    with trio.fail_after(PROCESS_PATIENCE), pytest.raises(CallFailed) as failure:
         await call_and_wait()
     return str(failure.value)
 

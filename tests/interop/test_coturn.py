@@ -25,7 +25,7 @@ from glottis.wire.address import Path as WirePath
 from support.coturn import NAME, PASSWORD, USERNAME, Coturn, open_coturn
 from support.gateway import CONFIG, open_test_gateway
 from support.installed import installed_plugins
-from support.patience import PATIENCE
+from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import eventually, open_exchange, webrtc_leg
 
 OPUS = installed_plugins().codecs.find("opus").spec
@@ -327,7 +327,7 @@ async def test_call_outlives_a_server_that_is_killed_and_started_anew(
         config = CONFIG + TURN_CALLS.format(url=coturn.url(transport))
         async with open_test_gateway(tmp_path, config) as gateway:
             request = CallRequest(gateway.url, (OPUS,), "talker", ice_policy="relay")
-            with trio.fail_after(60):
+            with trio.fail_after(PROCESS_PATIENCE):
                 async with open_client_call(request) as call:
                     await call.connected.wait()
                     await hear_more(call)

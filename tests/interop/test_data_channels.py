@@ -14,6 +14,7 @@ from glottis.signaling.messages import Answer, Error, Event, Offer
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH
 from support.gateway import open_test_gateway
+from support.patience import PROCESS_PATIENCE
 
 GREETING = {"text": "Backend connected"}
 CONNECTED = Event("connection", {"state": "connected"})
@@ -23,7 +24,7 @@ SIZES = [1, 1150, 1200, 16 * 1024, 64 * 1024, 256 * 1024]
 @pytest.fixture
 async def aiortc(tmp_path: Path) -> AsyncIterator[AiortcPeer]:
     """A caller whose channel ``chat`` has been greeted."""
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         async with open_test_gateway(tmp_path) as gateway, open_aiortc(SPEECH) as peer:
             await peer.do("open", label="chat")
             grant = await create_session(gateway.url, {"campaignId": "echo"})
@@ -90,7 +91,7 @@ async def test_a_closed_channel_leaves_the_others_and_may_be_opened_again(aiortc
 
 
 async def test_a_channel_may_be_added_by_a_second_offer(tmp_path: Path) -> None:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         async with open_test_gateway(tmp_path) as gateway, open_aiortc(SPEECH) as peer:
             grant = await create_session(gateway.url, {"campaignId": "echo"})
             async with open_client_signaling(grant.websocket_url) as signaling:

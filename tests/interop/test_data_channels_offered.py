@@ -16,6 +16,7 @@ from glottis.sctp import BytesReceived, ChannelOpened, DataChannel, TextReceived
 from support.aiortc import AiortcPeer, open_aiortc
 from support.audio import SPEECH
 from support.installed import installed_plugins
+from support.patience import PROCESS_PATIENCE
 
 E = TypeVar("E")
 OPUS = installed_plugins().codecs.find("opus").spec
@@ -48,7 +49,7 @@ class Offerer:
 
 @pytest.fixture
 async def aiortc() -> AsyncIterator[AiortcPeer]:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         async with open_aiortc(SPEECH) as peer:
             yield peer
 

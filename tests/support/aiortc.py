@@ -11,6 +11,8 @@ from typing import Any
 
 import trio
 
+from support.patience import PROCESS_PATIENCE
+
 SCRIPT = Path(__file__).parents[1] / "interop" / "aiortc_peer.py"
 
 
@@ -49,7 +51,7 @@ async def open_aiortc(wav: Path, relay: Mapping[str, Any] | None = None) -> Asyn
     command = [sys.executable, "-W", "ignore", str(SCRIPT), str(wav), *([json.dumps(relay)] if relay else [])]
     process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        with trio.fail_after(60):
+        with trio.fail_after(PROCESS_PATIENCE):
             yield AiortcPeer(process)
     finally:
         process.kill()

@@ -11,6 +11,7 @@ import trio
 import trio.testing
 from glottis import AudioFrame, BytesMessage, Call, EncodedPacket, TextMessage, TurnSettings, TypedMessage
 from glottis.testing.fake_call import FakeCall, fake_call
+from support.patience import PROCESS_PATIENCE
 from support.real_call import RATE, RealCall, real_call
 
 TOLERANCE = 0.1
@@ -37,7 +38,7 @@ class Diary:
 
 
 async def seen_in(open_call: AbstractAsyncContextManager[AnyCall], diary: Diary, caller: Caller) -> Diary:
-    with trio.fail_after(60):
+    with trio.fail_after(PROCESS_PATIENCE):
         async with open_call as call:
             await caller(call, diary)
     return diary
