@@ -44,9 +44,7 @@ async def test_a_call_speaks_a_file_and_records_what_comes_back(tmp_path: Path) 
     assert states[:4] == ["state: connecting", "connection: connecting", "connection: connected", "state: active"]
     assert "text: hi �[31m\n" in call.errors
     sent, received = map(int, re.findall(r"sent (\d+), received (\d+), lost 0 \(0\.0%\)", call.output)[0])
-    assert (
-        min(sent, received) > 150
-    )  # the file has 151 packets, and 50 of silence follow, of which busy machines skip some
+    assert min(sent, received) > 150  # of 151 of the file and 50 of silence, of which busy machines skip some
     assert re.fullmatch(r"call of \d+\.\d s, .*, round trip [\d.]+ ms; end: the caller hung up\n", call.output)
     played, rate = read_wav(SPEECH)
     heard, recorded_rate = read_wav(recording)

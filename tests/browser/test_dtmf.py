@@ -72,9 +72,8 @@ async def test_keys_pressed_in_a_browser_reach_the_agent_once_and_cost_no_audio(
         await eventually(lambda: len(menu.durations) == 10)
         assert menu.digits == "1123580*AB"
         assert menu.durations == pytest.approx([0.1] * 10, abs=0.03)
-        await press(
-            page, "9#", 1500
-        )  # longer than an event of Opus' clock can be: it goes in pieces (RFC 4733 §2.5.1.3)
+        # Longer than an event of Opus' clock can be: it goes in pieces (RFC 4733 §2.5.1.3).
+        await press(page, "9#", 1500)
         await eventually(lambda: len(menu.durations) == 12)
         assert menu.digits == "1123580*AB9#"
         assert await page.evaluate("call.errors") == []

@@ -615,7 +615,7 @@ ANSWERS = st.one_of(
 )
 
 
-@pytest.mark.realtime
+@pytest.mark.slow
 @pytest.mark.parametrize("parse", [parse_session_grant_untrusted, parse_problem_untrusted])
 def test_any_answer_is_read_or_malformed(parse: Callable[[bytes], object]) -> None:
     """Fuzz: parse_session_grant_untrusted and parse_problem_untrusted raise Malformed and nothing else."""

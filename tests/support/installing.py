@@ -6,12 +6,24 @@ import subprocess
 import sys
 import venv
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+BUILD = """
+import os, sys
+from setuptools import build_meta
+
+for folder in sys.argv[2:]:
+    if not (child := os.fork()):
+        os.chdir(folder)
+        build_meta.build_wheel(sys.argv[1])
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, folder
+"""
+"""What pip would have done by two processes for each folder, which import setuptools each (PEP 517)."""
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LEFTOVERS = shutil.ignore_patterns("*.egg-info", "build", "__pycache__", "tests", "node_modules")
 
@@ -21,7 +33,7 @@ def build_wheels(folders: Iterable[Path], wheels: Path) -> None:
     copies = wheels / "sources"
     for folder in folders:
         shutil.copytree(folder, copies / folder.name, ignore=_LEFTOVERS)
-    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, *sorted(copies.iterdir()))
+    _run([sys.executable, "-c", BUILD, wheels, *sorted(copies.iterdir())])
 
 
 def pack_wheel(unpacked: Path, wheels: Path) -> Path:
@@ -42,9 +54,8 @@ def create_environment(folder: Path, needs: Iterable[str]) -> Path:
     for each in _closure(needs):
         for file in each.files or ():
             source = Path(str(file.locate()))
-            if (
-                ".." not in file.parts and source.exists()
-            ):  # what is compiled comes along, which goes by the file's time
+            # What is compiled comes along, which goes by the file's time.
+            if ".." not in file.parts and source.exists():
                 target = site / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
@@ -58,11 +69,12 @@ def install(environment: Path, wheels: Iterable[Path]) -> None:
 
 
 def pip(*arguments: str | Path) -> None:
-    command = [sys.executable, "-m", "pip", *arguments]
     quiet = {"PIP_NO_INDEX": "1", "PIP_QUIET": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    result = subprocess.run(
-        command, env={"PATH": "/usr/bin:/bin", **quiet}, capture_output=True, text=True, check=False
-    )
+    _run([sys.executable, "-m", "pip", *arguments], **quiet)
+
+
+def _run(command: Sequence[str | Path], **env: str) -> None:
+    result = subprocess.run(command, env={"PATH": "/usr/bin:/bin", **env}, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
