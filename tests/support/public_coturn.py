@@ -11,6 +11,7 @@ import trio
 
 from support.coturn import make_certificate
 from support.internet import PUBLIC, Internet
+from support.patience import PATIENCE
 
 SERVER: Final = "203.0.113.3"
 SERVER_6: Final = "2001:db8::3"
@@ -40,7 +41,7 @@ class PublicCoturn:
         self._process = process
         assert process.stdout
         written = b""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             while b"SQLite DB connection success" not in written:
                 written += (chunk := await process.stdout.receive_some())
                 assert chunk, written.decode()
