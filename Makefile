@@ -21,7 +21,7 @@ ENGINES := $(addprefix tests/,wire sdp ice turn dtls rtp sctp peer)
 QUICK := $(BIN)/python -m pytest -q --hypothesis-profile=quick -m "not ($(REAL) or slow)" $(if $(SLOWEST),-p tools.slowest_files)
 APART := tests/browser tests/interop
 LANES := 4
-CLOCK = tests/browser tests/cli/test_new_installed.py tests/isolation/test_workers.py tests/isolation/test_processes.py \
+CLOCK = tests/browser tests/cli/test_new_installed.py tests/isolation \
 	tests/interop $(shell grep -rlE --include="test_*.py" "mark\.(browser|interop|realtime)" tests codecs plugins)
 # Percent of the engines' branches, counted alone
 BRANCHES := 97

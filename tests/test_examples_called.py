@@ -25,6 +25,8 @@ RATE = 16000
 SPEECH_RATE = 24000
 LISTEN = 7.0
 """Seconds after a caller's word: what is to come on a busy machine, too, comes by then."""
+ATTEMPTS = 3
+"""For a machine that is so busy that nothing is heard as a whole."""
 BEEP = RATE / 20
 """Hertz, of the menu: a square of ten samples up and ten down."""
 ALIKE = 0.75
@@ -172,13 +174,16 @@ async def test_callers_of_all_examples_hear_and_read_what_is_said_of_them(
             CONFIG.format(examples=EXAMPLES, word=tmp_path / "word.wav", directory=tmp_path, port=servers.lines)
         )
         env = {"OPENAI_BASE_URL": f"http://127.0.0.1:{servers.model}/v1"}
-        async with open_command("serve", "--config", tmp_path / "glottis.toml", env=env) as gateway:
-            url = (await gateway.wait_for(r"serves (http://\S+)"))[1]
-            await Callers(url, tmp_path, load_plugins()).call_all()
-            gateway.process.terminate()
-            await gateway.wait()
+        for _ in range(ATTEMPTS):
+            async with open_command("serve", "--config", tmp_path / "glottis.toml", env=env) as gateway:
+                url = (await gateway.wait_for(r"serves (http://\S+)"))[1]
+                await Callers(url, tmp_path, load_plugins()).call_all()
+                gateway.process.terminate()
+                await gateway.wait()
+            if not (missed := unheard(tmp_path, word)):
+                break
     assert "failed" not in gateway.errors
-    expect_heard(tmp_path, word)
+    assert missed == []
     shown = capsys.readouterr()
     missing = [line for line in READ if f"{line}\n" not in shown.err]
     assert missing == []
@@ -186,8 +191,8 @@ async def test_callers_of_all_examples_hear_and_read_what_is_said_of_them(
     assert '{"role": "agent", "text": "' in shown.err
 
 
-def expect_heard(directory: Path, word: Samples) -> None:
-    """What each recording has in it."""
+def unheard(directory: Path, word: Samples) -> list[str]:
+    """Whose recording has not in it what is to be there."""
 
     def heard(name: str) -> Samples:
         samples, rate = read_wav(directory / f"heard by {name}.wav")
@@ -199,15 +204,17 @@ def expect_heard(directory: Path, word: Samples) -> None:
     def is_heard(samples: Samples, wanted: Samples) -> bool:
         return likeness(samples, wanted) > ALIKE
 
-    for name in ("parrot", "player", "transfer", "chatbot"):
-        assert is_heard(heard(name), word), name
-    assert is_heard(heard("anna"), word) or is_heard(heard("ben"), word), "who came first hears the other"
     backwards = likeness(heard("translator"), word[::-1])
-    assert backwards > max(ALIKE, likeness(heard("translator"), word))
-    [kept] = [path for path in directory.glob("*.wav") if not path.name.startswith(("heard by", "word"))]
-    assert is_heard(read_wav(kept)[0], read_wav(SPEECH)[0])
-    assert min(loudest(heard("greeter"), hertz) for hertz in (660, 880)) > 3000
-    assert loudest(heard("menu"), BEEP) > 3000
+    kept = [path for path in directory.glob("*.wav") if not path.name.startswith(("heard by", "word"))]
+    found = {
+        **{name: is_heard(heard(name), word) for name in ("parrot", "player", "transfer", "chatbot")},
+        "bridge, who came first": is_heard(heard("anna"), word) or is_heard(heard("ben"), word),
+        "translator": backwards > max(ALIKE, likeness(heard("translator"), word)),
+        "recorder": any(is_heard(read_wav(path)[0], read_wav(SPEECH)[0]) for path in kept),
+        "greeter": min(loudest(heard("greeter"), hertz) for hertz in (660, 880)) > 3000,
+        "menu": loudest(heard("menu"), BEEP) > 3000,
+    }
+    return [name for name, is_there in found.items() if not is_there]
 
 
 def pcm_of(samples: Samples) -> bytes:

@@ -31,7 +31,7 @@ COUNTS = """(async () => {
     return [stats?.packetsReceived ?? 0, stats?.packetsDiscarded ?? 0, told?.counters?.packetsRecovered ?? 0];
 })()"""
 """At Chromium's end, which discards copies that it does not need; and at the gateway's."""
-ENOUGH = 50
+ENOUGH = 25
 
 
 def is_told(policy: str, received: int, discarded: int, recovered: int) -> bool:

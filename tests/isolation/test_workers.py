@@ -27,7 +27,7 @@ from support.phone import Exchange, Phone, eventually, open_exchange
 
 pytestmark = pytest.mark.realtime
 
-AGENT = f"{Path(__file__).parents[1] / 'support' / 'moody.py'}:moody"
+AGENT = f"{Path(__file__).parents[1] / 'support' / 'agents' / 'moody.py'}:moody"
 ISOLATED = f"""
 [campaigns.moody]
 agent = "{AGENT}"

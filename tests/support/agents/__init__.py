@@ -1,0 +1,1 @@
+"""Agents in files, whose folder Python looks through from then on: nothing else is in it."""
