@@ -1,8 +1,8 @@
 """A page that calls, and whose machine comes to another network meanwhile: run in that machine's network namespace.
 
-``python -m support.moving_page URL KEY`` says ``talking`` on standard error once the agent is heard. It ends when that one
-was not heard for a second, and then is again, with a line of JSON: when more was heard, by the system's clock, and the
-call's states.
+``python -m support.moving_page URL KEY`` says ``talking`` on standard error once the agent is heard. When the agent was
+not heard for a second, and then is again, it ends with a line of JSON: at which times of the system's clock more was
+heard, and the states of the call.
 """
 
 import json
