@@ -107,6 +107,7 @@ def patches(nodes: list[ast.AST]) -> Iterator[str]:
             yield f"line {node.lineno}: {ast.unparse(node)}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "excepted"), [("private", PRIVATE), ("patched", PATCHED)])
 def test_only_the_named_tests_reach_inside(kind: str, excepted: dict[str, str]) -> None:
     found = {path.relative_to(ROOT).as_posix(): getattr(reach_inside(path), kind) for path in TESTS}
