@@ -13,6 +13,7 @@ PACKAGING := $(wildcard $(foreach d,$(DISTRIBUTIONS),$(d)/pyproject.toml $(d)/se
 
 # Callers of other WebRTC stacks, for the tests
 NPM := tests/interop/callers/npm
+JAVASCRIPT := plugins/web/javascript
 PION := tests/interop/callers/pion/main.go
 GO := GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(VENV))/go go
 
@@ -105,7 +106,7 @@ rehearse: $(VENV)/.installed-for-release
 	$(BIN)/python tools/release.py --rehearse
 
 clean:
-	rm -rf $(VENV) $(NPM)/node_modules build dist
+	rm -rf $(VENV) $(addsuffix /node_modules,$(NPM) $(JAVASCRIPT)) $(JAVASCRIPT)/build build dist
 
 # Before all others, for they would keep each other from the lists of Debian's packages.
 $(VENV)/.system: tools/install-system-packages
@@ -136,11 +137,13 @@ $(VENV)/.installed-for-tests: $(VENV)/.installed-for-quick-tests $(VENV)/.caller
 	@touch $@
 
 # Node's modules come to their place at once, for tests look through the folders around them meanwhile.
-$(VENV)/.callers: $(VENV)/.system $(NPM)/package.json $(NPM)/package-lock.json $(PION)
+$(VENV)/.callers: $(VENV)/.system $(addsuffix /package-lock.json,$(NPM) $(JAVASCRIPT)) $(PION)
 	@tools/install-system-packages test
-	@rm -rf $(VENV)/npm && mkdir -p $(VENV)/npm/before $(BIN) && cp $(NPM)/package*.json $(VENV)/npm
-	@cd $(VENV)/npm && npm ci >/dev/null
-	@test ! -e $(NPM)/node_modules || mv $(NPM)/node_modules $(VENV)/npm/before
-	@mv $(VENV)/npm/node_modules $(NPM)
+	@set -e; for folder in $(NPM) $(JAVASCRIPT); do \
+		rm -rf $(VENV)/npm; mkdir -p $(VENV)/npm/before $(BIN); cp $$folder/package*.json $(VENV)/npm; \
+		(cd $(VENV)/npm && npm ci >/dev/null); \
+		test ! -e $$folder/node_modules || mv $$folder/node_modules $(VENV)/npm/before; \
+		mv $(VENV)/npm/node_modules $$folder; \
+	done
 	@$(GO) build -o $(BIN)/pion-caller $(PION)
 	@touch $@
