@@ -34,7 +34,7 @@ MAX_REPEATS: Final = 64
 MAX_FINGERPRINTS: Final = 8
 """The same of these, which take longest to be read. Peers have one, or one of each hash function."""
 
-MAX_READ: Final = 110
+MAX_READ: Final = 130
 """Attributes whose value is read, of the whole description. The longest offer that is known has 92."""
 
 MAX_PARAMETERS: Final = 80
@@ -82,7 +82,7 @@ _GRAMMAR: Final = {
     ),
 }
 _PATTERNS: Final = {kind: re.compile(pattern, re.DOTALL | re.ASCII) for kind, (pattern, _) in _GRAMMAR.items()}
-_ATTRIBUTE: Final = re.compile(rf"a=({TOKEN})(?::([^\r]+)?)?")
+_ATTRIBUTE: Final = re.compile(rf"a=({TOKEN})(?::([^\r]*[^\r \t])?)?\r?")
 _LETTERS: Final = frozenset(string.ascii_lowercase)
 _LEFT_ALONE: Final = frozenset("stiueprzkm")
 """Their values are not looked at (RFC 9429 §5.8), or with the section."""
@@ -167,8 +167,11 @@ def _parts_untrusted(lines: Sequence[str]) -> list[_Part]:
     parts = [part]
     previous, in_head = "", True
     for number, line in enumerate(lines, 1):
-        line = line.strip(" \t\r")
-        if (found := attribute(line)) is not None and not in_head:
+        found = attribute(line)
+        if found is None:  # with blanks around it, or no attribute
+            line = line.strip(" \t\r")
+            found = attribute(line)
+        if found is not None and not in_head:
             name, value = found.groups()
             part.attributes.append(read(name, value, number))
             continue
