@@ -264,7 +264,7 @@ def full_agent() -> tuple[IceAgent, Callable[..., bytes]]:
     agent.set_remote_parameters("peer", "p" * 22, now=0.0)
     for number in range(16):
         host = f"203.0.113.{number + 1}"
-        agent.add_remote_candidate(Candidate(f"{number}", 1, "udp", number + 1, host, 4000, "host"), 0.0)
+        agent.add_remote_candidates([Candidate(f"{number}", 1, "udp", number + 1, host, 4000, "host")], 0.0)
 
     def check(size: int = 0, **changes: int) -> bytes:
         attributes = [

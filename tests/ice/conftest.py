@@ -113,7 +113,7 @@ class Call:
     def signal_candidates(self, *, of_caller: bool = True, of_gateway: bool = True, end: bool = True) -> None:
         for wanted, one, other in ((of_caller, self.caller, self.gateway), (of_gateway, self.gateway, self.caller)):
             for candidate in one.agent.local_candidates if wanted else ():
-                other.agent.add_remote_candidate(candidate, self.now)
+                other.agent.add_remote_candidates([candidate], self.now)
             if end:
                 other.agent.end_of_candidates(self.now)
 

@@ -106,7 +106,7 @@ def test_gateway_learns_a_caller_that_signals_only_an_mdns_name(
 ) -> None:
     call = make_call()
     call.exchange_parameters()
-    call.gateway.agent.add_remote_candidate(make_candidate("1a2b3c.local"), call.now)
+    call.gateway.agent.add_remote_candidates([make_candidate("1a2b3c.local")], call.now)
     call.signal_candidates(of_caller=False)
     assert call.network.run(call.is_nominated, seconds=5)
 
@@ -176,10 +176,10 @@ def test_candidates_of_an_older_generation_are_dropped(make_call: MakeCall, know
     call = make_call()
     old = replace(call.caller.agent.local_candidates[0], username_fragment="old0")
     if known_before:
-        call.gateway.agent.add_remote_candidate(old, call.now)
+        call.gateway.agent.add_remote_candidates([old], call.now)
     call.exchange_parameters()
     if not known_before:
-        call.gateway.agent.add_remote_candidate(old, call.now)
+        call.gateway.agent.add_remote_candidates([old], call.now)
     call.run(3)
     assert call.gateway.agent.ignored_candidates == 1
     assert call.gateway.sent == []
@@ -199,7 +199,7 @@ def test_best_of_several_paths_is_nominated(make_call: MakeCall) -> None:
 def test_path_that_does_not_work_is_passed_over(make_call: MakeCall, make_candidate: MakeCandidate) -> None:
     call = make_call()
     for agent in (call.caller.agent, call.gateway.agent):
-        agent.add_remote_candidate(make_candidate("192.0.2.99", priority=2**31 - 1), 0.0)
+        agent.add_remote_candidates([make_candidate("192.0.2.99", priority=2**31 - 1)], 0.0)
     call.connect()
     assert call.caller.agent.selected_path == HERE
 
@@ -210,7 +210,7 @@ def test_checks_are_paced_and_retransmitted_with_growing_pauses(
     call = make_call()
     call.exchange_parameters()
     for number in range(4):
-        call.gateway.agent.add_remote_candidate(make_candidate(f"203.0.113.{number}"), 0.0)
+        call.gateway.agent.add_remote_candidates([make_candidate(f"203.0.113.{number}")], 0.0)
     sent_at: dict[Address, list[float]] = {}
     call.network.send = lambda datagram: sent_at.setdefault(datagram.path.remote, []).append(call.now)
     call.run(14)
@@ -225,7 +225,7 @@ def test_agent_without_any_answer_fails_when_its_patience_ends(
 ) -> None:
     call = make_call()
     call.exchange_parameters()
-    call.gateway.agent.add_remote_candidate(make_candidate("203.0.113.1"), 0.0)
+    call.gateway.agent.add_remote_candidates([make_candidate("203.0.113.1")], 0.0)
     call.gateway.agent.end_of_candidates(0.0)
     call.run(14.9)
     assert call.gateway.agent.state is IceState.CHECKING

@@ -24,7 +24,7 @@ def failed(make_call: MakeCall) -> Any:
 def test_what_comes_to_a_failed_agent_changes_nothing(failed: Any, make_candidate: Callable[..., Any]) -> None:
     agent, peer = failed.gateway.agent, failed.caller.agent
     agent.set_remote_parameters(peer.local_ufrag, peer.local_pwd, now=failed.now)
-    agent.add_remote_candidate(make_candidate("192.0.2.77"), failed.now)
+    agent.add_remote_candidates([make_candidate("192.0.2.77")], failed.now)
     agent.handle_timeout(failed.now + 1)
     assert agent.state is IceState.FAILED
     assert agent.next_timeout() is None

@@ -94,7 +94,7 @@ def test_a_relayed_candidate_is_its_own_base_and_comes_last() -> None:
 def test_a_relayed_candidate_is_checked_by_the_relay() -> None:
     ice = agent()
     ice.set_remote_parameters("peer", "p" * 22, now=0.0)
-    ice.add_remote_candidate(REMOTE, 0.0)
+    ice.add_remote_candidates([REMOTE], 0.0)
     assert ice.pairs() == ()
     ice.add_relayed_candidate(RELAYED, mapped=None, server="turn.example")
     ice.handle_timeout(0.0)

@@ -35,7 +35,7 @@ HOSTILE = [
 @pytest.mark.parametrize("address", HOSTILE)
 def test_hostile_address_is_never_probed(make_agent: MakeAgent, make_candidate: MakeCandidate, address: str) -> None:
     agent = make_agent(Address("198.51.100.7", 50002), Address("2001:db8::7", 50002))
-    agent.add_remote_candidate(make_candidate(address), 0.0)
+    agent.add_remote_candidates([make_candidate(address)], 0.0)
     agent.handle_timeout(0.0)
     assert agent.datagrams_to_send() == []
     assert agent.pairs() == ()
@@ -58,7 +58,7 @@ def test_unusable_candidate_is_ignored(
     make_agent: MakeAgent, make_candidate: MakeCandidate, changes: dict[str, Any]
 ) -> None:
     agent = make_agent()
-    agent.add_remote_candidate(make_candidate(**{"address": "203.0.113.1", **changes}), 0.0)
+    agent.add_remote_candidates([make_candidate(**{"address": "203.0.113.1", **changes})], 0.0)
     agent.handle_timeout(0.0)
     assert agent.datagrams_to_send() == []
 
@@ -108,8 +108,8 @@ def test_candidates_of_no_use_take_no_place_of_a_usable_one(
 ) -> None:
     agent = make_agent(policy=ProbePolicy(private_networks=False))
     for number in range(1, 101):
-        agent.add_remote_candidate(make_candidate(**useless(number)), 0.0)
-    agent.add_remote_candidate(make_candidate("8.8.8.8"), 0.0)
+        agent.add_remote_candidates([make_candidate(**useless(number))], 0.0)
+    agent.add_remote_candidates([make_candidate("8.8.8.8")], 0.0)
     assert [pair.remote.address for pair in agent.pairs()] == ["8.8.8.8"]
     assert agent.ignored_candidates == 100
 
@@ -117,8 +117,8 @@ def test_candidates_of_no_use_take_no_place_of_a_usable_one(
 def test_candidate_waits_for_a_local_one_that_suits_it(make_agent: MakeAgent, make_candidate: MakeCandidate) -> None:
     agent = make_agent()
     for number in range(1, 101):
-        agent.add_remote_candidate(make_candidate(f"fe80::{number:x}"), 0.0)
-    agent.add_remote_candidate(make_candidate("2001:db8::1"), 0.0)
+        agent.add_remote_candidates([make_candidate(f"fe80::{number:x}")], 0.0)
+    agent.add_remote_candidates([make_candidate("2001:db8::1")], 0.0)
     assert (agent.pairs(), agent.ignored_candidates) == ((), 101)
     agent.add_local_candidate(Address("2001:db8::7", 50002))
     assert [pair.remote.address for pair in agent.pairs()] == ["2001:db8::1"]
@@ -128,7 +128,7 @@ def test_candidate_waits_for_a_local_one_that_suits_it(make_agent: MakeAgent, ma
 def test_few_candidates_wait(make_agent: MakeAgent, make_candidate: MakeCandidate) -> None:
     agent = make_agent()
     for number in range(300):
-        agent.add_remote_candidate(make_candidate("2001:db8::1", 2000 + number), 0.0)
+        agent.add_remote_candidates([make_candidate("2001:db8::1", 2000 + number)], 0.0)
     agent.add_local_candidate(Address("2001:db8::7", 50002))
     assert len(agent.pairs()) == MAX_REMOTE_CANDIDATES
     assert agent.ignored_candidates == 300 - MAX_REMOTE_CANDIDATES
@@ -137,7 +137,7 @@ def test_few_candidates_wait(make_agent: MakeAgent, make_candidate: MakeCandidat
 def test_candidate_that_comes_again_is_not_counted(make_agent: MakeAgent, make_candidate: MakeCandidate) -> None:
     agent = make_agent()
     for address in ("203.0.113.1", "2001:db8::1") * 2:
-        agent.add_remote_candidate(make_candidate(address), 0.0)
+        agent.add_remote_candidates([make_candidate(address)], 0.0)
     assert (len(agent.pairs()), agent.ignored_candidates) == (1, 1)
 
 
@@ -158,7 +158,7 @@ def test_few_of_many_named_targets_are_probed_and_each_a_few_times(
 ) -> None:
     agent = make_agent()
     for number in range(300):
-        agent.add_remote_candidate(make_candidate("203.0.113.1", 2000 + number, foundation=str(number)), 0.0)
+        agent.add_remote_candidates([make_candidate("203.0.113.1", 2000 + number, foundation=str(number))], 0.0)
     assert agent.ignored_candidates == 300 - MAX_REMOTE_CANDIDATES
     sent = []
     while (moment := agent.next_timeout()) is not None:

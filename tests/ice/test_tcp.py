@@ -27,7 +27,7 @@ class Scene:
         for one, other in ((self.caller, self.gateway), (self.gateway, self.caller)):
             one.set_remote_parameters(other.local_ufrag, other.local_pwd, now=0.0)
             for candidate in other.local_candidates:
-                one.add_remote_candidate(candidate, 0.0)
+                one.add_remote_candidates([candidate], 0.0)
 
     def run(self, seconds: float, *, lets_udp_through: bool) -> None:
         for step in range(round(seconds * 100)):

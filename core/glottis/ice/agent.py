@@ -228,12 +228,8 @@ class IceAgent:
         self._form_pairs(self._bases, self._remote)
         self._conclude(now)
 
-    def add_remote_candidate(self, candidate: Candidate, now: float) -> None:
-        """A signalled candidate, also before the peer's parameters; unusable ones are ignored and counted."""
-        self.add_remote_candidates([candidate], now)
-
     def add_remote_candidates(self, candidates: Iterable[Candidate], now: float) -> None:
-        """Several of one description, which costs less than one by one."""
+        """Signalled ones, also before the peer's parameters; those that are unusable are ignored and counted."""
         if self.state in _FINAL:
             return
         for candidate in candidates:

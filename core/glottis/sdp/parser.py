@@ -34,7 +34,7 @@ MAX_REPEATS: Final = 64
 MAX_FINGERPRINTS: Final = 8
 """The same of these, which take longest to be read. Peers have one, or one of each hash function."""
 
-MAX_READ: Final = 130
+MAX_READ: Final = 180
 """Attributes whose value is read, of the whole description. The longest offer that is known has 92."""
 
 MAX_PARAMETERS: Final = 80
@@ -204,13 +204,13 @@ def _content(part: _Part, left: _Left) -> _Content:
     connections: list[str] = []
     bandwidths: list[str] = []
     skipped: list[str] = []
-    attributes = _attributes_untrusted(part.attributes, left, skipped)
+    attributes = _attributes(part.attributes, left, skipped)
     for line in part.lines:
         number, kind, _ = line
         try:
             if kind == "a":
-                raise Malformed(f"line {number}: after a= expected a name, or name, colon, value")
-            if kind == "c":
+                skipped.append(f"line {number}: after a= expected a name, or name, colon, value")
+            elif kind == "c":
                 connections += _fields_untrusted(line)
             elif kind == "b":
                 bandwidths += _fields_untrusted(line)
@@ -221,7 +221,7 @@ def _content(part: _Part, left: _Left) -> _Content:
     return _Content(attributes, next(iter(connections), None), tuple(bandwidths), tuple(skipped))
 
 
-def _attributes_untrusted(attributes: Sequence[Attribute], left: _Left, skipped: list[str]) -> tuple[Attribute, ...]:
+def _attributes(attributes: Sequence[Attribute], left: _Left, skipped: list[str]) -> tuple[Attribute, ...]:
     """Those that nobody looks at here, and those that can be read."""
     kept: list[Attribute] = []
     repeats = dict.fromkeys(READ, 0) | {"fingerprint": MAX_REPEATS - MAX_FINGERPRINTS}
