@@ -38,7 +38,7 @@ async def test_a_script_serves_itself_until_it_is_interrupted(tmp_path: Path) ->
     path.write_text(f"from glottis import run\n{SAYS.format('hello')}\nrun(greet, port=0)\n")
     async with open_program(sys.executable, path) as script:
         url = (await script.wait_for(r"talk at (http://\S+)/\?campaign=greet\n"))[1]
-        async with open_command("call", url, "--campaign", "greet", "--listen", "0.1") as call:
+        async with open_command("call", url, "--campaign", "greet", "--listen", "3") as call:
             assert await call.wait() == 0
         script.process.send_signal(signal.SIGINT)
         assert await script.wait() == 0
