@@ -124,7 +124,7 @@ async def test_nothing_is_understood_in_silence() -> None:
 
 @pytest.mark.usefixtures("libraries")
 async def test_a_sentence_is_louder_and_without_silence_but_for_its_pause() -> None:
-    frames = [frame async for frame in Hibari(HibariConfig()).synthesize("**Two** words")]
+    frames = [frame async for frame in Hibari(HibariConfig(copies=61)).synthesize("**Two** words")]
     assert {frame.sample_rate for frame in frames} == {24000}
     assert sum(frame.duration for frame in frames) == pytest.approx(1.0 + 2 * 0.03 + 0.15, abs=0.001)
     assert level_dbfs(frames[3]) == pytest.approx(-14, abs=0.2)
@@ -132,7 +132,7 @@ async def test_a_sentence_is_louder_and_without_silence_but_for_its_pause() -> N
 
 @pytest.mark.usefixtures("libraries")
 async def test_speed_and_pause_can_be_chosen() -> None:
-    config = HibariConfig(speed=2.0, pause_ms=0)
+    config = HibariConfig(copies=61, speed=2.0, pause_ms=0)
     frames = [frame async for frame in Hibari(config).synthesize("Two words")]
     assert sum(frame.duration for frame in frames) == pytest.approx(0.5 + 2 * 0.03, abs=0.001)
 
@@ -140,7 +140,7 @@ async def test_speed_and_pause_can_be_chosen() -> None:
 @pytest.mark.usefixtures("libraries")
 @pytest.mark.parametrize("text", ["", "**", "https://example.org", "…"])
 async def test_what_cannot_be_said_is_no_sound(text: str) -> None:
-    assert [frame async for frame in Hibari(HibariConfig()).synthesize(text)] == []
+    assert [frame async for frame in Hibari(HibariConfig(copies=61)).synthesize(text)] == []
 
 
 @pytest.mark.usefixtures("libraries")
