@@ -11,6 +11,8 @@ import trio
 if TYPE_CHECKING:
     import httpx2
 
+HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
+"""A packed document of a kilobyte can be a megabyte before anybody has counted."""
 MAX_DOCUMENT: Final = 256 * 1024
 """Bytes; sets have some thousand."""
 
@@ -47,10 +49,12 @@ def url_source(url: str, transport: "httpx2.AsyncBaseTransport | None" = None) -
         try:
             async with (
                 httpx2.AsyncClient(verify=verify, transport=transport) as client,
-                client.stream("GET", url, headers={"accept": "application/json"}) as response,
+                client.stream("GET", url, headers=HEADERS) as response,
             ):
                 if response.status_code != httpx2.codes.OK:
                     raise ValueError(f"status {response.status_code}")
+                if response.headers.get("content-encoding", "identity").lower() != "identity":
+                    raise ValueError("a packed document, which was asked as it is")
                 async with aclosing(response.aiter_bytes()) as parts:
                     async for part in parts:
                         body = _bounded(body + part)

@@ -1,5 +1,6 @@
 """Keys of an endpoint are cached, renewed ahead of those who ask, found by ``kid``, and kept in an outage."""
 
+import gzip
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -169,6 +170,10 @@ def told(log: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in log.records if record.name.startswith("glottis_auth_jwt")]
 
 
+async def packed() -> httpx2.Response:
+    return httpx2.Response(200, content=gzip.compress(b"{}"), headers={"content-encoding": "gzip"})
+
+
 async def never() -> httpx2.Response:
     await trio.sleep_forever()
     raise AssertionError
@@ -182,6 +187,7 @@ async def never() -> httpx2.Response:
         (httpx2.ConnectError("refused by hunter2"), "ConnectError"),
         (httpx2.Response(200, content=b"<html>"), "expected a JWK set in JSON"),
         (httpx2.Response(200, content=b" " * (MAX_DOCUMENT + 1)), f"more than {MAX_DOCUMENT} bytes"),
+        (packed, "a packed document, which was asked as it is"),
         (RuntimeError("hunter2"), "RuntimeError"),
         (never, "no answer in 2 s"),
     ],

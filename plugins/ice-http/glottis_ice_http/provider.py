@@ -77,7 +77,7 @@ class HttpIceServers:
 
     async def _fetch(self) -> bytes:
         config = self._config
-        headers = {name: value.reveal() for name, value in config.headers.items()}
+        headers = {"Accept-Encoding": "identity"} | {name: value.reveal() for name, value in config.headers.items()}
         if config.body:
             headers = {"Content-Type": "application/json", **headers}
         client = self._httpx.AsyncClient(verify=self._ssl_context, transport=self._transport)
@@ -87,6 +87,8 @@ class HttpIceServers:
         ):
             if not response.is_success:
                 raise ValueError(f"status {response.status_code}")
+            if response.headers.get("content-encoding", "identity").lower() != "identity":
+                raise ValueError("a packed answer, which was asked as it is")
             body = b""
             async with aclosing(response.aiter_bytes()) as parts:
                 async for part in parts:

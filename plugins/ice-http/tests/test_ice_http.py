@@ -1,3 +1,4 @@
+import gzip
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -46,7 +47,7 @@ class Endpoint:
         reply = await self.reply() if callable(self.reply) else self.reply
         if isinstance(reply, Exception):
             raise reply
-        return httpx2.Response(reply.status_code, content=reply.content)
+        return reply if callable(self.reply) else httpx2.Response(reply.status_code, content=reply.content)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,10 @@ async def test_the_request_is_as_configured() -> None:
     assert request.headers["content-type"] == "application/json"
 
 
+async def packed() -> Reply:
+    return httpx2.Response(200, content=gzip.compress(b"[]"), headers={"content-encoding": "gzip"})
+
+
 async def never() -> Reply:
     await trio.sleep_forever()
     raise AssertionError
@@ -130,6 +135,7 @@ async def never() -> Reply:
         (httpx2.ConnectError("refused by hunter2"), "ConnectError"),
         (httpx2.Response(200, content=b"<html>"), "expected JSON"),
         (httpx2.Response(200, content=b" " * (MAX_ANSWER + 1)), f"more than {MAX_ANSWER} bytes"),
+        (packed, "a packed answer, which was asked as it is"),
         (never, "no answer in 0.8 s"),
     ],
 )

@@ -43,6 +43,8 @@ KEYS_SECONDS: Final = 2.0
 """After which what was pressed is complete; the hash key completes it at once."""
 MAX_TOOL_CALLS: Final = 16
 """In one response."""
+MAX_SPOKEN: Final = 16
+"""Items that wait to be heard at a time: a service has one, or a few that follow each other."""
 MAX_INTERRUPTED: Final = 16
 """Items that were interrupted lately: their last events are on their way then."""
 FATAL: Final = frozenset({"session_expired", "insufficient_quota", "invalid_api_key", "model_not_found"})
@@ -87,6 +89,8 @@ class RealtimeCall:
         self._tools = [tool_of(each) for each in (*functions, *brought, self.hang_up)]
         self._item: SpokenItem | None = None
         self._interrupted: deque[str] = deque(maxlen=MAX_INTERRUPTED)
+        self._spoken = 0
+        """Items of which not all was heard yet."""
         self._calls: list[Item] = []
         self._is_answering = self._owes_answer = self._is_spoken_to = self._has_session = False
         self._failures = 0
@@ -250,13 +254,17 @@ class RealtimeCall:
 
     def _item_of(self, event: Event) -> SpokenItem:
         if self._item is None or self._item.id != event.item_id:
+            if self._spoken >= MAX_SPOKEN:
+                raise ServiceFailed(f"{self._config.place} says {MAX_SPOKEN} things at a time: check model")
             self.end_speech()
+            self._spoken += 1
             self._item = SpokenItem(event.item_id, self._call, partial(self._teller.state_is, "speaking"))
             self._nursery.start_soon(self._tell_end, self._item)
         return self._item
 
     async def _tell_end(self, item: SpokenItem) -> None:
         await item.utterance.done.wait()
+        self._spoken -= 1
         if heard := item.heard:
             self._teller.transcript("agent", heard, is_interrupted=heard != item.text)
         if self._item is item and not self._is_answering:

@@ -1,5 +1,6 @@
 """The model ``openai``: what it asks for, and what it makes of the answers of different servers."""
 
+import gzip
 from typing import Any
 
 import httpx2
@@ -147,6 +148,8 @@ async def test_a_server_that_does_not_stream_is_understood() -> None:
          "is asked too often, or the account has reached its limit (HTTP 429, insufficient_quota)"),
         (httpx2.Response(500, content=b"\xff<html>"), "has failed by itself (HTTP 500)"),
         (httpx2.Response(302, headers={"Location": "http://elsewhere.example"}), "redirects: check url (HTTP 302)"),
+        (httpx2.Response(200, content=gzip.compress(bytes(1 << 20)), headers={"Content-Encoding": "gzip"}),
+         "has packed its answer (gzip), which was asked as it is"),
         (httpx2.ConnectError("no"), "cannot be reached (ConnectError): check url"),
         (streamed(b"<html>\n" * 99), "has answered nothing: check url and model"),
         (streamed(events([chunk("")])), "has answered nothing: check url and model"),

@@ -204,8 +204,10 @@ BENIGN = event("error", error={"type": "invalid_request_error", "code": "respons
         (["<html>"], "it says what is no event of OpenAI Realtime: check url and model"),
         ([b'{"type": "\xc3"}'], "it says what is no event of OpenAI Realtime: check url and model"),
         ([created(), delta("output_audio", "a", "****")], "it says what is no audio: check url and model"),
+        ([created(), *(each for item in "ab" * 40 for each in spoken(item, "x", loud(1))[:2])],
+         "says 16 things at a time: check model"),
     ],
-)
+)  # fmt: skip
 async def test_a_service_that_fails_is_named_and_another_agent_takes_over(
     answer: list[Any], message: str, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

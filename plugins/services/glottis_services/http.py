@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from glottis_services.clients import shared_client
+from glottis_services.clients import shared_client, trusted
 from glottis_services.errors import ServiceFailed, refusal
 from glottis_services.settings import ServiceConfig
 
@@ -18,6 +18,8 @@ MAX_ANSWER: Final = 64 << 20
 """Bytes: what is longer does not end by itself."""
 MAX_REFUSAL: Final = 65536
 """Bytes of an error's reasons that are read."""
+UNPACKED: Final = {"Accept-Encoding": "identity"}
+"""A packed answer of a kilobyte can be a megabyte before anybody has counted."""
 FIRST_PAUSE: Final = 0.25
 """Seconds before a request is sent again, as a mean; they double each time."""
 LONGEST_PAUSE: Final = 2.0
@@ -35,6 +37,8 @@ class HttpService:
         self._httpx = httpx2
         self._config = config
         self._client = httpx2.AsyncClient(transport=transport, timeout=None) if transport else None
+        if not transport:
+            trusted()  # here, too, and not while calls go on
         self.place = config.place
 
     @asynccontextmanager
@@ -71,7 +75,7 @@ class HttpService:
         others = {name: value.reveal().strip() for name, value in self._config.headers.items()}
         url = self._config.url.rstrip("/") + path
         try:
-            return client.build_request("POST", url, headers={**headers, **others}, **content)
+            return client.build_request("POST", url, headers={**UNPACKED, **headers, **others}, **content)
         except (ValueError, TypeError, self._httpx.InvalidURL) as error:  # which may quote the key
             reason = type(error).__name__
             raise ServiceFailed(f"{self.place} cannot be asked ({reason}): check url, api_key and headers") from None
@@ -114,7 +118,10 @@ class Answer:
         self._error = error
 
     async def parts(self, most: int = MAX_ANSWER) -> AsyncGenerator[bytes, None]:
-        """As they come. Raises ``ServiceFailed`` for what does not go on, breaks off, or is longer than ``most``."""
+        """As they come. Raises ``ServiceFailed`` for what is packed, stops, breaks off, or is over ``most``."""
+        packed = self._response.headers.get("content-encoding", "identity").strip().lower()
+        if packed != "identity":
+            raise ServiceFailed(f"{self._config.place} has packed its answer ({packed[:20]}), which was asked as it is")
         stream = self._response.aiter_bytes()
         total = 0
         try:
