@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ SOUND_DBFS: Final = -45.0
 QUIET_SECONDS: Final = 1.0
 """Of silence end an answer, between whose sentences are shorter pauses."""
 PATIENCE: Final = 15.0
+LOADING: Final = 5.0
+"""Seconds in which the agent's process loads its models, after the gateway has begun to serve."""
 HELP: Final = "help"
 _CONFIG: Final = """
 [server]
@@ -82,6 +85,7 @@ def assistant() -> Iterator[tuple[str, list[str]]]:
         ):
             try:
                 wait_for_port(port, process)
+                time.sleep(LOADING)
                 yield f"http://127.0.0.1:{port}", counted
             finally:
                 process.send_signal(signal.SIGTERM)
