@@ -178,7 +178,7 @@ async def receive(peer: Peer, socket: Socket, answered: asyncio.Event) -> str:
             answered.set()
         elif message["type"] == "candidate" and message.get("candidate"):
             peer.add_candidate(message["candidate"])
-        elif message["type"] == "error":
+        elif message["type"] == "error" and message["code"] != "TOO_MANY_DATAGRAMS":  # the machine is busy
             raise RuntimeError(f"{message['code']}: {message['message']}")
     return str(socket.close_reason)
 

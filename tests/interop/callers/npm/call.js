@@ -55,7 +55,7 @@ async function negotiate(peer, socket, trickle) {
       const message = JSON.parse(data);
       if (message.type === "answer") resolve(await peer.accept(message.sdp));
       if (message.type === "candidate") await peer.addCandidate(message.candidate);
-      if (message.type === "error") throw new Error(`${message.code}: ${message.message}`);
+      if (message.type === "error" && message.code !== "TOO_MANY_DATAGRAMS") throw new Error(`${message.code}: ${message.message}`);
     });
   });
   peer.on("candidate", async (candidate) => {

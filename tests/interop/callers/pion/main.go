@@ -139,7 +139,7 @@ func receive(peer *webrtc.PeerConnection, socket *websocket.Conn, answered chan<
 			close(answered)
 		case received.Type == "candidate" && received.Candidate != nil:
 			check(peer.AddICECandidate(*received.Candidate))
-		case received.Type == "error":
+		case received.Type == "error" && received.Code != "TOO_MANY_DATAGRAMS":
 			log.Fatalf("%s: %s", received.Code, received.Message)
 		}
 	}
