@@ -131,8 +131,9 @@ class IceAgent:
     def successor(self, credentials: Credentials) -> "IceAgent":
         """The agent of the next generation (RFC 8445 §9): of the same role, with the same local candidates.
 
-        The role is shared: a conflict that either finds is repaired for both.
+        The role is shared, so that conflicts are repaired for both. From then on this one serves its own generation alone.
         """
+        self._responder.only_ufrag = self._remote.ufrag
         return IceAgent(
             controlling=self.controlling,
             rng=self._rng,
@@ -221,7 +222,6 @@ class IceAgent:
             self._role.controlling = True  # RFC 8445 §6.1.1, whatever was offered
         self._notes.add(f"the far end is known, ufrag {ufrag}; ours is {self.local_ufrag}, and we are {self._role}")
         self._remote.set_generation(ufrag)
-        self._responder.remote_ufrag = ufrag
         if not self.lite:
             self._checker.remote = Credentials(ufrag, pwd)
         self._hope_at = now

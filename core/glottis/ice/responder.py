@@ -51,8 +51,8 @@ class Responder:
         self._local = local
         self._consent_lifetime = timing.consent_lifetime
         self._silence = timing.silence
-        self.remote_ufrag: str | None = None
-        """Of the peer's present generation, once it is known."""
+        self.only_ufrag: str | None = None
+        """Of the peer, once there is another generation: those of other ufrags are none of ours then."""
         self._seen: dict[bytes, tuple[Path, int]] = {}
         """By transaction id, oldest first: the path that it first came by, and how often it came by that."""
         self._to_send: list[Datagram] = []
@@ -79,7 +79,7 @@ class Responder:
         if not _is_authentic(check, self._local):
             self._note_stranger(path)
             return False
-        if _is_of_another_generation(check, self.remote_ufrag):
+        if _is_of_another_generation(check, self.only_ufrag):
             return False
         if self._answers.take(now) > 0:
             return False
