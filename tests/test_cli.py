@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from glottis.cli import Parts, main
 from glottis.plugins import BrokenPlugin, Plugin, load_plugins
-from support.command import GLOTTIS
+from support.command import GLOTTIS, open_program
 
 
 @pytest.fixture(name="config")
@@ -55,6 +55,17 @@ def test_a_reader_who_has_left_ends_a_command_without_a_traceback(command: list[
     finally:
         os.close(writing)
     assert (ended.returncode, ended.stderr) == (141, "")
+
+
+@pytest.mark.realtime
+async def test_a_gateway_needs_no_standard_output(config: Path) -> None:
+    async with open_program(
+        "sh", "-c", f"exec {GLOTTIS} serve --config {config} >&-", env={"GLOTTIS_SERVER__PORT": "0"}
+    ) as gateway:
+        await gateway.wait_for("serves http")
+        gateway.process.terminate()
+        assert await gateway.wait() == 0
+    assert "Traceback" not in gateway.errors
 
 
 def test_plugins_lists_what_each_distribution_registers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None, parts: Parts | None = None) -> 
     options = _parser().parse_args(arguments)
     try:
         exit_code: int = options.run(options, parts or Parts())
-        sys.stdout.flush()  # here, where it is seen that nobody reads
+        if sys.stdout is not None:  # as it is where that was closed before
+            sys.stdout.flush()  # here, where it is seen that nobody reads
     except LocalError as error:
         file = getattr(options, "config", None)
         message = name_sources(str(error), os.environ, file) if isinstance(error, ConfigurationError) else str(error)
@@ -62,10 +63,12 @@ def _is_unread(error: BaseException) -> bool:
     What is left to print goes nowhere then, at the interpreter's end, too.
     """
     broken = error.subgroup(BrokenPipeError) if isinstance(error, BaseExceptionGroup) else error
+    if broken is None or sys.stdout is None:
+        return False
     output = sys.stdout.fileno()
     poll = select.poll()
     poll.register(output, 0)
-    if broken is None or not any(seen & select.POLLERR for _, seen in poll.poll(0)):
+    if not any(seen & select.POLLERR for _, seen in poll.poll(0)):
         return False
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, output)
