@@ -53,7 +53,7 @@ def url_source(url: str, transport: "httpx2.AsyncBaseTransport | None" = None) -
             ):
                 if response.status_code != httpx2.codes.OK:
                     raise ValueError(f"status {response.status_code}")
-                if response.headers.get("content-encoding", "identity").lower() != "identity":
+                if response.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
                     raise ValueError("a packed document, which was asked as it is")
                 async with aclosing(response.aiter_bytes()) as parts:
                     async for part in parts:

@@ -87,7 +87,7 @@ class HttpIceServers:
         ):
             if not response.is_success:
                 raise ValueError(f"status {response.status_code}")
-            if response.headers.get("content-encoding", "identity").lower() != "identity":
+            if response.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
                 raise ValueError("a packed answer, which was asked as it is")
             body = b""
             async with aclosing(response.aiter_bytes()) as parts:

@@ -119,8 +119,8 @@ class Answer:
 
     async def parts(self, most: int = MAX_ANSWER) -> AsyncGenerator[bytes, None]:
         """As they come. Raises ``ServiceFailed`` for what is packed, stops, breaks off, or is over ``most``."""
-        packed = self._response.headers.get("content-encoding", "identity").strip().lower()
-        if packed != "identity":
+        packed = self._response.headers.get("content-encoding", "").strip().lower()
+        if packed not in ("", "identity"):
             raise ServiceFailed(f"{self._config.place} has packed its answer ({packed[:20]}), which was asked as it is")
         stream = self._response.aiter_bytes()
         total = 0
