@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import trio
+from glottis.peer import ConnectionState
 from glottis.server.gateway import Gateway
 from support.browser import Page
 from support.patience import PROCESS_PATIENCE
@@ -113,7 +114,7 @@ async def test_who_has_lost_both_socket_and_network_goes_on_after_a_restart(talk
     connection.handle_datagram = lambda data, path, now: passes["media"] and handle(data, path, now)
     passes["media"] = False
     await talk.evaluate("call.ws.close(4000)")
-    await trio.sleep(2)
+    await eventually(lambda: connection.state is ConnectionState.DISCONNECTED)
     (session,) = gateway.sessions
     assert repr(session).endswith("active>")
     passes["media"] = True

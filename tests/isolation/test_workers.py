@@ -123,29 +123,23 @@ async def test_whatever_a_process_does_is_told_and_no_other_call_ends(
     assert "SystemExit" in caplog.text
 
 
-async def test_a_process_that_does_not_answer_is_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("orders", "reason"),
+    [
+        (["hang"], "the agent's process has not answered for 5 s"),
+        (["deaf", *["x" * 60_000] * 15], "the agent's process has not read for 5 s what it is sent"),
+    ],
+    ids=["that does not answer", "that seems alive but reads nothing"],
+)
+async def test_a_process_that_hangs_is_ended(orders: list[str], reason: str, tmp_path: Path) -> None:
+    """What waits for one that does not read would grow as long as callers write."""
     async with open_isolated(tmp_path, IMPATIENT) as exchange:
         bystander = await exchange.call("echo")
         phone = await exchange.call("moody")
         await phone.hear()
-        await order(phone, "hang")
-        assert await phone.wait_closed(START) == (INTERNAL_ERROR, "the agent's process has not answered for 5 s")
-        await bystander.hear()
-
-
-async def test_a_process_that_reads_nothing_but_seems_alive_is_ended(tmp_path: Path) -> None:
-    """What waits for it would grow as long as callers write."""
-    async with open_isolated(tmp_path, IMPATIENT) as exchange:
-        bystander = await exchange.call("echo")
-        phone = await exchange.call("moody")
-        await phone.hear()
-        await order(phone, "deaf")
-        for _ in range(15):
-            await order(phone, "x" * 60_000)
-        assert await phone.wait_closed(START) == (
-            INTERNAL_ERROR,
-            "the agent's process has not read for 5 s what it is sent",
-        )
+        for each in orders:
+            await order(phone, each)
+        assert await phone.wait_closed(START) == (INTERNAL_ERROR, reason)
         await bystander.hear()
 
 
