@@ -131,7 +131,7 @@ class IceAgent:
     def successor(self, credentials: Credentials) -> "IceAgent":
         """The agent of the next generation (RFC 8445 §9): of the same role, with the same local candidates.
 
-        The role is shared, so that conflicts are repaired for both. From then on this one serves its own generation alone.
+        The role is shared, so that conflicts are repaired for both. From now on this one serves its own generation.
         """
         self._responder.only_ufrag = self._remote.ufrag
         return IceAgent(
