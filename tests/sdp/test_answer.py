@@ -383,6 +383,7 @@ def test_message_of_a_refusal_is_short_whatever_was_offered(vector: Vector, answ
     assert len(str(caught.value)) < 1000
 
 
-def test_stream_name_with_a_line_end_cannot_reach_the_answer(vector: Vector, answer: Answer) -> None:
+def test_stream_name_with_a_line_end_cannot_reach_the_peer(vector: Vector, answer: Answer) -> None:
+    made = answer(vector(NO_DATA), sending=SendingTrack(1, "a", "b\r\na=sendonly", "c"))
     with pytest.raises(ValueError, match="no line ends"):
-        answer(vector(NO_DATA), sending=SendingTrack(1, "a", "b\r\na=sendonly", "c"))
+        str(made.description)

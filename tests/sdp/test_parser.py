@@ -34,7 +34,7 @@ byte_string = (
 )
 word = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
 number = st.integers(0, 2**63)
-attributes = st.lists(st.builds(Attribute, token, st.none() | byte_string), max_size=5).map(tuple)
+attributes = st.lists(st.builds(Attribute, token, st.just("") | byte_string), max_size=5).map(tuple)
 connection = st.none() | st.just("IN IP4 0.0.0.0") | st.just("IN IP6 ::")
 bandwidths = st.lists(st.builds("{}:{}".format, token, st.integers(0, 10**9)), max_size=2).map(tuple)
 media = st.builds(
@@ -154,7 +154,7 @@ def test_line_that_cannot_be_read_is_skipped_and_noted(head: str, line: str, mes
 
 @pytest.mark.parametrize("name", ["fmtp", "group", "ice-options", "ice-ufrag", "mid"])
 def test_long_value_is_not_read(name: str) -> None:
-    longest = f"a={name}:111 {'x' * (MAX_LENGTH - len(name) - 5)}"
+    longest = f"a={name}:111 {'x' * (MAX_LENGTH - 4)}"
     description = parse_session_description_untrusted(f"{HEAD}{longest}x\r\na=last\r\n")
     assert description.attributes == (Attribute("last"),)
     assert description.skipped == (f"line 5: after a={name}: expected at most {MAX_LENGTH} characters",)
@@ -253,12 +253,10 @@ def test_wrong_structure_or_size_is_refused_with_its_line_and_what_was_expected(
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("", None), ("two words", None), ("a", ""), ("a", "x\r\na=b"), ("a", "\0")]
-)
-def test_attribute_that_would_not_stay_one_line_cannot_be_made(name: str, value: str | None) -> None:
+@pytest.mark.parametrize(("name", "value"), [("", ""), ("two words", ""), ("a", "x\r\na=b"), ("a", "\0")])
+def test_attribute_that_would_not_stay_one_line_cannot_be_written(name: str, value: str) -> None:
     with pytest.raises(ValueError, match="attribute"):
-        Attribute(name, value)
+        str(Attribute(name, value))
 
 
 @pytest.mark.slow

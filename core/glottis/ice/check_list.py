@@ -59,9 +59,9 @@ class CheckList:
             known.remote = pair.remote  # a check was faster than signaling; now both agents know the same priority
         if known is not None or self._concluded or not self._make_room(self.priority(pair)):
             return
-        self._pairs[pair.path] = pair
         foundation = pair.foundation
-        rivals = [other for other in self._pairs.values() if other.foundation == foundation and other is not pair]
+        rivals = [other for other in self._pairs.values() if other.foundation == foundation]
+        self._pairs[pair.path] = pair
         # RFC 8445 §6.1.2.6, RFC 8838 §12: one pair of each foundation goes first; where one has succeeded, all may.
         if not rivals or any(other.state is PairState.SUCCEEDED for other in rivals):
             pair.state = PairState.WAITING

@@ -34,10 +34,11 @@ def _can_be_checked(candidate: Candidate) -> bool:
     """Over TCP nobody but a passive one can, which may hide where firewalls let the web through (RFC 6544 §6.2)."""
     if candidate.component != 1:
         return False
-    if candidate.transport == "tcp":
-        is_open = candidate.port >= LOWEST_PORT or candidate.port in WEB_PORTS
-        return is_open and candidate.tcp_type == "passive" and candidate.type in TCP_TYPE_PREFERENCES
-    return candidate.transport == "udp" and candidate.type in TYPE_PREFERENCES and candidate.port >= LOWEST_PORT
+    if candidate.transport == "udp":
+        return candidate.port >= LOWEST_PORT and candidate.type in TYPE_PREFERENCES
+    is_open = candidate.port >= LOWEST_PORT or candidate.port in WEB_PORTS
+    is_passive = candidate.transport == "tcp" and candidate.tcp_type == "passive"
+    return is_open and is_passive and candidate.type in TCP_TYPE_PREFERENCES
 
 
 def why_unusable(candidate: Candidate) -> str:
@@ -92,7 +93,6 @@ DEFAULT_POLICY: Final = ProbePolicy()
 def _is_hostile(ip: IpAddress) -> bool:
     """Whether nobody can be there, or many, or not without a zone; RFC 8445 §5.1.1.1 forbids most of them."""
     if isinstance(ip, ipaddress.IPv4Address):
-        special = ip.packed[0] == 0 or ip.is_reserved  # this network (RFC 1122 §3.2.1.3), class E and broadcast
-    else:
-        special = ip.is_unspecified or ip.is_site_local or ip.ipv4_mapped is not None
-    return special or ip.is_multicast or ip.is_link_local
+        first, second = ip.packed[:2]  # this network (RFC 1122 §3.2.1.3), multicast, class E and broadcast, link-local
+        return first == 0 or first >= 224 or (first, second) == (169, 254)
+    return ip.is_unspecified or ip.is_site_local or ip.ipv4_mapped is not None or ip.is_multicast or ip.is_link_local

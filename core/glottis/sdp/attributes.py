@@ -24,6 +24,9 @@ MAX_DIGITS: Final = 20
 MAX_PAYLOAD_TYPE: Final = 127
 """Seven bits of an RTP packet, RFC 3550 §5.1."""
 
+MAX_SSRC: Final = 2**32 - 1
+"""32 bits, RFC 3550 §5.1."""
+
 PAYLOAD_TYPES: Final = {str(number): number for number in range(MAX_PAYLOAD_TYPE + 1)}
 """As they are written."""
 
@@ -137,11 +140,11 @@ def read_attribute_untrusted(attribute: Attribute, parse: Callable[[str], T]) ->
     if reading is not None and reading[0] is parse:
         return cast(T, reading[1])
     try:
-        meaning = parse((attribute.value or "").strip(" \t"))
+        meaning = parse(attribute.value.strip(" \t"))
     except Malformed as error:
         place = "" if attribute.line is None else f"line {attribute.line}: "
         raise Malformed(f"{place}after a={attribute.name}: {error}") from None
-    attribute.keep_reading(parse, meaning)
+    attribute.reading = parse, meaning  # it follows from the value, so that nothing changes
     return meaning
 
 
@@ -194,7 +197,9 @@ def parse_setup_untrusted(value: str) -> Setup:
 def parse_source_attribute_untrusted(value: str) -> SourceAttribute:
     """An SSRC and what is said of it, if anything."""
     ssrc, name, text = _match_untrusted(_SSRC, value, "SSRC, attribute[:value]").groups(default="")
-    return SourceAttribute(_bounded_untrusted(ssrc, 2**32 - 1), name, text)
+    if (number := int(ssrc)) > MAX_SSRC:
+        raise Malformed(f"expected a number of 0–{MAX_SSRC}")
+    return SourceAttribute(number, name, text)
 
 
 def parse_ice_ufrag_untrusted(value: str) -> str:

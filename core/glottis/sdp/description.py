@@ -18,42 +18,29 @@ UNSPECIFIED_CONNECTION: Final = "IN IP4 0.0.0.0"
 DISCARD_PORT: Final = 9
 
 _ATTRIBUTE_NAME: Final = re.compile(TOKEN)
-_ATTRIBUTE_VALUE: Final = re.compile(r"[^\0\r\n]+")
+_ATTRIBUTE_VALUE: Final = re.compile(r"[^\0\r\n]*")
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Attribute:
-    """An ``a=`` line; a property attribute has no value. Raises ``ValueError`` for what would not stay one line.
+    """An ``a=`` line; a property attribute has no value. ``str()`` raises ``ValueError`` for what is no such line.
 
-    Nobody changes one. It is not frozen because there are hundreds, and frozen ones take twice as long to be made.
+    Nobody changes one. It is not frozen, nor looked at when it is made, because an offer has hundreds.
     """
 
     name: str
-    value: str | None = None
+    value: str = ""
     line: int | None = field(default=None, compare=False, repr=False)
     """Where it was read, counted from 1; for messages only."""
     reading: tuple[object, object] | None = field(default=None, init=False, compare=False, repr=False)
     """Who has read the value last, and what it means: it is read again and again, by who refuses and by who uses it."""
 
-    def __post_init__(self) -> None:
+    def __str__(self) -> str:
         if not _ATTRIBUTE_NAME.fullmatch(self.name):
             raise ValueError("the name of an attribute is a token")
-        if self.value is not None and not _ATTRIBUTE_VALUE.fullmatch(self.value):
-            raise ValueError("the value of an attribute is not empty and has no line ends")
-
-    @classmethod
-    def read(cls, name: str, value: str | None, line: int) -> "Attribute":
-        """One that a line of this number holds: it need not be looked at twice, and there may be hundreds."""
-        attribute = object.__new__(cls)
-        attribute.name, attribute.value, attribute.line, attribute.reading = name, value, line, None
-        return attribute
-
-    def keep_reading(self, reader: object, meaning: object) -> None:
-        """It follows from the value, so that nothing changes."""
-        self.reading = reader, meaning
-
-    def __str__(self) -> str:
-        return f"a={self.name}" if self.value is None else f"a={self.name}:{self.value}"
+        if not _ATTRIBUTE_VALUE.fullmatch(self.value):
+            raise ValueError("the value of an attribute has no line ends")
+        return f"a={self.name}:{self.value}" if self.value else f"a={self.name}"
 
 
 class Body(NamedTuple):

@@ -23,7 +23,7 @@ MAX_MEDIA_SECTIONS: Final = 14
 """A voice call has two or three. Stopped sections stay in a renegotiated description, hence the reserve."""
 
 MAX_LENGTH: Final = 1024
-"""Characters of an ``m=`` line, and of an attribute that is read. A browser's have up to about 200."""
+"""Characters of an ``m=`` line, and of the value of an attribute that is read. A browser's have up to about 200."""
 
 MAX_FORMATS: Final = 50
 """Of an ``m=`` line. A browser's have 25 of video; twice as many have room."""
@@ -82,7 +82,14 @@ _GRAMMAR: Final = {
     ),
 }
 _PATTERNS: Final = {kind: re.compile(pattern, re.DOTALL | re.ASCII) for kind, (pattern, _) in _GRAMMAR.items()}
-_ATTRIBUTE: Final = re.compile(rf"a=({TOKEN})(?::([^\r]*[^\r \t])?)?\r?")
+_LINE: Final = re.compile(
+    rf"""
+    ^ [ \t\r]*
+    (?: a= ({TOKEN}) (?: : ([^\r\n]* [^\r\n \t])? )? [ \t\r]* $  # an attribute: its name, and its value if it has one
+    | ([^\n]*) )  # or what is none
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
 _LETTERS: Final = frozenset(string.ascii_lowercase)
 _LEFT_ALONE: Final = frozenset("stiueprzkm")
 """Their values are not looked at (RFC 9429 §5.8), or with the section."""
@@ -142,57 +149,59 @@ def parse_session_description_untrusted(text: str) -> SessionDescription:
     )
 
 
-def _lines_untrusted(text: str) -> list[str]:
-    """All lines, as far as they are bounded."""
+def _lines_untrusted(text: str) -> list[tuple[str, str, str]]:
+    """All lines, as far as they are bounded: the name and value of an attribute, or what is none."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise Malformed("expected text that UTF-8 can encode") from None
     if size > MAX_SIZE:
         raise Malformed(f"expected at most {MAX_SIZE} bytes")
-    # Not splitlines(), which also splits at U+2028 and others that RFC 8866 allows within a line.
-    lines = text.replace("\0", "\0\r\0").split("\n")  # neither may stand in a line
-    if len(lines) > MAX_LINES + 1:
+    if text.count("\n") > MAX_LINES:
         raise Malformed(f"expected at most {MAX_LINES} lines")
-    return lines
+    # Not splitlines(), which also splits at U+2028 and others that RFC 8866 allows within a line.
+    return _LINE.findall(text.replace("\0", "\0\r\0"))  # neither may stand in a line
 
 
-def _parts_untrusted(lines: Sequence[str]) -> list[_Part]:
+def _parts_untrusted(lines: Sequence[tuple[str, str, str]]) -> list[_Part]:
     """The lines of the session, and of each section, without blanks around them; those that are blank are left out.
 
     Raises ``Malformed`` where they come in another order. Attributes, of which there are hundreds, are told first.
     """
-    letters, structure, attribute, read = _LETTERS, _STRUCTURE, _ATTRIBUTE.fullmatch, Attribute.read
+    structure = _STRUCTURE
     part = _Part([], [])
-    parts = [part]
+    parts, add = [part], part.attributes.append
     previous, in_head = "", True
-    for number, line in enumerate(lines, 1):
-        found = attribute(line)
-        if found is None:  # with blanks around it, or no attribute
-            line = line.strip(" \t\r")
-            found = attribute(line)
-        if found is not None and not in_head:
-            name, value = found.groups()
-            part.attributes.append(read(name, value, number))
+    for number, (name, value, other) in enumerate(lines, 1):
+        if name and not in_head:
+            add(Attribute(name, value, number))
             continue
-        if not line:
+        kind, value = ("a", name) if name else _letter_and_value(other)
+        if not kind:
             continue
-        kind, equals, value = line.partition("=")
-        if not equals or kind not in letters or "\r" in line:
-            kind, value = _NO_LINE, ""
         if in_head or kind in structure:
-            if kind not in _STRUCTURE[previous]:
-                raise Malformed(f"line {number}: expected {_one_of(_STRUCTURE[previous])}")
+            if kind not in structure[previous]:
+                raise Malformed(f"line {number}: expected {_one_of(structure[previous])}")
             previous, in_head = kind, kind in _HEAD
             if kind == "m":
                 parts.append(part := _Part([], []))
+                add = part.attributes.append
         part.lines.append((number, kind, value))
-    if "m" not in _STRUCTURE[previous]:
+    if "m" not in structure[previous]:
         last = max([0, *(number for number, *_ in part.lines), *(one.line or 0 for one in part.attributes)])
-        raise Malformed(f"line {last + 1}: expected {_one_of(_STRUCTURE[previous])}")
+        raise Malformed(f"line {last + 1}: expected {_one_of(structure[previous])}")
     if len(parts) > MAX_MEDIA_SECTIONS + 1:
         raise Malformed(f"expected at most {MAX_MEDIA_SECTIONS} media sections")
     return parts
+
+
+def _letter_and_value(line: str) -> tuple[str, str]:
+    """Of a line that is no attribute; nothing of one that is blank."""
+    line = line.rstrip(" \t\r")
+    kind, equals, value = line.partition("=")
+    if line and (not equals or kind not in _LETTERS or "\r" in line):
+        return _NO_LINE, ""
+    return kind, value
 
 
 def _one_of(kinds: str) -> str:
@@ -225,12 +234,13 @@ def _attributes(attributes: Sequence[Attribute], left: _Left, skipped: list[str]
     """Those that nobody looks at here, and those that can be read."""
     kept: list[Attribute] = []
     repeats = dict.fromkeys(READ, 0) | {"fingerprint": MAX_REPEATS - MAX_FINGERPRINTS}
-    room, keep, count_of = left.attributes, kept.append, repeats.get
+    room, keep = left.attributes, kept.append
     for attribute in attributes:
-        if (count := count_of(attribute.name)) is None:
+        name = attribute.name
+        if name not in repeats:
             keep(attribute)
             continue
-        name = attribute.name
+        count = repeats[name]
         repeats[name] = count + 1
         try:
             if count < MAX_REPEATS:
@@ -263,18 +273,17 @@ def _fields_untrusted(line: _Line) -> Sequence[str]:
 
 def _read_value_untrusted(attribute: Attribute, left: _Left) -> None:
     """Of one of those that are read, and kept only if that can be done."""
-    name, text, number = attribute.name, attribute.value or "", attribute.line
-    if len(name) + len(text) >= MAX_LENGTH and name != "candidate":
-        raise Malformed(f"line {number}: after a={name}: expected at most {MAX_LENGTH} characters")
+    name, text = attribute.name, attribute.value
+    if len(text) > MAX_LENGTH and name != "candidate":
+        raise Malformed(f"line {attribute.line}: after a={name}: expected at most {MAX_LENGTH} characters")
     if name == "fmtp":
         left.parameters -= text.count(";") + 1
         if left.parameters < 0:
-            raise Malformed(f"line {number}: after a={name}: expected at most {MAX_PARAMETERS} parameters in all")
-    if (parse := SKIPPABLE.get(name)) is not None:
-        try:
-            attribute.reading = parse, parse(text.strip(" \t"))
-        except Malformed as error:
-            raise Malformed(f"line {number}: after a={name}: {error}") from None
+            raise Malformed(
+                f"line {attribute.line}: after a={name}: expected at most {MAX_PARAMETERS} parameters in all"
+            )
+    if name in SKIPPABLE:
+        attributes.read_attribute_untrusted(attribute, SKIPPABLE[name])
 
 
 def _origin(line: _Line) -> Origin:

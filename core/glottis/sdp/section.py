@@ -54,7 +54,7 @@ class Attributes:
 
     def values(self, name: str) -> Sequence[str]:
         """The values of all that have this name, as they are written."""
-        return [attribute.value or "" for attribute in self._named.get(name, ())]
+        return [attribute.value for attribute in self._named.get(name, ())]
 
     def named(self, names: Collection[str]) -> Sequence[Attribute]:
         """All that have one of these names, in order."""

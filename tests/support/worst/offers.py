@@ -188,6 +188,6 @@ ROWS: Final[tuple[Row, ...]] = (
             "bandwidths": offered("b=AS:1\r\n"),
         },
         longest=MAX_SIZE,
-        milliseconds=2.4,  # with the answer to it
+        milliseconds=2,  # with the answer to it
     ),
 )  # fmt: skip
