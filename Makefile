@@ -1,4 +1,4 @@
-# make install · make run · make quick · make test · make check · make coverage · make docs · make bench · make profile · make voice · make networks · make soak · make release · make clean
+# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make soak · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -36,7 +36,7 @@ SECONDS ?= 5
 # Compiled once, whatever the environment says: each process of the tests, and each that they start, would do it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run quick test without-a-clock by-the-clock check coverage docs bench profile voice networks soak release rehearse clean
+.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks soak release rehearse clean
 
 install: $(VENV)/.installed
 
@@ -78,6 +78,10 @@ coverage: $(VENV)/.installed-for-quick-tests
 	$(BIN)/coverage run -m pytest -q -p tools.counted_calls --hypothesis-profile=quick -m "not ($(REAL) or slow)" $(ENGINES)
 	$(BIN)/coverage json -q --fail-under=0 -o build/coverage.json && $(BIN)/coverage report
 	$(BIN)/python tools/check_branches.py build/coverage.json $(BRANCHES)
+
+# Ten times the examples of each property that the tests try
+fuzz: $(VENV)/.installed-for-quick-tests
+	$(BIN)/python -m pytest -n 2 -q --hypothesis-profile=long -m "examples and not ($(REAL))"
 
 docs: $(VENV)/.installed-for-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: a fifth in the quick run, all of them in the whole one."""
+"""How many examples of a property: a fifth in the quick run, all in the whole one, ten times as many at will."""
 
 from hypothesis import settings
 
