@@ -41,6 +41,15 @@ def test_hostile_address_is_never_probed(make_agent: MakeAgent, make_candidate: 
     assert agent.pairs() == ()
 
 
+@pytest.mark.parametrize("own", ["198.51.100.7", "203.0.113.7"], ids=["bound", "advertised"])
+def test_the_agent_is_not_aimed_at_itself(make_agent: MakeAgent, make_candidate: MakeCandidate, own: str) -> None:
+    agent = make_agent()
+    agent.add_local_candidate(Address("198.51.100.7", 50001), announced=[Address("203.0.113.7", 50001)])
+    agent.add_remote_candidates([make_candidate(own, port=50001), make_candidate(own, port=50003)], 0.0)
+    assert {pair.path.remote for pair in agent.pairs()} == {Address(own, 50003)}
+    assert agent.ignored_candidates == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -47,8 +47,11 @@ class LocalCandidates:
         return self.streams if transport == "tcp" else {**self.bases, **self.announced}
 
     def can_pair(self, policy: ProbePolicy, remote: Candidate) -> bool:
-        """Whether one of them may check a remote candidate."""
+        """Whether one of them may check a remote candidate; where we are ourselves, nobody else can be."""
         bases = self.streams if remote.transport == "tcp" else self.bases
+        address = remote.address, remote.port
+        if address in bases or address in self.announced:
+            return False
         return policy.permits_any((address for address, ours in bases.items() if can_meet(ours, remote)), remote)
 
     def knows(self, address: Address) -> bool:
