@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import trio
 from glottis.doctor import Finding, Level
 from glottis.doctor.servers import examine_servers
+from glottis.wire.address import Address
+from glottis.wire.stun import Attribute, MessageClass, build_stun, encode_xor_address, parse_stun_untrusted
 from support.coturn import PASSWORD, USERNAME, Coturn, open_coturn
 from support.gateway import CONFIG, resolve_test_config
 from support.ports import free_port
@@ -62,3 +65,28 @@ async def test_servers_that_are_not_there(tmp_path: Path) -> None:
         findings = await examine(tmp_path, settings)
         assert [finding.level for finding in findings] == [Level.FAIL] * 3
         assert all("aioice fails as well, so it is the server or the way there" in one.advice for one in findings)
+
+
+UNKNOWN = 0x7FFE
+"""Of those that who does not know them must not pass over, RFC 8489 §14."""
+
+
+async def answer_oddly(server: trio.socket.SocketType) -> None:
+    """With an attribute that a client may not ignore."""
+    while True:
+        data, client = await server.recvfrom(2048)
+        request = parse_stun_untrusted(data)
+        seen = encode_xor_address(Address(*client), request.transaction_id)
+        attributes = [(Attribute.XOR_MAPPED_ADDRESS, seen), (UNKNOWN, b"")]
+        await server.sendto(build_stun(MessageClass.SUCCESS, request.transaction_id, attributes), client)
+
+
+async def test_a_server_that_serves_aioice_and_not_glottis(tmp_path: Path, nursery: trio.Nursery) -> None:
+    with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as server:
+        await server.bind(("127.0.0.1", 0))
+        nursery.start_soon(answer_oddly, server)
+        url = f"stun:127.0.0.1:{server.getsockname()[1]}"
+        (finding,) = await examine(tmp_path, f'[[ice_servers.settings.static.servers]]\nurls = ["{url}"]\n')
+        nursery.cancel_scope.cancel()
+    assert finding.level is Level.FAIL
+    assert "aioice is served, so glottis may be at fault: it is seen as 127.0.0.1" in finding.advice
