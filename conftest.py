@@ -71,7 +71,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """A test with its fixtures."""
     alarm = item.config.stash[ALARM]
     waits = any(item.get_closest_marker(name) for name in WAITING)
-    alarm.test_begins(PATIENT if waits else 125)
+    alarm.test_begins((PATIENT if waits else 125) * max(1, settings().max_examples // 100))
     try:
         return (yield)
     finally:
