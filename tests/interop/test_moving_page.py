@@ -16,9 +16,10 @@ pytestmark = [
     pytest.mark.interop,
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
-PAGE = """
-[campaigns.echo]
-agent = "echo"
+AGENTS = Path(__file__).parents[1] / "support" / "agents"
+PAGE = f"""
+[campaigns.chatter]
+agent = "{AGENTS}/chatter.py:chatter"
 
 [pages]
 enabled = ["client"]

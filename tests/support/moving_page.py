@@ -24,7 +24,7 @@ CALL = """
     };
     const pauses = () => heardAt.slice(1, -20).map((at, index) => at - heardAt[index]);
     async function dial(key) {
-        const call = new Glottis.GlottisClient({ apiKey: key }).call({ campaign: "echo" });
+        const call = new Glottis.GlottisClient({ apiKey: key }).call({ campaign: "chatter" });
         call.on("state", ({ state }) => states.push(state));
         await call.connect();
         let before = 0;

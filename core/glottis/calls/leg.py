@@ -112,6 +112,9 @@ class Leg(Protocol):
     def heard_since(self, moment: float) -> bool:
         """Whether the far end has given a sign of life since then, or need not give any."""
 
+    def reached_since(self, moment: float) -> bool:
+        """Whether the far end has since been at the end of the way that speech takes, silent or not."""
+
     def start_media(self) -> None:
         """From now on ``hear`` is told in every media tick, and speech is sent."""
 

@@ -177,6 +177,11 @@ class WebRtcLeg:
         heard_at = self.peer.media_heard_at
         return heard_at is not None and heard_at > moment
 
+    def reached_since(self, moment: float) -> bool:
+        """Of media, checks of ICE, and answers to ours."""
+        pair = self.peer.transport.ice.selected_pair
+        return pair is not None and pair.heard_at is not None and pair.heard_at > moment
+
     def start_media(self) -> None:
         """See ``Leg.start_media``."""
         self.driver.start_media()

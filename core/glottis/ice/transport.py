@@ -4,6 +4,7 @@ Each restart begins another generation of candidates (RFC 8838 §2), which has a
 on until the new one has a nominated pair, and a little longer for what is under way.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -35,6 +36,10 @@ from glottis.wire.demux import (
 LINGER: Final = 1.0
 """Seconds from the nomination of a new pair to the end of the old generation: its last datagrams may be overtaken, and
 the peer may go on sending by its path until it knows of the nomination."""
+
+LEFT_BEHIND: Final = 0.5
+"""Seconds without any sign of the peer by the old generation, while there are some by the new one: some packets of a
+peer that is silent (DTX) come each 400 ms."""
 
 _UP: Final = (IceState.CONNECTED, IceState.COMPLETED)
 _OVER: Final = (IceState.FAILED, IceState.CLOSED)
@@ -240,11 +245,15 @@ class IceTransport:
 
     @property
     def _carrier(self) -> IceAgent:
-        """Whose path data takes: that of the old generation until the new one has a nominated pair, while it works."""
+        """Whose path data takes: that of the old generation until the new one has a nominated pair, while it works.
+
+        A peer that has been heard by the new generation alone for a while has another network.
+        """
         older = self._older
         if older is None or older.state in _OVER or _is_nominated(self._agent):
             return self._agent
-        return self._agent if self._agent.state in _UP and older.state not in _UP else older
+        is_gone = older.state not in _UP or _heard_at(self._agent) > _heard_at(older) + LEFT_BEHIND
+        return self._agent if is_gone and self._agent.state in _UP else older
 
     def _conclude(self, now: float) -> None:
         """Draw the conclusions after anything has happened to an agent."""
@@ -317,6 +326,12 @@ def _is_for(agent: IceAgent, data: bytes) -> bool:
         return is_stun_response(data) and agent.awaits(stun_transaction_id_untrusted(data))
     except Malformed:
         return False
+
+
+def _heard_at(agent: IceAgent) -> float:
+    """By the path that its data would take."""
+    pair = agent.selected_pair
+    return -math.inf if pair is None or pair.heard_at is None else pair.heard_at
 
 
 def _works(agent: IceAgent) -> bool:

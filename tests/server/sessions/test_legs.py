@@ -63,6 +63,9 @@ class AudioLeg:
             outbound_rtp=OutboundRtpStats(ssrc=1, packets_sent=sent // len(TONE), bytes_sent=sent, timestamp=0)
         )
 
+    def reached_since(self, moment: float) -> bool:
+        return True
+
     def heard_since(self, moment: float) -> bool:
         return self.is_heard
 

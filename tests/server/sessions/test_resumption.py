@@ -39,6 +39,20 @@ async def test_who_comes_back_with_a_restart_hears_the_agent_go_on_within_a_seco
         assert len(conversation.line.media_sent) - sent - (conversation.said - said) in (0, 1)
 
 
+async def test_who_comes_back_is_spoken_to_once_there_is_a_way_and_not_only_when_it_speaks(
+    autojump_clock: Clock,
+) -> None:
+    """Chromium sends its media by a new path a second after it has found it."""
+    async with open_conversation() as conversation:
+        conversation.caller.speaks = lambda now: False
+        await lose_both(conversation)
+        conversation.attach()
+        conversation.find_media()
+        conversation.restart()
+        await eventually(lambda: conversation.told[-1] == "resumed", 0.5)
+        assert not await conversation.is_silent_for(0.1)
+
+
 async def test_what_was_queued_is_not_said_to_nobody_before_the_restart_has_found_the_client(
     autojump_clock: Clock,
 ) -> None:

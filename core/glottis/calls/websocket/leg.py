@@ -117,6 +117,10 @@ class WebSocketLeg:
     def connectivity(self) -> None:
         """See ``Leg.connectivity``."""
 
+    def reached_since(self, moment: float) -> bool:
+        """See ``Leg.reached_since``: a new connection is the way, too."""
+        return True
+
     def heard_since(self, moment: float) -> bool:
         """See ``Leg.heard_since``: what is heard comes by the very connection whose loss makes owners ask."""
         return self._owner.takes_audio()

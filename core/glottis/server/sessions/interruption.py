@@ -27,9 +27,9 @@ class Interruption:
             return
         latest = now - self._silence
         if self._line.is_up:
-            # Speech waits for media from where the client is now, perhaps on another network, but not for one who sends
-            # none.
-            self._set(self._back_at > latest and not self._leg.heard_since(self._back_at))
+            # Speech waits for a way to where the client is now, perhaps on another network; but neither for ever, nor
+            # for its media: Chromium sends none by a new path for a second, though the path is there.
+            self._set(self._back_at > latest and not self._leg.reached_since(self._back_at))
         else:
             self._set(self._line.lost_at <= latest and not self._leg.heard_since(latest))
 
