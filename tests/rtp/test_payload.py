@@ -20,7 +20,9 @@ class TwiceReader:
         self.clock_rate = codec.clock_rate
         self._plain = PlainReader(codec)
 
-    def read_untrusted(self, payload: bytes, sequence: int, timestamp: int, now: float) -> Sequence[BufferedPacket]:
+    def read_untrusted(
+        self, payload: bytes, sequence: int, timestamp: int, now: float, audio_level: int | None = None
+    ) -> Sequence[BufferedPacket]:
         before, frame = payload[: len(payload) // 2], payload[len(payload) // 2 :]
         earlier = self._plain.read_untrusted(before, sequence - 1, timestamp - 160, now)
         return [*earlier, *self._plain.read_untrusted(frame, sequence, timestamp, now)]
@@ -47,7 +49,9 @@ class SilentReader:
     def __init__(self) -> None:
         self.payloads: list[bytes] = []
 
-    def read_untrusted(self, payload: bytes, sequence: int, timestamp: int, now: float) -> Sequence[BufferedPacket]:
+    def read_untrusted(
+        self, payload: bytes, sequence: int, timestamp: int, now: float, audio_level: int | None = None
+    ) -> Sequence[BufferedPacket]:
         self.payloads.append(payload)
         return ()
 

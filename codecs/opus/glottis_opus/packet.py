@@ -26,21 +26,22 @@ _CELT_TICKS: Final = (120, 240, 480, 960)
 FRAME_TICKS: Final = 3 * _SILK_TICKS + 2 * _HYBRID_TICKS + 4 * _CELT_TICKS
 """The duration of one frame in RTP clock units for each of the 32 configurations (RFC 6716, table 2)."""
 
+_PACKET_TICKS: Final = tuple(FRAME_TICKS[toc >> 3] * (1, 2, 2, 0)[toc & 0b11] for toc in range(256))
+"""The duration of a packet of one or two frames by its TOC byte; 0 where that does not say how many there are."""
+
 
 def payload_duration_untrusted(payload: bytes) -> int:
     """How long the packet lasts, in units of 1/48000 s. Raises ``Malformed``."""
     if not payload:
         raise Malformed("an Opus packet needs at least the TOC byte")
-    duration = FRAME_TICKS[payload[0] >> 3] * _frame_count_untrusted(payload)
+    return _PACKET_TICKS[payload[0]] or _counted_duration_untrusted(payload)
+
+
+def _counted_duration_untrusted(payload: bytes) -> int:
+    """Of a packet of code 3, which has a frame count byte after the TOC byte."""
+    if len(payload) < 2:
+        raise Malformed("an Opus packet of code 3 needs a frame count byte after the TOC byte")
+    duration = FRAME_TICKS[payload[0] >> 3] * (payload[1] & 0b111111)
     if not 0 < duration <= _MAX_DURATION_TICKS:
         raise Malformed(f"an Opus packet lasts up to {MAX_DURATION_MS} ms, not {duration * 1000 // CLOCK_RATE} ms")
     return duration
-
-
-def _frame_count_untrusted(payload: bytes) -> int:
-    code = payload[0] & 0b11
-    if code < 3:
-        return (1, 2, 2)[code]
-    if len(payload) < 2:
-        raise Malformed("an Opus packet of code 3 needs a frame count byte after the TOC byte")
-    return payload[1] & 0b111111

@@ -89,7 +89,9 @@ class ComfortNoiseReader:
         self._background = background
         self._statistics = statistics
 
-    def read_untrusted(self, payload: bytes, sequence: int, timestamp: int, now: float) -> Sequence[BufferedPacket]:
+    def read_untrusted(
+        self, payload: bytes, sequence: int, timestamp: int, now: float, audio_level: int | None = None
+    ) -> Sequence[BufferedPacket]:
         """No audio; see ``PayloadReader``."""
         if payload:
             self._background.tell(parse_comfort_noise_untrusted(payload), sequence, now)

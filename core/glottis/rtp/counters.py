@@ -57,10 +57,10 @@ class SourceStatistics:
 
     def measure_jitter(self, timestamp: int, clock_rate: int, now: float) -> None:
         """Smooth the difference between spacing at arrival and spacing at the sender, RFC 3550 A.8."""
-        if self._last_arrival >= 0.0:
+        last, jitter = self._last_arrival, self.jitter
+        if last >= 0.0:
             sent_apart = ((timestamp - self._last_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-            difference = (now - self._last_arrival) * clock_rate - sent_apart
-            self.jitter += (abs(difference) - self.jitter) / 16.0
+            self.jitter = jitter + (abs((now - last) * clock_rate - sent_apart) - jitter) / 16.0
         self._last_arrival = now
         self._last_timestamp = timestamp
 

@@ -32,7 +32,6 @@ class JitterBuffer:
 
     __slots__ = (
         "_delay",
-        "_entries",
         "_foreign",
         "_frame_seconds",
         "_held",
@@ -48,6 +47,7 @@ class JitterBuffer:
         "playing",
         "position",
         "starts_at",
+        "waiting",
     )
 
     def __init__(
@@ -66,7 +66,8 @@ class JitterBuffer:
         self.last_arrival = 0.0
         self._statistics = statistics
         self._delay = delay
-        self._entries: list[BufferedPacket] = []
+        self.waiting: list[BufferedPacket] = []
+        """The packets, in order; others only look."""
         self._foreign: set[int] = set()
         self._held = 0
         """How long playout has been standing still, in clock units."""
@@ -80,34 +81,39 @@ class JitterBuffer:
 
         A copy is taken in only where its own packet is missing; else it has done no harm, and is not counted.
         """
-        if packet.is_copy:
+        # Taken apart at once: to ask a named tuple for two of its fields takes as long.
+        sequence, timestamp, duration, _, codec, arrived_at, is_copy, _ = packet
+        if is_copy:
             self._insert_copy(packet)
             return
-        self.last_arrival = packet.arrived_at
+        self.last_arrival = arrived_at
         if self.adapts:
-            self._measure(packet)
-        if self.playing and not self._fits_playout(packet):
+            self._delay.measured(arrived_at - timestamp / codec.clock_rate, arrived_at)
+            if sequence != self._newest_sequence + 1:
+                self._note_step(packet)
+            else:
+                self._newest_sequence = sequence
+        if self.playing and not self._fits_playout(packet, sequence, timestamp - self.position, duration):
             return
-        entries = self._entries
+        entries = self.waiting
         if not entries:
             self._insert_first(packet)
-        elif packet.sequence > entries[-1].sequence:
+        elif sequence > entries[-1].sequence:
             entries.append(packet)
         elif not self._insert_earlier(packet):
             return
-        end = packet.timestamp + packet.duration
+        end = timestamp + duration
         if end > self._newest_end:
             self._newest_end = end
         if len(entries) > CAPACITY:
             self._discard_first()
 
-    def _measure(self, packet: BufferedPacket) -> None:
-        clock_rate = packet.codec.clock_rate
-        self._delay.measured(packet.arrived_at - packet.timestamp / clock_rate, packet.arrived_at)
+    def _note_step(self, packet: BufferedPacket) -> None:
+        """This one is not that which comes after the newest so far: one may be lost, or several, or it is late."""
         ahead = packet.sequence - self._newest_sequence
         if ahead == 2 and packet.codec.in_band_redundancy:
             lost = packet.timestamp - packet.duration  # what could be recovered by waiting until now
-            self._delay.recovered(packet.arrived_at - lost / clock_rate, packet.arrived_at)
+            self._delay.recovered(packet.arrived_at - lost / packet.codec.clock_rate, packet.arrived_at)
         if ahead > 0:
             self._newest_sequence = packet.sequence
 
@@ -119,7 +125,7 @@ class JitterBuffer:
 
     def start(self, now: float) -> bool:
         """Begin playout if the first packet has waited for the target delay; says whether it plays."""
-        entries = self._entries
+        entries = self.waiting
         if not entries or self.starts_at is None or now < self.starts_at - TICK_TOLERANCE:
             return False
         most = int(self._delay.most_at_start * self.clock_rate)
@@ -133,8 +139,8 @@ class JitterBuffer:
 
     def restart(self, clock_rate: int | None = None) -> None:
         """Drop everything and wait for a first packet again, of a timeline that may have nothing to do with before."""
-        self._statistics.packets_discarded += len(self._entries)
-        self._entries.clear()
+        self._statistics.packets_discarded += len(self.waiting)
+        self.waiting.clear()
         self._foreign.clear()
         self.last_sequence = None
         self._held = 0
@@ -186,20 +192,17 @@ class JitterBuffer:
 
     def first(self) -> BufferedPacket | None:
         """The packet to play next. If it starts after ``position``, there is a gap."""
-        return self._entries[0] if self._entries else None
+        return self.waiting[0] if self.waiting else None
 
     def pop(self) -> BufferedPacket:
         """Take the first packet out, and note in ``lost_before`` how many are missing before it."""
-        packet = self._entries.pop(0)
-        self.lost_before = 0 if packet.sequence - 1 == self.last_sequence else self.missing_before(packet)
-        self.last_sequence = packet.sequence
+        packet = self.waiting.pop(0)
+        sequence = packet.sequence
+        self.lost_before = 0 if sequence - 1 == self.last_sequence else self.missing_before(packet)
+        self.last_sequence = sequence
         if self._foreign:
-            self._foreign = {sequence for sequence in self._foreign if sequence > packet.sequence}
+            self._foreign = {foreign for foreign in self._foreign if foreign > sequence}
         return packet
-
-    def pop_before(self, timestamp: int) -> BufferedPacket | None:
-        """The first packet, taken out if it starts before ``timestamp``."""
-        return self.pop() if self._entries and self._entries[0].timestamp < timestamp else None
 
     def missing_before(self, packet: BufferedPacket) -> int:
         """How many packets between the one popped last and ``packet`` have not come.
@@ -235,32 +238,32 @@ class JitterBuffer:
             self._skip(excess)
         return excess
 
-    def _fits_playout(self, packet: BufferedPacket) -> bool:
+    def _fits_playout(self, packet: BufferedPacket, sequence: int, lead: int, duration: int) -> bool:
         """Whether the packet is still to come. It may, as a last resort, have stopped playout to start it anew."""
-        if self.last_sequence is not None and packet.sequence <= self.last_sequence:
+        last = self.last_sequence
+        if last is not None and sequence <= last:
             self._statistics.packets_discarded += 1
             return False
-        lead = packet.timestamp - self.position
         if not self._delay.arrived(packet, lead) or lead > MAX_AHEAD * self.clock_rate:
             self.restart()
-        elif lead + packet.duration <= 0:  # else its end, at least, may still be heard
+        elif lead + duration <= 0:  # else its end, at least, may still be heard
             self._statistics.packets_discarded += 1
             return False
         return True
 
     def _insert_first(self, packet: BufferedPacket) -> None:
-        self._entries.append(packet)
+        self.waiting.append(packet)
         if not self.playing:
             self.starts_at = packet.arrived_at + self._delay.target
             self._newest_end = packet.timestamp
 
     def _insert_earlier(self, packet: BufferedPacket) -> bool:
         """Put a packet that was overtaken in its place; says False if it is there already."""
-        index = bisect_left(self._entries, packet.sequence, key=_sequence)
-        if self._entries[index].sequence == packet.sequence:
+        index = bisect_left(self.waiting, packet.sequence, key=_sequence)
+        if self.waiting[index].sequence == packet.sequence:
             self._statistics.packets_duplicated += 1
             return False
-        self._entries.insert(index, packet)
+        self.waiting.insert(index, packet)
         return True
 
     def _insert_copy(self, copy: BufferedPacket) -> None:
@@ -268,7 +271,7 @@ class JitterBuffer:
 
         The gap must be one of sequence numbers, too: else nothing is lost. Before a timeline's first packet is none.
         """
-        entries = self._entries
+        entries = self.waiting
         index = bisect_left(entries, copy.timestamp, key=_timestamp)
         last, free_from = self.last_sequence, self.position - copy.duration + 1
         if index:
@@ -285,12 +288,12 @@ class JitterBuffer:
             self._statistics.packets_recovered += 1
 
     def _discard_first(self) -> None:
-        self.last_sequence = self._entries.pop(0).sequence
+        self.last_sequence = self.waiting.pop(0).sequence
         self._statistics.packets_discarded += 1
 
     def _skip(self, excess: int) -> None:
         self.position += excess
-        while self._entries and self._entries[0].timestamp + self._entries[0].duration <= self.position:
+        while self.waiting and self.waiting[0].timestamp + self.waiting[0].duration <= self.position:
             self._discard_first()
 
 

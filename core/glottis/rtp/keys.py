@@ -141,7 +141,9 @@ class TelephoneEventReader:
         self.clock_rate = clock_rate
         self._keypad = keypad
 
-    def read_untrusted(self, payload: bytes, sequence: int, timestamp: int, now: float) -> Sequence[BufferedPacket]:
+    def read_untrusted(
+        self, payload: bytes, sequence: int, timestamp: int, now: float, audio_level: int | None = None
+    ) -> Sequence[BufferedPacket]:
         """No audio; see ``PayloadReader``."""
         if payload:
             event = parse_telephone_event_untrusted(payload)

@@ -40,8 +40,13 @@ class PayloadReader(Protocol):
     def clock_rate(self) -> int:
         """Of the RTP timestamps, in hertz."""
 
-    def read_untrusted(self, payload: bytes, sequence: int, timestamp: int, now: float) -> Sequence[BufferedPacket]:
-        """The audio in a payload; nothing, where there is none in it. Raises ``Malformed``."""
+    def read_untrusted(
+        self, payload: bytes, sequence: int, timestamp: int, now: float, audio_level: int | None = None
+    ) -> Sequence[BufferedPacket]:
+        """The audio in a payload; nothing, where there is none in it. Raises ``Malformed``.
+
+        ``audio_level`` is what the packet's header says of it: see ``BufferedPacket``.
+        """
 
 
 class PayloadWriter(Protocol):
@@ -64,7 +69,9 @@ class PlainReader:
         self.codec = codec
         self.clock_rate = codec.clock_rate
 
-    def read_untrusted(self, payload: bytes, sequence: int, timestamp: int, now: float) -> Sequence[BufferedPacket]:
+    def read_untrusted(
+        self, payload: bytes, sequence: int, timestamp: int, now: float, audio_level: int | None = None
+    ) -> Sequence[BufferedPacket]:
         """One packet as it came; see ``PayloadReader``."""
         if not payload:
             return ()
@@ -72,7 +79,7 @@ class PlainReader:
         duration = codec.payload_duration_untrusted(payload)
         if not 0 < duration <= MAX_PACKET_DURATION * codec.clock_rate:
             raise Malformed("RTP: expected a payload of more than 0 and at most 200 ms")
-        fields = sequence, timestamp, duration, payload, codec, now, False, None
+        fields = sequence, timestamp, duration, payload, codec, now, False, audio_level
         return (tuple.__new__(BufferedPacket, fields),)  # as ``BufferedPacket`` itself does, one function later
 
 

@@ -104,18 +104,17 @@ class Playout:
         """The packets that start within this tick, for those who decode themselves."""
         if not self._runs(now):
             return []
-        buffer = self._buffer
-        tick = buffer.frame_units
+        buffer, waiting = self._buffer, self._buffer.waiting
         packets: list[EncodedPacket] = []
-        packet = buffer.first()
-        if packet is None:
-            buffer.pass_time(tick, now)
+        if not waiting:
+            buffer.pass_time(buffer.frame_units, now)
         else:
-            buffer.make_up(packet.timestamp)
-            buffer.position += tick
-        while (packet := buffer.pop_before(buffer.position)) is not None:
-            self._count_delay(packet, now)
-            packets.append(self._taken_out(packet))
+            buffer.make_up(waiting[0].timestamp)
+            end = buffer.position = buffer.position + buffer.frame_units
+            while waiting and waiting[0].timestamp < end:
+                packet = buffer.pop()
+                self._count_delay(packet, now)
+                packets.append(self._taken_out(packet))
         self._end_tick(now)
         return packets
 
@@ -284,8 +283,9 @@ class Playout:
         self._statistics.concealed_samples += samples
 
     def _count_delay(self, packet: BufferedPacket, now: float) -> None:
-        samples, statistics = packet.duration * self.sample_rate // packet.codec.clock_rate, self._statistics
-        statistics.jitter_buffer_delay += (now - packet.arrived_at) * samples
+        _, _, duration, _, codec, arrived_at, _, _ = packet
+        samples, statistics = duration * self.sample_rate // codec.clock_rate, self._statistics
+        statistics.jitter_buffer_delay += (now - arrived_at) * samples
         statistics.jitter_buffer_emitted_count += samples
 
     def _new_decoder(self, codec: CodecSpec) -> Decoder:
@@ -296,17 +296,11 @@ class Playout:
 
     def _taken_out(self, packet: BufferedPacket) -> EncodedPacket:
         """The packet popped last, as agents see it, and who watches."""
-        encoded = EncodedPacket(
-            packet.payload,
-            packet.codec.encoding_name,
-            packet.codec.clock_rate,
-            packet.timestamp & 0xFFFFFFFF,
-            packet.duration,
-            self._buffer.lost_before,
-            packet.audio_level,
-        )
+        _, timestamp, duration, payload, codec, _, _, level = packet
+        name, clock_rate, lost_before = codec.encoding_name, codec.clock_rate, self._buffer.lost_before
+        encoded = EncodedPacket(payload, name, clock_rate, timestamp & 0xFFFFFFFF, duration, lost_before, level)
         if self.watch is not None:
-            self.watch(encoded, packet.codec)
+            self.watch(encoded, codec)
         return encoded
 
     def _end_tick(self, now: float) -> None:

@@ -11,7 +11,7 @@ from glottis.rtp.delay import DelayPolicy, FixedDelay
 from glottis.rtp.header_extensions import ExtensionReader
 from glottis.rtp.jitter_buffer import JitterBuffer
 from glottis.rtp.missing import MissingPackets
-from glottis.rtp.payload import BufferedPacket, PacketWatch, PayloadReader
+from glottis.rtp.payload import PacketWatch, PayloadReader
 from glottis.rtp.playout import Playout
 from glottis.rtp.sequence import extend_timestamp
 from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
@@ -131,34 +131,30 @@ class AudioReceiver:
                 self.missing.restart()
 
     def _receive(self, source: SourceStatistics, rtp: RtpPacket, now: float, level: int | None = None) -> None:
-        sequence = source.receive(rtp.sequence_number, len(rtp.payload), now)
+        payload_type, _, sequence_number, rtp_timestamp, _, payload, _ = rtp
+        sequence = source.receive(sequence_number, len(payload), now)
         if sequence is None:
             return
         if self.missing is not None:
             now = self.missing.arrived(sequence, now)
         buffer = self._buffer
-        reader = self._readers.get(rtp.payload_type)
+        reader = self._readers.get(payload_type)
         if reader is None:
             self.statistics.packets_unknown += 1
             buffer.note_foreign(sequence)
             return
-        timestamp = extend_timestamp(rtp.timestamp, self._newest_timestamp)
-        packets = reader.read_untrusted(rtp.payload, sequence, timestamp, now)
+        timestamp = extend_timestamp(rtp_timestamp, self._newest_timestamp)
+        packets = reader.read_untrusted(payload, sequence, timestamp, now, level)
         if not packets:  # an event, or a keepalive that is all padding
             buffer.note_foreign(sequence)
             return
         clock_rate = reader.clock_rate
         if clock_rate != buffer.clock_rate:
             self._change_clock(clock_rate, source)
-        source.measure_jitter(rtp.timestamp, clock_rate, now)
+        source.measure_jitter(rtp_timestamp, clock_rate, now)
         self._newest_timestamp = timestamp
-        newest = packets[0]
-        if level is not None:
-            newest = tuple.__new__(BufferedPacket, (*newest[:-1], level))  # _replace takes ten times that
-        buffer.insert(newest)
-        if len(packets) > 1:
-            for older in packets[1:]:
-                buffer.insert(older)
+        for packet in packets:
+            buffer.insert(packet)
 
     def _change_clock(self, clock_rate: int, source: SourceStatistics) -> None:
         """Timestamps of another rate count from anywhere (RFC 7160 §4.1): what waits of the old ones is given up."""

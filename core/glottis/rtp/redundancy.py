@@ -35,7 +35,9 @@ class RedReader:
         self._readers = readers
         self._statistics = statistics
 
-    def read_untrusted(self, payload: bytes, sequence: int, timestamp: int, now: float) -> Sequence[BufferedPacket]:
+    def read_untrusted(
+        self, payload: bytes, sequence: int, timestamp: int, now: float, audio_level: int | None = None
+    ) -> Sequence[BufferedPacket]:
         """The newest frame, and then those before it, the nearest first; see ``PayloadReader``.
 
         Nothing says of which packet an older frame was: its sequence number is that of this packet. What stands for a
@@ -47,7 +49,7 @@ class RedReader:
         reader = self._readers.get(newest.payload_type)
         if reader is None:  # RED within RED, too: nobody sends it, and RFC 2198 gives it no meaning
             raise Malformed("RED: the newest block is of a payload type that was not negotiated for it")
-        packets = list(reader.read_untrusted(newest.payload, sequence, timestamp, now))
+        packets = list(reader.read_untrusted(newest.payload, sequence, timestamp, now, audio_level))
         if packets:
             nearest = older[: -MAX_OLDER_BLOCKS - 1 : -1]
             self._statistics.red_blocks_skipped += len(older) - len(nearest)

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from glottis.contracts.errors import Malformed
 
 _HEADER: Final = struct.Struct("!BBHII")
+_EXTENDED_HEADER: Final = struct.Struct("!BBHIIHH")
 _VERSION_2: Final = 0x80
 _PADDING: Final = 0x20
 _EXTENSION: Final = 0x10
@@ -13,7 +14,7 @@ _CSRC_COUNT: Final = 0x0F
 _WITH_EXTENSION: Final = _VERSION_2 | _EXTENSION
 _MARKER: Final = 0x80
 
-_unpack_header = _HEADER.unpack_from
+_unpack_extended = _EXTENDED_HEADER.unpack_from
 _pack_header = _HEADER.pack
 
 
@@ -37,13 +38,16 @@ def parse_rtp_untrusted(data: bytes) -> RtpPacket:
 
     Contributing sources are skipped; a header extension is delimited, and not looked into.
     """
-    if len(data) < 12:
+    size = len(data)
+    if size < 12:
         raise Malformed("RTP: expected a header of 12 bytes")
-    first, second, sequence_number, timestamp, ssrc = _unpack_header(data)
-    if first == _VERSION_2:
-        payload, extension = data[12:], b""
-    elif first == _WITH_EXTENSION and len(data) >= 16 and (start := 16 + 4 * (data[14] << 8 | data[15])) <= len(data):
+    # If there is an extension, these are the fields of its header, too: read at once, for nearly all packets have one.
+    extended = data if size >= 16 else data + bytes(4)
+    first, second, sequence_number, timestamp, ssrc, _, words = _unpack_extended(extended)
+    if first == _WITH_EXTENSION and (start := 16 + 4 * words) <= size:
         payload, extension = data[start:], data[12:start]  # as of browsers
+    elif first == _VERSION_2:
+        payload, extension = data[12:], b""
     elif first >> 6 != 2:
         raise Malformed("RTP: expected version 2")
     else:
