@@ -86,7 +86,8 @@ def next_heard(
 
 def next_keys(voice: Voice, now: float) -> Sequence[KeyChange]:
     """What has happened to the caller's keys, the frame of this media tick included."""
-    return voice.taps.keys.joined(voice.next_keys(now))
+    told, keys = voice.next_keys(now), voice.taps.keys
+    return keys.joined(told) if told or keys.found else told
 
 
 class GatewayCall(Call):
@@ -132,6 +133,8 @@ class GatewayCall(Call):
         self._turns: TurnStream | None = None
         self._turn_frames_dropped = 0
         self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue)
+        self.spoke = self._speech.changed
+        """A media tick has sent something: there may be room again."""
         self._metadata_is_refused = False
 
     # What the agent calls
@@ -333,15 +336,12 @@ class GatewayCall(Call):
     def hear(self, now: float) -> None:
         """A media tick: fetch what is due from the jitter buffer, as far as anybody listens."""
         frame, packets = next_heard(self._voice, now, frames=self._audio.is_wanted, packets=self._packets.is_wanted)
-        self._dtmf.follow(next_keys(self._voice, now))
+        if keys := next_keys(self._voice, now):
+            self._dtmf.follow(keys)
         if frame is not None:
             self._audio.push(frame)
         for packet in packets:
             self._packets.push(packet)
-
-    def spoke(self) -> None:
-        """A media tick has sent something: there may be room again."""
-        self._speech.changed()
 
     def push_message(self, message: Message) -> None:
         """The caller has sent a message; one of the type ``metadata`` also adds to ``info.metadata``."""

@@ -45,6 +45,7 @@ class Speech:
         self._sample_rate = sample_rate
         self._limit = limit
         self._frame_bytes = round(FRAME_SECONDS * sample_rate) * BYTES_PER_SAMPLE
+        self._bytes_per_second = BYTES_PER_SAMPLE * sample_rate
         self._line: list[Place] = []
         """Who speaks, or waits for room, and behind that who waits for a turn."""
         self._changed = Wakeup()
@@ -89,15 +90,15 @@ class Speech:
 
     def say_nowait(self, audio: bytes | EncodedPacket) -> None:
         """Write it whole. Raises ``trio.WouldBlock`` while another utterance has the turn, and for want of room."""
-        if self._line or self._voice.queued + self._seconds(audio) > self._limit + FRAME_SECONDS:
-            raise trio.WouldBlock
-        if self._voice.can_send:
-            self._write(audio)
-
-    def _seconds(self, audio: bytes | EncodedPacket) -> float:
+        voice = self._voice
         if isinstance(audio, EncodedPacket):
-            return audio.duration / audio.clock_rate
-        return len(audio) / (BYTES_PER_SAMPLE * self._sample_rate)
+            seconds = audio.duration / audio.clock_rate
+        else:
+            seconds = len(audio) / self._bytes_per_second
+        if self._line or voice.queued + seconds > self._limit + FRAME_SECONDS:
+            raise trio.WouldBlock
+        if voice.can_send:
+            self._write(audio)
 
     async def drain(self) -> None:
         """Wait until all that was said so far has been sent; what is said meanwhile waits for its turn."""

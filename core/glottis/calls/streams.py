@@ -79,12 +79,16 @@ class Wakeup:
 
     def __init__(self) -> None:
         self._lot = trio.lowlevel.ParkingLot()
+        self._is_awaited = False
+        """Whether anybody may be in the lot, which is asked for each packet."""
 
     async def wait(self) -> None:
         """Wait for the next ``wake``."""
+        self._is_awaited = True
         await self._lot.park()
 
     def wake(self) -> None:
         """Wake everyone who waits."""
-        if self._lot:
+        if self._is_awaited:
+            self._is_awaited = False
             self._lot.unpark_all()

@@ -184,8 +184,8 @@ class PeerDriver:
         try:
             if self.peer.handle_datagram(data, path, self._clock()):
                 self.pump()
-            if self.peer.voice.starts_at != self._starts_at:
-                self._follow_caller()
+                if self.peer.voice.starts_at != self._starts_at:
+                    self._follow_caller()
         except BaseException as error:
             stop(error, self._handle_error)
 

@@ -33,6 +33,8 @@ class FairQueue:
         self._now = self._began = self._turn_ends = clock()
         self._used: dict[object, float] = {}
         """Seconds of this period, by ``Destination.flow``."""
+        self._served: object = None
+        """Whose datagram is in work; no one's if that has ended the session."""
         self._waiting: OrderedDict[object, deque[tuple[bytes, Destination]]] = OrderedDict()
 
     def __bool__(self) -> bool:
@@ -54,26 +56,26 @@ class FairQueue:
 
     def take(self, data: bytes, arrival: Arrival) -> bool:
         """Serve a datagram, keep it until there is time for it, or drop it. Says whether the turn has time for more."""
-        before = self._now
         destination = self._demultiplexer.find(data, arrival)
         if destination is None:
-            self._now = self._clock()
-        elif destination.flow is None:  # what was relayed comes back here, and is its session's to pay for
-            destination.receiver.receive(data, destination.path)
-            self._now = self._clock()
+            now = self._clock()
         else:
             receiver, path, flow = destination
             used = self._used.get(flow, 0.0)
-            if used >= SHARE or flow in self._waiting:
-                self._keep(data, destination)
-                self._now = self._clock()
-            else:
-                self._used[flow] = used
+            if flow is None:  # what was relayed comes back here, and is its session's to pay for
                 receiver.receive(data, path)
-                self._now = self._clock()
-                if flow in self._used:  # else this has ended the session
-                    self._used[flow] = used + self._now - before
-        return self._now < self._turn_ends
+                now = self._clock()
+            elif used >= SHARE or (self._waiting and flow in self._waiting):
+                self._keep(data, destination)
+                now = self._clock()
+            else:
+                self._served = flow
+                receiver.receive(data, path)
+                now = self._clock()
+                if self._served is flow:  # else this has ended the session
+                    self._used[flow] = used + now - self._now
+        self._now = now
+        return now < self._turn_ends
 
     def serve_waiting(self) -> None:
         """One datagram of each session that has some, over and over, while there is time."""
@@ -87,6 +89,8 @@ class FairQueue:
 
     def forget(self, flow: object) -> None:
         """A session has ended: drop what waits of it, and hold nothing of it until the next datagram comes."""
+        if flow is self._served:
+            self._served = None
         self._used.pop(flow, None)
         self._waiting.pop(flow, None)
 

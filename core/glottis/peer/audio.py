@@ -20,7 +20,6 @@ from glottis.rtp import (
     ComfortNoiseReader,
     EventFormat,
     Feedback,
-    KeyChange,
     Keypad,
     PathReported,
     Pauses,
@@ -57,6 +56,8 @@ class AudioTrack:
         """Of what is sent."""
         self.keypad = Keypad()
         """The keys that the peer presses."""
+        self.next_keys = self.keypad.take_changes
+        """What has happened to them since the last media tick."""
         self.taps = Taps()
         """They are bound when a direction begins."""
         self.send_soon: Callable[[], None] = lambda: None
@@ -182,7 +183,7 @@ class AudioTrack:
         sender = self.session.sender
         if sender is not None:
             sender.write(pcm)
-            if sender.is_overdue:
+            if sender.is_idle and sender.is_overdue:
                 self.send_soon()
 
     def write_packet(self, packet: EncodedPacket) -> None:
@@ -190,7 +191,7 @@ class AudioTrack:
         sender = self.session.sender
         if sender is not None:
             sender.write_packet(packet)
-            if sender.is_overdue:
+            if sender.is_idle and sender.is_overdue:
                 self.send_soon()
 
     def write_tone(self, tone: Tone) -> None:
@@ -211,10 +212,6 @@ class AudioTrack:
         """The encoded packets of this media tick, where its frame is not wanted."""
         receiver = self.session.receiver
         return receiver.next_packets(now) if receiver is not None else []
-
-    def next_keys(self, now: float) -> Sequence[KeyChange]:
-        """What has happened to the peer's keys since the last media tick."""
-        return self.keypad.take_changes(now)
 
     def handle_report(
         self, report: ReportReceived | PathReported | BitrateLimited, round_trip_time: float | None, now: float

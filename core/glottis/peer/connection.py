@@ -259,8 +259,8 @@ class PeerConnection:
     def handle_datagram(self, data: bytes, path: Path, now: float) -> bool:
         """Take a datagram: STUN from anywhere, the rest from authenticated paths only. Never raises.
 
-        Says whether there may be something to drain: not after most packets of media, which wait for the media tick,
-        nor after most reports.
+        Says whether there may be something to drain, or playout is to begin: not after most packets of media, which
+        wait for the media tick, nor after most reports.
         """
         if data[0] > 127:  # RFC 7983 §7, in place because it is every fiftieth of a second
             taken = self.voice.session.handle_datagram(data, now)
@@ -300,7 +300,7 @@ class PeerConnection:
             return []
         packets = self.voice.session.packets_to_send(now)
         if len(packets) == 1:  # as nearly always
-            return [Datagram(packets[0], path)]
+            return [tuple.__new__(Datagram, (packets[0], path))]  # as ``Datagram`` itself does, one function later
         return [Datagram(packet, path) for packet in packets]
 
     def next_event(self, *, wants_messages: bool = True) -> PeerConnectionEvent | None:

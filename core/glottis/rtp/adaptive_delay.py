@@ -142,10 +142,11 @@ class AdaptiveDelay(FixedDelay):
     def measured(self, transit: float, now: float) -> None:
         """See ``DelayPolicy.measured``."""
         since, self._last_arrival = now - self._last_arrival, now
-        is_usual = self._fastest <= transit <= self._slowest
-        if not is_usual and abs(transit - self._fastest) > ANOTHER_TIMELINE:
+        fastest = self._fastest
+        is_usual = fastest <= transit <= self._slowest
+        if not is_usual and abs(transit - fastest) > ANOTHER_TIMELINE:
             self._forget()
-        elif since < TOGETHER and transit >= self._fastest:
+        elif since < TOGETHER and transit >= fastest:
             return
         elif not is_usual and transit > self._slowest + SPIKE:
             _note(self._spikes, transit, now)

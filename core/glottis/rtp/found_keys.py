@@ -11,7 +11,8 @@ class FoundKeys:
     """The ``Keys`` of a call. From its first telephone event on none are found: gateways may send both of one press."""
 
     def __init__(self) -> None:
-        self._changes: list[KeyChange] = []
+        self.found: list[KeyChange] = []
+        """Since the last media tick."""
         self._is_down = False
         self._is_over = False
 
@@ -35,11 +36,11 @@ class FoundKeys:
         if told and not self._is_over:
             self.up(0.0)
             self._is_over = True
-        if not self._changes:
+        if not self.found:
             return told
-        found, self._changes = self._changes, []
+        found, self.found = self.found, []
         return [*found, *told]
 
     def _add(self, change: KeyChange) -> None:
         if not self._is_over:
-            self._changes.append(change)
+            self.found.append(change)

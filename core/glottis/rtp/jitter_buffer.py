@@ -97,7 +97,10 @@ class JitterBuffer:
             return
         entries = self.waiting
         if not entries:
-            self._insert_first(packet)
+            entries.append(packet)
+            if not self.playing:
+                self.starts_at = arrived_at + self._delay.target
+                self._newest_end = timestamp
         elif sequence > entries[-1].sequence:
             entries.append(packet)
         elif not self._insert_earlier(packet):
@@ -250,12 +253,6 @@ class JitterBuffer:
             self._statistics.packets_discarded += 1
             return False
         return True
-
-    def _insert_first(self, packet: BufferedPacket) -> None:
-        self.waiting.append(packet)
-        if not self.playing:
-            self.starts_at = packet.arrived_at + self._delay.target
-            self._newest_end = packet.timestamp
 
     def _insert_earlier(self, packet: BufferedPacket) -> bool:
         """Put a packet that was overtaken in its place; says False if it is there already."""

@@ -21,7 +21,7 @@ class _Missing(NamedTuple):
 class MissingPackets:
     """Of one stream. Sequence numbers are extended, times in seconds."""
 
-    __slots__ = ("_highest", "_missing", "is_asking", "nack_count", "requested")
+    __slots__ = ("_missing", "is_asking", "nack_count", "next", "requested")
 
     def __init__(self) -> None:
         self.nack_count = 0
@@ -31,27 +31,25 @@ class MissingPackets:
         self.is_asking = False
         """Whether ``take_due`` may have something."""
         self._missing: dict[int, _Missing] = {}
-        self._highest: int | None = None
+        self.next: int | None = None
+        """The number after the highest, which nearly always comes next; whoever sees it come may count it on."""
 
     def restart(self) -> None:
         """Another stream begins."""
         self._missing.clear()
         self.is_asking = False
-        self._highest = None
+        self.next = None
 
     def arrived(self, sequence: int, now: float) -> float:
         """A packet has come; returns when it would have, had it not been lost.
 
         How long a request took says nothing of the path's delay: the packet after the lost one tells of that.
         """
-        highest = self._highest
-        if highest is None or sequence == highest + 1:
-            self._highest = sequence
-            return now
-        if sequence > highest:
-            self._note_gap(highest + 1, sequence, now)
-            self.is_asking = bool(self._missing)
-            self._highest = sequence
+        if self.next is None or sequence >= self.next:
+            if self.next is not None:
+                self._note_gap(self.next, sequence, now)
+                self.is_asking = bool(self._missing)
+            self.next = sequence + 1
             return now
         found = self._missing.pop(sequence, None)
         self.is_asking = bool(self._missing)

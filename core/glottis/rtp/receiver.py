@@ -87,8 +87,11 @@ class AudioReceiver:
         """Drop what waits to be played; what comes next is played after the delay, as in the beginning."""
         self._buffer.restart()
 
-    def handle_rtp(self, packet: bytes, now: float) -> None:
-        """Take in a plain RTP packet. Raises ``Malformed`` for one that cannot be read or played."""
+    def handle_rtp(self, packet: bytes, now: float) -> bool:
+        """Take in a plain RTP packet. Raises ``Malformed`` for one that cannot be read or played.
+
+        Says whether playout waits to begin: ``starts_at`` may be another now.
+        """
         rtp = parse_rtp_untrusted(packet)
         level = None
         if rtp.extension and self.extensions is not None:
@@ -97,12 +100,13 @@ class AudioReceiver:
         if source is None:
             if rtp.payload_type not in self._readers:
                 self.statistics.packets_unknown += 1
-                return
+                return False
             source = self._begin_source(rtp)
         if rtp.ssrc == source.ssrc:
             self._receive(source, rtp, now, level)
         else:
             self._watch_candidate(source, rtp, now)
+        return self._buffer.starts_at is not None
 
     def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None:
         """The frame of this media tick; None before playout starts and after a second without packets.
@@ -135,9 +139,12 @@ class AudioReceiver:
         sequence = source.receive(sequence_number, len(payload), now)
         if sequence is None:
             return
-        if self.missing is not None:
-            now = self.missing.arrived(sequence, now)
-        buffer = self._buffer
+        missing, buffer = self.missing, self._buffer
+        if missing is not None:
+            if sequence == missing.next:
+                missing.next = sequence + 1
+            else:
+                now = missing.arrived(sequence, now)
         reader = self._readers.get(payload_type)
         if reader is None:
             self.statistics.packets_unknown += 1

@@ -74,12 +74,15 @@ class AudioSender:
         """At which the encoder works, None if that cannot be changed."""
         self.clock_rate = codec.clock_rate
         """Of RTP timestamps, in hertz."""
+        self._encoding_name = codec.encoding_name
         self.packets_sent = 0
         self.bytes_sent = 0
         """Of payloads, as sender reports count them."""
         self.last_sent_at: float | None = None
-        self.has_moved_on = self._is_idle = False
+        self.has_moved_on = False
         """Whether something has left the queue in the last tick: pauses and gaps do so without a packet."""
+        self.is_idle = False
+        """Whether there was nothing in the last tick that could have gone out."""
         self.writer = writer
         """May be replaced by another one of the same codec."""
         self._codec = codec
@@ -143,7 +146,7 @@ class AudioSender:
     @property
     def is_overdue(self) -> bool:
         """Whether what is queued could have gone out in the last tick, had it been there already."""
-        return self._is_idle and bool(self._queue)
+        return self.is_idle and bool(self._queue)
 
     def go_on_from(self, before: "AudioSender") -> None:
         """Take over its stream, as another codec on the same SSRC: number, time, and what waits in its queue.
@@ -155,7 +158,7 @@ class AudioSender:
         self.packets_sent, self.bytes_sent = before.packets_sent, before.bytes_sent
         self.frames_unsent, self.comfort_noise_sent = before.frames_unsent, before.comfort_noise_sent
         self.last_sent_at = before.last_sent_at
-        self._is_idle = before._is_idle
+        self.is_idle = before.is_idle
         self._due, self._started, self._talking = before._due, before._started, before._talking
         elapsed = (before._timestamp - before._first_timestamp & 0xFFFFFFFF) / before.clock_rate
         self._timestamp = before._timestamp
@@ -189,8 +192,10 @@ class AudioSender:
         Samples that wait for the rest of their frame are padded with silence first, for order's sake.
         """
         self._check(packet)
-        self._append_rest()
-        self._append(packet, packet.duration)
+        if self._framer.rest:
+            self._append_rest()
+        self._queue.append(packet)
+        self._queued_units += packet.duration
 
     def write_tone(self, tone: Tone) -> None:
         """Queue a key that is pressed, and the gap after it, in whole packet times; nothing if the peer takes none."""
@@ -219,9 +224,9 @@ class AudioSender:
 
         A partial frame is padded with silence after a tick in which nothing was written to complete it.
         """
-        self.has_moved_on = self._is_idle = False
+        self.has_moved_on = self.is_idle = False
         if not self._queue and not self._framer.rest:
-            self._is_idle = not self._talking or self._due <= now + self._slack  # else nothing was due in this tick
+            self.is_idle = not self._talking or self._due <= now + self._slack  # else nothing was due in this tick
             if self._talking and now - self._due >= SPURT_GRACE:
                 self._talking = False
             return self._fill(now) if self.fills or self.pauses is not None else []
@@ -252,7 +257,7 @@ class AudioSender:
 
     def _append_rest(self) -> None:
         """For order's sake, what waits for the rest of its frame goes before what is none of that."""
-        if self._framer.rest and (rest := self._framer.pad()) is not None:
+        if (rest := self._framer.pad()) is not None:
             self._append(rest, self._frame_units)
 
     def _rest_is_overdue(self) -> bool:
@@ -264,12 +269,10 @@ class AudioSender:
         return True
 
     def _check(self, packet: EncodedPacket) -> None:
-        codec, name = self._codec, packet.encoding_name
-        is_named_so = name is codec.encoding_name or name.lower() == codec.encoding_name.lower()
-        if not is_named_so or packet.clock_rate != codec.clock_rate:
-            raise ValueError(
-                f"expected {codec.encoding_name}/{codec.clock_rate}, got {packet.encoding_name}/{packet.clock_rate}"
-            )
+        name, clock_rate = packet.encoding_name, packet.clock_rate
+        is_named_so = name is self._encoding_name or name.lower() == self._encoding_name.lower()
+        if not is_named_so or clock_rate != self.clock_rate:
+            raise ValueError(f"expected {self._encoding_name}/{self.clock_rate}, got {name}/{clock_rate}")
         if packet.duration <= 0 or not 0 < len(packet.payload) <= MAX_PAYLOAD_LENGTH:
             raise ValueError(f"expected a duration above 0 and a payload of 1–{MAX_PAYLOAD_LENGTH} bytes")
 
@@ -310,10 +313,13 @@ class AudioSender:
             self._spend(self._frame_units)
             return self._frame_packet(pcm, timestamp, now)
         self.audio_level = item.audio_level  # of packets that are relayed, as it came with them
-        self._follow_gap(item, now)
+        relayed, duration = item.rtp_timestamp, item.duration
+        if self._relayed_until is not None and relayed != self._relayed_until:
+            self._follow_gap(item, (relayed - self._relayed_until) & 0xFFFFFFFF, now)
+        self._relayed_until = (relayed + duration) & 0xFFFFFFFF
         timestamp = self._timestamp
-        self._spend(item.duration)
-        return self._audio_packet(item.payload, item.duration, timestamp, now)
+        self._spend(duration)
+        return self._audio_packet(item.payload, duration, timestamp, now)
 
     def _frame_packet(self, pcm: bytes, timestamp: int, now: float) -> bytes | None:
         """A frame, or what is sent in place of a pause."""
@@ -335,7 +341,7 @@ class AudioSender:
     def _audio_packet(self, payload: bytes, duration: int, timestamp: int, now: float) -> bytes:
         writer, marker = self.writer, self._marker
         if self.watch is not None:
-            name = self._codec.encoding_name
+            name = self._encoding_name
             self.watch(EncodedPacket(payload, name, self.clock_rate, timestamp, duration), self._codec)
         payload = writer.write(payload, timestamp)
         self._marker = False
@@ -373,22 +379,19 @@ class AudioSender:
         self._timestamp = (self._timestamp + clock_units) & 0xFFFFFFFF
         self._due += clock_units / self.clock_rate
 
-    def _follow_gap(self, packet: EncodedPacket, now: float) -> None:
-        """Repeat a gap in relayed packets, so that a lost packet stays a lost packet and adds no delay.
+    def _follow_gap(self, packet: EncodedPacket, gap: int, now: float) -> None:
+        """Repeat a gap before a relayed packet, so that a lost packet stays a lost packet and adds no delay.
 
         "Losses in the incoming packet stream may induce corresponding gaps in the outgoing sequence numbers"
         (RFC 3550 §7.1): so the listener's decoder can make use of the redundancy in the packet after the gap. A gap
         that real time has not passed yet is closed instead: there the packets' source has skipped, to lessen delay.
         """
-        if self._relayed_until is not None:
-            gap = (packet.rtp_timestamp - self._relayed_until) & 0xFFFFFFFF
-            gap_seconds = gap / self.clock_rate
-            if 0 < gap_seconds <= MAX_RELAYED_GAP and self._due + gap_seconds <= now + self._slack:
-                self._pass_time(gap)
-                lost = min(packet.lost_before, gap // packet.duration)
-                self._sequence_number = (self._sequence_number + lost) & 0xFFFF
-                self._marker = self._marker or lost == 0
-        self._relayed_until = (packet.rtp_timestamp + packet.duration) & 0xFFFFFFFF
+        gap_seconds = gap / self.clock_rate
+        if gap_seconds <= MAX_RELAYED_GAP and self._due + gap_seconds <= now + self._slack:
+            self._pass_time(gap)
+            lost = min(packet.lost_before, gap // packet.duration)
+            self._sequence_number = (self._sequence_number + lost) & 0xFFFF
+            self._marker = self._marker or lost == 0
 
 
 def _adjustable(encoder: Encoder) -> AdjustableEncoder | None:

@@ -37,7 +37,7 @@ class Taken(Enum):
     REPORT = auto()
     """``next_event`` may tell what it says; no more is to be done."""
     NEWS = auto()
-    """There may be anything to drain, and another timeout."""
+    """There may be anything to drain, another timeout, and another moment for playout to begin."""
 
 
 _REFUSED, _MEDIA = Taken.REFUSED, Taken.MEDIA
@@ -156,13 +156,13 @@ class RtpSession:
                 taken = Taken.NEWS
                 if not self._rtcp.handle_datagram(packet, now):
                     taken = Taken.REPORT
-            elif self.receiver is not None:
+            elif (receiver := self.receiver) is not None:
                 packet = protection.unprotect_untrusted(data, now)
                 taken = _MEDIA
                 self.heard_at = now
-                self.receiver.handle_rtp(packet, now)
-                missing = self.receiver.missing
-                if missing is not None and missing.is_asking and self._rtcp.request_missing(now):
+                begins = receiver.handle_rtp(packet, now)
+                missing = receiver.missing
+                if begins or (missing is not None and missing.is_asking and self._rtcp.request_missing(now)):
                     taken = Taken.NEWS
         except Replayed:
             self.packets_replayed += 1
