@@ -35,13 +35,10 @@ class Ring:
         self.served = 0
         self._slots: list[dict[Ticked, bool]] = [{} for _ in range(SLOTS)]
         """Who is ticked there, and whether it is a media tick or else a send tick."""
-        self._places = 0
+        self.places = 0
         """Of all sessions in all slots; each turn asks whether there are any."""
-        self._soon: dict[Ticked, None] = {}
-        """Who has something to send."""
-
-    def __len__(self) -> int:
-        return self._places
+        self.soon: dict[Ticked, None] = {}
+        """Who has something to send, in ``send_answers``."""
 
     def add(self, session: Ticked, send_period: float, media_period: float = FRAME_SECONDS) -> None:
         """Give ``session`` the phase of the fewest: media ticks, and send ticks between them."""
@@ -61,16 +58,11 @@ class Ring:
 
     def send_soon(self, session: Ticked) -> None:
         """Give ``session`` a send tick in the next ``send_answers``, once."""
-        self._soon[session] = None
-
-    @property
-    def has_answers(self) -> bool:
-        """Whether ``send_answers`` has something to do."""
-        return bool(self._soon)
+        self.soon[session] = None
 
     def send_answers(self, now: float) -> None:
         """Tick those who asked for it."""
-        soon, self._soon = self._soon, {}
+        soon, self.soon = self.soon, {}
         for session in soon:
             session.send_tick(now)
 
@@ -86,7 +78,7 @@ class Ring:
     def remove(self, session: Ticked) -> None:
         """Forget ``session``."""
         self._drop(session)
-        self._soon.pop(session, None)
+        self.soon.pop(session, None)
 
     def _drop(self, session: Ticked) -> None:
         for slot in self._slots:
@@ -94,14 +86,17 @@ class Ring:
         self._count()
 
     def _count(self) -> None:
-        self._places = sum(map(len, self._slots))
+        self.places = sum(map(len, self._slots))
 
     def serve(self, until: int, now: float) -> None:
         """Tick those of all slots up to ``until`` that were not served yet; nobody twice, however long ago that was."""
-        for number in range(max(self.served, until - SLOTS) + 1, until + 1):
-            for session, is_media_tick in list(self._slots[number % SLOTS].items()):
-                if is_media_tick:
-                    session.media_tick(now)
-                else:
-                    session.send_tick(now)
-        self.served = max(self.served, until)
+        if until <= self.served:
+            return
+        if self.places:
+            for number in range(max(self.served, until - SLOTS) + 1, until + 1):
+                for session, is_media_tick in list(self._slots[number % SLOTS].items()):
+                    if is_media_tick:
+                        session.media_tick(now)
+                    else:
+                        session.send_tick(now)
+        self.served = until

@@ -72,7 +72,7 @@ class Scheduler:
         """The wheel's task, between two turns."""
 
     def __len__(self) -> int:
-        return len(self._ring) + len(self._short) + len(self._timeouts)
+        return self._ring.places + self._short.places + len(self._timeouts)
 
     def start_media(
         self, session: Scheduled, send_period: float = FRAME_SECONDS, media_period: float = FRAME_SECONDS
@@ -131,7 +131,7 @@ class Scheduler:
         The agents that one turn has woken run before the wheel does again, so their answers leave together.
         """
         while True:
-            if self._ring.has_answers and self.pace.slots == 1:
+            if self._ring.soon and self.pace.slots == 1:
                 began = trio.current_time()
                 self._tick(None)
                 self.pace.spend(trio.current_time() - began)
@@ -144,7 +144,7 @@ class Scheduler:
 
     def _after(self, slot: int) -> int:
         """In which slot the wheel turns next."""
-        slots = 1 if self._short else self.pace.slots
+        slots = 1 if self._short.places else self.pace.slots
         return (slot // slots + 1) * slots
 
     def _turn(self, slot: int) -> int:
@@ -179,7 +179,8 @@ class Scheduler:
         if self._sockets is not None:
             self._sockets.hold()
         try:
-            self._ring.send_answers(now)
+            if self._ring.soon:
+                self._ring.send_answers(now)
             if slot is not None:
                 self._ring.serve(slot // self.pace.slots * self.pace.slots, now)
                 self._short.serve(slot, now)
