@@ -8,12 +8,11 @@ from glottis.contracts.call import Heard
 from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Encoder
 from glottis.contracts.short_queue import ShortQueue
 from glottis.rtp.framer import Framer
-from glottis.rtp.header_extensions import ExtensionWriter
 from glottis.rtp.level import audio_level
+from glottis.rtp.outgoing import OutgoingStream
 from glottis.rtp.pauses import Pauses
 from glottis.rtp.payload import MAX_PAYLOAD_LENGTH, PacketWatch, PayloadWriter
 from glottis.rtp.tones import Tone, ToneStep, ToneWriter
-from glottis.wire.rtp import build_rtp
 
 SPURT_GRACE: Final = 0.01
 """Seconds that a packet may be overdue when a tick finds the queue empty: the first such tick does not end the talk
@@ -24,7 +23,7 @@ MAX_RELAYED_GAP: Final = 1.0
 """Seconds; a larger step in the timestamps of relayed packets is a splice of recordings, not a gap."""
 
 
-class AudioSender:
+class AudioSender(OutgoingStream):
     """One outgoing audio track, packets of ``frame_ms`` each. Call ``next_packets`` every ``tick`` seconds.
 
     What is written goes out in order, one codec frame to a packet, in real time: an owner keeps the queue short by
@@ -39,14 +38,6 @@ class AudioSender:
     """If there are, pauses are not sent, but told. This and ``fills`` may be set at any time."""
     fills = False
     """Whether silence is sent while nothing is queued."""
-    frames_unsent = 0
-    """Pauses, by what ``pauses`` or the encoder says."""
-    comfort_noise_sent = 0
-    """Packets."""
-    extensions: ExtensionWriter | None = None
-    """Of the headers of packets, as negotiated."""
-    audio_level: int | None = None
-    """−dBov of what was sent last; None where nobody wants it, or knows."""
     target_bitrate: int | None = None
     """Bits per second that are aimed at, copies included; None for a codec with one bitrate."""
     watch: PacketWatch | None = None
@@ -67,18 +58,12 @@ class AudioSender:
         complexity: int | None = None,
         head_start: float = 0.0,
     ) -> None:
-        self.ssrc = ssrc
+        super().__init__(ssrc, codec.clock_rate, rng)
         self.encoder = encoder
         self._adjustable = _adjustable(encoder)
         self.complexity = complexity if self._adjustable is not None else None
         """At which the encoder works, None if that cannot be changed."""
-        self.clock_rate = codec.clock_rate
-        """Of RTP timestamps, in hertz."""
         self._encoding_name = codec.encoding_name
-        self.packets_sent = 0
-        self.bytes_sent = 0
-        """Of payloads, as sender reports count them."""
-        self.last_sent_at: float | None = None
         self.has_moved_on = False
         """Whether something has left the queue in the last tick: pauses and gaps do so without a packet."""
         self.is_idle = False
@@ -92,15 +77,11 @@ class AudioSender:
         self._head_start = head_start
         self._set_frame(frame_ms)
         self.tones = ToneWriter(codec.clock_rate, self._frame_seconds)
-        # The upper half is left out so that a wrap among the first packets cannot confuse SRTP's rollover counter.
-        self._sequence_number = rng.randrange(1 << 15)
-        self._timestamp = self._first_timestamp = rng.getrandbits(32)
         self._queue: ShortQueue[bytes | EncodedPacket | ToneStep] = ShortQueue()
         self._queued_units = self._spurt_units = 0
         self._due = 0.0
         """When the next packet is due, on the clock of ``now``."""
-        self._started = self._talking = False
-        self._marker = True
+        self._talking = False
         self._relayed_until: int | None = None
 
     def _set_frame(self, frame_ms: float) -> None:
@@ -366,14 +347,6 @@ class AudioSender:
     def _tapped(self, pcm: bytes, tap: FrameTap) -> bytes:
         units = (self._timestamp - self._first_timestamp) & 0xFFFFFFFF
         return tap(AudioFrame(pcm, self._sample_rate, units * self._sample_rate // self.clock_rate)).pcm
-
-    def _build(self, payload_type: int, timestamp: int, payload: bytes, marker: bool, now: float) -> bytes:
-        sequence_number = self._sequence_number
-        self._sequence_number = (sequence_number + 1) & 0xFFFF
-        self.packets_sent += 1
-        self.bytes_sent += len(payload)
-        extension = b"" if self.extensions is None else self.extensions.write(now, self.audio_level)
-        return build_rtp(payload_type, sequence_number, timestamp, self.ssrc, payload, marker, extension)
 
     def _pass_time(self, clock_units: int) -> None:
         self._timestamp = (self._timestamp + clock_units) & 0xFFFFFFFF
