@@ -299,6 +299,8 @@ class PeerConnection:
         if path is None:
             return []
         packets = self.voice.session.packets_to_send(now)
+        if not packets:
+            return []
         if len(packets) == 1:  # as nearly always
             return [tuple.__new__(Datagram, (packets[0], path))]  # as ``Datagram`` itself does, one function later
         return [Datagram(packet, path) for packet in packets]

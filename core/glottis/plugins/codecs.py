@@ -151,7 +151,7 @@ class GuardedAdjustableEncoder(GuardedEncoder):
 class GuardedDecoder:
     """A decoder whose results are whole samples."""
 
-    __slots__ = ("_codec", "_conceal", "_decode", "_decode_fec", "_most_bytes", "_timings")
+    __slots__ = ("_codec", "_conceal", "_decode", "_decode_fec", "_decoding", "_most_bytes", "_timings")
 
     def __init__(self, decoder: Decoder, sample_rate: int, codec: str, timing_of: Callable[[str], Timing]) -> None:
         self._codec = codec
@@ -160,10 +160,18 @@ class GuardedDecoder:
         self._decode_fec = decoder.decode_fec
         self._conceal = decoder.conceal
         self._timings = {method: timing_of(method) for method in DECODER_METHODS}
+        self._decoding = self._timings["decode"]
 
     def decode(self, payload: bytes) -> bytes:
-        """See ``Decoder.decode``."""
-        return self._timed("decode", self._decode, payload)
+        """See ``Decoder.decode``: as ``_timed`` does, in place, because nearly every packet comes this way."""
+        timing, began = self._decoding, perf_counter_ns()
+        try:
+            return self._samples("decode", self._decode, payload)
+        except PluginError:
+            timing.errors += 1
+            raise
+        finally:
+            timing.note(perf_counter_ns() - began)
 
     def decode_fec(self, next_payload: bytes, sample_count: int) -> bytes:
         """See ``Decoder.decode_fec``."""

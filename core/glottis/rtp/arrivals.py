@@ -1,6 +1,7 @@
 """Transport-wide feedback on what is received: when each packet has come."""
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from glottis.wire.rtcp import TransportFeedback
@@ -41,25 +42,21 @@ class ArrivalLog:
 
     def take(self, sender_ssrc: int, media_ssrc: int) -> TransportFeedback:
         """What is to be told, from ``due_at`` on."""
-        first, arrivals = self._sorted_out()
-        last = max(arrivals)
-        reference_time = int(min(arrivals.values()) / TICK) // REFERENCE_TICKS
+        first, times, earliest = self._sorted_out()
+        reference_time = int(earliest / TICK) // REFERENCE_TICKS
         start = reference_time * REFERENCE_TICKS
-        ticks = [
-            None if (at := arrivals.get(sequence)) is None else int(at / TICK) - start
-            for sequence in range(first, last + 1)
-        ]
+        ticks = [None if at is None else int(at / TICK) - start for at in times]
         self._log.clear()
         self.due_at = math.inf
-        self._next = last + 1
+        self._next = first + len(times)
         self._count += 1
         count = (self._count - 1) & 0xFF
         return TransportFeedback(
             sender_ssrc, media_ssrc, first & 0xFFFF, count, _signed_24(reference_time), tuple(ticks)
         )
 
-    def _sorted_out(self) -> tuple[int, dict[int, float]]:
-        """The number of the first packet that is to be told of, and when those that have come did, by number.
+    def _sorted_out(self) -> tuple[int, Sequence[float | None], float]:
+        """The first packet to be told of, when it and those after it have come, and when the earliest of them did.
 
         What jumps far ahead begins anew, without a word about what was before.
         """
@@ -67,7 +64,7 @@ class ArrivalLog:
         expected = first if self._next is None else self._next
         numbers, times = zip(*self._log, strict=True)
         if first == expected & 0xFFFF and numbers == (*range(first, last + 1),) and ended_at - began_at <= MAX_SPAN:
-            return expected, dict(zip(range(expected, expected + len(times)), times, strict=True))  # as nearly always
+            return expected, times, min(times)  # as nearly always
         arrivals: dict[int, float] = {}
         for number, at in self._log:
             sequence = expected + ((number - expected + 0x8000) & 0xFFFF) - 0x8000
@@ -75,7 +72,8 @@ class ArrivalLog:
                 arrivals.clear()
                 expected, began_at = sequence, at
             arrivals.setdefault(sequence, at)
-        return min(expected, *arrivals), arrivals
+        first = min(expected, *arrivals)
+        return first, [arrivals.get(sequence) for sequence in range(first, max(arrivals) + 1)], min(arrivals.values())
 
 
 def _signed_24(value: int) -> int:
