@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -162,9 +161,7 @@ class WebRtcLeg:
 
     def statistics(self, now: float) -> Statistics:
         """See ``Leg.statistics``."""
-        statistics = self.peer.statistics(now)
-        counters = replace(statistics.counters, datagrams_refused=self.driver.datagrams_refused)
-        return replace(statistics, counters=counters)
+        return self.peer.statistics(now).counting(datagrams_refused=self.driver.datagrams_refused)
 
     def connectivity(self) -> Connectivity:
         """See ``Leg.connectivity``."""

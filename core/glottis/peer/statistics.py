@@ -22,8 +22,7 @@ def collect(
         if ice.selected_pair is not None
         else None,
         data_channel=_data_channel(channels.traffic) if channels is not None else None,
-        counters=replace(
-            statistics.counters,
+        counters=statistics.counters.counting(
             ice_datagrams_dropped=ice.dropped_datagrams,
             paths_given_up=ice.paths_given_up,
             ice_candidates_ignored=ice.ignored_candidates,

@@ -1,7 +1,5 @@
 """What an RTP session has counted, as the objects of W3C webrtc-stats."""
 
-from dataclasses import replace
-
 from glottis.contracts.statistics import (
     Counters,
     InboundRtpStats,
@@ -42,15 +40,14 @@ def rtp_statistics(
 def _with_sender(counters: Counters, sender: AudioSender | None) -> Counters:
     if sender is None:
         return counters
-    return replace(counters, comfort_noise_sent=sender.comfort_noise_sent, frames_unsent=sender.frames_unsent)
+    return counters.counting(comfort_noise_sent=sender.comfort_noise_sent, frames_unsent=sender.frames_unsent)
 
 
 def _with_playout(counters: Counters, receiver: AudioReceiver | None) -> Counters:
     if receiver is None:
         return counters
     playout = receiver.statistics
-    return replace(
-        counters,
+    return counters.counting(
         packets_unknown=playout.packets_unknown,
         packets_duplicated=playout.packets_duplicated,
         decoder_errors=playout.decoder_errors,

@@ -1,7 +1,6 @@
 """The leg of a WebSocket call: signaling's own WebSocket carries the audio, ticked by the wheel (CONTRACT §5)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from glottis.barrier import stop
@@ -111,8 +110,7 @@ class WebSocketLeg:
     def statistics(self, now: float) -> Statistics:
         """See ``Leg.statistics``."""
         statistics = self.voice.statistics((now + self._wallclock_offset()) * 1000)
-        counters = replace(statistics.counters, audio_messages_unsent=self._audio_messages_unsent)
-        return replace(statistics, counters=counters)
+        return statistics.counting(audio_messages_unsent=self._audio_messages_unsent)
 
     def connectivity(self) -> None:
         """See ``Leg.connectivity``."""

@@ -1,6 +1,5 @@
 """What client, agent and observers are told of their session: the same events, to all of them."""
 
-from dataclasses import replace
 from typing import Final
 
 import trio
@@ -55,9 +54,7 @@ class Announcements:
     def statistics(self) -> Statistics:
         """What was counted so far, by the agent's streams too."""
         statistics = with_dropped(self._leg.statistics(trio.current_time()), self._call.dropped)
-        statistics = self._extensions.with_dropped(statistics)
-        counters = replace(statistics.counters, messages_missed=self._line.missed.dropped)
-        return replace(statistics, counters=counters)
+        return self._extensions.with_dropped(statistics).counting(messages_missed=self._line.missed.dropped)
 
     async def report_statistics(self, interval: float) -> None:
         """Every so many seconds, how the call fares."""

@@ -1,7 +1,7 @@
 """What extensions do in one call: processors of its audio, and observers of its session."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from glottis.contracts.call import Message
 from glottis.contracts.events import OtherEvent
@@ -55,9 +55,5 @@ class CallExtensions:
 
     def with_dropped(self, statistics: Statistics) -> Statistics:
         """The statistics, and how many of them are left out."""
-        counters = replace(
-            statistics.counters,
-            processors_dropped=self._dropped.processors,
-            observers_dropped=self._dropped.observers,
-        )
-        return replace(statistics, counters=counters)
+        dropped = self._dropped
+        return statistics.counting(processors_dropped=dropped.processors, observers_dropped=dropped.observers)
