@@ -54,7 +54,11 @@ def parse_transport_feedback_untrusted(body: bytes) -> TransportFeedback:
     if not 0 < status_count <= MAX_STATUSES:
         raise Malformed(f"RTCP: expected transport-wide feedback about 1–{MAX_STATUSES} packets")
     symbols, offset = _symbols_untrusted(body, status_count)
-    arrivals = tuple(_arrivals_untrusted(symbols, body, offset))
+    end = offset + status_count
+    if symbols.count(_SMALL) == status_count and end <= len(body):  # as nearly always: a byte for each
+        arrivals: tuple[int | None, ...] = tuple(accumulate(body[offset:end]))
+    else:
+        arrivals = tuple(_arrivals_untrusted(symbols, body, offset))
     reference_time = (fields >> 8 ^ 0x800000) - 0x800000
     return TransportFeedback(sender_ssrc, media_ssrc, base, fields & 0xFF, reference_time, arrivals)
 
@@ -114,10 +118,6 @@ def _symbols_untrusted(body: bytes, count: int) -> tuple[list[int], int]:
 
 
 def _arrivals_untrusted(symbols: list[int], body: bytes, offset: int) -> Iterator[int | None]:
-    end = offset + len(symbols)
-    if symbols.count(_SMALL) == len(symbols) and end <= len(body):  # as nearly always: a byte for each
-        yield from accumulate(body[offset:end])
-        return
     ticks = 0
     for symbol in symbols:
         if symbol == _NOT_RECEIVED:
