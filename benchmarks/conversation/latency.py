@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,8 +35,8 @@ SOUND_DBFS: Final = -45.0
 QUIET_SECONDS: Final = 1.0
 """Of silence end an answer, between whose sentences are shorter pauses."""
 PATIENCE: Final = 15.0
-LOADING: Final = 5.0
-"""Seconds in which the agent's process loads its models, after the gateway has begun to serve."""
+LOADING: Final = 60.0
+"""Seconds for the agent's process to load its models."""
 HELP: Final = "help"
 _CONFIG: Final = """
 [server]
@@ -85,12 +87,24 @@ def assistant() -> Iterator[tuple[str, list[str]]]:
         ):
             try:
                 wait_for_port(port, process)
-                time.sleep(LOADING)
+                _wait_until_ready(f"http://127.0.0.1:{port}/readyz")
                 yield f"http://127.0.0.1:{port}", counted
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait()
         counted += _COUNTED.findall(log.read_text())
+
+
+def _wait_until_ready(url: str) -> None:
+    deadline = time.monotonic() + LOADING
+    while True:
+        try:
+            with urllib.request.urlopen(url):
+                return
+        except urllib.error.HTTPError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 async def measure(url: str, requests: Sequence[bytes], interruption: bytes, calls: int) -> Measured:

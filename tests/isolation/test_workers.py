@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import trio
 from glottis import (
     AudioFrame,
     Direction,
@@ -22,6 +23,7 @@ from glottis.signaling.close_codes import INTERNAL_ERROR
 from glottis.signaling.messages import Text
 from support.command import Command, open_command
 from support.gateway import CONFIG, open_test_gateway
+from support.http import request
 from support.patience import PROCESS_PATIENCE
 from support.phone import Exchange, Phone, eventually, open_exchange
 
@@ -92,6 +94,47 @@ async def test_a_process_that_is_killed_ends_its_calls_and_has_a_successor(
         await newcomer.hear()
     assert "moody" in caplog.text
     assert "was ended by SIGKILL" in caplog.text
+
+
+LOADS = """
+import time
+from pathlib import Path
+
+import __main__
+
+while "isolation" in __main__.__file__ and Path(__file__).with_name("loading").exists():
+    time.sleep(0.05)
+
+
+async def echo(call):
+    async for frame in call.audio:
+        await call.say(frame)
+"""
+"""An agent whose processes load it as long as a file is there."""
+
+
+async def test_a_caller_is_connected_only_when_there_is_a_process_to_hear_the_first_words(tmp_path: Path) -> None:
+    loading, file = tmp_path / "loading", tmp_path / "loads.py"
+    loading.touch()
+    file.write_text(LOADS)
+    agent = AgentFile(f"{file}:echo")
+    campaign = ISOLATED.replace(AGENT, agent.name)
+    async with (
+        open_test_gateway(tmp_path, CONFIG + campaign, [agent]) as gateway,
+        open_exchange(gateway) as exchange,
+        trio.open_nursery() as nursery,
+    ):
+        phone = exchange.phone()
+        nursery.start_soon(phone.connect, "moody")
+        ready = await request(gateway, "GET", "/readyz")
+        assert (ready.status, ready.document["code"]) == (503, "STARTING")
+        bystander = await exchange.call("echo")
+        await bystander.hear()
+        assert len(gateway.sessions) == 1
+        loading.unlink()
+        await eventually(lambda: gateway.workers.ready, START)
+        await phone.hear()
+        assert (await request(gateway, "GET", "/readyz")).status == 200
 
 
 ENDS = {

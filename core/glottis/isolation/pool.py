@@ -81,6 +81,8 @@ class Pool:
         self._workers: list[WorkerProcess] = []
         """All that run, those that retire included."""
         self._changed = Wakeup()
+        self._has_tried = False
+        """Whether a worker has ended, or could not be started: then nobody knows when one will be ready."""
 
     @property
     def running(self) -> int:
@@ -96,6 +98,22 @@ class Pool:
     def is_full(self) -> bool:
         """Whether every worker that calls could have places in is full."""
         return bool(self._staying) and not any(worker.has_room for worker in self._staying)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether one can have calls, or has failed to."""
+        return self._has_tried or self.ready > 0
+
+    async def begun(self) -> None:
+        """Wait until it has."""
+        while not self.has_begun:
+            await self._changed.wait()
+
+    async def some_ready(self) -> None:
+        """Wait until one can have calls, or has as many as it takes; for ``PLACE_PATIENCE`` at most."""
+        with trio.move_on_after(PLACE_PATIENCE):
+            while not self.ready:
+                await self._changed.wait()
 
     @property
     def _staying(self) -> list[WorkerProcess]:
@@ -144,6 +162,7 @@ class Pool:
                 has_failed = bool(worker.reason)
             except OSError as error:
                 logger.error("%s: no process could be started for it: %s", self._whose, error)
+            self._note_try()
             if has_failed:
                 await trio.sleep(pause)
             is_short = has_failed and trio.current_time() - started_at <= SHORT_LIFE
@@ -159,6 +178,10 @@ class Pool:
             finally:
                 self._workers.remove(worker)
                 self._note_end(worker)
+
+    def _note_try(self) -> None:
+        self._has_tried = True
+        self._changed.wake()
 
     def _note_end(self, worker: WorkerProcess) -> None:
         self.counts.calls_lost += worker.calls_lost

@@ -34,6 +34,24 @@ class AgentWorkers:
             for pool in self._pools.values():
                 nursery.start_soon(pool.run)
 
+    @property
+    def have_begun(self) -> bool:
+        """Whether those of each campaign can have calls, or have failed: those keep no others waiting."""
+        return all(pool.has_begun for pool in self._pools.values())
+
+    async def begun(self) -> None:
+        """Wait until they have."""
+        for pool in self._pools.values():
+            await pool.begun()
+
+    async def some_ready(self, campaign_id: str) -> None:
+        """Wait for those of this campaign, as long as a call waits for its place.
+
+        A caller who is connected sooner speaks to nobody: what is said before the agent is there is lost.
+        """
+        if (pool := self._pools.get(campaign_id)) is not None:
+            await pool.some_ready()
+
     def factory(self, campaign_id: str) -> ConversationFactory:
         """What makes the calls of a campaign."""
         pool = self._pools.get(campaign_id)

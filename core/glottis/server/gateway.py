@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Final, NoReturn, Protocol
-from urllib.parse import quote
 
 import trio
 
@@ -29,6 +28,7 @@ from glottis.media.stream_link import StreamEndpoint
 from glottis.media.stream_listener import StreamListener
 from glottis.plugins.auth import GuardedAuthScheme
 from glottis.plugins.extensions import Extension
+from glottis.server.announcing import announce
 from glottis.server.api.origins import Origins
 from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
@@ -365,8 +365,10 @@ async def serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> 
         ):
             with gateway.watchdog.guarding_exit(longest_stop):
                 gateway.watchdog.pauses.forget()  # all that was loaded was looked through, before anybody is served
-                _announce(config, gateway)
-                received = await anext(signals)
+                async with trio.open_nursery() as announcing:
+                    announcing.start_soon(announce, config, gateway)
+                    received = await anext(signals)
+                    announcing.cancel_scope.cancel()
                 logger.info("%s: stopping", signal.Signals(received).name)
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_hurry, gateway, signals)
@@ -386,13 +388,3 @@ def _abandon() -> NoReturn:
     logger.error("leaving without them")
     logging.shutdown()
     os._exit(EXIT_ABANDONED)
-
-
-def _announce(config: ResolvedConfig, gateway: Gateway) -> None:
-    media = ", ".join(f"{address.host}:{address.port}" for address in gateway.endpoint.addresses)
-    logger.info("glottis serves %s with auth scheme %s, media on UDP %s", gateway.url, config.auth.name, media)
-    if streams := ", ".join(f"{address.host}:{address.port}" for address in gateway.streams.addresses):
-        logger.info("calls that UDP does not reach: media on TCP %s", streams)
-    logger.info("campaigns: %s", ", ".join(config.campaigns) or "none")
-    if "demo" in config.page_sets and config.campaigns:
-        logger.info("talk at %s/?campaign=%s", gateway.url, quote(next(iter(config.campaigns))))

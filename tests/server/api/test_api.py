@@ -112,7 +112,7 @@ async def test_client_that_asks_too_often_is_told_to_wait(autojump_clock: trio.t
     assert (await client.request("POST", INITIATE, body=BODY, **GOOD)).status == 200
 
 
-@pytest.mark.parametrize("code", ["FULL", "OVERLOADED", "DRAINING"])
+@pytest.mark.parametrize("code", ["FULL", "OVERLOADED", "DRAINING", "STARTING"])
 async def test_gateway_that_can_take_no_more_says_when_to_retry(code: str, serve: Any, store: Store) -> None:
     store.unavailable = Unavailable(code, "Try again later")
     client = serve()

@@ -7,7 +7,7 @@ from glottis.server.http.problem import Problem
 from glottis.server.sessions.admission import CreatedSession, Unavailable
 from glottis.signaling.session_request import SessionRequest
 
-_RETRY_AFTER: Final = {"FULL": "10", "OVERLOADED": "10", "DRAINING": "5"}
+_RETRY_AFTER: Final = {"FULL": "10", "OVERLOADED": "10", "DRAINING": "5", "STARTING": "2"}
 """Seconds: calls last minutes; a restarted gateway is there within seconds."""
 
 

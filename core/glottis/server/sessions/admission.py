@@ -9,7 +9,10 @@ from glottis.contracts.ice_servers import IceServer
 
 
 class Unavailable(GlottisError):
-    """No session can be created now. ``code`` is ``FULL``, ``OVERLOADED`` or ``DRAINING``; the message tells people."""
+    """No session can be created now. ``code`` is ``FULL``, ``OVERLOADED``, ``DRAINING`` or ``STARTING``.
+
+    The message tells people.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -131,6 +131,14 @@ class Sessions:
 
     def unavailability(self) -> Unavailable | None:
         """See ``api.placement.Placement``."""
+        if (refusal := self._refusal()) is not None:
+            return refusal
+        if not self._workers.have_begun:
+            return Unavailable("STARTING", "Agents are being loaded, try again soon")
+        return None
+
+    def _refusal(self) -> Unavailable | None:
+        """Why no session can be created of any campaign."""
         if self._draining:
             return Unavailable("DRAINING", "The gateway is about to stop, try again later")
         if self.running >= self._config.config.server.max_sessions:
@@ -147,6 +155,7 @@ class Sessions:
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)
         self._check_availability(client_host, principal)
+        await self._workers.some_ready(campaign.id)
         if self._workers.is_full(campaign.id):
             raise Unavailable("FULL", "The agent has as many calls as it takes, try again later")
         info = _call_info(request, campaign, principal, client_host)
@@ -178,9 +187,9 @@ class Sessions:
         return session
 
     def _check_availability(self, client_host: str, principal: Principal) -> None:
-        if (unavailability := self.unavailability()) is not None:
-            self.refused_for_load += unavailability.code == "OVERLOADED"
-            raise unavailability
+        if (refusal := self._refusal()) is not None:
+            self.refused_for_load += refusal.code == "OVERLOADED"
+            raise refusal
         self._shares.check(client_host, principal)
 
     def _start(self, entry: _Entry) -> None:
