@@ -17,7 +17,7 @@ from glottis.testing.fake_call import FakeCall, fake_call
 from glottis_conversation import ConversationConfig, conversation
 from glottis_local_speech.pool import Pool
 
-from benchmarks.conversation.network import transmitted
+from benchmarks.conversation.network import Line
 from benchmarks.conversation.requests import ANSWERS, Request
 from benchmarks.conversation.voices import RATE
 
@@ -25,6 +25,8 @@ R = TypeVar("R")
 PAUSE: Final = bytes(2 * RATE)
 """A second of silence."""
 MAX_SECONDS: Final = 60
+SETTLING_SECONDS: Final = 3
+"""Of silence first, in which the caller's end learns of the loss: a greeting takes as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,14 @@ async def _converse(
     config: ConversationConfig, requests: Sequence[tuple[Request, bytes]], loss: float, seed: int
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
+    line = Line(loss, seed)
     async with fake_call(conversation(config)) as call:
-        await call.caller_speaks(PAUSE)
-        for number, (request, pcm) in enumerate(requests):
+        for _ in range(SETTLING_SECONDS):
+            await call.caller_speaks(line.carry(PAUSE))
+        for request, pcm in requests:
             before = len(call.sent_events)
-            await call.caller_speaks(transmitted(pcm, loss, seed + number))
-            await _silence_of(call, before)
+            await call.caller_speaks(line.carry(pcm))
+            await _silence_of(call, line, before)
             said = [data for name, data in call.sent_events[before:] if name == "transcript" and data["final"]]
             texts = {
                 role: " ".join(each["text"] for each in said if each["role"] == role) for role in ("user", "agent")
@@ -88,12 +92,12 @@ async def _converse(
     return outcomes
 
 
-async def _silence_of(call: FakeCall, before: int) -> None:
+async def _silence_of(call: FakeCall, line: Line, before: int) -> None:
     """Until the agent has answered, and has nothing more to say; who is not heard at all gets no answer."""
     for second in range(MAX_SECONDS):
         if call.ended.is_set():
             return
-        await call.caller_speaks(PAUSE)
+        await call.caller_speaks(line.carry(PAUSE))
         states = [data["state"] for name, data in call.sent_events[before:] if name == "agent_state"]
         if (states and states[-1] == "listening" and not call.is_speaking) or (not states and second > 3):
             return

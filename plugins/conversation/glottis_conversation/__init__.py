@@ -7,6 +7,7 @@ from glottis import AgentSpec, ComponentSpec, hookimpl
 from glottis_conversation.agent import conversation
 from glottis_conversation.kinds import (
     Floor,
+    Judging,
     LanguageModel,
     Manner,
     Message,
@@ -29,6 +30,7 @@ from glottis_conversation.turn_detector import WordsConfig, WordsDetector
 __all__ = [
     "ConversationConfig",
     "Floor",
+    "Judging",
     "LanguageModel",
     "Manner",
     "Message",

@@ -54,6 +54,11 @@ class Chain(Generic[T]):
         self._what = what
         self._parts = list(parts)
 
+    @property
+    def first(self) -> T | None:
+        """The one that is asked first."""
+        return self._parts[0][1] if self._parts else None
+
     def __bool__(self) -> bool:
         return bool(self._parts)
 
@@ -73,7 +78,7 @@ class Chain(Generic[T]):
         for name, part in list(self._parts):
             taken = _Counted(take)
             try:
-                await _all_of(begin(part), taken, patience)
+                await all_of(begin(part), taken, patience)
             except Enough:
                 return
             except Exception as error:
@@ -104,7 +109,7 @@ class _Counted(Generic[V]):
         self.count += 1
 
 
-async def _all_of(values: AsyncIterator[V], take: Callable[[V], Awaitable[None]], patience: Patience) -> None:
+async def all_of(values: AsyncIterator[V], take: Callable[[V], Awaitable[None]], patience: Patience) -> None:
     """A task of its own asks the part for them: so what that has open meanwhile, a nursery say, is of no other's task.
 
     What is raised is kept, for a nursery would put it into a group.

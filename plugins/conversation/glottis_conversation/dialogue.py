@@ -220,8 +220,9 @@ class Dialogue:
         elif self._unheard and not self._means_something(said.text):
             await self._say(self._unheard)
         elif said.text:
-            self._teller.transcript("user", said.text)
-            self._history.add_user(said.text)
+            text = await self._mind.clearest(said.text, said.again)
+            self._teller.transcript("user", text)
+            self._history.add_user(text)
             await self._answer(said)
         elif self._history.awaits_answer:
             await self._answer(said)

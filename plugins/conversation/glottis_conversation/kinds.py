@@ -17,6 +17,11 @@ class Transcript:
 
     text: str
     is_final: bool = True
+    again: "Callable[[], AsyncIterator[str]] | None" = None
+    """What else it may have been, the likeliest first: for who makes no sense of ``text``. Only of final ones.
+
+    To look for it may take time, so it is asked for only in doubt, at once or never, and stopped when something fits.
+    """
 
 
 class SpeechToText(Protocol):
@@ -94,6 +99,14 @@ class LanguageModel(Protocol):
         A ``ToolCall`` asks for a tool: it is run after the end of the stream, and the model is asked again, with what
         it has said, its calls and their results at the end of the history.
         """
+
+
+@runtime_checkable
+class Judging(Protocol):
+    """A ``LanguageModel`` that can tell whether it makes sense of what was said."""
+
+    def certainty(self, said: str, tools: Sequence[Tool]) -> float:
+        """From 0, for what it knows no answer to, to 1."""
 
 
 class TextToSpeech(Protocol):

@@ -8,6 +8,7 @@ import trio
 from glottis import Call, VoiceActivityDetector
 
 from glottis_conversation.chain import Chain, NoneWorks, Patience
+from glottis_conversation.doubt import Again
 from glottis_conversation.kinds import SpeechToText, Transcript
 from glottis_conversation.sentences import whole_characters
 from glottis_conversation.settings import ConversationConfig
@@ -31,6 +32,8 @@ class Said:
     """Whether nobody could understand it."""
     is_notice: bool = False
     """Whether it is no word of the caller, but is to be said to the caller."""
+    again: Again | None = None
+    """See ``Transcript.again``."""
 
 
 class Listener:
@@ -123,7 +126,9 @@ class Listener:
             except NoneWorks:
                 is_failure = True
             await tape.ended.wait()
-        return Said("" if is_failure else text.whole, ended_at, is_spoken=True, is_failure=is_failure)
+        if is_failure:
+            return Said("", ended_at, is_spoken=True, is_failure=True)
+        return Said(text.whole, ended_at, is_spoken=True, again=text.again)
 
 
 class _Text:
@@ -133,6 +138,7 @@ class _Text:
         self._partly = partly
         self._final: list[str] = []
         self._partial = ""
+        self._again: Again | None = None
 
     def clear(self) -> None:
         """Somebody begins again."""
@@ -145,7 +151,7 @@ class _Text:
         said = whole_characters(transcript.text).strip()
         if transcript.is_final:
             self._final.append(said)
-            self._partial = ""
+            self._partial, self._again = "", transcript.again
         else:
             self._partial = said
         whole = self.whole
@@ -153,6 +159,11 @@ class _Text:
             raise ValueError("the text does not end")
         if whole and not transcript.is_final:
             self._partly(whole)
+
+    @property
+    def again(self) -> Again | None:
+        """What else all of it may have been, if that can be found: of a part nobody asks."""
+        return self._again if len(self._final) == 1 and not self._partial else None
 
     @property
     def whole(self) -> str:

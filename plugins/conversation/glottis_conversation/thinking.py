@@ -8,8 +8,9 @@ from typing import Final
 import trio
 
 from glottis_conversation.chain import Chain, Enough, NoneWorks, Patience
+from glottis_conversation.doubt import Again, clearest
 from glottis_conversation.history import History
-from glottis_conversation.kinds import LanguageModel, Message, Tool, ToolCall
+from glottis_conversation.kinds import Judging, LanguageModel, Message, Tool, ToolCall
 from glottis_conversation.sentences import SentenceCutter, spoken_text
 from glottis_conversation.speech import Speech
 
@@ -31,6 +32,13 @@ class Mind:
     tools: Sequence[Tool]
     patience: float
     max_characters: int
+
+    async def clearest(self, text: str, again: Again | None) -> str:
+        """What was said, as far as the model can tell whether it makes sense."""
+        model: object = self.chain.first
+        if again is None or not isinstance(model, Judging):
+            return text
+        return await clearest(text, again, lambda said: model.certainty(said, self.tools))
 
 
 @dataclass(slots=True)

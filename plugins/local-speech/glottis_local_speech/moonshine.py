@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from functools import cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 import trio
 from glottis import AudioFrame
-from glottis.audio import joined, level_dbfs, to_floats
+from glottis.audio import joined, level_dbfs
 from glottis_conversation import Transcript
 from msgspec import Meta
 
@@ -23,6 +23,21 @@ QUIETEST_DBFS: Final = -60.0
 PAUSE_SECONDS: Final = 0.13
 PAUSE_DB: Final = 25.0
 """Softer than the loudest frame of the turn."""
+FULL_SCALE: Final = 32768
+
+
+class Look(NamedTuple):
+    """One way to look at a turn. From small changes some words come out otherwise, better or worse."""
+
+    lead: float
+    """Seconds of silence before it."""
+    emphasis: float
+    """Of high frequencies, by which consonants differ: this share of each sample is taken from the next."""
+
+
+FIRST: Final = Look(lead=0.1, emphasis=0.5)
+"""Of 546 words of synthetic voices 48 are wrong so, and 62 as they are."""
+OTHERS: Final = (Look(lead=0.0, emphasis=0.5), Look(lead=0.2, emphasis=0.0), Look(lead=0.0, emphasis=0.0))
 
 
 class MoonshineConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +51,7 @@ class Moonshine:
     """The ``SpeechToText`` named ``moonshine``."""
 
     def __init__(self, config: MoonshineConfig) -> None:
-        require(MODULE)
+        require(MODULE, "numpy")
         self._pool = _pool_of(config.copies)
         self._pool.prepare()
 
@@ -57,11 +72,19 @@ class Moonshine:
                 guess = Guess()
                 await self._understand(guess, frames)
         if guess.text:
-            yield Transcript(guess.text)
+            yield Transcript(guess.text, again=lambda: self._again(frames))
 
     async def _understand(self, guess: "Guess", frames: list[AudioFrame]) -> None:
         with guess.scope:
-            guess.text = await self._pool.run(lambda transcriber: _text_of(transcriber, frames))
+            guess.text = await self._text(frames, FIRST)
+
+    async def _again(self, frames: list[AudioFrame]) -> AsyncIterator[str]:
+        for look in OTHERS:
+            if text := await self._text(frames, look):
+                yield text
+
+    async def _text(self, frames: list[AudioFrame], look: Look) -> str:
+        return await self._pool.run(lambda transcriber: _text_of(transcriber, frames, look))
 
 
 class Guess:
@@ -88,12 +111,22 @@ class Pause:
         return before < PAUSE_SECONDS <= self.seconds
 
 
-def _text_of(transcriber: Any, frames: list[AudioFrame]) -> str:
+def _text_of(transcriber: Any, frames: list[AudioFrame], look: Look) -> str:
     whole = joined(frames)
     if level_dbfs(whole) < QUIETEST_DBFS:
         return ""
-    lines = transcriber.transcribe_without_streaming(to_floats(whole).tolist(), whole.sample_rate).lines
+    lines = transcriber.transcribe_without_streaming(_samples(whole, look), whole.sample_rate).lines
     return " ".join(line.text.strip() for line in lines if line.text.strip())
+
+
+def _samples(whole: AudioFrame, look: Look) -> list[float]:
+    """As loud as before, about. In numpy: a loop over samples would hold the interpreter's lock."""
+    numpy = load("numpy")
+    heard = numpy.frombuffer(whole.pcm, numpy.int16) / FULL_SCALE
+    before = numpy.concatenate(([0.0], heard[:-1]))
+    seen = numpy.clip((heard - look.emphasis * before) * (1 + look.emphasis), -1, 1)
+    samples: list[float] = numpy.concatenate((numpy.zeros(round(look.lead * whole.sample_rate)), seen)).tolist()
+    return samples
 
 
 @cache

@@ -116,6 +116,13 @@ async def test_a_turn_is_understood_while_it_is_silent_and_again_where_more_is_s
 
 
 @pytest.mark.usefixtures("libraries")
+async def test_a_turn_is_looked_at_in_other_ways_for_who_asks() -> None:
+    [transcript] = [each async for each in Moonshine(MoonshineConfig(copies=60)).transcribe(stream(tone(1.9)))]
+    assert transcript.again is not None
+    assert [text async for text in transcript.again()] == ["second 0", "second 0 second 1", "second 0"]
+
+
+@pytest.mark.usefixtures("libraries")
 async def test_nothing_is_understood_in_silence() -> None:
     part = Moonshine(MoonshineConfig(copies=62))
     assert [each async for each in part.transcribe(stream(AudioFrame(bytes(64000), RATE)))] == []

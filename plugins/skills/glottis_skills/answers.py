@@ -29,7 +29,7 @@ DOUBTFUL: Final = 0.3
 """From here on an answer may be meant: that is asked."""
 AS_GOOD: Final = 0.9
 """The share of the best rank from which on another answer may be meant as well."""
-ALIKE: Final = 0.8
+ALIKE: Final = 0.82
 """As ``difflib`` has it: how much of two words must be the same for one to be taken for the other."""
 MAX_LETTERS: Final = 30
 STEM: Final = 4

@@ -9,7 +9,7 @@ import msgspec
 from glottis import ConfigurationError
 from glottis_conversation import Floor, Request, Tool, tool_of
 
-from glottis_skills.phrases import PARTLY, WHOLLY, heard, mentions, says
+from glottis_skills.phrases import PARTLY, WHOLLY, heard, mentions, resembles, says
 
 Day = Literal["yesterday", "today", "tomorrow"]
 DAYS: Final[dict[Day, int]] = {"yesterday": -1, "today": 0, "tomorrow": 1}
@@ -77,8 +77,15 @@ class Clock:
         return f"{verb} {now:%A}, {now.day} {now:%B} {now.year}."
 
 
+def _day_in(text: str) -> Day:
+    for day in DAYS:
+        if mentions(text, rf"{day}(?:'s)?"):
+            return day
+    return next((day for day in DAYS if resembles(text, day)), "today")
+
+
 def _hear_date(text: str) -> Request | None:
-    day = next((day for day in DAYS if mentions(text, rf"{day}(?:'s)?")), "today")
+    day = _day_in(text)
     if says(text, *_DATE):
         return Request({"day": day}, WHOLLY)
     if mentions(text, "(?:what|which) day", "(?:what|which|the|today's) date"):

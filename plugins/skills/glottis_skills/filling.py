@@ -152,7 +152,7 @@ class Filling:
             self.stage = Stage.ASKING
             return slot.ask
         self.stage = Stage.CONFIRMING
-        said_back = "; ".join(f"{slot.label}: {self.values[slot.label].rstrip('.')}" for slot in self.slots)
+        said_back = "; ".join(f"{slot.label}: {self.values[slot.label].rstrip('.,')}" for slot in self.slots)
         return f"I have {said_back}. Is that right?"
 
 

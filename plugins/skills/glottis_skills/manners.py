@@ -56,7 +56,11 @@ class Repeat:
             """What was said last, word by word."""
             return last_said(floor) or "I have not said anything yet."
 
-        return [tool_of(repeat, heard(_REPEAT, ("repeat that", "say that again")), example="say that again")]
+        return [
+            tool_of(
+                repeat, heard(_REPEAT, ("repeat that", "say that again", "can you repeat")), example="say that again"
+            )
+        ]
 
 
 def last_said(floor: Floor) -> str:

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
 from glottis_conversation import Request
@@ -10,6 +12,10 @@ from glottis_conversation.sentences import words_of
 
 MAX_WORDS: Final = 60
 """Who says more wants nothing that a rule knows."""
+MAX_LETTERS: Final = 30
+"""Of words that are compared."""
+ALIKE: Final = 0.75
+"""As ``difflib`` has it: how much of two words must be the same for one to be taken for the other."""
 _POLITE: Final = re.compile(
     r"^(?:(?:please|well|so|and|now|okay|ok|(?:hey|hello|hi)(?: there)?|then|um|uh|(?:can|could|would|will) you"
     r"|(?:i'd|i would) like you to|i (?:want|need) you to|i (?:want|would like|wanted) to|i'd like to|let me|let's) )+"
@@ -46,6 +52,13 @@ def mentions(text: str, *patterns: str) -> re.Match[str] | None:
     """The first of these that is anywhere in it, word by word."""
     words = plain(text)
     return next((found for pattern in patterns if (found := _compiled(rf"\b(?:{pattern})\b").search(words))), None)
+
+
+def resembles(text: str, word: str) -> bool:
+    """Whether one of its words, or two of them together, look much like this one: "to Monroe" was "tomorrow"."""
+    words = plain(text).split()
+    pairs = [first + second for first, second in pairwise(words)]
+    return bool(get_close_matches(word, [each[:MAX_LETTERS] for each in (*words, *pairs)], n=1, cutoff=ALIKE))
 
 
 WHOLLY: Final = 0.98

@@ -26,6 +26,11 @@ class Rules:
     def __init__(self, config: RulesConfig) -> None:
         self._config = config
 
+    def certainty(self, said: str, tools: Sequence[Tool]) -> float:
+        """Of the tool that would be run."""
+        found = most_certain(said, tools)
+        return found[1].certainty if found is not None else 0.0
+
     async def reply(self, history: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[str | ToolCall]:
         """By the caller's last words, or by what a tool has answered to them."""
         await trio.lowlevel.checkpoint()

@@ -32,6 +32,7 @@ def _hear(text: str) -> Request | None:
     found = says(
         text,
         r"(?:how (?:do|would|can) (?:you|i|we|one) )?spell (?:the word |out )?(?P<word>[\w' -]{1,40})",
+        r"(?:tell|sell|pell|smell) (?:the|that) words? (?P<word>[\w' -]{1,40})",  # as recognisers hear it
         r"how is (?:the word )?(?P<word>[\w'-]{1,40}) (?:spelled|spelt|written)",
         r"what is the spelling of (?P<word>[\w'-]{1,40})",
     )

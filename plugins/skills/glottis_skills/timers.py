@@ -19,7 +19,7 @@ _WANTS: Final = (
     r"(?:set|start|make|add|create|need|begin)(?: me)?(?: \w+){0,6}? (?:timer|alarm)",
     r"(?:set|said|start) (?:a|the) (?:time|times|tamer|tyra)",  # as recognisers hear it
     r"timer (?:for|of)",
-    r"(?:remind|wake|call|tell) me in",
+    r"(?:remind|wake|call|tell) me (?:in|and|an)",
     r"remind me",
     r"count down",
 )
@@ -32,7 +32,7 @@ _LIST: Final = (
 )
 _CANCEL: Final = r"(?:cancel|stop|delete|remove|end|turn off|clear|forget)(?: \w+){0,6}? (?:timers?|alarms?|reminders?)"
 _TASK: Final = re.compile(
-    r"^remind me(?: in .{1,40}?)? (?:to|that|about) (?P<task>.{1,100}?)(?: in (?!the\b|a\b).{1,40})?$"
+    r"^remind me(?: (?:in|and|an) .{1,40}?)? (?:to|that|about) (?P<task>.{1,100}?)(?: in (?!the\b|a\b).{1,40})?$"
 )
 _YOURS: Final = {
     "my": "your",
