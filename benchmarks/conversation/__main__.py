@@ -51,9 +51,9 @@ def understand(calls: list[list[tuple[Request, bytes]]], loss: float, seed: int)
 
 def answer(calls: list[list[tuple[Request, bytes]]], count: int) -> None:
     """Print how soon so many callers at a time are answered."""
-    [*asked, (_, interruption)] = [each for call in calls[1:3] for each in call][:9]
+    spoken = [trimmed(pcm) for call in calls[1:3] for _, pcm in call]
     with assistant() as (url, counted):
-        measured = trio.run(measure, url, [trimmed(pcm) for _, pcm in asked], trimmed(interruption), count)
+        measured = trio.run(measure, url, spoken[:8], spoken[8:11], count)
     print(report(measured, count), *counted, sep="; ", flush=True)
 
 

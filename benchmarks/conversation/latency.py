@@ -1,8 +1,7 @@
 """How soon an assistant answers and falls silent: callers over Opus on loopback, in real time, some at a time.
 
 What is measured is heard by the caller, behind both jitter buffers: from the end of the last word that the caller has
-sent to the first sound of the answer, and from the caller's first sample to the last sound of an agent that is
-interrupted.
+sent to the first sound of the answer, and from the first sound of a caller who interrupts to the last one of the agent.
 """
 
 import re
@@ -66,7 +65,7 @@ _COUNTED: Final = re.compile(r"media.*late.*|late.*media.*")
 
 @dataclass(slots=True)
 class Measured:
-    """Seconds, of all calls."""
+    """Seconds, of all calls. Where the agent had ended by itself there is no interruption."""
 
     answers: list[float] = field(default_factory=list)
     interruptions: list[float] = field(default_factory=list)
@@ -107,16 +106,18 @@ def _wait_until_ready(url: str) -> None:
             time.sleep(0.2)
 
 
-async def measure(url: str, requests: Sequence[bytes], interruption: bytes, calls: int) -> Measured:
-    """``calls`` at a time, each of which says all ``requests``, and interrupts the answer to the last."""
+async def measure(url: str, requests: Sequence[bytes], interruptions: Sequence[bytes], calls: int) -> Measured:
+    """``calls`` at a time, each of which says all ``requests``, and interrupts the answer to the last, and so on."""
     measured = Measured()
     async with trio.open_nursery() as nursery:
         for number in range(calls):
-            nursery.start_soon(_call, url, requests, interruption, measured, 0.7 * number)
+            nursery.start_soon(_call, url, requests, interruptions, measured, 0.7 * number)
     return measured
 
 
-async def _call(url: str, requests: Sequence[bytes], interruption: bytes, measured: Measured, delay: float) -> None:
+async def _call(
+    url: str, requests: Sequence[bytes], interruptions: Sequence[bytes], measured: Measured, delay: float
+) -> None:
     await trio.sleep(delay)
     request = CallRequest(url, (opus(),), campaign_id="assistant", sample_rate=RATE)
     async with open_client_call(request) as call, trio.open_nursery() as nursery:
@@ -133,10 +134,13 @@ async def _call(url: str, requests: Sequence[bytes], interruption: bytes, measur
             measured.answers.append(answered - last_word)
             if pcm is not requests[-1]:
                 await ear.quiet()
-        await trio.sleep(1)
-        began = trio.current_time()
-        await _say(call, interruption)
-        measured.interruptions.append(max(0.0, ear.last_sound_before(trio.current_time()) - began))
+        for pcm in interruptions:
+            await trio.sleep(1)
+            began = trio.current_time()
+            last_word = await _say(call, pcm)
+            if (silent_after := ear.last_sound_before(last_word) - began) > 0:
+                measured.interruptions.append(silent_after)
+            await ear.sound_after(last_word)
         nursery.cancel_scope.cancel()
 
 
@@ -179,7 +183,7 @@ class Ear:
 
     def last_sound_before(self, moment: float) -> float:
         """The last sound of an agent that was interrupted by then."""
-        return max((at for at in self._sounds if at < moment), default=moment)
+        return max((at for at in self._sounds if at < moment), default=0.0)
 
 
 def report(measured: Measured, calls: int) -> str:

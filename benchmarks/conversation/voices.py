@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -45,11 +46,13 @@ def spoken(request: Request, number: int) -> bytes:
 
 
 def trimmed(pcm: bytes) -> bytes:
-    """Up to the end of the last word: voices add silence."""
-    frames = list(chunks(AudioFrame(pcm, RATE)))
+    """From the first sound to the end of the last word: voices add silence at both ends."""
+    frames = deque(chunks(AudioFrame(pcm, RATE)))
     while frames and level_dbfs(frames[-1]) < SILENT_DBFS:
         frames.pop()
-    return joined(frames).pcm
+    while frames and level_dbfs(frames[0]) < SILENT_DBFS:
+        frames.popleft()
+    return joined(list(frames)).pcm
 
 
 def _recorded(name: str) -> AudioFrame | None:

@@ -56,8 +56,8 @@ class ConversationConfig(msgspec.Struct, frozen=True, kw_only=True):
     farewell: str = "Goodbye."
     """Said before the call is ended for its length, or because nobody says anything."""
 
-    interrupt_ms: Annotated[int, Meta(ge=0, le=5000)] = 100
-    """A caller who speaks so long interrupts the agent. Coughs are shorter."""
+    interrupt_ms: Annotated[int, Meta(ge=0, le=5000)] = 80
+    """A caller who speaks so long interrupts the agent. Knocks are shorter, and to ``silero`` coughs are no speech."""
     backchannels: tuple[str, ...] = DEFAULT_BACKCHANNELS
     """What is said to encourage a speaker. An agent that was interrupted by nothing else goes on."""
     patience: Annotated[float, Meta(gt=0, le=300)] = 8.0

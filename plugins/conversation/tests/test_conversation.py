@@ -4,7 +4,7 @@ import trio.testing
 from glottis import Component, TextMessage, TypedMessage
 from glottis.testing import AgentContract, ComponentContract, fake_call
 from glottis.testing.fake_call import FakeCall
-from glottis_conversation import ToolCall, conversation, register_agents, register_components
+from glottis_conversation import ConversationConfig, ToolCall, conversation, register_agents, register_components
 from support.talking import RATE, Ear, Mind, Mouth, settings, silence, speech
 
 
@@ -118,6 +118,20 @@ async def test_a_cough_or_a_hum_does_not_interrupt(
         await call.caller_speaks(speech(1) + silence(1) + speech(length) + silence(4))
     assert transcripts(call, "agent") == [("This is a long answer to a short question, which goes on.", False)]
     assert len(mind.histories) == 1
+
+
+@pytest.mark.parametrize(("length", "interrupts"), [(0.06, False), (0.1, True)])
+async def test_an_agent_is_silent_a_tenth_of_a_second_after_the_first_syllable(
+    length: float, interrupts: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    default = ConversationConfig(llm=Component("mind")).interrupt_ms
+    mind = Mind("This is a long answer to a short question, which goes on.")
+    config = settings(mind, ear=Ear(["Well?", ""]), mouth=Mouth(), interrupt_ms=default)
+    async with fake_call(conversation(config)) as call:
+        await call.caller_speaks(speech(1) + silence(1) + speech(length))
+        before = len(call.heard_pcm)
+        await call.caller_speaks(silence(0.2))
+        assert (len(call.heard_pcm) == before) == interrupts
 
 
 async def test_a_short_word_interrupts_when_it_was_understood(autojump_clock: trio.testing.MockClock) -> None:
