@@ -27,6 +27,7 @@ SOURCES = [
 ]
 ROWS = (*datagrams.ROWS, *texts.ROWS, *offers.ROWS, *audio.ROWS, *workers.ROWS, *services.ROWS)
 PCMU = installed_plugins().codecs.find("PCMU").spec
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 GRAIN = OPERATIONS_PER_MS // 10
 """What inputs of units may cost more than twice as much, of which a half has less than half as many."""
 
@@ -92,11 +93,11 @@ def untrusted_functions() -> Iterator[str]:
     """Those that do something: as file, line and name."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef) and node.name.endswith("_untrusted") and not is_stub(node):
+            if isinstance(node, Function) and node.name.endswith("_untrusted") and not is_stub(node):
                 yield place(path.relative_to(ROOT), node.lineno, node.name)
 
 
-def is_stub(function: ast.FunctionDef) -> bool:
+def is_stub(function: Function) -> bool:
     """Of a protocol: with a docstring at most."""
     return all(isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) for line in function.body)
 

@@ -14,6 +14,7 @@ from glottis.isolation import messages
 from glottis.isolation.framing import Splitter, frame
 from glottis.isolation.messages import LONGEST_FROM_WORKER, encode, parse_from_worker_untrusted
 from glottis.isolation.pipe import Pipe
+from glottis.isolation.places import Places
 from glottis.isolation.remote_call import RemoteCall
 from glottis.isolation.worker_log import MARK, MAX_LINE, Lines, log_line, parse_record_untrusted
 from hypothesis import given
@@ -67,6 +68,17 @@ def test_any_stream_is_cut_or_refused(data: bytes) -> None:
     with suppress(Malformed):
         while (body := splitter.next_body_untrusted()) is not None:
             assert len(body) <= 100
+
+
+@given(st.lists(st.binary(max_size=12) | st.sampled_from([frame(encode(each)) for each in SAID]), max_size=6))
+async def test_a_gateway_reads_whatever_a_worker_writes_to_the_end_or_refuses_it(pieces: list[bytes]) -> None:
+    """Fuzz: ``Places.read_untrusted`` raises nothing but Malformed."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            theirs.sendall(b"".join(pieces))
+        with suppress(Malformed):
+            await Places(Pipe(ours, LONGEST_FROM_WORKER), 8, lambda: None).read_untrusted()
 
 
 @pytest.mark.parametrize("message", SAID, ids=lambda message: type(message).__name__)

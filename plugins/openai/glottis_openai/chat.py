@@ -36,7 +36,7 @@ class ChatCompletions:
         try:
             async with (
                 self._service.post("/chat/completions", authorization(self._config), json=body) as answer,
-                aclosing(_documents_untrusted(answer)) as documents,
+                aclosing(documents_untrusted(answer)) as documents,
             ):
                 async for document in documents:
                     delta = read_chunk_untrusted(document)
@@ -59,8 +59,8 @@ class ChatCompletions:
             raise ServiceFailed(f"{self._service.place} has answered nothing: check url and model")
 
 
-async def _documents_untrusted(answer: Answer) -> AsyncGenerator[bytes, None]:
-    """The JSON documents of a stream, or the one of a service that does not stream."""
+async def documents_untrusted(answer: Answer) -> AsyncGenerator[bytes, None]:
+    """The JSON documents of a stream, or the one of a service that does not stream. Raises ``Malformed``."""
     if answer.media_type == "application/json":
         yield await answer.whole(MAX_REPLY)
         return

@@ -1,6 +1,8 @@
 """The model ``openai``: what it asks for, and what it makes of the answers of different servers."""
 
 import gzip
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 import httpx2
@@ -11,9 +13,10 @@ from glottis import Malformed, Secret
 from glottis.testing import fake_call
 from glottis_conversation import Message, Tool, ToolCall, conversation
 from glottis_openai import ChatCompletions, ChatConfig
+from glottis_openai.chat import documents_untrusted
 from glottis_openai.chunks import ToolCalls, read_chunk_untrusted
 from glottis_openai.thoughts import Unthinking
-from glottis_services import ServiceFailed
+from glottis_services import Answer, ServiceFailed
 from hypothesis import given
 from hypothesis import strategies as st
 from support.services import FakeService, call_piece, chunk, events, streamed
@@ -215,6 +218,27 @@ def test_any_chunk_is_read_or_refused(document: bytes) -> None:
         calls.complete_untrusted()
     except Malformed:
         return
+
+
+class Streamed(Answer):
+    """An answer that has come in these parts."""
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self.media_type = "text/event-stream"
+        self._parts = parts
+
+    async def parts(self, most: int = 0) -> AsyncGenerator[bytes, None]:
+        for part in self._parts:
+            yield part
+
+
+@pytest.mark.slow
+@given(st.lists(st.sampled_from([b"data:", b" [DONE]", b"{", b"\n", b"\n\n"]) | st.binary(max_size=30), max_size=9))
+async def test_any_stream_is_cut_into_documents_or_refused(parts: list[bytes]) -> None:
+    """Fuzz: ``documents_untrusted`` raises ``Malformed`` and nothing else."""
+    with suppress(Malformed):
+        documents = [document async for document in documents_untrusted(Streamed(parts))]
+        assert sum(map(len, documents)) <= sum(map(len, parts))
 
 
 @pytest.mark.slow

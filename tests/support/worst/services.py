@@ -1,13 +1,16 @@
 """What reads the answers of services that plugins ask."""
 
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Final
 
 from glottis_deepgram.results import read_message_untrusted as read_result_untrusted
 from glottis_media_streams.messages import read_message_untrusted
+from glottis_openai.chat import documents_untrusted
 from glottis_openai.chunks import ToolCalls, read_chunk_untrusted
 from glottis_openai.realtime_events import read_event_untrusted
 from glottis_openai.transcriptions import read_text_untrusted
-from glottis_services import PcmReader
+from glottis_services import Answer, PcmReader
 from glottis_services.sse import EventReader
 
 from support.worst import Make, filled, message
@@ -41,9 +44,40 @@ def read_events(part: bytes) -> None:
     EventReader().feed_untrusted(part)
 
 
+class Streamed(Answer):
+    """One that has come all at once."""
+
+    def __init__(self, body: bytes) -> None:
+        self.media_type = "text/event-stream"
+        self._body = body
+
+    async def parts(self, most: int = 0) -> AsyncGenerator[bytes, None]:
+        yield self._body
+
+
+def read_answer(body: bytes) -> None:
+    """Of a model. Nothing in it waits, so it needs no event loop."""
+    run_through(documents_untrusted(Streamed(body)))
+
+
+def run_through(values: AsyncGenerator[object, None]) -> None:
+    async def take_all() -> None:
+        async for _ in values:
+            pass
+
+    with suppress(StopIteration):
+        take_all().send(None)
+
+
 FORMAT: Final = b"fmt \x10\0\0\0\x01\0\x01\0\x80\xbb\0\0\0\0\0\0\x02\0\x10\0"
 
 ROWS: Final = (
+    message(
+        read_answer,
+        {"lines": filled(b"data:\n"), "events": filled(b"data:\n\n"), "ends": filled(b"data: [DONE]\n\n")},
+        PART,
+        milliseconds=5,
+    ),
     message(
         read_events,
         {"lines": filled(b"data:\n"), "events": filled(b"data:\n\n"), "empty": filled(b"\n")},
