@@ -25,6 +25,8 @@ from glottis_conversation.tools import tool_of
 
 MAX_WAITING: Final = 16
 """Things that the caller has said or written, and that wait for an answer; then who writes has to wait."""
+MAX_PIECES: Final = 20
+"""Of what is said without a pause, or with short ones, before it is answered: of ``max_turn_seconds``, ten minutes."""
 FAREWELL_SECONDS: Final = 10.0
 """For the last words of a call."""
 POLITE_SECONDS: Final = 2.0
@@ -75,6 +77,8 @@ class Dialogue:
         self._heard = ""
         """Of the last speech."""
         self._is_over = False
+        self._is_late = False
+        """Whether the call has lasted for as long as it may."""
 
     async def run(self) -> None:
         """To its end."""
@@ -89,6 +93,7 @@ class Dialogue:
                 await self._talk()
                 self._is_over = True
             if not self._is_over:
+                self._is_late = True
                 with trio.move_on_after(FAREWELL_SECONDS):
                     await self._say([self._config.farewell])
             await self._teller.drain(1.0)
@@ -161,8 +166,8 @@ class Dialogue:
         return self._teller.state == "speaking"
 
     def _interrupt(self) -> None:
-        """Fall silent within a frame."""
-        if self._speech is not None and self._scope is not None:
+        """Fall silent within a frame, but for the last words to who does not stop."""
+        if self._speech is not None and self._scope is not None and not self._is_late:
             self._speech.cancel()
             self._scope.cancel()
 
@@ -189,7 +194,9 @@ class Dialogue:
         self._teller.state_is("listening")
         can_idle = self._config.idle_prompts and not self._floor.is_busy
         said = await self._heard_within(self._config.idle_seconds if can_idle else float("inf"))
-        while said is not None and said.is_spoken and not said.is_failure:
+        for _ in range(MAX_PIECES):
+            if said is None or not said.is_spoken or said.is_failure:
+                break
             more = await self._heard_within(self._turn_detector.patience(said.text))
             if more is not None and more.is_notice:
                 self._notices.append(more)

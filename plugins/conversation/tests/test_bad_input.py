@@ -1,17 +1,20 @@
 """What callers and models do that nobody has asked for: a sentence is heard, and the call goes on."""
 
+import math
 import random
 from array import array
 
 import pytest
 import trio.testing
-from glottis import TextMessage
+from glottis import Component, TextMessage
 from glottis.testing import fake_call
 from glottis.testing.fake_call import FakeCall
 from glottis_conversation import ToolCall, conversation
 from glottis_skills import RulesConfig
 from glottis_skills.rules import Rules
-from support.talking import RATE, Ear, Mind, Mouth, settings, silence, speech
+from glottis_skills.spelling import Spelling
+from glottis_vad_energy import EnergyConfig, EnergyDetector
+from support.talking import RATE, Ear, Mind, Mouth, component, settings, silence, speech
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +62,66 @@ async def test_a_caller_who_talks_for_minutes_is_answered_after_it(autojump_cloc
     assert max(ear.heard_seconds) <= 5.1
     assert mind.histories[-1][-1].text.startswith("part 0 part 1 part 2")
     assert said_by_agent(call) == ["I see."]
+
+
+async def test_ten_minutes_of_speech_are_heard_whole_and_answered_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    mind, ear = Mind("I see."), Ear([f"part {number}" for number in range(30)])
+    async with fake_call(conversation(settings(mind, ear=ear, mouth=Mouth())), frame_ms=20) as call:
+        await call.caller_speaks(speech(590) + silence(4))
+    assert sum(ear.heard_seconds) == pytest.approx(590, abs=1)
+    assert call.dropped.audio == 0
+    assert [each[-1].text.count("part") for each in mind.histories] == [20]
+    assert said_by_agent(call) == ["I see."]
+
+
+async def test_a_caller_who_never_stops_hears_a_sentence_and_at_last_a_farewell(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    mind, ear = Mind("I see."), Ear([f"part {number}" for number in range(300)])
+    config = settings(mind, ear=ear, mouth=Mouth(), max_turn_seconds=2.0, max_seconds=70.0)
+    async with fake_call(conversation(config)) as call:
+        await call.caller_speaks(speech(90))
+        assert call.ended.is_set()
+    assert said_by_agent(call) == ["I see.", "Goodbye."]
+
+
+def music(seconds: float) -> bytes:
+    """A chord that is struck twice a second."""
+    samples = [
+        round(6000 * (1 - 2 * (at / RATE % 0.5)) * sum(math.sin(2 * math.pi * f * at / RATE) for f in (262, 330, 392)))
+        for at in range(RATE // 2)
+    ]
+    return array("h", samples).tobytes() * round(2 * seconds)
+
+
+async def test_music_interrupts_until_it_is_understood_as_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    mind, ear = Mind("Here is one thing. There is another."), Ear(["Well?"])
+    config = settings(mind, ear=ear, mouth=Mouth(), vad=Component("energy", lambda: EnergyDetector(EnergyConfig())))
+    async with fake_call(conversation(config)) as call:
+        await call.caller_speaks(silence(1) + speech(1) + silence(1) + music(3) + silence(4))
+        assert said_by_agent(call)[-1] == "Here is one thing. There is another."
+        assert len(ear.heard_seconds) > 1
+        assert len(mind.histories) == 1
+        ear.texts.append("Well?")
+        await call.caller_speaks(speech(1) + silence(4))
+    assert len(mind.histories) == 2
+
+
+async def test_two_voices_at_once_are_told_so_and_one_of_them_is_answered(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The second begins while the first is answered."""
+    ear = Ear(["What", "what the spell is bread ox do you", "Spell ox"])
+    config = settings(Rules(RulesConfig()), ear=ear, mouth=Mouth(), skills=(component("spelling", Spelling(None)),))
+    voices = [memoryview(pcm).cast("h") for pcm in (speech(2), noise(2))]
+    both = array("h", [(one + other) // 2 for one, other in zip(*voices, strict=True)])
+    async with fake_call(conversation(config)) as call:
+        await call.caller_speaks(speech(1) + silence(0.8) + both.tobytes() + silence(6))
+        assert said_by_agent(call)[-1] == UNKNOWN
+        await call.caller_speaks(speech(1) + silence(4))
+    assert said_by_agent(call)[-1] == "Ox: O, X."
 
 
 @pytest.mark.parametrize("half", ["caf\ud83d", "\udce9t\udce9"])
