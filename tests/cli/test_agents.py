@@ -2,7 +2,12 @@
 
 import logging
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from importlib import metadata
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -13,11 +18,18 @@ from glottis.cli.agents import reload_on_change
 from glottis.cli.script import run_agent
 from glottis.client.command import CallerOptions
 from glottis.config import ResolvedConfig
-from glottis.plugins import AgentFile, Registry
+from glottis.plugins import AgentFile, Registry, load_plugins
 from support.audio import SPEECH
 from support.imports import imports_of
 
 CODE = "async def parrot(call): ...\n"
+PLUGIN = """
+from glottis import AgentSpec, hookimpl
+async def parrot(call): ...
+@hookimpl
+def register_agents():
+    return [AgentSpec("mimic", lambda settings: parrot)]
+"""
 
 
 @pytest.fixture(name="agent_file")
@@ -101,6 +113,26 @@ def test_campaigns_name_functions_too_and_share_one_with_settings_of_their_own(
     settings = {name: campaign.agent.told_settings for name, campaign in gateway.config.campaigns.items()}
     assert settings == {"a": {"word": "a"}, "b": {}}
     assert len(gateway.beside) == 1
+
+
+@pytest.mark.parametrize("command", ["serve", "talk"])
+def test_a_file_may_be_called_as_the_module_of_an_installed_plugin(command: str, tmp_path: Path) -> None:
+    (installed := tmp_path / "installed").mkdir()
+    (mine := tmp_path / "mine").mkdir()
+    (installed / "mimic.py").write_text(PLUGIN)
+    (mine / "mimic.py").write_text(CODE)
+    (config := mine / "glottis.toml").write_text('[campaigns.other]\nagent = "mimic"\n')
+    reference = f"{mine / 'mimic.py'}:parrot"
+    gateway = Gateway()
+    entry_points = [EntryPoint("mimic", "mimic", "glottis"), *metadata.entry_points(group="glottis")]
+    parts = replace(gateway.parts, load_plugins=partial(load_plugins, installed=entry_points))
+    with imports_of(tmp_path):
+        sys.path.insert(0, str(installed))
+        arguments = [command, *(["--agent"] if command == "serve" else []), reference, "--config", str(config)]
+        assert main(arguments, parts) == 0
+    assert gateway.config
+    agents = {name: campaign.agent.name for name, campaign in gateway.config.campaigns.items()}
+    assert agents == {"other": "mimic", "parrot": reference}
 
 
 def test_each_campaign_whose_function_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

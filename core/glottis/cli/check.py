@@ -7,7 +7,7 @@ from collections import Counter
 
 from glottis.cli.parts import Commands, Parts, add_api_key, add_config, api_key
 from glottis.config import load_config
-from glottis.plugins import AgentFile, BrokenPlugin, Plugin, Registry
+from glottis.plugins import AgentFile, BrokenPlugin, Plugin, Registry, load_beside
 
 EXIT_BROKEN = 1
 
@@ -52,5 +52,6 @@ def _loaded(package: str, parts: Parts, disabled: tuple[str, ...]) -> tuple[Plug
     """The plugins that there are, and which it is, if it is a function in a file."""
     if ":" not in package:
         return None, parts.load_plugins(disabled=disabled)
-    agent = AgentFile(package)
-    return agent.plugin, parts.load_plugins(extra=[agent], disabled=disabled)
+    installed = parts.load_plugins(disabled=disabled)
+    agent = AgentFile(package)  # after them: a file of its folder stands for none of their modules
+    return agent.plugin, load_beside(installed, [agent])

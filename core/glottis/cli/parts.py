@@ -12,7 +12,7 @@ from glottis.cli.agents import functions_of, resolve_with, with_campaign
 from glottis.config import API_KEY_VARIABLE, Config, Isolation, Mistakes, ResolvedConfig, load_what_fits
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.secret import Secret
-from glottis.plugins import FunctionAgent, Registry, installed_names, load_plugins
+from glottis.plugins import FunctionAgent, Registry, installed_names, load_beside, load_plugins
 
 if TYPE_CHECKING:
     from glottis.client.command import CallerOptions
@@ -82,22 +82,25 @@ class Resolved:
 def resolved(
     path: Path | None,
     parts: Parts,
-    agent: FunctionAgent | None = None,
+    open_agent: Callable[[], FunctionAgent] | None = None,
     change: Callable[[Config], Config] = _unchanged,
     isolation: Isolation | None = None,
     check: Callable[[Config], object] = _unchanged,
 ) -> Resolved:
-    """What the configuration's file and the environment say, changed, and with a campaign for ``agent``.
+    """What the configuration's file and the environment say, changed, and with a campaign for an agent.
 
-    Raises ``ConfigurationError`` with one line for each mistake, those that ``check`` finds among them.
+    That is opened when the plugins are there: a file of its folder stands for none of their modules. Raises
+    ``ConfigurationError`` with one line for each mistake, those that ``check`` finds among them.
     """
     mistakes = Mistakes()
     config = change(load_what_fits(path, os.environ, mistakes))
+    installed = _load(parts, config.plugins.disabled, mistakes)
+    agent = open_agent() if open_agent else None
     if agent:
         config = with_campaign(config, agent, isolation)
     agents = functions_of(config, agent, mistakes)
     functions = tuple(dict.fromkeys(agents.values()))
-    registry = _load(parts, functions, config.plugins.disabled, mistakes)
+    registry = load_beside(installed, functions)
     with mistakes.noted():
         check(config)
     found: ResolvedConfig | None = None
@@ -108,15 +111,13 @@ def resolved(
     return Resolved(found, registry, functions)
 
 
-def _load(
-    parts: Parts, functions: Collection[FunctionAgent], disabled: Collection[str], mistakes: Mistakes
-) -> Registry:
+def _load(parts: Parts, disabled: Collection[str], mistakes: Mistakes) -> Registry:
     """The plugins but those that are disabled, whatever else that list names."""
     try:
-        return parts.load_plugins(extra=functions, disabled=disabled)
+        return parts.load_plugins(disabled=disabled)
     except ConfigurationError as error:
         mistakes.add(str(error))
-    return parts.load_plugins(extra=functions, disabled=[name for name in disabled if name in installed_names()])
+    return parts.load_plugins(disabled=[name for name in disabled if name in installed_names()])
 
 
 def write(lines: Iterable[str]) -> None:

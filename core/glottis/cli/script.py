@@ -17,10 +17,10 @@ def run_agent(agent: Agent, port: int, path: Path | None, parts: Parts | None = 
     """See ``glottis.run``."""
     parts = parts or Parts()
     name = getattr(agent, "__qualname__", type(agent).__qualname__)
-    function = FunctionAgent(agent, name, getattr(agent, "__module__", ""))
+    open_agent = partial(FunctionAgent, agent, name, getattr(agent, "__module__", ""))
     configure_logging(load_log(path, os.environ))
     try:
-        served = resolved(path, parts, function, partial(_on_port, port))
+        served = resolved(path, parts, open_agent, partial(_on_port, port))
         with uncaught_errors_logged():
             parts.run_gateway(served.config)
     except ConfigurationError as error:

@@ -35,10 +35,10 @@ def add(commands: Commands) -> None:
 
 def _serve(options: argparse.Namespace, parts: Parts) -> int:
     configure_logging(load_log(options.config, os.environ))  # first, since plugins that are being made may log
-    agent = AgentFile(options.agent) if options.agent else None
-    if options.isolation and agent is None:
+    open_agent = partial(AgentFile, options.agent) if options.agent else None
+    if options.isolation and open_agent is None:
         raise LocalError("--isolation: expected --agent FILE:FUNCTION beside it; campaigns have a setting of that name")
-    served = resolved(options.config, parts, agent, isolation=options.isolation)
+    served = resolved(options.config, parts, open_agent, isolation=options.isolation)
     files = [function for function in served.functions if isinstance(function, AgentFile)]
     if options.reload and not files:
         raise LocalError(

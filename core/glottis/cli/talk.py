@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from functools import partial
 
 import msgspec
 
@@ -24,11 +25,9 @@ def _talk(options: argparse.Namespace, parts: Parts) -> int:
     from glottis.client.command import CallerOptions  # late, so that other commands need not wait for it
 
     configure_logging(_without_news(load_log(options.config, os.environ)))
-    agent = AgentFile(options.agent)
-    served = resolved(options.config, parts, agent, _for_this_terminal)
-    caller = CallerOptions(
-        "", campaign=agent.campaign_id, wav=options.wav, record=options.record, listen=options.listen
-    )
+    served = resolved(options.config, parts, partial(AgentFile, options.agent), _for_this_terminal)
+    campaign = next(function.campaign_id for function in served.functions if function.name == options.agent)
+    caller = CallerOptions("", campaign=campaign, wav=options.wav, record=options.record, listen=options.listen)
     return parts.run_talk(served.config, caller, served.registry)
 
 

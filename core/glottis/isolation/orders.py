@@ -9,7 +9,7 @@ from glottis.config import Campaign, CampaignAgent, CampaignSection, Log, Resolv
 from glottis.config.conversion import PluginSettings
 from glottis.contracts.call import CampaignInfo
 from glottis.contracts.info import CallInfo
-from glottis.plugins import AgentFile, Plugin, Registry, create, load_plugins
+from glottis.plugins import AgentFile, Plugin, Registry, create, load_beside, load_plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ def _agent_order(campaign: Campaign, section: CampaignSection, name: str, agent:
 def make(order: Order) -> Made:
     """In the worker. Raises ``LocalError``, as the gateway does when it starts."""
     files = dict.fromkeys(one.agent for one in order.agents.values() if ":" in one.agent)
-    registry = load_plugins(extra=[AgentFile(name) for name in files], disabled=order.disabled)
+    installed = load_plugins(disabled=order.disabled)  # first, as in the gateway, so that modules have the same names
+    registry = load_beside(installed, [AgentFile(name) for name in files])
     agents = {name: _made(one, registry, order.campaign) for name, one in order.agents.items()}
     return Made(agents, order.campaign.sample_rate, order.campaign.frame_ms, registry.plugins)
 
