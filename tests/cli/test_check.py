@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from glottis import Page, PagesSpec
 from glottis.cli import Parts, main
-from glottis.plugins import Plugin, Registry
+from glottis.plugins import BrokenPlugin, Plugin, Registry
 from glottis.testing import Rule
 from glottis.testing.checking import PAGES_RULES, ROUTES_RULES
 from glottis.testing.rules.agent import AGENT_RULES
@@ -15,7 +16,9 @@ from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import COMPONENT_RULES, DETECTOR_RULES, RESAMPLING_RULES
 from glottis.testing.rules.extension import LIFESPAN_RULES, OBSERVER_RULES
 from glottis.testing.rules.ice import ICE_RULES
+from glottis.testing.rules.plugin import PLUGIN_RULES
 from glottis.testing.rules.processor import PROCESSOR_RULES
+from glottis.testing.rules.selection import SELECTION_RULES
 from support.installed import installed_plugins
 from support.markdown import Document
 
@@ -111,11 +114,44 @@ def test_a_package_that_is_not_there_is_told_with_those_that_are(capsys: pytest.
 
 
 def test_a_plugin_that_cannot_be_loaded_says_why(capsys: pytest.CaptureFixture[str]) -> None:
-    from glottis.plugins import BrokenPlugin
-
     broken = BrokenPlugin(Plugin("sample", "glottis-sample", "1.0"), "import raised ImportError: no module")
     assert main(["check", "glottis_sample"], Parts(load_plugins=lambda **_: Registry([], [broken]))) == 1
     assert "FAIL  import raised ImportError: no module" in capsys.readouterr().out
+
+
+HELLO = PagesSpec("hello", {"/hello": Page(b"hello", "text/plain")})
+ONE, OTHER = (Plugin(name, "glottis-sample", "1.0", f"sample.{name}") for name in ("one", "other"))
+STRANGER = Plugin("stranger", "glottis-stranger", "1.0", "stranger")
+BROKEN = BrokenPlugin(OTHER, "import raised ImportError: no module")
+
+
+@pytest.mark.parametrize(
+    ("registry", "complaint"),
+    [
+        (Registry(broken=[BROKEN]).extended([(ONE, [HELLO])]), f"{OTHER}\nFAIL  {BROKEN.reason}"),
+        (
+            Registry().extended([(ONE, [HELLO]), (OTHER, [])]),
+            "\n      registers nothing: its hooks return empty lists\n",
+        ),
+        (
+            Registry().extended([(ONE, [HELLO]), (STRANGER, [HELLO])]),
+            f"\n      {ONE} and {STRANGER} both register the set of pages hello: disable one\n",
+        ),
+    ],
+)
+def test_what_nobody_could_use_is_told_of_each_plugin_of_a_distribution(
+    registry: Registry, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "glottis-sample"], Parts(load_plugins=lambda **_: registry)) == 1
+    printed = capsys.readouterr().out
+    assert complaint in printed
+    assert " 1 do not, " in printed
+
+
+def test_a_plugin_that_is_disabled_is_not_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    registry = Registry(disabled=[ONE])
+    assert main(["check", "glottis-sample"], Parts(load_plugins=lambda **_: registry)) == 2
+    assert "glottis-sample is disabled: take it out of plugins.disabled" in capsys.readouterr().err
 
 
 def test_a_rule_that_cannot_be_tried_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,6 +172,8 @@ def test_each_rule_has_a_section() -> None:
         *DETECTOR_RULES,
         *RESAMPLING_RULES,
         *PROCESSOR_RULES,
+        *PLUGIN_RULES,
+        *SELECTION_RULES,
         *ROUTES_RULES,
         *PAGES_RULES,
         *OBSERVER_RULES,

@@ -23,10 +23,12 @@ from glottis.testing.rules.component import COMPONENT_RULES, DETECTOR_RULES, RES
 from glottis.testing.rules.effort import expect_nothing_kept
 from glottis.testing.rules.extension import LIFESPAN_RULES, OBSERVER_RULES
 from glottis.testing.rules.ice import ICE_RULES
+from glottis.testing.rules.plugin import PLUGIN_RULES
 from glottis.testing.rules.processor import PROCESSOR_RULES
 from glottis.testing.rules.rule import judge
+from glottis.testing.rules.selection import SELECTION_RULES
 from glottis.testing.rules.subject import Subject
-from support.bad import agents, auth, codecs, components, extensions, processors, providers, web
+from support.bad import agents, auth, codecs, components, extensions, plugins, processors, providers, selections, web
 
 Table = tuple[Sequence[Rule[Any]], Mapping[str, list[Any]]]
 
@@ -39,6 +41,8 @@ KINDS: dict[str, Table] = {
     "processor": (PROCESSOR_RULES, processors.BAD),
     "observer": (OBSERVER_RULES, extensions.BAD_OBSERVERS),
     "lifespan": (LIFESPAN_RULES, extensions.BAD_LIVES),
+    "plugin": (PLUGIN_RULES, plugins.BAD),
+    "selection": (SELECTION_RULES, selections.BAD),
     "routes": (ROUTES_RULES, web.BAD_ROUTES),
     "pages": (PAGES_RULES, web.BAD_PAGES),
 }
@@ -54,13 +58,14 @@ GOOD: list[tuple[Sequence[Rule[Any]], Any]] = [
     *((component_rules_of(spec), spec) for spec in components.GOOD),
     (PROCESSOR_RULES, processors.GOOD),
     *((OBSERVER_RULES, extensions.GOOD_OBSERVER), (LIFESPAN_RULES, extensions.GOOD_LIFE)),
+    *((PLUGIN_RULES, plugins.GOOD), (SELECTION_RULES, selections.GOOD)),
     *((ROUTES_RULES, web.GOOD_ROUTES), (PAGES_RULES, web.GOOD_PAGES)),
 ]
 
 
 def subject_of(rule: Rule[Any], spec: Any) -> Any:
     match rule.kind:
-        case "codec" | "processor" | "observer" | "lifespan" | "pages":
+        case "codec" | "processor" | "observer" | "lifespan" | "pages" | "plugin" | "selection":
             return spec
         case "auth":
             return AuthSubject(
@@ -117,7 +122,7 @@ def outcomes(subject: AuthSubject) -> dict[str, Outcome]:
 
 def test_rules_of_keys_do_not_apply_where_there_are_none() -> None:
     of_keys = ("forged", "expired", "foreign", "skewed", "constant-time")
-    others = ("description", "accepted", "strangers", "secrets")
+    others = ("description", "accepted", "strangers", "leaves-nothing", "secrets")
     expected = dict.fromkeys(of_keys, Outcome.DOES_NOT_APPLY) | dict.fromkeys(others, Outcome.HOLDS)
     assert outcomes(AuthSubject(NEIGHBOURLY)) == expected
 

@@ -22,27 +22,28 @@ def add(commands: Commands) -> None:
 
 
 def _check(options: argparse.Namespace, parts: Parts) -> int:
-    from glottis.testing.checking import find_plugin, parts_of  # late, so that other commands need not wait for it
+    from glottis.testing.checking import find_plugins, parts_of  # late, so that other commands need not wait for it
     from glottis.testing.rules.rule import Outcome
 
     config = load_config(options.config, os.environ)
     plugin, registry = _loaded(options.package, parts, config.plugins.disabled)
-    if plugin is None:
-        found = find_plugin(registry, options.package)
-        if isinstance(found, BrokenPlugin):
-            sys.stdout.write(f"{found.plugin}\nFAIL  {found.reason}\n")
-            return EXIT_BROKEN
-        plugin = found
-    sys.stdout.write(f"{plugin}\n")
+    found = find_plugins(registry, options.package) if plugin is None else [plugin]
     outcomes: Counter[Outcome] = Counter()
-    for part in parts_of(plugin, registry, config, api_key(options)):
-        sys.stdout.write(f"\n{part.title}\n")
-        for verdict in part.verdicts():
-            outcomes[verdict.outcome] += 1
-            sys.stdout.write(f"{verdict}\n")
-            sys.stdout.flush()
+    for each in found:
+        if isinstance(each, BrokenPlugin):
+            outcomes[Outcome.BROKEN] += 1
+            sys.stdout.write(f"{each.plugin}\nFAIL  {each.reason}\n\n")
+            continue
+        sys.stdout.write(f"{each}\n\n")
+        for part in parts_of(each, registry, config, api_key(options)):
+            sys.stdout.write(f"{part.title}\n")
+            for verdict in part.verdicts():
+                outcomes[verdict.outcome] += 1
+                sys.stdout.write(f"{verdict}\n")
+                sys.stdout.flush()
+            sys.stdout.write("\n")
     sys.stdout.write(
-        f"\n{outcomes[Outcome.HOLDS]} rules hold, {outcomes[Outcome.BROKEN]} do not, "
+        f"{outcomes[Outcome.HOLDS]} rules hold, {outcomes[Outcome.BROKEN]} do not, "
         f"{outcomes[Outcome.NOT_TRIED]} were not tried, {outcomes[Outcome.DOES_NOT_APPLY]} do not apply\n"
     )
     return EXIT_BROKEN if outcomes[Outcome.BROKEN] else 0

@@ -73,6 +73,11 @@ class Catalogue(Generic[SpecT]):
         """A sentence for each name that two plugins or more claim."""
         return [self._contest(claims) for claims in self._contested.values()]
 
+    def contest_of(self, entry: Registered[SpecT]) -> str:
+        """The sentence about its name, if others claim it, too; else empty."""
+        claims = self._contested.get(name_of(entry.spec).lower())
+        return self._contest(claims) if claims else ""
+
     def _contest(self, claims: list[Registered[SpecT]]) -> str:
         what = f"the {self.kind} {name_of(claims[-1].spec)}"
         owners = list(dict.fromkeys(str(claim.plugin) for claim in claims))
@@ -155,6 +160,12 @@ class Registry:
     def contests(self) -> list[str]:
         """A sentence for each name that is claimed twice."""
         return [contest for catalogue in self._all() for contest in catalogue.contests]
+
+    def claims(self) -> Iterator[tuple[Plugin, str]]:
+        """Whose each thing is that was registered, and a sentence if its name is claimed by others, too; else empty."""
+        for catalogue in self._all():
+            for entry in catalogue.claims():
+                yield entry.plugin, catalogue.contest_of(entry)
 
     def registered_by(self, plugin: Plugin) -> list[str]:
         """What a plugin offers, for people: ``agent echo``."""

@@ -1,12 +1,12 @@
 """All rules on all that a package registers: what ``glottis check`` does."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, get_args
 
-from glottis.config import Config
+from glottis.config import AgentSection, CampaignSection, Config
 from glottis.config.components import typed_settings
 from glottis.contracts.audio import FrameTap
 from glottis.contracts.auth import AuthRequest
@@ -24,8 +24,10 @@ from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import component_rules_of
 from glottis.testing.rules.extension import LIFESPAN_RULES, OBSERVER_RULES, ExtensionSubject
 from glottis.testing.rules.ice import ICE_RULES
+from glottis.testing.rules.plugin import PLUGIN_RULES, PluginSubject
 from glottis.testing.rules.processor import PROCESSOR_RULES
 from glottis.testing.rules.rule import NotTried, Rule, Verdict, judge, rules_of
+from glottis.testing.rules.selection import SELECTION_RULES
 from glottis.testing.rules.subject import Subject, check_description, check_specification
 
 PAGES_RULES: Final = rules_of("pages", ("description", "the pages can be served", check_specification))
@@ -48,27 +50,35 @@ class Part:
         return (judge(rule, self.subject) for rule in self.rules)
 
 
-def find_plugin(registry: Registry, package: str) -> Plugin | BrokenPlugin:
-    """By the name of its distribution, of its module, or of its entry point; raises ``LocalError`` if there is none."""
-    installed: list[Plugin | BrokenPlugin] = [*registry.plugins, *registry.broken]
+def find_plugins(registry: Registry, package: str) -> list[Plugin | BrokenPlugin]:
+    """All of a distribution by its name, or of a module, or those of an entry point's name.
+
+    Raises ``LocalError`` if there is none.
+    """
     wanted = _normal(package)
-    for candidate in installed:
-        plugin = candidate.plugin if isinstance(candidate, BrokenPlugin) else candidate
-        if wanted in (_normal(plugin.distribution), _normal(plugin.package), _normal(plugin.name)):
-            return candidate
+    for name_of_plugin in _NAMES:
+        found: list[Plugin | BrokenPlugin] = [each for each in registry.plugins if name_of_plugin(each) == wanted]
+        found += [each for each in registry.broken if name_of_plugin(each.plugin) == wanted]
+        if found:
+            return found
+        if any(name_of_plugin(each) == wanted for each in registry.disabled):
+            raise LocalError(f"{package} is disabled: take it out of plugins.disabled to have it checked")
     names = sorted({each.distribution or each.name for each in registry.plugins})
     raise LocalError(f"no installed plugin is called {package!r}; installed: {', '.join(names) or 'none'}")
 
 
 def parts_of(plugin: Plugin, registry: Registry, config: Config, api_key: Secret | None = None) -> Iterator[Part]:
-    """What the plugin registers, with the settings that the configuration has for it.
+    """The plugin itself, and what it registers, with the settings that the configuration has for it.
 
     ``api_key`` is a key or token that the configured auth scheme lets in.
     """
+    yield Part("registration", PLUGIN_RULES, PluginSubject(plugin, registry))
     for entry in _own(registry.codecs, plugin):
         yield Part(f"codec {entry.spec.encoding_name}", CODEC_RULES, entry.spec)
     for entry in _own(registry.agents, plugin):
-        used = [section.settings for section in config.campaigns.values() if section.agent.lower() == _lower(entry)]
+        sections: list[CampaignSection | AgentSection] = [*config.campaigns.values()]
+        sections += [section for each in config.campaigns.values() for section in each.agents.values()]
+        used = [section.settings for section in sections if section.agent.lower() == _lower(entry)]
         subject = partial(Subject, entry.spec, plugin=plugin, registry=lambda: registry)
         yield Part(f"agent {entry.spec.name}", AGENT_RULES, subject(used[0] if used else {}))
     for entry in _own(registry.auth_schemes, plugin):
@@ -77,6 +87,8 @@ def parts_of(plugin: Plugin, registry: Registry, config: Config, api_key: Secret
         chosen = config.auth.settings if is_chosen else {}
         scheme = AuthSubject(entry.spec, chosen, plugin, lambda: registry, accepted=accepted)
         yield Part(f"auth scheme {entry.spec.name}", AUTH_RULES, scheme)
+        if _has_life(scheme):
+            yield Part(f"life of {entry.spec.name}", LIFESPAN_RULES, ExtensionSubject(list, partial(_life, scheme)))
     for entry in _own(registry.ice_server_providers, plugin):
         settings: Mapping[str, Any] = config.ice_servers.settings.get(entry.spec.name, {})
         yield Part(
@@ -131,6 +143,8 @@ def _parts_of_extension(entry: Registered[ExtensionSpec], registry: Registry, co
     subject = ExtensionSubject(
         lambda: extension().ask("session_observers", call_info=_CALL, tell=_tell_nobody), lifespan
     )
+    if "select_agent" in spec.hooks:
+        yield Part(f"selection of {spec.name}", SELECTION_RULES, partial(_selected, extension))
     if "audio_processors" in spec.hooks:
         for direction in get_args(Direction):
             yield Part(f"processors of {spec.name}, {direction}", PROCESSOR_RULES, partial(processors, direction))
@@ -138,6 +152,22 @@ def _parts_of_extension(entry: Registered[ExtensionSpec], registry: Registry, co
         yield Part(f"observers of {spec.name}", OBSERVER_RULES, subject)
     if "gateway_lifespan" in spec.hooks:
         yield Part(f"life of {spec.name}", LIFESPAN_RULES, subject)
+
+
+def _selected(extension: Callable[[], Extension], call_info: CallInfo, available: Sequence[str]) -> str | None:
+    return extension().select_agent(call_info, available)
+
+
+def _has_life(scheme: AuthSubject) -> bool:
+    """Whether something of it lives beside the gateway; no, if it cannot be made."""
+    try:
+        return hasattr(scheme.make(), "gateway_lifespan")
+    except (LocalError, NotTried):
+        return False
+
+
+def _life(scheme: AuthSubject, gateway_info: GatewayInfo) -> object:
+    return scheme.make().gateway_lifespan(gateway_info=gateway_info)
 
 
 def _tell_nobody(name: str, data: Mapping[str, Any]) -> None:
@@ -155,3 +185,11 @@ def _lower(entry: Registered[Any]) -> str:
 def _normal(name: str) -> str:
     """As indexes compare names of distributions."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+_NAMES: Final[Sequence[Callable[[Plugin], str]]] = (
+    lambda plugin: _normal(plugin.distribution),
+    lambda plugin: _normal(plugin.package),
+    lambda plugin: _normal(plugin.name),
+)
+"""By which a plugin can be meant, the best first."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -102,6 +103,18 @@ async def outliving(call: Call) -> None:
     await good(call)
 
 
+async def threaded(call: Call) -> None:
+    """Has a thread for each call, which nobody ends."""
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    await good(call)
+
+
+async def forking(call: Call) -> None:
+    """Has a process for each call, and forgets it."""
+    os.posix_spawnp("sleep", ["sleep", "5"], os.environ)  # noqa: ASYNC221
+    await good(call)
+
+
 async def impatient(call: Call) -> None:
     """Never waits for what it says."""
     while True:
@@ -176,7 +189,7 @@ BAD: Mapping[str, list[AgentSpec]] = {
     "description": [AgentSpec("", lambda settings: good), AgentSpec("sample", lambda settings: None)],  # type: ignore[arg-type, return-value]
     "conversation": [AgentSpec("sample", no_agent), spec_of(failing)],
     "cancellation": [spec_of(stubborn), spec_of(careful), spec_of(everlasting), spec_of(absorbed)],
-    "leaves-nothing": [spec_of(collecting), spec_of(careless), spec_of(outliving)],
+    "leaves-nothing": [spec_of(collecting), spec_of(careless), spec_of(outliving), spec_of(threaded), spec_of(forking)],
     "back-pressure": [spec_of(impatient)],
     "barge-in": [spec_of(deaf_while_it_speaks)],
     "hang-up": [spec_of(last_words)],

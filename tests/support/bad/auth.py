@@ -2,11 +2,13 @@
 
 import hmac
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import trio
 from glottis import AuthenticationFailed, AuthRequest, AuthSchemeSpec, Principal, Secret
 
 KEY = "correct-horse-battery"
@@ -109,6 +111,22 @@ class Punctual(Good):
         return super().is_time(ends) and (ends == "never" or int(ends) < time.time() + 3600)
 
 
+class Leaving(Good):
+    """Counts those who ask, in a task that goes on."""
+
+    async def authenticate(self, request: AuthRequest) -> Principal | None:
+        trio.lowlevel.spawn_system_task(trio.sleep_forever)
+        return await super().authenticate(request)
+
+
+class Threaded(Good):
+    """Has a thread for each request."""
+
+    async def authenticate(self, request: AuthRequest) -> Principal | None:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+        return await super().authenticate(request)
+
+
 class Talkative(Good):
     """Tells the log what it has seen."""
 
@@ -172,6 +190,7 @@ BAD: Mapping[str, list[AuthSchemeSpec]] = {
     "expired": [spec_of(Timeless)],
     "foreign": [spec_of(Built)],
     "skewed": [spec_of(Punctual)],
+    "leaves-nothing": [spec_of(Leaving), spec_of(Threaded)],
     "secrets": [spec_of(Talkative), spec_of(Helpful), spec_of(Proud)],
     "constant-time": [spec_of(Hurried), spec_of(Looping)],
 }

@@ -1,5 +1,6 @@
 """Observers of sessions and lives of extensions, made of good ones."""
 
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -94,6 +95,13 @@ async def desert(gateway_info: GatewayInfo) -> AsyncIterator[None]:
     yield
 
 
+@asynccontextmanager
+async def unravel(gateway_info: GatewayInfo) -> AsyncIterator[None]:
+    """Has a thread that nobody ends."""
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    yield
+
+
 @contextmanager
 def synchronous(gateway_info: GatewayInfo) -> Any:
     yield
@@ -128,5 +136,5 @@ BAD_OBSERVERS: Mapping[str, list[Any]] = {
 BAD_LIVES: Mapping[str, list[Any]] = {
     "description": [living(synchronous), living(lambda gateway_info: None)],
     "again": [living(Single().live)],
-    "end": [living(linger), living(desert)],
+    "end": [living(linger), living(desert), living(unravel)],
 }

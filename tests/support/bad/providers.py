@@ -1,5 +1,6 @@
 """Providers of ICE servers, made of a good one, which asks a service for credentials."""
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -86,6 +87,14 @@ class Leaving(Good):
         return self.own()
 
 
+class Threaded(Good):
+    """Has a thread for each question."""
+
+    async def get_ice_servers(self, call_info: CallInfo) -> list[IceServer]:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+        return self.own()
+
+
 class Clinging(Good):
     """Will have its answer."""
 
@@ -127,7 +136,7 @@ GOOD = spec_of(Good)
 BAD: Mapping[str, list[IceServerProviderSpec]] = {
     "description": [IceServerProviderSpec("", Good, Config), spec_of(lambda config: None)],
     "servers": [spec_of(Synchronous), spec_of(Bare), spec_of(Curious)],
-    "failure": [spec_of(Patient), spec_of(Leaving)],
+    "failure": [spec_of(Patient), spec_of(Leaving), spec_of(Threaded)],
     "timeout": [spec_of(Clinging)],
     "crowd": [spec_of(Sharing)],
     "expiry": [spec_of(Hasty)],

@@ -1,12 +1,9 @@
 """The rules of agents, tried in calls without a network, on virtual time."""
 
-import gc
-import os
 import resource
 import time
 import weakref
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import trio
@@ -18,6 +15,7 @@ from glottis.contracts.events import Interrupted, OtherEvent, Resumed
 from glottis.testing.fake_call import FakeCall
 from glottis.testing.rules.awaits import Place, Steps, place_of, told
 from glottis.testing.rules.conversation import AGENT_RATES, Script, converse, hold, silence, speech, talk
+from glottis.testing.rules.leftovers import Held, expect_ended
 from glottis.testing.rules.rule import Broken, NotTried, expect, rules_of
 from glottis.testing.rules.subject import Subject, check_description
 from glottis.testing.rules.trial import give_up, run_trial
@@ -31,7 +29,6 @@ _MAX_STEPS_PER_SECOND: Final = 2000
 _MAX_TASKS_GROWN: Final = 32
 _LONGEST_STEP_MS: Final = 50.0
 """For which an agent may hold up all other calls: more than two frames of theirs."""
-_FILES: Final = Path("/proc/self/fd")
 
 
 def check_conversation(subject: AgentSubject) -> None:
@@ -73,23 +70,14 @@ def check_leaves_nothing(subject: AgentSubject) -> None:
 
     async def scenario() -> None:
         await hold(agent, talk, sample_rate=rate)
-        gc.collect()
-        before = _held()
+        before = Held.now()
         for _ in range(3):
             await hold(agent, remembered, sample_rate=rate)
-        gc.collect()
-        tasks, files = (after - held for after, held in zip(_held(), before, strict=True))
+        await expect_ended(before, "three calls have")
         kept = sum(call() is not None for call in calls)
-        expect(tasks <= 0, f"three calls have left {tasks} tasks behind: start them in call.nursery")
-        expect(files <= 0, f"three calls have left {files} files or sockets open: close them in a with block")
         expect(not kept, f"{kept} of three calls that are over are kept in memory: forget them when they end")
 
     run_trial(scenario)
-
-
-def _held() -> tuple[int, int]:
-    files = len(os.listdir(_FILES)) if _FILES.exists() else 0
-    return trio.lowlevel.current_statistics().tasks_living, files
 
 
 def check_back_pressure(subject: AgentSubject) -> None:
@@ -284,7 +272,11 @@ AGENT_RULES: Final = rules_of(
     ("description", "the specification can be used, and makes an agent", check_description),
     ("conversation", "a usual call goes by without an error", check_conversation),
     ("cancellation", "wherever it waits, a caller who hangs up ends it within a second", check_cancellation),
-    ("leaves-nothing", "calls that are over leave no task, file or memory behind", check_leaves_nothing),
+    (
+        "leaves-nothing",
+        "calls that are over leave no task, thread, process, file or memory behind",
+        check_leaves_nothing,
+    ),
     ("back-pressure", "while the caller hears nothing, nothing piles up", check_back_pressure),
     ("barge-in", "it hears the caller while it speaks", check_barge_in),
     ("hang-up", "a caller who hangs up while it speaks ends it within a second", check_hang_up),

@@ -12,6 +12,7 @@ from glottis.contracts.errors import AuthenticationFailed, Forbidden
 from glottis.contracts.info import Principal
 from glottis.plugins.auth import GuardedAuthScheme
 from glottis.testing.rules.comparison import Watched
+from glottis.testing.rules.leftovers import Held, expect_ended
 from glottis.testing.rules.rule import DoesNotApply, NotTried, expect, rules_of
 from glottis.testing.rules.secrecy import overheard, secrets_in
 from glottis.testing.rules.subject import Settings, Subject, check_description
@@ -28,6 +29,8 @@ STRANGER: Final = AuthRequest(
 _NEIGHBOUR: Final = replace(STRANGER, headers={**STRANGER.headers, "host": "127.0.0.1:8080"}, client_host="127.0.0.1")
 PATIENCE: Final = 30.0
 """Seconds that the gateway waits for an answer."""
+_SETTLING: Final = 100.0
+"""Seconds in which what goes on beside can come to an end."""
 _CREDENTIALS: Final = ("authorization", "x-api-key", "cookie", "proxy-authorization")
 _MARK: Final = "hunter2-hunter2"
 """What strangers present, and nobody repeats."""
@@ -192,6 +195,23 @@ async def _asked(scheme: AuthScheme, request: AuthRequest) -> Principal | None:
     return None
 
 
+def check_leaves_nothing(subject: AuthSubject) -> None:
+    """Of requests that were answered."""
+    scheme = subject.scheme()
+
+    async def scenario() -> None:
+        requests = [STRANGER, *subject.accepted]
+        for request in requests:
+            await _asked(scheme, request)  # what it keeps for good is there from now on
+        before = Held.now()
+        for request in 3 * requests:
+            await _asked(scheme, request)
+        await trio.sleep(_SETTLING)
+        await expect_ended(before, f"{3 * len(requests)} requests have")
+
+    run_trial(scenario)
+
+
 def check_secrets(subject: AuthSubject) -> None:
     """All that it says, in errors, in the log, and in its own words."""
     presented = presented_by((*subject.accepted, *(subject.expired or ())))
@@ -273,6 +293,11 @@ AUTH_RULES: Final = rules_of(
     ("expired", "a key or token that is over is refused", check_expired),
     ("foreign", "a key or token of another deployment is refused", check_foreign),
     ("skewed", "a caller whose clock differs a little is let in", check_skewed),
+    (
+        "leaves-nothing",
+        "requests that were answered leave no task, thread, process or file behind",
+        check_leaves_nothing,
+    ),
     ("secrets", "no secret, key or token is in errors, logs or a repr", check_secrets),
     ("constant-time", "secrets are compared in constant time", check_constant_time),
 )

@@ -19,6 +19,7 @@ from glottis.contracts.ice_servers import (
 )
 from glottis.contracts.info import CallInfo, Principal
 from glottis.testing.rules import networks
+from glottis.testing.rules.leftovers import Held, expect_ended
 from glottis.testing.rules.rule import Broken, DoesNotApply, NotTried, expect, rules_of
 from glottis.testing.rules.secrecy import overheard, secrets_in
 from glottis.testing.rules.subject import Subject, check_description
@@ -97,14 +98,14 @@ def check_failure(subject: IceSubject) -> None:
 
     async def scenario() -> None:
         networks.refuse()
-        before = trio.lowlevel.current_statistics().tasks_living
+        await _asked(provider, CALL)  # what it keeps for good is there from now on
+        before = Held.now()
         for _ in range(3):
             with trio.move_on_after(PATIENCE) as scope:
                 await _asked(provider, CALL)
             expect(not scope.cancelled_caught, f"no answer in {PATIENCE:g} s when nothing can be reached")
             await trio.sleep(100)
-        left = trio.lowlevel.current_statistics().tasks_living - before
-        expect(left <= 0, f"it has left {left} tasks behind")
+        await expect_ended(before, "three questions have")
 
     run_trial(scenario)
 
