@@ -119,11 +119,12 @@ def test_what_is_installed_to_test_it_is_all_that_its_configuration_needs(
     assert registry.broken == ()
 
 
-def run(command: Sequence[str | Path], folder: Path, **variables: str) -> None:
+def run(command: Sequence[str | Path], folder: Path, **variables: str) -> str:
     result = subprocess.run(
         command, cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 @pytest.mark.slow
@@ -136,4 +137,5 @@ def test_what_is_created_passes_its_own_tests_and_checks(tmp_path: Path) -> None
     tests = [str(folder / "tests") for folder in folders]
     search = ":".join(map(str, folders))
     config = ["-c", str(folders[0] / "pyproject.toml"), "-p", "no:cacheprovider"]
-    run([sys.executable, "-m", "pytest", "-q", *config, *tests], tmp_path, PYTHONPATH=search)
+    told = run([sys.executable, "-m", "pytest", "-q", "-rs", *config, *tests], tmp_path, PYTHONPATH=search)
+    assert "SKIPPED" not in told
