@@ -23,13 +23,16 @@ import msgspec
 import pytest
 import trio
 from glottis.cli import main
-from glottis.config import load_config, resolve, settings
+from glottis.config import Config, load_config, resolve, settings
 from glottis.config.conversion import PluginSettings
 from glottis.contracts import hookspecs
 from glottis.contracts.statistics import StatsObject
-from glottis.plugins import AgentFile, Catalogue, load_beside
+from glottis.plugins import AgentFile, Catalogue, Plugin, load_beside
 from glottis.signaling.session_url import SessionUrl
+from glottis.testing import Outcome
+from glottis.testing.checking import Part, parts_of
 from glottis.testing.fake_call import fake_call
+from glottis.testing.rules.rule import judge
 from msgspec import inspect as types
 from support.audio import SPEECH
 from support.chromium import open_chromium_page, run_chromium
@@ -272,6 +275,33 @@ def test_each_example_of_a_hook_is_a_plugin_that_its_configuration_enables(examp
     path.write_text(configuration)
     resolve(load_config(path, {}), load_beside(installed_plugins(), modules))
     assert implemented == {signature.partition("(")[0] for signature in hook_signatures()}
+
+
+QUICK_RULES = {"agent": ("conversation", "floods")}
+"""All rules of agents take too long for so many of them."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["hooks", "writing-a-plugin", "numpy-and-models"])
+def test_plugins_that_are_shown_keep_the_rules(page: str, examples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(examples)  # some of them import others
+    broken = [
+        str(verdict)
+        for block in DOCS[page].blocks_of("python")
+        if block.file_name and "/" not in block.file_name
+        for part in parts_of_example(examples / block.file_name)
+        for rule in part.rules
+        if rule.kind != "plugin" and rule.name in QUICK_RULES.get(rule.kind, (rule.name,))
+        if (verdict := judge(rule, part.subject)).outcome is Outcome.BROKEN
+    ]
+    assert broken == []
+
+
+def parts_of_example(path: Path) -> Iterator[Part]:
+    module = import_file(path)
+    vars(module)["plugin"] = Plugin("example", package=path.stem)  # one that is installed may be called as the file is
+    registry = load_beside(installed_plugins(), [module])
+    return parts_of(registry.plugins[-1], registry, Config())
 
 
 @pytest.mark.slow

@@ -108,6 +108,19 @@ def test_what_does_not_hold_is_told_with_its_reason_and_where_to_read_of_it(
     ]
 
 
+@pytest.mark.slow
+def test_calls_of_an_agent_in_a_file_are_told_the_settings_of_its_campaign(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "sample.py"
+    path.write_text("async def agent(call):\n    await call.send_text(call.info.campaign_settings['words'][0])\n")
+    (config := tmp_path / "glottis.toml").write_text(
+        f'[campaigns.mine]\nagent = "{path}:agent"\nsettings = {{ words = ["hello"] }}\n'
+    )
+    assert main(["check", f"{path}:agent", "--config", str(config)]) == 0
+    assert "15 rules hold, 0 do not, 0 were not tried" in capsys.readouterr().out
+
+
 def test_a_package_that_is_not_there_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "glottis-opius"]) == 2
     assert "no installed plugin is called 'glottis-opius'; installed: " in capsys.readouterr().err

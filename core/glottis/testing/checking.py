@@ -8,8 +8,10 @@ from typing import Any, Final, get_args
 
 from glottis.config import AgentSection, CampaignSection, Config
 from glottis.config.components import typed_settings
+from glottis.config.conversion import PluginSettings, convert
 from glottis.contracts.audio import FrameTap
 from glottis.contracts.auth import AuthRequest
+from glottis.contracts.call import AgentSpec
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.extensions import Direction, GatewayInfo
 from glottis.contracts.info import CallInfo
@@ -76,11 +78,7 @@ def parts_of(plugin: Plugin, registry: Registry, config: Config, api_key: Secret
     for entry in _own(registry.codecs, plugin):
         yield Part(f"codec {entry.spec.encoding_name}", CODEC_RULES, entry.spec)
     for entry in _own(registry.agents, plugin):
-        sections: list[CampaignSection | AgentSection] = [*config.campaigns.values()]
-        sections += [section for each in config.campaigns.values() for section in each.agents.values()]
-        used = [section.settings for section in sections if section.agent.lower() == _lower(entry)]
-        subject = partial(Subject, entry.spec, plugin=plugin, registry=lambda: registry)
-        yield Part(f"agent {entry.spec.name}", AGENT_RULES, subject(used[0] if used else {}))
+        yield Part(f"agent {entry.spec.name}", AGENT_RULES, _agent(entry, registry, config))
     for entry in _own(registry.auth_schemes, plugin):
         is_chosen = config.auth.scheme.lower() == _lower(entry)
         accepted = [_request(api_key, config)] if is_chosen and api_key is not None else []
@@ -110,6 +108,18 @@ def parts_of(plugin: Plugin, registry: Registry, config: Config, api_key: Secret
                 component_rules_of(component.spec),
                 Subject(component.spec, {}, plugin, lambda: registry),
             )
+
+
+def _agent(entry: Registered[AgentSpec], registry: Registry, config: Config) -> Subject[AgentSpec]:
+    """With the settings of the first campaign that names it; those of a function in a file are its calls' alone."""
+    sections: list[CampaignSection | AgentSection] = [*config.campaigns.values()]
+    sections += [section for each in config.campaigns.values() for section in each.agents.values()]
+    used = (section.settings for section in sections if section.agent.lower() == _lower(entry))
+    settings = next(used, PluginSettings())
+    if ":" not in entry.spec.name:
+        return Subject(entry.spec, settings, entry.plugin, lambda: registry)
+    untyped = convert(settings, dict[str, Any], "settings")
+    return Subject(entry.spec, None, entry.plugin, lambda: registry, untyped)
 
 
 def _request(api_key: Secret, config: Config) -> AuthRequest:

@@ -4,6 +4,7 @@ import resource
 import time
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import trio
@@ -59,9 +60,7 @@ def _hang_up_at(subject: AgentSubject, place: Place) -> None:
 
 def check_leaves_nothing(subject: AgentSubject) -> None:
     """Of calls that are over."""
-    agent = subject.make()
-    rate = subject.spec.sample_rate
-
+    a_call = partial(hold, subject.make(), settings=subject.told_settings(), sample_rate=subject.spec.sample_rate)
     calls: list[weakref.ref[FakeCall]] = []
 
     async def remembered(call: FakeCall) -> None:
@@ -69,10 +68,10 @@ def check_leaves_nothing(subject: AgentSubject) -> None:
         await talk(call)
 
     async def scenario() -> None:
-        await hold(agent, talk, sample_rate=rate)
+        await a_call(talk)
         before = Held.now()
         for _ in range(3):
-            await hold(agent, remembered, sample_rate=rate)
+            await a_call(remembered)
         await expect_ended(before, "three calls have")
         kept = sum(call() is not None for call in calls)
         expect(not kept, f"{kept} of three calls that are over are kept in memory: forget them when they end")

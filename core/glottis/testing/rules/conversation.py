@@ -28,13 +28,14 @@ async def hold(
     agent: Agent,
     script: Script,
     *,
+    settings: object,
     sample_rate: int,
     frame_ms: int = FRAME_MS,
     transport: str = WEBRTC,
     steps: Steps | None = None,
 ) -> None:
     """A call that is over within ``PATIENCE`` of the end of the script, or of its own end; else the trial is."""
-    info = CallInfo("session", "campaign", client_identifier="caller", transport=transport)
+    info = CallInfo("session", "campaign", client_identifier="caller", transport=transport, campaign_settings=settings)
     is_over = trio.Event()
     async with trio.open_nursery() as around:
         async with fake_call(agent, sample_rate=sample_rate, frame_ms=frame_ms, info=info) as call:
@@ -87,10 +88,17 @@ def converse(
     length = subject.spec.frame_ms if frame_ms is None else frame_ms
     agent = subject.make_for(CampaignInfo("campaign", rate, frame_ms=length))
 
-    run_trial(
-        partial(hold, agent, script, sample_rate=rate, frame_ms=length, transport=transport, steps=steps),
-        [] if steps is None else [steps],
+    scenario = partial(
+        hold,
+        agent,
+        script,
+        settings=subject.told_settings(),
+        sample_rate=rate,
+        frame_ms=length,
+        transport=transport,
+        steps=steps,
     )
+    run_trial(scenario, [] if steps is None else [steps])
 
 
 async def talk(call: FakeCall) -> None:

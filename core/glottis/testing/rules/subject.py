@@ -1,7 +1,7 @@
 """What a plugin registers, together with settings to make it from as the gateway does."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
@@ -38,6 +38,8 @@ class Subject(Generic[SpecT]):
     settings: Settings = None
     plugin: Plugin = UNNAMED
     registry: Callable[[], Registry] = installed
+    untyped: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of an agent that is a function, and has no type of them: its calls are told these."""
 
     def typed_settings(self) -> msgspec.Struct | None:
         """The settings as ``config_type``. Raises ``NotTried`` if they do not suffice."""
@@ -48,6 +50,11 @@ class Subject(Generic[SpecT]):
             return typed_settings(self.registry(), found, self.settings or {}, "")
         except ConfigurationError as error:
             raise NotTried(f"needs settings: {'; '.join(str(error).splitlines())}") from None
+
+    def told_settings(self) -> msgspec.Struct | Mapping[str, Any]:
+        """What a call of the agent finds in ``info.campaign_settings``."""
+        typed = self.typed_settings()
+        return self.untyped if typed is None else typed
 
     def make(self) -> Any:
         """An agent, scheme, provider or component. Raises as ``glottis.plugins.create`` does."""
