@@ -5,11 +5,12 @@ import math
 import random
 import wave
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from glottis import AudioFrame
+from glottis import AudioFrame, Component
 from glottis.audio import chunks, from_floats, joined, level_dbfs, mixed, read_wav, resampled, to_floats, write_wav
 from glottis_spandsp.resampler import SpeexResampling
 
@@ -146,3 +147,24 @@ def test_rates_without_whole_samples_in_common_are_refused_and_the_same_rate_nee
         resampled(tone(44101), 48000, SpeexResampling())
     frame = tone(8000)
     assert resampled(frame, 8000, SpeexResampling()) is frame
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: to_floats(b"\0\0"), "to_floats: expected AudioFrame, got bytes"),  # type: ignore[arg-type]
+        (lambda: level_dbfs(b"\0\0"), "level_dbfs: expected AudioFrame, got bytes"),  # type: ignore[arg-type]
+        (lambda: mixed(tone(RATE), b"\0\0"), "mixed: expected AudioFrame, got bytes"),  # type: ignore[arg-type]
+        (lambda: joined([b"\0\0"]), "joined: expected AudioFrame, got bytes"),  # type: ignore[list-item]
+        (lambda: list(chunks(tone(RATE), math.nan)), "chunks: expected at least one sample each, got nan s"),
+        (lambda: list(chunks(tone(RATE), "1")), r"chunks: seconds: expected int \| float, got str"),  # type: ignore[arg-type]
+        (
+            lambda: resampled(tone(RATE), 8000, Component("speex")),  # type: ignore[arg-type]
+            r"expected a Resampling, got Component\('speex'\), which can make\(\) one",
+        ),
+        (lambda: resampled(tone(RATE), 8000, None), "resampled: expected a Resampling, got NoneType"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_not_to_be_had_is_told_with_what_is(wrong: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        wrong()

@@ -7,14 +7,15 @@ longer belongs into ``trio.to_thread.run_sync``.
 import math
 import wave
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from operator import mul
 from os import PathLike, fspath
 from typing import IO, Final
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
-from glottis.contracts.checks import check_integer
+from glottis.contracts.checks import check_instance, check_integer
+from glottis.contracts.components import Component
 from glottis.contracts.resampling import Resampling
 
 FULL_SCALE: Final = 32768
@@ -67,9 +68,11 @@ def joined(frames: Iterable[AudioFrame]) -> AudioFrame:
 
 def chunks(frame: AudioFrame, seconds: float = FRAME_SECONDS) -> Iterator[AudioFrame]:
     """The frame in pieces of this length; the last may be shorter. Raises ``ValueError`` for less than a sample."""
-    count = round(seconds * frame.sample_rate)
-    if count < 1:
+    check_instance("chunks", frame, AudioFrame)
+    check_instance("chunks: seconds", seconds, int | float)
+    if not 1 / frame.sample_rate <= seconds < math.inf:
         raise ValueError(f"chunks: expected at least one sample each, got {seconds:g} s of {frame.sample_rate} Hz")
+    count = round(seconds * frame.sample_rate)
     for start in range(0, frame.sample_count, count):
         pcm = frame.pcm[start * BYTES_PER_SAMPLE : (start + count) * BYTES_PER_SAMPLE]
         yield AudioFrame(pcm, frame.sample_rate, frame.timestamp + start)
@@ -87,6 +90,7 @@ def mixed(*frames: AudioFrame) -> AudioFrame:
 
 def level_dbfs(frame: AudioFrame) -> float:
     """Mean power in decibels relative to a full-scale square wave; -96 for silence."""
+    check_instance("level_dbfs", frame, AudioFrame)
     samples = frame.samples.tolist()
     power = sum(map(mul, samples, samples)) / len(samples) / FULL_SCALE**2 if samples else 0.0
     return max(SILENCE_DBFS, 10 * math.log10(power)) if power else SILENCE_DBFS
@@ -115,6 +119,7 @@ def from_floats(samples: object, sample_rate: int, timestamp: int = 0) -> AudioF
 
 def to_floats(frame: AudioFrame) -> "array[float]":
     """The samples as 32-bit floats from -1 to 1; ``numpy.asarray`` wraps them without a copy."""
+    check_instance("to_floats", frame, AudioFrame)
     return array("f", [sample / FULL_SCALE for sample in frame.samples])
 
 
@@ -124,7 +129,12 @@ def resampled(frame: AudioFrame, sample_rate: int, resampling: Resampling) -> Au
     A stream is resampled piece by piece instead, by one ``resampling.create_resampler(from_rate, to_rate)``. Raises
     ``ValueError`` for rates that have no whole samples in 200 ms.
     """
+    check_instance("resampled", frame, AudioFrame)
     check_integer("resampled", sample_rate, 1)
+    if not callable(getattr(resampling, "create_resampler", None)):
+        is_component = isinstance(resampling, Component)
+        got = f"{resampling!r}, which can make() one" if is_component else type(resampling).__name__
+        raise ValueError(f"resampled: expected a Resampling, got {got}")
     if sample_rate == frame.sample_rate:
         return frame
     group = frame.sample_rate // math.gcd(frame.sample_rate, sample_rate)
@@ -139,7 +149,9 @@ def resampled(frame: AudioFrame, sample_rate: int, resampling: Resampling) -> Au
     return AudioFrame(pcm[: count * BYTES_PER_SAMPLE], sample_rate, timestamp)
 
 
-def _rate_of(what: str, frames: Iterable[AudioFrame]) -> int:
+def _rate_of(what: str, frames: Sequence[AudioFrame]) -> int:
+    for frame in frames:
+        check_instance(what, frame, AudioFrame)
     rates = {frame.sample_rate for frame in frames}
     if len(rates) != 1:
         found = ", ".join(f"{rate} Hz" for rate in sorted(rates)) or "none"

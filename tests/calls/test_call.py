@@ -548,9 +548,10 @@ async def test_what_is_to_be_said_is_checked_before_anything_is(
         (AudioFrame(bytes(640), 8000), "sample rate is 16000 Hz"),
         (bytes(641), "whole 16-bit samples"),
         ([bytes(640), bytes(641)], "whole 16-bit samples"),
-        ([bytes(640), None], "start_saying: expected bytes or another buffer, got NoneType"),
-        ("hello", "start_saying: expected bytes or another buffer, got str"),
-        ((bytes(2) for _ in range(3)), "start_saying: expected bytes or another buffer, got generator"),
+        ([bytes(640), None], "start_saying: expected a frame, .* or an async iterator of these, got NoneType"),
+        ("hello", "of these, got str"),
+        ((bytes(2) for _ in range(3)), "of these, got generator"),
+        (make_call, "of these, got function: call it"),
         (EncodedPacket(b"x", "PCMU", 8000, 0, 160), "this call sends opus, not PCMU"),
     ]
     for audio, message in wrong:

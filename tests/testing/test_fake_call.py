@@ -263,3 +263,28 @@ async def test_what_goes_wrong_in_what_is_being_said_ends_the_call(autojump_cloc
     with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="whole 16-bit samples"), flatten_subgroups=True):
         async with fake_call(agent) as call:
             await call.ended.wait()
+
+
+async def test_who_is_handed_a_call_and_is_not_async_is_told(autojump_clock: trio.testing.MockClock) -> None:
+    def answer(call: Call) -> None: ...
+
+    async def hand_over(call: Call) -> None:
+        call.transfer(answer)  # type: ignore[arg-type]
+
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(LocalError, match="answer is not async, and returned NoneType"), flatten_subgroups=True
+    ):
+        async with fake_call(hand_over) as call:
+            await call.ended.wait()
+
+
+async def test_who_reads_a_stream_without_async_is_told(autojump_clock: trio.testing.MockClock) -> None:
+    async with fake_call(idle) as call:
+        for stream in (call.audio, call.messages, call.turns(Loud())):
+            with pytest.raises(TypeError, match="is read by 'async for'"):
+                list(stream)
+
+
+class Loud:
+    def detect(self, frame: AudioFrame) -> float:
+        return 1.0

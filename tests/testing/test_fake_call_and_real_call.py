@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -219,13 +220,26 @@ MISTAKES: dict[str, Callable[[Call], Awaitable[None]]] = {
     "a number of bytes": lambda call: call.send_bytes(5),  # type: ignore[arg-type]
     "bytes without a channel": lambda call: call.send_bytes(b"hello"),
     "an event without a name": lambda call: call.send_event(None, {}),  # type: ignore[arg-type]
-    "an event of text": lambda call: call.send_event("state", "ready"),  # type: ignore[arg-type]
-    "an event of objects": lambda call: call.send_event("state", {"value": object}),
+    "an event of text": lambda call: call.send_event("mood", "ready"),  # type: ignore[arg-type]
+    "an event of objects": lambda call: call.send_event("mood", {"value": object}),
+    "an event of the gateway's": lambda call: call.send_event("state", {}),
+    "a frame of a rate of text": lambda call: call.say(AudioFrame(bytes(640), "16000")),  # type: ignore[arg-type]
+    "a detector of a class": lambda call: as_awaitable(call.turns, Deaf),
+    "turns without end": lambda call: as_awaitable(call.turns, Deaf(), TurnSettings(hangover_ms=-1)),
+    "words for a truth": lambda call: as_awaitable(partial(call.forward, encoded="yes"), call),  # type: ignore[arg-type]
+    "a class to hand over to": lambda call: as_awaitable(call.transfer, Deaf),
+    "nobody to hand over to": lambda call: as_awaitable(call.transfer, "nobody"),
+    "who takes no call": lambda call: as_awaitable(call.transfer, lambda: None),
     "no reason": lambda call: as_awaitable(call.hang_up, None),
 }
 
 
-async def as_awaitable(function: Callable[..., None], *arguments: object) -> None:
+class Deaf:
+    def detect(self, frame: AudioFrame) -> float:
+        return 0.0
+
+
+async def as_awaitable(function: Callable[..., object], *arguments: object) -> None:
     function(*arguments)
 
 

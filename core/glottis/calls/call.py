@@ -17,7 +17,7 @@ from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.messenger import Sender
 from glottis.calls.metadata import MAX_METADATA, Metadata
 from glottis.calls.nursery import CallNursery
-from glottis.calls.sayable import check_frame, check_packet
+from glottis.calls.sayable import check_frame, check_packet, speakable_pcm
 from glottis.calls.speech import SpeakingVoice, Speech
 from glottis.calls.streams import DroppingStream
 from glottis.calls.turns import TurnStream
@@ -36,9 +36,9 @@ from glottis.contracts.call import (
     TypedMessage,
     Utterance,
 )
-from glottis.contracts.checks import bytes_of, check_instance, check_text, pcm_of
+from glottis.contracts.checks import bytes_of, check_instance, check_text
 from glottis.contracts.errors import LocalError, Malformed
-from glottis.contracts.events import CallEvent, OtherEvent
+from glottis.contracts.events import CallEvent, OtherEvent, check_event
 from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
 from glottis.contracts.resampling import Resampling
@@ -194,6 +194,7 @@ class GatewayCall(Call):
     def forward(self, to: Call, *, encoded: bool = False) -> AbstractContextManager[None]:
         """See ``Call.forward``."""
         check_instance("to", to, Call)
+        check_instance("encoded", encoded, bool)
         if encoded:
             return self._packets.taken_by(to.say_nowait)
         return self._audio.taken_by(taker_of(to, self.sample_rate, self._resampling))
@@ -274,8 +275,7 @@ class GatewayCall(Call):
 
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
         """See ``Call.send_event``."""
-        check_text("name", name)
-        check_instance("data", data, Mapping)
+        check_event(name, data)
         await self._messenger.send_event(name, data)
         self._sent(OtherEvent(name, data))
 
@@ -378,7 +378,7 @@ class GatewayCall(Call):
     def _checked_speakable(self, audio: Speakable) -> bytes | EncodedPacket:
         if isinstance(audio, AudioFrame | EncodedPacket):
             return self._checked(audio)
-        pcm = pcm_of("start_saying", audio)
+        pcm = speakable_pcm(audio)
         check_frame(AudioFrame(pcm, self.sample_rate), self.sample_rate)
         return pcm
 

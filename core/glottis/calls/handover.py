@@ -1,11 +1,14 @@
 """Who has the call: its first agent, and whoever it is handed to, one after the other."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from glottis.contracts.call import Agent
-from glottis.contracts.checks import check_callable
+from glottis.contracts.call import Agent, Call
+from glottis.contracts.errors import LocalError
+
+_EXPECTED: Final = "expected the name of an agent, or an async function of the call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,9 @@ class Handover:
     def plan(self, to: str | Agent) -> None:
         """The next one: by name, or a function; of several the last. Raises ``ValueError``."""
         if not isinstance(to, str):
-            check_callable("to", to)
-            self._next = getattr(to, "__name__", "agent"), Colleague(to)
+            _check_agent(to)
+            name = str(getattr(to, "__name__", "agent"))
+            self._next = name, Colleague(_awaited(to, name))
         elif to in self._colleagues:
             self._next = to, self._colleagues[to]
         else:
@@ -52,3 +56,31 @@ class Handover:
     def happened(self, name: str) -> None:
         """In another process, which knows the colleagues itself."""
         self._told(name)
+
+
+def _check_agent(function: Agent) -> None:
+    """Raises ``ValueError`` for what cannot be called with a call."""
+    if isinstance(function, type) or not callable(function):
+        got = f"the class {function.__name__}" if isinstance(function, type) else type(function).__name__
+        raise ValueError(f"to: {_EXPECTED}, got {got}")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some of those in C have none
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        raise ValueError(f"to: {_EXPECTED}, got one whose parameters are {signature}") from None
+
+
+def _awaited(function: Agent, name: str) -> Agent:
+    """The same; it raises ``LocalError`` in the call if it was no async function."""
+
+    async def converse(call: Call) -> None:
+        conversation: object = function(call)
+        if not inspect.isawaitable(conversation):
+            kind = type(conversation).__name__
+            raise LocalError(f"transfer: {_EXPECTED}; {name} is not async, and returned {kind}")
+        await conversation
+
+    return converse

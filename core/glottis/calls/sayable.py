@@ -1,14 +1,16 @@
 """What can be said: checks of frames and packets, at once where an agent hands them over."""
 
+import inspect
 from typing import Final
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE, AudioFrame, EncodedPacket
-from glottis.contracts.checks import check_instance, check_integer
+from glottis.contracts.checks import check_instance, check_integer, pcm_of
 from glottis.rtp import MAX_PACKET_DURATION, MAX_PAYLOAD_LENGTH, SILENCE
 
 _NUMBERS: Final = ("clock_rate", "rtp_timestamp", "duration", "lost_before")
 """The fields of a packet that must be integers."""
 _INTEGERS: Final = (int,) * len(_NUMBERS)
+_SPEAKABLE: Final = "expected a frame, a packet, samples as bytes, or a list or an async iterator of these"
 
 
 def check_frame(frame: AudioFrame, sample_rate: int) -> None:
@@ -16,12 +18,29 @@ def check_frame(frame: AudioFrame, sample_rate: int) -> None:
     if not isinstance(frame, AudioFrame):
         raise ValueError(f"say takes an AudioFrame or an EncodedPacket, not {type(frame).__name__}")
     if frame.sample_rate != sample_rate:
+        check_integer("AudioFrame.sample_rate", frame.sample_rate, 1)
         raise ValueError(
             f"this call's sample rate is {sample_rate} Hz, the frame's {frame.sample_rate} Hz: "
             "resample, or set AgentSpec.sample_rate"
         )
     if len(frame.pcm) % BYTES_PER_SAMPLE:
         raise ValueError(f"a frame of {len(frame.pcm)} bytes does not hold whole 16-bit samples")
+
+
+def speakable_pcm(audio: object) -> bytes:
+    """The samples that ``start_saying`` is given. Raises ``ValueError`` for what is no buffer of such."""
+    try:
+        memoryview(audio)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(f"start_saying: {_SPEAKABLE}, got {type(audio).__name__}{_instead_of(audio)}") from None
+    return pcm_of("start_saying", audio)
+
+
+def _instead_of(audio: object) -> str:
+    """What is likely to be meant."""
+    if inspect.iscoroutine(audio):
+        return ": await it"
+    return ": call it" if inspect.isroutine(audio) else ""
 
 
 def check_packet(packet: EncodedPacket, codec: str) -> None:

@@ -1,7 +1,7 @@
 """The bounded streams between a session and its agent."""
 
 from collections.abc import AsyncIterator
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 import trio
 
@@ -39,6 +39,9 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
     def __aiter__(self) -> "DroppingStream[T]":
         self.is_read = True
         return self
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("what comes with time is read by 'async for'")
 
     async def __anext__(self) -> T:
         self.is_read = True

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
+import msgspec
 import trio
 
 from glottis.calls.forwarding import Fan
@@ -149,6 +150,26 @@ class HeardTurn(Turn):
         self.ended.set()
 
 
+def _check_detector(detector: object) -> None:
+    expected = "turns: expected a VoiceActivityDetector"
+    if isinstance(detector, Component):
+        raise ValueError(f"{expected}, got {detector!r}, which can make() one")
+    if isinstance(detector, type):
+        raise ValueError(f"{expected}, got the class {detector.__name__}: make one of it")
+    if not callable(getattr(detector, "detect", None)):
+        raise ValueError(f"{expected}, got {type(detector).__name__} without detect")
+
+
+def _check_settings(settings: TurnSettings) -> None:
+    """Those of a configuration keep their bounds; code may have others made."""
+    check_instance("turns", settings, TurnSettings)
+    try:
+        msgspec.convert(msgspec.structs.asdict(settings), TurnSettings)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(" - at `$.")
+        raise ValueError(f"TurnSettings.{place.rstrip('`')}: {problem[:1].lower()}{problem[1:]}") from None
+
+
 class TurnStream(AsyncIterator[Turn]):
     """The turns of a call. ``listen`` is for a task, which takes frames from ``fan``.
 
@@ -165,11 +186,8 @@ class TurnStream(AsyncIterator[Turn]):
         frame_seconds: float = FRAME_SECONDS,
         lost: Callable[[int], object],
     ) -> None:
-        if isinstance(detector, Component):
-            raise ValueError(f"turns: expected a VoiceActivityDetector, got {detector!r}, which can make() one")
-        if not callable(getattr(detector, "detect", None)):
-            raise ValueError(f"turns: expected a VoiceActivityDetector, got {type(detector).__name__} without detect")
-        check_instance("turns", settings, TurnSettings)
+        _check_detector(detector)
+        _check_settings(settings)
         self._detector = detector
         self._finder = TurnFinder(settings)
         self._fan = fan
@@ -179,6 +197,9 @@ class TurnStream(AsyncIterator[Turn]):
         self._turns: CountedStream[HeardTurn] = CountedStream(MAX_TURNS, lambda turn: lost(len(turn.audio)))
         self._turn: HeardTurn | None = None
         self._scope = trio.CancelScope()
+
+    def __iter__(self) -> NoReturn:
+        iter(self._turns)  # which says by what it is read
 
     async def __anext__(self) -> Turn:
         return await anext(self._turns)

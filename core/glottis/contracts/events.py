@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from glottis.contracts.checks import check_instance, check_text
 from glottis.contracts.statistics import Statistics, camel_case
 
 
@@ -80,6 +81,22 @@ class OtherEvent:
 
     name: str
     data: Mapping[str, Any]
+
+
+OWN_EVENTS: Final = frozenset(
+    event.name for event in (ConnectionChanged, Interrupted, MediaNegotiated, Resumed, StateChanged, StatisticsReported)
+) | {"dtmf", "flush", "ice_servers", "mark", "resume"}
+"""Names of those that the gateway tells clients of (docs/client.md), and nobody else does."""
+
+
+def check_event(name: object, data: object) -> None:
+    """Raises ``ValueError`` for what no agent or extension can tell a client."""
+    check_text("name", name)
+    check_instance("data", data, Mapping)
+    if not name:
+        raise ValueError("name: expected one that is not empty")
+    if name in OWN_EVENTS:
+        raise ValueError(f"name: {name!r} is an event of the gateway's own: take another")
 
 
 CallEvent = StateChanged | ConnectionChanged | MediaNegotiated | StatisticsReported | Interrupted | Resumed | OtherEvent

@@ -1,7 +1,5 @@
 """What client, agent and observers are told of their session: the same events, to all of them."""
 
-from typing import Final
-
 import trio
 
 from glottis.calls.conversation import Conversation
@@ -9,23 +7,13 @@ from glottis.calls.dropped import with_dropped
 from glottis.calls.leg import Leg
 from glottis.contracts.events import (
     CallEvent,
-    ConnectionChanged,
-    Interrupted,
     MediaNegotiated,
-    Resumed,
-    StateChanged,
     StatisticsReported,
 )
 from glottis.contracts.statistics import Statistics
 from glottis.server.sessions.extensions import CallExtensions
 from glottis.server.sessions.line import ClientLine
-from glottis.signaling.messages import FLUSH, Event
-
-RESERVED: Final = frozenset(
-    event.name
-    for event in (ConnectionChanged, FLUSH, Interrupted, MediaNegotiated, Resumed, StateChanged, StatisticsReported)
-) | {"dtmf", "ice_servers", "mark", "resume"}
-"""Names of the gateway's own events (docs/client.md)."""
+from glottis.signaling.messages import Event
 
 
 class Announcements:

@@ -20,9 +20,8 @@ from glottis.calls.leg import LegFactory
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.summary import summary
 from glottis.config import Campaign, CampaignAgent
-from glottis.contracts.checks import check_instance, check_text
 from glottis.contracts.errors import MessageTooLong, ProcessLost, RemoteError
-from glottis.contracts.events import ConnectionChanged, OtherEvent, StateChanged
+from glottis.contracts.events import ConnectionChanged, OtherEvent, StateChanged, check_event
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import Topic
@@ -31,7 +30,7 @@ from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit, first_of
 from glottis.plugins.failures import log_failure
-from glottis.server.sessions.announcements import RESERVED, Announcements
+from glottis.server.sessions.announcements import Announcements
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.extensions import CallExtensions
@@ -298,10 +297,7 @@ class Session:
 
     def tell(self, name: str, data: Mapping[str, Any]) -> None:
         """See ``Tell``."""
-        check_text("name", name)
-        check_instance("data", data, Mapping)
-        if name in RESERVED:
-            raise ValueError(f"name: {name!r} is an event of the gateway's own: take another")
+        check_event(name, data)
         if self.state.alive:
             self._announce.event(OtherEvent(name, data))
 
