@@ -133,8 +133,6 @@ class GatewayCall(Call):
         self._turns: TurnStream | None = None
         self._turn_frames_dropped = 0
         self._speech = Speech(voice, sample_rate=sample_rate, limit=limits.say_queue)
-        self.spoke = self._speech.changed
-        """A media tick has sent something: there may be room again."""
         self._metadata_is_refused = False
 
     # What the agent calls
@@ -342,6 +340,10 @@ class GatewayCall(Call):
             self._audio.push(frame)
         for packet in packets:
             self._packets.push(packet)
+
+    def spoke(self) -> None:
+        """A media tick has sent something: there may be room again."""
+        self._speech.changed()
 
     def push_message(self, message: Message) -> None:
         """The caller has sent a message; one of the type ``metadata`` also adds to ``info.metadata``."""
