@@ -162,6 +162,8 @@ disabled = ["nobody", "ice-http"]
 agent = "missing.py:agent"
 [campaigns.module]
 agent = "json:missing"
+[campaigns.half]
+agent = "half.py"
 [campaigns.nobody]
 agent = "nobody"
 sample_rate = 11025
@@ -189,6 +191,7 @@ def test_config_check_tells_all_mistakes_in_one_go_and_each_once(
         "plugins.disabled[0]",
         "campaigns.file.agent",
         "campaigns.module.agent",
+        "campaigns.half.agent",
         "media.addresses[0]",
         "media.codecs[1]",
         "campaigns.nobody.agent",

@@ -198,6 +198,12 @@ def test_campaign_that_no_client_could_ask_for_is_refused(tmp_path: Path) -> Non
     assert complaint.startswith(f"campaigns.{'a' * 257}: expected a name of at most 256 characters")
 
 
+@pytest.mark.parametrize("name", ["", "a\\nb"])
+def test_campaign_whose_name_fits_no_line_is_refused(name: str, tmp_path: Path) -> None:
+    [complaint] = complaints(tmp_path, f"[campaigns.\"{name}\"]\nagent = 'singer'")
+    assert complaint == f"campaigns: expected a name in one line for each, got '{name}'"
+
+
 def test_origins_may_have_any_port_and_scheme(tmp_path: Path) -> None:
     origins = ["*", "http://127.0.0.1:*", "https://a.example:8443", "http://[::1]:80", "null"]
     origins += ["capacitor://localhost", "ionic://localhost", "tauri://localhost", "file://", "moz-extension://*"]

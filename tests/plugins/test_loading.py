@@ -91,7 +91,14 @@ BROKEN = {
     "no-list": ("from glottis import hookimpl\n@hookimpl\ndef register_agents():\n    return None", "NoneType"),
     "strangers": ("from glottis import hookimpl\n@hookimpl\ndef register_agents():\n    return ['echo']", "a str"),
     "unknown-hook": ("from glottis import hookimpl\n@hookimpl\ndef register_agent():\n    return []", "register_agent"),
-    "arguments": ("from glottis import hookimpl\n@hookimpl\ndef register_agents(call):\n    return []", "call"),
+    "arguments": (
+        "from glottis import hookimpl\n@hookimpl\ndef register_agents(call):\n    return []",
+        "register_agents has no argument call, expected none",
+    ),
+    "argument": (
+        "from glottis import hookimpl\n@hookimpl\ndef session_observers(callinfo):\n    return []",
+        "session_observers has no argument callinfo, did you mean call_info?",
+    ),
     "nameless": (
         "from glottis import *\n@hookimpl\ndef register_agents():\n    return [AgentSpec('', lambda s: s)]",
         "a name",
@@ -99,6 +106,11 @@ BROKEN = {
     "create": (
         "from glottis import *\n@hookimpl\ndef register_agents():\n    return [AgentSpec('a', None)]",
         "create",
+    ),
+    "agent": (
+        "from glottis import *\nasync def a(call): ...\n"
+        "@hookimpl\ndef register_agents():\n    return [AgentSpec('a', a)]",
+        "create: expected a function that makes it, got an async one: lambda settings: a",
     ),
     "config-type": (
         "from glottis import *\n@hookimpl\ndef register_agents():\n    return [AgentSpec('a', lambda s: s, dict)]",

@@ -41,7 +41,7 @@ def functions_of(config: Config, known: FunctionAgent | None, mistakes: Mistakes
     found: dict[str, FunctionAgent] = {known.name: known} if known else {}
     places = {place: section.agent for place, section in _sections(config).items()}
     for place, name in places.items():
-        if ":" in name and name not in found:
+        if (":" in name or name.endswith(".py")) and name not in found:
             try:
                 found[name] = AgentFile(name)
             except LocalError as error:

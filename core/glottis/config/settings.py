@@ -306,6 +306,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for campaign_id in self.campaigns:
+            if not campaign_id or not campaign_id.isprintable():
+                raise ConfigurationError(f"campaigns: expected a name in one line for each, got {campaign_id!r}")
             if len(campaign_id) > MAX_IDENTIFIER_LENGTH:
                 expected = f"expected a name of at most {MAX_IDENTIFIER_LENGTH} characters, as clients may ask for"
                 raise ConfigurationError(f"campaigns.{campaign_id}: {expected}")

@@ -268,7 +268,10 @@ class Call(ABC):
 
     @abstractmethod
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
-        """Send an ``event`` message by the same way as text. Raises ``LocalError`` if ``data`` is not JSON."""
+        """Send an ``event`` message by the same way as text.
+
+        Raises ``LocalError`` if ``data`` is not JSON, and ``ValueError`` for the name of one of the gateway's own.
+        """
 
     @property
     @abstractmethod
@@ -282,7 +285,8 @@ class Call(ABC):
         This agent and its background tasks are cancelled at their next checkpoint; then the other is called with this
         call as it stands. Nothing is lost between the two: what is queued is still sent, and each stream goes on with
         what waits in it. What ``start_saying`` has begun ends with this agent: ``drain`` before, to let it finish. An
-        agent by name finds its own settings in ``info``. Raises ``ValueError`` for a name that is none of ``agents``.
+        agent by name finds its own settings in ``info``. Raises ``ValueError`` for a name that is none of ``agents``,
+        and for what cannot be called with a call.
         """
 
     @abstractmethod

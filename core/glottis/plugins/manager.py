@@ -22,7 +22,7 @@ from glottis.contracts.deprecation import Deprecated, loading
 from glottis.contracts.errors import ConfigurationError, PluginError
 from glottis.plugins.failures import blamed
 from glottis.plugins.timing import START_LIMIT, Timing
-from glottis.plugins.versions import check_hooks, check_import, check_version
+from glottis.plugins.versions import check_arguments, check_hooks, check_import, check_version
 
 HookImplementation = Callable[..., Any]
 """Takes the arguments of its specification by their names."""
@@ -118,6 +118,7 @@ class PluginManager:
         """Raises ``PluginError`` for what cannot be used."""
         check_version(implementation)
         trial, self._trial = self._trial or self._new_pluggy(), None
+        check_arguments(implementation, trial)
         trial.register(implementation)
         check_hooks(implementation, trial)
         trial.unregister(implementation)

@@ -1,5 +1,6 @@
 """What must hold of a specification that a plugin registers; dataclasses do not check it."""
 
+import inspect
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -63,6 +64,11 @@ def check_spec(spec: Spec) -> None:
             pass  # made here, of what was checked
         case _:
             check_callable("create", spec.create)
+            if inspect.iscoroutinefunction(spec.create):
+                name = getattr(spec.create, "__name__", "it")
+                raise ValueError(
+                    f"create: expected a function that makes it, got an async one: lambda settings: {name}"
+                )
             check_config_type("config_type", spec.config_type)
     if isinstance(spec, AgentSpec):
         check_integer("sample_rate", spec.sample_rate, 1)

@@ -6,6 +6,7 @@ on: hooks and arguments are added and never changed, so an older plugin is calle
 
 import difflib
 import inspect
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -53,6 +54,19 @@ def check_hooks(implementation: object, trial: pluggy.PluginManager) -> None:
             _check_kind(caller.name, hook)
 
 
+def check_arguments(implementation: object, trial: pluggy.PluginManager) -> None:
+    """Raises ``PluginError`` for an argument that a hook has not, before pluggy does in words of its own."""
+    for name in dir(implementation):
+        specification = getattr(getattr(trial.hook, name, None), "spec", None)
+        if specification is None or trial.parse_hookimpl_opts(implementation, name) is None:
+            continue
+        known = specification.argnames
+        for argument, parameter in inspect.signature(getattr(implementation, name)).parameters.items():
+            is_given = parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is parameter.empty
+            if is_given and argument not in known:
+                raise PluginError(f"{name} has no argument {argument}, {_likely(argument, known)} ({_this_glottis()})")
+
+
 def check_import(problem: PluginError, error: BaseException) -> PluginError:
     """The same, with what it means that a plugin finds something of glottis missing."""
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "glottis":
@@ -69,9 +83,13 @@ def _check_kind(name: str, hook: pluggy.HookImpl) -> None:
 
 def _unknown(name: str, trial: pluggy.PluginManager) -> str:
     known = [other for other in vars(trial.hook) if not other.startswith("_") and getattr(trial.hook, other).has_spec()]
-    likely = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {likely[0]}?" if likely else f"expected some of {', '.join(sorted(known))}"
-    return f"no hook is named {name}, {hint} ({_this_glottis()})"
+    return f"no hook is named {name}, {_likely(name, known)} ({_this_glottis()})"
+
+
+def _likely(name: str, known: Sequence[str]) -> str:
+    if likely := difflib.get_close_matches(name, known, n=1):
+        return f"did you mean {likely[0]}?"
+    return f"expected some of {', '.join(sorted(known))}" if known else "expected none"
 
 
 def _this_glottis() -> str:
