@@ -34,7 +34,7 @@ def talker(config: TalkerConfig) -> Agent:
             heard = playing.cancel()
             position += round(heard.sent * call.sample_rate)
             await call.send_event(
-                "interrupted", {"sentSeconds": round(heard.sent, 3), "droppedSeconds": round(heard.dropped, 3)}
+                "cut_short", {"sentSeconds": round(heard.sent, 3), "droppedSeconds": round(heard.dropped, 3)}
             )
             await turn.ended.wait()
             playing = call.start_saying(_played(tune, position, call.sample_rate))

@@ -54,7 +54,7 @@ async def test_it_falls_silent_within_a_frame_of_the_callers_voice(autojump_cloc
         assert not call.is_speaking
         assert (len(call.heard_pcm) - before) / 2 / RATE <= 0.02
         [(name, data)] = call.sent_events
-        assert name == "interrupted"
+        assert name == "cut_short"
         assert data["sentSeconds"] == pytest.approx(2.04, abs=0.03)
         assert 0.15 < data["droppedSeconds"] < 0.25
 
@@ -67,7 +67,7 @@ async def test_it_goes_on_where_it_stopped_when_the_caller_is_silent(autojump_cl
         heard = call.heard_pcm
         assert len(heard) > interrupted_at + 2 * RATE
         assert heard == tune(len(heard) // 2)
-        assert [name for name, _ in call.sent_events] == ["interrupted", "heard"]
+        assert [name for name, _ in call.sent_events] == ["cut_short", "heard"]
         assert call.sent_events[1][1]["speechSeconds"] == pytest.approx(1, abs=0.1)
 
 
@@ -94,7 +94,7 @@ async def test_each_call_has_a_detector_of_its_own(autojump_clock: trio.testing.
     for _ in range(2):
         async with fake_call(agent) as call:
             await call.caller_speaks(silence(0.3))
-            assert [name for name, _ in call.sent_events] == ["interrupted", "heard"]
+            assert [name for name, _ in call.sent_events] == ["cut_short", "heard"]
             assert call.sent_events[1][1] == {"speechSeconds": 0.14}
 
 
