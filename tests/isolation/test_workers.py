@@ -97,12 +97,11 @@ async def test_a_process_that_is_killed_ends_its_calls_and_has_a_successor(
 
 
 LOADS = """
+import os
 import time
 from pathlib import Path
 
-import __main__
-
-while "isolation" in __main__.__file__ and Path(__file__).with_name("loading").exists():
+while os.getpid() != {gateway} and Path(__file__).with_name("loading").exists():
     time.sleep(0.05)
 
 
@@ -116,7 +115,7 @@ async def echo(call):
 async def test_a_caller_is_connected_only_when_there_is_a_process_to_hear_the_first_words(tmp_path: Path) -> None:
     loading, file = tmp_path / "loading", tmp_path / "loads.py"
     loading.touch()
-    file.write_text(LOADS)
+    file.write_text(LOADS.format(gateway=os.getpid()))
     agent = AgentFile(f"{file}:echo")
     campaign = ISOLATED.replace(AGENT, agent.name)
     async with (
