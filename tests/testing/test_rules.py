@@ -122,7 +122,7 @@ def outcomes(subject: AuthSubject) -> dict[str, Outcome]:
 
 def test_rules_of_keys_do_not_apply_where_there_are_none() -> None:
     of_keys = ("forged", "expired", "foreign", "skewed", "constant-time")
-    others = ("description", "accepted", "strangers", "leaves-nothing", "secrets")
+    others = ("description", "accepted", "strangers", "leaves-nothing", "yields", "secrets")
     expected = dict.fromkeys(of_keys, Outcome.DOES_NOT_APPLY) | dict.fromkeys(others, Outcome.HOLDS)
     assert outcomes(AuthSubject(NEIGHBOURLY)) == expected
 

@@ -1,5 +1,6 @@
 """Auth schemes, made of a good one: a key opens the door."""
 
+import hashlib
 import hmac
 import logging
 import threading
@@ -127,6 +128,16 @@ class Threaded(Good):
         return await super().authenticate(request)
 
 
+class Thorough(Good):
+    """Hashes what it is shown, as one does with passwords, where it is."""
+
+    def is_key(self, presented: str) -> bool:
+        spent = time.thread_time()
+        while time.thread_time() - spent < 0.1:
+            hashlib.pbkdf2_hmac("sha256", presented.encode("utf-8", "surrogateescape"), b"salt", 10_000)
+        return super().is_key(presented)
+
+
 class Talkative(Good):
     """Tells the log what it has seen."""
 
@@ -191,6 +202,7 @@ BAD: Mapping[str, list[AuthSchemeSpec]] = {
     "foreign": [spec_of(Built)],
     "skewed": [spec_of(Punctual)],
     "leaves-nothing": [spec_of(Leaving), spec_of(Threaded)],
+    "yields": [spec_of(Thorough)],
     "secrets": [spec_of(Talkative), spec_of(Helpful), spec_of(Proud)],
     "constant-time": [spec_of(Hurried), spec_of(Looping)],
 }

@@ -1,9 +1,6 @@
 """The rules of agents, tried in calls without a network, on virtual time."""
 
-import resource
-import time
 import weakref
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -19,6 +16,7 @@ from glottis.testing.rules.conversation import AGENT_RATES, Script, converse, ho
 from glottis.testing.rules.leftovers import Held, expect_ended
 from glottis.testing.rules.rule import Broken, NotTried, expect, rules_of
 from glottis.testing.rules.subject import Subject, check_description
+from glottis.testing.rules.thread_time import LONGEST_STEP_MS, ThreadTime
 from glottis.testing.rules.trial import give_up, run_trial
 
 AgentSubject = Subject[AgentSpec]
@@ -28,8 +26,6 @@ _MAX_PLACES: Final = 60
 _MAX_STEPS_PER_SECOND: Final = 2000
 """Of a caller who says nothing: 50 frames come in a second, and nobody needs forty steps for one."""
 _MAX_TASKS_GROWN: Final = 32
-_LONGEST_STEP_MS: Final = 50.0
-"""For which an agent may hold up all other calls: more than two frames of theirs."""
 
 
 def check_conversation(subject: AgentSubject) -> None:
@@ -220,50 +216,28 @@ def check_yields(subject: AgentSubject) -> None:
     """No step of its tasks takes long: neither computing nor sleeping. Tried again, since others may have disturbed."""
     longest = min((_longest_step(subject) for _ in range(3)), key=lambda step: step[0])
     expect(
-        longest[0] <= _LONGEST_STEP_MS,
+        longest[0] <= LONGEST_STEP_MS,
         f"holds up all calls for {longest[0]:.0f} ms before {longest[1]}: move that into trio.to_thread.run_sync",
     )
 
 
 def _longest_step(subject: AgentSubject) -> tuple[float, str]:
     longest = (0.0, "")
-    began = _Held.now()
+    began = ThreadTime.now()
 
     class Timed(Steps):
         def before_task_step(self, task: Task) -> None:
             nonlocal began
-            began = _Held.now()
+            began = ThreadTime.now()
 
     def stepped(task: Task) -> None:
         nonlocal longest
-        spent = _Held.now().since(began)
+        spent = ThreadTime.now().since(began)
         if spent > longest[0]:
             longest = spent, told(place_of(task))
 
     converse(subject, talk, steps=Timed(stepped))
     return longest
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What tells a thread that has slept, by its own will, from one that other programs have kept waiting."""
-
-    wall: float
-    computed: float
-    slept: int
-    """How often it has waited for something."""
-
-    @classmethod
-    def now(cls) -> "_Held":
-        """Of this thread."""
-        slept = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-        return cls(time.perf_counter(), time.thread_time(), slept)
-
-    def since(self, began: "_Held") -> float:
-        """Milliseconds for which the thread was held."""
-        if self.slept > began.slept:
-            return 1000 * (self.wall - began.wall)
-        return 1000 * (self.computed - began.computed)
 
 
 AGENT_RULES: Final = rules_of(

@@ -16,6 +16,7 @@ from glottis.testing.rules.leftovers import Held, expect_ended
 from glottis.testing.rules.rule import DoesNotApply, NotTried, expect, rules_of
 from glottis.testing.rules.secrecy import overheard, secrets_in
 from glottis.testing.rules.subject import Settings, Subject, check_description
+from glottis.testing.rules.thread_time import LONGEST_STEP_MS, LongestStep
 from glottis.testing.rules.trial import run_trial
 
 STRANGER: Final = AuthRequest(
@@ -212,6 +213,26 @@ def check_leaves_nothing(subject: AuthSubject) -> None:
     run_trial(scenario)
 
 
+def check_yields(subject: AuthSubject) -> None:
+    """Whoever asks costs those who speak no gap. Tried again, since others may have disturbed."""
+    scheme = subject.scheme()
+    requests = [STRANGER, *subject.accepted, *list(forgeries(presented_by(subject.accepted)))[:1]]
+    for request in requests:
+        longest = min(_longest_step(scheme, request) for _ in range(3))
+        expect(
+            longest <= LONGEST_STEP_MS,
+            f"holds up all calls for {longest:.0f} ms to answer a request: move that into trio.to_thread.run_sync",
+        )
+
+
+def _longest_step(scheme: AuthScheme, request: AuthRequest) -> float:
+    async def scenario() -> None:
+        await _asked(scheme, request)
+
+    run_trial(scenario, [longest := LongestStep()])
+    return longest.milliseconds
+
+
 def check_secrets(subject: AuthSubject) -> None:
     """All that it says, in errors, in the log, and in its own words."""
     presented = presented_by((*subject.accepted, *(subject.expired or ())))
@@ -298,6 +319,7 @@ AUTH_RULES: Final = rules_of(
         "requests that were answered leave no task, thread, process or file behind",
         check_leaves_nothing,
     ),
+    ("yields", "to answer a request never holds up calls", check_yields),
     ("secrets", "no secret, key or token is in errors, logs or a repr", check_secrets),
     ("constant-time", "secrets are compared in constant time", check_constant_time),
 )
