@@ -212,6 +212,18 @@ class Hoarding(LinearDecoder):
         self.made.append(self)
 
 
+class Remembering(LinearDecoder):
+    """Keeps each payload, for the case that the next is lost."""
+
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__(sample_rate)
+        self.seen: list[bytes] = []
+
+    def decode(self, payload: bytes) -> bytes:
+        self.seen.append(bytes(bytearray(payload)))
+        return super().decode(payload)
+
+
 class Bloating(LinearDecoder):
     """Loses four pages of memory each time, fresh ones: what the process has freed before is not taken for them."""
 
@@ -265,5 +277,5 @@ BAD: Mapping[str, list[CodecSpec]] = {
         with_decode(exit_unless_wanted),
     ],
     "cost": [replace(GOOD, create_decoder=Slow)],
-    "leaks": [replace(GOOD, create_decoder=Hoarding), replace(GOOD, create_decoder=Bloating)],
+    "leaks": [replace(GOOD, create_decoder=made) for made in (Hoarding, Bloating, Remembering)],
 }

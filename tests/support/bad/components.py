@@ -77,6 +77,18 @@ class Hoarding(Detector):
         self.made.append(self)
 
 
+class Remembering(Detector):
+    """Compares with all that was heard before."""
+
+    def __init__(self, settings: None = None) -> None:
+        super().__init__()
+        self.heard: list[float] = []
+
+    def detect(self, frame: AudioFrame) -> float:
+        self.heard.append(level_dbfs(frame))
+        return super().detect(frame)
+
+
 ONLY = Detector()
 
 
@@ -144,7 +156,7 @@ BAD: Mapping[str, list[ComponentSpec[Any]]] = {
     "description": [ComponentSpec("oracle", "sample", Detector)],  # type: ignore[arg-type]
     "members": [ComponentSpec(Oracle, "sample", lambda settings: Mute())],
     "new-each-time": [detector(lambda settings: ONLY)],
-    "leaks": [detector(Hoarding)],
+    "leaks": [detector(Hoarding), detector(Remembering)],
     "probability": [detector(Certain)],
     "silence": [detector(Anxious)],
     "independence": [detector(Sharing)],

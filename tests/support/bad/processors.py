@@ -59,6 +59,18 @@ class Slow(Fade):
 kept: list[Fade] = []
 
 
+class Remembering(Fade):
+    """Keeps the whole call, to be able to say what was in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[AudioFrame] = []
+
+    def process(self, frame: AudioFrame) -> AudioFrame:
+        self.heard.append(frame)
+        return super().process(frame)
+
+
 def hoarding() -> list[Any]:
     kept.append(Fade())
     return [kept[-1].process]
@@ -79,5 +91,5 @@ BAD: Mapping[str, list[Any]] = {
     "any-sound": [always(Doubling)],
     "independence": [always(Shared)],
     "lateness": [always(Slow)],
-    "leaks": [hoarding],
+    "leaks": [hoarding, always(Remembering)],
 }

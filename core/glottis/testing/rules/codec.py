@@ -11,7 +11,7 @@ from glottis.contracts.errors import Malformed, PluginError
 from glottis.plugins.failures import blamed, describe
 from glottis.plugins.specifications import check_parameters
 from glottis.testing.rules.chunk import Chunk, checked_pcm, chunks_of, usual_chunks_of
-from glottis.testing.rules.effort import expect_nothing_kept, milliseconds_of_work
+from glottis.testing.rules.effort import FRAMES_AT_A_TIME, expect_nothing_kept, milliseconds_of_work
 from glottis.testing.rules.rule import Broken, expect, rules_of
 from glottis.testing.rules.signals import (
     difference,
@@ -190,16 +190,22 @@ def check_cost(spec: CodecSpec) -> None:
 
 
 def check_leaks(spec: CodecSpec) -> None:
-    """Calls come and go."""
+    """Calls come and go, and some last for long."""
     chunk = usual_chunks_of(spec)[-1]
-    frame = chunk.frames(tone(chunk.sample_rate, 200))[0]
+    frames = chunk.frames(tone(chunk.sample_rate, 200))
+    encoder, decoder = chunk.encoder(complexity=0), chunk.decoder()
+
+    def go_on() -> None:
+        for frame in frames[:FRAMES_AT_A_TIME]:
+            decoder.decode(encoder.encode(frame))
 
     def come_and_go() -> None:
         decoder = chunk.decoder()
-        decoder.decode(chunk.encoder(complexity=0).encode(frame))
+        decoder.decode(chunk.encoder(complexity=0).encode(frames[0]))
         decoder.conceal(chunk.count)
 
     expect_nothing_kept(come_and_go, f"{chunk}: each encoder with its decoder")
+    expect_nothing_kept(go_on, f"{chunk}: a call that goes on for some frames")
 
 
 def check_concealment(spec: CodecSpec) -> None:
@@ -333,5 +339,5 @@ CODEC_RULES: Final = rules_of(
     ("redundancy", "decode_fec fills any gap, and better than conceal where it says so", check_redundancy),
     ("garbage", "junk from the network raises Malformed and nothing else", check_garbage),
     ("cost", "a call takes a small share of real time", check_cost),
-    ("leaks", "encoders and decoders leave nothing behind", check_leaks),
+    ("leaks", "encoders, decoders and frames leave nothing behind", check_leaks),
 )

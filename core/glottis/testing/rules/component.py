@@ -8,7 +8,7 @@ from glottis.contracts.components import ComponentSpec, members_of
 from glottis.contracts.errors import PluginError
 from glottis.contracts.resampling import Resampling
 from glottis.contracts.turns import VoiceActivityDetector
-from glottis.testing.rules.effort import expect_nothing_kept, milliseconds_of_work
+from glottis.testing.rules.effort import FRAMES_AT_A_TIME, expect_nothing_kept, milliseconds_of_work
 from glottis.testing.rules.rule import Broken, DoesNotApply, Rule, expect, missing_library, rules_of
 from glottis.testing.rules.signals import (
     clipped,
@@ -56,10 +56,17 @@ def check_new_each_time(subject: ComponentSubject) -> None:
 
 
 def check_leaks(subject: ComponentSubject) -> None:
-    """Calls come and go."""
-    subject.make()
+    """Calls come and go, and some last for long."""
+    component = subject.make()
     settings = subject.typed_settings()
     expect_nothing_kept(lambda: subject.spec.create(settings), "each component")
+    sound = bytearray(melody(16000, FRAME_MS * FRAMES_AT_A_TIME))
+    if subject.spec.kind is VoiceActivityDetector:
+        detect = component.detect
+        expect_nothing_kept(lambda: [*map(detect, _frames(bytes(sound), 16000))], "a call that goes on")
+    elif subject.spec.kind is Resampling:
+        resample = component.create_resampler(16000, 48000).resample
+        expect_nothing_kept(lambda: [*map(resample, pieces(bytes(sound), 320))], "a call that goes on")
 
 
 def _detector(subject: ComponentSubject) -> VoiceActivityDetector:

@@ -16,6 +16,8 @@ _ATTEMPTS: Final = 5
 _ROUNDS: Final = 3
 _TIMES: Final = 150
 """That something is done in a round."""
+FRAMES_AT_A_TIME: Final = 5
+"""That a call which goes on has each time: in all a minute of them, in which whoever remembers some has enough."""
 _KEPT_BLOCKS: Final = 0.5
 _KEPT_BYTES: Final = 512.0
 """That each time may seem to leave behind: the system tells of whole pages."""

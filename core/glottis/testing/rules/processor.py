@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from glottis.contracts.audio import AudioFrame, FrameTap
-from glottis.testing.rules.effort import expect_nothing_kept, milliseconds_of_work
+from glottis.testing.rules.effort import FRAMES_AT_A_TIME, expect_nothing_kept, milliseconds_of_work
 from glottis.testing.rules.rule import Broken, expect, rules_of
 from glottis.testing.rules.signals import clipped, melody, noise, pieces, sample_count
 
@@ -81,9 +81,17 @@ def check_lateness(make: MakeProcessors) -> None:
 
 
 def check_leaks(make: MakeProcessors) -> None:
-    """Calls come and go."""
+    """Calls come and go, and some last for long."""
     frame = AudioFrame(bytes(640), 16000)
     expect_nothing_kept(lambda: _processed(make(), frame), "each call")
+    processors = make()
+    sound = bytearray(melody(16000, 20 * FRAMES_AT_A_TIME))
+
+    def go_on() -> None:
+        for pcm in pieces(bytes(sound), 320):
+            _processed(processors, AudioFrame(pcm, 16000))
+
+    expect_nothing_kept(go_on, "a call that goes on")
 
 
 PROCESSOR_RULES: Final = rules_of(
@@ -93,5 +101,5 @@ PROCESSOR_RULES: Final = rules_of(
     ("any-sound", "whatever is heard, nothing is raised", check_any_sound),
     ("independence", "two calls share no state", check_independence),
     ("lateness", "a frame takes little time", check_lateness),
-    ("leaks", "calls that are over leave nothing behind", check_leaks),
+    ("leaks", "calls that are over, and frames of those that go on, leave nothing behind", check_leaks),
 )
