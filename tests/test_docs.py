@@ -285,6 +285,7 @@ QUICK_RULES = {"agent": ("conversation", "floods")}
 @pytest.mark.parametrize("page", ["hooks", "writing-a-plugin", "numpy-and-models"])
 def test_plugins_that_are_shown_keep_the_rules(page: str, examples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(examples)  # some of them import others
+    monkeypatch.chdir(examples)  # and one writes a file
     broken = [
         str(verdict)
         for block in DOCS[page].blocks_of("python")
