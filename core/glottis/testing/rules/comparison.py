@@ -1,5 +1,6 @@
 """How a secret is compared: by what instructions of Python, and by what functions in C."""
 
+import gc
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ class Watched(Generic[T]):
     @contextmanager
     def _watching(self) -> Iterator[None]:
         tracer, profiler = sys.gettrace(), sys.getprofile()
+        was_collecting = gc.isenabled()
+        gc.disable()  # what finalizers of others do is no step of this work
         sys.setprofile(self._profile)
         sys.settrace(self._enter)
         try:
@@ -44,6 +47,8 @@ class Watched(Generic[T]):
         finally:
             sys.settrace(tracer)
             sys.setprofile(profiler)
+            if was_collecting:
+                gc.enable()
 
     def _enter(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any]:
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
