@@ -1,5 +1,7 @@
 """An agent by file and function: what is said of each that is none, and loading anew."""
 
+import pickle
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,3 +178,30 @@ async def test_a_broken_file_changes_nothing(code: str, complaint: str, folder: 
     with pytest.raises(LocalError, match=complaint):
         agent.reload()
     assert await what_it_says(agent) == ["hello"]
+
+
+@pytest.mark.parametrize("words", ["words.py", "words/__init__.py"])
+async def test_agents_of_two_folders_import_what_lies_beside_each(words: str, folder: Path) -> None:
+    agents = []
+    for name in ("sales", "support"):
+        (path := folder / name / words).parent.mkdir(parents=True)
+        path.write_text(f"class Word: ...\nGREETING = 'hello from {name}'\n")
+        write_agent(folder / name / "agent.py", "words.GREETING", before="import words")
+        agents.append(AgentFile(f"{name}/agent.py:agent"))
+    assert [await what_it_says(agent) for agent in agents] == [["hello from sales"], ["hello from support"]]
+    (folder / "sales" / words).write_text("GREETING = 'good day from sales'\n")
+    (folder / "support" / "agent.py").write_text("import words\noops\n")
+    agents[0].reload()
+    with pytest.raises(LocalError, match="name 'oops' is not defined"):
+        agents[1].reload()
+    assert [await what_it_says(agent) for agent in agents] == [["good day from sales"], ["hello from support"]]
+    assert sys.modules["words"].GREETING == "good day from sales"
+
+
+async def test_what_another_folder_has_stays_where_it_is_not_imported(folder: Path) -> None:
+    for name, before in (("sales", "import words"), ("support", "")):
+        (folder / name).mkdir()
+        (folder / name / "words.py").write_text("class Word: ...\n")
+        write_agent(folder / name / f"{name}.py", "'hello'", before=before)
+        AgentFile(f"{name}/{name}.py:agent")
+    assert pickle.loads(pickle.dumps(sys.modules["sales"].words.Word())) is not None

@@ -3,18 +3,23 @@
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from glottis.contracts.errors import LocalError
 from glottis.plugins.failures import blamed
 
 T = TypeVar("T")
+
+_folders: Final[set[Path]] = set()
+"""Those that code was loaded from."""
+_names: Final[set[str]] = set()
+"""Of the modules that files have become: nothing in another folder is meant by them."""
 
 
 class NoSuchModule(LocalError):
@@ -34,16 +39,18 @@ class PythonCode(ABC):
     def load(self, take: Callable[[ModuleType], T]) -> T:
         """Run its code, and take of the module what is wanted, or raise.
 
-        From the second time on, what it imports from its own folder is loaded anew with it. Raises ``PluginError``,
-        which names the line, for whatever the code raises. After any error all that was loaded before is still there.
+        From the second time on, what it imports from its own folder is loaded anew with it. What lies beside code of
+        another folder does not stand for what is called the same in this one. Raises ``PluginError``, which names the
+        line, for whatever the code raises. After any error all that was loaded before is still there.
         """
-        if str(self._folder) not in sys.path:  # as Python does for the folder of a script
-            sys.path.insert(0, str(self._folder))
+        _look_first_in(self._folder)
         anew = self.files() if self._is_loaded else set()
-        with _loaded_anew(anew):
+        namesakes = _namesakes(self._folder)
+        with _forgotten(anew, namesakes):
             with _blamed_on(self._place, self._folder):
                 module = self._run()
             taken = take(module)
+        sys.modules.update({name: one for name, one in namesakes.items() if _top(name) not in sys.modules})
         self._is_loaded = True
         return taken
 
@@ -67,6 +74,7 @@ class PythonFile(PythonCode):
             raise LocalError(f"{place}: there is no such file")
         super().__init__(place, self._path.parent)
         self.module_name = _free_name(self._path.stem)
+        _names.add(self.module_name)
 
     def files(self) -> set[Path]:
         """It, and what lies beside it."""
@@ -112,15 +120,41 @@ class _SourceLoader(SourceFileLoader):
         raise OSError
 
 
+def _look_first_in(folder: Path) -> None:
+    """For what is imported, as Python does for the folder of a script."""
+    _folders.add(folder)
+    sys.path[:] = [str(folder), *(place for place in sys.path if place != str(folder))]
+    importlib.invalidate_caches()
+
+
+def _namesakes(folder: Path) -> dict[str, ModuleType]:
+    """Modules that lie beside code of another folder, and would stand for what is called the same in this one."""
+    own = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    tops = {name for name in own - _names if _place_of(sys.modules.get(name)) in _folders - {folder}}
+    return {name: module for name, module in list(sys.modules.items()) if _top(name) in tops}
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _place_of(module: ModuleType | None) -> Path | None:
+    """The folder in which its file lies, or its package."""
+    file = _file_of(module)
+    if file is None:
+        return None
+    return file.parents[1] if file.name == "__init__.py" else file.parent
+
+
 @contextmanager
-def _loaded_anew(files: Collection[Path]) -> Iterator[None]:
-    """Modules of these files are forgotten, and come back if the block fails."""
-    before = _modules_of(files)
+def _forgotten(files: Collection[Path], modules: Mapping[str, ModuleType]) -> Iterator[None]:
+    """Modules of these files are, and these ones; they come back if the block fails."""
+    before = {**_modules_of(files), **modules}
     _forget(before)
     try:
         yield
     except BaseException:
-        _forget(_modules_of(files))
+        _forget([*_modules_of(files), *(name for name in list(sys.modules) if _top(name) in modules)])
         sys.modules.update(before)
         raise
 
