@@ -9,6 +9,7 @@ from functools import partial
 from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -210,6 +211,12 @@ def test_a_script_is_told_what_is_no_agent() -> None:
 
     with pytest.raises(LocalError, match=r"deaf: expected an async function of the call, .* it is not async"):
         run_agent(deaf, 9000, None, Gateway().parts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("port", "got"), [("9000", "an integer, got str"), (70000, "from 0 to 65535, got 70000")])
+def test_a_script_is_told_what_is_no_port(port: Any, got: str) -> None:
+    with pytest.raises(LocalError, match=rf"^run: port: expected .*{got}"):
+        run_agent(greet, port, None, Gateway().parts)
 
 
 class Listener(logging.Handler):

@@ -126,6 +126,11 @@ def test_a_package_that_is_not_there_is_told_with_those_that_are(capsys: pytest.
     assert "no installed plugin is called 'glottis-opius'; installed: " in capsys.readouterr().err
 
 
+def test_a_file_without_its_function_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "my.py"]) == 2
+    assert "'my.py': expected a file or module, and the function in it, such as my.py:agent" in capsys.readouterr().err
+
+
 def test_a_plugin_that_cannot_be_loaded_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     broken = BrokenPlugin(Plugin("sample", "glottis-sample", "1.0"), "import raised ImportError: no module")
     assert main(["check", "glottis_sample"], Parts(load_plugins=lambda **_: Registry([], [broken]))) == 1

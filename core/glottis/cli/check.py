@@ -51,7 +51,7 @@ def _check(options: argparse.Namespace, parts: Parts) -> int:
 
 def _loaded(package: str, parts: Parts, disabled: tuple[str, ...]) -> tuple[Plugin | None, Registry]:
     """The plugins that there are, and which it is, if it is a function in a file."""
-    if ":" not in package:
+    if ":" not in package and not package.endswith(".py"):
         return None, parts.load_plugins(disabled=disabled)
     installed = parts.load_plugins(disabled=disabled)
     agent = AgentFile(package)  # after them: a file of its folder stands for none of their modules

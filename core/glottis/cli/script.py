@@ -9,13 +9,18 @@ import msgspec
 from glottis.cli.parts import Parts, resolved
 from glottis.config import Config, configure_logging, flush_logs, load_log, name_sources, uncaught_errors_logged
 from glottis.contracts.call import Agent
-from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.checks import check_integer
+from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.plugins import FunctionAgent
 
 
 def run_agent(agent: Agent, port: int, path: Path | None, parts: Parts | None = None) -> None:
     """See ``glottis.run``."""
     parts = parts or Parts()
+    try:
+        check_integer("port", port, 0, 65535)
+    except ValueError as error:
+        raise LocalError(f"run: {error}") from None
     name = getattr(agent, "__qualname__", type(agent).__qualname__)
     open_agent = partial(FunctionAgent, agent, name, getattr(agent, "__module__", ""))
     configure_logging(load_log(path, os.environ))
