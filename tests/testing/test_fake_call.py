@@ -1,8 +1,19 @@
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import trio
-from glottis import AudioFrame, Call, CallEvent, CallInfo, EncodedPacket, Interrupted, LocalError, TextMessage
+from glottis import (
+    AudioFrame,
+    Call,
+    CallEvent,
+    CallInfo,
+    EncodedPacket,
+    Interrupted,
+    LocalError,
+    PluginError,
+    TextMessage,
+)
 from glottis.testing.fake_call import fake_call
 
 RATE = 8000
@@ -275,6 +286,26 @@ async def test_who_is_handed_a_call_and_is_not_async_is_told(autojump_clock: tri
         pytest.RaisesExc(LocalError, match="answer is not async, and returned NoneType"), flatten_subgroups=True
     ):
         async with fake_call(hand_over) as call:
+            await call.ended.wait()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"agent": "my.py:agent"}, "agent: expected a function, got str"),
+        ({"agent": idle, "sample_rate": "8000"}, "sample_rate: expected an integer, got str"),
+        ({"agent": idle, "frame_ms": 15}, "frame_ms: expected one of 10, 20, got 15"),
+    ],
+)
+async def test_what_makes_no_call_is_told_the_test(wrong: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        async with fake_call(**wrong):
+            pass
+
+
+async def test_an_agent_that_is_not_async_is_told(autojump_clock: trio.testing.MockClock) -> None:
+    with pytest.RaisesGroup(pytest.RaisesExc(PluginError, match="the agent returned NoneType"), flatten_subgroups=True):
+        async with fake_call(lambda call: None) as call:  # type: ignore[arg-type, return-value]
             await call.ended.wait()
 
 

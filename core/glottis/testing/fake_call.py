@@ -1,5 +1,6 @@
 """A call without a network, for the tests of agents: the test is the caller, on trio's clock, virtual or not."""
 
+import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,9 +12,10 @@ from glottis.calls.call import GatewayCall
 from glottis.calls.dtmf import tones_of
 from glottis.calls.handover import Colleague, Handover
 from glottis.calls.streams import Wakeup
-from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS, EncodedPacket
+from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS, FRAMES_MS, EncodedPacket
 from glottis.contracts.call import Agent, Message
-from glottis.contracts.checks import pcm_of
+from glottis.contracts.checks import check_callable, check_integer, pcm_of
+from glottis.contracts.errors import PluginError
 from glottis.contracts.events import CallEvent, Interrupted, Resumed
 from glottis.contracts.info import CallInfo
 from glottis.rtp import KeyDown, KeyUp
@@ -194,6 +196,10 @@ async def fake_call(
     ``encoding_name`` and ``clock_rate`` are the negotiated codec's, for agents that say packets. ``agents`` are those
     that the call can be handed to, by their names. What an agent raises comes out of the block, in an exception group.
     """
+    check_callable("agent", agent)
+    check_integer("sample_rate", sample_rate, 1)
+    if frame_ms not in FRAMES_MS:
+        raise ValueError(f"frame_ms: expected one of {', '.join(map(str, FRAMES_MS))}, got {frame_ms!r}")
     make = partial(
         FakeCall,
         sample_rate=sample_rate,
@@ -221,7 +227,11 @@ async def _converse(
             while serving is not None:
                 async with trio.open_nursery() as nursery:
                     call.nursery = nursery
-                    await serving(call)
+                    conversation: object = serving(call)
+                    if not inspect.isawaitable(conversation):
+                        kind = type(conversation).__name__
+                        raise PluginError(f"the agent returned {kind}; it must be an async function of the call")
+                    await conversation
                     await call.drain()
                     nursery.cancel_scope.cancel()
                 serving = call.next_agent()
