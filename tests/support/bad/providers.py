@@ -95,6 +95,14 @@ class Threaded(Good):
         return self.own()
 
 
+class Blocking(Good):
+    """Asks by a library that knows nothing of trio."""
+
+    async def get_ice_servers(self, call_info: CallInfo) -> list[IceServer]:
+        time.sleep(0.1)  # noqa: ASYNC251
+        return self.own()
+
+
 class Clinging(Good):
     """Will have its answer."""
 
@@ -138,6 +146,7 @@ BAD: Mapping[str, list[IceServerProviderSpec]] = {
     "servers": [spec_of(Synchronous), spec_of(Bare), spec_of(Curious)],
     "failure": [spec_of(Patient), spec_of(Leaving), spec_of(Threaded)],
     "timeout": [spec_of(Clinging)],
+    "yields": [spec_of(Blocking)],
     "crowd": [spec_of(Sharing)],
     "expiry": [spec_of(Hasty)],
     "malformed-uris": [spec_of(Good, Gullible)],

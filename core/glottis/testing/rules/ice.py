@@ -23,6 +23,7 @@ from glottis.testing.rules.leftovers import Held, expect_ended
 from glottis.testing.rules.rule import Broken, DoesNotApply, NotTried, expect, rules_of
 from glottis.testing.rules.secrecy import overheard, secrets_in
 from glottis.testing.rules.subject import Subject, check_description
+from glottis.testing.rules.thread_time import LONGEST_STEP_MS, LongestStep
 from glottis.testing.rules.trial import give_up, run_trial
 
 IceSubject = Subject[IceServerProviderSpec]
@@ -130,6 +131,25 @@ def check_timeout(subject: IceSubject) -> None:
 async def _end_if_late() -> None:
     await trio.sleep(2 * PATIENCE)
     give_up(f"cancelled after {PATIENCE:g} s, it goes on for another: let trio.Cancelled pass")
+
+
+def check_yields(subject: IceSubject) -> None:
+    """A library that waits for a server by itself holds up all calls. Tried again, since others may have disturbed."""
+    provider = subject.make()
+    longest = min(_longest_step(provider) for _ in range(3))
+    expect(
+        longest <= LONGEST_STEP_MS,
+        f"holds up all calls for {longest:.0f} ms: wait by trio, or in trio.to_thread.run_sync",
+    )
+
+
+def _longest_step(provider: IceServerProvider) -> float:
+    async def scenario() -> None:
+        networks.refuse()
+        await _asked(provider, CALL)
+
+    run_trial(scenario, [longest := LongestStep()])
+    return longest.milliseconds
 
 
 def check_crowd(subject: IceSubject) -> None:
@@ -246,6 +266,7 @@ ICE_RULES: Final = rules_of(
     ("servers", "each call gets a list of servers that browsers take", check_servers),
     ("failure", "what it asks cannot be reached: it answers at once, and leaves nothing behind", check_failure),
     ("timeout", "what it asks never answers: it ends when it is cancelled", check_timeout),
+    ("yields", "to ask it never holds up calls", check_yields),
     ("crowd", "calls at the same time get lists of their own", check_crowd),
     ("expiry", "credentials last long enough to begin a call with", check_expiry),
     ("malformed-uris", "a malformed URI among its settings reaches no client", check_malformed),
