@@ -24,11 +24,12 @@ def main() -> None:
         "--loss", type=float, nargs="*", default=[0.0, 0.05], help="shares of lost packets (%(default)s)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of what is lost (%(default)s)")
+    parser.add_argument("--first", type=int, default=0, help="the voice of the first request, of six (%(default)s)")
     parser.add_argument("--calls", type=int, nargs="*", default=[1, 4], help="callers at a time (%(default)s)")
     options = parser.parse_args()
     print(f"load of the machine: {', '.join(f'{each:.1f}' for each in os.getloadavg())} on {os.cpu_count()} cores")
     try:
-        calls = all_spoken()
+        calls = all_spoken(options.first)
         for loss in options.loss:
             understand(calls, loss, options.seed)
         for count in options.calls:

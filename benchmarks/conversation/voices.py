@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 from collections import deque
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -32,9 +33,9 @@ def voice_of(number: int) -> tuple[str, ...]:
     return VOICES[number % len(VOICES)]
 
 
-def all_spoken() -> list[list[tuple[Request, bytes]]]:
-    """Each call's requests with their samples at ``RATE``."""
-    numbers = iter(range(1000))
+def all_spoken(first: int = 0) -> list[list[tuple[Request, bytes]]]:
+    """Each call's requests with their samples at ``RATE``; the first one by the ``first`` voice."""
+    numbers = count(first)
     return [[(request, spoken(request, next(numbers))) for request in call] for call in CALLS]
 
 

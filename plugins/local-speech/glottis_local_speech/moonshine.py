@@ -37,7 +37,13 @@ class Look(NamedTuple):
 
 FIRST: Final = Look(lead=0.1, emphasis=0.5)
 """Of 546 words of synthetic voices 48 are wrong so, and 62 as they are."""
-OTHERS: Final = (Look(lead=0.0, emphasis=0.5), Look(lead=0.2, emphasis=0.0), Look(lead=0.0, emphasis=0.0))
+OTHERS: Final = (
+    Look(lead=0.0, emphasis=0.5),
+    Look(lead=0.2, emphasis=0.0),
+    Look(lead=0.1, emphasis=0.8),
+    Look(lead=0.0, emphasis=0.0),
+    Look(lead=0.3, emphasis=0.5),
+)
 
 
 class MoonshineConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -85,6 +85,11 @@ class Answers:
             good.pop()
         return [self._entries[at] for at, _, _ in good], good[0][2] if good else 0.0
 
+    def is_asked(self, said: str, entry: Entry) -> bool:
+        """Whether any word of it is in the question: what is in the answer alone may be there by chance."""
+        stems = {word[:STEM] for word in words_of(entry.question)}
+        return any(self._known(word)[:STEM] in stems for word in _telling(said))
+
     def _known(self, word: str) -> str:
         """The word of the file that was meant by one that is not in it: recognisers mishear "deliver" as "liver"."""
         if word[:STEM] in self._stems or len(word) < STEM:
@@ -137,7 +142,8 @@ class AnswersSkill:
         found, share = self._answers.find(text)
         if not found:
             return None
-        return Request({"question": text[:MAX_QUESTION]}, 0.3 + 0.6 * share if share >= ENOUGH else 0.3)
+        certainty = 0.3 + 0.6 * share if share >= ENOUGH and self._answers.is_asked(text, found[0]) else 0.3
+        return Request({"question": text[:MAX_QUESTION]}, certainty)
 
     def _chosen(self, said: str) -> Entry | None:
         """Which of the questions that were asked back the caller has meant."""

@@ -27,12 +27,16 @@ _TIME: Final = (
 _DATE: Final = (
     r"(?:what|which) day (?:is|was|of the week is) (?:it )?(?:today|tomorrow|yesterday)",
     r"(?:what|which) day is it",
-    r"(?:what is|what's|tell me) (?:the date|today's date|tomorrow's date|the date of today)(?: today| tomorrow)?",
+    r"(?:what is|what's|tell me) (?:the (?:day|date)(?: of today)?|(?:today|tomorrow)'s date)(?: today| tomorrow)?",
     r"(?:what|which) date is (?:it|today|tomorrow)(?: today)?",
     r"tell me (?:what|which) day it is",
     r"(?:what|which) day will it be tomorrow",
     r"date",
 )
+
+
+MISHEARD: Final = 0.55
+"""How much of "tomorrow" must be in what follows "date to"."""
 
 
 class ClockConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +85,8 @@ def _day_in(text: str) -> Day:
     for day in DAYS:
         if mentions(text, rf"{day}(?:'s)?"):
             return day
-    return next((day for day in DAYS if resembles(text, day)), "today")
+    likely = [day for day in DAYS if resembles(text, day)]
+    return likely[0] if likely else "tomorrow" if resembles(text, "tomorrow", MISHEARD, "date to") else "today"
 
 
 def _hear_date(text: str) -> Request | None:

@@ -57,7 +57,7 @@ def _amount(tokens: list[str], at: int) -> tuple[Decimal | None, int]:
         return fraction, at + 2
     if (found := number_at(tokens, at)) is not None:
         return found
-    if tokens[at] in ("a", "an", "another"):
+    if tokens[at] in ("a", "an", "another", "the"):
         fraction = _FRACTIONS.get(tokens[at + 1]) if at + 1 < len(tokens) else None
         if fraction is not None:  # "a quarter of an hour"
             return fraction, at + 2 + (tokens[at + 2 : at + 3] in (["a"], ["an"]))

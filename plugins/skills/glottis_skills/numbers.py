@@ -40,6 +40,8 @@ def number_at(tokens: Sequence[str], at: int) -> tuple[Decimal, int] | None:
         word = tokens[at]
         if (figure := _figure(tokens, at)) is not None:
             part += figure
+        elif word in _SMALL and at and tokens[at - 1] in _SMALL and part:
+            break  # two numbers, and not their sum
         elif word in _SMALL or word in _TENS:
             part += _SMALL.get(word, _TENS.get(word, Decimal(0)))
         elif word == "hundred":

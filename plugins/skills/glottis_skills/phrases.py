@@ -54,11 +54,15 @@ def mentions(text: str, *patterns: str) -> re.Match[str] | None:
     return next((found for pattern in patterns if (found := _compiled(rf"\b(?:{pattern})\b").search(words))), None)
 
 
-def resembles(text: str, word: str) -> bool:
-    """Whether one of its words, or two of them together, look much like this one: "to Monroe" was "tomorrow"."""
+def resembles(text: str, word: str, alike: float = ALIKE, beside: str = "") -> bool:
+    """Whether one of its words, or two of them together, look much like this one: "to Monroe" was "tomorrow".
+
+    ``beside`` must be in the text, too.
+    """
     words = plain(text).split()
     pairs = [first + second for first, second in pairwise(words)]
-    return bool(get_close_matches(word, [each[:MAX_LETTERS] for each in (*words, *pairs)], n=1, cutoff=ALIKE))
+    found = get_close_matches(word, [each[:MAX_LETTERS] for each in (*words, *pairs)], n=1, cutoff=alike)
+    return bool(found) and beside in plain(text)
 
 
 WHOLLY: Final = 0.98

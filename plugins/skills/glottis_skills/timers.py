@@ -21,6 +21,7 @@ _WANTS: Final = (
     r"timer (?:for|of)",
     r"(?:remind|wake|call|tell) me (?:in|and|an)",
     r"remind me",
+    r"me in (?:a|an|one|half|\w+ (?:seconds|minutes|hours))",
     r"count down",
 )
 _LIST: Final = (
@@ -32,7 +33,8 @@ _LIST: Final = (
 )
 _CANCEL: Final = r"(?:cancel|stop|delete|remove|end|turn off|clear|forget)(?: \w+){0,6}? (?:timers?|alarms?|reminders?)"
 _TASK: Final = re.compile(
-    r"^remind me(?: (?:in|and|an) .{1,40}?)? (?:to|that|about) (?P<task>.{1,100}?)(?: in (?!the\b|a\b).{1,40})?$"
+    r"^(?:\w{1,20} )?(?:remind|mind|mine) me(?: (?:in|and|an) .{1,40}?)? (?:to|that|about) (?P<task>.{1,100}?)"
+    r"(?: in (?!the\b|a\b).{1,40})?$"
 )
 _YOURS: Final = {
     "my": "your",

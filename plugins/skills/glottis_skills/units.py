@@ -100,7 +100,9 @@ def _hear(text: str) -> Request | None:
     if len(found) != 2 or UNITS[found[0][1]].dimension != UNITS[found[1][1]].dimension:
         return None
     amounts = {unit: _amount_before(tokens, at) for at, unit in found}
-    (given, other) = (found[0][1], found[1][1]) if amounts[found[0][1]] is not None else (found[1][1], found[0][1])
+    (first, second) = (found[0][1], found[1][1])
+    is_in_order = amounts[first] is not None or (amounts[second] is None and "convert" in tokens)
+    (given, other) = (first, second) if is_in_order else (second, first)
     amount = amounts[given] if amounts[given] is not None else Decimal(1)
     assert amount is not None
     return Request({"amount": float(amount), "from_unit": given, "to_unit": other}, 0.95)
@@ -111,4 +113,6 @@ def _amount_before(tokens: list[str], at: int) -> Decimal | None:
     for start in range(max(0, at - 8), at):
         if (number := number_at(tokens, start)) is not None and number[1] == at:
             return number[0]
+    if tokens[at - 2 : at] in (["are", "to"], ["is", "to"], ["are", "too"], ["is", "too"]):  # as it is heard
+        return Decimal(2)
     return Decimal(1) if tokens[at - 1 : at] in (["a"], ["an"]) else None
