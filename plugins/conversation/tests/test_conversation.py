@@ -142,9 +142,12 @@ async def test_a_short_word_interrupts_when_it_was_understood(autojump_clock: tr
     assert transcripts(call, "agent")[1] == ("Yes?", False)
 
 
-async def test_an_agent_that_was_interrupted_by_noise_goes_on(autojump_clock: trio.testing.MockClock) -> None:
+@pytest.mark.parametrize("said", ["", "Mm-hm.", "Yeah, okay."])
+async def test_an_agent_that_was_interrupted_by_noise_or_a_hum_goes_on(
+    said: str, autojump_clock: trio.testing.MockClock
+) -> None:
     mind, mouth = Mind("Here is one thing. There is another thing."), Mouth()
-    async with fake_call(conversation(settings(mind, ear=Ear(["Well?", ""]), mouth=mouth))) as call:
+    async with fake_call(conversation(settings(mind, ear=Ear(["Well?", said]), mouth=mouth))) as call:
         await call.caller_speaks(speech(1) + silence(1) + speech(0.5) + silence(5))
     heard = [("Here is one", True), ("Here is one thing. There is another thing.", False)]
     assert transcripts(call, "agent") == heard
