@@ -4,11 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 from glottis import Call
 from glottis.cli import main
 from glottis.contracts.errors import ConfigurationError
 from glottis.isolation.orders import make, order_of
 from glottis.isolation.pickles import pickled, unpickled
+from glottis.isolation.pool import PLACE_PATIENCE
+from glottis.isolation.workers import AgentWorkers
 from glottis.plugins import AgentFile, FunctionAgent
 from support.gateway import resolve_test_config
 from support.imports import imports_of
@@ -51,6 +55,18 @@ def test_what_is_ordered_is_made(tmp_path: Path) -> None:
     order = order_of("mine", resolve_test_config(tmp_path, config))
     made = make(unpickled(pickled(order)))
     assert {name: one.settings.encoded for name, one in made.agents.items()} == {"echo": True, "other": False}
+
+
+async def test_who_asks_for_a_session_does_not_wait_for_ever_for_a_process(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    workers = AgentWorkers(resolve_test_config(tmp_path, ISOLATED.format(agent="echo")))  # none of which is started
+    began = trio.current_time()
+    assert not await workers.some_ready("mine")
+    assert trio.current_time() - began == PLACE_PATIENCE
+    assert not workers.have_begun
+    assert workers.counts().calls_refused == 1
+    assert await workers.some_ready("another, which has no processes")
 
 
 def test_a_function_of_a_file_is_made(tmp_path: Path) -> None:

@@ -109,11 +109,14 @@ class Pool:
         while not self.has_begun:
             await self._changed.wait()
 
-    async def some_ready(self) -> None:
-        """Wait until one can have calls, or has as many as it takes; for ``PLACE_PATIENCE`` at most."""
+    async def some_ready(self) -> bool:
+        """Wait until one can have calls, or has as many as it takes; says whether it has come to that in time."""
         with trio.move_on_after(PLACE_PATIENCE):
             while not self.ready:
                 await self._changed.wait()
+            return True
+        self.counts.calls_refused += 1
+        return False
 
     @property
     def _staying(self) -> list[WorkerProcess]:

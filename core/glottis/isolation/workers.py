@@ -44,13 +44,13 @@ class AgentWorkers:
         for pool in self._pools.values():
             await pool.begun()
 
-    async def some_ready(self, campaign_id: str) -> None:
-        """Wait for those of this campaign, as long as a call waits for its place.
+    async def some_ready(self, campaign_id: str) -> bool:
+        """Wait for those of this campaign, as long as a call waits for its place; says whether there is one.
 
         A caller who is connected sooner speaks to nobody: what is said before the agent is there is lost.
         """
-        if (pool := self._pools.get(campaign_id)) is not None:
-            await pool.some_ready()
+        pool = self._pools.get(campaign_id)
+        return pool is None or await pool.some_ready()
 
     def factory(self, campaign_id: str) -> ConversationFactory:
         """What makes the calls of a campaign."""

@@ -155,7 +155,8 @@ class Sessions:
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)
         self._check_availability(client_host, principal)
-        await self._workers.some_ready(campaign.id)
+        if not await self._workers.some_ready(campaign.id):
+            raise Unavailable("STARTING", "The agent is being loaded, try again soon")
         if self._workers.is_full(campaign.id):
             raise Unavailable("FULL", "The agent has as many calls as it takes, try again later")
         info = _call_info(request, campaign, principal, client_host)
