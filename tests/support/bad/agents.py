@@ -91,6 +91,12 @@ async def collecting(call: Call) -> None:
     await good(call)
 
 
+async def remembering(call: Call) -> None:
+    """Keeps what each caller has said."""
+    async for frame in call.audio:
+        kept.append(frame.pcm)
+
+
 async def careless(call: Call) -> None:
     """Leaves its files open."""
     kept.append(os.open(os.devnull, os.O_RDONLY))
@@ -189,7 +195,14 @@ BAD: Mapping[str, list[AgentSpec]] = {
     "description": [AgentSpec("", lambda settings: good), AgentSpec("sample", lambda settings: None)],  # type: ignore[arg-type, return-value]
     "conversation": [AgentSpec("sample", no_agent), spec_of(failing)],
     "cancellation": [spec_of(stubborn), spec_of(careful), spec_of(everlasting), spec_of(absorbed)],
-    "leaves-nothing": [spec_of(collecting), spec_of(careless), spec_of(outliving), spec_of(threaded), spec_of(forking)],
+    "leaves-nothing": [
+        spec_of(collecting),
+        spec_of(remembering),
+        spec_of(careless),
+        spec_of(outliving),
+        spec_of(threaded),
+        spec_of(forking),
+    ],
     "back-pressure": [spec_of(impatient)],
     "barge-in": [spec_of(deaf_while_it_speaks)],
     "hang-up": [spec_of(last_words)],

@@ -1,7 +1,10 @@
 """The rules of agents, tried in calls without a network, on virtual time."""
 
+import gc
+import sys
 import weakref
 from functools import partial
+from itertools import pairwise
 from typing import Final
 
 import trio
@@ -26,6 +29,8 @@ _MAX_PLACES: Final = 60
 _MAX_STEPS_PER_SECOND: Final = 2000
 """Of a caller who says nothing: 50 frames come in a second, and nobody needs forty steps for one."""
 _MAX_TASKS_GROWN: Final = 32
+_MAX_OBJECTS_KEPT: Final = 100
+"""Of each call that is over: who keeps a line about each in a list has less, and who keeps its frames has more."""
 
 
 def check_conversation(subject: AgentSubject) -> None:
@@ -66,11 +71,16 @@ def check_leaves_nothing(subject: AgentSubject) -> None:
     async def scenario() -> None:
         await a_call(talk)
         before = Held.now()
+        objects = [sys.getallocatedblocks()]
         for _ in range(3):
             await a_call(remembered)
+            gc.collect()
+            objects.append(sys.getallocatedblocks())
         await expect_ended(before, "three calls have")
         kept = sum(call() is not None for call in calls)
         expect(not kept, f"{kept} of three calls that are over are kept in memory: forget them when they end")
+        least = min(after - before for before, after in pairwise(objects))
+        expect(least <= _MAX_OBJECTS_KEPT, f"each call leaves {least} objects in memory: forget them when it ends")
 
     run_trial(scenario)
 
