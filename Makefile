@@ -32,6 +32,7 @@ BRANCHES := 97
 MINUTES ?= 25
 CALLS ?= 5000
 SECONDS ?= 5
+FAULTS ?= 100
 
 # Compiled once, whatever the environment says: each process of the tests, and each that they start, would do it again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -101,9 +102,9 @@ voice: $(VENV)/.installed-for-voice
 networks: $(VENV)/.installed-for-tests
 	@PYTHONPATH=tests $(BIN)/python -m support.networks
 
-# Shorter: make soak MINUTES=2 CALLS=200
+# Shorter: make soak MINUTES=2 CALLS=200 FAULTS=1
 soak: $(VENV)/.installed-for-tests
-	PYTHONPATH=tests $(BIN)/python -m benchmarks.soak --minutes=$(MINUTES) --calls=$(CALLS) --seconds=$(SECONDS)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.soak --minutes=$(MINUTES) --calls=$(CALLS) --seconds=$(SECONDS) --faults=$(FAULTS)
 
 release: $(VENV)/.installed-for-release
 	$(BIN)/python tools/release.py

@@ -1,4 +1,4 @@
-"""Attacks on a real gateway with listening calls, many calls one after the other, and a few for long.
+"""Attacks on a real gateway with listening calls, ends after faults, many calls one by one, and a few for long.
 
 Each attack is made beside calls whose packets are timed by the kernel, and is judged by the largest gap between two
 packets of one call, beside that of a control run just before it, without an attack. A run whose control is noisy counts
@@ -19,6 +19,7 @@ from support.phone import open_exchange
 
 from benchmarks.processes import CALLERS_CORE, running
 from benchmarks.soak.ears import gateway_at, open_listeners
+from benchmarks.soak.endings import FAULTS, end_in_each_state
 from benchmarks.soak.server import serving
 from benchmarks.soak.trend import IN_1000_CALLS, IN_AN_HOUR, Growth, Sample
 from benchmarks.soak.verdict import LIMIT_MS, Heard, Verdict, exit_code, of_attack
@@ -34,6 +35,7 @@ def main() -> int:
     """Print each part when it is ready; see ``exit_code``."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each attack (default: 5)")
+    parser.add_argument("--faults", type=int, default=len(FAULTS), help="of each method of a plugin (default: all)")
     parser.add_argument("--calls", type=int, default=5000, help="one after the other (default: 5000)")
     parser.add_argument("--minutes", type=float, default=25.0, help="of 20 calls at once (default: 25)")
     options = parser.parse_args()
@@ -41,7 +43,8 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # of the attackers, which inherit it
     os.sched_setaffinity(0, {CALLERS_CORE})
     attacked = trio.run(_attacks, options.seconds)
-    verdicts = [*attacked, trio.run(_many_calls, options.calls), *trio.run(_long_calls, options.minutes)]
+    ended = trio.run(end_in_each_state, options.faults)
+    verdicts = [*attacked, ended, trio.run(_many_calls, options.calls), *trio.run(_long_calls, options.minutes)]
     print(f"\n{', '.join(f'{verdicts.count(verdict)} {verdict.value}' for verdict in Verdict)}")
     return exit_code(verdicts)
 

@@ -1,7 +1,7 @@
-"""Whatever one caller or stranger sends, eight calls miss no packet, and the next caller is served as ever.
+"""Whatever one caller or stranger sends, twenty calls miss no packet, and the next caller is served as ever.
 
-Time is virtual: what an attack costs is counted in the tests of the rooms, and measured beside twenty calls by the
-benchmark ``make soak``. Here eight stand for twenty, see ``support.crowd.CALLS``.
+Time is virtual: what an attack costs is counted in the tests of the rooms, and measured on the wall's clock by the
+benchmark ``make soak``.
 """
 
 import logging

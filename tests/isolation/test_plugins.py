@@ -1,4 +1,4 @@
-"""Whatever one method of a plugin does, eight calls go on, and the log says whose method it was.
+"""Whatever one method of a plugin does, twenty calls go on, and the log says whose method it was.
 
 For each method there is a way to get it called, and what its caller is to see. The faults are made one after the other
 on one gateway for each method; where one ends it, there is another for the next.

@@ -1,22 +1,19 @@
 """SIGTERM ends the process whatever goes on in it: what a plugin has done before, or does all the time, or callers do.
 
-See ``test_processes.py`` for plugins that never return, and for a log that nobody reads.
+See ``test_processes.py`` for plugins that never return, and for a log that nobody reads. ``make soak`` tries each fault
+of each method, in a process of its own.
 """
 
-from collections.abc import Awaitable, Callable
-from functools import partial
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 import trio
-from glottis.signaling.close_codes import INTERNAL_ERROR
-from support import uses
 from support.attacks import ATTACKS, Attack
 from support.faults import BLOCKS_AGAIN, COLLECTS, ERRORS, NONSENSE, Fault, faulty_codec
-from support.faulty_process import FaultyProcess, open_faulty_process
-from support.http import request
+from support.faulty_process import open_faulty_process
 from support.phone import eventually, open_exchange
+from support.process_uses import USES
 from support.uses import ROWS
 
 pytestmark = pytest.mark.realtime
@@ -37,48 +34,6 @@ async def test_after_each_fault_and_one_of_each_method(tmp_path: Path) -> None:
                 assert process.is_armed
         await bystander.hear(10)
         await process.terminate()
-
-
-async def request_in_vain(process: FaultyProcess) -> None:
-    assert (await process.exchange.post("faulty")).status == 500
-
-
-async def request_without_servers(process: FaultyProcess) -> None:
-    assert (await process.exchange.post("faulty")).document["iceServers"] == []
-
-
-async def request_route_in_vain(process: FaultyProcess) -> None:
-    assert (await request(process.exchange.gateway, "GET", "/api/plugins/faulty/")).status == 500
-
-
-async def talk_in_vain(process: FaultyProcess, *, is_answered: bool = True) -> None:
-    phone = process.exchange.phone(faulty_codec())
-    await phone.create("faulty")
-    await phone.open_socket()
-    await phone.send_offer()
-    if is_answered:
-        await phone.take_answer()
-    assert (await phone.wait_closed())[0] == INTERNAL_ERROR
-    phone.hang_down()
-
-
-async def talk_even_so(process: FaultyProcess) -> None:
-    phone = process.exchange.phone(faulty_codec())
-    await phone.connect("faulty")
-    await phone.hear()
-    await phone.hang_up()
-
-
-USES: dict[uses.Use, Callable[[FaultyProcess], Awaitable[None]]] = {
-    uses.begin: talk_even_so,
-    uses.go_on: talk_even_so,
-    uses.hang_up: talk_even_so,
-    uses.offer: partial(talk_in_vain, is_answered=False),
-    uses.request_route: request_route_in_vain,
-    uses.request_servers: request_without_servers,
-    uses.request_session: request_in_vain,
-    uses.talk: talk_in_vain,
-}
 
 
 @pytest.mark.parametrize("fault", [*BLOCKS_AGAIN, COLLECTS], ids=str)

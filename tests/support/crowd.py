@@ -1,4 +1,4 @@
-"""Eight calls that notice everything: what one caller or plugin does is made beside them, on virtual time.
+"""Twenty calls that notice everything: what one caller or plugin does is made beside them, on virtual time.
 
 async with open_crowd(directory, config, plugins) as crowd:
     …
@@ -22,8 +22,8 @@ from glottis.wire.rtcp import is_rtcp
 from support.memory import MemoryEndpoint, open_memory_exchange
 from support.phone import Exchange, Phone, eventually, installed_codec
 
-CALLS = 8
-"""Two in each slot of the wheel: what befalls those of one slot or another is seen, and twenty see no more."""
+CALLS = 20
+"""Five in each slot of the wheel."""
 MAX_GAP = 0.06
 """Seconds that may pass between two packets of a call: twice as many as usual, and another packet's."""
 SETTLING = 0.06
