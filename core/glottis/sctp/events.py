@@ -79,10 +79,10 @@ class EverythingAcknowledged:
 
 SendProgress = StreamDrained | SendBufferDrained | EverythingAcknowledged
 """What has become of what we sent; the association tells it apart from its other events."""
+AssociationEnd = AssociationClosed | AssociationFailed
 AssociationEvent = (
     AssociationEstablished
-    | AssociationClosed
-    | AssociationFailed
+    | AssociationEnd
     | MessageReceived
     | IncomingStreamsReset
     | OutgoingStreamsReset
