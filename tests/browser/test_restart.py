@@ -1,4 +1,4 @@
-"""Real browsers that restart ICE, hold or stop the audio, change the codec, or come back after a loss: the call goes on."""
+"""Real browsers that restart ICE, hold or stop audio, change the codec, or come back after a loss: the call goes on."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -63,7 +63,7 @@ class PeerTransport:
     ``ice`` and ``dtls`` are its engines; who changes one of them calls ``advance``, and then drains.
 
     By an ICE restart (RFC 8445 §9) ``ice`` gets other credentials, while ``dtls`` and all that stands on it goes on. A
-    relay (RFC 8656) is one more local candidate of ``ice``. Where a peer moves the bundle to another transport, ``dtls``
+    relay (RFC 8656) is one more local candidate of ``ice``. Where a peer gives the bundle another transport, ``dtls``
     is replaced, too, once the peer has proved who it is there; ``dtls.Connected`` is told again then.
     """
 

@@ -81,11 +81,7 @@ SendProgress = StreamDrained | SendBufferDrained | EverythingAcknowledged
 """What has become of what we sent; the association tells it apart from its other events."""
 AssociationEnd = AssociationClosed | AssociationFailed
 AssociationEvent = (
-    AssociationEstablished
-    | AssociationEnd
-    | MessageReceived
-    | IncomingStreamsReset
-    | OutgoingStreamsReset
+    AssociationEstablished | AssociationEnd | MessageReceived | IncomingStreamsReset | OutgoingStreamsReset
 )
 
 

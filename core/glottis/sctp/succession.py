@@ -1,7 +1,7 @@
 """Channels that stay open while the transport below is replaced, and perhaps the association with it.
 
-Browsers replace it where the first section of a bundle is stopped (RFC 9143 §7.5.3). Chromium aborts the association and
-begins another one, in which what was agreed on for the channels holds without another DATA_CHANNEL_OPEN. Firefox goes
+Browsers replace it where the first section of a bundle is stopped (RFC 9143 §7.5.3). Chromium aborts the association
+and begins another, in which what was agreed on for the channels holds without another DATA_CHANNEL_OPEN. Firefox goes
 on with the one that there is. By RFC 8841 §9.3 it would have to end with its DTLS, but what the peer does decides.
 """
 
@@ -14,7 +14,6 @@ from glottis.sctp.data_channel import ChannelState
 from glottis.sctp.events import AssociationEnd, IncomingStreamsReset
 from glottis.wire.dcep import ProtocolId
 from glottis.wire.sctp import ChunkType
-
 
 _VERIFICATION_TAG: Final = slice(4, 8)
 _FIRST_CHUNK_TYPE: Final = 12
