@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from glottis.contracts.notes import Note
 from glottis.dtls import Certificate
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerSettings
 from glottis.sctp import AssociationFailed, ChannelClosed, ChannelState, DataChannel, TextReceived
@@ -15,6 +16,7 @@ from support.installed import installed_plugins
 PCMU = installed_plugins().codecs.find("PCMU").spec
 ELSEWHERE = Address("203.0.113.77", 4001)
 SETTINGS = PeerSettings((PCMU,), sample_rate=8000)
+FARTHER = Address("203.0.113.78", 4002)
 PATIENCE = 10.0
 
 
@@ -67,17 +69,17 @@ class MovingCall:
     def say_goodbye(self) -> None:
         self.caller.transport.dtls.close()
 
-    def move(self, certificate: Certificate | None = None) -> DataChannel:
+    def move(self, certificate: Certificate | None = None, address: Address = ELSEWHERE) -> DataChannel:
         """Other sockets, with the credentials and the certificate that were described, and the channel as agreed on."""
         connection = PeerConnection(
             SETTINGS,
             certificate=certificate or self.certificate,
-            local_addresses=[ELSEWHERE],
+            local_addresses=[address],
             rng=random.Random(0),  # as the caller has it: the same credentials
         )
         assert attribute("ice-pwd", connection.make_offer()) == attribute("ice-pwd", self.offer)
         self.other = VirtualPeer(connection, self.network)
-        self.network.attach(self.other, ELSEWHERE)
+        self.network.attach(self.other, address, CALLER, ELSEWHERE)  # in place of those before
         connection.accept_answer_untrusted(self.answer, self.network.now)
         return self.channel(connection, "chat", self.chat.id)
 
@@ -134,6 +136,27 @@ def test_an_open_channel_goes_on_by_the_transport_that_follows(ends: Callable[[M
     assert not any(isinstance(event, ChannelClosed) for event in moving.call.gateway.events)
 
 
+def test_the_bundle_may_move_twice_within_a_second() -> None:
+    """As it does where the audio is stopped and added again at once; nothing goes back to what was left before."""
+    moving = MovingCall()
+    start = moving.network.now
+    moving.stop_audio()
+    moving.leave()
+    moving.wait_until_open(moving.move())
+    moving.network.run(seconds=0.1)
+    assert moving.gateway.transport.selected_path is not None
+    moving.gateway.accept_offer_untrusted(moving.offer, moving.network.now)
+    moving.network.run(seconds=0.05)
+    assert moving.gateway.transport.selected_path.remote == ELSEWHERE
+    moving.network.unreachable |= {ELSEWHERE}
+    channel = moving.move(address=FARTHER)
+    moving.wait_until_open(channel)
+    assert moving.network.now - start < 1
+    channel.send_text("second")
+    assert moving.network.run(lambda: texts(moving.call.gateway) == ["first", "second"], seconds=1)
+    assert moving.gateway.transport.selected_path.remote == FARTHER
+
+
 def test_a_peer_that_keeps_its_transport_keeps_all_of_it() -> None:
     moving = MovingCall()
     before = moving.gateway.transport.dtls
@@ -156,6 +179,8 @@ def test_who_proves_to_be_another_takes_over_nothing(*, is_stopped: bool) -> Non
     assert moving.other is not None
     assert not moving.other.connected
     assert moving.gateway.transport.dtls is before
+    begun = Note("dtls", "the far end begins another handshake") in moving.call.gateway.events
+    assert begun == is_stopped
     assert moving.gateway.transport.is_secure
 
 
