@@ -232,13 +232,12 @@ def _content(part: _Part, left: _Left) -> _Content:
 
 def _attributes(attributes: Sequence[Attribute], left: _Left, skipped: list[str]) -> tuple[Attribute, ...]:
     """Those that nobody looks at here, and those that can be read."""
-    kept: list[Attribute] = []
+    kept, dropped = [*attributes], list[int]()
     repeats = dict.fromkeys(READ, 0) | {"fingerprint": MAX_REPEATS - MAX_FINGERPRINTS}
-    room, keep = left.attributes, kept.append
-    for attribute in attributes:
+    room = left.attributes
+    for index, attribute in enumerate(attributes):
         name = attribute.name
         if name not in repeats:
-            keep(attribute)
             continue
         count = repeats[name]
         repeats[name] = count + 1
@@ -247,11 +246,14 @@ def _attributes(attributes: Sequence[Attribute], left: _Left, skipped: list[str]
                 room -= 1
                 if room >= 0:
                     _read_value_untrusted(attribute, left)
-                    keep(attribute)
+                    continue
             elif count == MAX_REPEATS:  # what follows is passed over in silence: there may be hundreds
                 raise Malformed(f"line {attribute.line}: expected at most {_most(name)} times a={name}")
         except Malformed as error:
             skipped.append(str(error))
+        dropped.append(index)
+    for index in reversed(dropped):
+        del kept[index]
     left.attributes = room
     return tuple(kept)
 
