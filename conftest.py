@@ -19,8 +19,11 @@ ENGINES: Final = ("wire", "sdp", "ice", "turn", "dtls", "rtp", "sctp", "peer")
 MARKERS: Final = {"browser": "browser", "interop": "interop", **dict.fromkeys(ENGINES, "engine")}
 
 # For make quick and what counts coverage, and for make fuzz; see tests/support/examples.py.
-settings.register_profile("quick", max_examples=20)
+settings.register_profile("whole", derandomize=True)
+settings.register_profile("quick", max_examples=20, derandomize=True)
 settings.register_profile("long", max_examples=1000)
+
+settings.load_profile("whole")  # the same examples in each run; long ones find others
 
 # pytest names a test module by its path from here: codecs/opus/tests/test_opus.py becomes a child of ``codecs``. What
 # sys.modules holds under that name would be replaced if it were no package; so it is said to be one.
