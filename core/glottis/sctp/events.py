@@ -79,9 +79,13 @@ class EverythingAcknowledged:
 
 SendProgress = StreamDrained | SendBufferDrained | EverythingAcknowledged
 """What has become of what we sent; the association tells it apart from its other events."""
-AssociationEnd = AssociationClosed | AssociationFailed
 AssociationEvent = (
-    AssociationEstablished | AssociationEnd | MessageReceived | IncomingStreamsReset | OutgoingStreamsReset
+    AssociationEstablished
+    | AssociationClosed
+    | AssociationFailed
+    | MessageReceived
+    | IncomingStreamsReset
+    | OutgoingStreamsReset
 )
 
 
