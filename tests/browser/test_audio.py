@@ -129,15 +129,6 @@ async def test_track_replaced_by_nothing_is_silence_until_it_comes_back(page: Pa
     await hear_speech(page)
 
 
-async def test_stopping_the_section_that_holds_the_transport_is_refused_by_name(page: Page, gateway: Gateway) -> None:
-    await start(page, "echo", "await call.speak(); globalThis.chat = call.open('chat')")
-    await page.evaluate("call.pc.getTransceivers()[0].stop()")
-    assert await page.evaluate("call.negotiate().catch(({ message }) => message)") == "TRANSPORT_SECTION_STOPPED"
-    later = "call.messages.slice(call.messages.findIndex(({ type }) => type === 'error'))"
-    await page.wait_for(f"{later}.some(({{ name }}) => name === 'statistics')")  # the session lives on
-    assert len(gateway.sessions) == 1
-
-
 async def test_closed_page_ends_its_session_at_once(page: Page, gateway: Gateway) -> None:
     await start(page, "echo", "await call.speak()")
     assert len(gateway.sessions) == 1

@@ -1,4 +1,4 @@
-"""Real browsers that restart ICE, hold the call, change the codec, or come back after a loss: the call goes on."""
+"""Real browsers that restart ICE, hold or stop audio, change the codec, or come back after a loss: the call goes on."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -93,6 +93,19 @@ async def test_a_call_on_hold_is_taken_up_again(talk: Page) -> None:
         assert await talk.evaluate(f"{transceiver}.currentDirection") == "sendrecv"
         await hear(talk)
     assert await talk.evaluate("chat.echoes('still here')")
+
+
+async def test_channels_go_on_where_the_audio_before_them_is_stopped_and_comes_again(talk: Page) -> None:
+    """Each time another section holds the transport, and the browser makes another one: ICE, DTLS and SCTP."""
+    assert await talk.evaluate("chat.echoes('before')")
+    await negotiate(talk, "call.pc.getTransceivers()[0].stop()")
+    assert await talk.evaluate("chat.echoes('without audio')")
+    await negotiate(talk, "await call.speak()")
+    await hear(talk)
+    assert await talk.evaluate("chat.echoes('with audio')")
+    assert await talk.evaluate("chat.channel.readyState") == "open"
+    states = [event["data"]["state"] for event in await talk.evaluate(EVENTS) if event["name"] == "connection"]
+    assert states == ["connecting", "connected"]
 
 
 async def test_another_codec_takes_over(talk: Page) -> None:

@@ -333,20 +333,6 @@ def test_a_dtls_restart_is_refused_by_name_and_the_call_goes_on(
     call.gateway.connection.accept_offer_untrusted(offer, call.network.now)
 
 
-def test_stopping_the_section_that_holds_the_transport_is_refused_by_name_and_the_call_goes_on(
-    gateway: Callable[..., VirtualCall],
-) -> None:
-    call = gateway()
-    offer = call.caller.connection.make_offer()
-    call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(offer, 0.0), 0.0)
-    assert call.network.run(lambda: call.gateway.connected)
-    stopped = offer.replace("BUNDLE 0 1", "BUNDLE 1").replace("m=audio 9", "m=audio 0")
-    with pytest.raises(OfferRefused) as refusal:
-        call.gateway.connection.accept_offer_untrusted(stopped, call.network.now)
-    assert refusal.value.code == "TRANSPORT_SECTION_STOPPED"
-    assert call.gateway.connected
-
-
 def test_an_answer_that_rejects_the_audio_is_refused() -> None:
     call = VirtualCall(ALL)
     answer = call.gateway.connection.accept_offer_untrusted(call.caller.connection.make_offer(), 0.0)

@@ -145,6 +145,12 @@ class IceAgent:
             local=self._local.successor(credentials.ufrag),
         )
 
+    def reopen(self, now: float) -> None:
+        """The peer may go on by other sockets: its next candidates are checked, although a pair is nominated."""
+        self._remote.forget()
+        self._remote_ended, self._hope_at = False, now
+        self._checker.reopen(self._selection.unsettle())
+
     def awaits(self, transaction_id: bytes) -> bool:
         """Whether a response to this check of ours may come."""
         return self._checker.awaits(transaction_id)
@@ -225,7 +231,7 @@ class IceAgent:
         if not self.lite:
             self._checker.remote = Credentials(ufrag, pwd)
         self._hope_at = now
-        self._form_pairs(self._bases, self._remote)
+        self._form_pairs(self._local.all_bases, self._remote)
         self._conclude(now)
 
     def add_remote_candidates(self, candidates: Iterable[Candidate], now: float) -> None:
@@ -235,7 +241,7 @@ class IceAgent:
         for candidate in candidates:
             is_first = not self._remote.signalled
             if is_new := self._remote.admit(candidate):
-                self._form_pairs(self._bases, [candidate])
+                self._form_pairs(self._local.all_bases, [candidate])
             if is_first or is_new:
                 self._hope_at = now
         self._conclude(now)
@@ -348,10 +354,6 @@ class IceAgent:
             return True  # a keep-alive of older agents, RFC 8445 §11: neither answered nor believed
         return self._checker.accept_response(message, path, now, self._local.seen_of(path.transport))
 
-    @property
-    def _bases(self) -> tuple[Candidate, ...]:
-        return (*self._local.bases.values(), *self._local.streams.values())
-
     def _form_pairs(self, local: Iterable[Candidate], remote: Iterable[Candidate]) -> None:
         """RFC 8445 §6.1.2.2, as far as the policy lets checks go. A lite agent makes no checks."""
         if self._remote.ufrag is None or self.lite:
@@ -368,9 +370,7 @@ class IceAgent:
         self._selection.update(now)
         if (nominee := self._selection.take_nominee(now)) is not None:
             self._checker.nominate(nominee, now)
-        pair = self._selection.pair
-        if pair is not None and pair.nominated:
-            self._checker.conclude(pair)
+        self._checker.conclude(self._selection.pair)
         if self._selection.path is not None and self._selection.path != path_before:
             self._notes.add(f"data goes by {self._selection.path}")
             self._events.append(SelectedPathChanged(self._selection.path))

@@ -110,6 +110,10 @@ class CheckList:
         idle = (PairState.FROZEN, PairState.WAITING)
         self._pairs = {p.path: p for p in self if p.state not in idle or p.is_authenticated}
 
+    def reopen(self) -> None:
+        """Candidates that are new make pairs again."""
+        self._concluded = False
+
     def retire(self, heard_before: float) -> None:
         """Pairs that the peer has left, after a change of its address for example, no longer hold their place."""
         for pair in [pair for pair in self if not pair.selected and pair.was_left(heard_before)]:

@@ -37,6 +37,7 @@ class Checker:
         self._transactions = Transactions()
         self._next_check_at = 0.0
         self._concluded = False
+        self._doubtful: CandidatePair | None = None
         self._to_send: list[Datagram] = []
 
     def datagrams_to_send(self) -> list[Datagram]:
@@ -88,16 +89,21 @@ class Checker:
         transmissions = self._timing.consent_transmissions
         self._send_check(pair, now, nominating=False, transmissions=transmissions, hasty=True)
 
-    def conclude(self, nominated: CandidatePair) -> None:
-        """A pair is nominated: start nothing of our own any more, nor go on with what is worse, RFC 8445 §8.1.2."""
-        if self._concluded:
+    def conclude(self, selected: CandidatePair | None) -> None:
+        """Once it is nominated: start nothing of our own any more, nor go on with what is worse, RFC 8445 §8.1.2."""
+        if self._concluded or selected is None or not selected.nominated or selected is self._doubtful:
             return
-        self._concluded = True
+        self._concluded, self._doubtful = True, None
         self._check_list.conclude()
         priority = self._check_list.priority
         for pair in self._check_list:
-            if pair.state is PairState.IN_PROGRESS and priority(pair) < priority(nominated):
+            if pair.state is PairState.IN_PROGRESS and priority(pair) < priority(selected):
                 self._transactions.abandon(pair)
+
+    def reopen(self, doubtful: CandidatePair | None) -> None:
+        """Start checks again until another pair than this one, which the peer may leave, is nominated and selected."""
+        self._concluded, self._doubtful = False, doubtful
+        self._check_list.reopen()
 
     def awaits(self, transaction_id: bytes) -> bool:
         """See ``IceAgent.awaits``."""

@@ -38,6 +38,11 @@ class LocalCandidates:
         candidates._preference = self._preference
         return candidates
 
+    @property
+    def all_bases(self) -> tuple[Candidate, ...]:
+        """What pairs are made of."""
+        return (*self.bases.values(), *self.streams.values())
+
     def bases_of(self, transport: Transport) -> Mapping[Address, Candidate]:
         """Those whose paths have this transport; relays are among the sockets."""
         return self.streams if transport == "tcp" else self.bases

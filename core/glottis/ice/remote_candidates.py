@@ -82,6 +82,11 @@ class RemoteCandidates:
         self.ufrag = ufrag
         self.reconsider()
 
+    def forget(self) -> None:
+        """The peer has others from now on, which take the places of these."""
+        self._useless += len(self._waiting)
+        self._candidates, self._waiting = {}, {}
+
     def reconsider(self) -> None:
         """Admit all anew: there is another local candidate, and what waited for one like it takes a place."""
         known = self.known

@@ -54,6 +54,15 @@ class Selection:
         elif self.path is None or self._check_list.get(self.path) is None:
             self.path = next((pair.path for pair in self._check_list if pair.is_authenticated), None)
 
+    def unsettle(self) -> CandidatePair | None:
+        """The peer may leave this pair: the next that it nominates is no equal of it, however soon that is.
+
+        Nor are those equals that the peer has left before, within the same second perhaps.
+        """
+        for pair in self._check_list:
+            pair.nominated_at -= NOMINATION_WINDOW
+        return self.pair
+
     def take_nominee(self, now: float) -> CandidatePair | None:
         """The pair to nominate now, once: the best valid one, when nothing better can come or enough time has passed.
 

@@ -208,6 +208,10 @@ class IceTransport:
             self._conclude(now)
         return changed
 
+    def reopen(self, now: float) -> None:
+        """Of the present generation."""
+        self._agent.reopen(now)
+
     def close(self) -> None:
         """Be silent for ever."""
         for agent in self._agents:

@@ -32,7 +32,7 @@ from glottis.peer.events import (
 from glottis.peer.negotiator import Negotiator
 from glottis.peer.settings import PeerSettings
 from glottis.peer.statistics import collect
-from glottis.peer.transport import PeerTransport
+from glottis.peer.transport import NoSuccessor, PeerTransport
 from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.sdp import Candidate, Negotiation, SessionDescription, parse_session_description_untrusted
 from glottis.wire.address import Address, Datagram, Path
@@ -244,14 +244,18 @@ class PeerConnection:
             self.voice.negotiate(agreed.audio, now)
         else:
             self.voice.stop()
+        srtp = agreed.audio is not None
         if self.transport.is_described:
+            if self._negotiator.has_moved and self.transport.expect_successor(agreed.remote, srtp=srtp, now=now):
+                self._data.expect_successor()
             self.transport.reconnect(agreed.remote, now)
         else:
-            srtp = agreed.audio is not None
             self.transport.connect(agreed.remote, dtls_client=agreed.dtls_client, srtp=srtp, now=now)
         self._candidates.describe(agreed, now)
         if agreed.data is not None:
             self._data.negotiate(agreed.data, dtls_client=agreed.dtls_client, now=now)
+        else:
+            self._data.stop()
         self._advance(now)
 
     # The engine's verbs
@@ -350,6 +354,8 @@ class PeerConnection:
                     self._data.connect(now)
                 case dtls.ApplicationData(data):
                     self._data.handle_datagram(data, now)
+                case NoSuccessor():
+                    self._data.do_without_successor()
                 case _:
                     self._events.append(event)
         self._heed_reports(now)

@@ -15,10 +15,14 @@ class DataTrack:
         self._max_message_size = settings.max_message_size or 0
         self._rng = rng
         self._is_private = False
+        self._is_stopped = False
 
     def negotiate(self, data: NegotiatedData, *, dtls_client: bool, now: float) -> None:
         """Take the result of a negotiation, the first or a later one (RFC 8841 §10.2); the association stays."""
+        was_stopped, self._is_stopped = self._is_stopped, False
         if self.channels is not None:
+            if was_stopped and self._is_private:
+                self.channels.succession.begin(now)
             return
         self.channels = DataChannels(
             dtls_client=dtls_client,
@@ -32,10 +36,30 @@ class DataTrack:
             self.channels.connect(now)
 
     def connect(self, now: float) -> None:
-        """DTLS is there: begin, as soon as channels are negotiated."""
-        self._is_private = True
-        if self.channels is not None:
+        """DTLS is there, or another one in its place: begin, as soon as channels are negotiated."""
+        was_private, self._is_private = self._is_private, True
+        if self.channels is None or self._is_stopped:
+            return
+        if was_private:
+            self.channels.succession.begin(now)
+        else:
             self.channels.connect(now)
+
+    def expect_successor(self) -> None:
+        """Another DTLS may come, and take over the channels: see ``sctp.Succession``."""
+        if self.channels is not None:
+            self.channels.succession.expect()
+
+    def do_without_successor(self) -> None:
+        """There is no other, nor will there be."""
+        if self.channels is not None:
+            self.channels.succession.give_up()
+
+    def stop(self) -> None:
+        """A negotiation has no data channels: those that there are end, and nothing else (RFC 8841 §10.2)."""
+        if self.channels is not None and not self._is_stopped:
+            self._is_stopped = True
+            self.channels.abort("there are no data channels any more")
 
     def close(self) -> None:
         """Queue the ABORT; what was not sent is lost."""

@@ -36,6 +36,8 @@ class Negotiator:
         self.current: Negotiation | None = None
         self.restarting: Credentials | None = None
         """Those of ours in the last description, if it restarts ICE and ``ice`` does not have them yet."""
+        self.has_moved = False
+        """Whether the peer's last offer has let another section take over the bundle's transport (RFC 9143 §7.5.3)."""
         self.track = SendingTrack(rng.getrandbits(32), *(rng.randbytes(12).hex() for _ in range(3)))
         self.has_gathered = False
         """Whether there will be no other local candidates than those of the agent."""
@@ -87,6 +89,7 @@ class Negotiator:
         if self.current is not None:
             _require_same_sections(self.current, negotiation)
             _refuse_other_association(self.current, negotiation, OfferRefused)
+        self.has_moved = self.current is not None and self.current.remote.mid != negotiation.remote.mid
         return self._conclude(negotiation)
 
     def make_offer(self, *, ice_restart: bool = False) -> str:
@@ -183,11 +186,6 @@ def _require_same_sections(old: Negotiation, new: Negotiation) -> None:
     for index, mid in enumerate(old.mids):
         if old.description.media[index].port and (index >= len(mids) or mids[index] != mid):
             raise OfferRefused("SECTIONS_CHANGED", f"a=mid:{mid} is section {index}: keep the sections in their order")
-    if new.remote.mid != old.remote.mid:
-        # RFC 9143 §7.5.3 lets another section take over; browsers give it a new transport, and close the old one.
-        raise OfferRefused(
-            "TRANSPORT_SECTION_STOPPED", f"a=mid:{old.remote.mid} holds the transport: let it be inactive instead"
-        )
 
 
 def _refuse_other_association(old: Negotiation, new: Negotiation, refused: type[DescriptionRefused]) -> None:

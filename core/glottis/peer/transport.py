@@ -5,6 +5,8 @@ Everything of a call travels by it: SRTP and SRTCP beside DTLS (RFC 5764 §5.1.2
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from glottis import dtls, ice
@@ -22,6 +24,7 @@ from glottis.peer.events import (
     Places,
 )
 from glottis.peer.settings import PeerSettings
+from glottis.peer.succession import Succession
 from glottis.sdp import RemoteParameters
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.demux import PacketKind, classify
@@ -36,6 +39,12 @@ HANDSHAKE_DATAGRAMS_AT_ONCE: Final = 100
 """Of DTLS, until the peer has proved who it is: a hello can cost a signature. A handshake takes a dozen of them, twice
 that with its repetitions; further ones are dropped, and sent again if they were meant."""
 
+
+@dataclass(frozen=True, slots=True)
+class NoSuccessor:
+    """There is no other DTLS association after all, which might have followed on the one that there is or was."""
+
+
 TransportEvent = (
     PathAuthenticated
     | PathReleased
@@ -43,6 +52,7 @@ TransportEvent = (
     | ConnectionStateChanged
     | dtls.Connected
     | dtls.ApplicationData
+    | NoSuccessor
     | Note
 )
 
@@ -53,7 +63,8 @@ class PeerTransport:
     ``ice`` and ``dtls`` are its engines; who changes one of them calls ``advance``, and then drains.
 
     By an ICE restart (RFC 8445 §9) ``ice`` gets other credentials, while ``dtls`` and all that stands on it goes on. A
-    relay (RFC 8656) is one more local candidate of ``ice``.
+    relay (RFC 8656) is one more local candidate of ``ice``. Where a peer gives the bundle another transport, ``dtls``
+    is replaced, too, once the peer has proved who it is there; ``dtls.Connected`` is told again then.
     """
 
     def __init__(
@@ -76,6 +87,7 @@ class PeerTransport:
         self.dtls = DtlsTransport(certificate=certificate, client=False)  # until the roles are agreed on
         self._certificate = certificate
         self._is_dtls_server = True
+        self._succession = Succession()
         self._remote: Credentials | None = None
         self._handshaking = TokenBucket(HANDSHAKE_DATAGRAMS_PER_SECOND, HANDSHAKE_DATAGRAMS_AT_ONCE, now=0.0)
         self._early_flight: list[bytes] = []
@@ -91,7 +103,7 @@ class PeerTransport:
     @property
     def can_restart(self) -> bool:
         """Whether a restart of ICE can bring the connection back: the peer is known, and has not closed it."""
-        return self.is_secure and self.state is not ConnectionState.CLOSED
+        return (self.is_secure or self._succession.is_expected) and self.state is not ConnectionState.CLOSED
 
     @property
     def selected_path(self) -> Path | None:
@@ -105,13 +117,29 @@ class PeerTransport:
         """
         self.is_described = True
         self._is_dtls_server = not dtls_client
-        self.dtls = DtlsTransport(certificate=self._certificate, client=dtls_client, srtp=srtp)
-        self.dtls.set_remote_fingerprints(remote.fingerprints)
+        self.dtls = self._new_dtls(remote, srtp=srtp)
         self.reconnect(remote, now)
         self._start_dtls(now)  # if the peer's checks have overtaken its answer
         flight, self._early_flight = self._early_flight, []
         for datagram in flight:
             self.dtls.handle_datagram(datagram, now)
+
+    def _new_dtls(self, remote: RemoteParameters, *, srtp: bool) -> DtlsTransport:
+        transport = DtlsTransport(certificate=self._certificate, client=not self._is_dtls_server, srtp=srtp)
+        transport.set_remote_fingerprints(remote.fingerprints)
+        return transport
+
+    def expect_successor(self, remote: RemoteParameters, *, srtp: bool, now: float) -> bool:
+        """The peer may go on by another transport from now on; says whether another DTLS association may come of it.
+
+        What has not yet become secure is tried until it is, with whoever begins.
+        """
+        self.ice.reopen(now)
+        is_possible = self.is_secure or self._succession.is_expected
+        if is_possible:
+            self._note("the far end may begin another handshake, by another transport")
+            self._succession.expect(partial(self._new_dtls, remote, srtp=srtp), self.selected_path, now)
+        return is_possible
 
     def restart(self, credentials: Credentials, now: float) -> None:
         """Be known by these credentials, too, from now on; ``reconnect`` gives those of the peer (RFC 8445 §9)."""
@@ -135,6 +163,7 @@ class PeerTransport:
 
     def close(self) -> None:
         """Say goodbye; drain once more to send it. Nothing comes after it, nor is anything heard."""
+        self._succession.drop()
         self.dtls.close()
         self._goodbyes = self.datagrams_to_send()
         self.state = ConnectionState.CLOSED
@@ -148,12 +177,17 @@ class PeerTransport:
         if kind is PacketKind.STUN:
             self.ice.handle_datagram(data, path, now)
         elif kind is PacketKind.DTLS and self.is_described:
-            self._handle_dtls(data, now)
+            self._handle_dtls(data, path, now)
         elif kind is PacketKind.DTLS and len(self._early_flight) < MAX_EARLY_FLIGHT:
             self._early_flight.append(data)
 
-    def _handle_dtls(self, data: bytes, now: float) -> None:
-        if self.is_secure or self._handshaking.take(now) == 0:
+    def _handle_dtls(self, data: bytes, path: Path, now: float) -> None:
+        if self._succession.takes(data, path, as_server=self._is_dtls_server):
+            if self._handshaking.take(now) > 0:
+                self.dtls.discarded_datagrams += 1
+            elif self._succession.handle_datagram(data, path, now):
+                self._note("the far end begins another handshake")
+        elif self.is_secure or self._handshaking.take(now) == 0:
             self.dtls.handle_datagram(data, now)
         else:
             self.dtls.discarded_datagrams += 1
@@ -162,10 +196,13 @@ class PeerTransport:
         """Let the engines do what is due; early calls do no harm."""
         self.ice.handle_timeout(now)
         self.dtls.handle_timeout(now)
+        self._succession.handle_timeout(now)
+        if self._succession.is_overdue(now):
+            self._do_without_successor(self._succession.end)
 
     def next_timeout(self) -> float | None:
         """The earlier one of the engines'."""
-        return earliest(self.ice.next_timeout(), self.dtls.next_timeout())
+        return earliest(self.ice.next_timeout(), self.dtls.next_timeout(), self._succession.next_timeout())
 
     def datagrams_to_send(self) -> list[Datagram]:
         """Return and empty what is to be sent now; after the end, the goodbyes."""
@@ -176,7 +213,7 @@ class PeerTransport:
         if path is not None:
             outgoing += [Datagram(data, path) for data in (*self._protected, *self.dtls.datagrams_to_send())]
             self._protected.clear()
-        return outgoing
+        return outgoing + self._succession.datagrams_to_send()
 
     def next_event(self) -> TransportEvent | None:
         """The oldest event that was not yet told."""
@@ -186,8 +223,11 @@ class PeerTransport:
         """Draw the conclusions of what the engines tell, until there is no more."""
         while (ice_event := self.ice.next_event()) is not None:
             self._handle_ice_event(ice_event, now)
+        while (next_event := self._succession.next_event()) is not None:
+            self._handle_successor(next_event)
         while (dtls_event := self.dtls.next_event()) is not None:
             self._handle_dtls_event(dtls_event)
+        self._begin_anew(now)
 
     # From engine to engine
 
@@ -219,6 +259,28 @@ class PeerTransport:
             case ice.StateChanged(state, reason):
                 self._judge_state(reason if state in (IceState.FAILED, IceState.DISCONNECTED) else "")
 
+    def _begin_anew(self, now: float) -> None:
+        """With a peer that waits for it at its new transport."""
+        if not self._is_dtls_server and self._succession.begins_by(self.selected_path, now):
+            self._note("another handshake begins, with the gateway as the client")
+
+    def _handle_successor(self, event: dtls.DtlsEvent) -> None:
+        match event:
+            case dtls.Connected():
+                discarded = self.dtls.discarded_datagrams
+                self.dtls = self._succession.finish()
+                self.dtls.discarded_datagrams += discarded
+                self._handle_dtls_event(event)
+            case dtls.Failed(code, reason):
+                self._do_without_successor(self._succession.end and f"{code.value}: {reason}")
+
+    def _do_without_successor(self, reason: str) -> None:
+        """Go on with what there is, or has ended for this ``reason``."""
+        self._note(f"there is no other handshake, or it has failed{': ' * bool(reason)}{reason}")
+        self._succession.drop()
+        self._events.append(NoSuccessor())
+        self._judge_state(reason)
+
     def _handle_dtls_event(self, event: dtls.DtlsEvent) -> None:
         match event:
             case dtls.Connected():
@@ -229,13 +291,20 @@ class PeerTransport:
                 self._events.append(event)
             case dtls.Failed(code, reason):
                 self._note(f"the handshake or the connection has failed, {code.value}: {reason}")
-                self._judge_state(f"{code.value}: {reason}")
+                self._end(f"{code.value}: {reason}")
             case dtls.Closed():
                 self._note("the far end has closed the connection")
-                self._judge_state("the peer has closed the connection")
+                self._end("the peer has closed the connection")
+
+    def _end(self, reason: str) -> None:
+        """The end of the association, but not of the connection while another one may follow on it."""
+        if self._succession.is_expected:
+            self._succession.end = reason
+        else:
+            self._judge_state(reason)
 
     def _judge_state(self, reason: str = "") -> None:
-        state = state_of(self.ice.state, self.dtls.state)
+        state = state_of(self.ice.state, DtlsState.CONNECTED if self._succession.end else self.dtls.state)
         if state is not self.state:
             self.state = state
             self._events.append(ConnectionStateChanged(state, reason))

@@ -94,6 +94,8 @@ class RtpSession:
         self._early: ShortQueue[tuple[bytes, float]] = ShortQueue()
         self._closed = False
         self._retirement_is_told = False
+        self._retired_before = 0
+        """Of the keys before."""
 
     def set_tracks(self, *, receiver: AudioReceiver | None, sender: AudioSender | None) -> None:
         """As a renegotiation has it, which may take the sender away, and give the same one back.
@@ -124,8 +126,11 @@ class RtpSession:
                 receiver.missing = MissingPackets()
 
     def start(self, protection: PacketProtection, now: float) -> None:
-        """The handshake has given keys: from now on packets flow."""
+        """The handshake has given keys: from now on packets flow. Another one gives others, and the streams go on."""
+        self._retired_before = self._retired_sources
         self.protection = protection
+        if self._rtcp.sent_packets is not None:
+            self._rtcp.sent_packets.forget()
         self._rtcp.start(now)
         early, self._early = self._early, ShortQueue()
         if early and self.receiver is not None:
@@ -213,7 +218,7 @@ class RtpSession:
 
     @property
     def _retired_sources(self) -> int:
-        return self.protection.retired_sources if self.protection is not None else 0
+        return self._retired_before + (self.protection.retired_sources if self.protection is not None else 0)
 
     def statistics(self, now: float) -> Statistics:
         """What was counted so far."""

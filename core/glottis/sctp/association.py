@@ -7,6 +7,7 @@ from typing import Final
 
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.sctp.events import (
+    AssociationEnd,
     AssociationEstablished,
     AssociationEvent,
     EverythingAcknowledged,
@@ -60,33 +61,12 @@ class SctpAssociation:
         self._limits = limits or SctpLimits()
         if max_message_size + CHUNK_OVERHEAD > self._limits.receive_buffer:
             raise LocalError("receive_buffer must hold a message of max_message_size")
+        self._max_message_size = max_message_size
+        self._zero_checksum = zero_checksum
         self._tcb = Tcb(rng, self._limits, local_port, remote_port)
         self._inbound = Inbound(self._tcb, max_message_size)
         self._outbound = Outbound(self._tcb)
-        self._reset = StreamReset(self._tcb, self._inbound, self._outbound)
-        self._heartbeat = Heartbeat(self._tcb)
-        self._shutdown = Shutdown(self._tcb, self._inbound)
-        begin = partial(_begin, self._tcb, self._inbound, self._outbound, self._reset, self._heartbeat)
-        self._handshake = Handshake(self._tcb, begin, offer_zero_checksum=zero_checksum)
-        self._receiver = PacketReceiver(
-            self._tcb,
-            handshake=self._handshake,
-            inbound=self._inbound,
-            outbound=self._outbound,
-            reset=self._reset,
-            heartbeat=self._heartbeat,
-            shutdown=self._shutdown,
-            zero_checksum_accepted=zero_checksum,
-        )
-        self._timer_handlers: dict[Timer, Callable[[float], None]] = {
-            Timer.T1_HANDSHAKE: self._handshake.handle_t1,
-            Timer.T2_SHUTDOWN: self._shutdown.handle_t2,
-            Timer.T3_RTX: self._outbound.handle_t3,
-            Timer.T5_SHUTDOWN_GUARD: self._shutdown.handle_t5,
-            Timer.RE_CONFIG: self._reset.handle_timeout,
-            Timer.DELAYED_SACK: self._inbound.handle_delayed_sack,
-            Timer.HEARTBEAT: self._heartbeat.handle_timeout,
-        }
+        self._assemble()
         self.malformed_packets = 0
         """Packets that were dropped, in whole or in part."""
         self._now = 0.0
@@ -97,6 +77,33 @@ class SctpAssociation:
         self._is_asked_to_tell = False
         """When all is acknowledged."""
 
+    def _assemble(self) -> None:
+        """The parts around both halves."""
+        self._reset = StreamReset(self._tcb, self._inbound, self._outbound)
+        self._heartbeat = Heartbeat(self._tcb)
+        self._shutdown = Shutdown(self._tcb, self._inbound)
+        begin = partial(_begin, self._tcb, self._inbound, self._outbound, self._reset, self._heartbeat)
+        self._handshake = Handshake(self._tcb, begin, offer_zero_checksum=self._zero_checksum)
+        self._receiver = PacketReceiver(
+            self._tcb,
+            handshake=self._handshake,
+            inbound=self._inbound,
+            outbound=self._outbound,
+            reset=self._reset,
+            heartbeat=self._heartbeat,
+            shutdown=self._shutdown,
+            zero_checksum_accepted=self._zero_checksum,
+        )
+        self._timer_handlers: dict[Timer, Callable[[float], None]] = {
+            Timer.T1_HANDSHAKE: self._handshake.handle_t1,
+            Timer.T2_SHUTDOWN: self._shutdown.handle_t2,
+            Timer.T3_RTX: self._outbound.handle_t3,
+            Timer.T5_SHUTDOWN_GUARD: self._shutdown.handle_t5,
+            Timer.RE_CONFIG: self._reset.handle_timeout,
+            Timer.DELAYED_SACK: self._inbound.handle_delayed_sack,
+            Timer.HEARTBEAT: self._heartbeat.handle_timeout,
+        }
+
     @property
     def state(self) -> State:
         """RFC 9260 §4."""
@@ -106,6 +113,10 @@ class SctpAssociation:
     def has_ended(self) -> bool:
         """Whether the association is closed for good."""
         return self._tcb.ended
+
+    def is_addressed_by(self, tag: bytes) -> bool:
+        """Whether this verification tag is ours (RFC 9260 §8.5)."""
+        return tag == self._tcb.local_tag.to_bytes(4, "big")
 
     @property
     def congestion_window(self) -> int:
@@ -125,6 +136,36 @@ class SctpAssociation:
         """Begin the handshake, unless the peer already has."""
         self._learn_time(now)
         self._handshake.connect(now)
+
+    def presume_delivered(self) -> None:
+        """See ``Outbound.presume_delivered``."""
+        self._outbound.presume_delivered()
+
+    def renew(self, now: float) -> AssociationEnd | None:
+        """Make place for another association of the same owner, on another transport: ``connect`` begins it.
+
+        The owner notices nothing: what has come is still told, and what has probably not arrived is sent again, before
+        what was queued. Returns how the one before had ended, if it had and that was not told yet.
+        """
+        before, inbound, outbound = self._tcb, self._inbound, self._outbound
+        tcb = self._tcb = Tcb(before.rng, self._limits, before.local_port, before.remote_port)
+        tcb.events, tcb.progress = before.events, before.progress
+        self._inbound = Inbound(tcb, self._max_message_size, inbound)
+        self._outbound = Outbound(tcb, outbound.start_over(now))
+        self._assemble()
+        last = tcb.events[-1] if tcb.events else None
+        if not isinstance(last, AssociationEnd):
+            return None
+        tcb.events.pop()
+        return last
+
+    def end(self, event: AssociationEnd) -> None:
+        """There is no association to be, for which place was made."""
+        self._tcb.end(event)
+
+    def tell(self, event: AssociationEvent) -> None:
+        """As if the peer had brought it about."""
+        self._tcb.events.append(event)
 
     def send(
         self,

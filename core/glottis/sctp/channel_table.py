@@ -129,6 +129,11 @@ class ChannelTable:
             return len(closing.done) == len(Direction)
         return Direction.OUTGOING in closing.done
 
+    def half_closed(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The closing streams that we have yet to reset, and those that only the peer has."""
+        ours = tuple(one for one, closing in self._closing.items() if Direction.OUTGOING not in closing.done)
+        return ours, tuple(self._closing.keys() - set(ours))
+
     def free(self, stream_id: int) -> None:
         """Forget that a stream without a channel was refused."""
         del self._closing[stream_id]

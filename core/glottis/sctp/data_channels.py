@@ -26,6 +26,7 @@ from glottis.sctp.events import (
 )
 from glottis.sctp.limits import SctpLimits
 from glottis.sctp.progress import SendingProgress
+from glottis.sctp.succession import Succession
 from glottis.sctp.traffic import Traffic
 from glottis.wire.dcep import OPEN_ACK, UNSTATED_MAX_MESSAGE_SIZE, ChannelOpen, ProtocolId, parse_dcep_untrusted
 
@@ -76,6 +77,7 @@ class DataChannels:
         self._channels = ChannelTable(dtls_client=dtls_client, stream_count=(limits or SctpLimits()).max_streams)
         self._early = EarlyMessages(self.association)
         self._progress = SendingProgress(self.association, self._channels)
+        self.succession = Succession(self.association, self._channels)
         self._established = False
         self._now = 0.0
         self._events: ShortQueue[DataChannelEvent] = ShortQueue()
@@ -123,13 +125,16 @@ class DataChannels:
     def handle_datagram(self, data: bytes, now: float) -> None:
         """Take what one DTLS record held."""
         self._now = now
+        self.succession.note_packet(data, now)
         self.association.handle_datagram(data, now)
+        self.succession.note_end(now)
         self._translate()
 
     def handle_timeout(self, now: float) -> None:
         """Let due timers fire, and what was queued leave."""
         self._now = now
         self.association.handle_timeout(now)
+        self.succession.note_end(now)
         for stream_id in self._early.overdue(now, _STEPS_AT_ONCE):
             self._refuse(stream_id)
         if self._is_behind:

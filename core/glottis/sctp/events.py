@@ -79,13 +79,9 @@ class EverythingAcknowledged:
 
 SendProgress = StreamDrained | SendBufferDrained | EverythingAcknowledged
 """What has become of what we sent; the association tells it apart from its other events."""
+AssociationEnd = AssociationClosed | AssociationFailed
 AssociationEvent = (
-    AssociationEstablished
-    | AssociationClosed
-    | AssociationFailed
-    | MessageReceived
-    | IncomingStreamsReset
-    | OutgoingStreamsReset
+    AssociationEstablished | AssociationEnd | MessageReceived | IncomingStreamsReset | OutgoingStreamsReset
 )
 
 

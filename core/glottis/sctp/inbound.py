@@ -29,11 +29,12 @@ _MAX_SKIPPED_AT_ONCE: Final = 128
 class Inbound:
     """What has arrived from the peer. The window shrinks by what is incomplete, out of order or not yet taken."""
 
-    def __init__(self, tcb: Tcb, max_message_size: int) -> None:
+    def __init__(self, tcb: Tcb, max_message_size: int, before: "Inbound | None" = None) -> None:
+        """What an association ``before`` has left to be taken still counts."""
         self._tcb = tcb
         self._tsns = ReceivedTsns(0)
         self._reassembly = Reassembly(max_message_size)
-        self._streams = InboundStreams()
+        self._streams = InboundStreams() if before is None else before.start_over()
         self._stream_count = tcb.limits.max_streams
         self._hard_limit = tcb.limits.receive_buffer + max_message_size
         self._advertised = tcb.limits.receive_buffer
@@ -47,6 +48,13 @@ class Inbound:
     def begin(self, peer: Peer) -> None:
         """The handshake is done; nothing else is called before."""
         self._tsns = ReceivedTsns(peer.initial_tsn)
+
+    def start_over(self) -> InboundStreams:
+        """Another association follows: what waits for what was to come before it never has its turn (no order, no
+        delivery), and what is incomplete never becomes whole.
+        """
+        self._streams.reset(())
+        return self._streams
 
     @property
     def cumulative_tsn(self) -> int:

@@ -38,8 +38,8 @@ _MAX_OUTSTANDING: Final = 1024
 class Outbound:
     """What is queued and what is outstanding."""
 
-    def __init__(self, tcb: Tcb) -> None:
-        self.queue = SendQueue()
+    def __init__(self, tcb: Tcb, queue: SendQueue | None = None) -> None:
+        self.queue = queue if queue is not None else SendQueue()
         self._tcb = tcb
         self._max_chunk = tcb.limits.packet_capacity
         self._max_payload = self._max_chunk - DATA_HEADER_LENGTH
@@ -75,6 +75,22 @@ class Outbound:
         """The handshake is done."""
         self._peer_window = peer.advertised_window
         self._peer_takes_forward_tsn = peer.forward_tsn
+
+    def presume_delivered(self) -> None:
+        """Another association may follow, for the peer may end this one as soon as it has our answer.
+
+        Nobody knows then what became of what it has not acknowledged. What leaves from now on meets nobody, and has to
+        be sent again, for a reliable channel is to lose nothing. What has left before has arrived unless the network
+        has lost it, while its acknowledgement, which a peer holds back for 0.2 s (RFC 9260 §6.2), dies with the
+        association: if it were sent again, nearly all of it would arrive twice. So it counts as delivered, but for what
+        shows signs of a loss, now or later. Browsers send nothing again.
+        """
+        self._outstanding.presume_delivered()
+
+    def start_over(self, now: float) -> SendQueue:
+        """Another association follows: what is queued, behind what has probably not arrived and may be sent again."""
+        self.queue.start_over(self._outstanding.undelivered(now))
+        return self.queue
 
     @property
     def congestion_window(self) -> int:
@@ -186,6 +202,7 @@ class Outbound:
 
     def _fast_retransmit(self, chunk: OutboundChunk) -> None:
         self._outstanding.lose(chunk)
+        chunk.message.is_presumed_delivered = False
         self._window.fast_retransmitted(self._outstanding.next_tsn - 1)
         self._fast_retransmit_is_due = True
         self._round_trip = None

@@ -95,6 +95,24 @@ class Outstanding:
         """Bytes of memory that are charged for what is not acknowledged cumulatively."""
         return self.size + len(self._chunks) * CHUNK_OVERHEAD
 
+    def presume_delivered(self) -> None:
+        """Messages that have been sent whole, and once, with no sign of a loss."""
+        chunks = self._chunks.values()
+        doubtful = {one.message for one in chunks if one.state is ChunkState.LOST or one.sent_count > 1}
+        for message in {one.message for one in chunks} - doubtful:
+            message.is_presumed_delivered = message.offset == len(message.data)
+
+    def undelivered(self, now: float) -> list[OutboundMessage]:
+        """Messages of which the peer may lack something, as they were sent; without those that are to be given up."""
+        due = (
+            chunk.message
+            for chunk in self._chunks.values()
+            if chunk.state in _UNACKNOWLEDGED
+            and not chunk.message.is_presumed_delivered
+            and not chunk.message.is_given_up(chunk.sent_count, now)
+        )
+        return list(dict.fromkeys(due))
+
     def add(self, chunk: OutboundChunk) -> None:
         """A chunk with the TSN ``next_tsn`` was sent."""
         self._append(chunk)

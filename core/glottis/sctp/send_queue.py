@@ -1,6 +1,7 @@
 """Messages that wait to be sent, and whose turn it is: streams share by priority (RFC 8831 §6.4)."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
@@ -34,6 +35,9 @@ class OutboundMessage:
     """Where the part that is not sent yet begins."""
     is_abandoned: bool = False
     """Whether it is given up, though not yet all of its chunks."""
+
+    is_presumed_delivered: bool = False
+    """Whether it is not acknowledged yet, but has had the time to arrive: see ``Outbound.presume_delivered``."""
 
     def is_given_up(self, sent_count: int, now: float) -> bool:
         """Whether a chunk of it that was sent ``sent_count`` times is not to be sent again (RFC 3758 §3.5)."""
@@ -173,6 +177,30 @@ class SendQueue:
         """Start a stream on which nothing is queued anew: its sequence numbers begin at 0 again."""
         stream = self._streams.pop(stream_id, None)
         assert stream is None or not stream.messages
+
+    def start_over(self, again: Sequence[OutboundMessage]) -> None:
+        """All streams begin anew with ``again``, messages of which all or a part was cut, in that order; no stream is
+        awaited to be empty any more.
+        """
+        begun, self._current = self._current, None
+        self._ending.clear()
+        self.emptied.clear()
+        for stream in self._streams.values():
+            stream.next_sequence = 0
+        if begun is not None:
+            self._rewind(begun)
+        for message in reversed(again):
+            if message is not begun:
+                self._stream(message.stream_id).messages.appendleft(message)
+                self._message_count += 1
+                self._rewind(message)
+
+    def _rewind(self, message: OutboundMessage) -> None:
+        stream = self._stream(message.stream_id)
+        stream.buffered += message.offset
+        self.size += message.offset
+        message.offset = 0
+        self._take_turn(stream)
 
     def _stream(self, stream_id: int) -> _Stream:
         stream = self._streams.get(stream_id)

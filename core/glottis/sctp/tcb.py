@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from glottis.contracts.short_queue import ShortQueue
-from glottis.sctp.events import AssociationClosed, AssociationEvent, AssociationFailed, SendProgress
+from glottis.sctp.events import AssociationClosed, AssociationEnd, AssociationEvent, AssociationFailed, SendProgress
 from glottis.sctp.limits import SctpLimits
 from glottis.sctp.states import SENDS_DATA, TAKES_DATA, TRANSITIONS, Happening, State
 from glottis.sctp.timers import RetransmissionTimeout, Timers
@@ -90,13 +90,14 @@ class Tcb:
 
     def fail(self, reason: str, *, by_peer: bool = False) -> None:
         """End without a goodbye."""
-        self._end(AssociationFailed(reason, by_peer))
+        self.end(AssociationFailed(reason, by_peer))
 
     def close(self, reason: str) -> None:
         """End in an orderly way."""
-        self._end(AssociationClosed(reason))
+        self.end(AssociationClosed(reason))
 
-    def _end(self, event: AssociationEvent) -> None:
+    def end(self, event: AssociationEnd) -> None:
+        """CLOSED for good, which ``event`` tells as the last one."""
         if self.ended:
             return
         self.advance(Happening.END)

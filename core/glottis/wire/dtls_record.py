@@ -53,6 +53,12 @@ class HandshakeType(IntEnum):
     FINISHED = 20
 
 
+def is_client_hello(data: bytes) -> bool:
+    """Whether a datagram begins with a part of a ClientHello that nothing protects (RFC 6347 §4.1, §4.2.2)."""
+    header = (ContentType.HANDSHAKE, b"\0\0", HandshakeType.CLIENT_HELLO)
+    return len(data) > RECORD_HEADER_LENGTH and (data[0], data[3:5], data[RECORD_HEADER_LENGTH]) == header
+
+
 class DtlsRecord(NamedTuple):
     """One record; ``data`` is all of it, header included. Epoch 0 is not protected, later ones are."""
 

@@ -1,0 +1,107 @@
+"""One DTLS association after another, where a peer gives the bundle another transport (RFC 9143 §7.5.3).
+
+By the RFC the section that takes over goes on by the transport that there is. Browsers make a new one, with the old
+credentials of ICE unless they change them: they check from other ports, begin another handshake, and may say goodbye by
+the old one before. Whether a peer does so shows when its ClientHello comes, so both ways are open for a while.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from glottis.contracts.moments import earliest
+from glottis.dtls import DtlsEvent, DtlsTransport
+from glottis.wire.address import Datagram, Path
+from glottis.wire.dtls_record import is_client_hello
+
+PATIENCE: Final = 10.0
+"""Seconds from our answer to the ClientHello, while a goodbye is none. Browsers send it as soon as a check has
+succeeded; it is as long as a caller waits in silence who does not know that the far end has gone."""
+
+
+class Succession:
+    """Expected once, it ends with ``finish`` or ``drop``. The association before lives until the next one is proven.
+
+    There is one successor at a time: who is expected again, begins again.
+    """
+
+    def __init__(self) -> None:
+        self.is_expected = False
+        self.end = ""
+        """Why the association before has ended, if it has."""
+        self._next: DtlsTransport | None = None
+        self._make: Callable[[], DtlsTransport] | None = None
+        self._old_path: Path | None = None
+        self._path: Path | None = None
+        """Where the successor's datagrams come from, and go to: ICE may not have chosen it yet."""
+        self._deadline = 0.0
+
+    def expect(self, make: Callable[[], DtlsTransport], old_path: Path | None, now: float) -> None:
+        """From now on ``make`` makes a successor of the first ClientHello that comes by another path than the old."""
+        if not self.is_expected:
+            self.is_expected, self._old_path = True, old_path
+        self._next, self._make, self._deadline = None, make, now + PATIENCE
+
+    def begins_by(self, path: Path | None, now: float) -> bool:
+        """Be the client of the successor, once data goes by another path and the association before has ended."""
+        if self._next is not None or not (self.is_expected and self.end) or path in (None, self._old_path):
+            return False
+        self._begin(now)
+        self._path = path
+        return True
+
+    def takes(self, data: bytes, path: Path, *, as_server: bool) -> bool:
+        """Whether a datagram of DTLS is the successor's, of which it may be the first."""
+        if not self.is_expected or path == self._old_path:
+            return False
+        return self._next is not None or (as_server and is_client_hello(data))
+
+    def handle_datagram(self, data: bytes, path: Path, now: float) -> bool:
+        """Take a datagram that ``takes`` has found to be the successor's; says whether it has begun with it."""
+        is_first = self._next is None
+        successor = self._next or self._begin(now)
+        self._path = path
+        successor.handle_datagram(data, now)
+        return is_first
+
+    def handle_timeout(self, now: float) -> None:
+        """Of the successor."""
+        if self._next is not None:
+            self._next.handle_timeout(now)
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether none has begun in time."""
+        return self.is_expected and self._next is None and now >= self._deadline
+
+    def next_timeout(self) -> float | None:
+        """When one of both may have something to do."""
+        if self._next is not None:
+            return earliest(self._next.next_timeout())
+        return self._deadline if self.is_expected else None
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """Return and empty the successor's."""
+        if self._next is None or self._path is None:
+            return []
+        return [Datagram(data, self._path) for data in self._next.datagrams_to_send()]
+
+    def next_event(self) -> DtlsEvent | None:
+        """The successor's."""
+        return None if self._next is None else self._next.next_event()
+
+    def finish(self) -> DtlsTransport:
+        """The successor, which is proven, takes over."""
+        successor = self._next
+        assert successor is not None
+        self.drop()
+        return successor
+
+    def drop(self) -> None:
+        """There is none, or none any more."""
+        self.is_expected, self.end = False, ""
+        self._next = self._make = self._old_path = self._path = None
+
+    def _begin(self, now: float) -> DtlsTransport:
+        assert self._make is not None
+        successor = self._next = self._make()
+        successor.start(now)
+        return successor
