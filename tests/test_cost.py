@@ -133,7 +133,7 @@ def hold_a_call() -> None:
     for peer in (virtual.caller, virtual.gateway):
         peer.start_media(virtual.network.now)
     virtual.caller.connection.voice.write(bytes(32_000))
-    virtual.caller.connection.add_remote_candidate_untrusted(
+    virtual.caller.connection.remote_candidates.add_untrusted(
         "candidate:1 1 udp 1 192.0.2.9 1 typ host", mid=None, media_index=0, username_fragment=None, now=0.0
     )
     virtual.network.run(seconds=3.0)

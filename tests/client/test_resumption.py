@@ -103,7 +103,7 @@ async def follow(
 
 async def lose_socket(following: Following) -> None:
     """And come back, until ICE has restarted: by then the caller knows how to come back once more."""
-    before, seen = following.peer.local_ufrag, len(following.signaling)
+    before, seen = following.peer.local_ufrags[0], len(following.signaling)
     following.cut()
     await eventually(lambda: following.signaling[seen:] == ["lost", "resumed"])
     await eventually(lambda: before not in following.peer.local_ufrags)
@@ -132,9 +132,9 @@ async def test_a_caller_whose_media_fails_restarts_ice(tmp_path: Path, autojump_
         open_memory_call(exchange, CallRequest("", CODECS, "count", 8000)) as call,
         follow(exchange.gateway, call) as following,
     ):
-        before = following.peer.local_ufrag
+        before = following.peer.local_ufrags[0]
         following.passes = False
-        await eventually(lambda: following.peer.local_ufrag != before)
+        await eventually(lambda: following.peer.local_ufrags[0] != before)
         following.passes = True
         await eventually(lambda: following.peer.state.value == "connected")
         packets = following.received()
@@ -151,7 +151,7 @@ async def test_two_reasons_at_once_to_look_for_another_way_make_one_restart(
         open_memory_call(exchange, CallRequest("", CODECS, "count", 8000)) as call,
         follow(exchange.gateway, call) as following,
     ):
-        before = following.peer.local_ufrag
+        before = following.peer.local_ufrags[0]
         (session,) = exchange.gateway.sessions
         for _ in range(2):
             session.say(Event("connection", {"state": "failed"}))

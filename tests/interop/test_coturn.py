@@ -334,7 +334,7 @@ async def test_call_outlives_a_server_that_is_killed_and_started_anew(
                     coturn.kill()
                     coturn.start()
                     (session,) = gateway.sessions
-                    before = webrtc_leg(session).peer.local_ufrag
+                    before = webrtc_leg(session).peer.local_ufrags[0]
                     await eventually(lambda: before not in webrtc_leg(session).peer.local_ufrags)
                     await hear_more(call)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from glottis.peer import CandidateUnmatched, ConnectionStateChanged, LinesSkipped, NameSignalled, PeerSettings
 from glottis.peer.candidates import MAX_EARLY_CANDIDATES, MAX_NAMES
-from glottis.peer.connection import MAX_TOLD_LINES
+from glottis.peer.negotiator import MAX_TOLD_LINES
 from glottis.sdp import OfferRefused
 from glottis.testing.peers import VirtualCall
 from support.installed import installed_plugins
@@ -27,7 +27,7 @@ def call() -> VirtualCall:
 @pytest.fixture
 def trickle(call: VirtualCall) -> Trickle:
     def add(text: str, mid: str | None = "0", media_index: int | None = 0) -> None:
-        call.gateway.connection.add_remote_candidate_untrusted(
+        call.gateway.connection.remote_candidates.add_untrusted(
             text, mid=mid, media_index=media_index, username_fragment=None, now=call.network.now
         )
 
@@ -72,7 +72,7 @@ def test_a_name_of_multicast_dns_is_told_and_its_address_is_a_candidate(call: Vi
     assert not connects(call)
     address = call.caller.connection.transport.ice.local_candidates[0]
     candidate = replace(event.candidate, port=address.port)
-    call.gateway.connection.add_found_address(candidate, address.address, call.network.now)
+    call.gateway.connection.remote_candidates.add_found(candidate, address.address, call.network.now)
     assert connects(call)
 
 
@@ -92,7 +92,7 @@ def test_an_address_behind_a_name_is_no_way_around_the_policy(call: VirtualCall,
     assert isinstance(event, NameSignalled)
     sent = len(call.network.delivered)
     for host in ("127.0.0.1", "224.0.0.1", "169.254.1.1", "255.255.255.255"):
-        call.gateway.connection.add_found_address(event.candidate, host, call.network.now)
+        call.gateway.connection.remote_candidates.add_found(event.candidate, host, call.network.now)
     call.network.run(seconds=1)
     assert len(call.network.delivered) == sent
     assert call.gateway.connection.transport.ice.pairs() == ()
@@ -208,7 +208,7 @@ def test_few_candidates_are_kept_before_there_is_a_description(call: VirtualCall
     sdp = offer(call)
     for number in range(200):
         trickle(f"candidate:{number} 1 udp 1 203.0.113.{number} 4000 typ host")
-    assert len(call.gateway.connection._candidates._early) == MAX_EARLY_CANDIDATES
+    assert len(call.gateway.connection.remote_candidates._early) == MAX_EARLY_CANDIDATES
     negotiate(call, sdp)
     agent = call.gateway.connection.transport.ice
     assert agent.ignored_candidates == 200 - len(agent.pairs())

@@ -22,7 +22,7 @@ from glottis.peer import (
     PeerSettings,
 )
 from glottis.peer.packet_times import legal_packet_ms
-from glottis.rtp import BitrateLimited, Tone
+from glottis.rtp import Tone
 from glottis.sctp import ChannelOpened, DataChannels, TextReceived
 from glottis.sdp import AnswerRefused, NoCommonCodec, OfferRefused
 from glottis.testing.impairments import Impairments
@@ -189,7 +189,7 @@ def test_browsers_offers_are_answered_with_their_candidates_in_any_order(
         if late:
             connection.accept_offer_untrusted(sdp.replace("\r\n", "\n").replace("\n", "\r\n"), 0.0)
         for candidate in candidates:
-            connection.add_remote_candidate_untrusted(
+            connection.remote_candidates.add_untrusted(
                 (candidate or {}).get("candidate", ""),
                 mid=(candidate or {}).get("sdpMid"),
                 media_index=(candidate or {}).get("sdpMLineIndex"),
@@ -198,9 +198,7 @@ def test_browsers_offers_are_answered_with_their_candidates_in_any_order(
             )
         if not late:
             connection.accept_offer_untrusted(sdp.replace("\r\n", "\n").replace("\n", "\r\n"), 0.0)
-        assert connection.negotiation is not None
-        assert connection.negotiation.audio is not None
-        assert connection.negotiation.audio.formats[0].encoding_name == "opus"
+        assert connection.voice.encoding_name == "opus"
 
 
 def test_the_request_chooses_what_is_sent(gateway: Callable[..., VirtualCall]) -> None:
@@ -306,7 +304,7 @@ def test_a_candidate_that_comes_ten_seconds_late_is_used_for_a_caller_that_sends
     call.caller.connection.accept_answer_untrusted(call.gateway.connection.accept_offer_untrusted(bare, 0.0), 0.0)
     call.network.run(seconds=10)
     assert not call.gateway.connected
-    call.gateway.connection.add_remote_candidate_untrusted(
+    call.gateway.connection.remote_candidates.add_untrusted(
         candidate, mid="0", media_index=0, username_fragment=None, now=call.network.now
     )
     assert call.network.run(lambda: call.caller.connected and call.gateway.connected, seconds=2)
@@ -344,7 +342,7 @@ def test_an_address_that_comes_before_any_description_is_in_the_first() -> None:
     call = VirtualCall(ALL)
     early = Address("192.0.2.3", 5002)
     call.network.attach(call.caller, early)
-    call.caller.connection.add_local_address(early)
+    call.caller.connection.local_candidates.add(early)
     assert call.caller.connection.next_event() is None
     assert f" {early.host} {early.port} typ host" in call.caller.connection.make_offer()
 
@@ -367,11 +365,11 @@ def test_an_address_that_comes_later_is_trickled_and_used() -> None:
     call.negotiate()
     late = Address("192.0.2.3", 5002)
     call.network.attach(call.gateway, late)
-    call.gateway.connection.add_local_address(late)
+    call.gateway.connection.local_candidates.add(late)
     connecting, event = told(call.gateway.connection)
     assert connecting == ConnectionStateChanged(ConnectionState.CONNECTING)
     assert isinstance(event, LocalCandidate)
-    call.caller.connection.add_remote_candidate_untrusted(
+    call.caller.connection.remote_candidates.add_untrusted(
         event.candidate.to_sdp(), mid=event.mid, media_index=event.media_index, username_fragment=None, now=0.0
     )
     call.network.unreachable.add(Address("192.0.2.2", 5000))
@@ -606,7 +604,6 @@ def test_before_a_description_what_is_said_goes_nowhere() -> None:
     assert (voice.can_send, voice.can_receive) == (False, False)
     voice.write(b"\x01\x02" * 160)
     voice.write_tone(Tone(5, 0.1, 0.05))
-    voice.handle_report(BitrateLimited(10_000), 0.1, 0.0)
     assert (voice.next_frame(0.0), voice.next_packets(0.0)) == (None, [])
     assert voice.flush() == Heard(0.0, 0.0)
 

@@ -3,6 +3,7 @@
 from glottis.contracts.notes import MAX_UNTOLD, Note, Notes
 from glottis.dtls import DtlsState
 from glottis.ice import IceState, PairState
+from glottis.peer import Connectivity
 from glottis.testing.peers import CALLER, GATEWAY, VirtualCall, VirtualPeer
 from support.installed import installed_plugins
 
@@ -34,10 +35,10 @@ def test_call_is_told_in_the_order_in_which_it_came_about() -> None:
 
 def test_connection_says_how_far_it_has_come() -> None:
     call = VirtualCall([PCMU])
-    before = call.gateway.connection.connectivity()
+    before = Connectivity.of(call.gateway.connection.transport)
     assert (before.ice, before.dtls, before.is_described, before.pairs) == (IceState.NEW, DtlsState.NEW, False, ())
     assert call.connect()
-    after = call.gateway.connection.connectivity()
+    after = Connectivity.of(call.gateway.connection.transport)
     assert after.dtls is DtlsState.CONNECTED
     assert [str(candidate) for candidate in after.remote] == [f"host udp {CALLER}"]
     (pair,) = after.pairs

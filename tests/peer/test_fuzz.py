@@ -61,13 +61,13 @@ def test_fuzz_accept_answer_untrusted(make_call: Callable[[], VirtualCall]) -> N
 
 @pytest.mark.parametrize("described", [False, True], ids=["early", "described"])
 def test_fuzz_add_remote_candidate_untrusted(make_call: Callable[[], VirtualCall], described: bool) -> None:
-    """PeerConnection.add_remote_candidate_untrusted raises nothing, not even Malformed, whatever is trickled."""
+    """PeerConnection.remote_candidates.add_untrusted raises nothing, not even Malformed, whatever is trickled."""
     rng = random.Random(8838)
     call = make_call()
     if described:
         call.negotiate()
     for _ in range(500):
-        call.gateway.connection.add_remote_candidate_untrusted(
+        call.gateway.connection.remote_candidates.add_untrusted(
             mutated(CANDIDATE, CORPUS, rng).removesuffix("\r\n"),
             mid=rng.choice((None, "0", "x" * 300)),
             media_index=rng.choice((None, 0, 7)),

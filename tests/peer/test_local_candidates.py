@@ -18,7 +18,7 @@ def base(call: VirtualCall) -> Address:
 
 
 def find(call: VirtualCall, address: Address = OUTSIDE) -> None:
-    call.gateway.connection.add_reflexive_address(address, base=base(call), server="stun.example")
+    call.gateway.connection.local_candidates.add_reflexive(address, base=base(call), server="stun.example")
 
 
 def told(call: VirtualCall) -> Sequence[PeerConnectionEvent]:
@@ -34,7 +34,7 @@ def answer_of(call: VirtualCall) -> str:
 def test_what_is_found_before_the_description_is_in_it() -> None:
     call = VirtualCall(CODECS)
     find(call)
-    call.gateway.connection.end_local_candidates()
+    call.gateway.connection.local_candidates.end()
     assert told(call) == []
     answer = answer_of(call)
     assert REFLEXIVE in answer
@@ -50,17 +50,17 @@ def test_what_is_found_after_the_description_is_trickled_once_and_then_the_end()
     find(call)
     find(call)
     for _ in range(2):
-        call.gateway.connection.end_local_candidates()
+        call.gateway.connection.local_candidates.end()
     candidate, end = told(call)
     assert isinstance(candidate, LocalCandidate)
     assert REFLEXIVE in candidate.candidate.to_sdp()
-    assert end == LocalCandidatesEnded(candidate.mid, candidate.media_index)
+    assert end == LocalCandidatesEnded(candidate.mid, candidate.media_index, candidate.ufrag)
 
 
 def test_what_is_found_after_the_end_is_for_later_calls() -> None:
     call = VirtualCall(CODECS)
     answer_of(call)
-    call.gateway.connection.end_local_candidates()
+    call.gateway.connection.local_candidates.end()
     find(call)
     assert [type(event) for event in told(call)] == [LocalCandidatesEnded]
 

@@ -17,7 +17,7 @@ def connection() -> PeerConnection:
 
 
 def lend(peer: PeerConnection, address: Address) -> None:
-    peer.add_relayed_address(address, mapped=None, server="turn.example")
+    peer.local_candidates.add_relayed(address, mapped=None, server="turn.example")
 
 
 def told(peer: PeerConnection) -> list[str]:
@@ -34,12 +34,12 @@ def told(peer: PeerConnection) -> list[str]:
 def test_nothing_follows_the_end_of_candidates_but_a_restart_has_it() -> None:
     caller, gateway = connection(), connection()
     lend(gateway, FIRST)
-    gateway.end_local_candidates()
+    gateway.local_candidates.end()
     answer = gateway.accept_offer_untrusted(caller.make_offer(), 0.0)
     assert f"{FIRST.port} typ relay" in answer
     assert "a=end-of-candidates" in answer
     lend(gateway, SECOND)
-    gateway.end_local_candidates()
+    gateway.local_candidates.end()
     assert told(gateway) == []
     caller.accept_answer_untrusted(answer, 0.0)
     answer = gateway.accept_offer_untrusted(caller.make_restart_offer(1.0), 1.0)
@@ -50,9 +50,9 @@ def test_a_relay_that_is_lost_is_replaced_though_the_end_was_told() -> None:
     caller, gateway = connection(), connection()
     lend(caller, FIRST)
     lend(gateway, FIRST)
-    gateway.end_local_candidates()
+    gateway.local_candidates.end()
     gateway.accept_offer_untrusted(caller.make_offer(), 0.0)
-    gateway.remove_relayed_address(FIRST, 0.1)
+    gateway.local_candidates.remove_relayed(FIRST, 0.1)
     lend(gateway, SECOND)
-    gateway.end_local_candidates()
+    gateway.local_candidates.end()
     assert told(gateway) == [str(SECOND.port), "end"]

@@ -120,7 +120,7 @@ def test_a_restart_on_the_same_network_costs_no_audio(lite: bool) -> None:
     assert call.is_restarted()
     assert call.gateway.transport.dtls is keys
     assert call.states() == [ConnectionState.CONNECTING, ConnectionState.CONNECTED]
-    assert call.gateway.local_ufrag == attribute("ice-ufrag", answer)
+    assert call.gateway.local_ufrags[0] == attribute("ice-ufrag", answer)
     assert f" ufrag {attribute('ice-ufrag', answer)}" in answer
 
 
@@ -134,8 +134,8 @@ def test_who_has_another_network_is_heard_and_hears_within_a_second_of_its_resta
     assert call.delay_until_heard(ELSEWHERE) < 1
     assert call.network.run(call.is_restarted, seconds=5)
     assert call.gateway.transport.ice.selected_path == Path(GATEWAY, ELSEWHERE)
-    assert call.gateway.media_heard_at is not None
-    assert call.now - call.gateway.media_heard_at < 0.5
+    assert call.gateway.voice.session.heard_at is not None
+    assert call.now - call.gateway.voice.session.heard_at < 0.5
 
 
 @pytest.mark.parametrize("seconds", [1, 3])
@@ -168,7 +168,7 @@ def test_a_call_whose_consent_has_expired_comes_back_by_a_restart() -> None:
     call.move()
     call.run(40)
     assert (call.caller.state, call.gateway.state) == (ConnectionState.FAILED, ConnectionState.FAILED)
-    assert call.gateway.can_restart
+    assert call.gateway.transport.can_restart
     call.restart()
     assert call.delay_until_heard(ELSEWHERE) < 1
     assert call.states()[-3:] == [ConnectionState.FAILED, ConnectionState.CONNECTING, ConnectionState.CONNECTED]
@@ -177,7 +177,7 @@ def test_a_call_whose_consent_has_expired_comes_back_by_a_restart() -> None:
 @pytest.mark.slow
 def test_the_old_generation_is_answered_until_the_new_one_is_nominated() -> None:
     call = RestartedCall()
-    old = call.gateway.local_ufrag
+    old = call.gateway.local_ufrags[0]
     answer = call.answer(call.offer())  # which does not arrive
     call.network.delivered.clear()
     call.run(8)
@@ -216,7 +216,7 @@ def test_after_a_lost_answer_a_plain_offer_is_enough() -> None:
 
 def test_two_restarts_at_once_keep_what_works_until_the_second_does() -> None:
     call = RestartedCall()
-    old = call.gateway.local_ufrag
+    old = call.gateway.local_ufrags[0]
     call.restart()
     call.restart()
     assert call.gateway.local_ufrags[1:] == (old,)
@@ -245,13 +245,15 @@ def test_a_conflict_of_roles_is_settled_in_a_restart_too() -> None:
 
 def test_candidates_of_the_old_generation_are_dropped_and_those_of_the_new_one_checked() -> None:
     call = RestartedCall()
-    old = call.caller.local_ufrag
+    old = call.caller.local_ufrags[0]
     call.answer(call.offer())
-    new = call.caller.local_ufrag
+    new = call.caller.local_ufrags[0]
     before = call.gateway.transport.ice.ignored_candidates
     for ufrag, port in ((old, 5001), (new, 5002)):
         text = f"candidate:1 1 udp 2130706431 203.0.113.9 {port} typ host ufrag {ufrag}"
-        call.gateway.add_remote_candidate_untrusted(text, mid="0", media_index=0, username_fragment=ufrag, now=call.now)
+        call.gateway.remote_candidates.add_untrusted(
+            text, mid="0", media_index=0, username_fragment=ufrag, now=call.now
+        )
     assert call.gateway.transport.ice.ignored_candidates == before + 1
     ports = {pair.path.remote.port for pair in call.gateway.transport.ice.pairs()}
     assert 5002 in ports

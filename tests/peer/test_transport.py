@@ -114,7 +114,7 @@ def test_a_peer_that_has_closed_stays_closed() -> None:
     told = changes(call)
     assert gateway.state is ConnectionState.CLOSED
     late = call.network.now + 3600  # consent has expired long ago
-    gateway.add_remote_candidate_untrusted("", mid=None, media_index=None, username_fragment=None, now=late)
+    gateway.remote_candidates.add_untrusted("", mid=None, media_index=None, username_fragment=None, now=late)
     assert gateway.transport.ice.state is IceState.FAILED
     call.network.run(seconds=0.5)
     assert gateway.state is ConnectionState.CLOSED

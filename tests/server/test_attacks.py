@@ -179,7 +179,7 @@ async def test_forged_checks_get_nothing_larger_back_and_change_nothing(exchange
     phone = await exchange.call()
     ice = ice_of(exchange, phone)
     before, path = tables(exchange.gateway), ice.selected_path
-    username = f"{ice.local_ufrag}:{phone.peer.local_ufrag}".encode()
+    username = f"{ice.local_ufrag}:{phone.peer.local_ufrags[0]}".encode()
     name, priority = (Attribute.USERNAME, username), (Attribute.PRIORITY, bytes(4))
     role, nominate = (Attribute.ICE_CONTROLLING, bytes(8)), (Attribute.USE_CANDIDATE, b"")
     wrong, right = b"not the password", ice.local_pwd.encode()
@@ -221,7 +221,7 @@ async def test_spoofed_responses_are_dropped(exchange: Exchange, stranger: Stran
 async def test_checks_from_many_addresses_take_a_bounded_number_of_places(exchange: Exchange) -> None:
     phone = await exchange.call()
     ice = ice_of(exchange, phone)
-    username = (Attribute.USERNAME, f"{ice.local_ufrag}:{phone.peer.local_ufrag}".encode())
+    username = (Attribute.USERNAME, f"{ice.local_ufrag}:{phone.peer.local_ufrags[0]}".encode())
     attributes = [username, (Attribute.PRIORITY, bytes(4)), (Attribute.ICE_CONTROLLING, bytes([255] * 8))]
     strangers = [Stranger(exchange.gateway) for _ in range(100)]
     for index, stranger in enumerate(strangers):

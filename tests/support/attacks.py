@@ -296,7 +296,7 @@ def check(phone: Phone, number: int, *, nominate: bool = False) -> bytes:
     """A connectivity check of the phone's that the gateway takes for one."""
     ufrag, password = (_attribute(phone, name) for name in ("ice-ufrag", "ice-pwd"))
     attributes = [
-        (Attribute.USERNAME, f"{ufrag}:{phone.peer.local_ufrag}".encode()),
+        (Attribute.USERNAME, f"{ufrag}:{phone.peer.local_ufrags[0]}".encode()),
         (Attribute.PRIORITY, bytes((110, 0, 0, 255))),
         (Attribute.ICE_CONTROLLING, bytes([255] * 8)),
         *([(Attribute.USE_CANDIDATE, b"")] if nominate else []),

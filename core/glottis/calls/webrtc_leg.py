@@ -123,7 +123,7 @@ class WebRtcLeg:
         """See ``Leg.begin``. A connection that stands, or stood, looks for another way."""
         if self._offers:
             peer = self.peer
-            self._owner.says(Offer(peer.make_restart_offer(now) if peer.can_restart else peer.make_offer()))
+            self._owner.says(Offer(peer.make_restart_offer(now) if peer.transport.can_restart else peer.make_offer()))
             self.driver.pump()
 
     def begin_again(self) -> None:
@@ -153,7 +153,7 @@ class WebRtcLeg:
             case Answer(sdp):
                 self.peer.accept_answer_untrusted(sdp, now)
             case TrickledCandidate(text, mid, media_index, username_fragment):
-                self.peer.add_remote_candidate_untrusted(
+                self.peer.remote_candidates.add_untrusted(
                     text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
                 )
             case Mark() | Key():
@@ -165,13 +165,13 @@ class WebRtcLeg:
 
     def connectivity(self) -> Connectivity:
         """See ``Leg.connectivity``."""
-        return self.peer.connectivity()
+        return Connectivity.of(self.peer.transport)
 
     def heard_since(self, moment: float) -> bool:
         """Of media; of a client that is to send none, ICE knows."""
         if not self.voice.can_receive:
             return self.peer.state is ConnectionState.CONNECTED
-        heard_at = self.peer.media_heard_at
+        heard_at = self.voice.session.heard_at
         return heard_at is not None and heard_at > moment
 
     def reached_since(self, moment: float) -> bool:
@@ -210,15 +210,15 @@ class WebRtcLeg:
         match found:
             case ReflexiveAddress(address, base, server):
                 self._owner.notes("servers", f"STUN server {server} sees {base} as {address}")
-                self.peer.add_reflexive_address(address, base=base, server=server)
+                self.peer.local_candidates.add_reflexive(address, base=base, server=server)
             case RelayedAddress(address, mapped, server):
                 self._owner.notes("servers", f"TURN server {server} lends {address}")
-                self.peer.add_relayed_address(address, mapped=mapped, server=server)
+                self.peer.local_candidates.add_relayed(address, mapped=mapped, server=server)
         self._tell_candidates()
 
     def lost(self, lost: RelayedAddress) -> None:
         """See ``gathering.Follower``."""
-        self.peer.remove_relayed_address(lost.address, self.driver.now())
+        self.peer.local_candidates.remove_relayed(lost.address, self.driver.now())
         self.driver.pump_safely()
 
     def failed(self, server: str, reason: str) -> None:
@@ -227,11 +227,11 @@ class WebRtcLeg:
 
     def gathered(self) -> None:
         """See ``gathering.Follower``."""
-        self.peer.end_local_candidates()
+        self.peer.local_candidates.end()
         self._tell_candidates()
 
     def _tell_candidates(self) -> None:
-        if self.peer.is_described:  # else they are in the description
+        if self.peer.local_candidates.has_begun:  # else they are in the description
             self.driver.pump_safely()
 
     # The peer connection's events
@@ -240,17 +240,16 @@ class WebRtcLeg:
         match event:
             case Note(topic, sentence):
                 self._owner.notes(topic, sentence)
-            case ConnectionStateChanged(ConnectionState.FAILED, reason) if self.peer.can_restart:
+            case ConnectionStateChanged(ConnectionState.FAILED, reason) if self.peer.transport.can_restart:
                 self._owner.media_lost(reason)
             case ConnectionStateChanged(state, reason):
                 self._doubt_relay(state)
                 self._open_channel(state)
                 self._owner.state_changed(state, reason)
-            case LocalCandidate(candidate, mid, media_index):
-                ufrag = self.peer.local_ufrag
+            case LocalCandidate(candidate, mid, media_index, ufrag):
                 self._owner.says(TrickledCandidate(candidate.to_sdp(), mid, media_index, ufrag))
-            case LocalCandidatesEnded(mid, media_index):
-                self._owner.says(TrickledCandidate("", mid, media_index, self.peer.local_ufrag))
+            case LocalCandidatesEnded(mid, media_index, ufrag):
+                self._owner.says(TrickledCandidate("", mid, media_index, ufrag))
             case LinesSkipped(lines):
                 for line in lines:
                     logger.debug("session %s: skipped in the description: %s", self._session_id, line)
@@ -291,7 +290,7 @@ class WebRtcLeg:
 
     def _found_name(self, candidate: Candidate, host: str) -> None:
         self._owner.notes("ice", f"{candidate.address} is {host}")
-        self.peer.add_found_address(candidate, host, self.driver.now())
+        self.peer.remote_candidates.add_found(candidate, host, self.driver.now())
         self.driver.pump_safely()
 
     def _tell_unmatched(self) -> None:

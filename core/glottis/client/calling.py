@@ -152,7 +152,7 @@ async def open_call_over(
     diallers = Diallers(endpoint)
     if request.ice_policy == "all":
         for address in endpoint.addresses:
-            peer.connect_by_stream(diallers.add(address.host))
+            peer.local_candidates.connect_by_stream(diallers.add(address.host))
 
     def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> Leg:
         return WebRtcLeg(
@@ -169,8 +169,8 @@ async def open_call_over(
     def moved(local_host: str) -> None:
         """Media goes by the network that signaling goes by now."""
         if request.ice_policy == "all" and all(address.host != local_host for address in endpoint.addresses):
-            peer.add_local_address(endpoint.bind_another(local_host))
-            peer.connect_by_stream(diallers.add(local_host))
+            peer.local_candidates.add(endpoint.bind_another(local_host))
+            peer.local_candidates.connect_by_stream(diallers.add(local_host))
 
     info = CallInfo(session_id, request.campaign_id)
     reopen = partial(_reopen, request, moved) if resumes else None

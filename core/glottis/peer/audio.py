@@ -31,6 +31,7 @@ from glottis.rtp import (
     RedReader,
     ReportReceived,
     RtpSession,
+    SourceRetired,
     SrtpSession,
     Taps,
     TelephoneEventReader,
@@ -100,10 +101,13 @@ class AudioTrack:
         """Seconds between calls of ``packets_to_send`` that keep the packets evenly spaced, at most a media tick."""
         return send_period(self.packet_ms, self.frame_seconds)
 
-    def negotiate(self, audio: NegotiatedAudio, now: float) -> None:
-        """Take the result of a negotiation, the first or a later one."""
+    def negotiate(self, audio: NegotiatedAudio | None, now: float) -> None:
+        """Take the result of a negotiation, the first or a later one, with or without audio."""
         session = self.session
         receiver = None
+        if audio is None:
+            session.set_tracks(receiver=None, sender=None)
+            return
         if audio.direction.receives:
             receiver = session.receiver or self._new_receiver(audio)
             receiver.set_readers(self._readers(audio, receiver.statistics, receiver.background))
@@ -118,10 +122,6 @@ class AudioTrack:
         session.set_tracks(receiver=receiver, sender=self._sender if audio.direction.sends else None)
         session.set_feedback(_feedback(audio), audio.extensions, audio.mid, now)
         self._start(now)
-
-    def stop(self) -> None:
-        """A negotiation has no audio."""
-        self.session.set_tracks(receiver=None, sender=None)
 
     def set_keys(self, keys: SrtpKeys | None, now: float) -> None:
         """The handshake is done, and has given keys unless it was for data channels only."""
@@ -213,17 +213,22 @@ class AudioTrack:
         receiver = self.session.receiver
         return receiver.next_packets(now) if receiver is not None else []
 
-    def handle_report(
-        self, report: ReportReceived | PathReported | BitrateLimited, round_trip_time: float | None, now: float
-    ) -> None:
+    def heed_reports(self, round_trip_time: float | None, now: float) -> bool:
         """Protect what is sent from the loss that the peer sees, and send what its path carries.
 
-        ``round_trip_time`` in seconds is what ICE has measured last.
+        ``round_trip_time`` in seconds is what ICE has measured last. Says whether a source of the peer's has lost its
+        place to another.
         """
-        if self._protector is not None:
-            if round_trip_time is not None:
-                self._protector.note_round_trip(round_trip_time, now)
-            self._protector.handle_event(report, now)
+        has_retired = False
+        while (event := self.session.next_event()) is not None:
+            match event:
+                case ReportReceived() | PathReported() | BitrateLimited() if self._protector is not None:
+                    if round_trip_time is not None:
+                        self._protector.note_round_trip(round_trip_time, now)
+                    self._protector.handle_event(event, now)
+                case SourceRetired():
+                    has_retired = True
+        return has_retired
 
     @property
     def available_bitrate(self) -> float | None:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from glottis.contracts.errors import Malformed
 from glottis.ice import IceTransport
 from glottis.peer.events import CandidateUnmatched, NameSignalled
+from glottis.peer.negotiator import Negotiator
 from glottis.sdp import Candidate, Negotiation, parse_candidate_untrusted
 from glottis.wire.mdns import is_hidden_name
 
@@ -28,13 +29,21 @@ class SignalledCandidates:
     """Gives the agent what is for its section, and keeps what comes before there are sections.
 
     What cannot be used is ignored and counted, be it that it cannot be read or is of an older generation (RFC 8839
-    §5.1, RFC 8838 §10). ``tell`` hears of candidates that are for no section at all, and of those
-    that are hidden behind a name.
+    §5.1, RFC 8838 §10). ``tell`` hears of candidates that are for no section at all, and of those that are hidden
+    behind a name. ``advance`` is called after the agent was given some.
     """
 
-    def __init__(self, agent: IceTransport, tell: Callable[[CandidateUnmatched | NameSignalled], None]) -> None:
+    def __init__(
+        self,
+        agent: IceTransport,
+        negotiator: Negotiator,
+        tell: Callable[[CandidateUnmatched | NameSignalled], None],
+        advance: Callable[[float], None],
+    ) -> None:
         self._agent = agent
+        self._negotiator = negotiator
         self._tell = tell
+        self._advance = advance
         self._names: set[str] = set()
         self._early: list[_Trickled] = []
 
@@ -50,29 +59,28 @@ class SignalledCandidates:
             self._match(trickled, negotiation, now)
 
     def add_untrusted(
-        self,
-        text: str,
-        current: Negotiation | None,
-        *,
-        mid: str | None,
-        media_index: int | None,
-        username_fragment: str | None,
-        now: float,
+        self, text: str, *, mid: str | None, media_index: int | None, username_fragment: str | None, now: float
     ) -> None:
-        """Take a trickled one, or the end of candidates if ``text`` is empty. Never raises.
-
-        ``current`` is what was agreed on last.
-        """
+        """Take a trickled one, or the end of candidates if ``text`` is empty. Never raises."""
         try:
             candidate = parse_candidate_untrusted(text) if text else None
         except Malformed:
             self._agent.ignore_candidates(1, now)
-            return
+        else:
+            self._add(_Trickled(candidate, mid, media_index), username_fragment, now)
+        self._advance(now)
+
+    def add_found(self, candidate: Candidate, host: str, now: float) -> None:
+        """One behind a name (``NameSignalled``) has this IP address, and is taken like any other."""
+        self._agent.add_remote_candidates([replace(candidate, address=host)], now)
+        self._advance(now)
+
+    def _add(self, trickled: _Trickled, username_fragment: str | None, now: float) -> None:
+        candidate, current = trickled.candidate, self._negotiator.current
         if candidate is not None and username_fragment and candidate.username_fragment is None:
-            candidate = replace(candidate, username_fragment=username_fragment)
+            trickled = trickled._replace(candidate=replace(candidate, username_fragment=username_fragment))
         if candidate is None and current is not None and username_fragment not in (None, "", current.remote.ice_ufrag):
             return  # the end of an older generation, RFC 8838 §10
-        trickled = _Trickled(candidate, mid, media_index)
         if current is not None:
             self._match(trickled, current, now)
         elif trickled not in self._early:

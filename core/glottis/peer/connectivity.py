@@ -1,6 +1,7 @@
 """How far a connection has come, as a person asks who looks for the reason of a failure."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from glottis.dtls import DtlsState
 from glottis.ice import CandidatePair, IceState, PairState
@@ -45,20 +46,20 @@ class Connectivity:
     strange_datagrams: int
     """Of STUN, which were not the peer's."""
 
-
-def connectivity_of(transport: PeerTransport) -> Connectivity:
-    """As things are now."""
-    ice = transport.ice
-    return Connectivity(
-        ice=ice.state,
-        dtls=transport.dtls.state,
-        is_described=transport.is_described,
-        local=ice.local_candidates,
-        remote=ice.remote_candidates,
-        ignored_candidates=ice.ignored_candidates,
-        pairs=tuple(map(_report, ice.pairs())),
-        strange_datagrams=ice.dropped_datagrams,
-    )
+    @classmethod
+    def of(cls, transport: PeerTransport) -> Self:
+        """As things are now."""
+        ice = transport.ice
+        return cls(
+            ice=ice.state,
+            dtls=transport.dtls.state,
+            is_described=transport.is_described,
+            local=ice.local_candidates,
+            remote=ice.remote_candidates,
+            ignored_candidates=ice.ignored_candidates,
+            pairs=tuple(map(_report, ice.pairs())),
+            strange_datagrams=ice.dropped_datagrams,
+        )
 
 
 def _report(pair: CandidatePair) -> PairReport:

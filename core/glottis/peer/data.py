@@ -17,8 +17,14 @@ class DataTrack:
         self._is_private = False
         self._is_stopped = False
 
-    def negotiate(self, data: NegotiatedData, *, dtls_client: bool, now: float) -> None:
-        """Take the result of a negotiation, the first or a later one (RFC 8841 §10.2); the association stays."""
+    def negotiate(self, data: NegotiatedData | None, *, dtls_client: bool, now: float) -> None:
+        """Take the result of a negotiation, the first or a later one, with or without data channels.
+
+        The association stays, but without channels it ends, and nothing else does (RFC 8841 §10.2).
+        """
+        if data is None:
+            self._stop()
+            return
         was_stopped, self._is_stopped = self._is_stopped, False
         if self.channels is not None:
             if was_stopped and self._is_private:
@@ -55,8 +61,7 @@ class DataTrack:
         if self.channels is not None:
             self.channels.succession.give_up()
 
-    def stop(self) -> None:
-        """A negotiation has no data channels: those that there are end, and nothing else (RFC 8841 §10.2)."""
+    def _stop(self) -> None:
         if self.channels is not None and not self._is_stopped:
             self._is_stopped = True
             self.channels.abort("there are no data channels any more")

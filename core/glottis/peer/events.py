@@ -53,6 +53,7 @@ class LocalCandidate:
     candidate: Candidate
     mid: str | None
     media_index: int
+    ufrag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class LocalCandidatesEnded:
 
     mid: str | None
     media_index: int
+    ufrag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class CandidateUnmatched:
 
 @dataclass(frozen=True, slots=True)
 class NameSignalled:
-    """The peer hides behind a name of multicast DNS; see ``PeerConnection.add_found_address``."""
+    """The peer hides behind a name of multicast DNS; see ``SignalledCandidates.add_found``."""
 
     candidate: Candidate
 

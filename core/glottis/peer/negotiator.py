@@ -1,12 +1,16 @@
 """The session descriptions of a connection: what is offered and answered, and what came of it (RFC 9429)."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.errors import LocalError
+from glottis.contracts.notes import Note
 from glottis.dtls import Certificate
 from glottis.ice import Credentials, IceTransport, generate_credentials
+from glottis.peer.events import LinesSkipped
 from glottis.peer.settings import PeerSettings
 from glottis.sdp import (
     AUDIO_MID,
@@ -23,16 +27,28 @@ from glottis.sdp import (
     accept_answer_untrusted,
     accept_offer_untrusted,
     make_offer,
+    parse_session_description_untrusted,
 )
+
+MAX_TOLD_LINES: Final = 20
+"""Skipped lines of a description that the owner is told."""
 
 
 class Negotiator:
     """Knows what this side can do. A negotiation that fails leaves ``current``, the last one, as it was.
 
     ``ice`` is what is described of the transport, and says which of the peer's candidates are worth to be kept.
+    ``tell`` hears what came of a description, and what was skipped in it, be the rest accepted or refused.
     """
 
-    def __init__(self, settings: PeerSettings, certificate: Certificate, ice: IceTransport, rng: random.Random) -> None:
+    def __init__(
+        self,
+        settings: PeerSettings,
+        certificate: Certificate,
+        ice: IceTransport,
+        rng: random.Random,
+        tell: Callable[[LinesSkipped | Note], None],
+    ) -> None:
         self.current: Negotiation | None = None
         self.restarting: Credentials | None = None
         """Those of ours in the last description, if it restarts ICE and ``ice`` does not have them yet."""
@@ -49,6 +65,7 @@ class Negotiator:
         self._certificate = certificate
         self._ice = ice
         self._rng = rng
+        self._tell = tell
         self._session_id = rng.getrandbits(62)  # below 2^63, RFC 9429 §5.2.1
         self._session_version = 0
         self._offer: SessionDescription | None = None
@@ -65,12 +82,13 @@ class Negotiator:
         """The mid and index of the section that candidates belong to; before an answer, that of our offer's audio."""
         return (self.current.remote.mid, self.current.remote.media_index) if self.current else (AUDIO_MID, 0)
 
-    def accept_offer_untrusted(self, offer: SessionDescription, *, loses_packets: bool = False) -> Negotiation:
+    def accept_offer_untrusted(self, sdp: str, *, loses_packets: bool = False) -> Negotiation:
         """Answer an offer, the first or a later one.
 
         Where so much of the peer's audio ``loses_packets`` that copies are of use, they are asked for from then on, if
         the settings leave that open. Raises ``Malformed`` or ``OfferRefused``.
         """
+        offer = self._read_untrusted(sdp)
         self._wants_red = self._wants_red or loses_packets
         self.restarting = None
         negotiation = accept_offer_untrusted(
@@ -90,7 +108,7 @@ class Negotiator:
             _require_same_sections(self.current, negotiation)
             _refuse_other_association(self.current, negotiation, OfferRefused)
         self.has_moved = self.current is not None and self.current.remote.mid != negotiation.remote.mid
-        return self._conclude(negotiation)
+        return self._conclude(negotiation, "the far end's offer is answered")
 
     def make_offer(self, *, ice_restart: bool = False) -> str:
         """Describe what we want. Who offers first is controlling (RFC 8445 §6.1.1), and offers all that follows."""
@@ -114,8 +132,9 @@ class Negotiator:
         )
         return str(self._offer)
 
-    def accept_answer_untrusted(self, answer: SessionDescription) -> Negotiation:
+    def accept_answer_untrusted(self, sdp: str) -> Negotiation:
         """Take the answer to our offer. Raises ``Malformed`` or ``AnswerRefused``."""
+        answer = self._read_untrusted(sdp)
         if self._offer is None:
             raise LocalError("there is no offer to be answered")
         negotiation = accept_answer_untrusted(self._offer, answer, is_usable=self._ice.can_pair)
@@ -123,7 +142,13 @@ class Negotiator:
             _refuse_other_association(self.current, negotiation, AnswerRefused)
             self._check_restart(self.current, negotiation)
         self._agreed = self._offered
-        return self._conclude(negotiation)
+        return self._conclude(negotiation, "our offer was answered")
+
+    def _read_untrusted(self, sdp: str) -> SessionDescription:
+        description = parse_session_description_untrusted(sdp)
+        if description.skipped:
+            self._tell(LinesSkipped(description.skipped[:MAX_TOLD_LINES]))
+        return description
 
     def _check_restart(self, old: Negotiation, new: Negotiation) -> None:
         """An answer restarts ICE as its offer does (RFC 8839 §4.4.1.1.1)."""
@@ -170,7 +195,8 @@ class Negotiator:
         """
         return Setup.ACTIVE if self.current is not None and self.current.dtls_client else Setup.PASSIVE
 
-    def _conclude(self, negotiation: Negotiation) -> Negotiation:
+    def _conclude(self, negotiation: Negotiation, what: str) -> Negotiation:
+        self._tell(Note("sdp", f"{what}: {negotiation}"))
         self.current = negotiation.outlined()
         self._session_version += 1
         return negotiation

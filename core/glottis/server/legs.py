@@ -55,7 +55,7 @@ def our_legs(
         )
         if _ice_policy(config, info) != "relay":
             for address, announced in own_addresses.announced_streams.items():
-                peer.listen_on_stream(address, announced)
+                peer.local_candidates.listen_on_stream(address, announced)
         return WebRtcLeg(
             owner,
             peer,

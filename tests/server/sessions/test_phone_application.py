@@ -28,7 +28,7 @@ async def describe(phone: Phone) -> tuple[Offer, TrickledCandidate]:
     phone.driver.pump()
     (candidate,) = [line[2:].partition(" ufrag ")[0].strip() for line in lines if line.startswith("a=candidate:")]
     bare = "".join(line for line in lines if "candidate" not in line)
-    return Offer(bare), TrickledCandidate(candidate, "0", 0, phone.peer.local_ufrag)
+    return Offer(bare), TrickledCandidate(candidate, "0", 0, phone.peer.local_ufrags[0])
 
 
 async def send(phone: Phone, messages: Sequence[ClientMessage]) -> None:

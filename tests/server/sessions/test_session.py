@@ -143,7 +143,7 @@ async def test_half_an_ice_restart_is_refused_by_name_and_the_call_goes_on(
 ) -> None:
     phone = await exchange.call()
     offer = phone.offer
-    ufrag = phone.peer.local_ufrag
+    ufrag = phone.peer.local_ufrags[0]
     await phone.socket.send(Offer(offer.replace(f"a=ice-ufrag:{ufrag}", "a=ice-ufrag:newone")))
     (error,) = await errors(phone.socket)
     assert error.code == "ICE_CREDENTIALS_MIXED"
