@@ -27,6 +27,7 @@ from glottis.plugins import load_plugins
 from glottis.server.gateway import Gateway, open_gateway
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.pauses import Pauses
+from glottis.server.sessions.attendance import Attendance
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.session import Session
 from glottis.signaling.messages import Offer
@@ -80,8 +81,9 @@ class Callers:
         created = await sessions.create(self._request, Principal("bench"), "127.0.0.1", "http://127.0.0.1")
         session = sessions.find(created.session_id)
         assert session is not None
-        session.attach(cast(SignalingChannel, Nobody()))
-        session.handle_message(self._offer)
+        attendance = Attendance(session, cast(SignalingChannel, Nobody()))
+        attendance.begin()
+        attendance.take(self._offer)
         self._open.append(session)
 
     def hang_up(self) -> None:

@@ -24,6 +24,7 @@ SOURCES = [
     for path in sorted(ROOT.glob(pattern))
 ]
 MAX_FILE_LINES = 400
+MAX_LINES_OF_A_MEETING_POINT = 200
 MAX_FUNCTION_LINES = 50
 WORKSPACE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -97,6 +98,16 @@ def statements(path: Path) -> Iterator[ast.AST]:
 def test_files_are_short() -> None:
     lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in SOURCES}
     assert [f"{path}: {length} lines" for path, length in lengths.items() if length > MAX_FILE_LINES] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("peer/connection.py", "PeerConnection"), ("server/sessions/session.py", "Session")]
+)
+def test_what_every_feature_passes_by_stays_small(path: str, name: str) -> None:
+    tree = ast.parse((ROOT / "core" / "glottis" / path).read_text())
+    (found,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
+    assert found.end_lineno is not None
+    assert found.end_lineno - found.lineno < MAX_LINES_OF_A_MEETING_POINT
 
 
 @pytest.mark.slow

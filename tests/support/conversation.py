@@ -21,6 +21,7 @@ from glottis.media.driver import PeerDriver
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import Plugin
+from glottis.server.sessions.attendance import Attendance
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.session import Session
@@ -169,10 +170,14 @@ class Conversation:
     def attach(self) -> None:
         """Open the socket, or a new one."""
         self.socket = Socket()
-        self.session.attach(cast(SignalingChannel, self.socket))
+        self.attendance.begin()
+
+    @property
+    def attendance(self) -> Attendance:
+        return Attendance(self.session, cast(SignalingChannel, self.socket))
 
     def lose_socket(self) -> None:
-        self.session.detach(cast(SignalingChannel, self.socket))
+        self.attendance.end()
 
     def lose_media(self) -> None:
         """Nothing of the caller's arrives any more."""
@@ -183,13 +188,13 @@ class Conversation:
 
     def negotiate(self, direction: str = "sendrecv") -> None:
         offer = self.caller.peer.make_offer().replace("a=sendrecv", f"a={direction}")
-        self.session.handle_message(Offer(offer))
+        self.attendance.take(Offer(offer))
         self.take_answer()
 
     def restart(self) -> None:
         """The caller looks for another way."""
         answers = len(self.socket.answers)
-        self.session.handle_message(Offer(self.caller.peer.make_restart_offer(trio.current_time())))
+        self.attendance.take(Offer(self.caller.peer.make_restart_offer(trio.current_time())))
         if len(self.socket.answers) > answers:
             self.take_answer()
 

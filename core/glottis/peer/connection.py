@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
-from glottis import dtls, rtp
+from glottis import rtp
 from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Statistics
@@ -19,13 +19,12 @@ from glottis.peer.data import DataTrack
 from glottis.peer.events import (
     ConnectionState,
     PeerEvent,
-    PlaceGivenUp,
-    Places,
 )
+from glottis.peer.layers import Layers
 from glottis.peer.negotiator import Negotiator
 from glottis.peer.settings import PeerSettings
 from glottis.peer.statistics import collect
-from glottis.peer.transport import NoSuccessor, PeerTransport
+from glottis.peer.transport import PeerTransport
 from glottis.peer.trickle import Trickle
 from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.sdp import Negotiation
@@ -60,12 +59,12 @@ class PeerConnection:
         self._events: ShortQueue[PeerConnectionEvent] = ShortQueue()
         self.transport = PeerTransport(settings, certificate=certificate, local_addresses=local_addresses, rng=rng)
         self._negotiator = Negotiator(settings, certificate, self.transport.ice, rng, self._events.append)
-        self.local_candidates = Trickle(self.transport.ice, self._negotiator, self._events.append, self._advance)
-        self.remote_candidates = SignalledCandidates(
-            self.transport.ice, self._negotiator, self._events.append, self._advance
-        )
         self.voice = AudioTrack(settings, self._negotiator.track, rng)
         self._data = DataTrack(settings, rng)
+        self._layers = layers = Layers(self.transport, self.voice, self._data, self._events.append)
+        candidates = self.transport.ice, self._negotiator, self._events.append, layers.advance
+        self.local_candidates = Trickle(*candidates)
+        self.remote_candidates = SignalledCandidates(*candidates)
 
     @property
     def channels(self) -> DataChannels | None:
@@ -113,7 +112,7 @@ class PeerConnection:
         """If the description that was made says so: the peer's checks may come before anything else."""
         if self._negotiator.restarting is not None:
             self.transport.restart(self._negotiator.restarting, now)
-            self._advance(now)
+            self._layers.advance(now)
 
     def _apply(self, agreed: Negotiation, now: float) -> None:
         self.voice.negotiate(agreed.audio, now)
@@ -126,7 +125,7 @@ class PeerConnection:
             self.transport.connect(agreed.remote, dtls_client=agreed.dtls_client, srtp=srtp, now=now)
         self.remote_candidates.describe(agreed, now)
         self._data.negotiate(agreed.data, dtls_client=agreed.dtls_client, now=now)
-        self._advance(now)
+        self._layers.advance(now)
 
     # The engine's verbs
 
@@ -143,11 +142,11 @@ class PeerConnection:
             # What is authentic is a sign of life on its path.
             if not self.transport.ice.handle_traffic(path, now) and taken is not _NEWS:
                 if taken is _REPORT:
-                    self._heed_reports(now)
+                    self._layers.heed_reports(now)
                 return bool(self._events)
         else:
             self.transport.handle_datagram(data, path, now)
-        self._advance(now)
+        self._layers.advance(now)
         return True
 
     def handle_timeout(self, now: float) -> None:
@@ -156,7 +155,7 @@ class PeerConnection:
             timeout = engine.next_timeout()
             if timeout is not None and timeout <= now:
                 engine.handle_timeout(now)
-        self._advance(now)
+        self._layers.advance(now)
 
     def next_timeout(self) -> float | None:
         """The earliest moment that any engine waits for."""
@@ -164,7 +163,7 @@ class PeerConnection:
 
     def datagrams_to_send(self) -> list[Datagram]:
         """What is to be sent now, media aside."""
-        self._hand_down()
+        self._layers.hand_down()
         return self.transport.datagrams_to_send()
 
     def media_to_send(self, now: float) -> list[Datagram]:
@@ -201,40 +200,9 @@ class PeerConnection:
             return
         self.voice.session.close(now)
         self._data.close()
-        self._hand_down()
+        self._layers.hand_down()
         self.transport.close()
 
     @property
     def _engines(self) -> tuple[_Engine, ...]:
         return () if self.state is ConnectionState.CLOSED else (self.transport, self.voice.session, self._data)
-
-    # From layer to layer
-
-    def _advance(self, now: float) -> None:
-        """Carry the engines' events upwards, until there are no more."""
-        self.transport.advance(now)
-        while (event := self.transport.next_event()) is not None:
-            match event:
-                case dtls.Connected(keys):
-                    self.voice.set_keys(keys, now)
-                    self._data.connect(now)
-                case dtls.ApplicationData(data):
-                    self._data.handle_datagram(data, now)
-                case NoSuccessor():
-                    self._data.do_without_successor()
-                case _:
-                    self._events.append(event)
-        self._heed_reports(now)
-
-    def _heed_reports(self, now: float) -> None:
-        """What the peer says of the media may change how we encode."""
-        pair = self.transport.ice.selected_pair
-        if self.voice.heed_reports(pair.current_round_trip_time if pair else None, now):
-            self._events.append(PlaceGivenUp(Places.SOURCES))
-
-    def _hand_down(self) -> None:
-        """SRTCP goes as it is, SCTP in DTLS."""
-        if self.transport.selected_path is not None:
-            self.transport.send_protected(self.voice.session.datagrams_to_send())
-            if self.transport.is_secure:
-                self.transport.send_data(self._data.datagrams_to_send())

@@ -9,6 +9,7 @@ from glottis.contracts.call import Message
 from glottis.contracts.notes import Topic
 from glottis.peer import ConnectionState
 from glottis.plugins.failures import log_failure
+from glottis.server.sessions.media_changes import media_changed, media_lost
 from glottis.signaling.messages import Mark, SignalingMessage
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ class Listener:
     def state_changed(self, state: ConnectionState, reason: str) -> None:
         """See ``LegOwner``."""
         if (session := self._session()) is not None:
-            session.media_changed(state, reason)
+            media_changed(session, state, reason)
 
     def media_lost(self, reason: str) -> None:
         """See ``LegOwner``."""
         if (session := self._session()) is not None:
-            session.media_lost(reason)
+            media_lost(session, reason)
 
     def notes(self, topic: Topic, sentence: str) -> None:
         """To the session's trace."""
@@ -120,4 +121,5 @@ class Listener:
     def caught_up(self) -> None:
         """The agent has read what was there."""
         if (session := self._session()) is not None:
-            session.resume_messages()
+            session.intake.texts.open()
+            session.leg.catch_up()

@@ -1,8 +1,8 @@
 """A session: one call from its creation to its end, and the error boundary around it.
 
-The WebSocket's connection calls in, and through a ``Listener`` the leg, with what comes from the UDP socket and the
-wheel; the agent runs in the session's own nursery. Whatever fails in here ends this session, with the culprit named,
-and no other.
+The WebSocket's connection calls in, by an ``Attendance``, and through a ``Listener`` the leg, with what comes from the
+UDP socket and the wheel; the agent runs in the session's own nursery. Whatever fails in here ends this session, with
+the culprit named, and no other.
 """
 
 import logging
@@ -20,18 +20,16 @@ from glottis.calls.leg import LegFactory
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.summary import summary
 from glottis.config import Campaign, CampaignAgent
-from glottis.contracts.errors import MessageTooLong, ProcessLost, RemoteError
-from glottis.contracts.events import ConnectionChanged, OtherEvent, StateChanged, check_event
+from glottis.contracts.errors import MessageTooLong, ProcessLost
+from glottis.contracts.events import OtherEvent, StateChanged, check_event
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import Topic
 from glottis.contracts.resampling import Resampling
-from glottis.peer import ConnectionState
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit, first_of
 from glottis.plugins.failures import log_failure
 from glottis.server.sessions.announcements import Announcements
-from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.extensions import CallExtensions
 from glottis.server.sessions.ice_servers import ice_server_document
@@ -94,16 +92,16 @@ class Session:
             sent=self.extensions.sent,
             limits=call_limits,
         )
-        self._announce = Announcements(self.line, self.call, self.leg, self.extensions)
-        self.interruption = Interruption(self.line, self.leg, silence=times.silence, tell=self._announce.event)
-        self._intake = Intake(self.leg, self.call.messages, patience=times.text_patience)
-        self._deadline = Deadline(times, deadlines, self._listener.ends)
-        self._deadline.await_client(trio.current_time())
+        self.announce = Announcements(self.line, self.call, self.leg, self.extensions)
+        self.interruption = Interruption(self.line, self.leg, silence=times.silence, tell=self.announce.event)
+        self.intake = Intake(self.leg, self.call.messages, patience=times.text_patience)
+        self.deadline = Deadline(times, deadlines, self._listener.ends)
+        self.deadline.await_client(trio.current_time())
         self._ended = ended
         self._plugins = plugins
-        self._times = times
+        self.times = times
         self._scope = trio.CancelScope()
-        self._connected = trio.Event()
+        self.connected = trio.Event()
 
     def __repr__(self) -> str:
         return f"<session {self.info.session_id} {self.state.value}>"
@@ -114,8 +112,8 @@ class Session:
         """From creation to end. Errors stop here."""
         try:
             with self._scope:
-                await self._connected.wait()
-                reports = partial(self._announce.report_statistics, self._times.statistics)
+                await self.connected.wait()
+                reports = partial(self.announce.report_statistics, self.times.statistics)
                 await self.call.converse(self.campaign.agent.agent, self._listener.failed, reports)
                 self.end("the agent ended the call")
         except BaseException as error:
@@ -130,16 +128,16 @@ class Session:
         ``reason`` reaches the client, ``code`` is the WebSocket's close code.
         """
         client_came = self.state is not SessionState.CREATED
-        if not self._move(Happening.END, reason):
+        if not self.move(Happening.END, reason):
             return
         logger.info("session %s ends: %s", self.info.session_id, reason)
         for step in (
             partial(self._conclude_trace, reason, client_came),
             self.leg.close,
             partial(self.line.close, code, reason),
-            self._deadline.lift,
+            self.deadline.lift,
             self._scope.cancel,
-            self._intake.texts.release,
+            self.intake.texts.release,
             self._ended,
             partial(self._conclude, reason),
         ):
@@ -149,17 +147,17 @@ class Session:
                 stop(error, self.failed)
 
     def _conclude(self, reason: str) -> None:
-        statistics = self._announce.statistics()
+        statistics = self.announce.statistics()
         self.extensions.observers.ended(reason, statistics)
         logger.info("session %s has counted %s", self.info.session_id, summary(statistics))
 
-    def _move(self, happening: Happening, reason: str = "") -> bool:
+    def move(self, happening: Happening, reason: str = "") -> bool:
         """To the next state, of which client and agent are told; false if this changes nothing."""
         state = TRANSITIONS.get((self.state, happening))
         if state is not None:
             self.state = state
             self.note(f"{state.value}: {reason}" if reason else state.value)
-            self._announce.event(StateChanged(state=state.value, reason=reason))
+            self.announce.event(StateChanged(state=state.value, reason=reason))
         return state is not None
 
     # Its trace
@@ -170,68 +168,16 @@ class Session:
 
     def outcome(self) -> Outcome:
         """How far it has come, while it is alive."""
-        client_came = self.state is not SessionState.CREATED
-        return Outcome(self.state.value, "", client_came, self._connected.is_set(), self.leg.connectivity())
+        return self._outcome(self.state, "", self.state is not SessionState.CREATED)
 
     def _conclude_trace(self, reason: str, client_came: bool) -> None:
         """While the leg still knows how far it has come."""
-        ended = SessionState.ENDED.value
-        self.trace.outcome = Outcome(ended, reason, client_came, self._connected.is_set(), self.leg.connectivity())
+        self.trace.outcome = self._outcome(SessionState.ENDED, reason, client_came)
 
-    # The WebSocket's connection calls these
+    def _outcome(self, state: SessionState, reason: str, client_came: bool) -> Outcome:
+        return Outcome(state.value, reason, client_came, self.connected.is_set(), self.leg.connectivity())
 
-    def attach(self, channel: SignalingChannel) -> None:
-        """The client has connected, or has come back: its older socket, if any, is replaced."""
-        if not self.state.alive:  # it has ended since the token was taken
-            channel.begin_closing(NORMAL, "the call has ended")
-            return
-        now = trio.current_time()
-        self.line.connect(channel)
-        self.note("the client's WebSocket is there")
-        self.interruption.client_is_back(now)
-        self._intake.texts.release()
-        if self._move(Happening.CLIENT_CAME):
-            self._deadline.await_media(now)
-            try:
-                self.leg.begin(now)
-            except BaseException as error:
-                stop(error, self.failed)
-        else:
-            self.leg.begin_again()
-            self._deadline.client_is_back()
-
-    def leave(self, channel: SignalingChannel, reason: str = "") -> None:
-        """The client has hung up by closing its socket: not all of them say bye or close the media connection."""
-        if self.line.is_over(channel):
-            self.hung_up(reason)
-
-    def detach(self, channel: SignalingChannel) -> None:
-        """The client's socket is lost. Media goes on while the client's does; it may resume within the grace time."""
-        if not self.line.is_over(channel) or not self.state.alive:
-            return
-        self.line.lose()
-        self.note("the client's WebSocket is lost")
-        if self._times.resume_grace == 0:
-            self.end("the signaling connection was lost")
-        else:
-            self._deadline.await_resumption(self.line.lost_at)
-
-    def handle_message(self, message: messages.ClientMessage | messages.Audio) -> None:
-        """Take a valid message of the client."""
-        if not self.state.alive:
-            return
-        try:
-            if isinstance(message, messages.Bye):
-                self.hung_up(message.reason)
-            else:
-                self._intake.take(message, started=self._connected.is_set())
-        except RemoteError as error:
-            what = type(message).__name__.lower()
-            logger.info("session %s: %s refused: %s", self.info.session_id, what, error)
-            self.note(f"{what} refused: {error} ({error.code})", "sdp" if what in ("offer", "candidate") else "session")
-            self.line.refuse(messages.Error(error.code, str(error)))
-        except BaseException as error:
-            stop(error, self.failed)
+    # The gateway calls these
 
     def tell_ice_servers(self, servers: Sequence[IceServer]) -> None:
         """Newer ones than the client has. The agent is not told: they hold credentials."""
@@ -247,59 +193,19 @@ class Session:
         except BaseException as error:
             stop(error, self.failed)
 
-    async def wait_for_reader(self, channel: SignalingChannel) -> None:
-        """After a text: wait while the agent is behind; see ``TextGate``."""
-        if self.state is not SessionState.ENDED:
-            await self._intake.texts.wait(lambda: self.line.is_over(channel) and self.state.alive)
-
-    # The listener calls these
-
-    def resume_messages(self) -> None:
-        """The agent is not behind any more."""
-        self._intake.texts.open()
-        self.leg.catch_up()
-
-    def media_changed(self, state: ConnectionState, reason: str) -> None:
-        """Tell of it; the session becomes active, or ends."""
-        self.note(f"the media connection is {state.value}{': ' * bool(reason)}{reason}")
-        self._announce.event(ConnectionChanged(state=state.value, reason=reason))
-        if state is ConnectionState.CONNECTED:
-            self._media_flows()
-        elif state is ConnectionState.FAILED:
-            self.end(f"the media connection failed: {reason}")
-        elif state is ConnectionState.CLOSED:
-            self.end(reason or "the caller hung up")
-
-    def media_lost(self, reason: str) -> None:
-        """It has failed, and a restart of ICE can bring it back: wait for that as for a lost socket."""
-        self._announce.event(ConnectionChanged(state=ConnectionState.FAILED.value, reason=reason))
-        failure = f"the media connection failed: {reason}"
-        self.note(f"{failure}; a restart of ICE can bring it back")
-        if self._times.resume_grace == 0:
-            self.end(failure)
-        else:
-            self.interruption.media_lost()
-            self._deadline.await_restart(trio.current_time(), failure)
-
-    def _media_flows(self) -> None:
-        self._deadline.media_flows()
-        self.interruption.media_is_back()
-        if self._move(Happening.MEDIA_FLOWS):
-            self._announce.media()
-            self._connected.set()
-            self.leg.start_media()
+    # The listener calls these, and what stands beside the session
 
     def say(self, message: messages.SignalingMessage) -> None:
         """To the client; an answer may be the first with audio."""
         self.line.send(message)
         if isinstance(message, messages.Answer) and self.state is SessionState.ACTIVE:
-            self._announce.media()
+            self.announce.media()
 
     def tell(self, name: str, data: Mapping[str, Any]) -> None:
         """See ``Tell``."""
         check_event(name, data)
         if self.state.alive:
-            self._announce.event(OtherEvent(name, data))
+            self.announce.event(OtherEvent(name, data))
 
     def hung_up(self, reason: str) -> None:
         """The client has ended the call, with a reason of its own or none."""

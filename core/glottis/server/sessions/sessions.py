@@ -23,6 +23,7 @@ from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket
 from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign
+from glottis.server.sessions.attendance import Attendance
 from glottis.server.sessions.channel import SignalingChannel, open_signaling, reject
 from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.ice_servers import IceServerDesk
@@ -273,26 +274,26 @@ class Sessions:
         return entry
 
     async def _serve_channel(self, entry: _Entry, channel: SignalingChannel) -> None:
-        session = entry.session
-        session.attach(channel)
+        attendance = Attendance(entry.session, channel)
+        attendance.begin()
         try:
             self._offer_resumption(entry, channel)
             while True:
-                await self._take_message(session, channel)
+                await self._take_message(attendance, channel)
         except WebSocketClosed as closed:
-            logger.debug("session %s: %s", session.info.session_id, closed)
+            logger.debug("session %s: %s", entry.session.info.session_id, closed)
             if closed.code in HANG_UPS:
-                session.leave(channel, closed.reason)
+                attendance.hang_up(closed.reason)
         finally:
-            session.detach(channel)
+            attendance.end()
 
-    async def _take_message(self, session: Session, channel: SignalingChannel) -> None:
+    async def _take_message(self, attendance: Attendance, channel: SignalingChannel) -> None:
         """One, which is let go of before the next: an offer is long, and may be the last for long."""
         message = await channel.receive()
         async with self._turns:
-            session.handle_message(message)
+            attendance.take(message)
         if isinstance(message, Text):
-            await session.wait_for_reader(channel)
+            await attendance.wait_for_reader()
 
     def _offer_resumption(self, entry: _Entry, channel: SignalingChannel) -> None:
         """Tell the client by which URL it can come back; the one before is void."""

@@ -1,0 +1,87 @@
+"""A client at its session by one WebSocket: what it sends, and its coming and going."""
+
+import logging
+from typing import Final
+
+import trio
+
+from glottis.barrier import stop
+from glottis.contracts.errors import RemoteError
+from glottis.server.sessions.channel import SignalingChannel
+from glottis.server.sessions.session import Session
+from glottis.server.sessions.states import Happening, SessionState
+from glottis.signaling import messages
+from glottis.signaling.close_codes import NORMAL
+
+logger: Final = logging.getLogger(__name__)
+
+
+class Attendance:
+    """``begin`` comes first and ``end`` last. The session knows of the ``channel`` alone."""
+
+    def __init__(self, session: Session, channel: SignalingChannel) -> None:
+        self._session = session
+        self._channel = channel
+
+    def begin(self) -> None:
+        """The client has connected, or has come back: its older socket, if any, is replaced."""
+        session = self._session
+        if not session.state.alive:  # it has ended since the token was taken
+            self._channel.begin_closing(NORMAL, "the call has ended")
+            return
+        now = trio.current_time()
+        session.line.connect(self._channel)
+        session.note("the client's WebSocket is there")
+        session.interruption.client_is_back(now)
+        session.intake.texts.release()
+        if session.move(Happening.CLIENT_CAME):
+            session.deadline.await_media(now)
+            try:
+                session.leg.begin(now)
+            except BaseException as error:
+                stop(error, session.failed)
+        else:
+            session.leg.begin_again()
+            session.deadline.client_is_back()
+
+    def take(self, message: messages.ClientMessage | messages.Audio) -> None:
+        """A valid message of the client."""
+        session = self._session
+        if not session.state.alive:
+            return
+        try:
+            if isinstance(message, messages.Bye):
+                session.hung_up(message.reason)
+            else:
+                session.intake.take(message, started=session.connected.is_set())
+        except RemoteError as error:
+            what = type(message).__name__.lower()
+            logger.info("session %s: %s refused: %s", session.info.session_id, what, error)
+            topic: Final = "sdp" if what in ("offer", "candidate") else "session"
+            session.note(f"{what} refused: {error} ({error.code})", topic)
+            session.line.refuse(messages.Error(error.code, str(error)))
+        except BaseException as error:
+            stop(error, session.failed)
+
+    async def wait_for_reader(self) -> None:
+        """After a text: wait while the agent is behind; see ``TextGate``."""
+        session, channel = self._session, self._channel
+        if session.state is not SessionState.ENDED:
+            await session.intake.texts.wait(lambda: session.line.is_over(channel) and session.state.alive)
+
+    def hang_up(self, reason: str) -> None:
+        """The client has closed its socket: not all of them say bye or close the media connection."""
+        if self._session.line.is_over(self._channel):
+            self._session.hung_up(reason)
+
+    def end(self) -> None:
+        """The socket is lost. Media goes on while the client's does; it may resume within the grace time."""
+        session = self._session
+        if not session.line.is_over(self._channel) or not session.state.alive:
+            return
+        session.line.lose()
+        session.note("the client's WebSocket is lost")
+        if session.times.resume_grace == 0:
+            session.end("the signaling connection was lost")
+        else:
+            session.deadline.await_resumption(session.line.lost_at)

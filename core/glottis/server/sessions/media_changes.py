@@ -1,0 +1,45 @@
+"""What the state of its media connection means for a session: it begins, waits for the client's return, or ends."""
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from glottis.contracts.events import ConnectionChanged
+from glottis.peer import ConnectionState
+from glottis.server.sessions.states import Happening
+
+if TYPE_CHECKING:
+    from glottis.server.sessions.session import Session
+
+
+def media_changed(session: "Session", state: ConnectionState, reason: str) -> None:
+    """Tell of it; the session becomes active, or ends."""
+    session.note(f"the media connection is {state.value}{': ' * bool(reason)}{reason}")
+    session.announce.event(ConnectionChanged(state=state.value, reason=reason))
+    if state is ConnectionState.CONNECTED:
+        _media_flows(session)
+    elif state is ConnectionState.FAILED:
+        session.end(f"the media connection failed: {reason}")
+    elif state is ConnectionState.CLOSED:
+        session.end(reason or "the caller hung up")
+
+
+def media_lost(session: "Session", reason: str) -> None:
+    """It has failed, and a restart of ICE can bring it back: wait for that as for a lost socket."""
+    session.announce.event(ConnectionChanged(state=ConnectionState.FAILED.value, reason=reason))
+    failure = f"the media connection failed: {reason}"
+    session.note(f"{failure}; a restart of ICE can bring it back")
+    if session.times.resume_grace == 0:
+        session.end(failure)
+    else:
+        session.interruption.media_lost()
+        session.deadline.await_restart(trio.current_time(), failure)
+
+
+def _media_flows(session: "Session") -> None:
+    session.deadline.media_flows()
+    session.interruption.media_is_back()
+    if session.move(Happening.MEDIA_FLOWS):
+        session.announce.media()
+        session.connected.set()
+        session.leg.start_media()
