@@ -86,8 +86,12 @@ def next_heard(
 
 def next_keys(voice: Voice, now: float) -> Sequence[KeyChange]:
     """What has happened to the caller's keys, the frame of this media tick included."""
-    told, keys = voice.next_keys(now), voice.taps.keys
-    return keys.joined(told) if told or keys.found else told
+    told, taps = voice.next_keys(now), voice.taps
+    if not (told or taps.keys.found):
+        return told
+    if taps.pressed is not None:
+        taps.pressed()
+    return taps.keys.joined(told)
 
 
 class GatewayCall(Call):

@@ -1,5 +1,6 @@
 """Fits the configuration to the plugins: every name it uses must exist, and every setting must suit its plugin."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -218,7 +219,18 @@ class _Resolution:
                 known = {name: one for name, one in others.items() if one is not None}
                 workers = section.workers if section.isolation == "process" else None
                 everyone = {section.agent: first} | known
-                campaigns[campaign_id] = Campaign(campaign_id, first, rate, everyone, chosen, frame_ms, workers)
+                campaigns[campaign_id] = Campaign(
+                    campaign_id,
+                    first,
+                    rate,
+                    everyone,
+                    chosen,
+                    frame_ms,
+                    max_sessions=section.max_sessions or math.inf,
+                    max_call_time=section.max_call_time or self._config.server.max_call_time or math.inf,
+                    max_silence=section.max_silence or self._config.server.max_silence or math.inf,
+                    workers=workers,
+                )
         return campaigns
 
     def _agent(

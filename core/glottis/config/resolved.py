@@ -1,5 +1,6 @@
 """A configuration that fits the plugins: what was found, checked and made of all that it names."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +67,11 @@ class Campaign:
     extensions: tuple[Extension, ...] = ()
     """In the order in which they are asked."""
     frame_ms: int = FRAME_MS
+    max_sessions: float = math.inf
+    """At a time."""
+    max_call_time: float = math.inf
+    max_silence: float = math.inf
+    """Both in seconds, until the gateway hangs up."""
     workers: Workers | None = None
     """Where the agents are isolated: then each is ``Elsewhere``."""
     version: Callable[[], int] = lambda: 0

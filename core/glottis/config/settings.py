@@ -28,6 +28,7 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 """Up to a day. Like all times it is bounded, since not every number of seconds is an instant."""
 IcePolicy = Literal["all", "relay"]
 Isolation = Literal["none", "process"]
+Silence = Annotated[float, Meta(ge=1, le=86_400)]
 Grace = Annotated[float, Meta(ge=0, le=86_400)]
 """The same or none."""
 TokenLifetime = Annotated[float, Meta(gt=0, le=604_800)]
@@ -66,6 +67,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """Of one client address."""
     max_load: Annotated[float, Meta(ge=0.05, le=1)] = 0.7
     """The share of time that the media of all calls may take; 1: no session is refused for load."""
+    max_call_time: Seconds | None = None
+    """From the first media to the gateway's hanging up; absent: as long as the caller and the agent like."""
+    max_silence: Silence | None = None
+    """In which neither side says anything, until the gateway hangs up; absent: it does not listen for that."""
     max_connections: Count = 2000
     """TCP connections at a time, WebSockets included."""
     max_connections_per_client: Count = 500
@@ -275,6 +280,12 @@ class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
     """Those that calls can be handed to, by the names that they have here."""
     extensions: tuple[str, ...] | None = None
     """Absent: those of ``[extensions]``."""
+    max_sessions: Count | None = None
+    """At a time; absent: as many as the gateway has."""
+    max_call_time: Seconds | None = None
+    """Absent: that of ``[server]``."""
+    max_silence: Silence | None = None
+    """Absent: that of ``[server]``."""
     isolation: Isolation = "none"
     """``process``: the agent runs in processes of its own, which end with no other calls than theirs."""
     workers: Workers = Workers()

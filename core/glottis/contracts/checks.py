@@ -59,6 +59,12 @@ def check_integer(what: str, value: object, least: float = -math.inf, most: floa
         raise ValueError(f"{what}: expected an integer {bounds}, got {value}")
 
 
+def check_seconds(what: str, value: object) -> None:
+    """A length of time above 0."""
+    if not isinstance(value, int | float) or not value > 0:
+        raise ValueError(f"{what}: expected a number of seconds above 0, got {value!r}")
+
+
 def probability_of(what: str, value: object) -> float:
     """A number from 0 to 1, of whatever type: numpy has its own."""
     try:

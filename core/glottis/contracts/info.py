@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from glottis.contracts.checks import check_integer, check_name, check_texts
+from glottis.contracts.checks import check_integer, check_name, check_seconds, check_texts
 
 MAX_IDENTIFIER_LENGTH: Final = 256
 """Characters of a campaign's and a client's identifier, and of a business's that is a string."""
@@ -18,12 +18,16 @@ class Principal:
     attributes: Mapping[str, str] = field(default_factory=dict)
     max_sessions: int | None = None
     """How many sessions it may have at a time, wherever they come from; None: as many as anybody."""
+    max_call_time: float | None = None
+    """Seconds that a call of its may last; None: as long as anybody's."""
 
     def __post_init__(self) -> None:
         check_name("Principal.name", self.name, MAX_IDENTIFIER_LENGTH)
         check_texts("Principal.attributes", self.attributes)
         if self.max_sessions is not None:
             check_integer("Principal.max_sessions", self.max_sessions, 0)
+        if self.max_call_time is not None:
+            check_seconds("Principal.max_call_time", self.max_call_time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -314,7 +314,7 @@ class AudioTrack:
             complexity=self._knobs.complexity,
         )
         sender.fills = settings.send_silence
-        sender.watch = self.taps.sent
+        sender.watch, sender.relayed = self.taps.sent, self.taps.relayed
         if before is not None:
             sender.go_on_from(before)
         self._protector = Protector(

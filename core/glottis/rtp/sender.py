@@ -1,6 +1,7 @@
 """The sender of a call's audio: from samples of any chunking to RTP packets at their time."""
 
 import random
+from collections.abc import Callable
 from typing import Final, cast
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
@@ -42,6 +43,8 @@ class AudioSender(OutgoingStream):
     """Bits per second that are aimed at, copies included; None for a codec with one bitrate."""
     watch: PacketWatch | None = None
     """Is told of each packet of the codec that is sent."""
+    relayed: Callable[[EncodedPacket], None] | None = None
+    """Is told of each that ``write_packet`` has queued, when it is sent."""
 
     def __init__(
         self,
@@ -294,6 +297,8 @@ class AudioSender(OutgoingStream):
             self._spend(self._frame_units)
             return self._frame_packet(pcm, timestamp, now)
         self.audio_level = item.audio_level  # of packets that are relayed, as it came with them
+        if self.relayed is not None:
+            self.relayed(item)
         relayed, duration = item.rtp_timestamp, item.duration
         if self._relayed_until is not None and relayed != self._relayed_until:
             self._follow_gap(item, (relayed - self._relayed_until) & 0xFFFFFFFF, now)

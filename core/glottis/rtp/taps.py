@@ -1,8 +1,9 @@
 """What listens in on the media of a call: bound once, before it begins, and costs nothing where it is not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from glottis.contracts.audio import FrameTap
+from glottis.contracts.audio import EncodedPacket, FrameTap
 from glottis.rtp.found_keys import FoundKeys
 from glottis.rtp.payload import PacketWatch
 
@@ -19,5 +20,9 @@ class Taps:
     """Is told of each packet that is heard."""
     sent: PacketWatch | None = None
     """Is told of each packet that is sent."""
+    relayed: Callable[[EncodedPacket], None] | None = None
+    """Is told of each packet that is said as it came from elsewhere."""
+    pressed: Callable[[], None] | None = None
+    """Called when something has happened to the caller's keys."""
     keys: FoundKeys = field(default_factory=FoundKeys)
     """What ``heard`` has found in the frames."""

@@ -66,9 +66,12 @@ class JwtScheme:
         max_calls = claims.get(self._config.max_calls_claim)
         if max_calls is not None and (type(max_calls) is not int or max_calls < 0):
             raise _refusal(f"its claim {self._config.max_calls_claim!r} is no number of calls")
+        longest = claims.get(self._config.max_call_time_claim)
+        if longest is not None and (type(longest) not in (int, float) or not longest > 0):
+            raise _refusal(f"its claim {self._config.max_call_time_claim!r} is no number of seconds above 0")
         attributes = {key: claims[key] for key in self._config.attributes if isinstance(claims.get(key), str)}
         try:
-            return Principal(name, attributes, max_calls)  # type: ignore[arg-type]  # which is checked there
+            return Principal(name, attributes, max_calls, longest)  # type: ignore[arg-type]  # which is checked there
         except ValueError:
             raise _refusal(f"its claim {self._config.name_claim!r} names nobody in a line") from None
 

@@ -43,6 +43,8 @@ class JwtConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The claim that lists the campaigns that a session may be created for."""
     max_calls_claim: Claim = "max_calls"
     """The claim that says how many sessions the principal may have at a time."""
+    max_call_time_claim: Claim = "max_call_time"
+    """The claim that says how many seconds a call of the principal's may last."""
     attributes: tuple[Claim, ...] = ()
     """Claims that agents see as ``call.info.principal.attributes``, where they are strings."""
 

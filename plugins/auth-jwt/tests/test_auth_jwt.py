@@ -117,6 +117,8 @@ async def test_subject_of_a_token_is_let_in(key: Any, algorithm: str, kid: str |
         ({"max_calls": "1"}, "its claim 'max_calls' is no number of calls."),
         ({"max_calls": True}, "its claim 'max_calls' is no number of calls."),
         ({"max_calls": -1}, "its claim 'max_calls' is no number of calls."),
+        ({"max_call_time": 0}, "its claim 'max_call_time' is no number of seconds above 0."),
+        ({"max_call_time": "600"}, "its claim 'max_call_time' is no number of seconds above 0."),
     ],
 )
 async def test_claim_that_is_amiss_is_named(changes: dict[str, Any], reason: str, tmp_path: Any) -> None:
@@ -131,18 +133,20 @@ async def test_clocks_may_differ_and_audiences_be_several(changes: dict[str, Any
 
 
 async def test_claims_limit_campaigns_and_calls(tmp_path: Any) -> None:
-    text = token(campaigns=["reception", "sales"], max_calls=2, role="boss", age=7)
+    text = token(campaigns=["reception", "sales"], max_calls=2, max_call_time=600, role="boss", age=7)
     here = scheme(tmp_path, attributes=("role", "age", "none"))
-    assert await here.authenticate(asking(f"Bearer {text}")) == Principal("ada", {"role": "boss"}, 2)
-    assert await here.authenticate(asking(f"Bearer {text}", None)) == Principal("ada", {"role": "boss"}, 2)
+    assert await here.authenticate(asking(f"Bearer {text}")) == Principal("ada", {"role": "boss"}, 2, 600)
+    assert await here.authenticate(asking(f"Bearer {text}", None)) == Principal("ada", {"role": "boss"}, 2, 600)
     assert await refusal(here, text, "support") == "Use a campaign that the claim 'campaigns' of the token lists."
     assert await refusal(here, token(campaigns=[]), "support")
 
 
 async def test_claims_have_the_names_that_are_configured(tmp_path: Any) -> None:
-    here = scheme(tmp_path, name_claim="user", campaigns_claim="lines", max_calls_claim="most")
-    text = token(user="bob", lines=["sales"], most=1, campaigns=[], max_calls=9)
-    assert await here.authenticate(asking(f"Bearer {text}", "sales")) == Principal("bob", {}, 1)
+    here = scheme(
+        tmp_path, name_claim="user", campaigns_claim="lines", max_calls_claim="most", max_call_time_claim="long"
+    )
+    text = token(user="bob", lines=["sales"], most=1, long=0.5, campaigns=[], max_calls=9, max_call_time=9)
+    assert await here.authenticate(asking(f"Bearer {text}", "sales")) == Principal("bob", {}, 1, 0.5)
 
 
 def forged(header: dict[str, Any], signature: bytes = b"x" * 64) -> str:

@@ -7,13 +7,15 @@ import pytest
 import trio
 import trio.testing
 from glottis import AuthRequest, Principal
+from glottis.config import Campaign, CampaignAgent, Elsewhere
+from glottis.plugins import Plugin
 from glottis.server.sessions.admission import TooManySessions
 from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
 from glottis.server.sessions.tokens import TokenDesk
 from support.gateway import CONFIG
 from support.memory import open_memory_exchange, open_memory_exchange_with
-from support.phone import eventually
+from support.phone import RATE, eventually
 from support.plugins import TestPlugin
 
 Clock = trio.testing.MockClock
@@ -23,6 +25,7 @@ class Info:
     def __init__(self, client_host: str, principal: Principal) -> None:
         self.client_host = client_host
         self.principal = principal
+        self.campaign_id = CAMPAIGN.id
 
 
 class Waiting:
@@ -34,6 +37,7 @@ class Waiting:
 
 
 ANYBODY = Principal("anybody")
+CAMPAIGN = Campaign("echo", CampaignAgent(Elsewhere("echo"), "echo", Plugin("test", "test", "0")), RATE)
 
 
 def add(
@@ -42,7 +46,7 @@ def add(
     state: SessionState = SessionState.ACTIVE,
     principal: Principal = ANYBODY,
 ) -> Waiting:
-    shares.check(client_host, principal)
+    shares.check(CAMPAIGN, client_host, principal)
     session = Waiting(client_host, principal)
     session.state = state
     shares.add(session)  # type: ignore[arg-type]
@@ -53,7 +57,7 @@ def test_a_client_has_a_share_whatever_others_have() -> None:
     shares = SessionShares(3, 3)
     first, *_ = [add(shares, "192.0.2.1") for _ in range(3)]
     with pytest.raises(TooManySessions, match="end some"):
-        shares.check("192.0.2.1", ANYBODY)
+        shares.check(CAMPAIGN, "192.0.2.1", ANYBODY)
     add(shares, "192.0.2.2")
     shares.remove(first)  # type: ignore[arg-type]
     add(shares, "192.0.2.1")
@@ -64,17 +68,17 @@ def test_an_ipv6_network_has_one_share() -> None:
     add(shares, "2001:db8::1")
     add(shares, "2001:db8::2")
     with pytest.raises(TooManySessions):
-        shares.check("2001:db8::3", ANYBODY)
-    shares.check("2001:db8:0:1::3", ANYBODY)
+        shares.check(CAMPAIGN, "2001:db8::3", ANYBODY)
+    shares.check(CAMPAIGN, "2001:db8:0:1::3", ANYBODY)
 
 
 def test_sessions_that_nobody_connects_to_are_bounded_by_themselves() -> None:
     shares = SessionShares(10, 2)
     waiting = [add(shares, "192.0.2.1", SessionState.CREATED) for _ in range(2)]
     with pytest.raises(TooManySessions, match="nobody has connected to"):
-        shares.check("192.0.2.1", ANYBODY)
+        shares.check(CAMPAIGN, "192.0.2.1", ANYBODY)
     waiting[0].state = SessionState.CONNECTING
-    shares.check("192.0.2.1", ANYBODY)
+    shares.check(CAMPAIGN, "192.0.2.1", ANYBODY)
 
 
 def test_a_principal_has_as_many_as_it_may_wherever_they_come_from() -> None:
@@ -82,13 +86,13 @@ def test_a_principal_has_as_many_as_it_may_wherever_they_come_from() -> None:
     ada = Principal("ada", max_sessions=2)
     first, _ = [add(shares, f"192.0.2.{number}", principal=ada) for number in range(2)]
     with pytest.raises(TooManySessions, match="good for so many sessions at a time: 2"):
-        shares.check("192.0.2.3", ada)
-    shares.check("192.0.2.3", ANYBODY)
-    shares.check("192.0.2.3", Principal("ada", max_sessions=3))
+        shares.check(CAMPAIGN, "192.0.2.3", ada)
+    shares.check(CAMPAIGN, "192.0.2.3", ANYBODY)
+    shares.check(CAMPAIGN, "192.0.2.3", Principal("ada", max_sessions=3))
     shares.remove(first)  # type: ignore[arg-type]
-    shares.check("192.0.2.3", ada)
+    shares.check(CAMPAIGN, "192.0.2.3", ada)
     with pytest.raises(TooManySessions):
-        shares.check("192.0.2.3", Principal("bob", max_sessions=0))
+        shares.check(CAMPAIGN, "192.0.2.3", Principal("bob", max_sessions=0))
 
 
 async def test_who_has_its_share_is_refused_until_a_call_has_ended(tmp_path: Path, autojump_clock: Clock) -> None:

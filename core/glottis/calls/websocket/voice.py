@@ -256,7 +256,7 @@ class StreamVoice:
         )
         sender.tones.format = KEYS
         sender.fills = self._settings.send_silence
-        sender.watch = self.taps.sent
+        sender.watch, sender.relayed = self.taps.sent, self.taps.relayed
         return sender
 
 

@@ -66,6 +66,7 @@ class Listener:
     def received(self, message: Message) -> None:
         """To the agent."""
         if (session := self._session()) is not None:
+            session.silence.note()
             session.call.push_message(message)
             session.extensions.observers.message_received(message)
 

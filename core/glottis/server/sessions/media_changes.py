@@ -37,9 +37,10 @@ def media_lost(session: "Session", reason: str) -> None:
 
 
 def _media_flows(session: "Session") -> None:
-    session.deadline.media_flows()
+    session.deadline.media_flows(trio.current_time())
     session.interruption.media_is_back()
     if session.move(Happening.MEDIA_FLOWS):
         session.announce.media()
         session.connected.set()
+        session.silence.begin()
         session.leg.start_media()

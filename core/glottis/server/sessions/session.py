@@ -37,6 +37,7 @@ from glottis.server.sessions.intake import Intake
 from glottis.server.sessions.interruption import Interruption
 from glottis.server.sessions.line import ClientLine, hang_up_reason
 from glottis.server.sessions.listener import Listener
+from glottis.server.sessions.silence import SilenceLimit
 from glottis.server.sessions.states import TRANSITIONS, Happening, SessionState
 from glottis.server.sessions.times import DEFAULT_TIMES, Deadline, SessionTimes
 from glottis.server.sessions.traces import Outcome, Trace
@@ -80,6 +81,7 @@ class Session:
         self.leg = make_leg(self._listener, info, campaign.sample_rate, campaign.frame_ms)
         self.extensions = CallExtensions(campaign.extensions, info, self._listener.tells)
         self.extensions.bind(self.leg.voice.taps)
+        self.silence = SilenceLimit(times.quiet, self.leg.voice.taps, deadlines, self._listener.ends)
         self.call = make_call(
             info,
             sample_rate=campaign.sample_rate,
@@ -136,6 +138,7 @@ class Session:
             self.leg.close,
             partial(self.line.close, code, reason),
             self.deadline.lift,
+            self.silence.lift,
             self._scope.cancel,
             self.intake.texts.release,
             self._ended,

@@ -1,10 +1,11 @@
 """All sessions of the gateway: admission, and which socket belongs to which session (CONTRACT §1–2)."""
 
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -155,7 +156,7 @@ class Sessions:
         campaign = self._config.campaigns.get(request.campaign_id)
         if campaign is None:
             raise UnknownCampaign(request.campaign_id)
-        self._check_availability(client_host, principal)
+        self._check_availability(campaign, client_host, principal)
         if not await self._workers.some_ready(campaign.id):
             raise Unavailable("STARTING", "The agent is being loaded, try again soon")
         if self._workers.is_full(campaign.id):
@@ -164,7 +165,7 @@ class Sessions:
         campaign, info = with_selected_agent(campaign, info)
         servers = await self._ice_servers.ask(info) if request.transport == WEBRTC else []
         async with self._turns:
-            self._check_availability(client_host, principal)
+            self._check_availability(campaign, client_host, principal)
             expires_at = time.time() + self._times.connect
             session = self._make(info, campaign)
             url = self._tokens.issue(info, CONNECT, expires_at).under(base_url)
@@ -179,7 +180,7 @@ class Sessions:
             ended=partial(self._forget, info.session_id),
             deadlines=self._deadlines,
             plugins=self._config.plugins,
-            times=self._times,
+            times=_times_of(self._times, campaign, info.principal),
             call_limits=self._call_limits,
             resampling=self._config.resampling,
             make_call=self._workers.factory(campaign.id),
@@ -188,11 +189,11 @@ class Sessions:
             session.set_complexity(self._complexity)
         return session
 
-    def _check_availability(self, client_host: str, principal: Principal) -> None:
+    def _check_availability(self, campaign: Campaign, client_host: str, principal: Principal) -> None:
         if (refusal := self._refusal()) is not None:
             self.refused_for_load += refusal.code == "OVERLOADED"
             raise refusal
-        self._shares.check(client_host, principal)
+        self._shares.check(campaign, client_host, principal)
 
     def _start(self, entry: _Entry) -> None:
         session_id = entry.session.info.session_id
@@ -344,6 +345,12 @@ class Sessions:
                 if (session := self.find(session_id)) is not None:
                     session.end(reason, code=SERVICE_RESTART)
             del session
+
+
+def _times_of(times: SessionTimes, campaign: Campaign, principal: Principal) -> SessionTimes:
+    """Those of a session: who calls may have less time than others."""
+    longest = min(campaign.max_call_time, principal.max_call_time or math.inf)
+    return replace(times, call=longest, quiet=campaign.max_silence)
 
 
 def _stubbornness(session: Session, seconds: float) -> str:

@@ -1,16 +1,17 @@
-"""How many sessions a client or principal may have, whoever else wants some."""
+"""How many sessions a campaign, a client or a principal may have, whoever else wants some."""
 
 from collections import Counter
 
+from glottis.config import Campaign
 from glottis.contracts.info import Principal
 from glottis.server.http.clients import client_key
-from glottis.server.sessions.admission import TooManySessions
+from glottis.server.sessions.admission import TooManySessions, Unavailable
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import SessionState
 
 
 class SessionShares:
-    """The sessions of each client address, and those of each principal, until their agents have stopped.
+    """The sessions of each campaign, client address and principal, until their agents have stopped.
 
     ``most`` are all that one client may have, ``most_waiting`` those that it has created and not connected to: as many
     as it may create in a minute.
@@ -22,9 +23,15 @@ class SessionShares:
         self._sessions: dict[str, set[Session]] = {}
         self._of_principals: Counter[str] = Counter()
         """How many, by the principal's name."""
+        self._of_campaigns: Counter[str] = Counter()
+        """By their ids."""
 
-    def check(self, client_host: str, principal: Principal) -> None:
-        """Raises ``TooManySessions`` if this client, or who asks for it, may have no more."""
+    def check(self, campaign: Campaign, client_host: str, principal: Principal) -> None:
+        """Raises ``Unavailable`` if the campaign has no room, and ``TooManySessions`` if it is this client that may
+        have no more, or who asks for it.
+        """
+        if self._of_campaigns[campaign.id] >= campaign.max_sessions:
+            raise Unavailable("FULL", "The campaign has as many calls as it takes, try again later")
         most = principal.max_sessions
         if most is not None and self._of_principals[principal.name] >= most:
             raise TooManySessions(
@@ -40,6 +47,7 @@ class SessionShares:
         """It is created."""
         self._sessions.setdefault(client_key(session.info.client_host), set()).add(session)
         self._of_principals[session.info.principal.name] += 1
+        self._of_campaigns[session.info.campaign_id] += 1
 
     def remove(self, session: Session) -> None:
         """It has ended, and its agent with it."""
@@ -47,6 +55,7 @@ class SessionShares:
         self._sessions[client].remove(session)
         if not self._sessions[client]:
             del self._sessions[client]
+        self._of_campaigns[session.info.campaign_id] -= 1
         principal = session.info.principal.name
         self._of_principals[principal] -= 1
         if not self._of_principals[principal]:

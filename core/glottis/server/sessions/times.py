@@ -19,6 +19,10 @@ class SessionTimes:
     setup: float = 45.0
     """From the WebSocket to flowing media."""
     resume_grace: float = 30.0
+    call: float = math.inf
+    """From media that flows to the gateway's hanging up (``max_call_time`` of the configuration and of principals)."""
+    quiet: float = math.inf
+    """Without a word from either side, until the gateway hangs up (``max_silence`` of the configuration)."""
     silence: float = 0.9
     """Without the client's WebSocket and without its media, until it counts as gone: within a second (CONTRACT §3), and
     with room for the loss of one of the packets, 0.4 s apart, that Opus sends of silence."""
@@ -55,7 +59,7 @@ class Deadline:
         self._deadlines = deadlines
         self._over = over
         self._reason = ""
-        self._client_by = self._media_by = _NEVER
+        self._client_by = self._media_by = self._call_by = _NEVER
 
     def await_client(self, now: float) -> None:
         """The session is created."""
@@ -69,23 +73,26 @@ class Deadline:
     def client_is_back(self) -> None:
         """There is a socket again, and what time there was for media goes on."""
         self._client_by = _NEVER
-        self._await_both()
+        self._await_all()
 
     def await_resumption(self, now: float) -> None:
         """The client's socket is lost."""
         grace_over = now + self._times.resume_grace
         self._client_by = _Moment(grace_over, "the signaling connection was lost and not resumed in time")
-        self._await_both()
+        self._await_all()
 
     def await_restart(self, now: float, failure: str) -> None:
         """Media has failed after it has flowed: there is as much time to restart ICE as to resume."""
         self._media_by = _Moment(now + self._times.resume_grace, failure)
-        self._await_both()
+        self._await_all()
 
-    def media_flows(self) -> None:
+    def media_flows(self, now: float) -> None:
         """There is a media connection; a client without a socket has to resume even so."""
         self._media_by = _NEVER
-        self._await_both()
+        if self._call_by is _NEVER:
+            longest = self._times.call
+            self._call_by = _Moment(now + longest, f"the call has lasted as long as it may, {longest:g} s")
+        self._await_all()
 
     def lift(self) -> None:
         """Nothing is waited for."""
@@ -95,8 +102,8 @@ class Deadline:
         """See ``Expiring``."""
         self._over(self._reason)
 
-    def _await_both(self) -> None:
-        self._set(*min(self._client_by, self._media_by))
+    def _await_all(self) -> None:
+        self._set(*min(self._client_by, self._media_by, self._call_by))
 
     def _set(self, moment: float, reason: str) -> None:
         self._reason = reason
