@@ -22,13 +22,18 @@ from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_call_over, open_client_call
 from glottis.client.connection import CallFailed
 from glottis.client.failures import why_closed
-from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
+from glottis.client.grant import (
+    create_session,
+    parse_problem_untrusted,
+    parse_queue_place_untrusted,
+    parse_session_grant_untrusted,
+)
 from glottis.client.signaling import open_client_signaling
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.ice import IceTiming
 from glottis.media.endpoint import UdpEndpoint
 from glottis.server.gateway import Gateway
-from glottis.server.sessions.session import Session
+from glottis.server.sessions.attendance import Attendance
 from glottis.signaling.errors import WebSocketClosed
 from glottis.wire.demux import PacketKind, classify, is_stun_response
 from hypothesis import given, settings
@@ -455,7 +460,7 @@ async def test_a_handshake_that_does_not_end_is_no_matter_of_udp(exchange: Excha
 async def test_an_offer_that_is_not_answered_is_no_matter_of_udp(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
-    monkeypatch.setattr(Session, "handle_message", lambda session, message: None)
+    monkeypatch.setattr(Attendance, "take", lambda attendance, message: None)
     why = await why_memory_call_fails(exchange)
     assert why.endswith("the gateway has not answered the offer; its log may say why")
 
@@ -592,6 +597,40 @@ async def test_https_urls_are_called_over_tls_and_only_with_a_trusted_certificat
 # What gateways answer
 
 
+async def test_caller_waits_in_the_queue_of_a_gateway_without_room(tmp_path: Path) -> None:
+    config = CONFIG.replace("port = 0", "port = 0\nmax_sessions = 1\nqueue = 8")
+    places: list[int] = []
+    async with open_test_gateway(tmp_path, config) as gateway:
+        first = await create_session(gateway.url, {"campaignId": "echo"})
+
+        def hang_up(place: int) -> None:
+            places.append(place)
+            session = gateway.sessions.find(first.session_id)
+            assert session is not None
+            session.end("enough")
+
+        with trio.fail_after(PATIENCE):
+            async with open_client_call(request_for(gateway.url), waits=hang_up):
+                assert len(gateway.sessions) == 1
+    assert places == [1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"place": 1, "retryAfterSeconds": 2},
+        {"ticket": "t", "place": 0, "retryAfterSeconds": 2},
+        {"ticket": "t", "place": True, "retryAfterSeconds": 2},
+        {"ticket": "t", "place": 1, "retryAfterSeconds": 0},
+        {"ticket": "t", "place": 1, "retryAfterSeconds": 1e9},
+        {"ticket": "t", "place": 1, "retryAfterSeconds": "2"},
+    ],
+)
+def test_a_place_that_makes_no_sense_is_no_place(answer: dict[str, object]) -> None:
+    with pytest.raises(Malformed):
+        parse_queue_place_untrusted(json.dumps(answer).encode())
+
+
 def test_a_problem_is_told_in_one_line() -> None:
     assert parse_problem_untrusted(b'{"detail": "Wait\\n a bit.", "code": "FULL"}') == "Wait a bit. (FULL)"
     assert parse_problem_untrusted(b'{"detail": "No."}') == "No."
@@ -608,17 +647,17 @@ ANSWERS = st.one_of(
     st.fixed_dictionaries(
         {},
         optional={
-            name: st.one_of(st.text(), st.integers(), st.just("ws://[::1"), st.just("ws://h:x"))
-            for name in ("sessionId", "websocketUrl", "detail", "code")
+            name: st.one_of(st.text(), st.integers(), st.floats(), st.just("ws://[::1"), st.just("ws://h:x"))
+            for name in ("sessionId", "websocketUrl", "detail", "code", "ticket", "place", "retryAfterSeconds")
         },
     ).map(lambda fields: json.dumps(fields).encode()),
 )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parse", [parse_session_grant_untrusted, parse_problem_untrusted])
+@pytest.mark.parametrize("parse", [parse_session_grant_untrusted, parse_problem_untrusted, parse_queue_place_untrusted])
 def test_any_answer_is_read_or_malformed(parse: Callable[[bytes], object]) -> None:
-    """Fuzz: parse_session_grant_untrusted and parse_problem_untrusted raise Malformed and nothing else."""
+    """Fuzz: parse_session_grant_untrusted, parse_problem_untrusted, parse_queue_place_untrusted: Malformed only."""
 
     @settings(max_examples=examples(300), deadline=None, derandomize=True)
     @given(ANSWERS)

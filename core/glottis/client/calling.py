@@ -88,13 +88,17 @@ class CallRequest:
 
 
 @asynccontextmanager
-async def open_client_call(request: CallRequest) -> AsyncIterator[ClientCall]:
+async def open_client_call(
+    request: CallRequest, *, waits: Callable[[int], object] = lambda place: None
+) -> AsyncIterator[ClientCall]:
     """Call a gateway. The block is cancelled when the call ends, and leaving the block hangs up.
+
+    ``waits`` is told the places in the gateway's queue, if it has no room yet.
 
     Raises ``CallFailed`` if the call is refused, never comes about or breaks, and ``LocalError`` if the request cannot
     be made. After the block ``ClientCall.end_reason`` says how the call ended.
     """
-    grant = await create_session(request.url, request.document(), request.api_key)
+    grant = await create_session(request.url, request.document(), request.api_key, waits=waits)
     granted = request.granted(grant)
     with _out_of_groups():
         async with (

@@ -116,7 +116,7 @@ class _Caller:
                 ice_policy=options.ice_policy,
                 data_channel=options.data_channel,
             )
-            async with open_client_call(request) as call:
+            async with open_client_call(request, waits=_tell_place) as call:
                 self._call = call
                 call.nursery.start_soon(self._notice_audio, call)
                 if listeners := [each for each in (card, recording) if each]:
@@ -234,6 +234,10 @@ def _description(event: CallEvent) -> str:
     if not isinstance(state, str):
         return f"{event.name}: {json.dumps(event.data, ensure_ascii=False)}"
     return f"{event.name}: {state} ({reason})" if reason else f"{event.name}: {state}"
+
+
+def _tell_place(place: int) -> None:
+    _tell(f"the gateway has no room yet: place {place} in its queue")
 
 
 def _tell(line: str) -> None:

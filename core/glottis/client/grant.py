@@ -1,11 +1,13 @@
 """Creating a session, as a client of a gateway (CONTRACT §1)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
+from urllib.parse import SplitResult, urlencode
 
 import msgspec
+import trio
 
 from glottis.client.connection import CallFailed, split_gateway_url
 from glottis.client.ice_servers import parse_ice_servers_untrusted
@@ -15,6 +17,10 @@ from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.secret import Secret
 from glottis.signaling.json_input import decode_object_untrusted, required_text_field_untrusted, text_field_untrusted
 from glottis.signaling.session_request import INITIATE_PATH
+
+MIN_ASK_AFTER: Final = 0.1
+MAX_ASK_AFTER: Final = 60.0
+"""Seconds that a gateway can ask who waits to let pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +35,47 @@ class SessionGrant:
         return f"SessionGrant({self.session_id})"
 
 
-async def create_session(gateway_url: str, request: Mapping[str, Any], api_key: Secret | None = None) -> SessionGrant:
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """There is no room yet; 1 is the next. ``ask_after`` is in seconds."""
+
+    ticket: str
+    place: int
+    ask_after: float
+
+
+async def create_session(
+    gateway_url: str,
+    request: Mapping[str, Any],
+    api_key: Secret | None = None,
+    *,
+    waits: Callable[[int], object] = lambda place: None,
+) -> SessionGrant:
     """Ask a gateway for a session; ``request`` is the JSON object that CONTRACT §1 describes.
 
+    In the queue of a gateway that has one this waits for its turn, and ``waits`` is told each new place.
     Raises ``CallFailed``, with the gateway's own sentence if it refuses, and ``LocalError`` for a useless URL or key.
     """
-    url = split_gateway_url(gateway_url)
-    response, content = await ask_gateway(url, INITIATE_PATH, api_key, msgspec.json.encode(request))
+    url, body = split_gateway_url(gateway_url), msgspec.json.encode(request)
+    told, path = 0, INITIATE_PATH
+    while isinstance(reply := await _ask(url, path, api_key, body), QueuePlace):
+        if reply.place != told:
+            told = reply.place
+            waits(told)
+        await trio.sleep(reply.ask_after)
+        path = f"{INITIATE_PATH}?{urlencode({'ticket': reply.ticket})}"
+    return reply
+
+
+async def _ask(url: SplitResult, path: str, api_key: Secret | None, body: bytes) -> SessionGrant | QueuePlace:
+    response, content = await ask_gateway(url, path, api_key, body)
     try:
-        if response.status_code != HTTPStatus.OK:
-            raise CallFailed(f"the gateway refuses the call: {parse_problem_untrusted(content)}")
-        return parse_session_grant_untrusted(content)
+        match response.status_code:
+            case HTTPStatus.OK:
+                return parse_session_grant_untrusted(content)
+            case HTTPStatus.ACCEPTED:
+                return parse_queue_place_untrusted(content)
+        raise CallFailed(f"the gateway refuses the call: {parse_problem_untrusted(content)}")
     except Malformed as error:
         raise CallFailed(why_odd(url, INITIATE_PATH, response, error)) from error
 
@@ -59,6 +95,17 @@ def parse_session_grant_untrusted(body: bytes) -> SessionGrant:
     if scheme not in ("ws", "wss"):
         raise Malformed("websocketUrl: expected the URL of a WebSocket")
     return grant
+
+
+def parse_queue_place_untrusted(body: bytes) -> QueuePlace:
+    """Read the response that gives a place in the queue; raises ``Malformed``."""
+    fields = decode_object_untrusted(body)
+    place, seconds = fields.get("place"), fields.get("retryAfterSeconds")
+    if type(place) is not int or place < 1:
+        raise Malformed("place: expected an integer of at least 1")
+    if not isinstance(seconds, int | float) or not MIN_ASK_AFTER <= seconds <= MAX_ASK_AFTER:
+        raise Malformed(f"retryAfterSeconds: expected {MIN_ASK_AFTER:g} to {MAX_ASK_AFTER:g}")
+    return QueuePlace(required_text_field_untrusted(fields, "ticket"), place, seconds)
 
 
 def parse_problem_untrusted(body: bytes) -> str:

@@ -67,6 +67,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """Of one client address."""
     max_load: Annotated[float, Meta(ge=0.05, le=1)] = 0.7
     """The share of time that the media of all calls may take; 1: no session is refused for load."""
+    queue: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Places for who is refused because there is no room; 0: there is no queue."""
     max_call_time: Seconds | None = None
     """From the first media to the gateway's hanging up; absent: as long as the caller and the agent like."""
     max_silence: Silence | None = None

@@ -199,6 +199,7 @@ class Gateway:
             operators=self._config.config.auth.operators,
             plugins=self._config.plugins,
             campaigns=tuple(self._config.campaigns),
+            queue=server.queue,
         )
         return HttpServer(
             handle_request=api.handle_request,

@@ -5,7 +5,7 @@ from typing import Final
 
 import h11
 from glottis.calls.typed_messages import MAX_TYPED_SIZE
-from glottis.client.grant import parse_problem_untrusted, parse_session_grant_untrusted
+from glottis.client.grant import parse_problem_untrusted, parse_queue_place_untrusted, parse_session_grant_untrusted
 from glottis.client.ice_servers import parse_ice_servers_untrusted
 from glottis.config.origins import parse_origin_untrusted
 from glottis.contracts.authority import parse_authority_untrusted
@@ -241,6 +241,13 @@ ROWS: Final[tuple[Row, ...]] = (
             "members": as_bytes(members),
             "URIs": as_bytes(filled('"stun:a",', GRANT + '"iceServers":[{"urls":[', '"stun:a"]}]}')),
             "servers": as_bytes(filled('{"urls":["stun:a"]},', GRANT + '"iceServers":[', "{}]}")),
+        },
+    ),
+    message(
+        parse_queue_place_untrusted,
+        {
+            "members": as_bytes(members),
+            "a long ticket": as_bytes(filled("a", '{"place":1,"retryAfterSeconds":2,"ticket":"', '"}')),
         },
     ),
     message(

@@ -1,8 +1,11 @@
 """Creating a session: who asks, may they, and what they get (CONTRACT §1)."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import trio
 
 from glottis.contracts.info import Principal
 from glottis.server.api.authentication import Authentication
@@ -18,9 +21,13 @@ from glottis.server.sessions.admission import (
     UnknownCampaign,
 )
 from glottis.server.sessions.ice_servers import ice_server_document
+from glottis.server.sessions.waiting_room import ASK_AGAIN, Waiting, WaitingRoom
 from glottis.signaling.errors import Rejected
 from glottis.signaling.session_request import SessionRequest, parse_session_request_untrusted
 
+_PASSING: Final = ("FULL", "OVERLOADED")
+"""Refusals that end with other calls: who is refused so can wait."""
+_BEHIND_OTHERS: Final = Unavailable("FULL", "Others wait already for calls to end, try again later")
 _ABOUT_PROXIES: Final = "if that is the address of a proxy, it is none of server.trusted_proxies"
 
 logger = logging.getLogger(__name__)
@@ -36,22 +43,27 @@ class Initiate:
         *,
         cors: CorsPolicy,
         turns: Turns,
+        waiting_room: WaitingRoom,
     ) -> None:
         self._sessions = sessions
         self._authentication = authentication
         self._cors = cors
         self._turns = turns
+        self._waiting_room = waiting_room
 
     async def post(self, request: Request) -> Response:
-        """Create a session, and say where it waits for its client."""
+        """Create a session, and say where it waits for its client; or which place that has in the queue."""
         self._cors.check(request)
-        self._authentication.limit(request)
+        if not self._waiting_room.is_due(_ticket(request), trio.current_time()):
+            self._authentication.limit(request)
         session_request = await self._read(request)
         if isinstance(session_request, Problem):  # which only those are told whom the scheme knows
             await self._authentication.caller_of(request, None)
             raise session_request
         principal = await self._authentication.caller_of(request, session_request.campaign_id)
-        created = await self._create(session_request, principal, request)
+        created = await self._admit(session_request, principal, request)
+        if isinstance(created, Waiting):
+            return _come_again(created)
         logger.info("session %s of campaign %r for %s", created.session_id, session_request.campaign_id, principal.name)
         return json_response(200, _created_document(created))
 
@@ -66,6 +78,26 @@ class Initiate:
         except Problem as problem:
             return problem
 
+    async def _admit(
+        self, session_request: SessionRequest, principal: Principal, request: Request
+    ) -> CreatedSession | Waiting:
+        """Those who wait go first. Raises ``Problem``."""
+        room, ticket = self._waiting_room, _ticket(request)
+        refusal = _BEHIND_OTHERS
+        if room.may_try(ticket, trio.current_time()):
+            try:
+                created = await self._create(session_request, principal, request)
+            except Unavailable as error:
+                refusal = error
+            else:
+                room.leave(ticket)
+                return created
+        if refusal.code in _PASSING:
+            waiting = room.wait(ticket, request.client_host, trio.current_time())
+            if waiting is not None:
+                return waiting
+        raise service_unavailable(refusal)
+
     async def _create(self, session_request: SessionRequest, principal: Principal, request: Request) -> CreatedSession:
         base_url = self._cors.websocket_base_url(request)
         try:
@@ -77,8 +109,16 @@ class Initiate:
         except TooManySessions as error:
             logged = f"see server.max_sessions_per_client and max_sessions_per_minute; {_ABOUT_PROXIES}"
             raise Problem(429, "TOO_MANY_SESSIONS", f"{error}.", (("retry-after", "10"),), logged=logged) from None
-        except Unavailable as error:
-            raise service_unavailable(error) from None
+
+
+def _ticket(request: Request) -> str:
+    return request.query.get("ticket", "")
+
+
+def _come_again(waiting: Waiting) -> Response:
+    document = {"ticket": waiting.ticket, "place": waiting.place, "retryAfterSeconds": ASK_AGAIN}
+    response = json_response(202, document)
+    return replace(response, headers=(*response.headers, ("retry-after", str(ASK_AGAIN))))
 
 
 def _check_media_type(request: Request) -> None:

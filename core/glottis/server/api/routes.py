@@ -25,6 +25,7 @@ from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.http.turns import Turns
+from glottis.server.sessions.waiting_room import WaitingRoom
 from glottis.signaling.session_request import INITIATE_PATH
 from glottis.signaling.session_url import parse_session_url_untrusted
 
@@ -39,7 +40,7 @@ class Api:
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
     gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are those below
     ``ROUTES_PREFIX``, by their folders, with a limit of their own; ``operators`` are names of principals,
-    ``campaigns`` what there is to call.
+    ``campaigns`` what there is to call, ``queue`` how many may wait for a session.
     """
 
     def __init__(
@@ -57,13 +58,16 @@ class Api:
         plugin_rate_limiter: RateLimiter | None = None,
         operators: Collection[str] = (),
         campaigns: Sequence[str] = (),
+        queue: int = 0,
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
         health = Health(sessions)
         authentication = Authentication(auth_scheme, rate_limiter)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
-        initiate = Initiate(sessions, authentication, cors=self._cors, turns=turns or Turns())
+        initiate = Initiate(
+            sessions, authentication, cors=self._cors, turns=turns or Turns(), waiting_room=WaitingRoom(queue)
+        )
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors)
         self._routes: dict[str, dict[str, Handler]] = {

@@ -215,8 +215,11 @@ export class Call extends Emitter<CallEvents> {
     const context = transport === "websocket" ? await openAudio(this.#worklets()) : null;
     try {
       const request = sessionRequest(this.options, transport, context?.sampleRate ?? 0);
-      const session = await alive(doubting(createSession(this.client, request), () => {
+      const session = await alive(createSession(this.client, request, () => {
         this.#become("connecting", `The gateway${gatewayOf(this.client) && ` at ${gatewayOf(this.client)}`} does not answer yet …`);
+      }, (place, ms) => {
+        this.#become("connecting", `All lines are busy: you are number ${place} in the queue …`);
+        return alive(new Promise((resolve) => setTimeout(resolve, ms)));
       }));
       this.sessionId = session.sessionId;
       this.timings.session = this.#journal.now;

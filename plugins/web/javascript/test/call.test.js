@@ -86,6 +86,43 @@ test("a refusal is told in the gateway's words, with its code and when to try ag
   await assert.rejects(dial(gateway), { code: "FULL", problem: "All lines are busy.", retryAfter: 7 });
 });
 
+test("who finds no room waits in the queue, sees the place, and asks with the ticket", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const gateway = new FakeGateway();
+    const granted = gateway.answer;
+    gateway.answer = { status: 202, body: { ticket: "a b", place: 2, retryAfterSeconds: 2 } };
+    const call = place(gateway);
+    const connecting = call.connect();
+    await until(() => told(call, "state").some(({ words }) => /number 2 in the queue/.test(words)));
+    assert.equal(gateway.requests.length, 1);
+    gateway.answer = granted;
+    mock.timers.tick(2000);
+    await connecting;
+    assert.deepEqual(gateway.requests.map(({ url }) => url.split("initiate")[1]), ["", "?ticket=a%20b"]);
+    call.hangUp();
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test("who hangs up in the queue asks no more", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const gateway = new FakeGateway();
+    gateway.answer = { status: 202, body: { ticket: "t", place: 1, retryAfterSeconds: 2 } };
+    const call = place(gateway);
+    const connecting = call.connect().catch(() => {});
+    await until(() => told(call, "state").some(({ words }) => /in the queue/.test(words)));
+    call.hangUp();
+    await connecting;
+    mock.timers.tick(10_000);
+    assert.equal(gateway.requests.length, 1);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
 test("somebody else's page in place of the gateway's answer is no session", async () => {
   const gateway = new FakeGateway();
   gateway.answer = { status: 200, body: "hello" };
