@@ -13,14 +13,12 @@ import pytest
 import trio
 import trio.testing
 from support.contracts import called_in_plugins
-from support.crowd import CALLS, Crowd, open_crowd
+from support.crowd import Crowd, open_crowd
 from support.faults import AWAITED, BLOCKS, ERRORS, FAULTY_CONFIG, NONSENSE, Fault, Faulty
 from support.uses import ROWS, Row, Trial
 
 MAX_LINES = 50
 """Of the log, for one fault: one that was returned 100,000 times is one."""
-BLOCKED_CALLS = 8
-"""Beside a blockade, after which all have to catch up at once: the more they are, the longer that may take some."""
 NEVER_CALLED = {
     "ComponentSpec.kind": "a class, which types of settings name",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
@@ -59,24 +57,13 @@ def faults_of(row: Row) -> tuple[Fault, ...]:
 
 
 async def complaints_of(row: Row, directory: Path, caplog: Log) -> list[str]:
-    """What was amiss, and with which fault."""
-    faults = faults_of(row)
-    at_once = [fault for fault in faults if not fault.seconds]
-    blocks = [fault for fault in faults if fault.seconds]
-    return [
-        *await complaints_beside(CALLS, row, at_once, directory, caplog),
-        *await complaints_beside(BLOCKED_CALLS, row, blocks, directory, caplog),
-    ]
-
-
-async def complaints_beside(calls: int, row: Row, faults: Sequence[Fault], directory: Path, caplog: Log) -> list[str]:
-    """Beside so many. A gateway that something is amiss with has had its last fault."""
+    """What was amiss, and with which fault. A gateway that something is amiss with has had its last fault."""
     complaints: list[str] = []
-    waiting = deque(faults)
+    waiting = deque(faults_of(row))
     while waiting:
         tried, plugin = "the start", Faulty()
         try:
-            async with open_crowd(directory, FAULTY_CONFIG, [plugin], calls=calls) as crowd:
+            async with open_crowd(directory, FAULTY_CONFIG, [plugin]) as crowd:
                 found: list[str] = []
                 while waiting and not found:
                     fault = waiting.popleft()

@@ -124,6 +124,7 @@ class Clockwork:
     _in_flight: list[tuple[float, int, bytes]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=count)
     _ticks: int = 0
+    _stood_still_until: float = 0.0
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -139,11 +140,17 @@ class Clockwork:
             self._ticks += 1
             while self._in_flight and self._in_flight[0][0] <= self.now:
                 arrival, _, packet = heapq.heappop(self._in_flight)
-                self.receiver.handle_rtp(packet, arrival)
+                self.receiver.handle_rtp(packet, max(arrival, self._stood_still_until))
             if encoded:
                 self.packets.append(self.receiver.next_packets(self.now))
             else:
                 self.frames.append(self.receiver.next_frame(self.now))
+
+    def stand_still(self, seconds: float) -> None:
+        """Nothing is read, and no tick comes; then one that is late, before what has come meanwhile is read."""
+        self._ticks += round(seconds * 1000 / self.tick_ms)
+        self.now = self._stood_still_until = self._ticks * self.tick_ms / 1000
+        self.frames.append(self.receiver.next_frame(self.now))
 
     def heard(self) -> list[int]:
         """All samples of all frames, in order."""

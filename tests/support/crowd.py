@@ -28,9 +28,8 @@ MAX_GAP = 0.06
 """Seconds that may pass between two packets of a call: twice as many as usual, and another packet's."""
 SETTLING = 0.06
 """Seconds from a fault to the last of its effects on the packets of others, and on what is heard of them."""
-RECOVERY = 2.0
-"""Seconds from the end of a blockade to ordinary times, at most. Whoever did not speak for a second, because all stood
-still, is waited for as long, unless that is too much for a jitter buffer: it depends on the phase of the call."""
+RECOVERY = 0.5
+"""Seconds from the end of a blockade to ordinary times, at most: the words below, and what waits before them."""
 IN_A_ROW = 10
 """Words by which ordinary times are known: more than are left in a buffer from before."""
 SAMPLES = 160

@@ -35,6 +35,7 @@ class JitterBuffer:
         "_foreign",
         "_frame_seconds",
         "_held",
+        "_missed",
         "_newest_end",
         "_newest_sequence",
         "_statistics",
@@ -71,6 +72,8 @@ class JitterBuffer:
         self._foreign: set[int] = set()
         self._held = 0
         """How long playout has been standing still, in clock units."""
+        self._missed = 0
+        """The same, because it could not play: nobody asked it to, be there packets or not."""
         self.last_sequence: int | None = None
         """Of the packet popped last, or given up."""
         self._newest_end = 0
@@ -146,7 +149,7 @@ class JitterBuffer:
         self.waiting.clear()
         self._foreign.clear()
         self.last_sequence = None
-        self._held = 0
+        self._held = self._missed = 0
         self._newest_sequence = 0
         self.playing = False
         self.starts_at = None
@@ -165,18 +168,35 @@ class JitterBuffer:
         else:
             self.position += clock_units
 
-    def make_up(self, timestamp: int) -> int:
-        """The gap before a packet of this timestamp; negative, where it overlaps with what was played.
+    def miss(self, clock_units: int) -> None:
+        """Media ticks have been left out: that time has passed, and playout has not moved."""
+        self._missed += clock_units
 
-        What was lost while playout stood still has had its time, and is no gap any more.
+    def make_up(self, packet: BufferedPacket, now: float) -> int:
+        """The gap before ``packet``, which is the first; negative, where it overlaps with what was played.
+
+        What was lost, or was never said, while playout stood still has had its time, and is no gap any more.
         """
-        gap = timestamp - self.position
+        gap = packet.timestamp - self.position
         if self._held:
             made_up = max(0, min(gap, self._held))
             self._held = 0
             self.position += made_up
             gap -= made_up
+        if self._missed and gap > 0:
+            made_up = self._whole_frames(min(gap, self._missed, self._unneeded_wait(packet, gap, now)))
+            self._missed -= made_up
+            self.position += made_up
+            gap -= made_up
         return gap
+
+    def _unneeded_wait(self, packet: BufferedPacket, gap: int, now: float) -> int:
+        """By how much longer than the target ``packet`` will have waited when the gap before it is over."""
+        return max(0, gap + int((now - packet.arrived_at - self._delay.target) * self.clock_rate))
+
+    def _whole_frames(self, clock_units: int) -> int:
+        """A step of another length would leave a rest of what is decoded waiting in each tick from then on."""
+        return clock_units - clock_units % self.frame_units
 
     def transit(self, now: float, pending: int = 0) -> float:
         """How long the next packet will have taken when it is needed: in the first tick that ``pending`` does not fill.
@@ -290,6 +310,7 @@ class JitterBuffer:
 
     def _skip(self, excess: int) -> None:
         self.position += excess
+        self._missed = max(0, self._missed - excess)
         while self.waiting and self.waiting[0].timestamp + self.waiting[0].duration <= self.position:
             self._discard_first()
 

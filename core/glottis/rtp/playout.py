@@ -7,7 +7,7 @@ from glottis.contracts.codec import CodecSpec, Decoder
 from glottis.contracts.errors import Malformed
 from glottis.rtp.comfort_noise import Background
 from glottis.rtp.counters import PlayoutStatistics
-from glottis.rtp.jitter_buffer import JitterBuffer
+from glottis.rtp.jitter_buffer import TICK_TOLERANCE, JitterBuffer
 from glottis.rtp.payload import BufferedPacket, PacketWatch
 from glottis.rtp.stretch import SEARCHED, Loudness, add, compressed, stretched
 
@@ -42,7 +42,9 @@ class Playout:
         "_statistics",
         "_stopped_at",
         "_taken",
+        "_ticked_at",
         "_timestamp",
+        "_two_ticks",
         "sample_rate",
         "watch",
     )
@@ -71,6 +73,8 @@ class Playout:
         """Decoded, and for later ticks: the rest of a packet longer than a frame."""
         self._active = False
         self._timestamp = 0
+        self._ticked_at = 0.0
+        self._two_ticks = 2 * frame_seconds - TICK_TOLERANCE
         self._stopped_at: float | None = None
         self._loudness = Loudness(frame_seconds)
         self._invents = False
@@ -109,7 +113,7 @@ class Playout:
         if not waiting:
             buffer.pass_time(buffer.frame_units, now)
         else:
-            buffer.make_up(waiting[0].timestamp)
+            buffer.make_up(waiting[0], now)
             end = buffer.position = buffer.position + buffer.frame_units
             while waiting and waiting[0].timestamp < end:
                 packet = buffer.pop()
@@ -120,6 +124,9 @@ class Playout:
 
     def _runs(self, now: float) -> bool:
         buffer = self._buffer
+        elapsed, self._ticked_at = now - self._ticked_at, now
+        if elapsed > self._two_ticks and buffer.playing:
+            buffer.miss((int((elapsed + TICK_TOLERANCE) / self._frame_seconds) - 1) * buffer.frame_units)
         if buffer.playing or buffer.start(now):
             if not self._active:
                 self._resume(now)
@@ -153,7 +160,7 @@ class Playout:
             is_silent = buffer.is_silent_before(None)
             buffer.pass_time(self._clock_units(self._frame_samples), now)
             return self._silence(self._frame_samples) if is_silent else self._conceal(self._frame_samples)
-        gap = buffer.make_up(packet.timestamp)
+        gap = buffer.make_up(packet, now)
         if gap <= 0:
             return self._play(buffer.pop(), -gap, now)
         return self._bridge(packet, gap)
