@@ -42,6 +42,10 @@ def test_without_channels_nothing_comes_and_nothing_leaves(track: DataTrack) -> 
     connect(track)
     track.handle_datagram(bytes(12), 0.0)
     track.handle_timeout(10.0)
+    track.expect_successor()
+    connect(track)
+    track.do_without_successor()
+    track.negotiate(None, dtls_client=True, now=10.0)
     assert track.next_timeout() is None
     assert track.datagrams_to_send() == []
     track.close()

@@ -20,24 +20,25 @@ class DataTrack:
     def negotiate(self, data: NegotiatedData | None, *, dtls_client: bool, now: float) -> None:
         """Take the result of a negotiation, the first or a later one, with or without data channels.
 
-        The association stays, but without channels it ends, and nothing else does (RFC 8841 §10.2).
+        The association stays, but without channels it ends, and nothing else does (RFC 8841 §10.5).
         """
         if data is None:
             self._stop()
             return
         was_stopped, self._is_stopped = self._is_stopped, False
-        if self.channels is not None:
-            if was_stopped and self._is_private:
-                self.channels.succession.begin(now)
+        if self.channels is None:
+            self.channels = DataChannels(
+                dtls_client=dtls_client,
+                rng=self._rng,
+                local_port=SCTP_PORT,
+                remote_port=data.sctp_port,
+                max_message_size=self._max_message_size,
+                remote_max_message_size=data.max_message_size or 0,
+            )
+        elif was_stopped:
+            self.channels.succession.restart()
+        else:
             return
-        self.channels = DataChannels(
-            dtls_client=dtls_client,
-            rng=self._rng,
-            local_port=SCTP_PORT,
-            remote_port=data.sctp_port,
-            max_message_size=self._max_message_size,
-            remote_max_message_size=data.max_message_size or 0,
-        )
         if self._is_private:
             self.channels.connect(now)
 
@@ -64,6 +65,7 @@ class DataTrack:
     def _stop(self) -> None:
         if self.channels is not None and not self._is_stopped:
             self._is_stopped = True
+            self.channels.succession.give_up()
             self.channels.abort("there are no data channels any more")
 
     def close(self) -> None:

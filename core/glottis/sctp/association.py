@@ -24,7 +24,7 @@ from glottis.sctp.outbound import Outbound
 from glottis.sctp.packer import Packer
 from glottis.sctp.receiver import PacketReceiver
 from glottis.sctp.reset import StreamReset
-from glottis.sctp.send_queue import OutboundMessage
+from glottis.sctp.send_queue import OutboundMessage, SendQueue
 from glottis.sctp.shutdown import Shutdown
 from glottis.sctp.states import State
 from glottis.sctp.tcb import Peer, Tcb
@@ -137,26 +137,38 @@ class SctpAssociation:
         self._learn_time(now)
         self._handshake.connect(now)
 
-    def presume_delivered(self) -> None:
-        """See ``Outbound.presume_delivered``."""
-        self._outbound.presume_delivered()
+    def hasten(self, *, is_ending: bool) -> None:
+        """See ``Outbound.hasten``."""
+        self._outbound.hasten(is_ending=is_ending)
+        self._work_is_due = True
 
-    def renew(self, now: float) -> AssociationEnd | None:
-        """Make place for another association of the same owner, on another transport: ``connect`` begins it.
+    def renew(self, now: float) -> None:
+        """Make place for another association of the same owner: ``connect`` begins it.
 
-        The owner notices nothing: what has come is still told, and what has probably not arrived is sent again, before
-        what was queued. Returns how the one before had ended, if it had and that was not told yet.
+        The owner notices nothing: what has come is still told, and what was not acknowledged is sent again, before what
+        was queued.
         """
-        before, inbound, outbound = self._tcb, self._inbound, self._outbound
+        self._begin_anew(self._outbound.start_over(now))
+
+    def restart(self) -> None:
+        """Make place for another association, in which nothing that was sent or queued is sent again."""
+        self._begin_anew(SendQueue())
+
+    def _begin_anew(self, queue: SendQueue) -> None:
+        before = self._tcb
         tcb = self._tcb = Tcb(before.rng, self._limits, before.local_port, before.remote_port)
         tcb.events, tcb.progress = before.events, before.progress
-        self._inbound = Inbound(tcb, self._max_message_size, inbound)
-        self._outbound = Outbound(tcb, outbound.start_over(now))
+        self._inbound = Inbound(tcb, self._max_message_size, self._inbound)
+        self._outbound = Outbound(tcb, queue)
         self._assemble()
-        last = tcb.events[-1] if tcb.events else None
+
+    def take_back_end(self) -> AssociationEnd | None:
+        """How it has ended, if it has and that was not told yet; it will not be."""
+        events = self._tcb.events
+        last = events[-1] if events else None
         if not isinstance(last, AssociationEnd):
             return None
-        tcb.events.pop()
+        events.pop()
         return last
 
     def end(self, event: AssociationEnd) -> None:
@@ -165,6 +177,8 @@ class SctpAssociation:
 
     def tell(self, event: AssociationEvent) -> None:
         """As if the peer had brought it about."""
+        if isinstance(event, MessageReceived):
+            self._inbound.keep(event)
         self._tcb.events.append(event)
 
     def send(

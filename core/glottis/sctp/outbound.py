@@ -17,6 +17,7 @@ from glottis.wire.sctp import (
     LAST_FRAGMENT,
     UNORDERED,
     ChunkType,
+    acknowledged_at_once,
     encode_chunk,
     encode_data,
 )
@@ -64,6 +65,10 @@ class Outbound:
         self._round_trip: tuple[int, float] | None = None
         """A TSN sent once, and when: the running measurement (§6.3.1 C4)."""
         self._idle_since: float | None = None
+        self._is_ending = False
+        """Whether each acknowledgement is to come at once."""
+        self._probe_is_due = False
+        """Whether the peer is to be asked for one."""
         self._burst = 0
         """Bytes that may yet leave at this opportunity."""
         self._chunks_left = 0
@@ -76,16 +81,15 @@ class Outbound:
         self._peer_window = peer.advertised_window
         self._peer_takes_forward_tsn = peer.forward_tsn
 
-    def presume_delivered(self) -> None:
-        """Another association may follow, for the peer may end this one as soon as it has our answer.
+    def hasten(self, *, is_ending: bool) -> None:
+        """Whether the peer may end the association soon, and another follow: it is to acknowledge everything at once.
 
-        Nobody knows then what became of what it has not acknowledged. What leaves from now on meets nobody, and has to
-        be sent again, for a reliable channel is to lose nothing. What has left before has arrived unless the network
-        has lost it, while its acknowledgement, which a peer holds back for 0.2 s (RFC 9260 §6.2), dies with the
-        association: if it were sent again, nearly all of it would arrive twice. So it counts as delivered, but for what
-        shows signs of a loss, now or later. Browsers send nothing again.
+        What it has not acknowledged by then is sent again, for a reliable channel loses nothing; but an acknowledgement
+        that it holds back, for 0.2 s (RFC 9260 §6.2), would die with the association, and what had arrived would arrive
+        twice. So what leaves asks for one without delay (the I bit, §3.3.1); for what has left, a copy of its last
+        chunk does so.
         """
-        self._outstanding.presume_delivered()
+        self._is_ending = self._probe_is_due = is_ending
 
     def start_over(self, now: float) -> SendQueue:
         """Another association follows: what is queued, behind what has probably not arrived and may be sent again."""
@@ -173,6 +177,8 @@ class Outbound:
         if self._forward_tsn_is_due:
             self._send_forward_tsn(packer)
         self._chunks_left = _MAX_CHUNKS_AT_ONCE
+        if self._probe_is_due:
+            self._probe(packer, now)
         self._send_lost(packer, now)
         if self.queue.size and self._outstanding.next_lost() is None:
             self._send_new(packer, now)
@@ -202,7 +208,6 @@ class Outbound:
 
     def _fast_retransmit(self, chunk: OutboundChunk) -> None:
         self._outstanding.lose(chunk)
-        chunk.message.is_presumed_delivered = False
         self._window.fast_retransmitted(self._outstanding.next_tsn - 1)
         self._fast_retransmit_is_due = True
         self._round_trip = None
@@ -263,6 +268,13 @@ class Outbound:
         packer.add(encode_chunk(ChunkType.FORWARD_TSN, chunk.encode()))
         self._forward_tsn_is_due = False
 
+    def _probe(self, packer: Packer, now: float) -> None:
+        """Have everything acknowledged that has arrived: by a chunk that has arrived before, or has not (§6.2)."""
+        self._probe_is_due = False
+        chunk = self._outstanding.last_in_flight(now)
+        if chunk is not None:
+            packer.add(acknowledged_at_once(chunk.encoded))
+
     def _send_lost(self, packer: Packer, now: float) -> None:
         """Chunks to be sent again; a fast retransmission's first packet may exceed the window (§7.2.4 3)."""
         outstanding = self._outstanding
@@ -303,7 +315,7 @@ class Outbound:
                 self._round_trip = (chunk.tsn, now)
 
     def _send(self, packer: Packer, chunk: OutboundChunk) -> None:
-        packer.add(chunk.encoded)
+        packer.add(acknowledged_at_once(chunk.encoded) if self._is_ending else chunk.encoded)
         self._burst -= chunk.size
         self._chunks_left -= 1
 

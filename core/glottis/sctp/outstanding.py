@@ -95,23 +95,28 @@ class Outstanding:
         """Bytes of memory that are charged for what is not acknowledged cumulatively."""
         return self.size + len(self._chunks) * CHUNK_OVERHEAD
 
-    def presume_delivered(self) -> None:
-        """Messages that have been sent whole, and once, with no sign of a loss."""
-        chunks = self._chunks.values()
-        doubtful = {one.message for one in chunks if one.state is ChunkState.LOST or one.sent_count > 1}
-        for message in {one.message for one in chunks} - doubtful:
-            message.is_presumed_delivered = message.offset == len(message.data)
-
     def undelivered(self, now: float) -> list[OutboundMessage]:
-        """Messages of which the peer may lack something, as they were sent; without those that are to be given up."""
-        due = (
-            chunk.message
-            for chunk in self._chunks.values()
-            if chunk.state in _UNACKNOWLEDGED
-            and not chunk.message.is_presumed_delivered
-            and not chunk.message.is_given_up(chunk.sent_count, now)
-        )
-        return list(dict.fromkeys(due))
+        """Messages that the peer may not have got, as they were sent; without those that are to be given up.
+
+        An ordered one that is acknowledged by a gap block waits with the peer for what is before it on its stream.
+        """
+        due: dict[OutboundMessage, None] = {}
+        waiting: set[int] = set()
+        for chunk in self._chunks.values():
+            message = chunk.message
+            if chunk.state is not ChunkState.ACKED and not message.unordered:
+                waiting.add(message.stream_id)
+            is_lacking = chunk.state in _UNACKNOWLEDGED or (not message.unordered and message.stream_id in waiting)
+            if is_lacking and not message.is_given_up(chunk.sent_count, now):
+                due[message] = None
+        return list(due)
+
+    def last_in_flight(self, now: float) -> OutboundChunk | None:
+        """The last one in flight that would be sent again."""
+        for chunk in reversed(self._chunks.values()):
+            if chunk.state is ChunkState.IN_FLIGHT and not chunk.message.is_given_up(chunk.sent_count, now):
+                return chunk
+        return None
 
     def add(self, chunk: OutboundChunk) -> None:
         """A chunk with the TSN ``next_tsn`` was sent."""

@@ -36,9 +36,6 @@ class OutboundMessage:
     is_abandoned: bool = False
     """Whether it is given up, though not yet all of its chunks."""
 
-    is_presumed_delivered: bool = False
-    """Whether it is not acknowledged yet, but has had the time to arrive: see ``Outbound.presume_delivered``."""
-
     def is_given_up(self, sent_count: int, now: float) -> bool:
         """Whether a chunk of it that was sent ``sent_count`` times is not to be sent again (RFC 3758 §3.5)."""
         if self.is_abandoned or (self.max_retransmits is not None and sent_count > self.max_retransmits):

@@ -5,14 +5,13 @@ and begins another, in which what was agreed on for the channels holds without a
 on with the one that there is. By RFC 8841 §9.3 it would have to end with its DTLS, but what the peer does decides.
 """
 
-from contextlib import suppress
 from typing import Final
 
-from glottis.sctp.association import SctpAssociation, SendBufferFull
+from glottis.sctp.association import SctpAssociation
 from glottis.sctp.channel_table import ChannelTable
 from glottis.sctp.data_channel import ChannelState
-from glottis.sctp.events import AssociationEnd, IncomingStreamsReset
-from glottis.wire.dcep import ProtocolId
+from glottis.sctp.events import AssociationEnd, IncomingStreamsReset, MessageReceived
+from glottis.wire.dcep import OPEN_ACK, ProtocolId
 from glottis.wire.sctp import ChunkType
 
 _VERIFICATION_TAG: Final = slice(4, 8)
@@ -33,9 +32,8 @@ class Succession:
 
     def expect(self) -> None:
         """From now on the end of the association is none: what is sent waits for the next one."""
-        if not self._is_awaited:
-            self._is_awaited = True
-            self._association.presume_delivered()
+        self._is_awaited = True
+        self._association.hasten(is_ending=True)
 
     def begin(self, now: float) -> None:
         """The other transport is there. Unless the association has ended, the peer decides whether it goes on."""
@@ -61,17 +59,8 @@ class Succession:
         if self._is_undecided:
             self._begin_another(now)
         else:
-            self._end = self._renew(now) or self._end
-
-    def _begin_another(self, now: float) -> None:
-        if self._end is None:
+            self._end = self._association.take_back_end() or self._end
             self._renew(now)
-        self._decide()
-        self._association.connect(now)
-
-    def _decide(self) -> None:
-        self._is_awaited = self._is_undecided = False
-        self._end = None
 
     def give_up(self) -> None:
         """There is no other transport: an end was one."""
@@ -80,17 +69,33 @@ class Succession:
         if end is not None:
             self._association.end(end)
 
-    def _renew(self, now: float) -> AssociationEnd | None:
+    def restart(self) -> None:
+        """Channels were given up, and there may be others: the next association takes over nothing."""
+        self._decide()
+        self._association.restart()
+
+    def _begin_another(self, now: float) -> None:
+        if self._end is None:
+            self._association.take_back_end()
+            self._renew(now)
+        self._decide()
+        self._association.connect(now)
+
+    def _decide(self) -> None:
+        self._is_awaited = self._is_undecided = False
+        self._end = None
+        self._association.hasten(is_ending=False)
+
+    def _renew(self, now: float) -> None:
         association, channels = self._association, self._channels
-        end = association.renew(now)
+        association.renew(now)
         for channel in channels:
             is_asked_for = channel.negotiated or association.stream_buffered_amount(channel.id)
             if channel.state is ChannelState.CONNECTING and not is_asked_for:
-                with suppress(SendBufferFull):  # its acknowledgement may be lost
-                    association.send(channel.id, ProtocolId.DCEP, channel.settings.encode())
+                # The peer has its DATA_CHANNEL_OPEN; who gets it again says nothing. Its answer may be lost.
+                association.tell(MessageReceived(channel.id, ProtocolId.DCEP, OPEN_ACK))
         ours, theirs = channels.half_closed()
         for stream_id in ours:
             association.reset_stream(stream_id)
         if theirs:  # who has heard of our reset sends no more on them, and all that was sent has ended
             association.tell(IncomingStreamsReset(theirs))
-        return end

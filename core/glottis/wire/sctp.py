@@ -141,6 +141,11 @@ def encode_data(flags: int, fields: DataFields, payload: bytes) -> bytes:
     return _DATA.pack(0, flags, DATA_HEADER_LENGTH + size, *fields) + payload + _PADDING[size & 3]
 
 
+def acknowledged_at_once(chunk: bytes) -> bytes:
+    """An encoded DATA chunk that asks for an acknowledgement without delay."""
+    return bytes([chunk[0], chunk[1] | SACK_IMMEDIATELY]) + chunk[2:]
+
+
 def parse_data_untrusted(packet: bytes, start: int, end: int) -> tuple[DataFields, bytes]:
     """The fields and the payload of the DATA chunk whose value is ``packet[start:end]``."""
     if end - start < _DATA_FIELDS.size:
