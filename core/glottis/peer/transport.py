@@ -103,7 +103,7 @@ class PeerTransport:
     @property
     def can_restart(self) -> bool:
         """Whether a restart of ICE can bring the connection back: the peer is known, and has not closed it."""
-        return (self.is_secure or self._succession.is_expected) and self.state is not ConnectionState.CLOSED
+        return (self.is_secure or self._succession.follows_proven) and self.state is not ConnectionState.CLOSED
 
     @property
     def selected_path(self) -> Path | None:
@@ -130,16 +130,17 @@ class PeerTransport:
         return transport
 
     def expect_successor(self, remote: RemoteParameters, *, srtp: bool, now: float) -> bool:
-        """The peer may go on by another transport from now on; says whether another DTLS association may come of it.
+        """The peer may go on by another transport from now on; says whether what stands on this one is to go on by it.
 
-        What has not yet become secure is tried until it is, with whoever begins.
+        A peer that is the client may do so while its first handshake is under way, too.
         """
         self.ice.reopen(now)
-        is_possible = self.is_secure or self._succession.is_expected
-        if is_possible:
+        is_under_way = self._is_dtls_server and self.dtls.state is DtlsState.CONNECTING
+        if is_under_way or self.is_secure or self._succession.is_expected:
             self._note("the far end may begin another handshake, by another transport")
-            self._succession.expect(partial(self._new_dtls, remote, srtp=srtp), self.selected_path, now)
-        return is_possible
+            make = partial(self._new_dtls, remote, srtp=srtp)
+            self._succession.expect(make, self.selected_path, now, follows_proven=self.is_secure)
+        return self._succession.is_expected
 
     def restart(self, credentials: Credentials, now: float) -> None:
         """Be known by these credentials, too, from now on; ``reconnect`` gives those of the peer (RFC 8445 §9)."""
@@ -221,10 +222,10 @@ class PeerTransport:
 
     def advance(self, now: float) -> None:
         """Draw the conclusions of what the engines tell, until there is no more."""
+        while (next_event := self._succession.next_event()) is not None:
+            self._handle_successor(next_event, now)
         while (ice_event := self.ice.next_event()) is not None:
             self._handle_ice_event(ice_event, now)
-        while (next_event := self._succession.next_event()) is not None:
-            self._handle_successor(next_event)
         while (dtls_event := self.dtls.next_event()) is not None:
             self._handle_dtls_event(dtls_event)
         self._begin_anew(now)
@@ -261,16 +262,20 @@ class PeerTransport:
 
     def _begin_anew(self, now: float) -> None:
         """With a peer that waits for it at its new transport."""
-        if not self._is_dtls_server and self._succession.begins_by(self.selected_path, now):
+        if not self._is_dtls_server and self._succession.goes_by(self.selected_path, now):
             self._note("another handshake begins, with the gateway as the client")
 
-    def _handle_successor(self, event: dtls.DtlsEvent) -> None:
+    def _handle_successor(self, event: dtls.DtlsEvent, now: float) -> None:
         match event:
             case dtls.Connected():
                 discarded = self.dtls.discarded_datagrams
-                self.dtls = self._succession.finish()
+                is_first = not self._succession.follows_proven
+                self.dtls, path = self._succession.finish()
+                self.ice.handle_traffic(path, now)  # as media would, it tells which pair the peer uses
                 self.dtls.discarded_datagrams += discarded
                 self._handle_dtls_event(event)
+                if is_first:  # it is no successor for what stands on it
+                    self._events.append(NoSuccessor())
             case dtls.Failed(code, reason):
                 self._do_without_successor(self._succession.end and f"{code.value}: {reason}")
 
@@ -285,6 +290,7 @@ class PeerTransport:
         match event:
             case dtls.Connected():
                 self._note("the far end has proved to be the one of its description")
+                self._succession.follows_proven = self._succession.is_expected
                 self._events.append(event)
                 self._judge_state()
             case dtls.ApplicationData():
@@ -304,7 +310,10 @@ class PeerTransport:
             self._judge_state(reason)
 
     def _judge_state(self, reason: str = "") -> None:
-        state = state_of(self.ice.state, DtlsState.CONNECTED if self._succession.end else self.dtls.state)
+        dtls_state = self.dtls.state
+        if self._succession.end:
+            dtls_state = DtlsState.CONNECTED if self._succession.follows_proven else DtlsState.CONNECTING
+        state = state_of(self.ice.state, dtls_state)
         if state is not self.state:
             self.state = state
             self._events.append(ConnectionStateChanged(state, reason))

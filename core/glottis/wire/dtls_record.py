@@ -53,10 +53,14 @@ class HandshakeType(IntEnum):
     FINISHED = 20
 
 
-def is_client_hello(data: bytes) -> bool:
-    """Whether a datagram begins with a part of a ClientHello that nothing protects (RFC 6347 §4.1, §4.2.2)."""
-    header = (ContentType.HANDSHAKE, b"\0\0", HandshakeType.CLIENT_HELLO)
-    return len(data) > RECORD_HEADER_LENGTH and (data[0], data[3:5], data[RECORD_HEADER_LENGTH]) == header
+_CLIENT_HELLO: Final = bytes([HandshakeType.CLIENT_HELLO])
+
+
+def begins_handshake(data: bytes) -> bool:
+    """Whether a datagram begins with a part of the first ClientHello of a handshake (RFC 6347 §4.1, §4.2.2)."""
+    start, message_sequence = RECORD_HEADER_LENGTH, slice(RECORD_HEADER_LENGTH + 4, RECORD_HEADER_LENGTH + 6)
+    begins_so = (data[0], data[3:5], data[start : start + 1]) == (ContentType.HANDSHAKE, b"\0\0", _CLIENT_HELLO)
+    return begins_so and data[message_sequence] == b"\0\0"
 
 
 class DtlsRecord(NamedTuple):
