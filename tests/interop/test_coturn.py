@@ -1,9 +1,6 @@
 """Relays on a real coturn: over UDP, TCP and TLS, with what it may ask for, refuse, forget, or die of."""
 
-import base64
-import hmac
 import random
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +19,7 @@ from glottis.signaling.messages import Answer
 from glottis.turn import Allocated, Failed, LongTermCredentials, TurnTiming
 from glottis.wire.address import Address, Datagram
 from glottis.wire.address import Path as WirePath
-from support.coturn import NAME, PASSWORD, USERNAME, Coturn, open_coturn
+from support.coturn import NAME, PASSWORD, USERNAME, WITH_SECRET, Coturn, ephemeral, open_coturn
 from support.gateway import CONFIG, open_test_gateway
 from support.installed import installed_plugins
 from support.patience import PATIENCE, PROCESS_PATIENCE
@@ -134,20 +131,10 @@ async def test_call_goes_by_a_relay(tmp_path: Path, transport: Literal["udp", "t
         assert scene.relay.ignored_datagrams == scene.relay.dropped_datagrams == 0
 
 
-WITH_SECRET = ("--use-auth-secret", "--static-auth-secret=shared")
-
-
-def ephemeral(seconds: int) -> LongTermCredentials:
-    """Those of coturn's ``use-auth-secret``, which expire so many seconds from now."""
-    username = f"{int(time.time()) + seconds}:caller"
-    password = base64.b64encode(hmac.digest(b"shared", username.encode(), "sha1")).decode()
-    return LongTermCredentials(username, password)
-
-
 async def test_ephemeral_credentials_are_those_of_use_auth_secret(tmp_path: Path) -> None:
     async with (
         open_coturn(tmp_path, users=WITH_SECRET) as coturn,
-        open_scene(coturn, credentials=ephemeral(3600)) as scene,
+        open_scene(coturn, credentials=LongTermCredentials(*ephemeral(3600))) as scene,
     ):
         await scene.exchange(3)
 
@@ -155,7 +142,7 @@ async def test_ephemeral_credentials_are_those_of_use_auth_secret(tmp_path: Path
 async def test_expired_credentials_are_told_by_name(tmp_path: Path) -> None:
     async with (
         open_coturn(tmp_path, users=WITH_SECRET) as coturn,
-        open_scene(coturn, credentials=ephemeral(-60)) as scene,
+        open_scene(coturn, credentials=LongTermCredentials(*ephemeral(-60))) as scene,
     ):
         assert scene.failed == [Failed("the server does not accept the credentials", 401)]
 

@@ -1,5 +1,6 @@
 """What ``glottis doctor`` tells of a real coturn: that it serves, that it refuses, that it is not there."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from glottis.doctor import Finding, Level
 from glottis.doctor.servers import examine_servers
 from glottis.wire.address import Address
 from glottis.wire.stun import Attribute, MessageClass, build_stun, encode_xor_address, parse_stun_untrusted
-from support.coturn import PASSWORD, USERNAME, Coturn, open_coturn
+from support.coturn import PASSWORD, USERNAME, WITH_SECRET, Coturn, ephemeral, open_coturn
 from support.gateway import CONFIG, resolve_test_config
 from support.ports import free_port
 
@@ -19,12 +20,12 @@ async def examine(directory: Path, settings: str) -> list[Finding]:
     return await examine_servers(resolve_test_config(directory, f"{CONFIG}\n{settings}"))
 
 
-def static(coturn: Coturn, password: str) -> str:
+def static(coturn: Coturn, password: str, username: str = USERNAME) -> str:
     urls = [f"turn:127.0.0.1:{coturn.port}", f"turn:127.0.0.1:{coturn.port}?transport=tcp"]
     return (
         f'[[ice_servers.settings.static.servers]]\nurls = ["stun:127.0.0.1:{coturn.port}"]\n'
         f"[[ice_servers.settings.static.servers]]\nurls = {urls}\n"
-        f'username = "{USERNAME}"\ncredential = "{password}"\n'
+        f'username = "{username}"\ncredential = "{password}"\n'
     )
 
 
@@ -57,6 +58,17 @@ async def test_shared_secret(tmp_path: Path, secret: str, level: Level) -> None:
             f'urls = ["turn:127.0.0.1:{coturn.port}"]\nsecret = "{secret}"\n',
         )
         assert [finding.level for finding in findings] == [level]
+
+
+async def test_credentials_that_have_expired(tmp_path: Path) -> None:
+    username, password = ephemeral(-60)
+    moment = datetime.fromtimestamp(int(username.partition(":")[0]), UTC)
+    async with open_coturn(tmp_path, users=WITH_SECRET) as coturn:
+        _, *turns = await examine(tmp_path, static(coturn, password, username))
+    for turn in turns:
+        assert turn.level is Level.FAIL
+        assert f"lends nothing: the credentials have expired, at {moment:%Y-%m-%d %H:%M:%S} UTC" in turn.what
+        assert "name new ones, or let a provider make them" in turn.advice
 
 
 async def test_servers_that_are_not_there(tmp_path: Path) -> None:

@@ -147,15 +147,39 @@ async def test_call_goes_on_by_a_new_relay_when_the_server_has_forgotten_the_old
         phone = await scene.exchange.call()
         await trio.sleep(10)
         scene.server.leases.clear()  # as one that was started anew
-        await eventually(lambda: "failed" in [event["state"] for event in phone.socket.events("connection")])
-        await phone.socket.send(Offer(phone.peer.make_restart_offer(trio.current_time())))
-        await eventually(lambda: len(phone.socket.of_type(Answer)) == 2)
-        await phone.take_answer()
-        answer = phone.socket.of_type(Answer)[-1].sdp
-        assert f"{LENT} 49153 typ relay" in answer
-        assert "49152" not in answer
-        await phone.hear()
+        await go_on_by_another(phone)
         assert len(scene.exchange.gateway.sessions) == 1
+
+
+async def go_on_by_another(phone: Phone) -> None:
+    """What a page does when it is told that the gateway has lost its relay."""
+    await eventually(lambda: "failed" in [event["state"] for event in phone.socket.events("connection")])
+    await phone.socket.send(Offer(phone.peer.make_restart_offer(trio.current_time())))
+    await eventually(lambda: len(phone.socket.of_type(Answer)) == 2)
+    await phone.take_answer()
+    answer = phone.socket.of_type(Answer)[-1].sdp
+    assert f"{LENT} 49153 typ relay" in answer
+    assert "49152" not in answer
+    await phone.hear()
+
+
+@pytest.mark.slow
+async def test_call_goes_on_with_renewed_credentials_when_the_server_takes_the_old_ones_no_longer(
+    tmp_path: Path, autojump_clock: trio.abc.Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = Provider([IceServer(TURN.urls, "1000000000:caller", "secret")])
+    plugin = TestPlugin(ice_servers=provider)
+    config = plugin.config() + "renewal = 10\n[media]\nice_policy = 'relay'\n"
+    async with open_memory_exchange(tmp_path, config, [plugin]) as exchange:
+        scene = Scene(exchange)
+        scene.server.username = "1000000000:caller"
+        scene.begin()
+        await trio.sleep(2)
+        phone = await exchange.call()
+        provider.servers = [IceServer(TURN.urls, "9000000000:caller", "renewed")]
+        scene.server.username, scene.server.password = "9000000000:caller", "renewed"
+        await go_on_by_another(phone)
+    assert "the credentials have expired, at 2001-09-09 01:46:40 UTC" in caplog.text
 
 
 @pytest.mark.slow

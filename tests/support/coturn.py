@@ -1,7 +1,10 @@
 """A real coturn on loopback, over UDP, TCP and TLS, with certificates of its own."""
 
+import base64
+import hmac
 import ssl
 import subprocess
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +20,13 @@ from support.ports import free_port
 USERNAME, PASSWORD, REALM = "user", "secret", "example.org"
 NAME = "turn.example.org"
 WITH_USER = ("--lt-cred-mech", f"--user={USERNAME}:{PASSWORD}")
+WITH_SECRET = ("--use-auth-secret", "--static-auth-secret=shared")
+
+
+def ephemeral(seconds: int) -> tuple[str, str]:
+    """User name and password for ``WITH_SECRET``, which expire so many seconds from now."""
+    username = f"{int(time.time()) + seconds}:caller"
+    return username, base64.b64encode(hmac.digest(b"shared", username.encode(), "sha1")).decode()
 
 
 @dataclass(slots=True)

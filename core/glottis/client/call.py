@@ -62,6 +62,8 @@ Reopen = Callable[[str], AbstractAsyncContextManager[Signaling]]
 """Opens signaling again, by the URL of a resumption. Raises ``CallFailed``."""
 UseIceServers = Callable[[tuple[IceServer, ...]], None]
 """Takes servers with new credentials."""
+WhyNoWay = Callable[[], str]
+"""Says why there is no way for media, where the endpoint knows that; else nothing."""
 
 
 class ClientCall(GatewayCall):
@@ -84,6 +86,7 @@ class ClientCall(GatewayCall):
         setup_timeout: float,
         reopen: Reopen | None = None,
         use_ice_servers: UseIceServers = lambda servers: None,
+        why_no_way: WhyNoWay = lambda: "",
     ) -> None:
         self._leg = make_leg(self, info, sample_rate)
         super().__init__(
@@ -108,6 +111,7 @@ class ClientCall(GatewayCall):
         self._setup_timeout = setup_timeout
         self._reopen = reopen
         self._use_ice_servers = use_ice_servers
+        self._why_no_way = why_no_way
         self._resumption: Resumption | None = None
         self._is_away = False
         self._came_back = Wakeup()
@@ -137,7 +141,9 @@ class ClientCall(GatewayCall):
             if self._scope.cancelled_caught and self._media_failure:
                 self._break(self._media_failure)
             elif self._scope.cancelled_caught:
-                self._end_or_fail(self._scope_reason or why_late(self._transport, self._setup_timeout))
+                self._end_or_fail(
+                    self._scope_reason or why_late(self._transport, self._setup_timeout, self._why_no_way())
+                )
         finally:
             self._end("the caller hung up")
 
@@ -271,13 +277,13 @@ class ClientCall(GatewayCall):
         elif state is ConnectionState.DISCONNECTED:
             self.nursery.start_soon(self._signaling.probe)  # both go when this machine comes to another network
         elif state is ConnectionState.FAILED:
-            self._break(why_media_failed(self._transport, reason, connected=self.connected.is_set()))
+            self._break(self._why_media_failed(reason))
         elif state is ConnectionState.CLOSED:
             self._end_after(LAST_WORD_TIMEOUT, self._last_word or "the gateway has closed the media connection")
 
     def media_lost(self, reason: str) -> None:
         """It can come back while the gateway waits for that."""
-        self._media_failure = why_media_failed(self._transport, reason, connected=self.connected.is_set())
+        self._media_failure = self._why_media_failed(reason)
         if self._is_away:
             return  # there is an end to that, too
         if self._resumption is None:
@@ -336,6 +342,10 @@ class ClientCall(GatewayCall):
     def _transport(self) -> TransportStats | None:
         """None while there is none."""
         return self.statistics().transport
+
+    def _why_media_failed(self, reason: str) -> str:
+        is_connected = self.connected.is_set()
+        return why_media_failed(self._transport, reason, self._why_no_way(), connected=is_connected)
 
     def _end_after(self, seconds: float, reason: str = "") -> None:
         """Unless something happens before; replaces the deadline before this one."""

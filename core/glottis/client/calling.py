@@ -16,7 +16,7 @@ import trio
 from glottis.calls.leg import Leg, LegFactory, LegOwner
 from glottis.calls.webrtc_leg import WebRtcLeg
 from glottis.calls.websocket import PCM, Formats, StreamSettings, StreamVoice, WebSocketLeg
-from glottis.client.call import ClientCall, Reopen, Signaling, UseIceServers
+from glottis.client.call import ClientCall, Reopen, Signaling, UseIceServers, WhyNoWay
 from glottis.client.grant import SessionGrant, create_session
 from glottis.client.signaling import ClientSignaling, open_client_signaling
 from glottis.config import IcePolicy
@@ -180,7 +180,14 @@ async def open_call_over(
     reopen = partial(_reopen, request, moved) if resumes else None
     tasks = (endpoint.run, scheduler.run, diallers.run, gathering.run)
     async with _open_client_call(
-        info, make_leg, signaling, request, reopen, *tasks, use_ice_servers=gathering.use
+        info,
+        make_leg,
+        signaling,
+        request,
+        reopen,
+        *tasks,
+        use_ice_servers=gathering.use,
+        why_no_way=gathering.relays.why_none if request.ice_policy == "relay" else lambda: "",
     ) as call:
         yield call
 
@@ -194,6 +201,7 @@ async def _open_client_call(
     reopen: Reopen | None,
     *tasks: Callable[[], Awaitable[object]],
     use_ice_servers: UseIceServers = lambda servers: None,
+    why_no_way: WhyNoWay = lambda: "",
 ) -> AsyncIterator[ClientCall]:
     """The call, with ``tasks`` beside it that it stands on."""
     call = ClientCall(
@@ -204,6 +212,7 @@ async def _open_client_call(
         setup_timeout=request.setup_timeout,
         reopen=reopen,
         use_ice_servers=use_ice_servers,
+        why_no_way=why_no_way,
     )
     async with trio.open_nursery() as nursery:
         call.nursery = nursery

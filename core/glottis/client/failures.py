@@ -1,6 +1,6 @@
 """Why a call failed: what is wrong and what to do, in sentences for people.
 
-``transport`` is that of the statistics: None before there is an answer.
+``transport`` is that of the statistics: None before there is an answer. ``no_way`` says what the endpoint knows of it.
 """
 
 from typing import Final
@@ -34,19 +34,19 @@ def why_closed(closed: WebSocketClosed) -> str:
     return meaning or closed.reason or f"the gateway has closed the signaling connection with {closed.code}"
 
 
-def why_late(transport: TransportStats | None, seconds: float) -> str:
+def why_late(transport: TransportStats | None, seconds: float, no_way: str) -> str:
     """Of a media connection that has not come about in so many seconds."""
     if transport is None:
         why = "the gateway has not answered the offer; its log may say why"
     elif IceState(transport.ice_state) not in (IceState.CONNECTED, IceState.COMPLETED):
-        why = _NO_UDP
+        why = no_way or _NO_UDP
     else:
         why = "UDP gets through, but the DTLS handshake has not come to its end"
     return f"no media connection within {seconds:g} s: {why}"
 
 
-def why_media_failed(transport: TransportStats | None, reason: str, *, connected: bool) -> str:
+def why_media_failed(transport: TransportStats | None, reason: str, no_way: str, *, connected: bool) -> str:
     """Of a media connection that has failed with this reason; ``connected`` says whether it ever stood."""
     if transport is None or IceState(transport.ice_state) is not IceState.FAILED:
         return f"the media connection failed: {reason}"
-    return _NO_MORE_UDP if connected else _NO_UDP
+    return no_way or (_NO_MORE_UDP if connected else _NO_UDP)

@@ -19,7 +19,7 @@ from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import look_up_address
 from glottis.media.interfaces import media_addresses
 from glottis.media.relay import Relay, RelayServer
-from glottis.media.relays import way_of
+from glottis.media.relays import has_expired, way_of, why_failed
 from glottis.plugins.failures import describe
 from glottis.turn import Allocated, Failed, LongTermCredentials
 from glottis.wire.address import Address, Path, ip_of
@@ -213,18 +213,20 @@ async def _examine_turn(endpoint: UdpEndpoint, name: str, uri: IceUri, server: I
             rng=random.SystemRandom(),
             told=note,
         )
-        failed = await relay.run()
+        failed = why_failed(await relay.run(), credentials)
     if lent:
         took = (trio.current_time() - began) * 1000
         return ok("turn", f"{name} accepts the credentials, and lends {lent[0].relayed.host} after {took:.0f} ms")
     if scope.cancelled_caught:
         advice = "see whether it runs, and whether this transport gets there and back"
         return fail("turn", f"{name} has not answered in {PATIENCE:g} s", advice)
-    return fail("turn", f"{name} lends nothing: {failed.reason}", _advice(failed))
+    return fail("turn", f"{name} lends nothing: {failed.reason}", _advice(failed, credentials))
 
 
-def _advice(failed: Failed) -> str:
+def _advice(failed: Failed, credentials: LongTermCredentials) -> str:
     match failed.code:
+        case 401 if has_expired(credentials):
+            return "name new ones, or let a provider make them for each call, such as turn-rest; see the clock, too"
         case 401 | 441:
             return "correct username and credential, or the shared secret and the clock"
         case 486 | 508:

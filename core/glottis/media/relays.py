@@ -6,8 +6,10 @@ The URIs of a server are ways to it: they are tried in their order, until it len
 import logging
 import random
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Literal
 
@@ -16,7 +18,7 @@ import trio
 from glottis.barrier import stop
 from glottis.contracts.ice_servers import IceServer, IceUri, parse_ice_uri
 from glottis.media.relay import Relay, RelayEndpoint, RelayServer
-from glottis.turn import DEFAULT_TIMING, Allocated, Failed, LongTermCredentials, TurnTiming
+from glottis.turn import DEFAULT_TIMING, UNAUTHENTICATED, Allocated, Failed, LongTermCredentials, TurnTiming
 from glottis.wire.address import Address
 
 logger = logging.getLogger(__name__)
@@ -59,6 +61,8 @@ class _Server:
     label: str = ""
     failure: str = ""
     """Empty while it lends an address, or was not tried."""
+    has_refused: bool = False
+    """Whether the failure is what the server has said."""
     retry: float = RETRY
     wake: trio.Event = field(default_factory=trio.Event)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -114,6 +118,10 @@ class Relays:
     def failures(self) -> dict[str, str]:
         """What is wrong with servers at present, by what they are called."""
         return {server.label: server.failure for server in self._servers.values() if server.failure}
+
+    def why_none(self) -> str:
+        """In words, where no address is lent and that is the fault of servers; else nothing."""
+        return "" if self.addresses else "; ".join(f"{server} {reason}" for server, reason in self.failures.items())
 
     @property
     def is_settled(self) -> bool:
@@ -201,8 +209,9 @@ class Relays:
         self._tell(server, way, failed)
 
     async def _relay(self, server: _Server, way: IceUri, address: Address, base: Address) -> Failed:
+        credentials = server.credentials  # newer ones may come meanwhile
         relay = server.relay = Relay(
-            RelayServer(way.host, address, way_of(way), server.credentials),
+            RelayServer(way.host, address, way_of(way), credentials),
             self._endpoint,
             base,
             rng=self._rng,
@@ -211,7 +220,7 @@ class Relays:
             tls=self._tls,
         )
         try:
-            return await relay.run()
+            return why_failed(await relay.run(), credentials)
         finally:
             self._former_ignored += relay.ignored_datagrams
             self._former_dropped += relay.dropped_datagrams
@@ -247,9 +256,10 @@ class Relays:
         self._settled()
 
     def _tell(self, server: _Server, way: IceUri, failure: Failed | BaseException) -> None:
-        """Once for an outage, by the way that was tried first."""
-        if not server.failure:
-            reason = failure.reason if isinstance(failure, Failed) else type(failure).__name__
+        """Once for an outage, by the way that was tried first; and once more if the server is there, and refuses."""
+        reason, code = (failure.reason, failure.code) if isinstance(failure, Failed) else (type(failure).__name__, None)
+        if not server.failure or (code is not None and not server.has_refused):
+            server.has_refused = code is not None
             server.label = f"TURN server {way.host}"
             server.failure = f"lends no address over {way_of(way)}: {reason}"
             logger.warning("%s %s", server.label, server.failure)
@@ -261,6 +271,19 @@ def way_of(way: IceUri) -> Literal["udp", "tcp", "tls"]:
     if way.scheme == "turns":
         return "tls"
     return "tcp" if way.transport == "tcp" else "udp"
+
+
+def why_failed(failed: Failed, credentials: LongTermCredentials) -> Failed:
+    """With what the server does not say: that the credentials which it refuses have expired."""
+    if failed.code != UNAUTHENTICATED or not has_expired(credentials):
+        return failed
+    moment = datetime.fromtimestamp(credentials.expires_at or 0.0, UTC)
+    return Failed(f"the credentials have expired, at {moment:%Y-%m-%d %H:%M:%S} UTC", failed.code)
+
+
+def has_expired(credentials: LongTermCredentials) -> bool:
+    """By the clock of this machine, as the server goes by its own."""
+    return credentials.expires_at is not None and credentials.expires_at <= time.time()
 
 
 def _is_over_tls(uri: IceUri) -> bool:

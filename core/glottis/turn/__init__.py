@@ -1,13 +1,14 @@
 """TURN: an address that a server lends, and relays to and from, RFC 8656. Start at ``Allocation``."""
 
 from glottis.turn.allocation import Allocation, Family
-from glottis.turn.credentials import LongTermCredentials
+from glottis.turn.credentials import UNAUTHENTICATED, LongTermCredentials
 from glottis.turn.events import Allocated, Alternate, Closed, Failed, Received, TurnEvent
 from glottis.turn.states import AllocationState
 from glottis.turn.timing import DEFAULT_TIMING, TurnTiming
 
 __all__ = [
     "DEFAULT_TIMING",
+    "UNAUTHENTICATED",
     "Allocated",
     "Allocation",
     "AllocationState",

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ SHA256: Final = 2
 MAX_ALGORITHMS: Final = 16
 """Of a list that a server offers; there are two."""
 
+_EPHEMERAL: Final = re.compile(r"([0-9]{9,11})(?::.*)?", re.ASCII | re.DOTALL)
 _NONCE_COOKIE: Final = b"obMatJos2"
 # RFC 8489 §9.2 numbers the 24 features from the left, erratum 6290 and the sample message of appendix B.1 from the
 # right. Servers of both kinds exist, so a feature is announced if either of its bits is set.
@@ -31,6 +33,15 @@ class LongTermCredentials:
 
     username: str
     password: str = field(repr=False)
+
+    @property
+    def expires_at(self) -> float | None:
+        """In seconds since 1970, of those that are good for a time: their user name begins with it.
+
+        See draft-uberti-behave-turn-rest §2.2; without a colon it is all of it.
+        """
+        match = _EPHEMERAL.fullmatch(self.username)
+        return float(match[1]) if match is not None else None
 
 
 class ChallengeRefused(Exception):
