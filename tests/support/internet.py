@@ -4,15 +4,19 @@
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, Literal
 
 Kind = Literal["full cone", "address-restricted", "port-restricted", "symmetric"]
 """What a translator remembers and lets in (RFC 3489 §5, in the words that people still use)."""
 
 PUBLIC: Final = "public"
+_FILES: Final = Path("/etc/netns")
+"""What is in a folder here that has the name of a namespace stands before ``/etc`` for commands in it."""
 _MAPPINGS: Final = {
     "full cone": "masquerade",
     "address-restricted": "masquerade",
@@ -114,6 +118,13 @@ class Internet:
         """nftables in that space."""
         self.run(space, "nft", "-f", "-", text=rules)
 
+    def add_name(self, space: str, name: str, *addresses: str) -> None:
+        """What a machine there finds if it looks up that name; for commands that begin later."""
+        folder = _FILES / self._name(space)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "hosts").open("a") as hosts:
+            hosts.writelines(f"{address} {name}\n" for address in addresses)
+
     def run(self, space: str, *command: str, text: str = "") -> None:
         """Something short in that space."""
         _run(*self.command(space), *command, text=text)
@@ -121,6 +132,7 @@ class Internet:
     def close(self) -> None:
         for space in self._spaces:
             subprocess.run(["ip", "netns", "del", self._name(space)], check=False, capture_output=True)
+            shutil.rmtree(_FILES / self._name(space), ignore_errors=True)
 
     def _name(self, space: str) -> str:
         return f"glottis{os.getpid()}{space}"

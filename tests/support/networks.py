@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ HTTP_PORT: Final = 8080
 MEDIA_PORT: Final = 50000
 CALLER, CALLERS_ROUTER, GATEWAY, GATEWAYS_ROUTER = "c", "r", "g", "q"
 ROUTED_CALLER, ROUTED_GATEWAY = "10.1.0.2", "10.2.0.2"
-PUBLIC_GATEWAY, PUBLIC_ROUTER = "203.0.113.2", "203.0.113.4"
+PUBLIC_GATEWAY, PUBLIC_GATEWAY_6, PUBLIC_ROUTER = "203.0.113.2", "2001:db8::2", "203.0.113.4"
 KEY: Final = "correct-horse-battery"
 CONFIG: Final = f"""
 [server]
@@ -49,6 +49,8 @@ STUN: Final = f'[[ice_servers.settings.static.servers]]\nurls = ["stun:{SERVER}"
 TURN: Final = (
     f'[[ice_servers.settings.static.servers]]\nurls = ["turn:{SERVER}"]\nusername = "caller"\ncredential = "secret"\n'
 )
+RELAY: Final = "relay.example"
+BY_BOTH_FAMILIES: Final = f'ice_policy = "relay"\n{TURN.replace(SERVER, RELAY)}'
 TCP: Final = f"tcp_port = {MEDIA_PORT}\n"
 NO_UDP: Final = """
 table inet filter {
@@ -83,6 +85,8 @@ class Site:
     addresses: Sequence[str]
     host: str
     config: str = ""
+    lent: Sequence[str] = ()
+    """What a TURN server lends the gateway, as its log begins to name it."""
 
     @property
     def url(self) -> str:
@@ -132,6 +136,15 @@ def gateway_in_public(internet: Internet, *hosts: str, config: str = "") -> Site
     return Site(hosts, hosts[0], config)
 
 
+def gateway_of_both_families(callers_address: str, internet: Internet) -> Site:
+    """It tells nobody another address than two that one server lends, which has a name; the caller has one family."""
+    caller_in_public(internet, callers_address)
+    site = gateway_in_public(internet, PUBLIC_GATEWAY, PUBLIC_GATEWAY_6, config=BY_BOTH_FAMILIES)
+    internet.add_name(GATEWAY, RELAY, SERVER, SERVER_6)
+    host = PUBLIC_GATEWAY_6 if ":" in callers_address else PUBLIC_GATEWAY
+    return Site(site.addresses, host, site.config, (SERVER, SERVER_6))
+
+
 def gateway_behind(internet: Internet, kind: Kind, *ports: str, config: str, hairpin: bool = False) -> Site:
     ports = (f"tcp dport {HTTP_PORT}", *ports)
     internet.add_router(GATEWAYS_ROUTER, PUBLIC_ROUTER, "10.2.0", kind, ROUTED_GATEWAY, *ports, hairpin=hairpin)
@@ -158,7 +171,7 @@ def open_to_all(internet: Internet) -> Site:
 
 def only_ipv6(internet: Internet) -> Site:
     caller_in_public(internet, "2001:db8::7/64")
-    return gateway_in_public(internet, "2001:db8::2")
+    return gateway_in_public(internet, PUBLIC_GATEWAY_6)
 
 
 def translated_caller(kind: Kind, internet: Internet) -> Site:
@@ -176,7 +189,7 @@ def translated_gateway(kind: Kind, config: str, internet: Internet) -> Site:
     """The caller has a public address, to which only those may write whom it has written to."""
     caller_in_public(internet)
     internet.load(CALLER, FIREWALL)
-    return gateway_behind(internet, kind, config=config)
+    return replace(gateway_behind(internet, kind, config=config), lent=[SERVER] if config == TURN else [])
 
 
 def same_translator(internet: Internet) -> Site:
@@ -297,6 +310,17 @@ NETWORKS: Final = (
     Network("by a relay only, TURN over TCP", open_to_all, "relay", caller=by_server(f"turn:{SERVER}?transport=tcp")),
     Network("by a relay only, IPv6 only", only_ipv6, "relay", caller=by_server(f"turn:[{SERVER_6}]")),
     Network(
+        "gateway by relays only, of both families on one server, caller has IPv4",
+        partial(gateway_of_both_families, "203.0.113.7/24"),
+        r"udp \(host to relay\)",
+    ),
+    Network(
+        "gateway by relays only, of both families on one server, caller has IPv6",
+        partial(gateway_of_both_families, "2001:db8::7/64"),
+        r"udp \(host to relay\)",
+        is_quick=True,
+    ),
+    Network(
         "by a relay only, which is killed in the call and started anew",
         open_to_all,
         "relay",
@@ -313,7 +337,7 @@ async def call_in(network: Network, directory: Path) -> Outcome:
         site = network.build(internet)
         async with AsyncExitStack() as running:
             relay = None
-            if SERVER in site.config or network.caller:
+            if SERVER in site.config or site.lent or network.caller:
                 relay = await running.enter_async_context(open_public_coturn(internet, directory))
             await running.enter_async_context(open_gateway(internet, site, directory))
             return await _call(Scene(internet, relay), site, network, directory)
@@ -343,8 +367,8 @@ async def open_gateway(internet: Internet, site: Site, directory: Path) -> Async
         await gateway.wait_for("serves http")
         if STUN in site.config:
             await gateway.wait_for("for others, says STUN server")
-        if TURN in site.config:
-            await gateway.wait_for("lends")
+        for address in site.lent:
+            await gateway.wait_for(f"lends {address}")
         yield gateway
         gateway.process.send_signal(signal.SIGINT)
         await gateway.wait()

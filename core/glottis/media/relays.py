@@ -1,16 +1,19 @@
-"""The relays of a gateway: one for each TURN server that is named, for all calls.
+"""The relays of a gateway: one for each TURN server that is named and family of addresses, for all calls.
 
-The URIs of a server are ways to it: they are tried in their order, until it lends an address by one.
+The URIs of a server are ways to it: they are tried in their order, until it lends an address by one. It is reached by
+an address of each family that a socket has, as far as its name has them, and asked for one of the same: a name with
+addresses of both lends both.
 """
 
 import logging
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import Final, Literal
 
 import trio
@@ -18,14 +21,14 @@ import trio
 from glottis.barrier import stop
 from glottis.contracts.ice_servers import IceServer, IceUri, parse_ice_uri
 from glottis.media.relay import Relay, RelayEndpoint, RelayServer
-from glottis.turn import DEFAULT_TIMING, UNAUTHENTICATED, Allocated, Failed, LongTermCredentials, TurnTiming
-from glottis.wire.address import Address
+from glottis.turn import DEFAULT_TIMING, UNAUTHENTICATED, Allocated, Failed, Family, LongTermCredentials, TurnTiming
+from glottis.wire.address import Address, ip_of
 
 logger = logging.getLogger(__name__)
 
 MAX_RELAYS: Final = 4
-"""Servers, for each adds a candidate to each call, and pairs with all of the caller's. Of further ones, each takes the
-place of one that lends nothing, if there is such a one."""
+"""Servers, for each adds a candidate of each family to each call, and pairs with all of the caller's. Of further ones,
+each takes the place of one that lends nothing, if there is such a one."""
 RETRY: Final = 5.0
 """Seconds before a server is tried again that has lent nothing; they double up to ``REST``."""
 RETRY_LOST: Final = 0.5
@@ -46,11 +49,14 @@ class RelayedAddress:
 
 @dataclass(slots=True, eq=False)
 class _Server:
-    """One that is kept, or tried again and again."""
+    """One that is kept, or tried again and again, by its addresses of one family."""
 
     ways: tuple[IceUri, ...]
+    family: Family
     credentials: LongTermCredentials
     """The newest; an allocation stays with those that it was made with (RFC 8656 §5)."""
+    is_first: bool = False
+    """Of the families: it tells what is wrong whatever the family."""
     lent: RelayedAddress | None = None
     lent_at: float = 0.0
     short_leases: int = 0
@@ -100,7 +106,7 @@ class Relays:
         self._failed = failed
         self._timing = timing
         self._tls = tls
-        self._servers: dict[tuple[IceUri, ...], _Server] = {}
+        self._servers: dict[tuple[IceUri, ...], list[_Server]] = {}
         self._new: list[_Server] = []
         self._has_new = trio.Event()
         self._former_ignored = self._former_dropped = 0
@@ -112,12 +118,12 @@ class Relays:
     @property
     def addresses(self) -> tuple[RelayedAddress, ...]:
         """Those that are lent now."""
-        return tuple(server.lent for server in self._servers.values() if server.lent is not None)
+        return tuple(server.lent for server in self._each() if server.lent is not None)
 
     @property
     def failures(self) -> dict[str, str]:
         """What is wrong with servers at present, by what they are called."""
-        return {server.label: server.failure for server in self._servers.values() if server.failure}
+        return {server.label: server.failure for server in self._each() if server.failure}
 
     def why_none(self) -> str:
         """In words, where no address is lent and that is the fault of servers; else nothing."""
@@ -126,7 +132,7 @@ class Relays:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is to be waited for."""
-        return all(server.is_settled for server in self._servers.values())
+        return all(server.is_settled for server in self._each())
 
     @property
     def ignored_datagrams(self) -> int:
@@ -145,20 +151,23 @@ class Relays:
             return False
         credentials = LongTermCredentials(server.username or "", server.credential or "")
         if (known := self._servers.get(ways)) is not None:
-            if known.credentials != credentials:
-                known.credentials = credentials
-                known.wake.set()
+            for one in known:
+                if one.credentials != credentials:
+                    one.credentials = credentials
+                    one.wake.set()
             return False
         if len(self._servers) >= MAX_RELAYS and not self._give_up_one():
             return False
-        self._servers[ways] = added = _Server(ways, credentials)
-        self._new.append(added)
+        added = [_Server(ways, family, credentials) for family in self._families_of(ways)]
+        added[0].is_first = True
+        self._servers[ways] = added
+        self._new += added
         self._has_new.set()
         return True
 
     def doubt(self, address: Address) -> None:
         """See ``Relay.doubt``; for addresses that are lent."""
-        for server in self._servers.values():
+        for server in self._each():
             if server.relay is not None and server.lent is not None and server.lent.address == address:
                 server.relay.doubt()
 
@@ -174,15 +183,26 @@ class Relays:
 
     def _give_up_one(self) -> bool:
         """The first that lends nothing though all was tried."""
-        for ways, server in self._servers.items():
-            if server.is_settled and server.lent is None:
-                server.scope.cancel()
+        for ways, servers in self._servers.items():
+            if all(server.is_settled and server.lent is None for server in servers):
+                for server in servers:
+                    server.scope.cancel()
                 del self._servers[ways]
                 return True
         return False
 
+    def _families_of(self, ways: Iterable[IceUri]) -> list[Family]:
+        """Those that sockets and URIs can have: what a name has is not known yet."""
+        ips = [ip_of(way.host) for way in ways]
+        ours = {_family_of(base) for base in self._bases}
+        theirs: set[Family] = {4, 6} if None in ips else {6 if ip.version == 6 else 4 for ip in ips if ip is not None}
+        return sorted(ours & theirs) or sorted(theirs)[:1]
+
+    def _each(self) -> Iterator[_Server]:
+        return chain.from_iterable(self._servers.values())
+
     def _running(self) -> list[Relay]:
-        return [server.relay for server in self._servers.values() if server.relay is not None]
+        return [server.relay for server in self._each() if server.relay is not None]
 
     async def _keep(self, server: _Server) -> None:
         with server.scope:
@@ -201,12 +221,14 @@ class Relays:
 
     async def _try(self, server: _Server, way: IceUri) -> None:
         """Relay by this way for as long as that works."""
+        found = await self._look_up(way.host, way.port)
+        reachable = [(address, base) for address in found if (base := self._base_for(address)) is not None]
+        ways = [one for one in reachable if _family_of(one[0]) == server.family]
         failed = Failed("its name cannot be looked up, or none of our sockets reaches it")
-        for address in await self._look_up(way.host, way.port):
-            base = self._base_for(address)
-            if base is not None:
-                failed = await self._relay(server, way, address, base)
-        self._tell(server, way, failed)
+        for address, base in ways:
+            failed = await self._relay(server, way, address, base)
+        if ways or (server.is_first and not reachable):
+            self._tell(server, way, failed)
 
     async def _relay(self, server: _Server, way: IceUri, address: Address, base: Address) -> Failed:
         credentials = server.credentials  # newer ones may come meanwhile
@@ -229,7 +251,7 @@ class Relays:
 
     def _base_for(self, server: Address) -> Address | None:
         """A socket of the server's family."""
-        return next((base for base in self._bases if (":" in base.host) == (":" in server.host)), None)
+        return next((base for base in self._bases if _family_of(base) == _family_of(server)), None)
 
     def _note(self, server: _Server, way: IceUri, allocated: Allocated) -> None:
         logger.info("TURN server %s lends %s:%d", way.host, *allocated.relayed)
@@ -260,7 +282,8 @@ class Relays:
         reason, code = (failure.reason, failure.code) if isinstance(failure, Failed) else (type(failure).__name__, None)
         if not server.failure or (code is not None and not server.has_refused):
             server.has_refused = code is not None
-            server.label = f"TURN server {way.host}"
+            is_other = server.family == 6 and ip_of(way.host) is None
+            server.label = f"TURN server {way.host}" + (" by IPv6" if is_other else "")
             server.failure = f"lends no address over {way_of(way)}: {reason}"
             logger.warning("%s %s", server.label, server.failure)
             self._failed(server.label, server.failure)
@@ -284,6 +307,10 @@ def why_failed(failed: Failed, credentials: LongTermCredentials) -> Failed:
 def has_expired(credentials: LongTermCredentials) -> bool:
     """By the clock of this machine, as the server goes by its own."""
     return credentials.expires_at is not None and credentials.expires_at <= time.time()
+
+
+def _family_of(address: Address) -> Family:
+    return 6 if ":" in address.host else 4
 
 
 def _is_over_tls(uri: IceUri) -> bool:

@@ -1,0 +1,80 @@
+"""Addresses of both families of one real coturn, which is found by its name."""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from glottis import IceServer
+from glottis.media.endpoint import UdpEndpoint
+from glottis.media.relays import Relays
+from glottis.wire.address import Address
+from support.coturn import PASSWORD, USERNAME, Coturn, open_coturn
+from support.phone import eventually
+from trio import open_nursery
+
+BOTH = ("127.0.0.1", "::1")
+
+
+@asynccontextmanager
+async def open_relays(coturn: Coturn, named: Sequence[str], bound: Sequence[str], host: str) -> AsyncIterator[Relays]:
+    """Once all is settled. ``named`` are the addresses that ``host`` has, ``bound`` those of our sockets."""
+
+    async def look_up(name: str, port: int) -> list[Address]:
+        return [Address(address, port) for address in named]
+
+    with UdpEndpoint.bind(bound, 0) as endpoint:
+        relays = Relays(
+            endpoint,
+            endpoint.addresses,
+            rng=random.SystemRandom(),
+            look_up=look_up,
+            found=lambda relayed: None,
+            lost=lambda relayed: None,
+            settled=lambda: None,
+            failed=lambda server, reason: None,
+        )
+        relays.use(IceServer((f"turn:{host}:{coturn.port}?transport=tcp",), USERNAME, PASSWORD))
+        async with open_nursery() as nursery:
+            nursery.start_soon(relays.run)
+            await eventually(lambda: relays.is_settled)
+            yield relays
+            nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "bound", "lent"),
+    [
+        ("relay.example", BOTH, BOTH, BOTH),
+        ("relay.example", BOTH, ("127.0.0.1",), ("127.0.0.1",)),
+        ("relay.example", BOTH, ("::1",), ("::1",)),
+        ("relay.example", ("127.0.0.1",), BOTH, ("127.0.0.1",)),
+        ("relay.example", ("::1",), BOTH, ("::1",)),
+        ("127.0.0.1", ("127.0.0.1",), BOTH, ("127.0.0.1",)),
+        ("[::1]", ("::1",), BOTH, ("::1",)),
+    ],
+)
+async def test_server_lends_an_address_of_each_family_that_both_have(
+    host: str, named: Sequence[str], bound: Sequence[str], lent: Sequence[str], tmp_path: Path
+) -> None:
+    async with open_coturn(tmp_path) as coturn, open_relays(coturn, named, bound, host) as relays:
+        assert sorted(relayed.address.host for relayed in relays.addresses) == sorted(lent)
+        assert relays.failures == {}
+
+
+@pytest.mark.parametrize(
+    ("named", "bound", "told"),
+    [
+        (["127.0.0.1", "::2"], BOTH, {"TURN server relay.example by IPv6": "there is no connection: OSError"}),
+        (["::1"], ["127.0.0.1"], {"TURN server relay.example": "its name cannot be looked up, or none of our sockets"}),
+        ([], BOTH, {"TURN server relay.example": "its name cannot be looked up, or none of our sockets reaches it"}),
+    ],
+)
+async def test_family_that_lends_nothing_is_told(
+    named: Sequence[str], bound: Sequence[str], told: dict[str, str], tmp_path: Path
+) -> None:
+    async with open_coturn(tmp_path) as coturn, open_relays(coturn, named, bound, "relay.example") as relays:
+        assert set(relays.failures) == set(told)
+        for server, reason in told.items():
+            assert f"lends no address over tcp: {reason}" in relays.failures[server]
