@@ -28,7 +28,7 @@ from glottis.contracts.statistics import Counters, Statistics
         (
             StatisticsReported(statistics=Statistics(counters=Counters(packets_replayed=2))),
             "statistics",
-            {"counters": {"packetsReplayed": 2}},
+            {"counters": {"id": "counters", "type": "counters", "packetsReplayed": 2}},
         ),
         (Interrupted(), "interrupted", {}),
         (Resumed(), "resumed", {}),

@@ -23,7 +23,7 @@ from glottis.contracts.events import (
 from glottis.contracts.json_object import JsonObject
 from glottis.contracts.statistics import Counters, Statistics, TransportStats
 from glottis.rtp import KeyChange, KeyDown, KeyUp
-from support.remote_call import RATE, Caller, local_call, remote_call
+from support.remote_call import COUNTED, RATE, Caller, local_call, remote_call
 
 EVENTS: list[CallEvent] = [
     StateChanged(state="ending", reason="the caller hung up"),
@@ -81,6 +81,7 @@ class Listener:
         await trio.sleep(0.5)
         heard = utterance.cancel()
         self.notes.append((round(heard.sent, 1), round(heard.dropped, 1)))
+        self.notes.append(await call.stats())
         try:
             await call.send_dtmf("1")
         except LocalError as error:
@@ -128,6 +129,7 @@ async def test_an_agent_in_a_worker_is_told_the_same(autojump_clock: trio.testin
         PACKET,
         SAY,
         (0.2, 0.8),  # of the half second that was sent, 0.3 were not played
+        COUNTED,
         "the caller takes no DTMF: its description has no telephone-event",
     ]
     assert await told(remote_call) == here

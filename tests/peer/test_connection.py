@@ -452,6 +452,16 @@ def test_statistics_have_the_names_of_webrtc_stats() -> None:
     assert sent["outbound-rtp"]["packetsSent"] == received["inbound-rtp"]["packetsReceived"] == 50
     assert received["inbound-rtp"]["packetsLost"] == 0
     assert sent["candidate-pair"]["nominated"]
+    assert {one["type"] for one in (*sent.values(), *received.values())} >= {
+        *("transport", "candidate-pair", "local-candidate", "remote-candidate", "certificate", "codec"),
+        *("inbound-rtp", "outbound-rtp", "peer-connection"),
+    }
+    references = {value for one in sent.values() for name, value in one.items() if name.endswith("Id")}
+    assert references <= sent.keys(), "each is the id of an object"
+    assert sent["remote-certificate"]["fingerprint"] == received["local-certificate"]["fingerprint"]
+    assert sent["local-candidate"]["port"] == received["remote-candidate"]["port"]
+    assert (sent["outbound-codec"]["mimeType"], sent["outbound-codec"]["payloadType"]) == ("audio/PCMU", 0)
+    assert {sent["transport"]["dtlsRole"], received["transport"]["dtlsRole"]} == {"client", "server"}
 
 
 def test_an_offer_that_gives_up_audio_silences_the_gateway() -> None:

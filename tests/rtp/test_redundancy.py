@@ -71,6 +71,7 @@ def test_up_to_two_packets_lost_in_a_row_are_heard_as_if_they_had_come(carry: Ca
     result = carry(12, lost)
     assert result.heard == list(range(1, 12 * FRAME + 1))
     assert result.statistics.packets_recovered == len(lost)
+    assert result.statistics.red_recovered_units == len(lost) * FRAME
     assert result.statistics.packets_discarded == result.statistics.packets_duplicated == 0
     assert result.statistics.recovery_attempts == 0
 
@@ -84,6 +85,7 @@ def test_without_loss_copies_are_neither_heard_nor_counted(carry: Carry) -> None
         silent_concealed_samples=result.statistics.silent_concealed_samples,
         concealment_events=1,
         jitter_buffer_delay=result.statistics.jitter_buffer_delay,
+        jitter_buffer_target_delay=result.statistics.jitter_buffer_target_delay,
         jitter_buffer_emitted_count=12 * FRAME,
     )
 

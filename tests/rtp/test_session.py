@@ -179,13 +179,15 @@ def test_statistics_have_the_names_and_units_of_webrtc_stats(make_call: Any, med
     assert set(statistics) == {
         "inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp", "counters",
     }  # fmt: skip
-    assert set(statistics["counters"]) == {"recoveryAttempts"}
+    assert set(statistics["counters"]) == {"id", "type", "timestamp", "recoveryAttempts"}
     inbound, remote = statistics["inbound-rtp"], statistics["remote-inbound-rtp"]
     assert inbound["packetsReceived"] + inbound["packetsLost"] == pytest.approx(600, abs=5)
     assert inbound["bytesReceived"] == 320 * inbound["packetsReceived"]
     assert inbound["concealedSamples"] == pytest.approx(160 * inbound["packetsLost"], abs=160)
     assert inbound["jitterBufferDelay"] / inbound["jitterBufferEmittedCount"] == pytest.approx(0.04, abs=0.021)
+    assert inbound["jitterBufferTargetDelay"] / inbound["jitterBufferEmittedCount"] == pytest.approx(0.04)
     assert statistics["outbound-rtp"]["packetsSent"] == 600
+    assert 0 <= statistics["outbound-rtp"]["totalPacketSendLateness"] < 1
     assert remote["roundTripTime"] == pytest.approx(0.08, abs=0.021)
     assert 0 < remote["fractionLost"] < 0.3
     assert statistics["remote-outbound-rtp"]["packetsSent"] == pytest.approx(550, abs=100)

@@ -172,7 +172,7 @@ def test_message_that_no_empty_send_buffer_holds_is_refused_for_good(attacker: A
 
 
 def test_labels_hold_no_more_than_their_bound(attacker: Attacker) -> None:
-    opened, label = attacker.engine._channels, "\U0001f399" * 900
+    opened, label = attacker.engine.table, "\U0001f399" * 900
     for stream in range(512):
         for fragment in open_in_fragments(attacker, stream, label):
             attacker.hit(attacker.packet(fragment))
@@ -267,7 +267,7 @@ def test_one_turn_hands_out_some_events_and_the_next_is_due_at_once(attacker: At
     assert 0 < taken < 20
     assert attacker.engine.next_timeout() == attacker.pair.now
     attacker.settle()
-    assert len(attacker.engine._channels) == 0
+    assert len(attacker.engine.table) == 0
 
 
 @pytest.mark.parametrize("chunk", ["reset", "abort"])
@@ -277,7 +277,7 @@ def test_all_of_many_channels_are_closed_in_the_end(attacker: Attacker, chunk: s
     for _ in range(100):
         attacker.settle()
         answer_reset(attacker)
-    assert len(attacker.engine._channels) == 0
+    assert len(attacker.engine.table) == 0
     assert attacker.engine.next_timeout() is None or attacker.engine.next_timeout() > attacker.pair.now
 
 

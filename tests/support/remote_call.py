@@ -20,6 +20,7 @@ from glottis.config import Elsewhere
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS
 from glottis.contracts.call import Agent, Message
 from glottis.contracts.info import CallInfo
+from glottis.contracts.statistics import Counters, Statistics
 from glottis.isolation import messages
 from glottis.isolation.messages import LONGEST_FROM_GATEWAY, LONGEST_FROM_WORKER
 from glottis.isolation.orders import Made
@@ -34,6 +35,7 @@ from glottis.testing.fake_client import FakeClient
 from glottis.testing.paced_voice import PacedVoice
 
 RATE = 16000
+COUNTED = Statistics(counters=Counters(packets_replayed=7))
 
 
 class MemoryWorkers:
@@ -104,6 +106,7 @@ class Caller:
             resampling=None,
             sent=lambda message: None,
             limits=limits,
+            statistics=lambda: COUNTED,
         )
         self._ticked = Wakeup()
 

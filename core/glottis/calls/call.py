@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import trio
 
@@ -18,11 +18,12 @@ from glottis.calls.messenger import Sender
 from glottis.calls.metadata import MAX_METADATA, Metadata
 from glottis.calls.nursery import CallNursery
 from glottis.calls.sayable import check_frame, check_packet, speakable_pcm
-from glottis.calls.speech import SpeakingVoice, Speech
+from glottis.calls.speech import Speech
 from glottis.calls.streams import DroppingStream
 from glottis.calls.turns import TurnStream
 from glottis.calls.typed_messages import type_of
 from glottis.calls.utterance import source_of
+from glottis.calls.voice import Voice, next_heard, next_keys
 from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import (
     Agent,
@@ -42,56 +43,12 @@ from glottis.contracts.events import CallEvent, OtherEvent, check_event
 from glottis.contracts.info import CallInfo
 from glottis.contracts.json_object import decoded
 from glottis.contracts.resampling import Resampling
+from glottis.contracts.statistics import AgentStats, Statistics
 from glottis.contracts.turns import DEFAULT_TURNS, TurnSettings, VoiceActivityDetector
-from glottis.rtp import KeyChange, Taps
 from glottis.signaling.json_input import split_object_untrusted
 from glottis.signaling.session_request import WEBRTC
 
 logger = logging.getLogger(__name__)
-
-
-class Voice(SpeakingVoice, Protocol):
-    """The media side of a peer connection: what the wheel's ticks read and write."""
-
-    @property
-    def taps(self) -> Taps:
-        """To be bound before media begins."""
-
-    @property
-    def frame_seconds(self) -> float:
-        """Of the frames that are heard, and between media ticks."""
-
-    @property
-    def encoding_name(self) -> str:
-        """Of the packets that are sent; empty before any could be."""
-
-    @property
-    def takes_tones(self) -> bool:
-        """Whether there is a way to send keys to the far end."""
-
-    def next_frame(self, now: float, packets: list[EncodedPacket] | None = None) -> AudioFrame | None: ...
-    def next_packets(self, now: float) -> list[EncodedPacket]: ...
-    def next_keys(self, now: float) -> Sequence[KeyChange]: ...
-
-
-def next_heard(
-    voice: Voice, now: float, *, frames: bool, packets: bool
-) -> tuple[AudioFrame | None, Sequence[EncodedPacket]]:
-    """What is due in a media tick: a frame, which others than the agent may want, and packets, as far as wanted."""
-    if not (frames or voice.taps.heard is not None):
-        return None, voice.next_packets(now) if packets or voice.taps.received is not None else ()
-    beside: list[EncodedPacket] = []
-    return voice.next_frame(now, beside if packets else None), beside
-
-
-def next_keys(voice: Voice, now: float) -> Sequence[KeyChange]:
-    """What has happened to the caller's keys, the frame of this media tick included."""
-    told, taps = voice.next_keys(now), voice.taps
-    if not (told or taps.keys.found):
-        return told
-    if taps.pressed is not None:
-        taps.pressed()
-    return taps.keys.joined(told)
 
 
 class GatewayCall(Call):
@@ -99,6 +56,7 @@ class GatewayCall(Call):
 
     ``caught_up`` is called when the agent is no longer behind with its messages, ``sent`` for each that it has sent.
     ``handover`` knows its colleagues. ``resampling`` is for listeners of other rates; without it, there can be none.
+    ``statistics`` asks for what was counted of all of the call.
     """
 
     def __init__(
@@ -115,6 +73,7 @@ class GatewayCall(Call):
         sent: Callable[[Message | OtherEvent], None] = lambda message: None,
         limits: CallLimits = DEFAULT_LIMITS,
         inbox: Inbox | None = None,
+        statistics: Callable[[], Statistics] = Statistics,
     ) -> None:
         self._info = info
         self._metadata = Metadata(info.metadata)
@@ -128,6 +87,8 @@ class GatewayCall(Call):
         self._resampling = resampling
         self._handover = handover or Handover({}, lambda name: None)
         self._sent = sent
+        self._statistics = statistics
+        self._serving_since: float | None = None
         waiting = limits.audio_frames(voice.frame_seconds)
         self._audio: Fan[AudioFrame] = Fan(waiting)
         self._packets: Fan[EncodedPacket] = Fan(waiting)
@@ -239,6 +200,11 @@ class GatewayCall(Call):
             events=self._events.dropped,
         )
 
+    async def stats(self) -> Statistics:
+        """See ``Call.stats``."""
+        await trio.lowlevel.checkpoint()
+        return self._statistics()
+
     def flush(self) -> Heard:
         """See ``Call.flush``."""
         return self._speech.flush()
@@ -314,6 +280,7 @@ class GatewayCall(Call):
     async def _hold(self, agent: Agent, failed: Callable[[BaseException], object], scope: trio.CancelScope) -> None:
         serving: Agent | None = agent
         while serving is not None:
+            self._serving_since = trio.current_time()
             await trio.lowlevel.checkpoint_if_cancelled()
             async with trio.open_nursery() as nursery:
                 tasks = CallNursery(nursery, failed)
@@ -324,6 +291,15 @@ class GatewayCall(Call):
             serving = self.next_agent()
         await self._messenger.flush()
         scope.cancel()
+
+    def agent_statistics(self) -> AgentStats:
+        """See ``Conversation.agent_statistics``."""
+        return AgentStats(
+            serving_time=None if self._serving_since is None else trio.current_time() - self._serving_since,
+            audio_waiting=len(self._audio.stream) * self._voice.frame_seconds,
+            messages_waiting=len(self._messages),
+            speech_queued=self._voice.queued,
+        )
 
     def next_agent(self) -> Agent | None:
         """Whom the agent before has handed the call to, if it has; from now on the call is for this one."""

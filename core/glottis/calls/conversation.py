@@ -3,14 +3,15 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from glottis.calls.call import Voice
 from glottis.calls.handover import Handover
 from glottis.calls.limits import CallLimits
 from glottis.calls.messenger import Messenger
+from glottis.calls.voice import Voice
 from glottis.contracts.call import Agent, Dropped, Message
 from glottis.contracts.events import CallEvent, OtherEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.resampling import Resampling
+from glottis.contracts.statistics import AgentStats, Statistics
 
 
 class Backlog(Protocol):
@@ -38,6 +39,9 @@ class Conversation(Protocol):
     @property
     def dropped(self) -> Dropped:
         """What the agent was too slow to take."""
+
+    def agent_statistics(self) -> AgentStats:
+        """How long the agent has had the call, and what waits for it and of it."""
 
     async def converse(
         self, agent: Agent, failed: Callable[[BaseException], object], *beside: Callable[[], Awaitable[object]]
@@ -73,4 +77,5 @@ class ConversationFactory(Protocol):
         resampling: Resampling | None,
         sent: Callable[[Message | OtherEvent], None],
         limits: CallLimits,
+        statistics: Callable[[], Statistics],
     ) -> Conversation: ...

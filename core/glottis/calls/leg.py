@@ -7,8 +7,8 @@ its transport (CONTRACT §1): a new transport is a leg and an entry.
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from glottis.calls.call import Voice
 from glottis.calls.messenger import Messenger
+from glottis.calls.voice import Voice
 from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.call import Message
 from glottis.contracts.events import MediaNegotiated

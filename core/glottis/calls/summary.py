@@ -6,7 +6,7 @@ from glottis.contracts.statistics import Statistics
 def summary(statistics: Statistics) -> str:
     """For logs: ``numbers``, what went by data channels, and every counter of what was of no use that is not zero."""
     inbound = statistics.inbound_rtp
-    messages = statistics.data_channel.to_json() if statistics.data_channel is not None else {}
+    messages = statistics.peer_connection.to_json() if statistics.peer_connection is not None else {}
     discarded = {"packetsDiscarded": inbound.packets_discarded} if inbound is not None else {}
     counters = {**messages, **discarded, **statistics.counters.to_json()}
     return ", ".join([numbers(statistics), *(f"{name} {count}" for name, count in counters.items() if count)])

@@ -12,6 +12,7 @@ import trio
 from glottis.contracts.audio import FRAME_MS, AudioFrame, EncodedPacket
 from glottis.contracts.events import CallEvent
 from glottis.contracts.info import CallInfo
+from glottis.contracts.statistics import Statistics
 from glottis.contracts.turns import DEFAULT_TURNS, Turn, TurnSettings, VoiceActivityDetector
 
 
@@ -214,6 +215,13 @@ class Call(ABC):
     @abstractmethod
     def dropped(self) -> Dropped:
         """What this agent was too slow to take, by now."""
+
+    @abstractmethod
+    async def stats(self) -> Statistics:
+        """What was counted of this call by now, as W3C webrtc-stats has it: what its client is told every five seconds.
+
+        ``to_json`` makes what browsers make of theirs; members are seen from the gateway.
+        """
 
     @abstractmethod
     def forward(self, to: "Call", *, encoded: bool = False) -> AbstractContextManager[None]:

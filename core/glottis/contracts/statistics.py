@@ -1,12 +1,14 @@
 """What was counted of a call: the objects of W3C webrtc-stats (https://www.w3.org/TR/webrtc-stats/).
 
 Members bear the names given there, in snake case. Times are in seconds, sizes in bytes; ``timestamp`` is in
-milliseconds since 1970. A member is None before it has been measured.
+milliseconds since 1970. A member is None before it has been measured. An object refers to another by its id, which is
+the name of its field in ``Statistics``.
 """
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,46 @@ class TransportStats(StatsObject):
 
     type: ClassVar[str] = "transport"
     ice_state: str
+    ice_role: str | None = None
     dtls_state: str
+    dtls_role: str | None = None
+    srtp_cipher: str | None = None
+    selected_candidate_pair_id: str | None = None
+    local_certificate_id: str | None = None
+    remote_certificate_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStats(StatsObject):
+    """Of either end: what its session description has announced, and it has shown."""
+
+    type: ClassVar[str] = "certificate"
+    fingerprint: str
+    fingerprint_algorithm: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCandidateStats(StatsObject):
+    """Ours in the pair that is used."""
+
+    type: ClassVar[str] = "local-candidate"
+    transport_id: str
+    address: str
+    port: int
+    protocol: str
+    candidate_type: str
+    priority: int
+    foundation: str
+    related_address: str | None = None
+    related_port: int | None = None
+    tcp_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteCandidateStats(LocalCandidateStats):
+    """The peer's in the pair that is used."""
+
+    type: ClassVar[str] = "remote-candidate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +76,10 @@ class CandidatePairStats(StatsObject):
     """The pair of candidates that is used."""
 
     type: ClassVar[str] = "candidate-pair"
+    transport_id: str = "transport"
+    local_candidate_id: str = "local-candidate"
+    remote_candidate_id: str = "remote-candidate"
+    state: str = "succeeded"
     local_candidate_type: str
     remote_candidate_type: str
     protocol: str
@@ -49,28 +94,51 @@ class CandidatePairStats(StatsObject):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodecStats(StatsObject):
+    """What one direction is encoded by."""
+
+    type: ClassVar[str] = "codec"
+    transport_id: str | None = None
+    payload_type: int | None = None
+    """None where there is no RTP."""
+    mime_type: str
+    clock_rate: int
+    channels: int | None = None
+    sdp_fmtp_line: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboundRtpStats(StatsObject):
     """The stream that is received."""
 
     type: ClassVar[str] = "inbound-rtp"
     ssrc: int
+    kind: str = "audio"
+    transport_id: str | None = None
+    codec_id: str | None = None
+    remote_id: str | None = None
     packets_received: int
     bytes_received: int
     packets_lost: int
     jitter: float
     packets_discarded: int
     jitter_buffer_delay: float
+    jitter_buffer_target_delay: float = 0.0
+    """As W3C has it, a sum over samples like the delay itself: divided by ``jitter_buffer_emitted_count``, a mean."""
     jitter_buffer_emitted_count: int
     total_samples_received: int
     concealed_samples: int
     silent_concealed_samples: int
     concealment_events: int
+    fec_recovered_samples: int = 0
+    """Not of W3C: concealed ones that the next packet's in-band redundancy described."""
+    red_recovered_samples: int = 0
+    """Not of W3C: of lost packets, which came as redundant audio (RFC 2198), and count as received."""
     inserted_samples_for_deceleration: int
     removed_samples_for_acceleration: int
     audio_level: float | None = None
     """0–1, as the sender has told it in its latest packet (RFC 6464): known without decoding."""
     nack_count: int | None = None
-    timestamp: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +147,14 @@ class OutboundRtpStats(StatsObject):
 
     type: ClassVar[str] = "outbound-rtp"
     ssrc: int
+    kind: str = "audio"
+    transport_id: str | None = None
+    codec_id: str | None = None
+    remote_id: str | None = None
     packets_sent: int
     bytes_sent: int
+    total_packet_send_lateness: float = 0.0
+    """Not of W3C: by how many seconds frames left after they were due, all together."""
     target_bitrate: int | None = None
     """Bits per second."""
     nack_count: int | None = None
@@ -89,7 +163,6 @@ class OutboundRtpStats(StatsObject):
     """Of whole packets."""
     complexity: int | None = None
     """Not of W3C: at which the encoder works now, None if that cannot be changed."""
-    timestamp: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +171,16 @@ class RemoteInboundRtpStats(StatsObject):
 
     type: ClassVar[str] = "remote-inbound-rtp"
     ssrc: int
+    kind: str = "audio"
+    transport_id: str | None = None
+    codec_id: str | None = None
+    local_id: str = "outbound-rtp"
     packets_lost: int
     fraction_lost: float
     jitter: float
     total_round_trip_time: float
     round_trip_time_measurements: int
     round_trip_time: float | None
-    timestamp: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +189,10 @@ class RemoteOutboundRtpStats(StatsObject):
 
     type: ClassVar[str] = "remote-outbound-rtp"
     ssrc: int
+    kind: str = "audio"
+    transport_id: str | None = None
+    codec_id: str | None = None
+    local_id: str = "inbound-rtp"
     packets_sent: int
     bytes_sent: int
     reports_sent: int
@@ -120,18 +200,50 @@ class RemoteOutboundRtpStats(StatsObject):
     total_round_trip_time: float
     round_trip_time_measurements: int
     round_trip_time: float | None
-    timestamp: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataChannelStats(StatsObject):
-    """All data channels of the call together."""
+    """One that there is."""
 
     type: ClassVar[str] = "data-channel"
+    data_channel_identifier: int
+    label: str
+    protocol: str
+    state: str
     messages_sent: int
     bytes_sent: int
     messages_received: int
     bytes_received: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerConnectionStats(StatsObject):
+    """The connection as a whole."""
+
+    type: ClassVar[str] = "peer-connection"
+    data_channels_opened: int
+    data_channels_closed: int
+    messages_sent: int
+    """This and those below are not of W3C: by all data channels together, those that are closed among them."""
+    bytes_sent: int
+    messages_received: int
+    bytes_received: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStats(StatsObject):
+    """Not of W3C: the agent, and what waits on its way to and from the caller."""
+
+    type: ClassVar[str] = "agent"
+    serving_time: float | None = None
+    """Seconds since the call was given to this agent; None before there was one."""
+    audio_waiting: float | None = None
+    """Seconds of the caller's voice that the agent has not read; None where it runs in a process of its own."""
+    messages_waiting: int = 0
+    """Of the caller, that the agent has not read."""
+    speech_queued: float = 0.0
+    """Seconds of what the agent has said that were not sent yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,18 +334,44 @@ class Statistics:
     outbound_rtp: OutboundRtpStats | None = None
     remote_inbound_rtp: RemoteInboundRtpStats | None = None
     remote_outbound_rtp: RemoteOutboundRtpStats | None = None
-    data_channel: DataChannelStats | None = None
+    inbound_codec: CodecStats | None = None
+    outbound_codec: CodecStats | None = None
+    local_candidate: LocalCandidateStats | None = None
+    remote_candidate: RemoteCandidateStats | None = None
+    local_certificate: CertificateStats | None = None
+    remote_certificate: CertificateStats | None = None
+    peer_connection: PeerConnectionStats | None = None
+    data_channels: tuple[DataChannelStats, ...] = ()
+    """The first ones."""
+    agent: AgentStats | None = None
     counters: Counters = Counters()
+    timestamp: float | None = field(default=None, compare=False)
+    """When it was counted; None before there is a connection."""
 
     def counting(self, **counts: int) -> "Statistics":
         """See ``Counters.counting``."""
         counters = self.counters.counting(**counts)
         return self if counters is self.counters else replace(self, counters=counters)
 
+    def objects(self) -> Iterator[tuple[str, StatsObject]]:
+        """What there is, each with its id."""
+        for name in _OBJECTS:
+            if (one := getattr(self, name)) is not None:
+                yield name.replace("_", "-"), one
+        for channel in self.data_channels:
+            yield f"{channel.type}-{channel.data_channel_identifier}", channel
+
     def to_json(self) -> dict[str, dict[str, Any]]:
-        """The objects by their type, as clients get them."""
-        objects: list[StatsObject | None] = [getattr(self, field.name) for field in fields(self)]
-        return {one.type: members for one in objects if one is not None and (members := one.to_json())}
+        """The objects by their ids, as clients get them."""
+        moment = {} if self.timestamp is None else {"timestamp": self.timestamp}
+        return {
+            name: {"id": name, "type": one.type, **moment, **members}
+            for name, one in self.objects()
+            if (members := one.to_json())
+        }
+
+
+_OBJECTS: Final = tuple(one.name for one in fields(Statistics) if one.name not in ("data_channels", "timestamp"))
 
 
 @cache

@@ -10,12 +10,13 @@ from typing import Final
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
-from glottis.dtls.certificate import Certificate, matches_fingerprint
+from glottis.dtls.certificate import Certificate, fingerprint_of, matches_fingerprint
 from glottis.dtls.connection import CloseNotify, OpenSslError
 from glottis.dtls.events import ApplicationData, Closed, Connected, DtlsEvent, Failed, FailureCode
 from glottis.dtls.handshake import Handshake, HandshakeFailed
 from glottis.dtls.numbering import Numbering
 from glottis.dtls.states import TRANSITIONS, DtlsState, Happening
+from glottis.sdp import Fingerprint
 from glottis.wire.dtls_record import (
     MAX_APPLICATION_DATA,
     MTU,
@@ -24,6 +25,7 @@ from glottis.wire.dtls_record import (
     pack_records,
     split_records_untrusted,
 )
+from glottis.wire.srtp_keys import SrtpProfile
 
 HANDSHAKE_TIMEOUT: Final = 30.0
 """Seconds from ``start`` to a verified peer; no caller waits longer in silence."""
@@ -48,8 +50,13 @@ class DtlsTransport:
         self.state = DtlsState.NEW
         self.discarded_datagrams = 0
         """How many were not DTLS 1.2 at all, or came when there was no use for them."""
+        self.srtp_profile: SrtpProfile | None = None
+        """What was agreed on, with the keys."""
+        self.remote_fingerprint: Fingerprint | None = None
+        """Of the certificate that the peer has shown, once it is known to be the announced one."""
+        self.local_fingerprint = certificate.fingerprint
+        self.is_client = client
         self._certificate = certificate
-        self._client = client
         self._srtp = srtp
         self._fingerprints: Sequence[tuple[str, str]] | None = None
         self._handshake: Handshake | None = None
@@ -137,7 +144,7 @@ class DtlsTransport:
 
     def _attempt(self, now: float) -> None:
         self._restart_at = None
-        self._handshake = Handshake(self._certificate, client=self._client, earlier_alert=self._alert)
+        self._handshake = Handshake(self._certificate, client=self.is_client, earlier_alert=self._alert)
         self._go_on(lambda handshake: handshake.advance(now), now)
 
     def _go_on(self, step: Callable[[Handshake], None], now: float) -> None:
@@ -167,7 +174,8 @@ class DtlsTransport:
             self._obstacle = "the peer's fingerprint is not known"
             return
         connection = self._handshake.connection
-        if not matches_fingerprint(connection.peer_certificate(), self._fingerprints):
+        certificate = connection.peer_certificate()
+        if not matches_fingerprint(certificate, self._fingerprints):
             self._refuse(FailureCode.FINGERPRINT_MISMATCH, "the peer's certificate is not the announced one")
             return
         keys = connection.export_srtp_keys()
@@ -175,6 +183,8 @@ class DtlsTransport:
             # OpenSSL calls this handshake a success (RFC 5764 §4.1.1 leaves the choice to us).
             self._refuse(FailureCode.NO_SRTP_PROFILE, "no SRTP protection profile in common")
             return
+        self.srtp_profile = keys.profile if keys is not None else None
+        self.remote_fingerprint = fingerprint_of(certificate, "sha-256")
         self._advance(Happening.VERIFIED)
         self._deadline = None
         self._events.append(Connected(keys))

@@ -1,4 +1,4 @@
-"""What an agent in a worker asks the gateway to do, and waits for: messages to the client."""
+"""What an agent in a worker asks the gateway for, and waits: messages to the client, and statistics."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
@@ -12,8 +12,10 @@ from glottis.contracts.call import BytesMessage, Message, TextMessage
 from glottis.contracts.errors import LocalError, MessageTooLong
 from glottis.contracts.events import OtherEvent
 from glottis.contracts.json_object import JsonObject
+from glottis.contracts.statistics import Statistics
 from glottis.isolation import messages
 from glottis.isolation.messages import MAX_REASON
+from glottis.isolation.pickles import pickled
 
 MAX_ASKED: Final = 64
 """Things that one agent may wait for at a time; its worker lets further ones wait there."""
@@ -32,12 +34,14 @@ class Answers:
         sent: Callable[[Message | OtherEvent], None],
         failed: Callable[[BaseException], object],
         nursery: trio.Nursery,
+        statistics: Callable[[], Statistics] = Statistics,
     ) -> None:
         self._messenger = messenger
         self._answer = answer
         self._sent = sent
         self._failed = failed
         self._nursery = nursery
+        self._statistics = statistics
         self._asked: dict[int, trio.CancelScope] = {}
 
     def ask(self, ask: messages.Ask) -> None:
@@ -57,8 +61,7 @@ class Answers:
         answer = messages.Answer(ask.call, ask.number, error="cancelled")
         try:
             with scope:
-                label = await self._performed(ask)
-                answer = messages.Answer(ask.call, ask.number, label)
+                answer = await self._performed(ask)
         except LocalError as error:
             too_long = isinstance(error, MessageTooLong)
             answer = messages.Answer(ask.call, ask.number, error=str(error)[:MAX_REASON], is_too_long=too_long)
@@ -68,8 +71,9 @@ class Answers:
             del self._asked[ask.number]
         self._answer(answer)
 
-    async def _performed(self, ask: messages.Ask) -> str:
-        """The label of a channel that was waited for."""
+    async def _performed(self, ask: messages.Ask) -> messages.Answer:
+        """With the label of a channel that was waited for."""
+        answer = messages.Answer(ask.call, ask.number)
         match ask.what:
             case "text":
                 text = ask.content.decode(errors="replace")
@@ -82,8 +86,10 @@ class Answers:
                 await self._messenger.send_event(ask.name or "", _json_object(ask.content))
                 self._sent(OtherEvent(ask.name or "", JsonObject(ask.content)))
             case "channel":
-                return await self._messenger.wait_for_channel(ask.name)
-        return ""
+                answer.label = await self._messenger.wait_for_channel(ask.name)
+            case "stats":
+                answer.content = pickled(self._statistics())
+        return answer
 
 
 def _json_object(content: bytes) -> Mapping[str, Any]:

@@ -114,7 +114,7 @@ class Happened(_Message, tag=8):
 
 
 class Answer(_Message, tag=9):
-    """To an ``Ask``: the label of a channel, or what is wrong."""
+    """To an ``Ask``: the label of a channel, the statistics, pickled, or what is wrong."""
 
     call: int
     number: int
@@ -122,6 +122,7 @@ class Answer(_Message, tag=9):
     error: str = ""
     is_too_long: bool = False
     """Whether the error is a ``MessageTooLong``."""
+    content: bytes = b""
 
 
 class Ping(_Message, tag=10):
@@ -195,7 +196,7 @@ class Ask(_Message, tag=28):
 
     call: Count
     number: Count
-    what: Literal["text", "bytes", "event", "channel"]
+    what: Literal["text", "bytes", "event", "channel", "stats"]
     name: str | None
     content: bytes = b""
 

@@ -1,19 +1,23 @@
 """The worker's side of messages to the client: the gateway sends them, and says when they are on their way."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 import trio
 
 from glottis.contracts.errors import LocalError, MessageTooLong
+from glottis.contracts.statistics import Statistics
 from glottis.isolation import messages
 from glottis.isolation.answers import MAX_ASKED
 from glottis.isolation.messages import LONGEST_FROM_WORKER, FromWorker
+from glottis.isolation.pickles import unpickled
 from glottis.signaling.messages import Event, encode_message
 
 MAX_CONTENT = LONGEST_FROM_WORKER - 64 * 1024
 """Bytes of a message: no client takes so many, and no label is as long as the rest."""
+
+What = Literal["text", "bytes", "event", "channel", "stats"]
 
 
 class PipeMessenger:
@@ -41,7 +45,11 @@ class PipeMessenger:
 
     async def wait_for_channel(self, label: str | None) -> str:
         """See ``Sender``."""
-        return await self._ask("channel", label, b"")
+        return (await self._ask("channel", label, b"")).label
+
+    async def stats(self) -> Statistics:
+        """What the gateway has counted by now."""
+        return cast(Statistics, unpickled((await self._ask("stats", None, b"")).content))
 
     async def flush(self) -> None:
         """The gateway does, once the agent has stopped."""
@@ -53,7 +61,7 @@ class PipeMessenger:
             asked.answer = answer
             asked.is_answered.set()
 
-    async def _ask(self, what: Literal["text", "bytes", "event", "channel"], name: str | None, content: bytes) -> str:
+    async def _ask(self, what: What, name: str | None, content: bytes) -> messages.Answer:
         if len(content) > MAX_CONTENT or len(name or "") > MAX_CONTENT:
             raise MessageTooLong(f"no client takes a message of {len(content)} bytes")
         async with self._places:
@@ -70,7 +78,7 @@ class PipeMessenger:
         assert asked.answer is not None
         if asked.answer.error:
             raise (MessageTooLong if asked.answer.is_too_long else LocalError)(asked.answer.error)
-        return asked.answer.label
+        return asked.answer
 
 
 class _Asked:

@@ -9,17 +9,18 @@ from typing import Final, Protocol
 
 import trio
 
-from glottis.calls.call import Voice, next_heard, next_keys
 from glottis.calls.events import MAX_EVENTS
 from glottis.calls.handover import Handover
 from glottis.calls.limits import DEFAULT_LIMITS, CallLimits
 from glottis.calls.messenger import Messenger
+from glottis.calls.voice import Voice, next_heard, next_keys
 from glottis.config import Elsewhere
 from glottis.contracts.call import Agent, BytesMessage, Dropped, Message
 from glottis.contracts.errors import MessageTooLong, PluginError, ProcessLost
 from glottis.contracts.events import CallEvent, OtherEvent
 from glottis.contracts.info import CallInfo
 from glottis.contracts.resampling import Resampling
+from glottis.contracts.statistics import AgentStats, Statistics
 from glottis.isolation import messages
 from glottis.isolation.answers import Answers
 from glottis.isolation.backlog import RemoteBacklog
@@ -78,6 +79,7 @@ class RemoteCall:
         resampling: Resampling | None = None,
         sent: Callable[[Message | OtherEvent], None] = lambda message: None,
         limits: CallLimits = DEFAULT_LIMITS,
+        statistics: Callable[[], Statistics] = Statistics,
     ) -> None:
         """``resampling`` is of use only to agents in this process, and ``handover`` has nothing to do but to tell."""
         self.messages = RemoteBacklog(caught_up)
@@ -89,6 +91,7 @@ class RemoteCall:
         self._handover = handover or Handover({}, lambda name: None)
         self._limits = limits
         self._sent = sent
+        self._statistics = statistics
         self._spoken = Spoken(voice, sample_rate, limits.say_queue)
         self._wants = messages.Wants(0, audio=False, packets=False)
         self._seat: Seat | None = None
@@ -102,6 +105,7 @@ class RemoteCall:
         self._timing = Timing("nobody")
         """Of the agent whose turn it is."""
         self._turn_began = 0
+        self._serving_since: float | None = None
 
     # What the session calls
 
@@ -115,6 +119,14 @@ class RemoteCall:
             packets=there.packets + here.packets,
             events=there.events + here.events,
             messages=there.messages + self.messages.dropped,
+        )
+
+    def agent_statistics(self) -> AgentStats:
+        """See ``Conversation.agent_statistics``. Its worker does not tell how much of the voice waits there."""
+        return AgentStats(
+            serving_time=None if self._serving_since is None else trio.current_time() - self._serving_since,
+            messages_waiting=self.messages.fill.messages,
+            speech_queued=self._voice.queued,
         )
 
     async def converse(
@@ -145,13 +157,14 @@ class RemoteCall:
 
     def _begin_turn(self, agent: str) -> None:
         self._timing, self._turn_began = self._workers.timing(agent), perf_counter_ns()
+        self._serving_since = trio.current_time()
 
     def _end_turn(self) -> None:
         self._timing.note(perf_counter_ns() - self._turn_began)
 
     async def _hold_seat(self, agent: str) -> None:
         async with self._workers.seat(self) as seat, trio.open_nursery() as nursery:
-            self._answers = Answers(self._messenger, seat.send, self._sent, self._failed, nursery)
+            self._answers = Answers(self._messenger, seat.send, self._sent, self._failed, nursery, self._statistics)
             self._begin(seat, agent)
             await self._stopped.wait()
             nursery.cancel_scope.cancel()

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from glottis.calls.call import Voice
 from glottis.calls.sayable import check_packet
+from glottis.calls.voice import Voice
 from glottis.contracts.audio import BYTES_PER_SAMPLE, EncodedPacket
 from glottis.isolation import messages
 from glottis.rtp import Tone

@@ -18,6 +18,7 @@ from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import BytesMessage, Call, Dropped, Message, TextMessage
 from glottis.contracts.errors import MessageTooLong
 from glottis.contracts.info import CallInfo
+from glottis.contracts.statistics import Statistics
 from glottis.contracts.turns import DEFAULT_TURNS, TurnSettings, VoiceActivityDetector
 from glottis.isolation import messages
 from glottis.isolation.messages import MAX_NAME, MAX_REASON, FromGateway, FromWorker
@@ -123,6 +124,10 @@ class WorkerCall(GatewayCall):
         if wants != before:
             self._wants = wants
             self._send(wants)
+
+    async def stats(self) -> Statistics:
+        """See ``Call.stats``."""
+        return await self._ways.stats()
 
     # What the worker calls
 

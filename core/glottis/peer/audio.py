@@ -69,6 +69,7 @@ class AudioTrack:
         self._rng = rng
         self.format_in_use: NegotiatedFormat | None = None
         """What is sent, from the first negotiation of audio on; a later one may change it."""
+        self._formats: Sequence[NegotiatedFormat] = ()
         self._wishes: PacketTimes | None = None
         """The peer's, of what is sent."""
         self._sender: AudioSender | None = None
@@ -111,6 +112,7 @@ class AudioTrack:
         if audio.direction.receives:
             receiver = session.receiver or self._new_receiver(audio)
             receiver.set_readers(self._readers(audio, receiver.statistics, receiver.background))
+            self._formats = audio.formats
         preferred = self._preferred(audio.formats)
         wishes = PacketTimes.of(audio, preferred)
         if self._sender is None or (preferred, wishes) != (self.format_in_use, self._wishes):
@@ -150,6 +152,14 @@ class AudioTrack:
     def takes_tones(self) -> bool:
         """Whether the peer takes telephone events."""
         return self._sender is not None and self._sender.tones.format is not None
+
+    @property
+    def format_received(self) -> NegotiatedFormat | None:
+        """What was decoded last or, while nothing was, what this side prefers."""
+        receiver = self.session.receiver
+        codec = receiver.codec if receiver is not None else None
+        found = (one for one in self._formats if codec is None or one.encoding_name == codec.encoding_name)
+        return next(found, None)
 
     @property
     def loses_packets(self) -> bool:

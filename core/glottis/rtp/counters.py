@@ -100,8 +100,10 @@ class PlayoutStatistics:
     ``decoder_errors`` counts payloads that the codec refused, ``recovery_attempts`` lost packets that a decoder was
     asked to recover from the next one's in-band redundancy; they are counted as concealed, too, for a codec does not
     say how it went. ``packets_recovered`` counts lost packets whose frame came with a later one (RFC 2198), and
-    ``red_blocks_skipped`` such frames that could not be read; ``comfort_noise_received`` packets of noise in place of
-    audio (RFC 3389). These five, ``packets_duplicated`` and ``packets_unknown`` are not in webrtc-stats.
+    ``red_blocks_skipped`` such frames that could not be read; ``red_recovered_units`` is how long those frames were in
+    units of the RTP clock, and ``fec_recovered_samples`` what the attempts gave. ``comfort_noise_received`` counts
+    packets of noise in place of audio (RFC 3389). These seven, ``packets_duplicated`` and ``packets_unknown`` are not
+    in webrtc-stats.
     ``silent_concealed_samples`` are those of silence and of comfort noise, as webrtc-stats has it.
     """
 
@@ -109,11 +111,14 @@ class PlayoutStatistics:
     packets_duplicated: int = 0
     packets_unknown: int = 0
     jitter_buffer_delay: float = 0.0
+    jitter_buffer_target_delay: float = 0.0
     jitter_buffer_emitted_count: int = 0
     total_samples_received: int = 0
     concealed_samples: int = 0
     silent_concealed_samples: int = 0
     concealment_events: int = 0
+    fec_recovered_samples: int = 0
+    red_recovered_units: int = 0
     inserted_samples_for_deceleration: int = 0
     removed_samples_for_acceleration: int = 0
     recovery_attempts: int = 0

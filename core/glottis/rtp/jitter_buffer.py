@@ -79,6 +79,11 @@ class JitterBuffer:
         self._newest_end = 0
         self._newest_sequence = 0
 
+    @property
+    def target_delay(self) -> float:
+        """Seconds; see ``DelayPolicy.target``."""
+        return self._delay.target
+
     def insert(self, packet: BufferedPacket) -> None:
         """Take in a packet; one that is too late, or there already, is dropped and counted.
 
@@ -303,6 +308,7 @@ class JitterBuffer:
             frames = max(1, (after.timestamp - copy.timestamp) // after.duration)
             entries.insert(index, copy._replace(sequence=max(last + 1, after.sequence - frames)))
             self._statistics.packets_recovered += 1
+            self._statistics.red_recovered_units += copy.duration
 
     def _discard_first(self) -> None:
         self.last_sequence = self.waiting.pop(0).sequence

@@ -28,7 +28,6 @@ class Playout:
         "_active",
         "_background",
         "_buffer",
-        "_codec",
         "_conceal_left",
         "_decoder",
         "_frame_bytes",
@@ -45,6 +44,7 @@ class Playout:
         "_ticked_at",
         "_timestamp",
         "_two_ticks",
+        "codec",
         "sample_rate",
         "watch",
     )
@@ -67,7 +67,8 @@ class Playout:
         self._searched_bytes = round(sample_rate * SEARCHED) * BYTES_PER_SAMPLE
         self._max_concealment = round(sample_rate * MAX_CONCEALMENT)
         self._conceal_left = 0
-        self._codec: CodecSpec | None = None
+        self.codec: CodecSpec | None = None
+        """Of what was decoded last."""
         self._decoder: Decoder | None = None
         self._pending = b""
         """Decoded, and for later ticks: the rest of a packet longer than a frame."""
@@ -178,7 +179,7 @@ class Playout:
         self._buffer.position += unheard
         self._count_delay(packet, now)
         decoder = self._decoder
-        if decoder is None or packet.codec is not self._codec:
+        if decoder is None or packet.codec is not self.codec:
             decoder = self._new_decoder(packet.codec)
         try:
             pcm = decoder.decode(packet.payload)
@@ -210,7 +211,7 @@ class Playout:
         return self._silence(samples) if is_silent else self._conceal(samples)
 
     def _recoverable_samples(self, packet: BufferedPacket) -> int:
-        was_lost = packet.codec is self._codec and self._buffer.missing_before(packet) > 0
+        was_lost = packet.codec is self.codec and self._buffer.missing_before(packet) > 0
         return self._samples(packet.duration) if was_lost else 0
 
     def _recover(self, packet: BufferedPacket, samples: int) -> bytes:
@@ -220,6 +221,7 @@ class Playout:
             pcm = self._decoder.decode_fec(packet.payload, samples)
         except Malformed:
             return self._conceal(samples)
+        self._statistics.fec_recovered_samples += samples
         self._count_concealed(samples)
         return pcm
 
@@ -293,11 +295,12 @@ class Playout:
         _, _, duration, _, codec, arrived_at, _, _ = packet
         samples, statistics = duration * self.sample_rate // codec.clock_rate, self._statistics
         statistics.jitter_buffer_delay += (now - arrived_at) * samples
+        statistics.jitter_buffer_target_delay += self._buffer.target_delay * samples
         statistics.jitter_buffer_emitted_count += samples
 
     def _new_decoder(self, codec: CodecSpec) -> Decoder:
         """The decoder of the stream, from the beginning or after a change of codec."""
-        self._codec = codec
+        self.codec = codec
         self._decoder = decoder = codec.create_decoder(self.sample_rate)
         return decoder
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
+from glottis.contracts.codec import CodecSpec
 from glottis.rtp.comfort_noise import Background
 from glottis.rtp.counters import PlayoutStatistics, SourceStatistics
 from glottis.rtp.delay import DelayPolicy, FixedDelay
@@ -73,6 +74,16 @@ class AudioReceiver:
     def clock_rate(self) -> int:
         """The RTP clock of the format received last, in hertz."""
         return self._buffer.clock_rate
+
+    @property
+    def codec(self) -> CodecSpec | None:
+        """Of what was decoded last; None while nothing was."""
+        return self._playout.codec
+
+    @property
+    def sample_rate(self) -> int:
+        """Of frames, in hertz."""
+        return self._playout.sample_rate
 
     @property
     def starts_at(self) -> float | None:

@@ -71,6 +71,8 @@ class AudioSender(OutgoingStream):
         """Whether something has left the queue in the last tick: pauses and gaps do so without a packet."""
         self.is_idle = False
         """Whether there was nothing in the last tick that could have gone out."""
+        self.total_lateness = 0.0
+        """Seconds by which frames left after they were due, all together."""
         self.writer = writer
         """May be replaced by another one of the same codec."""
         self._codec = codec
@@ -141,7 +143,7 @@ class AudioSender(OutgoingStream):
         self._sequence_number = before._sequence_number
         self.packets_sent, self.bytes_sent = before.packets_sent, before.bytes_sent
         self.frames_unsent, self.comfort_noise_sent = before.frames_unsent, before.comfort_noise_sent
-        self.last_sent_at = before.last_sent_at
+        self.last_sent_at, self.total_lateness = before.last_sent_at, before.total_lateness
         self.is_idle = before.is_idle
         self._due, self._started, self._talking = before._due, before._started, before._talking
         elapsed = (before._timestamp - before._first_timestamp & 0xFFFFFFFF) / before.clock_rate
@@ -221,6 +223,8 @@ class AudioSender(OutgoingStream):
         packets = []
         while self._due <= now + self._slack and (self._queue or self._rest_is_overdue()):
             item = self._queue.popleft()
+            if (late := now - self._due) > 0.0:
+                self.total_lateness += late
             if isinstance(item, ToneStep):
                 packets += self._tone_packets(item, now)
             elif (packet := self._next_packet(item, now)) is not None:

@@ -34,6 +34,8 @@ class ChannelTable:
 
     def __init__(self, *, dtls_client: bool, stream_count: int) -> None:
         self.stream_count = stream_count
+        self.data_channels_opened = 0
+        """Since the beginning."""
         self._own_parity = 0 if dtls_client else 1
         self._text_size = 0
         """Bytes of memory that labels and protocols take at most."""
@@ -57,6 +59,11 @@ class ChannelTable:
         """Take a channel in."""
         self._channels[channel.id] = channel
         self._text_size += _text_size(channel.settings)
+
+    def open(self, channel: DataChannel) -> None:
+        """It can be sent on."""
+        channel.state = ChannelState.OPEN
+        self.data_channels_opened += 1
 
     def remove(self, channel: DataChannel) -> None:
         """Forget a channel; its identifier is free."""

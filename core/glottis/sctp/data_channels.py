@@ -74,10 +74,10 @@ class DataChannels:
         )
         self.traffic = Traffic()
         self._remote_max_message_size = remote_max_message_size
-        self._channels = ChannelTable(dtls_client=dtls_client, stream_count=(limits or SctpLimits()).max_streams)
+        self.table = ChannelTable(dtls_client=dtls_client, stream_count=(limits or SctpLimits()).max_streams)
         self._early = EarlyMessages(self.association)
-        self._progress = SendingProgress(self.association, self._channels)
-        self.succession = Succession(self.association, self._channels)
+        self._progress = SendingProgress(self.association, self.table)
+        self.succession = Succession(self.association, self.table)
         self._established = False
         self._now = 0.0
         self._events: ShortQueue[DataChannelEvent] = ShortQueue()
@@ -113,7 +113,7 @@ class DataChannels:
         if self.association.has_ended:
             raise LocalError("the association has ended")
         settings = ChannelOpen(label, protocol, ordered, max_retransmits, max_packet_life_time_ms, priority)
-        message, table = settings.encode(), self._channels
+        message, table = settings.encode(), self.table
         channel_id = table.free_id(self._early) if negotiated_id is None else table.checked_id(negotiated_id)
         if negotiated_id is None:
             self.association.send(channel_id, ProtocolId.DCEP, message)
@@ -214,21 +214,21 @@ class DataChannels:
 
     def _add(self, channel_id: int, settings: ChannelOpen, *, negotiated: bool) -> DataChannel:
         channel = DataChannel(self, channel_id, settings, negotiated=negotiated)
-        self._channels.add(channel)
+        self.table.add(channel)
         self.configure(channel, low_threshold=0)
         return channel
 
     def _opened(self, channel: DataChannel) -> None:
-        channel.state = ChannelState.OPEN
+        self.table.open(channel)
         self._events.append(ChannelOpened(channel))
         self._early.release(channel.id)
 
     def _begin_close(self, channel: DataChannel, reason: str, *, discard: bool) -> None:
-        self._channels.begin_close(channel, reason)
+        self.table.begin_close(channel, reason)
         self.association.reset_stream(channel.id, discard=discard)
 
     def _closed(self, channel: DataChannel, reason: str) -> None:
-        self._channels.remove(channel)
+        self.table.remove(channel)
         self._events.append(ChannelClosed(channel, reason))
 
     def _translate(self) -> None:
@@ -248,8 +248,8 @@ class DataChannels:
 
     def _handle_message(self, message: MessageReceived) -> None:
         stream_id = message.stream_id
-        channel = self._channels.get(stream_id)
-        if self._channels.is_renewed(stream_id):
+        channel = self.table.get(stream_id)
+        if self.table.is_renewed(stream_id):
             self._early.hold_back(message)  # until we hear that our own direction is reset
         elif message.protocol_id == ProtocolId.DCEP:
             self._handle_dcep(message, channel)
@@ -257,7 +257,7 @@ class DataChannels:
             # Data shows that the peer knows the channel: it stands for a lost acknowledgement.
             self._acknowledge(channel)
             self._deliver(channel, message.protocol_id, message.data)
-        elif self._channels.is_free(stream_id):
+        elif self.table.is_free(stream_id):
             # It has overtaken its DATA_CHANNEL_OPEN, or is for a channel that we are to open too (RFC 8831 §6.5).
             self._early.keep(message, self._now + _PATIENCE)
 
@@ -291,8 +291,8 @@ class DataChannels:
         """RFC 8832 §6, but for the parity: some peers choose it by another role, and a free stream is free."""
         stream_id = message.stream_id
         self._half_close(stream_id, Direction.INCOMING)  # an OPEN shows that the peer has done with an earlier channel
-        channel = self._channels.get(stream_id)
-        if self._channels.is_closing(stream_id):
+        channel = self.table.get(stream_id)
+        if self.table.is_closing(stream_id):
             self._early.hold_back(message)
         elif channel is None:
             self._accept(stream_id, settings)
@@ -304,7 +304,7 @@ class DataChannels:
     def _accept(self, stream_id: int, settings: ChannelOpen) -> None:
         """RFC 8832 §6: acknowledge, and the channel can be used."""
         try:
-            self._channels.check_room(settings)
+            self.table.check_room(settings)
             self.association.send(stream_id, ProtocolId.DCEP, OPEN_ACK)
         except LocalError:  # no room, here or in the send buffer, or the association has ended meanwhile
             self._refuse(stream_id)
@@ -323,7 +323,7 @@ class DataChannels:
     def _refuse(self, stream_id: int) -> None:
         """There is no channel on this stream: the peer learns so by its reset."""
         self._early.drop(stream_id)
-        if self._channels.refuse(stream_id):
+        if self.table.refuse(stream_id):
             self.association.reset_stream(stream_id)
 
     def _acknowledge(self, channel: DataChannel) -> None:
@@ -333,9 +333,9 @@ class DataChannels:
 
     def _handle_established(self, event: AssociationEstablished) -> None:
         self._established = True
-        self._channels.stream_count = event.outbound_streams
+        self.table.stream_count = event.outbound_streams
         self._events.append(event)
-        for channel in self._channels:
+        for channel in self.table:
             if channel.id >= event.outbound_streams:
                 self._closed(channel, "the peer takes fewer streams")
             elif channel.negotiated and channel.state is ChannelState.CONNECTING:
@@ -343,18 +343,18 @@ class DataChannels:
 
     def _handle_incoming_reset(self, event: IncomingStreamsReset) -> None:
         """Only the streams that are in use need a step, however many the peer names."""
-        used = {*self._channels.in_use(), *self._early}
+        used = {*self.table.in_use(), *self._early}
         reset = used.intersection(event.stream_ids) if event.stream_ids else used
         self._steps = map(self._handle_reset_of, sorted(reset))
 
     def _handle_reset_of(self, stream_id: int) -> None:
         """The peer sends no more on this stream (RFC 8831 §6.7)."""
         if stream_id in self._early:
-            if self._channels.is_renewed(stream_id):
+            if self.table.is_renewed(stream_id):
                 self._early.keep_reset(stream_id)
                 return
             self._refuse(stream_id)
-        channel = self._channels.get(stream_id)
+        channel = self.table.get(stream_id)
         if channel is not None and channel.state is not ChannelState.CLOSING:
             self._begin_close(channel, "closed by the peer", discard=True)
         self._half_close(stream_id, Direction.INCOMING)
@@ -363,7 +363,7 @@ class DataChannels:
         if event.performed:
             self._steps = map(self._half_close, event.stream_ids, repeat(Direction.OUTGOING))
         else:
-            self._channels.spend(event.stream_ids)
+            self.table.spend(event.stream_ids)
             self._steps = map(self._close_without_reset, event.stream_ids)
 
     def _close_without_reset(self, stream_id: int) -> None:
@@ -373,18 +373,18 @@ class DataChannels:
 
     def _half_close(self, stream_id: int, direction: Direction) -> None:
         """One direction is reset; once a closing stream is free, what has come for its next channel has its turn."""
-        if not self._channels.note_reset(stream_id, direction):
+        if not self.table.note_reset(stream_id, direction):
             return
-        channel = self._channels.get(stream_id)
+        channel = self.table.get(stream_id)
         if channel is not None:
-            self._closed(channel, self._channels.close_reason(channel))
+            self._closed(channel, self.table.close_reason(channel))
         else:
-            self._channels.free(stream_id)
+            self.table.free(stream_id)
         self._early.release(stream_id)
 
     def _handle_end(self, event: AssociationClosed | AssociationFailed) -> None:
         self._early.clear()
-        closing = map(self._closed, self._channels, repeat(event.reason))
+        closing = map(self._closed, self.table, repeat(event.reason))
         self._steps = chain(closing, map(self._events.append, (event,)))
 
 

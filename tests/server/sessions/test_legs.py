@@ -59,9 +59,7 @@ class AudioLeg:
 
     def statistics(self, now: float) -> Statistics:
         sent = len(self.voice.sent_pcm)
-        return Statistics(
-            outbound_rtp=OutboundRtpStats(ssrc=1, packets_sent=sent // len(TONE), bytes_sent=sent, timestamp=0)
-        )
+        return Statistics(outbound_rtp=OutboundRtpStats(ssrc=1, packets_sent=sent // len(TONE), bytes_sent=sent))
 
     def reached_since(self, moment: float) -> bool:
         return True

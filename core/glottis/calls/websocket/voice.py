@@ -11,10 +11,10 @@ from glottis.calls.websocket.inlet import PAYLOAD_TYPE, SSRC, AudioInlet
 from glottis.calls.websocket.marks import Marks
 from glottis.contracts.audio import FRAME_MS, AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
-from glottis.contracts.codec import EncoderKnobs, EncoderSettings
+from glottis.contracts.codec import CodecSpec, EncoderKnobs, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.short_queue import ShortQueue
-from glottis.contracts.statistics import Counters, Statistics
+from glottis.contracts.statistics import CodecStats, Counters, Statistics
 from glottis.peer.audio import send_period
 from glottis.rtp import (
     AudioReceiver,
@@ -236,7 +236,12 @@ class StreamVoice:
             audio_messages_refused=inlet.audio_messages_refused if inlet is not None else 0,
             audio_overflows=inlet.audio_overflows if inlet is not None else 0,
         )
-        return rtp_statistics(timestamp, self._receiver, self._sender, None, counters)
+        statistics = rtp_statistics(timestamp, self._receiver, self._sender, None, counters)
+        return replace(
+            statistics,
+            inbound_codec=_codec(self.formats.input.codec) if statistics.inbound_rtp is not None else None,
+            outbound_codec=_codec(self.formats.output.codec) if statistics.outbound_rtp is not None else None,
+        )
 
     def _new_sender(self) -> AudioSender:
         output = self.formats.output
@@ -261,3 +266,8 @@ class StreamVoice:
 
 
 def _nothing() -> None: ...
+
+
+def _codec(codec: CodecSpec) -> CodecStats:
+    name = codec.encoding_name
+    return CodecStats(mime_type=f"audio/{name}", clock_rate=codec.clock_rate, channels=codec.channels)

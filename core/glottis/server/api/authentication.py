@@ -52,10 +52,14 @@ class Authentication:
             raise _unauthenticated()
         return principal
 
+    def is_operator(self, principal: Principal) -> bool:
+        """Whether the configuration names this one."""
+        return principal.name in self._operators
+
     async def operator_of(self, request: Request) -> Principal:
         """The same for what only operators may see; raises ``Problem`` 403 for others."""
         principal = await self.principal_of(request)
-        if principal.name not in self._operators:
+        if not self.is_operator(principal):
             raise Problem(
                 403, "FORBIDDEN", "Use credentials of an operator, as auth.operators of the gateway lists them."
             )

@@ -3,6 +3,7 @@
 from typing import Final, Protocol
 
 from glottis.contracts.info import Principal
+from glottis.contracts.statistics import Statistics
 from glottis.server.http.problem import Problem
 from glottis.server.sessions.admission import CreatedSession, Unavailable
 from glottis.signaling.session_request import SessionRequest
@@ -24,6 +25,9 @@ class Placement(Protocol):
 
     def explain(self, session_id: str, principal: Principal) -> str | None:
         """How a session of this principal fares, or has fared lately, as a page of text; None if there is none."""
+
+    def statistics(self, session_id: str, principal: Principal | None) -> Statistics | None:
+        """What was counted of a session of this principal, or of anybody; None if there is none, or was none lately."""
 
     def is_session_of(self, session_id: str, principal: Principal) -> bool:
         """Whether there is, or was lately, a session of this principal by this id."""

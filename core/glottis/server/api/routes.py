@@ -20,6 +20,7 @@ from glottis.server.api.origins import Origins
 from glottis.server.api.pages import StaticPages
 from glottis.server.api.placement import Placement
 from glottis.server.api.plugin_routes import PluginRoutes
+from glottis.server.api.statistics import StatisticsRoute
 from glottis.server.api.traces import TraceRoute
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
@@ -69,6 +70,7 @@ class Api:
             sessions, authentication, cors=self._cors, turns=turns or Turns(), waiting_room=WaitingRoom(queue)
         )
         self._traces = TraceRoute(sessions, authentication, self._cors)
+        self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)
         self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors)
         self._routes: dict[str, dict[str, Handler]] = {
             INITIATE_PATH: {"POST": initiate.post},
@@ -114,6 +116,8 @@ class Api:
             return {"GET": self._pages.get}
         if self._traces.serves(path):
             return {"GET": self._traces.get}
+        if self._statistics.serves(path):
+            return {"GET": self._statistics.get}
         if handlers := self._plugin_routes.handlers(path):
             return handlers
         if path.startswith(_SESSION_PATHS):

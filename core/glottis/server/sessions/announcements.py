@@ -1,5 +1,7 @@
 """What client, agent and observers are told of their session: the same events, to all of them."""
 
+from dataclasses import replace
+
 import trio
 
 from glottis.calls.conversation import Conversation
@@ -42,6 +44,7 @@ class Announcements:
     def statistics(self) -> Statistics:
         """What was counted so far, by the agent's streams too."""
         statistics = with_dropped(self._leg.statistics(trio.current_time()), self._call.dropped)
+        statistics = replace(statistics, agent=self._call.agent_statistics())
         return self._extensions.with_dropped(statistics).counting(messages_missed=self._line.missed.dropped)
 
     async def report_statistics(self, interval: float) -> None:

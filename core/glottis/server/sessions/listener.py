@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from glottis.contracts.call import Message
 from glottis.contracts.notes import Topic
+from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState
 from glottis.plugins.failures import log_failure
 from glottis.server.sessions.media_changes import media_changed, media_lost
@@ -106,6 +107,10 @@ class Listener:
         """See ``Tell``; extensions call this."""
         if (session := self._session()) is not None:
             session.tell(name, data)
+
+    def statistics(self) -> Statistics:
+        """What was counted of the session so far; the agent asks for it."""
+        return session.statistics() if (session := self._session()) is not None else Statistics()
 
     # The call and the deadline call these
 

@@ -26,6 +26,7 @@ from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import Topic
 from glottis.contracts.resampling import Resampling
+from glottis.contracts.statistics import Statistics
 from glottis.plugins import Plugin
 from glottis.plugins.blame import culprit, first_of
 from glottis.plugins.failures import log_failure
@@ -93,6 +94,7 @@ class Session:
             resampling=resampling,
             sent=self.extensions.sent,
             limits=call_limits,
+            statistics=self._listener.statistics,
         )
         self.announce = Announcements(self.line, self.call, self.leg, self.extensions)
         self.interruption = Interruption(self.line, self.leg, silence=times.silence, tell=self.announce.event)
@@ -150,7 +152,7 @@ class Session:
                 stop(error, self.failed)
 
     def _conclude(self, reason: str) -> None:
-        statistics = self.announce.statistics()
+        self.trace.statistics = statistics = self.statistics()
         self.extensions.observers.ended(reason, statistics)
         logger.info("session %s has counted %s", self.info.session_id, summary(statistics))
 
@@ -172,6 +174,10 @@ class Session:
     def outcome(self) -> Outcome:
         """How far it has come, while it is alive."""
         return self._outcome(self.state, "", self.state is not SessionState.CREATED)
+
+    def statistics(self) -> Statistics:
+        """What was counted so far."""
+        return self.announce.statistics()
 
     def _conclude_trace(self, reason: str, client_came: bool) -> None:
         """While the leg still knows how far it has come."""

@@ -18,6 +18,7 @@ from glottis.calls.streams import Wakeup
 from glottis.config import Campaign, ResolvedConfig
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import CallInfo, Principal
+from glottis.contracts.statistics import Statistics
 from glottis.isolation.workers import AgentWorkers
 from glottis.server.http.message import Request
 from glottis.server.http.refusals import RefusalLog
@@ -238,13 +239,23 @@ class Sessions:
         outcome = session.outcome() if session is not None else trace.outcome
         return page(trace, outcome) if outcome is not None else None
 
+    def statistics(self, session_id: str, principal: Principal | None) -> Statistics | None:
+        """See ``api.placement.Placement``."""
+        trace = self._trace_of(session_id, principal)
+        if trace is None:
+            return None
+        session = self.find(session_id)
+        return session.statistics() if session is not None else trace.statistics
+
     def is_session_of(self, session_id: str, principal: Principal) -> bool:
         """See ``api.placement.Placement``."""
         return self._trace_of(session_id, principal) is not None
 
-    def _trace_of(self, session_id: str, principal: Principal) -> Trace | None:
+    def _trace_of(self, session_id: str, principal: Principal | None) -> Trace | None:
+        """None as a principal may read them all."""
         trace = self._traces.find(session_id, trio.current_time())
-        return trace if trace is not None and trace.principal == principal.name else None
+        may_read = trace is not None and (principal is None or trace.principal == principal.name)
+        return trace if may_read else None
 
     # Connection
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import TOPICS, TRACE_LOGGER, Topic
+from glottis.contracts.statistics import Statistics
 from glottis.peer import Connectivity
 
 MAX_FIRST: Final = 100
@@ -64,6 +65,8 @@ class Trace:
         """Who may read it: whoever was given the session."""
         self.outcome: Outcome | None = None
         """Set at the end."""
+        self.statistics: Statistics | None = None
+        """The same."""
         self.left_out = 0
         """Notes that have given way."""
         self.kept_from_beginning = MAX_FIRST
