@@ -9,6 +9,7 @@ from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.events import MediaNegotiated
+from glottis.contracts.log_fields import log_fields, logged
 from glottis.contracts.notes import Note
 from glottis.contracts.statistics import Statistics
 from glottis.ice import MAX_PAIRS, ReflexiveAddress
@@ -106,6 +107,7 @@ class WebRtcLeg:
         )
         self._owner = owner
         self._session_id = session_id
+        self.fields = log_fields()
         self._offers = offers
         self._channel = channel
         self._unmatched_is_told = False
@@ -236,6 +238,7 @@ class WebRtcLeg:
 
     # The peer connection's events
 
+    @logged
     def _handle_event(self, event: PeerConnectionEvent) -> None:
         match event:
             case Note(topic, sentence):

@@ -11,6 +11,7 @@ from typing import Final
 
 from glottis.config.log_writer import WriterHandler
 from glottis.config.settings import Log
+from glottis.contracts.log_fields import LogFields, log_fields
 from glottis.contracts.notes import TOPICS, TRACE_LOGGER
 
 MAX_TEXT: Final = 1 << 15
@@ -31,7 +32,15 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: ``time`` (RFC 3339), ``level``, ``logger``, ``message``, and ``exception`` if any."""
+    """One JSON object per line: ``time`` (RFC 3339), ``level``, ``logger``, ``message``, and ``exception`` if any.
+
+    ``process`` is the number of the process, ``worker`` its name if it has one; ``session``, ``campaign`` and
+    ``request`` are there for what belongs to one.
+    """
+
+    def __init__(self, worker: str = "") -> None:
+        super().__init__()
+        self._worker = worker
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line; what is too long is cut."""
@@ -40,10 +49,19 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _cut(record.getMessage()),
+            "process": record.process,
+            **({"worker": self._worker} if self._worker else {}),
+            **{name: value for name, value in _fields_of(record)._asdict().items() if value},
         }
         if record.exc_info:
             fields["exception"] = _cut(self.formatException(record.exc_info))
         return json.dumps(fields, ensure_ascii=False)
+
+
+def _fields_of(record: logging.LogRecord) -> LogFields:
+    """Those that it was made with, such as one of an agent's process, or those that hold here, where it was made."""
+    fields = getattr(record, "fields", None)
+    return fields if isinstance(fields, LogFields) else log_fields()
 
 
 def _cut(text: str) -> str:
@@ -58,15 +76,15 @@ HTTP_CLIENTS: Final = ("httpx", "httpx2")
 """Libraries that tell of each request with its URL, in which there may be a key: that is no affair of the log's."""
 
 
-def configure_logging(log: Log) -> None:
+def configure_logging(log: Log, worker: str = "") -> None:
     """Send the records of all loggers from ``log.level`` up, and Python's warnings, to standard error.
 
-    Of the topics in ``log.verbose`` all notes are sent.
+    ``worker`` names this process, where several serve. Of the topics in ``log.verbose`` all notes are sent.
 
     A thread writes them, so that nobody waits for a pipe or disk. Where there is no standard error, there is no log.
     """
     handler = WriterHandler(sys.stderr) if sys.stderr is not None else logging.NullHandler()
-    handler.setFormatter(JsonFormatter() if log.json else TextFormatter())
+    handler.setFormatter(JsonFormatter(worker) if log.json else TextFormatter())
     logging.basicConfig(level=log.level.upper(), handlers=[handler], force=True)
     for topic in TOPICS:  # notes are of the level debug
         level = logging.DEBUG if topic in log.verbose else logging.NOTSET

@@ -3,6 +3,7 @@
 import trio
 
 from glottis.calls.own_nurseries import presentable_errors
+from glottis.contracts.log_fields import LogFields, logged_as
 from glottis.isolation import messages
 from glottis.isolation.messages import FromGateway, FromWorker, encode, parse_from_gateway
 from glottis.isolation.orders import Made
@@ -49,7 +50,8 @@ class Worker:
 
     async def _run(self, number: int, call: WorkerCall) -> None:
         try:
-            await call.run()
+            with logged_as(LogFields(call.info.session_id, call.info.campaign_id)):
+                await call.run()
         finally:
             del self._calls[number]
 

@@ -2,11 +2,12 @@
 
 import logging
 import os
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from glottis.contracts.errors import Malformed
+from glottis.contracts.log_fields import LogFields, log_fields, logged_as
 
 MARK: Final = b"\x1e"
 """Begins a line that holds a record."""
@@ -14,6 +15,8 @@ MAX_LINE: Final = 64 * 1024
 """Bytes; longer lines are cut."""
 MAX_TEXT: Final = 8 * 1024
 """Characters of a record's message and traceback: in bytes of JSON, less than a line."""
+MAX_FIELD: Final = 256
+"""Characters of a session's or a campaign's id."""
 _STANDARD_ERROR: Final = 2
 
 
@@ -23,6 +26,8 @@ class Record(msgspec.Struct, frozen=True):
     level: int
     name: str
     text: str
+    session: Annotated[str, msgspec.Meta(max_length=MAX_FIELD)] = ""
+    campaign: Annotated[str, msgspec.Meta(max_length=MAX_FIELD)] = ""
 
 
 class LineHandler(logging.Handler):
@@ -38,7 +43,9 @@ class LineHandler(logging.Handler):
             text = self.format(record)
             if len(text) > MAX_TEXT:
                 text = f"{text[: MAX_TEXT // 2]} … {text[-MAX_TEXT // 2 :]}"
-            line = MARK + msgspec.json.encode(Record(record.levelno, record.name, text)) + b"\n"
+            fields = log_fields()
+            told = Record(record.levelno, record.name, text, fields.session, fields.campaign)
+            line = MARK + msgspec.json.encode(told) + b"\n"
             while line:
                 line = line[os.write(_STANDARD_ERROR, line) :]
         except Exception:
@@ -82,7 +89,8 @@ def log_line(line: bytes, whose: str) -> None:
         except Malformed:
             pass
         else:
-            logging.getLogger(record.name).log(record.level, "%s: %s", whose, record.text)
+            with logged_as(LogFields(record.session, record.campaign)):
+                logging.getLogger(record.name).log(record.level, "%s: %s", whose, record.text)
             return
     logger.warning("%s wrote: %s", whose, line.decode(errors="replace"))
 

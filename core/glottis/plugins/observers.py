@@ -15,6 +15,7 @@ from glottis.contracts.errors import PluginError
 from glottis.contracts.events import CallEvent
 from glottis.contracts.extensions import SessionObserver, Tell
 from glottis.contracts.info import CallInfo
+from glottis.contracts.log_fields import log_fields, logged
 from glottis.contracts.statistics import Statistics
 from glottis.plugins.extensions import Extension
 from glottis.plugins.failures import log_failure
@@ -55,6 +56,7 @@ class Observers:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._place = f"session {call_info.session_id}"
+        self.fields = log_fields()
         self._dropped = dropped
         self._clock = clock
         self._methods: dict[str, tuple[tuple[_Observer, Callable[..., object], Timing], ...]]
@@ -115,6 +117,7 @@ class Observers:
         timing.note(round(took * 1e9))
         return took
 
+    @logged
     def _judge(self, one: _Observer, name: str, seconds: float) -> None:
         if seconds < SLOW:
             one.quick += 1
@@ -127,6 +130,7 @@ class Observers:
             reason = f"holds up all calls, {name} the last time"
             logger.error("%s: %s %s: it is told no more", self._place, one.plugin, reason)
 
+    @logged
     def _drop_failed(self, one: _Observer, name: str, error: BaseException) -> None:
         self._drop(one)
         log_failure(logger, error, "%s: %s has failed in %s, and is told no more", self._place, one.plugin, name)

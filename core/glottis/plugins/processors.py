@@ -12,6 +12,7 @@ from glottis.contracts.audio import AudioFrame, FrameTap
 from glottis.contracts.errors import PluginError
 from glottis.contracts.extensions import Direction, Keys, Tell
 from glottis.contracts.info import CallInfo
+from glottis.contracts.log_fields import log_fields, logged
 from glottis.plugins.extensions import Extension
 from glottis.plugins.failures import log_failure
 from glottis.plugins.manager import Plugin
@@ -38,6 +39,7 @@ class ProcessorChain:
         self._processors = tuple(processors)
         self._place = place
         self._dropped = dropped
+        self.fields = log_fields()
 
     def __call__(self, frame: AudioFrame) -> AudioFrame:
         for processor in self._processors:
@@ -54,6 +56,7 @@ class ProcessorChain:
                 processor.timing.note(perf_counter_ns() - began)
         return frame
 
+    @logged
     def _drop(self, processor: _Processor, error: BaseException) -> None:
         processor.timing.errors += 1
         self._processors = tuple(other for other in self._processors if other is not processor)

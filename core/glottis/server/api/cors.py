@@ -64,7 +64,8 @@ class CorsPolicy:
         if origin is None or not self._allows(request):
             return response
         return response.with_headers(
-            ("access-control-allow-origin", origin), ("access-control-expose-headers", "retry-after, www-authenticate")
+            ("access-control-allow-origin", origin),
+            ("access-control-expose-headers", "retry-after, www-authenticate, x-request-id"),
         )
 
     def _allows(self, request: Request) -> bool:

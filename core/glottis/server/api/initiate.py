@@ -8,6 +8,7 @@ from typing import Any, Final
 import trio
 
 from glottis.contracts.info import Principal
+from glottis.contracts.log_fields import log_fields, logged_as
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.placement import Placement, service_unavailable
@@ -64,7 +65,9 @@ class Initiate:
         created = await self._admit(session_request, principal, request)
         if isinstance(created, Waiting):
             return _come_again(created)
-        logger.info("session %s of campaign %r for %s", created.session_id, session_request.campaign_id, principal.name)
+        campaign_id = session_request.campaign_id
+        with logged_as(log_fields()._replace(session=created.session_id, campaign=campaign_id)):
+            logger.info("session %s of campaign %r for %s", created.session_id, campaign_id, principal.name)
         return json_response(200, _created_document(created))
 
     async def _read(self, request: Request) -> SessionRequest | Problem:

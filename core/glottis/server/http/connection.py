@@ -2,7 +2,7 @@
 
 import email.utils
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +13,7 @@ import trio
 
 from glottis.barrier import stop
 from glottis.contracts.errors import Malformed
+from glottis.contracts.log_fields import LogFields, set_log_fields
 from glottis.plugins.blame import culprit
 from glottis.plugins.failures import log_failure
 from glottis.server.http.handshake import wants_websocket, websocket_key
@@ -24,6 +25,7 @@ from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.receiver import RequestReceiver
 from glottis.server.http.refusals import RefusalLog
+from glottis.server.http.request_id import HEADER, request_id
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket, open_server_websocket
 from glottis.signaling.errors import WebSocketClosed
@@ -81,6 +83,7 @@ class HttpConnection:
         self._http = self._receiver.http
         self._draining = False
         self._idle = trio.CancelScope()
+        self._request_id = ""
         self._upgrade: _Upgrade | None = None
         self._first_head_due: float | None = trio.current_time() + shared.limits.head_timeout
 
@@ -107,12 +110,14 @@ class HttpConnection:
     async def _serve_one(self) -> bool:
         """One exchange; says whether another may follow. After the head of a WebSocket none does."""
         request: Request | None = None
+        self._name_request({})
         try:
             head = await self._receive_head()
             if head is None:
                 return False
             async with self._turns:
                 request = self._read_head(head)
+            self._name_request(request.headers)
             self._places.serve(self._place, request.client_host)
             if wants_websocket(request.method, request.headers):
                 return await self._accept_websocket(request)
@@ -141,6 +146,11 @@ class HttpConnection:
         self._places.move(self._place, Stage.SERVED)
         await trio.lowlevel.checkpoint_if_cancelled()  # who has given way just now is served no more
         return body
+
+    def _name_request(self, headers: Mapping[str, str]) -> None:
+        """For its answer, and for the log: also in what is begun by it."""
+        self._request_id = request_id(headers)
+        set_log_fields(LogFields(request=self._request_id))
 
     def _after(self, seconds: float) -> float:
         return trio.current_time() + seconds
@@ -226,7 +236,12 @@ class HttpConnection:
         )
 
     def _response_headers(self, response: Response) -> list[tuple[str, str]]:
-        headers = [("date", email.utils.formatdate(usegmt=True)), NOSNIFF, *response.headers]
+        headers = [
+            ("date", email.utils.formatdate(usegmt=True)),
+            NOSNIFF,
+            (HEADER, self._request_id),
+            *response.headers,
+        ]
         if response.status not in _WITHOUT_CONTENT and response.pieces is None:
             headers.append(("content-length", str(len(response.body))))
         if self._draining or self._http.their_state in _NOT_READ_TO_THE_END:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from glottis.contracts.call import Message
+from glottis.contracts.log_fields import log_fields, logged
 from glottis.contracts.notes import Topic
 from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState
@@ -28,24 +29,30 @@ class Listener:
 
     def __init__(self, session: "Session") -> None:
         self._session = weakref.ref(session)
+        self.fields = log_fields()
+        """Of records that are made beneath: they are those of the session, which is being created here."""
 
     # The leg calls these
 
+    @logged
     def state_changed(self, state: ConnectionState, reason: str) -> None:
         """See ``LegOwner``."""
         if (session := self._session()) is not None:
             media_changed(session, state, reason)
 
+    @logged
     def media_lost(self, reason: str) -> None:
         """See ``LegOwner``."""
         if (session := self._session()) is not None:
             media_lost(session, reason)
 
+    @logged
     def notes(self, topic: Topic, sentence: str) -> None:
         """To the session's trace."""
         if (session := self._session()) is not None:
             session.note(sentence, topic)
 
+    @logged
     def says(self, message: SignalingMessage) -> None:
         """To the client."""
         if (session := self._session()) is not None:
@@ -64,6 +71,7 @@ class Listener:
         if (session := self._session()) is not None:
             session.line.stop_playing()
 
+    @logged
     def received(self, message: Message) -> None:
         """To the agent."""
         if (session := self._session()) is not None:
@@ -71,11 +79,13 @@ class Listener:
             session.call.push_message(message)
             session.extensions.observers.message_received(message)
 
+    @logged
     def hung_up(self, reason: str) -> None:
         """See ``LegOwner``."""
         if (session := self._session()) is not None:
             session.hung_up(reason)
 
+    @logged
     def failed(self, error: BaseException) -> None:
         """See ``LegOwner``; a background task of the agent may fail too."""
         if (session := self._session()) is not None:
@@ -103,6 +113,7 @@ class Listener:
         if (session := self._session()) is not None:
             await session.line.room()
 
+    @logged
     def tells(self, name: str, data: Mapping[str, Any]) -> None:
         """See ``Tell``; extensions call this."""
         if (session := self._session()) is not None:
@@ -114,16 +125,19 @@ class Listener:
 
     # The call and the deadline call these
 
+    @logged
     def ends(self, reason: str) -> None:
         """The agent has hung up, or the time for something is over."""
         if (session := self._session()) is not None:
             session.end(reason)
 
+    @logged
     def hands_over(self, name: str) -> None:
         """The agent has given the call to another."""
         if (session := self._session()) is not None:
             session.handed_over(name)
 
+    @logged
     def caught_up(self) -> None:
         """The agent has read what was there."""
         if (session := self._session()) is not None:

@@ -18,6 +18,7 @@ from glottis.calls.streams import Wakeup
 from glottis.config import Campaign, ResolvedConfig
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import CallInfo, Principal
+from glottis.contracts.log_fields import LogFields, log_fields, logged_as
 from glottis.contracts.statistics import Statistics
 from glottis.isolation.workers import AgentWorkers
 from glottis.server.http.message import Request
@@ -163,10 +164,14 @@ class Sessions:
         if self._workers.is_full(campaign.id):
             raise Unavailable("FULL", "The agent has as many calls as it takes, try again later")
         info = _call_info(request, campaign, principal, client_host)
+        with logged_as(_fields_of(info)):
+            return await self._create(info, campaign, base_url)
+
+    async def _create(self, info: CallInfo, campaign: Campaign, base_url: str) -> CreatedSession:
         campaign, info = with_selected_agent(campaign, info)
-        servers = await self._ice_servers.ask(info) if request.transport == WEBRTC else []
+        servers = await self._ice_servers.ask(info) if info.transport == WEBRTC else []
         async with self._turns:
-            self._check_availability(campaign, client_host, principal)
+            self._check_availability(campaign, info.client_host, info.principal)
             expires_at = time.time() + self._times.connect
             session = self._make(info, campaign)
             url = self._tokens.issue(info, CONNECT, expires_at).under(base_url)
@@ -273,10 +278,11 @@ class Sessions:
         if not entry.session.leg.negotiates:
             websocket.expect_audio()
         answered = url.resume or not entry.session.leg.negotiates
-        async with open_signaling(
-            websocket, answered=answered, session_id=url.session_id, turns=self._turns
-        ) as channel:
-            await self._serve_channel(entry, channel)
+        with logged_as(_fields_of(entry.session.info)):
+            async with open_signaling(
+                websocket, answered=answered, session_id=url.session_id, turns=self._turns
+            ) as channel:
+                await self._serve_channel(entry, channel)
 
     def _admit(self, url: SessionUrl) -> _Entry:
         """The session that the token in the URL is good for; uses the token up. Raises ``AuthenticationFailed``."""
@@ -329,7 +335,8 @@ class Sessions:
         """See ``Leg.set_complexity``: of all calls, and of those to come."""
         self._complexity = complexity
         for session in self:
-            session.set_complexity(complexity)
+            with logged_as(_fields_of(session.info)):
+                session.set_complexity(complexity)
 
     # The end
 
@@ -354,7 +361,8 @@ class Sessions:
         for session_id in list(self._entries):  # which keeps none alive that has ended
             async with self._turns:
                 if (session := self.find(session_id)) is not None:
-                    session.end(reason, code=SERVICE_RESTART)
+                    with logged_as(_fields_of(session.info)):
+                        session.end(reason, code=SERVICE_RESTART)
             del session
 
 
@@ -367,6 +375,10 @@ def _times_of(times: SessionTimes, campaign: Campaign, principal: Principal) -> 
 def _stubbornness(session: Session, seconds: float) -> str:
     """What to say of an agent that shields itself from cancellation or swallows it: no one can end it from outside."""
     return f"session {session.info.session_id}: {session.serving} was cancelled {seconds:g} s ago and has not stopped"
+
+
+def _fields_of(info: CallInfo) -> LogFields:
+    return log_fields()._replace(session=info.session_id, campaign=info.campaign_id)
 
 
 def _call_info(request: SessionRequest, campaign: Campaign, principal: Principal, client_host: str) -> CallInfo:
