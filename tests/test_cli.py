@@ -102,6 +102,7 @@ def test_plugins_says_what_is_enabled_and_why(tmp_path: Path, capsys: pytest.Cap
         "web glottis-web 0.1.0 set of pages demo yes: by default",
         "echo glottis-echo 0.1.0 nothing no: plugins.disabled[0]",
         "level-meter glottis-level-meter 0.1.0 extension level-meter yes: campaigns.music.extensions",
+        "metrics glottis-metrics 0.1.0 extension metrics no: not in extensions.enabled, nor in those of a campaign",
         "noise-gate glottis-noise-gate 0.1.0 extension noise-gate yes: extensions.enabled",
         "opus glottis-opus 0.1.0 codec opus no: not in media.codecs",
         "recorder glottis-recorder 0.1.0 extension recorder no: not in extensions.enabled, nor in those of a campaign",

@@ -48,6 +48,7 @@ from glottis.contracts.events import (
     StatisticsReported,
 )
 from glottis.contracts.extensions import Direction, GatewayInfo, Keys, SessionObserver, Tell
+from glottis.contracts.figures import GatewayFigures
 from glottis.contracts.hookspecs import hookimpl
 from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
 from glottis.contracts.info import AudioPreference, CallInfo, Principal
@@ -89,6 +90,7 @@ __all__ = [
     "EncoderSettings",
     "Forbidden",
     "FrameTap",
+    "GatewayFigures",
     "GatewayInfo",
     "GlottisError",
     "Heard",

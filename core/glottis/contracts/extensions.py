@@ -1,6 +1,6 @@
 """What extensions have to do with: hooks that run for each call, and one for the life of the gateway."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -8,6 +8,7 @@ from glottis.contracts.audio import EncodedPacket
 from glottis.contracts.call import Message
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.events import CallEvent
+from glottis.contracts.figures import GatewayFigures
 from glottis.contracts.statistics import Statistics
 
 Direction = Literal["input", "output"]
@@ -78,3 +79,5 @@ class GatewayInfo:
     """Those that have this extension, by their ids."""
     codecs: tuple[CodecSpec, ...] = ()
     """In force, in order of preference."""
+    figures: Callable[[], GatewayFigures] = GatewayFigures
+    """Tells how the gateway fares now; may be called at any time, from the gateway's thread."""

@@ -25,7 +25,7 @@ def figures(plugins: Iterable[Plugin]) -> list[dict[str, Any]]:
             "p50": timing.quantile(0.5) / 1e9,
             "p99": timing.quantile(0.99) / 1e9,
         }
-        for plugin, action, timing in _asked(plugins)
+        for plugin, action, timing in asked(plugins)
     ]
 
 
@@ -37,7 +37,7 @@ def table_of_figures(plugins: Iterable[Plugin]) -> str:
             *(str(timing.calls), str(timing.errors), str(timing.overruns)),
             *(_shown(timing.total), _shown(timing.quantile(0.5)), _shown(timing.quantile(0.99))),
         )
-        for plugin, action, timing in _asked(plugins)
+        for plugin, action, timing in asked(plugins)
     ]
     return table([HEADINGS, *rows])
 
@@ -49,7 +49,8 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _asked(plugins: Iterable[Plugin]) -> Iterator[tuple[Plugin, str, Timing]]:
+def asked(plugins: Iterable[Plugin]) -> Iterator[tuple[Plugin, str, Timing]]:
+    """For what each plugin was asked at least once."""
     for plugin in plugins:
         for action, timing in sorted(plugin.timings.items()):
             if timing.calls:

@@ -41,6 +41,7 @@ from glottis.server.own_addresses import OwnAddresses
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
 from glottis.server.runtime.descriptors import raise_limit
+from glottis.server.runtime.figures import FiguresDesk
 from glottis.server.runtime.load_control import LoadControl
 from glottis.server.runtime.relief import Relief
 from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
@@ -140,6 +141,8 @@ class Gateway:
             local_names_refused=self._own_addresses.local_names.refused,
             turn_messages_ignored=self._own_addresses.gathering.relays.ignored_datagrams,
             datagrams_not_relayed=self._own_addresses.gathering.relays.dropped_datagrams,
+            turn_addresses=len(self._own_addresses.gathering.relays.addresses),
+            turn_servers_failing=len(self._own_addresses.gathering.relays.failures),
             log_records_dropped=records_dropped(),
             lateness_p99=lateness.quantile(QUANTILE),
             longest_lateness=lateness.longest,
@@ -252,7 +255,12 @@ async def open_gateway(
         own_addresses = OwnAddresses(config, endpoint, times.providers, streams.addresses)
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
         with watching(config.plugins) as watchdog, presentable_errors():
-            async with _life(config, listeners) as url, trio.open_nursery() as nursery, trio.open_nursery() as sessions:
+            figures = FiguresDesk(config.plugins)
+            async with (
+                _life(config, listeners, figures) as url,
+                trio.open_nursery() as nursery,
+                trio.open_nursery() as sessions,
+            ):
                 gateway = Gateway(
                     config,
                     endpoint,
@@ -265,7 +273,7 @@ async def open_gateway(
                     times=times,
                     turns=turns,
                 )
-                gateway.url = url
+                gateway.url, figures.gateway = url, gateway
                 for task in _tasks(gateway, endpoint, listeners):
                     nursery.start_soon(task)
                 try:
@@ -279,11 +287,11 @@ async def open_gateway(
 
 
 @asynccontextmanager
-async def _life(config: ResolvedConfig, listeners: Listeners) -> AsyncIterator[str]:
+async def _life(config: ResolvedConfig, listeners: Listeners, figures: FiguresDesk) -> AsyncIterator[str]:
     """Those of plugins, at this URL. Where one cannot begin there is no gateway to close its listeners."""
     url = _url(config.config.server.host, config.config.server.port, listeners)
     extensions = (*living(config.auth), *config.extensions)
-    infos = [_info_for(extension, config, url) for extension in extensions]
+    infos = [_info_for(extension, config, url, figures) for extension in extensions]
     began = False
     try:
         async with lifespans(extensions, infos):
@@ -295,7 +303,7 @@ async def _life(config: ResolvedConfig, listeners: Listeners) -> AsyncIterator[s
                 await trio.aclose_forcefully(listener)
 
 
-def _info_for(extension: Extension, config: ResolvedConfig, url: str) -> GatewayInfo:
+def _info_for(extension: Extension, config: ResolvedConfig, url: str, figures: FiguresDesk) -> GatewayInfo:
     return GatewayInfo(
         url,
         version("glottis"),
@@ -305,6 +313,7 @@ def _info_for(extension: Extension, config: ResolvedConfig, url: str) -> Gateway
             if any(extension is one for one in campaign.extensions)
         ),
         tuple(codec.spec for codec in config.codecs),
+        figures,
     )
 
 

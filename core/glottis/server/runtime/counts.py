@@ -36,6 +36,10 @@ class GatewayCounts:
     """That said nothing asked for, were not signed by the server, or came from peers without a permission."""
     datagrams_not_relayed: int = 0
     """That a TURN server did not permit, or not in time, or that its connection had no room for."""
+    turn_addresses: int = 0
+    """That TURN servers lend at present."""
+    turn_servers_failing: int = 0
+    """That lend none at present, though they were asked."""
     log_records_dropped: int = 0
     """That standard error took too slowly."""
     lateness_p99: float = 0.0
@@ -70,6 +74,7 @@ class GatewayCounts:
             f"STUN answers ignored {self.stun_answers_ignored}, local names refused {self.local_names_refused}, "
             f"TURN messages ignored {self.turn_messages_ignored}, "
             f"datagrams not relayed {self.datagrams_not_relayed}, "
+            f"TURN addresses {self.turn_addresses}, TURN servers failing {self.turn_servers_failing}, "
             f"log records dropped {self.log_records_dropped}, media late by {self.lateness_p99 * 1e3:.0f} ms (p99), "
             f"{self.longest_lateness * 1e3:.0f} ms (longest), "
             f"turns of {self.turn_length * 1e3:.0f} ms (changed {self.turn_length_changes} times), "

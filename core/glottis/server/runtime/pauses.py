@@ -11,7 +11,7 @@ class Pauses:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.count = 0
-        self.longest = 0.0
+        self.longest = self.total = 0.0
         """Seconds."""
         self.last = (-math.inf, -math.inf)
         """When the last one began and ended."""
@@ -25,11 +25,12 @@ class Pauses:
             return
         self.count += 1
         self.last = (self._began, self._clock())
-        self.longest = max(self.longest, self.last[1] - self._began)
+        took = self.last[1] - self._began
+        self.longest, self.total = max(self.longest, took), self.total + took
 
     def forget(self) -> None:
         """Count from here: nobody has waited for those before."""
-        self.count, self.longest = 0, 0.0
+        self.count, self.longest, self.total = 0, 0.0, 0.0
 
     def share(self, began: float, ended: float) -> float:
         """The part of this time that the last one took."""

@@ -1,0 +1,56 @@
+"""Tells extensions how the gateway fares: whenever they ask, from the moment that it is there."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Protocol
+
+from glottis.contracts.figures import GatewayFigures, Histogram, PluginFigures
+from glottis.media.scheduler import Scheduler
+from glottis.plugins import Plugin
+from glottis.plugins.report import asked
+from glottis.server.runtime.counts import GatewayCounts
+from glottis.server.runtime.watchdog import Watchdog
+from glottis.server.sessions.sessions import Sessions
+
+
+class _Gateway(Protocol):
+    scheduler: Scheduler
+    sessions: Sessions
+    watchdog: Watchdog
+
+    def counts(self) -> GatewayCounts: ...
+
+
+class FiguresDesk:
+    """Called for ``GatewayInfo.figures``. ``gateway`` is set when there is one."""
+
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        self.gateway: _Gateway | None = None
+        self._plugins = plugins
+
+    def __call__(self) -> GatewayFigures:
+        gateway = self.gateway
+        plugins = tuple(
+            PluginFigures(
+                plugin=plugin.name,
+                distribution=plugin.distribution,
+                action=action,
+                calls=timing.calls,
+                errors=timing.errors,
+                slow=timing.overruns,
+                seconds=timing.total / 1e9,
+            )
+            for plugin, action, timing in asked(self._plugins)
+        )
+        if gateway is None:
+            return GatewayFigures(plugins=plugins)
+        lateness, pauses = gateway.scheduler.lateness, gateway.watchdog.pauses
+        return GatewayFigures(
+            sessions=Counter((session.info.campaign_id, session.state.value) for session in gateway.sessions),
+            counts=asdict(gateway.counts()),
+            lateness=Histogram(at_most=lateness.at_most(), longest=lateness.longest),
+            collections=pauses.count,
+            collection_seconds=pauses.total,
+            plugins=plugins,
+        )
