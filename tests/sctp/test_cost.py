@@ -135,7 +135,7 @@ def shutdowns(attacker: Attacker, held: int) -> bytes:
 
 def sack_while_we_shut_down(attacker: Attacker, held: int) -> bytes:
     attacker.open_channels(held)
-    attacker.let_send(attacker.engine._channels.get(0), 100)
+    attacker.let_send(attacker.engine.table.get(0), 100)
     attacker.engine.shutdown(attacker.pair.now)
     return attacker.packet(attacker.sack(0, window=0))
 
@@ -161,7 +161,7 @@ def resets_with_wrong_numbers(attacker: Attacker, held: int) -> bytes:
 def sack_while_streams_wait_for_their_reset(attacker: Attacker, held: int) -> bytes:
     attacker.open_channels(held)
     attacker.hit(attacker.packet(attacker.sack(0, window=0)))
-    for channel in attacker.engine._channels:
+    for channel in attacker.engine.table:
         channel.send_bytes(b"x")
         channel.close()
     attacker.settle()

@@ -204,7 +204,7 @@ def test_peer_that_never_resets_its_own_direction_can_open_the_stream_anew(attac
     answer_reset(attacker, sequence, ResetResult.PERFORMED)
     assert channel.state is ChannelState.CLOSING
     attacker.send(encode_data(WHOLE_MESSAGE, (attacker.next_tsn, channel.id, 0, 50), b"\x03" + bytes(11)))
-    opened, closed = ChannelOpened(attacker.engine._channels.get(channel.id)), ChannelClosed(channel, "closed by us")
+    opened, closed = ChannelOpened(attacker.engine.table.get(channel.id)), ChannelClosed(channel, "closed by us")
     assert attacker.pair.server_host.events() == [closed, opened]
 
 
@@ -217,7 +217,7 @@ def test_streams_without_a_channel_hold_no_more_than_the_window_and_not_for_long
         attacker.engine.handle_timeout(later)
         attacker.engine.datagrams_to_send()
     assert attacker.held() == 0
-    assert len(attacker.engine._channels) == 0
+    assert len(attacker.engine.table) == 0
 
 
 def test_resets_of_a_stream_that_messages_wait_on_hold_no_more_than_the_messages(attacker: Attacker) -> None:
@@ -238,14 +238,14 @@ def test_opening_every_stream_is_bounded_by_the_stream_limit(make_pair: Callable
     attacker = Attacker(pair)
     for number in range(200):
         attacker.send(encode_data(WHOLE_MESSAGE, (attacker.next_tsn + number, number * 2, 0, 50), b"\x03" + bytes(11)))
-    assert len(pair.server._channels) == 4
+    assert len(pair.server.table) == 4
 
 
 def test_open_followed_by_abort_in_one_packet_is_taken_calmly(attacker: Attacker) -> None:
     dcep = encode_data(WHOLE_MESSAGE, (attacker.next_tsn, 0, 0, 50), b"\x03" + bytes(11))
     attacker.send(dcep, encode_chunk(ChunkType.ABORT))
     assert failure(attacker) == "aborted by the peer: no cause given"
-    assert len(attacker.engine._channels) == 0
+    assert len(attacker.engine.table) == 0
 
 
 def test_stream_that_is_refused_is_used_only_after_its_reset(attacker: Attacker) -> None:
@@ -267,7 +267,7 @@ def test_open_while_the_send_buffer_is_full_is_refused(make_pair: Callable[..., 
     channel.send_bytes(bytes(5_000))
     attacker = Attacker(pair)
     attacker.send(encode_data(WHOLE_MESSAGE, (attacker.next_tsn, 0, 0, 50), b"\x03" + bytes(11)))
-    assert len(pair.server._channels) == 1
+    assert len(pair.server.table) == 1
 
 
 def test_fuzz_open_untrusted() -> None:

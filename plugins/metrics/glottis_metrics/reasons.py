@@ -10,6 +10,8 @@ PREFIXES: Final = {
     "nobody connected": "nobody_came",
     "no media connection": "no_media",
     "the media connection failed": "media_lost",
+    "the call has lasted as long as it may": "call_time",
+    "nobody has said anything": "silence",
     "the signaling connection was lost": "signaling_lost",
     "the agent's message is longer": "message_too_long",
     "the gateway stops": "gateway_stops",

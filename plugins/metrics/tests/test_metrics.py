@@ -191,7 +191,7 @@ def test_every_reason_that_the_gateway_words_has_a_label() -> None:
     root = Path(__file__).parents[3] / "core" / "glottis" / "server" / "sessions"
     found: set[str] = set()
     for path in root.glob("*.py"):
-        found |= set(re.findall(r'(?:\.end\(|now \+ [\w.]+, |grace_over, )f?"([^"{]+)', path.read_text()))
+        found |= set(re.findall(r'(?:\.end\(|_over\(|now \+ [\w.]+, |grace_over, )f?"([^"{]+)', path.read_text()))
     assert len(found) >= 6
     assert {reason for reason in found if reason_label(reason) == OTHER} == set()
 

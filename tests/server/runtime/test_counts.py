@@ -25,8 +25,8 @@ async def test_counts_are_logged_when_they_have_changed(
     assert caplog.messages == [
         "the gateway has counted datagrams of nobody 3, datagrams not sent 0, TCP connections refused 0, "
         "datagrams not sent by TCP 0, STUN answers ignored 0, local names refused 0, "
-        "TURN messages ignored 0, datagrams not relayed 0, log records dropped 0, media late by 0 ms (p99), "
-        "13 ms (longest), turns of 5 ms (changed 0 times), "
+        "TURN messages ignored 0, datagrams not relayed 0, TURN addresses 0, TURN servers failing 0, "
+        "log records dropped 0, media late by 0 ms (p99), 13 ms (longest), turns of 5 ms (changed 0 times), "
         "longest garbage collection 0.0 ms, media takes 0% of the time, "
         "complexity 0, lowered 0 times, sessions refused for load 0, "
         "agent processes 0, lost 0 with 0 calls, calls without a process 0"
