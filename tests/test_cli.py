@@ -111,6 +111,7 @@ def test_plugins_says_what_is_enabled_and_why(tmp_path: Path, capsys: pytest.Cap
         "talker glottis-talker 0.1.0 agent talker yes: campaigns.music.agent",
         "vad-energy glottis-vad-energy 0.1.0 component energy (VoiceActivityDetector) "
         "yes: campaigns.music.settings.detector",
+        "webhooks glottis-webhooks 0.1.0 extension webhooks no: not in extensions.enabled, nor in those of a campaign",
     } <= said
 
 

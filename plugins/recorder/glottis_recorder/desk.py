@@ -43,11 +43,16 @@ class RecordingDesk:
             partial(_open_file, call_info, settings),
             trio.lowlevel.current_clock().current_time,
             settings.consent_key if settings.consent == "required" else None,
+            _file_name(call_info, settings),
         )
 
 
+def _file_name(call_info: CallInfo, settings: RecorderConfig) -> str:
+    return f"{call_info.session_id}.{settings.format}"
+
+
 def _open_file(call_info: CallInfo, settings: RecorderConfig) -> AudioFile:
-    path = Path(settings.directory) / f"{call_info.session_id}.{settings.format}"
+    path = Path(settings.directory) / _file_name(call_info, settings)
     if settings.format == "wav":
         return WavFile(path, settings.sample_rate)
     return OggFile(path, OPUS, [f"SESSION={call_info.session_id}", f"CAMPAIGN={call_info.campaign_id}"])

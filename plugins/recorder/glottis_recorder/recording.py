@@ -35,7 +35,8 @@ class AudioFile(Protocol):
 class Recording:
     """A ``SessionObserver``. It begins with the first packet for which there is consent.
 
-    ``open_file`` is called in the disk's thread; ``clock`` tells seconds, as packets are told.
+    ``open_file`` is called in the disk's thread, and makes a file of this ``file_name``; ``clock`` tells seconds, as
+    packets are told.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Recording:
         open_file: Callable[[], AudioFile],
         clock: Callable[[], float],
         consent_key: str | None,
+        file_name: str = "",
     ) -> None:
         self._session_id = call_info.session_id
         self._tell = tell
@@ -53,6 +55,7 @@ class Recording:
         self._writer = Writer(open_file, call_info.session_id)
         self._clock = clock
         self._consent_key = consent_key
+        self._file_name = file_name
         self._has_consent = consent_key is None or call_info.metadata.get(consent_key) is True
         self._began_at: float | None = None
         self._told = ""
@@ -101,7 +104,7 @@ class Recording:
         if self._began_at is None:
             self._began_at = self._batch_began_at = now
         if self._told in ("", "stopped"):
-            self._say("started")
+            self._say("started", file=self._file_name)
         position = self._timelines[channel].place(packet, round((now - self._began_at) * RATE))
         self._batch.append((channel, Placed(position, packet.payload, codec, packet.lost_before > 0)))
         if now - self._batch_began_at >= INTERVAL:

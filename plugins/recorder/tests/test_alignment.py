@@ -197,7 +197,7 @@ async def test_calls_of_the_gateway_are_recorded(
     path = tmp_path / "recordings" / f"{phone.session_id}.{ending}"
     assert (reply.status, reply.headers["content-type"]) == (200, f"audio/{ending}")
     assert reply.body == path.read_bytes()
-    assert phone.socket.events("recording") == [{"state": "started"}]
+    assert phone.socket.events("recording") == [{"state": "started", "file": f"{phone.session_id}.{ending}"}]
     if ending == "wav":
         left, right = clicks_in(path)
         assert off_by(left) == off_by(right) == {0}
