@@ -22,7 +22,7 @@ MAX_LINES = 50
 NEVER_CALLED = {
     "ComponentSpec.kind": "a class, which types of settings name",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
-    "GatewayInfo.figures": "the gateway's own, which lifespans call",
+    "GatewayInfo.figures": "the gateway's own, which extensions call",
     "Keys.down": "the gateway's own, which processors call",
     "Keys.up": "the same",
 }

@@ -99,8 +99,7 @@ class Session:
         self.announce = Announcements(self.line, self.call, self.leg, self.extensions)
         self.interruption = Interruption(self.line, self.leg, silence=times.silence, tell=self.announce.event)
         self.intake = Intake(self.leg, self.call.messages, patience=times.text_patience)
-        self.deadline = Deadline(times, deadlines, self._listener.ends)
-        self.deadline.await_client(trio.current_time())
+        self.deadline = Deadline(times, deadlines, self._listener.ends, created_at=self.created_at)
         self._ended = ended
         self._plugins = plugins
         self.times = times

@@ -54,16 +54,14 @@ _NEVER: Final = _Moment(math.inf, "")
 class Deadline:
     """When a session ends unless something happens before; ``over`` is told the reason then."""
 
-    def __init__(self, times: SessionTimes, deadlines: Deadlines, over: Callable[[str], None]) -> None:
+    def __init__(
+        self, times: SessionTimes, deadlines: Deadlines, over: Callable[[str], None], *, created_at: float
+    ) -> None:
         self._times = times
         self._deadlines = deadlines
         self._over = over
-        self._reason = ""
         self._client_by = self._media_by = self._call_by = _NEVER
-
-    def await_client(self, now: float) -> None:
-        """The session is created."""
-        self._set(now + self._times.connect, "nobody connected before the token expired")
+        self._set(created_at + times.connect, "nobody connected before the token expired")
 
     def await_media(self, now: float) -> None:
         """The client's first socket is there."""
