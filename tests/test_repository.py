@@ -168,7 +168,12 @@ NEEDS = [
 
 
 def names_of(requirements: list[str]) -> set[str]:
-    return {match[0] for need in requirements if (match := re.match(r"[A-Za-z0-9._-]+", need))}
+    return {normal(match[0]) for need in requirements if (match := re.match(r"[A-Za-z0-9._-]+", need))}
+
+
+def normal(distribution: str) -> str:
+    """Its name as PEP 503 has it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def test_every_distribution_is_a_member_of_the_workspace() -> None:
@@ -212,7 +217,7 @@ def imported_by(member: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def providers() -> Mapping[str, list[str]]:
     """The distributions that a top-level name comes from."""
-    return packages_distributions()
+    return {name: list(map(normal, found)) for name, found in packages_distributions().items()}
 
 
 @pytest.mark.slow

@@ -279,11 +279,15 @@ async def open_gateway(
                 try:
                     yield gateway
                 finally:
-                    with trio.CancelScope(shield=True):
-                        await gateway.sessions.end_all("the gateway stops")
-                    nursery.cancel_scope.cancel()
-                    sessions.cancel_scope.cancel()
-                    logger.info("the gateway has counted %s", gateway.counts())
+                    await _end(gateway, nursery, sessions)
+
+
+async def _end(gateway: Gateway, *nurseries: trio.Nursery) -> None:
+    with trio.CancelScope(shield=True):
+        await gateway.sessions.end_all("the gateway stops")
+    for nursery in nurseries:
+        nursery.cancel_scope.cancel()
+    logger.info("the gateway has counted %s", gateway.counts())
 
 
 @asynccontextmanager
