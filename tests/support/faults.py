@@ -107,7 +107,9 @@ def _compute() -> NoReturn:
 
 
 NEVER = (Fault("computes for ever", _compute), Fault("waits for ever", lambda: time.sleep(100_000)))
-FAULTS = (*ERRORS, *NONSENSE, *BLOCKS, *BLOCKS_AGAIN, COLLECTS, *NEVER)
+AWAITS = Fault("awaits for ever", trio.sleep_forever)
+"""For async methods."""
+FAULTS = (*ERRORS, *NONSENSE, *BLOCKS, *BLOCKS_AGAIN, COLLECTS, *NEVER, AWAITS)
 
 
 def fault_named(name: str) -> Fault:
@@ -160,12 +162,15 @@ class Faulty:
         """Call a method's function, unless its fault is in the way."""
         if method != self._method:
             return function(*arguments)
-        self.struck += 1
+        self._note_strike(method, self._fault)
         if not self._fault.seconds:
             return self._fault.strike()
         self.repair()
         block(self._fault.seconds)
         return function(*arguments)
+
+    def _note_strike(self, method: str, fault: Fault) -> None:
+        self.struck += 1
 
     def _proxy(self, contract: type, product: object) -> Any:
         """The product, with each method of its contract behind ``through``."""
@@ -187,7 +192,7 @@ class Faulty:
     async def _awaited(self, method: str, work: Coroutine[object, object, object]) -> object:
         try:
             outcome = self.through(method, lambda: work)
-            return await work if outcome is work else outcome
+            return await outcome if inspect.iscoroutine(outcome) else outcome
         finally:
             work.close()
 

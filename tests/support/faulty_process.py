@@ -20,7 +20,7 @@ from glottis.server.gateway import Gateway
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 
 from support.command import GLOTTIS
-from support.faults import FAULTY_CONFIG, Faulty, fault_named
+from support.faults import FAULTY_CONFIG, Fault, Faulty, fault_named
 from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import Exchange, eventually, open_exchange
 
@@ -28,6 +28,8 @@ TESTS: Final = Path(__file__).parents[1]
 SERVING: Final = re.compile(r"glottis serves (http://\S+) ")
 ORDERS: Final = "FAULTY_ORDERS"
 """The environment's name for the file that orders faults."""
+LATE: Final = 0.02
+"""Seconds by which a turn of the wheel is too late."""
 NAME: Final = "plugin faulty (glottis-faulty 1.0)"
 """What the log calls the plugin."""
 
@@ -37,12 +39,33 @@ class OrderedFaulty(Faulty):
 
     def through(self, method: str, function: Callable[..., Any], *arguments: object) -> Any:
         """See ``Faulty``."""
-        orders = Path(os.environ[ORDERS])
+        orders = _orders()
         if orders.exists():
             ordered, fault = orders.read_text().splitlines()
             orders.unlink()
             self.arm(ordered, fault_named(fault))
         return super().through(method, function, *arguments)
+
+    def _note_strike(self, method: str, fault: Fault) -> None:
+        """Answers with another file."""
+        super()._note_strike(method, fault)
+        if self.struck == 1:
+            _write(_answer_to(_orders()), f"{method}\n{fault}")
+
+
+def _orders() -> Path:
+    return Path(os.environ[ORDERS])
+
+
+def _answer_to(orders: Path) -> Path:
+    return orders.with_suffix(".struck")
+
+
+def _write(path: Path, text: str) -> None:
+    """Whoever finds the file finds all of it."""
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.rename(path)
 
 
 plugin = OrderedFaulty()
@@ -59,17 +82,29 @@ class FaultyProcess:
         """Until it is cancelled, standard error is read."""
         self.exchange: Exchange
         self._orders = orders
+        self._order = ""
 
     def arm(self, method: str, fault: str) -> None:
         """Let the method have the fault from its next use on."""
-        whole = self._orders.with_suffix(".part")
-        whole.write_text(f"{method}\n{fault}")
-        whole.rename(self._orders)
+        self._order = f"{method}\n{fault}"
+        _write(self._orders, self._order)
 
     @property
-    def is_armed(self) -> bool:
-        """Whether the plugin knows its last fault."""
-        return not self._orders.exists()
+    def has_struck(self) -> bool:
+        """Whether the fault that was ordered last has happened."""
+        answer = _answer_to(self._orders)
+        return answer.exists() and answer.read_text() == self._order
+
+    async def starve(self) -> None:
+        """Runs until cancelled: the process runs but half of the time, as if the machine had too much to do."""
+        try:
+            while True:
+                self.process.send_signal(signal.SIGSTOP)
+                await trio.sleep(LATE)
+                self.process.send_signal(signal.SIGCONT)
+                await trio.sleep(LATE)
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     async def read(self) -> None:
         """Runs beside the test."""
@@ -78,11 +113,13 @@ class FaultyProcess:
             async for chunk in self.process.stderr:
                 self.log += chunk.decode(errors="replace")
 
-    async def terminate(self) -> None:
-        """As an operator would; it has to end by itself, and not of the signal."""
+    async def terminate(self) -> int:
+        """As an operator would; it has to end by itself, and not of the signal. Returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
         with trio.fail_after(PATIENCE):
-            assert await self.process.wait() in (0, EXIT_ABANDONED)
+            code = await self.process.wait()
+        assert code in (0, EXIT_ABANDONED)
+        return code
 
 
 @asynccontextmanager

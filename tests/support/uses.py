@@ -12,7 +12,6 @@ from glottis.wire.rtcp import ReceiverReport, ReportBlock, build_rtcp, is_rtcp
 from support.crowd import Crowd
 from support.faults import AWAITED, Fault, Faulty, faulty_codec
 from support.http import Reply, request
-from support.memory import MemoryEndpoint
 from support.phone import RATE, TONE, Phone, eventually
 
 Use = Callable[["Trial"], Awaitable[None]]
@@ -217,8 +216,7 @@ def lose_media(phone: Phone, count: int) -> None:
         left[0] -= 1
         return False
 
-    assert isinstance(phone.endpoint, MemoryEndpoint)
-    phone.endpoint.let_pass(passes)
+    phone.cable.lets_out = passes
 
 
 def report(phone: Phone, fraction_lost: float) -> None:
