@@ -10,6 +10,7 @@ from support.browser import Page
 from support.chromium import open_chromium_page, run_chromium
 from support.firefox import open_firefox_page, run_firefox
 from support.gateway import open_test_gateway
+from support.sound_card import open_sound_card
 
 CALLER = Path(__file__).with_name("call.js").read_text()
 SPEECH_URL = "data:audio/wav;base64," + base64.b64encode(SPEECH.read_bytes()).decode()
@@ -38,9 +39,26 @@ def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenPage]:
         yield lambda: open_firefox_page(url)
 
 
+@pytest.fixture(scope="session")
+def audible_firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenPage]:
+    """The same with a sound card: no AudioContext runs without one."""
+    with (
+        open_sound_card(tmp_path_factory.mktemp("sound-card")) as card,
+        run_firefox(tmp_path_factory.mktemp("firefox"), card) as url,
+    ):
+        yield lambda: open_firefox_page(url)
+
+
 @pytest.fixture(params=["chromium", "firefox"])
 def browser(request: pytest.FixtureRequest) -> OpenPage:
     """Each browser in turn."""
+    opener: OpenPage = request.getfixturevalue(request.param)
+    return opener
+
+
+@pytest.fixture(params=["chromium", "audible_firefox"])
+def audible_browser(request: pytest.FixtureRequest) -> OpenPage:
+    """For what needs an AudioContext; Chromium has one anywhere."""
     opener: OpenPage = request.getfixturevalue(request.param)
     return opener
 

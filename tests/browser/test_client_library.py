@@ -86,10 +86,11 @@ async def page(browser: OpenPage, gateway: Gateway) -> AsyncIterator[Page]:
 
 
 @pytest.fixture
-async def audible_page(chromium_page: Page, gateway: Gateway) -> Page:
-    """For what needs an AudioContext: Firefox has none that runs where there is no sound card."""
-    await prepare(chromium_page, gateway)
-    return chromium_page
+async def audible_page(audible_browser: OpenPage, gateway: Gateway) -> AsyncIterator[Page]:
+    """For what needs an AudioContext."""
+    async with audible_browser() as page:
+        await prepare(page, gateway)
+        yield page
 
 
 async def dial(page: Page, **options: Any) -> None:

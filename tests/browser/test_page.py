@@ -40,7 +40,7 @@ async def page(browser: OpenPage, gateway: Gateway) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def audible_page(chromium_page: Page, gateway: Gateway) -> AsyncIterator[Page]:
-    """For what needs an AudioContext: Firefox has none that runs where there is no sound card."""
+    """For what needs an AudioContext: Chromium has one without a sound card, too."""
     with trio.fail_after(PROCESS_PATIENCE):
         await visit(chromium_page, gateway)
         yield chromium_page

@@ -1,11 +1,12 @@
 """What the browsers have in common: a process that says where it can be driven, and pages that run scripts."""
 
 import json
+import os
 import re
 import subprocess
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -63,9 +64,18 @@ class Page(ABC):
 
 
 @contextmanager
-def run_browser(command: Sequence[str], announcement: re.Pattern[str]) -> Iterator[str]:
+def run_browser(
+    command: Sequence[str], announcement: re.Pattern[str], environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Run a browser; yields the WebSocket URL that it announces on its standard error."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, **(environment or {})},
+    )
     assert process.stderr
     try:
         url = _announced(process.stderr, announcement)

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ PREFERENCES = {
     "browser.safebrowsing.update.enabled": False,
     "extensions.update.enabled": False,
 }
+NO_PREFERENCES: Mapping[str, object] = {}
 ANNOUNCEMENT = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 
 
@@ -98,15 +99,23 @@ class Firefox:
 
 
 @contextmanager
-def run_firefox(directory: Path) -> Iterator[str]:
-    """A browser with a fresh profile in ``directory``; yields its BiDi URL. Its microphone is a tone."""
+def run_firefox(
+    directory: Path, sound_card: str = "", preferences: Mapping[str, object] = NO_PREFERENCES
+) -> Iterator[str]:
+    """A browser with a fresh profile in ``directory``; yields its BiDi URL. Its microphone is a tone.
+
+    ``sound_card`` is what ``open_sound_card`` has yielded. Of ``preferences`` the later ones win.
+    """
     executable = shutil.which("firefox-esr")
     assert executable, "firefox-esr is not installed: run `make test`"
     directory.mkdir(parents=True, exist_ok=True)
-    preferences = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
-    (directory / "user.js").write_text("\n".join(preferences))
+    lines = [
+        f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in {**PREFERENCES, **preferences}.items()
+    ]
+    (directory / "user.js").write_text("\n".join(lines))
+    environment = {"PULSE_SERVER": sound_card} if sound_card else {}
     options = ["--headless", "--no-remote", "--remote-debugging-port=0", "--profile", str(directory)]
-    with run_browser([executable, *options], ANNOUNCEMENT) as url:
+    with run_browser([executable, *options], ANNOUNCEMENT, environment) as url:
         yield url
 
 
