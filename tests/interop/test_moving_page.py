@@ -1,4 +1,4 @@
-"""A page whose only network goes down, and comes up with another address: Chromium with ``@glottis/client``."""
+"""A page with ``@glottis/client`` whose only network goes down, and comes up with another address."""
 
 import json
 import os
@@ -28,11 +28,12 @@ AWAY = 2.0
 """Seconds without any network."""
 
 
-async def test_a_page_that_loses_its_network_talks_on_by_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+async def test_a_page_that_loses_its_network_talks_on_by_another(browser: str, tmp_path: Path) -> None:
     with open_internet() as internet:
         caller_in_public(internet)
         site = gateway_in_public(internet, config=PAGE)
-        program = (*internet.command(CALLER), sys.executable, "-m", "support.moving_page", site.url, KEY)
+        program = (*internet.command(CALLER), sys.executable, "-m", "support.moving_page", site.url, KEY, browser)
         async with (
             open_gateway(internet, site, tmp_path),
             open_program(*program, env={"PYTHONPATH": str(Path(__file__).parents[1])}) as page,
@@ -45,7 +46,7 @@ async def test_a_page_that_loses_its_network_talks_on_by_another(tmp_path: Path)
             there_at = time.time()
             assert await page.wait() == 0, page.errors
     told = json.loads(page.output)
-    again = next(at for at in told["heardAt"] if at > there_at)
-    print(f"heard {again - there_at:.2f} s after the new network was there")
+    heard, spoke = (next(at for at in told[times] if at > there_at) - there_at for times in ("heardAt", "spokeAt"))
+    print(f"the page hears {heard:.2f} s after the new network is there, and is heard after {spoke:.2f} s")
     assert told["states"][-2:] == ["reconnecting", "active"]
     assert told["peers"] == 1

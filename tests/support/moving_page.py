@@ -1,31 +1,40 @@
 """A page that calls, and whose machine comes to another network meanwhile: run in that machine's network namespace.
 
-``python -m support.moving_page URL KEY`` says ``talking`` on standard error once the agent is heard. When the agent was
-not heard for a second, and then is again, it ends with a line of JSON: at which times of the system's clock more was
-heard, and the states of the call.
+``python -m support.moving_page URL KEY chromium|firefox`` says ``talking`` on standard error once both hear each other.
+When neither was heard for a second, and then both are again, it ends with a line of JSON: at which times of the
+system's clock the page heard more, and the agent heard the page again, and the states of the call.
 """
 
 import json
 import signal
 import sys
 import tempfile
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import trio
 from glottis_web import client_pages
 
-from support.audio import SPEECH
+from support.browser import Page
 from support.chromium import open_chromium_page, run_chromium
+from support.firefox import open_firefox_page, run_firefox
+from support.phone import RATE, TONE
 
 CALL = """
-    const heardAt = [], states = [], peers = [];
+    const heardAt = [], spokeAt = [], states = [], peers = [];
     globalThis.RTCPeerConnection = class extends RTCPeerConnection {
         constructor(configuration) { super(configuration); peers.push(this); }
     };
     const pauses = () => heardAt.slice(1, -20).map((at, index) => at - heardAt[index]);
     async function dial(key) {
-        const call = new Glottis.GlottisClient({ apiKey: key }).call({ campaign: "chatter" });
+        const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+        const microphone = await navigator.mediaDevices.getUserMedia({ audio: raw });
+        const call = new Glottis.GlottisClient({ apiKey: key }).call({ campaign: "chatter", microphone });
         call.on("state", ({ state }) => states.push(state));
+        call.on("event", ({ name, data }) => name === "heard" && spokeAt.push(data.at));
         await call.connect();
         let before = 0;
         setInterval(async () => {
@@ -39,19 +48,41 @@ CALL = """
 """
 
 
-async def main(*arguments: str) -> None:
+@asynccontextmanager
+async def open_page(browser: str, url: str, profile: Path) -> AsyncIterator[Page]:
+    """With a microphone, though the page comes without TLS."""
+    if browser == "chromium":
+        flags = (f"--unsafely-treat-insecure-origin-as-secure={url}", "--host-resolver-rules=")
+        with run_chromium(profile, _tone(profile), *flags) as devtools:
+            async with open_chromium_page(devtools) as page:
+                yield page
+    else:
+        host = urlsplit(url).hostname
+        with run_firefox(profile, preferences={"dom.securecontext.allowlist": host}) as bidi:
+            async with open_firefox_page(bidi) as page:
+                yield page
+
+
+def _tone(directory: Path) -> Path:
+    """What the microphone hears: speech has pauses."""
+    path = directory / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(TONE)
+    return path
+
+
+async def main(url: str, key: str, browser: str) -> None:
     """See above."""
-    url, key = arguments
-    flags = (f"--unsafely-treat-insecure-origin-as-secure={url}", "--host-resolver-rules=")
-    with tempfile.TemporaryDirectory() as profile, run_chromium(Path(profile), SPEECH, *flags) as devtools:
-        async with open_chromium_page(devtools) as page:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        async with open_page(browser, url, Path(profile)) as page:
             await page.goto(f"{url}/client/index.js")
             await page.run_script("var Glottis;" + client_pages()["/client/glottis.js"].content.decode() + CALL)
             await page.evaluate(f"dial({json.dumps(key)})")
-            await page.wait_for("heardAt.length > 20")
+            await page.wait_for("heardAt.length > 20 && spokeAt.length")
             print("talking", file=sys.stderr, flush=True)
-            await page.wait_for("pauses().some((seconds) => seconds > 1)")
-            print(await page.evaluate("JSON.stringify({ heardAt, states, peers: peers.length })"), flush=True)
+            await page.wait_for("pauses().some((seconds) => seconds > 1) && spokeAt.length > 1")
+            print(await page.evaluate("JSON.stringify({ heardAt, spokeAt, states, peers: peers.length })"), flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ const FALLBACK_MS = 5000;
 /** Texts that wait for a WebSocket which is lost. */
 const MAX_UNSENT = 100;
 /** Media that is interrupted for longer is sought by another way. */
-const RESTART_MS = 2000;
+const RESTART_MS = 500;
+/** Patience with the answer of a WebSocket from before media was lost: most likely both are of a network that is gone. */
+const SUSPICION_MS = 1000;
 const LEVEL_MS = 100;
 /** What the gateway says first on each data channel (CONTRACT §4). */
 const GREETING = "Backend connected";
@@ -307,8 +309,8 @@ export class Call extends Emitter<CallEvents> {
     if (state === "connected") return this.#found("media");
     if (!this.#wasActive) return; // the leg's start tells
     this.#lose("media", "The connection is interrupted; looking for another way …");
-    if (state === "failed") void this.#restart();
-    else this.#restartTimer = setTimeout(() => void this.#restart(), RESTART_MS);
+    if (state === "failed") void this.#restart(SUSPICION_MS);
+    else this.#restartTimer = setTimeout(() => void this.#restart(SUSPICION_MS), RESTART_MS);
   }
 
   // Losses
@@ -327,13 +329,13 @@ export class Call extends Emitter<CallEvents> {
   }
 
   /** Without an answer the WebSocket is dead, too. One at a time by each WebSocket: answers have no names. */
-  async #restart(): Promise<void> {
+  async #restart(patienceMs?: number): Promise<void> {
     const socket = this.#signaling.opened;
     if (this.#state === "ended" || this.#lost.socket || this.#restartOn === socket) return;
     if (!this.#resumption.isPossible) return this.#lost.media ? this.#end(problem("MEDIA_LOST")) : undefined;
     this.#restartOn = socket;
     try {
-      await this.#leg?.restart();
+      await this.#leg?.restart(patienceMs);
     } catch (error) {
       this.#journal.note("restart", { failed: asGlottisError(error).message });
       if (this.state === "ended" || asGlottisError(error).code !== "GATEWAY_LOST" || this.#signaling.opened !== socket) return;

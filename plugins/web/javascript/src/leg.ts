@@ -11,7 +11,7 @@ export interface Leg {
   received(message: Message): Promise<void> | void;
   heard(audio: ArrayBuffer): void;
   /** After the WebSocket was resumed, or when the way of the media may have changed. */
-  restart(): Promise<void>;
+  restart(patienceMs?: number): Promise<void>;
   replaceMicrophone(microphone: MediaStream): Promise<void>;
   setLoudspeaker(id: string): Promise<void>;
   /** Whether it went by a way of the leg's own. */

@@ -4,6 +4,8 @@ import { asGlottisError, problem } from "./errors.js";
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2000;
+/** A pause is this part of the time since the loss: Firefox tells no page that there is a network again. */
+const PAUSES = 1 / 8;
 /** The gateway is there and has no such session. */
 const HOPELESS = /^(TOKEN_|SESSION_NOT_FOUND|TRANSPORT_MISMATCH)/;
 
@@ -35,12 +37,14 @@ export class Resumption {
     if (!this.#url) throw problem("GATEWAY_LOST");
     if (this.#deadline) await this.#pause(FIRST_PAUSE_MS); // it was lost again at once
     else this.#deadline = performance.now() + this.#graceMs;
-    for (let pause = FIRST_PAUSE_MS; isWanted(); pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    const lostAt = this.#deadline - this.#graceMs;
+    while (isWanted()) {
       try {
         return await open(this.#url);
       } catch (error) {
         if (HOPELESS.test(asGlottisError(error).code)) throw error;
       }
+      const pause = Math.min(Math.max(PAUSES * (performance.now() - lostAt), FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
       if (performance.now() + pause > this.#deadline) throw problem("GATEWAY_LOST");
       await this.#pause(pause);
     }

@@ -64,10 +64,10 @@ export class WebRtcLeg implements Leg {
   heard(): void {}
 
   /** Looks for a new way of the media, beside the one that there is or was. */
-  async restart(): Promise<void> {
+  async restart(patienceMs?: number): Promise<void> {
     if (this.peer.signalingState !== "stable") await this.peer.setLocalDescription({ type: "rollback" }); // lost answer
     this.peer.restartIce();
-    await this.#offer();
+    await this.#offer(patienceMs);
     if (this.peer.connectionState === "connected") this.owner.media("connected"); // it may never have been anything else
   }
 
@@ -166,13 +166,13 @@ export class WebRtcLeg implements Leg {
   }
 
   /** Resolves when the answer is applied. */
-  async #offer(): Promise<void> {
+  async #offer(patienceMs = ANSWER_MS): Promise<void> {
     await this.peer.setLocalDescription();
     let patience: ReturnType<typeof setTimeout> | undefined;
     let settle!: (failure?: Error) => void;
     const answered = new Promise<void>((resolve, reject) => {
       settle = (failure) => (failure ? reject(failure) : resolve());
-      patience = setTimeout(() => reject(problem("GATEWAY_LOST")), ANSWER_MS);
+      patience = setTimeout(() => reject(problem("GATEWAY_LOST")), patienceMs);
     });
     this.#answered?.(problem("FAILED")); // the one before was lost
     this.#answered = settle;

@@ -215,7 +215,7 @@ test("a socket that is dead and not closed is left for another one", async () =>
     gateway.peer.become("failed");
     await until(() => gateway.socket.sent.filter(({ type }) => type === "offer").length === 2);
     gateway.answers = true;
-    mock.timers.tick(5000);
+    mock.timers.tick(1000);
     await until(() => gateway.sockets.length === 2 && call.state === "active");
     assert.equal(gateway.sockets[0].closedWith, 4000);
   } finally {
@@ -224,7 +224,7 @@ test("a socket that is dead and not closed is left for another one", async () =>
   }
 });
 
-test("media that is interrupted is sought after two seconds, and found by itself before", async () => {
+test("media that is interrupted is sought after half a second, and found by itself before", async () => {
   const gateway = new FakeGateway();
   const call = await dial(gateway);
   mock.timers.enable({ apis: ["setTimeout"] });
@@ -233,11 +233,11 @@ test("media that is interrupted is sought after two seconds, and found by itself
     gateway.peer.become("disconnected");
     assert.equal(call.state, "reconnecting");
     gateway.peer.become("connected");
-    mock.timers.tick(2000);
+    mock.timers.tick(500);
     assert.equal(call.state, "active");
     assert.equal(offers(), 1);
     gateway.peer.become("disconnected");
-    mock.timers.tick(2000);
+    mock.timers.tick(500);
     await until(() => call.state === "active");
     assert.equal(offers(), 2);
   } finally {
