@@ -16,9 +16,9 @@ from glottis_conversation.kinds import Tool, ToolFunction
 from glottis_conversation.latency import Waterfall
 from glottis_conversation.listening import Listener, Said
 from glottis_conversation.parts import chain_of
-from glottis_conversation.sentences import words_of
+from glottis_conversation.sentences import is_only
 from glottis_conversation.settings import ConversationConfig
-from glottis_conversation.speech import Sentence, Speech, Voice
+from glottis_conversation.speech import SOFTLY, Sentence, Speech, Voice
 from glottis_conversation.telling import Teller
 from glottis_conversation.thinking import Answer, Mind
 from glottis_conversation.tools import tool_of
@@ -63,8 +63,9 @@ class Dialogue:
             call,
             config,
             self._hearing,
-            spoke=self._interrupt,
-            partly=partial(self._teller.transcript, "user", is_final=False),
+            spoke=self._hesitate,
+            insists=self._interrupt,
+            partly=self._hear_partly,
             said=self._take,
         )
         self._send, self._receive = trio.open_memory_channel[Said](MAX_WAITING)
@@ -76,6 +77,8 @@ class Dialogue:
         """Of the speech that was interrupted last."""
         self._heard = ""
         """Of the last speech."""
+        self._is_held = False
+        """Whether the agent has fallen silent, or soft, and may go on."""
         self._is_over = False
         self._is_late = False
         """Whether the call has lasted for as long as it may."""
@@ -150,20 +153,50 @@ class Dialogue:
 
     async def _take(self, said: Said) -> None:
         """Something was said: who speaks to be heard interrupts, who hums along does not."""
-        if self._is_sounding and said.is_spoken and (said.is_failure or not self._means_something(said.text)):
+        is_beside = said.is_spoken and self._has_floor and not self._means_something(said.text)
+        if is_beside and not (said.is_failure and self._is_held):
+            self._go_on()
             return
         self._interrupt()
         await self._send.send(said)
 
     def _means_something(self, text: str) -> bool:
-        words = " ".join(words_of(text))
-        for encouragement in sorted(self._config.backchannels, key=len, reverse=True):
-            words = f" {words} ".replace(f" {encouragement.lower()} ", " ").strip()
-        return bool(words)
+        return not is_only(text, self._config.backchannels)
 
     @property
     def _is_sounding(self) -> bool:
         return self._teller.state == "speaking"
+
+    @property
+    def _has_floor(self) -> bool:
+        """Whether the agent speaks, or would if nobody else did."""
+        return self._is_held or self._is_sounding
+
+    def _hear_partly(self, text: str) -> None:
+        self._teller.transcript("user", text, is_final=False)
+        if self._has_floor and self._means_something(text):
+            self._interrupt()
+
+    def _hesitate(self) -> None:
+        """Somebody speaks, but may only hum along: what that means is not known before it is understood."""
+        if self._is_held:
+            return
+        if self._speech is None or not self._is_sounding:
+            self._interrupt()
+        elif self._config.while_unsure != "speak" and not self._is_late:
+            self._is_held = True
+            if self._config.while_unsure == "soften":
+                self._speech.go_on(SOFTLY)
+            else:
+                self._speech.hold()
+                self._teller.state_is("listening")
+
+    def _go_on(self) -> None:
+        """From where that was."""
+        if self._is_held and self._speech is not None:
+            self._is_held = False
+            self._speech.go_on()
+            self._teller.state_is("speaking")
 
     def _interrupt(self) -> None:
         """Fall silent within a frame, but for the last words to who does not stop."""
@@ -296,7 +329,7 @@ class Dialogue:
                     await produce(speech)
                     speech.complete()
             finally:
-                self._speech = None
+                self._speech, self._is_held = None, False
                 speech.cancel()
                 self._finish(speech, remember)
 

@@ -1,5 +1,6 @@
 """The caller's voice: what is said becomes text, and that somebody speaks is told at once."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -37,7 +38,9 @@ class Said:
 
 
 class Listener:
-    """``run`` is for a task. ``spoke`` is told when a caller really speaks, ``partly`` of partial transcripts.
+    """``run`` is for a task. ``spoke`` is told when a caller speaks, ``insists`` when that goes on.
+
+    ``partly`` is told of partial transcripts.
 
     ``said`` gets every turn, even if there was no word in it.
     """
@@ -49,6 +52,7 @@ class Listener:
         chain: Chain[SpeechToText],
         *,
         spoke: Callable[[], None],
+        insists: Callable[[], None],
         partly: Callable[[str], None],
         said: Callable[[Said], Awaitable[None]],
     ) -> None:
@@ -56,6 +60,7 @@ class Listener:
         self._config = config
         self._chain = chain
         self._spoke = spoke
+        self._insists = insists
         self._partly = partly
         self._said = said
         self._pending = 0
@@ -78,15 +83,14 @@ class Listener:
             nursery.start_soon(self._understand_all, receive)
             async for turn in self._call.turns(detector, self._config.turns):
                 tape = await self._new_tape(send)
-                is_speech = False
+                steps = deque([(self._config.interrupt_ms, self._spoke), (self._config.insist_ms, self._insists)])
                 async for frame in turn.audio:
                     if tape.is_full:
                         tape.end()
                         tape = await self._new_tape(send)
                     tape.add(frame)
-                    if not is_speech and turn.spoken_seconds * 1000 >= self._config.interrupt_ms:
-                        is_speech = True
-                        self._spoke()
+                    while steps and turn.spoken_seconds * 1000 >= steps[0][0]:
+                        steps.popleft()[1]()
                 tape.end()
 
     async def _new_tape(self, send: trio.MemorySendChannel[Tape]) -> Tape:

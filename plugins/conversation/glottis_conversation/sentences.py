@@ -1,6 +1,7 @@
 """Text as it is spoken: cut to sentences while it comes, and without what nobody can hear."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 MAX_PIECE: Final = 240
@@ -66,6 +67,22 @@ def heard_part(text: str, share: float) -> str:
     limit = share * len(text)
     ends = [match.end() for match in re.finditer(r"\S+", text)]
     return text[: max((end for end in ends if end <= limit), default=0)]
+
+
+def is_only(text: str, phrases: Iterable[str]) -> bool:
+    """Whether it has no words but those of such phrases, whose letters may be repeated: "mmm-hmm" is "mm-hm"."""
+    known = sorted((_plain(phrase) for phrase in phrases), key=len, reverse=True)
+    words, at = _plain(text), 0
+    while at < len(words):
+        found = next((phrase for phrase in known if phrase and words[at : at + len(phrase)] == phrase), None)
+        if found is None:
+            return False
+        at += len(found)
+    return True
+
+
+def _plain(text: str) -> list[str]:
+    return [re.sub(r"(.)\1+", r"\1", word) for word in words_of(text)]
 
 
 def words_of(text: str) -> list[str]:

@@ -8,7 +8,23 @@ from msgspec import Meta
 
 from glottis_conversation.kinds import LanguageModel, Skill, SpeechToText, TextToSpeech, Toolbox, TurnDetector
 
-DEFAULT_BACKCHANNELS = ("hm", "hmm", "mm", "mm-hm", "mhm", "uh-huh", "uh", "um", "yeah", "okay", "ok", "right", "i see")
+DEFAULT_BACKCHANNELS = (
+    "hm",
+    "hmm",
+    "mm",
+    "mm-hm",
+    "mhm",
+    "uh-huh",
+    "uh",
+    "um",
+    "ah",
+    "aha",
+    "yeah",
+    "okay",
+    "ok",
+    "right",
+    "i see",
+)
 
 
 class ConversationConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +73,13 @@ class ConversationConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Said before the call is ended for its length, or because nobody says anything."""
 
     interrupt_ms: Annotated[int, Meta(ge=0, le=5000)] = 80
-    """A caller who speaks so long interrupts the agent. Knocks are shorter, and to ``silero`` coughs are no speech."""
+    """A caller who speaks so long makes the agent pause. Knocks are shorter, and to ``silero`` coughs are no speech."""
+    while_unsure: Literal["pause", "soften", "speak"] = "pause"
+    """What the agent does then, until it is clear whether it is interrupted: it is silent, 20 dB softer, or goes on."""
+    insist_ms: Annotated[int, Meta(ge=0, le=10_000)] = 1000
+    """A caller who speaks so long interrupts for sure; one who speaks shorter does by what was said."""
     backchannels: tuple[str, ...] = DEFAULT_BACKCHANNELS
-    """What is said to encourage a speaker. An agent that was interrupted by nothing else goes on."""
+    """What is said to encourage a speaker: it interrupts nobody. Letters may be repeated, as in "mm-hmm"."""
     patience: Annotated[float, Meta(gt=0, le=300)] = 8.0
     """Seconds for each step of a part: then it has failed."""
     max_turn_seconds: Annotated[float, Meta(ge=1, le=120)] = 30.0

@@ -21,6 +21,10 @@ MAX_SENTENCE_SECONDS: Final = 60.0
 """A voice that takes longer for one does not stop by itself."""
 CHARACTERS_PER_SECOND: Final = 15.0
 """Of speech: for a share of what is not made yet."""
+REWIND_SECONDS: Final = 0.4
+"""Who was held goes on at the softest place of so much before: words are begun at their beginnings."""
+SOFTLY: Final = 0.1
+"""Of the level: 20 dB less."""
 _ROUNDING: Final = 0.021
 """Seconds: a frame more or less is no word."""
 
@@ -34,6 +38,12 @@ class Sentence:
     """Whether it is no part of the answer, but fills time."""
     tape: Tape = field(default_factory=lambda: Tape(MAX_SENTENCE_SECONDS))
     utterance: Utterance | None = None
+    """None before it is said, and while it is held."""
+    has_begun: bool = False
+    start: float = 0.0
+    """Seconds of the tape before the utterance: it was held there."""
+    reached: float = 0.0
+    """Seconds of the tape that were sent before it was held."""
     is_written: bool = False
     """Whether it was written, since no voice could say it."""
 
@@ -42,13 +52,29 @@ class Sentence:
         """What of it the caller has heard, by the share that was sent."""
         if self.is_written:
             return self.text
-        if self.utterance is None:
-            return ""
-        sent, made = self.utterance.heard.sent, self.tape.seconds
+        sent, made = self.sent, self.tape.seconds
         whole = made if self.tape.ended.is_set() else max(made, len(self.text) / CHARACTERS_PER_SECOND)
-        if not whole:
+        if not whole or not sent:
             return ""
         return self.text if sent + _ROUNDING >= whole else heard_part(self.text, sent / whole)
+
+    @property
+    def sent(self) -> float:
+        """Seconds of the tape."""
+        return max(self.reached, self.start + self.utterance.heard.sent) if self.utterance else self.reached
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all of it was sent, or the rest will not be."""
+        return self.is_written or (self.utterance is not None and self.utterance.done.is_set())
+
+    def hold(self, rewind: float) -> None:
+        """Fall silent within a frame, to go on up to ``rewind`` seconds before."""
+        if self.utterance is not None and not self.is_done:
+            self.utterance.cancel()
+            self.reached = self.sent
+            self.start = self.tape.softest(self.reached - rewind, self.reached)
+            self.utterance = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +97,12 @@ class Voice:
         """What a voice has made, as loud as it is wanted."""
         if not self.manner.gain_db:
             return frame
-        gain = 10 ** (self.manner.gain_db / 20)
-        return from_floats(array("d", [gain * sample for sample in to_floats(frame)]), frame.sample_rate)
+        return at_level(frame, 10 ** (self.manner.gain_db / 20))
+
+
+def at_level(frame: AudioFrame, level: float) -> AudioFrame:
+    """The frame, so many times as loud."""
+    return from_floats(array("d", [level * sample for sample in to_floats(frame)]), frame.sample_rate)
 
 
 class Speech:
@@ -80,10 +110,14 @@ class Speech:
 
     def __init__(self, voice: Voice, began: Callable[[Sentence], None]) -> None:
         self.sentences: list[Sentence] = []
+        self._started: list[Sentence] = []
+        """That are spoken, or were, in their order."""
         self._voice = voice
         self._began = began
         self._is_complete = False
         self._is_cancelled = False
+        self._is_held = False
+        self._level = 1.0
         self._changed = trio.Event()
 
     def say(self, text: str, *, is_aside: bool = False) -> None:
@@ -97,11 +131,28 @@ class Speech:
         self._wake()
 
     def cancel(self) -> None:
-        """Fall silent within a frame."""
+        """Fall silent within a frame, for good."""
         self._is_cancelled = True
         for sentence in self.sentences:
             if sentence.utterance is not None:
                 sentence.utterance.cancel()
+        self._wake()
+
+    def hold(self, rewind: float = REWIND_SECONDS) -> None:
+        """Fall silent within a frame, while what follows is found and made."""
+        self._is_held = True
+        for sentence in self.sentences:
+            sentence.hold(rewind)
+
+    def go_on(self, level: float = 1.0) -> None:
+        """Say what was held, from there on, or what is being said at another level."""
+        if not self._is_held:
+            self.hold(rewind=0)
+        self._is_held, self._level = False, level
+        for sentence in self._started:
+            if sentence.utterance is None and not sentence.is_done:
+                self._say(sentence)
+        self._wake()
 
     def heard(self, start: int = 0, end: int | None = None) -> str:
         """What of the answer the caller has heard, of these sentences."""
@@ -133,16 +184,20 @@ class Speech:
         if not self._voice.chain:
             await self._write(sentence)
             return
-        sentence.utterance = self._voice.call.start_saying(self._played(sentence))
+        self._started.append(sentence)
+        if not self._is_held:
+            self._say(sentence)
         nursery.start_soon(self._make, sentence, self.sentences[position - 1] if position else None)
 
-    async def _played(self, sentence: Sentence) -> AsyncIterator[AudioFrame]:
-        is_first = True
-        async for frame in sentence.tape.frames():
-            if is_first:
+    def _say(self, sentence: Sentence) -> None:
+        sentence.utterance = self._voice.call.start_saying(self._played(sentence, self._level))
+
+    async def _played(self, sentence: Sentence, level: float) -> AsyncIterator[AudioFrame]:
+        async for frame in sentence.tape.frames(sentence.start):
+            if not sentence.has_begun:
+                sentence.has_begun = True
                 self._began(sentence)
-            is_first = False
-            yield frame
+            yield frame if level == 1 else at_level(frame, level)
 
     async def _make(self, sentence: Sentence, before: Sentence | None) -> None:
         """One after the other: what is to be heard first shall not wait for what is not."""
@@ -184,8 +239,8 @@ class Speech:
         self._began(sentence)
 
     async def _wait_until_heard(self, position: int) -> None:
-        if position >= 0 and (utterance := self.sentences[position].utterance) is not None:
-            await utterance.done.wait()
+        while position >= 0 and not self._is_cancelled and not (sentence := self.sentences[position]).is_done:
+            await (sentence.utterance.done if sentence.utterance is not None else self._changed).wait()
 
     def _wake(self) -> None:
         self._changed.set()

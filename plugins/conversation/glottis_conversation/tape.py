@@ -5,9 +5,13 @@ from typing import Final
 
 import trio
 from glottis import AudioFrame
+from glottis.audio import chunks, level_dbfs
+from glottis.contracts.audio import BYTES_PER_SAMPLE
 
 SHORTEST: Final = 0.001
 """Seconds that a frame counts at least: a service may send a sample at a time, and each is an object."""
+STEP: Final = 0.02
+"""Seconds, in which the softest place is looked for."""
 
 
 class Tape:
@@ -37,9 +41,24 @@ class Tape:
         self.ended.set()
         self._tell()
 
-    def frames(self) -> AsyncIterator[AudioFrame]:
-        """From the beginning, each as soon as it is there, to the end."""
-        return _Reader(self)
+    def frames(self, start: float = 0.0) -> AsyncIterator[AudioFrame]:
+        """From the beginning, or ``start`` seconds after it, each as soon as it is there, to the end."""
+        return _Reader(self, start)
+
+    def softest(self, start: float, end: float) -> float:
+        """The last of the softest places between these seconds, such as one between words; ``end`` for want of any."""
+        softest, place, at = 0.0, end, 0.0
+        for frame in self._frames:
+            if at + frame.duration > start:
+                for piece in chunks(frame, STEP):
+                    if start <= at < end and (level := level_dbfs(piece)) <= softest:
+                        softest, place = level, at
+                    at += piece.duration
+            else:
+                at += frame.duration
+            if at >= end:
+                break
+        return place
 
     async def frame(self, position: int) -> AudioFrame | None:
         """The frame at this position, as soon as it is there; None behind the end."""
@@ -55,13 +74,22 @@ class Tape:
 class _Reader(AsyncIterator[AudioFrame]):
     """Holds nothing that would have to be closed, as a generator does."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, start: float) -> None:
         self._tape = tape
         self._position = 0
+        self._skipped = start
+        """Seconds before the next frame's beginning, or its own first ones."""
 
     async def __anext__(self) -> AudioFrame:
-        frame = await self._tape.frame(self._position)
-        if frame is None:
-            raise StopAsyncIteration
-        self._position += 1
-        return frame
+        while True:
+            frame = await self._tape.frame(self._position)
+            if frame is None:
+                raise StopAsyncIteration
+            self._position += 1
+            skipped = round(self._skipped * frame.sample_rate)
+            self._skipped = max(0.0, self._skipped - frame.duration)
+            if not skipped:
+                return frame
+            if skipped < frame.sample_count:
+                rest = frame.pcm[skipped * BYTES_PER_SAMPLE :]
+                return AudioFrame(rest, frame.sample_rate, frame.timestamp + skipped)

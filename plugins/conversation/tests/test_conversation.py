@@ -1,7 +1,7 @@
 import pytest
 import trio
 import trio.testing
-from glottis import Component, TextMessage, TypedMessage
+from glottis import AudioFrame, Component, TextMessage, TypedMessage
 from glottis.testing import AgentContract, ComponentContract, fake_call
 from glottis.testing.fake_call import FakeCall
 from glottis_conversation import ConversationConfig, ToolCall, conversation, register_agents, register_components
@@ -142,16 +142,58 @@ async def test_a_short_word_interrupts_when_it_was_understood(autojump_clock: tr
     assert transcripts(call, "agent")[1] == ("Yes?", False)
 
 
-@pytest.mark.parametrize("said", ["", "Mm-hm.", "Yeah, okay."])
-async def test_an_agent_that_was_interrupted_by_noise_or_a_hum_goes_on(
+@pytest.mark.parametrize("said", ["", "Mm-hmm,", "Yeah. Okay, okay."])
+async def test_an_agent_that_fell_silent_for_noise_or_a_hum_goes_on_where_it_was(
     said: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     mind, mouth = Mind("Here is one thing. There is another thing."), Mouth()
     async with fake_call(conversation(settings(mind, ear=Ear(["Well?", said]), mouth=mouth))) as call:
-        await call.caller_speaks(speech(1) + silence(1) + speech(0.5) + silence(5))
+        await call.caller_speaks(speech(1) + silence(1) + speech(0.3))
+        before = len(call.heard_pcm)
+        await call.caller_speaks(speech(0.2) + silence(0.4))
+        assert len(call.heard_pcm) == before
+        await call.caller_speaks(silence(4))
+    assert transcripts(call, "agent") == [("Here is one thing. There is another thing.", False)]
+    assert len(mouth.texts) == 2
+    assert seconds_heard(call) == pytest.approx(42 * 0.05, abs=0.1)
+    assert states(call)[2:] == ["speaking", "listening", "speaking", "listening"]
+    assert len(mind.histories) == 1
+
+
+async def test_one_who_hums_for_long_is_told_again_what_was_not_heard(autojump_clock: trio.testing.MockClock) -> None:
+    mind, mouth = Mind("Here is one thing. There is another thing."), Mouth()
+    async with fake_call(conversation(settings(mind, ear=Ear(["Well?", "Hmmm."]), mouth=mouth))) as call:
+        await call.caller_speaks(speech(1) + silence(1) + speech(1.5) + silence(5))
     heard = [("Here is one", True), ("Here is one thing. There is another thing.", False)]
     assert transcripts(call, "agent") == heard
     assert len(mind.histories) == 1
+
+
+@pytest.mark.parametrize(("said", "level"), [("Mm-hm.", 1.0), ("Stop.", 0.0)])
+async def test_an_agent_can_be_softer_as_long_as_it_is_not_clear_whether_it_is_interrupted(
+    said: str, level: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    mind = Mind("This is a long answer to a short question, which goes on and on and on.", [5.0, "Yes?"])
+    config = settings(mind, ear=Ear(["Well?", said]), mouth=Mouth(), while_unsure="soften")
+    async with fake_call(conversation(config)) as call:
+        await call.caller_speaks(speech(1) + silence(1) + speech(0.4) + silence(0.2))
+        soft = AudioFrame(call.heard_pcm[-640:], RATE)
+        await call.caller_speaks(silence(0.4))
+        before = len(call.heard_pcm)
+        await call.caller_speaks(silence(0.1))
+        after = AudioFrame(call.heard_pcm[before:] or bytes(2), RATE)
+    assert max(soft.samples) == pytest.approx(1000, abs=1)
+    assert max(after.samples) == pytest.approx(10000 * level, abs=1)
+
+
+async def test_an_agent_can_speak_on_until_it_is_interrupted_for_sure(autojump_clock: trio.testing.MockClock) -> None:
+    mind = Mind("This is a long answer to a short question, which goes on and on and on and on.")
+    config = settings(mind, ear=Ear(["Well?", ""]), mouth=Mouth(), while_unsure="speak")
+    async with fake_call(conversation(config)) as call:
+        await call.caller_speaks(speech(1) + silence(1) + speech(0.98))
+        before = len(call.heard_pcm)
+        await call.caller_speaks(speech(0.5))
+    assert (len(call.heard_pcm) - before) / 2 / RATE == pytest.approx(0.03, abs=0.021)
 
 
 @pytest.mark.slow
