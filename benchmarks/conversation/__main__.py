@@ -11,6 +11,7 @@ import sys
 import trio
 from glottis import PluginError
 
+from benchmarks.conversation import hums
 from benchmarks.conversation.latency import assistant, measure, report
 from benchmarks.conversation.requests import Request
 from benchmarks.conversation.understanding import outcomes_of
@@ -26,9 +27,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of what is lost (%(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the voice of the first request, of six (%(default)s)")
     parser.add_argument("--calls", type=int, nargs="*", default=[1, 4], help="callers at a time (%(default)s)")
+    parser.add_argument("--hums", action="store_true", help="only: what interrupts the agent, and what does not")
     options = parser.parse_args()
     print(f"load of the machine: {', '.join(f'{each:.1f}' for each in os.getloadavg())} on {os.cpu_count()} cores")
     try:
+        if options.hums:
+            hum()
+            return
         calls = all_spoken(options.first)
         for loss in options.loss:
             understand(calls, loss, options.seed)
@@ -36,6 +41,16 @@ def main() -> None:
             answer(calls, count)
     except (PluginError, FileNotFoundError) as error:
         sys.exit(str(error))
+
+
+def hum() -> None:
+    """Print what each sound does to an agent that speaks."""
+    effects = []
+    for effect in hums.effects():
+        effects.append(effect)
+        print(hums.report(effect), flush=True)
+    right = sum(each.was_interrupted == each.sound.interrupts for each in effects)
+    print(f"{right} of {len(effects)} sounds had the right effect")
 
 
 def understand(calls: list[list[tuple[Request, bytes]]], loss: float, seed: int) -> None:

@@ -65,7 +65,7 @@ def settings_of(folder: Path, **others: Any) -> ConversationConfig:
 
 def outcomes_of(calls: Sequence[Sequence[tuple[Request, bytes]]], loss: float, seed: int) -> Iterator[Outcome]:
     """Call by call."""
-    with tempfile.TemporaryDirectory() as folder, _without_threads():
+    with tempfile.TemporaryDirectory() as folder, without_threads():
         config = settings_of(Path(folder))
         for number, call in enumerate(calls):
             clock = trio.testing.MockClock(autojump_threshold=0)
@@ -104,7 +104,7 @@ async def _silence_of(call: FakeCall, line: Line, before: int) -> None:
 
 
 @contextmanager
-def _without_threads() -> Iterator[None]:
+def without_threads() -> Iterator[None]:
     """Models compute on the spot, while the clock stands."""
 
     async def run(self: Pool[Any], use: Callable[[Any], R]) -> R:

@@ -42,7 +42,14 @@ def all_spoken(first: int = 0) -> list[list[tuple[Request, bytes]]]:
 def spoken(request: Request, number: int) -> bytes:
     """Samples of one request; those whose recording is not installed are spoken by a voice."""
     recording = _recorded(request.recording) if request.recording else None
-    frame = recording or _synthesized(request.text, voice_of(number))
+    if recording is None:
+        return uttered(request.text, voice_of(number))
+    return recording.pcm if recording.sample_rate == RATE else _at_rate(recording).pcm
+
+
+def uttered(text: str, voice: tuple[str, ...]) -> bytes:
+    """Samples at ``RATE``."""
+    frame = _synthesized(text, voice)
     return frame.pcm if frame.sample_rate == RATE else _at_rate(frame).pcm
 
 
