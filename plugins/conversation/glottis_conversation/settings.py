@@ -19,6 +19,7 @@ DEFAULT_BACKCHANNELS = (
     "um",
     "ah",
     "aha",
+    "oh",
     "yeah",
     "okay",
     "ok",

