@@ -77,6 +77,8 @@ async def test_a_process_that_is_killed_ends_its_calls_and_has_a_successor(
         phones = [await exchange.call("moody") for _ in range(4)]
         processes = [await process_of(phone) for phone in phones]
         assert len(set(processes)) == 2
+        niceness = [os.getpriority(os.PRIO_PROCESS, process) for process in processes]
+        assert niceness == [min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5)] * 4
         assert (await exchange.post("moody")).status == 503
         victim = processes[0]
         os.kill(victim, signal.SIGKILL)

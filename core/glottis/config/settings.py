@@ -265,6 +265,8 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True):
     """Of memory in use, in MiB; who has more is ended. 0: no limit."""
     patience: Annotated[float, Meta(ge=1, le=3600)] = 10.0
     """Seconds for which its thread may be held up; then it is ended."""
+    nice: Annotated[int, Meta(ge=0, le=19)] = 5
+    """How far they stand back for the gateway where cores are short: models can wait, and packets cannot."""
 
 
 class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):

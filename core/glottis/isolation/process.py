@@ -188,9 +188,17 @@ async def open_worker(
                 pass_fds=(theirs.fileno(), lifeline),
                 process_group=0,  # so that Ctrl-C is the gateway's alone
             )
+        _stand_back(process.pid, settings.nice)
         places = Places(Pipe(ours, LONGEST_FROM_WORKER), settings.calls_per_process, changed)
         places.send(messages.Order(pickled(order)))
         yield WorkerProcess(whose, settings, process, places)
+
+
+def _stand_back(pid: int, steps: int) -> None:
+    """Before it starts a thread: those that it has by then would keep their priority."""
+    nice = os.getpriority(os.PRIO_PROCESS, 0) + steps
+    with suppress(OSError):  # it has ended already, or the system has a rule of its own
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
 
 
 def _memory(pid: int) -> int:
