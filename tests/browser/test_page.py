@@ -118,7 +118,7 @@ async def test_what_is_written_is_answered(page: Page) -> None:
 
 async def test_keys_are_pressed_by_the_keypad(audible_page: Page, gateway: Gateway) -> None:
     await call(audible_page)
-    await audible_page.evaluate("document.querySelector('#keypad [aria-label=\"5\"]').click()")
+    await audible_page.evaluate("document.querySelector('#keypad [value=\"5\"]').click()")
     await audible_page.evaluate(
         "document.querySelector('#keypad [aria-label=hash]').dispatchEvent("
         "new KeyboardEvent('keydown', { key: '#', bubbles: true }))"

@@ -12,9 +12,10 @@ const PRESSED_MS = 120;
 export function makeKeypad(press: (digit: string) => void): void {
   const pad = $("keypad");
   const buttons = new Map(KEYS.map(([key, letters]) => {
-    const button = make("button", "key", make("span", "", key), make("small", "", letters));
+    const button = make("button", "key", make("span", "", key), " ", make("small", "", letters));
     button.type = "button";
-    button.setAttribute("aria-label", NAMES[key] ?? key);
+    button.value = key;
+    if (key in NAMES) button.setAttribute("aria-label", NAMES[key]!);
     button.addEventListener("click", () => press(key));
     return [key, button];
   }));

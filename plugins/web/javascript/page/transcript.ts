@@ -16,14 +16,14 @@ interface Bubble {
 }
 
 export class Conversation {
-  #log = $<HTMLOListElement>("log");
+  #lines = $<HTMLOListElement>("lines");
   #open: Record<Role, Bubble | null> = { user: null, agent: null }; // which transcripts replace
   #written: Record<Role, Bubble[]> = { user: [], agent: [] }; // perhaps told as transcripts, too
   #told = ""; // the agent's last transcript
   #reply: { words: string; details: string } | null = null; // for the next bubble of the agent
 
   clear(): void {
-    this.#log.replaceChildren();
+    this.#lines.replaceChildren();
     this.#open = { user: null, agent: null };
     this.#written = { user: [], agent: [] };
     this.#told = "";
@@ -95,13 +95,14 @@ export class Conversation {
   }
 
   #append(item: HTMLLIElement): void {
-    this.#log.append(item);
-    keepLast(this.#log, MAX_BUBBLES);
+    this.#lines.append(item);
+    keepLast(this.#lines, MAX_BUBBLES);
     this.#scroll();
   }
 
   #scroll(): void {
-    this.#log.scrollTop = this.#log.scrollHeight;
+    const log = $("log");
+    log.scrollTop = log.scrollHeight;
   }
 }
 
