@@ -16,7 +16,7 @@ from typing import cast
 import pytest
 import trio
 from glottis.config import load_config, resolve
-from glottis.server import gateway as gateway_module
+from glottis.server import serving
 from glottis.server.gateway import Gateway
 from glottis.server.runtime.pauses import Pauses
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
@@ -133,7 +133,7 @@ async def open_serving(
     ended = trio.Event()
 
     async def serve() -> None:
-        await gateway_module.serve(config)
+        await serving.serve(config)
         ended.set()
 
     async with trio.open_nursery() as nursery:
@@ -221,7 +221,7 @@ from pathlib import Path
 from glottis import AgentSpec, hookimpl
 from glottis.config import configure_logging, load_config, resolve
 from glottis.plugins import load_plugins
-from glottis.server import gateway
+from glottis.server import serving
 from glottis.server.sessions.times import SessionTimes
 
 class Stubborn:
@@ -235,7 +235,7 @@ class Stubborn:
 
 config = resolve(load_config(Path(sys.argv[1]), {}), load_plugins(extra=[Stubborn()]))
 configure_logging(config.config.log)
-gateway.run(config, SessionTimes(stop=0.1))
+serving.run(config, SessionTimes(stop=0.1))
 """
 
 
@@ -289,7 +289,7 @@ from pathlib import Path
 from glottis import AgentSpec, hookimpl
 from glottis.config import configure_logging, load_config, resolve
 from glottis.plugins import load_plugins
-from glottis.server import gateway
+from glottis.server import serving
 from glottis.server.sessions.times import SessionTimes
 
 class Blocking:
@@ -303,7 +303,7 @@ class Blocking:
 
 config = resolve(load_config(Path(sys.argv[1]), {}), load_plugins(extra=[Blocking()]))
 configure_logging(config.config.log)
-gateway.run(config, SessionTimes(stop=0.1))
+serving.run(config, SessionTimes(stop=0.1))
 """
 BUSY = "while True: pass"
 LOCKED = "mutex = bytes(64); lock = ctypes.CDLL(None).pthread_mutex_lock; lock(mutex); lock(mutex)"

@@ -87,4 +87,5 @@ async def main(url: str, key: str, browser: str) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is told to end takes the browser along
-    trio.run(main, *sys.argv[1:])
+    gateway_url, api_key, name = sys.argv[1:]
+    trio.run(main, gateway_url, api_key, name)

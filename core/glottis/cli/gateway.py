@@ -1,12 +1,14 @@
 """The gateway in this process, with what runs beside it. Imported late: it takes a while."""
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
 from glottis.config import ResolvedConfig
 from glottis.contracts.errors import LocalError
-from glottis.server.gateway import serve
+from glottis.server.fleet.environment import role_of
+from glottis.server.serving import serve
 
 
 def run_beside(config: ResolvedConfig, beside: Sequence[Callable[[], Awaitable[None]]]) -> None:
@@ -20,9 +22,19 @@ async def _serve_beside(config: ResolvedConfig, beside: Sequence[Callable[[], Aw
         for task in beside:
             nursery.start_soon(task)
         try:
-            await serve(config)
+            await _serve(config)
         except LocalError as error:  # to come out of here as it is, and not in a group
             refusal = error
         nursery.cancel_scope.cancel()
     if refusal is not None:
         raise refusal
+
+
+async def _serve(config: ResolvedConfig) -> None:
+    role = role_of(os.environ)
+    if role is None:
+        await serve(config)
+    else:
+        from glottis.server.fleet.worker import serve_as_worker  # late, since one process alone does without it
+
+        await serve_as_worker(config, role.descriptor)

@@ -27,6 +27,12 @@ def _run_gateway(config: ResolvedConfig, *beside: Callable[[], Awaitable[None]])
     run_beside(config, beside)
 
 
+def _run_parent(path: Path | None) -> int | None:
+    from glottis.cli.fleet import run_parent  # late, as above
+
+    return run_parent(path)
+
+
 def _run_caller(options: "CallerOptions", registry: Registry) -> int:
     from glottis.client.command import run  # late, as above
 
@@ -50,6 +56,8 @@ class Parts:
     load_plugins: Callable[..., Registry] = load_plugins
     run_gateway: Callable[..., object] = _run_gateway
     """Of the configuration, and of the tasks to run beside the gateway."""
+    run_parent: Callable[[Path | None], int | None] = _run_parent
+    """Where several processes are the gateway; None where they are not, or this is one of them."""
     run_caller: Callable[["CallerOptions", Registry], int] = _run_caller
     run_talk: Callable[[ResolvedConfig, "CallerOptions", Registry], int] = _run_talk
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from glottis.cli.fleet import begin
 from glottis.cli.parts import Parts, resolved
-from glottis.config import Config, configure_logging, flush_logs, load_log, name_sources, uncaught_errors_logged
+from glottis.config import Config, flush_logs, load_log, name_sources, uncaught_errors_logged
 from glottis.contracts.call import Agent
 from glottis.contracts.checks import check_integer
 from glottis.contracts.errors import ConfigurationError, LocalError
@@ -23,8 +24,10 @@ def run_agent(agent: Agent, port: int, path: Path | None, parts: Parts | None = 
         raise LocalError(f"run: {error}") from None
     name = getattr(agent, "__qualname__", type(agent).__qualname__)
     open_agent = partial(FunctionAgent, agent, name, getattr(agent, "__module__", ""))
-    configure_logging(load_log(path, os.environ))
+    begin(load_log(path, os.environ))
     try:
+        if parts.run_parent(path) is not None:
+            return
         served = resolved(path, parts, open_agent, partial(_on_port, port))
         with uncaught_errors_logged():
             parts.run_gateway(served.config)

@@ -9,8 +9,9 @@ from typing import Final
 
 from glottis.barrier import stop
 from glottis.cli.agents import reload_on_change
+from glottis.cli.fleet import begin
 from glottis.cli.parts import Commands, Parts, add_config, resolved
-from glottis.config import configure_logging, load_log, uncaught_errors_logged
+from glottis.config import load_log, uncaught_errors_logged
 from glottis.contracts.errors import LocalError
 from glottis.plugins import AgentFile
 
@@ -34,7 +35,10 @@ def add(commands: Commands) -> None:
 
 
 def _serve(options: argparse.Namespace, parts: Parts) -> int:
-    configure_logging(load_log(options.config, os.environ))  # first, since plugins that are being made may log
+    begin(load_log(options.config, os.environ))  # first, since plugins that are being made may log
+    with uncaught_errors_logged():
+        if (exit_code := parts.run_parent(options.config)) is not None:
+            return exit_code
     open_agent = partial(AgentFile, options.agent) if options.agent else None
     if options.isolation and open_agent is None:
         raise LocalError("--isolation: expected --agent FILE:FUNCTION beside it; campaigns have a setting of that name")

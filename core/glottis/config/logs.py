@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people, and a traceback below it."""
+    """A line for people, and a traceback below it. ``who`` writes it, if that is to be told."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    def __init__(self, who: str = "") -> None:
+        super().__init__(f"%(asctime)s %(levelname)-7s {who}{', ' if who else ''}%(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         """The record, cut if it is too long."""
@@ -84,7 +84,7 @@ def configure_logging(log: Log, worker: str = "") -> None:
     A thread writes them, so that nobody waits for a pipe or disk. Where there is no standard error, there is no log.
     """
     handler = WriterHandler(sys.stderr) if sys.stderr is not None else logging.NullHandler()
-    handler.setFormatter(JsonFormatter(worker) if log.json else TextFormatter())
+    handler.setFormatter(JsonFormatter(worker) if log.json else TextFormatter(worker))
     logging.basicConfig(level=log.level.upper(), handlers=[handler], force=True)
     for topic in TOPICS:  # notes are of the level debug
         level = logging.DEBUG if topic in log.verbose else logging.NOTSET

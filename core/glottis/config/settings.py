@@ -4,6 +4,7 @@ Lengths of time are in seconds unless the name says milliseconds, sizes in bytes
 """
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -52,6 +53,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """Address to listen on."""
     port: Port = 8080
     """0: any free port."""
+    workers: Annotated[int, Meta(ge=1, le=256)] | Literal["auto"] = 1
+    """Processes that are the gateway together; ``auto``: one for each core that may be used."""
+    worker_patience: Annotated[float, Meta(ge=1, le=3600)] = 10.0
+    """Seconds for which the event loop of a worker may stand still where there are several; then it is ended."""
     public_url: str = ""
     """Scheme and host that clients reach the gateway by; empty: taken from each request."""
     trusted_proxies: tuple[str, ...] = ()
@@ -100,6 +105,11 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
             _check(f"allowed_origins[{index}]", OriginPattern.parse, pattern)
         for index, network in enumerate(self.trusted_proxies):
             _check(f"trusted_proxies[{index}]", _network, network)
+
+    @property
+    def worker_count(self) -> int:
+        """How many there are to be on this machine."""
+        return len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers
 
     @property
     def is_loopback(self) -> bool:

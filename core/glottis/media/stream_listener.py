@@ -55,7 +55,7 @@ class StreamListener:
         sockets: list[socket.socket] = []
         try:
             for host in hosts if port is not None else ():
-                sockets.append(_open_tcp_socket(host, port or 0))
+                sockets.append(open_tcp_socket(host, port or 0))
         except ConfigurationError:
             for sock in sockets:
                 sock.close()
@@ -125,7 +125,8 @@ class StreamListener:
             place.scope.cancel()
 
 
-def _open_tcp_socket(host: str, port: int) -> socket.socket:
+def open_tcp_socket(host: str, port: int) -> socket.socket:
+    """Listen without blocking. Raises ``ConfigurationError`` if the address or port cannot be had."""
     family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

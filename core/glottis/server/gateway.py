@@ -1,14 +1,12 @@
 """The gateway: everything that listens, and the tree of tasks under it."""
 
 import logging
-import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from typing import Final, NoReturn, Protocol
+from typing import Final, Protocol
 
 import trio
 
@@ -28,27 +26,26 @@ from glottis.media.stream_link import StreamEndpoint
 from glottis.media.stream_listener import StreamListener
 from glottis.plugins.auth import GuardedAuthScheme
 from glottis.plugins.extensions import Extension
-from glottis.server.announcing import announce
 from glottis.server.api.origins import Origins
 from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
-from glottis.server.http.rate_limit import RateLimiter
+from glottis.server.http.rate_limit import Limited, Limiter, RateLimiter
 from glottis.server.http.server import HttpServer
+from glottis.server.http.siblings import Siblings
 from glottis.server.http.turns import Turns
 from glottis.server.legs import our_legs
 from glottis.server.lifespans import lifespans, living
 from glottis.server.own_addresses import OwnAddresses
-from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.counts import QUANTILE, GatewayCounts, report
-from glottis.server.runtime.descriptors import raise_limit
 from glottis.server.runtime.figures import FiguresDesk
 from glottis.server.runtime.load_control import LoadControl
 from glottis.server.runtime.relief import Relief
-from glottis.server.runtime.watchdog import EXIT_ABANDONED, Watchdog, watching
+from glottis.server.runtime.watchdog import Watchdog, watching
 from glottis.server.sessions.renewal import renew_ice_servers
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
+from glottis.server.sessions.whole import Whole
 from glottis.wire.address import Address
 
 logger = logging.getLogger(__name__)
@@ -81,6 +78,13 @@ class MediaEndpoint(GatheringEndpoint, StreamEndpoint, Sockets, Protocol):
         """Read until cancelled."""
 
 
+class Fleet(Siblings, Whole, Protocol):
+    """The processes that are one gateway together, as one of them sees them."""
+
+    def limiter(self, what: Limited) -> Limiter:
+        """Counts the requests for ``sessions`` or ``routes`` that come to any of them."""
+
+
 class Gateway:
     """A gateway that serves. Made by ``open_gateway``; ``url`` is where."""
 
@@ -97,6 +101,7 @@ class Gateway:
         legs: Mapping[str, LegFactory] | None = None,
         times: SessionTimes = DEFAULT_TIMES,
         turns: Turns | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
         config = replace(config, auth=_guarded(config.auth))
         server, media = config.config.server, config.config.media
@@ -118,6 +123,7 @@ class Gateway:
             call_limits=CallLimits(say_queue=media.say_queue_ms / 1000, audio_queue=media.audio_queue_ms / 1000),
             turns=self._turns,
             workers=self.workers,
+            whole=fleet,
         )
         self.relief = Relief(
             self.scheduler,
@@ -125,6 +131,7 @@ class Gateway:
             LoadControl(media.encoder.complexity, media.encoder.complexity_floor, server.max_load),
         )
         self._config = config
+        self._fleet = fleet
         self._http_ended = trio.Event()
         self.http = self._make_http_server()
 
@@ -188,17 +195,16 @@ class Gateway:
 
     def _make_http_server(self) -> HttpServer:
         server = self._config.config.server
-        routes_per_minute = self._config.config.routes.max_requests_per_minute
         api = Api(
             self.sessions,
             self._config.auth.scheme,
             origins=Origins(server.allowed_origins),
-            rate_limiter=RateLimiter(per_minute=server.max_sessions_per_minute, burst=server.max_sessions_per_minute),
+            rate_limiter=self._limiter("sessions", server.max_sessions_per_minute),
             public_url=server.public_url,
             turns=self._turns,
             pages=self._config.pages,
             plugin_routes={one.name: one.routes for one in self._config.route_sets},
-            plugin_rate_limiter=RateLimiter(per_minute=routes_per_minute, burst=routes_per_minute),
+            plugin_rate_limiter=self._limiter("routes", self._config.config.routes.max_requests_per_minute),
             operators=self._config.config.auth.operators,
             plugins=self._config.plugins,
             campaigns=tuple(self._config.campaigns),
@@ -222,7 +228,12 @@ class Gateway:
             trusted_proxies=server.trusted_proxies,
             proxy_header=server.proxy_header,
             turns=self._turns,
+            siblings=self._fleet,
         )
+
+    def _limiter(self, what: Limited, per_minute: int) -> Limiter:
+        own = RateLimiter(per_minute=per_minute, burst=per_minute)
+        return self._fleet.limiter(what) if self._fleet is not None else own
 
 
 def _guarded(auth: NamedAuthScheme) -> NamedAuthScheme:
@@ -239,18 +250,21 @@ async def open_gateway(
     legs: Mapping[str, LegFactory] | None = None,
     times: SessionTimes = DEFAULT_TIMES,
     turns: Turns | None = None,
+    streams: StreamListener | None = None,
+    fleet: Fleet | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway that listens while the block runs. Leaving the block ends every call at once.
 
-    ``endpoint`` is for media, and ``listeners`` are for HTTP, where they shall not be bound as configured; only the
-    listeners are closed here. Several gateways may share ``tokens``, and in one event loop ``turns``. ``legs`` are
-    those of transports beside WebRTC, and ``times`` are what the configuration leaves open. Raises
-    ``ConfigurationError`` if an address or port cannot be had, and ``PluginError`` if an extension cannot begin.
+    ``endpoint`` and ``streams`` are for media, and ``listeners`` are for HTTP, where they shall not be bound as
+    configured; only the listeners are closed here. Several gateways may share ``tokens``, and in one event loop
+    ``turns``. ``legs`` are those of transports beside WebRTC, and ``times`` are what the configuration leaves open.
+    ``fleet`` is there where other processes are the same gateway. Raises ``ConfigurationError`` if an address or port
+    cannot be had, and ``PluginError`` if an extension cannot begin.
     """
     server = config.config.server
     with (
         _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint,
-        _bind_streams(config, endpoint) as streams,
+        _bind_streams(config, endpoint) if streams is None else nullcontext(streams) as streams,
     ):
         own_addresses = OwnAddresses(config, endpoint, times.providers, streams.addresses)
         listeners = await _listen(server.host, server.port) if listeners is None else listeners
@@ -272,6 +286,7 @@ async def open_gateway(
                     legs=legs,
                     times=times,
                     turns=turns,
+                    fleet=fleet,
                 )
                 gateway.url, figures.gateway = url, gateway
                 for task in _tasks(gateway, endpoint, listeners):
@@ -360,45 +375,3 @@ async def _listen(host: str, port: int) -> list[trio.SocketListener]:
         return await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
         raise ConfigurationError(f"server.host, server.port: cannot listen on {host} port {port}: {error}") from error
-
-
-def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
-    """Serve until SIGINT (calls end at once) or SIGTERM (calls may go on for ``server.shutdown_grace``)."""
-    trio.run(serve, config, times)
-
-
-async def serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
-    """What ``run`` runs: it takes over the process's signals, its descriptors and its garbage collector."""
-    raise_limit()
-    grace: dict[int, float] = {signal.SIGINT: 0.0, signal.SIGTERM: config.config.server.shutdown_grace}
-    longest_stop = {signum: seconds + GOODBYE_TIMEOUT + times.stop + 1.0 for signum, seconds in grace.items()}
-    with trio.open_signal_receiver(*grace) as signals:
-        async with (
-            open_gateway(config, times=times) as gateway,
-            collecting(gateway.scheduler, lambda: len(gateway.sessions)),
-        ):
-            with gateway.watchdog.guarding_exit(longest_stop):
-                gateway.watchdog.pauses.forget()  # all that was loaded was looked through, before anybody is served
-                async with trio.open_nursery() as announcing:
-                    announcing.start_soon(announce, config, gateway)
-                    received = await anext(signals)
-                    announcing.cancel_scope.cancel()
-                logger.info("%s: stopping", signal.Signals(received).name)
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_hurry, gateway, signals)
-                    if not await gateway.stop(grace[received]):
-                        _abandon()
-                    nursery.cancel_scope.cancel()
-
-
-async def _hurry(gateway: Gateway, signals: AsyncIterator[int]) -> None:
-    """A second signal ends what is left of the grace."""
-    await anext(signals)
-    await gateway.sessions.end_all("the gateway stops")
-
-
-def _abandon() -> NoReturn:
-    """End the process under agents that do not stop: nothing else ends a coroutine that refuses cancellation."""
-    logger.error("leaving without them")
-    logging.shutdown()
-    os._exit(EXIT_ABANDONED)

@@ -10,7 +10,7 @@ from glottis.contracts.errors import AuthenticationFailed, Forbidden, GlottisErr
 from glottis.contracts.info import Principal
 from glottis.server.http.message import Request
 from glottis.server.http.problem import Problem
-from glottis.server.http.rate_limit import RateLimiter
+from glottis.server.http.rate_limit import Limiter
 
 
 class Authentication:
@@ -19,21 +19,21 @@ class Authentication:
     ``operators`` are names of principals.
     """
 
-    def __init__(self, scheme: AuthScheme, rate_limiter: RateLimiter, operators: Collection[str] = ()) -> None:
+    def __init__(self, scheme: AuthScheme, rate_limiter: Limiter, operators: Collection[str] = ()) -> None:
         self._scheme = scheme
         self._rate_limiter = rate_limiter
         self._operators = operators
 
-    def limit(self, request: Request) -> None:
+    async def limit(self, request: Request) -> None:
         """Count the request; raises ``Problem`` 429 if its client asks too often."""
-        seconds = self._rate_limiter.take(request.client_host, trio.current_time())
+        seconds = await self._rate_limiter.ask(request.client_host, trio.current_time())
         if seconds:
             retry_after = (("retry-after", str(math.ceil(seconds))),)
             raise Problem(429, "RATE_LIMITED", f"Wait {math.ceil(seconds)} seconds, then try again.", retry_after)
 
     async def principal_of(self, request: Request) -> Principal:
         """Raises ``Problem`` 401, 403 or 429."""
-        self.limit(request)
+        await self.limit(request)
         return await self.caller_of(request, None)
 
     async def caller_of(self, request: Request, campaign_id: str | None) -> Principal:

@@ -23,7 +23,7 @@ class CampaignsRoute:
     async def get(self, request: Request) -> Response:
         """Their identifiers; raises ``Problem`` 401 or 429, and 403 for a page that may not ask."""
         self._cors.check(request)
-        self._authentication.limit(request)
+        await self._authentication.limit(request)
         allowed = [campaign_id for campaign_id in self._campaigns if await self._may_call(request, campaign_id)]
         return json_response(200, {"campaigns": [{"campaignId": campaign_id} for campaign_id in allowed]})
 

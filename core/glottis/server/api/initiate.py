@@ -56,7 +56,7 @@ class Initiate:
         """Create a session, and say where it waits for its client; or which place that has in the queue."""
         self._cors.check(request)
         if not self._waiting_room.is_due(_ticket(request), trio.current_time()):
-            self._authentication.limit(request)
+            await self._authentication.limit(request)
         session_request = await self._read(request)
         if isinstance(session_request, Problem):  # which only those are told whom the scheme knows
             await self._authentication.caller_of(request, None)

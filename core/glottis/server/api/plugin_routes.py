@@ -69,7 +69,7 @@ class PluginRoutes:
         self, request: Request, route: MountedRoute, parameters: Mapping[str, str]
     ) -> Principal | None:
         if route.access == "public":
-            self._authentication.limit(request)
+            await self._authentication.limit(request)
             return None
         if route.access == "operator":
             return await self._authentication.operator_of(request)

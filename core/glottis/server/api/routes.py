@@ -24,7 +24,7 @@ from glottis.server.api.statistics import StatisticsRoute
 from glottis.server.api.traces import TraceRoute
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
-from glottis.server.http.rate_limit import RateLimiter
+from glottis.server.http.rate_limit import Limiter
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.waiting_room import WaitingRoom
 from glottis.signaling.session_request import INITIATE_PATH
@@ -50,13 +50,13 @@ class Api:
         auth_scheme: AuthScheme,
         *,
         origins: Origins,
-        rate_limiter: RateLimiter,
+        rate_limiter: Limiter,
         public_url: str = "",
         pages: Mapping[str, Page] | None = None,
         plugins: Sequence[Plugin] = (),
         turns: Turns | None = None,
         plugin_routes: Mapping[str, Sequence[MountedRoute]] | None = None,
-        plugin_rate_limiter: RateLimiter | None = None,
+        plugin_rate_limiter: Limiter | None = None,
         operators: Collection[str] = (),
         campaigns: Sequence[str] = (),
         queue: int = 0,

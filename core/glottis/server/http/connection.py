@@ -26,6 +26,7 @@ from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.receiver import RequestReceiver
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.request_id import HEADER, request_id
+from glottis.server.http.siblings import Siblings
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket, open_server_websocket
 from glottis.signaling.errors import WebSocketClosed
@@ -55,6 +56,8 @@ class Shared:
     refusals: RefusalLog
     turns: Turns
     places: Places
+    siblings: Siblings | None = None
+    """Where several processes serve."""
 
 
 class _Upgrade(NamedTuple):
@@ -67,9 +70,14 @@ class _Upgrade(NamedTuple):
 
 
 class HttpConnection:
-    """Serves one connection; the stream stays its owner's to close, and the place to give back."""
+    """Serves one connection; the stream stays its owner's to close, and the place to give back.
 
-    def __init__(self, stream: trio.abc.HalfCloseableStream, place: Place, shared: Shared) -> None:
+    ``received``: what another process has read of the first request, which is to be answered here.
+    """
+
+    def __init__(
+        self, stream: trio.abc.HalfCloseableStream, place: Place, shared: Shared, received: bytes | None = None
+    ) -> None:
         self._stream = stream
         self._peer_host = place.host
         self._place = place
@@ -79,7 +87,13 @@ class HttpConnection:
         self._proxies = shared.proxies
         self._refusals = shared.refusals
         self._turns = shared.turns
-        self._receiver = RequestReceiver(stream, shared.limits, shared.turns)
+        self._siblings = shared.siblings
+        self._is_adopted = received is not None
+        """Until its first request was answered."""
+        self._is_gone = False
+        """To another process."""
+        self._receiver = RequestReceiver(stream, shared.limits, shared.turns, keeps=shared.siblings is not None)
+        self._receiver.begin_with(received or b"")
         self._http = self._receiver.http
         self._draining = False
         self._idle = trio.CancelScope()
@@ -103,6 +117,8 @@ class HttpConnection:
                 await self._serve_websocket(self._upgrade)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             logger.debug("the connection from %s broke", self._peer_host)
+        if self._is_gone:
+            return
         self._places.move(self._place, Stage.LEAVING)
         with trio.move_on_after(self._limits.close_timeout):
             await linger(self._stream)
@@ -118,6 +134,8 @@ class HttpConnection:
             async with self._turns:
                 request = self._read_head(head)
             self._name_request(request.headers)
+            if self._siblings is not None and self._hand_over(request, self._siblings):
+                return False
             self._places.serve(self._place, request.client_host)
             if wants_websocket(request.method, request.headers):
                 return await self._accept_websocket(request)
@@ -139,6 +157,14 @@ class HttpConnection:
             self._places.move(self._place, Stage.HEAD)
         due, self._first_head_due = self._first_head_due or self._after(self._limits.head_timeout), None
         return await self._receiver.receive_head(due)
+
+    def _hand_over(self, request: Request, siblings: Siblings) -> bool:
+        """Whether another process has the connection now: nothing is left to do here but to close the descriptor."""
+        beginning = self._receiver.beginning()
+        is_ours, self._is_adopted = self._is_adopted, False
+        if not is_ours and isinstance(self._stream, trio.SocketStream) and siblings.is_theirs(request):
+            self._is_gone = siblings.hand_over(request, self._stream.socket.fileno(), beginning)
+        return self._is_gone
 
     async def _receive_body(self, request: Request) -> bytes:
         self._places.move(self._place, Stage.BODY)

@@ -1,13 +1,24 @@
 """How often each client may do something. Time is an argument."""
 
 from collections import OrderedDict
-from typing import Final
+from typing import Final, Literal, Protocol
 
 from glottis.server.http.clients import client_key
 from glottis.wire.token_bucket import TokenBucket
 
 MAX_CLIENTS: Final = 10_000
 """Clients remembered by a limiter; the one seen longest ago is forgotten first (about 2 MB in all)."""
+
+
+Limited = Literal["sessions", "routes"]
+"""What requests may be for."""
+
+
+class Limiter(Protocol):
+    """Who counts requests may be elsewhere."""
+
+    async def ask(self, client_host: str, now: float) -> float:
+        """See ``RateLimiter.take``."""
 
 
 class RateLimiter:
@@ -29,3 +40,7 @@ class RateLimiter:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(client)
         return bucket.take(now)
+
+    async def ask(self, client_host: str, now: float) -> float:
+        """See ``Limiter``: here nobody has to be waited for."""
+        return self.take(client_host, now)

@@ -23,17 +23,34 @@ class RequestReceiver:
     """Heads and bodies from one stream. What is wrong with them is raised as ``Problem``.
 
     h11 takes each of its steps in a turn of its own, and is given no more lines at a time than it reads within one.
+    ``keeps``: what comes of a head is kept, in case that somebody else shall read it.
     """
 
-    def __init__(self, stream: trio.abc.HalfCloseableStream, limits: HttpLimits, turns: Turns) -> None:
+    def __init__(
+        self, stream: trio.abc.HalfCloseableStream, limits: HttpLimits, turns: Turns, *, keeps: bool = False
+    ) -> None:
         self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.max_head_bytes)
         self._stream = stream
         self._limits = limits
         self._turns = turns
         self._received = 0
+        self._keeps = keeps
+        self._kept: bytearray | None = None
+        """What has come since the request began, until somebody has asked for it."""
+
+    def begin_with(self, received: bytes) -> None:
+        """Bytes that somebody else has read before."""
+        if received:
+            self._take(received)
+
+    def beginning(self) -> bytes:
+        """All that has come since the request began whose head was read; to be asked once for each."""
+        kept, self._kept = self._kept, None
+        return bytes(kept or b"")
 
     async def receive_first_bytes(self) -> bool:
         """Wait for a next request to begin; False if the peer closes instead."""
+        self._kept = bytearray(self.http.trailing_data[0]) if self._keeps else None
         return bool(self.http.trailing_data[0]) or await self._receive()
 
     async def receive_head(self, deadline: float) -> h11.Request | None:
@@ -122,6 +139,11 @@ class RequestReceiver:
             data = bytes(await self._stream.receive_some(RECEIVE_BYTES))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             data = b""
-        self._received += len(data)
-        self.http.receive_data(data)
+        self._take(data)
         return bool(data)
+
+    def _take(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._kept is not None:
+            self._kept += data
+        self.http.receive_data(data)

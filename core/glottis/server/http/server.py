@@ -3,7 +3,7 @@
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import trio
 
@@ -18,6 +18,7 @@ from glottis.server.http.places import Place, Places
 from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.refusals import RefusalLog
+from glottis.server.http.siblings import Adopted, Siblings
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket
 
@@ -29,7 +30,7 @@ class HttpServer:
 
     ``accept_websocket`` decides before the handshake: None accepts, a ``Response`` refuses. ``trusted_proxies`` are
     addresses and networks, which name their clients in ``proxy_header``; raises ``ValueError`` for others.
-    ``turns`` are those of the whole gateway.
+    ``turns`` are those of the whole gateway. ``siblings`` are other processes that serve the same listeners.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class HttpServer:
         trusted_proxies: Iterable[str] = (),
         proxy_header: ProxyHeader = "X-Forwarded-For",
         turns: Turns | None = None,
+        siblings: Siblings | None = None,
     ) -> None:
         limits, proxies, refusals = limits or HttpLimits(), TrustedProxies(trusted_proxies, proxy_header), RefusalLog()
         self._places = Places(limits, proxies, refusals)
@@ -52,8 +54,10 @@ class HttpServer:
             refusals,
             turns or Turns(),
             self._places,
+            siblings,
         )
         self._connections: set[HttpConnection] = set()
+        self._listening = trio.CancelScope()
         self._accepting = trio.CancelScope()
         self._draining = False
 
@@ -74,14 +78,27 @@ class HttpServer:
         """
         async with trio.open_nursery() as connections:
             task_status.started()
-            try:
-                with self._accepting:
-                    async with trio.open_nursery() as accepting:
-                        for listener in listeners:
-                            accepting.start_soon(self._accept, listener, connections)
-            finally:
-                for listener in listeners:
-                    await trio.aclose_forcefully(listener)
+            with self._accepting:
+                async with trio.open_nursery() as accepting:
+                    if self._shared.siblings is not None:
+                        accepting.start_soon(self._adopt, self._shared.siblings, connections)
+                    await self._listen(listeners, connections)
+
+    async def _listen(
+        self, listeners: Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]], connections: trio.Nursery
+    ) -> None:
+        try:
+            with self._listening:
+                async with trio.open_nursery() as listening:
+                    for listener in listeners:
+                        listening.start_soon(self._accept, listener, connections)
+        finally:
+            for listener in listeners:
+                await trio.aclose_forcefully(listener)
+
+    def stop_listening(self) -> None:
+        """Take no more connections from the listeners; siblings may hand over some."""
+        self._listening.cancel()
 
     def drain(self) -> None:
         """Accept no more connections and close the idle ones; requests and WebSockets that are open go on."""
@@ -118,14 +135,33 @@ class HttpServer:
 
             await Acceptor(listening, self._places, self._shared.turns, begin=begin, refuse=self._refuse).run()
 
-    async def _serve_accepted(self, sock: socket.socket, place: Place) -> None:
+    async def _adopt(self, siblings: Siblings, connections: trio.Nursery) -> None:
+        """Serve the connections that siblings hand over, each as if it had been accepted here."""
+        while True:
+            adopted = await siblings.next_adopted()
+            async with self._shared.turns:
+                connections.start_soon(self._serve_adopted, adopted)
+
+    async def _serve_adopted(self, adopted: Adopted) -> None:
+        with adopted.socket as sock:
+            sock.setblocking(False)
+            host = _host_of_peer(sock)
+            try:
+                place = self._places.enter(host)
+            except Problem as problem:
+                with suppress(OSError):
+                    sock.send(self._refuse(host, problem), socket.MSG_DONTWAIT)
+            else:
+                await self._serve_accepted(sock, place, adopted.received)
+
+    async def _serve_accepted(self, sock: socket.socket, place: Place, received: bytes | None = None) -> None:
         """The same for one that has its place already."""
         with _barrier(place.host):
             async with trio.SocketStream(trio.socket.from_stdlib_socket(sock)) as stream:
-                await self._serve(stream, place)
+                await self._serve(stream, place, received)
 
-    async def _serve(self, stream: trio.abc.HalfCloseableStream, place: Place) -> None:
-        connection = HttpConnection(stream, place, self._shared)
+    async def _serve(self, stream: trio.abc.HalfCloseableStream, place: Place, received: bytes | None = None) -> None:
+        connection = HttpConnection(stream, place, self._shared, received)
         self._connections.add(connection)
         try:
             if self._draining:
@@ -163,9 +199,11 @@ def _note_failure(error: BaseException, peer_host: str) -> None:
 
 def _peer_host(stream: trio.abc.HalfCloseableStream) -> str:
     """The peer's IP address; empty if it is gone already, or has none."""
-    if not isinstance(stream, trio.SocketStream):
-        return ""
+    return _host_of_peer(stream.socket) if isinstance(stream, trio.SocketStream) else ""
+
+
+def _host_of_peer(sock: socket.socket | trio.socket.SocketType) -> str:
     try:
-        return host_of(stream.socket.getpeername())
+        return host_of(sock.getpeername())
     except OSError:
         return ""

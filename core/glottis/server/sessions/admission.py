@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glottis.config import Campaign
 from glottis.contracts.errors import GlottisError
 from glottis.contracts.ice_servers import IceServer
+from glottis.contracts.info import CallInfo, Principal
+from glottis.signaling.session_request import SessionRequest
 
 
 class Unavailable(GlottisError):
@@ -40,3 +43,23 @@ class CreatedSession:
 
     def __repr__(self) -> str:
         return f"CreatedSession({self.session_id})"
+
+
+def call_info_of(
+    session_id: str, request: SessionRequest, campaign: Campaign, principal: Principal, client_host: str
+) -> CallInfo:
+    """Of the session that comes of this request."""
+    return CallInfo(
+        session_id=session_id,
+        campaign_id=request.campaign_id,
+        business_id=request.business_id,
+        client_identifier=request.client_identifier,
+        dynamic_variables=request.dynamic_variables,
+        metadata=request.metadata,
+        transport=request.transport,
+        input=request.input,
+        output=request.output,
+        principal=principal,
+        client_host=client_host,
+        campaign_settings=campaign.agent.told,
+    )

@@ -1,11 +1,9 @@
 """All sessions of the gateway: admission, and which socket belongs to which session (CONTRACT §1–2)."""
 
 import logging
-import math
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -25,7 +23,7 @@ from glottis.server.http.message import Request
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket
-from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign
+from glottis.server.sessions.admission import CreatedSession, Unavailable, UnknownCampaign, call_info_of
 from glottis.server.sessions.attendance import Attendance
 from glottis.server.sessions.channel import SignalingChannel, open_signaling, reject
 from glottis.server.sessions.deadlines import Deadlines
@@ -38,6 +36,7 @@ from glottis.server.sessions.times import SessionTimes
 from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.server.sessions.traces import Trace, Traces
 from glottis.server.sessions.verdict import page
+from glottis.server.sessions.whole import Alone, Whole, claimed
 from glottis.signaling.close_codes import HANG_UPS, SERVICE_RESTART
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import Event, Text
@@ -68,7 +67,8 @@ class _Entry:
 class Sessions:
     """Creates sessions and runs them in ``nursery``; ``serve_websocket`` joins clients to them.
 
-    ``legs`` makes the legs of calls, by the name of their transport: it has all of ``TRANSPORTS``.
+    ``legs`` makes the legs of calls, by the name of their transport: it has all of ``TRANSPORTS``. ``whole`` is there
+    where other processes have sessions of the same gateway.
     """
 
     def __init__(
@@ -83,8 +83,10 @@ class Sessions:
         call_limits: CallLimits,
         turns: Turns,
         workers: AgentWorkers,
+        whole: Whole | None = None,
     ) -> None:
         self._config = config
+        self._whole = whole if whole is not None else Alone()
         self._workers = workers
         self._nursery = nursery
         self._legs = legs
@@ -135,6 +137,10 @@ class Sessions:
 
     def unavailability(self) -> Unavailable | None:
         """See ``api.placement.Placement``."""
+        return self._whole.unavailability(self.own_unavailability)
+
+    def own_unavailability(self) -> Unavailable | None:
+        """The same of this process alone."""
         if (refusal := self._refusal()) is not None:
             return refusal
         if not self._workers.have_begun:
@@ -163,14 +169,14 @@ class Sessions:
             raise Unavailable("STARTING", "The agent is being loaded, try again soon")
         if self._workers.is_full(campaign.id):
             raise Unavailable("FULL", "The agent has as many calls as it takes, try again later")
-        info = _call_info(request, campaign, principal, client_host)
+        info = call_info_of(self._whole.new_session_id(), request, campaign, principal, client_host)
         with logged_as(_fields_of(info)):
             return await self._create(info, campaign, base_url)
 
     async def _create(self, info: CallInfo, campaign: Campaign, base_url: str) -> CreatedSession:
         campaign, info = with_selected_agent(campaign, info)
         servers = await self._ice_servers.ask(info) if info.transport == WEBRTC else []
-        async with self._turns:
+        async with claimed(self._whole, info, campaign), self._turns:
             self._check_availability(campaign, info.client_host, info.principal)
             expires_at = time.time() + self._times.connect
             session = self._make(info, campaign)
@@ -186,7 +192,7 @@ class Sessions:
             ended=partial(self._forget, info.session_id),
             deadlines=self._deadlines,
             plugins=self._config.plugins,
-            times=_times_of(self._times, campaign, info.principal),
+            times=self._times.limited(campaign, info.principal),
             call_limits=self._call_limits,
             resampling=self._config.resampling,
             make_call=self._workers.factory(campaign.id),
@@ -216,6 +222,7 @@ class Sessions:
         finally:
             del self._running[entry.session.info.session_id]
             self._shares.remove(entry.session)
+            self._whole.release(entry.session.info.session_id)
             entry.stopped.set()
 
     def _forget(self, session_id: str) -> None:
@@ -289,6 +296,7 @@ class Sessions:
         entry = self._entries.get(url.session_id)
         self._tokens.redeem(url, entry.session.info if entry is not None else None)
         assert entry is not None
+        self._whole.connected(url.session_id)
         return entry
 
     async def _serve_channel(self, entry: _Entry, channel: SignalingChannel) -> None:
@@ -366,12 +374,6 @@ class Sessions:
             del session
 
 
-def _times_of(times: SessionTimes, campaign: Campaign, principal: Principal) -> SessionTimes:
-    """Those of a session: who calls may have less time than others."""
-    longest = min(campaign.max_call_time, principal.max_call_time or math.inf)
-    return replace(times, call=longest, quiet=campaign.max_silence)
-
-
 def _stubbornness(session: Session, seconds: float) -> str:
     """What to say of an agent that shields itself from cancellation or swallows it: no one can end it from outside."""
     return f"session {session.info.session_id}: {session.serving} was cancelled {seconds:g} s ago and has not stopped"
@@ -379,20 +381,3 @@ def _stubbornness(session: Session, seconds: float) -> str:
 
 def _fields_of(info: CallInfo) -> LogFields:
     return log_fields()._replace(session=info.session_id, campaign=info.campaign_id)
-
-
-def _call_info(request: SessionRequest, campaign: Campaign, principal: Principal, client_host: str) -> CallInfo:
-    return CallInfo(
-        session_id=secrets.token_urlsafe(16),
-        campaign_id=request.campaign_id,
-        business_id=request.business_id,
-        client_identifier=request.client_identifier,
-        dynamic_variables=request.dynamic_variables,
-        metadata=request.metadata,
-        transport=request.transport,
-        input=request.input,
-        output=request.output,
-        principal=principal,
-        client_host=client_host,
-        campaign_settings=campaign.agent.told,
-    )

@@ -1,13 +1,36 @@
 """How many sessions a campaign, a client or a principal may have, whoever else wants some."""
 
 from collections import Counter
+from typing import Protocol
 
-from glottis.config import Campaign
-from glottis.contracts.info import Principal
+from glottis.contracts.info import CallInfo, Principal
 from glottis.server.http.clients import client_key
 from glottis.server.sessions.admission import TooManySessions, Unavailable
-from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import SessionState
+
+
+class Bounded(Protocol):
+    """A campaign, as far as it takes so many sessions at a time and no more."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def max_sessions(self) -> float:
+        """At a time."""
+
+
+class Sharing(Protocol):
+    """A session, as far as it has a part of what there is for all."""
+
+    @property
+    def info(self) -> CallInfo:
+        """Whose it is."""
+
+    @property
+    def state(self) -> SessionState:
+        """Whether anybody has connected to it."""
 
 
 class SessionShares:
@@ -20,13 +43,13 @@ class SessionShares:
     def __init__(self, most: int, most_waiting: int) -> None:
         self._most = most
         self._most_waiting = most_waiting
-        self._sessions: dict[str, set[Session]] = {}
+        self._sessions: dict[str, set[Sharing]] = {}
         self._of_principals: Counter[str] = Counter()
         """How many, by the principal's name."""
         self._of_campaigns: Counter[str] = Counter()
         """By their ids."""
 
-    def check(self, campaign: Campaign, client_host: str, principal: Principal) -> None:
+    def check(self, campaign: Bounded, client_host: str, principal: Principal) -> None:
         """Raises ``Unavailable`` if the campaign has no room, and ``TooManySessions`` if it is this client that may
         have no more, or who asks for it.
         """
@@ -43,13 +66,13 @@ class SessionShares:
         if sum(session.state is SessionState.CREATED for session in sessions) >= self._most_waiting:
             raise TooManySessions("Your address has as many sessions as it may that nobody has connected to; use them")
 
-    def add(self, session: Session) -> None:
+    def add(self, session: Sharing) -> None:
         """It is created."""
         self._sessions.setdefault(client_key(session.info.client_host), set()).add(session)
         self._of_principals[session.info.principal.name] += 1
         self._of_campaigns[session.info.campaign_id] += 1
 
-    def remove(self, session: Session) -> None:
+    def remove(self, session: Sharing) -> None:
         """It has ended, and its agent with it."""
         client = client_key(session.info.client_host)
         self._sessions[client].remove(session)

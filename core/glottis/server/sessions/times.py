@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, Self
 
+from glottis.config import Campaign
+from glottis.contracts.info import Principal
 from glottis.ice.timing import DEFAULT_TIMING, IceTiming
 from glottis.server.sessions.deadlines import Deadlines
 
@@ -36,6 +38,11 @@ class SessionTimes:
     providers: float = 1.0
     """For all providers of ICE servers together; who is slower is left out."""
     ice: IceTiming = DEFAULT_TIMING
+
+    def limited(self, campaign: Campaign, principal: Principal) -> Self:
+        """Those of a session: who calls may have less time than others."""
+        longest = min(campaign.max_call_time, principal.max_call_time or math.inf)
+        return replace(self, call=longest, quiet=campaign.max_silence)
 
 
 DEFAULT_TIMES: Final = SessionTimes()

@@ -1,0 +1,200 @@
+"""Answers workers: who gets a connection, whether there may be another session, and what all of them tell."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from glottis.calls.streams import Wakeup
+from glottis.server.fleet.limits import WholeLimits
+from glottis.server.fleet.messages import (
+    Adopt,
+    Ask,
+    Claim,
+    Connected,
+    Done,
+    FromWorker,
+    Granted,
+    HandOver,
+    Part,
+    Rate,
+    Release,
+    State,
+    Tell,
+    Told,
+    Wait,
+    Wants,
+)
+from glottis.server.fleet.process import WorkerProcess
+
+ROUND: Final = 1.0
+"""Seconds in which all workers tell what they were asked."""
+MAX_ROUNDS: Final = 64
+"""That go on at a time; further questions have no answer."""
+
+logger = logging.getLogger(__name__)
+
+
+class _Round:
+    """A question to all workers."""
+
+    def __init__(self, asker: WorkerProcess, question: int, missing: set[int]) -> None:
+        self.asker = asker
+        self.question = question
+        self.missing = missing
+        self.deadline = trio.current_time() + ROUND
+
+
+class Desk:
+    """See ``process.Owner``. ``changed`` is woken whenever something is known of a worker that was not."""
+
+    def __init__(self, changed: Wakeup) -> None:
+        self.is_stopping = False
+        self.has_failed = False
+        """Whether a worker that was to end in good order has not."""
+        self._changed = changed
+        self._workers: dict[int, WorkerProcess] = {}
+        self._limits: WholeLimits | None = None
+        self._rounds: dict[int, _Round] = {}
+        self._asked = 0
+
+    @property
+    def workers(self) -> Sequence[WorkerProcess]:
+        """All that there are."""
+        return list(self._workers.values())
+
+    @property
+    def sessions(self) -> int:
+        """How many there are in all."""
+        return len(self._limits) if self._limits is not None else 0
+
+    def limits_of(self, wants: Wants) -> None:
+        """From now on these bounds hold."""
+        if self._limits is None:
+            self._limits = WholeLimits(wants)
+        else:
+            self._limits.set_bounds(wants)
+
+    def add(self, worker: WorkerProcess) -> None:
+        """It was started."""
+        self._workers[worker.number] = worker
+
+    def look(self) -> None:
+        """Now and then: end who stands still, and tell all how all are."""
+        for worker in self.workers:
+            worker.look()
+        now = trio.current_time()
+        for question in [number for number, one in self._rounds.items() if one.deadline < now]:
+            self._end_round(question)
+        self.tell_state()
+
+    def take(self, worker: WorkerProcess, message: FromWorker, descriptors: Sequence[int]) -> None:
+        """See ``process.Owner``."""
+        match message:
+            case HandOver(number, received) if descriptors:
+                self._pass_on(worker, number, received, descriptors[0])
+            case Ask(question, what):
+                self._begin_round(worker, question, what)
+            case Told(question, figures):
+                self._take_part(worker, question, figures)
+            case Claim() | Connected() | Release() | Rate():
+                self._count(worker, message)
+            case _:
+                self.tell_state()
+                self._changed.wake()
+
+    def ended(self, worker: WorkerProcess) -> None:
+        """See ``process.Owner``."""
+        del self._workers[worker.number]
+        lost = self._limits.forget(worker.number) if self._limits is not None else 0
+        if worker.exit_code != 0 or not worker.is_leaving:
+            if not (worker.is_leaving and not worker.media):
+                logger.error("%s %s; calls that have ended with it: %d", worker, worker.reason, lost)
+            self.has_failed |= worker.is_leaving and bool(worker.media)
+        else:
+            logger.info("%s has left", worker)
+        self.tell_state()
+        self._changed.wake()
+
+    # Connections
+
+    def _pass_on(self, worker: WorkerProcess, number: int, received: bytes, descriptor: int) -> None:
+        """To who has the session, or has least to do; back where there is nobody, who then has the answer to that."""
+        target = self._workers.get(number) if number else self._least_loaded()
+        if target is None or not target.media:
+            target = worker
+        if not number:
+            target.note_created(trio.current_time())
+        target.say(Adopt(received), [descriptor])
+
+    def _least_loaded(self) -> WorkerProcess | None:
+        """Of those that take sessions, if any does."""
+        ready = [worker for worker in self._workers.values() if worker.is_ready]
+        now = trio.current_time()
+        return min(ready, key=lambda worker: (bool(worker.unavailable), self._load_of(worker, now)), default=None)
+
+    def _load_of(self, worker: WorkerProcess, now: float) -> int:
+        sessions = self._limits.sessions_of(worker.number) if self._limits is not None else 0
+        return sessions + worker.coming(now)
+
+    # Bounds
+
+    def _count(self, worker: WorkerProcess, message: Claim | Connected | Release | Rate) -> None:
+        if self._limits is None:
+            return
+        match message:
+            case Claim():
+                worker.note_claimed()
+                answer = self._limits.claim(worker.number, message)
+                worker.say(answer)
+                if isinstance(answer, Granted):
+                    self.tell_state()
+            case Connected(session_id):
+                self._limits.connected(worker.number, session_id)
+            case Release(session_id):
+                self._limits.release(worker.number, session_id)
+                self.tell_state()
+            case Rate(question, what, client):
+                worker.say(Wait(question, self._limits.seconds_to_wait(what, client, trio.current_time())))
+
+    def tell_state(self) -> None:
+        """To all workers, if it has changed; and to those that are new."""
+        state = self._unavailable()
+        for worker in self.workers:
+            if worker.media and worker.told_state != state:
+                worker.told_state = state
+                worker.say(State(state))
+
+    def _unavailable(self) -> str:
+        """Why no worker takes a session; empty if one does."""
+        if self.is_stopping:
+            return "DRAINING"
+        if self._limits is not None and self._limits.is_full:
+            return "FULL"
+        states = [worker.unavailable for worker in self._workers.values() if worker.is_ready]
+        return "" if "" in states else next(iter(states), "STARTING")
+
+    # What all tell
+
+    def _begin_round(self, asker: WorkerProcess, question: int, what: str) -> None:
+        asked = [worker for worker in self.workers if worker.media]
+        if len(self._rounds) >= MAX_ROUNDS:
+            asker.say(Done(question))
+            return
+        self._asked += 1
+        self._rounds[self._asked] = _Round(asker, question, {worker.number for worker in asked})
+        for worker in asked:
+            worker.say(Tell(self._asked, what))
+
+    def _take_part(self, worker: WorkerProcess, question: int, figures: bytes) -> None:
+        if (current := self._rounds.get(question)) is None or worker.number not in current.missing:
+            return
+        current.asker.say(Part(current.question, worker.number, figures))
+        current.missing.discard(worker.number)
+        if not current.missing:
+            self._end_round(question)
+
+    def _end_round(self, question: int) -> None:
+        ended = self._rounds.pop(question)
+        ended.asker.say(Done(ended.question))

@@ -1,0 +1,230 @@
+"""What a worker knows of the others: who gets a connection, what there is of everything, and what the parent wants."""
+
+import logging
+import math
+import socket
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import trio
+
+from glottis.calls.streams import Wakeup
+from glottis.config import Campaign
+from glottis.contracts.info import CallInfo
+from glottis.server.fleet.channel import Channel, close_all
+from glottis.server.fleet.messages import (
+    MAX_RECEIVED,
+    Adopt,
+    Ask,
+    Claim,
+    Connected,
+    Done,
+    FromParent,
+    FromWorker,
+    Granted,
+    HandOver,
+    Part,
+    Rate,
+    Refused,
+    Release,
+    State,
+    Stop,
+    Tell,
+    Told,
+    Wait,
+    Welcome,
+    encode,
+    parse_from_parent,
+)
+from glottis.server.fleet.session_ids import new_session_id, worker_in
+from glottis.server.http.message import Request
+from glottis.server.http.rate_limit import Limited, Limiter
+from glottis.server.http.siblings import Adopted
+from glottis.server.sessions.admission import TooManySessions, Unavailable
+from glottis.signaling.session_request import INITIATE_PATH
+
+MAX_ADOPTED: Final = 256
+"""Connections that wait to be served here; beyond, the newest is closed."""
+ANSWER_PATIENCE: Final = 5.0
+"""Seconds for the parent to answer."""
+_WHY: Final = {
+    "FULL": "The gateway has as many calls as it takes, try again later",
+    "OVERLOADED": "Another call would be one too many for this machine, try again later",
+    "DRAINING": "The gateway is about to stop, try again later",
+    "STARTING": "Agents are being loaded, try again soon",
+}
+
+logger = logging.getLogger(__name__)
+
+
+class ParentGone(Exception):
+    """Nobody is at the other end: what is left here has no reason to go on."""
+
+
+class Member:
+    """See ``gateway.Fleet``. ``run`` reads what the parent says. ``tell`` has the worker's own figures of a kind."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.tell: Callable[[str], bytes] = lambda what: b""
+        self.stop: Stop | None = None
+        """What the parent has said last of the end."""
+        self.changed = Wakeup()
+        """Woken when it says something of the end."""
+        self._channel = channel
+        self._number = 0
+        self._unavailable = "STARTING"
+        self._adopted: deque[Adopted] = deque()
+        self._more_adopted = Wakeup()
+        self._questions: dict[int, trio.Event] = {}
+        self._answers: dict[int, Granted | Refused | Wait | Done] = {}
+        self._parts: dict[int, dict[int, bytes]] = {}
+        self._asked = 0
+
+    async def welcome(self) -> tuple[Welcome, list[socket.socket]]:
+        """Wait for it, and the sockets that are ours from now on. Raises ``ParentGone``."""
+        message, descriptors = await self._receive()
+        if not isinstance(message, Welcome):
+            raise ParentGone
+        self._number = message.worker
+        return message, [socket.socket(fileno=descriptor) for descriptor in descriptors]
+
+    def say(self, message: FromWorker) -> None:
+        """To the parent; if it is gone, ``run`` says so."""
+        self._channel.send(encode(message))
+
+    async def run(self) -> None:
+        """Until cancelled; raises ``ParentGone``."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._channel.run)
+            while True:
+                self._take(*await self._receive())
+
+    async def _receive(self) -> tuple[FromParent, list[int]]:
+        received = await self._channel.receive_untrusted()
+        if received is None:
+            raise ParentGone
+        return parse_from_parent(received[0]), received[1]
+
+    def _take(self, message: FromParent, descriptors: list[int]) -> None:
+        match message:
+            case Adopt(received) if descriptors and len(self._adopted) < MAX_ADOPTED:
+                self._adopted.append(Adopted(socket.socket(fileno=descriptors.pop(0)), received))
+                self._more_adopted.wake()
+            case State(unavailable):
+                self._unavailable = unavailable
+            case Stop():
+                self.stop = message
+                self.changed.wake()
+            case Tell(question, what):
+                self.say(Told(question, self.tell(what)))
+            case Part(question, worker, figures) if question in self._parts:
+                self._parts[question][worker] = figures
+            case Granted(question) | Refused(question) | Wait(question) | Done(question):
+                if (answered := self._questions.get(question)) is not None:
+                    self._answers[question] = message
+                    answered.set()
+        close_all(descriptors)
+
+    async def _ask(self, make: Callable[[int], FromWorker]) -> Granted | Refused | Wait | Done | None:
+        """The parent's answer; None if it has none in time."""
+        self._asked += 1
+        question, answered = self._asked, trio.Event()
+        self._questions[question] = answered
+        try:
+            self.say(make(question))
+            with trio.move_on_after(ANSWER_PATIENCE):
+                await answered.wait()
+            return self._answers.get(question)
+        finally:
+            del self._questions[question]
+            self._answers.pop(question, None)
+            self._parts.pop(question, None)
+
+    # Siblings
+
+    def is_theirs(self, request: Request) -> bool:
+        """See ``Siblings``: what is about a session is for its worker, and who creates one is asked for elsewhere."""
+        if request.path == INITIATE_PATH:
+            return request.method == "POST"
+        return worker_in(request.path) not in (None, self._number)
+
+    def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
+        """See ``Siblings``."""
+        if len(received) > MAX_RECEIVED:
+            return False
+        return self._channel.send(encode(HandOver(worker_in(request.path) or 0, received)), [descriptor])
+
+    async def next_adopted(self) -> Adopted:
+        """See ``Siblings``."""
+        while not self._adopted:
+            await self._more_adopted.wait()
+        return self._adopted.popleft()
+
+    # The whole
+
+    def new_session_id(self) -> str:
+        """See ``sessions.whole.Whole``."""
+        return new_session_id(self._number)
+
+    async def claim(self, info: CallInfo, campaign: Campaign) -> None:
+        """See ``sessions.whole.Whole``."""
+        most = None if campaign.max_sessions == math.inf else int(campaign.max_sessions)
+        who = info.client_host, info.principal.name, info.principal.max_sessions
+        try:
+            answer = await self._ask(lambda question: Claim(question, info.session_id, info.campaign_id, most, *who))
+        except trio.Cancelled:
+            self.release(info.session_id)
+            raise
+        match answer:
+            case Granted():
+                return
+            case Refused(_, "", text):
+                raise TooManySessions(text)
+            case Refused(_, code, text):
+                raise Unavailable(code, text)
+        self.release(info.session_id)
+        raise Unavailable("OVERLOADED", _WHY["OVERLOADED"])
+
+    def connected(self, session_id: str) -> None:
+        """See ``sessions.whole.Whole``."""
+        self.say(Connected(session_id))
+
+    def release(self, session_id: str) -> None:
+        """See ``sessions.whole.Whole``."""
+        self.say(Release(session_id))
+
+    def unavailability(self, own: Callable[[], Unavailable | None]) -> Unavailable | None:
+        """See ``sessions.whole.Whole``."""
+        code = self._unavailable
+        return Unavailable(code, _WHY.get(code, "Try again later")) if code else None
+
+    def limiter(self, what: Limited) -> Limiter:
+        """See ``gateway.Fleet``."""
+        return _ParentsLimiter(self, what)
+
+    async def seconds_to_wait(self, what: Limited, client_host: str) -> float:
+        """Until the client may ask for something of this kind. If the parent has no answer it need not wait."""
+        answer = await self._ask(lambda question: Rate(question, what, client_host))
+        return answer.seconds if isinstance(answer, Wait) else 0.0
+
+    async def figures(self, what: str) -> Mapping[int, bytes]:
+        """What all workers tell of themselves, by their numbers; those that have not answered in time are missing."""
+        parts: dict[int, bytes] = {}
+
+        def ask(question: int) -> Ask:
+            self._parts[question] = parts
+            return Ask(question, what)
+
+        await self._ask(ask)
+        return parts
+
+
+class _ParentsLimiter:
+    def __init__(self, member: Member, what: Limited) -> None:
+        self._member = member
+        self._what: Limited = what
+
+    async def ask(self, client_host: str, now: float) -> float:
+        """See ``Limiter``: one count for all workers."""
+        return await self._member.seconds_to_wait(self._what, client_host)

@@ -1,0 +1,232 @@
+"""What the parent and a worker tell each other, each message with the descriptors that go with it.
+
+A worker may have gone mad, and of what it says nothing but ``Malformed`` may come: its messages have types and bounds.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from glottis.contracts.errors import Malformed
+from glottis.server.http.rate_limit import Limited
+
+PROTOCOL: Final = 1
+"""Grows whenever the messages change: after an update, a worker may be newer than its parent."""
+LONGEST: Final = 96 * 1024
+"""Bytes of a message: the longest has the head of a request, and a little more."""
+MOST_DESCRIPTORS: Final = 64
+"""That go with a message."""
+MAX_RECEIVED: Final = 64 * 1024
+"""Bytes of a request that are handed over: a head of 16 KiB at most, and what came with its end."""
+MAX_FIGURES: Final = 48 * 1024
+"""Bytes of what a worker tells of itself."""
+
+Name = Annotated[str, Meta(max_length=512)]
+Text = Annotated[str, Meta(max_length=4096)]
+Number = Annotated[int, Meta(ge=0, le=2**53)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(ge=0, le=1_000_000)]
+Received = Annotated[bytes, Meta(max_length=MAX_RECEIVED)]
+Figures = Annotated[bytes, Meta(max_length=MAX_FIGURES)]
+
+
+class _Message(msgspec.Struct, array_like=True, gc=False):
+    """On the socket an array, with the class's number first."""
+
+
+class Wants(_Message):
+    """What a worker's configuration asks of the parent."""
+
+    workers: Annotated[int, Meta(ge=1, le=256)]
+    host: Name
+    port: Port
+    media_hosts: Annotated[tuple[Name, ...], Meta(max_length=16)]
+    udp_port: Port
+    tcp_port: Port | None
+    max_sessions: Count
+    max_sessions_per_client: Count
+    max_sessions_per_minute: Count
+    max_requests_per_minute: Count
+    shutdown_grace: Seconds
+    patience: Seconds
+
+
+# From a worker
+
+
+class Hello(_Message, tag=0):
+    """Its code is loaded, and its configuration found right; ``version`` is that of the distribution."""
+
+    protocol: int
+    version: Name
+    wants: Wants
+
+
+class Ready(_Message, tag=1):
+    """It takes calls; this is where."""
+
+    media: Text
+
+
+class Beat(_Message, tag=2):
+    """Its event loop turns. ``unavailable`` is why it takes no further session, as ``Unavailable.code`` says it."""
+
+    unavailable: Name
+    figures: Figures
+
+
+class HandOver(_Message, tag=3):
+    """A connection, whose request is for this worker, or for whichever has least to do (0)."""
+
+    worker: Number
+    received: Received
+
+
+class Claim(_Message, tag=4):
+    """May there be another session?"""
+
+    question: Number
+    session_id: Name
+    campaign: Name
+    most_of_campaign: Count | None
+    client: Name
+    principal: Name
+    most_of_principal: Count | None
+
+
+class Connected(_Message, tag=5):
+    """The client of a claimed session has come."""
+
+    session_id: Name
+
+
+class Release(_Message, tag=6):
+    """A claimed session has ended."""
+
+    session_id: Name
+
+
+class Rate(_Message, tag=7):
+    """How long has this client to wait until it may ask for something of this kind?"""
+
+    question: Number
+    what: Limited
+    client: Name
+
+
+class Ask(_Message, tag=8):
+    """What do all workers tell of themselves?"""
+
+    question: Number
+    what: Name
+
+
+class Told(_Message, tag=9):
+    """What this worker tells, when it was asked."""
+
+    question: Number
+    figures: Figures
+
+
+# From the parent
+
+
+class Welcome(_Message, tag=20):
+    """Its number and the secret that signs tokens; with it come sockets: so many for HTTP, UDP, and TCP media."""
+
+    worker: Number
+    secret: bytes
+    http: int
+    udp: int
+    tcp: int
+
+
+class Adopt(_Message, tag=21):
+    """A connection whose request is for this worker."""
+
+    received: bytes
+
+
+class Granted(_Message, tag=22):
+    """There may be another session."""
+
+    question: int
+
+
+class Refused(_Message, tag=23):
+    """There may not; ``code`` is that of ``Unavailable``, or empty where this client or principal has its share."""
+
+    question: int
+    code: str
+    text: str
+
+
+class Wait(_Message, tag=24):
+    """So long has the client to wait."""
+
+    question: int
+    seconds: float
+
+
+class State(_Message, tag=25):
+    """Why no worker takes a session; empty if one does."""
+
+    unavailable: str
+
+
+class Stop(_Message, tag=26):
+    """Let calls go on for so many seconds, and then end them. ``listening``: still take connections meanwhile."""
+
+    grace: float
+    listening: bool
+
+
+class Tell(_Message, tag=27):
+    """What it has to tell of itself is wanted."""
+
+    question: int
+    what: str
+
+
+class Part(_Message, tag=28):
+    """What one worker tells."""
+
+    question: int
+    worker: int
+    figures: bytes
+
+
+class Done(_Message, tag=29):
+    """No further worker tells anything."""
+
+    question: int
+
+
+FromWorker = Hello | Ready | Beat | HandOver | Claim | Connected | Release | Rate | Ask | Told
+FromParent = Welcome | Adopt | Granted | Refused | Wait | State | Stop | Tell | Part | Done
+
+_encoder = msgspec.msgpack.Encoder()
+_from_worker = msgspec.msgpack.Decoder(FromWorker)
+_from_parent = msgspec.msgpack.Decoder(FromParent)
+
+
+def encode(message: FromWorker | FromParent) -> bytes:
+    """As it is sent."""
+    return _encoder.encode(message)
+
+
+def parse_from_worker_untrusted(body: bytes) -> FromWorker:
+    """What a worker says; raises ``Malformed``."""
+    try:
+        message: FromWorker = _from_worker.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise Malformed("expected a message of a worker") from None
+    return message
+
+
+def parse_from_parent(body: bytes) -> FromParent:
+    """What the parent says, which is believed."""
+    message: FromParent = _from_parent.decode(body)
+    return message

@@ -1,0 +1,185 @@
+"""A worker's process, as the parent sees it: how it is started, heard, and ended."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final, Protocol
+
+import trio
+
+from glottis.contracts.errors import Malformed
+from glottis.server.fleet.channel import Channel, close_all, open_channel_pair
+from glottis.server.fleet.environment import Role, as_worker
+from glottis.server.fleet.messages import (
+    PROTOCOL,
+    Beat,
+    FromParent,
+    FromWorker,
+    Hello,
+    Ready,
+    Wants,
+    encode,
+    parse_from_worker_untrusted,
+)
+
+LOOK: Final = 0.5
+"""Seconds between looks at a worker, and between its signs of life."""
+START_PATIENCE: Final = 300.0
+"""Seconds for a worker to load its configuration, and with it agents, which may be large models."""
+ON_ITS_WAY: Final = 1.0
+"""Seconds for which a session counts that a worker was asked to create, and that it has not claimed."""
+
+logger = logging.getLogger(__name__)
+
+
+class Owner(Protocol):
+    """Who is told what a worker says."""
+
+    def take(self, worker: "WorkerProcess", message: FromWorker, descriptors: Sequence[int]) -> None:
+        """Everything but what is about the process itself; the descriptors stay the caller's to close."""
+
+    def ended(self, worker: "WorkerProcess") -> None:
+        """Its process is gone."""
+
+
+class WorkerProcess:
+    """Made by ``start_worker``; ``run`` it."""
+
+    def __init__(self, number: int, process: trio.Process, channel: Channel) -> None:
+        self.number = number
+        self.wants: Wants | None = None
+        """Once it has said so."""
+        self.media = ""
+        """Where it has calls, once it takes some."""
+        self.unavailable = "STARTING"
+        """Why it takes no further session; empty if it does."""
+        self.told_state: str | None = None
+        """What it was told last of all workers together."""
+        self.figures = b""
+        self.reason = ""
+        """Why it has ended, where it was not to."""
+        self.is_leaving = False
+        """It was told to end."""
+        self.exit_code: int | None = None
+        self._process = process
+        self._channel = channel
+        self._silent_looks = 0
+        self._created: deque[float] = deque()
+
+    def __str__(self) -> str:
+        return f"worker {self.number} (process {self._process.pid})"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes calls."""
+        return bool(self.media) and self.exit_code is None and not self.is_leaving
+
+    def say(self, message: FromParent, descriptors: Sequence[int] = ()) -> bool:
+        """False if it is gone, or takes nothing: then it is ended."""
+        if self._channel.send(encode(message), descriptors):
+            return True
+        if self.exit_code is None:
+            self.kill("has not read for too long what it is told")
+        return False
+
+    def note_created(self, now: float) -> None:
+        """It was given a request for a session."""
+        self._created.append(now)
+
+    def note_claimed(self) -> None:
+        """It has claimed one."""
+        if self._created:
+            self._created.popleft()
+
+    def coming(self, now: float) -> int:
+        """How many sessions it was asked for lately, and has not claimed."""
+        while self._created and now - self._created[0] > ON_ITS_WAY:
+            self._created.popleft()
+        return len(self._created)
+
+    def look(self) -> None:
+        """To be called every ``LOOK`` seconds, after all that has come was read: ends it if it stands still."""
+        self._silent_looks += 1
+        patience = self.wants.patience if self.media and self.wants else START_PATIENCE
+        if self._silent_looks * LOOK > patience and self.exit_code is None:
+            self.kill(f"has given no sign of life for {patience:g} s")
+
+    def kill(self, reason: str = "") -> None:
+        """End it at once, with all of its calls."""
+        self.reason = self.reason or reason
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(self._process.pid, signal.SIGKILL)
+
+    async def run(self, owner: Owner) -> None:
+        """Until its process has ended; cancelled, it ends that."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._channel.run)
+                nursery.start_soon(self._read, owner)
+                await self._process.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            if self._process.returncode is None:
+                self.kill()
+            with trio.CancelScope(shield=True):
+                self.exit_code = code = await self._process.wait()
+            self._channel.close()
+            self.reason = self.reason or _end_of(code)
+            owner.ended(self)
+
+    async def _read(self, owner: Owner) -> None:
+        try:
+            while (received := await self._channel.receive_untrusted()) is not None:
+                body, descriptors = received
+                try:
+                    self._take(parse_from_worker_untrusted(body), descriptors, owner)
+                finally:
+                    close_all(descriptors)
+        except Malformed as error:
+            self.kill(f"told what makes no sense: {error}")
+
+    def _take(self, message: FromWorker, descriptors: Sequence[int], owner: Owner) -> None:
+        self._silent_looks = 0
+        match message:
+            case Hello(protocol, version) if protocol != PROTOCOL:
+                self.kill(f"is of glottis {version}, which this parent does not understand: restart the service")
+                return
+            case Hello(_, _, wants):
+                self.wants = self.wants or wants
+            case Ready(media):
+                self.media = media or "-"
+            case Beat(unavailable, figures):
+                self.unavailable, self.figures = unavailable, figures
+        owner.take(self, message, descriptors)
+
+
+async def start_worker(number: int) -> WorkerProcess:
+    """The program that runs here, once more, as a worker. Raises ``OSError`` if the machine lets none start."""
+    ours, theirs = open_channel_pair()
+    try:
+        with theirs:
+            process = await trio.lowlevel.open_process(
+                [sys.executable, *sys.orig_argv[1:]],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env=as_worker(os.environ, Role(theirs.fileno(), number)),
+                process_group=0,  # so that Ctrl-C is the parent's alone
+            )
+    except BaseException:
+        ours.close()
+        raise
+    return WorkerProcess(number, process, Channel(ours))
+
+
+def _end_of(code: int) -> str:
+    if code >= 0:
+        return f"has left with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"

@@ -1,0 +1,61 @@
+"""``glottis serve`` in one process: a gateway that ends when a signal says so."""
+
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from typing import NoReturn
+
+import trio
+
+from glottis.config import ResolvedConfig
+from glottis.server.announcing import announce
+from glottis.server.gateway import GOODBYE_TIMEOUT, Gateway, open_gateway
+from glottis.server.runtime.collector import collecting
+from glottis.server.runtime.descriptors import raise_limit
+from glottis.server.runtime.watchdog import EXIT_ABANDONED
+from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
+    """Serve until SIGINT (calls end at once) or SIGTERM (calls may go on for ``server.shutdown_grace``)."""
+    trio.run(serve, config, times)
+
+
+async def serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
+    """What ``run`` runs: it takes over the process's signals, its descriptors and its garbage collector."""
+    raise_limit()
+    grace: dict[int, float] = {signal.SIGINT: 0.0, signal.SIGTERM: config.config.server.shutdown_grace}
+    longest_stop = {signum: seconds + GOODBYE_TIMEOUT + times.stop + 1.0 for signum, seconds in grace.items()}
+    with trio.open_signal_receiver(*grace) as signals:
+        async with (
+            open_gateway(config, times=times) as gateway,
+            collecting(gateway.scheduler, lambda: len(gateway.sessions)),
+        ):
+            with gateway.watchdog.guarding_exit(longest_stop):
+                gateway.watchdog.pauses.forget()  # all that was loaded was looked through, before anybody is served
+                async with trio.open_nursery() as announcing:
+                    announcing.start_soon(announce, config, gateway)
+                    received = await anext(signals)
+                    announcing.cancel_scope.cancel()
+                logger.info("%s: stopping", signal.Signals(received).name)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_hurry, gateway, signals)
+                    if not await gateway.stop(grace[received]):
+                        abandon()
+                    nursery.cancel_scope.cancel()
+
+
+async def _hurry(gateway: Gateway, signals: AsyncIterator[int]) -> None:
+    """A second signal ends what is left of the grace."""
+    await anext(signals)
+    await gateway.sessions.end_all("the gateway stops")
+
+
+def abandon() -> NoReturn:
+    """End the process under agents that do not stop: nothing else ends a coroutine that refuses cancellation."""
+    logger.error("leaving without them")
+    logging.shutdown()
+    os._exit(EXIT_ABANDONED)
