@@ -19,6 +19,7 @@ from glottis.server.fleet.messages import (
     HandOver,
     Part,
     Rate,
+    Ready,
     Release,
     State,
     Tell,
@@ -101,6 +102,8 @@ class Desk:
             case Claim() | Connected() | Release() | Rate():
                 self._count(worker, message)
             case _:
+                if isinstance(message, Ready):
+                    logger.info("%s serves, media on %s", worker, worker.media)
                 self.tell_state()
                 self._changed.wake()
 

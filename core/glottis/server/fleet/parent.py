@@ -97,8 +97,7 @@ class Parent:
                 self._exit_code = error.exit_code
                 self._serving.cancel()
             return
-        media = ", ".join(worker.media for worker in generation.workers)
-        logger.info("glottis serves %s with %d workers, media on %s", self._url(), generation.wants.workers, media)
+        logger.info("glottis serves %s with %d workers", self._url(), generation.wants.workers)
         self._manager.say("READY=1", "STATUS=serves")
 
     def _reload(self, name: str) -> None:
@@ -147,6 +146,7 @@ class Parent:
             await self._until(lambda: generation.has_begun or bool(generation.failure) or generation.is_over)
             if not generation.has_begun:
                 raise CannotBegin(generation.failure)
+            self._nursery.start_soon(generation.keep_spare)
         except (CannotBegin, ConfigurationError, OSError) as error:
             self._abandon(generation, scout)
             if isinstance(error, CannotBegin):
@@ -167,7 +167,7 @@ class Parent:
         old = self._generation
         is_same_place = old is not None and (old.wants.host, old.wants.port) == (wants.host, wants.port)
         listeners = old.listeners if old is not None and is_same_place else self._sockets.listen(wants)
-        generation = Generation(wants, listeners, self._changed)
+        generation = Generation(wants, listeners, self._spawn, self._changed)
         media: list[MediaSockets] = []
         try:
             for _ in range(wants.workers):
@@ -186,7 +186,7 @@ class Parent:
 
     async def _keep(self, generation: Generation, media: MediaSockets, first: WorkerProcess | None) -> None:
         try:
-            await generation.keep_one(media, self._spawn, first)
+            await generation.keep_one(media, first)
         finally:
             self._sockets.close_media(media)
 

@@ -63,6 +63,8 @@ class WorkerProcess:
         self.figures = b""
         self.reason = ""
         """Why it has ended, where it was not to."""
+        self.is_welcome = False
+        """It has its sockets."""
         self.is_leaving = False
         """It was told to end."""
         self.exit_code: int | None = None
@@ -104,6 +106,8 @@ class WorkerProcess:
 
     def look(self) -> None:
         """To be called every ``LOOK`` seconds, after all that has come was read: ends it if it stands still."""
+        if self.wants is not None and not self.is_welcome:
+            return  # it waits until it is needed
         self._silent_looks += 1
         patience = self.wants.patience if self.media and self.wants else START_PATIENCE
         if self._silent_looks * LOOK > patience and self.exit_code is None:

@@ -1,0 +1,112 @@
+"""``glottis serve`` with several workers, and phones for it."""
+
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Final, cast
+
+from glottis.server.fleet.environment import VARIABLE
+from glottis.server.gateway import Gateway
+
+from support.command import Command, open_command
+from support.phone import Exchange, Phone, eventually, open_exchange
+
+CONFIG: Final = """
+[server]
+port = 0
+workers = 2
+max_load = 1
+max_sessions_per_minute = 100000
+SERVER
+
+[auth]
+scheme = "anonymous"
+
+[campaigns.echo]
+agent = "echo"
+
+[campaigns.few]
+agent = "echo"
+max_sessions = 3
+"""
+
+
+class FleetProcess:
+    """Made by ``open_fleet``."""
+
+    def __init__(self, command: Command, config: Path) -> None:
+        self.command = command
+        self.config = config
+        self.exchange: Exchange
+
+    @property
+    def workers(self) -> dict[int, int]:
+        """The processes by their numbers, those that wait included."""
+        threads = Path(f"/proc/{self.command.process.pid}/task").glob("*/children")
+        children = [child for thread in threads for child in thread.read_text().split()]
+        return {number: int(child) for child in children if (number := _number_of(int(child)))}
+
+    @property
+    def serving(self) -> list[int]:
+        """The numbers of those that have served, in their order."""
+        return [int(number) for number in re.findall(r"worker (\d+) \(process \d+\) serves", self.command.errors)]
+
+    def kill(self, number: int, signum: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a worker."""
+        os.kill(self.workers[number], signum)
+
+    def reload(self, **changes: str) -> None:
+        """With the text of the configuration changed."""
+        text = self.config.read_text()
+        for old, new in changes.items():
+            assert old in text
+            text = text.replace(old, new)
+        self.config.write_text(text)
+        self.command.process.send_signal(signal.SIGHUP)
+
+    async def stop(self) -> int:
+        """In good order; returns the exit code."""
+        self.command.process.send_signal(signal.SIGTERM)
+        return await self.command.wait()
+
+
+def worker_of(phone: Phone) -> int:
+    """The number of the one that has its call."""
+    return int(phone.session_id.partition("-")[0])
+
+
+def _number_of(pid: int) -> int | None:
+    try:
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return None
+    found = re.search(rf"{VARIABLE}=\d+ (\d+)".encode(), environ)
+    return int(found[1]) if found else None
+
+
+@asynccontextmanager
+async def open_fleet(
+    directory: Path, server: str = "", env: Mapping[str, str] | None = None
+) -> AsyncIterator[FleetProcess]:
+    """On any free port; leaving the block kills it. ``server`` has further lines of that section."""
+    config = directory / "fleet.toml"
+    config.write_text(CONFIG.replace("SERVER", server))
+    async with open_command("serve", "--config", config, env=env) as command:
+        fleet = FleetProcess(command, config)
+        try:
+            serving = await command.wait_for(r"glottis serves (http://\S+) with")
+            gateway = cast(Gateway, SimpleNamespace(url=serving[1]))
+            async with open_exchange(gateway) as fleet.exchange:
+                yield fleet
+        finally:
+            if command.process.returncode is None:
+                command.process.send_signal(signal.SIGINT)
+
+
+async def spare_waits(fleet: FleetProcess, workers: int = 2) -> None:
+    """Until one more process than that has been started."""
+    await eventually(lambda: len(fleet.workers) > workers)
