@@ -48,3 +48,34 @@ async def test_calls_are_spread_and_those_of_a_worker_that_dies_are_all_that_is_
         await all_hear([*again, *others])
         assert all(phone.socket.closed is None for phone in others)
         assert await fleet.stop() == 0
+
+
+def lost(phones: list[Phone]) -> list[int]:
+    """Packets of the gateway that a phone has missed, each."""
+    inbound = [phone.peer.statistics(trio.current_time()).inbound_rtp for phone in phones]
+    return [stream.packets_lost for stream in inbound if stream is not None]
+
+
+async def test_reload_costs_no_call_a_packet_and_new_calls_have_the_new_configuration(tmp_path: Path) -> None:
+    async with open_fleet(tmp_path, "shutdown_grace = 60") as fleet:
+        old = await calls(fleet, 6)
+        await all_hear(old)
+        fleet.reload(**{'agent = "echo"': 'agent = "nobody"'})
+        await fleet.command.wait_for("not reloaded")
+        assert "campaigns.echo.agent" in fleet.command.errors
+        fleet.reload(**{'agent = "nobody"': 'agent = "talker"'})
+        await fleet.command.wait_for("2 new workers serve")
+        new = await calls(fleet, 4)
+        assert not {worker_of(phone) for phone in old} & {worker_of(phone) for phone in new}
+        await all_hear([*old, *new], 25)
+        assert lost(old) == [0] * 6
+        await old[0].open_socket(old[0].socket.events("resume")[-1]["websocketUrl"])
+        await old[0].hear(5)
+        for phone in old:
+            await phone.hang_up()
+        for number in {worker_of(phone) for phone in old}:
+            await fleet.command.wait_for(rf"worker {number} \(process \d+\) has left")
+        for phone in new:
+            await phone.hang_up()
+        assert "lost 0 (0.0%)" in fleet.command.errors
+        assert await fleet.stop() == 0
