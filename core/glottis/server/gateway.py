@@ -45,7 +45,8 @@ from glottis.server.sessions.renewal import renew_ice_servers
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 from glottis.server.sessions.tokens import TokenDesk
-from glottis.server.sessions.whole import Whole
+from glottis.server.sessions.waiting_room import WaitingRoom
+from glottis.server.sessions.whole import Alone, Whole
 from glottis.wire.address import Address
 
 logger = logging.getLogger(__name__)
@@ -208,7 +209,7 @@ class Gateway:
             operators=self._config.config.auth.operators,
             plugins=self._config.plugins,
             campaigns=tuple(self._config.campaigns),
-            queue=server.queue,
+            waiting_room=WaitingRoom(server.queue, (self._fleet or Alone()).new_session_id),
         )
         return HttpServer(
             handle_request=api.handle_request,

@@ -6,11 +6,16 @@ from pathlib import Path
 import pytest
 import trio
 from glottis.server.sessions.waiting_room import PATIENCE, TRYING, WaitingRoom
+from glottis.server.sessions.whole import Alone
 from support.conversation import Clock
 from support.gateway import CONFIG
 from support.http import Reply, request
 from support.memory import open_memory_exchange
 from support.phone import Exchange, eventually
+
+
+def make_room(places: int) -> WaitingRoom:
+    return WaitingRoom(places, Alone().new_session_id)
 
 
 def ticket_of(room: WaitingRoom, client: str, now: float = 0.0) -> str:
@@ -27,7 +32,7 @@ def place_of(room: WaitingRoom, ticket: str, now: float) -> int:
 
 
 def test_who_has_come_first_may_try_first() -> None:
-    room = WaitingRoom(100)
+    room = make_room(100)
     assert room.may_try("", 0.0)
     tickets = [ticket_of(room, f"192.0.2.{number}") for number in range(TRYING + 2)]
     assert [room.may_try(ticket, 1.0) for ticket in tickets] == [True] * TRYING + [False, False]
@@ -39,7 +44,7 @@ def test_who_has_come_first_may_try_first() -> None:
 
 
 def test_who_does_not_ask_loses_the_place() -> None:
-    room = WaitingRoom(100)
+    room = make_room(100)
     gone, patient = (ticket_of(room, f"192.0.2.{number}") for number in range(2))
     assert place_of(room, patient, PATIENCE) == 2
     assert place_of(room, patient, PATIENCE + 1) == 1
@@ -50,7 +55,7 @@ def test_who_does_not_ask_loses_the_place() -> None:
 
 
 def test_who_asks_again_at_once_has_not_waited() -> None:
-    room = WaitingRoom(100)
+    room = make_room(100)
     ticket = ticket_of(room, "192.0.2.1", 10.0)
     assert [room.is_due(ticket, now) for now in (10.1, 12.0, 10.0 + PATIENCE + 1)] == [False, True, False]
     assert not room.is_due("", 12.0)
@@ -58,7 +63,7 @@ def test_who_asks_again_at_once_has_not_waited() -> None:
 
 @pytest.mark.parametrize(("places", "share"), [(8, 2), (1, 1), (0, 0)])
 def test_places_are_shared_among_client_addresses(places: int, share: int) -> None:
-    room = WaitingRoom(places)
+    room = make_room(places)
     got = [room.wait("", "2001:db8::1", 0.0) is not None for _ in range(places + 1)]
     assert sum(got) == share
     others = [room.wait("", f"192.0.2.{number}", 0.0) is not None for number in range(places)]

@@ -27,6 +27,7 @@ from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import Limiter
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.waiting_room import WaitingRoom
+from glottis.server.sessions.whole import Alone
 from glottis.signaling.session_request import INITIATE_PATH
 from glottis.signaling.session_url import parse_session_url_untrusted
 
@@ -41,7 +42,7 @@ class Api:
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
     gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are those below
     ``ROUTES_PREFIX``, by their folders, with a limit of their own; ``operators`` are names of principals,
-    ``campaigns`` what there is to call, ``queue`` how many may wait for a session.
+    ``campaigns`` what there is to call, ``waiting_room`` where to wait for a session.
     """
 
     def __init__(
@@ -59,15 +60,16 @@ class Api:
         plugin_rate_limiter: Limiter | None = None,
         operators: Collection[str] = (),
         campaigns: Sequence[str] = (),
-        queue: int = 0,
+        waiting_room: WaitingRoom | None = None,
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
         health = Health(sessions)
         authentication = Authentication(auth_scheme, rate_limiter)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
+        waiting_room = waiting_room or WaitingRoom(0, Alone().new_session_id)
         initiate = Initiate(
-            sessions, authentication, cors=self._cors, turns=turns or Turns(), waiting_room=WaitingRoom(queue)
+            sessions, authentication, cors=self._cors, turns=turns or Turns(), waiting_room=waiting_room
         )
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)

@@ -145,15 +145,16 @@ class Member:
 
     def is_theirs(self, request: Request) -> bool:
         """See ``Siblings``: what is about a session is for its worker, and who creates one is asked for elsewhere."""
-        if request.path == INITIATE_PATH:
+        worker = _worker_of(request)
+        if worker is None and request.path == INITIATE_PATH:
             return request.method == "POST"
-        return worker_in(request.path) not in (None, self._number)
+        return worker not in (None, self._number)
 
     def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
         """See ``Siblings``."""
         if len(received) > MAX_RECEIVED:
             return False
-        return self._channel.send(encode(HandOver(worker_in(request.path) or 0, received)), [descriptor])
+        return self._channel.send(encode(HandOver(_worker_of(request) or 0, received)), [descriptor])
 
     async def next_adopted(self) -> Adopted:
         """See ``Siblings``."""
@@ -218,6 +219,11 @@ class Member:
 
         await self._ask(ask)
         return parts
+
+
+def _worker_of(request: Request) -> int | None:
+    """Whose session the request is about, or in whose queue it has a place."""
+    return worker_in(request.query.get("ticket", "") if request.path == INITIATE_PATH else request.path)
 
 
 class _ParentsLimiter:

@@ -1,6 +1,6 @@
 """The queue before a gateway that has no room: who has come first is let in first. Time is an argument."""
 
-import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
@@ -33,10 +33,11 @@ class _Place:
 
 
 class WaitingRoom:
-    """Has ``places``; none where there is no queue."""
+    """Has ``places``; none where there is no queue. ``new_ticket`` makes what nobody can guess."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, new_ticket: Callable[[], str]) -> None:
         self._places = places
+        self._new_ticket = new_ticket
         self._waiting: dict[str, _Place] = {}
         """By their tickets, the first first."""
 
@@ -63,7 +64,7 @@ class WaitingRoom:
             theirs = sum(other.client == client for other in self._waiting.values())
             if len(self._waiting) >= self._places or theirs >= max(1, self._places // SHARE):
                 return None
-            ticket = secrets.token_urlsafe(16)
+            ticket = self._new_ticket()
             place = self._waiting[ticket] = _Place(client, now)
         place.asked_at = now
         return Waiting(ticket, list(self._waiting).index(ticket) + 1)
