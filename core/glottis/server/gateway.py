@@ -263,6 +263,7 @@ async def open_gateway(
     cannot be had, and ``PluginError`` if an extension cannot begin.
     """
     server = config.config.server
+    make_gateway = partial(Gateway, tokens=tokens, legs=legs, times=times, turns=turns, fleet=fleet)
     with (
         _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint,
         _bind_streams(config, endpoint) if streams is None else nullcontext(streams) as streams,
@@ -276,18 +277,8 @@ async def open_gateway(
                 trio.open_nursery() as nursery,
                 trio.open_nursery() as sessions,
             ):
-                gateway = Gateway(
-                    config,
-                    endpoint,
-                    sessions,
-                    watchdog,
-                    own_addresses=own_addresses,
-                    streams=streams,
-                    tokens=tokens,
-                    legs=legs,
-                    times=times,
-                    turns=turns,
-                    fleet=fleet,
+                gateway = make_gateway(
+                    config, endpoint, sessions, watchdog, own_addresses=own_addresses, streams=streams
                 )
                 gateway.url, figures.gateway = url, gateway
                 for task in _tasks(gateway, endpoint, listeners):

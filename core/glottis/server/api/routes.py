@@ -67,7 +67,7 @@ class Api:
         health = Health(sessions)
         authentication = Authentication(auth_scheme, rate_limiter)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
-        waiting_room = waiting_room or WaitingRoom(0, Alone().new_session_id)
+        waiting_room = WaitingRoom(0, Alone().new_session_id) if waiting_room is None else waiting_room
         initiate = Initiate(
             sessions, authentication, cors=self._cors, turns=turns or Turns(), waiting_room=waiting_room
         )
