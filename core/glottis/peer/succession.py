@@ -40,6 +40,9 @@ class Succession:
         """Where the successor's datagrams come from, and go to: ICE may not have chosen it yet."""
         self._last_flight: list[Datagram] = []
         """Of a successor that has taken over."""
+        self._left: Path | None = None
+        self._arrived: Path | None = None
+        """From where to where the peer went with it."""
         self._deadline = self._limit = 0.0
 
     def expect(
@@ -113,8 +116,18 @@ class Succession:
         assert successor is not None
         assert path is not None
         self._last_flight = self.datagrams_to_send()
+        self._left, self._arrived = self._old_path, path
         self.drop()
         return successor, path
+
+    def way(self, selected: Path | None) -> Path | None:
+        """Where DTLS goes: the path that ICE has selected, unless that is the one that the peer has left.
+
+        Our own check of the other may wait for its turn for 50 ms, while the peer has used it for a whole handshake.
+        """
+        if selected != self._left:
+            self._left = self._arrived = None
+        return self._arrived or selected
 
     def drop(self) -> None:
         """There is none, or none any more."""

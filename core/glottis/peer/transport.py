@@ -139,7 +139,8 @@ class PeerTransport:
         if is_under_way or self.is_secure or self._succession.is_expected:
             self._note("the far end may begin another handshake, by another transport")
             make = partial(self._new_dtls, remote, srtp=srtp)
-            self._succession.expect(make, self.selected_path, now, follows_proven=self.is_secure)
+            path = self._succession.way(self.selected_path)
+            self._succession.expect(make, path, now, follows_proven=self.is_secure)
         return self._succession.is_expected
 
     def restart(self, credentials: Credentials, now: float) -> None:
@@ -210,7 +211,7 @@ class PeerTransport:
         if self.state is ConnectionState.CLOSED:
             goodbyes, self._goodbyes = self._goodbyes, []
             return goodbyes
-        outgoing, path = self.ice.datagrams_to_send(), self.selected_path
+        outgoing, path = self.ice.datagrams_to_send(), self._succession.way(self.selected_path)
         if path is not None:
             outgoing += [Datagram(data, path) for data in (*self._protected, *self.dtls.datagrams_to_send())]
             self._protected.clear()

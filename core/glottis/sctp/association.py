@@ -102,6 +102,7 @@ class SctpAssociation:
             Timer.RE_CONFIG: self._reset.handle_timeout,
             Timer.DELAYED_SACK: self._inbound.handle_delayed_sack,
             Timer.HEARTBEAT: self._heartbeat.handle_timeout,
+            Timer.PAUSE: self._outbound.handle_pause_over,
         }
 
     @property
@@ -137,9 +138,14 @@ class SctpAssociation:
         self._learn_time(now)
         self._handshake.connect(now)
 
-    def hasten(self, *, is_ending: bool) -> None:
-        """See ``Outbound.hasten``."""
-        self._outbound.hasten(is_ending=is_ending)
+    def pause(self) -> None:
+        """See ``Outbound.pause``."""
+        self._outbound.pause()
+        self._work_is_due = True
+
+    def resume(self) -> None:
+        """See ``Outbound.resume``."""
+        self._outbound.resume()
         self._work_is_due = True
 
     def renew(self, now: float) -> None:

@@ -35,6 +35,12 @@ _MAX_GIVEN_UP_AT_ONCE: Final = 192
 _MAX_OUTSTANDING: Final = 1024
 """Chunks: more than the largest congestion window holds of full ones, and as many as may be lost at a time."""
 
+_PAUSE: Final = 2.0
+"""Seconds that the peer has to take an answer and to leave."""
+
+_TIME_FOR_AN_OFFER: Final = 0.01
+"""Seconds that it takes a peer to send its offer, besides what the network takes: five in Chromium, in milliseconds."""
+
 
 class Outbound:
     """What is queued and what is outstanding."""
@@ -67,6 +73,11 @@ class Outbound:
         self._idle_since: float | None = None
         self._is_ending = False
         """Whether each acknowledgement is to come at once."""
+        self._is_paused = False
+        """Whether nothing else leaves."""
+        self._paused_at = self._pause_round_trip = 0.0
+        """Since when, and how long it took until the copy was acknowledged."""
+        self._in_flight_then: list[OutboundMessage] = []
         self._probe_is_due = False
         """Whether the peer is to be asked for one."""
         self._burst = 0
@@ -81,20 +92,43 @@ class Outbound:
         self._peer_window = peer.advertised_window
         self._peer_takes_forward_tsn = peer.forward_tsn
 
-    def hasten(self, *, is_ending: bool) -> None:
-        """Whether the peer may end the association soon, and another follow: it is to acknowledge everything at once.
+    def pause(self) -> None:
+        """The peer may end the association as soon as it has our answer, and another may follow.
 
         What it has not acknowledged by then is sent again, for a reliable channel loses nothing; but an acknowledgement
         that it holds back, for 0.2 s (RFC 9260 §6.2), would die with the association, and what had arrived would arrive
         twice. So what leaves asks for one without delay (the I bit, §3.3.1); for what has left, a copy of its last
         chunk does so.
+
+        But Chromium, since it has made its offer, acknowledges what comes, and drops it. So nothing else leaves for a
+        while, and what was in flight by then is sent again though it be acknowledged meanwhile.
         """
-        self._is_ending = self._probe_is_due = is_ending
+        self._is_ending = True
+        self._is_paused = self._probe_is_due = self._tcb.sends_data
+
+    def resume(self) -> None:
+        """The peer has decided, or is to decide by what comes: go on."""
+        self._is_ending = self._is_paused = self._probe_is_due = False
+        self._in_flight_then.clear()
+        self._tcb.timers.stop(Timer.PAUSE)
+
+    def handle_pause_over(self, now: float) -> None:
+        """It may have kept its transport: what leaves is still to be acknowledged at once."""
+        self._is_paused = False
 
     def start_over(self, now: float) -> SendQueue:
         """Another association follows: what is queued, behind what has probably not arrived and may be sent again."""
-        self.queue.start_over(self._outstanding.undelivered(now))
+        again = {*self._outstanding.undelivered(now), *self._doubtful()}
+        self.queue.start_over(sorted(again, key=lambda message: message.first_tsn))
         return self.queue
+
+    def _doubtful(self) -> list[OutboundMessage]:
+        """What was in flight at the pause; but no peer holds back the acknowledgement of more than the oldest packet,
+        which may have arrived before the offer was made.
+        """
+        sent = self._in_flight_then
+        offer_made_at = self._paused_at - self._pause_round_trip - _TIME_FOR_AN_OFFER
+        return [message for message in sent if message.sent_at > min(sent[0].sent_at, offer_made_at)]
 
     @property
     def congestion_window(self) -> int:
@@ -127,6 +161,8 @@ class Outbound:
         cumulative = unwrap_tsn(sack.cumulative_tsn, outstanding.cumulative)
         if not outstanding.cumulative <= cumulative < outstanding.next_tsn:
             return  # Older than what is known, or an acknowledgement of what was never sent.
+        if self._is_paused:
+            self._pause_round_trip = now - self._paused_at
         if self._rest_of_sack is None:
             self._acknowledged, self._was_full = None, outstanding.flight_size >= self._window.size
         self._rest_of_sack = None
@@ -169,6 +205,11 @@ class Outbound:
         if self._rest_of_sack is not None:
             self._go_on_acknowledging(now)
             return
+        if self._probe_is_due:
+            self._begin_pause(packer, now)
+        if self._is_paused:
+            self.is_behind = False
+            return
         if not self.is_behind:
             self._burst = _MAX_BURST * packer.capacity
         self.is_behind = self._peer_takes_forward_tsn and self._give_up_some(now)
@@ -177,8 +218,6 @@ class Outbound:
         if self._forward_tsn_is_due:
             self._send_forward_tsn(packer)
         self._chunks_left = _MAX_CHUNKS_AT_ONCE
-        if self._probe_is_due:
-            self._probe(packer, now)
         self._send_lost(packer, now)
         if self.queue.size and self._outstanding.next_lost() is None:
             self._send_new(packer, now)
@@ -268,9 +307,12 @@ class Outbound:
         packer.add(encode_chunk(ChunkType.FORWARD_TSN, chunk.encode()))
         self._forward_tsn_is_due = False
 
-    def _probe(self, packer: Packer, now: float) -> None:
+    def _begin_pause(self, packer: Packer, now: float) -> None:
         """Have everything acknowledged that has arrived: by a chunk that has arrived before, or has not (§6.2)."""
         self._probe_is_due = False
+        self._tcb.timers.start(Timer.PAUSE, now + _PAUSE)
+        self._paused_at, self._pause_round_trip = now, 0.0
+        self._in_flight_then = self._outstanding.undelivered(now)
         chunk = self._outstanding.last_in_flight(now)
         if chunk is not None:
             packer.add(acknowledged_at_once(chunk.encoded))
@@ -308,6 +350,7 @@ class Outbound:
             if size > self._peer_window and outstanding.flight_size:
                 return  # With nothing in flight this is the probe of a shut window (§6.1 A).
             chunk = self._cut(message, size)
+            message.sent_at = now
             self._send(packer, chunk)
             outstanding.add(chunk)
             self._peer_window -= size

@@ -31,6 +31,8 @@ class OutboundMessage:
     """Given with the first fragment."""
     first_tsn: int = 0
     """Of its first fragment that is not given up, unwrapped."""
+    sent_at: float = 0.0
+    """When the last of its fragments left, for the first time."""
     offset: int = 0
     """Where the part that is not sent yet begins."""
     is_abandoned: bool = False

@@ -33,12 +33,14 @@ class Succession:
     def expect(self) -> None:
         """From now on the end of the association is none: what is sent waits for the next one."""
         self._is_awaited = True
-        self._association.hasten(is_ending=True)
+        self._association.pause()
 
     def begin(self, now: float) -> None:
         """The other transport is there. Unless the association has ended, the peer decides whether it goes on."""
         self._is_undecided = self._end is None and not self._association.has_ended
-        if not self._is_undecided:
+        if self._is_undecided:
+            self._association.resume()  # who has begun another takes nothing of this one, nor acknowledges any
+        else:
             self._begin_another(now)
 
     def note_packet(self, packet: bytes, now: float) -> None:
@@ -84,7 +86,7 @@ class Succession:
     def _decide(self) -> None:
         self._is_awaited = self._is_undecided = False
         self._end = None
-        self._association.hasten(is_ending=False)
+        self._association.resume()
 
     def _renew(self, now: float) -> None:
         association, channels = self._association, self._channels

@@ -20,6 +20,7 @@ class Timer(IntEnum):
     RE_CONFIG = auto()
     DELAYED_SACK = auto()
     HEARTBEAT = auto()
+    PAUSE = auto()
 
 
 class Timers:
