@@ -98,9 +98,9 @@ profile: $(VENV)/.installed-for-quick-tests $(VENV)/.installed-for-profile
 voice: $(VENV)/.installed-for-voice
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.voice $(VOICE)
 
-# The table of docs/networks.md, as root
+# The tables of docs/networks.md, as root. Some rows: make networks ROWS="page relay"
 networks: $(VENV)/.installed-for-tests
-	@PYTHONPATH=tests $(BIN)/python -m support.networks
+	@PYTHONPATH=tests $(BIN)/python -m support.network_table $(ROWS)
 
 # Shorter: make soak MINUTES=2 CALLS=200 FAULTS=1
 soak: $(VENV)/.installed-for-tests

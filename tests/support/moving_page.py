@@ -1,7 +1,7 @@
 """A page that calls, and whose machine comes to another network meanwhile: run in that machine's network namespace.
 
 ``python -m support.moving_page URL KEY chromium|firefox`` says ``talking`` on standard error once both hear each other.
-When neither was heard for a second, and then both are again, it ends with a line of JSON: at which times of the
+When neither was heard for half a second, and then both are again, it ends with a line of JSON: at which times of the
 system's clock the page heard more, and the agent heard the page again, and the states of the call.
 """
 
@@ -81,11 +81,10 @@ async def main(url: str, key: str, browser: str) -> None:
             await page.evaluate(f"dial({json.dumps(key)})")
             await page.wait_for("heardAt.length > 20 && spokeAt.length")
             print("talking", file=sys.stderr, flush=True)
-            await page.wait_for("pauses().some((seconds) => seconds > 1) && spokeAt.length > 1")
+            await page.wait_for("pauses().some((seconds) => seconds > 0.5) && spokeAt.length > 1")
             print(await page.evaluate("JSON.stringify({ heardAt, spokeAt, states, peers: peers.length })"), flush=True)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is told to end takes the browser along
-    gateway_url, api_key, name = sys.argv[1:]
-    trio.run(main, gateway_url, api_key, name)
+    trio.run(main, sys.argv[1], sys.argv[2], sys.argv[3])

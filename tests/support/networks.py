@@ -1,4 +1,4 @@
-"""Networks that a call can be in, and what each does to it: `make networks` makes the table of them.
+"""Networks that a call can be in, and what each does to it: `network_table` makes the table of them.
 
 The caller is ``glottis call``, the gateway ``glottis serve``, each in a network namespace, and coturn is the STUN and
 TURN server.
@@ -7,8 +7,6 @@ TURN server.
 import hashlib
 import re
 import signal
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -372,16 +370,3 @@ async def open_gateway(internet: Internet, site: Site, directory: Path) -> Async
         yield gateway
         gateway.process.send_signal(signal.SIGINT)
         await gateway.wait()
-
-
-async def _print_table() -> None:
-    sys.stdout.write("| network | way of the call | first audio |\n|---|---|---|\n")
-    for network in NETWORKS:
-        with tempfile.TemporaryDirectory() as directory:
-            outcome = await call_in(network, Path(directory))
-        sys.stdout.write(f"| {network.name} | {outcome.way} | {outcome.first_audio:.2f} s |\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    trio.run(_print_table)

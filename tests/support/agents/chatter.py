@@ -5,8 +5,8 @@ import time
 
 from glottis import AudioFrame, Call
 
-PAUSE = 1.0
-"""Seconds: speech has shorter ones."""
+PAUSE = 0.5
+"""Seconds, of a caller that is a tone."""
 
 
 async def chatter(call: Call) -> None:
