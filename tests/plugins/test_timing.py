@@ -152,6 +152,6 @@ def test_the_table_has_a_line_for_all_that_was_asked_for() -> None:
     for nanoseconds in (500, 2_500_000):
         mine.timing("encode of opus").note(nanoseconds)
     mine.timing("decode of opus")
-    heading, line = table_of_figures([mine]).splitlines()
+    heading, line = table_of_figures(figures([mine])).splitlines()
     assert heading.split()[:3] == ["PLUGIN", "DISTRIBUTION", "VERSION"]
     assert " ".join(line.split()) == "mine my-dist 2.1 encode of opus 2 0 0 2.5 ms 566 ns 2.5 ms"

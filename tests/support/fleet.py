@@ -55,6 +55,10 @@ class FleetProcess:
         """The numbers of those that have served, in their order."""
         return [int(number) for number in re.findall(r"worker (\d+) \(process \d+\) serves", self.command.errors)]
 
+    def has_served(self, count: int) -> bool:
+        """Whether so many workers have."""
+        return len(self.serving) >= count
+
     def kill(self, number: int, signum: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to a worker."""
         os.kill(self.workers[number], signum)

@@ -8,6 +8,7 @@ import trio
 from glottis.config import ResolvedConfig
 from glottis.contracts.errors import LocalError
 from glottis.server.fleet.environment import role_of
+from glottis.server.runtime.service_manager import ServiceManager
 from glottis.server.serving import serve
 
 
@@ -33,7 +34,7 @@ async def _serve_beside(config: ResolvedConfig, beside: Sequence[Callable[[], Aw
 async def _serve(config: ResolvedConfig) -> None:
     role = role_of(os.environ)
     if role is None:
-        await serve(config)
+        await serve(config, manager=ServiceManager(os.environ))
     else:
         from glottis.server.fleet.worker import serve_as_worker  # late, since one process alone does without it
 

@@ -1,12 +1,15 @@
 """What plugins were asked for, and how they fared: as rows for machines, and as a table for people."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from glottis.plugins.manager import Plugin
 from glottis.plugins.timing import Timing
 
 HEADINGS: Final = ("PLUGIN", "DISTRIBUTION", "VERSION", "ASKED FOR", "CALLS", "ERRORS", "SLOW", "IN ALL", "P50", "P99")
+_NAMES: Final = ("plugin", "distribution", "version", "askedFor")
+_SUMS: Final = ("calls", "errors", "slow", "seconds")
+_QUANTILES: Final = ("p50", "p99")
 _UNITS: Final = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
 
 
@@ -29,17 +32,30 @@ def figures(plugins: Iterable[Plugin]) -> list[dict[str, Any]]:
     ]
 
 
-def table_of_figures(plugins: Iterable[Plugin]) -> str:
+def figures_of_all(told: Iterable[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The figures of several processes together: sums, and quantiles of the slowest."""
+    together: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in (row for rows in told for row in rows):
+        name = tuple(row[part] for part in _NAMES)
+        if (known := together.get(name)) is None:
+            together[name] = dict(row)
+            continue
+        known.update({part: known[part] + row[part] for part in _SUMS})
+        known.update({part: max(known[part], row[part]) for part in _QUANTILES})
+    return list(together.values())
+
+
+def table_of_figures(rows: Iterable[Mapping[str, Any]]) -> str:
     """The same as a table."""
-    rows = [
+    cells = [
         (
-            *(plugin.name, plugin.distribution, plugin.version, action),
-            *(str(timing.calls), str(timing.errors), str(timing.overruns)),
-            *(_shown(timing.total), _shown(timing.quantile(0.5)), _shown(timing.quantile(0.99))),
+            *(row["plugin"], row["distribution"], row["version"], row["askedFor"]),
+            *(str(row["calls"]), str(row["errors"]), str(row["slow"])),
+            *(_shown(round(row[name] * 1e9)) for name in ("seconds", "p50", "p99")),
         )
-        for plugin, action, timing in asked(plugins)
+        for row in rows
     ]
-    return table([HEADINGS, *rows])
+    return table([HEADINGS, *cells])
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -27,6 +27,7 @@ from glottis.media.stream_listener import StreamListener
 from glottis.plugins.auth import GuardedAuthScheme
 from glottis.plugins.extensions import Extension
 from glottis.server.api.origins import Origins
+from glottis.server.api.plugins import Rows, nowhere_else
 from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import Limited, Limiter, RateLimiter
@@ -85,6 +86,9 @@ class Fleet(Siblings, Whole, Protocol):
     def limiter(self, what: Limited) -> Limiter:
         """Counts the requests for ``sessions`` or ``routes`` that come to any of them."""
 
+    async def figures_of_plugins(self) -> Sequence[Rows]:
+        """What the others have counted of plugins, as ``plugins.report.figures`` has it."""
+
 
 class Gateway:
     """A gateway that serves. Made by ``open_gateway``; ``url`` is where."""
@@ -135,6 +139,11 @@ class Gateway:
         self._fleet = fleet
         self._http_ended = trio.Event()
         self.http = self._make_http_server()
+
+    @property
+    def is_part(self) -> bool:
+        """Whether other processes are the same gateway; then who starts them tells what all have counted."""
+        return self._fleet is not None
 
     def counts(self) -> GatewayCounts:
         """What was counted so far, beside the calls' own statistics."""
@@ -210,6 +219,7 @@ class Gateway:
             plugins=self._config.plugins,
             campaigns=tuple(self._config.campaigns),
             waiting_room=WaitingRoom(server.queue, (self._fleet or Alone()).new_session_id),
+            figures_elsewhere=self._fleet.figures_of_plugins if self._fleet is not None else nowhere_else,
         )
         return HttpServer(
             handle_request=api.handle_request,
@@ -294,7 +304,8 @@ async def _end(gateway: Gateway, *nurseries: trio.Nursery) -> None:
         await gateway.sessions.end_all("the gateway stops")
     for nursery in nurseries:
         nursery.cancel_scope.cancel()
-    logger.info("the gateway has counted %s", gateway.counts())
+    if not gateway.is_part:
+        logger.info("the gateway has counted %s", gateway.counts())
 
 
 @asynccontextmanager
@@ -340,8 +351,8 @@ def _tasks(
         gateway.sessions.keep_deadlines,
         gateway.relief.run,
         gateway.gather,
-        partial(report, gateway.counts),
         partial(gateway.serve_http, listeners),
+        *([] if gateway.is_part else [partial(report, gateway.counts)]),
     )
 
 

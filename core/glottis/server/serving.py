@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NoReturn
 
 import trio
@@ -13,6 +14,7 @@ from glottis.server.announcing import announce
 from glottis.server.gateway import GOODBYE_TIMEOUT, Gateway, open_gateway
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.descriptors import raise_limit
+from glottis.server.runtime.service_manager import ServiceManager
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 
@@ -24,28 +26,51 @@ def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
     trio.run(serve, config, times)
 
 
-async def serve(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
-    """What ``run`` runs: it takes over the process's signals, its descriptors and its garbage collector."""
+async def serve(
+    config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES, manager: ServiceManager | None = None
+) -> None:
+    """What ``run`` runs: it takes over the process's signals, its descriptors and its garbage collector.
+
+    ``manager`` is told how it goes.
+    """
     raise_limit()
+    manager = manager or ServiceManager({})
+    listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in manager.listening]
     grace: dict[int, float] = {signal.SIGINT: 0.0, signal.SIGTERM: config.config.server.shutdown_grace}
     longest_stop = {signum: seconds + GOODBYE_TIMEOUT + times.stop + 1.0 for signum, seconds in grace.items()}
     with trio.open_signal_receiver(*grace) as signals:
         async with (
-            open_gateway(config, times=times) as gateway,
+            open_gateway(config, times=times, listeners=listeners or None) as gateway,
             collecting(gateway.scheduler, lambda: len(gateway.sessions)),
+            _watched(manager),
         ):
             with gateway.watchdog.guarding_exit(longest_stop):
                 gateway.watchdog.pauses.forget()  # all that was loaded was looked through, before anybody is served
                 async with trio.open_nursery() as announcing:
-                    announcing.start_soon(announce, config, gateway)
+                    announcing.start_soon(_announce, config, gateway, manager)
                     received = await anext(signals)
                     announcing.cancel_scope.cancel()
                 logger.info("%s: stopping", signal.Signals(received).name)
+                manager.say("STOPPING=1")
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_hurry, gateway, signals)
                     if not await gateway.stop(grace[received]):
                         abandon()
                     nursery.cancel_scope.cancel()
+
+
+async def _announce(config: ResolvedConfig, gateway: Gateway, manager: ServiceManager) -> None:
+    await announce(config, gateway)
+    manager.say("READY=1")
+
+
+@asynccontextmanager
+async def _watched(manager: ServiceManager) -> AsyncIterator[None]:
+    """While the block lasts the service manager hears that the event loop turns."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(manager.keep_watched)
+        yield
+        nursery.cancel_scope.cancel()
 
 
 async def _hurry(gateway: Gateway, signals: AsyncIterator[int]) -> None:

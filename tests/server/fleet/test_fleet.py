@@ -1,11 +1,14 @@
 """Several processes are one gateway: real ones, and calls that go on whatever becomes of the others."""
 
+import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 from support.fleet import FleetProcess, open_fleet, worker_of
-from support.phone import Phone
+from support.http import Reply, request
+from support.phone import Phone, eventually
 
 pytestmark = pytest.mark.realtime
 
@@ -79,3 +82,51 @@ async def test_reload_costs_no_call_a_packet_and_new_calls_have_the_new_configur
             await phone.hang_up()
         assert "lost 0 (0.0%)" in fleet.command.errors
         assert await fleet.stop() == 0
+
+
+def code(reply: Reply) -> str:
+    """Why it is a refusal."""
+    return str(reply.document["code"])
+
+
+async def ready(fleet: FleetProcess) -> Reply:
+    return await request(fleet.exchange.gateway, "GET", "/readyz")
+
+
+async def test_bounds_are_of_the_whole_and_the_end_waits_for_the_last_call(tmp_path: Path) -> None:
+    async with open_fleet(tmp_path, "shutdown_grace = 60\nmax_sessions = 5") as fleet:
+        few = [await fleet.exchange.call("few") for _ in range(3)]
+        assert len({worker_of(phone) for phone in few}) == 2
+        assert [code(await fleet.exchange.post("few")) for _ in range(2)] == ["FULL"] * 2
+        others = await calls(fleet, 2)
+        assert code(await fleet.exchange.post()) == "FULL"
+        assert code(await ready(fleet)) == "FULL"
+        await others.pop().hang_up()
+        while (await ready(fleet)).status != 200:
+            pass
+        fleet.command.process.send_signal(signal.SIGTERM)
+        await fleet.command.wait_for("SIGTERM: stopping")
+        assert code(await fleet.exchange.post()) == "DRAINING"
+        for phone in [*few, *others][:-1]:
+            await phone.hang_up()
+        await others[-1].hear(5)
+        assert fleet.command.process.returncode is None
+        await others[-1].hang_up()
+        assert await fleet.command.wait() == 0
+
+
+async def test_a_worker_that_stands_still_is_replaced_and_whatever_dies_again_and_again(tmp_path: Path) -> None:
+    async with open_fleet(tmp_path, "worker_patience = 1") as fleet:
+        phones = await calls(fleet, 4)
+        stopped, killed = sorted({worker_of(phone) for phone in phones})
+        fleet.kill(stopped, signal.SIGSTOP)
+        await fleet.command.wait_for(rf"worker {stopped} \(process \d+\) has given no sign of life for 1 s; .* it: 2")
+        for _ in range(3):
+            count = len(fleet.serving)
+            fleet.kill(killed)
+            await eventually(partial(fleet.has_served, count + 1))
+            killed = fleet.serving[-1]
+        await all_hear(await calls(fleet, 4))
+        workers = fleet.workers.values()
+        fleet.command.process.kill()
+        await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))

@@ -61,6 +61,7 @@ class Api:
         operators: Collection[str] = (),
         campaigns: Sequence[str] = (),
         waiting_room: WaitingRoom | None = None,
+        figures_elsewhere: plugins_route.Elsewhere = plugins_route.nowhere_else,
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
@@ -79,7 +80,9 @@ class Api:
             "/healthz": {"GET": health.healthz},
             "/readyz": {"GET": health.readyz},
             campaigns_route.PATH: {"GET": CampaignsRoute(campaigns, of_plugins, self._cors).get},
-            plugins_route.PATH: {"GET": plugins_route.PluginsRoute(plugins, of_plugins, self._cors).get},
+            plugins_route.PATH: {
+                "GET": plugins_route.PluginsRoute(plugins, of_plugins, self._cors, figures_elsewhere).get
+            },
         }
 
     async def handle_request(self, request: Request) -> Response:

@@ -28,6 +28,7 @@ from glottis.server.fleet.messages import (
     Wants,
 )
 from glottis.server.fleet.process import WorkerProcess
+from glottis.server.runtime.counts import GatewayCounts
 
 ROUND: Final = 1.0
 """Seconds in which all workers tell what they were asked."""
@@ -52,11 +53,17 @@ class Desk:
 
     def __init__(self, changed: Wakeup) -> None:
         self.is_stopping = False
+        self.lost = 0
+        """Workers that have ended by themselves, or had to be ended, with calls or without."""
+        self.calls_lost = 0
+        """Calls that have ended with them."""
         self.has_failed = False
         """Whether a worker that was to end in good order has not."""
         self._changed = changed
         self._workers: dict[int, WorkerProcess] = {}
         self._limits: WholeLimits | None = None
+        self._past: list[GatewayCounts] = []
+        """What those have counted that have ended, together."""
         self._rounds: dict[int, _Round] = {}
         self._asked = 0
 
@@ -69,6 +76,11 @@ class Desk:
     def sessions(self) -> int:
         """How many there are in all."""
         return len(self._limits) if self._limits is not None else 0
+
+    def counts(self) -> GatewayCounts:
+        """Of all workers that there are and were."""
+        living = [worker.counts for worker in self.workers if worker.media]
+        return GatewayCounts.of_all([*self._past, *living]).at_present(GatewayCounts.of_all(living))
 
     def limits_of(self, wants: Wants) -> None:
         """From now on these bounds hold."""
@@ -110,9 +122,13 @@ class Desk:
     def ended(self, worker: WorkerProcess) -> None:
         """See ``process.Owner``."""
         del self._workers[worker.number]
+        if worker.media:
+            self._past = [GatewayCounts.of_all([*self._past, worker.counts])]
         lost = self._limits.forget(worker.number) if self._limits is not None else 0
         if worker.exit_code != 0 or not worker.is_leaving:
             if not (worker.is_leaving and not worker.media):
+                self.lost += 1
+                self.calls_lost += lost
                 logger.error("%s %s; calls that have ended with it: %d", worker, worker.reason, lost)
             self.has_failed |= worker.is_leaving and bool(worker.media)
         else:

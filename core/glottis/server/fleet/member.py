@@ -4,14 +4,16 @@ import logging
 import math
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
 import trio
 
 from glottis.calls.streams import Wakeup
 from glottis.config import Campaign
 from glottis.contracts.info import CallInfo
+from glottis.server.api.plugins import Rows
 from glottis.server.fleet.channel import Channel, close_all
 from glottis.server.fleet.messages import (
     MAX_RECEIVED,
@@ -48,6 +50,8 @@ MAX_ADOPTED: Final = 256
 """Connections that wait to be served here; beyond, the newest is closed."""
 ANSWER_PATIENCE: Final = 5.0
 """Seconds for the parent to answer."""
+PLUGINS: Final = "plugins"
+"""What workers can be asked for."""
 _WHY: Final = {
     "FULL": "The gateway has as many calls as it takes, try again later",
     "OVERLOADED": "Another call would be one too many for this machine, try again later",
@@ -219,6 +223,11 @@ class Member:
 
         await self._ask(ask)
         return parts
+
+    async def figures_of_plugins(self) -> Sequence[Rows]:
+        """See ``gateway.Fleet``."""
+        told = await self.figures(PLUGINS)
+        return [msgspec.json.decode(one) for number, one in told.items() if number != self._number and one]
 
 
 def _worker_of(request: Request) -> int | None:

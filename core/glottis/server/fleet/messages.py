@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from glottis.contracts.errors import Malformed
 from glottis.server.http.rate_limit import Limited
+from glottis.server.runtime.counts import GatewayCounts
 
 PROTOCOL: Final = 1
 """Grows whenever the messages change: after an update, a worker may be newer than its parent."""
@@ -209,6 +210,7 @@ FromParent = Welcome | Adopt | Granted | Refused | Wait | State | Stop | Tell | 
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
+_counts = msgspec.json.Decoder(GatewayCounts)
 _from_parent = msgspec.msgpack.Decoder(FromParent)
 
 
@@ -224,6 +226,15 @@ def parse_from_worker_untrusted(body: bytes) -> FromWorker:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise Malformed("expected a message of a worker") from None
     return message
+
+
+def parse_counts_untrusted(figures: bytes) -> GatewayCounts:
+    """What a worker has counted, as its beat says it; raises ``Malformed``."""
+    try:
+        counts: GatewayCounts = _counts.decode(figures)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise Malformed("expected the counts of a worker") from None
+    return counts
 
 
 def parse_from_parent(body: bytes) -> FromParent:

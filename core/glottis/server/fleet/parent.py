@@ -15,6 +15,7 @@ from glottis.server.fleet.generation import Generation
 from glottis.server.fleet.messages import Stop, Wants
 from glottis.server.fleet.process import LOOK, WorkerProcess, start_worker
 from glottis.server.fleet.sockets import MediaSockets, SocketDesk
+from glottis.server.runtime.counts import report
 from glottis.server.runtime.descriptors import raise_limit
 from glottis.server.runtime.service_manager import ServiceManager
 
@@ -64,6 +65,7 @@ class Parent:
             async with trio.open_nursery() as self._nursery:
                 self._nursery.start_soon(self._look)
                 self._nursery.start_soon(self._manager.keep_watched)
+                self._nursery.start_soon(report, self._desk.counts)
                 grace = 0.0
                 with self._serving:
                     self._nursery.start_soon(self._begin)
@@ -72,6 +74,10 @@ class Parent:
                 self._nursery.start_soon(self._hurry, signals)
                 await self._stop(grace)
                 self._nursery.cancel_scope.cancel()
+        logger.info(
+            "the gateway has counted %s, workers lost %d with %d calls",
+            *(self._desk.counts(), self._desk.lost, self._desk.calls_lost),
+        )
         return self._exit_code
 
     async def _serve(self, signals: AsyncIterator[int]) -> float:

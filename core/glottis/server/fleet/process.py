@@ -24,8 +24,10 @@ from glottis.server.fleet.messages import (
     Ready,
     Wants,
     encode,
+    parse_counts_untrusted,
     parse_from_worker_untrusted,
 )
+from glottis.server.runtime.counts import GatewayCounts
 
 LOOK: Final = 0.5
 """Seconds between looks at a worker, and between its signs of life."""
@@ -60,7 +62,8 @@ class WorkerProcess:
         """Why it takes no further session; empty if it does."""
         self.told_state: str | None = None
         """What it was told last of all workers together."""
-        self.figures = b""
+        self.counts = GatewayCounts()
+        """What it has counted, as far as it has told."""
         self.reason = ""
         """Why it has ended, where it was not to."""
         self.is_welcome = False
@@ -141,13 +144,13 @@ class WorkerProcess:
             while (received := await self._channel.receive_untrusted()) is not None:
                 body, descriptors = received
                 try:
-                    self._take(parse_from_worker_untrusted(body), descriptors, owner)
+                    self._take_untrusted(parse_from_worker_untrusted(body), descriptors, owner)
                 finally:
                     close_all(descriptors)
         except Malformed as error:
             self.kill(f"told what makes no sense: {error}")
 
-    def _take(self, message: FromWorker, descriptors: Sequence[int], owner: Owner) -> None:
+    def _take_untrusted(self, message: FromWorker, descriptors: Sequence[int], owner: Owner) -> None:
         self._silent_looks = 0
         match message:
             case Hello(protocol, version) if protocol != PROTOCOL:
@@ -158,7 +161,7 @@ class WorkerProcess:
             case Ready(media):
                 self.media = media or "-"
             case Beat(unavailable, figures):
-                self.unavailable, self.figures = unavailable, figures
+                self.unavailable, self.counts = unavailable, parse_counts_untrusted(figures)
         owner.take(self, message, descriptors)
 
 

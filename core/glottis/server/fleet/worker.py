@@ -2,16 +2,19 @@
 
 import logging
 import socket
+from functools import partial
 from importlib.metadata import version
 
+import msgspec
 import trio
 
 from glottis.config import ResolvedConfig
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.stream_listener import StreamListener
+from glottis.plugins.report import figures
 from glottis.server.fleet.channel import Channel
-from glottis.server.fleet.member import Member, ParentGone
-from glottis.server.fleet.messages import PROTOCOL, Beat, Hello, Ready, Welcome
+from glottis.server.fleet.member import PLUGINS, Member, ParentGone
+from glottis.server.fleet.messages import MAX_FIGURES, PROTOCOL, Beat, Hello, Ready, Welcome
 from glottis.server.fleet.process import LOOK
 from glottis.server.fleet.wants import of_one_worker, wants_of
 from glottis.server.gateway import Gateway, open_gateway
@@ -50,6 +53,7 @@ async def _serve(config: ResolvedConfig, member: Member) -> None:
             collecting(gateway.scheduler, lambda: len(gateway.sessions)),
             trio.open_nursery() as nursery,
         ):
+            member.tell = partial(_tell, config)
             nursery.start_soon(member.run)
             nursery.start_soon(_beat, member, gateway)
             nursery.start_soon(_get_ready, member, gateway)
@@ -66,11 +70,18 @@ def _open(
     return endpoint, StreamListener(rest[welcome.udp :], endpoint), listeners
 
 
+def _tell(config: ResolvedConfig, what: str) -> bytes:
+    """What this worker has to tell of itself; nothing if it is too much to tell."""
+    told = msgspec.json.encode(figures(config.plugins)) if what == PLUGINS else b""
+    return told if len(told) <= MAX_FIGURES else b""
+
+
 async def _beat(member: Member, gateway: Gateway) -> None:
     """Say that the event loop turns, and how it fares."""
     while True:
         unavailability = gateway.sessions.own_unavailability()
-        member.say(Beat(unavailability.code if unavailability else "", b""))
+        figures = msgspec.json.encode(gateway.counts())
+        member.say(Beat(unavailability.code if unavailability else "", figures))
         await trio.sleep(LOOK)
 
 

@@ -1,9 +1,9 @@
 """What is counted of the process as a whole, and of no call."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 import trio
 
@@ -67,6 +67,20 @@ class GatewayCounts:
     calls_without_process: int = 0
     """That found no place in any, and ended for it."""
 
+    @classmethod
+    def of_all(cls, counts: Iterable["GatewayCounts"]) -> "GatewayCounts":
+        """Of several processes together: sums, but for what is the most or the least of any."""
+        told = list(counts)
+        values = {
+            field.name: _TOGETHER.get(field.name, sum)([getattr(one, field.name) for one in told])
+            for field in fields(cls)
+        }
+        return cls(**values) if told else cls()
+
+    def at_present(self, now: "GatewayCounts") -> "GatewayCounts":
+        """The same with what ``now`` says of the moment."""
+        return replace(self, **{name: getattr(now, name) for name in _AT_PRESENT})
+
     def __str__(self) -> str:
         return (
             f"datagrams of nobody {self.datagrams_of_nobody}, datagrams not sent {self.datagrams_not_sent}, "
@@ -84,6 +98,13 @@ class GatewayCounts:
             f"lost {self.agent_processes_lost} with {self.calls_lost_with_processes} calls, "
             f"calls without a process {self.calls_without_process}"
         )
+
+
+_AT_PRESENT: Final = ("turn_length", "media_load", "complexity", "agent_processes")
+_TOGETHER: Final[Mapping[str, Callable[[list[Any]], Any]]] = {
+    **dict.fromkeys(("lateness_p99", "longest_lateness", "turn_length", "longest_collection", "media_load"), max),
+    "complexity": min,
+}
 
 
 async def report(counts: Callable[[], GatewayCounts], interval: float = INTERVAL) -> None:
