@@ -20,7 +20,8 @@ from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
 from glottis.contracts.notes import Topic
 
-Port = Annotated[int, Meta(ge=0, le=65535)]
+MAX_PORT: Final = 65535
+Port = Annotated[int, Meta(ge=0, le=MAX_PORT)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 """More than one machine can have of anything here."""
 Size = Annotated[int, Meta(ge=1, le=16 * 1024 * 1024)]
@@ -330,6 +331,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log: Log = Log()
 
     def __post_init__(self) -> None:
+        if self.server.worker_count > 1:
+            _check_ports(self.media, self.server.worker_count)
         for campaign_id in self.campaigns:
             if not campaign_id or not campaign_id.isprintable():
                 raise ConfigurationError(f"campaigns: expected a name in one line for each, got {campaign_id!r}")
@@ -360,6 +363,16 @@ def _check(key: str, parse: Callable[[str], object], text: str) -> None:
         parse(text)
     except ValueError as error:
         raise ConfigurationError(f"{key}: {error}") from None
+
+
+def _check_ports(media: Media, workers: int) -> None:
+    """Each worker has a port of its own, and as many more do those that a reload begins beside them."""
+    for key in ("udp_port", "tcp_port"):
+        port = getattr(media, key)
+        if port is not None and port + 2 * workers - 1 > MAX_PORT:
+            raise ConfigurationError(f"media.{key}: {workers} workers need {2 * workers} ports from {port} on")
+    if not media.udp_port and any(parse_advertised_address(one)[1] for one in media.advertised_addresses):
+        raise ConfigurationError("media.udp_port: advertised ports of several workers need a number here")
 
 
 def _network(text: str) -> None:

@@ -70,12 +70,12 @@ class GatewayCounts:
     @classmethod
     def of_all(cls, counts: Iterable["GatewayCounts"]) -> "GatewayCounts":
         """Of several processes together: sums, but for what is the most or the least of any."""
-        told = list(counts)
+        told = list(counts) or [cls()]
         values = {
             field.name: _TOGETHER.get(field.name, sum)([getattr(one, field.name) for one in told])
             for field in fields(cls)
         }
-        return cls(**values) if told else cls()
+        return cls(**values)
 
     def at_present(self, now: "GatewayCounts") -> "GatewayCounts":
         """The same with what ``now`` says of the moment."""
