@@ -217,6 +217,7 @@ def test_each_count_of_the_gateway_is_a_metric_and_none_is_forgotten() -> None:
         assert value(samples, told) == 1
     assert sum(name == "glottis_plugin_calls_total" for name, _ in samples) == MAX_ACTIONS
     assert value(samples, "glottis_wheel_lateness_seconds_bucket", le="0.001") == 5
+    assert not any(name.endswith("_created") for name, _ in samples)
 
 
 def test_quality_is_that_of_the_interval() -> None:

@@ -49,14 +49,13 @@ class Delivery:
         transport: "httpx2.AsyncBaseTransport | None" = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        import httpx2  # not before it is used: it takes 0.2 s
-
-        self._httpx = httpx2
+        self._transport = transport
         self._settings = settings
         self._outbox = outbox
         self._key = key_of(settings.secret.reveal())
-        self._client = httpx2.AsyncClient(transport=transport, timeout=None, follow_redirects=False)
         self._now = now
+        self._errors: tuple[type[Exception], ...] = ()
+        """What an attempt may raise."""
         self._failures = 0
         """In a row."""
         self._failing_since: float | None = None
@@ -66,12 +65,18 @@ class Delivery:
 
     async def run(self) -> None:
         """Take events and post them."""
-        self._works.set()
-        async with self._client, trio.open_nursery() as nursery:
-            for number in range(SIDE_BY_SIDE):
-                nursery.start_soon(self._post_all, number == 0)
+        import httpx2  # not before it is used: it takes 0.2 s
 
-    async def _post_all(self, is_first: bool) -> None:
+        self._errors = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError)
+        # Whose certificates are trusted is read by a thread, for it takes a tenth of a second.
+        trusted = await trio.to_thread.run_sync(httpx2.create_ssl_context, abandon_on_cancel=True)
+        client = httpx2.AsyncClient(transport=self._transport, verify=trusted, timeout=None, follow_redirects=False)
+        self._works.set()
+        async with client, trio.open_nursery() as nursery:
+            for number in range(SIDE_BY_SIDE):
+                nursery.start_soon(self._post_all, client, number == 0)
+
+    async def _post_all(self, client: "httpx2.AsyncClient", is_first: bool) -> None:
         while True:
             if not is_first:
                 await self._works.wait()
@@ -79,11 +84,11 @@ class Delivery:
             entry = await self._outbox.take()
             try:
                 if trio.current_time() >= self._resume_at and (is_first or self._works.is_set()):
-                    await self._try(entry)
+                    await self._try(client, entry)
             finally:
                 self._outbox.put_back(entry)
 
-    async def _try(self, entry: Entry) -> None:
+    async def _try(self, client: "httpx2.AsyncClient", entry: Entry) -> None:
         """One attempt."""
         body = await self._outbox.body_of(entry)
         if body is None:
@@ -92,7 +97,7 @@ class Delivery:
         if self._now() - entry.created_at > self._settings.max_hours * 3600:
             await self._give_up(entry, f"it is older than {self._settings.max_hours:g} h")
             return
-        outcome, reason, wanted = await self._post(entry, body)
+        outcome, reason, wanted = await self._post(client, entry, body)
         if outcome is Outcome.DELIVERED:
             self._note_success()
             await self._outbox.remove(entry)
@@ -103,18 +108,18 @@ class Delivery:
             if entry.refusals >= MAX_REFUSALS:
                 await self._give_up(entry, reason)
 
-    async def _post(self, entry: Entry, body: bytes) -> tuple[Outcome, str, float]:
+    async def _post(self, client: "httpx2.AsyncClient", entry: Entry, body: bytes) -> tuple[Outcome, str, float]:
         """What has come of it, why, and after how many seconds the endpoint wants to be asked again."""
         headers = signed_headers(self._key, entry.message_id, int(self._now()), body)
         headers |= {"content-type": "application/json", "user-agent": "glottis-webhooks"}
         url = self._settings.url.reveal()
         try:
             with trio.fail_after(self._settings.timeout):
-                async with self._client.stream("POST", url, content=body, headers=headers) as response:
+                async with client.stream("POST", url, content=body, headers=headers) as response:
                     return _judged(response)  # whose body is not read: nothing in it matters
         except trio.TooSlowError:
             return Outcome.FAILED, f"it does not answer within {self._settings.timeout:g} s", 0.0
-        except (self._httpx.HTTPError, self._httpx.InvalidURL, OSError, ValueError) as error:
+        except self._errors as error:
             return Outcome.FAILED, f"it cannot be reached ({type(error).__name__})", 0.0
 
     def _note_success(self) -> None:

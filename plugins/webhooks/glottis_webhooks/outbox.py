@@ -69,7 +69,8 @@ class Outbox:
         self._given_way: list[str] = []
         """Names of files that are to be deleted."""
         self._disk = trio.Lock()
-        self._news, self._arrival, self._departure = trio.Event(), trio.Event(), trio.Event()
+        self._news = trio.Event()
+        self._arrival, self._departure = trio.lowlevel.ParkingLot(), trio.lowlevel.ParkingLot()
         self._disk_has_failed = False
 
     def __len__(self) -> int:
@@ -90,13 +91,12 @@ class Outbox:
         while len(self) > self._max_events and self._waiting:
             self._drop(self._waiting[0])
         self._news.set()
-        self._arrival.set()
+        self._arrival.unpark_all()
 
     async def take(self) -> Entry:
         """The oldest that nobody has taken, once there is one."""
         while not self._waiting:
-            self._arrival = trio.Event()
-            await self._arrival.wait()
+            await self._arrival.park()
         entry = self._waiting.popleft()
         self._taken.add(entry)
         return entry
@@ -106,7 +106,7 @@ class Outbox:
         self._taken.discard(entry)
         if not entry.is_gone:
             self._waiting.appendleft(entry)
-            self._arrival.set()
+            self._arrival.unpark_all()
 
     async def body_of(self, entry: Entry) -> bytes | None:
         """None for a file that holds no event, or cannot be read."""
@@ -136,8 +136,7 @@ class Outbox:
     async def empty(self) -> None:
         """Wait until all are delivered or given up."""
         while len(self):
-            self._departure = trio.Event()
-            await self._departure.wait()
+            await self._departure.park()
 
     async def run(self) -> None:
         """Until cancelled: write what was put, and delete what has given way."""
@@ -203,7 +202,7 @@ class Outbox:
     def _forget(self, entry: Entry) -> None:
         entry.is_gone = True
         self._taken.discard(entry)
-        self._departure.set()
+        self._departure.unpark_all()
 
     def _tell_disk(self, error: OSError) -> None:
         """Once per outage."""

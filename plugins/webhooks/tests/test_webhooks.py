@@ -163,6 +163,7 @@ def test_an_outage_is_told_once_and_ends_by_itself(tmp_path: Path, caplog: Log, 
 
     async def run() -> None:
         async with deliver(settings(tmp_path), endpoint.transport()) as outbox:
+            await trio.sleep(5)  # so that all who post wait for something to do
             for number in range(12):
                 outbox.put(body(number))
             await outbox.empty()
