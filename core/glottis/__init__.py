@@ -53,6 +53,7 @@ from glottis.contracts.hookspecs import hookimpl
 from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
 from glottis.contracts.info import AudioPreference, CallInfo, Principal
 from glottis.contracts.pages import Page, PagesSpec
+from glottis.contracts.parts import GatewayParts
 from glottis.contracts.resampling import Resampler, Resampling
 from glottis.contracts.routes import Access, Route, RouteRequest, RouteResponse, RoutesSpec
 from glottis.contracts.secret import Secret
@@ -92,6 +93,7 @@ __all__ = [
     "FrameTap",
     "GatewayFigures",
     "GatewayInfo",
+    "GatewayParts",
     "GlottisError",
     "Heard",
     "IceServer",

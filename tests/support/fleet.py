@@ -94,11 +94,11 @@ def _number_of(pid: int) -> int | None:
 
 @asynccontextmanager
 async def open_fleet(
-    directory: Path, server: str = "", env: Mapping[str, str] | None = None
+    directory: Path, server: str = "", env: Mapping[str, str] | None = None, more: str = ""
 ) -> AsyncIterator[FleetProcess]:
-    """On any free port; leaving the block kills it. ``server`` has further lines of that section."""
+    """On any free port; leaving the block kills it. ``server`` has further lines of that section, ``more`` others."""
     config = directory / "fleet.toml"
-    config.write_text(CONFIG.replace("SERVER", server))
+    config.write_text(CONFIG.replace("SERVER", server) + more)
     async with open_command("serve", "--config", config, env=env) as command:
         fleet = FleetProcess(command, config)
         try:

@@ -1,7 +1,7 @@
 """What extensions have to do with: hooks that run for each call, and one for the life of the gateway."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from glottis.contracts.audio import EncodedPacket
@@ -9,6 +9,7 @@ from glottis.contracts.call import Message
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.events import CallEvent
 from glottis.contracts.figures import GatewayFigures
+from glottis.contracts.parts import GatewayParts, OnePart
 from glottis.contracts.statistics import Statistics
 
 Direction = Literal["input", "output"]
@@ -80,4 +81,6 @@ class GatewayInfo:
     codecs: tuple[CodecSpec, ...] = ()
     """In force, in order of preference."""
     figures: Callable[[], GatewayFigures] = GatewayFigures
-    """Tells how the gateway fares now; may be called at any time, from the gateway's thread."""
+    """Tells how the gateway, or this process of it, fares now; may be called at any time, from the gateway's thread."""
+    parts: GatewayParts = field(default_factory=OnePart)
+    """The processes that it consists of."""

@@ -16,6 +16,7 @@ from glottis.calls.own_nurseries import presentable_errors
 from glottis.config import NamedAuthScheme, ResolvedConfig, records_dropped
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.extensions import GatewayInfo
+from glottis.contracts.parts import GatewayParts, OnePart
 from glottis.isolation.workers import AgentWorkers
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import GatheringEndpoint
@@ -80,7 +81,7 @@ class MediaEndpoint(GatheringEndpoint, StreamEndpoint, Sockets, Protocol):
         """Read until cancelled."""
 
 
-class Fleet(Siblings, Whole, Protocol):
+class Fleet(Siblings, Whole, GatewayParts, Protocol):
     """The processes that are one gateway together, as one of them sees them."""
 
     def limiter(self, what: Limited) -> Limiter:
@@ -283,7 +284,7 @@ async def open_gateway(
         with watching(config.plugins) as watchdog, presentable_errors():
             figures = FiguresDesk(config.plugins)
             async with (
-                _life(config, listeners, figures) as url,
+                _life(config, listeners, figures, fleet or OnePart()) as url,
                 trio.open_nursery() as nursery,
                 trio.open_nursery() as sessions,
             ):
@@ -309,11 +310,13 @@ async def _end(gateway: Gateway, *nurseries: trio.Nursery) -> None:
 
 
 @asynccontextmanager
-async def _life(config: ResolvedConfig, listeners: Listeners, figures: FiguresDesk) -> AsyncIterator[str]:
+async def _life(
+    config: ResolvedConfig, listeners: Listeners, figures: FiguresDesk, parts: GatewayParts
+) -> AsyncIterator[str]:
     """Those of plugins, at this URL. Where one cannot begin there is no gateway to close its listeners."""
     url = _url(config.config.server.host, config.config.server.port, listeners)
     extensions = (*living(config.auth), *config.extensions)
-    infos = [_info_for(extension, config, url, figures) for extension in extensions]
+    infos = [_info_for(extension, config, url, figures, parts) for extension in extensions]
     began = False
     try:
         async with lifespans(extensions, infos):
@@ -325,7 +328,9 @@ async def _life(config: ResolvedConfig, listeners: Listeners, figures: FiguresDe
                 await trio.aclose_forcefully(listener)
 
 
-def _info_for(extension: Extension, config: ResolvedConfig, url: str, figures: FiguresDesk) -> GatewayInfo:
+def _info_for(
+    extension: Extension, config: ResolvedConfig, url: str, figures: FiguresDesk, parts: GatewayParts
+) -> GatewayInfo:
     return GatewayInfo(
         url,
         version("glottis"),
@@ -336,6 +341,7 @@ def _info_for(extension: Extension, config: ResolvedConfig, url: str, figures: F
         ),
         tuple(codec.spec for codec in config.codecs),
         figures,
+        parts,
     )
 
 

@@ -1,13 +1,15 @@
 """The extension ``metrics``, and the set of routes of this name: what Prometheus may know of a gateway."""
 
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 import trio
-from glottis import CallInfo, GatewayFigures, GatewayInfo, RoutesSpec, hookimpl
+from glottis import CallInfo, GatewayFigures, GatewayInfo, GatewayParts, RoutesSpec, hookimpl
 
-from glottis_metrics.gateway import exposition
+from glottis_metrics.gateway import exposition, together
 from glottis_metrics.meter import Meter, SessionMeter
 from glottis_metrics.scraping import listening, routes
 from glottis_metrics.settings import MetricsConfig, RouteConfig
@@ -15,15 +17,32 @@ from glottis_metrics.settings import MetricsConfig, RouteConfig
 __all__ = ["DESK", "MetricsConfig", "RouteConfig"]
 
 
+NAME: Final = "metrics"
+"""By which the processes of a gateway tell each other theirs."""
+
+
 class MetricsDesk:
-    """The meter of a process, and the gateway in it."""
+    """The meter of a process, and the gateway in it.
+
+    Threads write: of many labels there is much, and calls are not to wait.
+    """
 
     def __init__(self) -> None:
         self.meter = Meter()
         self.figures: Callable[[], GatewayFigures] = GatewayFigures
+        self.parts: GatewayParts | None = None
 
     async def render(self) -> bytes:
-        """All metrics as text. A thread writes it: of many labels there is much, and calls are not to wait."""
+        """All metrics of all processes as text."""
+        if self.parts is None or self.parts.number == 0:
+            return await self._render_own()
+        return await trio.to_thread.run_sync(together, await self.parts.collect(NAME))
+
+    async def tell(self) -> bytes:
+        """Those of this process, for another one."""
+        return await trio.to_thread.run_sync(zlib.compress, await self._render_own())
+
+    async def _render_own(self) -> bytes:
         return await trio.to_thread.run_sync(exposition, self.meter.registry, self.figures())
 
 
@@ -46,12 +65,13 @@ def session_observers(call_info: CallInfo) -> Sequence[SessionMeter]:
 @asynccontextmanager
 async def gateway_lifespan(gateway_info: GatewayInfo, settings: MetricsConfig) -> AsyncIterator[None]:
     """A port of its own, where that is configured."""
-    DESK.figures = gateway_info.figures
+    DESK.figures, DESK.parts = gateway_info.figures, gateway_info.parts
+    gateway_info.parts.offer(NAME, DESK.tell)
     try:
-        async with listening(DESK.render, settings):
+        async with listening(DESK.render, settings, is_shared=gateway_info.parts.number > 0):
             yield
     finally:
-        DESK.figures = GatewayFigures
+        DESK.figures, DESK.parts = GatewayFigures, None
 
 
 @hookimpl

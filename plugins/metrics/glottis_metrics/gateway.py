@@ -1,12 +1,14 @@
 """What is counted of the gateway as a whole, as metrics of the moment at which they are asked for."""
 
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from glottis import GatewayFigures
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 MAX_ACTIONS: Final = 500
 """Things that plugins were asked for, of which there are metrics: each configured agent is one, and each route."""
@@ -43,6 +45,31 @@ class _Everything:
 def exposition(registry: CollectorRegistry, figures: GatewayFigures) -> bytes:
     """As text for Prometheus. May take long: it is for a thread."""
     return generate_latest(_Everything(registry, figures))
+
+
+def together(told: Mapping[int, bytes]) -> bytes:
+    """What several processes tell, compressed, as one text; each sample has the number of its process as ``worker``."""
+    registry = CollectorRegistry()
+    registry.register(_Fixed(_families(told)))
+    return generate_latest(registry)
+
+
+class _Fixed:
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = tuple(metrics)
+
+    def collect(self) -> Iterator[Metric]:
+        """See ``prometheus_client.registry.Collector``."""
+        return iter(self._metrics)
+
+
+def _families(told: Mapping[int, bytes]) -> Iterable[Metric]:
+    families: dict[str, Metric] = {}
+    for worker, compressed in sorted(told.items()):
+        for part in text_string_to_metric_families(zlib.decompress(compressed).decode()):
+            family = families.setdefault(part.name, Metric(part.name, part.documentation, part.type))
+            family.samples += [one._replace(labels={**one.labels, "worker": str(worker)}) for one in part.samples]
+    return families.values()
 
 
 def of_gateway(figures: GatewayFigures) -> Iterator[Metric]:

@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -47,13 +48,16 @@ def routes(render: Render, settings: RouteConfig) -> Sequence[Route]:
 
 
 @asynccontextmanager
-async def listening(render: Render, settings: MetricsConfig) -> AsyncIterator[None]:
-    """On the port that the settings name, if they do. Raises ``ConfigurationError`` if it cannot be had."""
+async def listening(render: Render, settings: MetricsConfig, *, is_shared: bool = False) -> AsyncIterator[None]:
+    """On the port that the settings name, if they do, ``is_shared`` with other processes.
+
+    Raises ``ConfigurationError`` if it cannot be had.
+    """
     if settings.port is None:
         yield
         return
     try:
-        listeners = await trio.open_tcp_listeners(settings.port, host=settings.host)
+        listeners = [_open_shared(settings.host, settings.port)] if is_shared else await _open(settings)
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
         raise ConfigurationError(f"extensions.settings.metrics.port: cannot listen on {where}: {error}") from None
@@ -82,6 +86,25 @@ async def listening(render: Render, settings: MetricsConfig) -> AsyncIterator[No
         nursery.start_soon(trio.serve_listeners, serve, listeners)
         yield
         nursery.cancel_scope.cancel()
+
+
+async def _open(settings: MetricsConfig) -> list[trio.SocketListener]:
+    assert settings.port is not None
+    return await trio.open_tcp_listeners(settings.port, host=settings.host)
+
+
+def _open_shared(host: str, port: int) -> trio.SocketListener:
+    """The kernel gives each connection to one of those that listen."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+        sock.listen()
+    except OSError:
+        sock.close()
+        raise
+    return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
 
 
 async def answer(stream: trio.abc.Stream, render: Render, token: Secret | None) -> None:

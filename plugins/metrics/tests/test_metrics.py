@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -15,7 +16,7 @@ from glottis.contracts.figures import Histogram, PluginFigures
 from glottis.contracts.statistics import InboundRtpStats, RemoteInboundRtpStats, Statistics
 from glottis.server.runtime.counts import GatewayCounts
 from glottis_metrics import DESK, MetricsConfig, MetricsDesk, RouteConfig, quality
-from glottis_metrics.gateway import GAUGES, MAX_ACTIONS, exposition, of_gateway
+from glottis_metrics.gateway import GAUGES, MAX_ACTIONS, exposition, of_gateway, together
 from glottis_metrics.reasons import OTHER, REASONS, reason_label
 from glottis_metrics.scraping import PATH, listening, routes
 from prometheus_client.parser import text_string_to_metric_families
@@ -167,6 +168,21 @@ async def test_a_port_that_is_taken_is_told() -> None:
             async with listening(MetricsDesk().render, MetricsConfig(port=port)):
                 pass
         await trio.aclose_forcefully(listeners[0])
+
+
+def test_several_processes_are_told_as_one_gateway() -> None:
+    figures = GatewayFigures(
+        sessions={("echo", "active"): 2}, lateness=Histogram(at_most={0.001: 5, float("inf"): 7}, longest=1.0)
+    )
+    told = {number: zlib.compress(exposition(MetricsDesk().meter.registry, figures)) for number in (1, 3)}
+    text = together(told).decode()
+    assert text.count("# TYPE glottis_sessions gauge") == 1
+    samples = parsed(text)
+    for worker in ("1", "3"):
+        assert value(samples, "glottis_sessions", campaign="echo", state="active", worker=worker) == 2
+        assert value(samples, "glottis_wheel_lateness_seconds_bucket", le="0.001", worker=worker) == 5
+        assert value(samples, "glottis_gc_collections_total", worker=worker) == 0
+    assert together({}) == b""
 
 
 @pytest.mark.parametrize(

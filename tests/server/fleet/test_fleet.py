@@ -1,6 +1,8 @@
 """Several processes are one gateway: real ones, and calls that go on whatever becomes of the others."""
 
+import re
 import signal
+import socket
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +11,15 @@ import trio
 from support.fleet import FleetProcess, open_fleet, worker_of
 from support.http import Reply, request
 from support.phone import Phone, eventually
+
+with socket.create_server(("127.0.0.1", 0)) as free:
+    METRICS = f"""
+[extensions]
+enabled = ["metrics"]
+
+[extensions.settings.metrics]
+port = {free.getsockname()[1]}
+"""
 
 pytestmark = pytest.mark.realtime
 
@@ -30,6 +41,19 @@ async def all_hear(phones: list[Phone], frames: int = 5) -> None:
     async with trio.open_nursery() as nursery:
         for phone in phones:
             nursery.start_soon(phone.hear, frames)
+
+
+async def test_metrics_are_of_all_workers_whichever_is_asked(tmp_path: Path) -> None:
+    async with open_fleet(tmp_path, more=METRICS) as fleet:
+        phones = await calls(fleet, 4)
+        (port,) = {found[1] for found in re.finditer(r"metrics are at http://127.0.0.1:(\d+)/", fleet.command.errors)}
+        for _ in range(4):
+            async with await trio.open_tcp_stream("127.0.0.1", int(port)) as stream:
+                await stream.send_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                text = b"".join([piece async for piece in stream]).decode()
+            active = re.findall(r'glottis_sessions\{campaign="echo",state="active",worker="(\d+)"\} 2.0', text)
+            assert set(active) == {str(worker_of(phone)) for phone in phones}
+            assert len(active) == 2
 
 
 async def test_calls_are_spread_and_those_of_a_worker_that_dies_are_all_that_is_lost(tmp_path: Path) -> None:

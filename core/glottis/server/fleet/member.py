@@ -10,12 +10,16 @@ from typing import Final
 import msgspec
 import trio
 
+from glottis.barrier import stop
 from glottis.calls.streams import Wakeup
 from glottis.config import Campaign
 from glottis.contracts.info import CallInfo
+from glottis.contracts.parts import Tell as TellPart
+from glottis.plugins.failures import log_failure
 from glottis.server.api.plugins import Rows
 from glottis.server.fleet.channel import Channel, close_all
 from glottis.server.fleet.messages import (
+    MAX_FIGURES,
     MAX_RECEIVED,
     Adopt,
     Ask,
@@ -67,10 +71,10 @@ class ParentGone(Exception):
 
 
 class Member:
-    """See ``gateway.Fleet``. ``run`` reads what the parent says. ``tell`` has the worker's own figures of a kind."""
+    """See ``gateway.Fleet``, and ``GatewayParts``. ``run`` reads what the parent says."""
 
     def __init__(self, channel: Channel) -> None:
-        self.tell: Callable[[str], bytes] = lambda what: b""
+        self._offers: dict[str, TellPart] = {}
         self.stop: Stop | None = None
         """What the parent has said last of the end."""
         self.changed = Wakeup()
@@ -102,7 +106,7 @@ class Member:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._channel.run)
             while True:
-                self._take(*await self._receive())
+                self._take(*await self._receive(), nursery)
 
     async def _receive(self) -> tuple[FromParent, list[int]]:
         received = await self._channel.receive_untrusted()
@@ -110,7 +114,7 @@ class Member:
             raise ParentGone
         return parse_from_parent(received[0]), received[1]
 
-    def _take(self, message: FromParent, descriptors: list[int]) -> None:
+    def _take(self, message: FromParent, descriptors: list[int], nursery: trio.Nursery) -> None:
         match message:
             case Adopt(received) if descriptors and len(self._adopted) < MAX_ADOPTED:
                 self._adopted.append(Adopted(socket.socket(fileno=descriptors.pop(0)), received))
@@ -121,7 +125,7 @@ class Member:
                 self.stop = message
                 self.changed.wake()
             case Tell(question, what):
-                self.say(Told(question, self.tell(what)))
+                nursery.start_soon(self._tell, question, what)
             case Part(question, worker, figures) if question in self._parts:
                 self._parts[question][worker] = figures
             case Granted(question) | Refused(question) | Wait(question) | Done(question):
@@ -213,21 +217,45 @@ class Member:
         answer = await self._ask(lambda question: Rate(question, what, client_host))
         return answer.seconds if isinstance(answer, Wait) else 0.0
 
-    async def figures(self, what: str) -> Mapping[int, bytes]:
-        """What all workers tell of themselves, by their numbers; those that have not answered in time are missing."""
+    # The parts
+
+    @property
+    def number(self) -> int:
+        """See ``GatewayParts``."""
+        return self._number
+
+    def offer(self, name: str, tell: TellPart) -> None:
+        """See ``GatewayParts``."""
+        self._offers[name] = tell
+
+    async def collect(self, name: str) -> Mapping[int, bytes]:
+        """See ``GatewayParts``."""
         parts: dict[int, bytes] = {}
 
         def ask(question: int) -> Ask:
             self._parts[question] = parts
-            return Ask(question, what)
+            return Ask(question, name)
 
         await self._ask(ask)
-        return parts
+        return {number: told for number, told in parts.items() if told}
+
+    async def _tell(self, question: int, name: str) -> None:
+        """Nothing, if there is nothing, or too much, or if it fails."""
+        told = b""
+        if (tell := self._offers.get(name)) is not None:
+            try:
+                told = await tell()
+            except BaseException as error:
+                stop(error, lambda failure: log_failure(logger, failure, "%s cannot be told", name))
+        if len(told) > MAX_FIGURES:
+            logger.warning("%s is not told: it has %d bytes, and at most %d pass", name, len(told), MAX_FIGURES)
+            told = b""
+        self.say(Told(question, told))
 
     async def figures_of_plugins(self) -> Sequence[Rows]:
         """See ``gateway.Fleet``."""
-        told = await self.figures(PLUGINS)
-        return [msgspec.json.decode(one) for number, one in told.items() if number != self._number and one]
+        told = await self.collect(PLUGINS)
+        return [msgspec.json.decode(one) for number, one in told.items() if number != self._number]
 
 
 def _worker_of(request: Request) -> int | None:

@@ -14,7 +14,7 @@ from glottis.media.stream_listener import StreamListener
 from glottis.plugins.report import figures
 from glottis.server.fleet.channel import Channel
 from glottis.server.fleet.member import PLUGINS, Member, ParentGone
-from glottis.server.fleet.messages import MAX_FIGURES, PROTOCOL, Beat, Hello, Ready, Welcome
+from glottis.server.fleet.messages import PROTOCOL, Beat, Hello, Ready, Welcome
 from glottis.server.fleet.process import LOOK
 from glottis.server.fleet.wants import of_one_worker, wants_of
 from glottis.server.gateway import Gateway, open_gateway
@@ -53,7 +53,7 @@ async def _serve(config: ResolvedConfig, member: Member) -> None:
             collecting(gateway.scheduler, lambda: len(gateway.sessions)),
             trio.open_nursery() as nursery,
         ):
-            member.tell = partial(_tell, config)
+            member.offer(PLUGINS, partial(_tell_figures, config))
             nursery.start_soon(member.run)
             nursery.start_soon(_beat, member, gateway)
             nursery.start_soon(_get_ready, member, gateway)
@@ -70,10 +70,8 @@ def _open(
     return endpoint, StreamListener(rest[welcome.udp :], endpoint), listeners
 
 
-def _tell(config: ResolvedConfig, what: str) -> bytes:
-    """What this worker has to tell of itself; nothing if it is too much to tell."""
-    told = msgspec.json.encode(figures(config.plugins)) if what == PLUGINS else b""
-    return told if len(told) <= MAX_FIGURES else b""
+async def _tell_figures(config: ResolvedConfig) -> bytes:
+    return msgspec.json.encode(figures(config.plugins))
 
 
 async def _beat(member: Member, gateway: Gateway) -> None:
