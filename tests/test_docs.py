@@ -27,6 +27,8 @@ from glottis.config import Config, load_config, resolve, settings
 from glottis.config.conversion import PluginSettings
 from glottis.contracts import hookspecs, statistics
 from glottis.plugins import AgentFile, Catalogue, Plugin, load_beside
+from glottis.server.fleet.environment import VARIABLE
+from glottis.server.runtime.service_manager import VARIABLES
 from glottis.signaling.session_url import SessionUrl
 from glottis.testing import Outcome
 from glottis.testing.checking import Part, parts_of
@@ -101,7 +103,8 @@ def type_words(kind: types.Type) -> str:
         case types.Metadata(type=inner):
             return type_words(inner)
         case types.UnionType(types=members):
-            return type_words(next(member for member in members if not isinstance(member, types.NoneType)))
+            first, *others = [type_words(member) for member in members if not isinstance(member, types.NoneType)]
+            return ", or ".join([first, *(other.removeprefix("one of ") for other in others)])
         case types.IntType() | types.FloatType():
             word = "integer" if isinstance(kind, types.IntType) else "number"
             if kind.le is not None:
@@ -372,7 +375,10 @@ def test_everything_that_a_call_offers_is_explained() -> None:
 CODE = re.compile(r"([A-Z][A-Z_]{3,})(: .*)?", re.DOTALL)
 LIKE_CODES = re.compile(r'"[A-Z][A-Z_]{3,}[":]')
 """Most files have none, and need not be parsed."""
-NOT_CODES = {"OPTIONS", "HEAD", "POST", "PATCH", "OPUS", "PCMU", "PCMA", "BUNDLE", "AUDIO_MID", "GLOTTIS_API_KEY"}
+NOT_CODES = {
+    *("OPTIONS", "HEAD", "POST", "PATCH", "OPUS", "PCMU", "PCMA", "BUNDLE", "AUDIO_MID", "GLOTTIS_API_KEY"),
+    *(*VARIABLES, VARIABLE),
+}
 
 
 def codes_in_the_source() -> set[str]:

@@ -16,7 +16,7 @@ from glottis.server.fleet.sockets import MediaSockets
 SECRET: Final = secrets.token_bytes(32)
 """Signs the tokens of all workers of this parent: those that sessions of old workers are resumed with, too."""
 FIRST_PAUSE: Final = 0.1
-"""Seconds before there is another try; each time twice as long, until one was good."""
+"""Seconds before there is a second try; each time twice as long, until one was good."""
 LONGEST_PAUSE: Final = 10.0
 """Where workers die while they load."""
 LONGEST_PAUSE_OF_READY: Final = 0.5
@@ -63,7 +63,7 @@ class Generation:
 
     async def keep_one(self, media: MediaSockets, first: WorkerProcess | None = None) -> None:
         """A worker on these sockets, and then the next one, until it is over and the last one has ended."""
-        pause = FIRST_PAUSE
+        pause = 0.0
         while True:
             worker, first = first or await self._next_worker(), None
             began = trio.current_time()
@@ -76,9 +76,9 @@ class Generation:
                 self._changed.wake()
                 return
             if trio.current_time() - began > LONG_LIFE:
-                pause = FIRST_PAUSE
+                pause = 0.0
             await trio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_OF_READY)
+            pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE_OF_READY)
 
     async def keep_spare(self) -> None:
         """Have a worker wait until the place of one is free, as long as it is not over."""

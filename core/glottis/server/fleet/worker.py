@@ -1,5 +1,6 @@
 """A worker: a whole gateway, with sockets that the parent has opened, which ends when the parent says so."""
 
+import gc
 import logging
 import socket
 from functools import partial
@@ -41,6 +42,8 @@ async def serve_as_worker(config: ResolvedConfig, descriptor: int) -> None:
 
 async def _serve(config: ResolvedConfig, member: Member) -> None:
     member.say(Hello(PROTOCOL, version("glottis"), wants_of(config)))
+    gc.collect()  # what was loaded, while nobody waits: it may be long until there is a place for this worker
+    gc.freeze()
     welcome, sockets = await member.welcome()
     endpoint, streams, listeners = _open(welcome, sockets)
     config = of_one_worker(config, endpoint.addresses[0].port)
