@@ -100,8 +100,9 @@ def carries(text: str) -> Callable[[bytes], bool]:
     return found
 
 
+@pytest.mark.parametrize("says_so", [True, False])
 @pytest.mark.parametrize("leaves_after", [0.02, 0.045, 0.3])
-def test_what_is_sent_around_the_end_arrives(successive: Successive, leaves_after: float) -> None:
+def test_what_is_sent_around_the_end_arrives(successive: Successive, leaves_after: float, *, says_so: bool) -> None:
     """To a peer that drops what comes since it has made its offer, as Chromium does, and acknowledges it."""
     sent = [f"{number}" for number in range(60)]
     for number, text in enumerate(sent):
@@ -113,7 +114,8 @@ def test_what_is_sent_around_the_end_arrives(successive: Successive, leaves_afte
         successive.theirs.send_text(text)
         successive.run(0.003)
     successive.run(leaves_after)
-    successive.abort()
+    if says_so:
+        successive.abort()
     successive.theirs.send_text("after the end")
     successive.follow()
     _, after = successive.texts()

@@ -148,6 +148,11 @@ class SctpAssociation:
         self._outbound.resume()
         self._work_is_due = True
 
+    def settle(self) -> None:
+        """See ``Outbound.settle``."""
+        self._outbound.settle()
+        self._work_is_due = True
+
     def renew(self, now: float) -> None:
         """Make place for another association of the same owner: ``connect`` begins it.
 

@@ -107,14 +107,19 @@ class Outbound:
         self._is_paused = self._probe_is_due = self._tcb.sends_data
 
     def resume(self) -> None:
-        """The peer has decided, or is to decide by what comes: go on."""
-        self._is_ending = self._is_paused = self._probe_is_due = False
-        self._in_flight_then.clear()
+        """The peer has another transport, or has had the time for it."""
+        self._is_paused = self._probe_is_due = False
         self._tcb.timers.stop(Timer.PAUSE)
 
     def handle_pause_over(self, now: float) -> None:
-        """It may have kept its transport: what leaves is still to be acknowledged at once."""
-        self._is_paused = False
+        """It may have kept its transport."""
+        self.resume()
+
+    def settle(self) -> None:
+        """It has kept the association."""
+        self.resume()
+        self._is_ending = False
+        self._in_flight_then.clear()
 
     def start_over(self, now: float) -> SendQueue:
         """Another association follows: what is queued, behind what has probably not arrived and may be sent again."""

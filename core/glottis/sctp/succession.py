@@ -86,7 +86,7 @@ class Succession:
     def _decide(self) -> None:
         self._is_awaited = self._is_undecided = False
         self._end = None
-        self._association.resume()
+        self._association.settle()
 
     def _renew(self, now: float) -> None:
         association, channels = self._association, self._channels
