@@ -7,6 +7,7 @@ import pytest
 import trio
 from glottis.doctor import Finding, Level
 from glottis.doctor.servers import examine_servers
+from glottis.media.gathering import LookUp, look_up_address
 from glottis.wire.address import Address
 from glottis.wire.stun import Attribute, MessageClass, build_stun, encode_xor_address, parse_stun_untrusted
 from support.coturn import PASSWORD, USERNAME, WITH_SECRET, Coturn, ephemeral, open_coturn
@@ -16,8 +17,8 @@ from support.ports import free_port
 SECRET = "a shared secret"
 
 
-async def examine(directory: Path, settings: str) -> list[Finding]:
-    return await examine_servers(resolve_test_config(directory, f"{CONFIG}\n{settings}"))
+async def examine(directory: Path, settings: str, look_up: LookUp = look_up_address) -> list[Finding]:
+    return await examine_servers(resolve_test_config(directory, f"{CONFIG}\n{settings}"), look_up)
 
 
 def static(coturn: Coturn, password: str, username: str = USERNAME) -> str:
@@ -36,6 +37,20 @@ async def test_servers_that_serve(tmp_path: Path) -> None:
         stun, *turns = map(str, findings)
         assert f"stun:127.0.0.1:{coturn.port} answers after " in stun
         assert all("accepts the credentials, and lends 127.0.0.1 after" in turn for turn in turns)
+
+
+async def test_server_of_both_families_is_asked_by_each(tmp_path: Path) -> None:
+    async def look_up(name: str, port: int) -> list[Address]:
+        return [Address("127.0.0.1", port), Address("::1", port)]
+
+    async with open_coturn(tmp_path) as coturn:
+        settings = static(coturn, PASSWORD).replace("127.0.0.1", "relay.example")
+        findings = await examine(tmp_path, f'[media]\naddresses = ["127.0.0.1", "::1"]\n{settings}', look_up)
+    told = "\n".join(map(str, findings))
+    for host in ("127.0.0.1", "::1"):
+        assert f"stun:relay.example:{coturn.port} ({host}) answers after " in told
+        assert f"({host}) accepts the credentials, and lends {host} after" in told
+    assert len(findings) == 6
 
 
 async def test_credentials_that_are_refused(tmp_path: Path) -> None:

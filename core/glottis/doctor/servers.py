@@ -16,7 +16,7 @@ from glottis.doctor.findings import Finding, Level, fail, ok, warn
 from glottis.doctor.second_opinion import second_opinion
 from glottis.ice import GatheringTiming, ReflexiveAddress, ReflexiveGatherer, ServerFailed
 from glottis.media.endpoint import UdpEndpoint
-from glottis.media.gathering import look_up_address
+from glottis.media.gathering import LookUp, look_up_address
 from glottis.media.interfaces import media_addresses
 from glottis.media.relay import Relay, RelayServer
 from glottis.media.relays import has_expired, way_of, why_failed
@@ -32,7 +32,7 @@ MAX_ASKED: Final = 16
 _INFO: Final = CallInfo("doctor", "")
 
 
-async def examine_servers(config: ResolvedConfig) -> list[Finding]:
+async def examine_servers(config: ResolvedConfig, look_up: LookUp = look_up_address) -> list[Finding]:
     """All providers are asked, and then all of their servers at once, from the addresses that calls use."""
     findings: list[Finding] = []
     uris: dict[IceUri, IceServer] = {}
@@ -47,14 +47,14 @@ async def examine_servers(config: ResolvedConfig) -> list[Finding]:
         hosts = media_addresses(config.config.media.addresses, config.config.server.host)
     except ConfigurationError:
         return findings  # told with the ports
-    results: dict[IceUri, Finding] = {}
+    results: dict[IceUri, list[Finding]] = {}
     async with trio.open_nursery() as nursery:
         for uri, server in list(uris.items())[:MAX_ASKED]:
-            nursery.start_soon(_examine, config, hosts, uri, server, results)
+            nursery.start_soon(_examine, config, hosts, uri, server, results, look_up)
     if len(uris) > MAX_ASKED:
         what = f"{len(uris)} URIs, of which the first {MAX_ASKED} were asked"
         findings.append(warn("servers", what, "name fewer: browsers get slower with every one beyond a few"))
-    return findings + [results[uri] for uri in uris if uri in results]
+    return findings + [finding for uri in uris for finding in results.get(uri, [])]
 
 
 async def _ask_provider(provider: NamedProvider, findings: list[Finding]) -> list[IceServer]:
@@ -81,31 +81,46 @@ async def _ask_provider(provider: NamedProvider, findings: list[Finding]) -> lis
 
 
 async def _examine(
-    config: ResolvedConfig, hosts: Sequence[str], uri: IceUri, server: IceServer, results: dict[IceUri, Finding]
+    config: ResolvedConfig,
+    hosts: Sequence[str],
+    uri: IceUri,
+    server: IceServer,
+    results: dict[IceUri, list[Finding]],
+    look_up: LookUp,
 ) -> None:
+    """By one address of each family that both have."""
     subject, name = uri.scheme.removesuffix("s"), label(uri)
     if uri.scheme == "stuns" or (uri.scheme == "turns" and uri.transport == "udp"):
-        results[uri] = ok(subject, f"{name} is for clients: the gateway does not ask it")
+        results[uri] = [ok(subject, f"{name} is for clients: the gateway does not ask it")]
         return
-    addresses = await look_up_address(uri.host, uri.port)
-    ways = [(host, address) for address in addresses for host in hosts if _reaches(host, address)]
+    addresses = await look_up(uri.host, uri.port)
+    found = [(next((host for host in hosts if _reaches(host, one)), None), one) for one in addresses]
+    ways = [(host, address) for host, address in found if host is not None]
     if not addresses:
-        results[uri] = fail(
-            subject, f"{name} has a name that cannot be looked up", "see whether it is right, and DNS works"
-        )
+        advice = "see whether it is right, and DNS works"
+        results[uri] = [fail(subject, f"{name} has a name that cannot be looked up", advice)]
     elif not ways:
         advice = "name another server, or an address of its family in media.addresses"
-        results[uri] = fail(subject, f"{name} cannot be reached from media.addresses", advice)
+        results[uri] = [fail(subject, f"{name} cannot be reached from media.addresses", advice)]
     else:
-        host, address = ways[0]
-        async with _socket_of_its_own(host) as endpoint:
-            if subject == "stun":
-                results[uri] = await _examine_stun(config, endpoint, name, address)
-            else:
-                results[uri] = await _examine_turn(endpoint, name, uri, server, address)
-    if results[uri].level is Level.FAIL and ways:
-        opinion = await second_opinion(uri, ways[0][1], server, PATIENCE)
-        results[uri] = fail(subject, results[uri].what, f"{results[uri].advice}. {opinion}")
+        results[uri] = []
+        for host, address in ways:
+            way = f"{name} ({address.host})" if len(ways) > 1 else name
+            results[uri].append(await _examine_way(config, host, way, uri, server, address))
+
+
+async def _examine_way(
+    config: ResolvedConfig, host: str, name: str, uri: IceUri, server: IceServer, address: Address
+) -> Finding:
+    async with _socket_of_its_own(host) as endpoint:
+        if uri.scheme == "stun":
+            finding = await _examine_stun(config, endpoint, name, address)
+        else:
+            finding = await _examine_turn(endpoint, name, uri, server, address)
+    if finding.level is not Level.FAIL:
+        return finding
+    opinion = await second_opinion(uri, address, server, PATIENCE)
+    return fail(finding.subject, finding.what, f"{finding.advice}. {opinion}")
 
 
 @asynccontextmanager

@@ -239,6 +239,6 @@ def _is_plausible(mapped: Address, base: Address) -> bool:
     ip, base_ip = ip_of(mapped.host), ip_of(base.host.partition("%")[0])
     if ip is None or base_ip is None or ip.version != base_ip.version or not mapped.port:
         return False
-    if ip.is_unspecified or ip.is_multicast or ip.is_link_local or ip.is_reserved:
-        return False
-    return ip.is_loopback == base_ip.is_loopback
+    if ip.is_loopback or base_ip.is_loopback:  # ::1 is of a reserved block, too
+        return ip.is_loopback and base_ip.is_loopback
+    return not (ip.is_unspecified or ip.is_multicast or ip.is_link_local or ip.is_reserved)
