@@ -48,9 +48,9 @@ class Scene:
     def end(self) -> None:
         self.network.hide(SERVER)
 
-    async def answer(self, campaign: str = "echo") -> tuple[Phone, str]:
+    async def answer(self, campaign: str = "echo", **wishes: str) -> tuple[Phone, str]:
         phone = self.exchange.phone()
-        await phone.create(campaign)
+        await phone.create(campaign, **wishes)
         await phone.open_socket()
         await phone.send_offer()
         await phone.take_answer()
@@ -85,14 +85,16 @@ async def test_call_goes_by_the_relay_alone(tmp_path: Path, autojump_clock: trio
 
 
 @pytest.mark.slow
-async def test_policy_can_be_a_campaigns(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+async def test_policy_can_be_a_campaigns_or_a_sessions(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
     async with open_scene(tmp_path, media="") as scene:
         _, everybodys = await scene.answer()
-        _, private = await scene.answer("private")
         assert f"raddr {MEDIA.host} rport {MEDIA.port}" in everybodys
         assert "typ host" in everybodys
-        assert "typ relay" in private
-        assert "typ host" not in private
+        _, campaigns = await scene.answer("private", iceTransportPolicy="all")
+        _, callers = await scene.answer(iceTransportPolicy="Relay")
+        for private in (campaigns, callers):
+            assert "typ relay" in private
+            assert "typ host" not in private
 
 
 @pytest.mark.slow

@@ -98,6 +98,7 @@ def test_unknown_keys_are_ignored() -> None:
         ({"dynamicVariables": []}, "INVALID_FIELD", "dynamicVariables"),
         ({"transportType": "SIP"}, "UNSUPPORTED_TRANSPORT", "transportType"),
         ({"transportType": 1}, "INVALID_FIELD", "transportType"),
+        ({"iceTransportPolicy": "none"}, "INVALID_FIELD", "iceTransportPolicy"),
         ({"audioConfig": 1}, "INVALID_FIELD", "audioConfig"),
         ({"audioConfig": {"input": "OPUS"}}, "INVALID_FIELD", "audioConfig.input"),
         ({"audioConfig": {"inputCodec": "MP3"}}, "UNSUPPORTED_CODEC", "audioConfig.inputCodec"),

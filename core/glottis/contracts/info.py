@@ -63,3 +63,5 @@ class CallInfo:
     client_host: str = ""
     campaign_settings: Any = field(default_factory=dict)
     """Those of the campaign's agent, as its ``config_type``; a mapping of what is written there, where it has none."""
+    relays_only: bool = False
+    """Whether the caller has asked for that: then media leaves the gateway by TURN servers alone."""

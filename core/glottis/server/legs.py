@@ -82,6 +82,8 @@ def our_legs(
 
 
 def _ice_policy(config: ResolvedConfig, info: CallInfo) -> IcePolicy:
+    if info.relays_only:
+        return "relay"
     campaign = config.config.campaigns.get(info.campaign_id)
     chosen = campaign.ice_policy if campaign is not None else None
     return chosen or config.config.media.ice_policy

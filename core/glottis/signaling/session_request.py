@@ -24,11 +24,14 @@ INITIATE_PATH: Final = "/api/websession/initiate"
 WEBRTC: Final = "WebRTC"
 WEBSOCKET: Final = "WebSocket"
 TRANSPORTS: Final = (WEBRTC, WEBSOCKET)
+ICE_POLICIES: Final = ("all", "relay")
+"""As RTCConfiguration has them (W3C webrtc, §4.2.3)."""
 CODECS: Final = {"OPUS": 48000, "PCMU": 8000, "PCMA": 8000, "G722": 16000, "PCM": 16000}
 """The codecs of requests, each with the sample rate in hertz that is meant where a request names none."""
 _DIRECTION_FIELDS: Final = ("codec", "sampleRate", "bitsPerSample", "channels", "frameDurationMs")
 _FIELDS: Final = (
     *("businessId", "campaignId", "transportType", "clientIdentifier", "dynamicVariables", "metadata", "audioConfig"),
+    "iceTransportPolicy",
     *("input", "output", "inputCodec", "outputCodec", *_DIRECTION_FIELDS),
 )
 _CANONICAL_NAMES: Final = {name.lower(): name for name in _FIELDS}
@@ -46,6 +49,8 @@ class SessionRequest:
     output: AudioPreference = field(default_factory=AudioPreference)
     dynamic_variables: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    relays_only: bool = False
+    """Whether the gateway's end shall use relays alone."""
 
 
 def parse_session_request_untrusted(body: bytes) -> SessionRequest:
@@ -65,6 +70,7 @@ def parse_session_request_untrusted(body: bytes) -> SessionRequest:
         output=_preference_untrusted(audio, "output", transport),
         dynamic_variables=_kept_untrusted(fields, "dynamicVariables"),
         metadata=_kept_untrusted(fields, "metadata"),
+        relays_only=_word_untrusted(fields, "iceTransportPolicy", ICE_POLICIES, "INVALID_FIELD") == "relay",
     )
 
 

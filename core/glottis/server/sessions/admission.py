@@ -62,4 +62,5 @@ def call_info_of(
         principal=principal,
         client_host=client_host,
         campaign_settings=campaign.agent.told,
+        relays_only=request.relays_only,
     )
