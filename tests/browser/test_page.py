@@ -177,31 +177,6 @@ async def test_without_a_microphone_one_can_listen(deaf_chromium: OpenPage, gate
             await page.wait_for(f"{level('level-in')} > -40")
 
 
-REFUSE = """
-    navigator.mediaDevices.getUserMedia = () =>
-        Promise.reject(new DOMException("Permission denied", "NotAllowedError"));
-"""
-BLOCK_UDP = """
-    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
-        constructor(settings) { super({ ...settings, iceTransportPolicy: "relay" }); }
-    };
-"""
-
-
-async def test_a_refused_microphone_is_told_with_its_remedy(audible_page: Page) -> None:
-    await audible_page.run_script(REFUSE)
-    await call(audible_page)
-    assert "The microphone was refused. Allow it by the icon" in await audible_page.evaluate(NOTICE)
-
-
-async def test_blocked_udp_is_told_with_its_remedy(audible_page: Page) -> None:
-    await audible_page.run_script(BLOCK_UDP)
-    await choose(audible_page, "transport", "webrtc")
-    await audible_page.evaluate("document.getElementById('call').click()")
-    await audible_page.wait_for("!document.getElementById('notice').hidden")
-    assert "UDP is probably blocked on the way. Open the gateway's UDP ports" in await audible_page.evaluate(NOTICE)
-
-
 async def test_a_page_from_another_machine_without_https_is_told_at_once(
     deaf_chromium: OpenPage, gateway: Gateway
 ) -> None:
@@ -270,18 +245,6 @@ async def test_page_that_may_not_call_under_the_public_url_calls_where_it_came_f
             await visit(chromium_page, gateway)
             await call(chromium_page)
         await gateway.stop(grace=0)
-
-
-async def test_public_url_that_cannot_be_reached_is_told_in_words(chromium_page: Page, tmp_path: Path) -> None:
-    async with open_test_gateway(tmp_path, PUBLIC_URL) as gateway:
-        with trio.fail_after(PROCESS_PATIENCE):
-            await visit(chromium_page, gateway)
-            await press(chromium_page)
-            await chromium_page.wait_for(f"{STATE} === 'ended'")
-            notice = await chromium_page.evaluate(NOTICE)
-        await gateway.stop(grace=0)
-    assert f"The WebSocket to voice.example could not be opened from this page of {gateway.url}. " in notice
-    assert "whether the host can be reached" in notice
 
 
 KEY = "a-key-for-the-demo-page-0123456789"

@@ -19,6 +19,7 @@ const LABELS: Record<CallState, string> = {
 const AGENT_WORDS = { listening: "Listening", thinking: "Thinking …", speaking: "Speaking" };
 
 let call: Call | null = null;
+let isDoubted = false; // whether the notice says that UDP is probably blocked
 const devices = new DeviceChoice(new GlottisClient());
 const conversation = new Conversation();
 const figures = new Figures();
@@ -83,6 +84,7 @@ function showState({ state, words }: CallEvents["state"]): void {
 
 function begin(): void {
   timer.start();
+  if (isDoubted && call?.transport === "webrtc") hideNotice(); // it has come through, late
   void devices.refresh(); // which have names now
 }
 
@@ -113,6 +115,7 @@ function showEvent({ name, data }: CallEvents["event"]): void {
 }
 
 function showError(error: GlottisError): void {
+  isDoubted = error.code === "NO_UDP";
   showNotice(error.problem, error.remedy);
   if (error.code === "UNAUTHENTICATED") $<HTMLDetailsElement>("settings").open = true;
 }

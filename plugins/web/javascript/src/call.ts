@@ -214,6 +214,7 @@ export class Call extends Emitter<CallEvents> {
   async #open(transport: Transport, patienceMs?: number): Promise<void> {
     const alive = <T>(promise: Promise<T>) => Promise.race([promise, this.#over]);
     this.#become("connecting", "Asking the gateway for a session …");
+    const began = this.#journal.now;
     const context = transport === "websocket" ? await openAudio(this.#worklets()) : null;
     try {
       const request = sessionRequest(this.options, transport, context?.sampleRate ?? 0);
@@ -236,7 +237,8 @@ export class Call extends Emitter<CallEvents> {
       throw error;
     }
     this.#tell("transport", { transport });
-    const connected = doubting(this.#leg.start(), () => this.timings.answer && this.#complain(problem("NO_UDP")));
+    const doubt = () => this.timings.answer && this.#complain(problem("NO_UDP"));
+    const connected = doubting(this.#leg.start(), doubt, this.#journal.now - began);
     await alive(within(patienceMs, connected));
   }
 

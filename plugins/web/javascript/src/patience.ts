@@ -2,12 +2,13 @@
 
 import { problem } from "./errors.js";
 
-/** After so long a sentence says what may be the matter. */
-const DOUBT_MS = 1800;
+/** After so long a sentence says what may be the matter: people wait for two seconds, and timers may be late. */
+const DOUBT_MS = 1500;
+const LEAST_MS = 800;
 
-/** Calls `doubt` if a promise takes long. */
-export async function doubting<Value>(promise: Promise<Value>, doubt: () => void): Promise<Value> {
-  const timer = setTimeout(doubt, DOUBT_MS);
+/** Calls `doubt` if a promise takes long; `spent` milliseconds have gone before it, for things that were well. */
+export async function doubting<Value>(promise: Promise<Value>, doubt: () => void, spent = 0): Promise<Value> {
+  const timer = setTimeout(doubt, Math.max(LEAST_MS, DOUBT_MS - spent));
   try {
     return await promise;
   } finally {
