@@ -5,6 +5,7 @@ requests are recordings.
 """
 
 import argparse
+import importlib
 import os
 import sys
 
@@ -12,7 +13,7 @@ import trio
 from glottis import PluginError
 
 from benchmarks.conversation import hums
-from benchmarks.conversation.latency import assistant, measure, report
+from benchmarks.conversation.latency import assistant, report
 from benchmarks.conversation.requests import Request
 from benchmarks.conversation.understanding import outcomes_of
 from benchmarks.conversation.voices import all_spoken, trimmed
@@ -28,6 +29,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the voice of the first request, of six (%(default)s)")
     parser.add_argument("--calls", type=int, nargs="*", default=[1, 4], help="callers at a time (%(default)s)")
     parser.add_argument("--hums", action="store_true", help="only: what interrupts the agent, and what does not")
+    parser.add_argument(
+        "--browser", action="store_true", help="the callers are pages in Chromium; with PYTHONPATH=tests"
+    )
     options = parser.parse_args()
     print(f"load of the machine: {', '.join(f'{each:.1f}' for each in os.getloadavg())} on {os.cpu_count()} cores")
     try:
@@ -38,7 +42,7 @@ def main() -> None:
         for loss in options.loss:
             understand(calls, loss, options.seed)
         for count in options.calls:
-            answer(calls, count)
+            answer(calls, count, in_browser=options.browser)
     except (PluginError, FileNotFoundError) as error:
         sys.exit(str(error))
 
@@ -65,8 +69,9 @@ def understand(calls: list[list[tuple[Request, bytes]]], loss: float, seed: int)
     print(f"{sum(each.is_right for each in outcomes)} of {len(outcomes)} rightly answered, {loss:.0%} lost", flush=True)
 
 
-def answer(calls: list[list[tuple[Request, bytes]]], count: int) -> None:
+def answer(calls: list[list[tuple[Request, bytes]]], count: int, *, in_browser: bool) -> None:
     """Print how soon so many callers at a time are answered."""
+    measure = importlib.import_module(f"benchmarks.conversation.{'browser' if in_browser else 'latency'}").measure
     spoken = [trimmed(pcm) for call in calls[1:3] for _, pcm in call]
     with assistant() as (url, counted):
         measured = trio.run(measure, url, spoken[:8], spoken[8:11], count)

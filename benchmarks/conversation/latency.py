@@ -46,6 +46,9 @@ max_load = 1.0
 [auth]
 scheme = "anonymous"
 
+[pages]
+enabled = ["client"]
+
 [campaigns.assistant]
 agent = "assistant"
 isolation = "process"
