@@ -97,8 +97,7 @@ class Outbound:
 
         What it has not acknowledged by then is sent again, for a reliable channel loses nothing; but an acknowledgement
         that it holds back, for 0.2 s (RFC 9260 §6.2), would die with the association, and what had arrived would arrive
-        twice. So what leaves asks for one without delay (the I bit, §3.3.1); for what has left, a copy of its last
-        chunk does so.
+        twice. So what leaves asks for one without delay (the I bit, §3.3.1), as a copy of the last chunk that has left.
 
         But Chromium, since it has made its offer, acknowledges what comes, and drops it. So nothing else leaves for a
         while, and what was in flight by then is sent again though it be acknowledged meanwhile.
@@ -128,9 +127,7 @@ class Outbound:
         return self.queue
 
     def _doubtful(self) -> list[OutboundMessage]:
-        """What was in flight at the pause; but no peer holds back the acknowledgement of more than the oldest packet,
-        which may have arrived before the offer was made.
-        """
+        """What was in flight at the pause; of the oldest packet, the acknowledgement may merely be held back."""
         sent = self._in_flight_then
         offer_made_at = self._paused_at - self._pause_round_trip - _TIME_FOR_AN_OFFER
         return [message for message in sent if message.sent_at > min(sent[0].sent_at, offer_made_at)]
