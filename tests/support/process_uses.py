@@ -88,7 +88,7 @@ async def talk_and_hang_up(process: FaultyProcess) -> None:
 async def write(process: FaultyProcess) -> None:
     async with talking(process) as phone:
         await phone.socket.send(Text("hello"))
-        await phone.hear()
+        await phone.wait_closed()
 
 
 async def lose(process: FaultyProcess, count: int) -> None:
