@@ -302,3 +302,13 @@ def test_whatever_comes_in_nothing_is_raised() -> None:
     inside.serve(Server(mutate))
     inside.network.run(seconds=1)
     assert inside.gatherer.answers_ignored > 250
+
+
+def test_a_server_on_loopback_tells_of_loopback() -> None:
+    base = Address("::1", 5000)
+    for seen, is_believed in ((base, True), (Address("2001:db8::7", 5000), False)):
+        inside, server = Inside(base), Address("::1", 3478)
+        inside.network.attach(Server(told(seen)), server)
+        inside.gatherer.set_servers("here", [server], 0.0)
+        inside.network.run(lambda inside=inside: inside.gatherer.is_settled)  # type: ignore[misc]
+        assert (inside.gatherer.answers_ignored == 0) is is_believed

@@ -35,3 +35,19 @@ def test_rfc8489_request_is_signed_with_the_key_of_sha256_and_names_the_user_by_
 )
 def test_names_and_passwords_are_prepared(text: str, same: str) -> None:
     assert prepared(text) == same.encode()
+
+
+@pytest.mark.parametrize(
+    ("username", "expires_at"),
+    [
+        ("1700000000:caller", 1_700_000_000),
+        ("1700000000", 1_700_000_000),
+        ("1700000000:", 1_700_000_000),
+        ("caller", None),
+        ("1700:user", None),
+        ("1700000000caller", None),
+        ("", None),
+    ],
+)
+def test_time_limited_credentials_say_when_they_end(username: str, expires_at: float | None) -> None:
+    assert LongTermCredentials(username, "secret").expires_at == expires_at
