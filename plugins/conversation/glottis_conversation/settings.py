@@ -73,7 +73,7 @@ class ConversationConfig(msgspec.Struct, frozen=True, kw_only=True):
     farewell: str = "Goodbye."
     """Said before the call is ended for its length, or because nobody says anything."""
 
-    interrupt_ms: Annotated[int, Meta(ge=0, le=5000)] = 80
+    interrupt_ms: Annotated[int, Meta(ge=0, le=5000)] = 60
     """A caller who speaks so long makes the agent pause. Knocks are shorter, and to ``silero`` coughs are no speech."""
     while_unsure: Literal["pause", "soften", "speak"] = "pause"
     """What the agent does then, until it is clear whether it is interrupted: it is silent, 20 dB softer, or goes on."""

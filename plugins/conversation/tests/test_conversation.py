@@ -120,7 +120,7 @@ async def test_a_cough_or_a_hum_does_not_interrupt(
     assert len(mind.histories) == 1
 
 
-@pytest.mark.parametrize(("length", "interrupts"), [(0.06, False), (0.1, True)])
+@pytest.mark.parametrize(("length", "interrupts"), [(0.04, False), (0.08, True)])
 async def test_an_agent_is_silent_a_tenth_of_a_second_after_the_first_syllable(
     length: float, interrupts: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
