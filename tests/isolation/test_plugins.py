@@ -23,6 +23,8 @@ NEVER_CALLED = {
     "ComponentSpec.kind": "a class, which types of settings name",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
     "GatewayInfo.figures": "the gateway's own, which extensions call",
+    "GatewayParts.collect": "the same",
+    "GatewayParts.offer": "the same",
     "Keys.down": "the gateway's own, which processors call",
     "Keys.up": "the same",
 }
