@@ -27,6 +27,7 @@ NEVER_CALLED = {
     "GatewayParts.offer": "the same",
     "Keys.down": "the gateway's own, which processors call",
     "Keys.up": "the same",
+    "TellPart": "by another process: see ``tests/server/fleet/test_collecting.py``",
 }
 AT_START = {
     "AgentSpec.create",

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
-Tell = Callable[[], Awaitable[bytes]]
+TellPart = Callable[[], Awaitable[bytes]]
 """What this process has to tell, of at most 48 KiB."""
 
 
@@ -14,7 +14,7 @@ class GatewayParts(Protocol):
     def number(self) -> int:
         """Of this process: from 1 on, and never the same again. 0: it is the only one."""
 
-    def offer(self, name: str, tell: Tell) -> None:
+    def offer(self, name: str, tell: TellPart) -> None:
         """Tell this by the name, whichever process asks. Another ``tell`` replaces it."""
 
     async def collect(self, name: str) -> Mapping[int, bytes]:
@@ -30,9 +30,9 @@ class OnePart:
     number: Final = 0
 
     def __init__(self) -> None:
-        self._offers: dict[str, Tell] = {}
+        self._offers: dict[str, TellPart] = {}
 
-    def offer(self, name: str, tell: Tell) -> None:
+    def offer(self, name: str, tell: TellPart) -> None:
         """See ``GatewayParts``."""
         self._offers[name] = tell
 

@@ -14,7 +14,7 @@ from glottis.barrier import stop
 from glottis.calls.streams import Wakeup
 from glottis.config import Campaign
 from glottis.contracts.info import CallInfo
-from glottis.contracts.parts import Tell as TellPart
+from glottis.contracts.parts import TellPart
 from glottis.plugins.failures import log_failure
 from glottis.server.api.plugins import Rows
 from glottis.server.fleet.channel import Channel, close_all
