@@ -23,6 +23,8 @@ CHARACTERS_PER_SECOND: Final = 15.0
 """Of speech: for a share of what is not made yet."""
 REWIND_SECONDS: Final = 0.4
 """Who was held goes on at the softest place of so much before: words are begun at their beginnings."""
+HUSH_SECONDS: Final = 0.06
+"""Of silence after what was broken off: listeners' ends draw the last sound out, where nothing follows it."""
 SOFTLY: Final = 0.1
 """Of the level: 20 dB less."""
 _ROUNDING: Final = 0.021
@@ -141,8 +143,11 @@ class Speech:
     def hold(self, rewind: float = REWIND_SECONDS) -> None:
         """Fall silent within a frame, while what follows is found and made."""
         self._is_held = True
+        is_broken_off = self._is_sounding
         for sentence in self.sentences:
             sentence.hold(rewind)
+        if is_broken_off and rewind:
+            self._hush()
 
     def go_on(self, level: float = 1.0) -> None:
         """Say what was held, from there on, or what is being said at another level."""
@@ -153,6 +158,15 @@ class Speech:
             if sentence.utterance is None and not sentence.is_done:
                 self._say(sentence)
         self._wake()
+
+    @property
+    def _is_sounding(self) -> bool:
+        """Whether something would be broken off."""
+        return any(each.has_begun and each.utterance is not None and not each.is_done for each in self.sentences)
+
+    def _hush(self) -> None:
+        call = self._voice.call
+        call.start_saying(AudioFrame(bytes(2 * round(HUSH_SECONDS * call.sample_rate)), call.sample_rate))
 
     def heard(self, start: int = 0, end: int | None = None) -> str:
         """What of the answer the caller has heard, of these sentences."""

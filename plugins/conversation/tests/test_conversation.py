@@ -84,9 +84,9 @@ async def test_a_caller_who_speaks_interrupts_and_the_history_has_what_was_heard
         await call.caller_speaks(speech(1) + silence(0.55) + silence(23 * 0.05 + 0.9))
         assert call.is_speaking
         await call.caller_speaks(speech(0.26))
-        before = len(call.heard_pcm)
+        before = seconds_heard(call)
         await call.caller_speaks(speech(0.5))
-        assert (len(call.heard_pcm) - before) / 2 / RATE <= 0.02
+        assert seconds_heard(call) - before <= 0.02
         await call.caller_speaks(silence(3))
     heard = "Our shop opens at nine. It closes at eight in"
     assert transcripts(call, "agent") == [(heard, True), ("All right.", False)]
@@ -129,9 +129,9 @@ async def test_an_agent_is_silent_a_tenth_of_a_second_after_the_first_syllable(
     config = settings(mind, ear=Ear(["Well?", ""]), mouth=Mouth(), interrupt_ms=default)
     async with fake_call(conversation(config)) as call:
         await call.caller_speaks(speech(1) + silence(1) + speech(length))
-        before = len(call.heard_pcm)
+        before = seconds_heard(call)
         await call.caller_speaks(silence(0.2))
-        assert (len(call.heard_pcm) == before) == interrupts
+        assert (seconds_heard(call) == before) == interrupts
 
 
 async def test_a_short_word_interrupts_when_it_was_understood(autojump_clock: trio.testing.MockClock) -> None:
@@ -149,9 +149,9 @@ async def test_an_agent_that_fell_silent_for_noise_or_a_hum_goes_on_where_it_was
     mind, mouth = Mind("Here is one thing. There is another thing."), Mouth()
     async with fake_call(conversation(settings(mind, ear=Ear(["Well?", said]), mouth=mouth))) as call:
         await call.caller_speaks(speech(1) + silence(1) + speech(0.3))
-        before = len(call.heard_pcm)
+        before = seconds_heard(call)
         await call.caller_speaks(speech(0.2) + silence(0.4))
-        assert len(call.heard_pcm) == before
+        assert seconds_heard(call) == before
         await call.caller_speaks(silence(4))
     assert transcripts(call, "agent") == [("Here is one thing. There is another thing.", False)]
     assert len(mouth.texts) == 2
