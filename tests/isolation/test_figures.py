@@ -24,6 +24,7 @@ ASKED_FOR: Final = {
 """Those that are not called by their own names."""
 NOT_COUNTED: Final = {
     "AdjustableEncoder.set_complexity": "a setter, which is seldom called",
+    "CodecSpec.has_redundancy": "so short that to count it would take longer",
     "CodecSpec.payload_duration_untrusted": "so short, for each packet, that to count it would take longer",
     "ComponentSpec.kind": "a class",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",

@@ -63,6 +63,8 @@ def test_of_packets_lost_in_great_numbers_most_are_recovered_from_later_ones(pol
         assert lost > 150
         assert after.counters.packets_recovered - before.counters.packets_recovered > 0.8 * lost
         assert after.counters.red_blocks_skipped == 0
+        assert after.outbound_rtp is not None
+        assert after.outbound_rtp.red_packets_sent > 900
 
 
 @pytest.mark.slow
@@ -71,6 +73,8 @@ def test_who_has_not_agreed_to_redundant_audio_gets_none(policies: tuple[RedPoli
     for end in converse(call_of(policies), 10):
         assert end.counters.packets_recovered == end.counters.packets_unknown == 0
         assert end.counters.recovery_attempts > 10
+        assert end.outbound_rtp is not None
+        assert end.outbound_rtp.red_packets_sent == 0 < end.outbound_rtp.fec_packets_sent
 
 
 @pytest.mark.slow

@@ -125,12 +125,17 @@ def test_a_payload_that_fits_no_packet_is_blamed_on_the_codec() -> None:
             "codec PCMU: payload_duration_untrusted: expected int, got float",
         ),
         (
+            codec_of(b"", has_redundancy=lambda payload: 1),
+            lambda codec: codec.has_redundancy(b"ab"),
+            "codec PCMU: has_redundancy: expected bool, got int",
+        ),
+        (
             codec_of(b"", answer_parameters=lambda offered: {"mode": 20}),
             lambda codec: codec.answer_parameters({}),
             "codec PCMU: answer_parameters['mode']: expected str, got int",
         ),
     ],
-    ids=["encoder", "decoder", "raises", "duration", "parameters"],
+    ids=["encoder", "decoder", "raises", "duration", "redundancy", "parameters"],
 )
 def test_whatever_else_a_codec_gives_is_checked(
     codec: CodecSpec, use: Callable[[CodecSpec], object], complaint: str
@@ -178,6 +183,7 @@ SPECIFIED: dict[str, Callable[[CodecSpec], object]] = {
     "create_encoder": lambda codec: codec.create_encoder(SETTINGS),
     "create_decoder": lambda codec: codec.create_decoder(16000),
     "payload_duration_untrusted": lambda codec: codec.payload_duration_untrusted(b""),
+    "has_redundancy": lambda codec: codec.has_redundancy(b""),
     "answer_parameters": lambda codec: codec.answer_parameters({}),
 }
 

@@ -253,6 +253,7 @@ ROWS = (
     Row("CodecSpec.answer_parameters", offer),
     Row("CodecSpec.create_decoder", talk),
     Row("CodecSpec.create_encoder", offer),
+    Row("CodecSpec.has_redundancy", report_loss, alike=True),
     Row("CodecSpec.payload_duration_untrusted", talk),
     Row("ComponentSpec.create", talk),
     Row("Decoder.conceal", fall_silent),

@@ -7,7 +7,7 @@ from glottis import CodecSpec, hookimpl
 
 from .decoder import OpusDecoder
 from .encoder import OpusEncoder
-from .packet import CLOCK_RATE, FRAME_DURATIONS_MS, SAMPLE_RATES, payload_duration_untrusted
+from .packet import CLOCK_RATE, FRAME_DURATIONS_MS, SAMPLE_RATES, has_redundancy, payload_duration_untrusted
 from .parameters import DEFAULT_BITRATES, OFFER_PARAMETERS
 
 
@@ -24,6 +24,7 @@ OPUS: Final = CodecSpec(
     create_decoder=OpusDecoder,
     payload_duration_untrusted=payload_duration_untrusted,
     in_band_redundancy=True,
+    has_redundancy=has_redundancy,
     sample_rates=SAMPLE_RATES,
     frame_durations_ms=FRAME_DURATIONS_MS,
     default_bitrates=DEFAULT_BITRATES,

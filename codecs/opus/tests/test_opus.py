@@ -153,6 +153,20 @@ class TestLoss:
             sizes.append(energy(b"".join(fec)))
         assert sizes[1] == sizes[2] == 0 < sizes[0]
 
+    @pytest.mark.parametrize("frame_ms", [10, 20, 40, 60])
+    @pytest.mark.parametrize("rate", [16000, 48000])
+    def test_a_packet_is_said_to_hold_the_frame_before_it_if_that_can_be_decoded_of_it(
+        self, speech: Speech, frames: Frames, rate: int, frame_ms: int
+    ) -> None:
+        settings = EncoderSettings(
+            rate, frame_ms, expected_loss=self.LOSS, bitrate=40000, complexity=0, remote_parameters=WANTS_FEC
+        )
+        encoder, size = OpusEncoder(settings), rate * frame_ms // 1000
+        packets = [encoder.encode(frame) for frame in frames(speech(rate), size)]
+        holding = [any(OpusDecoder(16000).decode_fec(packet, 16 * frame_ms)) for packet in packets]
+        assert [OPUS.has_redundancy(packet) for packet in packets] == holding
+        assert any(holding)
+
     def test_gap_longer_than_the_fec_is_filled_with_both(self, speech: Speech, frames: Frames) -> None:
         settings = EncoderSettings(16000, expected_loss=0.2, remote_parameters=WANTS_FEC)
         encoder, clean, lossy = OpusEncoder(settings), OpusDecoder(16000), OpusDecoder(16000)

@@ -2,7 +2,7 @@ import random
 
 import pytest
 from glottis import Malformed
-from glottis_opus import payload_duration_untrusted
+from glottis_opus import OPUS, payload_duration_untrusted
 from glottis_opus._opus import lib
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,3 +68,8 @@ def check_against_libopus(payload: bytes) -> None:
         assert payload_duration_untrusted(payload) == expected
     except Malformed:
         assert expected <= 0
+
+
+@given(st.binary(max_size=12))
+def test_whether_there_is_redundancy_can_be_asked_of_anything(payload: bytes) -> None:
+    assert OPUS.has_redundancy(payload) in (True, False)

@@ -106,6 +106,8 @@ class CodecSpec:
 
     Then it is worth waiting for.
     """
+    has_redundancy: Callable[[bytes], bool] = lambda payload: False
+    """Whether a payload of its encoder holds the frame before its own, too: for statistics, while loss is expected."""
     sample_rates: tuple[int, ...] = (8000, 16000, 24000, 48000)
     frame_durations_ms: tuple[float, ...] = (10, 20, 40, 60)
     default_bitrates: Mapping[int, int] = field(default_factory=dict)

@@ -157,6 +157,10 @@ class OutboundRtpStats(StatsObject):
     """Not of W3C: by how many seconds frames left after they were due, all together."""
     target_bitrate: int | None = None
     """Bits per second."""
+    fec_packets_sent: int = 0
+    """Not of W3C: those that hold the frame before them by in-band redundancy, as far as they were encoded here."""
+    red_packets_sent: int = 0
+    """Not of W3C: those that hold frames before them as redundant audio (RFC 2198)."""
     nack_count: int | None = None
     retransmitted_packets_sent: int | None = None
     retransmitted_bytes_sent: int | None = None

@@ -24,9 +24,11 @@ class OutgoingStream:
         "clock_rate",
         "comfort_noise_sent",
         "extensions",
+        "fec_packets_sent",
         "frames_unsent",
         "last_sent_at",
         "packets_sent",
+        "red_packets_sent",
         "ssrc",
     )
 
@@ -36,6 +38,10 @@ class OutgoingStream:
         self.packets_sent = 0
         self.bytes_sent = 0
         """Of payloads, as sender reports count them."""
+        self.fec_packets_sent = 0
+        """With what the codec puts into them of the frame before."""
+        self.red_packets_sent = 0
+        """With frames before them."""
         self.frames_unsent = 0
         """Pauses, by what ``pauses`` or the encoder of the sender says."""
         self.comfort_noise_sent = 0

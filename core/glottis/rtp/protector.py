@@ -119,6 +119,7 @@ class Protector:
 
     def _protect(self) -> None:
         sender, loss = self._sender, self._loss or Loss(0.0, 0.0)
+        sender.expects_loss = loss.expected > 0.0
         if self._bitrate is None:
             sender.encoder.set_expected_loss(loss.expected)
             return

@@ -39,6 +39,8 @@ class AudioSender(OutgoingStream):
     """If there are, pauses are not sent, but told. This and ``fills`` may be set at any time."""
     fills = False
     """Whether silence is sent while nothing is queued."""
+    expects_loss = False
+    """Whether the encoder was told of loss, so that what it sends may be redundant."""
     target_bitrate: int | None = None
     """Bits per second that are aimed at, copies included; None for a codec with one bitrate."""
     watch: PacketWatch | None = None
@@ -143,6 +145,7 @@ class AudioSender(OutgoingStream):
         self._sequence_number = before._sequence_number
         self.packets_sent, self.bytes_sent = before.packets_sent, before.bytes_sent
         self.frames_unsent, self.comfort_noise_sent = before.frames_unsent, before.comfort_noise_sent
+        self.fec_packets_sent, self.red_packets_sent = before.fec_packets_sent, before.red_packets_sent
         self.last_sent_at, self.total_lateness = before.last_sent_at, before.total_lateness
         self.is_idle = before.is_idle
         self._due, self._started, self._talking = before._due, before._started, before._talking
@@ -320,6 +323,8 @@ class AudioSender(OutgoingStream):
         if pauses is None or noise is None:
             payload = self.encoder.encode(pcm)
             if payload:
+                if self.expects_loss and self._codec.has_redundancy(payload):
+                    self.fec_packets_sent += 1
                 return self._audio_packet(payload, self._frame_units, timestamp, now)
         self._marker = True  # of the speech after it
         if pauses is None or not noise:
@@ -333,9 +338,11 @@ class AudioSender(OutgoingStream):
         if self.watch is not None:
             name = self._encoding_name
             self.watch(EncodedPacket(payload, name, self.clock_rate, timestamp, duration), self._codec)
-        payload = writer.write(payload, timestamp)
+        written = writer.write(payload, timestamp)
+        if written is not payload:
+            self.red_packets_sent += 1
         self._marker = False
-        return self._build(writer.payload_type, timestamp, payload, marker, now)
+        return self._build(writer.payload_type, timestamp, written, marker, now)
 
     def _tone_packets(self, step: ToneStep, now: float) -> list[bytes]:
         """A packet time of a tone."""

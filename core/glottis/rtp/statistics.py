@@ -106,6 +106,8 @@ def _outbound(sender: AudioSender, rtcp: RtcpSession | None) -> OutboundRtpStats
         bytes_sent=sender.bytes_sent,
         total_packet_send_lateness=sender.total_lateness,
         target_bitrate=sender.target_bitrate,
+        fec_packets_sent=sender.fec_packets_sent,
+        red_packets_sent=sender.red_packets_sent,
         nack_count=None if kept is None else kept.nack_count,
         retransmitted_packets_sent=None if kept is None else kept.resent,
         retransmitted_bytes_sent=None if kept is None else kept.resent_bytes,

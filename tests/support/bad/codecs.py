@@ -245,6 +245,7 @@ BAD: Mapping[str, list[CodecSpec]] = {
     ],
     "lengths": [
         replace(GOOD, payload_duration_untrusted=lambda payload: 1),
+        replace(GOOD, has_redundancy=lambda payload: None),  # type: ignore[arg-type, return-value]
         with_encode(lambda self, pcm: b""),
         with_encode(lambda self, pcm: bytearray(LinearEncoder.encode(self, pcm))),  # type: ignore[arg-type, return-value]
         with_decode(lambda self, payload: LinearDecoder.decode(self, payload)[:-2]),

@@ -50,6 +50,8 @@ class Chunk:
         expected = round(self.spec.clock_rate * self.frame_ms / 1000)
         got = self.spec.payload_duration_untrusted(payload)
         expect(got == expected, f"{self}: payload_duration_untrusted says {got} clock units, expected {expected}")
+        found = self.spec.has_redundancy(payload)
+        expect(type(found) is bool, f"{self}: has_redundancy returned {type(found).__name__}, not bool")
         return payload
 
     def decoded(self, decoder: Decoder, payload: bytes, what: str = "decode") -> bytes:
