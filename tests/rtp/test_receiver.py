@@ -417,6 +417,7 @@ def test_flood_of_sources_is_bounded(receiver: AudioReceiver, media: SimpleNames
     assert receiver.source is not None
     assert receiver.source.ssrc == 0
     assert len(receiver._candidates) <= MAX_CANDIDATES
+    assert receiver.statistics.packets_stray == 999
 
 
 def test_source_that_restarts_its_numbers_goes_on(clockwork: Any, media: SimpleNamespace) -> None:
@@ -565,6 +566,7 @@ def test_restart_of_the_source_is_not_told_as_a_loss(clockwork: Any, media: Simp
     clockwork.run(0.4, encoded=True)
     due = [packet for packets in clockwork.packets for packet in packets]
     assert len(due) == 14  # the first packet after the jump shows the jump and is dropped
+    assert clockwork.receiver.statistics.packets_stray == 1
     assert {packet.lost_before for packet in due} == {0}
 
 

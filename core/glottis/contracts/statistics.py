@@ -265,6 +265,8 @@ class Counters(StatsObject):
     """SSRCs that have given way to new ones; packets of theirs are malformed from then on."""
     packets_unknown: int = 0
     """RTP, of payload types that were not negotiated."""
+    packets_stray: int = 0
+    """RTP, of another SSRC than the one that was listened to when they came, or with a sequence number that jumps."""
     packets_duplicated: int = 0
     """RTP: sequence numbers that wait to be played already."""
     decoder_errors: int = 0

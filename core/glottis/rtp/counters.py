@@ -102,14 +102,15 @@ class PlayoutStatistics:
     say how it went. ``packets_recovered`` counts lost packets whose frame came with a later one (RFC 2198), and
     ``red_blocks_skipped`` such frames that could not be read; ``red_recovered_units`` is how long those frames were in
     units of the RTP clock, and ``fec_recovered_samples`` what the attempts gave. ``comfort_noise_received`` counts
-    packets of noise in place of audio (RFC 3389). These seven, ``packets_duplicated`` and ``packets_unknown`` are not
-    in webrtc-stats.
+    packets of noise in place of audio (RFC 3389). These seven, ``packets_duplicated``, ``packets_unknown`` and
+    ``packets_stray``, of no source that is listened to or with a number that jumps, are not in webrtc-stats.
     ``silent_concealed_samples`` are those of silence and of comfort noise, as webrtc-stats has it.
     """
 
     packets_discarded: int = 0
     packets_duplicated: int = 0
     packets_unknown: int = 0
+    packets_stray: int = 0
     jitter_buffer_delay: float = 0.0
     jitter_buffer_target_delay: float = 0.0
     jitter_buffer_emitted_count: int = 0

@@ -149,6 +149,7 @@ class AudioReceiver:
         payload_type, _, sequence_number, rtp_timestamp, _, payload, _ = rtp
         sequence = source.receive(sequence_number, len(payload), now)
         if sequence is None:
+            self.statistics.packets_stray += 1
             return
         missing, buffer = self.missing, self._buffer
         if missing is not None:
@@ -188,6 +189,7 @@ class AudioReceiver:
 
     def _watch_candidate(self, source: SourceStatistics, rtp: RtpPacket, now: float) -> None:
         """Another SSRC: a restarted sender, a stray, or a second stream, which is left alone (RFC 3550 §8.2)."""
+        self.statistics.packets_stray += 1
         if rtp.payload_type not in self._readers:
             return
         packets = self._candidates.get(rtp.ssrc)

@@ -49,6 +49,7 @@ def _with_playout(counters: Counters, receiver: AudioReceiver | None) -> Counter
     playout = receiver.statistics
     return counters.counting(
         packets_unknown=playout.packets_unknown,
+        packets_stray=playout.packets_stray,
         packets_duplicated=playout.packets_duplicated,
         decoder_errors=playout.decoder_errors,
         recovery_attempts=playout.recovery_attempts,
