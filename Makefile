@@ -95,7 +95,7 @@ profile: $(VENV)/.installed-for-quick-tests $(VENV)/.installed-for-profile
 	$(BIN)/python -m benchmarks profile $(PROFILE)
 
 # Some of it, and beside other stacks: make voice VOICE="--only=10 --beside"
-voice: $(VENV)/.installed-for-voice
+voice: $(VENV)/.installed-for-voice $(if $(findstring --beside,$(VOICE)),$(VENV)/.callers)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.voice $(VOICE)
 
 # The tables of docs/networks.md, as root. Some rows: make networks ROWS="page relay"
