@@ -79,7 +79,8 @@ def test_any_counts_of_a_worker_are_read_or_refused(data: bytes) -> None:
         messages.HandOver(-1, b""),
         messages.Claim(1, "x" * 600, "echo", None, "", "", None),
         messages.Stop(1.0, True),
-        messages.Beat("", bytes(messages.MAX_FIGURES + 1)),
+        messages.Beat("", bytes(messages.MAX_COUNTS + 1)),
+        messages.Told(1, bytes(messages.MAX_FIGURES + 1)),
     ],
 )
 def test_what_is_beyond_all_bounds_is_refused(message: messages.FromWorker) -> None:

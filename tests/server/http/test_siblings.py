@@ -22,7 +22,7 @@ class Sibling:
         self.takes = True
         self.handed: list[bytes] = []
         self._prefix = prefix
-        self.adopted, self._receive = trio.open_memory_channel[Adopted](8)
+        self.send, self._receive = trio.open_memory_channel[Adopted](8)
         self.http = HttpServer(
             handle_request=self._answer,
             handle_websocket=self._talk,
@@ -43,7 +43,7 @@ class Sibling:
     def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
         if self.takes:
             self.handed.append(received)
-            self.other.adopted.send_nowait(Adopted(socket.socket(fileno=socket.dup(descriptor)), received))
+            self.other.send.send_nowait(Adopted(socket.socket(fileno=socket.dup(descriptor)), received))
         return self.takes
 
     async def next_adopted(self) -> Adopted:

@@ -17,6 +17,7 @@ from glottis.server.fleet.messages import (
     FromWorker,
     Granted,
     HandOver,
+    Hello,
     Part,
     Rate,
     Ready,
@@ -114,7 +115,9 @@ class Desk:
             case Claim() | Connected() | Release() | Rate():
                 self._count(worker, message)
             case _:
-                if isinstance(message, Ready):
+                if isinstance(message, Hello):
+                    logger.debug("%s is loaded", worker)
+                elif isinstance(message, Ready):
                     logger.info("%s serves, media on %s", worker, worker.media)
                 self.tell_state()
                 self._changed.wake()

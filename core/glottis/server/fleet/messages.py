@@ -22,6 +22,8 @@ MAX_RECEIVED: Final = 64 * 1024
 """Bytes of a request that are handed over: a head of 16 KiB at most, and what came with its end."""
 MAX_FIGURES: Final = 48 * 1024
 """Bytes of what a worker tells of itself."""
+MAX_COUNTS: Final = 4096
+"""Bytes of what a worker has counted, which each of its beats has."""
 
 Name = Annotated[str, Meta(max_length=512)]
 Text = Annotated[str, Meta(max_length=4096)]
@@ -75,7 +77,7 @@ class Beat(_Message, tag=2):
     """Its event loop turns. ``unavailable`` is why it takes no further session, as ``Unavailable.code`` says it."""
 
     unavailable: Name
-    figures: Figures
+    counts: Annotated[bytes, Meta(max_length=MAX_COUNTS)]
 
 
 class HandOver(_Message, tag=3):

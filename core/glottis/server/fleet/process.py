@@ -144,13 +144,13 @@ class WorkerProcess:
             while (received := await self._channel.receive_untrusted()) is not None:
                 body, descriptors = received
                 try:
-                    self._take_untrusted(parse_from_worker_untrusted(body), descriptors, owner)
+                    self._take(parse_from_worker_untrusted(body), descriptors, owner)
                 finally:
                     close_all(descriptors)
         except Malformed as error:
             self.kill(f"told what makes no sense: {error}")
 
-    def _take_untrusted(self, message: FromWorker, descriptors: Sequence[int], owner: Owner) -> None:
+    def _take(self, message: FromWorker, descriptors: Sequence[int], owner: Owner) -> None:
         self._silent_looks = 0
         match message:
             case Hello(protocol, version) if protocol != PROTOCOL:
@@ -161,8 +161,15 @@ class WorkerProcess:
             case Ready(media):
                 self.media = media or "-"
             case Beat(unavailable, figures):
-                self.unavailable, self.counts = unavailable, parse_counts_untrusted(figures)
+                self.unavailable = unavailable
+                self._note_counts(figures)
         owner.take(self, message, descriptors)
+
+    def _note_counts(self, figures: bytes) -> None:
+        try:
+            self.counts = parse_counts_untrusted(figures)
+        except Malformed as error:
+            self.kill(f"told what makes no sense: {error}")
 
 
 async def start_worker(number: int) -> WorkerProcess:
