@@ -84,6 +84,10 @@ class MediaEndpoint(GatheringEndpoint, StreamEndpoint, Sockets, Protocol):
 class Fleet(Siblings, Whole, GatewayParts, Protocol):
     """The processes that are one gateway together, as one of them sees them."""
 
+    @property
+    def connections_dropped(self) -> int:
+        """By this one, which had no room for what it was handed."""
+
     def limiter(self, what: Limited) -> Limiter:
         """Counts the requests for ``sessions`` or ``routes`` that come to any of them."""
 
@@ -161,6 +165,7 @@ class Gateway:
             datagrams_not_relayed=self._own_addresses.gathering.relays.dropped_datagrams,
             turn_addresses=len(self._own_addresses.gathering.relays.addresses),
             turn_servers_failing=len(self._own_addresses.gathering.relays.failures),
+            connections_dropped=self._fleet.connections_dropped if self._fleet is not None else 0,
             log_records_dropped=records_dropped(),
             lateness_p99=lateness.quantile(QUANTILE),
             longest_lateness=lateness.longest,

@@ -84,7 +84,15 @@ def lost(phones: list[Phone]) -> list[int]:
 
 
 async def test_reload_costs_no_call_a_packet_and_new_calls_have_the_new_configuration(tmp_path: Path) -> None:
-    async with open_fleet(tmp_path, "shutdown_grace = 60") as fleet:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        await reload_under_calls(tmp_path, {"NOTIFY_SOCKET": manager.getsockname()})
+        told = [manager.recv(99, socket.MSG_DONTWAIT).partition(b"\n")[0] for _ in range(6)]
+    assert told == [b"READY=1", *([b"RELOADING=1", b"READY=1"] * 2), b"STOPPING=1"]
+
+
+async def reload_under_calls(directory: Path, env: dict[str, str]) -> None:
+    async with open_fleet(directory, "shutdown_grace = 60", env) as fleet:
         old = await calls(fleet, 6)
         await all_hear(old)
         fleet.reload(**{'agent = "echo"': 'agent = "nobody"'})

@@ -44,6 +44,11 @@ class Channel:
         self.is_closed = False
         """Nobody is at the other end, or it takes nothing."""
 
+    @property
+    def waiting(self) -> int:
+        """Messages that the other end has not taken."""
+        return len(self._waiting)
+
     def send(self, body: bytes, descriptors: Sequence[int] = ()) -> bool:
         """Send it now or later, with copies of the descriptors, which stay the caller's. False: nobody takes it."""
         if self.is_closed:

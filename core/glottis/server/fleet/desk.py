@@ -60,6 +60,8 @@ class Desk:
         """Calls that have ended with them."""
         self.has_failed = False
         """Whether a worker that was to end in good order has not."""
+        self._dropped = 0
+        """Connections."""
         self._changed = changed
         self._workers: dict[int, WorkerProcess] = {}
         self._limits: WholeLimits | None = None
@@ -81,7 +83,8 @@ class Desk:
     def counts(self) -> GatewayCounts:
         """Of all workers that there are and were."""
         living = [worker.counts for worker in self.workers if worker.media]
-        return GatewayCounts.of_all([*self._past, *living]).at_present(GatewayCounts.of_all(living))
+        own = GatewayCounts(connections_dropped=self._dropped)
+        return GatewayCounts.of_all([*self._past, *living, own]).at_present(GatewayCounts.of_all(living))
 
     def limits_of(self, wants: Wants) -> None:
         """From now on these bounds hold."""
@@ -146,6 +149,9 @@ class Desk:
         target = self._workers.get(number) if number else self._least_loaded()
         if target is None or not target.media:
             target = worker
+        if not target.has_room:
+            self._dropped += 1
+            return
         if not number:
             target.note_created(trio.current_time())
         target.say(Adopt(received), [descriptor])

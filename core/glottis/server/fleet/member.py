@@ -79,6 +79,8 @@ class Member:
         """What the parent has said last of the end."""
         self.changed = Wakeup()
         """Woken when it says something of the end."""
+        self.connections_dropped = 0
+        """See ``gateway.Fleet``."""
         self._channel = channel
         self._number = 0
         self._unavailable = "STARTING"
@@ -116,7 +118,9 @@ class Member:
 
     def _take(self, message: FromParent, descriptors: list[int], nursery: trio.Nursery) -> None:
         match message:
-            case Adopt(received) if descriptors and len(self._adopted) < MAX_ADOPTED:
+            case Adopt() if not descriptors or len(self._adopted) >= MAX_ADOPTED:
+                self.connections_dropped += 1
+            case Adopt(received):
                 self._adopted.append(Adopted(socket.socket(fileno=descriptors.pop(0)), received))
                 self._more_adopted.wake()
             case State(unavailable):

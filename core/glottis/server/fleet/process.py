@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import trio
 
 from glottis.contracts.errors import Malformed
-from glottis.server.fleet.channel import Channel, close_all, open_channel_pair
+from glottis.server.fleet.channel import MAX_WAITING, Channel, close_all, open_channel_pair
 from glottis.server.fleet.environment import Role, as_worker
 from glottis.server.fleet.messages import (
     PROTOCOL,
@@ -83,6 +83,11 @@ class WorkerProcess:
     def is_ready(self) -> bool:
         """Whether it takes calls."""
         return bool(self.media) and self.exit_code is None and not self.is_leaving
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it can be given more than it has to be told: who does not read that is ended."""
+        return self._channel.waiting < MAX_WAITING // 2
 
     def say(self, message: FromParent, descriptors: Sequence[int] = ()) -> bool:
         """False if it is gone, or takes nothing: then it is ended."""

@@ -40,6 +40,8 @@ class GatewayCounts:
     """That TURN servers lend at present."""
     turn_servers_failing: int = 0
     """That lend none at present, though they were asked."""
+    connections_dropped: int = 0
+    """That one process has handed over and another one had no room for."""
     log_records_dropped: int = 0
     """That standard error took too slowly."""
     lateness_p99: float = 0.0
@@ -89,6 +91,7 @@ class GatewayCounts:
             f"TURN messages ignored {self.turn_messages_ignored}, "
             f"datagrams not relayed {self.datagrams_not_relayed}, "
             f"TURN addresses {self.turn_addresses}, TURN servers failing {self.turn_servers_failing}, "
+            f"connections dropped {self.connections_dropped}, "
             f"log records dropped {self.log_records_dropped}, media late by {self.lateness_p99 * 1e3:.0f} ms (p99), "
             f"{self.longest_lateness * 1e3:.0f} ms (longest), "
             f"turns of {self.turn_length * 1e3:.0f} ms (changed {self.turn_length_changes} times), "
