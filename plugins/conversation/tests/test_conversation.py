@@ -152,6 +152,7 @@ async def test_an_agent_that_fell_silent_for_noise_or_a_hum_goes_on_where_it_was
         before = seconds_heard(call)
         await call.caller_speaks(speech(0.2) + silence(0.4))
         assert seconds_heard(call) == before
+        assert call.heard_pcm.endswith(silence(0.06))  # or browsers would draw out the last sound
         await call.caller_speaks(silence(4))
     assert transcripts(call, "agent") == [("Here is one thing. There is another thing.", False)]
     assert len(mouth.texts) == 2
