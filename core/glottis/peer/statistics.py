@@ -1,6 +1,7 @@
 """What a connection has counted, of all its engines."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -19,10 +20,13 @@ from glottis.dtls import DtlsTransport
 from glottis.ice import CandidatePair, IceTransport
 from glottis.peer.audio import AudioTrack
 from glottis.sctp import ChannelState, DataChannel, DataChannels
+from glottis.sctp.traffic import Traffic
 from glottis.sdp import Candidate, Fingerprint, NegotiatedFormat
 
 MAX_CHANNELS: Final = 16
 """Data channels that have an object of their own: of all others the sums tell."""
+REMEMBERED: Final = 1024
+"""Objects of what stays as it is in most calls: to make them anew every five seconds would cost more than all else."""
 MAX_TEXT: Final = 128
 """Characters of what the peer has named or described, which may be much longer."""
 
@@ -39,8 +43,8 @@ def collect(
         candidate_pair=_candidate_pair(pair, voice.available_bitrate) if pair is not None else None,
         inbound_codec=_codec(voice.format_received) if statistics.inbound_rtp is not None else None,
         outbound_codec=_codec(sent) if statistics.outbound_rtp is not None else None,
-        local_candidate=LocalCandidateStats(**_members(pair.local)) if pair is not None else None,
-        remote_candidate=RemoteCandidateStats(**_members(pair.remote)) if pair is not None else None,
+        local_candidate=_local_candidate(pair.local) if pair is not None else None,
+        remote_candidate=_remote_candidate(pair.remote) if pair is not None else None,
         local_certificate=_certificate(transport.local_fingerprint),
         remote_certificate=_certificate(transport.remote_fingerprint),
         peer_connection=_peer_connection(channels) if channels is not None else None,
@@ -69,6 +73,7 @@ def _transport(ice: IceTransport, dtls: DtlsTransport) -> TransportStats:
     )
 
 
+@lru_cache(REMEMBERED)
 def _certificate(fingerprint: Fingerprint | None) -> CertificateStats | None:
     if fingerprint is None:
         return None
@@ -89,6 +94,16 @@ def _codec(negotiated: NegotiatedFormat | None) -> CodecStats | None:
     )
 
 
+@lru_cache(REMEMBERED)
+def _local_candidate(candidate: Candidate) -> LocalCandidateStats:
+    return LocalCandidateStats(**_members(candidate))
+
+
+@lru_cache(REMEMBERED)
+def _remote_candidate(candidate: Candidate) -> RemoteCandidateStats:
+    return RemoteCandidateStats(**_members(candidate))
+
+
 def _members(candidate: Candidate) -> dict[str, Any]:
     """Of its ``LocalCandidateStats``, or ``RemoteCandidateStats``."""
     return {
@@ -105,12 +120,21 @@ def _members(candidate: Candidate) -> dict[str, Any]:
     }
 
 
+def _carried(traffic: Traffic) -> dict[str, int]:
+    return {
+        "messages_sent": traffic.messages_sent,
+        "bytes_sent": traffic.bytes_sent,
+        "messages_received": traffic.messages_received,
+        "bytes_received": traffic.bytes_received,
+    }
+
+
 def _peer_connection(channels: DataChannels) -> PeerConnectionStats:
     opened = channels.table.data_channels_opened
     return PeerConnectionStats(
         data_channels_opened=opened,
         data_channels_closed=opened - sum(channel.state is ChannelState.OPEN for channel in channels.table),
-        **asdict(channels.traffic),
+        **_carried(channels.traffic),
     )
 
 
@@ -120,7 +144,7 @@ def _data_channel(channel: DataChannel) -> DataChannelStats:
         label=channel.label[:MAX_TEXT],
         protocol=channel.protocol[:MAX_TEXT],
         state=channel.state.value,
-        **asdict(channel.traffic),
+        **_carried(channel.traffic),
     )
 
 
