@@ -245,12 +245,14 @@ def test_a_writer_tells_of_no_gap_where_there_is_none() -> None:
 
 @pytest.mark.slow
 def test_clients_of_http_do_not_tell_the_urls_that_are_asked() -> None:
-    """There may be a key in them, and at the level ``info`` they tell of each."""
+    """There may be a key in them, and at the level ``info`` they tell of each; at ``debug`` of cookies, too."""
     program = """
 import logging
 from glottis.config import Log, configure_logging, flush_logs
 configure_logging(Log(level="debug"))
 logging.getLogger("httpx2").info("GET https://app.example/jwks?key=hunter2")
+logging.getLogger("httpcore2.http11").debug("receive_response_headers.complete set-cookie: hunter2")
+logging.getLogger("urllib3.connectionpool").debug('"POST /v1/traces?key=hunter2 HTTP/1.1" 200')
 logging.getLogger("mine").debug("seen")
 flush_logs()
 """

@@ -72,8 +72,9 @@ def _cut(text: str) -> str:
     return f"{text[:end]} … {len(text) - 2 * end} characters left out … {text[-end:]}"
 
 
-HTTP_CLIENTS: Final = ("httpx", "httpx2")
-"""Libraries that tell of each request with its URL, in which there may be a key: that is no affair of the log's."""
+HTTP_CLIENTS: Final = ("httpcore", "httpcore2", "httpx", "httpx2", "urllib3")
+"""Libraries that tell of each request with its URL, in which there may be a key, or of cookies: that is no affair of
+the log's."""
 
 
 def configure_logging(log: Log, worker: str = "") -> None:
