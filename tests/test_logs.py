@@ -259,3 +259,32 @@ flush_logs()
     errors = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
     assert "seen" in errors
     assert "hunter2" not in errors
+
+
+def test_processes_that_share_a_pipe_write_whole_lines() -> None:
+    """More at once than a pipe takes in one piece."""
+    script = """
+import logging, sys
+from glottis.config import Log, configure_logging, flush_logs
+configure_logging(Log(json=True), f"worker {sys.argv[1]}")
+for number in range(400):
+    logging.getLogger("x").warning("%d %s", number, sys.argv[1] * 300)
+flush_logs()
+"""
+    read, write = os.pipe()
+    writers = [subprocess.Popen([sys.executable, "-c", script, name], stderr=write) for name in "ab"]
+    os.close(write)
+    with os.fdopen(read) as lines:
+        records = [json.loads(line) for line in lines]
+    assert all(writer.wait() == 0 for writer in writers)
+    assert sorted({(record["process"], record["message"][-300:]) for record in records}) == [
+        (f"worker {name}", name * 300) for name in "ab"
+    ]
+    assert len(records) == 800
+
+
+def test_who_writes_is_named_where_several_processes_do() -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "hello", (), None)
+    assert TextFormatter("worker 3").format(record).endswith("INFO    worker 3, x: hello")
+    assert TextFormatter().format(record).endswith("INFO    x: hello")
+    assert "process" not in json.loads(JsonFormatter().format(record))

@@ -120,9 +120,10 @@ os.register_at_fork(after_in_child=_begin_in_fork)
 class WriterHandler(logging.Handler):
     """Formats records at once, since what they are about may change, and leaves the writing to a ``LogWriter``."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, is_shared: bool = False) -> None:
+        """``is_shared``: other processes write to the same stream, and no line is to be within one of theirs."""
         super().__init__()
-        self.writer = LogWriter(_writing_to(stream), self._gap)
+        self.writer = LogWriter(_writing_to(stream, is_shared=is_shared), self._gap)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Without the handler's lock: what takes for ever to be formatted must not hold up the log of others."""
@@ -161,19 +162,29 @@ def _current_error() -> str:
     return "".join(traceback.format_exception_only(sys.exception())).strip()
 
 
-def _writing_to(stream: TextIO) -> Write:
+def _writing_to(stream: TextIO, *, is_shared: bool) -> Write:
     """Past Python's buffer where there is a descriptor: its lock would be held as long as a write blocks."""
     try:
         descriptor = stream.fileno()
     except OSError:  # a stand-in, in memory
         return lambda text: _write_and_flush(stream, text)
     encoding = stream.encoding
-    return lambda text: _write_all(descriptor, text.encode(encoding, "backslashreplace"))
+    write = _write_lines if is_shared else _write_all
+    return lambda text: write(descriptor, text.encode(encoding, "backslashreplace"))
 
 
 def _write_and_flush(stream: TextIO, text: str) -> None:
     stream.write(text)
     stream.flush()
+
+
+def _write_lines(descriptor: int, data: bytes) -> None:
+    """In pieces that end with a line, each so short that a pipe takes it at once (write(2), PIPE_BUF), if lines are."""
+    while data:
+        end = len(data) if len(data) <= select.PIPE_BUF else data.rfind(b"\n", 0, select.PIPE_BUF) + 1
+        end = end or data.find(b"\n") + 1 or len(data)
+        _write_all(descriptor, data[:end])
+        data = data[end:]
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

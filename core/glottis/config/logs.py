@@ -84,7 +84,7 @@ def configure_logging(log: Log, worker: str = "") -> None:
 
     A thread writes them, so that nobody waits for a pipe or disk. Where there is no standard error, there is no log.
     """
-    handler = WriterHandler(sys.stderr) if sys.stderr is not None else logging.NullHandler()
+    handler = WriterHandler(sys.stderr, is_shared=bool(worker)) if sys.stderr is not None else logging.NullHandler()
     handler.setFormatter(JsonFormatter(worker) if log.json else TextFormatter(worker))
     logging.basicConfig(level=log.level.upper(), handlers=[handler], force=True)
     for topic in TOPICS:  # notes are of the level debug

@@ -132,15 +132,20 @@ class Desk:
             self._past = [GatewayCounts.of_all([*self._past, worker.counts])]
         lost = self._limits.forget(worker.number) if self._limits is not None else 0
         if worker.exit_code != 0 or not worker.is_leaving:
-            if not (worker.is_leaving and not worker.media):
-                self.lost += 1
-                self.calls_lost += lost
-                logger.error("%s %s; calls that have ended with it: %d", worker, worker.reason, lost)
-            self.has_failed |= worker.is_leaving and bool(worker.media)
+            self._note_loss(worker, lost)
         else:
             logger.info("%s has left", worker)
         self.tell_state()
         self._changed.wake()
+
+    def _note_loss(self, worker: WorkerProcess, calls: int) -> None:
+        if worker.media:
+            self.lost += 1
+            self.calls_lost += calls
+            self.has_failed |= worker.is_leaving
+            logger.error("%s %s; calls that have ended with it: %d", worker, worker.reason, calls)
+        elif not worker.is_leaving:
+            logger.error("%s %s before it took calls", worker, worker.reason)
 
     # Connections
 

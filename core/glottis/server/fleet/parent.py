@@ -74,11 +74,15 @@ class Parent:
                 self._nursery.start_soon(self._hurry, signals)
                 await self._stop(grace)
                 self._nursery.cancel_scope.cancel()
+        if self._generation is not None:
+            self._tell_counts()
+        return self._exit_code
+
+    def _tell_counts(self) -> None:
         logger.info(
             "the gateway has counted %s, workers lost %d with %d calls",
             *(self._desk.counts(), self._desk.lost, self._desk.calls_lost),
         )
-        return self._exit_code
 
     async def _serve(self, signals: AsyncIterator[int]) -> float:
         """Until a signal ends it; returns the seconds that calls may go on for."""
