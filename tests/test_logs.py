@@ -265,15 +265,21 @@ def test_processes_that_share_a_pipe_write_whole_lines() -> None:
     """More at once than a pipe takes in one piece."""
     script = """
 import logging, sys
-from glottis.config import Log, configure_logging, flush_logs
+from glottis.config import Log, configure_logging
 configure_logging(Log(json=True), f"worker {sys.argv[1]}")
 for number in range(400):
     logging.getLogger("x").warning("%d %s", number, sys.argv[1] * 300)
-flush_logs()
+print("has logged", flush=True)
+logging.getLogger().handlers[0].writer.flush(30)
 """
     read, write = os.pipe()
-    writers = [subprocess.Popen([sys.executable, "-c", script, name], stderr=write) for name in "ab"]
+    command = [sys.executable, "-c", script]
+    writers = [subprocess.Popen([*command, name], stderr=write, stdout=subprocess.PIPE) for name in "ab"]
     os.close(write)
+    for writer in writers:  # most of it waits until here
+        assert writer.stdout is not None
+        with writer.stdout:
+            assert writer.stdout.readline() == b"has logged\n"
     with os.fdopen(read) as lines:
         records = [json.loads(line) for line in lines]
     assert all(writer.wait() == 0 for writer in writers)
