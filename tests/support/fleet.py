@@ -25,6 +25,7 @@ SERVER
 
 [auth]
 scheme = "anonymous"
+operators = ["anonymous"]
 
 [campaigns.echo]
 agent = "echo"

@@ -7,7 +7,7 @@ import trio
 
 from glottis.config import ResolvedConfig
 from glottis.contracts.errors import LocalError
-from glottis.server.fleet.environment import role_of
+from glottis.server.fleet.environment import VARIABLE, role_of
 from glottis.server.runtime.service_manager import ServiceManager
 from glottis.server.serving import serve
 
@@ -38,4 +38,5 @@ async def _serve(config: ResolvedConfig) -> None:
     else:
         from glottis.server.fleet.worker import serve_as_worker  # late, since one process alone does without it
 
+        del os.environ[VARIABLE]  # programs that agents run are no workers
         await serve_as_worker(config, role.descriptor)

@@ -57,11 +57,14 @@ async def test_metrics_are_of_all_workers_whichever_is_asked(tmp_path: Path) -> 
 
 
 async def test_calls_are_spread_and_those_of_a_worker_that_dies_are_all_that_is_lost(tmp_path: Path) -> None:
-    async with open_fleet(tmp_path) as fleet:
+    async with open_fleet(tmp_path, "shutdown_grace = 0") as fleet:
         phones = await calls(fleet, 6)
         numbers = [worker_of(phone) for phone in phones]
         assert sorted(numbers.count(number) for number in set(numbers)) == [3, 3]
         await all_hear(phones)
+        figures = await request(fleet.exchange.gateway, "GET", "/api/plugins", accept="application/json")
+        asked = {row["askedFor"]: row["calls"] for row in figures.document["plugins"]}
+        assert asked["authenticate"] == 7, asked
         victim = numbers[0]
         lost = [phone for phone in phones if worker_of(phone) == victim]
         others = [phone for phone in phones if worker_of(phone) != victim]

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import socket
 from functools import partial
 from importlib.metadata import version
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 async def serve_as_worker(config: ResolvedConfig, descriptor: int) -> None:
     """Serve until the parent ends it, or is gone. Raises ``ConfigurationError`` and ``PluginError``."""
     raise_limit()
+    os.set_inheritable(descriptor, False)
     channel = Channel(socket.socket(fileno=descriptor))
     try:
         await _serve(config, Member(channel))
