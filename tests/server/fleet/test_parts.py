@@ -109,6 +109,7 @@ class StubWorker:
         self.wants = wants
         self.exit_code: int | None = None if wants else 1
         self.is_welcome = False
+        self.is_on_trial = False
         self.number = 1
         self.reason = "has left with exit code 1"
 

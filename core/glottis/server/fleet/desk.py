@@ -163,7 +163,7 @@ class Desk:
 
     def _least_loaded(self) -> WorkerProcess | None:
         """Of those that take sessions, if any does."""
-        ready = [worker for worker in self._workers.values() if worker.is_ready]
+        ready = [worker for worker in self._workers.values() if worker.takes_sessions]
         now = trio.current_time()
         return min(ready, key=lambda worker: (bool(worker.unavailable), self._load_of(worker, now)), default=None)
 
@@ -205,7 +205,7 @@ class Desk:
             return "DRAINING"
         if self._limits is not None and self._limits.is_full:
             return "FULL"
-        states = [worker.unavailable for worker in self._workers.values() if worker.is_ready]
+        states = [worker.unavailable for worker in self._workers.values() if worker.takes_sessions]
         return "" if "" in states else next(iter(states), "STARTING")
 
     # What all tell

@@ -43,6 +43,7 @@ class Generation:
         """Its workers are to end when their calls have, and have no successors."""
         self.failure = ""
         """Why it could not begin."""
+        self._is_on_trial = True
         self._workers: list[WorkerProcess] = []
         self._spare: WorkerProcess | None = None
         self._has_begun = False
@@ -60,6 +61,12 @@ class Generation:
         if not self._has_begun:
             self._has_begun = len(self._workers) == self.wants.workers and all(one.is_ready for one in self._workers)
         return self._has_begun
+
+    def take_over(self) -> None:
+        """From now on sessions are its workers'."""
+        self._is_on_trial = False
+        for worker in self._workers:
+            worker.is_on_trial = False
 
     async def keep_one(self, media: MediaSockets, first: WorkerProcess | None = None) -> None:
         """A worker on these sockets, and then the next one, until it is over and the last one has ended."""
@@ -118,6 +125,7 @@ class Generation:
     async def _see_through(self, worker: WorkerProcess, media: MediaSockets) -> None:
         """From its beginning to its end."""
         self._workers.append(worker)
+        worker.is_on_trial = self._is_on_trial
         while worker.exit_code is None:
             if worker.wants is not None and not worker.is_welcome:
                 self._welcome(worker, media)

@@ -101,12 +101,14 @@ class Parent:
     async def _begin(self) -> None:
         try:
             generation = self._generation = await self._load()
+            generation.take_over()
         except CannotBegin as error:
             if not self._desk.is_stopping:
                 logger.error("no worker serves: %s", error)
                 self._exit_code = error.exit_code
                 self._serving.cancel()
             return
+        self._desk.tell_state()
         logger.info("glottis serves %s with %d workers", self._url(), generation.wants.workers)
         self._manager.say("READY=1", "STATUS=serves")
 
@@ -128,6 +130,7 @@ class Parent:
                 logger.error("not reloaded, the workers that there are go on: %s", error)
         else:
             self._generation = new
+            new.take_over()
             self._desk.limits_of(new.wants)
             logger.info("%d new workers serve %s", new.wants.workers, self._url())
             if old is not None:

@@ -68,6 +68,8 @@ class WorkerProcess:
         """Why it has ended, where it was not to."""
         self.is_welcome = False
         """It has its sockets."""
+        self.is_on_trial = False
+        """It gets no sessions yet: others that were started with it may not come to take calls."""
         self.is_leaving = False
         """It was told to end."""
         self.exit_code: int | None = None
@@ -81,13 +83,18 @@ class WorkerProcess:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it takes calls."""
+        """Whether it could take calls."""
         return bool(self.media) and self.exit_code is None and not self.is_leaving
+
+    @property
+    def takes_sessions(self) -> bool:
+        """Whether it is given some."""
+        return self.is_ready and not self.is_on_trial
 
     @property
     def has_room(self) -> bool:
         """Whether it can be given more than it has to be told: who does not read that is ended."""
-        return self._channel.waiting < MAX_WAITING // 2
+        return not self._channel.is_closed and self._channel.waiting < MAX_WAITING // 2
 
     def say(self, message: FromParent, descriptors: Sequence[int] = ()) -> bool:
         """False if it is gone, or takes nothing: then it is ended."""
@@ -160,7 +167,6 @@ class WorkerProcess:
         match message:
             case Hello(protocol, version) if protocol != PROTOCOL:
                 self.kill(f"is of glottis {version}, which this parent does not understand: restart the service")
-                return
             case Hello(_, _, wants):
                 self.wants = self.wants or wants
             case Ready(media):
@@ -168,7 +174,8 @@ class WorkerProcess:
             case Beat(unavailable, figures):
                 self.unavailable = unavailable
                 self._note_counts(figures)
-        owner.take(self, message, descriptors)
+        if not self.reason:
+            owner.take(self, message, descriptors)
 
     def _note_counts(self, figures: bytes) -> None:
         try:
