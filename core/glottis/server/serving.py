@@ -14,7 +14,7 @@ from glottis.server.announcing import announce
 from glottis.server.gateway import GOODBYE_TIMEOUT, Gateway, open_gateway
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.descriptors import raise_limit
-from glottis.server.runtime.service_manager import ServiceManager
+from glottis.server.runtime.service_manager import ServiceManager, check_reach
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 
@@ -35,6 +35,7 @@ async def serve(
     """
     raise_limit()
     manager = manager or ServiceManager({})
+    check_reach(manager.listening, config.config.server)
     listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in manager.listening]
     grace: dict[int, float] = {signal.SIGINT: 0.0, signal.SIGTERM: config.config.server.shutdown_grace}
     longest_stop = {signum: seconds + GOODBYE_TIMEOUT + times.stop + 1.0 for signum, seconds in grace.items()}

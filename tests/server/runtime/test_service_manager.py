@@ -4,11 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import trio
-from glottis.server.runtime.service_manager import VARIABLES, ServiceManager
+from glottis.config import Server
+from glottis.contracts.errors import ConfigurationError
+from glottis.server.runtime.service_manager import VARIABLES, ServiceManager, check_reach
 
 GIVEN = """
 import os, sys
@@ -89,6 +92,16 @@ def test_sockets_that_it_has_opened_are_served_if_they_are_fit(kind: socket.Sock
         ).stdout
         fit, unfit = f"[{sock.getsockname()[1]}]", "descriptor 3: expected a TCP socket that listens"
         assert (fit if kind == socket.SOCK_STREAM else unfit) in found
+
+
+@pytest.mark.parametrize(("host", "is_refused"), [("127.0.0.1", True), ("localhost", True), ("0.0.0.0", False)])
+def test_a_socket_that_others_reach_is_refused_where_they_may_not(host: str, is_refused: bool) -> None:
+    with socket.socket() as near, socket.socket() as far:
+        near.bind(("127.0.0.1", 0))
+        far.bind(("0.0.0.0", 0))
+        check_reach([near], Server(host=host))
+        with pytest.raises(ConfigurationError, match="loopback address, but") if is_refused else nullcontext():
+            check_reach([near, far], Server(host=host))
 
 
 def test_what_is_meant_for_another_process_is_left_alone() -> None:

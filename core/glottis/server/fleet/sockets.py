@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from glottis.config import Server
 from glottis.contracts.errors import ConfigurationError
 from glottis.media.stream_listener import open_tcp_socket
 from glottis.media.udp_link import open_udp_socket
 from glottis.server.fleet.messages import Wants
+from glottis.server.runtime.service_manager import check_reach
 
 BACKLOG: Final = 1024
 """Connections that may wait to be accepted; the kernel has a limit of its own."""
@@ -45,6 +47,7 @@ class SocketDesk:
     def listen(self, wants: Wants) -> list[socket.socket]:
         """For HTTP. Raises ``ConfigurationError``."""
         if self._given:
+            check_reach(self._given, Server(host=wants.host))
             return [sock.dup() for sock in self._given]
         try:
             return [_listening(*address) for address in _addresses(wants.host, wants.port)]

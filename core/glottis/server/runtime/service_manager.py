@@ -7,11 +7,13 @@ import logging
 import os
 import socket
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
+from ipaddress import ip_address
 from typing import Final
 
 import trio
 
+from glottis.config import Server
 from glottis.contracts.errors import ConfigurationError
 
 FIRST_DESCRIPTOR: Final = 3
@@ -61,6 +63,16 @@ class ServiceManager:
         while self.patience:
             self.say("WATCHDOG=1")
             await trio.sleep(self.patience / 2)
+
+
+def check_reach(sockets: Iterable[socket.socket], server: Server) -> None:
+    """Raises ``ConfigurationError`` for one that others reach where ``server.host`` says that nobody else may."""
+    for sock in sockets:
+        host = sock.getsockname()[0]
+        if server.is_loopback and not ip_address(host).is_loopback:
+            raise ConfigurationError(
+                f"server.host: {server.host} is a loopback address, but the service manager has opened {host}"
+            )
 
 
 def _taken(descriptor: int) -> socket.socket:
