@@ -83,6 +83,13 @@ async def test_who_does_not_read_is_ended_before_it_costs_more_than_a_bound(star
     assert started.worker.reason == "has not read for too long what it is told"
 
 
+async def test_who_has_closed_its_end_is_left_to_leave_by_itself(started: Started) -> None:
+    started.theirs.close()
+    await trio.testing.wait_all_tasks_blocked()
+    assert not started.worker.say(messages.State("DRAINING"))
+    assert started.worker.reason == ""
+
+
 async def test_who_gives_no_sign_of_life_is_ended_unless_it_waits_for_a_place(started: Started) -> None:
     worker = started.worker
     started.theirs.send(encode(messages.Hello(PROTOCOL, "1", WANTS)))

@@ -43,6 +43,8 @@ class Channel:
         self._more = Wakeup()
         self.is_closed = False
         """Nobody is at the other end, or it takes nothing."""
+        self.is_overrun = False
+        """It takes nothing."""
 
     @property
     def waiting(self) -> int:
@@ -56,6 +58,7 @@ class Channel:
         if not self._waiting and self._try(body, descriptors):
             return not self.is_closed
         if len(self._waiting) >= MAX_WAITING or self._waiting_bytes + len(body) > MAX_WAITING_BYTES:
+            self.is_overrun = True
             self._give_up()
             return False
         self._waiting.append((body, [os.dup(descriptor) for descriptor in descriptors]))

@@ -236,7 +236,8 @@ class Parent:
         """Its calls may go on for so many seconds. Who has none yet leaves at once."""
         has_begun = bool(worker.media)
         worker.is_leaving = True
-        if has_begun and worker.say(Stop(grace, listening)):
+        if has_begun:
+            worker.say(Stop(grace, listening))  # unless it is about to leave
             self._nursery.start_soon(self._see_off, worker, grace + STOP_PATIENCE)
         else:
             worker.kill()

@@ -97,12 +97,11 @@ class WorkerProcess:
         return not self._channel.is_closed and self._channel.waiting < MAX_WAITING // 2
 
     def say(self, message: FromParent, descriptors: Sequence[int] = ()) -> bool:
-        """False if it is gone, or takes nothing: then it is ended."""
-        if self._channel.send(encode(message), descriptors):
-            return True
-        if self.exit_code is None:
+        """False if it is gone or about to, or takes nothing: then it is ended."""
+        is_said = self._channel.send(encode(message), descriptors)
+        if self._channel.is_overrun and self.exit_code is None:
             self.kill("has not read for too long what it is told")
-        return False
+        return is_said
 
     def note_created(self, now: float) -> None:
         """It was given a request for a session."""
