@@ -54,8 +54,9 @@ class Recording:
 class Ear:
     """An ``AudioReceiver`` that is told of each packet, notes it, and passes it on."""
 
-    def __init__(self, receiver: AudioReceiver, packets: list[Packet]) -> None:
+    def __init__(self, receiver: AudioReceiver, packets: list[Packet], codec: CodecSpec) -> None:
         self._receiver = receiver
+        self._codec = codec
         self._packets = packets
         self._sequences: SequenceTracker | None = None
         self._timestamp = 0
@@ -79,8 +80,10 @@ class Ear:
         frames = [(0, rtp.payload)]
         if rtp.payload_type == RED_PAYLOAD_TYPE:
             frames = [(block.timestamp_offset, block.payload) for block in reversed(parse_red_untrusted(rtp.payload))]
-        for age, (offset, payload) in enumerate(frames):
-            self._packets.append(Packet(trio.current_time(), sequence - age, self._timestamp - offset, payload))
+        duration = self._codec.payload_duration_untrusted(frames[0][1])
+        for offset, payload in frames:  # of packets as long as this one
+            sent_before = sequence - offset // duration
+            self._packets.append(Packet(trio.current_time(), sent_before, self._timestamp - offset, payload))
 
 
 class CallersWheel:
@@ -141,6 +144,7 @@ class Caller:
         self._rng = rng
         factor = OPUS_FACTOR if codec.encoding_name == "opus" else 1
         self._seconds = speech.seconds
+        self._codec = codec
         self._frames = _frames(speech, factor, frame_seconds)  # now, for it takes long, and a call goes by its time
         codec = replace(codec, default_bitrates={})  # browsers, too, have one bitrate for any loss
         settings = PeerSettings((codec,), sample_rate=RATE * factor, encoder=KNOBS, max_message_size=None)
@@ -199,7 +203,7 @@ class Caller:
     def _listen(self, packets: list[Packet]) -> None:
         session = self._peer.voice.session
         assert session.receiver is not None
-        session.receiver = cast(AudioReceiver, Ear(session.receiver, packets))
+        session.receiver = cast(AudioReceiver, Ear(session.receiver, packets, self._codec))
 
     def _clock(self) -> float:
         return trio.current_time() * self._clock_rate

@@ -8,6 +8,7 @@ from glottis.rtp import BitrateLimited, EventFormat, PathReported, Protector, Re
 from glottis.rtp.congestion import LIMIT_LIFETIME, RateController
 from glottis.rtp.level import SILENCE, audio_level
 from glottis.rtp.loss import Loss, protection
+from glottis.rtp.redundancy import RedWriter
 from glottis.rtp.sender import AudioSender
 from glottis.wire.rtp import parse_rtp_untrusted
 
@@ -115,14 +116,14 @@ def test_encoder_follows_the_path(linear_sender: AudioSender) -> None:
     assert encoder.bitrates == [0, 44_000 - 27_200]
     assert protector.available_bitrate == 44_000
     for step in range(300):
-        protector.handle_event(PathReported(10, 0, 0.0), 2.0 + LIMIT_LIFETIME + step / 5)
+        protector.handle_event(PathReported(10, 0, 0, 0.0), 2.0 + LIMIT_LIFETIME + step / 5)
     assert encoder.bitrates[-1] == 24_000
 
 
 def test_loss_that_feedback_tells_of_is_answered_within_a_second(linear_sender: AudioSender) -> None:
     protector, encoder = protected(linear_sender)
     for step in range(5):
-        protector.handle_event(PathReported(10, 1, 0.0), step / 5)
+        protector.handle_event(PathReported(10, 1, 1, 0.0), step / 5)
     assert encoder.losses[-1] == pytest.approx(0.1)
     assert encoder.bitrates[-1] > 1.5 * 24_000
 
@@ -130,7 +131,7 @@ def test_loss_that_feedback_tells_of_is_answered_within_a_second(linear_sender: 
 def test_reports_tell_nothing_new_while_there_is_feedback(linear_sender: AudioSender) -> None:
     protector, encoder = protected(linear_sender)
     for step in range(20):
-        protector.handle_event(PathReported(10, 1, 0.0), step / 5)
+        protector.handle_event(PathReported(10, 1, 1, 0.0), step / 5)
     protector.handle_event(ReportReceived(0.9, 10, 0.0, None), 4.0)
     assert encoder.losses[-1] == pytest.approx(0.1)
     protector.handle_event(ReportReceived(0.9, 10, 0.0, None), 60.0)
@@ -200,7 +201,18 @@ def test_what_the_peer_wants_at_most_holds_for_redundancy_too(
 def test_copies_are_sent_only_where_there_is_room_for_three() -> None:
     heavy = Loss(0.3, 0.3)
     assert protection(heavy, 24_000, 20, has_red=True, most=36_000).copies == 2
-    assert protection(heavy, 24_000, 20, has_red=True, most=20_000) == (20_000, 0.3, 0)
+    assert protection(heavy, 24_000, 20, has_red=True, most=20_000) == (20_000, 0.3, 0, 1)
+
+
+def test_where_packets_are_lost_in_bursts_copies_have_a_distance(linear_sender: AudioSender) -> None:
+    protector, _ = protected(linear_sender)
+    protector.use_red(99)
+    writer = linear_sender.writer
+    assert isinstance(writer, RedWriter)
+    for lost, gaps, level, spacing in ((10, 10, 0, 1), (12, 3, 1, 2), (40, 40, 2, 1)):
+        for step in range(8):
+            protector.handle_event(PathReported(100, lost, gaps, 0.0), 100.0 * lost + step)
+        assert (writer.level, writer.spacing) == (level, spacing)
 
 
 # Levels

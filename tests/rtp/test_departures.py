@@ -55,3 +55,12 @@ def test_where_all_are_lost_there_is_no_delay(departures: Departures) -> None:
     report = departures.reported(TransportFeedback(1, 2, 0, 0, 0, (None, None)), 1.3)
     assert report is not None
     assert (report.packets, report.lost, report.queueing_delay) == (2, 2, None)
+
+
+def test_gaps_are_told_from_losses_in_a_row(departures: Departures) -> None:
+    ticks = tuple(
+        number * TICKS if has_come else None for number, has_come in enumerate((1, 0, 0, 0, 1, 0, 1, 0, 0, 1))
+    )
+    report = departures.reported(TransportFeedback(1, 2, 0, 0, 0, ticks), 1.3)
+    assert report is not None
+    assert (report.lost, report.gaps) == (6, 3)

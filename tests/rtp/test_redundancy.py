@@ -76,6 +76,15 @@ def test_up_to_two_packets_lost_in_a_row_are_heard_as_if_they_had_come(carry: Ca
     assert result.statistics.recovery_attempts == 0
 
 
+@pytest.mark.parametrize("lost", [(4,), (4, 5), (4, 5, 6), (4, 5, 6, 7), (4, 5, 6, 7, 10)])
+def test_up_to_four_are_where_copies_have_a_distance(carry: Carry, writer: RedWriter, lost: Sequence[int]) -> None:
+    writer.spacing = 2
+    result = carry(14, lost, delay=0.1)
+    assert result.heard == list(range(1, 14 * FRAME + 1))
+    assert result.statistics.packets_recovered == len(lost)
+    assert result.statistics.packets_discarded == result.statistics.packets_duplicated == 0
+
+
 def test_without_loss_copies_are_neither_heard_nor_counted(carry: Carry) -> None:
     result = carry(12, ())
     assert result.heard == list(range(1, 12 * FRAME + 1))
@@ -226,6 +235,15 @@ def test_the_first_packet_is_plain_and_the_next_have_the_frames_before_them(
     assert offsets(third) == offsets(fourth) == [2 * FRAME, FRAME]
     frames = [block.payload for block in parse_red_untrusted(fourth.payload)]
     assert frames == [media.pcm_of(range(n * FRAME + 1, (n + 1) * FRAME + 1)) for n in (1, 2, 3)]
+
+
+def test_copies_may_have_a_distance_from_their_frames(
+    media: SimpleNamespace, sender: AudioSender, writer: RedWriter
+) -> None:
+    writer.spacing = 2
+    sender.write(media.pcm_of(range(1, 7 * FRAME + 1)))
+    older = [offsets(packet) if packet.payload_type == RED else [] for packet in sent_by(sender, 7)]
+    assert older == [[], [], [2 * FRAME], [2 * FRAME], *[[4 * FRAME, 2 * FRAME]] * 3]
 
 
 def test_while_nothing_is_lost_packets_are_plain(

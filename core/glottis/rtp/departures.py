@@ -21,6 +21,8 @@ class PathReport(NamedTuple):
     packets: int
     lost: int
     """Of these, less those that were told to be missing before, and have come: so it may be negative."""
+    gaps: int
+    """Rows of packets in which they were lost."""
     queueing_delay: float | None
     """Seconds that the quickest of them took beyond the shortest delay seen lately; None: all are lost.
 
@@ -50,7 +52,8 @@ class Departures:
 
     def reported(self, feedback: TransportFeedback, now: float) -> PathReport | None:
         """None, if it tells of no packet that is known; a packet that is said to be missing may be told of later."""
-        packets = lost = 0
+        packets = lost = gaps = 0
+        lost_last = -1
         delays: list[float] = []
         times, latest = self._times, self._latest
         reference = feedback.reference_time * REFERENCE_TICKS
@@ -70,10 +73,12 @@ class Departures:
             elif sent_at >= 0:
                 packets += 1
                 lost += 1
+                gaps += number != lost_last + 1
+                lost_last = number
                 times[place] = -sent_at
         if not packets and not lost:
             return None
         if not delays:
-            return PathReport(packets, lost, None)
+            return PathReport(packets, lost, gaps, None)
         quickest = min(delays)
-        return PathReport(packets, lost, quickest - self._delays.noted(quickest, now))
+        return PathReport(packets, lost, gaps, quickest - self._delays.noted(quickest, now))

@@ -37,6 +37,8 @@ class PathReported:
     packets: int
     lost: int
     """Of these, less those that were said to be lost before, and have come: so it may be negative."""
+    gaps: int
+    """Rows of packets in which they were lost."""
     queueing_delay: float | None
     """Seconds that the quickest took beyond the shortest way seen lately; None: all are lost."""
 

@@ -29,12 +29,16 @@ HEAVY_LOSS: Final = 0.15
 COPIES: Final = 2
 COPIES_SPENT: Final = 1.1 * (1 + COPIES)
 """The same as ``MOST_SPENT``, where copies are wished for whatever they cost: each is as good as what it stands for."""
-RED_BYTES: Final = 1 + 4 * COPIES
-"""Of headers in a packet, RFC 2198 §3."""
-
-
 LEAST_COPIED: Final = 8000
-"""Bits per second of a frame that is sent three times; where there is less, FEC is better."""
+"""Bits per second of a frame that is sent several times; where there is less, FEC is better."""
+BURST: Final = 2.0
+"""Packets that are lost in a row, on average; of 30 % that are lost one by one it is 1.4."""
+BURST_SPACING: Final = 2
+"""A copy right after its frame is lost with it. Further away, one is worth more than FEC, from ``FULL_LOSS`` on."""
+LONGEST_BURST: Final = 8
+"""Packets; a longer gap is an outage, and counts as so many."""
+ENOUGH_GAPS: Final = 3
+"""From which on their mean length tells something."""
 
 
 class Loss(NamedTuple):
@@ -42,6 +46,8 @@ class Loss(NamedTuple):
 
     expected: float
     lasting: float
+    in_a_row: float = 1.0
+    """Packets that are lost together, on average, as far as is known."""
 
 
 class ExpectedLoss:
@@ -66,21 +72,28 @@ class ExpectedLoss:
 class LossCount:
     """Makes reports of what feedback tells of a few packets at a time: of few at first, then of twice as many each."""
 
-    __slots__ = ("_enough", "_lost", "_packets")
+    __slots__ = ("_enough", "_gaps", "_in_gaps", "_lost", "_packets", "in_a_row")
 
     def __init__(self) -> None:
         self._enough = FIRST_COUNT
         self._packets = self._lost = 0
+        self._in_gaps = self._gaps = 0.0
+        self.in_a_row = 1.0
+        """How many are lost together, on average: of the last reports, each of which counts twice that before it."""
 
-    def told(self, packets: int, lost: int) -> float | None:
-        """Take it in; returns the share (0–1) of packets that were lost once there are enough of them."""
+    def told(self, packets: int, lost: int, gaps: int) -> float | None:
+        """Take it in, lost in so many gaps; returns the share (0–1) of packets that were lost once they are enough."""
         self._packets += packets
         self._lost += lost
+        self._gaps += gaps
+        self._in_gaps += min(max(0, lost), LONGEST_BURST * gaps)
         if self._packets < self._enough:
             return None
         fraction = min(1.0, max(0.0, self._lost / self._packets))
         self._enough = min(MOST_COUNTED, 2 * self._enough)
         self._packets = self._lost = 0
+        self.in_a_row = max(1.0, self._in_gaps / self._gaps) if self._gaps >= ENOUGH_GAPS else 1.0
+        self._in_gaps, self._gaps = self._in_gaps / 2, self._gaps / 2
         return fraction
 
 
@@ -90,6 +103,8 @@ class Protection(NamedTuple):
     bitrate: int
     expected_loss: float
     copies: int = 0
+    spacing: int = 1
+    """Packets from each copy to the next, and from the frame to its first."""
 
 
 def protection(
@@ -105,17 +120,26 @@ def protection(
 
     libopus spends on FEC what is left beyond what a frame needs by itself: so the bitrate grows with the loss. Payloads
     have at most ``most`` bits per second, whatever is lost. Who ``is_generous`` sends copies from ``FULL_LOSS`` on, at
-    the bitrate of a clean path.
+    the bitrate of a clean path. Where packets are lost in bursts everybody does, one at first, and copies are further
+    from their frames.
     """
+    is_bursty = loss.in_a_row >= BURST
+    is_heavy = loss.lasting >= HEAVY_LOSS
     most_with_copies = min(most, clean_bitrate * (COPIES_SPENT if is_generous else MOST_SPENT))
     most = min(most, clean_bitrate * MOST_SPENT)
     clean_bitrate = round(min(clean_bitrate, most))
     if loss.expected < LEAST_LOSS:
         return Protection(clean_bitrate, 0.0)
-    if loss.lasting >= (FULL_LOSS if is_generous else HEAVY_LOSS) and has_red:
-        headers = RED_BYTES * 8 / (packet_ms / 1000)
-        copied = min(clean_bitrate, round((most_with_copies - headers) / (1 + COPIES)))
+    if has_red and (is_heavy or (loss.lasting >= FULL_LOSS and (is_generous or is_bursty))):
+        copies = COPIES if is_heavy or is_generous else 1
+        headers = red_bytes(copies) * 8 / (packet_ms / 1000)
+        copied = min(clean_bitrate, round((most_with_copies - headers) / (1 + copies)))
         if copied >= LEAST_COPIED:
-            return Protection(copied, 0.0, COPIES)
+            return Protection(copied, 0.0, copies, BURST_SPACING if is_bursty else 1)
     spent = (most - clean_bitrate) * min(1.0, loss.expected / FULL_LOSS)
     return Protection(round(clean_bitrate + spent), loss.expected)
+
+
+def red_bytes(copies: int) -> int:
+    """Of headers in a packet, RFC 2198 §3."""
+    return 1 + 4 * copies

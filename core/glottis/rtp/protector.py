@@ -100,13 +100,14 @@ class Protector:
                 if now - self._path_told_at > MEMORY:  # else the same is known already, and sooner
                     self._loss = self._expected.reported(fraction_lost, now)
                     controller.reported(fraction_lost, round_trip_time, now)
-            case PathReported(packets, lost, queueing_delay):
+            case PathReported(packets, lost, gaps, queueing_delay):
                 before = controller.bitrate
                 controller.path_reported(packets, lost, queueing_delay, now)
                 self._path_told_at = now
-                fraction = self._loss_count.told(packets, lost)
+                fraction = self._loss_count.told(packets, lost, gaps)
                 if fraction is not None:
-                    self._loss = self._expected.reported(fraction, now)
+                    loss = self._expected.reported(fraction, now)
+                    self._loss = loss._replace(in_a_row=self._loss_count.in_a_row)
                 elif controller.bitrate == before:  # several times a second
                     return
             case BitrateLimited(bitrate):
@@ -137,7 +138,7 @@ class Protector:
         sender.encoder.set_bitrate(against.bitrate)
         sender.target_bitrate = against.bitrate * (1 + against.copies)
         if isinstance(writer, RedWriter):
-            writer.level = against.copies
+            writer.level, writer.spacing = against.copies, against.spacing
 
     def _wished_packet_time(self, available: float, wanted: float) -> float:
         """The shortest that leaves so many bits per second for payloads."""

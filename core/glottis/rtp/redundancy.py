@@ -19,6 +19,8 @@ MAX_OLDER_BLOCKS: Final = 8
 """Of a packet, that are read; those nearest to it. Nobody sends more, and each costs a look into the jitter buffer."""
 MAX_LEVEL: Final = 2
 """Older frames in a packet that is sent."""
+MAX_SPACING: Final = 2
+"""Packets from one of them to the next."""
 
 
 class RedReader:
@@ -74,13 +76,15 @@ class RedWriter:
     """Of a codec's frames with up to ``level`` older ones, as far as they fit; with none, plain.
 
     A receiver takes both (RFC 2198 §5), and plain packets are a byte shorter. ``level`` may be set at any time, up to
-    ``MAX_LEVEL``.
+    ``MAX_LEVEL``, and so may ``spacing``, up to ``MAX_SPACING``: how many packets ago the first of them was sent, and
+    each before the one after it.
     """
 
-    __slots__ = ("_older", "_primary_payload_type", "_red_payload_type", "level", "payload_type")
+    __slots__ = ("_older", "_primary_payload_type", "_red_payload_type", "level", "payload_type", "spacing")
 
     def __init__(self, red_payload_type: int, primary_payload_type: int) -> None:
         self.level = 0
+        self.spacing = 1
         self.payload_type = primary_payload_type
         self._red_payload_type = red_payload_type
         self._primary_payload_type = primary_payload_type
@@ -90,7 +94,7 @@ class RedWriter:
     def write(self, payload: bytes, timestamp: int) -> bytes:
         """The payload; see ``PayloadWriter``."""
         older = self._blocks(timestamp, MAX_PAYLOAD_LENGTH - 1 - len(payload)) if self.level else []
-        self._older = [(timestamp, payload), *self._older[: MAX_LEVEL - 1]]
+        self._older = [(timestamp, payload), *self._older[: MAX_LEVEL * MAX_SPACING - 1]]
         if not older:
             self.payload_type = self._primary_payload_type
             return payload
@@ -100,7 +104,8 @@ class RedWriter:
     def _blocks(self, timestamp: int, room: int) -> list[RedBlock]:
         """The oldest first. Pauses in which nothing is sent (DTX) leave frames too old for the field, or for use."""
         blocks: list[RedBlock] = []
-        for sent_at, frame in self._older[: self.level]:
+        last = self.level * self.spacing
+        for sent_at, frame in self._older[self.spacing - 1 : last : self.spacing]:
             offset = (timestamp - sent_at) & 0xFFFFFFFF
             room -= HEADER_LENGTH + len(frame)
             if offset > MAX_TIMESTAMP_OFFSET or len(frame) > MAX_BLOCK_LENGTH or room < 0:
