@@ -66,14 +66,6 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
             _checked(codec, check_instance, "payload_duration_untrusted", duration, int)
         return duration
 
-    def has_redundancy(payload: bytes) -> bool:
-        try:
-            found = spec.has_redundancy(payload)
-        except BaseException as error:
-            raise blamed(error, f"{codec}: has_redundancy") from error
-        _checked(codec, check_instance, "has_redundancy", found, bool)
-        return found
-
     def answer_parameters(offered: FormatParameters) -> FormatParameters | None:
         answered = guarded(plugin, f"answer_parameters of {name}", spec.answer_parameters, offered)
         return None if answered is None else _checked(codec, _parameters_of, "answer_parameters", answered)
@@ -87,9 +79,21 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
         create_encoder=create_encoder,
         create_decoder=create_decoder,
         payload_duration_untrusted=payload_duration_untrusted,
-        has_redundancy=has_redundancy,
+        has_redundancy=_guarded_has_redundancy(codec, spec),
         answer_parameters=answer_parameters,
     )
+
+
+def _guarded_has_redundancy(codec: str, spec: CodecSpec) -> Callable[[bytes], bool]:
+    def has_redundancy(payload: bytes) -> bool:
+        try:
+            found = spec.has_redundancy(payload)
+        except BaseException as error:
+            raise blamed(error, f"{codec}: has_redundancy") from error
+        _checked(codec, check_instance, "has_redundancy", found, bool)
+        return found
+
+    return has_redundancy
 
 
 class GuardedEncoder:
