@@ -8,6 +8,7 @@ from glottis.peer import PeerSettings
 from glottis.testing.impairments import Impairments
 from glottis.testing.peers import GATEWAY, VirtualCall
 from glottis.wire.address import Datagram
+from glottis.wire.rtcp import MaximumBitrate, ReceiverReport, build_rtcp
 from support.audio import SPEECH, read_wav
 from support.installed import installed_plugins
 
@@ -86,6 +87,25 @@ def test_bitrate_that_the_peer_takes_at_most_holds_whatever_is_lost() -> None:
 
 def statistics(call: VirtualCall) -> Statistics:
     return call.gateway.connection.statistics(call.network.now)
+
+
+def test_bitrate_that_the_peer_estimates_is_obeyed() -> None:
+    """As older stacks tell it, whose offers have no transport-wide feedback; headers are in it."""
+    call = call_with(lambda sdp: sdp.replace("transport-cc", "nothing"))
+    start_media(call, 2)
+    call.network.run(seconds=1)
+    protection = call.caller.connection.voice.session.protection
+    gateway, path = call.gateway.connection, call.gateway.connection.transport.selected_path
+    assert protection is not None
+    assert path is not None
+    estimate = build_rtcp([ReceiverReport(1), MaximumBitrate(1, 44_000, (2,))])
+    gateway.handle_datagram(protection.protect_rtcp(estimate), path, call.network.now)
+    call.network.run(seconds=0.2)
+    told = statistics(call)
+    assert told.outbound_rtp is not None
+    assert told.outbound_rtp.target_bitrate == 44_000 - 27_200
+    assert told.candidate_pair is not None
+    assert told.candidate_pair.available_outgoing_bitrate == 44_000
 
 
 class Bottleneck:
