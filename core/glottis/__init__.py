@@ -47,7 +47,7 @@ from glottis.contracts.events import (
     StateChanged,
     StatisticsReported,
 )
-from glottis.contracts.extensions import Direction, GatewayInfo, Keys, SessionObserver, Tell
+from glottis.contracts.extensions import Direction, GatewayInfo, Keys, Milestone, SessionObserver, Tell
 from glottis.contracts.figures import GatewayFigures
 from glottis.contracts.hookspecs import hookimpl
 from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
@@ -107,6 +107,7 @@ __all__ = [
     "MediaNegotiated",
     "Message",
     "MessageTooLong",
+    "Milestone",
     "NotInstalled",
     "OtherEvent",
     "Page",

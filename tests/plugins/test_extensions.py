@@ -258,7 +258,7 @@ class Clock:
 
 def observed_by(*observers: object, clock: Clock | None = None, count: Count | None = None) -> Observers:
     hook = extension("bad", session_observers=lambda **arguments: observers)
-    return Observers([hook], INFO, tell, count or Count(), clock or Clock())
+    return Observers([hook], INFO, tell, Statistics, count or Count(), clock or Clock())
 
 
 def test_observers_are_told_what_they_have_methods_for() -> None:

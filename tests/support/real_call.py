@@ -202,6 +202,9 @@ class GatewayEnd(Host):
     def media_lost(self, reason: str) -> None:
         self.end()
 
+    def path_found(self) -> None:
+        """``state_changed`` comes soon."""
+
     def notes(self, topic: Topic, sentence: str) -> None:
         """Nobody reads it."""
 

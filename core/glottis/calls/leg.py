@@ -28,6 +28,9 @@ class LegOwner(Protocol):
     def media_lost(self, reason: str) -> None:
         """The way of the media has failed, as ``state_changed`` would tell, but the far end can bring it back."""
 
+    def path_found(self) -> None:
+        """The far end has answered a check of ours; may be told again and again."""
+
     def notes(self, topic: Topic, sentence: str) -> None:
         """For the trace of the call: something that a person may want to know who looks for the reason of a failure."""
 

@@ -269,6 +269,8 @@ class WebRtcLeg:
                 )
             case AssociationFailed(by_peer=True, reason=reason):
                 self._owner.hung_up(f"data channels {reason}")
+            case PathAuthenticated(proven=True):
+                self._owner.path_found()
             case PathAuthenticated() | PathReleased():
                 pass  # the driver's business
             case _:

@@ -291,6 +291,9 @@ class ClientCall(GatewayCall):
         else:
             self._look_for_media()
 
+    def path_found(self) -> None:
+        """How far the setup has come matters to the gateway's observers; a caller waits for media."""
+
     def notes(self, topic: Topic, sentence: str) -> None:
         """The gateway keeps a trace; a caller sees how the call ends."""
 

@@ -15,6 +15,10 @@ from glottis.contracts.statistics import Statistics
 Direction = Literal["input", "output"]
 """Of audio, as ``CallInfo`` has it: from the caller, and to the caller."""
 
+Milestone = Literal["answered", "path_found"]
+"""Of the setup of a call by WebRTC, beside its states: the first offer is answered; a candidate pair works, by a check
+of the gateway's own that the caller has answered."""
+
 
 class Tell(Protocol):
     """Sends an event of this name to the client of a call by signaling, and to its agent and observers.
@@ -49,6 +53,9 @@ class SessionObserver(Protocol):
 
     def event(self, event: CallEvent) -> None:
         """The session has this event: its state and media, statistics, and those that agent and extensions send."""
+
+    def reached(self, milestone: Milestone) -> None:
+        """The setup of the session has come so far, for the first time."""
 
     def message_received(self, message: Message) -> None:
         """The client has sent this to the agent."""

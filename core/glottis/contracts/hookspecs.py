@@ -5,7 +5,7 @@ hook or an argument is added; neither is ever changed. What is to go is deprecat
 ``glottis.contracts.deprecation``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from glottis.contracts.info import CallInfo
     from glottis.contracts.pages import PagesSpec
     from glottis.contracts.routes import RoutesSpec
+    from glottis.contracts.statistics import Statistics
 
 API_VERSION: Final = 3
 OLDEST_API_VERSION: Final = 1
@@ -115,9 +116,12 @@ def audio_processors(  # type: ignore[empty-body]
 
 @hookspec
 def session_observers(  # type: ignore[empty-body]
-    call_info: "CallInfo", tell: "Tell", settings: Any
+    call_info: "CallInfo", tell: "Tell", statistics: Callable[[], "Statistics"], settings: Any
 ) -> Sequence[object]:
-    """Who is to be told of what happens in a new session: objects with some of the methods of ``SessionObserver``."""
+    """Who is to be told of what happens in a new session: objects with some of the methods of ``SessionObserver``.
+
+    ``statistics`` tells at any time from then on what was counted of the session so far.
+    """
 
 
 @hookspec

@@ -65,3 +65,5 @@ class CallInfo:
     """Those of the campaign's agent, as its ``config_type``; a mapping of what is written there, where it has none."""
     relays_only: bool = False
     """Whether the caller has asked for that: then media leaves the gateway by TURN servers alone."""
+    traceparent: str = ""
+    """What the request for the session belongs to, as W3C Trace Context has it (§3.2); empty where it says nothing."""

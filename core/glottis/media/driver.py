@@ -102,6 +102,8 @@ class PeerDriver:
             match event:
                 case PathAuthenticated(path, proven, selected):
                     self._endpoint.add_path(path, self, proven=proven, in_use=selected)
+                    if proven:
+                        self._handle_event(event)
                 case PathReleased(path):
                     self._endpoint.remove_path(path, self)
                 case _:

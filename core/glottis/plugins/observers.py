@@ -13,7 +13,7 @@ from glottis.contracts.call import Message
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import PluginError
 from glottis.contracts.events import CallEvent
-from glottis.contracts.extensions import SessionObserver, Tell
+from glottis.contracts.extensions import Milestone, SessionObserver, Tell
 from glottis.contracts.info import CallInfo
 from glottis.contracts.log_fields import log_fields, logged
 from glottis.contracts.statistics import Statistics
@@ -52,6 +52,7 @@ class Observers:
         extensions: Sequence[Extension],
         call_info: CallInfo,
         tell: Tell,
+        statistics: Callable[[], Statistics],
         dropped: Callable[[], object],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -64,7 +65,8 @@ class Observers:
         """Of all observers, by their names."""
         for extension in extensions:
             try:
-                self._add(extension, extension.ask("session_observers", call_info=call_info, tell=tell))
+                made = extension.ask("session_observers", call_info=call_info, tell=tell, statistics=statistics)
+                self._add(extension, made)
             except PluginError as error:
                 log_failure(logger, error, "%s: %s: it is not observed", self._place, extension.plugin)
                 dropped()
@@ -72,6 +74,9 @@ class Observers:
     def event(self, event: CallEvent) -> None:
         """See ``SessionObserver``; and so the others."""
         self._call("event", event)
+
+    def reached(self, milestone: Milestone) -> None:
+        self._call("reached", milestone)
 
     def message_received(self, message: Message) -> None:
         self._call("message_received", message)

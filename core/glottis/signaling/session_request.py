@@ -51,6 +51,8 @@ class SessionRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     relays_only: bool = False
     """Whether the gateway's end shall use relays alone."""
+    traceparent: str = ""
+    """Of the request's header, not its body."""
 
 
 def parse_session_request_untrusted(body: bytes) -> SessionRequest:

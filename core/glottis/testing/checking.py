@@ -16,6 +16,7 @@ from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.extensions import Direction, GatewayInfo
 from glottis.contracts.info import CallInfo
 from glottis.contracts.secret import Secret
+from glottis.contracts.statistics import Statistics
 from glottis.plugins import BrokenPlugin, Catalogue, Plugin, Registered, Registry
 from glottis.plugins.extensions import Extension, ExtensionSpec
 from glottis.plugins.specifications import name_of
@@ -151,7 +152,8 @@ def _parts_of_extension(entry: Registered[ExtensionSpec], registry: Registry, co
         return one.hooks["gateway_lifespan"](gateway_info=gateway_info, settings=one.settings)
 
     subject = ExtensionSubject(
-        lambda: extension().ask("session_observers", call_info=_CALL, tell=_tell_nobody), lifespan
+        lambda: extension().ask("session_observers", call_info=_CALL, tell=_tell_nobody, statistics=Statistics),
+        lifespan,
     )
     if "select_agent" in spec.hooks:
         yield Part(f"selection of {spec.name}", SELECTION_RULES, partial(_selected, extension))

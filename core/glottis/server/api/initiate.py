@@ -14,6 +14,7 @@ from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.placement import Placement, service_unavailable
 from glottis.server.http.message import Request, Response, json_response
 from glottis.server.http.problem import Problem
+from glottis.server.http.trace_context import traceparent
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.admission import (
     CreatedSession,
@@ -75,7 +76,8 @@ class Initiate:
         try:
             _check_media_type(request)
             async with self._turns:
-                return parse_session_request_untrusted(request.body)
+                wanted = parse_session_request_untrusted(request.body)
+            return replace(wanted, traceparent=traceparent(request.headers))
         except Rejected as error:
             return Problem(400, error.code, f"Correct the request: {error}.")
         except Problem as problem:

@@ -63,4 +63,5 @@ def call_info_of(
         client_host=client_host,
         campaign_settings=campaign.agent.told,
         relays_only=request.relays_only,
+        traceparent=request.traceparent,
     )

@@ -1,11 +1,11 @@
 """What extensions do in one call: processors of its audio, and observers of its session."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from glottis.contracts.call import Message
 from glottis.contracts.events import OtherEvent
-from glottis.contracts.extensions import Tell
+from glottis.contracts.extensions import Milestone, Tell
 from glottis.contracts.info import CallInfo
 from glottis.contracts.statistics import Statistics
 from glottis.plugins.extensions import Extension
@@ -31,12 +31,15 @@ class _Dropped:
 class CallExtensions:
     """Made when the session is. ``bind`` puts them into the way of its media; without any, nothing is there."""
 
-    def __init__(self, extensions: Sequence[Extension], call_info: CallInfo, tell: Tell) -> None:
+    def __init__(
+        self, extensions: Sequence[Extension], call_info: CallInfo, tell: Tell, statistics: Callable[[], Statistics]
+    ) -> None:
         self._extensions = extensions
         self._info = call_info
         self._tell = tell
         self._dropped = _Dropped()  # which is all that the taps hold of this: no circle with the leg comes about
-        self.observers = Observers(extensions, call_info, tell, self._dropped.count_observer)
+        self.observers = Observers(extensions, call_info, tell, statistics, self._dropped.count_observer)
+        self._reached: set[Milestone] = set()
 
     def bind(self, taps: Taps) -> None:
         """Before media begins."""
@@ -45,6 +48,12 @@ class CallExtensions:
         taps.spoken = bind_processors(self._extensions, self._info, "output", self._tell, taps.keys, dropped)
         taps.received = self.observers.packet_watch("packet_received")
         taps.sent = self.observers.packet_watch("packet_sent")
+
+    def reached(self, milestone: Milestone) -> None:
+        """See ``SessionObserver``; only the first time counts."""
+        if milestone not in self._reached:
+            self._reached.add(milestone)
+            self.observers.reached(milestone)
 
     def sent(self, what: Message | OtherEvent) -> None:
         """The agent has sent this."""

@@ -47,6 +47,12 @@ class Listener:
             media_lost(session, reason)
 
     @logged
+    def path_found(self) -> None:
+        """See ``LegOwner``."""
+        if (session := self._session()) is not None:
+            session.extensions.reached("path_found")
+
+    @logged
     def notes(self, topic: Topic, sentence: str) -> None:
         """To the session's trace."""
         if (session := self._session()) is not None:

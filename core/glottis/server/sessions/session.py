@@ -80,7 +80,7 @@ class Session:
         self._listener = Listener(self)
         self.line = ClientLine()
         self.leg = make_leg(self._listener, info, campaign.sample_rate, campaign.frame_ms)
-        self.extensions = CallExtensions(campaign.extensions, info, self._listener.tells)
+        self.extensions = CallExtensions(campaign.extensions, info, self._listener.tells, self._listener.statistics)
         self.extensions.bind(self.leg.voice.taps)
         self.silence = SilenceLimit(times.quiet, self.leg.voice.taps, deadlines, self._listener.ends)
         self.call = make_call(
@@ -206,8 +206,10 @@ class Session:
     def say(self, message: messages.SignalingMessage) -> None:
         """To the client; an answer may be the first with audio."""
         self.line.send(message)
-        if isinstance(message, messages.Answer) and self.state is SessionState.ACTIVE:
-            self.announce.media()
+        if isinstance(message, messages.Answer):
+            self.extensions.reached("answered")
+            if self.state is SessionState.ACTIVE:
+                self.announce.media()
 
     def tell(self, name: str, data: Mapping[str, Any]) -> None:
         """See ``Tell``."""

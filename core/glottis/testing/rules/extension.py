@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import trio
 
@@ -21,7 +21,7 @@ from glottis.contracts.events import (
     StateChanged,
     StatisticsReported,
 )
-from glottis.contracts.extensions import GatewayInfo
+from glottis.contracts.extensions import GatewayInfo, Milestone
 from glottis.contracts.statistics import Statistics
 from glottis.plugins.observers import METHODS
 from glottis.testing.rules.effort import expect_nothing_kept, milliseconds_of_work
@@ -87,6 +87,7 @@ def _spoken(spec: CodecSpec) -> list[tuple[EncodedPacket, CodecSpec]]:
 def _call() -> list[Happening]:
     """All that may happen in a session."""
     happened: list[Happening] = [("event", (event,)) for event in EVENTS[:-1]]
+    happened += [("reached", (milestone,)) for milestone in get_args(Milestone)]
     happened += [(method, (message,)) for message in MESSAGES for method in ("message_received", "message_sent")]
     happened += [(method, packet) for packet in _packets() for method in ("packet_received", "packet_sent")]
     return [*happened, ("event", EVENTS[-1:]), ("ended", ("the caller hung up", Statistics()))]

@@ -1,0 +1,103 @@
+"""All that the extension keeps in a process: who sends spans, and the calls that its routes tell of."""
+
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import trio
+from glottis import CallInfo, GatewayParts, Route, RouteRequest, RouteResponse, Statistics, Tell
+
+from glottis_opentelemetry.calls import Calls
+from glottis_opentelemetry.observer import SessionTrace, traced_call
+from glottis_opentelemetry.settings import OpenTelemetryConfig
+
+if TYPE_CHECKING:
+    from glottis_opentelemetry.spans import Spans
+
+NAME: Final = "opentelemetry"
+"""By which the processes of a gateway tell each other their calls."""
+MOST_TOLD: Final = 48 * 1024
+"""Bytes that one process may tell another."""
+
+
+class Desk:
+    """Of one gateway, or one process of it. ``clock`` is the calls', in seconds; ``now`` tells seconds since 1970."""
+
+    def __init__(
+        self,
+        settings: OpenTelemetryConfig,
+        spans: "Spans",
+        clock: Callable[[], float] = trio.current_time,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.calls = Calls(settings.max_calls)
+        self._settings = settings
+        self._spans = spans
+        self._clock = clock
+        self._now = now
+
+    def observe(self, info: CallInfo, tell: Tell, statistics: Callable[[], Statistics]) -> SessionTrace:
+        """A new session."""
+        call = traced_call(info, self._now())
+        self.calls.add(call)
+        span = self._spans.begin(call, info.traceparent)
+        told = tell if self._settings.tell_clients else None
+        return SessionTrace(call, span, clock=self._clock, statistics=statistics, tell=told)
+
+    def close(self, patience: float) -> None:
+        """See ``Spans.close``."""
+        self._spans.close(patience)
+
+    async def tell(self) -> bytes:
+        """The calls of this process, for another one: as many of the latest as may be told."""
+        documents = [call.to_json() for call in self.calls.latest()]
+        return await trio.to_thread.run_sync(_packed, documents)
+
+
+Collect = Callable[[], Awaitable[Mapping[int, bytes]]]
+
+
+def _packed(documents: list[dict[str, Any]]) -> bytes:
+    while len(packed := zlib.compress(msgspec.json.encode(documents))) > MOST_TOLD:
+        documents = documents[: len(documents) // 2]
+    return packed
+
+
+def _unpacked(told: Mapping[int, bytes]) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = [
+        one for part in told.values() for one in msgspec.json.decode(zlib.decompress(part))
+    ]
+    return sorted(documents, key=lambda one: float(one["createdAt"]), reverse=True)
+
+
+class CallRoutes:
+    """For operators: the last calls, and one of them with its turns."""
+
+    def __init__(self) -> None:
+        self.parts: GatewayParts | None = None
+        """None while there is no extension that traces."""
+
+    def routes(self) -> Sequence[Route]:
+        """Below ``/api/plugins/opentelemetry``."""
+        return [
+            Route("GET", "/calls", "operator", self._list),
+            Route("GET", "/calls/{session_id}", "operator", self._show),
+        ]
+
+    async def _collected(self) -> list[dict[str, Any]]:
+        if self.parts is None:
+            return []
+        return await trio.to_thread.run_sync(_unpacked, await self.parts.collect(NAME))
+
+    async def _list(self, request: RouteRequest) -> RouteResponse:
+        calls = await self._collected()
+        return RouteResponse.json({"calls": [{k: v for k, v in one.items() if k != "turns"} for one in calls]})
+
+    async def _show(self, request: RouteRequest) -> RouteResponse:
+        wanted = request.parameters["session_id"]
+        for one in await self._collected():
+            if one["sessionId"] == wanted:
+                return RouteResponse.json(one)
+        return RouteResponse.problem(404, "UNKNOWN_CALL", "No such call is known, or not any more.")
