@@ -49,12 +49,12 @@ async def gateway_lifespan(gateway_info: GatewayInfo, settings: OpenTelemetryCon
 
     desk = DESKS[id(settings)] = await trio.to_thread.run_sync(make)
     parts.offer(NAME, desk.tell)
-    ROUTES.parts = parts
+    ROUTES.parts, ROUTES.desk = parts if parts.number else None, desk
     try:
         yield
     finally:
         del DESKS[id(settings)]
-        ROUTES.parts = None
+        ROUTES.desk = None
         with trio.move_on_after(LAST_WORDS + 0.3, shield=True):
             await trio.to_thread.run_sync(desk.close, LAST_WORDS, abandon_on_cancel=True)
 

@@ -4,6 +4,8 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from glottis_opentelemetry.waterfall import Waterfall
 
 MAX_TURNS: Final = 50
@@ -22,13 +24,19 @@ class TracedCall:
     trace_id: str = ""
     codec: str = ""
     milestones: dict[str, float] = field(default_factory=dict)
-    turns: deque[Waterfall] = field(default_factory=lambda: deque(maxlen=MAX_TURNS))
+    turns: deque[msgspec.Raw] = field(default_factory=lambda: deque(maxlen=MAX_TURNS))
+    """As JSON: many are told at once."""
     turn_count: int = 0
     reason: str = ""
     ended: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """For operators."""
+    def add(self, turn: Waterfall) -> None:
+        """One more."""
+        self.turn_count += 1
+        self.turns.append(msgspec.Raw(msgspec.json.encode(turn.to_json())))
+
+    def summary(self) -> dict[str, Any]:
+        """For operators, without the turns."""
         return {
             "sessionId": self.session_id,
             "campaignId": self.campaign_id,
@@ -40,8 +48,11 @@ class TracedCall:
             "turnCount": self.turn_count,
             "endedAfter": None if self.ended is None else round(self.ended, 3),
             "reason": self.reason,
-            "turns": [turn.to_json() for turn in self.turns],
         }
+
+    def whole(self) -> dict[str, Any]:
+        """The same with the turns."""
+        return {**self.summary(), "turns": list(self.turns)}
 
 
 class Calls:
@@ -57,6 +68,10 @@ class Calls:
         while len(self._calls) > self._limit:
             ended = next((name for name, one in self._calls.items() if one.ended is not None), None)
             self._calls.pop(ended if ended is not None else next(iter(self._calls)))
+
+    def find(self, session_id: str) -> TracedCall | None:
+        """None if it is not known, or not any more."""
+        return self._calls.get(session_id)
 
     def latest(self) -> list[TracedCall]:
         """The newest first."""

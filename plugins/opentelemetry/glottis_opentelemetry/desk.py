@@ -2,7 +2,7 @@
 
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -52,11 +52,7 @@ class Desk:
 
     async def tell(self) -> bytes:
         """The calls of this process, for another one: as many of the latest as may be told."""
-        documents = [call.to_json() for call in self.calls.latest()]
-        return await trio.to_thread.run_sync(_packed, documents)
-
-
-Collect = Callable[[], Awaitable[Mapping[int, bytes]]]
+        return await trio.to_thread.run_sync(_packed, [call.whole() for call in self.calls.latest()])
 
 
 def _packed(documents: list[dict[str, Any]]) -> bytes:
@@ -66,10 +62,8 @@ def _packed(documents: list[dict[str, Any]]) -> bytes:
 
 
 def _unpacked(told: Mapping[int, bytes]) -> list[dict[str, Any]]:
-    documents: list[dict[str, Any]] = [
-        one for part in told.values() for one in msgspec.json.decode(zlib.decompress(part))
-    ]
-    return sorted(documents, key=lambda one: float(one["createdAt"]), reverse=True)
+    parts = [msgspec.json.decode(zlib.decompress(part), type=list[dict[str, Any]]) for part in told.values()]
+    return sorted((one for part in parts for one in part), key=lambda one: float(one["createdAt"]), reverse=True)
 
 
 class CallRoutes:
@@ -77,6 +71,8 @@ class CallRoutes:
 
     def __init__(self) -> None:
         self.parts: GatewayParts | None = None
+        """None where there is one process alone."""
+        self.desk: Desk | None = None
         """None while there is no extension that traces."""
 
     def routes(self) -> Sequence[Route]:
@@ -86,18 +82,25 @@ class CallRoutes:
             Route("GET", "/calls/{session_id}", "operator", self._show),
         ]
 
-    async def _collected(self) -> list[dict[str, Any]]:
-        if self.parts is None:
-            return []
-        return await trio.to_thread.run_sync(_unpacked, await self.parts.collect(NAME))
-
     async def _list(self, request: RouteRequest) -> RouteResponse:
-        calls = await self._collected()
-        return RouteResponse.json({"calls": [{k: v for k, v in one.items() if k != "turns"} for one in calls]})
+        if self.parts is not None:
+            calls = [
+                {name: value for name, value in one.items() if name != "turns"} for one in await _collected(self.parts)
+            ]
+        else:
+            calls = [call.summary() for call in self.desk.calls.latest()] if self.desk is not None else []
+        return RouteResponse.json({"calls": calls})
 
     async def _show(self, request: RouteRequest) -> RouteResponse:
-        wanted = request.parameters["session_id"]
-        for one in await self._collected():
-            if one["sessionId"] == wanted:
-                return RouteResponse.json(one)
+        session_id = request.parameters["session_id"]
+        if self.desk is not None and (call := self.desk.calls.find(session_id)) is not None:
+            return RouteResponse.json(call.whole())
+        if self.parts is not None:
+            for one in await _collected(self.parts):
+                if one["sessionId"] == session_id:
+                    return RouteResponse.json(one)
         return RouteResponse.problem(404, "UNKNOWN_CALL", "No such call is known, or not any more.")
+
+
+async def _collected(parts: GatewayParts) -> list[dict[str, Any]]:
+    return await trio.to_thread.run_sync(_unpacked, await parts.collect(NAME))

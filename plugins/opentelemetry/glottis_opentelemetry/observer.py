@@ -101,8 +101,7 @@ class SessionTrace:
 
     def _finish(self, turn: AgentTurn, sent_at: float) -> None:
         waterfall = self._turns.finish(turn, sent_at, self._statistics())
-        self._call.turns.append(waterfall)
-        self._call.turn_count += 1
+        self._call.add(waterfall)
         self._span.turn(waterfall, waterfall.ended_at - self._created_at)
         if self._tell is not None:
             self._tell(EVENT, waterfall.to_json())

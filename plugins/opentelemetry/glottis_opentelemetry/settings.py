@@ -15,7 +15,7 @@ class OpenTelemetryConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where spans are posted, by OTLP over HTTP."""
     headers: dict[str, Secret] = {}
     """That go with them: what the collector knows its senders by."""
-    service: Annotated[str, Meta(min_length=1, max_length=256)] = "glottis"
+    service: Annotated[str, Meta(min_length=1)] = "glottis"
     """``service.name`` of OpenTelemetry's semantic conventions."""
     share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     """Of the calls, by chance: those whose spans are sent. What a traced request has created goes by its trace."""
@@ -23,7 +23,7 @@ class OpenTelemetryConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for a batch of spans, with all attempts."""
     max_spans: Annotated[int, Meta(ge=512, le=100_000)] = 4096
     """That wait for the collector at most; then the oldest give way."""
-    max_calls: Annotated[int, Meta(ge=1, le=1000)] = 100
+    max_calls: Annotated[int, Meta(ge=1, le=500)] = 100
     """That the routes know: those that there are, and the last that have ended."""
     tell_clients: bool = True
     """Whether the client is told of each turn's waterfall."""

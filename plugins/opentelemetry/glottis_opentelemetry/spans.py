@@ -106,11 +106,16 @@ class Spans:
         parent = TraceContextTextMapPropagator().extract({"traceparent": traceparent}, Context())
         return CallSpan(self._tracer, call, parent)
 
+    def flush(self) -> None:
+        """Post what there is. Blocks."""
+        self._provider.force_flush()
+
     def close(self, patience: float) -> None:
         """Post what is left, for so many seconds."""
         impatience = Timer(patience, self.exporter.shutdown)
         impatience.daemon = True
         impatience.start()
+        self.flush()
         self._provider.shutdown()
         impatience.cancel()
 
