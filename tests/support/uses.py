@@ -274,7 +274,7 @@ ROWS = (
     Row("SessionObserver.message_sent", write, minds=False, alike=True),
     Row("SessionObserver.packet_received", go_on, minds=False),
     Row("SessionObserver.packet_sent", go_on, minds=False, alike=True),
-    Row("SessionObserver.reached", offer, minds=False, alike=True),
+    Row("SessionObserver.reached", begin, minds=False, alike=True),
     Row("VoiceActivityDetector.detect", talk),
     Row("audio_processors", begin, alike=True),
     Row("select_agent", begin),
