@@ -42,11 +42,19 @@ class Guess:
         yield Transcript("What time is it?")
 
 
+TRACED = """
+[extensions]
+enabled = ["opentelemetry"]
+[extensions.settings.opentelemetry]
+share = 0.0
+"""
+
+
 @asynccontextmanager
 async def open_conversation(directory: Path, mind: Mind) -> AsyncIterator[Gateway]:
     agent = conversation(settings(mind, ear=Guess(), mouth=Mouth(), vad=component("loudness", Loudness()), greeting=""))
     plugin = TestPlugin(chat=agent)
-    async with open_test_gateway(directory, plugin.config(), [plugin]) as gateway:
+    async with open_test_gateway(directory, plugin.config() + TRACED, [plugin]) as gateway:
         yield gateway
         await gateway.stop(grace=0)
 
@@ -66,6 +74,8 @@ async def test_bubbles_show_what_is_guessed_said_and_interrupted(chromium_page: 
             assert await page.evaluate(bubble(".agent.partial")) == ANSWER
             time = "document.querySelector('.agent .reply-time').textContent"
             assert (await page.evaluate(time)).startswith("answered ")
+            parts = "document.querySelector('.agent .reply-time').title"
+            await page.wait_for(f"/^network in .*, buffer .*, detector .*, queue .*, network out /.test({parts})")
             assert (await page.evaluate("document.getElementById('stat-reply').textContent")).endswith(" ms")
             await page.evaluate("document.getElementById('interrupt').click()")
             unheard = await page.wait_for("document.querySelector('#log .agent.interrupted s')?.lastChild.textContent")

@@ -1,7 +1,7 @@
 """Extensions in calls of a gateway, by both transports."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from glottis import (
     EncodedPacket,
     FrameTap,
     Message,
+    Milestone,
     Statistics,
     Tell,
     TextMessage,
@@ -55,6 +56,8 @@ class Watching:
         self.messages: list[tuple[str, Message]] = []
         self.packets: dict[str, list[EncodedPacket]] = {"received": [], "sent": []}
         self.codecs: set[str] = set()
+        self.statistics: Callable[[], Statistics] = Statistics
+        self.milestones: list[Milestone] = []
         self.ends: list[tuple[str, Statistics]] = []
 
     @hookimpl
@@ -85,8 +88,15 @@ class Watching:
         return [halve]
 
     @hookimpl
-    def session_observers(self) -> Sequence[object]:
+    def session_observers(self, statistics: Callable[[], Statistics]) -> Sequence[object]:
+        self.statistics = statistics
+        assert statistics() == Statistics(), "there is no session yet"
         return [self]
+
+    def reached(self, milestone: Milestone) -> None:
+        sent = self.statistics().outbound_rtp
+        assert sent is None or sent.packets_sent == 0
+        self.milestones.append(milestone)
 
     def event(self, event: CallEvent) -> None:
         self.events.append(event)
@@ -169,7 +179,9 @@ async def test_observers_are_told_of_packets_texts_events_and_the_end(
         step = last.rtp_timestamp - first.rtp_timestamp & 0xFFFFFFFF
         assert len(packets) >= 40
         assert step == first.duration * (len(packets) - 1)
+    assert plugin.milestones == (["answered", "path_found"] if transport == "WebRTC" else [])
     ((reason, statistics),) = plugin.ends
+    assert plugin.statistics() == Statistics(), "nothing of an ended session is kept"
     assert reason == "the caller hung up: enough"
     assert statistics.outbound_rtp is not None
     assert statistics.outbound_rtp.packets_sent >= 40

@@ -31,6 +31,8 @@ class Listener:
         self._session = weakref.ref(session)
         self.fields = log_fields()
         """Of records that are made beneath: they are those of the session, which is being created here."""
+        self.session_is_made = False
+        """Until then nothing is counted: extensions may ask while they are made for it."""
 
     # The leg calls these
 
@@ -126,8 +128,9 @@ class Listener:
             session.tell(name, data)
 
     def statistics(self) -> Statistics:
-        """What was counted of the session so far; the agent asks for it."""
-        return session.statistics() if (session := self._session()) is not None else Statistics()
+        """What was counted of the session so far; agent and observers ask for it."""
+        session = self._session() if self.session_is_made else None
+        return session.statistics() if session is not None else Statistics()
 
     # The call and the deadline call these
 

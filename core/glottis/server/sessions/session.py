@@ -105,6 +105,7 @@ class Session:
         self.times = times
         self._scope = trio.CancelScope()
         self.connected = trio.Event()
+        self._listener.session_is_made = True
 
     def __repr__(self) -> str:
         return f"<session {self.info.session_id} {self.state.value}>"

@@ -105,12 +105,17 @@ function showAgent({ state }: CallEvents["agentState"]): void {
 
 function showTurn({ latencyMs, parts }: CallEvents["turn"]): void {
   figures.answered(latencyMs);
-  const details = Object.entries(parts).map(([part, ms]) => `${part} ${ms} ms`).join(", ");
-  conversation.tookToAnswer(`${(latencyMs / 1000).toFixed(2)} s`, details);
+  conversation.tookToAnswer(...timeInWords(latencyMs, parts));
+}
+
+function timeInWords(ms: number, parts: Record<string, number>): [string, string] {
+  const details = Object.entries(parts).map(([part, spent]) => `${part.replace("_", " ")} ${Math.round(spent)} ms`);
+  return [`${(ms / 1000).toFixed(2)} s`, details.join(", ")];
 }
 
 function showEvent({ name, data }: CallEvents["event"]): void {
   if (name === "source") conversation.note(`From the answers: “${data["question"]}” ${data["text"]}`);
+  if (name === "waterfall") conversation.tookInAll(...timeInWords(Number(data["totalMs"]), Object(data["parts"])));
   if (name === "form") conversation.note(`${data["title"]}: ${JSON.stringify(data["values"])}`);
 }
 

@@ -21,13 +21,14 @@ export class Conversation {
   #written: Record<Role, Bubble[]> = { user: [], agent: [] }; // perhaps told as transcripts, too
   #told = ""; // the agent's last transcript
   #reply: { words: string; details: string } | null = null; // for the next bubble of the agent
+  #time: HTMLElement | null = null; // of its latest
 
   clear(): void {
     this.#lines.replaceChildren();
     this.#open = { user: null, agent: null };
     this.#written = { user: [], agent: [] };
     this.#told = "";
-    this.#reply = null;
+    this.#reply = this.#time = null;
   }
 
   /** By the agent, or the caller. */
@@ -62,6 +63,12 @@ export class Conversation {
     this.#reply = { words, details };
   }
 
+  /** The same from mouth to ear, which is known when the first sound has left: before those words are told, or after. */
+  tookInAll(words: string, details: string): void {
+    if (this.#reply) this.#reply = { words, details };
+    else this.#time?.replaceWith(this.#time = timeOf({ words, details }));
+  }
+
   note(text: string): void {
     this.#append(make("li", "note", text));
   }
@@ -79,7 +86,7 @@ export class Conversation {
     const words = make("p", "words");
     const item = make("li", role, make("span", "hidden", role === "user" ? "You: " : "Agent: "), words);
     const bubble = { item, words, text, isFinal };
-    if (role === "agent" && this.#reply) item.append(timeOf(this.#reply));
+    if (role === "agent" && this.#reply) item.append(this.#time = timeOf(this.#reply));
     if (role === "agent") this.#reply = null;
     this.#append(item);
     this.#show(bubble, "");
