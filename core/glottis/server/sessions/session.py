@@ -103,8 +103,7 @@ class Session:
         self._ended = ended
         self._plugins = plugins
         self.times = times
-        self._scope = trio.CancelScope()
-        self.connected = trio.Event()
+        self._scope, self.connected = trio.CancelScope(), trio.Event()
         self._listener.session_is_made = True
 
     def __repr__(self) -> str:
