@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,20 +51,34 @@ class Desk:
         """See ``Spans.close``."""
         self._spans.close(patience)
 
+    def figures(self) -> dict[str, int]:
+        """See ``Spans.figures``."""
+        return self._spans.figures()
+
     async def tell(self) -> bytes:
         """The calls of this process, for another one: as many of the latest as may be told."""
-        return await trio.to_thread.run_sync(_packed, [call.whole() for call in self.calls.latest()])
+        calls = [call.whole() for call in self.calls.latest()]
+        return await trio.to_thread.run_sync(_packed, self.figures(), calls)
 
 
-def _packed(documents: list[dict[str, Any]]) -> bytes:
-    while len(packed := zlib.compress(msgspec.json.encode(documents))) > MOST_TOLD:
-        documents = documents[: len(documents) // 2]
+def _packed(figures: dict[str, int], calls: list[dict[str, Any]]) -> bytes:
+    while len(packed := zlib.compress(msgspec.json.encode((figures, calls)))) > MOST_TOLD:
+        calls = calls[: len(calls) // 2]
     return packed
 
 
-def _unpacked(told: Mapping[int, bytes]) -> list[dict[str, Any]]:
-    parts = [msgspec.json.decode(zlib.decompress(part), type=list[dict[str, Any]]) for part in told.values()]
-    return sorted((one for part in parts for one in part), key=lambda one: float(one["createdAt"]), reverse=True)
+def _unpacked(told: Mapping[int, bytes]) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    kind = tuple[dict[str, int], list[dict[str, Any]]]
+    parts = [msgspec.json.decode(zlib.decompress(part), type=kind) for part in told.values()]
+    calls = sorted((call for _, some in parts for call in some), key=_creation, reverse=True)
+    whole = Counter[str]()
+    for figures, _ in parts:
+        whole.update(figures)
+    return whole, calls
+
+
+def _creation(call: Mapping[str, Any]) -> float:
+    return float(call["createdAt"])
 
 
 class CallRoutes:
@@ -83,24 +98,26 @@ class CallRoutes:
         ]
 
     async def _list(self, request: RouteRequest) -> RouteResponse:
+        figures: Mapping[str, int] = {}
+        calls: list[dict[str, Any]] = []
         if self.parts is not None:
-            calls = [
-                {name: value for name, value in one.items() if name != "turns"} for one in await _collected(self.parts)
-            ]
-        else:
-            calls = [call.summary() for call in self.desk.calls.latest()] if self.desk is not None else []
-        return RouteResponse.json({"calls": calls})
+            figures, calls = await _collected(self.parts)
+            for one in calls:
+                del one["turns"]
+        elif self.desk is not None:
+            figures, calls = self.desk.figures(), [call.summary() for call in self.desk.calls.latest()]
+        return RouteResponse.json({"spans": figures, "calls": calls})
 
     async def _show(self, request: RouteRequest) -> RouteResponse:
         session_id = request.parameters["session_id"]
         if self.desk is not None and (call := self.desk.calls.find(session_id)) is not None:
             return RouteResponse.json(call.whole())
         if self.parts is not None:
-            for one in await _collected(self.parts):
+            for one in (await _collected(self.parts))[1]:
                 if one["sessionId"] == session_id:
                     return RouteResponse.json(one)
         return RouteResponse.problem(404, "UNKNOWN_CALL", "No such call is known, or not any more.")
 
 
-async def _collected(parts: GatewayParts) -> list[dict[str, Any]]:
+async def _collected(parts: GatewayParts) -> tuple[dict[str, int], list[dict[str, Any]]]:
     return await trio.to_thread.run_sync(_unpacked, await parts.collect(NAME))

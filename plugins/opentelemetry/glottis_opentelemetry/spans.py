@@ -73,6 +73,17 @@ class ToldOnce(SpanExporter):
         return True
 
 
+class CountedSpans(BatchSpanProcessor):
+    """Knows how many spans were to be sent."""
+
+    ended = 0
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """See ``SpanProcessor``; the calls' thread alone ends spans."""
+        self.ended += span.context is not None and span.context.trace_flags.sampled
+        super().on_end(span)
+
+
 class Spans:
     """Of a gateway. ``close`` is for a thread: it waits for the collector, but not for longer than a moment."""
 
@@ -91,20 +102,23 @@ class Spans:
             shutdown_on_exit=False,
             span_limits=LIMITS,
         )
-        self._provider.add_span_processor(
-            BatchSpanProcessor(
-                self.exporter,
-                max_queue_size=settings.max_spans,
-                schedule_delay_millis=INTERVAL_MS,
-                max_export_batch_size=BATCH,
-            )
+        self._processor = CountedSpans(
+            self.exporter,
+            max_queue_size=settings.max_spans,
+            schedule_delay_millis=INTERVAL_MS,
+            max_export_batch_size=BATCH,
         )
+        self._provider.add_span_processor(self._processor)
         self._tracer = self._provider.get_tracer("glottis", version)
 
     def begin(self, call: TracedCall, traceparent: str) -> "CallSpan":
         """Of a new call, which belongs to the trace of the request for it, if that has one."""
         parent = TraceContextTextMapPropagator().extract({"traceparent": traceparent}, Context())
         return CallSpan(self._tracer, call, parent)
+
+    def figures(self) -> dict[str, int]:
+        """Spans that were to be sent, were sent, and were refused; the others wait, or have given way."""
+        return {"ended": self._processor.ended, "sent": self.exporter.sent, "lost": self.exporter.lost}
 
     def flush(self) -> None:
         """Post what there is. Blocks."""

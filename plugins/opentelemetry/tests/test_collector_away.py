@@ -85,6 +85,7 @@ def test_of_spans_that_wait_the_oldest_give_way() -> None:
         for number in range(1500):
             call(desk, number)
         spans.close(0.0)
+    assert spans.figures()["ended"] == 1500
     assert spans.exporter.sent == 0
     assert spans.exporter.lost <= 2 * 512
 
@@ -127,11 +128,13 @@ async def test_operators_get_the_latest_calls_of_all_processes(parts: OnePart | 
     routes = CallRoutes()
     (listing, showing) = routes.routes()
     assert (listing.access, showing.access) == ("operator", "operator")
-    assert document(await listing.handle(RouteRequest("GET", "/calls"))) == {"calls": []}
+    assert document(await listing.handle(RouteRequest("GET", "/calls"))) == {"spans": {}, "calls": []}
     routes.parts, routes.desk = parts, desk
     if parts is not None:
         parts.offer(NAME, desk.tell)
-    calls = document(await listing.handle(RouteRequest("GET", "/calls")))["calls"]
+    listed = document(await listing.handle(RouteRequest("GET", "/calls")))
+    calls = listed["calls"]
+    assert listed["spans"] == {"ended": 0, "sent": 0, "lost": 0}, "of no call spans are wanted"
     assert len(calls) >= 35
     assert calls[0]["sessionId"] == "session-69"
     assert not any("turns" in one for one in calls)
