@@ -39,7 +39,7 @@ class CallExtensions:
         self._tell = tell
         self._dropped = _Dropped()  # which is all that the taps hold of this: no circle with the leg comes about
         self.observers = Observers(extensions, call_info, tell, statistics, self._dropped.count_observer)
-        self._reached: set[Milestone] = set()
+        self._reached: tuple[Milestone, ...] = ()
 
     def bind(self, taps: Taps) -> None:
         """Before media begins."""
@@ -52,7 +52,7 @@ class CallExtensions:
     def reached(self, milestone: Milestone) -> None:
         """See ``SessionObserver``; only the first time counts."""
         if milestone not in self._reached:
-            self._reached.add(milestone)
+            self._reached += (milestone,)
             self.observers.reached(milestone)
 
     def sent(self, what: Message | OtherEvent) -> None:
