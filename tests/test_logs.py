@@ -283,7 +283,7 @@ logging.getLogger().handlers[0].writer.flush(30)
     with os.fdopen(read) as lines:
         records = [json.loads(line) for line in lines]
     assert all(writer.wait() == 0 for writer in writers)
-    assert sorted({(record["process"], record["message"][-300:]) for record in records}) == [
+    assert sorted({(record["worker"], record["message"][-300:]) for record in records}) == [
         (f"worker {name}", name * 300) for name in "ab"
     ]
     assert len(records) == 800
@@ -293,4 +293,4 @@ def test_who_writes_is_named_where_several_processes_do() -> None:
     record = logging.LogRecord("x", logging.INFO, "", 0, "hello", (), None)
     assert TextFormatter("worker 3").format(record).endswith("INFO    worker 3, x: hello")
     assert TextFormatter().format(record).endswith("INFO    x: hello")
-    assert "process" not in json.loads(JsonFormatter().format(record))
+    assert "worker" not in json.loads(JsonFormatter().format(record))

@@ -29,8 +29,12 @@ NOT_COUNTED: Final = {
     "ComponentSpec.kind": "a class",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
     "Encoder.set_expected_loss": "a setter, which is seldom called",
-    "Keys.down": "the gateway's own",
+    "GatewayInfo.figures": "the gateway's own",
+    "GatewayParts.collect": "the same",
+    "GatewayParts.offer": "the same",
+    "Keys.down": "the same",
     "Keys.up": "the same",
+    "TellPart": "seldom called, and by name",
 }
 pytestmark = pytest.mark.slow
 

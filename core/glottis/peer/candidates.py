@@ -33,6 +33,8 @@ class SignalledCandidates:
     behind a name. ``advance`` is called after the agent was given some.
     """
 
+    __slots__ = ("_advance", "_agent", "_early", "_names", "_negotiator", "_tell")
+
     def __init__(
         self,
         agent: IceTransport,

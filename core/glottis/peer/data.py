@@ -10,6 +10,8 @@ from glottis.sdp import SCTP_PORT, NegotiatedData
 class DataTrack:
     """``channels`` is set once they were negotiated; until then, and without them, nothing comes and nothing leaves."""
 
+    __slots__ = ("_is_private", "_is_stopped", "_max_message_size", "_rng", "channels")
+
     def __init__(self, settings: PeerSettings, rng: random.Random) -> None:
         self.channels: DataChannels | None = None
         self._max_message_size = settings.max_message_size or 0

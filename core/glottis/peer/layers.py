@@ -12,6 +12,8 @@ from glottis.peer.transport import NoSuccessor, PeerTransport
 class Layers:
     """The engines. ``tell`` hears what is for the owner of the connection."""
 
+    __slots__ = ("_data", "_tell", "_transport", "_voice")
+
     def __init__(
         self, transport: PeerTransport, voice: AudioTrack, data: DataTrack, tell: Callable[[PeerEvent], None]
     ) -> None:

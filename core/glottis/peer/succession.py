@@ -27,6 +27,21 @@ class Succession:
     There is one successor at a time: who is expected again, begins again.
     """
 
+    __slots__ = (
+        "_arrived",
+        "_deadline",
+        "_last_flight",
+        "_left",
+        "_limit",
+        "_make",
+        "_next",
+        "_old_path",
+        "_path",
+        "end",
+        "follows_proven",
+        "is_expected",
+    )
+
     def __init__(self) -> None:
         self.is_expected = False
         self.end = ""

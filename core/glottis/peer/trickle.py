@@ -13,6 +13,8 @@ from glottis.wire.address import Address
 class Trickle:
     """``tell`` hears of each that is to be trickled, and of their end; ``advance`` follows changes of ``ice``."""
 
+    __slots__ = ("_advance", "_ended_ufrag", "_ice", "_negotiator", "_tell")
+
     def __init__(
         self,
         ice: IceTransport,

@@ -1,8 +1,11 @@
 """The packets of one outgoing stream: their numbers and time, their headers, and what was counted of them."""
 
 import random
+from collections.abc import Callable
 
+from glottis.contracts.audio import EncodedPacket
 from glottis.rtp.header_extensions import ExtensionWriter
+from glottis.rtp.payload import PacketWatch
 from glottis.wire.rtp import build_rtp
 
 
@@ -29,7 +32,10 @@ class OutgoingStream:
         "last_sent_at",
         "packets_sent",
         "red_packets_sent",
+        "relayed",
         "ssrc",
+        "total_lateness",
+        "watch",
     )
 
     def __init__(self, ssrc: int, clock_rate: int, rng: random.Random) -> None:
@@ -46,6 +52,12 @@ class OutgoingStream:
         """Pauses, by what ``pauses`` or the encoder of the sender says."""
         self.comfort_noise_sent = 0
         """Packets."""
+        self.total_lateness = 0.0
+        """Seconds by which frames left after they were due, all together."""
+        self.watch: PacketWatch | None = None
+        """Is told of each packet of the codec that is sent."""
+        self.relayed: Callable[[EncodedPacket], None] | None = None
+        """Is told of each packet that the owner has queued as it came from elsewhere, when it is sent."""
         self.last_sent_at: float | None = None
         self.extensions: ExtensionWriter | None = None
         """Of the headers of packets, as negotiated."""

@@ -1,7 +1,6 @@
 """The sender of a call's audio: from samples of any chunking to RTP packets at their time."""
 
 import random
-from collections.abc import Callable
 from typing import Final, cast
 
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame, EncodedPacket, FrameTap
@@ -12,7 +11,7 @@ from glottis.rtp.framer import Framer
 from glottis.rtp.level import audio_level
 from glottis.rtp.outgoing import OutgoingStream
 from glottis.rtp.pauses import Pauses
-from glottis.rtp.payload import MAX_PAYLOAD_LENGTH, PacketWatch, PayloadWriter
+from glottis.rtp.payload import MAX_PAYLOAD_LENGTH, PayloadWriter
 from glottis.rtp.tones import Tone, ToneStep, ToneWriter
 
 SPURT_GRACE: Final = 0.01
@@ -43,10 +42,6 @@ class AudioSender(OutgoingStream):
     """Whether the encoder was told of loss, so that what it sends may be redundant."""
     target_bitrate: int | None = None
     """Bits per second that are aimed at, copies included; None for a codec with one bitrate."""
-    watch: PacketWatch | None = None
-    """Is told of each packet of the codec that is sent."""
-    relayed: Callable[[EncodedPacket], None] | None = None
-    """Is told of each that ``write_packet`` has queued, when it is sent."""
 
     def __init__(
         self,
@@ -73,8 +68,6 @@ class AudioSender(OutgoingStream):
         """Whether something has left the queue in the last tick: pauses and gaps do so without a packet."""
         self.is_idle = False
         """Whether there was nothing in the last tick that could have gone out."""
-        self.total_lateness = 0.0
-        """Seconds by which frames left after they were due, all together."""
         self.writer = writer
         """May be replaced by another one of the same codec."""
         self._codec = codec

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Final
 
 HEADER: Final = "traceparent"
-_VERSION_00: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-"""§3.2.2; ids of zeros are invalid. Later versions need not be understood."""
+_VERSION_00: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+"""§3.2.2. Later versions need not be understood."""
 
 
 def traceparent(headers: Mapping[str, str]) -> str:
     """Of the request with these headers; empty if there is none."""
     sent = headers.get(HEADER, "")
-    return sent if _VERSION_00.fullmatch(sent) else ""
+    ids = _VERSION_00.fullmatch(sent)
+    return sent if ids is not None and all(one.strip("0") for one in ids.groups()) else ""  # zeros are no id

@@ -21,6 +21,8 @@ from glottis.signaling.messages import Event
 class Announcements:
     """By the line to the client, by the call's events to the agent, and to observers."""
 
+    __slots__ = ("_call", "_extensions", "_leg", "_line", "_media")
+
     def __init__(self, line: ClientLine, call: Conversation, leg: Leg, extensions: CallExtensions) -> None:
         self._line = line
         self._call = call

@@ -31,6 +31,8 @@ class _Dropped:
 class CallExtensions:
     """Made when the session is. ``bind`` puts them into the way of its media; without any, nothing is there."""
 
+    __slots__ = ("_dropped", "_extensions", "_info", "_reached", "_tell", "observers")
+
     def __init__(
         self, extensions: Sequence[Extension], call_info: CallInfo, tell: Tell, statistics: Callable[[], Statistics]
     ) -> None:

@@ -11,6 +11,8 @@ from glottis.signaling.messages import Audio, Offer, StreamMessage, Text, Trickl
 class Intake:
     """Text goes to the agent, the rest to the leg: each as fast as it may come (see ``flood``)."""
 
+    __slots__ = ("_leg", "_offers", "texts")
+
     def __init__(self, leg: Leg, inbox: Backlog, *, patience: float) -> None:
         self.texts = TextGate(inbox, patience)
         self._offers = OfferLimit(trio.current_time())

@@ -11,6 +11,8 @@ from glottis.server.sessions.line import ClientLine
 class Interruption:
     """``tell`` is given the event, ``silence`` is how many seconds a client may be silent."""
 
+    __slots__ = ("_back_at", "_has_media", "_is_on", "_leg", "_line", "_silence", "_tell")
+
     def __init__(self, line: ClientLine, leg: Leg, *, silence: float, tell: Callable[[CallEvent], None]) -> None:
         self._line = line
         self._leg = leg

@@ -17,6 +17,8 @@ MAX_REASON: Final = 100
 class ClientLine:
     """At most one channel. While it is lost, texts and events are kept for the client's return."""
 
+    __slots__ = ("_channel", "lost_at", "missed")
+
     def __init__(self) -> None:
         self.missed = MissedMessages()
         self._channel: SignalingChannel | None = None

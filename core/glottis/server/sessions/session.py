@@ -24,6 +24,7 @@ from glottis.contracts.errors import MessageTooLong, ProcessLost
 from glottis.contracts.events import OtherEvent, StateChanged, check_event
 from glottis.contracts.ice_servers import IceServer
 from glottis.contracts.info import CallInfo
+from glottis.contracts.log_fields import LogFields
 from glottis.contracts.notes import Topic
 from glottis.contracts.resampling import Resampling
 from glottis.contracts.statistics import Statistics
@@ -105,6 +106,11 @@ class Session:
         self.times = times
         self._scope, self.connected = trio.CancelScope(), trio.Event()
         self._listener.session_is_made = True
+
+    @property
+    def log_fields(self) -> LogFields:
+        """Those of when it was made."""
+        return self._listener.fields
 
     def __repr__(self) -> str:
         return f"<session {self.info.session_id} {self.state.value}>"

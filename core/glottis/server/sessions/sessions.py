@@ -16,7 +16,7 @@ from glottis.calls.streams import Wakeup
 from glottis.config import Campaign, ResolvedConfig
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import CallInfo, Principal
-from glottis.contracts.log_fields import LogFields, log_fields, logged_as
+from glottis.contracts.log_fields import LogFields, log_fields, logged_as, set_log_fields
 from glottis.contracts.statistics import Statistics
 from glottis.isolation.workers import AgentWorkers
 from glottis.server.http.message import Request
@@ -285,11 +285,11 @@ class Sessions:
         if not entry.session.leg.negotiates:
             websocket.expect_audio()
         answered = url.resume or not entry.session.leg.negotiates
-        with logged_as(_fields_of(entry.session.info)):
-            async with open_signaling(
-                websocket, answered=answered, session_id=url.session_id, turns=self._turns
-            ) as channel:
-                await self._serve_channel(entry, channel)
+        set_log_fields(entry.session.log_fields)
+        async with open_signaling(
+            websocket, answered=answered, session_id=url.session_id, turns=self._turns
+        ) as channel:
+            await self._serve_channel(entry, channel)
 
     def _admit(self, url: SessionUrl) -> _Entry:
         """The session that the token in the URL is good for; uses the token up. Raises ``AuthenticationFailed``."""
@@ -343,7 +343,7 @@ class Sessions:
         """See ``Leg.set_complexity``: of all calls, and of those to come."""
         self._complexity = complexity
         for session in self:
-            with logged_as(_fields_of(session.info)):
+            with logged_as(session.log_fields):
                 session.set_complexity(complexity)
 
     # The end
@@ -369,7 +369,7 @@ class Sessions:
         for session_id in list(self._entries):  # which keeps none alive that has ended
             async with self._turns:
                 if (session := self.find(session_id)) is not None:
-                    with logged_as(_fields_of(session.info)):
+                    with logged_as(session.log_fields):
                         session.end(reason, code=SERVICE_RESTART)
             del session
 

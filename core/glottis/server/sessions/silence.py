@@ -25,6 +25,8 @@ class SilenceLimit:
     sender says that it is none (RFC 6464).
     """
 
+    __slots__ = ("_deadlines", "_last", "_over", "_seconds")
+
     def __init__(self, seconds: float, taps: Taps, deadlines: Deadlines, over: Callable[[str], None]) -> None:
         self._seconds = seconds
         self._deadlines = deadlines

@@ -61,6 +61,8 @@ _NEVER: Final = _Moment(math.inf, "")
 class Deadline:
     """When a session ends unless something happens before; ``over`` is told the reason then."""
 
+    __slots__ = ("_call_by", "_client_by", "_deadlines", "_media_by", "_over", "_reason", "_times")
+
     def __init__(
         self, times: SessionTimes, deadlines: Deadlines, over: Callable[[str], None], *, created_at: float
     ) -> None:
