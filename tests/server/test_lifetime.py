@@ -213,7 +213,7 @@ def parts_of(gateway: Gateway, session_id: str) -> list[Any]:
     channels = leg.peer.channels
     if channels is not None:
         parts += [channels, channels.association]
-    return parts + [part for part in vars(session.line).values() if isinstance(part, SignalingChannel)]
+    return parts + [part for part in gc.get_referents(session.line) if isinstance(part, SignalingChannel)]
 
 
 @pytest.mark.parametrize("reach", PHASES[PHASES.index(socket_open) :])

@@ -41,6 +41,28 @@ class Negotiator:
     ``tell`` hears what came of a description, and what was skipped in it, be the rest accepted or refused.
     """
 
+    __slots__ = (
+        "_agreed",
+        "_capabilities",
+        "_certificate",
+        "_ice",
+        "_max_message_size",
+        "_offer",
+        "_offered",
+        "_ptime_ms",
+        "_red",
+        "_rng",
+        "_session_id",
+        "_session_version",
+        "_tell",
+        "_wants_red",
+        "current",
+        "has_gathered",
+        "has_moved",
+        "restarting",
+        "track",
+    )
+
     def __init__(
         self,
         settings: PeerSettings,

@@ -67,6 +67,22 @@ class PeerTransport:
     is replaced, too, once the peer has proved who it is there; ``dtls.Connected`` is told again then.
     """
 
+    __slots__ = (
+        "_certificate",
+        "_early_flight",
+        "_events",
+        "_goodbyes",
+        "_handshaking",
+        "_is_dtls_server",
+        "_protected",
+        "_remote",
+        "_succession",
+        "dtls",
+        "ice",
+        "is_described",
+        "state",
+    )
+
     def __init__(
         self,
         settings: PeerSettings,

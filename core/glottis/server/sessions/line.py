@@ -17,7 +17,7 @@ MAX_REASON: Final = 100
 class ClientLine:
     """At most one channel. While it is lost, texts and events are kept for the client's return."""
 
-    __slots__ = ("_channel", "lost_at", "missed")
+    __slots__ = ("__weakref__", "_channel", "lost_at", "missed")
 
     def __init__(self) -> None:
         self.missed = MissedMessages()

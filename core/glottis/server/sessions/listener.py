@@ -27,6 +27,8 @@ class Listener:
     not wait for one.
     """
 
+    __slots__ = ("_session", "fields", "session_is_made")
+
     def __init__(self, session: "Session") -> None:
         self._session = weakref.ref(session)
         self.fields = log_fields()

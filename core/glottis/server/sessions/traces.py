@@ -58,6 +58,19 @@ class Outcome:
 class Trace:
     """Of one session, created at ``created_at``, whose clock is that of the notes."""
 
+    __slots__ = (
+        "_created_at",
+        "_first",
+        "_last",
+        "campaign_id",
+        "kept_from_beginning",
+        "left_out",
+        "outcome",
+        "principal",
+        "session_id",
+        "statistics",
+    )
+
     def __init__(self, info: CallInfo, created_at: float) -> None:
         self.session_id = info.session_id
         self.campaign_id = info.campaign_id
