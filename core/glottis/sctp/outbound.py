@@ -1,8 +1,8 @@
 """The sending half: chunks leave, are acknowledged, sent again or given up (RFC 9260 §6.1, §6.3, §7; RFC 3758)."""
 
-from collections import deque
 from typing import Final
 
+from glottis.contracts.short_queue import ShortQueue
 from glottis.sctp.congestion import CongestionWindow
 from glottis.sctp.events import StreamDrained
 from glottis.sctp.outstanding import MAX_ACKNOWLEDGED_AT_ONCE, ChunkState, OutboundChunk, Outstanding
@@ -58,7 +58,7 @@ class Outbound:
         self._peer_takes_forward_tsn = False
         self._forward_tsn_is_due = False
         self._fast_retransmit_is_due = False
-        self._abandoned: deque[OutboundMessage] = deque()
+        self._abandoned: ShortQueue[OutboundMessage] = ShortQueue()
         """Messages of which all chunks are yet to be given up."""
         self._rest_of_sack: Sack | None = None
         """The last one, if it acknowledges more than is taken note of in one go."""
