@@ -76,7 +76,7 @@ async def open_coturn(
     coturn.start()
     try:
         with trio.fail_after(PATIENCE):
-            while not await answers(port):
+            while not (await answers(port) and await answers(port, "::1")):
                 assert coturn.process.poll() is None, coturn.log.read_text()
                 await trio.sleep(0.02)
         yield coturn
@@ -84,9 +84,9 @@ async def open_coturn(
         coturn.kill()
 
 
-async def answers(port: int) -> bool:
+async def answers(port: int, host: str = "127.0.0.1") -> bool:
     try:
-        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        stream = await trio.open_tcp_stream(host, port)
     except OSError:
         return False
     await trio.aclose_forcefully(stream)

@@ -1,5 +1,6 @@
 """Plugins made for one test, and what a gateway leaves behind."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -115,7 +116,11 @@ class Footprint:
 
     @classmethod
     async def at_rest(cls, gateway: Gateway) -> "Footprint":
-        """The same, once all tasks that are starting have started; to be called before the first call."""
+        """The same, once all tasks that are starting have started; to be called before the first call.
+
+        What tests before have left is none of a call's.
+        """
+        gc.collect()
         with trio.fail_after(PATIENCE):
             await trio.testing.wait_all_tasks_blocked(0.01)
         return cls.of(gateway)
