@@ -5,9 +5,8 @@ from typing import Final
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.placement import Placement
-from glottis.server.api.traces import PREFIX
+from glottis.server.api.traces import session_in, session_not_found
 from glottis.server.http.message import Request, Response, json_response
-from glottis.server.http.problem import Problem
 
 SUFFIX: Final = "/stats"
 
@@ -23,14 +22,14 @@ class StatisticsRoute:
     @staticmethod
     def serves(path: str) -> bool:
         """Whether it is the path of the statistics of a session."""
-        return path.startswith(PREFIX) and path.endswith(SUFFIX) and len(path) > len(PREFIX) + len(SUFFIX)
+        return session_in(path, SUFFIX) != ""
 
     async def get(self, request: Request) -> Response:
         """Others are told what everybody is told of a session that never was."""
         self._cors.check(request)
         principal = await self._authentication.principal_of(request)
         whose = None if self._authentication.is_operator(principal) else principal
-        statistics = self._sessions.statistics(request.path[len(PREFIX) : -len(SUFFIX)], whose)
+        statistics = self._sessions.statistics(session_in(request.path, SUFFIX), whose)
         if statistics is None:
-            raise Problem(404, "SESSION_NOT_FOUND", "Ask for a session of yours that has not ended long ago.")
+            raise session_not_found()
         return json_response(200, statistics.to_json())

@@ -23,13 +23,23 @@ class TraceRoute:
     @staticmethod
     def serves(path: str) -> bool:
         """Whether it is the path of a trace."""
-        return path.startswith(PREFIX) and path.endswith(SUFFIX) and len(path) > len(PREFIX) + len(SUFFIX)
+        return session_in(path, SUFFIX) != ""
 
     async def get(self, request: Request) -> Response:
         """Who has not created the session is told what everybody is told of one that never was."""
         self._cors.check(request)
         principal = await self._authentication.principal_of(request)
-        text = self._sessions.explain(request.path[len(PREFIX) : -len(SUFFIX)], principal)
+        text = self._sessions.explain(session_in(request.path, SUFFIX), principal)
         if text is None:
-            raise Problem(404, "SESSION_NOT_FOUND", "Ask for a session of yours that has not ended long ago.")
+            raise session_not_found()
         return text_response(200, text)
+
+
+def session_in(path: str, suffix: str) -> str:
+    """The id in ``/api/sessions/{id}`` and this suffix; empty if the path is another."""
+    return path[len(PREFIX) : -len(suffix)] if path.startswith(PREFIX) and path.endswith(suffix) else ""
+
+
+def session_not_found() -> Problem:
+    """Never was, ended long ago, or is somebody else's."""
+    return Problem(404, "SESSION_NOT_FOUND", "Ask for a session of yours that has not ended long ago.")
