@@ -25,6 +25,7 @@ from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Decoder, Encod
 from glottis.contracts.components import Component, ComponentSpec
 from glottis.contracts.deprecation import NAMES as _DEPRECATED
 from glottis.contracts.deprecation import told as _told
+from glottis.contracts.doors import Door, DoorCall, DoorRefused
 from glottis.contracts.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -84,6 +85,9 @@ __all__ = [
     "ConnectionChanged",
     "Decoder",
     "Direction",
+    "Door",
+    "DoorCall",
+    "DoorRefused",
     "Dropped",
     "EncodedPacket",
     "Encoder",

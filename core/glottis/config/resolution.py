@@ -1,5 +1,6 @@
 """Fits the configuration to the plugins: every name it uses must exist, and every setting must suit its plugin."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -34,6 +35,7 @@ from glottis.contracts.resampling import Resampling
 from glottis.plugins import Catalogue, Plugin, Registered, Registry, create
 from glottis.plugins.extensions import Extension
 from glottis.plugins.resampling import GuardedResampling
+from glottis.plugins.routes import folder_of
 from glottis.plugins.specifications import Spec, name_of
 
 LOOPBACK_SCHEME: Final = "anonymous"
@@ -122,7 +124,13 @@ class _Resolution:
         section, catalogue = self._config.routes, self._registry.routes
         chosen = self._choose(catalogue, section.enabled, (), "routes.enabled")
         made = self._make_each(chosen, catalogue, section.settings, "routes.settings")
-        return tuple(NamedRoutes(name, *parts) for name, parts in made.items())
+        sets = [NamedRoutes(name, folder_of(catalogue.find(name).spec), *parts) for name, parts in made.items()]
+        for one, other in itertools.combinations(sets, 2):
+            if one.paths & other.paths:
+                self.problems.append(
+                    f"routes.enabled: {one.name} and {other.name} have a path in common; take one of them"
+                )
+        return tuple(sets)
 
     def _make_each(
         self,

@@ -100,12 +100,19 @@ class NamedProvider:
 
 @dataclass(frozen=True, slots=True)
 class NamedRoutes:
-    """A set of HTTP routes, by the name that is its folder, too."""
+    """A set of HTTP routes."""
 
     name: str
+    folder: str
+    """Below which they are: ``/api/plugins/NAME``, unless it says where."""
     routes: tuple[MountedRoute, ...]
     plugin: Plugin
     settings: msgspec.Struct | None = None
+
+    @property
+    def paths(self) -> set[tuple[str, str]]:
+        """Methods and paths, whatever the parameters are called."""
+        return {(method, "/".join((self.folder, *segments))) for method, segments in (one.shape for one in self.routes)}
 
 
 @dataclass(frozen=True, slots=True)

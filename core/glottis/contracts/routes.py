@@ -3,11 +3,14 @@
 import http
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from glottis.contracts.info import Principal
+
+if TYPE_CHECKING:
+    from glottis.contracts.doors import Door
 
 ROUTES_PREFIX: Final = "/api/plugins/"
 """Below it each set of routes has a folder of its name, so that no two can collide."""
@@ -38,6 +41,8 @@ class RouteRequest:
     """The IP address that the request came from; behind a trusted proxy the one that this names."""
     principal: Principal | None = None
     """Who asks; None on a public route, where nobody is asked."""
+    door: "Door | None" = None
+    """By which the client can make calls: the gateway's requests have one."""
 
     def __repr__(self) -> str:
         return f"RouteRequest({self.method} {self.path} from {self.client_host})"
@@ -102,3 +107,5 @@ class RoutesSpec:
     name: str
     create: Callable[[Any], Sequence[Route]]
     config_type: type[msgspec.Struct] | None = None
+    folder: str = ""
+    """Where else than below ``ROUTES_PREFIX`` they are, for clients who know their paths: ``/v1/realtime``."""

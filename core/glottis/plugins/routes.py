@@ -11,7 +11,15 @@ import trio
 
 from glottis.contracts.checks import bytes_of, check_callable, check_instance
 from glottis.contracts.errors import PluginError
-from glottis.contracts.routes import LONGEST_TIMEOUT, ROUTES_PREFIX, Access, Route, RouteRequest, RouteResponse
+from glottis.contracts.routes import (
+    LONGEST_TIMEOUT,
+    ROUTES_PREFIX,
+    Access,
+    Route,
+    RouteRequest,
+    RouteResponse,
+    RoutesSpec,
+)
 from glottis.plugins.guard import guarded_async, uncounted
 from glottis.plugins.manager import Plugin
 from glottis.plugins.pages import MEDIA_TYPE
@@ -22,6 +30,8 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+")
 """Unreserved characters (RFC 3986 §2.3), which have one spelling only."""
 _FOLDERS: Final = (".", "..")
+_OWN: Final = ("ws", "healthz", "readyz")
+_OWN_OF_API: Final = (["campaigns"], ["plugins"], ["sessions"], ["websession"])
 _PARAMETER: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _NAME: Final = re.compile(r"[a-z0-9-]+")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -42,6 +52,11 @@ class MountedRoute:
     plugin: Plugin
     segments: tuple[str, ...]
     """Of its path. One in braces stands for any."""
+
+    @property
+    def shape(self) -> tuple[str, tuple[str, ...]]:
+        """Method and path, whatever its parameters are called."""
+        return self.method, tuple(_PARAMETER.sub("{}", segment) for segment in self.segments)
 
     def parameters_in(self, segments: Sequence[str]) -> dict[str, str] | None:
         """What stands for its parameters in a path; None for a path of another route."""
@@ -100,6 +115,25 @@ def check_routes_name(name: str) -> None:
         raise ValueError(f"name: expected lower-case letters, digits and hyphens, for {ROUTES_PREFIX}NAME/")
 
 
+def check_folder(folder: str) -> None:
+    """Raises ``ValueError`` for one where a set of routes cannot be: what the gateway itself serves is its own."""
+    check_instance("folder", folder, str)
+    segments = folder.split("/")[1:]
+    if folder and (not folder.startswith("/") or not all(map(_is_fixed, segments))):
+        raise ValueError(f"folder: expected a path such as /v1/realtime, got {folder!r}")
+    if segments and (segments[0] in _OWN or (segments[0] == "api" and segments[1:2] in ([], *_OWN_OF_API))):
+        raise ValueError(f"folder: {folder} has paths of the gateway's own; choose a deeper or another one")
+
+
+def folder_of(spec: RoutesSpec) -> str:
+    """Below which its routes are, without a slash at the end."""
+    return spec.folder or f"{ROUTES_PREFIX}{spec.name}"
+
+
+def _is_fixed(segment: str) -> bool:
+    return _SEGMENT.fullmatch(segment) is not None and segment not in _FOLDERS
+
+
 def mounted(plugin: Plugin, name: str, routes: object) -> tuple[MountedRoute, ...]:
     """The routes of one set, which its ``create`` has returned; raises ``PluginError``."""
     what = f"what create of {name} returned"
@@ -115,10 +149,9 @@ def _mounted(plugin: Plugin, routes: object) -> tuple[MountedRoute, ...]:
     for route in routes:
         check_instance("route", route, Route)
         one = _checked(plugin, route)
-        shape = one.method, tuple(_PARAMETER.sub("{}", segment) for segment in one.segments)
-        if shape in made:
+        if one.shape in made:
             raise ValueError(f"{route.method} {route.path}: another route is for the same")
-        made[shape] = one
+        made[one.shape] = one
     return tuple(made.values())
 
 
@@ -144,7 +177,7 @@ def _segments_of(path: object) -> tuple[str, ...]:
     fixed = [segment for segment in segments if segment not in parameters]
     if segments == [""] and not first:
         return ("",)
-    if first or not segments or not all(_SEGMENT.fullmatch(one) and one not in _FOLDERS for one in fixed):
+    if first or not segments or not all(map(_is_fixed, fixed)):
         expected = "/NAME/{parameter}, of letters, digits and characters of -._~"
         raise ValueError(f"Route.path: expected one such as {expected}, got {path!r}")
     if len(set(parameters)) < len(parameters):

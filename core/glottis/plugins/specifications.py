@@ -26,7 +26,7 @@ from glottis.contracts.pages import PagesSpec
 from glottis.contracts.routes import RoutesSpec
 from glottis.plugins.extensions import ExtensionSpec
 from glottis.plugins.pages import check_pages
-from glottis.plugins.routes import check_routes_name
+from glottis.plugins.routes import check_folder, check_routes_name
 
 T = TypeVar("T")
 
@@ -76,6 +76,7 @@ def check_spec(spec: Spec) -> None:
             raise ValueError(f"frame_ms: expected one of {', '.join(map(str, FRAMES_MS))}, got {spec.frame_ms!r}")
     if isinstance(spec, RoutesSpec):
         check_routes_name(spec.name)
+        check_folder(spec.folder)
     if isinstance(spec, ComponentSpec):
         _check_component(spec)
 

@@ -219,7 +219,7 @@ class Gateway:
             public_url=server.public_url,
             turns=self._turns,
             pages=self._config.pages,
-            plugin_routes={one.name: one.routes for one in self._config.route_sets},
+            plugin_routes={one.folder: one.routes for one in self._config.route_sets},
             plugin_rate_limiter=self._limiter("routes", self._config.config.routes.max_requests_per_minute),
             operators=self._config.config.auth.operators,
             plugins=self._config.plugins,

@@ -134,12 +134,13 @@ def parse_server_message_untrusted(data: str | bytes) -> ServerMessage:
 def encode_message(message: SignalingMessage) -> str:
     """The message as JSON text; raises ``LocalError`` if it holds what JSON cannot say."""
     try:
-        return msgspec.json.encode(_fields_of(message)).decode()
+        return msgspec.json.encode(document_of(message)).decode()
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise LocalError(f"{type(message).__name__.lower()} message: {error}") from None
 
 
-def _fields_of(message: SignalingMessage) -> dict[str, Any]:
+def document_of(message: SignalingMessage) -> dict[str, Any]:
+    """The message as the members of its JSON object."""
     match message:
         case Offer(sdp):
             return {"type": "offer", "sdp": sdp}

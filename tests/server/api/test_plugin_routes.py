@@ -33,7 +33,7 @@ def client(serve: Any) -> Callable[..., Any]:
     def client(*routes: Route, per_minute: float = 600) -> Any:
         made = mounted(Plugin("Shelf", "shelf", "1.0"), "shelf", routes)
         limiter = RateLimiter(per_minute=per_minute, burst=per_minute)
-        return serve(plugin_routes={"shelf": made}, plugin_rate_limiter=limiter, operators=["boss"])
+        return serve(plugin_routes={"/api/plugins/shelf": made}, plugin_rate_limiter=limiter, operators=["boss"])
 
     return client
 

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, overload
 
 import trio
 
@@ -56,6 +56,15 @@ class Initiate:
     async def post(self, request: Request) -> Response:
         """Create a session, and say where it waits for its client; or which place that has in the queue."""
         self._cors.check(request)
+        created = await self.create(request, may_wait=True)
+        return _come_again(created) if isinstance(created, Waiting) else json_response(200, _created_document(created))
+
+    @overload
+    async def create(self, request: Request, *, may_wait: Literal[False]) -> CreatedSession: ...
+    @overload
+    async def create(self, request: Request, *, may_wait: bool) -> CreatedSession | Waiting: ...
+    async def create(self, request: Request, *, may_wait: bool) -> CreatedSession | Waiting:
+        """The session that the request is for; if ``may_wait``, a place in the queue may come of it."""
         if not self._waiting_room.is_due(_ticket(request), trio.current_time()):
             await self._authentication.limit(request)
         session_request = await self._read(request)
@@ -63,13 +72,12 @@ class Initiate:
             await self._authentication.caller_of(request, None)
             raise session_request
         principal = await self._authentication.caller_of(request, session_request.campaign_id)
-        created = await self._admit(session_request, principal, request)
-        if isinstance(created, Waiting):
-            return _come_again(created)
-        campaign_id = session_request.campaign_id
-        with logged_as(log_fields()._replace(session=created.session_id, campaign=campaign_id)):
-            logger.info("session %s of campaign %r for %s", created.session_id, campaign_id, principal.name)
-        return json_response(200, _created_document(created))
+        created = await self._admit(session_request, principal, request, may_wait=may_wait)
+        if isinstance(created, CreatedSession):
+            campaign_id = session_request.campaign_id
+            with logged_as(log_fields()._replace(session=created.session_id, campaign=campaign_id)):
+                logger.info("session %s of campaign %r for %s", created.session_id, campaign_id, principal.name)
+        return created
 
     async def _read(self, request: Request) -> SessionRequest | Problem:
         """What is wanted, or why nobody can tell."""
@@ -84,7 +92,7 @@ class Initiate:
             return problem
 
     async def _admit(
-        self, session_request: SessionRequest, principal: Principal, request: Request
+        self, session_request: SessionRequest, principal: Principal, request: Request, *, may_wait: bool
     ) -> CreatedSession | Waiting:
         """Those who wait go first. Raises ``Problem``."""
         room, ticket = self._waiting_room, _ticket(request)
@@ -97,7 +105,7 @@ class Initiate:
             else:
                 room.leave(ticket)
                 return created
-        if refusal.code in _PASSING:
+        if may_wait and refusal.code in _PASSING:
             waiting = room.wait(ticket, request.client_host, trio.current_time())
             if waiting is not None:
                 return waiting

@@ -6,6 +6,7 @@ from glottis.contracts.info import Principal
 from glottis.contracts.statistics import Statistics
 from glottis.server.http.problem import Problem
 from glottis.server.sessions.admission import CreatedSession, Unavailable
+from glottis.server.sessions.session import Session
 from glottis.signaling.session_request import SessionRequest
 
 _RETRY_AFTER: Final = {"FULL": "10", "OVERLOADED": "10", "DRAINING": "5", "STARTING": "2"}
@@ -22,6 +23,9 @@ class Placement(Protocol):
 
         Raises ``Unavailable``, ``TooManySessions``, ``UnknownCampaign``, or ``Rejected`` for audio that cannot be had.
         """
+
+    def come_in(self, session_id: str) -> Session | None:
+        """A session of this process, which has been created for a client without a token; None if it has ended."""
 
     def explain(self, session_id: str, principal: Principal) -> str | None:
         """How a session of this principal fares, or has fared lately, as a page of text; None if there is none."""

@@ -1,4 +1,4 @@
-"""The routes of plugins, below ``ROUTES_PREFIX``: who may use them, and for how long one may take."""
+"""The routes of plugins: who may use them, and for how long one may take."""
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -7,10 +7,11 @@ from functools import partial
 import trio
 
 from glottis.contracts.info import Principal
-from glottis.contracts.routes import ROUTES_PREFIX, RouteRequest, RouteResponse
+from glottis.contracts.routes import RouteRequest, RouteResponse
 from glottis.plugins.routes import MountedRoute
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
+from glottis.server.api.doors import Doors
 from glottis.server.api.placement import Placement
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class PluginRoutes:
-    """Sets of routes by their folders. Of two that fit a path, the first one serves."""
+    """Sets of routes by their folders, ``/api/plugins/NAME`` as a rule. Of two for a path, the first one serves."""
 
     def __init__(
         self,
@@ -27,21 +28,24 @@ class PluginRoutes:
         sessions: Placement,
         authentication: Authentication,
         cors: CorsPolicy,
+        doors: Doors,
     ) -> None:
         self._routes = routes
         self._sessions = sessions
         self._authentication = authentication
         self._cors = cors
+        self._doors = doors
 
     def handlers(self, path: str) -> dict[str, Callable[[Request], Awaitable[Response]]]:
         """By method; none for a path that no plugin serves."""
-        if not path.startswith(ROUTES_PREFIX):
-            return {}
-        folder, *segments = path.removeprefix(ROUTES_PREFIX).split("/")
         handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {}
-        for route in self._routes.get(folder, ()):
-            if (parameters := route.parameters_in(segments)) is not None:
-                handlers.setdefault(route.method, partial(self._answer, folder, route, parameters))
+        for folder, routes in self._routes.items():
+            if not path.startswith(f"{folder}/"):
+                continue
+            segments = path.removeprefix(f"{folder}/").split("/")
+            for route in routes:
+                if (parameters := route.parameters_in(segments)) is not None:
+                    handlers.setdefault(route.method, partial(self._answer, folder, route, parameters))
         return handlers
 
     async def _answer(
@@ -52,13 +56,14 @@ class PluginRoutes:
         principal = await self._principal_of(request, route, parameters)
         asked = RouteRequest(
             request.method,
-            request.path.removeprefix(f"{ROUTES_PREFIX}{folder}"),
+            request.path.removeprefix(folder),
             parameters,
             request.query,
             request.headers,
             request.body,
             request.client_host,
             principal,
+            self._doors.of(request),
         )
         with trio.move_on_after(route.timeout):
             return _response(await route.answer(asked))

@@ -14,6 +14,7 @@ from glottis.server.api import plugins as plugins_route
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.campaigns import CampaignsRoute
 from glottis.server.api.cors import CorsPolicy
+from glottis.server.api.doors import Doors
 from glottis.server.api.health import Health
 from glottis.server.api.initiate import Initiate
 from glottis.server.api.origins import Origins
@@ -40,8 +41,8 @@ class Api:
     """Answers HTTP requests; its ``handle_request`` and ``accept_websocket`` are ``HttpServer``'s.
 
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
-    gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are those below
-    ``ROUTES_PREFIX``, by their folders, with a limit of their own; ``operators`` are names of principals,
+    gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are by their
+    folders, and have a limit of their own; ``operators`` are names of principals,
     ``campaigns`` what there is to call, ``waiting_room`` where to wait for a session.
     """
 
@@ -69,12 +70,12 @@ class Api:
         authentication = Authentication(auth_scheme, rate_limiter)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
         waiting_room = WaitingRoom(0, Alone().new_session_id) if waiting_room is None else waiting_room
-        initiate = Initiate(
-            sessions, authentication, cors=self._cors, turns=turns or Turns(), waiting_room=waiting_room
-        )
+        turns = turns or Turns()
+        initiate = Initiate(sessions, authentication, cors=self._cors, turns=turns, waiting_room=waiting_room)
+        doors = Doors(sessions, initiate, turns)
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)
-        self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors)
+        self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors, doors)
         self._routes: dict[str, dict[str, Handler]] = {
             INITIATE_PATH: {"POST": initiate.post},
             "/healthz": {"GET": health.healthz},

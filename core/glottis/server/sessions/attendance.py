@@ -1,4 +1,4 @@
-"""A client at its session by one WebSocket: what it sends, and its coming and going."""
+"""A client at its session by one channel, a WebSocket as a rule: what it sends, and its coming and going."""
 
 import logging
 from typing import Final
@@ -7,7 +7,7 @@ import trio
 
 from glottis.barrier import stop
 from glottis.contracts.errors import RemoteError
-from glottis.server.sessions.channel import SignalingChannel
+from glottis.server.sessions.line import Channel
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import Happening, SessionState
 from glottis.signaling import messages
@@ -19,7 +19,7 @@ logger: Final = logging.getLogger(__name__)
 class Attendance:
     """``begin`` comes first and ``end`` last. The session knows of the ``channel`` alone."""
 
-    def __init__(self, session: Session, channel: SignalingChannel) -> None:
+    def __init__(self, session: Session, channel: Channel) -> None:
         self._session = session
         self._channel = channel
 

@@ -1,17 +1,27 @@
 """The line to a session's client: its WebSocket, which may be lost for a while and come back as another."""
 
 import math
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
-from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.missed import MissedMessages
 from glottis.signaling.close_codes import NORMAL
 from glottis.signaling.messages import Bye, Error, Mark, SignalingMessage
 
 MAX_REASON: Final = 100
 """Characters of a client's reason to hang up that are repeated; a close frame takes 123 bytes (RFC 6455 §5.5)."""
+
+
+class Channel(Protocol):
+    """To one client: by its WebSocket (``SignalingChannel``), or by a plugin's routes (``DoorClient``)."""
+
+    def send(self, message: SignalingMessage) -> None: ...
+    def refuse(self, error: Error) -> None: ...
+    def play(self, audio: bytes | Mark) -> int: ...
+    def stop_playing(self) -> None: ...
+    async def wait_for_room(self) -> None: ...
+    def begin_closing(self, code: int = NORMAL, reason: str = "") -> None: ...
 
 
 class ClientLine:
@@ -21,7 +31,7 @@ class ClientLine:
 
     def __init__(self) -> None:
         self.missed = MissedMessages()
-        self._channel: SignalingChannel | None = None
+        self._channel: Channel | None = None
         self.lost_at = -math.inf
 
     @property
@@ -29,11 +39,11 @@ class ClientLine:
         """Whether the client's socket is there."""
         return self._channel is not None
 
-    def is_over(self, channel: SignalingChannel) -> bool:
+    def is_over(self, channel: Channel) -> bool:
         """Whether this is the client's socket, and no older one."""
         return channel is self._channel
 
-    def connect(self, channel: SignalingChannel) -> None:
+    def connect(self, channel: Channel) -> None:
         """The client's older socket, if any, is replaced; what was missed meanwhile comes first."""
         if self._channel is not None:
             self._channel.begin_closing(NORMAL, "the session goes on over another connection")

@@ -271,6 +271,14 @@ class Sessions:
 
     # Connection
 
+    def come_in(self, session_id: str) -> Session | None:
+        """See ``api.placement.Placement``."""
+        session = self.find(session_id)
+        if session is not None:
+            self._tokens.forget(session_id)
+            self._whole.connected(session_id)
+        return session
+
     async def serve_websocket(self, request: Request, websocket: WebSocket) -> None:
         """Join the client of an accepted WebSocket to its session, until either ends."""
         url = parse_session_url_untrusted(request.path, request.query)

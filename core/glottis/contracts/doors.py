@@ -1,0 +1,83 @@
+"""Doors: how a plugin's routes make calls for clients that speak another protocol, such as WHIP.
+
+What comes in by a door is a call like any other: the same campaigns, auth scheme, limits, agents and traces. In place
+of a WebSocket the client has a route of the plugin's, which says for it what CONTRACT has for clients to say.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from glottis.contracts.errors import RemoteError
+from glottis.contracts.routes import RouteResponse
+
+Hear = Callable[[Mapping[str, Any]], None]
+"""Is given what the gateway says to the client: messages as CONTRACT §3 has them, but for answers and errors."""
+
+
+class DoorRefused(RemoteError):
+    """What the client wants cannot be had. ``code`` is stable, and ``detail`` says in a sentence what to change."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(detail, code=code)
+        self.status = status
+        """Of HTTP, with which the gateway itself refuses it."""
+        self.detail = detail
+        self.headers = headers
+        """Those that belong to the status, such as ``retry-after`` or ``www-authenticate``."""
+
+    def response(self) -> RouteResponse:
+        """The refusal as the gateway words it (RFC 9457)."""
+        problem = RouteResponse.problem(self.status, self.code, self.detail)
+        return RouteResponse(problem.status, problem.body, problem.media_type, self.headers)
+
+
+class DoorCall(Protocol):
+    """A call, from its client's side. It ends when either side ends it, or when its media is lost."""
+
+    @property
+    def session_id(self) -> str:
+        """Letters, digits, hyphens and underscores. As a segment of a route's path it leads to this process."""
+
+    @property
+    def ice_servers(self) -> Sequence[Mapping[str, Any]]:
+        """For the client, as RTCConfiguration takes them (W3C webrtc §4.2.1)."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the call has ended, or somebody else has taken the client's place."""
+
+    async def answer(self, sdp: str) -> str:
+        """The answer to an offer of the client's, the first or a later one. Raises ``DoorRefused``."""
+
+    def add_candidate(
+        self,
+        candidate: str,
+        *,
+        sdp_mid: str | None = None,
+        sdp_m_line_index: int | None = None,
+        username_fragment: str | None = None,
+    ) -> None:
+        """One of the client's; an empty one is the end of them. Odd ones are ignored. Raises ``DoorRefused``."""
+
+    async def send_text(self, text: str) -> None:
+        """To the agent, as chat; waits while that is behind. Raises ``DoorRefused``."""
+
+    def end(self, reason: str = "") -> None:
+        """The client hangs up."""
+
+
+class Door(Protocol):
+    """Of one request: whoever has sent it is the client."""
+
+    async def call(self, wanted: Mapping[str, Any], hear: Hear | None = None) -> DoorCall:
+        """Make a session as ``POST /api/websession/initiate`` does with this document (CONTRACT §1).
+
+        The auth scheme is asked about the request, whatever the route's access; a wait in a queue is not offered.
+        What ``hear`` raises ends the call. Raises ``DoorRefused``.
+        """
+
+    def find(self, session_id: str) -> DoorCall | None:
+        """The call that has come in by a door as this session, if it is not over.
+
+        Whether it is this client's is for the route's access to say: ``session``.
+        """

@@ -1,0 +1,76 @@
+"""Doors for plugins' routes: by them come clients whose protocol the gateway does not know (``contracts/doors.py``)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from glottis.contracts.doors import Door, DoorCall, DoorRefused, Hear
+from glottis.contracts.errors import LocalError
+from glottis.server.api.initiate import Initiate
+from glottis.server.api.placement import Placement
+from glottis.server.http.message import Request
+from glottis.server.http.problem import Problem
+from glottis.server.http.turns import Turns
+from glottis.server.sessions.door_client import DoorClient
+from glottis.server.sessions.ice_servers import ice_server_document
+
+
+class Doors:
+    """All calls that have come in by a door, until they are over."""
+
+    def __init__(self, sessions: Placement, initiate: Initiate, turns: Turns) -> None:
+        self._sessions = sessions
+        self._initiate = initiate
+        self._turns = turns
+        self._calls: dict[str, DoorClient] = {}
+
+    def of(self, request: Request) -> Door:
+        """For whoever has sent this request."""
+        return _Door(self, request)
+
+    async def call(self, request: Request, wanted: Mapping[str, Any], hear: Hear | None) -> DoorCall:
+        """See ``Door``."""
+        try:
+            created = await self._initiate.create(_wish(request, wanted), may_wait=False)
+        except Problem as problem:
+            raise DoorRefused(problem.status, problem.code, problem.detail, problem.headers) from None
+        session = self._sessions.come_in(created.session_id)
+        if session is None:
+            raise DoorRefused(503, "ENDED", "The session has ended already; try again.", (("retry-after", "5"),))
+        ice_servers = [ice_server_document(server) for server in created.ice_servers]
+        call = DoorClient(session, ice_servers, hear=hear, turns=self._turns, left=self._forget)
+        self._calls[call.session_id] = call
+        call.begin()
+        return call
+
+    def find(self, session_id: str) -> DoorCall | None:
+        """See ``Door``."""
+        return self._calls.get(session_id)
+
+    def _forget(self, call: DoorClient) -> None:
+        self._calls.pop(call.session_id, None)
+
+
+class _Door:
+    def __init__(self, doors: Doors, request: Request) -> None:
+        self._doors = doors
+        self._request = request
+
+    async def call(self, wanted: Mapping[str, Any], hear: Hear | None = None) -> DoorCall:
+        """See ``Door``."""
+        return await self._doors.call(self._request, wanted, hear)
+
+    def find(self, session_id: str) -> DoorCall | None:
+        """See ``Door``."""
+        return self._doors.find(session_id)
+
+
+def _wish(request: Request, wanted: Mapping[str, Any]) -> Request:
+    """The request as it would be for a session. Raises ``LocalError`` if JSON cannot say what is wanted."""
+    headers = {**request.headers, "content-type": "application/json"}
+    try:
+        return replace(request, query={}, headers=headers, body=msgspec.json.encode(wanted))
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise LocalError(f"the wish for a session: {error}") from None

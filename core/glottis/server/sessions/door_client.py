@@ -1,0 +1,146 @@
+"""A client that has come by a plugin's door: a channel without a socket, both ends of which are in this process."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from glottis.barrier import stop
+from glottis.contracts.doors import DoorRefused, Hear
+from glottis.contracts.log_fields import logged_as
+from glottis.server.http.turns import Turns
+from glottis.server.sessions.attendance import Attendance
+from glottis.server.sessions.session import Session
+from glottis.signaling.close_codes import NORMAL
+from glottis.signaling.messages import (
+    Answer,
+    Bye,
+    ClientMessage,
+    Error,
+    Mark,
+    Offer,
+    SignalingMessage,
+    Text,
+    TrickledCandidate,
+    document_of,
+)
+
+_STATUS = {"TOO_MANY_OFFERS": 429, "TOO_MANY_MESSAGES": 429}
+"""Of what is refused for another reason than its contents."""
+
+
+class DoorClient:
+    """See ``DoorCall``. The session takes what is said at once, and what it answers is there when it has.
+
+    ``left`` is called when the session has no use for it any more.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        ice_servers: Sequence[Mapping[str, Any]],
+        *,
+        hear: Hear | None,
+        turns: Turns,
+        left: Callable[["DoorClient"], None],
+    ) -> None:
+        self.ice_servers = ice_servers
+        self.is_over = False
+        self._session = session
+        self._attendance = Attendance(session, self)
+        self._hear = hear
+        self._turns = turns
+        self._left = left
+        self._answer: Answer | None = None
+        self._refusal: Error | None = None
+
+    @property
+    def session_id(self) -> str:
+        """See ``DoorCall``."""
+        return self._session.info.session_id
+
+    def begin(self) -> None:
+        """Come to the session, first of all."""
+        with logged_as(self._session.log_fields):
+            self._attendance.begin()
+
+    # The client's side
+
+    async def answer(self, sdp: str) -> str:
+        """See ``DoorCall``."""
+        async with self._turns:
+            answer = self._take(Offer(sdp))
+        if answer is None:
+            raise _over()
+        return answer.sdp
+
+    def add_candidate(
+        self,
+        candidate: str,
+        *,
+        sdp_mid: str | None = None,
+        sdp_m_line_index: int | None = None,
+        username_fragment: str | None = None,
+    ) -> None:
+        """See ``DoorCall``."""
+        self._take(TrickledCandidate(candidate, sdp_mid, sdp_m_line_index, username_fragment))
+
+    async def send_text(self, text: str) -> None:
+        """See ``DoorCall``."""
+        self._take(Text(text))
+        await self._attendance.wait_for_reader()
+
+    def end(self, reason: str = "") -> None:
+        """See ``DoorCall``."""
+        if not self.is_over:
+            self._take(Bye(reason))
+
+    def _take(self, message: ClientMessage) -> Answer | None:
+        """What the session has answered to it. Raises ``DoorRefused``."""
+        if self.is_over:
+            raise _over()
+        with logged_as(self._session.log_fields):
+            self._attendance.take(message)
+        answer, refusal = self._take_replies()
+        if refusal is not None:
+            raise DoorRefused(_STATUS.get(refusal.code, 400), refusal.code, refusal.message)
+        return answer
+
+    def _take_replies(self) -> tuple[Answer | None, Error | None]:
+        replies = self._answer, self._refusal
+        self._answer = self._refusal = None
+        return replies
+
+    # The session's side
+
+    def send(self, message: SignalingMessage) -> None:
+        """See ``Channel``."""
+        if isinstance(message, Answer):
+            self._answer = message
+        elif self._hear is not None:
+            try:
+                self._hear(document_of(message))
+            except BaseException as error:
+                self._hear = None
+                stop(error, self._session.failed)
+
+    def refuse(self, error: Error) -> None:
+        """See ``Channel``."""
+        self._refusal = error
+
+    def play(self, audio: bytes | Mark) -> int:
+        """See ``Channel``: calls by doors have WebRTC for their sound."""
+        return 0
+
+    def stop_playing(self) -> None:
+        """See ``Channel``."""
+
+    async def wait_for_room(self) -> None:
+        """See ``Channel``: there is no queue."""
+
+    def begin_closing(self, code: int = NORMAL, reason: str = "") -> None:
+        """See ``Channel``."""
+        self.is_over = True
+        self._left(self)
+
+
+def _over() -> DoorRefused:
+    return DoorRefused(404, "SESSION_NOT_FOUND", "The session has ended; create a new one.")

@@ -1,0 +1,125 @@
+"""Fragments of session descriptions: ICE credentials and candidates (RFC 8840 §9)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from glottis import Malformed
+
+MEDIA_TYPE: Final = "application/trickle-ice-sdpfrag"
+MAX_CANDIDATES: Final = 100
+"""Of one fragment: more than a host has addresses."""
+_END: Final = "a=end-of-candidates"
+_ICE: Final = ("ice-ufrag", "ice-pwd", "ice-options", "candidate", "end-of-candidates", "mid")
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """The credentials of one generation, and candidates of it with the mids of their sections, None for the first."""
+
+    ufrag: str = ""
+    password: str = ""
+    candidates: tuple[tuple[str | None, str], ...] = ()
+    """Without ``a=``. An empty one stands for the end of them."""
+
+
+def parse_fragment_untrusted(body: bytes) -> Fragment:
+    """Read a fragment that a client has sent; raises ``Malformed``. Lines of other kinds are ignored."""
+    ufrag = password = ""
+    mid: str | None = None
+    candidates: list[tuple[str | None, str]] = []
+    for line in _lines_untrusted(body):
+        name, _, value = line.partition(":")
+        match name:
+            case "a=ice-ufrag":
+                ufrag = value
+            case "a=ice-pwd":
+                password = value
+            case "a=mid":
+                mid = value
+            case "a=candidate":
+                candidates.append((mid, f"candidate:{value}"))
+            case "a=end-of-candidates":
+                candidates.append((mid, ""))
+        if len(candidates) > MAX_CANDIDATES:
+            raise Malformed(f"candidates: expected at most {MAX_CANDIDATES}")
+    if bool(ufrag) is not bool(password):
+        raise Malformed("a=ice-ufrag and a=ice-pwd: expected both or none")
+    return Fragment(ufrag, password, tuple(candidates))
+
+
+def _lines_untrusted(body: bytes) -> Iterator[str]:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise Malformed("the body: expected UTF-8") from None
+    for line in text.splitlines():
+        if line and line[1:2] != "=":
+            raise Malformed("the body: expected lines of SDP, such as a=ice-ufrag:…")
+        yield line.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A session description, of which nothing is read but what ICE has in it."""
+
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, sdp: str) -> "Description":
+        """That one."""
+        return cls(tuple(sdp.splitlines()))
+
+    def first(self, name: str) -> str:
+        """The value of the first attribute of this name; empty if there is none."""
+        prefix = f"a={name}:"
+        return next((line.removeprefix(prefix) for line in self.lines if line.startswith(prefix)), "")
+
+    @property
+    def has_all_candidates(self) -> bool:
+        """Whether nothing follows it."""
+        return _END in self.lines
+
+    def restarted(self, fragment: Fragment) -> str:
+        """The same offer with new credentials (RFC 8839 §4.4.1.1.1), and a version that says so (RFC 3264 §8)."""
+        replaced = {"a=ice-ufrag:": fragment.ufrag, "a=ice-pwd:": fragment.password}
+        lines = []
+        for line in self.lines:
+            name = line[: line.find(":") + 1]
+            if name in replaced:
+                lines.append(f"{name}{replaced[name]}")
+            elif line.startswith("o="):
+                lines.append(_next_version(line))
+            elif line != _END and not line.startswith("a=candidate:"):
+                lines.append(line)
+        return _text(lines)
+
+    def completed(self, candidates: Sequence[str]) -> str:
+        """With more candidates in the first section, and no others to come (RFC 8840 §4.4)."""
+        added = [] if self.has_all_candidates else [*(f"a={one}" for one in candidates), _END]
+        sections = [index for index, line in enumerate(self.lines) if line.startswith("m=")]
+        end = sections[1] if len(sections) > 1 else len(self.lines)
+        return _text([*self.lines[:end], *added, *self.lines[end:]])
+
+    def fragment(self) -> bytes:
+        """What ICE has in the first section and before all sections, for a client that knows the rest."""
+        lines: list[str] = []
+        sections = 0
+        for line in self.lines:
+            sections += line.startswith("m=")
+            if sections == 2:
+                break
+            if line.startswith("m=") or (line.startswith("a=") and line[2:].partition(":")[0] in _ICE):
+                lines.append(line)
+        return _text(lines).encode()
+
+
+def _next_version(origin: str) -> str:
+    fields = origin.split(" ")
+    if len(fields) > 2 and fields[2].isdecimal():
+        fields[2] = str(int(fields[2]) + 1)
+    return " ".join(fields)
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\r\n" for line in lines)

@@ -1,0 +1,183 @@
+"""WHIP: a client with HTTP alone has a whole call, and each mistake is answered as RFC 9725 says."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+from glottis import Malformed
+from glottis_whip.fragments import MAX_CANDIDATES, MEDIA_TYPE, Description, parse_fragment_untrusted
+from hypothesis import given
+from hypothesis import strategies as st
+from support.gateway import CONFIG
+from support.http import Reply, request
+from support.memory import open_memory_exchange
+from support.phone import CONNECTED, Exchange, Phone, eventually
+
+ROUTES = CONFIG + '\n[routes]\nenabled = ["whip"]\n'
+pytestmark = pytest.mark.usefixtures("autojump_clock")
+
+
+@pytest.fixture
+async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
+    async with open_memory_exchange(tmp_path, ROUTES) as exchange:
+        yield exchange
+
+
+class Client:
+    """A phone, and what its WHIP client has been answered."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.phone: Phone = exchange.phone()
+        self.offer = self.location = self.entity_tag = ""
+
+    async def ask(self, method: str, path: str, body: bytes = b"", media_type: str = "", **headers: str) -> Reply:
+        fields = headers | ({"content_type": media_type} if media_type else {})
+        return await request(
+            self.exchange.gateway, method, path, body, connect=self.exchange.network.connect, **fields
+        )
+
+    async def post(self, path: str = "/whip/echo", media_type: str = "application/sdp") -> Reply:
+        self.offer = self.phone.peer.make_offer()
+        self.phone.driver.pump()
+        reply = await self.ask("POST", path, self.offer.encode(), media_type)
+        self.location = reply.headers.get("location", "")
+        self.entity_tag = reply.headers.get("etag", "")
+        return reply
+
+    async def patch(self, body: str, media_type: str = MEDIA_TYPE, **headers: str) -> Reply:
+        return await self.ask("PATCH", self.location, body.encode(), media_type, **headers)
+
+    async def connect(self) -> None:
+        reply = await self.post()
+        self.answer = reply.body.decode()
+        self.phone.peer.accept_answer_untrusted(reply.body.decode(), trio.current_time())
+        self.phone.driver.pump()
+        await eventually(lambda: CONNECTED in self.phone.events)
+
+
+async def test_call_is_made_heard_and_ended_by_http_alone(exchange: Exchange) -> None:
+    client = Client(exchange)
+    reply = await client.post()
+    assert (reply.status, reply.headers["content-type"]) == (201, "application/sdp")
+    assert reply.headers["accept-patch"] == MEDIA_TYPE
+    assert b"a=sendrecv" in reply.body
+    assert b"a=end-of-candidates" in reply.body
+    client.phone.peer.accept_answer_untrusted(reply.body.decode(), trio.current_time())
+    client.phone.driver.pump()
+    await client.phone.hear()
+    assert len(exchange.gateway.sessions) == 1
+    assert (await client.ask("DELETE", client.location)).status == 200
+    assert len(exchange.gateway.sessions) == 0
+    assert (await client.ask("DELETE", client.location)).document["code"] == "SESSION_NOT_FOUND"
+
+
+async def test_candidates_are_for_the_generation_that_they_name(exchange: Exchange) -> None:
+    client = Client(exchange)
+    await client.post()
+    ufrag, password = _credentials(client.offer)
+    text = f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n"
+    text += "a=candidate:1 1 udp 2130706431 192.0.2.77 7777 typ host\r\na=end-of-candidates\r\n"
+    assert (await client.patch(text)).status == 428
+    assert (await client.patch(text, if_match='"of-before"')).status == 412
+    assert (await client.patch(text, if_match="*")).status == 412
+    assert (await client.patch(text, if_match=client.entity_tag)).status == 204
+    session = next(iter(exchange.gateway.sessions))
+    page = exchange.gateway.sessions.explain(session.info.session_id, session.info.principal)
+    assert page is not None
+    assert "192.0.2.77" in page
+
+
+async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange) -> None:
+    client = Client(exchange)
+    await client.connect()
+    offer = client.phone.peer.make_restart_offer(trio.current_time())
+    client.phone.driver.pump()
+    ufrag, password = _credentials(offer)
+    candidates = "".join(f"{line}\r\n" for line in offer.splitlines() if line.startswith("a=candidate"))
+    fragment = f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n{candidates}"
+    reply = await client.patch(fragment, if_match="*")
+    assert (reply.status, reply.headers["content-type"]) == (200, MEDIA_TYPE)
+    assert reply.headers["etag"] != client.entity_tag
+    restarted = parse_fragment_untrusted(reply.body)
+    assert f'"{restarted.ufrag}"' == reply.headers["etag"]
+    assert any(text.startswith("candidate:") for _, text in restarted.candidates)
+    assert (await client.patch(fragment, if_match=client.entity_tag)).status == 412
+    answer = Description.of(client.answer).restarted(restarted)
+    client.phone.peer.accept_answer_untrusted(
+        Description.of(answer).completed([text for _, text in restarted.candidates if text]), trio.current_time()
+    )
+    client.phone.driver.pump()
+    path = client.phone.path
+    await client.phone.hear(10)
+    assert client.phone.peer.transport.ice.local_ufrag == ufrag
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "media_type", "body", "status", "code"),
+    [
+        ("POST", "/whip/echo", "application/json", b"{}", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("POST", "/whip/echo", "application/sdp", b"nonsense", 400, "MALFORMED"),
+        ("POST", "/whip/echo", "application/sdp", b"\xff", 400, "MALFORMED"),
+        ("POST", "/whip/nobody", "application/sdp", b"v=0", 404, "UNKNOWN_CAMPAIGN"),
+        ("GET", "/whip/echo", "", b"", 405, "METHOD_NOT_ALLOWED"),
+        ("PATCH", "/whip/echo/another", MEDIA_TYPE, b"", 404, "SESSION_NOT_FOUND"),
+    ],
+)
+async def test_refusals(
+    method: str, path: str, media_type: str, body: bytes, status: int, code: str, exchange: Exchange
+) -> None:
+    reply = await Client(exchange).ask(method, path, body, media_type)
+    assert (reply.status, reply.document["code"]) == (status, code)
+    assert len(exchange.gateway.sessions) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status"),
+    [
+        ("a=candidate:1", "text/plain", 415),
+        ("nonsense", MEDIA_TYPE, 400),
+        ("a=ice-ufrag:abcd", MEDIA_TYPE, 400),
+        ("a=candidate:1\r\n" * (MAX_CANDIDATES + 1), MEDIA_TYPE, 400),
+    ],
+)
+async def test_bad_fragments_leave_the_call_as_it_is(
+    body: str, media_type: str, status: int, exchange: Exchange
+) -> None:
+    client = Client(exchange)
+    await client.connect()
+    assert (await client.patch(body, media_type, if_match=client.entity_tag)).status == status
+    await client.phone.hear()
+
+
+async def test_servers_are_told_by_links(tmp_path: Path) -> None:
+    servers = """
+    [ice_servers]
+    providers = ["static"]
+    [[ice_servers.settings.static.servers]]
+    urls = ["turn:127.0.0.1:9"]
+    username = "me"
+    credential = 'a"b\\c'
+    """
+    async with open_memory_exchange(tmp_path, ROUTES + servers) as exchange:
+        reply = await Client(exchange).post()
+    link = '<turn:127.0.0.1:9>; rel="ice-server"; username="me"; credential="a\\"b\\\\c"; credential-type="password"'
+    assert reply.headers["link"] == link
+
+
+@given(st.binary(max_size=300) | st.text("a=:icemdpwfru-0\r\n").map(str.encode))
+def test_fragments_are_read_or_refused(body: bytes) -> None:
+    try:
+        fragment = parse_fragment_untrusted(body)
+    except Malformed:
+        return
+    assert bool(fragment.ufrag) is bool(fragment.password)
+
+
+def _credentials(sdp: str) -> tuple[str, str]:
+    ufrag, password = (re.search(rf"a={name}:(\S+)", sdp) for name in ("ice-ufrag", "ice-pwd"))
+    assert ufrag is not None
+    assert password is not None
+    return ufrag[1], password[1]
