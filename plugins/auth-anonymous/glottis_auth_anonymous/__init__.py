@@ -10,7 +10,8 @@ from glottis import AuthRequest, AuthSchemeSpec, Forbidden, Principal, hookimpl
 ANONYMOUS: Final = Principal("anonymous")
 OF_CLIENTS: Final = re.compile(
     r"accept(-.*)?|sec-.*|authorization|cache-control|connection|content-(encoding|language|length|type)|cookie|dnt|expect"
-    r"|host|http2-settings|keep-alive|origin|pragma|priority|purpose|referer|save-data|te|transfer-encoding"
+    r"|host|http2-settings|if-(match|modified-since|none-match|range|unmodified-since)|keep-alive|origin|pragma"
+    r"|priority|purpose|referer|save-data|te|transfer-encoding"
     r"|upgrade(-insecure-requests)?|user-agent|x-api-key|x-requested-with"
 )
 """The header fields that browsers, their pages and other HTTP clients send of themselves. Any other may be what a proxy
