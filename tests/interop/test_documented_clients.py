@@ -1,4 +1,4 @@
-"""The clients of ``docs/clients.md``, as far as this machine can run or compile them, call a real gateway."""
+"""The clients of ``docs/clients.md`` and ``docs/doors.md`` call a real gateway, as far as this machine can run them."""
 
 import json
 import subprocess
@@ -8,12 +8,13 @@ from pathlib import Path
 
 import trio
 from support.audio import SPEECH, Samples, from_pcm, read_wav, similarity
-from support.gateway import open_test_gateway
+from support.gateway import CONFIG, open_test_gateway
 from support.markdown import Document
 from support.patience import PROCESS_PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PAGE = Document(ROOT / "docs" / "clients.md")
+DOORS = Document(ROOT / "docs" / "doors.md")
 JAVASCRIPT = ROOT / "plugins" / "web" / "javascript"
 ON_LOOPBACK = """
 import runpy, sys
@@ -46,6 +47,17 @@ async def test_the_client_in_python_speaks_and_keeps_what_it_hears(tmp_path: Pat
     assert "text Backend connected" in told
     assert "state {'state': 'active'}" in told
     assert "'codec': 'opus'" in told
+    played, rate = read_wav(SPEECH)
+    assert similarity(at_rate(heard, rate), played, rate) > 0.7
+
+
+async def test_the_whip_client_in_python_speaks_and_keeps_what_it_hears(tmp_path: Path) -> None:
+    DOORS.write_files(tmp_path)
+    heard = tmp_path / "heard.wav"
+    async with open_test_gateway(tmp_path, CONFIG + '\n[routes]\nenabled = ["whip"]\n') as gateway:
+        client, endpoint = tmp_path / "whip_caller.py", f"{gateway.url}/whip/echo"
+        await output_of(sys.executable, "-c", ON_LOOPBACK, client, endpoint, SPEECH, heard, "5")
+        assert not len(gateway.sessions)
     played, rate = read_wav(SPEECH)
     assert similarity(at_rate(heard, rate), played, rate) > 0.7
 

@@ -21,10 +21,17 @@ MAX_LINES = 50
 """Of the log, for one fault: one that was returned 100,000 times is one."""
 NEVER_CALLED = {
     "ComponentSpec.kind": "a class, which types of settings name",
+    "Door.call": "the gateway's own, which routes call",
+    "Door.find": "the same",
+    "DoorCall.add_candidate": "the same",
+    "DoorCall.answer": "the same",
+    "DoorCall.end": "the same",
+    "DoorCall.send_text": "the same",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
     "GatewayInfo.figures": "the gateway's own, which extensions call",
     "GatewayParts.collect": "the same",
     "GatewayParts.offer": "the same",
+    "Hear": "for clients of a route: see ``tests/server/test_doors.py``",
     "Keys.down": "the gateway's own, which processors call",
     "Keys.up": "the same",
     "TellPart": "by another process: see ``tests/server/fleet/test_collecting.py``",

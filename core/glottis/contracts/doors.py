@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from glottis.contracts.errors import RemoteError
-from glottis.contracts.routes import RouteResponse
 
 Hear = Callable[[Mapping[str, Any]], None]
 """Is given what the gateway says to the client: messages as CONTRACT §3 has them, but for answers and errors."""
 
 
 class DoorRefused(RemoteError):
-    """What the client wants cannot be had. ``code`` is stable, and ``detail`` says in a sentence what to change."""
+    """What the client wants cannot be had. ``code`` is stable, and ``detail`` says in a sentence what to change.
+
+    ``RouteResponse.refusal`` is the answer as the gateway words it.
+    """
 
     def __init__(self, status: int, code: str, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(detail, code=code)
@@ -24,11 +26,6 @@ class DoorRefused(RemoteError):
         self.detail = detail
         self.headers = headers
         """Those that belong to the status, such as ``retry-after`` or ``www-authenticate``."""
-
-    def response(self) -> RouteResponse:
-        """The refusal as the gateway words it (RFC 9457)."""
-        problem = RouteResponse.problem(self.status, self.code, self.detail)
-        return RouteResponse(problem.status, problem.body, problem.media_type, self.headers)
 
 
 class DoorCall(Protocol):

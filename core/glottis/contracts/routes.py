@@ -3,14 +3,12 @@
 import http
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
+from glottis.contracts.doors import Door, DoorRefused
 from glottis.contracts.info import Principal
-
-if TYPE_CHECKING:
-    from glottis.contracts.doors import Door
 
 ROUTES_PREFIX: Final = "/api/plugins/"
 """Below it each set of routes has a folder of its name, so that no two can collide."""
@@ -41,7 +39,7 @@ class RouteRequest:
     """The IP address that the request came from; behind a trusted proxy the one that this names."""
     principal: Principal | None = None
     """Who asks; None on a public route, where nobody is asked."""
-    door: "Door | None" = None
+    door: Door | None = None
     """By which the client can make calls: the gateway's requests have one."""
 
     def __repr__(self) -> str:
@@ -70,6 +68,12 @@ class RouteResponse:
     def problem(cls, status: int, code: str, detail: str) -> "RouteResponse":
         """A refusal, as the gateway words its own: a stable ``code``, and a sentence that says what to change."""
         return cls(status, msgspec.json.encode(problem_document(status, code, detail)), "application/problem+json")
+
+    @classmethod
+    def refusal(cls, refused: DoorRefused) -> "RouteResponse":
+        """What a door has refused, as a problem with its headers."""
+        document = problem_document(refused.status, refused.code, refused.detail)
+        return cls(refused.status, msgspec.json.encode(document), "application/problem+json", refused.headers)
 
 
 def problem_document(status: int, code: str, detail: str) -> dict[str, Any]:

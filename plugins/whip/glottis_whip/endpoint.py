@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
 import trio
 from glottis import (
-    ConfigurationError,
     DoorCall,
     DoorRefused,
     Malformed,
@@ -25,13 +24,8 @@ SDP: Final = "application/sdp"
 class WhipConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the routes ``whip``."""
 
-    gathering_timeout: float = 0.3
+    gathering_timeout: Annotated[float, msgspec.Meta(ge=0, le=5)] = 0.3
     """Seconds that an answer waits for candidates of STUN and TURN servers: the client is told none later."""
-
-    def __post_init__(self) -> None:
-        """Raise ``ConfigurationError`` for what cannot be."""
-        if not 0 <= self.gathering_timeout <= 5:
-            raise ConfigurationError(f"gathering_timeout: expected 0 to 5 seconds, got {self.gathering_timeout:g}")
 
 
 @dataclass(slots=True)
@@ -74,10 +68,9 @@ class Endpoint:
         """§4.2: an offer, and the answer to it."""
         try:
             _check_media_type(request, SDP, "accept-post")
-            offer = _text_untrusted(request.body)
-            return await self._call(request, offer)
-        except DoorRefused as refusal:
-            return refusal.response()
+            return await self._call(request, _offer_in(request.body))
+        except DoorRefused as refused:
+            return RouteResponse.refusal(refused)
 
     async def _call(self, request: RouteRequest, offer: str) -> RouteResponse:
         assert request.door is not None, "the gateway's requests have one"
@@ -86,8 +79,8 @@ class Endpoint:
         call = await request.door.call({"campaignId": campaign_id}, candidates.hear)
         try:
             answer = Description.of(await call.answer(offer))
-        except DoorRefused as refusal:
-            call.end(f"its offer was refused: {refusal.code}")
+        except DoorRefused as refused:
+            call.end(f"its offer was refused: {refused.code}")
             raise
         negotiation = self._negotiations[call] = _Negotiation(Description.of(offer), answer)
         headers = [
@@ -106,14 +99,14 @@ class Endpoint:
         try:
             call = _call_of(request)
             _check_media_type(request, MEDIA_TYPE, "accept-patch")
-            fragment = _fragment_of(request.body)
+            fragment = _fragment_in(request.body)
             negotiation = self._negotiations[call]
             restarts = bool(fragment.ufrag) and fragment.ufrag != negotiation.offer.first("ice-ufrag")
             _check_match(request, negotiation.entity_tag, restarts=restarts)
             response = await self._restart(call, negotiation, fragment) if restarts else RouteResponse(204)
             _add_candidates(call, fragment)
-        except DoorRefused as refusal:
-            return refusal.response()
+        except DoorRefused as refused:
+            return RouteResponse.refusal(refused)
         return response
 
     async def _restart(self, call: DoorCall, negotiation: _Negotiation, fragment: Fragment) -> RouteResponse:
@@ -126,8 +119,8 @@ class Endpoint:
         """§4.4: the client hangs up."""
         try:
             _call_of(request).end()
-        except DoorRefused as refusal:
-            return refusal.response()
+        except DoorRefused as refused:
+            return RouteResponse.refusal(refused)
         return RouteResponse(200)
 
 
@@ -144,14 +137,14 @@ def _check_media_type(request: RouteRequest, expected: str, header: str) -> None
         raise DoorRefused(415, "UNSUPPORTED_MEDIA_TYPE", f"Send {expected}.", ((header, expected),))
 
 
-def _text_untrusted(body: bytes) -> str:
+def _offer_in(body: bytes) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError:
         raise DoorRefused(400, "MALFORMED", "Send a session description, which is UTF-8.") from None
 
 
-def _fragment_of(body: bytes) -> Fragment:
+def _fragment_in(body: bytes) -> Fragment:
     try:
         return parse_fragment_untrusted(body)
     except Malformed as error:

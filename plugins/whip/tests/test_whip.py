@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import trio
+import trio.testing
 from glottis import Malformed
 from glottis_whip.fragments import MAX_CANDIDATES, MEDIA_TYPE, Description, parse_fragment_untrusted
 from hypothesis import given
@@ -16,7 +16,7 @@ from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
 
 ROUTES = CONFIG + '\n[routes]\nenabled = ["whip"]\n'
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+Clock = trio.testing.MockClock
 
 
 @pytest.fixture
@@ -35,9 +35,7 @@ class Client:
 
     async def ask(self, method: str, path: str, body: bytes = b"", media_type: str = "", **headers: str) -> Reply:
         fields = headers | ({"content_type": media_type} if media_type else {})
-        return await request(
-            self.exchange.gateway, method, path, body, connect=self.exchange.network.connect, **fields
-        )
+        return await request(self.exchange.gateway, method, path, body, connect=self.exchange.network.connect, **fields)
 
     async def post(self, path: str = "/whip/echo", media_type: str = "application/sdp") -> Reply:
         self.offer = self.phone.peer.make_offer()
@@ -58,7 +56,7 @@ class Client:
         await eventually(lambda: CONNECTED in self.phone.events)
 
 
-async def test_call_is_made_heard_and_ended_by_http_alone(exchange: Exchange) -> None:
+async def test_call_is_made_heard_and_ended_by_http_alone(exchange: Exchange, autojump_clock: Clock) -> None:
     client = Client(exchange)
     reply = await client.post()
     assert (reply.status, reply.headers["content-type"]) == (201, "application/sdp")
@@ -74,7 +72,7 @@ async def test_call_is_made_heard_and_ended_by_http_alone(exchange: Exchange) ->
     assert (await client.ask("DELETE", client.location)).document["code"] == "SESSION_NOT_FOUND"
 
 
-async def test_candidates_are_for_the_generation_that_they_name(exchange: Exchange) -> None:
+async def test_candidates_are_for_the_generation_that_they_name(exchange: Exchange, autojump_clock: Clock) -> None:
     client = Client(exchange)
     await client.post()
     ufrag, password = _credentials(client.offer)
@@ -90,7 +88,7 @@ async def test_candidates_are_for_the_generation_that_they_name(exchange: Exchan
     assert "192.0.2.77" in page
 
 
-async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange) -> None:
+async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange, autojump_clock: Clock) -> None:
     client = Client(exchange)
     await client.connect()
     offer = client.phone.peer.make_restart_offer(trio.current_time())
@@ -110,7 +108,6 @@ async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange) -> 
         Description.of(answer).completed([text for _, text in restarted.candidates if text]), trio.current_time()
     )
     client.phone.driver.pump()
-    path = client.phone.path
     await client.phone.hear(10)
     assert client.phone.peer.transport.ice.local_ufrag == ufrag
 
@@ -127,7 +124,14 @@ async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange) -> 
     ],
 )
 async def test_refusals(
-    method: str, path: str, media_type: str, body: bytes, status: int, code: str, exchange: Exchange
+    method: str,
+    path: str,
+    media_type: str,
+    body: bytes,
+    status: int,
+    code: str,
+    exchange: Exchange,
+    autojump_clock: Clock,
 ) -> None:
     reply = await Client(exchange).ask(method, path, body, media_type)
     assert (reply.status, reply.document["code"]) == (status, code)
@@ -144,7 +148,7 @@ async def test_refusals(
     ],
 )
 async def test_bad_fragments_leave_the_call_as_it_is(
-    body: str, media_type: str, status: int, exchange: Exchange
+    body: str, media_type: str, status: int, exchange: Exchange, autojump_clock: Clock
 ) -> None:
     client = Client(exchange)
     await client.connect()
@@ -152,7 +156,7 @@ async def test_bad_fragments_leave_the_call_as_it_is(
     await client.phone.hear()
 
 
-async def test_servers_are_told_by_links(tmp_path: Path) -> None:
+async def test_servers_are_told_by_links(tmp_path: Path, autojump_clock: Clock) -> None:
     servers = """
     [ice_servers]
     providers = ["static"]
@@ -169,6 +173,7 @@ async def test_servers_are_told_by_links(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=300) | st.text("a=:icemdpwfru-0\r\n").map(str.encode))
 def test_fragments_are_read_or_refused(body: bytes) -> None:
+    """Fuzz: nothing but Malformed comes of ``parse_fragment_untrusted``."""
     try:
         fragment = parse_fragment_untrusted(body)
     except Malformed:

@@ -13,7 +13,7 @@ from glottis.server.api.placement import Placement
 from glottis.server.http.message import Request
 from glottis.server.http.problem import Problem
 from glottis.server.http.turns import Turns
-from glottis.server.sessions.door_client import DoorClient
+from glottis.server.sessions.door_client import DoorClient, over
 from glottis.server.sessions.ice_servers import ice_server_document
 
 
@@ -38,7 +38,7 @@ class Doors:
             raise DoorRefused(problem.status, problem.code, problem.detail, problem.headers) from None
         session = self._sessions.come_in(created.session_id)
         if session is None:
-            raise DoorRefused(503, "ENDED", "The session has ended already; try again.", (("retry-after", "5"),))
+            raise over()
         ice_servers = [ice_server_document(server) for server in created.ice_servers]
         call = DoorClient(session, ice_servers, hear=hear, turns=self._turns, left=self._forget)
         self._calls[call.session_id] = call

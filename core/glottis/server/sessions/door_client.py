@@ -69,7 +69,7 @@ class DoorClient:
         async with self._turns:
             answer = self._take(Offer(sdp))
         if answer is None:
-            raise _over()
+            raise over()
         return answer.sdp
 
     def add_candidate(
@@ -96,7 +96,7 @@ class DoorClient:
     def _take(self, message: ClientMessage) -> Answer | None:
         """What the session has answered to it. Raises ``DoorRefused``."""
         if self.is_over:
-            raise _over()
+            raise over()
         with logged_as(self._session.log_fields):
             self._attendance.take(message)
         answer, refusal = self._take_replies()
@@ -142,5 +142,6 @@ class DoorClient:
         self._left(self)
 
 
-def _over() -> DoorRefused:
+def over() -> DoorRefused:
+    """What is refused because the call has ended."""
     return DoorRefused(404, "SESSION_NOT_FOUND", "The session has ended; create a new one.")

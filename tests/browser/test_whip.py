@@ -1,0 +1,39 @@
+"""The page of ``docs/doors.md`` in real browsers: a call by WHIP, without a WebSocket."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import trio
+from support.browser import Page
+from support.gateway import CONFIG, open_test_gateway
+from support.markdown import Document
+from support.patience import PROCESS_PATIENCE
+from support.phone import eventually
+
+PAGE = Document(Path(__file__).parents[2] / "docs" / "doors.md")
+ROUTES = CONFIG + '\n[routes]\nenabled = ["whip"]\n'
+
+
+async def test_the_documented_page_hears_its_agent_and_hangs_up(
+    browser: Callable[[], AbstractAsyncContextManager[Page]], tmp_path: Path
+) -> None:
+    assert "whip.js" in PAGE.write_files(tmp_path)
+    async with open_test_gateway(tmp_path, ROUTES) as gateway, browser() as page:
+        await page.goto(f"{gateway.url}/healthz")
+        await page.run_script((tmp_path / "whip.js").read_text())
+        with trio.fail_after(PROCESS_PATIENCE):
+            await page.evaluate(
+                f"""(async () => {{
+                    const microphone = await navigator.mediaDevices.getUserMedia({{ audio: true }});
+                    globalThis.call = await callByWhip("{gateway.url}/whip/echo", microphone);
+                    globalThis.ear = Object.assign(new Audio(), {{ srcObject: call.stream, autoplay: true }});
+                }})()"""
+            )
+            heard = """[...(await call.pc.getStats()).values()].some(
+                ({ type, totalAudioEnergy }) => type === 'inbound-rtp' && totalAudioEnergy > 0)"""
+            while not await page.evaluate(f"(async () => {heard})()"):
+                pass
+            await page.evaluate("call.hangUp()")
+        await eventually(lambda: not len(gateway.sessions))
+        await gateway.stop(grace=0)

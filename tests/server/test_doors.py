@@ -1,0 +1,174 @@
+"""Doors: what a plugin's routes do for clients of another protocol is what the gateway does for its own."""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio.testing
+from glottis import DoorCall, DoorRefused, Route, RouteRequest, RouteResponse, RoutesSpec, hookimpl
+from support.gateway import CONFIG
+from support.http import Reply, request
+from support.memory import open_memory_exchange
+from support.phone import CONNECTED, Exchange, Phone, eventually
+
+ROUTES = CONFIG + '\n[routes]\nenabled = ["bell"]\n'
+Clock = trio.testing.MockClock
+
+
+class Bell:
+    """A door by which whoever rings says what is wanted; the test has the client's side of the call."""
+
+    def __init__(self) -> None:
+        self.calls: list[DoorCall] = []
+        self.told: list[Mapping[str, Any]] = []
+        self.is_broken = False
+
+    @hookimpl
+    def register_routes(self) -> Sequence[RoutesSpec]:
+        route = Route("POST", "/ring", "public", self.ring)
+        return [RoutesSpec("bell", lambda settings: [route], folder="/bell")]
+
+    async def ring(self, asked: RouteRequest) -> RouteResponse:
+        assert asked.door is not None
+        try:
+            call = await asked.door.call(json.loads(asked.body), self.hear)
+        except DoorRefused as refused:
+            return RouteResponse.refusal(refused)
+        self.calls.append(call)
+        assert asked.door.find(call.session_id) is call
+        return RouteResponse.json({"sessionId": call.session_id})
+
+    def hear(self, message: Mapping[str, Any]) -> None:
+        if self.is_broken:
+            raise RuntimeError("the bell is broken")
+        self.told.append(message)
+
+    def events(self, name: str) -> list[Any]:
+        return [one["data"] for one in self.told if one["type"] == "event" and one["name"] == name]
+
+
+@pytest.fixture
+def bell() -> Bell:
+    return Bell()
+
+
+@pytest.fixture
+async def exchange(bell: Bell, tmp_path: Path) -> AsyncIterator[Exchange]:
+    async with open_memory_exchange(tmp_path, ROUTES, [bell]) as exchange:
+        yield exchange
+
+
+async def ring(exchange: Exchange, **wanted: Any) -> Reply:
+    body = json.dumps({"campaignId": "echo", **wanted}).encode()
+    return await request(exchange.gateway, "POST", "/bell/ring", body, connect=exchange.network.connect)
+
+
+async def connect(exchange: Exchange, call: DoorCall) -> Phone:
+    phone = exchange.phone()
+    answer = await call.answer(phone.peer.make_offer())
+    phone.driver.pump()
+    phone.peer.accept_answer_untrusted(answer, trio.current_time())
+    phone.driver.pump()
+    await eventually(lambda: CONNECTED in phone.events)
+    return phone
+
+
+async def test_call_by_a_door_is_a_call_like_any_other(bell: Bell, exchange: Exchange, autojump_clock: Clock) -> None:
+    session_id = (await ring(exchange, metadata={"bell": "left"})).document["sessionId"]
+    (call,) = bell.calls
+    phone = await connect(exchange, call)
+    session = exchange.gateway.sessions.find(session_id)
+    assert session is not None
+    assert session.info.metadata == {"bell": "left"}
+    await phone.hear()
+    assert [data["state"] for data in bell.events("state")] == ["connecting", "active"]
+    await call.send_text("hello")
+    await eventually(lambda: {"type": "text", "text": "hello"} in bell.told)
+    call.end("enough")
+    assert call.is_over
+    assert bell.told[-1] == {"type": "bye", "reason": "the caller hung up: enough"}
+    with pytest.raises(DoorRefused, match="has ended"):
+        await call.answer("v=0")
+    call.end()
+
+
+async def test_who_has_no_token_for_it_cannot_take_the_call_over(
+    bell: Bell, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    session_id = (await ring(exchange)).document["sessionId"]
+    phone = exchange.phone()
+    await phone.create()
+    url = phone.url.replace(phone.session_id, session_id)
+    await phone.open_socket(url)
+    assert (await phone.wait_closed())[1].startswith("TOKEN_INVALID")
+    assert not bell.calls[0].is_over
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "code"),
+    [
+        ({"campaignId": "nobody"}, 404, "UNKNOWN_CAMPAIGN"),
+        ({"transportType": "pigeon"}, 400, "UNSUPPORTED_TRANSPORT"),
+    ],
+)
+async def test_what_cannot_be_had_is_refused_as_ever(
+    wanted: dict[str, Any], status: int, code: str, bell: Bell, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    reply = await ring(exchange, **wanted)
+    assert (reply.status, reply.document["code"]) == (status, code)
+    assert not bell.calls
+
+
+async def test_limits_and_refusals_are_those_of_the_gateway(bell: Bell, tmp_path: Path, autojump_clock: Clock) -> None:
+    limited = ROUTES.replace("max_load = 1", "max_load = 1\nmax_sessions = 1")
+    async with open_memory_exchange(tmp_path, limited, [bell]) as exchange:
+        assert (await ring(exchange)).status == 200
+        full = await ring(exchange)
+        assert (full.status, full.document["code"]) == (503, "FULL")
+        assert full.headers["retry-after"] == "10"
+        exchange.gateway.sessions.drain()
+        assert (await ring(exchange)).document["code"] == "DRAINING"
+
+
+async def test_offers_that_cannot_be_answered_leave_the_call_as_it_is(
+    bell: Bell, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    await ring(exchange)
+    (call,) = bell.calls
+    for _ in range(10):
+        with pytest.raises(DoorRefused) as refused:
+            await call.answer("nonsense")
+        assert refused.value.status == 400
+    with pytest.raises(DoorRefused) as refused:
+        await call.answer("nonsense")
+    assert (refused.value.status, refused.value.code) == (429, "TOO_MANY_OFFERS")
+    await trio.sleep(2)
+    await (await connect(exchange, call)).hear()
+
+
+async def test_who_does_not_call_within_the_time_has_no_call(
+    bell: Bell, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    await ring(exchange)
+    (call,) = bell.calls
+    await trio.sleep(61)
+    assert call.is_over
+    assert not len(exchange.gateway.sessions)
+
+
+async def test_plugin_that_fails_to_hear_ends_its_call_and_no_other(
+    bell: Bell,
+    exchange: Exchange,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: Clock,
+) -> None:
+    other = await exchange.call()
+    await ring(exchange)
+    (call,) = bell.calls
+    bell.is_broken = True
+    await call.answer(exchange.phone().peer.make_offer())
+    assert call.is_over
+    assert "the bell is broken" in caplog.text
+    await other.hear()
