@@ -17,10 +17,12 @@ from glottis.contracts.events import StatisticsReported
 from glottis.contracts.statistics import Counters, Statistics
 from glottis.dtls import Certificate
 from glottis.ice import IceTiming
+from glottis.media.demultiplexer import Demultiplexer, Receiver
 from glottis.media.driver import PeerDriver
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import Plugin
+from glottis.sctp import TextReceived
 from glottis.server.sessions.attendance import Attendance
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.deadlines import Deadlines
@@ -28,6 +30,7 @@ from glottis.server.sessions.session import Session
 from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Answer, Bye, Error, Event, Offer, ServerMessage
 from glottis.wire.address import Address, Datagram, Path
+from glottis.wire.demux import is_stun_request
 from glottis.wire.rtcp import is_rtcp
 
 from support.phone import RATE, TONE, eventually, installed_codec
@@ -42,31 +45,34 @@ def is_media(data: bytes) -> bool:
     return data[0] > 127 and not is_rtcp(data)
 
 
-class End:
+class End(Demultiplexer):
     """One end of a line, in place of a ``UdpEndpoint``. It may have further addresses."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, others: "list[End]") -> None:
+        super().__init__()
         self.addresses = [address]
+        self._others = others
+        others.append(self)
         self.passes: Callable[[bytes], bool] = lambda data: True
         """What reaches the other end."""
         self.media_sent: list[float] = []
         """When each packet left."""
-        self._carried, self._arriving = trio.open_memory_channel[Datagram](math.inf)
+        self._arrived, self._arriving = trio.open_memory_channel[Datagram](math.inf)
 
-    def add_ufrag(self, *arguments: object, **options: object) -> None:
-        """This line has one session only."""
-
-    remove_ufrag = add_path = remove_path = remove = add_ufrag
-
-    def send(self, datagram: Datagram, sender: object) -> None:
-        if is_media(datagram.data):
+    def send(self, datagram: Datagram, sender: Receiver) -> None:
+        data, path = datagram
+        if is_stun_request(data):
+            self.note_request(data, sender)
+        if is_media(data):
             self.media_sent.append(trio.current_time())
-        if self.passes(datagram.data):
-            self._carried.send_nowait(datagram)
+        if self.passes(data):
+            for end in self._others:
+                if path.remote in end.addresses:
+                    end._arrived.send_nowait(Datagram(data, Path(local=path.remote, remote=path.local)))
 
-    async def carry(self, driver: PeerDriver) -> None:
-        async for data, path in self._arriving:
-            driver.receive(data, Path(local=path.remote, remote=path.local))
+    async def carry(self) -> None:
+        async for datagram in self._arriving:
+            self.dispatch(*datagram)
 
 
 class Socket:
@@ -105,8 +111,11 @@ class Socket:
 class Caller:
     """Speaks a tone in each media tick, unless ``speaks`` says otherwise."""
 
-    def __init__(self, end: End, scheduler: Scheduler) -> None:
-        self.peer = make_peer(end, seed=1)
+    def __init__(self, end: End, scheduler: Scheduler, seed: int = 1) -> None:
+        self.end = end
+        self.peer = make_peer(end, seed=seed)
+        self.texts: list[str] = []
+        """What came by data channels."""
         self.connected = trio.Event()
         self.speaks: Callable[[float], bool] = lambda now: True
         self.driver = PeerDriver(
@@ -122,6 +131,8 @@ class Caller:
         if event == CONNECTED:
             self.driver.start_media()
             self.connected.set()
+        if isinstance(event, TextReceived):
+            self.texts.append(event.text)
 
     def _tick(self, now: float) -> None:
         if self.speaks(now):
@@ -133,7 +144,9 @@ class Conversation:
 
     def __init__(self, times: SessionTimes, scheduler: Scheduler, deadlines: Deadlines) -> None:
         self.scheduler = scheduler
-        self.line, self.callers_line = End(Address("192.0.2.2", 5000)), End(Address("192.0.2.1", 4000))
+        self.ends: list[End] = []
+        self.line = End(Address("192.0.2.2", 5000), self.ends)
+        self.callers_line = End(Address("192.0.2.1", 4000), self.ends)
         self.session = Session(
             CallInfo("session", "campaign"),
             Campaign("campaign", CampaignAgent(self._agent, "chatter", Plugin("test", "test", "0")), RATE),
@@ -148,7 +161,9 @@ class Conversation:
         self.events: list[str] = []
         """What the agent was told."""
         self.reports: list[Statistics] = []
+        self.callers = 1
         self.call: Call
+        self.nursery: trio.Nursery
 
     def _make_leg(self, owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> WebRtcLeg:
         self.leg = WebRtcLeg(owner, make_peer(self.line, seed=2), endpoint=self.line, scheduler=self.scheduler)
@@ -197,6 +212,18 @@ class Conversation:
         self.attendance.take(Offer(self.caller.peer.make_restart_offer(trio.current_time())))
         if len(self.socket.answers) > answers:
             self.take_answer()
+
+    def begin_anew(self, host: str = "198.51.100.1") -> Caller:
+        """The caller offers another peer connection, from another network."""
+        self.callers += 1
+        end = End(Address(host, 4000 + self.callers), self.ends)
+        self.nursery.start_soon(end.carry)
+        before, self.caller = self.caller, Caller(end, self.scheduler, seed=10 + self.callers)
+        answers = len(self.socket.answers)
+        self.attendance.take(Offer(self.caller.peer.make_offer()))
+        if len(self.socket.answers) > answers:
+            self.take_answer()
+        return before
 
     def take_answer(self) -> None:
         self.caller.peer.accept_answer_untrusted(self.socket.answers[-1], trio.current_time())
@@ -257,8 +284,9 @@ async def open_line(**times: Any) -> AsyncIterator[Conversation]:
         nursery.start_soon(scheduler.run)
         nursery.start_soon(deadlines.run)
         nursery.start_soon(conversation.session.run)
-        nursery.start_soon(conversation.line.carry, conversation.caller.driver)
-        nursery.start_soon(conversation.callers_line.carry, conversation.leg.driver)
+        conversation.nursery = nursery
+        nursery.start_soon(conversation.line.carry)
+        nursery.start_soon(conversation.callers_line.carry)
         await trio.testing.wait_all_tasks_blocked()
         conversation.attach()
         yield conversation

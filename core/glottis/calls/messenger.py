@@ -74,6 +74,12 @@ class Messenger:
         self._progress = Wakeup()
         self._opened = Wakeup()
 
+    def change_over(self, pump: Callable[[], None], tell_when_acknowledged: Callable[[], bool]) -> None:
+        """Other data channels take the place of all that there are."""
+        self._pump, self._tell_when_acknowledged = pump, tell_when_acknowledged
+        self.channels = OpenChannels()
+        self._progress.wake()
+
     # From the client
 
     def handle_text(self, text: str) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from glottis.calls.leg import LegOwner
 from glottis.calls.messenger import Messenger
+from glottis.calls.peer_change import PeerChange
 from glottis.contracts.errors import RemoteError
 from glottis.contracts.events import MediaNegotiated
 from glottis.contracts.log_fields import log_fields, logged
@@ -18,6 +19,7 @@ from glottis.media.gathering import GatheredAddress, Gathering
 from glottis.media.local_names import LocalNames
 from glottis.media.relays import RelayedAddress
 from glottis.peer import (
+    AnotherPeer,
     CandidateUnmatched,
     ConnectionState,
     ConnectionStateChanged,
@@ -83,7 +85,6 @@ class WebRtcLeg:
         local_names: LocalNames | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self.peer = peer
         self.voice = peer.voice
         self.driver = PeerDriver(
             peer,
@@ -97,6 +98,7 @@ class WebRtcLeg:
             clock=clock,
             session_id=session_id,
         )
+        self._change: PeerChange | None = None
         self.messenger = Messenger(
             send_signaling=owner.says,
             deliver=owner.received,
@@ -115,6 +117,11 @@ class WebRtcLeg:
         self._local_names = local_names
         if gathering is not None:
             gathering.introduce(self)
+
+    @property
+    def peer(self) -> PeerConnection:
+        """The one that carries the call."""
+        return self.driver.peer
 
     @property
     def media(self) -> MediaNegotiated | None:
@@ -145,21 +152,74 @@ class WebRtcLeg:
         except RemoteError:
             self.driver.pump_safely()  # which tells of what could not be read, perhaps the reason
             raise
-        self.driver.pump()
+        for driver in self._drivers:
+            driver.pump()
 
     def _handle(self, message: SignalingMessage, now: float) -> None:
         match message:
             case Offer(sdp):
-                self._owner.says(Answer(self.peer.accept_offer_untrusted(sdp, now)))
+                self._owner.says(Answer(self._answer_untrusted(sdp, now)))
                 self._owner.spoke()  # who waits to speak may have lost the direction, and with it the queue
             case Answer(sdp):
                 self.peer.accept_answer_untrusted(sdp, now)
             case TrickledCandidate(text, mid, media_index, username_fragment):
-                self.peer.remote_candidates.add_untrusted(
+                self._newest.remote_candidates.add_untrusted(
                     text, mid=mid, media_index=media_index, username_fragment=username_fragment, now=now
                 )
             case Mark() | Key():
                 raise Rejected("NOT_BY_WEBRTC", "keys travel as telephone-event, and there are no marks")
+
+    # Another peer connection of the client's
+
+    @property
+    def _drivers(self) -> tuple[PeerDriver, ...]:
+        return (self.driver,) if self._change is None else (self._change.driver, self.driver)
+
+    @property
+    def _newest(self) -> PeerConnection:
+        """To which the client's candidates belong."""
+        return self._drivers[0].peer
+
+    def _answer_untrusted(self, sdp: str, now: float) -> str:
+        """By the connection whose offer it is; there may be another one from now on. Raises as these do."""
+        for driver in reversed(self._drivers):
+            try:
+                return driver.peer.accept_offer_untrusted(sdp, now)
+            except AnotherPeer:
+                pass
+        peer = self.peer.another()
+        answer = peer.accept_offer_untrusted(sdp, now)
+        self._drop_change("there is a newer one")
+        self._owner.notes("session", "the client begins anew, with another peer connection")
+        self._change = PeerChange(
+            peer,
+            self._drive_another,
+            connected=self._change_over,
+            failed=self._drop_change,
+            tell=self._handle_event,
+        )
+        return answer
+
+    def _drive_another(self, peer: PeerConnection, handle_event: Callable[[PeerConnectionEvent], None]) -> PeerDriver:
+        return self.driver.another(peer, handle_event)
+
+    def _change_over(self) -> None:
+        """The other connection stands: it carries the call from now on."""
+        change, self._change, before = self._change, None, self.driver
+        assert change is not None
+        state = before.peer.state
+        self.driver = change.driver
+        self.driver.take_over(before)
+        self.messenger.change_over(self.driver.pump_safely, partial(_tell_when_acknowledged, self.peer))
+        self._owner.notes("session", "the client's other peer connection carries the call")
+        if state is not ConnectionState.CONNECTED:
+            self._owner.state_changed(ConnectionState.CONNECTED, "")
+
+    def _drop_change(self, reason: str) -> None:
+        change, self._change = self._change, None
+        if change is not None:
+            self._owner.notes("session", f"the client's other peer connection is given up: {reason}")
+            change.drop()
 
     def statistics(self, now: float) -> Statistics:
         """See ``Leg.statistics``."""
@@ -203,6 +263,7 @@ class WebRtcLeg:
             self._gathering.leave(self)
         if self._local_names is not None:
             self._local_names.forget(self)
+        self._drop_change("the call ends")
         self.driver.close()
 
     # Gathering calls these
@@ -212,16 +273,19 @@ class WebRtcLeg:
         match found:
             case ReflexiveAddress(address, base, server):
                 self._owner.notes("servers", f"STUN server {server} sees {base} as {address}")
-                self.peer.local_candidates.add_reflexive(address, base=base, server=server)
+                for driver in self._drivers:
+                    driver.peer.local_candidates.add_reflexive(address, base=base, server=server)
             case RelayedAddress(address, mapped, server):
                 self._owner.notes("servers", f"TURN server {server} lends {address}")
-                self.peer.local_candidates.add_relayed(address, mapped=mapped, server=server)
+                for driver in self._drivers:
+                    driver.peer.local_candidates.add_relayed(address, mapped=mapped, server=server)
         self._tell_candidates()
 
     def lost(self, lost: RelayedAddress) -> None:
         """See ``gathering.Follower``."""
-        self.peer.local_candidates.remove_relayed(lost.address, self.driver.now())
-        self.driver.pump_safely()
+        for driver in self._drivers:
+            driver.peer.local_candidates.remove_relayed(lost.address, driver.now())
+            driver.pump_safely()
 
     def failed(self, server: str, reason: str) -> None:
         """See ``gathering.Follower``."""
@@ -229,12 +293,14 @@ class WebRtcLeg:
 
     def gathered(self) -> None:
         """See ``gathering.Follower``."""
-        self.peer.local_candidates.end()
+        for driver in self._drivers:
+            driver.peer.local_candidates.end()
         self._tell_candidates()
 
     def _tell_candidates(self) -> None:
-        if self.peer.local_candidates.has_begun:  # else they are in the description
-            self.driver.pump_safely()
+        for driver in self._drivers:
+            if driver.peer.local_candidates.has_begun:  # else they are in the description
+                driver.pump_safely()
 
     # The peer connection's events
 
@@ -245,6 +311,10 @@ class WebRtcLeg:
                 self._owner.notes(topic, sentence)
             case ConnectionStateChanged(ConnectionState.FAILED, reason) if self.peer.transport.can_restart:
                 self._owner.media_lost(reason)
+            case ConnectionStateChanged(ConnectionState.FAILED | ConnectionState.CLOSED, reason) if self._change:
+                self._owner.media_lost(reason)
+            case AssociationFailed(by_peer=True) if self._change:
+                pass  # it goes with its connection
             case ConnectionStateChanged(state, reason):
                 self._doubt_relay(state)
                 self._open_channel(state)
@@ -291,12 +361,12 @@ class WebRtcLeg:
         looked_up = "it is looked up" if self._local_names is not None else "such names are not looked up"
         self._owner.notes("ice", f"the far end hides behind {candidate.address}: {looked_up}")
         if self._local_names is not None:
-            self._local_names.ask(candidate.address, self, partial(self._found_name, candidate))
+            self._local_names.ask(candidate.address, self, partial(self._found_name, self._drivers[0], candidate))
 
-    def _found_name(self, candidate: Candidate, host: str) -> None:
+    def _found_name(self, driver: PeerDriver, candidate: Candidate, host: str) -> None:
         self._owner.notes("ice", f"{candidate.address} is {host}")
-        self.peer.remote_candidates.add_found(candidate, host, self.driver.now())
-        self.driver.pump_safely()
+        driver.peer.remote_candidates.add_found(candidate, host, driver.now())
+        driver.pump_safely()
 
     def _tell_unmatched(self) -> None:
         """Once: whatever makes one candidate go astray does it to all. It does not count as misbehaviour."""

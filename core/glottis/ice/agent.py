@@ -145,6 +145,19 @@ class IceAgent:
             local=self._local.successor(credentials.ufrag),
         )
 
+    def for_another_peer(self) -> "IceAgent":
+        """One with the same local candidates, which knows nothing of the peer, and is to be offered to."""
+        credentials = generate_credentials(self._rng)
+        return IceAgent(
+            controlling=False,
+            rng=self._rng,
+            lite=self.lite,
+            policy=self._policy,
+            timing=self._timing,
+            credentials=credentials,
+            local=self._local.successor(credentials.ufrag),
+        )
+
     def reopen(self, now: float) -> None:
         """The peer may go on by other sockets: its next candidates are checked, although a pair is nominated."""
         self._remote.forget()

@@ -138,6 +138,19 @@ class IceTransport:
 
     # What the owner wants
 
+    def for_another_peer(self) -> "IceTransport":
+        """See ``IceAgent``."""
+        return IceTransport(self._agent.for_another_peer())
+
+    def count_on(self, before: "IceTransport") -> None:
+        """What that one has counted counts here."""
+        ours = self._counted
+        self._counted = _Counted(
+            ours.dropped_datagrams + before.dropped_datagrams,
+            ours.ignored_candidates + before.ignored_candidates,
+            ours.paths_given_up + before.paths_given_up,
+        )
+
     def take_control(self) -> None:
         self._agent.take_control()
 

@@ -66,6 +66,8 @@ class PeerDriver:
         """Whose work this is, for who looks at a stack."""
         self.holds_speech = False
         """While true no speech is sent: it waits in its queue."""
+        self.has_media = False
+        """Whether media has begun."""
         self._endpoint = endpoint
         self._scheduler = scheduler
         self._handle_event = handle_event
@@ -144,6 +146,7 @@ class PeerDriver:
 
     def start_media(self) -> None:
         """From now on speech is fetched and sent in every period."""
+        self.has_media = True
         voice = self.peer.voice
         self._scheduler.start_media(self, voice.send_period, voice.frame_seconds)
         self.peer.voice.send_soon = self._send_soon
@@ -157,6 +160,30 @@ class PeerDriver:
         moment = self._starts_at = self.peer.voice.starts_at
         if moment is not None:
             self._scheduler.hear_from(self, moment)
+
+    def another(self, peer: PeerConnection, handle_event: Callable[[PeerConnectionEvent], None]) -> "PeerDriver":
+        """Of another connection of the same owner, which is told nothing else until it is to ``take_over``."""
+        return PeerDriver(
+            peer,
+            endpoint=self._endpoint,
+            scheduler=self._scheduler,
+            handle_event=handle_event,
+            handle_error=self._handle_error,
+            wants_messages=_never,
+            clock=self._clock,
+            session_id=self.session_id,
+        )
+
+    def take_over(self, before: "PeerDriver") -> None:
+        """This one's connection takes the place of that of ``before``, which is closed: who was told is told on."""
+        self._handle_event, self._wants_messages = before._handle_event, before._wants_messages
+        self._hear, self._spoke, self.holds_speech = before._hear, before._spoke, before.holds_speech
+        self.datagrams_refused += before.datagrams_refused
+        self._refusal_is_told = before._refusal_is_told
+        self.peer.take_over(before.peer, self._clock())
+        before.close()
+        if before.has_media:
+            self.start_media()
 
     def close(self) -> None:
         """Close the peer connection, send its goodbyes and leave the socket and the wheel. Idempotent, never raises."""

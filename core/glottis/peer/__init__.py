@@ -17,9 +17,11 @@ from glottis.peer.events import (
     PlaceGivenUp,
     Places,
 )
+from glottis.peer.negotiator import AnotherPeer
 from glottis.peer.settings import PeerSettings
 
 __all__ = [
+    "AnotherPeer",
     "CandidateUnmatched",
     "ConnectionState",
     "ConnectionStateChanged",

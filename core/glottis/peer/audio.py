@@ -63,10 +63,10 @@ class AudioTrack:
         """They are bound when a direction begins."""
         self.send_soon: Callable[[], None] = lambda: None
         """Called when something was written that need not wait for the next tick."""
-        self._settings = settings
+        self.settings = settings
         self._knobs = settings.encoder
         self._track = track
-        self._rng = rng
+        self.rng = rng
         self.format_in_use: NegotiatedFormat | None = None
         """What is sent, from the first negotiation of audio on; a later one may change it."""
         self._formats: Sequence[NegotiatedFormat] = ()
@@ -80,13 +80,13 @@ class AudioTrack:
     def description(self) -> MediaNegotiated:
         """What is in force: the codec sent, and the real length of its packets (CONTRACT T5)."""
         return MediaNegotiated(
-            codec=self.encoding_name, frame_duration_ms=self.packet_ms, sample_rate=self._settings.sample_rate
+            codec=self.encoding_name, frame_duration_ms=self.packet_ms, sample_rate=self.settings.sample_rate
         )
 
     @property
     def frame_seconds(self) -> float:
         """Of frames that are heard, and between media ticks."""
-        return self._settings.frame_ms / 1000
+        return self.settings.frame_ms / 1000
 
     @property
     def packet_ms(self) -> float:
@@ -95,7 +95,7 @@ class AudioTrack:
 
     @property
     def _usual_packet_ms(self) -> float:
-        return self._settings.packet_ms or self._settings.frame_ms
+        return self.settings.packet_ms or self.settings.frame_ms
 
     @property
     def send_period(self) -> float:
@@ -284,8 +284,8 @@ class AudioTrack:
         statistics, background = PlayoutStatistics(), Background()
         return AudioReceiver(
             self._readers(audio, statistics, background),
-            sample_rate=self._settings.sample_rate,
-            delay=self._settings.delay(),
+            sample_rate=self.settings.sample_rate,
+            delay=self.settings.delay(),
             tap=self.taps.heard,
             watch=self.taps.received,
             statistics=statistics,
@@ -296,7 +296,7 @@ class AudioTrack:
     def _new_sender(self, preferred: NegotiatedFormat, wishes: PacketTimes, before: AudioSender | None) -> AudioSender:
         """The stream of ``before`` goes on, in packets as long as they were if the codec can and nobody wishes else."""
         codec = self._codec(preferred)
-        settings = self._settings
+        settings = self.settings
         wanted = wishes.wanted or self._usual_packet_ms
         if before is not None and wishes == self._wishes:
             wanted = before.packet_ms
@@ -319,7 +319,7 @@ class AudioTrack:
             sample_rate=settings.sample_rate,
             frame_ms=packet_ms,
             tick=send_period(packet_ms, self.frame_seconds),
-            rng=self._rng,
+            rng=self.rng,
             tap=self.taps.spoken,
             complexity=self._knobs.complexity,
         )
@@ -334,23 +334,23 @@ class AudioTrack:
             packet_times(codec, packet_ms, wishes.longest),
             number_of(preferred.remote_parameters.get("maxaveragebitrate")) or math.inf,
             make_encoder,
-            is_generous=self._settings.red == "on",
+            is_generous=self.settings.red == "on",
         )
         return sender
 
     def _bitrate_without_loss(self, codec: CodecSpec) -> int | None:
-        default = codec.default_bitrates.get(self._settings.sample_rate)
+        default = codec.default_bitrates.get(self.settings.sample_rate)
         return default and (self._knobs.bitrate or default)
 
     def _preferred(self, formats: Sequence[NegotiatedFormat]) -> NegotiatedFormat:
         """What is sent: the wish of the session's request where the peer can do it, else the first."""
-        wish = self._settings.output_codec
+        wish = self.settings.output_codec
         return next((one for one in formats if wish and one.encoding_name.lower() == wish.lower()), formats[0])
 
     def _codec(self, negotiated: NegotiatedFormat) -> CodecSpec:
         return next(
             codec
-            for codec in self._settings.codecs
+            for codec in self.settings.codecs
             if codec.encoding_name == negotiated.encoding_name and codec.clock_rate == negotiated.clock_rate
         )
 

@@ -26,6 +26,7 @@ from glottis.peer.settings import PeerSettings
 from glottis.peer.statistics import collect
 from glottis.peer.transport import PeerTransport
 from glottis.peer.trickle import Trickle
+from glottis.peer.waiting_track import WaitingTrack
 from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.sdp import Negotiation
 from glottis.wire.address import Address, Datagram, Path
@@ -55,11 +56,19 @@ class PeerConnection:
         certificate: Certificate,
         local_addresses: Sequence[Address],
         rng: random.Random,
+        replaces: "PeerConnection | None" = None,
     ) -> None:
+        """See ``another`` of what ``replaces`` one."""
         self._events: ShortQueue[PeerConnectionEvent] = ShortQueue()
-        self.transport = PeerTransport(settings, certificate=certificate, local_addresses=local_addresses, rng=rng)
+        ice = None if replaces is None else replaces.transport.ice.for_another_peer()
+        self.transport = PeerTransport(
+            settings, certificate=certificate, local_addresses=local_addresses, rng=rng, ice=ice
+        )
         self._negotiator = Negotiator(settings, certificate, self.transport.ice, rng, self._events.append)
-        self.voice = AudioTrack(settings, self._negotiator.track, rng)
+        if replaces is not None:
+            self._negotiator.go_on_from(replaces._negotiator)
+        make_track = AudioTrack if replaces is None else WaitingTrack
+        self.voice = make_track(settings, self._negotiator.track, rng)
         self._data = DataTrack(settings, rng)
         self._layers = layers = Layers(self.transport, self.voice, self._data, self._events.append)
         candidates = self.transport.ice, self._negotiator, self._events.append, layers.advance
@@ -80,6 +89,26 @@ class PeerConnection:
     def local_ufrags(self) -> tuple[str, ...]:
         """By which checks for this connection are known: the present one and, while ICE restarts, that before."""
         return self.transport.ice.local_ufrags
+
+    def another(self) -> "PeerConnection":
+        """For a peer that begins anew with another connection (``AnotherPeer``): with our candidates, and no audio yet.
+
+        Once it is connected it can ``take_over``; this one may go on until then.
+        """
+        certificate, voice = self.transport.certificate, self.voice
+        return PeerConnection(voice.settings, certificate=certificate, local_addresses=(), rng=voice.rng, replaces=self)
+
+    def take_over(self, before: "PeerConnection", now: float) -> None:
+        """The audio of ``before`` goes on here, in the same stream, and what was counted. Then ``before`` has none."""
+        waiting, voice = self.voice, before.voice
+        self._have(voice)
+        before._have(waiting)
+        if isinstance(waiting, WaitingTrack):
+            waiting.hand_to(voice, now)
+        self.transport.count_on(before.transport)
+
+    def _have(self, voice: AudioTrack) -> None:
+        self.voice = self._layers.voice = voice
 
     # Offer and answer (RFC 9429)
 

@@ -12,13 +12,13 @@ from glottis.peer.transport import NoSuccessor, PeerTransport
 class Layers:
     """The engines. ``tell`` hears what is for the owner of the connection."""
 
-    __slots__ = ("_data", "_tell", "_transport", "_voice")
+    __slots__ = ("_data", "_tell", "_transport", "voice")
 
     def __init__(
         self, transport: PeerTransport, voice: AudioTrack, data: DataTrack, tell: Callable[[PeerEvent], None]
     ) -> None:
         self._transport = transport
-        self._voice = voice
+        self.voice = voice
         self._data = data
         self._tell = tell
 
@@ -28,7 +28,7 @@ class Layers:
         while (event := self._transport.next_event()) is not None:
             match event:
                 case dtls.Connected(keys):
-                    self._voice.set_keys(keys, now)
+                    self.voice.set_keys(keys, now)
                     self._data.connect(now)
                 case dtls.ApplicationData(data):
                     self._data.handle_datagram(data, now)
@@ -41,12 +41,12 @@ class Layers:
     def heed_reports(self, now: float) -> None:
         """What the peer says of the media may change how we encode."""
         pair = self._transport.ice.selected_pair
-        if self._voice.heed_reports(pair.current_round_trip_time if pair else None, now):
+        if self.voice.heed_reports(pair.current_round_trip_time if pair else None, now):
             self._tell(PlaceGivenUp(Places.SOURCES))
 
     def hand_down(self) -> None:
         """SRTCP goes as it is, SCTP in DTLS."""
         if self._transport.selected_path is not None:
-            self._transport.send_protected(self._voice.session.datagrams_to_send())
+            self._transport.send_protected(self.voice.session.datagrams_to_send())
             if self._transport.is_secure:
                 self._transport.send_data(self._data.datagrams_to_send())

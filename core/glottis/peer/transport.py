@@ -68,7 +68,6 @@ class PeerTransport:
     """
 
     __slots__ = (
-        "_certificate",
         "_early_flight",
         "_events",
         "_goodbyes",
@@ -77,6 +76,7 @@ class PeerTransport:
         "_protected",
         "_remote",
         "_succession",
+        "certificate",
         "dtls",
         "ice",
         "is_described",
@@ -90,18 +90,20 @@ class PeerTransport:
         certificate: Certificate,
         local_addresses: Sequence[Address],
         rng: random.Random,
+        ice: IceTransport | None = None,
     ) -> None:
+        """``ice`` has candidates already; else there is a new one."""
         self.state = ConnectionState.NEW
         self.is_described = False
         """Whether the peer's description is known."""
         policy = ProbePolicy(private_networks=settings.probe_private_addresses)
-        self.ice = IceTransport(
+        self.ice = ice or IceTransport(
             IceAgent(controlling=False, rng=rng, lite=settings.ice_lite, timing=settings.ice_timing, policy=policy)
         )
         for address in local_addresses:
             self.ice.add_local_candidate(address, announced=settings.announced.get(address))
         self.dtls = DtlsTransport(certificate=certificate, client=False)  # until the roles are agreed on
-        self._certificate = certificate
+        self.certificate = certificate
         self._is_dtls_server = True
         self._succession = Succession()
         self._remote: Credentials | None = None
@@ -141,7 +143,7 @@ class PeerTransport:
             self.dtls.handle_datagram(datagram, now)
 
     def _new_dtls(self, remote: RemoteParameters, *, srtp: bool) -> DtlsTransport:
-        transport = DtlsTransport(certificate=self._certificate, client=not self._is_dtls_server, srtp=srtp)
+        transport = DtlsTransport(certificate=self.certificate, client=not self._is_dtls_server, srtp=srtp)
         transport.set_remote_fingerprints(remote.fingerprints)
         return transport
 
@@ -169,6 +171,11 @@ class PeerTransport:
         if credentials != self._remote:
             self._remote = credentials
             self.ice.set_remote_parameters(remote.ice_ufrag, remote.ice_pwd, lite=remote.ice_lite, now=now)
+
+    def count_on(self, before: "PeerTransport") -> None:
+        """What that one has counted counts here."""
+        self.ice.count_on(before.ice)
+        self.dtls.discarded_datagrams += before.dtls.discarded_datagrams
 
     def send_protected(self, packets: Iterable[bytes]) -> None:
         """Packets of SRTCP, which leave with the next ``datagrams_to_send``."""

@@ -141,6 +141,12 @@ class RtpSession:
             else:
                 self.packets_before_start += 1
 
+    def take_early(self, before: "RtpSession") -> None:
+        """What came to a session that has no keys is for this one, which has them by now."""
+        early, before._early = before._early, ShortQueue()
+        for data, arrived_at in early:
+            self.handle_datagram(data, arrived_at)
+
     def close(self, now: float, reason: str = "") -> None:
         """Queue a goodbye. Nothing else is sent after it, and nothing is received."""
         self._rtcp.close(now, reason)
