@@ -61,7 +61,7 @@ class PeerConnection:
         """See ``another`` of what ``replaces`` one."""
         self._events: ShortQueue[PeerConnectionEvent] = ShortQueue()
         ice = None if replaces is None else replaces.transport.ice.for_another_peer()
-        self.transport = PeerTransport(
+        self.transport: PeerTransport = PeerTransport(
             settings, certificate=certificate, local_addresses=local_addresses, rng=rng, ice=ice
         )
         self._negotiator = Negotiator(settings, certificate, self.transport.ice, rng, self._events.append)
