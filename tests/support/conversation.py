@@ -22,7 +22,7 @@ from glottis.media.driver import PeerDriver
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import Plugin
-from glottis.sctp import TextReceived
+from glottis.sctp import ChannelState, DataChannel, TextReceived
 from glottis.server.sessions.attendance import Attendance
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.deadlines import Deadlines
@@ -224,6 +224,17 @@ class Conversation:
         if len(self.socket.answers) > answers:
             self.take_answer()
         return before
+
+    async def open_channel(self, label: str) -> DataChannel:
+        """Of the caller's; it is greeted, and says hello."""
+        channels = self.caller.peer.channels
+        assert channels is not None
+        channel = channels.open(label)
+        self.caller.driver.pump()
+        await eventually(lambda: channel.state is ChannelState.OPEN)
+        channel.send_text("hello")
+        self.caller.driver.pump()
+        return channel
 
     def take_answer(self) -> None:
         self.caller.peer.accept_answer_untrusted(self.socket.answers[-1], trio.current_time())

@@ -1,12 +1,13 @@
 """Text, events and bytes between an agent and its client: by data channel, or by WebSocket where there is none."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import trio
 
 from glottis.calls.open_channels import OpenChannels
+from glottis.calls.reopening import Reopening
 from glottis.calls.streams import Wakeup
 from glottis.contracts.call import BytesMessage, Message, TextMessage
 from glottis.contracts.errors import LocalError, MessageTooLong
@@ -21,6 +22,7 @@ from glottis.sctp import (
     DataChannel,
     DataChannelEvent,
     EverythingAcknowledged,
+    LeftOver,
     SendBufferFull,
     TextReceived,
 )
@@ -73,11 +75,25 @@ class Messenger:
         """The oldest is the default."""
         self._progress = Wakeup()
         self._opened = Wakeup()
+        self._reopening: Reopening | None = None
 
-    def change_over(self, pump: Callable[[], None], tell_when_acknowledged: Callable[[], bool]) -> None:
-        """Other data channels take the place of all that there are."""
+    def change_over(
+        self,
+        pump: Callable[[], None],
+        tell_when_acknowledged: Callable[[], bool],
+        left: Sequence[LeftOver],
+        now: float,
+    ) -> None:
+        """Other data channels take the place of all that there are, once the client opens them; ``left`` is of these.
+
+        What had not come in their places before is still to come.
+        """
         self._pump, self._tell_when_acknowledged = pump, tell_when_acknowledged
         self.channels = OpenChannels()
+        known = {one.label for one in left}
+        waiting = self._reopening.left if self._reopening is not None else ()
+        left = [*left, *(one for one in waiting if one.label not in known)]
+        self._reopening = Reopening(left, now) if left else None
         self._progress.wake()
 
     # From the client
@@ -110,6 +126,20 @@ class Messenger:
             with suppress(SendBufferFull, MessageTooLong):
                 if self._greets:
                     channel.send_text(GREETING)
+            if self._reopening is not None and (left := self._reopening.take(channel.label)) is not None:
+                self._repeat(left, channel)
+
+    def _repeat(self, left: LeftOver, channel: DataChannel) -> None:
+        """On a channel in place of another; the client can tell what it has already, and what we have."""
+        event = Event("continued", {"sent": left.delivered, "received": left.received})
+        for message in (encode_message(event), *left.messages):
+            with suppress(SendBufferFull, MessageTooLong):  # the peer may take shorter ones than before
+                if isinstance(message, str):
+                    channel.send_text(message)
+                else:
+                    channel.send_bytes(message)
+        if not self._reopening:
+            self._reopening = None
 
     # From the agent
 
@@ -124,6 +154,7 @@ class Messenger:
         What was sent by the WebSocket leaves before its close frame; SCTP's ABORT ends what is under way.
         """
         with trio.move_on_after(LAST_WORDS):
+            await self._reopened(None)
             while self.channels.find(None) is not None and self._tell_when_acknowledged():
                 await self._progress.wait()
 
@@ -165,9 +196,26 @@ class Messenger:
                 return True
         return False
 
+    async def _reopened(self, label: str | None) -> None:
+        """Wait, but not for long, where a channel is to be opened again by which something was sent before."""
+        while (reopening := self._reopening) is not None and reopening.is_awaited(label, trio.current_time()):
+            with trio.move_on_at(reopening.deadline) as patience:
+                await self._opened.wait()
+            if patience.cancelled_caught and self._reopening is reopening:
+                await self._do_without(reopening)
+
+    async def _do_without(self, reopening: Reopening) -> None:
+        """What was left takes the way that there is; bytes go on waiting if there is no channel at all."""
+        for text in reopening.take_all(texts_only=self.channels.find(None) is None):
+            if isinstance(text, str):
+                await self.send_text(text, None)
+            else:
+                await self.send_bytes(text, None)
+
     async def _writable_channel(self, label: str | None) -> DataChannel | None:
         """The channel to use, once it has room: this is where an agent that sends too fast is held back."""
         await trio.lowlevel.checkpoint()
+        await self._reopened(label)
         while (channel := self.channels.find(label)) is not None and channel.buffered_amount > MAX_BUFFERED:
             await self._progress.wait()
         return channel

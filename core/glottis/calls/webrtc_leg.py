@@ -1,7 +1,7 @@
 """The leg of WebRTC: a peer connection on the UDP socket and the wheel, negotiated by signaling."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -37,7 +37,7 @@ from glottis.peer import (
     Places,
 )
 from glottis.rtp import MAX_SSRCS
-from glottis.sctp import AssociationFailed
+from glottis.sctp import AssociationFailed, BytesReceived, LeftOver, TextReceived, left_over
 from glottis.sdp import Candidate
 from glottis.signaling.errors import Rejected
 from glottis.signaling.messages import Answer, Error, Key, Mark, Offer, SignalingMessage, TrickledCandidate
@@ -207,13 +207,23 @@ class WebRtcLeg:
         """The other connection stands: it carries the call from now on."""
         change, self._change, before = self._change, None, self.driver
         assert change is not None
-        state = before.peer.state
+        state, now = before.peer.state, before.now()
+        left = self._take_left_over(before.peer, now)
         self.driver = change.driver
         self.driver.take_over(before)
-        self.messenger.change_over(self.driver.pump_safely, partial(_tell_when_acknowledged, self.peer))
+        self.messenger.change_over(self.driver.pump_safely, partial(_tell_when_acknowledged, self.peer), left, now)
         self._owner.notes("session", "the client's other peer connection carries the call")
         if state is not ConnectionState.CONNECTED:
             self._owner.state_changed(ConnectionState.CONNECTED, "")
+
+    def _take_left_over(self, peer: PeerConnection, now: float) -> Sequence[LeftOver]:
+        """What has come by data channels is for the agent, though it be behind; what has not arrived is sent again."""
+        if peer.channels is None:
+            return ()
+        while (event := peer.next_event()) is not None:
+            if isinstance(event, TextReceived | BytesReceived):
+                self.messenger.handle_channel_event(event)
+        return left_over(peer.channels, now)
 
     def _drop_change(self, reason: str) -> None:
         change, self._change = self._change, None

@@ -106,6 +106,7 @@ class PeerConnection:
         if isinstance(waiting, WaitingTrack):
             waiting.hand_to(voice, now)
         self.transport.count_on(before.transport)
+        self._data.count_on(before._data)
 
     def _have(self, voice: AudioTrack) -> None:
         self.voice = self._layers.voice = voice

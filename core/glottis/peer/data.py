@@ -54,6 +54,14 @@ class DataTrack:
         else:
             self.channels.connect(now)
 
+    def count_on(self, before: "DataTrack") -> None:
+        """What the channels of that one have carried counts here, if there are any."""
+        if self.channels is None or before.channels is None:
+            return
+        self.channels.traffic.count_on(before.channels.traffic)
+        self.channels.table.data_channels_opened += before.channels.table.data_channels_opened
+        self.channels.association.malformed_packets += before.channels.association.malformed_packets
+
     def expect_successor(self) -> None:
         """Another DTLS may come, and take over the channels: see ``sctp.Succession``."""
         if self.channels is not None:

@@ -20,6 +20,7 @@ from glottis.sctp.events import (
     StreamDrained,
     TextReceived,
 )
+from glottis.sctp.left_over import LeftOver, left_over
 from glottis.sctp.limits import SctpLimits
 from glottis.sctp.states import State
 
@@ -39,6 +40,7 @@ __all__ = [
     "DataChannels",
     "EverythingAcknowledged",
     "IncomingStreamsReset",
+    "LeftOver",
     "MessageReceived",
     "OutgoingStreamsReset",
     "SctpAssociation",
@@ -47,4 +49,5 @@ __all__ = [
     "State",
     "StreamDrained",
     "TextReceived",
+    "left_over",
 ]

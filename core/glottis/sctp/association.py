@@ -161,6 +161,10 @@ class SctpAssociation:
         """
         self._begin_anew(self._outbound.start_over(now))
 
+    def take_undelivered(self, now: float) -> SendQueue:
+        """What is queued, behind what was sent and not acknowledged. Nothing is sent after that: the end is near."""
+        return self._outbound.start_over(now)
+
     def restart(self) -> None:
         """Make place for another association, in which nothing that was sent or queued is sent again."""
         self._begin_anew(SendQueue())

@@ -157,6 +157,11 @@ class SendQueue:
         stream = self._streams.get(stream_id)
         return stream.buffered if stream is not None else 0
 
+    def of_stream(self, stream_id: int) -> tuple[OutboundMessage, ...]:
+        """What is queued on a stream."""
+        stream = self._streams.get(stream_id)
+        return tuple(stream.messages) if stream is not None else ()
+
     def discard(self, stream_id: int) -> None:
         """Forget the messages of a stream that are not yet begun."""
         stream = self._stream(stream_id)

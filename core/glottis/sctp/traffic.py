@@ -17,6 +17,13 @@ class Traffic:
         self.messages_sent += 1
         self.bytes_sent += size
 
+    def count_on(self, before: "Traffic") -> None:
+        """What was carried elsewhere."""
+        self.messages_sent += before.messages_sent
+        self.bytes_sent += before.bytes_sent
+        self.messages_received += before.messages_received
+        self.bytes_received += before.bytes_received
+
     def count_received(self, size: int) -> None:
         """A message of so many bytes has come."""
         self.messages_received += 1

@@ -1,9 +1,16 @@
 """A client goes on in its session with another peer connection: the agent goes on, and the old one is released."""
 
 import trio
+from glottis.calls.messenger import GREETING
+from glottis.calls.reopening import PATIENCE
 from glottis.server.sessions.states import SessionState
-from support.conversation import Clock, Conversation, open_conversation
+from glottis.signaling.messages import Text
+from support.conversation import Clock, Conversation, Socket, open_conversation
 from support.phone import eventually
+
+
+def texts(socket: Socket) -> list[str]:
+    return [message.text for message in socket.sent if isinstance(message, Text)]
 
 
 async def lose_both(conversation: Conversation) -> None:
@@ -53,3 +60,43 @@ async def test_the_gateway_keeps_nothing_of_the_connection_before(autojump_clock
         heard = conversation.session.statistics().inbound_rtp
         assert heard is not None
         assert heard.ssrc != 0
+
+
+# Texts
+
+
+async def test_texts_that_were_on_their_way_come_once_and_in_order_by_the_channel_of_the_same_name(
+    autojump_clock: Clock,
+) -> None:
+    async with open_conversation() as conversation:
+        chat = await conversation.open_channel("chat")
+        await conversation.call.send_text("first")
+        await eventually(lambda: conversation.caller.texts == [GREETING, "first"])
+        await trio.sleep(0.5)
+        await lose_both(conversation)
+        for text in ("second", "third"):
+            await conversation.call.send_text(text)
+        conversation.attach()
+        conversation.begin_anew()
+        await conversation.caller.connected.wait()
+        conversation.nursery.start_soon(conversation.call.send_text, "fourth")
+        await trio.sleep(0.2)
+        again = await conversation.open_channel("chat")
+        continued = '{"type":"event","name":"continued","data":{"sent":2,"received":1}}'
+        await eventually(lambda: conversation.caller.texts == [GREETING, continued, "second", "third", "fourth"])
+        assert chat is not again
+        assert texts(conversation.socket) == []
+
+
+async def test_texts_whose_channel_is_not_opened_again_go_by_the_socket(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        await conversation.open_channel("chat")
+        await trio.sleep(0.5)
+        conversation.lose_media()
+        await conversation.call.send_text("first")
+        conversation.begin_anew()
+        await conversation.caller.connected.wait()
+        began = trio.current_time()
+        await conversation.call.send_text("second")
+        assert trio.current_time() - began <= PATIENCE
+        assert texts(conversation.socket) == ["first", "second"]
