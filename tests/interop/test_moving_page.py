@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.moved_page import BROWSERS, move_page
+from support.moved_page import move_page
 
 pytestmark = [
     pytest.mark.interop,
@@ -12,9 +12,22 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("browser", BROWSERS)
-async def test_a_page_that_loses_its_network_talks_on_by_another(browser: str, tmp_path: Path) -> None:
-    moved = await move_page(browser, tmp_path)
-    print(f"the page hears {moved.heard:.2f} s after the new network is there, and is heard after {moved.spoke:.2f} s")
-    assert moved.told["states"][-2:] == ["reconnecting", "active"]
-    assert moved.told["peers"] == 1
+SOON = 1.0
+"""Seconds from the moment that there is a network again."""
+CALLS = 3
+"""One of them has to have found the machine at leisure."""
+
+
+@pytest.mark.parametrize(("browser", "away"), [("chromium", 1), ("chromium", 2), ("chromium", 4), ("firefox", 2)])
+async def test_a_page_that_loses_its_network_talks_on_by_another(browser: str, away: float, tmp_path: Path) -> None:
+    for call in range(CALLS):
+        (tmp_path / str(call)).mkdir()
+        moved = await move_page(browser, tmp_path / str(call), away)
+        print(
+            f"the page hears {moved.heard:.2f} s after the new network is there, and is heard after {moved.spoke:.2f} s"
+        )
+        assert moved.told["states"][-2:] == ["reconnecting", "active"]
+        assert moved.told["peers"] == 2
+        if max(moved.heard, moved.spoke) < SOON:
+            return
+    raise AssertionError(f"none of {CALLS} calls went on within {SOON} s")

@@ -24,10 +24,7 @@ from support.firefox import open_firefox_page, run_firefox
 from support.phone import RATE, TONE
 
 CALL = """
-    const heardAt = [], spokeAt = [], states = [], peers = [];
-    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
-        constructor(configuration) { super(configuration); peers.push(this); }
-    };
+    const heardAt = [], spokeAt = [], states = [], peers = new Map();
     const pauses = () => heardAt.slice(1, -20).map((at, index) => at - heardAt[index]);
     async function dial(key) {
         const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
@@ -36,11 +33,11 @@ CALL = """
         call.on("state", ({ state }) => states.push(state));
         call.on("event", ({ name, data }) => name === "heard" && spokeAt.push(data.at));
         await call.connect();
-        let before = 0;
         setInterval(async () => {
-            for (const each of (await peers[0].getStats()).values()) {
-                if (each.type !== "inbound-rtp" || each.packetsReceived === before) continue;
-                before = each.packetsReceived;
+            const { peer } = call;
+            for (const each of (await peer.getStats()).values()) {
+                if (each.type !== "inbound-rtp" || each.packetsReceived <= (peers.get(peer) ?? 0)) continue;
+                peers.set(peer, each.packetsReceived);
                 heardAt.push(Date.now() / 1000);
             }
         }, 20);
@@ -82,7 +79,7 @@ async def main(url: str, key: str, browser: str) -> None:
             await page.wait_for("heardAt.length > 20 && spokeAt.length")
             print("talking", file=sys.stderr, flush=True)
             await page.wait_for("pauses().some((seconds) => seconds > 0.5) && spokeAt.length > 1")
-            print(await page.evaluate("JSON.stringify({ heardAt, spokeAt, states, peers: peers.length })"), flush=True)
+            print(await page.evaluate("JSON.stringify({ heardAt, spokeAt, states, peers: peers.size })"), flush=True)
 
 
 if __name__ == "__main__":

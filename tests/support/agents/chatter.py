@@ -5,6 +5,8 @@ import time
 
 from glottis import AudioFrame, Call
 
+LOUD = 3000
+"""Of a sample of that tone, and of none that a codec makes up where packets are lost."""
 PAUSE = 0.5
 """Seconds, of a caller that is a tone."""
 
@@ -14,7 +16,7 @@ async def chatter(call: Call) -> None:
     call.nursery.start_soon(_speak, call)
     heard_at = 0.0
     async for frame in call.audio:
-        if max(map(abs, memoryview(frame.pcm).cast("h"))) > 300:
+        if max(map(abs, memoryview(frame.pcm).cast("h"))) > LOUD:
             now = time.time()
             if now - heard_at > PAUSE:
                 await call.send_event("heard", {"at": now})

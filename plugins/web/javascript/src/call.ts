@@ -50,6 +50,7 @@ export class Call extends Emitter<CallEvents> {
   #levelTimer: ReturnType<typeof setInterval> | undefined;
   #page: PageWatch | null = null;
   #isBlocked = false;
+  #isElsewhere = false; // the machine may be in another network than the media connection
   #abort!: (error: GlottisError) => void;
   #over: Promise<never>;
 
@@ -337,7 +338,8 @@ export class Call extends Emitter<CallEvents> {
     if (!this.#resumption.isPossible) return this.#lost.media ? this.#end(problem("MEDIA_LOST")) : undefined;
     this.#restartOn = socket;
     try {
-      await this.#leg?.restart(patienceMs);
+      await this.#leg?.restart(patienceMs, this.#isElsewhere || this.#lost.media);
+      this.#isElsewhere = false;
     } catch (error) {
       this.#journal.note("restart", { failed: asGlottisError(error).message });
       if (this.state === "ended" || asGlottisError(error).code !== "GATEWAY_LOST" || this.#signaling.opened !== socket) return;
@@ -368,6 +370,7 @@ export class Call extends Emitter<CallEvents> {
   #watchPage(): void {
     this.#page = new PageWatch({
       online: () => {
+        this.#isElsewhere = true;
         if (this.#lost.socket) this.#resumption.hurry();
         else if (this.#wasActive && this.#resumption.isPossible) {
           this.#signaling.letGo(); // it may be of the network that is gone, of which TCP tells nothing

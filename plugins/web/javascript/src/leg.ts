@@ -10,8 +10,8 @@ export interface Leg {
   /** What the gateway says that is about the leg. */
   received(message: Message): Promise<void> | void;
   heard(audio: ArrayBuffer): void;
-  /** After the WebSocket was resumed, or when the way of the media may have changed. */
-  restart(patienceMs?: number): Promise<void>;
+  /** After the WebSocket was resumed, or when the way of the media may have changed; `anew` if it has, or is lost. */
+  restart(patienceMs?: number, anew?: boolean): Promise<void>;
   replaceMicrophone(microphone: MediaStream): Promise<void>;
   setLoudspeaker(id: string): Promise<void>;
   /** Whether it went by a way of the leg's own. */

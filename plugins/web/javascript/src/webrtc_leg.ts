@@ -1,83 +1,102 @@
 // Audio, texts and keys by WebRTC. The client makes the offers; the gateway's candidates follow its answer.
 
+import { Connection, type ConnectionOwner } from "./connection.js";
 import { problem, GlottisError } from "./errors.js";
+import { eventIn } from "./events.js";
+import { openFrame } from "./frame.js";
 import { Meter, QUIETEST, dbfs } from "./levels.js";
 import type { Leg, LegOwner } from "./leg.js";
 import type { Message } from "./signaling.js";
 import { statisticsOf, type Stats } from "./statistics.js";
-import type { CallOptions, Codec, Session, WebRtc } from "./types.js";
+import type { CallOptions, Session, WebRtc } from "./types.js";
 
-const AUXILIARY_CODECS = ["telephone-event", "cn"];
 /** Without an answer for so long the WebSocket is dead, though nobody has closed it. */
 const ANSWER_MS = 5000;
+/** A connection that has been begun anew is given so long before another is; of one that has no address one knows sooner. */
+const ANEW_MS = 2000;
+const STUCK_MS = 150;
 /** Complaints that are of no offer. */
 const OTHER_ERRORS = /^(CANDIDATE_UNMATCHED|UNKNOWN_|NOT_|TOO_MUCH|TOO_MANY_(?!OFFERS))/;
 
-export class WebRtcLeg implements Leg {
+export class WebRtcLeg implements Leg, ConnectionOwner {
   readonly transport = "webrtc";
-  readonly peer: RTCPeerConnection;
-  #transceiver: RTCRtpTransceiver | null = null;
-  #channel: RTCDataChannel | null = null;
-  #candidates: RTCIceCandidate[] | null = []; // those before the offer
+  #connection!: Connection;
+  /** Is to take its place. */
+  #next: Connection | null = null;
+  #doubt: ReturnType<typeof setTimeout> | undefined;
+  /** Whose place was taken, until it is known what came by its channel. */
+  #before: Connection | null = null;
+  /** Texts that wait for that. */
+  #waiting: string[] = [];
+  #configuration: RTCConfiguration;
   #answered: ((failure?: Error) => void) | null = null;
   #connected: { resolve: () => void; reject: (error: Error) => void } | null = null;
+  #playing: MediaStream | null = null;
   #element: HTMLAudioElement | null = null;
   #meters: { microphone?: Meter; agent?: Meter } = {};
 
   constructor(
     private readonly owner: LegOwner,
     private readonly options: CallOptions,
-    private readonly microphone: MediaStream | null,
+    private microphone: MediaStream | null,
     private readonly webrtc: WebRtc,
     session: Session,
   ) {
-    this.peer = new webrtc.RTCPeerConnection({ iceServers: session.iceServers });
-    this.peer.ontrack = ({ track, streams }) => this.#play(streams[0] ?? new (webrtc.MediaStream ?? MediaStream)([track]));
-    this.peer.onicecandidate = ({ candidate }) => this.#trickle(candidate);
-    this.peer.onconnectionstatechange = () => this.#changed();
+    this.#configuration = { iceServers: session.iceServers };
+    this.#connection = new Connection(this, webrtc, this.#configuration);
   }
 
+  get peer(): RTCPeerConnection { return this.#connection.peer; }
+
   async start(): Promise<void> {
-    this.#addAudio(this.options.codec ?? "OPUS");
-    this.#watch(this.peer.createDataChannel("chat"));
     if (this.microphone) this.#meters.microphone = new Meter(this.microphone);
     const connected = new Promise<void>((resolve, reject) => { this.#connected = { resolve, reject }; });
-    await Promise.all([this.#offer(), connected]);
+    await Promise.all([this.#describe(this.#connection), connected]);
   }
 
   async received(message: Message): Promise<void> {
+    const { peer } = this.#next ?? this.#connection;
     switch (message.type) {
       case "answer":
-        await this.peer.setRemoteDescription({ type: "answer", sdp: message["sdp"] as string });
+        await peer.setRemoteDescription({ type: "answer", sdp: message["sdp"] as string });
+        if (!this.#next) this.#play(this.#connection.stream);
         return this.#answered?.();
       case "candidate": // another one may do
-        return this.peer.addIceCandidate((message["candidate"] ?? undefined) as RTCIceCandidateInit).catch(() => {});
+        return peer.addIceCandidate((message["candidate"] ?? undefined) as RTCIceCandidateInit).catch(() => {});
       case "error": // of an offer, if one is under way
         if (OTHER_ERRORS.test(String(message["code"]))) return;
         return this.#answered?.(new GlottisError(String(message["code"]), String(message["message"])));
       case "event":
         if (message["name"] !== "ice_servers") return;
-        return this.peer.setConfiguration?.({ ...this.peer.getConfiguration?.(), ...message["data"] as object });
+        this.#configuration = message["data"] as RTCConfiguration;
+        return peer.setConfiguration?.({ ...peer.getConfiguration?.(), ...this.#configuration });
     }
   }
 
   heard(): void {}
 
-  /** Looks for a new way of the media, beside the one that there is or was. */
-  async restart(patienceMs?: number): Promise<void> {
-    if (this.peer.signalingState !== "stable") await this.peer.setLocalDescription({ type: "rollback" }); // lost answer
-    this.peer.restartIce();
-    await this.#offer(patienceMs);
-    if (this.peer.connectionState === "connected") this.owner.media("connected"); // it may never have been anything else
+  /** Looks for a new way of the media, beside the one that there is or was: by a connection of its own if it is to be `anew`. */
+  async restart(patienceMs?: number, anew = false): Promise<void> {
+    if (anew) return this.#beginAnew(patienceMs);
+    const { peer } = this.#connection;
+    this.#giveUpNext();
+    if (peer.signalingState !== "stable") await peer.setLocalDescription({ type: "rollback" }); // lost answer
+    peer.restartIce();
+    await this.#offer(this.#connection, patienceMs);
+    if (peer.connectionState === "connected") this.owner.media("connected"); // it may never have been anything else
   }
 
   async replaceMicrophone(microphone: MediaStream): Promise<void> {
-    await this.#transceiver!.sender.replaceTrack(microphone.getAudioTracks()[0] ?? null);
+    this.microphone = microphone;
     this.#meters.microphone?.close();
     this.#meters.microphone = new Meter(microphone);
-    if (this.#transceiver!.direction === "sendrecv") return;
-    this.#transceiver!.direction = "sendrecv";
-    await this.#offer();
+    for (const { transceiver } of this.#connections) {
+      await transceiver.sender.replaceTrack(microphone.getAudioTracks()[0] ?? null);
+    }
+    const { transceiver } = this.#connection;
+    if (transceiver.direction === "sendrecv") return;
+    transceiver.direction = "sendrecv";
+    await this.#offer(this.#connection);
   }
 
   async setLoudspeaker(id: string): Promise<void> {
@@ -87,13 +106,14 @@ export class WebRtcLeg implements Leg {
   }
 
   sendText(text: string): boolean {
-    if (this.#channel?.readyState !== "open") return false;
-    this.#channel.send(text);
+    if (this.#next || this.#before) return Boolean(this.#waiting.push(text));
+    if (this.#connection.channel.readyState !== "open") return false;
+    this.#connection.send(text);
     return true;
   }
 
   sendDtmf(digits: string, durationMs: number): void {
-    const dtmf = this.#transceiver?.sender.dtmf;
+    const { dtmf } = this.#connection.transceiver.sender;
     if (!dtmf?.canInsertDTMF) throw problem("NO_KEYS");
     dtmf.insertDTMF(dtmf.toneBuffer + digits, durationMs);
   }
@@ -129,11 +149,87 @@ export class WebRtcLeg implements Leg {
   close(): void {
     this.#connected?.reject(problem("ENDED"));
     this.#answered?.(problem("ENDED"));
-    this.peer.onconnectionstatechange = this.peer.onicecandidate = this.peer.ontrack = null;
-    this.peer.close();
+    this.#giveUpNext();
+    this.#connection.close();
     this.#meters.microphone?.close();
     this.#meters.agent?.close();
     if (this.#element) this.#element.srcObject = null;
+  }
+
+  // The connections call these
+
+  trickle(candidate: RTCIceCandidate | null): void {
+    this.owner.signal({ type: "candidate", candidate: candidate?.toJSON?.() ?? candidate }); // null: no more
+  }
+
+  changed(connection: Connection, state: RTCPeerConnectionState): void {
+    this.owner.note("connectionState", { state });
+    if (connection === this.#next) {
+      if (state !== "connected") return;
+      this.#takeOver(connection);
+    }
+    if (state === "connected") this.#connected?.resolve();
+    if (state === "failed") this.#connected?.reject(problem("NO_UDP"));
+    if (state === "connected" || state === "disconnected" || state === "failed") this.owner.media(state);
+  }
+
+  opened(connection: Connection): void {
+    if (connection === this.#connection && this.#before && !this.#before.received) this.#goOn(0, 0); // it never was open
+  }
+
+  came(connection: Connection, data: string | ArrayBuffer): void {
+    if (typeof data !== "string") return this.owner.data(data);
+    const event = eventIn(data);
+    if (event?.name !== "continued") return this.owner.text(data);
+    if (connection === this.#connection) this.#goOn(Number(event.data["sent"]), Number(event.data["received"]));
+  }
+
+  // One after the other
+
+  get #connections(): Connection[] {
+    return this.#next ? [this.#connection, this.#next] : [this.#connection];
+  }
+
+  /** By a new connection, beside the one that there is: browsers are slow to leave a way by which they were connected. */
+  async #beginAnew(patienceMs?: number, frame: HTMLIFrameElement | null = null): Promise<void> {
+    this.#giveUpNext();
+    const next = this.#next = new Connection(this, this.webrtc, this.#configuration, frame);
+    await this.#describe(next, patienceMs);
+    this.#expect(frame ? ANEW_MS : STUCK_MS, () => {
+      const other = next.isStuck && !frame ? openFrame(this.webrtc) : null;
+      if (other) void this.#beginAnew(patienceMs, other).catch((error) => this.owner.note("error", error));
+      else this.#expect(ANEW_MS, () => this.peer.connectionState === "connected" ? this.#giveUpNext() : this.owner.media("failed"));
+    });
+  }
+
+  /** Of what is to take the place of the connection that there is; else it is doubted. */
+  #expect(ms: number, doubt: () => void): void {
+    clearTimeout(this.#doubt);
+    if (this.#next) this.#doubt = setTimeout(doubt, ms);
+  }
+
+  #giveUpNext(): void {
+    clearTimeout(this.#doubt);
+    this.#next?.close();
+    this.#next = null;
+  }
+
+  #takeOver(connection: Connection): void {
+    clearTimeout(this.#doubt);
+    this.#before = this.#connection;
+    this.#next = null;
+    this.#connection = connection;
+    this.#play(connection.stream);
+    this.#before.close();
+  }
+
+  /** The gateway has `sent` so many messages by the channel before, which have surely come, and has got so many. */
+  #goOn(sent: number, received: number): void {
+    const before = this.#before;
+    if (!before) return;
+    this.#before = null;
+    this.#connection.skip = Math.max(0, before.received - sent);
+    for (const text of [...before.textsAfter(received), ...this.#waiting.splice(0)]) this.#connection.send(text);
   }
 
   async #stats(): Promise<Stats[]> {
@@ -143,31 +239,14 @@ export class WebRtcLeg implements Leg {
     return stats;
   }
 
-  #addAudio(codec: Codec): void {
-    const track = this.microphone?.getAudioTracks()[0];
-    const transceiver = track
-      ? this.peer.addTransceiver(track, { direction: "sendrecv", streams: [this.microphone!] })
-      : this.peer.addTransceiver("audio", { direction: "recvonly" });
-    this.#transceiver = transceiver;
-    const wanted = [codec.toLowerCase(), ...AUXILIARY_CODECS].map((name) => `audio/${name}`);
-    const receiver = this.webrtc.RTCRtpReceiver ?? globalThis.RTCRtpReceiver;
-    const codecs = receiver?.getCapabilities?.("audio")?.codecs ?? [];
-    const chosen = codecs.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase()));
-    if (chosen.length) transceiver.setCodecPreferences?.(chosen);
-  }
-
-  #watch(channel: RTCDataChannel): void {
-    channel.binaryType = "arraybuffer";
-    this.#channel = channel;
-    channel.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      if (typeof data === "string") this.owner.text(data);
-      else this.owner.data(data);
-    };
+  async #describe(connection: Connection, patienceMs?: number): Promise<void> {
+    connection.prepare(this.options.codec ?? "OPUS", this.microphone);
+    await this.#offer(connection, patienceMs);
   }
 
   /** Resolves when the answer is applied. */
-  async #offer(patienceMs = ANSWER_MS): Promise<void> {
-    await this.peer.setLocalDescription();
+  async #offer(connection: Connection, patienceMs = ANSWER_MS): Promise<void> {
+    await connection.peer.setLocalDescription();
     let patience: ReturnType<typeof setTimeout> | undefined;
     let settle!: (failure?: Error) => void;
     const answered = new Promise<void>((resolve, reject) => {
@@ -177,10 +256,8 @@ export class WebRtcLeg implements Leg {
     this.#answered?.(problem("FAILED")); // the one before was lost
     this.#answered = settle;
     try {
-      this.owner.signal({ type: "offer", sdp: this.peer.localDescription!.sdp });
-      const candidates = this.#candidates ?? [];
-      this.#candidates = null;
-      candidates.forEach((candidate) => this.#trickle(candidate));
+      this.owner.signal({ type: "offer", sdp: connection.peer.localDescription!.sdp });
+      connection.offered();
       await answered;
       this.owner.note("answer", {});
     } finally {
@@ -189,25 +266,14 @@ export class WebRtcLeg implements Leg {
     }
   }
 
-  #trickle(candidate: RTCIceCandidate | null): void {
-    if (this.#candidates) candidate && this.#candidates.push(candidate);
-    else this.owner.signal({ type: "candidate", candidate: candidate?.toJSON?.() ?? candidate }); // null: no more
-  }
-
-  #changed(): void {
-    const state = this.peer.connectionState;
-    this.owner.note("connectionState", { state });
-    if (state === "connected") this.#connected?.resolve();
-    if (state === "failed") this.#connected?.reject(problem("NO_UDP"));
-    if (state === "connected" || state === "disconnected" || state === "failed") this.owner.media(state);
-  }
-
-  #play(stream: MediaStream): void {
+  #play(stream: MediaStream | null): void {
+    if (!stream || stream === this.#playing) return;
+    this.#playing = stream;
     this.owner.sound(stream);
     this.#meters.agent?.close();
     this.#meters.agent = new Meter(stream);
     if (!this.options.audioElement && !globalThis.Audio) return; // React Native plays by itself
-    this.#element = this.options.audioElement ?? new Audio();
+    this.#element ??= this.options.audioElement ?? new Audio();
     this.#element.autoplay = true;
     this.#element.srcObject = stream;
     if (this.options.loudspeaker) void this.setLoudspeaker(this.options.loudspeaker).catch((error) => this.owner.note("error", error));

@@ -246,6 +246,50 @@ test("media that is interrupted is sought after half a second, and found by itse
   }
 });
 
+test("media that is lost is taken up by another connection, and of texts none is lost and none comes twice", async () => {
+  const gateway = new FakeGateway();
+  const call = await dial(gateway);
+  const before = gateway.peer;
+  before.open();
+  for (const text of ["Backend connected", "one", "two"]) before.hear(text);
+  call.sendText("here");
+  call.sendText("lost");
+  before.become("failed");
+  await until(() => call.state === "active" && gateway.peers.length === 2);
+  assert.equal(before.connectionState, "closed");
+  assert.equal(call.peer, gateway.peer);
+  call.sendText("later");
+  assert.deepEqual(gateway.peer.channel.sent, []);
+  gateway.peer.open();
+  gateway.peer.hear("Backend connected");
+  gateway.peer.hear(JSON.stringify({ type: "event", name: "continued", data: { sent: 2, received: 1 } }));
+  for (const text of ["two", "three"]) gateway.peer.hear(text);
+  assert.deepEqual(gateway.peer.channel.sent, ["lost", "later"]);
+  assert.deepEqual(told(call, "text").map(({ text }) => text), ["one", "two", "three"]);
+  assert.deepEqual(told(call, "event").map(({ name }) => name), []);
+  call.hangUp();
+});
+
+test("a new connection that does not come about is followed by another", async () => {
+  const gateway = new FakeGateway();
+  const call = await dial(gateway);
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    gateway.media = "";
+    gateway.peer.become("failed");
+    await until(() => gateway.peer.remoteDescription && gateway.peers.length === 2);
+    await new Promise((resolve) => setImmediate(resolve));
+    mock.timers.tick(150);
+    gateway.media = "connected";
+    mock.timers.tick(2000);
+    await until(() => gateway.peers.length === 3 && call.state === "active");
+    assert.equal(gateway.peers[1].connectionState, "closed");
+  } finally {
+    mock.timers.reset();
+    call.hangUp();
+  }
+});
+
 test("a conversation is told by its own events, and tokens by none", async () => {
   const gateway = new FakeGateway();
   const call = await dial(gateway);

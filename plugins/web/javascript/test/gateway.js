@@ -119,6 +119,12 @@ class FakePeer {
     this.onconnectionstatechange?.();
   }
 
+  open() {
+    this.channel.readyState = "open";
+    this.channel.onopen?.();
+  }
+
+  hear(data) { this.channel.onmessage({ data }); }
   close() { this.connectionState = "closed"; }
 }
 
