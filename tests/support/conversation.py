@@ -162,6 +162,8 @@ class Conversation:
         """What the agent was told."""
         self.reports: list[Statistics] = []
         self.callers = 1
+        self.offer = ""
+        """The caller's first."""
         self.call: Call
         self.nursery: trio.Nursery
 
@@ -202,8 +204,8 @@ class Conversation:
         self.callers_line.passes = lambda data: True
 
     def negotiate(self, direction: str = "sendrecv") -> None:
-        offer = self.caller.peer.make_offer().replace("a=sendrecv", f"a={direction}")
-        self.attendance.take(Offer(offer))
+        self.offer = self.caller.peer.make_offer().replace("a=sendrecv", f"a={direction}")
+        self.attendance.take(Offer(self.offer))
         self.take_answer()
 
     def restart(self) -> None:
@@ -213,15 +215,18 @@ class Conversation:
         if len(self.socket.answers) > answers:
             self.take_answer()
 
-    def begin_anew(self, host: str = "198.51.100.1") -> Caller:
-        """The caller offers another peer connection, from another network."""
+    def begin_anew(
+        self, host: str = "198.51.100.1", *, answers: bool = True, change: Callable[[str], str] = str
+    ) -> Caller:
+        """The caller offers another peer connection, from another network; returns the one before."""
         self.callers += 1
         end = End(Address(host, 4000 + self.callers), self.ends)
         self.nursery.start_soon(end.carry)
-        before, self.caller = self.caller, Caller(end, self.scheduler, seed=10 + self.callers)
-        answers = len(self.socket.answers)
-        self.attendance.take(Offer(self.caller.peer.make_offer()))
-        if len(self.socket.answers) > answers:
+        before, caller = self.caller, Caller(end, self.scheduler, seed=10 + self.callers)
+        known = len(self.socket.answers)
+        self.attendance.take(Offer(change(caller.peer.make_offer())))
+        if answers and len(self.socket.answers) > known:
+            self.caller = caller
             self.take_answer()
         return before
 

@@ -1,11 +1,22 @@
 """A client goes on in its session with another peer connection: the agent goes on, and the old one is released."""
 
+import re
+from itertools import pairwise
+from weakref import ref
+
+import pytest
 import trio
+from glottis import AudioFrame
+from glottis.audio import level_dbfs
 from glottis.calls.messenger import GREETING
 from glottis.calls.reopening import PATIENCE
+from glottis.contracts.statistics import Statistics
+from glottis.peer import ConnectionState
+from glottis.server.sessions.flood import OFFER_BURST
 from glottis.server.sessions.states import SessionState
-from glottis.signaling.messages import Text
-from support.conversation import Clock, Conversation, Socket, open_conversation
+from glottis.signaling.messages import Answer, Error, Text
+from glottis.wire.address import Path
+from support.conversation import Clock, Conversation, Socket, open_conversation, open_line
 from support.phone import eventually
 
 
@@ -47,19 +58,187 @@ async def test_a_call_that_was_not_interrupted_changes_its_connection_without_a_
         await trio.sleep(1)
         assert conversation.events == told
         assert not await conversation.is_silent_for(0.1)
-        assert before.peer.state.value == "closed"
+        assert before.peer.state is ConnectionState.CLOSED
 
 
-async def test_the_gateway_keeps_nothing_of_the_connection_before(autojump_clock: Clock) -> None:
+@pytest.mark.slow
+async def test_who_loses_its_connection_alone_goes_on_with_another_by_the_same_socket(autojump_clock: Clock) -> None:
+    async with open_conversation(resume_grace=3) as conversation:
+        conversation.lose_media()
+        await eventually(lambda: conversation.leg.peer.state is ConnectionState.FAILED, 10)
+        assert conversation.told == ["interrupted"]
+        conversation.begin_anew()
+        await eventually(lambda: conversation.told == ["interrupted", "resumed"], 0.5)
+        assert conversation.events[-2:] == ["connection", "resumed"]
+        await trio.sleep(4)
+        assert conversation.session.state is SessionState.ACTIVE
+        assert not await conversation.is_silent_for(0.1)
+
+
+async def test_who_closes_the_old_one_before_the_other_stands_is_waited_for(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        before = conversation.begin_anew()
+        conversation.caller.end.passes = lambda data: False
+        before.driver.close()
+        await eventually(lambda: conversation.told == ["interrupted"], 0.2)
+        assert await conversation.is_silent_for(0.3)
+        conversation.caller.end.passes = lambda data: True
+        await eventually(lambda: conversation.told == ["interrupted", "resumed"], 1)
+        assert not await conversation.is_silent_for(0.1)
+
+
+async def test_the_caller_is_heard_by_the_other_one_and_taps_hear_on(autojump_clock: Clock) -> None:
+    """Those of a recording, and of other extensions."""
+    async with open_line() as conversation:
+        heard: list[float] = []
+
+        def note(frame: AudioFrame) -> AudioFrame:
+            if level_dbfs(frame) > -30:
+                heard.append(trio.current_time())
+            return frame
+
+        conversation.leg.voice.taps.heard = note
+        conversation.negotiate()
+        await eventually(lambda: len(heard) > 20)
+        conversation.begin_anew()
+        await conversation.caller.connected.wait()
+        await trio.sleep(1)
+        gaps = [after - before for before, after in pairwise(heard)]
+        assert max(gaps) < 0.15
+        assert trio.current_time() - heard[-1] < 0.05
+
+
+def counted(statistics: Statistics) -> tuple[int, int, int, int]:
+    """Samples played, the source of what is sent, channels that were opened, and messages that came by them."""
+    inbound, outbound, channels = statistics.inbound_rtp, statistics.outbound_rtp, statistics.peer_connection
+    assert inbound is not None
+    assert outbound is not None
+    assert channels is not None
+    return inbound.total_samples_received, outbound.ssrc, channels.data_channels_opened, channels.messages_received
+
+
+async def test_statistics_go_on(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        await conversation.open_channel("chat")
+        await trio.sleep(1)
+        before = conversation.session.statistics()
+        conversation.begin_anew()
+        await conversation.caller.connected.wait()
+        await conversation.open_channel("chat")
+        await trio.sleep(0.5)
+        after = conversation.session.statistics()
+        (samples, source, opened, received), now = counted(before), counted(after)
+        assert now[0] >= samples
+        assert now[1:] == (source, opened + 1, received + 1)
+        assert after.outbound_rtp is not None
+        assert after.outbound_rtp.packets_sent == len(conversation.line.media_sent)
+
+
+async def test_what_still_comes_by_the_connection_before_is_nobodys(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        before = conversation.caller.end
+        kept: list[bytes] = []
+
+        def keep(data: bytes) -> bool:
+            kept.append(data)
+            return True
+
+        before.passes = keep
+        await trio.sleep(0.5)
+        conversation.begin_anew()
+        await conversation.caller.connected.wait()
+        await trio.sleep(0.1)
+        dropped = conversation.line.dropped
+        counters = conversation.session.statistics().counters
+        for data in kept:
+            conversation.line.dispatch(data, Path(conversation.line.addresses[0], before.addresses[0]))
+        assert conversation.line.dropped == dropped + len(kept)
+        assert conversation.session.statistics().counters == counters
+
+
+# Bounds
+
+
+async def test_the_gateway_keeps_nothing_of_the_connections_before(autojump_clock: Clock) -> None:
     async with open_conversation() as conversation:
         for number in range(3):
+            peer = ref(conversation.leg.peer)
             conversation.begin_anew(f"198.51.100.{number}")
             await conversation.caller.connected.wait()
             await trio.sleep(0.1)
             assert len(conversation.line) == 1
-        heard = conversation.session.statistics().inbound_rtp
-        assert heard is not None
-        assert heard.ssrc != 0
+            assert peer() is None
+
+
+async def test_offers_of_other_connections_in_a_flood_are_refused_and_the_call_goes_on(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        told = list(conversation.events)
+        for number in range(20):
+            conversation.begin_anew(f"198.51.100.{number}", answers=False)
+            assert len(conversation.line) <= 2
+        sent = conversation.socket.sent
+        assert sum(isinstance(message, Answer) for message in sent) == OFFER_BURST
+        assert {message.code for message in sent if isinstance(message, Error)} == {"TOO_MANY_OFFERS"}
+        await trio.sleep(1)
+        assert conversation.events == told
+        assert not await conversation.is_silent_for(0.1)
+
+
+@pytest.mark.slow
+async def test_one_that_fails_leaves_the_other_alone(autojump_clock: Clock) -> None:
+    async with open_conversation(statistics=60) as conversation:
+        told, before = list(conversation.events), conversation.begin_anew(answers=False)
+        assert len(conversation.line) == 2
+        await eventually(lambda: len(conversation.line) == 1, 60)
+        assert conversation.events == told
+        assert before.peer.state is ConnectionState.CONNECTED
+        assert not await conversation.is_silent_for(0.1)
+
+
+async def test_the_newest_takes_the_place_of_one_that_does_not_stand_yet(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        conversation.begin_anew("198.51.100.1", answers=False)
+        conversation.begin_anew("198.51.100.2")
+        assert len(conversation.line) == 2
+        await conversation.caller.connected.wait()
+        await trio.sleep(0.1)
+        assert len(conversation.line) == 1
+        assert not await conversation.is_silent_for(0.1)
+
+
+async def test_a_session_that_ends_meanwhile_leaves_nothing_behind(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        conversation.begin_anew(answers=False)
+        conversation.session.end("enough")
+        assert len(conversation.line) == 0
+
+
+async def test_an_offer_that_cannot_be_answered_changes_nothing(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        conversation.begin_anew(change=lambda offer: offer.replace("PCMU", "SPEEX").replace(" 0 ", " 97 "))
+        assert [one.code for one in conversation.socket.sent if isinstance(one, Error)] == ["NO_COMMON_CODEC"]
+        assert len(conversation.line) == 1
+        assert not await conversation.is_silent_for(0.1)
+
+
+async def test_another_fingerprint_of_the_same_connection_is_refused(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        origin = re.search("o=.*", conversation.offer)
+        assert origin is not None
+        conversation.begin_anew(change=lambda offer: re.sub("o=.*", origin[0], offer))
+        assert [one.code for one in conversation.socket.sent if isinstance(one, Error)] == ["DTLS_RESTART_UNSUPPORTED"]
+        assert len(conversation.line) == 1
+
+
+async def test_before_the_first_one_stands_another_may_take_its_place(autojump_clock: Clock) -> None:
+    """A page that is loaded again while it connects."""
+    async with open_line() as conversation:
+        conversation.lose_media()
+        conversation.negotiate()
+        conversation.begin_anew()
+        await conversation.caller.connected.wait()
+        await eventually(lambda: conversation.session.state is SessionState.ACTIVE)
+        assert not await conversation.is_silent_for(0.1)
 
 
 # Texts
