@@ -137,6 +137,24 @@ async def test_a_call_goes_on_after_its_socket_was_cut(page: Page) -> None:
     assert await page.evaluate("all('error')") == []
 
 
+async def test_a_call_goes_on_when_its_page_is_loaded_anew(page: Page, gateway: Gateway) -> None:
+    await dial(page, survivesReload=True)
+    await converse(page, "before")
+    (session,) = gateway.sessions
+    assert not await page.evaluate("new Glottis.GlottisClient().isKept('parrot')")
+    await prepare(page, gateway)
+    assert await page.evaluate("new Glottis.GlottisClient().isKept('parrot')")
+    await dial(page, survivesReload=True)
+    await converse(page, "after")
+    await page.wait_for(AGENT_IS_HEARD)
+    assert await page.evaluate("call.sessionId") == session.info.session_id
+    assert list(gateway.sessions) == [session]
+    assert not await page.evaluate("new Glottis.GlottisClient().isKept('parrot')")
+    assert await page.evaluate("all('error')") == []
+    await page.evaluate("call.hangUp()")
+    await eventually(lambda: len(gateway.sessions) == 0)
+
+
 async def test_nobody_is_heard_who_is_muted(audible_page: Page) -> None:
     await dial(audible_page)
     await audible_page.wait_for("all('level').some(({ agent, microphone }) => agent > -40 && microphone > -40)")

@@ -193,8 +193,11 @@ class Conversation:
     def attendance(self) -> Attendance:
         return Attendance(self.session, cast(SignalingChannel, self.socket))
 
-    def lose_socket(self) -> None:
-        self.attendance.end()
+    def lose_socket(self, *, comes_back: bool = False) -> None:
+        attendance = self.attendance
+        if comes_back:
+            attendance.let_go()
+        attendance.end()
 
     def lose_media(self) -> None:
         """Nothing of the caller's arrives any more."""

@@ -18,3 +18,5 @@ HANG_UPS: Final = (NORMAL, GOING_AWAY, NO_STATUS)
 """The codes with which clients close the WebSocket to hang up: ``close()``, and a page that is closed or left
 (RFC 6455 §7.4.1). Any other end of it is a loss (CONTRACT §3), our own closing among them: while a client sends
 nonsense or does not read, its call goes on."""
+LETS_GO: Final = range(3000, 5000)
+"""Those by which clients let go of it and keep the call (RFC 6455 §7.4.2), as a page that is loaded anew."""

@@ -241,6 +241,37 @@ async def test_before_the_first_one_stands_another_may_take_its_place(autojump_c
         assert not await conversation.is_silent_for(0.1)
 
 
+# A page that is loaded anew
+
+
+async def test_a_page_that_is_loaded_anew_closes_all_it_has_and_comes_back(autojump_clock: Clock) -> None:
+    async with open_conversation(resume_grace=5) as conversation:
+        await conversation.open_channel("chat")
+        conversation.lose_socket(comes_back=True)
+        conversation.caller.driver.close()
+        await eventually(lambda: conversation.told == ["interrupted"], 0.2)
+        await trio.sleep(3)
+        conversation.attach()
+        conversation.begin_anew()
+        await eventually(lambda: conversation.told == ["interrupted", "resumed"], 0.5)
+        await trio.sleep(5)
+        assert conversation.session.state is SessionState.ACTIVE
+        assert not await conversation.is_silent_for(0.1)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_who_has_closed_all_is_waited_for_if_it_said_that_it_comes_back(
+    comes_back: bool, autojump_clock: Clock
+) -> None:
+    async with open_conversation(resume_grace=2) as conversation:
+        conversation.lose_socket(comes_back=comes_back)
+        conversation.caller.driver.close()
+        await trio.sleep(1.9)
+        assert (conversation.session.state is SessionState.ACTIVE) is comes_back
+        await trio.sleep(0.3)
+        assert conversation.session.state is SessionState.ENDED
+
+
 # Texts
 
 

@@ -22,6 +22,7 @@ class Attendance:
     def __init__(self, session: Session, channel: Channel) -> None:
         self._session = session
         self._channel = channel
+        self._comes_back = False
 
     def begin(self) -> None:
         """The client has connected, or has come back: its older socket, if any, is replaced."""
@@ -74,12 +75,16 @@ class Attendance:
         if self._session.line.is_over(self._channel):
             self._session.hung_up(reason)
 
+    def let_go(self) -> None:
+        """The client has closed its socket, and not the call."""
+        self._comes_back = True
+
     def end(self) -> None:
         """The socket is lost. Media goes on while the client's does; it may resume within the grace time."""
         session = self._session
         if not session.line.is_over(self._channel) or not session.state.alive:
             return
-        session.line.lose()
+        session.line.lose(comes_back=self._comes_back)
         session.note("the client's WebSocket is lost")
         if session.times.resume_grace == 0:
             session.end("the signaling connection was lost")

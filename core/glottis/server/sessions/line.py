@@ -27,12 +27,14 @@ class Channel(Protocol):
 class ClientLine:
     """At most one channel. While it is lost, texts and events are kept for the client's return."""
 
-    __slots__ = ("__weakref__", "_channel", "lost_at", "missed")
+    __slots__ = ("__weakref__", "_channel", "comes_back", "lost_at", "missed")
 
     def __init__(self) -> None:
         self.missed = MissedMessages()
         self._channel: Channel | None = None
         self.lost_at = -math.inf
+        self.comes_back = False
+        """Whether the client has said so when it let go of its socket: the call is not over, whatever else it closes."""
 
     @property
     def is_up(self) -> bool:
@@ -47,13 +49,13 @@ class ClientLine:
         """The client's older socket, if any, is replaced; what was missed meanwhile comes first."""
         if self._channel is not None:
             self._channel.begin_closing(NORMAL, "the session goes on over another connection")
-        self._channel = channel
+        self._channel, self.comes_back = channel, False
         for message in self.missed.take():
             channel.send(message)
 
-    def lose(self) -> None:
+    def lose(self, *, comes_back: bool = False) -> None:
         """The socket is gone."""
-        self._channel = None
+        self._channel, self.comes_back = None, comes_back
         self.lost_at = trio.current_time()
 
     def send(self, message: SignalingMessage) -> None:

@@ -92,7 +92,7 @@ class Listener:
     @logged
     def hung_up(self, reason: str) -> None:
         """See ``LegOwner``."""
-        if (session := self._session()) is not None:
+        if (session := self._session()) is not None and not session.line.comes_back:
             session.hung_up(reason)
 
     @logged

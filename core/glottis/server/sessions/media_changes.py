@@ -6,14 +6,18 @@ import trio
 
 from glottis.contracts.events import ConnectionChanged
 from glottis.peer import ConnectionState
-from glottis.server.sessions.states import Happening
+from glottis.server.sessions.states import Happening, SessionState
 
 if TYPE_CHECKING:
     from glottis.server.sessions.session import Session
 
 
 def media_changed(session: "Session", state: ConnectionState, reason: str) -> None:
-    """Tell of it; the session becomes active, or ends."""
+    """Tell of it; the session becomes active, or ends, unless the client has said that it comes back."""
+    if state is ConnectionState.CLOSED and session.line.comes_back:
+        if session.state is SessionState.ACTIVE:
+            media_lost(session, reason)
+        return
     session.note(f"the media connection is {state.value}{': ' * bool(reason)}{reason}")
     session.announce.event(ConnectionChanged(state=state.value, reason=reason))
     if state is ConnectionState.CONNECTED:
@@ -25,10 +29,10 @@ def media_changed(session: "Session", state: ConnectionState, reason: str) -> No
 
 
 def media_lost(session: "Session", reason: str) -> None:
-    """It has failed, and a restart of ICE can bring it back: wait for that as for a lost socket."""
+    """It has failed, and the client can bring it back, or another one: wait for that as for a lost socket."""
     session.announce.event(ConnectionChanged(state=ConnectionState.FAILED.value, reason=reason))
     failure = f"the media connection failed: {reason}"
-    session.note(f"{failure}; a restart of ICE can bring it back")
+    session.note(f"{failure}; the client can bring it back, or another one")
     if session.times.resume_grace == 0:
         session.end(failure)
     else:

@@ -37,7 +37,7 @@ from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.server.sessions.traces import Trace, Traces
 from glottis.server.sessions.verdict import page
 from glottis.server.sessions.whole import Alone, Whole, claimed
-from glottis.signaling.close_codes import HANG_UPS, SERVICE_RESTART
+from glottis.signaling.close_codes import HANG_UPS, LETS_GO, SERVICE_RESTART
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import Event, Text
 from glottis.signaling.session_request import WEBRTC, SessionRequest
@@ -318,6 +318,8 @@ class Sessions:
             logger.debug("session %s: %s", entry.session.info.session_id, closed)
             if closed.code in HANG_UPS:
                 attendance.hang_up(closed.reason)
+            elif closed.code in LETS_GO:
+                attendance.let_go()
         finally:
             attendance.end()
 

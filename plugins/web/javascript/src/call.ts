@@ -4,6 +4,7 @@ import { Emitter } from "./emitter.js";
 import { asGlottisError, GlottisError, problem } from "./errors.js";
 import { eventIn, tellEvent } from "./events.js";
 import { Journal, withoutPasswords } from "./journal.js";
+import { keep, takeKept } from "./kept.js";
 import type { Leg, LegOwner } from "./leg.js";
 import { openMicrophone } from "./microphone.js";
 import { PageWatch } from "./page.js";
@@ -12,7 +13,7 @@ import { Resumption } from "./resumption.js";
 import { createSession, gatewayOf, sessionRequest } from "./session.js";
 import { Signaling, type Message, type SignalingOwner } from "./signaling.js";
 import type {
-  CallEvents, CallOptions, CallState, ClientOptions, Report, Statistics, Timings, Transport, WebRtc,
+  CallEvents, CallOptions, CallState, ClientOptions, Report, Session, Statistics, Timings, Transport, WebRtc,
 } from "./types.js";
 import { VERSION } from "./version.js";
 import { WebRtcLeg } from "./webrtc_leg.js";
@@ -26,6 +27,8 @@ const RESTART_MS = 500;
 /** Patience with the answer of a WebSocket from before media was lost: most likely both are of a network that is gone. */
 const SUSPICION_MS = 1000;
 const LEVEL_MS = 100;
+/** A page that is there so long after it was about to be left is not left. */
+const STAY_MS = 1000;
 /** What the gateway says first on each data channel (CONTRACT §4). */
 const GREETING = "Backend connected";
 
@@ -50,6 +53,7 @@ export class Call extends Emitter<CallEvents> {
   #levelTimer: ReturnType<typeof setInterval> | undefined;
   #page: PageWatch | null = null;
   #isBlocked = false;
+  #isKept = false; // for the page that follows
   #isElsewhere = false; // the machine may be in another network than the media connection
   #abort!: (error: GlottisError) => void;
   #over: Promise<never>;
@@ -195,7 +199,9 @@ export class Call extends Emitter<CallEvents> {
   }
 
   async #establish(): Promise<void> {
-    const { transport = "auto", fallbackAfterMs = FALLBACK_MS } = this.options;
+    const { transport = "auto", fallbackAfterMs = FALLBACK_MS, campaign, survivesReload } = this.options;
+    const kept = survivesReload ? takeKept(gatewayOf(this.client), campaign) : null;
+    if (kept) return this.#open("webrtc", undefined, kept);
     if (transport === "websocket" || (transport === "auto" && !this.webrtc?.RTCPeerConnection)) return this.#open("websocket");
     if (!this.webrtc?.RTCPeerConnection) throw problem("NO_WEBRTC");
     const isFallback = transport === "auto" && Boolean(globalThis.AudioWorkletNode);
@@ -212,14 +218,14 @@ export class Call extends Emitter<CallEvents> {
     await this.#open("websocket");
   }
 
-  async #open(transport: Transport, patienceMs?: number): Promise<void> {
+  async #open(transport: Transport, patienceMs?: number, kept: Session | null = null): Promise<void> {
     const alive = <T>(promise: Promise<T>) => Promise.race([promise, this.#over]);
     this.#become("connecting", "Asking the gateway for a session …");
     const began = this.#journal.now;
     const context = transport === "websocket" ? await openAudio(this.#worklets()) : null;
     try {
       const request = sessionRequest(this.options, transport, context?.sampleRate ?? 0);
-      const session = await alive(createSession(this.client, request, () => {
+      const session = kept ?? await alive(createSession(this.client, request, () => {
         this.#become("connecting", `The gateway${gatewayOf(this.client) && ` at ${gatewayOf(this.client)}`} does not answer yet …`);
       }, (place, ms) => {
         this.#become("connecting", `All lines are busy: you are number ${place} in the queue …`);
@@ -377,10 +383,30 @@ export class Call extends Emitter<CallEvents> {
           void this.#resume();
         }
       },
-      left: () => this.hangUp("the page was left"),
+      leaving: () => void this.#keep(),
+      left: () => this.#isKept || this.#keep() || this.hangUp("the page was left"),
       gesture: () => void this.unlockAudio().catch(() => {}),
     });
     this.#levelTimer = setInterval(() => void this.#measure(), LEVEL_MS);
+  }
+
+  /** The page goes, and the next one shall go on. Firefox closes WebSockets, to hang up, before the page is left. */
+  #keep(): boolean {
+    const way = this.#resumption.way;
+    if (!this.options.survivesReload || !this.#wasActive || !way || !(this.#leg instanceof WebRtcLeg)) return false;
+    const session = { sessionId: this.sessionId!, websocketUrl: way.url, iceServers: this.#leg.iceServers };
+    const until = Date.now() + way.graceMs;
+    this.#isKept = keep({ gateway: gatewayOf(this.client), campaign: this.options.campaign, until, session });
+    if (!this.#isKept) return false;
+    this.#signaling.letGo();
+    setTimeout(() => void this.#stay(), STAY_MS);
+    return true;
+  }
+
+  /** It is still there. */
+  async #stay(): Promise<void> {
+    this.#isKept = false;
+    if (this.state !== "ended" && takeKept(gatewayOf(this.client), this.options.campaign)) await this.#resume();
   }
 
   #blocked(isBlocked: boolean): void {

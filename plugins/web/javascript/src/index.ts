@@ -1,7 +1,9 @@
 // @glottis/client: calls a glottis gateway. README.md tells what each call does.
 
 import { Call } from "./call.js";
+import { findKept } from "./kept.js";
 import { listDevices } from "./microphone.js";
+import { gatewayOf } from "./session.js";
 import type { CallOptions, ClientOptions, Devices, WebRtc } from "./types.js";
 
 export { Call } from "./call.js";
@@ -20,6 +22,11 @@ export class GlottisClient {
   /** Resolves when caller and agent can hear each other. Throws `GlottisError`. */
   connect(options: CallOptions): Promise<Call> {
     return this.call(options).connect();
+  }
+
+  /** Whether a call of this page, as it was before it was loaded anew, can go on: see the option `survivesReload`. */
+  isKept(campaign: string): boolean {
+    return findKept(gatewayOf(this.options), campaign) !== null;
   }
 
   /** Their names are empty before the microphone was allowed once. */

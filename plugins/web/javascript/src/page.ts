@@ -4,6 +4,8 @@ const GESTURES = ["pointerdown", "keydown"];
 
 export interface PageListener {
   online(): void;
+  /** May be left: somebody may yet stay. */
+  leaving(): void;
   left(): void;
   /** In the handler of a user's gesture, while `awaitGesture` is on. */
   gesture(): void;
@@ -12,11 +14,13 @@ export interface PageListener {
 /** Nothing happens where there is no page. */
 export class PageWatch {
   readonly #online = () => this.listener.online();
+  readonly #leaving = () => this.listener.leaving();
   readonly #left = () => this.listener.left();
   readonly #gesture = () => this.listener.gesture();
 
   constructor(private readonly listener: PageListener) {
     globalThis.addEventListener?.("online", this.#online);
+    globalThis.addEventListener?.("beforeunload", this.#leaving);
     globalThis.addEventListener?.("pagehide", this.#left);
   }
 
@@ -31,6 +35,7 @@ export class PageWatch {
   close(): void {
     this.awaitGesture(false);
     globalThis.removeEventListener?.("online", this.#online);
+    globalThis.removeEventListener?.("beforeunload", this.#leaving);
     globalThis.removeEventListener?.("pagehide", this.#left);
   }
 }

@@ -19,6 +19,11 @@ export class Resumption {
     return this.#url !== null;
   }
 
+  /** By which URL, and for how long after the loss. */
+  get way(): { url: string; graceMs: number } | null {
+    return this.#url === null ? null : { url: this.#url, graceMs: this.#graceMs };
+  }
+
   /** What the event `resume` says, which comes on each WebSocket that the gateway has taken. */
   learn(data: { websocketUrl?: unknown; graceSeconds?: unknown }): void {
     if (typeof data.websocketUrl !== "string" || !(Number(data.graceSeconds) > 0)) return;

@@ -71,6 +71,11 @@ export interface CallOptions {
   loudspeaker?: string;
   /** Plays the agent; by default an element of the call's own, which is in no document. Unused by the WebSocket. */
   audioElement?: HTMLAudioElement;
+  /**
+   * Keep the call when the page is loaded anew: the next page goes on with it by the same options, within the time that the
+   * gateway waits, and only by WebRTC. `client.isKept(campaign)` says whether there is one.
+   */
+  survivesReload?: boolean;
   /** Begin muted. */
   muted?: boolean;
 }

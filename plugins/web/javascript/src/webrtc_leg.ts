@@ -46,6 +46,7 @@ export class WebRtcLeg implements Leg, ConnectionOwner {
     this.#connection = new Connection(this, webrtc, this.#configuration);
   }
 
+  get iceServers(): RTCIceServer[] { return this.#configuration.iceServers ?? []; }
   get peer(): RTCPeerConnection { return this.#connection.peer; }
 
   async start(): Promise<void> {
