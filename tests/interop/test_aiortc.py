@@ -1,5 +1,6 @@
 """Calls with aiortc, as the gateway's client and as the answerer of a call of ours, in both DTLS roles."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -111,6 +112,22 @@ async def test_agent_hangs_up_when_aiortc_asks_for_it(gateway: Gateway, aiortc: 
         while await signaling.receive() != Bye("the caller asked for it"):
             pass
         await eventually(lambda: len(gateway.sessions) == 0)
+
+
+async def test_aiortc_goes_on_in_its_session_with_another_peer_connection(gateway: Gateway, aiortc: AiortcPeer) -> None:
+    grant = await create_session(gateway.url, {"campaignId": "echo"})
+    async with open_client_signaling(grant.websocket_url) as signaling, open_aiortc(SPEECH) as other:
+        for peer in (aiortc, other):
+            await peer.do("open", label="chat")
+            await peer.do("accept", sdp=await answer_of(signaling, (await peer.do("offer"))["sdp"]))
+            await hear_speech(peer, LIKENESS["opus"])
+            await peer.do("receive", label="chat", count=1)
+        told = await other.do("receive", label="chat", count=1)
+        continued = {"type": "event", "name": "continued", "data": {"sent": 1, "received": 0}}
+        assert [json.loads(message["text"]) for message in told["messages"]] == [continued]
+        await other.do("send", label="chat", messages=[{"text": "hangup"}])
+        while await signaling.receive() != Bye("the caller asked for it"):
+            pass
 
 
 # Our call, answered by aiortc

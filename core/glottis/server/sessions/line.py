@@ -34,7 +34,7 @@ class ClientLine:
         self._channel: Channel | None = None
         self.lost_at = -math.inf
         self.comes_back = False
-        """Whether the client has said so when it let go of its socket: the call is not over, whatever else it closes."""
+        """Whether the client has said so as it let go of its socket: whatever else it closes, the call is not over."""
 
     @property
     def is_up(self) -> bool:
