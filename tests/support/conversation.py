@@ -68,7 +68,10 @@ class End(Demultiplexer):
         if self.passes(data):
             for end in self._others:
                 if path.remote in end.addresses:
-                    end._arrived.send_nowait(Datagram(data, Path(local=path.remote, remote=path.local)))
+                    end.arrive(Datagram(data, Path(local=path.remote, remote=path.local)))
+
+    def arrive(self, datagram: Datagram) -> None:
+        self._arrived.send_nowait(datagram)
 
     async def carry(self) -> None:
         async for datagram in self._arriving:

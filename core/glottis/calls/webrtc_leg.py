@@ -158,7 +158,7 @@ class WebRtcLeg:
     def _handle(self, message: SignalingMessage, now: float) -> None:
         match message:
             case Offer(sdp):
-                self._owner.says(Answer(self._answer_untrusted(sdp, now)))
+                self._owner.says(Answer(self._answer(sdp, now)))
                 self._owner.spoke()  # who waits to speak may have lost the direction, and with it the queue
             case Answer(sdp):
                 self.peer.accept_answer_untrusted(sdp, now)
@@ -180,7 +180,7 @@ class WebRtcLeg:
         """To which the client's candidates belong."""
         return self._drivers[0].peer
 
-    def _answer_untrusted(self, sdp: str, now: float) -> str:
+    def _answer(self, sdp: str, now: float) -> str:
         """By the connection whose offer it is; there may be another one from now on. Raises as these do."""
         for driver in reversed(self._drivers):
             try:

@@ -128,33 +128,19 @@ class IceAgent:
         """All candidate pairs, for statistics."""
         return tuple(self._check_list)
 
-    def successor(self, credentials: Credentials) -> "IceAgent":
-        """The agent of the next generation (RFC 8445 §9): of the same role, with the same local candidates.
-
-        The role is shared, so that conflicts are repaired for both. From now on this one serves its own generation.
-        """
-        self._responder.only_ufrag = self._remote.ufrag
-        return IceAgent(
-            controlling=self.controlling,
-            rng=self._rng,
-            lite=self.lite,
-            policy=self._policy,
-            timing=self._timing.after(self.selected_pair),
-            credentials=credentials,
-            role=self._role,
-            local=self._local.successor(credentials.ufrag),
-        )
-
-    def for_another_peer(self) -> "IceAgent":
-        """One with the same local candidates, which knows nothing of the peer, and is to be offered to."""
-        credentials = generate_credentials(self._rng)
+    def successor(self, credentials: Credentials, *, same_peer: bool = True) -> "IceAgent":
+        """The agent of the next generation (RFC 8445 §9), which shares the role, so that conflicts are repaired for
+        both; this one serves its own from now on. Or one that another peer offers to. Local candidates are the same."""
+        if same_peer:
+            self._responder.only_ufrag = self._remote.ufrag
         return IceAgent(
             controlling=False,
             rng=self._rng,
             lite=self.lite,
             policy=self._policy,
-            timing=self._timing,
+            timing=self._timing.after(self.selected_pair),
             credentials=credentials,
+            role=self._role if same_peer else None,
             local=self._local.successor(credentials.ufrag),
         )
 

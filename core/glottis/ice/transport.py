@@ -138,9 +138,9 @@ class IceTransport:
 
     # What the owner wants
 
-    def for_another_peer(self) -> "IceTransport":
-        """See ``IceAgent``."""
-        return IceTransport(self._agent.for_another_peer())
+    def for_another_peer(self, credentials: Credentials) -> "IceTransport":
+        """One with the same local candidates, which knows nothing of the peer, and is to be offered to."""
+        return IceTransport(self._agent.successor(credentials, same_peer=False))
 
     def count_on(self, before: "IceTransport") -> None:
         """What that one has counted counts here."""

@@ -13,6 +13,7 @@ from glottis.contracts.moments import earliest
 from glottis.contracts.short_queue import ShortQueue
 from glottis.contracts.statistics import Statistics
 from glottis.dtls import Certificate
+from glottis.ice import generate_credentials
 from glottis.peer.audio import AudioTrack
 from glottis.peer.candidates import SignalledCandidates
 from glottis.peer.data import DataTrack
@@ -60,7 +61,7 @@ class PeerConnection:
     ) -> None:
         """See ``another`` of what ``replaces`` one."""
         self._events: ShortQueue[PeerConnectionEvent] = ShortQueue()
-        ice = None if replaces is None else replaces.transport.ice.for_another_peer()
+        ice = None if replaces is None else replaces.transport.ice.for_another_peer(generate_credentials(rng))
         self.transport: PeerTransport = PeerTransport(
             settings, certificate=certificate, local_addresses=local_addresses, rng=rng, ice=ice
         )
