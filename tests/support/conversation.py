@@ -276,7 +276,9 @@ class Conversation:
 
 def make_peer(end: End, *, seed: int) -> PeerConnection:
     return PeerConnection(
-        PeerSettings((installed_codec("PCMU"),), sample_rate=RATE, ice_timing=FIVE_TIMES_AS_FAST),
+        PeerSettings(
+            (installed_codec("PCMU"), installed_codec("PCMA")), sample_rate=RATE, ice_timing=FIVE_TIMES_AS_FAST
+        ),
         certificate=Certificate.generate(),
         local_addresses=end.addresses,
         rng=random.Random(seed),

@@ -12,9 +12,9 @@ import trio
 from support.moved_page import AWAY, BROWSERS, move_page
 from support.networks import NETWORKS, call_in
 
-OUTAGES: Final = (1.0, AWAY, 6.0)
+OUTAGES: Final = (1.0, AWAY, 4.0)
 """Seconds without a network."""
-CALLS: Final = 3
+CALLS: Final = 5
 
 
 async def main(words: Sequence[str]) -> None:
@@ -26,7 +26,8 @@ async def main(words: Sequence[str]) -> None:
                 outcome = await call_in(network, Path(directory))
             _print(f"| {network.name} | {outcome.way} | {outcome.first_audio:.2f} s |")
     _print(
-        "\n| page in | without a network for | hears the agent again after | is heard again after |\n|---|---|---|---|"
+        "\n| page in | without a network for | hears the agent again after | is heard again after | worst of both |"
+        "\n|---|---|---|---|---|"
     )
     for browser in BROWSERS:
         for away in OUTAGES:
@@ -40,7 +41,8 @@ async def _print_page(browser: str, away: float) -> None:
         with tempfile.TemporaryDirectory() as directory:
             moved.append(await move_page(browser, Path(directory), away))
     heard, spoke = median(one.heard for one in moved), median(one.spoke for one in moved)
-    _print(f"| {browser.capitalize()} | {away:g} s | {heard:.2f} s | {spoke:.2f} s |")
+    worst = max(max(one.heard, one.spoke) for one in moved)
+    _print(f"| {browser.capitalize()} | {away:g} s | {heard:.2f} s | {spoke:.2f} s | {worst:.2f} s |")
 
 
 def _is_wanted(name: str, words: Sequence[str]) -> bool:

@@ -205,6 +205,9 @@ class GatewayEnd(Host):
     def path_found(self) -> None:
         """``state_changed`` comes soon."""
 
+    def connection_changed(self) -> None:
+        """It has one."""
+
     def notes(self, topic: Topic, sentence: str) -> None:
         """Nobody reads it."""
 

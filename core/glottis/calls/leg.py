@@ -31,6 +31,9 @@ class LegOwner(Protocol):
     def path_found(self) -> None:
         """The far end has answered a check of ours; may be told again and again."""
 
+    def connection_changed(self) -> None:
+        """Another connection carries the media: it may be another one, and there may be room for speech again."""
+
     def notes(self, topic: Topic, sentence: str) -> None:
         """For the trace of the call: something that a person may want to know who looks for the reason of a failure."""
 

@@ -215,6 +215,7 @@ class WebRtcLeg:
         self._owner.notes("session", "the client's other peer connection carries the call")
         if state is not ConnectionState.CONNECTED:
             self._owner.state_changed(ConnectionState.CONNECTED, "")
+        self._owner.connection_changed()
 
     def _take_left_over(self, peer: PeerConnection, now: float) -> Sequence[LeftOver]:
         """What has come by data channels is for the agent, though it be behind; what has not arrived is sent again."""

@@ -294,6 +294,9 @@ class ClientCall(GatewayCall):
     def path_found(self) -> None:
         """How far the setup has come matters to the gateway's observers; a caller waits for media."""
 
+    def connection_changed(self) -> None:
+        """A caller keeps its own."""
+
     def notes(self, topic: Topic, sentence: str) -> None:
         """The gateway keeps a trace; a caller sees how the call ends."""
 

@@ -117,6 +117,18 @@ def counted(statistics: Statistics) -> tuple[int, int, int, int]:
     return inbound.total_samples_received, outbound.ssrc, channels.data_channels_opened, channels.messages_received
 
 
+async def test_other_audio_is_told_when_it_is_in_force(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        conversation.begin_anew(change=lambda offer: re.sub("(m=audio .*SAVPF) 0", r"\1", offer))
+        await conversation.caller.connected.wait()
+        await eventually(lambda: conversation.events[-1] == "media")
+        media = conversation.leg.media
+        assert media is not None
+        assert media.codec == "PCMA"
+        await trio.sleep(0.5)
+        assert not await conversation.is_silent_for(0.1)
+
+
 async def test_statistics_go_on(autojump_clock: Clock) -> None:
     async with open_conversation() as conversation:
         await conversation.open_channel("chat")
@@ -215,7 +227,7 @@ async def test_a_session_that_ends_meanwhile_leaves_nothing_behind(autojump_cloc
 
 async def test_an_offer_that_cannot_be_answered_changes_nothing(autojump_clock: Clock) -> None:
     async with open_conversation() as conversation:
-        conversation.begin_anew(change=lambda offer: offer.replace("PCMU", "SPEEX").replace(" 0 ", " 97 "))
+        conversation.begin_anew(change=lambda offer: re.sub("(m=audio .*SAVPF).*", r"\1 97", offer))
         assert [one.code for one in conversation.socket.sent if isinstance(one, Error)] == ["NO_COMMON_CODEC"]
         assert len(conversation.line) == 1
         assert not await conversation.is_silent_for(0.1)

@@ -12,6 +12,7 @@ from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState
 from glottis.plugins.failures import log_failure
 from glottis.server.sessions.media_changes import media_changed, media_lost
+from glottis.server.sessions.states import SessionState
 from glottis.signaling.messages import Mark, SignalingMessage
 
 if TYPE_CHECKING:
@@ -55,6 +56,13 @@ class Listener:
         """See ``LegOwner``."""
         if (session := self._session()) is not None:
             session.extensions.reached("path_found")
+
+    @logged
+    def connection_changed(self) -> None:
+        """See ``LegOwner``."""
+        if (session := self._session()) is not None and session.state is SessionState.ACTIVE:
+            session.announce.media()
+            session.call.spoke()
 
     @logged
     def notes(self, topic: Topic, sentence: str) -> None:
