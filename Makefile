@@ -136,7 +136,6 @@ $(VENV)/.installed-for-docs $(VENV)/.installed-for-profile $(VENV)/.installed-fo
 
 $(VENV)/.installed-for-voice: $(VENV)/.installed-for-quick-tests
 	@tools/install-system-packages voice
-	@$(BIN)/pip install -qq --group voice
 	@touch $@
 
 $(VENV)/.installed-for-tests: $(VENV)/.installed-for-quick-tests $(VENV)/.callers

@@ -6,15 +6,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from glottis.contracts.codec import EncoderSettings
+from glottis.lab.alignment import find_delays, longest_gap, moved
+from glottis.lab.models import Bursts, Carrier, Disorder, Model, Outage, Spikes
+from glottis.lab.samples import RATE, Samples
+from glottis.lab.speech import Speech
 from glottis.testing.impairments import Impairments
 from support.audio import SPEECH, read_wav
 from support.phone import installed_codec
 from support.real_call import LINEAR
 
-from benchmarks.voice.alignment import find_delays, longest_gap, moved
-from benchmarks.voice.networks import CASES, Bursts, Carrier, Disorder, Model, Outage, Spikes
+from benchmarks.voice.networks import CASES
 from benchmarks.voice.receiver import BUFFER, Packet, play
-from benchmarks.voice.speech import RATE, Samples, Speech
 from benchmarks.voice.trial import call_gateway
 
 RTP = b"\x80\x00" + bytes(10)

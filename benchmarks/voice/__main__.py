@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
+from glottis.lab.speech import Speech
 from glottis.plugins import load_plugins
 
 from benchmarks.voice.networks import BESIDE, CASES, Case
 from benchmarks.voice.report import Row, as_json, as_markdown
 from benchmarks.voice.score import Score, score
-from benchmarks.voice.speech import Speech, recorded_speech
+from benchmarks.voice.speech import recorded_speech
 from benchmarks.voice.trial import call_gateway
 
 PROCESSES = 2

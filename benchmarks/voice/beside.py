@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import trio
+from glottis.lab.speech import Speech
 from glottis.media.scheduler import Scheduler
 from glottis.plugins import load_plugins
 from support.phone import Loopback
@@ -24,7 +25,6 @@ from benchmarks.voice.line import Line
 from benchmarks.voice.networks import Case
 from benchmarks.voice.report import Row
 from benchmarks.voice.score import score
-from benchmarks.voice.speech import Speech
 
 SEED: Final = 0
 _MODULE: Final = HERE.root / "tests" / "interop" / "callers" / "npm" / "node_modules" / "@roamhq" / "wrtc"

@@ -13,6 +13,8 @@ import trio
 from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.codec import CodecSpec, EncoderKnobs
 from glottis.dtls import Certificate
+from glottis.lab.samples import RATE, resampled
+from glottis.lab.speech import Speech
 from glottis.media.driver import PeerDriver
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.scheduler import Scheduled, Scheduler
@@ -25,7 +27,6 @@ from glottis.wire.rtp import RtpPacket, parse_rtp_untrusted
 
 from benchmarks.voice.line import EndpointOnLine, Line
 from benchmarks.voice.receiver import Packet
-from benchmarks.voice.speech import RATE, Speech, resampled
 
 Exchange = Callable[[str], Awaitable[str]]
 """Sends an offer, and returns the answer to it."""

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from itertools import count
 
 import trio
+from glottis.lab.models import Carrier, is_media
 from glottis.media.demultiplexer import Receiver
 from glottis.media.driver import Endpoint
 from glottis.media.link import Sender
 from glottis.wire.address import Datagram, Path
-
-from benchmarks.voice.networks import Carrier, is_media
 
 
 class Line:

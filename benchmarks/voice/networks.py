@@ -1,101 +1,11 @@
-"""What networks do to one direction of a call, as functions of the moment since its media began."""
+"""The cases of ``make voice``: networks towards the gateway or towards the caller, codecs and clocks."""
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
+from glottis.lab.models import Bursts, Carrier, Disorder, Model, Outage, Spikes
 from glottis.testing.impairments import PERFECT, Impairments
-from glottis.wire.rtcp import is_rtcp
-
-
-class Model(Protocol):
-    """When the copies of a datagram arrive that is sent at some moment; none of them if it is lost."""
-
-    def arrivals(self, sent_at: float, rng: random.Random) -> list[float]: ...
-
-
-@dataclass(slots=True)
-class Bursts:
-    """Gilbert's model: of two states one loses all, so that losses come ``mean_length`` datagrams long on average."""
-
-    loss: float
-    mean_length: float
-    _losing: bool = False
-
-    def arrivals(self, sent_at: float, rng: random.Random) -> list[float]:
-        """See ``Model``."""
-        leaves = 1 / self.mean_length
-        enters = self.loss * leaves / (1 - self.loss)
-        self._losing = rng.random() >= leaves if self._losing else rng.random() < enters
-        return [] if self._losing else [sent_at]
-
-
-@dataclass(frozen=True, slots=True)
-class Spikes:
-    """Every ``period`` seconds all is held up for ``length`` seconds, and then comes at once."""
-
-    period: float
-    length: float
-
-    def arrivals(self, sent_at: float, rng: random.Random) -> list[float]:
-        """See ``Model``."""
-        since_spike = (sent_at - self.period / 2) % self.period
-        return [sent_at - since_spike + self.length if since_spike < self.length else sent_at]
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """Nothing passes for a while, once."""
-
-    begins_at: float
-    length: float
-
-    def arrivals(self, sent_at: float, rng: random.Random) -> list[float]:
-        """See ``Model``."""
-        return [] if 0 <= sent_at - self.begins_at < self.length else [sent_at]
-
-
-@dataclass(frozen=True, slots=True)
-class Disorder:
-    """Some datagrams come twice, the copy ``lag`` seconds later, and some are overtaken by those of ``lag`` seconds."""
-
-    share: float
-    lag: float
-
-    def arrivals(self, sent_at: float, rng: random.Random) -> list[float]:
-        """See ``Model``."""
-        first = sent_at + (self.lag if rng.random() < self.share else 0.0)
-        return [first, first + self.lag] if rng.random() < self.share else [first]
-
-
-class Carrier:
-    """One direction of a call: perfect until media begins, then as its model is.
-
-    What happens to the n-th packet of media is a matter of the seed alone, however many others go between: so two
-    versions of a program are tried with the same losses.
-    """
-
-    def __init__(self, make_model: Callable[[], Model], seed: str) -> None:
-        self._media, self._others = make_model(), make_model()
-        self._media_rng, self._others_rng = random.Random(f"{seed} media"), random.Random(f"{seed} others")
-        self._began_at: float | None = None
-
-    def begin(self, now: float) -> None:
-        """Media begins."""
-        self._began_at = now
-
-    def arrivals(self, data: bytes, now: float) -> list[float]:
-        """When the copies of a datagram arrive that is sent now."""
-        if self._began_at is None:
-            return [now]
-        model, rng = (self._media, self._media_rng) if is_media(data) else (self._others, self._others_rng)
-        return [self._began_at + arrival for arrival in model.arrivals(now - self._began_at, rng)]
-
-
-def is_media(data: bytes) -> bool:
-    """Whether a datagram is a packet of RTP (RFC 7983, RFC 5761 §4)."""
-    return len(data) > 1 and data[0] >> 6 == 2 and not is_rtcp(data)
 
 
 def perfect() -> Model:

@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from glottis.contracts.codec import CodecSpec, Decoder
-
-from benchmarks.voice.speech import RATE, Samples
+from glottis.lab.samples import RATE, Samples
 
 BUFFER: Final = 0.06
 MAX_CONCEALMENT: Final = 0.1

@@ -7,16 +7,13 @@ from typing import Final
 
 import numpy as np
 from glottis.contracts.codec import CodecSpec
-from pesq import NoUtterancesError, pesq
-from pystoi import stoi
+from glottis.lab.alignment import find_delays, longest_gap
+from glottis.lab.quality import passage_pairs, pesq_wb, stoi_of
+from glottis.lab.samples import RATE
+from glottis.lab.speech import Speech
 
-from benchmarks.voice.alignment import Delays, find_delays, longest_gap, moved
 from benchmarks.voice.caller import Recording
 from benchmarks.voice.receiver import play
-from benchmarks.voice.speech import RATE, Samples, Speech
-
-WORST: Final = 1.0
-"""MOS-LQO of what PESQ finds no speech in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +47,10 @@ def score(recording: Recording, speech: Speech, codec: CodecSpec, clock_rate: fl
     # A caller's clock that is fast says each sample earlier than its number tells.
     lateness = (delays.delays + delays.centres * (1 - 1 / clock_rate)) / RATE
     delay = float(np.median(lateness)) if len(lateness) else float("nan")
-    pairs = [_pair(spoken, heard, delays, *passage) for passage in speech.passages]
+    pairs = passage_pairs(speech, heard, delays)
     return Score(
-        pesq=fmean(_pesq(*pair) for pair in pairs),
-        stoi=fmean(float(stoi(*pair, RATE)) for pair in pairs),
+        pesq=fmean(pesq_wb(*pair) for pair in pairs),
+        stoi=fmean(stoi_of(*pair) for pair in pairs),
         delay=delay,
         delay_95=float(np.percentile(lateness, 95)) if len(lateness) else float("nan"),
         network_delay=delay - played.mean_wait,
@@ -65,14 +62,3 @@ def score(recording: Recording, speech: Speech, codec: CodecSpec, clock_rate: fl
 def middle(scores: Sequence[Score]) -> Score:
     """The median of each figure."""
     return Score(*(median(getattr(score, name) for score in scores) for name in _FIGURES))
-
-
-def _pair(spoken: Samples, heard: Samples, delays: Delays, start: int, end: int) -> tuple[Samples, Samples]:
-    return spoken[start:end], moved(heard, start + delays.between(start, end), end - start)
-
-
-def _pesq(spoken: Samples, heard: Samples) -> float:
-    try:
-        return float(pesq(RATE, spoken, heard, "wb"))
-    except NoUtterancesError:
-        return WORST

@@ -1,15 +1,14 @@
 """What is said: recorded speech of four speakers in four languages, from Debian's prompts for Asterisk."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from glottis.lab.samples import LEVEL, RATE, Samples, to_samples
+from glottis.lab.speech import Speech
 from glottis.plugins import load_plugins
 from numpy.typing import NDArray
 
-RATE: Final = 16000
-"""Hertz of everything that is measured: wideband, as PESQ-WB has it (ITU-T P.862.2)."""
 PASSAGE_SECONDS: Final = 8.0
 """Of each speaker: as long as P.862.3 recommends."""
 PAUSE_SECONDS: Final = 0.5
@@ -17,28 +16,11 @@ PAUSE_SECONDS: Final = 0.5
 SOUNDS: Final = Path("/usr/share/asterisk/sounds")
 SPEAKERS: Final = ("en_US_f_Allison", "it_IT_m_Carlo", "fr_CA_f_June", "ru_RU_f_IvrvoiceRU")
 PROMPT: Final = "demo-congrats.g722"
-LEVEL: Final = 0.05
-"""Root mean square of speech, of full scale: -26 dBov, the level that P.862 expects."""
 
 _PAYLOAD_BYTES: Final = 160
 """20 ms of G.722."""
 _QUIET: Final = 0.02
 """Of the loudest frame: less is a pause."""
-
-Samples = NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """Samples at ``RATE``, and where in them each speaker's passage begins and ends."""
-
-    samples: Samples
-    passages: tuple[tuple[int, int], ...]
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return len(self.samples) / RATE
 
 
 def recorded_speech() -> Speech:
@@ -47,13 +29,6 @@ def recorded_speech() -> Speech:
     ends = np.cumsum([len(piece) for piece in pieces])
     passages = tuple((int(end) - len(piece), int(end)) for end, piece in zip(ends, pieces, strict=True))
     return Speech(np.concatenate(pieces), passages)
-
-
-def resampled(samples: Samples, factor: int) -> Samples:
-    """At so many times the rate, by padding the spectrum: slow, and as good as can be."""
-    spectrum = np.fft.rfft(samples)
-    longer = np.fft.irfft(spectrum * factor, len(samples) * factor)
-    return _to_samples(longer)
 
 
 def _passage(path: Path) -> Samples:
@@ -67,12 +42,7 @@ def _passage(path: Path) -> Samples:
     spoken = spoken[: round((PASSAGE_SECONDS - PAUSE_SECONDS) * RATE)]
     scaled = spoken * LEVEL * 32768 / np.sqrt(np.mean(spoken**2))
     pause = np.zeros(round(PASSAGE_SECONDS * RATE) - len(spoken))
-    return _to_samples(np.concatenate([scaled, pause]))
-
-
-def _to_samples(signal: NDArray[np.float64]) -> Samples:
-    rounded: Samples = np.clip(signal, -32768, 32767).astype(np.int16)
-    return rounded
+    return to_samples(np.concatenate([scaled, pause]))
 
 
 def _from_first_word(samples: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import trio
 import trio.testing
+from glottis.lab.speech import Speech
 from glottis.plugins import load_plugins
 from glottis.signaling.messages import Answer, Error, Offer
 from support.gateway import CONFIG
@@ -20,7 +21,6 @@ from support.phone import Phone, eventually
 from benchmarks.voice.caller import Caller, Recording
 from benchmarks.voice.line import Line
 from benchmarks.voice.networks import Case
-from benchmarks.voice.speech import Speech
 
 RELAYING: Final = CONFIG.replace('agent = "echo"', 'agent = "echo"\nsettings = { encoded = true }')
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.codec import CodecSpec
@@ -21,6 +21,13 @@ CALLER: Final = Address("192.0.2.1", 4000)
 GATEWAY: Final = Address("192.0.2.2", 5000)
 
 
+class Clock(Protocol):
+    """What a peer knows of time: a ``VirtualNetwork``, or a clock that goes by it."""
+
+    @property
+    def now(self) -> float: ...
+
+
 class VirtualSocket(Demultiplexer):
     """What a peer's driver has of the gateway's sockets: see ``driver.Endpoint``."""
 
@@ -37,8 +44,8 @@ class VirtualSocket(Demultiplexer):
 class VirtualWheel:
     """What a peer's driver has of the gateway's wheel: see ``driver.Wheel``."""
 
-    def __init__(self, network: VirtualNetwork) -> None:
-        self._network = network
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._deadline: float | None = None
         self._next_tick: float | None = None
         self._next_media_tick = 0.0
@@ -46,15 +53,15 @@ class VirtualWheel:
         self._soon: float | None = None
 
     def start_media(self, session: Scheduled, send_period: float, media_period: float) -> None:
-        self._next_tick = self._next_media_tick = self._network.now
+        self._next_tick = self._next_media_tick = self._clock.now
         self._send_period, self._media_period = min(send_period, media_period), media_period
 
     def hear_from(self, session: Scheduled, moment: float) -> None:
         if self._next_tick is not None:
-            self._next_tick = self._next_media_tick = max(moment, self._network.now)
+            self._next_tick = self._next_media_tick = max(moment, self._clock.now)
 
     def send_soon(self, session: Scheduled) -> None:
-        self._soon = self._network.now
+        self._soon = self._clock.now
 
     def call_at(self, session: Scheduled, deadline: float | None) -> None:
         self._deadline = deadline
@@ -94,13 +101,13 @@ class VirtualPeer:
     While ``reads_messages`` is false, those of data channels are left where they are.
     """
 
-    def __init__(self, connection: PeerConnection, network: VirtualNetwork) -> None:
+    def __init__(self, connection: PeerConnection, clock: Clock) -> None:
         self.connection = connection
         self.events: list[PeerConnectionEvent] = []
         self.heard = bytearray()
         self.reads_messages = True
         self._socket = VirtualSocket()
-        self._wheel = VirtualWheel(network)
+        self._wheel = VirtualWheel(clock)
         self._driver = PeerDriver(
             connection,
             endpoint=self._socket,
@@ -108,8 +115,8 @@ class VirtualPeer:
             handle_event=self.events.append,
             handle_error=_raise,
             wants_messages=lambda: self.reads_messages,
-            hear=self._hear,
-            clock=lambda: network.now,
+            hear=self.hear,
+            clock=lambda: clock.now,
         )
 
     @property
@@ -121,7 +128,8 @@ class VirtualPeer:
         """Begin the media ticks."""
         self._driver.start_media()
 
-    def _hear(self, now: float) -> None:
+    def hear(self, now: float) -> None:
+        """In each media tick, before speech is sent: to be overridden by who listens otherwise, or speaks."""
         frame = self.connection.voice.next_frame(now)
         self.heard += frame.pcm if frame is not None else b""
 

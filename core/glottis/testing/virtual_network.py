@@ -44,8 +44,12 @@ class VirtualNetwork:
 
     def send(self, datagram: Datagram) -> None:
         """Put a datagram on its way, as impaired as the network is at this moment."""
-        for arrival in self.impairments.arrivals(self.now, self.rng):
+        for arrival in self.arrivals(datagram):
             heapq.heappush(self._in_flight, (arrival, next(self._order), datagram))
+
+    def arrivals(self, datagram: Datagram) -> Iterable[float]:
+        """When the copies of a datagram arrive that is sent now: to be overridden where it matters which it is."""
+        return self.impairments.arrivals(self.now, self.rng)
 
     def run(self, until: Callable[[], bool] | None = None, *, seconds: float = 60.0) -> bool:
         """Let time pass until ``until()`` is true or ``seconds`` are over; says whether it became true."""

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.voice.speech import RATE, Samples
+from glottis.lab.samples import RATE, Samples, Signal, rms
 
 WINDOW: Final = RATE
 """Samples that are looked for in one piece."""
@@ -22,8 +22,6 @@ MISSING: Final = 0.06
 """-24 dB: an echo of a frame that is less loud by so much, all around its place, is missing."""
 TOLERANCE: Final = 2
 """Frames around its place."""
-
-Signal = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,11 @@ class Delays:
 def find_delays(spoken: Samples, heard: Samples) -> Delays:
     """Look for each window of what was spoken in what was heard."""
     reference, echo = spoken.astype(np.float64), heard.astype(np.float64)
-    loudness = _rms(reference)
+    loudness = rms(reference)
     centres, delays = [], []
     for start in range(0, len(reference) - WINDOW + 1, HOP):
         window = reference[start : start + WINDOW]
-        if _rms(window) < 0.3 * loudness:
+        if rms(window) < 0.3 * loudness:
             continue
         found = _find(window, echo[start : start + WINDOW + round(MAX_DELAY * RATE)])
         if found is not None:
@@ -64,7 +62,7 @@ def longest_gap(spoken: Samples, heard: Samples, delays: Delays) -> float:
     """Seconds of the longest run of spoken frames of 10 ms of which nothing is heard, with the pauses inside it."""
     reference = _levels(spoken.astype(np.float64))
     echo = _levels(heard.astype(np.float64))
-    is_speech = reference > SPOKEN * _rms(spoken.astype(np.float64))
+    is_speech = reference > SPOKEN * rms(spoken.astype(np.float64))
     longest, begin = 0, None
     for number in np.flatnonzero(is_speech):
         place = int(number) + round(delays.at(int(number) * FRAME) / FRAME)
@@ -100,7 +98,3 @@ def _levels(samples: Signal) -> Signal:
     frames: Signal = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     levels: Signal = np.sqrt(np.mean(frames**2, axis=1))
     return levels
-
-
-def _rms(samples: Signal) -> float:
-    return float(np.sqrt(np.mean(samples**2))) if len(samples) else 0.0

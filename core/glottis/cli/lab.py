@@ -1,0 +1,33 @@
+"""``glottis lab``: experiments on virtual networks. It needs the extra ``glottis[lab]``."""
+
+import argparse
+from pathlib import Path
+
+from glottis.cli.parts import Commands, Parts
+from glottis.contracts.errors import NotInstalled
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    lab = commands.add_parser("lab", help="measure what callers hear: codecs, delays and protections on bad networks")
+    kinds = lab.add_subparsers(required=True, metavar="WHAT")
+    run = kinds.add_parser("run", help="run all conditions of an experiment, and write its report")
+    run.add_argument("experiment", type=Path, metavar="FILE", help="TOML file that lists what is tried")
+    run.add_argument("--output", type=Path, metavar="FOLDER", help="where results are kept (default: FILE-results)")
+    run.add_argument("--processes", type=int, metavar="N", help="at a time (default: as many as there are cores)")
+    run.add_argument("--yes", action="store_true", help="run what takes longer than ask_above_minutes, too")
+    run.set_defaults(run=_run, what="run_command")
+    networks = kinds.add_parser("networks", help="list the networks with names, and where they are from")
+    networks.set_defaults(run=_run, what="networks_command")
+
+
+def _run(options: argparse.Namespace, parts: Parts) -> int:
+    try:
+        from glottis.lab import commands  # late, so that other commands need neither it nor what it imports
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] == "glottis":
+            raise
+        raise NotInstalled(f"lab: {error.name} is not installed: pip install 'glottis[lab]'") from None
+    command = getattr(commands, options.what)
+    exit_code: int = command(options)
+    return exit_code

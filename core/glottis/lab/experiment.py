@@ -1,0 +1,182 @@
+"""An experiment: all combinations of what it lists, read from TOML or made in Python."""
+
+import tomllib
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from glottis.config.conversion import convert
+from glottis.contracts.errors import ConfigurationError
+from glottis.lab.networks import Link, Network
+from glottis.lab.parts import delay_maker, find_codec
+from glottis.lab.plan import Codec, Condition, Delay, Protection, label_of
+from glottis.lab.presets import resolve
+from glottis.lab.progress import ProgressLine, in_words
+from glottis.lab.report import write_report
+from glottis.lab.results import Results, Row
+from glottis.lab.running import Kept, cores, is_kept, run_all
+from glottis.lab.speech import read_speech
+from glottis.lab.trace import load_trace
+
+MAX_SEEDS: Final = 10_000
+SECONDS_PER_SECOND: Final = 0.06
+"""Of a core for a second of speech, with Opus: for estimates."""
+
+Tell = Callable[[str], None]
+
+
+def _nothing(line: str) -> None: ...
+
+
+class Experiment(Struct, frozen=True, kw_only=True):
+    """What is tried: each of these with each of the others. Paths are as given, or relative to the TOML file."""
+
+    name: str = "experiment"
+    speech: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """WAV files of any kind, of at least a second."""
+    codecs: Annotated[tuple[Codec, ...], Meta(min_length=1)] = (Codec(),)
+    delays: Annotated[tuple[Delay, ...], Meta(min_length=1)] = (Delay(),)
+    protections: Annotated[tuple[Protection, ...], Meta(min_length=1)] = (Protection(),)
+    networks: Annotated[tuple[Network, ...], Meta(min_length=1)] = (Network(),)
+    seeds: Annotated[int, Meta(ge=1, le=MAX_SEEDS)] = 1
+    """So many networks of each kind: 0, 1, 2 and so on."""
+    plugins: tuple[str, ...] = ()
+    """Python files that register codecs, as plugins do."""
+    ask_above_minutes: Annotated[float, Meta(ge=0)] = 10
+    """What takes longer, by the estimate, is begun with ``--yes`` only."""
+    audio_seconds: Annotated[float, Meta(ge=0, le=600)] = 10
+    """Of each condition that can be listened to on the page; all of it is in a WAV file."""
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """All combinations. Raises ``ConfigurationError`` where two of a kind have one label."""
+        networks = [_resolved(network, number) for number, network in enumerate(self.networks)]
+        axes = {
+            "speech": self.speech,
+            "codecs": self.codecs,
+            "delays": self.delays,
+            "protections": self.protections,
+            "networks": networks,
+        }
+        for axis, settings in axes.items():
+            _check_labels(axis, [label_of(one) if isinstance(one, Struct) else str(one) for one in settings])
+        return [
+            Condition(
+                speech=speech,
+                codec=codec,
+                delay=delay,
+                protection=protection,
+                network=network,
+                seed=seed,
+                plugins=self.plugins,
+            )
+            for speech, codec, delay, protection, network, seed in product(
+                self.speech, self.codecs, self.delays, self.protections, networks, range(self.seeds)
+            )
+        ]
+
+    def check(self) -> list[Condition]:
+        """The conditions, once all that they name was found. Raises ``ConfigurationError`` with the path of a key."""
+        for number, codec in enumerate(self.codecs):
+            spec = _at(f"codecs.{number}", lambda codec=codec: find_codec(codec.codec, self.plugins))
+            if codec.sample_rate not in spec.sample_rates:
+                rates = ", ".join(map(str, spec.sample_rates))
+                raise ConfigurationError(f"codecs.{number}.sample_rate: {codec.codec} takes {rates}")
+        for number, delay in enumerate(self.delays):
+            _at(f"delays.{number}", lambda delay=delay: delay_maker(delay))
+        for number, network in enumerate(self.networks):
+            for link in (network, network.back):
+                if link is not None and link.trace:
+                    _at(f"networks.{number}", lambda link=link: load_trace(Path(link.trace)))
+        return self.conditions
+
+    def run(
+        self, folder: Path | str, *, processes: int | None = None, may_take_long: bool = False, tell: Tell = _nothing
+    ) -> Results:
+        """Run what was not run before, and write all results and the report into ``folder``.
+
+        ``processes`` is the number of cores if None, and 0 for no other process. ``tell`` gets lines for people. Raises
+        ``ConfigurationError`` for what is wrong, and for what takes longer than ``ask_above_minutes``.
+        """
+        conditions = self.check()
+        lengths, warnings = self._listen()
+        for warning in warnings:
+            tell(warning)
+        kept = Kept(Path(folder) / "conditions")
+        number = cores() if processes is None else max(1, processes)
+        seconds = SECONDS_PER_SECOND * sum(lengths[one.speech] for one in conditions if not is_kept(one, kept)) / number
+        tell(f"{len(conditions)} conditions, about {in_words(seconds)} on {number} cores")
+        if seconds > 60 * self.ask_above_minutes and not may_take_long:
+            raise ConfigurationError(
+                f"ask_above_minutes: this takes about {in_words(seconds)}: run it with --yes, or have fewer conditions"
+            )
+        rows = run_all(conditions, kept, processes, ProgressLine(tell))
+        results = Results(name=self.name, rows=tuple(Row(key=key, result=result) for key, result in rows))
+        write_report(results, kept, Path(folder), self.audio_seconds, warnings)
+        return results
+
+    def _listen(self) -> tuple[dict[str, float], list[str]]:
+        """The seconds of each file, and what is odd about them."""
+        files = {path: read_speech(Path(path)) for path in self.speech}
+        lengths = {path: file.speech.seconds for path, file in files.items()}
+        return lengths, [warning for file in files.values() for warning in file.warnings]
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Raises ``ConfigurationError`` with a line for each wrong key, with its path."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is no TOML: {error}") from None
+    experiment: Experiment = convert(table, Experiment)
+    return _beside(experiment, path.resolve().parent, path.stem)
+
+
+def _beside(experiment: Experiment, folder: Path, name: str) -> Experiment:
+    """Paths are those from the file."""
+
+    def found(path: str) -> str:
+        return str(folder / path) if path else ""
+
+    def delay(one: Delay) -> Delay:
+        file, colon, function = one.policy.rpartition(":")
+        return msgspec.structs.replace(one, policy=f"{found(file)}:{function}") if colon else one
+
+    def link(one: Any) -> Any:
+        back: Link | None = getattr(one, "back", None)
+        changes: dict[str, Any] = {"trace": found(one.trace)}
+        return msgspec.structs.replace(one, **changes, **({"back": link(back)} if back is not None else {}))
+
+    return msgspec.structs.replace(
+        experiment,
+        name=name if experiment.name == "experiment" else experiment.name,
+        speech=tuple(map(found, experiment.speech)),
+        plugins=tuple(map(found, experiment.plugins)),
+        delays=tuple(map(delay, experiment.delays)),
+        networks=tuple(map(link, experiment.networks)),
+    )
+
+
+def _resolved(network: Network, number: int) -> Network:
+    resolved: Network = _at(f"networks.{number}", lambda: resolve(network))
+    return resolved
+
+
+def _at(path: str, function: Any) -> Any:
+    """What it returns; the path of the key is put before what it complains of."""
+    try:
+        return function()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}.{error}") from None
+
+
+def _check_labels(axis: str, labels: list[str]) -> None:
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise ConfigurationError(f"{axis}: two have the label {twice[0]!r}: give one of them another `label`")

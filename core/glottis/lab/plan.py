@@ -1,0 +1,124 @@
+"""What an experiment is made of, as TOML says it and as Python does: one setting of each kind makes a condition."""
+
+import hashlib
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from glottis.contracts.codec import Complexity
+from glottis.lab.networks import Network
+
+FrameMs = Annotated[float, Meta(ge=2.5, le=120)]
+
+
+class Codec(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Any that is installed, with the settings of its encoder."""
+
+    label: str = ""
+    codec: str = "opus"
+    """The name of an installed one, or of one that a file of ``plugins`` registers."""
+    bitrate: Annotated[int, Meta(ge=6000, le=510_000)] | None = None
+    complexity: Complexity = 5
+    packet_ms: FrameMs = 20
+    sample_rate: Annotated[int, Meta(ge=8000, le=48_000)] = 16000
+    """Hertz of what the encoder is given."""
+
+
+class Delay(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How long the listener lets packets wait."""
+
+    label: str = ""
+    policy: str = "adaptive"
+    """``adaptive``, ``fixed``, or ``file.py:function`` that makes a ``DelayPolicy``."""
+    ms: Annotated[float, Meta(ge=0, le=1000)] = 40
+    """Of ``fixed``."""
+    min_ms: Annotated[float, Meta(ge=0, le=1000)] = 5
+    max_ms: Annotated[float, Meta(ge=0, le=1000)] = 500
+    lateness: Annotated[float, Meta(ge=0, le=0.5)] = 0.02
+
+
+class Protection(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is done against loss, and in pauses."""
+
+    label: str = ""
+    fec: bool = True
+    """In-band FEC, where the codec has it (RFC 7587 §3.3)."""
+    red: bool = False
+    """Redundant audio (RFC 2198), with the bitrate that this takes."""
+    nack: bool = False
+    """Packets may be asked for again (RFC 4585)."""
+    dtx: bool = False
+    """Nothing is sent in pauses."""
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    """One of each, and the seed of what is random."""
+
+    speech: str
+    codec: Codec
+    delay: Delay
+    protection: Protection
+    network: Network
+    seed: int
+    plugins: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What it is called on each axis."""
+        return {
+            "speech": self.speech.rpartition("/")[2],
+            "codec": label_of(self.codec),
+            "delay": label_of(self.delay),
+            "protection": label_of(self.protection),
+            "network": label_of(self.network),
+            "seed": str(self.seed),
+        }
+
+
+AXES: Final = ("speech", "codec", "delay", "protection", "network", "seed")
+_NAMING: Final = {"label", "source", "preset"}
+
+T = TypeVar("T", bound=Struct)
+
+
+def label_of(setting: Struct) -> str:
+    """Its own label, or what is not as it is by default."""
+    own = getattr(setting, "label", "")
+    if own:
+        return str(own)
+    preset = getattr(setting, "preset", "")
+    said = [f"{name} {_shown(value)}" for name, value in _changed(setting).items() if name not in _NAMING]
+    if isinstance(setting, Codec | Delay):
+        first = setting.codec if isinstance(setting, Codec) else setting.policy
+        said = [first, *(one for one in said if one.partition(" ")[0] not in ("codec", "policy"))]
+    return ", ".join([preset, *said] if preset else said) or _DEFAULT_LABELS.get(type(setting), "default")
+
+
+_DEFAULT_LABELS: Final[dict[type, str]] = {Network: "clean", Protection: "fec"}
+
+
+def _changed(setting: Struct) -> dict[str, Any]:
+    return {
+        field.name: value
+        for field in msgspec.structs.fields(setting)
+        if (value := getattr(setting, field.name)) != field.default
+    }
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Struct):
+        return "(" + ", ".join(f"{name} {_shown(inner)}" for name, inner in _changed(value).items()) + ")"
+    if isinstance(value, tuple):
+        return " ".join(map(_shown, value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value).rpartition("/")[2]
+
+
+def digest(*parts: bytes) -> str:
+    """Of all parts, and of where one ends and the next begins."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return whole.hexdigest()[:32]

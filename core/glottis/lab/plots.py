@@ -1,0 +1,73 @@
+"""Pictures of results, as PNG and as SVG. The same results give the same bytes."""
+
+import io
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import Any, Final
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from glottis.lab.measures import Timeline
+from glottis.lab.results import Row
+
+FORMATS: Final = ("png", "svg")
+MAX_LINES: Final = 12
+"""More lines in one picture cannot be told apart."""
+_SIZE: Final = (8.0, 4.0)
+
+
+def delay_over_time(timelines: Sequence[tuple[str, Timeline]]) -> Figure:
+    """From mouth to ear, a line for each, with the lost packets of the first as marks below."""
+    figure, axes = _new("speech, s", "mouth to ear, ms")
+    for label, timeline in timelines[:MAX_LINES]:
+        axes.plot(timeline.delay_at_s, timeline.delay_ms, label=label, linewidth=1.2, marker=".", markersize=3)
+    if timelines:
+        first = timelines[0][1]
+        axes.set_ylim(bottom=0)
+        height = axes.get_ylim()[1]
+        axes.vlines(first.lost_s, 0, 0.04 * height, colors="crimson", linewidth=0.8, label="lost")
+        for event in first.events:
+            axes.axvspan(event.begins_s, event.ends_s, color="grey", alpha=0.3)
+    _legend(axes)
+    return figure
+
+
+def quality_against_loss(rows: Iterable[Row], measure: str = "pesq") -> Figure:
+    """A line for each codec, delay and protection, with a point for each network: the means of its seeds."""
+    figure, axes = _new("lost by the network, %", "PESQ-WB" if measure == "pesq" else measure)
+    lines: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for row in rows:
+        if (measures := row.result.measures) is not None:
+            labels = row.result.labels
+            line = " · ".join(labels[axis] for axis in ("codec", "delay", "protection"))
+            points = lines.setdefault(line, {}).setdefault(labels["network"], [])
+            points.append((100 * measures.lost, getattr(measures, measure)))
+    for line, networks in list(lines.items())[:MAX_LINES]:
+        means = sorted((fmean(x for x, _ in points), fmean(y for _, y in points)) for points in networks.values())
+        axes.plot([x for x, _ in means], [y for _, y in means], marker="o", label=line)
+    _legend(axes)
+    return figure
+
+
+def rendered(figure: Figure, kind: str) -> bytes:
+    """As a file of this format, without the day on which it was made."""
+    data = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "glottis", "svg.fonttype": "path"}):
+        metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
+        figure.savefig(data, format=kind, dpi=110, metadata=metadata)
+    return data.getvalue()
+
+
+def _new(across: str, up: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.grid(alpha=0.3)
+    return figure, axes
+
+
+def _legend(axes: Any) -> None:
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(fontsize=7)

@@ -1,0 +1,148 @@
+"""Runs conditions in as many processes as there are cores, keeps what each has given, and takes what was kept before.
+
+A condition that raises, or that takes its process with it, costs itself alone.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from glottis.audio import write_wav
+from glottis.contracts.audio import AudioFrame
+from glottis.contracts.errors import LocalError
+from glottis.lab.plan import Condition
+from glottis.lab.samples import RATE
+from glottis.lab.timing import Costs
+from glottis.lab.trial import Result, key_of, run
+
+Progress = Callable[[int, int, int], None]
+"""Told of how many are done, of how many, and how many of these have failed."""
+
+CRASHED: Final = "its process has ended (a crash of native code?)"
+
+_CONTEXT: Final = multiprocessing.get_context("fork")
+"""A script that makes an experiment need not be importable; nothing here has threads when the processes begin."""
+
+
+class Kept:
+    """What conditions have given, in files named by their hashes. Costs are in files of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(self, key: str) -> Result | None:
+        """None where there is none, or what is there is of another version."""
+        try:
+            result = msgspec.json.decode(self._path(key, "json").read_bytes(), type=Result)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        return result if self.audio_of(key).exists() else None
+
+    def keep(self, key: str, result: Result, heard: bytes) -> None:
+        """The figures come last: where they are, all is there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_wav(str(self.audio_of(key)), AudioFrame(heard, RATE))
+        self._path(key, "costs.json").write_bytes(msgspec.json.encode(result.costs))
+        plain = msgspec.structs.replace(result, costs=None)
+        part = self._path(key, f"{os.getpid()}.part")
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(plain), indent=1))
+        part.replace(self._path(key, "json"))
+
+    def costs_of(self, key: str) -> Costs | None:
+        """As they were when it was run."""
+        try:
+            return msgspec.json.decode(self._path(key, "costs.json").read_bytes(), type=Costs)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def audio_of(self, key: str) -> Path:
+        """What was heard."""
+        return self._path(key, "wav")
+
+    def _path(self, key: str, kind: str) -> Path:
+        return self.folder / f"{key}.{kind}"
+
+
+def run_all(
+    conditions: Sequence[Condition], kept: Kept, processes: int | None = None, progress: Progress = lambda *_: None
+) -> list[tuple[str, Result]]:
+    """Each with its hash, in order. ``processes`` is that of the cores if None, and 0 for this one alone."""
+    keys = [key_of(condition) for condition in conditions]
+    results = {key: found for key in keys if (found := kept.find(key)) is not None}
+    open_ones = {key: one for key, one in zip(keys, conditions, strict=True) if key not in results}
+    failed = 0
+    progress(len(results), len(set(keys)), failed)
+    for key, result in _run_open(open_ones, kept.folder, processes):
+        results[key] = result
+        failed += bool(result.error)
+        progress(len(results), len(set(keys)), failed)
+    labelled = zip(keys, conditions, strict=True)
+    return [
+        (key, msgspec.structs.replace(results[key], labels=condition.labels, costs=kept.costs_of(key)))
+        for key, condition in labelled
+    ]
+
+
+def is_kept(condition: Condition, kept: Kept) -> bool:
+    """Whether it was run before."""
+    return kept.find(key_of(condition)) is not None
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _run_open(conditions: dict[str, Condition], folder: Path, processes: int | None) -> Iterator[tuple[str, Result]]:
+    if processes == 0:
+        for key, condition in conditions.items():
+            yield key, _try(key, condition, folder)
+        return
+    left = dict(conditions)
+    while left:
+        number = min(len(left), processes or cores())
+        for key, result in _in_pool(left, folder, number):
+            if result is not None:
+                left.pop(key, None)
+                yield key, result
+        if left:  # one has taken its process with it, and the pool: they are tried one by one to see which
+            key, condition = next(iter(left.items()))
+            [(key, result)] = _in_pool({key: condition}, folder, 1)
+            del left[key]
+            yield (
+                key,
+                result or Result(labels=condition.labels, error=CRASHED),
+            )
+
+
+def _in_pool(conditions: dict[str, Condition], folder: Path, processes: int) -> Iterator[tuple[str, Result | None]]:
+    """None for those that were not done when the pool broke."""
+    with ProcessPoolExecutor(processes, mp_context=_CONTEXT) as pool:
+        futures: dict[Future[Result], str] = {}
+        try:
+            for key, condition in conditions.items():
+                futures[pool.submit(_try, key, condition, folder)] = key
+        except BrokenProcessPool:
+            pass
+        for future in as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except BrokenProcessPool:
+                yield futures[future], None
+
+
+def _try(key: str, condition: Condition, folder: Path) -> Result:
+    """In a process of the pool."""
+    try:
+        result, heard = run(condition)
+    except Exception as error:
+        text = str(error) if isinstance(error, LocalError) else f"{type(error).__name__}: {error}"
+        return Result(labels=condition.labels, error=text)
+    Kept(folder).keep(key, result, heard.tobytes())
+    return result
