@@ -14,7 +14,7 @@ from glottis.contracts.errors import GlottisError
 from glottis.testing.peers import VirtualCall
 from support.cost import OPERATIONS_PER_MS, operations
 from support.installed import installed_plugins
-from support.worst import Row, audio, datagrams, fleet, offers, services, texts, workers
+from support.worst import Row, audio, captures, datagrams, fleet, offers, services, texts, workers
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,16 @@ SOURCES = [
     for room in sorted(ROOT.glob(pattern))
     for path in sorted(room.rglob("*.py"))
 ]
-ROWS = (*datagrams.ROWS, *texts.ROWS, *offers.ROWS, *audio.ROWS, *workers.ROWS, *services.ROWS, *fleet.ROWS)
+ROWS = (
+    *datagrams.ROWS,
+    *texts.ROWS,
+    *offers.ROWS,
+    *audio.ROWS,
+    *workers.ROWS,
+    *services.ROWS,
+    *fleet.ROWS,
+    *captures.ROWS,
+)
 PCMU = installed_plugins().codecs.find("PCMU").spec
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 GRAIN = OPERATIONS_PER_MS // 10

@@ -17,8 +17,22 @@ def add(commands: Commands) -> None:
     run.add_argument("--processes", type=int, metavar="N", help="at a time (default: as many as there are cores)")
     run.add_argument("--yes", action="store_true", help="run what takes longer than ask_above_minutes, too")
     run.set_defaults(run=_run, what="run_command")
+    trace = kinds.add_parser("trace", help="make a network of a packet capture of a call")
+    trace.add_argument("capture", type=Path, metavar="FILE", help="pcap or pcapng with RTP or SRTP over UDP")
+    trace.add_argument("--ssrc", type=_number, metavar="N", help="which stream (default: the longest)")
+    trace.add_argument("--clock-rate", type=int, metavar="HERTZ", help="of its timestamps (default: as they advance)")
+    trace.add_argument("--output", type=Path, metavar="FILE", help="where it is written (default: FILE.trace.json)")
+    trace.set_defaults(run=_run, what="trace_command")
+    compare = kinds.add_parser("compare", help="say what is better or worse in one run than in another")
+    compare.add_argument("before", type=Path, metavar="A", help="folder of results")
+    compare.add_argument("after", type=Path, metavar="B", help="folder of results with the same networks and seeds")
+    compare.set_defaults(run=_run, what="compare_command")
     networks = kinds.add_parser("networks", help="list the networks with names, and where they are from")
     networks.set_defaults(run=_run, what="networks_command")
+
+
+def _number(text: str) -> int:
+    return int(text, 0)
 
 
 def _run(options: argparse.Namespace, parts: Parts) -> int:

@@ -48,6 +48,8 @@ class Recording:
     playout: PlayoutStatistics = field(default_factory=PlayoutStatistics)
     sent_again: int = 0
     """Packets that the listener has asked for."""
+    recovered_samples: int = 0
+    """By in-band FEC."""
 
     @property
     def seconds(self) -> float:

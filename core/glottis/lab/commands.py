@@ -3,9 +3,14 @@
 import argparse
 import sys
 
-from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.errors import ConfigurationError, Malformed
+from glottis.lab.capture import parse_capture_untrusted
+from glottis.lab.comparison import compare, in_one_line
 from glottis.lab.experiment import read_experiment
 from glottis.lab.presets import PRESETS
+from glottis.lab.results import load_results
+from glottis.lab.streams import choose, clock_rate_of, streams_of, trace_of
+from glottis.lab.trace import save_trace
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -29,6 +34,34 @@ def networks_command(options: argparse.Namespace) -> int:
     width = max(map(len, PRESETS))
     for name, network in PRESETS.items():
         _write(f"{name.ljust(width)}  {network.source}")
+    return 0
+
+
+def trace_command(options: argparse.Namespace) -> int:
+    """Say which stream, what it has suffered, and where the trace is."""
+    try:
+        data = options.capture.read_bytes()
+        captured = parse_capture_untrusted(data)
+    except OSError as error:
+        raise ConfigurationError(f"{options.capture}: cannot be read: {error.strerror}") from None
+    except Malformed as error:
+        raise ConfigurationError(f"{options.capture}: {error}") from None
+    streams = streams_of(captured)
+    ssrc = choose(streams, options.ssrc)
+    clock_rate = options.clock_rate or clock_rate_of(streams[ssrc])
+    trace = trace_of(streams[ssrc], clock_rate, f"{options.capture.name}, SSRC {ssrc:#010x}")
+    output = options.output or options.capture.with_suffix(".trace.json")
+    save_trace(trace, output)
+    _write(f"{output}: SSRC {ssrc:#010x} at {clock_rate} Hz: {trace.summary}")
+    return 0
+
+
+def compare_command(options: argparse.Namespace) -> int:
+    """A line for each measure, and one for all."""
+    differences = compare(load_results(options.before), load_results(options.after))
+    for difference in differences:
+        _write(str(difference))
+    _write(in_one_line(differences))
     return 0
 
 

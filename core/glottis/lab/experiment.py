@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from glottis.config.conversion import convert
 from glottis.contracts.errors import ConfigurationError
+from glottis.lab.keys import key_of
 from glottis.lab.networks import Link, Network
 from glottis.lab.parts import delay_maker, find_codec
 from glottis.lab.plan import Codec, Condition, Delay, Protection, label_of
@@ -18,7 +19,7 @@ from glottis.lab.presets import resolve
 from glottis.lab.progress import ProgressLine, in_words
 from glottis.lab.report import write_report
 from glottis.lab.results import Results, Row
-from glottis.lab.running import Kept, cores, is_kept, run_all
+from glottis.lab.running import Kept, cores, run_all
 from glottis.lab.speech import read_speech
 from glottis.lab.trace import load_trace
 
@@ -36,12 +37,12 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """What is tried: each of these with each of the others. Paths are as given, or relative to the TOML file."""
 
     name: str = "experiment"
-    speech: Annotated[tuple[str, ...], Meta(min_length=1)]
+    speech: tuple[str, ...]
     """WAV files of any kind, of at least a second."""
-    codecs: Annotated[tuple[Codec, ...], Meta(min_length=1)] = (Codec(),)
-    delays: Annotated[tuple[Delay, ...], Meta(min_length=1)] = (Delay(),)
-    protections: Annotated[tuple[Protection, ...], Meta(min_length=1)] = (Protection(),)
-    networks: Annotated[tuple[Network, ...], Meta(min_length=1)] = (Network(),)
+    codecs: tuple[Codec, ...] = (Codec(),)
+    delays: tuple[Delay, ...] = (Delay(),)
+    protections: tuple[Protection, ...] = (Protection(),)
+    networks: tuple[Network, ...] = (Network(),)
     seeds: Annotated[int, Meta(ge=1, le=MAX_SEEDS)] = 1
     """So many networks of each kind: 0, 1, 2 and so on."""
     plugins: tuple[str, ...] = ()
@@ -50,6 +51,11 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """What takes longer, by the estimate, is begun with ``--yes`` only."""
     audio_seconds: Annotated[float, Meta(ge=0, le=600)] = 10
     """Of each condition that can be listened to on the page; all of it is in a WAV file."""
+
+    def __post_init__(self) -> None:
+        for axis in ("speech", "codecs", "delays", "protections", "networks"):
+            if not getattr(self, axis):
+                raise ConfigurationError(f"{axis}: expected one or more")
 
     @property
     def conditions(self) -> list[Condition]:
@@ -108,13 +114,14 @@ class Experiment(Struct, frozen=True, kw_only=True):
             tell(warning)
         kept = Kept(Path(folder) / "conditions")
         number = cores() if processes is None else max(1, processes)
-        seconds = SECONDS_PER_SECOND * sum(lengths[one.speech] for one in conditions if not is_kept(one, kept)) / number
+        keyed = [(key_of(condition), condition) for condition in conditions]
+        seconds = SECONDS_PER_SECOND * sum(lengths[one.speech] for key, one in keyed if kept.find(key) is None) / number
         tell(f"{len(conditions)} conditions, about {in_words(seconds)} on {number} cores")
         if seconds > 60 * self.ask_above_minutes and not may_take_long:
             raise ConfigurationError(
                 f"ask_above_minutes: this takes about {in_words(seconds)}: run it with --yes, or have fewer conditions"
             )
-        rows = run_all(conditions, kept, processes, ProgressLine(tell))
+        rows = run_all(keyed, kept, processes, ProgressLine(tell))
         results = Results(name=self.name, rows=tuple(Row(key=key, result=result) for key, result in rows))
         write_report(results, kept, Path(folder), self.audio_seconds, warnings)
         return results

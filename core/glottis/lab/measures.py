@@ -45,7 +45,7 @@ class Measures(Struct, frozen=True, kw_only=True):
     concealed: float
     """Samples that the decoder made up, of all (``concealedSamples`` of W3C without those of in-band FEC)."""
     recovered_fec: float
-    """Samples that in-band FEC was asked for, of all (RFC 7587 §3.3): a codec does not say whether it had them."""
+    """Samples that the next packet had in its in-band FEC, of all (RFC 7587 §3.3)."""
     recovered_red: int
     """Lost packets whose audio came with a later one (RFC 2198)."""
     sent_again: int
@@ -94,8 +94,8 @@ def measure(
         back_after_ms=_slowest(timeline),
         lost=_rounded(sum(packet.arrived_at is None for packet in recording.packets) / sent),
         late=_rounded(played.packets_discarded / sent),
-        concealed=_rounded((played.concealed_samples - played.fec_recovered_samples) / samples),
-        recovered_fec=_rounded(played.fec_recovered_samples / samples),
+        concealed=_rounded((played.concealed_samples - recording.recovered_samples) / samples),
+        recovered_fec=_rounded(recording.recovered_samples / samples),
         recovered_red=played.packets_recovered,
         sent_again=recording.sent_again,
         kbits=_rounded(sum(packet.size for packet in recording.packets) * 8 / recording.seconds / 1000),

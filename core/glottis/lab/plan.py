@@ -91,7 +91,7 @@ def label_of(setting: Struct) -> str:
     said = [f"{name} {_shown(value)}" for name, value in _changed(setting).items() if name not in _NAMING]
     if isinstance(setting, Codec | Delay):
         first = setting.codec if isinstance(setting, Codec) else setting.policy
-        said = [first, *(one for one in said if one.partition(" ")[0] not in ("codec", "policy"))]
+        said = [_shown(first), *(one for one in said if one.partition(" ")[0] not in ("codec", "policy"))]
     return ", ".join([preset, *said] if preset else said) or _DEFAULT_LABELS.get(type(setting), "default")
 
 

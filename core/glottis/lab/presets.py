@@ -63,7 +63,7 @@ PRESETS: Final[dict[str, Network]] = {
         source=_OWN.format("a shared access point far away, and a long queue behind it"),
     ),
     "bufferbloat": Network(
-        delay_ms=15, rate=Rate(kbits=48, queue_ms=1000), source=_OWN.format("an uplink hardly wide enough for Opus")
+        delay_ms=15, rate=Rate(kbits=52, queue_ms=1000), source=_OWN.format("an uplink hardly wide enough for Opus")
     ),
     "satellite": Network(
         delay_ms=280, jitter_ms=15, loss=0.005, source=_OWN.format("a geostationary hop of 36,000 km up and down")

@@ -3,7 +3,6 @@
 A condition that raises, or that takes its process with it, costs itself alone.
 """
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -16,18 +15,16 @@ import msgspec
 from glottis.audio import write_wav
 from glottis.contracts.audio import AudioFrame
 from glottis.contracts.errors import LocalError
+from glottis.lab.keys import FORK
 from glottis.lab.plan import Condition
 from glottis.lab.samples import RATE
 from glottis.lab.timing import Costs
-from glottis.lab.trial import Result, key_of, run
+from glottis.lab.trial import Result, run
 
 Progress = Callable[[int, int, int], None]
 """Told of how many are done, of how many, and how many of these have failed."""
 
 CRASHED: Final = "its process has ended (a crash of native code?)"
-
-_CONTEXT: Final = multiprocessing.get_context("fork")
-"""A script that makes an experiment need not be importable; nothing here has threads when the processes begin."""
 
 
 class Kept:
@@ -70,28 +67,25 @@ class Kept:
 
 
 def run_all(
-    conditions: Sequence[Condition], kept: Kept, processes: int | None = None, progress: Progress = lambda *_: None
+    keyed: Sequence[tuple[str, Condition]],
+    kept: Kept,
+    processes: int | None = None,
+    progress: Progress = lambda *_: None,
 ) -> list[tuple[str, Result]]:
     """Each with its hash, in order. ``processes`` is that of the cores if None, and 0 for this one alone."""
-    keys = [key_of(condition) for condition in conditions]
-    results = {key: found for key in keys if (found := kept.find(key)) is not None}
-    open_ones = {key: one for key, one in zip(keys, conditions, strict=True) if key not in results}
+    results = {key: found for key, _ in keyed if (found := kept.find(key)) is not None}
+    open_ones = {key: condition for key, condition in keyed if key not in results}
+    number = len(results) + len(open_ones)
     failed = 0
-    progress(len(results), len(set(keys)), failed)
+    progress(len(results), number, failed)
     for key, result in _run_open(open_ones, kept.folder, processes):
         results[key] = result
         failed += bool(result.error)
-        progress(len(results), len(set(keys)), failed)
-    labelled = zip(keys, conditions, strict=True)
+        progress(len(results), number, failed)
     return [
         (key, msgspec.structs.replace(results[key], labels=condition.labels, costs=kept.costs_of(key)))
-        for key, condition in labelled
+        for key, condition in keyed
     ]
-
-
-def is_kept(condition: Condition, kept: Kept) -> bool:
-    """Whether it was run before."""
-    return kept.find(key_of(condition)) is not None
 
 
 def cores() -> int:
@@ -123,7 +117,7 @@ def _run_open(conditions: dict[str, Condition], folder: Path, processes: int | N
 
 def _in_pool(conditions: dict[str, Condition], folder: Path, processes: int) -> Iterator[tuple[str, Result | None]]:
     """None for those that were not done when the pool broke."""
-    with ProcessPoolExecutor(processes, mp_context=_CONTEXT) as pool:
+    with ProcessPoolExecutor(processes, mp_context=FORK) as pool:
         futures: dict[Future[Result], str] = {}
         try:
             for key, condition in conditions.items():

@@ -22,30 +22,28 @@ class Costs(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(slots=True)
-class Stopwatch:
-    """Seconds of this thread on the processor."""
+class Watch:
+    """What the codec of a call takes, in seconds of this thread on the processor, and what it gives back of losses."""
 
-    seconds: float = 0.0
-
-    def timed(self, function: Callable[[bytes], bytes], argument: bytes) -> bytes:
-        """What it returns."""
-        begin = thread_time()
-        try:
-            return function(argument)
-        finally:
-            self.seconds += thread_time() - begin
+    encoder: float = 0.0
+    decoder: float = 0.0
+    recovered_samples: int = 0
+    """Lost ones, of which the next payload did have redundancy."""
 
 
 class TimedEncoder:
-    """An encoder with a stopwatch, which passes on all else."""
+    """An encoder that is watched."""
 
-    def __init__(self, encoder: Encoder, watch: Stopwatch) -> None:
+    def __init__(self, encoder: Encoder, watch: Watch) -> None:
         self._encoder = encoder
         self._watch = watch
 
     def encode(self, pcm: bytes) -> bytes:
         """See ``Encoder``."""
-        return self._watch.timed(self._encoder.encode, pcm)
+        begin = thread_time()
+        payload = self._encoder.encode(pcm)
+        self._watch.encoder += thread_time() - begin
+        return payload
 
     def set_expected_loss(self, fraction: float) -> None:
         self._encoder.set_expected_loss(fraction)
@@ -55,30 +53,39 @@ class TimedEncoder:
 
 
 class TimedDecoder:
-    """A decoder with a stopwatch."""
+    """A decoder that is watched."""
 
-    def __init__(self, decoder: Decoder, watch: Stopwatch) -> None:
+    def __init__(self, decoder: Decoder, codec: CodecSpec, watch: Watch) -> None:
         self._decoder = decoder
+        self._codec = codec
         self._watch = watch
 
     def decode(self, payload: bytes) -> bytes:
         """See ``Decoder``."""
-        return self._watch.timed(self._decoder.decode, payload)
+        return self._timed(lambda: self._decoder.decode(payload))
 
     def decode_fec(self, next_payload: bytes, sample_count: int) -> bytes:
-        return self._watch.timed(lambda payload: self._decoder.decode_fec(payload, sample_count), next_payload)
+        if self._codec.has_redundancy(next_payload):
+            self._watch.recovered_samples += sample_count
+        return self._timed(lambda: self._decoder.decode_fec(next_payload, sample_count))
 
     def conceal(self, sample_count: int) -> bytes:
-        return self._watch.timed(lambda nothing: self._decoder.conceal(sample_count), b"")
+        return self._timed(lambda: self._decoder.conceal(sample_count))
+
+    def _timed(self, function: Callable[[], bytes]) -> bytes:
+        begin = thread_time()
+        pcm = function()
+        self._watch.decoder += thread_time() - begin
+        return pcm
 
 
-def timed(codec: CodecSpec, encoding: Stopwatch, decoding: Stopwatch) -> CodecSpec:
-    """The same codec, on whose encoders and decoders there are stopwatches."""
+def watched(codec: CodecSpec, watch: Watch) -> CodecSpec:
+    """The same codec, whose encoders and decoders are watched."""
 
     def create_encoder(settings: EncoderSettings) -> Encoder:
-        return TimedEncoder(codec.create_encoder(settings), encoding)
+        return TimedEncoder(codec.create_encoder(settings), watch)
 
     def create_decoder(sample_rate: int) -> Decoder:
-        return TimedDecoder(codec.create_decoder(sample_rate), decoding)
+        return TimedDecoder(codec.create_decoder(sample_rate), codec, watch)
 
     return replace(codec, create_encoder=create_encoder, create_decoder=create_decoder)

@@ -1,28 +1,24 @@
-"""One condition from the beginning to its figures, and the hash of all that it depends on."""
+"""One condition from the beginning to its figures."""
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from time import thread_time
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
-from glottis.contracts.codec import CodecSpec, EncoderKnobs, EncoderSettings
+from glottis.contracts.codec import CodecSpec, EncoderKnobs
 from glottis.lab.call import Ends, Recording, speak
 from glottis.lab.measures import Measures, Timeline, measure
 from glottis.lab.networks import events_of
-from glottis.lab.parts import delay_maker, files_of, find_codec
-from glottis.lab.plan import Condition, digest
+from glottis.lab.parts import delay_maker, find_codec
+from glottis.lab.plan import Condition
 from glottis.lab.samples import RATE, Samples
 from glottis.lab.speech import SpeechFile, read_speech
-from glottis.lab.timing import Costs, Stopwatch, timed
+from glottis.lab.timing import Costs, Watch, watched
 from glottis.peer import PeerSettings
 
 FRAME_SECONDS: Final = 0.02
-CORE: Final = Path(__file__).parents[1]
-_PROBE: Final = bytes(range(256)) * 40
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -39,29 +35,31 @@ class Result(Struct, frozen=True, kw_only=True):
 def run(condition: Condition) -> tuple[Result, Samples]:
     """Let it be said, heard and judged."""
     speech = speech_at(condition.speech)
-    encoding, decoding = Stopwatch(), Stopwatch()
+    watch = Watch()
     begin = thread_time()
-    recording = record(condition, speech, encoding, decoding)
+    recording = record(condition, speech, watch)
     spoken = thread_time()
     clock_rate = 1 + condition.network.drift_ppm / 1e6
     measures, timeline = measure(recording, speech.speech, events_of(condition.network), clock_rate)
     judged = thread_time()
     call = spoken - begin
     costs = Costs(
-        encoder=encoding.seconds,
-        decoder=decoding.seconds,
-        engines=call - encoding.seconds - decoding.seconds,
+        encoder=watch.encoder,
+        decoder=watch.decoder,
+        engines=call - watch.encoder - watch.decoder,
         judging=judged - spoken,
         frame_us=1e6 * call * FRAME_SECONDS / recording.seconds,
     )
     return Result(labels=condition.labels, measures=measures, timeline=timeline, costs=costs), recording.heard
 
 
-def record(condition: Condition, speech: SpeechFile, encoding: Stopwatch, decoding: Stopwatch) -> Recording:
+def record(condition: Condition, speech: SpeechFile, watch: Watch) -> Recording:
     """What is heard of it."""
-    codec = timed(find_codec(condition.codec.codec, condition.plugins), encoding, decoding)
+    codec = watched(find_codec(condition.codec.codec, condition.plugins), watch)
     rate = condition.codec.sample_rate
-    return speak(speech.at(rate), rate, ends_of(condition, codec), condition.network, condition.seed)
+    recording = speak(speech.at(rate), rate, ends_of(condition, codec), condition.network, condition.seed)
+    recording.recovered_samples = watch.recovered_samples
+    return recording
 
 
 def ends_of(condition: Condition, codec: CodecSpec) -> Ends:
@@ -97,43 +95,3 @@ def ear_of(mouth: PeerSettings, condition: Condition) -> PeerSettings:
 def speech_at(path: str) -> SpeechFile:
     """Read once in each process."""
     return read_speech(Path(path))
-
-
-# What a result depends on
-
-
-def key_of(condition: Condition) -> str:
-    """The hash of what is run: settings, bytes of the speech, code of glottis and of the codec, and what it encodes."""
-    network = condition.network
-    traces = [Path(link.trace) for link in (network, network.back) if link is not None and link.trace]
-    files = [Path(condition.speech), *files_of(condition.plugins, condition.delay), *traces]
-    settings = msgspec.json.encode(condition, order="deterministic")
-    for path in files:  # what is in them counts, not where they are
-        settings = settings.replace(msgspec.json.encode(str(path))[1:-1], path.name.encode())
-    return digest(
-        settings,
-        code_of(CORE).encode(),
-        codec_print(condition.codec.codec, condition.plugins).encode(),
-        *(path.read_bytes() for path in files),
-    )
-
-
-@lru_cache(maxsize=32)
-def codec_print(name: str, plugins: tuple[str, ...]) -> str:
-    """Of a codec's code, and of what it and the library behind it make of a short noise."""
-    codec = find_codec(name, plugins)
-    rate = codec.sample_rates[0]
-    encoder, decoder = codec.create_encoder(EncoderSettings(rate)), codec.create_decoder(rate)
-    size = round(rate * FRAME_SECONDS) * 2
-    payloads = [encoder.encode(_PROBE[start : start + size]) for start in range(0, len(_PROBE) - size + 1, size)]
-    heard = [decoder.decode(payload) for payload in payloads if payload]
-    return digest(*payloads, *heard)
-
-
-@lru_cache(maxsize=8)
-def code_of(folder: Path) -> str:
-    """Of all Python files of a package."""
-    whole = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        whole.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
-    return whole.hexdigest()
