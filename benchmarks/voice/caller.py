@@ -137,7 +137,9 @@ class Caller:
         rng: random.Random,
         clock_rate: float = 1.0,
         frame_seconds: float = FRAME_SECONDS,
+        adapts_bitrate: bool = False,
     ) -> None:
+        """Browsers have one bitrate for any loss; who ``adapts_bitrate`` does as gateways do."""
         self._frame_seconds = frame_seconds
         self._endpoint = endpoint
         self._line = line
@@ -147,7 +149,7 @@ class Caller:
         self._seconds = speech.seconds
         self._codec = codec
         self._frames = _frames(speech, factor, frame_seconds)  # now, for it takes long, and a call goes by its time
-        codec = replace(codec, default_bitrates={})  # browsers, too, have one bitrate for any loss
+        codec = codec if adapts_bitrate else replace(codec, default_bitrates={})
         settings = PeerSettings((codec,), sample_rate=RATE * factor, encoder=KNOBS, max_message_size=None)
         self._peer = PeerConnection(
             settings, certificate=Certificate.generate(), local_addresses=endpoint.addresses, rng=rng

@@ -30,7 +30,7 @@ def call_gateway(case: Case, seed: int, speech: Speech, *, relays: bool = False)
 
     Where the gateway ``relays`` packets it decodes none, and what is lost on their way to it stays lost.
     """
-    with _deterministic(seed):
+    with deterministic(seed):
         return trio.run(_call, case, seed, speech, relays, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
@@ -52,14 +52,14 @@ async def _call(case: Case, seed: int, speech: Speech, relays: bool) -> Recordin
             phone = exchange.phone()
             await phone.create()
             await phone.open_socket()
-            await caller.connect(lambda offer: _answer_to(phone, offer))
+            await caller.connect(lambda offer: answer_to(phone, offer))
             recording = await caller.speak()
             caller.hang_up()
             nursery.cancel_scope.cancel()
     return recording
 
 
-async def _answer_to(phone: Phone, offer: str) -> str:
+async def answer_to(phone: Phone, offer: str) -> str:
     """The phone is there for its signaling alone."""
     socket = phone.socket
     await socket.send(Offer(offer))
@@ -70,7 +70,7 @@ async def _answer_to(phone: Phone, offer: str) -> str:
 
 
 @contextmanager
-def _deterministic(seed: int) -> Iterator[None]:
+def deterministic(seed: int) -> Iterator[None]:
     """What would be random is the seed's: the gateway's numbers, and in which order trio runs tasks that are ready.
 
     Trio itself does so for Hypothesis, and has no public name for it.

@@ -4,6 +4,7 @@ Both are peer connections as in any call, driven as the gateway drives them; ICE
 The network is perfect until media begins.
 """
 
+import math
 import random
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,10 +16,12 @@ from glottis.dtls import Certificate
 from glottis.lab.models import Carrier, is_media
 from glottis.lab.networks import Network, carriers
 from glottis.lab.samples import RATE, Samples
+from glottis.media.ring import SLOT
+from glottis.media.scheduler import Scheduled
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.rtp import PlayoutStatistics
 from glottis.testing.nat import Nat
-from glottis.testing.peers import CALLER, GATEWAY, VirtualPeer
+from glottis.testing.peers import CALLER, GATEWAY, VirtualPeer, VirtualWheel
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram
 
@@ -122,11 +125,18 @@ class Mouth(VirtualPeer):
         return None if timeout is None else self._own_clock.moment(timeout)
 
 
+class SlottedWheel(VirtualWheel):
+    """Its media ticks are at the slots of a gateway's wheel: up to one later than they could be."""
+
+    def hear_from(self, session: Scheduled, moment: float) -> None:
+        super().hear_from(session, math.ceil(round(moment / SLOT, 6)) * SLOT)
+
+
 class Ear(VirtualPeer):
     """Keeps what it hears, with the moments."""
 
     def __init__(self, connection: PeerConnection, network: VirtualNetwork) -> None:
-        super().__init__(connection, network)
+        super().__init__(connection, network, SlottedWheel(network))
         self.frames: list[tuple[float, AudioFrame]] = []
 
     def hear(self, now: float) -> None:

@@ -101,13 +101,13 @@ class VirtualPeer:
     While ``reads_messages`` is false, those of data channels are left where they are.
     """
 
-    def __init__(self, connection: PeerConnection, clock: Clock) -> None:
+    def __init__(self, connection: PeerConnection, clock: Clock, wheel: VirtualWheel | None = None) -> None:
         self.connection = connection
         self.events: list[PeerConnectionEvent] = []
         self.heard = bytearray()
         self.reads_messages = True
         self._socket = VirtualSocket()
-        self._wheel = VirtualWheel(clock)
+        self._wheel = wheel or VirtualWheel(clock)
         self._driver = PeerDriver(
             connection,
             endpoint=self._socket,
