@@ -11,6 +11,15 @@ from typing import Final
 
 from benchmarks.aims import aims
 from benchmarks.compare import compare
+from benchmarks.fleet import (
+    CALLS,
+    FleetResults,
+    estimated_seconds,
+    fleet_aims,
+    measure_round,
+    print_fleet,
+    run_fleet_rounds,
+)
 from benchmarks.machine import description
 from benchmarks.processes import CALLERS_CORE, SERVER_CORE, Checkout, output_of
 from benchmarks.profiling import profile
@@ -48,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_calls(comparing)
     comparing.add_argument("--repeats", type=int, default=5, help="pairs (default: 5)")
     comparing.set_defaults(action=_compare)
+    workers = actions.add_parser("workers", help="measure two workers beside one, on all cores")
+    workers.add_argument("--calls", type=int, default=CALLS, help="for each worker (default: %(default)s)")
+    workers.add_argument("--repeats", type=int, default=DEFAULT_REPEATS, help="rounds (default: %(default)s)")
+    workers.add_argument("--seconds", type=float, default=8.0, help="length of each steady window (default: 8)")
+    workers.set_defaults(action=_workers)
     profiling = actions.add_parser("profile", help="draw what a gateway spends its time on")
     _add_calls(profiling)
     profiling.add_argument("--pass-through", action="store_true", help="echo packets as they are")
@@ -69,18 +83,29 @@ def _bench(options: argparse.Namespace) -> None:
     seconds = options.seconds or (QUICK_SECONDS if options.quick else DEFAULT_SECONDS)
     setup = not options.quick
     minutes = estimated_minutes(scenarios, repeats, seconds, setup=setup)
+    minutes += estimated_seconds(repeats, seconds) / 60 if setup else 0.0
     print(", ".join(description().values()))
     print(f"servers on core {SERVER_CORE}, callers on core {CALLERS_CORE}; about {minutes:.0f} minutes", flush=True)
-    results = Results()
-    for results in run_rounds(scenarios, repeats, seconds, setup=setup):
+    results, fleet = Results(), FleetResults()
+    for number, results in enumerate(run_rounds(scenarios, repeats, seconds, setup=setup)):
+        if setup:
+            measure_round(fleet, number, seconds)
         if options.json:
-            write_results(results, options.json)
+            write_results(results, options.json, fleet)
     print(f"\n{LEGEND}")
     print_results(results)
     if setup:
+        print_fleet(fleet)
         print("\nData channel messages (SCTP alone)")
         print(output_of(["-m", "benchmarks.sctp"], SERVER_CORE), end="")
-    print_aims(aims(results))
+    print_aims([*aims(results), *fleet_aims(fleet)])
+
+
+def _workers(options: argparse.Namespace) -> None:
+    print(", ".join(description().values()), flush=True)
+    results = run_fleet_rounds(options.calls, options.repeats, options.seconds)
+    print_fleet(results)
+    print_aims(fleet_aims(results))
 
 
 def _compare(options: argparse.Namespace) -> None:

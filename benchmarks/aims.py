@@ -28,11 +28,13 @@ class Aim:
     complaints: tuple[str, ...] = ()
     """About the machine, beside those about the rows."""
     at_least: bool = False
+    is_complete: bool = True
+    """Whether all packets have come where there are no rows to tell."""
 
     @property
     def verdict(self) -> str:
         """By the median, in words."""
-        if any(row.of(lambda one: one.returned).median < COMPLETE for row in self.rows):
+        if not self.is_complete or any(row.of(lambda one: one.returned).median < COMPLETE for row in self.rows):
             return "NOT SHOWN: packets are missing"
         noise = {*self.complaints, *(word for row in self.rows for word in row.complaints)}
         if noise:

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import cycle
 
 import trio
 from glottis.contracts.audio import EncodedPacket
@@ -36,12 +37,12 @@ class RecordingDriver(PeerDriver):
 
 
 class Callers:
-    """Makes calls with one server, of the ``SIGNALING`` that it has; ``scheduler`` is to be run meanwhile."""
+    """Makes calls with servers of this ``SIGNALING`` in turn, by their ports; ``scheduler`` is to be run meanwhile."""
 
-    def __init__(self, server: str, port: int) -> None:
+    def __init__(self, server: str, *ports: int) -> None:
         self.scheduler = Scheduler()
         self._open_signaling = SIGNALING[server]
-        self._port = port
+        self._ports = cycle(ports)
         self._certificate = Certificate.generate()
         self._codec = opus()
         self._payloads = speech_packets()
@@ -50,13 +51,13 @@ class Callers:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
         """Its signaling alone: nothing is offered."""
-        async with self._open_signaling(self._port):
+        async with self._open_signaling(next(self._ports)):
             yield
 
     @asynccontextmanager
     async def unconnected_call(self) -> AsyncIterator[None]:
         """A call that is offered and answered, and whose caller cannot be reached."""
-        async with self._open_signaling(self._port) as exchange:
+        async with self._open_signaling(next(self._ports)) as exchange:
             peer = self._make_peer([Address(HOST, 9)])  # the port for what is to be discarded (RFC 863)
             peer.accept_answer_untrusted(await exchange(peer.make_offer()), trio.current_time())
             yield
@@ -66,7 +67,7 @@ class Callers:
         """A call whose caller speaks from when it is connected; it may not be yet. Ended with the block."""
         sock = StampedSocket.bound(HOST)
         with UdpEndpoint([sock]) as endpoint:
-            async with self._open_signaling(self._port) as exchange, trio.open_nursery() as nursery:
+            async with self._open_signaling(next(self._ports)) as exchange, trio.open_nursery() as nursery:
                 nursery.start_soon(endpoint.run)
                 driver = self._make_driver(endpoint, recording)
                 driver.recording, driver.socket = recording, sock

@@ -90,13 +90,13 @@ def results(recordings: list[Recording], seconds: float) -> dict[str, object]:
 async def _main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", choices=list(SIGNALING), required=True)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", type=int, nargs="+", required=True, help="of each server: they are called in turn")
     parser.add_argument("--calls", type=int, required=True)
     parser.add_argument("--rate", type=float, required=True, help="calls opened per second")
     parser.add_argument("--seconds", type=float, required=True)
     options = parser.parse_args()
     with failing_in_words():
-        recordings = await run(Callers(options.server, options.port), options.calls, options.rate, options.seconds)
+        recordings = await run(Callers(options.server, *options.port), options.calls, options.rate, options.seconds)
         print(json.dumps(results(recordings, options.seconds)), flush=True)
 
 

@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +58,23 @@ class Watch:
         lines = Path("/proc/stat").read_text().splitlines()
         by_name = {line.split(maxsplit=1)[0]: line for line in lines}
         return [CoreTimes.parse(by_name[f"cpu{core}"], cpu_seconds(pid)) for core, pid in self._pids.items()]
+
+
+class WatchOfAll:
+    """Looks at all cores together, on which these processes and no others belong; shares are those of one core."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self._pids = pids
+        self._before = self._read()
+
+    def noise(self) -> Noise:
+        """Since the beginning."""
+        return noise_between([self._before], [self._read()])
+
+    def _read(self) -> CoreTimes:
+        line = Path("/proc/stat").read_text().partition("\n")[0]
+        times = CoreTimes.parse(line, sum(map(cpu_seconds, self._pids)))
+        return replace(times, total=times.total / (os.cpu_count() or 1))
 
 
 def noise_between(before: Sequence[CoreTimes], after: Sequence[CoreTimes]) -> Noise:

@@ -15,6 +15,7 @@ from typing import Any, Final
 START_TIMEOUT: Final = 30.0
 _CORES: Final = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CALLERS_CORE = _CORES[0], _CORES[-1]
+CORES: Final = len(_CORES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,10 @@ HERE: Final = Checkout(Path(__file__).parents[1], sys.executable)
 
 
 @contextmanager
-def running(arguments: Sequence[str], core: int, checkout: Checkout = HERE) -> Iterator[subprocess.Popen[str]]:
-    """A Python process pinned to ``core``, ended with the block."""
+def running(arguments: Sequence[str], core: int | None, checkout: Checkout = HERE) -> Iterator[subprocess.Popen[str]]:
+    """A Python process pinned to ``core``, or on all of them, ended with the block."""
     process = subprocess.Popen([checkout.python, *arguments], cwd=checkout.root, stdout=subprocess.PIPE, text=True)
-    os.sched_setaffinity(process.pid, {core})
+    os.sched_setaffinity(process.pid, _CORES if core is None else {core})
     try:
         yield process
     finally:
@@ -67,6 +68,12 @@ def json_from(arguments: Sequence[str], core: int) -> Any:
 def cpu_seconds(pid: int) -> float:
     """User and system time of all threads so far, by the kernel's clock of that process (clock_getcpuclockid(3))."""
     return time.clock_gettime(~pid << 3 | 2)
+
+
+def family_of(pid: int) -> list[int]:
+    """The process, and those that it has started and are there."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [pid, *(int(child) for thread in threads for child in thread.read_text().split())]
 
 
 def resident_kib(pid: int) -> int:

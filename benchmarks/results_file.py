@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.aims import Aim, aims
+from benchmarks.fleet import FleetResults, Way, fleet_aims
 from benchmarks.machine import description
 from benchmarks.rounds import Results, Row
 from benchmarks.scenarios import Scenario
@@ -15,12 +16,12 @@ VERSION: Final = 1
 """Of the format: it grows when what a member means changes."""
 
 
-def write_results(results: Results, path: Path) -> None:
+def write_results(results: Results, path: Path, fleet: FleetResults | None = None) -> None:
     """Replace the file."""
-    path.write_text(json.dumps(_without_nan(as_json(results)), indent=1, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(_without_nan(as_json(results, fleet)), indent=1, ensure_ascii=False) + "\n")
 
 
-def as_json(results: Results) -> dict[str, Any]:
+def as_json(results: Results, fleet: FleetResults | None = None) -> dict[str, Any]:
     """All rounds of all rows, in the units of ``Measurement`` and ``SetupCost``; null is what was not measured."""
     return {
         "version": VERSION,
@@ -28,8 +29,14 @@ def as_json(results: Results) -> dict[str, Any]:
         "rows": [_row(row) for row in results.rows.values()],
         "busy": _row(results.busy) if results.busy else None,
         "setup": {"rounds": [asdict(one) for one in results.setup], "complaints": results.setup_complaints},
-        "aims": [_aim(aim) for aim in aims(results)],
+        "fleet": _fleet(fleet) if fleet else None,
+        "aims": [_aim(aim) for aim in (*aims(results), *(fleet_aims(fleet) if fleet else ()))],
     }
+
+
+def _fleet(fleet: FleetResults) -> dict[str, Any]:
+    rounds = [{way.title: asdict(measured) for way, measured in one.items()} for one in fleet.rounds]
+    return {"calls": fleet.calls, "rounds": rounds, "complaints": fleet.complaints(*Way)}
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -37,12 +37,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """So many calls at a time; ``sample_rate`` is the agent's, in hertz."""
+    """So many calls at a time; ``sample_rate`` is the agent's, in hertz, ``workers`` are processes of the gateway."""
 
     kind: Kind
     calls: int
     sample_rate: int = SAMPLE_RATE
     complexity: int = COMPLEXITY
+    workers: int = 1
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ _CONFIG: Final = f"""
 [server]
 host = "{HOST}"
 port = {{port}}
+{{workers}}
 max_load = 1.0
 max_sessions_per_minute = 1000000
 max_sessions_per_client = 1000000
@@ -57,14 +58,14 @@ def server_for(scenario: Scenario, checkout: Checkout = HERE) -> AbstractContext
 
 
 @contextmanager
-def glottis(scenario: Scenario, checkout: Checkout = HERE) -> Iterator[Server]:
+def glottis(scenario: Scenario, checkout: Checkout = HERE, core: int | None = SERVER_CORE) -> Iterator[Server]:
     """``glottis serve`` with the echo agent, which decodes and encodes unless it is to echo packets as they are."""
     port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "glottis.toml"
         config.write_text(configuration(scenario, port, checkout))
         arguments = ["-c", SERVE, "serve", "--config", str(config)]
-        with _listening("glottis", port, arguments, checkout) as server:
+        with _listening("glottis", port, arguments, checkout, core) as server:
             yield server
 
 
@@ -72,6 +73,7 @@ def configuration(scenario: Scenario, port: int, checkout: Checkout) -> str:
     """What ``checkout`` is served with: settings that it does not know are left out."""
     text = _CONFIG.format(
         port=port,
+        workers=f"workers = {scenario.workers}" if scenario.workers > 1 else "",
         complexity=scenario.complexity,
         encoded=str(scenario.kind is Kind.PASS_THROUGH).lower(),
         sample_rate=scenario.sample_rate,
@@ -89,7 +91,9 @@ def aiortc() -> AbstractContextManager[Server]:
 
 
 @contextmanager
-def _listening(kind: str, port: int, arguments: list[str], checkout: Checkout) -> Iterator[Server]:
-    with running(arguments, SERVER_CORE, checkout) as process:
+def _listening(
+    kind: str, port: int, arguments: list[str], checkout: Checkout, core: int | None = SERVER_CORE
+) -> Iterator[Server]:
+    with running(arguments, core, checkout) as process:
         wait_for_port(port, process)
         yield Server(kind, port, process.pid)

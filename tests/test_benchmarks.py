@@ -11,6 +11,7 @@ from glottis.config import load_config
 from benchmarks.__main__ import DEFAULT_REPEATS, DEFAULT_SECONDS
 from benchmarks.aims import Aim, aims, best_at_full_core
 from benchmarks.compare import difference
+from benchmarks.fleet import FleetMeasurement, FleetResults, Way, estimated_seconds, fleet_aims, print_fleet
 from benchmarks.machine import CoreTimes, Noise, complaints, noise_between
 from benchmarks.measurement import CodecCost, Measurement, late_share
 from benchmarks.processes import HERE, Checkout
@@ -159,7 +160,8 @@ def test_cross_has_all_calls_at_one_complexity_and_all_complexities_at_one_numbe
 
 
 def test_all_runs_of_make_bench_fit_in_25_minutes() -> None:
-    assert estimated_minutes(cross(), DEFAULT_REPEATS, DEFAULT_SECONDS, setup=True) <= 25
+    of_fleet = estimated_seconds(DEFAULT_REPEATS, DEFAULT_SECONDS) / 60
+    assert estimated_minutes(cross(), DEFAULT_REPEATS, DEFAULT_SECONDS, setup=True) + of_fleet <= 25
 
 
 def test_each_round_measures_all_scenarios_in_another_order() -> None:
@@ -217,6 +219,42 @@ def test_aim_may_be_something_to_exceed() -> None:
     assert Aim("more", 6, spread([5.0]), at_least=True).verdict == "NOT REACHED"
 
 
+# Several workers
+
+IN_FLEET = FleetMeasurement(
+    cpu=10.0, lateness_p50=1.0, lateness_p99=4.0, late=0.0, returned=1.0, control=8.0, noise=QUIET
+)
+
+
+def fleet_results(two: FleetMeasurement) -> FleetResults:
+    return FleetResults(rounds=[{Way.ONE: IN_FLEET, Way.TWO: two, Way.APART: IN_FLEET}] * 3)
+
+
+def test_two_workers_are_to_carry_nearly_as_many_calls_a_core_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    results = fleet_results(replace(IN_FLEET, cpu=12.5))
+    assert results.linearity(Way.TWO).median == pytest.approx(0.8)
+    assert [aim.verdict for aim in fleet_aims(results)] == ["NOT REACHED"]
+    assert [aim.verdict for aim in fleet_aims(fleet_results(replace(IN_FLEET, cpu=11.0)))] == ["reached"]
+    assert fleet_aims(FleetResults()) == []
+    print_fleet(results)
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("2 workers")]
+    assert line.split() == ["2", "workers", "12.50", "80", "0.80", "1.0", "/", "4.0", "0.00%", "quiet"]
+
+
+@pytest.mark.parametrize(
+    ("two", "why"),
+    [
+        (
+            replace(IN_FLEET, noise=Noise(steal=0.0, others=0.4)),
+            ", the machine is too noisy: others took 40% of a core",
+        ),
+        (replace(IN_FLEET, returned=0.9), ": packets are missing"),
+    ],
+)
+def test_workers_on_a_noisy_machine_or_with_lost_packets_show_nothing(two: FleetMeasurement, why: str) -> None:
+    assert [aim.verdict for aim in fleet_aims(fleet_results(two))] == [f"NOT SHOWN{why}"]
+
+
 # What is written
 
 
@@ -243,11 +281,12 @@ def test_calls_that_did_not_come_up_are_said_to(capsys: pytest.CaptureFixture[st
 
 def test_file_has_all_rounds_and_null_for_what_was_not_measured(tmp_path: Path) -> None:
     results = quick_results(replace(MEASUREMENT, own_kib=math.nan))
-    write_results(results, tmp_path / "bench.json")
+    write_results(results, tmp_path / "bench.json", fleet_results(IN_FLEET))
     written = json.loads((tmp_path / "bench.json").read_text())
     assert [len(one["rounds"]) for one in written["rows"]] == [3, 3, 3, 3]
     assert written["rows"][0]["rounds"][0]["own_kib"] is None
     assert {one["scenario"]["kind"] for one in written["rows"]} == {"echo", "pass-through", "aiortc"}
+    assert len(written["fleet"]["rounds"]) == 3
 
 
 # Comparing
