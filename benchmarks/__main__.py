@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from benchmarks.admission import admission_aims, measure_admission, print_admission
 from benchmarks.aims import aims
 from benchmarks.compare import compare
 from benchmarks.fleet import (
@@ -62,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     workers.add_argument("--repeats", type=int, default=DEFAULT_REPEATS, help="rounds (default: %(default)s)")
     workers.add_argument("--seconds", type=float, default=8.0, help="length of each steady window (default: 8)")
     workers.set_defaults(action=_workers)
+    admission = actions.add_parser("admission", help="ask for more sessions than there may be, beside running calls")
+    admission.add_argument("--workers", type=int, default=2, help="of the gateway (default: %(default)s)")
+    admission.add_argument("--calls", type=int, default=20, help="that run meanwhile (default: %(default)s)")
+    admission.add_argument("--per-minute", type=float, default=2000, help="requests (default: %(default)s)")
+    admission.add_argument("--minutes", type=float, default=5, help="(default: %(default)s)")
+    admission.set_defaults(action=_admission)
     profiling = actions.add_parser("profile", help="draw what a gateway spends its time on")
     _add_calls(profiling)
     profiling.add_argument("--pass-through", action="store_true", help="echo packets as they are")
@@ -106,6 +113,15 @@ def _workers(options: argparse.Namespace) -> None:
     results = run_fleet_rounds(options.calls, options.repeats, options.seconds)
     print_fleet(results)
     print_aims(fleet_aims(results))
+
+
+def _admission(options: argparse.Namespace) -> None:
+    print(", ".join(description().values()))
+    wanted = f"{options.per_minute:g} sessions a minute for {options.minutes:g} minutes"
+    print(f"{options.workers} workers, {options.calls} calls, {wanted}", flush=True)
+    result = measure_admission(options.workers, options.calls, options.per_minute, options.minutes * 60)
+    print_admission(result)
+    print_aims(admission_aims(result))
 
 
 def _compare(options: argparse.Namespace) -> None:

@@ -9,6 +9,8 @@ import pytest
 from glottis.config import load_config
 
 from benchmarks.__main__ import DEFAULT_REPEATS, DEFAULT_SECONDS
+from benchmarks.admission import Admission, admission_aims, print_admission
+from benchmarks.admission_load import Reply, visitor
 from benchmarks.aims import Aim, aims, best_at_full_core
 from benchmarks.compare import difference
 from benchmarks.fleet import FleetMeasurement, FleetResults, Way, estimated_seconds, fleet_aims, print_fleet
@@ -22,6 +24,7 @@ from benchmarks.rounds import Results, Row, calls_at_load, estimated_minutes, ro
 from benchmarks.scenarios import BESIDE, ECHO, FULL_CORE, PASS_THROUGH, Kind, Scenario, cross, full, quick
 from benchmarks.servers import configuration
 from benchmarks.setup_cost import SetupCost
+from benchmarks.soak.server import Holdings
 from benchmarks.spread import percentile, ratios, spread
 
 QUIET = Noise(steal=0.0, others=0.01)
@@ -253,6 +256,28 @@ def test_two_workers_are_to_carry_nearly_as_many_calls_a_core_as_one(capsys: pyt
 )
 def test_workers_on_a_noisy_machine_or_with_lost_packets_show_nothing(two: FleetMeasurement, why: str) -> None:
     assert [aim.verdict for aim in fleet_aims(fleet_results(two))] == [f"NOT SHOWN{why}"]
+
+
+# Admission
+
+
+def test_refusals_of_one_rule_are_one_row_whatever_numbers_they_name() -> None:
+    limited = [Reply(429, "3", {"code": "RATE_LIMITED", "detail": f"Wait {n} seconds."}).rule for n in (3, 41)]
+    assert set(limited) == {"429 RATE_LIMITED: Wait … seconds."}
+    assert Reply(202, "2", {"place": 3}).rule != Reply(200, "", {}).rule
+    assert len({visitor(number).campaign for number in range(8)}) == 2
+    assert sum(not visitor(number).connects for number in range(8)) == 1
+
+
+def test_what_is_left_of_a_crowd_is_told_beside_its_refusals(capsys: pytest.CaptureFixture[str]) -> None:
+    crowd = {"outcomes": {"200 created": 8, "503 FULL": 2}, "waits": {"200 created": [-1], "503 FULL": [2, 10]}}
+    calls = {"lateness": [1.0] * 99 + [30.0], "packets": [100], "packets_due": 100}
+    held, left = Holdings(1000, 20, 40), Holdings(1004, 21, 40)
+    result = Admission({**crowd, "times": [5.0], "broken": 0}, calls, held, left, [])
+    print_admission(result)
+    [refused] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("503 FULL")]
+    assert refused.split() == ["503", "FULL", "2", "2–10"]
+    assert [aim.verdict for aim in admission_aims(result)] == ["NOT REACHED", "NOT REACHED", "reached", "reached"]
 
 
 # What is written

@@ -1,4 +1,4 @@
-"""The plugin of the gateway under test: an agent that speaks without being spoken to, and a count of its tasks.
+"""The plugin of the gateway under test: agents that speak without being spoken to, and a count of its tasks.
 
 The signal ``SIGUSR1`` makes the process write how many tasks it has to the file that the environment names.
 """
@@ -13,6 +13,7 @@ import trio
 from glottis import Agent, AgentSpec, Call, EncodedPacket, hookimpl
 
 NAME = "sounding"
+READING = "reading"
 COUNT_FILE = "SOAK_COUNT"
 """The environment's name for the file."""
 SAMPLES = 160
@@ -31,6 +32,27 @@ def create(settings: object) -> Agent:
     return sound
 
 
+def create_reading(settings: object) -> Agent:
+    """An agent that reads speech out in Opus, and hears its caller meanwhile: its packets are the gateway's own."""
+    from benchmarks.speech import endless, speech_packets  # late: it takes numpy
+
+    create(settings)
+    payloads = speech_packets()
+
+    async def read(call: Call) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_hear, call)
+            for packet in endless(payloads):
+                await call.say(packet)
+
+    return read
+
+
+async def _hear(call: Call) -> None:
+    async for _ in call.audio:
+        pass
+
+
 def _count(signum: int, frame: FrameType | None) -> None:
     path = Path(os.environ[COUNT_FILE])
     part = path.with_suffix(".part")
@@ -40,5 +62,5 @@ def _count(signum: int, frame: FrameType | None) -> None:
 
 @hookimpl
 def register_agents() -> Sequence[AgentSpec]:
-    """The agent ``sounding``."""
-    return [AgentSpec(NAME, create, sample_rate=8000)]
+    """The agents ``sounding`` and ``reading``."""
+    return [AgentSpec(NAME, create, sample_rate=8000), AgentSpec(READING, create_reading, sample_rate=48000)]

@@ -86,18 +86,18 @@ def serving() -> Iterator[Server]:
         directory = Path(name)
         config, count = directory / "glottis.toml", directory / "count"
         config.write_text(_CONFIG.format(port=port))
-        _install_probe(directory)
-        os.environ |= {
-            "PYTHONPATH": os.pathsep.join(map(str, (directory, HERE.root, HERE.root / "tests"))),
-            probe.COUNT_FILE: str(count),
-        }
+        install_probe(directory, count)
         with running(["-c", _SERVE, "serve", "--config", str(config)], SERVER_CORE) as process:
             wait_for_port(port, process)
             yield Server(port, process.pid, count)
 
 
-def _install_probe(directory: Path) -> None:
-    """A distribution that any Python with this directory on its path has installed."""
+def install_probe(directory: Path, count: Path) -> None:
+    """A distribution that each Python which is started from now on has installed; it counts into this file."""
+    os.environ |= {
+        "PYTHONPATH": os.pathsep.join(map(str, (directory, HERE.root, HERE.root / "tests"))),
+        probe.COUNT_FILE: str(count),
+    }
     metadata = directory / "glottis_soak-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: glottis-soak\nVersion: 1.0\n")
