@@ -73,6 +73,9 @@ class Store:
     def is_session_of(self, session_id: str, principal: Principal) -> bool:
         return session_id == "s-1" and principal.name == "tester"
 
+    def room(self) -> int:
+        return 0 if self.unavailable else 1
+
     def unavailability(self) -> Unavailable | None:
         return self.unavailable
 

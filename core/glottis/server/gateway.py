@@ -43,6 +43,7 @@ from glottis.server.runtime.figures import FiguresDesk
 from glottis.server.runtime.load_control import LoadControl
 from glottis.server.runtime.relief import Relief
 from glottis.server.runtime.watchdog import Watchdog, watching
+from glottis.server.sessions.door import OwnDoor
 from glottis.server.sessions.renewal import renew_ice_servers
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
@@ -211,11 +212,12 @@ class Gateway:
 
     def _make_http_server(self) -> HttpServer:
         server = self._config.config.server
+        limiter = self._limiter("sessions", server.max_sessions_per_minute)
         api = Api(
             self.sessions,
             self._config.auth.scheme,
             origins=Origins(server.allowed_origins),
-            rate_limiter=self._limiter("sessions", server.max_sessions_per_minute),
+            rate_limiter=limiter,
             public_url=server.public_url,
             turns=self._turns,
             pages=self._config.pages,
@@ -224,7 +226,7 @@ class Gateway:
             operators=self._config.config.auth.operators,
             plugins=self._config.plugins,
             campaigns=tuple(self._config.campaigns),
-            waiting_room=WaitingRoom(server.queue, (self._fleet or Alone()).new_session_id),
+            door=OwnDoor(WaitingRoom(server.queue, Alone().new_session_id), limiter, self.sessions.room),
             figures_elsewhere=self._fleet.figures_of_plugins if self._fleet is not None else nowhere_else,
         )
         return HttpServer(

@@ -33,14 +33,21 @@ def place_of(room: WaitingRoom, ticket: str, now: float) -> int:
 
 def test_who_has_come_first_may_try_first() -> None:
     room = make_room(100)
-    assert room.may_try("", 0.0)
+    assert room.may_try("", 0, 0.0)
     tickets = [ticket_of(room, f"192.0.2.{number}") for number in range(TRYING + 2)]
-    assert [room.may_try(ticket, 1.0) for ticket in tickets] == [True] * TRYING + [False, False]
-    assert not room.may_try("", 1.0)
-    assert not room.may_try("invented", 1.0)
+    assert [room.may_try(ticket, 0, 1.0) for ticket in tickets] == [True] * TRYING + [False, False]
+    assert not room.may_try("", 0, 1.0)
+    assert not room.may_try("invented", 0, 1.0)
     room.leave(tickets[0])
     assert [place_of(room, ticket, 2.0) for ticket in tickets[1:]] == list(range(1, TRYING + 2))
-    assert room.may_try(tickets[TRYING], 2.0)
+    assert room.may_try(tickets[TRYING], 0, 2.0)
+
+
+def test_a_newcomer_may_try_where_there_is_room_for_more_than_wait() -> None:
+    room = make_room(100)
+    tickets = [ticket_of(room, f"192.0.2.{number}") for number in range(TRYING + 2)]
+    assert [room.may_try("", free, 1.0) for free in (0, TRYING + 2, TRYING + 3)] == [False, False, True]
+    assert [room.may_try(ticket, TRYING + 1, 1.0) for ticket in tickets] == [True] * (TRYING + 1) + [False]
 
 
 def test_who_does_not_ask_loses_the_place() -> None:
@@ -78,9 +85,9 @@ ONE_CALL = CONFIG.replace("port = 0", "port = 0\nmax_sessions = 1\nqueue = 8").r
 )
 
 
-async def ask(exchange: Exchange, ticket: str = "") -> Reply:
+async def ask(exchange: Exchange, ticket: str = "", campaign: str = "echo") -> Reply:
     path = f"/api/websession/initiate?ticket={ticket}"
-    body = b'{"campaignId":"echo"}'
+    body = json.dumps({"campaignId": campaign}).encode()
     connect = exchange.network.connect
     return await request(exchange.gateway, "POST", path, body, connect=connect, content_type="application/json")
 
@@ -106,6 +113,17 @@ async def test_who_finds_no_room_waits_and_is_served_in_turn(tmp_path: Path, aut
         assert served.status == 200
         assert served.document["websocketUrl"]
         assert (await ask(exchange, second["ticket"])).document["place"] == 1
+
+
+async def test_those_who_wait_for_a_full_campaign_keep_nobody_from_another(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    few = '\n[campaigns.few]\nagent = "echo"\nmax_sessions = 1\n'
+    async with open_memory_exchange(
+        tmp_path, ONE_CALL.replace("max_sessions = 1", "max_sessions = 5") + few
+    ) as exchange:
+        assert [(await ask(exchange, campaign="few")).status for _ in range(3)] == [200, 202, 202]
+        assert [(await ask(exchange)).status for _ in range(3)] == [200, 200, 503]  # two places are theirs who wait
 
 
 async def test_who_asks_without_waiting_is_limited_as_ever(tmp_path: Path, autojump_clock: Clock) -> None:

@@ -26,10 +26,7 @@ class Authentication:
 
     async def limit(self, request: Request) -> None:
         """Count the request; raises ``Problem`` 429 if its client asks too often."""
-        seconds = await self._rate_limiter.ask(request.client_host, trio.current_time())
-        if seconds:
-            retry_after = (("retry-after", str(math.ceil(seconds))),)
-            raise Problem(429, "RATE_LIMITED", f"Wait {math.ceil(seconds)} seconds, then try again.", retry_after)
+        check_wait(await self._rate_limiter.ask(request.client_host, trio.current_time()))
 
     async def principal_of(self, request: Request) -> Principal:
         """Raises ``Problem`` 401, 403 or 429."""
@@ -64,6 +61,13 @@ class Authentication:
                 403, "FORBIDDEN", "Use credentials of an operator, as auth.operators of the gateway lists them."
             )
         return principal
+
+
+def check_wait(seconds: float) -> None:
+    """Raises ``Problem`` 429 for a client that has to wait so long until it may ask."""
+    if seconds:
+        retry_after = (("retry-after", str(math.ceil(seconds))),)
+        raise Problem(429, "RATE_LIMITED", f"Wait {math.ceil(seconds)} seconds, then try again.", retry_after)
 
 
 def _unauthenticated(detail: str = "") -> Problem:

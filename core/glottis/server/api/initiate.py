@@ -5,13 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, overload
 
-import trio
-
 from glottis.contracts.info import Principal
 from glottis.contracts.log_fields import log_fields, logged_as
-from glottis.server.api.authentication import Authentication
+from glottis.server.api.authentication import Authentication, check_wait
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.placement import Placement, service_unavailable
+from glottis.server.http.entry import Entry
 from glottis.server.http.message import Request, Response, json_response
 from glottis.server.http.problem import Problem
 from glottis.server.http.trace_context import traceparent
@@ -22,8 +21,9 @@ from glottis.server.sessions.admission import (
     Unavailable,
     UnknownCampaign,
 )
+from glottis.server.sessions.door import Door, ticket_of
 from glottis.server.sessions.ice_servers import ice_server_document
-from glottis.server.sessions.waiting_room import ASK_AGAIN, Waiting, WaitingRoom
+from glottis.server.sessions.waiting_room import ASK_AGAIN, Waiting
 from glottis.signaling.errors import Rejected
 from glottis.signaling.session_request import SessionRequest, parse_session_request_untrusted
 
@@ -45,13 +45,13 @@ class Initiate:
         *,
         cors: CorsPolicy,
         turns: Turns,
-        waiting_room: WaitingRoom,
+        door: Door,
     ) -> None:
         self._sessions = sessions
         self._authentication = authentication
         self._cors = cors
         self._turns = turns
-        self._waiting_room = waiting_room
+        self._door = door
 
     async def post(self, request: Request) -> Response:
         """Create a session, and say where it waits for its client; or which place that has in the queue."""
@@ -65,14 +65,14 @@ class Initiate:
     async def create(self, request: Request, *, may_wait: bool) -> CreatedSession | Waiting: ...
     async def create(self, request: Request, *, may_wait: bool) -> CreatedSession | Waiting:
         """The session that the request is for; if ``may_wait``, a place in the queue may come of it."""
-        if not self._waiting_room.is_due(_ticket(request), trio.current_time()):
-            await self._authentication.limit(request)
+        entry = await self._door.enter(request)
+        check_wait(entry.seconds)
         session_request = await self._read(request)
         if isinstance(session_request, Problem):  # which only those are told whom the scheme knows
             await self._authentication.caller_of(request, None)
             raise session_request
         principal = await self._authentication.caller_of(request, session_request.campaign_id)
-        created = await self._admit(session_request, principal, request, may_wait=may_wait)
+        created = await self._admit(session_request, principal, request, entry, may_wait=may_wait)
         if isinstance(created, CreatedSession):
             campaign_id = session_request.campaign_id
             with logged_as(log_fields()._replace(session=created.session_id, campaign=campaign_id)):
@@ -92,21 +92,29 @@ class Initiate:
             return problem
 
     async def _admit(
-        self, session_request: SessionRequest, principal: Principal, request: Request, *, may_wait: bool
+        self,
+        session_request: SessionRequest,
+        principal: Principal,
+        request: Request,
+        entry: Entry,
+        *,
+        may_wait: bool,
     ) -> CreatedSession | Waiting:
         """Those who wait go first. Raises ``Problem``."""
-        room, ticket = self._waiting_room, _ticket(request)
+        ticket = ticket_of(request)
         refusal = _BEHIND_OTHERS
-        if room.may_try(ticket, trio.current_time()):
+        if entry.may_try:
             try:
                 created = await self._create(session_request, principal, request)
             except Unavailable as error:
                 refusal = error
             else:
-                room.leave(ticket)
+                if ticket:
+                    self._door.leave(ticket)
                 return created
-        if may_wait and refusal.code in _PASSING:
-            waiting = room.wait(ticket, request.client_host, trio.current_time())
+        is_final = may_wait and not (entry.may_move and refusal.is_of_process)
+        if is_final and refusal.code in _PASSING:
+            waiting = await self._door.wait(ticket, request.client_host)
             if waiting is not None:
                 return waiting
         raise service_unavailable(refusal)
@@ -122,10 +130,6 @@ class Initiate:
         except TooManySessions as error:
             logged = f"see server.max_sessions_per_client and max_sessions_per_minute; {_ABOUT_PROXIES}"
             raise Problem(429, "TOO_MANY_SESSIONS", f"{error}.", (("retry-after", "10"),), logged=logged) from None
-
-
-def _ticket(request: Request) -> str:
-    return request.query.get("ticket", "")
 
 
 def _come_again(waiting: Waiting) -> Response:

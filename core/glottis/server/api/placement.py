@@ -36,10 +36,15 @@ class Placement(Protocol):
     def is_session_of(self, session_id: str, principal: Principal) -> bool:
         """Whether there is, or was lately, a session of this principal by this id."""
 
+    def room(self) -> int:
+        """For how many further sessions there is some, as far as that is known."""
+
     def unavailability(self) -> Unavailable | None:
         """Why no session can be created at the moment; None if one can."""
 
 
 def service_unavailable(error: Unavailable) -> Problem:
     """The refusal that says why there is no session, and when to try again."""
-    return Problem(503, error.code, f"{error}.", (("retry-after", _RETRY_AFTER.get(error.code, "5")),))
+    problem = Problem(503, error.code, f"{error}.", (("retry-after", _RETRY_AFTER.get(error.code, "5")),))
+    problem.is_of_process = error.is_of_process
+    return problem

@@ -27,6 +27,7 @@ from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import Limiter
 from glottis.server.http.turns import Turns
+from glottis.server.sessions.door import Door, OwnDoor
 from glottis.server.sessions.waiting_room import WaitingRoom
 from glottis.server.sessions.whole import Alone
 from glottis.signaling.session_request import INITIATE_PATH
@@ -43,7 +44,7 @@ class Api:
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
     gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are by their
     folders, and have a limit of their own; ``operators`` are names of principals,
-    ``campaigns`` what there is to call, ``waiting_room`` where to wait for a session.
+    ``campaigns`` what there is to call, ``door`` is the way to a session.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Api:
         plugin_rate_limiter: Limiter | None = None,
         operators: Collection[str] = (),
         campaigns: Sequence[str] = (),
-        waiting_room: WaitingRoom | None = None,
+        door: Door | None = None,
         figures_elsewhere: plugins_route.Elsewhere = plugins_route.nowhere_else,
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
@@ -69,9 +70,10 @@ class Api:
         health = Health(sessions)
         authentication = Authentication(auth_scheme, rate_limiter)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
-        waiting_room = WaitingRoom(0, Alone().new_session_id) if waiting_room is None else waiting_room
+        if door is None:
+            door = OwnDoor(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room)
         turns = turns or Turns()
-        initiate = Initiate(sessions, authentication, cors=self._cors, turns=turns, waiting_room=waiting_room)
+        initiate = Initiate(sessions, authentication, cors=self._cors, turns=turns, door=door)
         doors = Doors(sessions, initiate, turns)
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)

@@ -12,6 +12,7 @@ import msgspec
 from glottis.config.settings import Server
 from glottis.contracts.authority import parse_authority_untrusted
 from glottis.contracts.errors import Malformed
+from glottis.server.http.entry import Entry
 
 _SETTINGS: Final = Server()
 MAX_QUERY_FIELDS: Final = 32
@@ -89,6 +90,8 @@ class Request:
     scheme: str = "http"
     host: str = ""
     http_version: str = "1.1"
+    entry: Entry | None = None
+    """What the process has found out that has handed it over, if one has."""
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.path} from {self.client_host})"

@@ -13,8 +13,11 @@ MEDIA_TYPE: Final = "application/problem+json"
 class Problem(RemoteError):
     """A request that is answered with a problem document. ``headers`` go with the response.
 
-    ``logged`` is for the gateway's owner: what the log says beside the code.
+    ``logged`` is for the gateway's owner: what the log says beside the code. ``is_of_process``: another process of the
+    same gateway may answer otherwise.
     """
+
+    is_of_process = False
 
     def __init__(
         self, status: int, code: str, detail: str, headers: tuple[tuple[str, str], ...] = (), *, logged: str = ""

@@ -14,12 +14,13 @@ from glottis.signaling.session_request import SessionRequest
 class Unavailable(GlottisError):
     """No session can be created now. ``code`` is ``FULL``, ``OVERLOADED``, ``DRAINING`` or ``STARTING``.
 
-    The message tells people.
+    The message tells people. ``is_of_process``: another process of the same gateway may create one.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, is_of_process: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.is_of_process = is_of_process
 
 
 class TooManySessions(GlottisError):

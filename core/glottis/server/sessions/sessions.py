@@ -135,6 +135,10 @@ class Sessions:
 
     # Creation
 
+    def room(self) -> int:
+        """See ``api.placement.Placement``; none where load has to tell."""
+        return 0 if self.is_overloaded() else max(0, self._config.config.server.max_sessions - self.running)
+
     def unavailability(self) -> Unavailable | None:
         """See ``api.placement.Placement``."""
         return self._whole.unavailability(self.own_unavailability)
@@ -166,9 +170,9 @@ class Sessions:
             raise UnknownCampaign(request.campaign_id)
         self._check_availability(campaign, client_host, principal)
         if not await self._workers.some_ready(campaign.id):
-            raise Unavailable("STARTING", "The agent is being loaded, try again soon")
+            raise Unavailable("STARTING", "The agent is being loaded, try again soon", is_of_process=True)
         if self._workers.is_full(campaign.id):
-            raise Unavailable("FULL", "The agent has as many calls as it takes, try again later")
+            raise Unavailable("FULL", "The agent has as many calls as it takes, try again later", is_of_process=True)
         info = call_info_of(self._whole.new_session_id(), request, campaign, principal, client_host)
         with logged_as(_fields_of(info)):
             return await self._create(info, campaign, base_url)
@@ -204,6 +208,7 @@ class Sessions:
     def _check_availability(self, campaign: Campaign, client_host: str, principal: Principal) -> None:
         if (refusal := self._refusal()) is not None:
             self.refused_for_load += refusal.code == "OVERLOADED"
+            refusal.is_of_process = refusal.code != "FULL"
             raise refusal
         self._shares.check(campaign, client_host, principal)
 

@@ -14,7 +14,8 @@ SHORTEST: Final = 1.0
 PATIENCE: Final = 15.0
 """Seconds for which a place is kept for who does not ask."""
 TRYING: Final = 4
-"""So many from the head of the queue may try: several calls may end at a time, and the first may not ask soon."""
+"""So many from the head of the queue may try at least: several calls may end at a time, the first may not ask soon, and
+it may not be known how much room there is."""
 SHARE: Final = 4
 """A client address has one of so many places at most."""
 
@@ -50,10 +51,16 @@ class WaitingRoom:
         place = self._waiting.get(ticket)
         return place is not None and now - place.asked_at >= SHORTEST
 
-    def may_try(self, ticket: str, now: float) -> bool:
-        """Whether a session can be created for this ticket, or for who has none (an empty one), if there is room."""
+    def may_try(self, ticket: str, room: int, now: float) -> bool:
+        """Whether a session can be created for this ticket, or for who has none (an empty one).
+
+        There is ``room`` for so many, as far as that is known. Each who waits has a part of it: else a queue would last
+        as long as callers come, though what it was for is long over, or wanted by some of them alone.
+        """
         self._forget(now)
-        return ticket in islice(self._waiting, TRYING) if ticket in self._waiting else not self._waiting
+        if ticket in self._waiting:
+            return ticket in islice(self._waiting, max(TRYING, room))
+        return not self._waiting or room > len(self._waiting)
 
     def wait(self, ticket: str, client_host: str, now: float) -> Waiting | None:
         """Keep the ticket's place, or give another, the last. None if there is no place for this client."""
