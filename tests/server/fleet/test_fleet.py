@@ -119,6 +119,29 @@ async def reload_under_calls(directory: Path, env: dict[str, str]) -> None:
         assert await fleet.stop() == 0
 
 
+OWN = """
+[campaigns.own]
+agent = "echo"
+isolation = "process"
+
+[campaigns.own.workers]
+processes = 1
+calls_per_process = 1
+"""
+
+
+async def test_a_session_is_made_by_another_worker_where_the_agents_of_the_first_are_full(tmp_path: Path) -> None:
+    async with open_fleet(tmp_path, "shutdown_grace = 0", more=OWN) as fleet:
+        first = await fleet.exchange.call("own")
+        beside = [await fleet.exchange.call() for _ in range(2)]
+        [same] = [phone for phone in beside if worker_of(phone) == worker_of(first)]
+        await same.hang_up()  # so that both have one session, and the first is asked first
+        second = await fleet.exchange.call("own")
+        assert worker_of(second) != worker_of(first)
+        assert code(await fleet.exchange.post("own")) == "FULL"
+        await all_hear([first, second])
+
+
 def code(reply: Reply) -> str:
     """Why it is a refusal."""
     return str(reply.document["code"])

@@ -11,25 +11,31 @@ from glottis import Malformed
 from glottis.server.fleet import messages
 from glottis.server.fleet.channel import MAX_WAITING, Channel, close_all, open_channel_pair
 from glottis.server.fleet.messages import encode, parse_counts_untrusted, parse_from_parent, parse_from_worker_untrusted
+from glottis.server.http.entry import Entry
 from hypothesis import given
 from hypothesis import strategies as st
 
-WANTS = messages.Wants(2, "127.0.0.1", 8080, ("127.0.0.1",), 50000, None, 1000, 250, 60, 600, 5.0, 10.0)
+WANTS = messages.Wants(2, "127.0.0.1", 8080, ("127.0.0.1",), 50000, None, 1000, 250, 60, 600, 5.0, 10.0, 8)
 SAID: list[messages.FromWorker] = [
     messages.Hello(1, "0.1.0", WANTS),
     messages.Ready("UDP 127.0.0.1:50000"),
     messages.Beat("FULL", b"{}"),
     messages.HandOver(3, b"GET / HTTP/1.1\r\n"),
+    messages.HandOver(0, b"POST / HTTP/1.1\r\n", "192.0.2.1", "ticket", (1, 2)),
     messages.Claim(1, "1-a", "echo", None, "192.0.2.1", "somebody", 3),
     messages.Connected("1-a"),
     messages.Release("1-a"),
     messages.Rate(1, "sessions", "192.0.2.1"),
     messages.Ask(1, "plugins"),
     messages.Told(1, b"[]"),
+    messages.Queue(1, "", "192.0.2.1"),
+    messages.Leave("ticket"),
 ]
 ANSWERED: list[messages.FromParent] = [
     messages.Welcome(1, b"s" * 32, 1, 2, 0),
-    messages.Adopt(b"GET / HTTP/1.1\r\n"),
+    messages.Adopt(b"GET / HTTP/1.1\r\n", None),
+    messages.Adopt(b"POST / HTTP/1.1\r\n", Entry(0.5, False, True, (1, 2))),
+    messages.Queued(1, "ticket", 3),
     messages.Granted(1),
     messages.Refused(1, "FULL", "try again later"),
     messages.Wait(1, 0.5),
@@ -77,6 +83,8 @@ def test_any_counts_of_a_worker_are_read_or_refused(data: bytes) -> None:
     [
         messages.HandOver(1, bytes(messages.MAX_RECEIVED + 1)),
         messages.HandOver(-1, b""),
+        messages.HandOver(0, b"", "", "x" * 65),
+        messages.HandOver(0, b"", "", "", (1, 2, 3, 4)),
         messages.Claim(1, "x" * 600, "echo", None, "", "", None),
         messages.Stop(1.0, True),
         messages.Beat("", bytes(messages.MAX_COUNTS + 1)),

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 
 import trio
 import trio_websocket
+from glottis.server.http.entry import Entry
 from glottis.server.http.message import HttpLimits, Request, Response, text_response
+from glottis.server.http.problem import Problem
 from glottis.server.http.server import HttpServer
 from glottis.server.http.siblings import Adopted
 from glottis.server.http.websocket import WebSocket
@@ -22,6 +24,7 @@ class Sibling:
         self.other: Sibling
         self.takes = True
         self.handed: list[bytes] = []
+        self.has_room = True
         self._prefix = prefix
         self.send, self._receive = trio.open_memory_channel[Adopted](8)
         self.http = HttpServer(
@@ -33,6 +36,8 @@ class Sibling:
         )
 
     async def _answer(self, request: Request) -> Response:
+        if not self.has_room:
+            raise Problem(503, "FULL", f"{self.name} is full.", is_of_process=True)
         return text_response(200, f"{self.name} {request.path} {request.body.decode()}")
 
     async def _talk(self, request: Request, websocket: WebSocket) -> None:
@@ -44,7 +49,9 @@ class Sibling:
     def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
         if self.takes:
             self.handed.append(received)
-            self.other.send.send_nowait(Adopted(socket.socket(fileno=socket.dup(descriptor)), received))
+            tried = () if request.entry is None else (*request.entry.tried, len(self.name))
+            entry = Entry(may_move=not tried, tried=tried)
+            self.other.send.send_nowait(Adopted(socket.socket(fileno=socket.dup(descriptor)), received, entry))
         return self.takes
 
     async def next_adopted(self) -> Adopted:
@@ -126,6 +133,30 @@ async def test_who_cannot_be_handed_over_is_served_where_it_is() -> None:
         one.takes = False
         await client.send_all(post("/two/a", "x"))
         assert await reply(client) == "one /two/a x"
+
+
+async def test_who_has_no_room_passes_a_request_on_with_its_body_and_what_came_after_it() -> None:
+    async with open_siblings() as (_, two, client):
+        two.has_room = False
+        await client.send_all(post("/two/a", "x" * 9000) + post("/one/b", "y"))
+        replies = b""  # which may come together
+        while replies.count(b"\none ") < 2:
+            replies += await client.receive_some()
+        assert re.findall("one .*", replies.decode()) == [f"one /two/a {'x' * 9000}", "one /one/b y"]
+        assert len(two.handed) == 1
+
+
+async def test_a_request_that_was_passed_on_is_answered_by_the_last_one_be_it_with_a_refusal() -> None:
+    async with open_siblings() as (one, two, client):
+        one.has_room = two.has_room = False
+        await client.send_all(post("/two/a", "x"))
+        refusal = b""
+        while b"one is full." not in refusal:
+            refusal += await client.receive_some()
+        assert [len(one.handed), len(two.handed)] == [1, 1]
+        one.has_room = True
+        await client.send_all(post("/one/b", "y"))
+        assert await reply(client) == "one /one/b y"
 
 
 async def test_an_adopted_connection_has_a_place_to_which_others_give_way() -> None:

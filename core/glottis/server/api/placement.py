@@ -45,6 +45,5 @@ class Placement(Protocol):
 
 def service_unavailable(error: Unavailable) -> Problem:
     """The refusal that says why there is no session, and when to try again."""
-    problem = Problem(503, error.code, f"{error}.", (("retry-after", _RETRY_AFTER.get(error.code, "5")),))
-    problem.is_of_process = error.is_of_process
-    return problem
+    retry_after = (("retry-after", _RETRY_AFTER.get(error.code, "5")),)
+    return Problem(503, error.code, f"{error}.", retry_after, is_of_process=error.is_of_process)

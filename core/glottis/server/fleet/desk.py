@@ -9,6 +9,7 @@ import trio
 from glottis.calls.streams import Wakeup
 from glottis.server.fleet.limits import WholeLimits
 from glottis.server.fleet.messages import (
+    MOST_TRIED,
     Adopt,
     Ask,
     Claim,
@@ -18,7 +19,10 @@ from glottis.server.fleet.messages import (
     Granted,
     HandOver,
     Hello,
+    Leave,
     Part,
+    Queue,
+    Queued,
     Rate,
     Ready,
     Release,
@@ -29,10 +33,13 @@ from glottis.server.fleet.messages import (
     Wants,
 )
 from glottis.server.fleet.process import WorkerProcess
+from glottis.server.http.entry import Entry
 from glottis.server.runtime.counts import GatewayCounts
 
 ROUND: Final = 1.0
 """Seconds in which all workers tell what they were asked."""
+STRAINED: Final = 0.5
+"""The share of its time that media may take before a worker is given less than others."""
 MAX_ROUNDS: Final = 64
 """That go on at a time; further questions have no answer."""
 
@@ -109,13 +116,13 @@ class Desk:
     def take(self, worker: WorkerProcess, message: FromWorker, descriptors: Sequence[int]) -> None:
         """See ``process.Owner``."""
         match message:
-            case HandOver(number, received) if descriptors:
-                self._pass_on(worker, number, received, descriptors[0])
+            case HandOver() if descriptors:
+                self._pass_on(worker, message, descriptors[0])
             case Ask(question, what):
                 self._begin_round(worker, question, what)
             case Told(question, figures):
                 self._take_part(worker, question, figures)
-            case Claim() | Connected() | Release() | Rate():
+            case Claim() | Connected() | Release() | Rate() | Queue() | Leave():
                 self._count(worker, message)
             case _:
                 if isinstance(message, Hello):
@@ -149,31 +156,49 @@ class Desk:
 
     # Connections
 
-    def _pass_on(self, worker: WorkerProcess, number: int, received: bytes, descriptor: int) -> None:
+    def _pass_on(self, worker: WorkerProcess, handed: HandOver, descriptor: int) -> None:
         """To who has the session, or has least to do; back where there is nobody, who then has the answer to that."""
-        target = self._workers.get(number) if number else self._least_loaded()
+        if handed.worker:
+            target, entry = self._workers.get(handed.worker), None
+        else:
+            target, entry = self._place(worker, handed)
         if target is None or not target.media:
             target = worker
         if not target.has_room:
             self._dropped += 1
             return
-        if not number:
+        if entry is not None:
             target.note_created(trio.current_time())
-        target.say(Adopt(received), [descriptor])
+        target.say(Adopt(handed.received, entry), [descriptor])
 
-    def _least_loaded(self) -> WorkerProcess | None:
-        """Of those that take sessions, if any does."""
-        ready = [worker for worker in self._workers.values() if worker.takes_sessions]
+    def _place(self, worker: WorkerProcess, handed: HandOver) -> tuple[WorkerProcess | None, Entry]:
+        """Who is to create a session, if any can, and what is to be known of the request for it."""
         now = trio.current_time()
-        return min(ready, key=lambda worker: (bool(worker.unavailable), self._load_of(worker, now)), default=None)
+        seconds, may_try = 0.0, True
+        if handed.tried:  # and so it was counted
+            worker.note_claimed()
+        elif self._limits is not None:
+            seconds, may_try = self._limits.enter(handed.client, handed.ticket, self._room(now), now)
+        ready = [one for one in self._workers.values() if one.takes_sessions and one.number not in handed.tried]
+        target = min(ready, key=lambda one: self._load_of(one, now), default=None)
+        others = any(one is not target and not one.unavailable for one in ready)
+        return target, Entry(seconds, may_try, others and len(handed.tried) < MOST_TRIED, handed.tried)
 
-    def _load_of(self, worker: WorkerProcess, now: float) -> int:
+    def _load_of(self, worker: WorkerProcess, now: float) -> tuple[bool, int, int]:
+        """Its sessions decide, unless media takes half of its time and less of another's: calls are not all alike."""
         sessions = self._limits.sessions_of(worker.number) if self._limits is not None else 0
-        return sessions + worker.coming(now)
+        strain = int(worker.counts.media_load / STRAINED)
+        return bool(worker.unavailable), strain, sessions + worker.coming(now)
+
+    def _room(self, now: float) -> int:
+        """For how many sessions nothing but their number says that there is none."""
+        if self._unavailable() or self._limits is None:
+            return 0
+        return max(0, self._limits.room - sum(worker.coming(now) for worker in self.workers))
 
     # Bounds
 
-    def _count(self, worker: WorkerProcess, message: Claim | Connected | Release | Rate) -> None:
+    def _count(self, worker: WorkerProcess, message: Claim | Connected | Release | Rate | Queue | Leave) -> None:
         if self._limits is None:
             return
         match message:
@@ -190,6 +215,11 @@ class Desk:
                 self.tell_state()
             case Rate(question, what, client):
                 worker.say(Wait(question, self._limits.seconds_to_wait(what, client, trio.current_time())))
+            case Queue(question, ticket, client):
+                waiting = self._limits.wait(ticket, client, trio.current_time())
+                worker.say(Queued(question, *(waiting or ("", 0))))
+            case Leave(ticket):
+                self._limits.leave(ticket)
 
     def tell_state(self) -> None:
         """To all workers, if it has changed; and to those that are new."""

@@ -1,6 +1,7 @@
 """The bounds that hold for all workers together: the parent counts their sessions and requests."""
 
 import logging
+import secrets
 from dataclasses import dataclass
 
 from glottis.contracts.info import CallInfo, Principal
@@ -9,6 +10,7 @@ from glottis.server.http.rate_limit import Limited, RateLimiter
 from glottis.server.sessions.admission import TooManySessions, Unavailable
 from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
+from glottis.server.sessions.waiting_room import Waiting, WaitingRoom
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +38,13 @@ class WholeLimits:
     def __init__(self, wants: Wants) -> None:
         self._claims: dict[str, _Claimed] = {}
         self._of_workers: dict[int, set[str]] = {}
+        self._waiting_room = WaitingRoom(0, lambda: secrets.token_urlsafe(16))
         self.set_bounds(wants)
 
     def set_bounds(self, wants: Wants) -> None:
         """From now on these hold, for the sessions that there are, too."""
         self._max_sessions = wants.max_sessions
+        self._waiting_room.places = wants.queue
         self._shares = SessionShares(wants.max_sessions_per_client, wants.max_sessions_per_minute)
         for claimed in self._claims.values():
             self._shares.add(claimed)
@@ -104,6 +108,28 @@ class WholeLimits:
         for session_id in lost:
             self.release(worker, session_id)
         return len(lost)
+
+    # Who asks, and who waits
+
+    @property
+    def room(self) -> int:
+        """For how many further sessions there is some."""
+        return max(0, self._max_sessions - len(self._claims))
+
+    def enter(self, client: str, ticket: str, room: int, now: float) -> tuple[float, bool]:
+        """See ``sessions.door.Door``: the seconds to wait, and whether it may be tried."""
+        seconds = 0.0
+        if not self._waiting_room.is_due(ticket, now):
+            seconds = self.seconds_to_wait("sessions", client, now)
+        return seconds, self._waiting_room.may_try(ticket, room, now)
+
+    def wait(self, ticket: str, client: str, now: float) -> Waiting | None:
+        """See ``WaitingRoom``."""
+        return self._waiting_room.wait(ticket, client, now)
+
+    def leave(self, ticket: str) -> None:
+        """See ``WaitingRoom``."""
+        self._waiting_room.leave(ticket)
 
     def seconds_to_wait(self, what: Limited, client: str, now: float) -> float:
         """Count a request; see ``RateLimiter.take``."""

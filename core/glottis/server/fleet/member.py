@@ -19,8 +19,10 @@ from glottis.plugins.failures import log_failure
 from glottis.server.api.plugins import Rows
 from glottis.server.fleet.channel import Channel, close_all
 from glottis.server.fleet.messages import (
+    MAX_COUNT,
     MAX_FIGURES,
     MAX_RECEIVED,
+    MOST_TRIED,
     Adopt,
     Ask,
     Claim,
@@ -30,7 +32,10 @@ from glottis.server.fleet.messages import (
     FromWorker,
     Granted,
     HandOver,
+    Leave,
     Part,
+    Queue,
+    Queued,
     Rate,
     Refused,
     Release,
@@ -44,10 +49,13 @@ from glottis.server.fleet.messages import (
     parse_from_parent,
 )
 from glottis.server.fleet.session_ids import new_session_id, worker_in
+from glottis.server.http.entry import Entry
 from glottis.server.http.message import Request
 from glottis.server.http.rate_limit import Limited, Limiter
 from glottis.server.http.siblings import Adopted
 from glottis.server.sessions.admission import TooManySessions, Unavailable
+from glottis.server.sessions.door import ticket_of
+from glottis.server.sessions.waiting_room import Waiting
 from glottis.signaling.session_request import INITIATE_PATH
 
 MAX_ADOPTED: Final = 256
@@ -87,7 +95,7 @@ class Member:
         self._adopted: deque[Adopted] = deque()
         self._more_adopted = Wakeup()
         self._questions: dict[int, trio.Event] = {}
-        self._answers: dict[int, Granted | Refused | Wait | Done] = {}
+        self._answers: dict[int, Granted | Refused | Wait | Done | Queued] = {}
         self._parts: dict[int, dict[int, bytes]] = {}
         self._asked = 0
 
@@ -120,8 +128,8 @@ class Member:
         match message:
             case Adopt() if not descriptors or len(self._adopted) >= MAX_ADOPTED:
                 self.connections_dropped += 1
-            case Adopt(received):
-                self._adopted.append(Adopted(socket.socket(fileno=descriptors.pop(0)), received))
+            case Adopt(received, entry):
+                self._adopted.append(Adopted(socket.socket(fileno=descriptors.pop(0)), received, entry))
                 self._more_adopted.wake()
             case State(unavailable):
                 self._unavailable = unavailable
@@ -132,13 +140,13 @@ class Member:
                 nursery.start_soon(self._tell, question, what)
             case Part(question, worker, figures) if question in self._parts:
                 self._parts[question][worker] = figures
-            case Granted(question) | Refused(question) | Wait(question) | Done(question):
+            case Granted(question) | Refused(question) | Wait(question) | Done(question) | Queued(question):
                 if (answered := self._questions.get(question)) is not None:
                     self._answers[question] = message
                     answered.set()
         close_all(descriptors)
 
-    async def _ask(self, make: Callable[[int], FromWorker]) -> Granted | Refused | Wait | Done | None:
+    async def _ask(self, make: Callable[[int], FromWorker]) -> Granted | Refused | Wait | Done | Queued | None:
         """The parent's answer; None if it has none in time."""
         self._asked += 1
         question, answered = self._asked, trio.Event()
@@ -157,16 +165,19 @@ class Member:
 
     def is_theirs(self, request: Request) -> bool:
         """See ``Siblings``: what is about a session is for its worker, and who creates one is asked for elsewhere."""
-        worker = _worker_of(request)
-        if worker is None and request.path == INITIATE_PATH:
+        if request.path == INITIATE_PATH:
             return request.method == "POST"
-        return worker not in (None, self._number)
+        return worker_in(request.path) not in (None, self._number)
 
     def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
         """See ``Siblings``."""
         if len(received) > MAX_RECEIVED:
             return False
-        return self._channel.send(encode(HandOver(_worker_of(request) or 0, received)), [descriptor])
+        tried = (*request.entry.tried, self._number) if request.entry is not None else ()
+        message = HandOver(
+            worker_in(request.path) or 0, received, request.client_host, ticket_of(request), tried[:MOST_TRIED]
+        )
+        return self._channel.send(encode(message), [descriptor])
 
     async def next_adopted(self) -> Adopted:
         """See ``Siblings``."""
@@ -183,7 +194,10 @@ class Member:
     async def claim(self, info: CallInfo, campaign: Campaign) -> None:
         """See ``sessions.whole.Whole``."""
         most = None if campaign.max_sessions == math.inf else int(campaign.max_sessions)
-        who = info.client_host, info.principal.name, info.principal.max_sessions
+        of_principal = info.principal.max_sessions
+        if of_principal is not None:
+            of_principal = min(of_principal, MAX_COUNT)  # credentials may name any number
+        who = info.client_host, info.principal.name, of_principal
         try:
             answer = await self._ask(lambda question: Claim(question, info.session_id, info.campaign_id, most, *who))
         except trio.Cancelled:
@@ -211,6 +225,21 @@ class Member:
         """See ``sessions.whole.Whole``."""
         code = self._unavailable
         return Unavailable(code, _WHY.get(code, "Try again later")) if code else None
+
+    # The door
+
+    async def enter(self, request: Request) -> Entry:
+        """See ``sessions.door.Door``: the parent has said it with the connection, unless that could not be moved."""
+        return request.entry or Entry(await self.seconds_to_wait("sessions", request.client_host))
+
+    async def wait(self, ticket: str, client_host: str) -> Waiting | None:
+        """See ``sessions.door.Door``."""
+        answer = await self._ask(lambda question: Queue(question, ticket, client_host))
+        return Waiting(answer.ticket, answer.place) if isinstance(answer, Queued) and answer.place else None
+
+    def leave(self, ticket: str) -> None:
+        """See ``sessions.door.Door``."""
+        self.say(Leave(ticket))
 
     def limiter(self, what: Limited) -> Limiter:
         """See ``gateway.Fleet``."""
@@ -260,11 +289,6 @@ class Member:
         """See ``gateway.Fleet``."""
         told = await self.collect(PLUGINS)
         return [msgspec.json.decode(one) for number, one in told.items() if number != self._number]
-
-
-def _worker_of(request: Request) -> int | None:
-    """Whose session the request is about, or in whose queue it has a place."""
-    return worker_in(request.query.get("ticket", "") if request.path == INITIATE_PATH else request.path)
 
 
 class _ParentsLimiter:

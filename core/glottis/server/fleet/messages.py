@@ -9,10 +9,11 @@ import msgspec
 from msgspec import Meta
 
 from glottis.contracts.errors import Malformed
+from glottis.server.http.entry import Entry
 from glottis.server.http.rate_limit import Limited
 from glottis.server.runtime.counts import GatewayCounts
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Grows whenever the messages change: after an update, a worker may be newer than its parent."""
 LONGEST: Final = 96 * 1024
 """Bytes of a message: the longest has the head of a request, and a little more."""
@@ -22,15 +23,20 @@ MAX_RECEIVED: Final = 64 * 1024
 """Bytes of a request that are handed over: a head of 16 KiB at most, and what came with its end."""
 MAX_FIGURES: Final = 48 * 1024
 """Bytes of what a worker tells of itself."""
+MOST_TRIED: Final = 3
+"""Workers that a request for a session is given to, one after the other, where they have no room for it."""
 MAX_COUNTS: Final = 4096
 """Bytes of what a worker has counted, which each of its beats has."""
+MAX_COUNT: Final = 1_000_000_000
+"""Of whatever there is a bound of."""
 
 Name = Annotated[str, Meta(max_length=512)]
 Text = Annotated[str, Meta(max_length=4096)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
-Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0, le=1_000_000)]
+Ticket = Annotated[str, Meta(max_length=64)]
 Received = Annotated[bytes, Meta(max_length=MAX_RECEIVED)]
 Figures = Annotated[bytes, Meta(max_length=MAX_FIGURES)]
 
@@ -54,6 +60,7 @@ class Wants(_Message):
     max_requests_per_minute: Count
     shutdown_grace: Seconds
     patience: Seconds
+    queue: Count
 
 
 # From a worker
@@ -81,10 +88,16 @@ class Beat(_Message, tag=2):
 
 
 class HandOver(_Message, tag=3):
-    """A connection, whose request is for this worker, or for whichever has least to do (0)."""
+    """A connection, whose request is for this worker; or for a session, which whoever has least to do creates (0).
+
+    Then there is who asks for it, with which place in the queue, and which workers have had no room for it.
+    """
 
     worker: Number
     received: Received
+    client: Name = ""
+    ticket: Ticket = ""
+    tried: Annotated[tuple[Number, ...], Meta(max_length=MOST_TRIED)] = ()
 
 
 class Claim(_Message, tag=4):
@@ -133,6 +146,20 @@ class Told(_Message, tag=9):
     figures: Figures
 
 
+class Queue(_Message, tag=10):
+    """Who has this ticket, or none yet, waits for a session."""
+
+    question: Number
+    ticket: Ticket
+    client: Name
+
+
+class Leave(_Message, tag=11):
+    """Who has this ticket waits no more."""
+
+    ticket: Ticket
+
+
 # From the parent
 
 
@@ -147,9 +174,10 @@ class Welcome(_Message, tag=20):
 
 
 class Adopt(_Message, tag=21):
-    """A connection whose request is for this worker."""
+    """A connection whose request is for this worker, with what is to be known of one for a session."""
 
     received: bytes
+    entry: Entry | None
 
 
 class Granted(_Message, tag=22):
@@ -207,8 +235,16 @@ class Done(_Message, tag=29):
     question: int
 
 
-FromWorker = Hello | Ready | Beat | HandOver | Claim | Connected | Release | Rate | Ask | Told
-FromParent = Welcome | Adopt | Granted | Refused | Wait | State | Stop | Tell | Part | Done
+class Queued(_Message, tag=30):
+    """The ticket, and its place in the queue; 0: there is none."""
+
+    question: int
+    ticket: str
+    place: int
+
+
+FromWorker = Hello | Ready | Beat | HandOver | Claim | Connected | Release | Rate | Ask | Told | Queue | Leave
+FromParent = Welcome | Adopt | Granted | Refused | Wait | State | Stop | Tell | Part | Done | Queued
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker = msgspec.msgpack.Decoder(FromWorker)

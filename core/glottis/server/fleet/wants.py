@@ -26,6 +26,7 @@ def wants_of(config: ResolvedConfig) -> Wants:
         max_requests_per_minute=config.config.routes.max_requests_per_minute,
         shutdown_grace=server.shutdown_grace,
         patience=server.worker_patience,
+        queue=server.queue,
     )
 
 

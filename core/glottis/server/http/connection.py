@@ -26,7 +26,7 @@ from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.receiver import RequestReceiver
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.request_id import HEADER, request_id
-from glottis.server.http.siblings import Siblings
+from glottis.server.http.siblings import Adopted, Siblings
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import WebSocket, open_server_websocket
 from glottis.signaling.errors import WebSocketClosed
@@ -72,11 +72,11 @@ class _Upgrade(NamedTuple):
 class HttpConnection:
     """Serves one connection; the stream stays its owner's to close, and the place to give back.
 
-    ``received``: what another process has read of the first request, which is to be answered here.
+    ``adopted``: another process has read of the first request, which is to be answered here.
     """
 
     def __init__(
-        self, stream: trio.abc.HalfCloseableStream, place: Place, shared: Shared, received: bytes | None = None
+        self, stream: trio.abc.HalfCloseableStream, place: Place, shared: Shared, adopted: Adopted | None = None
     ) -> None:
         self._stream = stream
         self._peer_host = place.host
@@ -88,12 +88,12 @@ class HttpConnection:
         self._refusals = shared.refusals
         self._turns = shared.turns
         self._siblings = shared.siblings
-        self._is_adopted = received is not None
+        self._adopted = adopted
         """Until its first request was answered."""
         self._is_gone = False
         """To another process."""
         self._receiver = RequestReceiver(stream, shared.limits, shared.turns, keeps=shared.siblings is not None)
-        self._receiver.begin_with(received or b"")
+        self._receiver.begin_with(adopted.received if adopted is not None else b"")
         self._http = self._receiver.http
         self._draining = False
         self._idle = trio.CancelScope()
@@ -134,14 +134,21 @@ class HttpConnection:
             async with self._turns:
                 request = self._read_head(head)
             self._name_request(request.headers)
-            if self._siblings is not None and self._hand_over(request, self._siblings):
-                return False
+            if self._siblings is not None:
+                adopted, self._adopted = self._adopted, None
+                request = replace(request, entry=adopted.entry if adopted is not None else None)
+                if adopted is None and self._siblings.is_theirs(request) and self._hand_over(request):
+                    return False
+                if not _may_move(request):
+                    self._receiver.let_go()
             self._places.serve(self._place, request.client_host)
             if wants_websocket(request.method, request.headers):
                 return await self._accept_websocket(request)
             response = await self._handle(replace(request, body=await self._receive_body(request)))
         except Problem as problem:
             response = problem.response()
+        if response.is_of_process and request is not None and _may_move(request) and self._hand_over(request):
+            return False
         await self._respond(request, response)
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
@@ -158,12 +165,11 @@ class HttpConnection:
         due, self._first_head_due = self._first_head_due or self._after(self._limits.head_timeout), None
         return await self._receiver.receive_head(due)
 
-    def _hand_over(self, request: Request, siblings: Siblings) -> bool:
+    def _hand_over(self, request: Request) -> bool:
         """Whether another process has the connection now: nothing is left to do here but to close the descriptor."""
-        beginning = self._receiver.beginning()
-        is_ours, self._is_adopted = self._is_adopted, False
-        if not is_ours and isinstance(self._stream, trio.SocketStream) and siblings.is_theirs(request):
-            self._is_gone = siblings.hand_over(request, self._stream.socket.fileno(), beginning)
+        if self._siblings is not None and isinstance(self._stream, trio.SocketStream):
+            descriptor = self._stream.socket.fileno()
+            self._is_gone = self._siblings.hand_over(request, descriptor, self._receiver.beginning())
         return self._is_gone
 
     async def _receive_body(self, request: Request) -> bytes:
@@ -273,3 +279,8 @@ class HttpConnection:
         if self._draining or self._http.their_state in _NOT_READ_TO_THE_END:
             headers.append(("connection", "close"))
         return headers
+
+
+def _may_move(request: Request) -> bool:
+    """Whether another process may have room where this one has none."""
+    return request.entry is not None and request.entry.may_move

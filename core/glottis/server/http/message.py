@@ -110,6 +110,8 @@ class Response:
     """More about it, for the log alone."""
     pieces: AsyncGenerator[bytes, None] | None = None
     """The body, where it comes piece by piece; whoever sends the response closes it."""
+    is_of_process: bool = False
+    """Another process of the same gateway may answer otherwise."""
 
     def with_headers(self, *headers: tuple[str, str]) -> "Response":
         """The same response with more header fields."""

@@ -36,7 +36,7 @@ class RequestReceiver:
         self._received = 0
         self._keeps = keeps
         self._kept: bytearray | None = None
-        """What has come since the request began, until somebody has asked for it."""
+        """What has come since the request began, as long as somebody may ask for it."""
 
     def begin_with(self, received: bytes) -> None:
         """Bytes that somebody else has read before."""
@@ -44,9 +44,12 @@ class RequestReceiver:
             self._take(received)
 
     def beginning(self) -> bytes:
-        """All that has come since the request began whose head was read; to be asked once for each."""
-        kept, self._kept = self._kept, None
-        return bytes(kept or b"")
+        """All that has come since the request began whose head was read, until ``let_go``."""
+        return bytes(self._kept or b"")
+
+    def let_go(self) -> None:
+        """Nobody else shall read this request."""
+        self._kept = None
 
     async def receive_first_bytes(self) -> bool:
         """Wait for a next request to begin; False if the peer closes instead."""

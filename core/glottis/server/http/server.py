@@ -152,16 +152,16 @@ class HttpServer:
                 with suppress(OSError):
                     sock.send(self._refuse(host, problem), socket.MSG_DONTWAIT)
             else:
-                await self._serve_accepted(sock, place, adopted.received)
+                await self._serve_accepted(sock, place, adopted)
 
-    async def _serve_accepted(self, sock: socket.socket, place: Place, received: bytes | None = None) -> None:
+    async def _serve_accepted(self, sock: socket.socket, place: Place, adopted: Adopted | None = None) -> None:
         """The same for one that has its place already."""
         with _barrier(place.host):
             async with trio.SocketStream(trio.socket.from_stdlib_socket(sock)) as stream:
-                await self._serve(stream, place, received)
+                await self._serve(stream, place, adopted)
 
-    async def _serve(self, stream: trio.abc.HalfCloseableStream, place: Place, received: bytes | None = None) -> None:
-        connection = HttpConnection(stream, place, self._shared, received)
+    async def _serve(self, stream: trio.abc.HalfCloseableStream, place: Place, adopted: Adopted | None = None) -> None:
+        connection = HttpConnection(stream, place, self._shared, adopted)
         self._connections.add(connection)
         try:
             if self._draining:

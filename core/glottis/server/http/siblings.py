@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import Protocol
 
+from glottis.server.http.entry import Entry
 from glottis.server.http.message import Request
 
 
@@ -16,6 +17,8 @@ class Adopted:
 
     socket: socket.socket
     received: bytes
+    entry: Entry | None = None
+    """What is known of the request already."""
 
 
 class Siblings(Protocol):
@@ -25,7 +28,10 @@ class Siblings(Protocol):
         """Whether another process may have to answer the request, whose body was not read yet."""
 
     def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
-        """Give the connection away, which stays the caller's to close; False if nobody can take it now."""
+        """Give the connection away, which stays the caller's to close; False if nobody can take it now.
+
+        With an ``entry`` the request was for this process, which has no room for it.
+        """
 
     async def next_adopted(self) -> Adopted:
         """Wait for a connection that is for this process. Its first request is, whatever ``is_theirs`` says of it."""

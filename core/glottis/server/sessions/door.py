@@ -1,7 +1,8 @@
 """The way in to a gateway: who may ask for a session, and who waits for one."""
 
+import re
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
@@ -10,10 +11,13 @@ from glottis.server.http.message import Request
 from glottis.server.http.rate_limit import Limiter
 from glottis.server.sessions.waiting_room import Waiting, WaitingRoom
 
+_TICKET: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
 
 def ticket_of(request: Request) -> str:
-    """That of who waits; empty for a newcomer."""
-    return request.query.get("ticket", "")
+    """That of who waits; empty for a newcomer, or where it cannot be one."""
+    ticket = request.query.get("ticket", "")
+    return ticket if _TICKET.fullmatch(ticket) else ""
 
 
 class Door(Protocol):

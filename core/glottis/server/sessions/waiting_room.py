@@ -37,7 +37,7 @@ class WaitingRoom:
     """Has ``places``; none where there is no queue. ``new_ticket`` makes what nobody can guess."""
 
     def __init__(self, places: int, new_ticket: Callable[[], str]) -> None:
-        self._places = places
+        self.places = places
         self._new_ticket = new_ticket
         self._waiting: dict[str, _Place] = {}
         """By their tickets, the first first."""
@@ -69,7 +69,7 @@ class WaitingRoom:
         if place is None:
             client = client_key(client_host)
             theirs = sum(other.client == client for other in self._waiting.values())
-            if len(self._waiting) >= self._places or theirs >= max(1, self._places // SHARE):
+            if len(self._waiting) >= self.places or theirs >= max(1, self.places // SHARE):
                 return None
             ticket = self._new_ticket()
             place = self._waiting[ticket] = _Place(client, now)
