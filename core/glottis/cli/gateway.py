@@ -31,10 +31,19 @@ async def _serve_beside(config: ResolvedConfig, beside: Sequence[Callable[[], Aw
         raise refusal
 
 
+def _has_terminal() -> bool:
+    """Whether there is one that controls this process (credentials(7))."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 async def _serve(config: ResolvedConfig) -> None:
     role = role_of(os.environ)
     if role is None:
-        await serve(config, manager=ServiceManager(os.environ))
+        await serve(config, manager=ServiceManager(os.environ), has_terminal=_has_terminal())
     else:
         from glottis.server.fleet.worker import serve_as_worker  # late, since one process alone does without it
 

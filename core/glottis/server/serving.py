@@ -27,11 +27,16 @@ def run(config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES) -> None:
 
 
 async def serve(
-    config: ResolvedConfig, times: SessionTimes = DEFAULT_TIMES, manager: ServiceManager | None = None
+    config: ResolvedConfig,
+    times: SessionTimes = DEFAULT_TIMES,
+    manager: ServiceManager | None = None,
+    *,
+    has_terminal: bool = False,
 ) -> None:
     """What ``run`` runs: it takes over the process's signals, its descriptors and its garbage collector.
 
-    ``manager`` is told how it goes.
+    ``manager`` is told how it goes. A process that ``has_terminal`` ends with it, by SIGHUP; elsewhere that signal is
+    meant to reload, which one process cannot, and to end all calls for it is not what anybody wants.
     """
     raise_limit()
     manager = manager or ServiceManager({})
@@ -39,7 +44,7 @@ async def serve(
     listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in manager.listening]
     grace: dict[int, float] = {signal.SIGINT: 0.0, signal.SIGTERM: config.config.server.shutdown_grace}
     longest_stop = {signum: seconds + GOODBYE_TIMEOUT + times.stop + 1.0 for signum, seconds in grace.items()}
-    with trio.open_signal_receiver(*grace) as signals:
+    with trio.open_signal_receiver(*grace, *([] if has_terminal else [signal.SIGHUP])) as signals:
         async with (
             open_gateway(config, times=times, listeners=listeners or None) as gateway,
             collecting(gateway.scheduler, lambda: len(gateway.sessions)),
@@ -49,12 +54,12 @@ async def serve(
                 gateway.watchdog.pauses.forget()  # all that was loaded was looked through, before anybody is served
                 async with trio.open_nursery() as announcing:
                     announcing.start_soon(_announce, config, gateway, manager)
-                    received = await anext(signals)
+                    received = await _next_stop(signals, manager)
                     announcing.cancel_scope.cancel()
                 logger.info("%s: stopping", signal.Signals(received).name)
                 manager.say("STOPPING=1")
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_hurry, gateway, signals)
+                    nursery.start_soon(_hurry, gateway, signals, manager)
                     if not await gateway.stop(grace[received]):
                         abandon()
                     nursery.cancel_scope.cancel()
@@ -74,9 +79,20 @@ async def _watched(manager: ServiceManager) -> AsyncIterator[None]:
         nursery.cancel_scope.cancel()
 
 
-async def _hurry(gateway: Gateway, signals: AsyncIterator[int]) -> None:
+async def _next_stop(signals: AsyncIterator[int], manager: ServiceManager) -> int:
+    """The next signal that ends the gateway."""
+    async for signum in signals:
+        if signum != signal.SIGHUP:
+            return signum
+        logger.warning("SIGHUP is no reload of one process, and changes nothing: see server.workers, or restart it")
+        manager.say_reloading()
+        manager.say("READY=1")
+    raise AssertionError("signals have no end")
+
+
+async def _hurry(gateway: Gateway, signals: AsyncIterator[int], manager: ServiceManager) -> None:
     """A second signal ends what is left of the grace."""
-    await anext(signals)
+    await _next_stop(signals, manager)
     await gateway.sessions.end_all("the gateway stops")
 
 

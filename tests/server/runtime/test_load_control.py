@@ -23,6 +23,8 @@ class Machine:
     coming: int = 0
     control: LoadControl = field(default_factory=lambda: LoadControl(CEILING, 0, MAX_LOAD))
     late: float = 0.0
+    own: float = 0.0
+    """What the process takes of the time, agents included."""
     adjustable: bool = True
     now: float = 0.0
     levels: list[int] = field(default_factory=list)
@@ -39,7 +41,7 @@ class Machine:
         for _ in range(round(seconds / PERIOD)):
             self.now += PERIOD
             self.busiest = max(self.busiest, self.busy)
-            load = Load(busy=self.busy, late=self.late)
+            load = Load(busy=self.busy, late=self.late, own=self.own)
             self.control.update(load, talking=self.calls, coming=self.coming, now=self.now)
             self.levels.append(self.control.level)
 
@@ -181,6 +183,22 @@ def test_nobody_is_refused_for_what_else_runs_on_the_machine() -> None:
     machine.run(MINUTE)
     assert machine.control.level == 0
     assert not machine.control.refuses()
+
+
+def test_others_are_refused_where_agents_make_calls_late_however_little_media_takes() -> None:
+    machine = Machine(calls=5, late=0.5, own=0.9)
+    machine.run(MINUTE)
+    assert machine.control.refuses()
+    machine.late = 0.0
+    machine.run(2)
+    assert not machine.control.refuses(), "agents may take what calls do not need"
+
+
+def test_others_are_refused_as_soon_as_calls_are_late_not_once_complexity_has_proved_too_little() -> None:
+    machine = Machine(calls=60, late=0.2)
+    machine.run(2 * PERIOD)
+    assert machine.control.refuses()
+    assert machine.control.level > 0
 
 
 def test_where_nobody_can_encode_with_less_effort_sessions_are_refused_at_the_same_load() -> None:

@@ -1,5 +1,7 @@
 """How much of the time media takes, and how late it is: what is looked at twice a second."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,18 +20,24 @@ class Load:
     that nobody has new calls refused by a flood."""
     late: float = 0.0
     """The share of the wheel's turns that began more than ``LATE`` seconds late, whoever held them up."""
+    own: float = 0.0
+    """What the process has had of the processor, as a share of the time: all its threads, so it may exceed 1."""
 
 
 class LoadMeter:
     """Compares what the wheel has counted with what it had at the look before."""
 
-    def __init__(self, scheduler: Scheduler, now: float) -> None:
+    def __init__(
+        self, scheduler: Scheduler, now: float, processor_time: Callable[[], float] = time.process_time
+    ) -> None:
         self._scheduler = scheduler
-        self._before = (now, scheduler.busy, 0, 0)
+        self._processor_time = processor_time
+        self._before = (now, scheduler.busy, processor_time(), 0, 0)
 
     def take(self, now: float) -> Load:
         """Since it was taken last; ``now`` is later."""
         lateness = self._scheduler.lateness
-        before, self._before = self._before, (now, self._scheduler.busy, lateness.turns(), lateness.turns(LATE))
-        seconds, busy, turns, late = (after - earlier for after, earlier in zip(self._before, before, strict=True))
-        return Load(busy=busy / seconds, late=late / turns if turns else 0.0)
+        counted = self._scheduler.busy, self._processor_time(), lateness.turns(), lateness.turns(LATE)
+        before, self._before = self._before, (now, *counted)
+        seconds, busy, own, turns, late = (after - earlier for after, earlier in zip(self._before, before, strict=True))
+        return Load(busy=busy / seconds, late=late / turns if turns else 0.0, own=own / seconds)

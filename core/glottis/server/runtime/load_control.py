@@ -20,8 +20,10 @@ READMIT_AT: Final = 0.9
 MAX_LATE: Final = 0.05
 """Of the wheel's turns; more are as bad as the greatest load."""
 OWN_SHARE: Final = 0.3
-"""Of the greatest load: turns that are late below are the fault of what else runs on the machine, and refusing a call
-would not help those that there are."""
+"""Of the greatest load; and"""
+OWN_TIME: Final = 0.7
+"""of the time of a core: turns that are late where the calls' media takes less than the one, and the whole process less
+than the other, are the fault of what else runs on the machine. To refuse a call would not help those that there are."""
 SAVED_BY_LEVEL: Final = 0.05
 """Of what calls cost now: what may be hoped of lowering complexity by one, until it was tried."""
 PATIENCE: Final = 10.0
@@ -47,8 +49,8 @@ class LoadControl:
     times_lowered: int = field(init=False, default=0)
     busy: float = field(init=False, default=0.0)
     """The share of time that media takes, seen by both looks."""
-    _seen: tuple[float, float] = field(init=False, default=(0.0, 0.0))
-    """Last: what a call takes of the time, and the share of late turns."""
+    _seen: tuple[float, float, float] = field(init=False, default=(0.0, 0.0, 0.0))
+    """Last: what a call takes of the time, the share of late turns, and what the process takes."""
     _calls: int = field(init=False, default=0)
     _per_call: float = field(init=False, default=0.0)
     _late: bool = field(init=False, default=False)
@@ -63,8 +65,8 @@ class LoadControl:
 
     def update(self, load: Load, *, talking: int, coming: int, now: float) -> None:
         """Take a look: so many calls have media, and so many more may have soon."""
-        seen, self._seen = self._seen, (load.busy / talking if talking else 0.0, load.late)
-        self._per_call, late = map(min, seen, self._seen)
+        seen, self._seen = self._seen, (load.busy / talking if talking else 0.0, load.late, load.own)
+        self._per_call, late, own = map(min, seen, self._seen)
         self.busy = self._per_call * talking
         self._calls = talking + coming
         self._late = late > MAX_LATE
@@ -76,7 +78,7 @@ class LoadControl:
             self._consider_raising(now)
         else:
             self._low_since = None
-        self._judge(expected)
+        self._judge(expected, own)
 
     def refuses(self, newcomers: int = 0) -> bool:
         """Whether one more session is too much for those that there are, of which so many came since the last look."""
@@ -109,11 +111,16 @@ class LoadControl:
             self.level += 1
             self._low_since = self._raised_at = now
 
-    def _judge(self, expected: float) -> None:
-        """Whether the calls that there are suffer, or soon will, with nothing left to give up."""
-        if self.level > self.floor:
+    def _judge(self, expected: float, own: float) -> None:
+        """Whether the calls that there are suffer, or soon will with nothing left to give up.
+
+        Where turns are late already, another call is not admitted in the hope that less complexity will do.
+        """
+        if self._late and (expected > OWN_SHARE * self.max_load or own > OWN_TIME):
+            self._overloaded = True
+        elif self.level > self.floor:
             self._overloaded = False
-        elif expected > (OWN_SHARE if self._late else 1.0) * self.max_load:
+        elif expected > self.max_load:
             self._overloaded = True
         elif expected < READMIT_AT * self.max_load:
             self._overloaded = False
