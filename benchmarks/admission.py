@@ -127,8 +127,12 @@ class Admission:
 def measure_admission(workers: int, calls: int, per_minute: float, seconds: float) -> Admission:
     """With so many calls, and so many requests for sessions."""
     with _serving(workers, calls) as gateway:
-        with _crowd(gateway, WARM_UP_SECONDS, per_minute) as crowd:
-            _results_of(crowd)
+        with _calls(gateway, calls, WARM_UP_SECONDS) as callers:  # what both have once is not what each session has
+            wait_for("warm", callers)
+            wait_for("steady", callers)
+            with _crowd(gateway, WARM_UP_SECONDS, per_minute) as crowd:
+                _results_of(crowd)
+            _results_of(callers)
         time.sleep(TOKEN_LIFETIME + 1)
         before = gateway.settle()
         with _calls(gateway, calls, seconds) as callers:
