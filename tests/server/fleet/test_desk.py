@@ -21,7 +21,7 @@ from glottis.server.fleet.messages import (
     State,
     parse_from_parent,
 )
-from glottis.server.fleet.process import WorkerProcess
+from glottis.server.fleet.process import SILENT_LOOKS, WorkerProcess
 from glottis.server.http.entry import Entry
 from glottis.server.runtime.counts import GatewayCounts
 from glottis.server.sessions.waiting_room import TRYING
@@ -128,6 +128,20 @@ async def test_who_takes_none_is_given_none_as_long_as_another_does(parent: Pare
     entry = await parent.workers[2].entry()
     assert not entry.may_move
     assert entry.may_try
+
+
+async def test_who_may_stand_still_is_given_none_as_long_as_another_can_have_them(parent: Parent) -> None:
+    parent.claim(2)
+    parent.claim(3)
+    for _ in range(SILENT_LOOKS + 1):
+        parent.workers[0].process.look()
+    parent.hand(1)
+    assert await parent.chosen() == 2
+    for worker in parent.workers:
+        for _ in range(SILENT_LOOKS + 1):
+            worker.process.look()
+    parent.hand(1)
+    assert await parent.chosen() == 1
 
 
 async def test_who_has_no_room_passes_a_request_on_and_the_last_one_answers(parent: Parent) -> None:

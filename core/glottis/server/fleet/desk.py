@@ -168,7 +168,7 @@ class Desk:
             self._dropped += 1
             return
         if entry is not None:
-            target.note_created(trio.current_time())
+            target.note_asked(trio.current_time(), may_try=entry.may_try and not entry.seconds)
         target.say(Adopt(handed.received, entry), [descriptor])
 
     def _place(self, worker: WorkerProcess, handed: HandOver) -> tuple[WorkerProcess | None, Entry]:
@@ -181,14 +181,14 @@ class Desk:
             seconds, may_try = self._limits.enter(handed.client, handed.ticket, self._room(now), now)
         ready = [one for one in self._workers.values() if one.takes_sessions and one.number not in handed.tried]
         target = min(ready, key=lambda one: self._load_of(one, now), default=None)
-        others = any(one is not target and not one.unavailable for one in ready)
+        others = any(one is not target and _is_willing(one) for one in ready)
         return target, Entry(seconds, may_try, others and len(handed.tried) < MOST_TRIED, handed.tried)
 
     def _load_of(self, worker: WorkerProcess, now: float) -> tuple[bool, int, int]:
         """Its sessions decide, unless media takes half of its time and less of another's: calls are not all alike."""
         sessions = self._limits.sessions_of(worker.number) if self._limits is not None else 0
         strain = int(worker.counts.media_load / STRAINED)
-        return bool(worker.unavailable), strain, sessions + worker.coming(now)
+        return not _is_willing(worker), strain, sessions + worker.asked(now)
 
     def _room(self, now: float) -> int:
         """For how many sessions nothing but their number says that there is none."""
@@ -261,3 +261,8 @@ class Desk:
     def _end_round(self, question: int) -> None:
         ended = self._rounds.pop(question)
         ended.asker.say(Done(ended.question))
+
+
+def _is_willing(worker: WorkerProcess) -> bool:
+    """Whether nothing is known that would keep it from another session."""
+    return not worker.unavailable and not worker.is_silent and worker.has_room

@@ -33,6 +33,8 @@ LOOK: Final = 0.5
 """Seconds between looks at a worker, and between its signs of life."""
 START_PATIENCE: Final = 300.0
 """Seconds for a worker to load its configuration, and with it agents, which may be large models."""
+SILENT_LOOKS: Final = 2
+"""Without a sign of life, after which a worker is given no sessions while another can have them."""
 ON_ITS_WAY: Final = 1.0
 """Seconds for which a session counts that a worker was asked to create, and that it has not claimed."""
 
@@ -76,7 +78,8 @@ class WorkerProcess:
         self._process = process
         self._channel = channel
         self._silent_looks = 0
-        self._created: deque[float] = deque()
+        self._trying: deque[float] = deque()
+        self._others: deque[float] = deque()
 
     def __str__(self) -> str:
         return f"worker {self.number} (process {self._process.pid})"
@@ -92,6 +95,11 @@ class WorkerProcess:
         return self.is_ready and not self.is_on_trial
 
     @property
+    def is_silent(self) -> bool:
+        """Whether it may stand still: it has not been heard for longer than it is from one sign of life to the next."""
+        return self._silent_looks > SILENT_LOOKS
+
+    @property
     def has_room(self) -> bool:
         """Whether it can be given more than it has to be told: who does not read that is ended."""
         return not self._channel.is_closed and self._channel.waiting < MAX_WAITING // 2
@@ -103,20 +111,22 @@ class WorkerProcess:
             self.kill("has not read for too long what it is told")
         return is_said
 
-    def note_created(self, now: float) -> None:
-        """It was given a request for a session."""
-        self._created.append(now)
+    def note_asked(self, now: float, *, may_try: bool) -> None:
+        """It was given a request for a session, or one that it is to refuse."""
+        (self._trying if may_try else self._others).append(now)
 
     def note_claimed(self) -> None:
-        """It has claimed one."""
-        if self._created:
-            self._created.popleft()
+        """It has claimed a session, or will not."""
+        if self._trying:
+            self._trying.popleft()
 
     def coming(self, now: float) -> int:
         """How many sessions it was asked for lately, and has not claimed."""
-        while self._created and now - self._created[0] > ON_ITS_WAY:
-            self._created.popleft()
-        return len(self._created)
+        return _lately(self._trying, now)
+
+    def asked(self, now: float) -> int:
+        """The same with those requests that it has to refuse, which are work, too."""
+        return _lately(self._trying, now) + _lately(self._others, now)
 
     def look(self) -> None:
         """To be called every ``LOOK`` seconds, after all that has come was read: ends it if it stands still."""
@@ -199,6 +209,12 @@ async def start_worker(number: int) -> WorkerProcess:
         ours.close()
         raise
     return WorkerProcess(number, process, Channel(ours))
+
+
+def _lately(moments: deque[float], now: float) -> int:
+    while moments and now - moments[0] > ON_ITS_WAY:
+        moments.popleft()
+    return len(moments)
 
 
 def _end_of(code: int) -> str:
