@@ -58,6 +58,7 @@ from glottis.contracts.parts import GatewayParts
 from glottis.contracts.resampling import Resampler, Resampling
 from glottis.contracts.routes import Access, Route, RouteRequest, RouteResponse, RoutesSpec
 from glottis.contracts.secret import Secret
+from glottis.contracts.session_desk import SessionDesk
 from glottis.contracts.statistics import Statistics
 from glottis.contracts.turns import Turn, TurnSettings, VoiceActivityDetector
 from glottis.script import run
@@ -127,6 +128,7 @@ __all__ = [
     "RouteResponse",
     "RoutesSpec",
     "Secret",
+    "SessionDesk",
     "SessionObserver",
     "Speakable",
     "StateChanged",

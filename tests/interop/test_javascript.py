@@ -1,13 +1,15 @@
-"""``@glottis/client`` and the page: browsers load what their sources say, which are right by their own tests."""
+"""``@glottis/client`` and the pages: browsers load what their sources say, which are right by their own tests."""
 
 import subprocess
 from pathlib import Path
 
+import glottis_operators
 import glottis_web
 import pytest
 
 SOURCES = Path(__file__).parents[2] / "plugins" / "web" / "javascript"
 STATIC = Path(glottis_web.__file__).parent / "static"
+OPERATORS = Path(glottis_operators.__file__).parent / "static"
 
 
 def run(*command: str | Path) -> None:
@@ -15,15 +17,19 @@ def run(*command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("script", "folder"), [("build.mjs", "client"), ("build_page.mjs", "page")])
-def test_what_browsers_load_is_compiled_from_the_sources(script: str, folder: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "folder"),
+    [("build.mjs", STATIC / "client"), ("build_page.mjs", STATIC / "page"), ("build_operators.mjs", OPERATORS)],
+    ids=["client", "page", "operators"],
+)
+def test_what_browsers_load_is_compiled_from_the_sources(script: str, folder: Path, tmp_path: Path) -> None:
     run("node", script, tmp_path)
     compiled = {file.name: file.read_text() for file in tmp_path.iterdir()}
     assert compiled
-    assert compiled == {name: (STATIC / folder / name).read_text() for name in compiled}
+    assert compiled == {name: (folder / name).read_text() for name in compiled}
 
 
-@pytest.mark.parametrize("project", [".", "page"])
+@pytest.mark.parametrize("project", [".", "page", "../../operators/javascript"])
 def test_types_are_right(project: str) -> None:
     run("node_modules/.bin/tsc", "--noEmit", "--project", project)
 

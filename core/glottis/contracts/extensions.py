@@ -10,6 +10,7 @@ from glottis.contracts.codec import CodecSpec
 from glottis.contracts.events import CallEvent
 from glottis.contracts.figures import GatewayFigures
 from glottis.contracts.parts import GatewayParts, OnePart
+from glottis.contracts.session_desk import NoSessions, SessionDesk
 from glottis.contracts.statistics import Statistics
 
 Direction = Literal["input", "output"]
@@ -91,3 +92,7 @@ class GatewayInfo:
     """Tells how the gateway, or this process of it, fares now; may be called at any time, from the gateway's thread."""
     parts: GatewayParts = field(default_factory=OnePart)
     """The processes that it consists of."""
+    sessions: SessionDesk = field(default_factory=NoSessions)
+    """Those of this process."""
+    operators: tuple[str, ...] = ()
+    """Names of principals that may use routes for operators (``auth.operators``)."""

@@ -349,6 +349,8 @@ def _info_for(
         tuple(codec.spec for codec in config.codecs),
         figures,
         parts,
+        figures,
+        config.config.auth.operators,
     )
 
 

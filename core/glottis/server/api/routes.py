@@ -68,7 +68,7 @@ class Api:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
         health = Health(sessions)
-        authentication = Authentication(auth_scheme, rate_limiter)
+        authentication = Authentication(auth_scheme, rate_limiter, operators)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
         if door is None:
             door = OwnDoor(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room)

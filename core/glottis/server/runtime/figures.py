@@ -1,4 +1,4 @@
-"""Tells extensions how the gateway fares: whenever they ask, from the moment that it is there."""
+"""Tells extensions how the gateway and its sessions fare: whenever they ask, from the moment that it is there."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,11 +23,19 @@ class _Gateway(Protocol):
 
 
 class FiguresDesk:
-    """Called for ``GatewayInfo.figures``. ``gateway`` is set when there is one."""
+    """Called for ``GatewayInfo.figures``, and a ``SessionDesk``. ``gateway`` is set when there is one."""
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.gateway: _Gateway | None = None
         self._plugins = plugins
+
+    def explain(self, session_id: str) -> str | None:
+        """See ``SessionDesk``."""
+        return None if self.gateway is None else self.gateway.sessions.explain(session_id, None)
+
+    def end(self, session_id: str, reason: str) -> bool:
+        """See ``SessionDesk``."""
+        return self.gateway is not None and self.gateway.sessions.end(session_id, reason)
 
     def __call__(self) -> GatewayFigures:
         gateway = self.gateway

@@ -247,7 +247,7 @@ class Sessions:
 
     # Traces
 
-    def explain(self, session_id: str, principal: Principal) -> str | None:
+    def explain(self, session_id: str, principal: Principal | None) -> str | None:
         """See ``api.placement.Placement``."""
         trace = self._trace_of(session_id, principal)
         if trace is None:
@@ -273,6 +273,14 @@ class Sessions:
         trace = self._traces.find(session_id, trio.current_time())
         may_read = trace is not None and (principal is None or trace.principal == principal.name)
         return trace if may_read else None
+
+    def end(self, session_id: str, reason: str) -> bool:
+        """See ``SessionDesk``."""
+        session = self.find(session_id)
+        if session is not None:
+            with logged_as(session.log_fields):
+                session.end(reason)
+        return session is not None
 
     # Connection
 

@@ -1,0 +1,30 @@
+// Numbers as people read them, and what they say of the quality of a call.
+
+const NONE = "–";
+type Maybe = number | null | undefined;
+
+const known = (value: Maybe): value is number => value !== null && value !== undefined;
+
+export const percent = (value: Maybe) => known(value) ? `${(value * 100).toFixed(1)} %` : NONE;
+export const milliseconds = (value: Maybe) => known(value) ? `${Math.round(value * 1000)} ms` : NONE;
+export const kilobits = (value: Maybe) => known(value) ? `${Math.round(value / 1000)} kbit/s` : NONE;
+export const score = (value: Maybe) => known(value) ? value.toFixed(2) : NONE;
+export const timeOfDay = (seconds: number) => new Date(seconds * 1000).toLocaleTimeString();
+
+/** Both directions in one cell: from the caller, and to the caller. */
+export function both(show: (value: Maybe) => string, received: Maybe, sent: Maybe): string {
+  return known(received) || known(sent) ? `${show(received)} · ${show(sent)}` : NONE;
+}
+
+export function duration(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const rest = String(whole % 60).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+}
+
+/** ITU-T G.107, Annex B, Table B.1: below 4.03 fewer than all users are satisfied, below 3.60 many are not. */
+export function qualityOf(mos: Maybe): "good" | "fair" | "poor" | "unknown" {
+  if (!known(mos)) return "unknown";
+  return mos >= 4.03 ? "good" : mos >= 3.6 ? "fair" : "poor";
+}
