@@ -3,29 +3,18 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 from glottis.server.gateway import Gateway
+from support.axe import AXE, violations
 from support.browser import Page
 from support.patience import PROCESS_PATIENCE
 
 OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 
-ROOT = Path(__file__).parents[2]
-AXE = (ROOT / "plugins/web/javascript/node_modules/axe-core/axe.min.js").read_text()
-VIOLATIONS = """
-    axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
-        violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))
-"""
 STATE = "document.body.dataset.state"
-
-
-async def violations(page: Page) -> dict[str, Any]:
-    """The rules of axe that are broken, each with where that is."""
-    return dict(await page.evaluate(VIOLATIONS))
 
 
 async def press(page: Page) -> None:

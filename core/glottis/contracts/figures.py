@@ -37,6 +37,8 @@ class GatewayFigures:
     """How many there are, by their campaign and their state."""
     counts: Mapping[str, float] = field(default_factory=dict)
     """What ``Gateway.counts`` has, by name."""
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """Requests for sessions that came to nothing, by the code that their clients were told."""
     lateness: Histogram = Histogram()
     """Of the turns of the wheel."""
     collections: int = 0

@@ -29,6 +29,7 @@ from glottis.plugins.auth import GuardedAuthScheme
 from glottis.plugins.extensions import Extension
 from glottis.server.api.origins import Origins
 from glottis.server.api.plugins import Rows, nowhere_else
+from glottis.server.api.refusals import Refusals
 from glottis.server.api.routes import Api
 from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import Limited, Limiter, RateLimiter
@@ -144,6 +145,7 @@ class Gateway:
         self._config = config
         self._fleet = fleet
         self._http_ended = trio.Event()
+        self.refusals = Refusals()
         self.http = self._make_http_server()
 
     @property
@@ -228,6 +230,7 @@ class Gateway:
             campaigns=tuple(self._config.campaigns),
             door=self._fleet or OwnDoor(WaitingRoom(server.queue, Alone().new_session_id), limiter, self.sessions.room),
             figures_elsewhere=self._fleet.figures_of_plugins if self._fleet is not None else nowhere_else,
+            refusals=self.refusals,
         )
         return HttpServer(
             handle_request=api.handle_request,

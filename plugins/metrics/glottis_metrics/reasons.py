@@ -4,6 +4,7 @@ from typing import Final
 
 PREFIXES: Final = {
     "the agent ended the call": "agent",
+    "an operator has ended the call": "operator",
     "the caller hung up": "caller",
     "the peer has closed the connection": "caller",
     "data channels": "caller",

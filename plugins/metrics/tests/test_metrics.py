@@ -189,6 +189,7 @@ def test_several_processes_are_told_as_one_gateway() -> None:
     ("reason", "label"),
     [
         ("the caller hung up: \u202e enough", "caller"),
+        ("an operator has ended the call", "operator"),
         ("the media connection failed: no consent for 30 s", "media_lost"),
         ("the signaling connection was lost and not resumed in time", "signaling_lost"),
         ("nobody connected before the token expired", "nobody_came"),
@@ -218,6 +219,7 @@ def test_each_count_of_the_gateway_is_a_metric_and_none_is_forgotten() -> None:
     figures = GatewayFigures(
         sessions={('a\n"b', "active"): 2},
         counts=counts,
+        refusals={"FULL": 3},
         lateness=Histogram(at_most={0.001: 5, float("inf"): 7}, longest=1.0),
         plugins=tuple(
             PluginFigures(
@@ -228,6 +230,7 @@ def test_each_count_of_the_gateway_is_a_metric_and_none_is_forgotten() -> None:
     )
     samples = parsed(exposition(MetricsDesk().meter.registry, figures).decode())
     assert value(samples, "glottis_sessions", campaign='a\n"b', state="active") == 2
+    assert value(samples, "glottis_requests_refused_total", code="FULL") == 3
     for name in counts:
         told = f"glottis_{GAUGES[name][0]}" if name in GAUGES else f"glottis_{name}_total"
         assert value(samples, told) == 1

@@ -7,6 +7,7 @@ from typing import Final
 import trio
 from glottis import CallInfo, Statistics
 
+from glottis_operators.minute import Minute
 from glottis_operators.record import CallRecord, Clock
 from glottis_operators.settings import OperatorsConfig
 
@@ -14,9 +15,6 @@ MAX_ENDED: Final = 100
 """Calls that have ended; as many traces are kept by the gateway."""
 KEPT: Final = 900.0
 """Seconds from the end of a call until nothing is known of it; as long as its trace is kept."""
-MINUTE: Final = 60.0
-MAX_CREATED: Final = 6000
-"""Calls that are counted of the last minute."""
 
 
 class Book:
@@ -26,11 +24,11 @@ class Book:
         self._clock = clock
         self._running: dict[str, CallRecord] = {}
         self._ended: deque[tuple[float, CallRecord]] = deque(maxlen=MAX_ENDED)
-        self._created: deque[float] = deque(maxlen=MAX_CREATED)
+        self._created = Minute()
 
     def observe(self, info: CallInfo, statistics: Callable[[], Statistics], settings: OperatorsConfig) -> CallRecord:
         """A new call."""
-        self._created.append(self._clock())
+        self._created.add(self._clock())
         record = CallRecord(info, statistics, settings, self._end, self._clock)
         self._running[info.session_id] = record
         return record
@@ -53,9 +51,7 @@ class Book:
 
     def created_in_a_minute(self) -> int:
         """How many calls were created in the last one."""
-        while self._created and self._created[0] < self._clock() - MINUTE:
-            self._created.popleft()
-        return len(self._created)
+        return self._created.total(self._clock())
 
     def _end(self, record: CallRecord) -> None:
         if self._running.pop(record.session_id, None) is not None:

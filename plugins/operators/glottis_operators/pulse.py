@@ -44,6 +44,7 @@ class Pulse:
             "longestLateness": figures.lateness.longest,
             "load": counts.get("media_load", 0.0),
             "complexity": counts.get("complexity", 0),
+            "refusals": figures.refusals,
             "sessions": [[campaign, state, count] for (campaign, state), count in figures.sessions.items()],
         }
 

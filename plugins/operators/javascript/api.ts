@@ -43,7 +43,7 @@ export interface Worker {
   load: number;
   complexity: number;
   sessions: [string, string, number][];
-  refusals?: Record<string, number>;
+  refusals: Record<string, number>;
   createdInAMinute: number;
   running: number;
   calls: Call[];

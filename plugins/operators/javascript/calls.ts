@@ -32,18 +32,18 @@ const quality: Column<Call> = {
 const RUNNING: Column<Call>[] = [
   session, campaign, caller,
   { title: "Age", by: (call) => call.age, show: (call) => duration(call.age), className: "number" },
-  { title: "State", by: (call) => call.state, show: (call) => call.state },
+  { title: "State", by: (call) => call.state, show: (call) => call.state, className: "aside" },
   { title: "Path", by: (call) => call.path, show: (call) => call.path || "–", className: "aside" },
   { title: "Loss", by: (call) => most(call.lossReceived, call.lossSent), show: (call) => both(percent, call.lossReceived, call.lossSent), className: "number" },
-  { title: "Jitter", by: (call) => most(call.jitterReceived, call.jitterSent), show: (call) => both(milliseconds, call.jitterReceived, call.jitterSent), className: "number" },
-  { title: "Round trip", by: (call) => most(call.roundTrip), show: (call) => milliseconds(call.roundTrip), className: "number" },
+  { title: "Jitter", by: (call) => most(call.jitterReceived, call.jitterSent), show: (call) => both(milliseconds, call.jitterReceived, call.jitterSent), className: "number aside" },
+  { title: "Round trip", by: (call) => most(call.roundTrip), show: (call) => milliseconds(call.roundTrip), className: "number aside" },
   quality,
   { title: "Trend", by: (call) => call.mos ?? WORST, show: () => "", fill: drawTrend, className: "trend aside" },
 ];
 const ENDED: Column<Call>[] = [
   session, campaign, caller,
   { title: "Ended", by: (call) => call.created + call.age, show: (call) => timeOfDay(call.created + call.age), className: "number" },
-  { title: "Length", by: (call) => call.age, show: (call) => duration(call.age), className: "number" },
+  { title: "Length", by: (call) => call.age, show: (call) => duration(call.age), className: "number aside" },
   { title: "Reason", by: (call) => call.reason, show: (call) => call.reason },
   quality,
 ];

@@ -5,7 +5,6 @@ import { CallView } from "./call.js";
 import { Calls } from "./calls.js";
 import { $, say } from "./dom.js";
 import { showTotals } from "./totals.js";
-import { timeOfDay } from "./words.js";
 
 const EVERY = 2000; // milliseconds
 const EVERY_OF_CALL = 1000;
@@ -44,6 +43,7 @@ async function update(mine: number): Promise<void> {
     const goesOn = await (chosen() ? view.look() : showOverview());
     if (mine !== turn) return;
     failures = 0;
+    say($("updated"), `as of ${new Date().toLocaleTimeString()}`);
     welcome();
     if (!goesOn) return;
   } catch (error) {
@@ -57,7 +57,7 @@ async function showOverview(): Promise<boolean> {
   const overview = await fetchOverview();
   showTotals(overview);
   calls.show(overview);
-  say($("updated"), `glottis ${overview.version}, as of ${timeOfDay(overview.now)}`);
+  say($("version"), `glottis ${overview.version}`);
   return true;
 }
 

@@ -28,7 +28,7 @@ export function showTotals(overview: Overview): void {
 
 function showRefusals(workers: Worker[]): void {
   const counts = new Map<string, number>();
-  for (const { refusals = {} } of workers) {
+  for (const { refusals } of workers) {
     for (const [code, count] of Object.entries(refusals)) counts.set(code, (counts.get(code) ?? 0) + count);
   }
   const all = [...counts.values()].reduce((total, count) => total + count, 0);

@@ -11,9 +11,11 @@ export const kilobits = (value: Maybe) => known(value) ? `${Math.round(value / 1
 export const score = (value: Maybe) => known(value) ? value.toFixed(2) : NONE;
 export const timeOfDay = (seconds: number) => new Date(seconds * 1000).toLocaleTimeString();
 
-/** Both directions in one cell: from the caller, and to the caller. */
+/** Both directions in one cell: from the caller, and to the caller. The unit is there once. */
 export function both(show: (value: Maybe) => string, received: Maybe, sent: Maybe): string {
-  return known(received) || known(sent) ? `${show(received)} · ${show(sent)}` : NONE;
+  const [first, second] = [show(received), show(sent)];
+  if (first === NONE && second === NONE) return NONE;
+  return `${second === NONE ? first : first.replace(/ .*/, "")} · ${second}`;
 }
 
 export function duration(seconds: number): string {

@@ -59,7 +59,7 @@ async def test_a_call_is_told_from_its_creation_to_its_end(
         assert (row["lossReceived"], row["path"]) == (0, "host – host, udp")
         assert row["mos"] > 4.3
         assert during["sessions"] == [["echo", "active", 1]]
-        assert during["createdInAMinute"] == 1
+        assert (during["createdInAMinute"], during["refusals"]) == (1, {})
 
         reply = await ask(exchange, f"calls/{phone.session_id}")
         assert b"hunter2" not in reply.body
@@ -82,7 +82,9 @@ async def test_a_call_is_told_from_its_creation_to_its_end(
 
         assert (await ask(exchange, f"calls/{phone.session_id}/end", "POST")).status == 204
         assert await phone.wait_closed() == (1000, "an operator has ended the call")
+        assert (await exchange.post("nobody's")).status == 404
         after = await overview(exchange)
+        assert after["refusals"] == {"UNKNOWN_CAMPAIGN": 1}
         assert (after["calls"], after["sessions"]) == ([], [])
         [ended] = after["ended"]
         assert (ended["id"], ended["state"]) == (phone.session_id, "ended")

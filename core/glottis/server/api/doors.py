@@ -33,7 +33,7 @@ class Doors:
     async def call(self, request: Request, wanted: Mapping[str, Any], hear: Hear | None) -> DoorCall:
         """See ``Door``."""
         try:
-            created = await self._initiate.create(_wish(request, wanted), may_wait=False)
+            created = await self._initiate.create(_wish(request, wanted))
         except Problem as problem:
             raise DoorRefused(problem.status, problem.code, problem.detail, problem.headers) from None
         session = self._sessions.come_in(created.session_id)

@@ -3,13 +3,14 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, overload
+from typing import Any, Final
 
 from glottis.contracts.info import Principal
 from glottis.contracts.log_fields import log_fields, logged_as
 from glottis.server.api.authentication import Authentication, check_wait
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.placement import Placement, service_unavailable
+from glottis.server.api.refusals import Refusals
 from glottis.server.http.entry import Entry
 from glottis.server.http.message import Request, Response, json_response
 from glottis.server.http.problem import Problem
@@ -46,25 +47,30 @@ class Initiate:
         cors: CorsPolicy,
         turns: Turns,
         door: Door,
+        refusals: Refusals | None = None,
     ) -> None:
         self._sessions = sessions
         self._authentication = authentication
         self._cors = cors
         self._turns = turns
         self._door = door
+        self._refusals = Refusals() if refusals is None else refusals
 
     async def post(self, request: Request) -> Response:
         """Create a session, and say where it waits for its client; or which place that has in the queue."""
-        self._cors.check(request)
-        created = await self.create(request, may_wait=True)
+        with self._refusals.noted():
+            self._cors.check(request)
+            created = await self._make(request, may_wait=True)
         return _come_again(created) if isinstance(created, Waiting) else json_response(200, _created_document(created))
 
-    @overload
-    async def create(self, request: Request, *, may_wait: Literal[False]) -> CreatedSession: ...
-    @overload
-    async def create(self, request: Request, *, may_wait: bool) -> CreatedSession | Waiting: ...
-    async def create(self, request: Request, *, may_wait: bool) -> CreatedSession | Waiting:
-        """The session that the request is for; if ``may_wait``, a place in the queue may come of it."""
+    async def create(self, request: Request) -> CreatedSession:
+        """The session that the request is for, whoever answers it: nobody waits in the queue here."""
+        with self._refusals.noted():
+            created = await self._make(request, may_wait=False)
+        assert isinstance(created, CreatedSession), "nobody waits"
+        return created
+
+    async def _make(self, request: Request, *, may_wait: bool) -> CreatedSession | Waiting:
         entry = await self._door.enter(request)
         check_wait(entry.seconds)
         session_request = await self._read(request)

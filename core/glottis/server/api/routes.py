@@ -21,6 +21,7 @@ from glottis.server.api.origins import Origins
 from glottis.server.api.pages import StaticPages
 from glottis.server.api.placement import Placement
 from glottis.server.api.plugin_routes import PluginRoutes
+from glottis.server.api.refusals import Refusals
 from glottis.server.api.statistics import StatisticsRoute
 from glottis.server.api.traces import TraceRoute
 from glottis.server.http.message import Request, Response
@@ -43,8 +44,8 @@ class Api:
 
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
     gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are by their
-    folders, and have a limit of their own; ``operators`` are names of principals,
-    ``campaigns`` what there is to call, ``door`` is the way to a session.
+    folders, and have a limit of their own; ``operators`` are names of principals, ``campaigns`` what there is to
+    call, ``door`` is the way to a session; ``refusals`` counts refused ones.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Api:
         campaigns: Sequence[str] = (),
         door: Door | None = None,
         figures_elsewhere: plugins_route.Elsewhere = plugins_route.nowhere_else,
+        refusals: Refusals | None = None,
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
@@ -73,7 +75,7 @@ class Api:
         if door is None:
             door = OwnDoor(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room)
         turns = turns or Turns()
-        initiate = Initiate(sessions, authentication, cors=self._cors, turns=turns, door=door)
+        initiate = Initiate(sessions, authentication, cors=self._cors, turns=turns, door=door, refusals=refusals)
         doors = Doors(sessions, initiate, turns)
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)

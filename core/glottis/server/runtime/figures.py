@@ -1,7 +1,7 @@
 """Tells extensions how the gateway and its sessions fare: whenever they ask, from the moment that it is there."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
@@ -18,6 +18,9 @@ class _Gateway(Protocol):
     scheduler: Scheduler
     sessions: Sessions
     watchdog: Watchdog
+
+    @property
+    def refusals(self) -> Mapping[str, int]: ...
 
     def counts(self) -> GatewayCounts: ...
 
@@ -57,6 +60,7 @@ class FiguresDesk:
         return GatewayFigures(
             sessions=Counter((session.info.campaign_id, session.state.value) for session in gateway.sessions),
             counts=asdict(gateway.counts()),
+            refusals=dict(gateway.refusals),
             lateness=Histogram(at_most=lateness.at_most(), longest=lateness.longest),
             collections=pauses.count,
             collection_seconds=pauses.total,

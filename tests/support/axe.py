@@ -1,0 +1,19 @@
+"""A page as axe sees it, which knows WCAG's rules."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from support.browser import Page
+
+ROOT = Path(__file__).parents[2]
+AXE: Final = (ROOT / "plugins/web/javascript/node_modules/axe-core/axe.min.js").read_text()
+"""A script that is to be run in the page before."""
+VIOLATIONS = """
+    axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
+        violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))
+"""
+
+
+async def violations(page: Page) -> dict[str, Any]:
+    """The rules of axe that are broken, each with where that is."""
+    return dict(await page.evaluate(VIOLATIONS))
