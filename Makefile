@@ -1,4 +1,4 @@
-# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make soak · make release · make clean
+# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make soak · make container · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -37,7 +37,7 @@ FAULTS ?= 100
 # Compiled once, whatever the environment says: each process of the tests, and each that they start, would do it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks soak release rehearse clean
+.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks soak container release rehearse clean
 
 install: $(VENV)/.installed
 
@@ -105,6 +105,11 @@ networks: $(VENV)/.installed-for-tests
 # Shorter: make soak MINUTES=2 CALLS=200 FAULTS=1
 soak: $(VENV)/.installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.soak --minutes=$(MINUTES) --calls=$(CALLS) --seconds=$(SECONDS) --faults=$(FAULTS)
+
+# The image of docs/deploy, built and tried, as root
+container: $(VENV)/.installed
+	@tools/install-system-packages container
+	@$(BIN)/python tools/try_container.py
 
 release: $(VENV)/.installed-for-release
 	$(BIN)/python tools/release.py

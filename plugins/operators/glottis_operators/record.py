@@ -30,6 +30,8 @@ SPARK: Final = 24
 """Estimates of the mean opinion score that the table draws: two minutes of them."""
 OFTEN: Final = 0.9
 """Seconds between samples of a call that somebody looks at."""
+SPAN: Final = 4.5
+"""Seconds that a sample is of, at least: less of a call says little about it, whoever looks."""
 
 Clock = Callable[[], float]
 
@@ -60,8 +62,9 @@ class CallRecord:
         self._over = over
         self._clock = clock
         self._count = statistics
-        self._created_at = self._counted_at = clock()
-        self._before = Statistics()
+        self._created_at = clock()
+        self._counted = deque([(self._created_at, Statistics())])
+        """When something was counted, and what: as much as the next sample may begin with, oldest first."""
         self._samples = Samples()
         self._events: deque[tuple[float, str, str]] = deque(maxlen=MAX_EVENTS)
         self._codec = ""
@@ -109,13 +112,14 @@ class CallRecord:
         self._take(statistics)
         self.length, self.reason, self.state = self.age, reason[:MAX_WORDS], "ended"
         self._count = lambda: statistics
+        self._counted.clear()
         self._over(self)
 
     # Asked by operators
 
     def look(self) -> None:
         """Somebody looks at this call: one more sample, unless there has just been one."""
-        if self.length is None and self._clock() - self._counted_at >= OFTEN:
+        if self.length is None and self._clock() - self._counted[-1][0] >= OFTEN:
             self._take(self._count())
 
     def statistics(self) -> dict[str, Any]:
@@ -162,8 +166,11 @@ class CallRecord:
 
     def _take(self, statistics: Statistics) -> None:
         now = self._clock()
-        one = sample(now - self._created_at, now - self._counted_at, self._before, statistics)
-        self._before, self._counted_at = statistics, now
+        while len(self._counted) > 1 and now - self._counted[1][0] >= SPAN:
+            self._counted.popleft()
+        began, before = self._counted[0]
+        self._counted.append((now, statistics))
+        one = sample(now - self._created_at, now - began, before, statistics)
         if statistics.inbound_rtp is not None or statistics.outbound_rtp is not None:
             self.latest = one
             self._samples.add(one)

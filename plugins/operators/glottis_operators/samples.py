@@ -98,8 +98,11 @@ class Samples:
         return [[round(row[0], 2), *map(rounded, row[1:])] for row in rows if row[0] > age]
 
     def last_of(self, name: str, count: int) -> list[float | None]:
-        """One number of the last samples."""
-        return [rounded(value) for value in self._numbers[NAMES.index(name) :: len(NAMES)][-count:]]
+        """One number of the last samples, to two digits after its point."""
+        return [
+            round(value, 2) if value == value else None
+            for value in self._numbers[NAMES.index(name) :: len(NAMES)][-count:]
+        ]
 
 
 def _buffer(before: Statistics, now: Statistics) -> tuple[float, float]:

@@ -19,7 +19,7 @@ const session: Column<Call> = {
     cell.append(link);
   },
 };
-const campaign: Column<Call> = { title: "Campaign", by: (call) => call.campaign, show: (call) => call.campaign };
+const campaign: Column<Call> = { title: "Campaign", by: (call) => call.campaign, show: (call) => call.campaign, className: "campaign" };
 const caller: Column<Call> = { title: "Caller", by: callerOf, show: callerOf, className: "aside" };
 const quality: Column<Call> = {
   title: "MOS", by: (call) => call.mos ?? WORST, show: (call) => score(call.mos), className: "number",
@@ -75,13 +75,13 @@ export function countOf({ workers }: Overview): number {
   return workers.flatMap(({ sessions }) => sessions).reduce((sum, [, , count]) => sum + count, 0);
 }
 
-function callerOf({ client, principal, host }: Call): string {
-  return [client || principal, host].filter(Boolean).join(" at ");
+function callerOf({ client, principal }: Call): string {
+  return client || principal;
 }
 
 function isSought(call: Call): boolean {
   const words = $<HTMLInputElement>("search").value.toLowerCase().split(/\s+/);
-  const text = [call.id, call.campaign, callerOf(call), call.principal, call.state, call.path, call.reason].join(" ").toLowerCase();
+  const text = [call.id, call.campaign, call.client, call.principal, call.host, call.state, call.path, call.reason].join(" ").toLowerCase();
   return words.every((word) => text.includes(word));
 }
 

@@ -16,17 +16,26 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let failures = 0;
 let turn = 0;
 
-const chosen = () => decodeURIComponent(location.hash.slice(1));
+/** The session in the page's address; an address that somebody has mistyped is none's. */
+function chosen(): string {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
+}
 
 function route(): void {
   const id = chosen();
-  document.body.dataset.view = id ? "call" : "overview";
+  const returns = !id && !$("call").hidden;
   $("overview").hidden = id !== "";
   $("call").hidden = id === "";
   document.title = id ? `${id} – glottis operators` : "glottis operators";
   if (id) {
     view.open(id);
     $("call-title").focus();
+  } else if (returns) {
+    $("running-title").focus();
   }
   look();
 }

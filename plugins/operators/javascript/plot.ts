@@ -20,7 +20,7 @@ export class Plot {
   #picture = document.createElementNS(SVG, "svg");
   #lines: SVGPathElement[];
   #values: HTMLElement[];
-  #top = make("span", "top");
+  #top = make("span");
 
   /** `least` is what the height is at least, above `floor`. */
   constructor(
@@ -34,7 +34,7 @@ export class Plot {
     this.#values = series.map(() => make("b", "", "–"));
     const legend = series.map(({ label }, index) => make("span", `series-${index}`, `${label} `, this.#values[index]!));
     const axis = make("div", "axis", make("span", "", "5 minutes ago"), make("span", "", "now"));
-    const ground = make("div", "ground", this.#top, make("span", "bottom", show(floor)));
+    const ground = make("div", "ground", make("div", "scale", this.#top, make("span", "", show(floor))));
     ground.append(this.#picture);
     this.element = make("figure", "plot", make("figcaption", "", make("strong", "", title), ...legend), ground, axis);
   }

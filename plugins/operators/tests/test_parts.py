@@ -6,6 +6,7 @@ import math
 import pytest
 from glottis import CallInfo, GatewayFigures, OtherEvent, StateChanged, Statistics
 from glottis.contracts.figures import Histogram
+from glottis.contracts.statistics import OutboundRtpStats
 from glottis_operators.book import KEPT, MAX_ENDED, Book
 from glottis_operators.letter import MAX_LETTER, Letter, read
 from glottis_operators.minute import Minute
@@ -55,6 +56,21 @@ def test_of_events_the_last_ones_are_kept_and_what_agents_say_only_where_it_is_w
         assert len(page["events"]) == MAX_EVENTS
         assert page["droppedEvents"] == 10
         assert all(("secret" in words) == wanted and len(words) <= MAX_WORDS for _, _, words in page["events"])
+
+
+def test_each_sample_is_of_some_seconds_however_often_somebody_looks() -> None:
+    clock = Clock()
+    counted = Statistics()
+    record = Book(clock).observe(CallInfo(session_id="s", campaign_id="c"), lambda: counted, OperatorsConfig())
+    for second in range(1, 21):
+        clock.now += 1
+        counted = Statistics(outbound_rtp=OutboundRtpStats(ssrc=1, packets_sent=0, bytes_sent=8000 * second**2))
+        record.look()
+        record.look()
+    page = record.page(10.5)
+    bitrates = [row[NAMES.index("bitrateSent")] for row in page["samples"]]
+    assert len(bitrates) == 10
+    assert bitrates[-1] == 64_000 * (20**2 - 15**2) / 5
 
 
 def test_of_metadata_only_named_members_are_told_and_cut() -> None:

@@ -9,7 +9,7 @@ from glottis.server.http.problem import Problem
 
 MAX_CODES: Final = 64
 """The gateway has fewer; an auth scheme may make up its own."""
-OTHER: Final = "OTHER"
+OTHER: Final = "other"
 
 
 class Refusals(Counter[str]):
