@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 ROOT: Final = Path(__file__).parents[1]
 WORK: Final = ROOT / "build" / "container"
@@ -50,12 +51,11 @@ def main() -> None:
 
 def buildah(command: str, *arguments: str) -> str:
     """What it prints last; its failure is ours."""
-    try:
-        done = subprocess.run(
-            ["buildah", *STORAGE, command, *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-        )
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"buildah {command} ended with {error.returncode}.")
+    done = subprocess.run(
+        ["buildah", *STORAGE, command, *arguments], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        sys.exit(f"{done.stdout}\nbuildah {command} ended with {done.returncode}.")
     return done.stdout.strip().rpartition("\n")[2]
 
 
@@ -81,7 +81,7 @@ def build(image: str) -> None:
     """From the tree as it is."""
     with tempfile.TemporaryDirectory() as directory:
         volumes = [option for volume in volumes_for_pip(Path(directory)) for option in ("--volume", f"{volume}:ro")]
-        options = ["--format", "docker", "--layers", "--build-arg", f"BASE={image}"]
+        options = ["--format", "docker", "--build-arg", f"BASE={image}"]
         buildah("bud", *CHROOT, *options, *volumes, "--file", str(RECIPE), "--tag", IMAGE, ".")
 
 
@@ -98,11 +98,9 @@ def volumes_for_pip(directory: Path) -> list[str]:
     path = directory / "pip.conf"
     with path.open("w") as file:
         settings.write(file)
-    named = {
-        Path(found)
-        for value in settings["global"].values()
-        for found in re.findall(r"(?:file://)?(/[^\s'/][^\s']*)", value)
-    }
+    words = " ".join(settings["global"].values()).split()
+    named = {Path(word) for word in words if word.startswith("/")}
+    named |= {Path(urlsplit(word).path).parent for word in words if word.startswith("file:")}  # its files lie beside it
     return [f"{path}:/etc/pip.conf", *sorted(f"{one}:{one}" for one in named if one.exists())]
 
 

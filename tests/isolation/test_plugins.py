@@ -34,6 +34,8 @@ NEVER_CALLED = {
     "Hear": "for clients of a route: see ``tests/server/test_doors.py``",
     "Keys.down": "the gateway's own, which processors call",
     "Keys.up": "the same",
+    "SessionDesk.end": "the gateway's own, which extensions call",
+    "SessionDesk.explain": "the same",
     "TellPart": "by another process: see ``tests/server/fleet/test_collecting.py``",
 }
 AT_START = {
