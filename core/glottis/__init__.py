@@ -21,6 +21,7 @@ from glottis.contracts.call import (
     TypedMessage,
     Utterance,
 )
+from glottis.contracts.cluster import Cluster, Seat, SessionWish, Whereabouts
 from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Decoder, Encoder, EncoderKnobs, EncoderSettings
 from glottis.contracts.components import Component, ComponentSpec
 from glottis.contracts.deprecation import NAMES as _DEPRECATED
@@ -79,6 +80,7 @@ __all__ = [
     "CallEvent",
     "CallInfo",
     "CampaignInfo",
+    "Cluster",
     "CodecSpec",
     "Component",
     "ComponentSpec",
@@ -127,9 +129,11 @@ __all__ = [
     "RouteRequest",
     "RouteResponse",
     "RoutesSpec",
+    "Seat",
     "Secret",
     "SessionDesk",
     "SessionObserver",
+    "SessionWish",
     "Speakable",
     "StateChanged",
     "Statistics",
@@ -141,6 +145,7 @@ __all__ = [
     "TypedMessage",
     "Utterance",
     "VoiceActivityDetector",
+    "Whereabouts",
     "hookimpl",
     "run",
 ]

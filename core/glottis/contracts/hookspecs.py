@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from glottis.contracts.audio import FrameTap
     from glottis.contracts.auth import AuthSchemeSpec
     from glottis.contracts.call import AgentSpec
+    from glottis.contracts.cluster import Cluster, Seat
     from glottis.contracts.codec import CodecSpec
     from glottis.contracts.components import ComponentSpec
     from glottis.contracts.extensions import Direction, GatewayInfo, Keys, Tell
@@ -132,4 +133,14 @@ def gateway_lifespan(  # type: ignore[empty-body]
 
     The last is left first. A background task of it may have a nursery of its own; what that raises does not end the
     gateway. What is raised on entering keeps the gateway from starting.
+    """
+
+
+@hookspec
+def join_cluster(seat: "Seat", settings: Any) -> "Cluster":  # type: ignore[empty-body]
+    """Who knows the other gateways that are one with this one to their callers: on which of them a session is created,
+    how often a client has asked all of them together, and which of them has a session.
+
+    Called once, when the gateway is about to serve, after the lives of the extensions have begun: of the first one that
+    has this hook. ``seat`` is what the others may have of this gateway: a session, and a look at how full it is.
     """

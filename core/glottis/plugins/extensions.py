@@ -12,7 +12,7 @@ from glottis.contracts.info import MAX_IDENTIFIER_LENGTH, CallInfo
 from glottis.plugins.guard import guarded
 from glottis.plugins.manager import HookImplementation, Plugin, PluginManager
 
-EXTENSION_HOOKS = ("select_agent", "audio_processors", "session_observers", "gateway_lifespan")
+EXTENSION_HOOKS = ("select_agent", "audio_processors", "session_observers", "gateway_lifespan", "join_cluster")
 """Those that are called of the extensions that are enabled, and not before."""
 
 

@@ -4,7 +4,7 @@ import http
 import math
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 import trio
@@ -80,12 +80,9 @@ class MountedRoute:
 
     def _own_response(self, response: object) -> RouteResponse:
         """A copy without code of the plugin's that is not behind a guard; raises ``ValueError``."""
-        if not isinstance(response, RouteResponse):
-            raise ValueError(f"expected a RouteResponse, got {type(response).__name__}")
-        _check_response(response)
-        body = self._pieces(response.body) if isinstance(response.body, AsyncIterator) else _bytes_of(response.body)
-        headers = tuple(_own_header(header) for header in response.headers)
-        return RouteResponse(int(response.status), body, response.media_type, headers)
+        if not isinstance(response, RouteResponse) or not isinstance(response.body, AsyncIterator):
+            return whole_response(response)
+        return replace(whole_response(replace(response, body=b"")), body=self._pieces(response.body))
 
     async def _pieces(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Those of a long body. Raises ``PluginError``."""
@@ -107,6 +104,15 @@ class MountedRoute:
 
     def __str__(self) -> str:
         return f"route {self.method} {self.route.path}"
+
+
+def whole_response(response: object) -> RouteResponse:
+    """A copy of one whose body is there; raises ``ValueError`` for what cannot be sent."""
+    if not isinstance(response, RouteResponse):
+        raise ValueError(f"expected a RouteResponse, got {type(response).__name__}")
+    _check_response(response)
+    headers = tuple(_own_header(header) for header in response.headers)
+    return RouteResponse(int(response.status), _bytes_of(response.body), response.media_type, headers)
 
 
 def check_routes_name(name: str) -> None:

@@ -14,13 +14,11 @@ from glottis.calls.leg import LegFactory
 from glottis.calls.limits import CallLimits
 from glottis.calls.own_nurseries import presentable_errors
 from glottis.config import NamedAuthScheme, ResolvedConfig, records_dropped
-from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.cluster import Limited
 from glottis.contracts.extensions import GatewayInfo
 from glottis.contracts.parts import GatewayParts, OnePart
 from glottis.isolation.workers import AgentWorkers
-from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import GatheringEndpoint
-from glottis.media.interfaces import media_addresses
 from glottis.media.ring import SLOT
 from glottis.media.scheduler import Scheduler, Sockets
 from glottis.media.stream_link import StreamEndpoint
@@ -31,8 +29,10 @@ from glottis.server.api.origins import Origins
 from glottis.server.api.plugins import Rows, nowhere_else
 from glottis.server.api.refusals import Refusals
 from glottis.server.api.routes import Api
+from glottis.server.binding import Listeners, bind, bind_streams, listen, url_of
+from glottis.server.clustering import ClusterDesk, ClusterSeat, Reception
 from glottis.server.http.message import HttpLimits
-from glottis.server.http.rate_limit import Limited, Limiter, RateLimiter
+from glottis.server.http.rate_limit import Limiter, RateLimiter
 from glottis.server.http.server import HttpServer
 from glottis.server.http.siblings import Siblings
 from glottis.server.http.turns import Turns
@@ -57,7 +57,6 @@ logger = logging.getLogger(__name__)
 
 GOODBYE_TIMEOUT: Final = 1.0
 """Seconds for clients to be told that the gateway stops."""
-Listeners = Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]]
 
 
 class MediaEndpoint(GatheringEndpoint, StreamEndpoint, Sockets, Protocol):
@@ -143,6 +142,7 @@ class Gateway:
             LoadControl(media.encoder.complexity, media.encoder.complexity_floor, server.max_load),
         )
         self._config = config
+        self.cluster = ClusterDesk(config.campaigns, config.extensions)
         self._fleet = fleet
         self._http_ended = trio.Event()
         self.refusals = Refusals()
@@ -199,6 +199,12 @@ class Gateway:
             await self._http_ended.wait()
         return await self.sessions.wait_stopped()
 
+    def join_cluster(self) -> None:
+        """If an extension knows one; ``url`` is set."""
+        server = self._config.config.server
+        url = server.public_url.rstrip("/") or self.url
+        self.cluster.join(ClusterSeat(url, server.max_sessions, self.cluster, self.sessions, self._initiate))
+
     async def gather(self) -> None:
         """Until cancelled: find out how others know this machine, and renew what clients are told of ICE servers."""
         async with trio.open_nursery() as nursery:
@@ -231,10 +237,12 @@ class Gateway:
             door=self._fleet or OwnDoor(WaitingRoom(server.queue, Alone().new_session_id), limiter, self.sessions.room),
             figures_elsewhere=self._fleet.figures_of_plugins if self._fleet is not None else nowhere_else,
             refusals=self.refusals,
+            cluster=self.cluster,
         )
+        self._initiate = api.initiate
         return HttpServer(
             handle_request=api.handle_request,
-            handle_websocket=self.sessions.serve_websocket,
+            handle_websocket=Reception(self.sessions, self.cluster, server.resume_grace).serve_websocket,
             accept_websocket=api.accept_websocket,
             limits=HttpLimits(
                 max_connections=server.max_connections,
@@ -255,7 +263,7 @@ class Gateway:
 
     def _limiter(self, what: Limited, per_minute: int) -> Limiter:
         own = RateLimiter(per_minute=per_minute, burst=per_minute)
-        return self._fleet.limiter(what) if self._fleet is not None else own
+        return self.cluster.limiter(what, self._fleet.limiter(what) if self._fleet is not None else own, per_minute)
 
 
 def _guarded(auth: NamedAuthScheme) -> NamedAuthScheme:
@@ -286,11 +294,11 @@ async def open_gateway(
     server = config.config.server
     make_gateway = partial(Gateway, tokens=tokens, legs=legs, times=times, turns=turns, fleet=fleet)
     with (
-        _bind(config) if endpoint is None else nullcontext(endpoint) as endpoint,
-        _bind_streams(config, endpoint) if streams is None else nullcontext(streams) as streams,
+        bind(config) if endpoint is None else nullcontext(endpoint) as endpoint,
+        bind_streams(config, endpoint, endpoint.addresses) if streams is None else nullcontext(streams) as streams,
     ):
         own_addresses = OwnAddresses(config, endpoint, times.providers, streams.addresses)
-        listeners = await _listen(server.host, server.port) if listeners is None else listeners
+        listeners = await listen(server.host, server.port) if listeners is None else listeners
         with watching(config.plugins) as watchdog, presentable_errors():
             figures = FiguresDesk(config.plugins)
             async with (
@@ -302,6 +310,7 @@ async def open_gateway(
                     config, endpoint, sessions, watchdog, own_addresses=own_addresses, streams=streams
                 )
                 gateway.url, figures.gateway = url, gateway
+                gateway.join_cluster()
                 for task in _tasks(gateway, endpoint, listeners):
                     nursery.start_soon(task)
                 try:
@@ -324,7 +333,7 @@ async def _life(
     config: ResolvedConfig, listeners: Listeners, figures: FiguresDesk, parts: GatewayParts
 ) -> AsyncIterator[str]:
     """Those of plugins, at this URL. Where one cannot begin there is no gateway to close its listeners."""
-    url = _url(config.config.server.host, config.config.server.port, listeners)
+    url = url_of(config.config.server.host, config.config.server.port, listeners)
     extensions = (*living(config.auth), *config.extensions)
     infos = [_info_for(extension, config, url, figures, parts) for extension in extensions]
     began = False
@@ -372,27 +381,3 @@ def _tasks(
         partial(gateway.serve_http, listeners),
         *([] if gateway.is_part else [partial(report, gateway.counts)]),
     )
-
-
-def _bind(config: ResolvedConfig) -> UdpEndpoint:
-    media = config.config.media
-    return UdpEndpoint.bind(media_addresses(media.addresses, config.config.server.host), media.udp_port)
-
-
-def _bind_streams(config: ResolvedConfig, endpoint: MediaEndpoint) -> StreamListener:
-    hosts = [address.host for address in endpoint.addresses]
-    return StreamListener.bind(hosts, config.config.media.tcp_port, endpoint)
-
-
-def _url(host: str, port: int, listeners: Listeners) -> str:
-    """Where the first listener is reached; one that is no socket has only the configuration's word for it."""
-    if isinstance(listeners[0], trio.SocketListener):
-        port = listeners[0].socket.getsockname()[1]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-async def _listen(host: str, port: int) -> list[trio.SocketListener]:
-    try:
-        return await trio.open_tcp_listeners(port, host=host)
-    except OSError as error:
-        raise ConfigurationError(f"server.host, server.port: cannot listen on {host} port {port}: {error}") from error

@@ -5,12 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from glottis.contracts.cluster import SessionWish
 from glottis.contracts.info import Principal
 from glottis.contracts.log_fields import log_fields, logged_as
+from glottis.contracts.routes import RouteResponse
 from glottis.server.api.authentication import Authentication, check_wait
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.placement import Placement, service_unavailable
 from glottis.server.api.refusals import Refusals
+from glottis.server.clustering import ClusterDesk
 from glottis.server.http.entry import Entry
 from glottis.server.http.message import Request, Response, json_response
 from glottis.server.http.problem import Problem
@@ -47,6 +50,7 @@ class Initiate:
         cors: CorsPolicy,
         turns: Turns,
         door: Door,
+        cluster: ClusterDesk,
         refusals: Refusals | None = None,
     ) -> None:
         self._sessions = sessions
@@ -54,23 +58,30 @@ class Initiate:
         self._cors = cors
         self._turns = turns
         self._door = door
+        self._cluster = cluster
         self._refusals = Refusals() if refusals is None else refusals
 
     async def post(self, request: Request) -> Response:
         """Create a session, and say where it waits for its client; or which place that has in the queue."""
         with self._refusals.noted():
             self._cors.check(request)
-            created = await self._make(request, may_wait=True)
-        return _come_again(created) if isinstance(created, Waiting) else json_response(200, _created_document(created))
+            created = await self._make(request, here=False)
+        match created:
+            case Waiting():
+                return _come_again(created)
+            case RouteResponse():
+                return _passed_on(created)
+            case CreatedSession():
+                return json_response(200, _created_document(created))
 
     async def create(self, request: Request) -> CreatedSession:
-        """The session that the request is for, whoever answers it: nobody waits in the queue here."""
+        """The session that the request is for, in this process, whoever answers it: nobody waits in a queue."""
         with self._refusals.noted():
-            created = await self._make(request, may_wait=False)
-        assert isinstance(created, CreatedSession), "nobody waits"
+            created = await self._make(request, here=True)
+        assert isinstance(created, CreatedSession), "it is nowhere else"
         return created
 
-    async def _make(self, request: Request, *, may_wait: bool) -> CreatedSession | Waiting:
+    async def _make(self, request: Request, *, here: bool) -> CreatedSession | Waiting | RouteResponse:
         entry = await self._door.enter(request)
         check_wait(entry.seconds)
         session_request = await self._read(request)
@@ -78,12 +89,26 @@ class Initiate:
             await self._authentication.caller_of(request, None)
             raise session_request
         principal = await self._authentication.caller_of(request, session_request.campaign_id)
-        created = await self._admit(session_request, principal, request, entry, may_wait=may_wait)
+        created = await self._admit(session_request, principal, request, entry, here=here)
         if isinstance(created, CreatedSession):
-            campaign_id = session_request.campaign_id
-            with logged_as(log_fields()._replace(session=created.session_id, campaign=campaign_id)):
-                logger.info("session %s of campaign %r for %s", created.session_id, campaign_id, principal.name)
+            _log(created, session_request.campaign_id, principal)
         return created
+
+    async def create_for(self, wish: SessionWish, base_url: str) -> RouteResponse:
+        """See ``Seat.create``."""
+        try:
+            async with self._turns:
+                wanted = parse_session_request_untrusted(wish.body)
+            wanted = replace(wanted, traceparent=wish.traceparent)
+            created = await self._create(wanted, wish.principal, wish.client_host, base_url)
+        except Unavailable as error:
+            return _as_route(service_unavailable(error).response())
+        except Rejected as error:
+            return _as_route(Problem(400, error.code, f"Correct the request: {error}.").response())
+        except Problem as problem:
+            return _as_route(problem.response())
+        _log(created, wish.campaign_id, wish.principal)
+        return _as_route(json_response(200, _created_document(created)))
 
     async def _read(self, request: Request) -> SessionRequest | Problem:
         """What is wanted, or why nobody can tell."""
@@ -104,31 +129,40 @@ class Initiate:
         request: Request,
         entry: Entry,
         *,
-        may_wait: bool,
-    ) -> CreatedSession | Waiting:
-        """Those who wait go first. Raises ``Problem``."""
+        here: bool,
+    ) -> CreatedSession | Waiting | RouteResponse:
+        """Those who wait go first. Another gateway may have the answer. Raises ``Problem``."""
         ticket = ticket_of(request)
         refusal = _BEHIND_OTHERS
         if entry.may_try:
             try:
-                created = await self._create(session_request, principal, request)
+                wish = _wish(session_request, principal, request)
+                placed = None if here else await self._cluster.place(wish)
+                created = placed or await self._create_here(session_request, principal, request)
             except Unavailable as error:
                 refusal = error
             else:
                 if ticket:
                     self._door.leave(ticket)
                 return created
-        is_final = may_wait and not (entry.may_move and refusal.is_of_process)
+        is_final = not here and not (entry.may_move and refusal.is_of_process)
         if is_final and refusal.code in _PASSING:
             waiting = await self._door.wait(ticket, request.client_host)
             if waiting is not None:
                 return waiting
         raise service_unavailable(refusal)
 
-    async def _create(self, session_request: SessionRequest, principal: Principal, request: Request) -> CreatedSession:
+    async def _create_here(
+        self, session_request: SessionRequest, principal: Principal, request: Request
+    ) -> CreatedSession:
         base_url = self._cors.websocket_base_url(request)
+        return await self._create(session_request, principal, request.client_host, base_url)
+
+    async def _create(
+        self, session_request: SessionRequest, principal: Principal, client_host: str, base_url: str
+    ) -> CreatedSession:
         try:
-            return await self._sessions.create(session_request, principal, request.client_host, base_url)
+            return await self._sessions.create(session_request, principal, client_host, base_url)
         except Rejected as error:
             raise Problem(400, error.code, f"Correct the request: {error}.") from None
         except UnknownCampaign:
@@ -136,6 +170,36 @@ class Initiate:
         except TooManySessions as error:
             logged = f"see server.max_sessions_per_client and max_sessions_per_minute; {_ABOUT_PROXIES}"
             raise Problem(429, "TOO_MANY_SESSIONS", f"{error}.", (("retry-after", "10"),), logged=logged) from None
+
+
+def _wish(wanted: SessionRequest, principal: Principal, request: Request) -> SessionWish:
+    return SessionWish(
+        request.body,
+        wanted.campaign_id,
+        principal,
+        request.client_host,
+        wanted.traceparent,
+        log_fields().request,
+        wanted.dynamic_variables,
+        wanted.metadata,
+    )
+
+
+def _as_route(response: Response) -> RouteResponse:
+    """So that another gateway can pass it on."""
+    headers = dict(response.headers)
+    media_type = headers.pop("content-type")
+    return RouteResponse(response.status, response.body, media_type, tuple(headers.items()))
+
+
+def _passed_on(response: RouteResponse) -> Response:
+    assert isinstance(response.body, bytes)
+    return Response(response.status, (("content-type", response.media_type), *response.headers), response.body)
+
+
+def _log(created: CreatedSession, campaign_id: str, principal: Principal) -> None:
+    with logged_as(log_fields()._replace(session=created.session_id, campaign=campaign_id)):
+        logger.info("session %s of campaign %r for %s", created.session_id, campaign_id, principal.name)
 
 
 def _come_again(waiting: Waiting) -> Response:

@@ -13,6 +13,7 @@ from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.doors import Doors
 from glottis.server.api.placement import Placement
+from glottis.server.api.traces import session_not_found
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 
@@ -80,7 +81,7 @@ class PluginRoutes:
             return await self._authentication.operator_of(request)
         principal = await self._authentication.principal_of(request)
         if route.access == "session" and not self._sessions.is_session_of(parameters["session_id"], principal):
-            raise Problem(404, "SESSION_NOT_FOUND", "Ask for a session of yours that has not ended long ago.")
+            raise session_not_found()
         return principal
 
 

@@ -23,7 +23,8 @@ from glottis.server.api.placement import Placement
 from glottis.server.api.plugin_routes import PluginRoutes
 from glottis.server.api.refusals import Refusals
 from glottis.server.api.statistics import StatisticsRoute
-from glottis.server.api.traces import TraceRoute
+from glottis.server.api.traces import SESSION_NOT_FOUND, TraceRoute
+from glottis.server.clustering import ClusterDesk
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import Limiter
@@ -45,7 +46,7 @@ class Api:
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
     gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are by their
     folders, and have a limit of their own; ``operators`` are names of principals, ``campaigns`` what there is to
-    call, ``door`` is the way to a session; ``refusals`` counts refused ones.
+    call, ``door`` is the way to a session, ``cluster`` who has others; ``refusals`` counts refused ones.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Api:
         door: Door | None = None,
         figures_elsewhere: plugins_route.Elsewhere = plugins_route.nowhere_else,
         refusals: Refusals | None = None,
+        cluster: ClusterDesk | None = None,
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
@@ -75,13 +77,22 @@ class Api:
         if door is None:
             door = OwnDoor(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room)
         turns = turns or Turns()
-        initiate = Initiate(sessions, authentication, cors=self._cors, turns=turns, door=door, refusals=refusals)
-        doors = Doors(sessions, initiate, turns)
+        self._cluster = cluster or ClusterDesk({}, ())
+        self.initiate = Initiate(
+            sessions,
+            authentication,
+            cors=self._cors,
+            turns=turns,
+            door=door,
+            cluster=self._cluster,
+            refusals=refusals,
+        )
+        doors = Doors(sessions, self.initiate, turns)
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)
         self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors, doors)
         self._routes: dict[str, dict[str, Handler]] = {
-            INITIATE_PATH: {"POST": initiate.post},
+            INITIATE_PATH: {"POST": self.initiate.post},
             "/healthz": {"GET": health.healthz},
             "/readyz": {"GET": health.readyz},
             campaigns_route.PATH: {"GET": CampaignsRoute(campaigns, of_plugins, self._cors).get},
@@ -96,6 +107,8 @@ class Api:
             response = await self._dispatch(request)
         except Problem as problem:
             response = problem.response()
+            if problem.code == SESSION_NOT_FOUND:
+                response = await self._cluster.redirection(request) or response
         return self._cors.mark(request, response)
 
     def accept_websocket(self, request: Request) -> Response | None:

@@ -10,6 +10,7 @@ from glottis.server.http.problem import Problem
 
 PREFIX: Final = "/api/sessions/"
 SUFFIX: Final = "/trace"
+SESSION_NOT_FOUND: Final = "SESSION_NOT_FOUND"
 
 
 class TraceRoute:
@@ -43,4 +44,4 @@ def session_in(path: str, suffix: str) -> str:
 
 def session_not_found() -> Problem:
     """Never was, ended long ago, or is somebody else's."""
-    return Problem(404, "SESSION_NOT_FOUND", "Ask for a session of yours that has not ended long ago.")
+    return Problem(404, SESSION_NOT_FOUND, "Ask for a session of yours that has not ended long ago.")

@@ -4,9 +4,10 @@ import logging
 import secrets
 from dataclasses import dataclass
 
+from glottis.contracts.cluster import Limited
 from glottis.contracts.info import CallInfo, Principal
 from glottis.server.fleet.messages import Claim, Granted, Refused, Wants
-from glottis.server.http.rate_limit import Limited, RateLimiter
+from glottis.server.http.rate_limit import RateLimiter
 from glottis.server.sessions.admission import TooManySessions, Unavailable
 from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState

@@ -13,6 +13,7 @@ import trio
 from glottis.barrier import stop
 from glottis.calls.streams import Wakeup
 from glottis.config import Campaign
+from glottis.contracts.cluster import Limited
 from glottis.contracts.info import CallInfo
 from glottis.contracts.parts import TellPart
 from glottis.plugins.failures import log_failure
@@ -51,7 +52,7 @@ from glottis.server.fleet.messages import (
 from glottis.server.fleet.session_ids import new_session_id, worker_in
 from glottis.server.http.entry import Entry
 from glottis.server.http.message import Request
-from glottis.server.http.rate_limit import Limited, Limiter
+from glottis.server.http.rate_limit import Limiter
 from glottis.server.http.siblings import Adopted
 from glottis.server.sessions.admission import TooManySessions, Unavailable
 from glottis.server.sessions.door import ticket_of

@@ -8,9 +8,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from glottis.contracts.cluster import Limited
 from glottis.contracts.errors import Malformed
 from glottis.server.http.entry import Entry
-from glottis.server.http.rate_limit import Limited
 from glottis.server.runtime.counts import GatewayCounts
 
 PROTOCOL: Final = 2

@@ -1,17 +1,13 @@
 """How often each client may do something. Time is an argument."""
 
 from collections import OrderedDict
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from glottis.server.http.clients import client_key
 from glottis.wire.token_bucket import TokenBucket
 
 MAX_CLIENTS: Final = 10_000
 """Clients remembered by a limiter; the one seen longest ago is forgotten first (about 2 MB in all)."""
-
-
-Limited = Literal["sessions", "routes"]
-"""What requests may be for."""
 
 
 class Limiter(Protocol):

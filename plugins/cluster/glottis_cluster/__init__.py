@@ -1,0 +1,82 @@
+"""The extension ``cluster``: many nodes that are one to their callers, on one Redis."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+from glottis import CallInfo, ConfigurationError, GatewayInfo, Seat, hookimpl
+
+from glottis_cluster.history import Notebook, SessionNotes
+from glottis_cluster.membership import Membership
+from glottis_cluster.placing import NodesCluster
+from glottis_cluster.settings import ClusterConfig
+from glottis_cluster.store import Store, WrongCredentials
+
+__all__ = ["NODES", "ClusterConfig", "Node"]
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """What there is of the cluster in this process."""
+
+    store: Store
+    membership: Membership
+    notebook: Notebook
+    cluster: NodesCluster
+
+
+NODES: Final[dict[int, Node]] = {}
+"""Of the gateways in this process, by their settings' identity."""
+
+
+@hookimpl
+def extension_settings() -> type[ClusterConfig]:
+    """See ``ClusterConfig``."""
+    return ClusterConfig
+
+
+@hookimpl
+def session_observers(call_info: CallInfo, settings: ClusterConfig) -> Sequence[SessionNotes]:
+    """Who tells the others what becomes of a session."""
+    node = NODES.get(id(settings))
+    return [node.notebook.begin(call_info)] if node is not None else []
+
+
+@hookimpl
+@asynccontextmanager
+async def gateway_lifespan(gateway_info: GatewayInfo, settings: ClusterConfig) -> AsyncIterator[None]:
+    """Membership, from before the gateway serves to after its last call."""
+    store = Store(settings)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(store.run)
+        if isinstance(problem := await store.opened(), WrongCredentials):
+            raise ConfigurationError(f"extensions.settings.cluster.redis: at {settings.place} {problem}")
+        node = _node(gateway_info, settings, store)
+        await node.membership.enter()
+        NODES[id(settings)] = node
+        try:
+            for task in (node.membership.run, node.notebook.run, node.cluster.post_office.run):
+                nursery.start_soon(task)
+            yield
+            await node.notebook.write()
+            await node.membership.leave()
+        finally:
+            del NODES[id(settings)]
+        nursery.cancel_scope.cancel()
+
+
+@hookimpl
+def join_cluster(seat: Seat, settings: ClusterConfig) -> NodesCluster:
+    """The other nodes."""
+    cluster = NODES[id(settings)].cluster
+    cluster.join(seat)
+    return cluster
+
+
+def _node(gateway_info: GatewayInfo, settings: ClusterConfig, store: Store) -> Node:
+    membership = Membership(settings, store, gateway_info.url, gateway_info.parts.number)
+    notebook = Notebook(settings, store, membership)
+    membership.began = notebook.put_all
+    return Node(store, membership, notebook, NodesCluster(settings, store, membership, notebook))

@@ -1,0 +1,157 @@
+"""Says that this process lives, and what it has; hears of those that do not."""
+
+import logging
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+from glottis import ConfigurationError, Seat
+
+from glottis_cluster.settings import ClusterConfig
+from glottis_cluster.store import Store, Unreachable
+
+BEATS: Final = 3
+"""In the time of a lease: two may be lost."""
+LAST_WORDS: Final = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class Membership:
+    """``member`` is the name of this process: that of the node, and its number where it is one of several workers.
+
+    ``began`` is called whenever Redis knows nothing of this process: at first, after it was taken for lost, and after
+    Redis has lost all.
+    """
+
+    def __init__(self, config: ClusterConfig, store: Store, url: str, number: int, owner: str = "") -> None:
+        self.node = config.node
+        self.member = f"{self.node}~{number}" if number else self.node
+        self.seat: Seat | None = None
+        self._seated = trio.Event()
+        self.began: Callable[[], None] = lambda: None
+        self.is_in = False
+        """Whether the others can know of it."""
+        self._config = config
+        self._store = store
+        self._url = url
+        self._number = number
+        self._instance = secrets.token_hex(8)
+        self._owner = owner or _owner(number)
+        self._usurper = ""
+        """Where the other node of this name is."""
+        self._clock = 0.0
+        """What is to be added to trio's time to have that of Redis."""
+
+    @property
+    def url(self) -> str:
+        """Where clients reach this node."""
+        return self.seat.url if self.seat is not None else self._url
+
+    def redis_time(self) -> float:
+        """Seconds since 1970, as Redis has them: those of machines may differ by minutes."""
+        return trio.current_time() + self._clock
+
+    async def enter(self) -> None:
+        """Raises ``ConfigurationError`` if another node has this name, and does not give it up within a lease.
+
+        A process that has died a moment ago has it still. Where Redis is away it is found out later.
+        """
+        patience = trio.current_time() + self._config.lease * 1.5
+        while await self._has_no_name():
+            if trio.current_time() < patience:
+                await trio.sleep(self._config.lease / BEATS)
+                continue
+            where = f"extensions.settings.cluster.name: {self.node!r} is the name of another node"
+            raise ConfigurationError(f"{where}, at {self._usurper}; give each node one of its own")
+
+    async def _has_no_name(self) -> bool:
+        """Whether another node has it."""
+        try:
+            await self.beat()
+        except Unreachable:
+            return False
+        return bool(self._usurper)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.beat()
+            except Unreachable:
+                self.is_in = False
+            with trio.move_on_after(self._config.lease / BEATS):
+                await self._seated.wait()
+                self._seated = trio.Event()
+
+    def sit_down(self, seat: Seat) -> None:
+        """From now on the others may want sessions of it, which they are told at once."""
+        self.seat = seat
+        self._seated.set()
+
+    async def beat(self) -> None:
+        """Once. Raises ``Unreachable``."""
+        lease, history = round(self._config.lease * 1000), round(self._config.history_hours * 3_600_000)
+        who = self.member, self.node, self._instance, self._owner, self.url
+        began = trio.current_time()
+        answer = await self._store.call("beat", self._store.prefix, *who, lease, history, *self._record(), probe=True)
+        told = answer[0].decode()
+        if told == "taken":
+            self._note_usurper(answer[1].decode(errors="replace"))
+            return
+        self._usurper = ""
+        self._clock = answer[1] / 1000 - (began + trio.current_time()) / 2
+        if told == "new" or not self.is_in:
+            self.is_in = True
+            self.began()
+        for lost, sessions in zip(answer[2::2], answer[3::2], strict=True):
+            logger.warning("node %s is lost; sessions that have ended with it: %d", lost.decode(), sessions)
+
+    async def leave(self) -> None:
+        """The calls have ended. Who cannot say it is missed soon."""
+        who = self.member, self.node, self._instance, self._owner
+        history = round(self._config.history_hours * 3_600_000)
+        with trio.move_on_after(LAST_WORDS, shield=True):
+            try:
+                await self._store.call("leave", self._store.prefix, *who, int(self._number == 0), history)
+            except Unreachable:
+                logger.debug("nobody is told that this node leaves")
+
+    def _record(self) -> list[str]:
+        if (seat := self.seat) is None:
+            fields: Mapping[str, Any] = {"unavailable": "STARTING", "capacity": 0}
+        else:
+            fields = {
+                "unavailable": seat.unavailability(),
+                "capacity": seat.capacity,
+                **{f"campaign:{name}": _listed(agents) for name, agents in seat.campaigns.items()},
+            }
+        return [str(part) for pair in {"region": self._config.region, **fields}.items() for part in pair]
+
+    def _note_usurper(self, url: str) -> None:
+        self.is_in = False
+        if not self._usurper:
+            where = url or "somewhere"
+            logger.error("another node is called %s, too, at %s: this one is on its own", self.node, where)
+        self._usurper = url or "somewhere"
+
+
+def _listed(names: Any) -> str:
+    return "".join(f"\n{name}" for name in names) + "\n"
+
+
+def _owner(number: int) -> str:
+    """The same for all workers of a gateway, and for nobody else: their parent, as its kernel knows it."""
+    if not number:
+        return secrets.token_hex(8)
+    parent = os.getppid()
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        began = Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[19]
+        namespace = os.readlink(f"/proc/{parent}/ns/pid")
+    except (OSError, IndexError):
+        return f"parent-{parent}"
+    return f"{boot}-{namespace}-{parent}-{began}"

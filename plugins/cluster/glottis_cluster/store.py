@@ -1,0 +1,206 @@
+"""The way to Redis: whoever asks is answered soon, be it that Redis is away; the log hears of that once."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import trio
+
+from glottis_cluster.scripts import script
+from glottis_cluster.settings import ClusterConfig
+
+if TYPE_CHECKING:
+    from coredis import Redis
+
+PATIENCE: Final = 0.5
+"""Seconds for an answer: Redis takes a millisecond."""
+MAX_CONNECTIONS: Final = 16
+LISTENING: Final = 1.0
+"""Seconds for which a connection waits for letters at a time."""
+_CREDENTIALS: Final = ("WRONGPASS", "NOAUTH", "NOPERM")
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class Unreachable(Exception):
+    """Redis is away, or does not do what it was asked for. The message says why; no password is in it."""
+
+
+class WrongCredentials(Unreachable):
+    """Redis is there, and lets nobody in with these."""
+
+
+class Store:
+    """``run`` keeps it connected until cancelled. Without that, and while Redis is away, all else is ``Unreachable``.
+
+    Whether Redis is away is found out by ``probe``; what else fails because of the way to it says so, too.
+    """
+
+    def __init__(self, config: ClusterConfig) -> None:
+        self._config = config
+        self._client: Redis[bytes] | None = None
+        self._opened = trio.Event()
+        self._problem: Unreachable | None = None
+        """Why it cannot be opened."""
+        self._away_since: float | None = None
+        self._told: set[str] = set()
+        self.lost = trio.Event()
+        """Set, and replaced by another, when Redis is found to be away."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether Redis has answered last."""
+        return self._client is not None and self._away_since is None
+
+    def key(self, *parts: str) -> str:
+        """Of what is shared by this version's nodes."""
+        return self.prefix + ":".join(parts)
+
+    @property
+    def prefix(self) -> str:
+        """Of all keys of this version."""
+        return f"{self._config.prefix}:{SCHEMA}:"
+
+    async def run(self) -> None:
+        """Until cancelled. A client that cannot begin is made anew; one that has begun connects by itself."""
+        await trio.to_thread.run_sync(import_module, "coredis", abandon_on_cancel=True)  # it takes a third of a second
+        while True:
+            try:
+                async with self._new_client() as client:
+                    self._client, self._problem = client, None
+                    self._opened.set()
+                    await trio.sleep_forever()
+            except* _errors() as errors:
+                self._note_problem(_first(errors))
+            finally:
+                self._client = None
+            await trio.sleep(self._config.lease / 3)
+
+    async def opened(self) -> Unreachable | None:
+        """Wait for the outcome of the first attempt, and say why it has failed."""
+        await self._opened.wait()
+        return self._problem
+
+    async def call(self, name: str, *arguments: str | bytes | int, probe: bool = False) -> Any:
+        """What a script returns. ``probe`` asks also while Redis is away. Raises ``Unreachable``."""
+        wanted = script(name)
+
+        async def ask(client: "Redis[bytes]") -> Any:
+            from coredis.exceptions import NoScriptError
+
+            try:
+                return await client.evalsha(wanted.digest, args=list(arguments))
+            except NoScriptError:
+                return await client.eval(wanted.text, args=list(arguments))
+
+        return await self._ask(name, ask, probe)
+
+    async def fields(self, key: str) -> dict[bytes, bytes]:
+        """Of a hash. Raises ``Unreachable``."""
+        return dict(await self._ask("a look", lambda client: client.hgetall(key), False))
+
+    async def set_field(self, key: str, field: str, value: str) -> None:
+        """In a hash. Raises ``Unreachable``."""
+        await self._ask("a note", lambda client: client.hset(key, {field: value}), False)
+
+    async def living(self) -> list[str]:
+        """The members whose leases have been renewed lately, or ran out just now. Raises ``Unreachable``."""
+        found = await self._ask("a look", lambda client: client.zrange(self.key("members"), 0, 9_999), False)
+        return [member.decode(errors="replace") for member in found]
+
+    async def next_letter(self, member: str) -> bytes | None:
+        """Wait for one, but not for long. Raises ``Unreachable``."""
+        key = self.key("inbox", member)
+        patience = LISTENING + PATIENCE
+        found = await self._ask("the inbox", lambda client: client.blpop([key], timeout=LISTENING), False, patience)
+        return found[1] if found else None
+
+    async def _ask(
+        self, what: str, ask: "Callable[[Redis[bytes]], Awaitable[T]]", probe: bool, patience: float = PATIENCE
+    ) -> T:
+        client = self._client
+        if client is None or not (probe or self.is_up):
+            raise Unreachable("Redis is away")
+        try:
+            with trio.fail_after(patience):
+                answer = await ask(client)
+        except trio.TooSlowError:
+            raise self._away(Unreachable(f"it does not answer within {patience:g} s")) from None
+        except _errors() as error:
+            raise self._judge(what, error, probe) from None
+        if probe:
+            self._note_success()
+        return answer
+
+    def _judge(self, what: str, error: BaseException, probe: bool) -> Unreachable:
+        """A way that is broken is told from a request that Redis refuses, which says nothing of others."""
+        from coredis.exceptions import AuthenticationError, AuthorizationError, ResponseError
+
+        problem = _problem_of(error)
+        if probe or not isinstance(error, ResponseError) or isinstance(error, AuthenticationError | AuthorizationError):
+            return self._away(problem)
+        if what not in self._told:
+            self._told.add(what)
+            logger.error("Redis at %s refuses %s: %s; it is done without", self._config.place, what, problem)
+        return problem
+
+    def _note_problem(self, error: BaseException) -> None:
+        self._problem = self._away(_problem_of(error))
+        self._opened.set()
+
+    def _away(self, problem: Unreachable) -> Unreachable:
+        if self._away_since is None:
+            self._away_since = trio.current_time()
+            told = "sessions are created here meanwhile" if self._config.degraded == "local" else "sessions are refused"
+            logger.warning("Redis at %s is away: %s; calls go on, %s", self._config.place, problem, told)
+            self.lost.set()
+            self.lost = trio.Event()
+        return problem
+
+    def _note_success(self) -> None:
+        if self._away_since is not None:
+            lasted, self._away_since = trio.current_time() - self._away_since, None
+            self._told.clear()
+            logger.info("Redis at %s is there again after %.1f s", self._config.place, lasted)
+
+    def _new_client(self) -> "Redis[bytes]":
+        from coredis import Redis
+        from coredis.retry import NoRetryPolicy
+
+        return Redis.from_url(
+            self._config.redis.reveal(),
+            decode_components=True,
+            retry_policy=NoRetryPolicy(),
+            connect_timeout=PATIENCE,
+            pool_timeout=PATIENCE,
+            max_connections=MAX_CONNECTIONS,
+        )
+
+
+SCHEMA: Final = "1"
+"""The version of keys and what is in them; nodes of another one are another cluster."""
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What the way to Redis may raise."""
+    from coredis.exceptions import RedisError
+
+    return (RedisError, OSError, trio.BrokenResourceError, trio.ClosedResourceError, EOFError)
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _problem_of(error: BaseException) -> Unreachable:
+    from coredis.exceptions import AuthenticationError, AuthorizationError
+
+    if isinstance(error, AuthenticationError | AuthorizationError):
+        return WrongCredentials("it lets nobody in with this user name and password")
+    return Unreachable(str(error) or type(error).__name__)

@@ -1,0 +1,80 @@
+"""A real Redis on loopback, which can be stopped and started again."""
+
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+
+import trio
+
+from support.coturn import answers
+from support.patience import PATIENCE
+from support.ports import free_port
+
+
+@dataclass(slots=True)
+class RedisServer:
+    """Made by ``open_redis``. It keeps nothing on disk, unless ``is_kept``."""
+
+    folder: Path
+    port: int
+    password: str = ""
+    is_kept: bool = False
+    process: Popen[bytes] = field(init=False)
+
+    @property
+    def url(self) -> str:
+        """As settings have it."""
+        return f"redis://{f':{self.password}@' if self.password else ''}127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Also after ``kill``: then it knows what it has kept, or nothing."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        options += ["--appendonly", "yes" if self.is_kept else "no", "--appendfsync", "no"]
+        options += ["--requirepass", self.password] if self.password else []
+        with (self.folder / "redis.log").open("ab") as log:
+            self.process = Popen(["redis-server", *options], stdout=log, stderr=log)
+
+    async def ready(self) -> None:
+        """Wait until it takes connections."""
+        with trio.fail_after(PATIENCE):
+            while not await answers(self.port):
+                assert self.process.poll() is None, (self.folder / "redis.log").read_text()
+                await trio.sleep(0.01)
+
+    def kill(self) -> None:
+        """At once, as a machine that loses its power."""
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self) -> None:
+        """It answers nobody, and closes nothing."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After ``pause``."""
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def ask(self, *command: str) -> str:
+        """What ``redis-cli`` tells."""
+        about = ["-p", str(self.port), *(["-a", self.password, "--no-auth-warning"] if self.password else [])]
+        told = subprocess.run(
+            ["redis-cli", *about, *command], check=True, capture_output=True, text=True, timeout=PATIENCE
+        )
+        return told.stdout.strip()
+
+
+@asynccontextmanager
+async def open_redis(folder: Path, password: str = "", *, is_kept: bool = False) -> AsyncIterator[RedisServer]:
+    """On a port of its own until the block is left."""
+    server = RedisServer(folder, free_port(), password, is_kept)
+    server.start()
+    try:
+        await server.ready()
+        yield server
+    finally:
+        server.kill()
