@@ -36,6 +36,7 @@ NEVER_CALLED = {
     "Keys.up": "the same",
     "SessionDesk.end": "the gateway's own, which extensions call",
     "SessionDesk.explain": "the same",
+    **dict.fromkeys(("Seat.create", "Seat.sessions", "Seat.unavailability"), "the same"),
     "TellPart": "by another process: see ``tests/server/fleet/test_collecting.py``",
 }
 AT_START = {
@@ -44,8 +45,9 @@ AT_START = {
     "IceServerProviderSpec.create",
     "RoutesSpec.create",
     "gateway_lifespan",
+    "join_cluster",
 }
-"""See ``test_start.py``, and ``tests/server/test_lifespans.py``."""
+"""See ``test_start.py``, ``tests/server/test_lifespans.py`` and ``tests/server/test_clustering.py``."""
 
 
 def test_each_method_that_plugins_have_is_tried() -> None:

@@ -17,6 +17,7 @@ from glottis import (
     AuthSchemeSpec,
     Call,
     CallInfo,
+    Cluster,
     CodecSpec,
     Component,
     ComponentSpec,
@@ -29,8 +30,10 @@ from glottis import (
     RouteResponse,
     RoutesSpec,
     SessionObserver,
+    SessionWish,
     TextMessage,
     VoiceActivityDetector,
+    Whereabouts,
     hookimpl,
 )
 from glottis.contracts.audio import AudioFrame
@@ -213,6 +216,11 @@ class Faulty:
         """One that takes no notice."""
         return self.through("session_observers", lambda: [self._proxy(SessionObserver, _Observer())])
 
+    @hookimpl
+    def join_cluster(self) -> Any:
+        """One that knows nobody else."""
+        return self.through("join_cluster", lambda: self._proxy(Cluster, _NobodyElse()))
+
     # What it registers
 
     @hookimpl
@@ -314,6 +322,17 @@ def faulty_codec() -> CodecSpec:
 class _Provider:
     async def get_ice_servers(self, call_info: object) -> list[IceServer]:
         return [IceServer(("stun:192.0.2.7",))]
+
+
+class _NobodyElse:
+    async def place(self, wish: SessionWish) -> None:
+        return None
+
+    async def seconds_to_wait(self, what: str, client: str, per_minute: int) -> float:
+        return 0.0
+
+    async def find(self, session_id: str) -> Whereabouts:
+        return Whereabouts(reason="it was long ago")
 
 
 class _Ear:

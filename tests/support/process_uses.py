@@ -43,6 +43,14 @@ async def request_session(process: FaultyProcess) -> None:
     await process.exchange.post("faulty")
 
 
+async def look_for_session(process: FaultyProcess) -> None:
+    phone = process.exchange.phone()
+    await phone.create("faulty")
+    await phone.open_socket(phone.url.replace(phone.session_id, "1" * 22))
+    await phone.wait_closed()
+    phone.hang_down()
+
+
 async def request_route(process: FaultyProcess) -> None:
     await request(process.exchange.gateway, "GET", "/api/plugins/faulty/")
 
@@ -132,9 +140,11 @@ USES: dict[uses.Use, Callable[[FaultyProcess], Awaitable[None]]] = {
     uses.fall_silent: partial(lose, count=5),
     uses.go_on: talk_and_hang_up,
     uses.hang_up: talk_and_hang_up,
+    uses.look_for_session: look_for_session,
     uses.lose_one: partial(lose, count=1),
     uses.offer: offer,
     uses.report_loss: report_loss,
+    uses.request_placed: request_session,
     uses.request_route: request_route,
     uses.request_servers: request_session,
     uses.request_session: request_session,

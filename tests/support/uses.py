@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import trio
 from glottis.contracts.audio import FRAME_SECONDS
-from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL
+from glottis.signaling.close_codes import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER
 from glottis.signaling.messages import Text
 from glottis.wire.rtcp import ReceiverReport, ReportBlock, build_rtcp, is_rtcp
 
@@ -72,6 +72,26 @@ async def request_session(trial: Trial) -> None:
     else:
         assert reply.status == 500, reply
         assert reply.document["code"], reply
+
+
+async def request_placed(trial: Trial) -> None:
+    """By the request for a session, which comes about here if the cluster does not know better."""
+    trial.arm()
+    reply = await trial.crowd.exchange.post("faulty")
+    await talk_to_session(trial, reply)
+
+
+async def look_for_session(trial: Trial) -> None:
+    """By the WebSocket of a session that is not here."""
+    phone = trial.phone()
+    await phone.create("faulty")
+    trial.arm()
+    await phone.open_socket(phone.url.replace(phone.session_id, "1" * 22))
+    code, reason = await phone.wait_closed(PATIENCE)
+    assert (code == POLICY_VIOLATION and "it was long ago" in reason) if trial.harmless else code == TRY_AGAIN_LATER
+    await phone.open_socket()
+    await phone.negotiate()
+    await phone.hang_up()
 
 
 async def request_route(trial: Trial) -> None:
@@ -250,6 +270,12 @@ ROWS = (
     Row("Agent" + AWAITED, talk, minds=None),
     Row("AuthScheme.authenticate", request_session),
     Row("AuthScheme.authenticate" + AWAITED, request_session),
+    Row("Cluster.find", look_for_session),
+    Row("Cluster.find" + AWAITED, look_for_session),
+    Row("Cluster.place", request_placed),
+    Row("Cluster.place" + AWAITED, request_placed),
+    Row("Cluster.seconds_to_wait", request_placed),
+    Row("Cluster.seconds_to_wait" + AWAITED, request_placed),
     Row("CodecSpec.answer_parameters", offer),
     Row("CodecSpec.create_decoder", talk),
     Row("CodecSpec.create_encoder", offer),

@@ -23,7 +23,7 @@ from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import Topic
 from glottis.contracts.statistics import Statistics, TransportStats
 from glottis.peer import ConnectionState
-from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL
+from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL, TRY_AGAIN_LATER
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import (
     FLUSH,
@@ -164,7 +164,7 @@ class ClientCall(GatewayCall):
 
     def _can_come_back(self, closed: WebSocketClosed) -> bool:
         """Whether it was a loss, and no end."""
-        is_lost = closed.code == ABNORMAL and not (self._last_word or self.end_reason)
+        is_lost = closed.code in (ABNORMAL, TRY_AGAIN_LATER) and not (self._last_word or self.end_reason)
         return is_lost and self._resumption is not None and self._reopen is not None and self.connected.is_set()
 
     async def _come_back(self, lost: WebSocketClosed) -> WebSocketClosed:

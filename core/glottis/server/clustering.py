@@ -168,7 +168,9 @@ class Reception:
             await websocket.send(encode_message(told))
             await websocket.close(TRY_AGAIN_LATER, f"ELSEWHERE: The session is at {where.url}")
         elif not where.is_certain:
-            await websocket.close(TRY_AGAIN_LATER, "UNKNOWN: Where the session is cannot be found out; try again.")
+            await websocket.close(
+                TRY_AGAIN_LATER, "WHEREABOUTS_UNKNOWN: Nobody knows now where the session is; try again"
+            )
         else:
             reason = where.reason.encode()[:MAX_REASON].decode(errors="ignore")
             await reject(websocket, "SESSION_NOT_FOUND", f"The session has ended: {reason}. Create a new one.")

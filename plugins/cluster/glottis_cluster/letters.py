@@ -9,8 +9,10 @@ import msgspec
 from glottis import Malformed, Principal, RouteResponse, SessionWish
 from msgspec import Meta
 
-MAX_LETTER: Final = 24 * 1024 * 1024
-"""Bytes: a request's body may have 16 MiB, which base64 makes longer by a third."""
+MAX_BODY: Final = 256 * 1024
+"""Bytes of a request: what is longer is created where it is asked for."""
+MAX_LETTER: Final = 512 * 1024
+"""Bytes: base64 makes a body longer by a third."""
 MAX_HEADERS: Final = 32
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]

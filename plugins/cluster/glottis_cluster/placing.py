@@ -9,7 +9,7 @@ import trio
 from glottis import RouteResponse, Seat, SessionWish, Whereabouts
 
 from glottis_cluster.history import CURRENT_WISH, Notebook
-from glottis_cluster.letters import Answer, Wish, answer_letter, wish_letter
+from glottis_cluster.letters import MAX_BODY, Answer, Wish, answer_letter, wish_letter
 from glottis_cluster.membership import Membership
 from glottis_cluster.post_office import PostOffice
 from glottis_cluster.settings import ClusterConfig
@@ -44,6 +44,8 @@ class NodesCluster:
 
     async def place(self, wish: SessionWish) -> RouteResponse | None:
         """See ``Cluster``."""
+        if len(wish.body) > MAX_BODY:
+            return None
         try:
             if not self._membership.is_in:
                 raise Unreachable("this node is on its own")

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Final
 
+from glottis_cluster.letters import parse_letter_untrusted
 from glottis_deepgram.results import read_message_untrusted as read_result_untrusted
 from glottis_media_streams.messages import read_message_untrusted
 from glottis_openai.chat import documents_untrusted
@@ -102,6 +103,14 @@ ROWS: Final = (
             "nested": NESTED,
         },
         milliseconds=6,
+    ),
+    message(
+        parse_letter_untrusted,
+        {
+            "attributes": filled(b'"a":"",', b'17 {"kind":"wish","attributes":{', b'"b":""}}'),
+            "headers": filled(b'["a",""],', b'17 {"kind":"answer","headers":[', b'["b",""]]}'),
+            "nested": filled(b"[", b"17 "),
+        },
     ),
     message(read_event_untrusted, {"audio": filled(b"A", b'{"type":"response.output_audio.delta","delta":"', b'"}')}),
     message(read_text_untrusted, {"noises": filled(b"[a]", b'{"text":"', b'"}'), "nested": NESTED}, milliseconds=8),
