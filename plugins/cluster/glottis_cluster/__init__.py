@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import trio
-from glottis import CallInfo, ConfigurationError, GatewayInfo, Seat, hookimpl
+from glottis import CallInfo, ConfigurationError, GatewayInfo, RoutesSpec, Seat, hookimpl
 
 from glottis_cluster.history import Notebook, SessionNotes
 from glottis_cluster.membership import Membership
 from glottis_cluster.placing import NodesCluster
+from glottis_cluster.routes import routes
 from glottis_cluster.settings import ClusterConfig
 from glottis_cluster.store import Store, WrongCredentials
 
@@ -51,20 +52,41 @@ async def gateway_lifespan(gateway_info: GatewayInfo, settings: ClusterConfig) -
     store = Store(settings)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(store.run)
-        if isinstance(problem := await store.opened(), WrongCredentials):
-            raise ConfigurationError(f"extensions.settings.cluster.redis: at {settings.place} {problem}")
         node = _node(gateway_info, settings, store)
-        await node.membership.enter()
-        NODES[id(settings)] = node
-        try:
-            for task in (node.membership.run, node.notebook.run, node.cluster.post_office.run):
-                nursery.start_soon(task)
-            yield
-            await node.notebook.write()
-            await node.membership.leave()
-        finally:
-            del NODES[id(settings)]
+        problem = await _begin(settings, node)
+        if problem is None:
+            NODES[id(settings)] = node
+            try:
+                for task in (node.membership.run, node.notebook.run, node.cluster.post_office.run):
+                    nursery.start_soon(task)
+                yield
+                await node.notebook.write()
+                await node.membership.leave()
+            finally:
+                del NODES[id(settings)]
         nursery.cancel_scope.cancel()
+    if problem is not None:
+        raise problem
+
+
+async def _begin(settings: ClusterConfig, node: Node) -> ConfigurationError | None:
+    """What is wrong with the settings, as far as Redis can tell; where that is away, nothing is."""
+    where = "extensions.settings.cluster"
+    await node.store.opened()
+    try:
+        usurper = await node.membership.enter()
+    except WrongCredentials as problem:
+        return ConfigurationError(f"{where}.redis: at {settings.place} {problem}")
+    if usurper:
+        told = f"{settings.node!r} is the name of another node, at {usurper}; give each node one of its own"
+        return ConfigurationError(f"{where}.name: {told}")
+    return None
+
+
+@hookimpl
+def register_routes() -> Sequence[RoutesSpec]:
+    """``cluster``, by which operators see the nodes."""
+    return [RoutesSpec("cluster", lambda settings: routes(_any_store))]
 
 
 @hookimpl
@@ -73,6 +95,10 @@ def join_cluster(seat: Seat, settings: ClusterConfig) -> NodesCluster:
     cluster = NODES[id(settings)].cluster
     cluster.join(seat)
     return cluster
+
+
+def _any_store() -> Store | None:
+    return next((node.store for node in NODES.values()), None)
 
 
 def _node(gateway_info: GatewayInfo, settings: ClusterConfig, store: Store) -> Node:

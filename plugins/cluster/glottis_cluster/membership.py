@@ -4,18 +4,22 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import trio
-from glottis import ConfigurationError, Seat
+from glottis import Seat
 
-from glottis_cluster.settings import ClusterConfig
-from glottis_cluster.store import Store, Unreachable
+from glottis_cluster.settings import MAX_NAME, ClusterConfig
+from glottis_cluster.store import SCHEMA, Store, Unreachable, WrongCredentials
 
 BEATS: Final = 3
 """In the time of a lease: two may be lost."""
 LAST_WORDS: Final = 1.0
+"""Seconds for the others to be told that this node leaves."""
+MOST_TOLD: Final = 3
+"""Versions that the log names."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class Membership:
         self._owner = owner or _owner(number)
         self._usurper = ""
         """Where the other node of this name is."""
+        self._knows_versions = False
         self._clock = 0.0
         """What is to be added to trio's time to have that of Redis."""
 
@@ -55,23 +60,26 @@ class Membership:
         """Seconds since 1970, as Redis has them: those of machines may differ by minutes."""
         return trio.current_time() + self._clock
 
-    async def enter(self) -> None:
-        """Raises ``ConfigurationError`` if another node has this name, and does not give it up within a lease.
+    async def enter(self) -> str:
+        """Where another node is that has this name, and does not give it up within a lease; empty if there is none.
 
-        A process that has died a moment ago has it still. Where Redis is away it is found out later.
+        A process that has died a moment ago has it still. Where Redis is away it is found out later; raises
+        ``WrongCredentials``.
         """
         patience = trio.current_time() + self._config.lease * 1.5
         while await self._has_no_name():
             if trio.current_time() < patience:
                 await trio.sleep(self._config.lease / BEATS)
                 continue
-            where = f"extensions.settings.cluster.name: {self.node!r} is the name of another node"
-            raise ConfigurationError(f"{where}, at {self._usurper}; give each node one of its own")
+            return self._usurper
+        return ""
 
     async def _has_no_name(self) -> bool:
         """Whether another node has it."""
         try:
             await self.beat()
+        except WrongCredentials:
+            raise
         except Unreachable:
             return False
         return bool(self._usurper)
@@ -81,8 +89,9 @@ class Membership:
         while True:
             try:
                 await self.beat()
+                await self._look_for_versions()
             except Unreachable:
-                self.is_in = False
+                self.is_in = self.is_in and self._store.is_up
             with trio.move_on_after(self._config.lease / BEATS):
                 await self._seated.wait()
                 self._seated = trio.Event()
@@ -130,6 +139,21 @@ class Membership:
                 **{f"campaign:{name}": _listed(agents) for name, agents in seat.campaigns.items()},
             }
         return [str(part) for pair in {"region": self._config.region, **fields}.items() for part in pair]
+
+    async def _look_for_versions(self) -> None:
+        """Nodes that have other keys can be seen by this alone, and are told once."""
+        if self._knows_versions:
+            return
+        key = f"{self._config.prefix}:versions"
+        await self._store.set_field(key, SCHEMA, self.node)
+        others = {version: node for version, node in (await self._store.fields(key)).items() if version != SCHEMA}
+        self._knows_versions = True
+        if others:
+            named = ", ".join(
+                f"{version[:8]} ({node[:MAX_NAME]})" for version, node in islice(others.items(), MOST_TOLD)
+            )
+            told = "nodes of other versions share this Redis, and are left alone: %s; this one has version %s"
+            logger.warning(told, named, SCHEMA)
 
     def _note_usurper(self, url: str) -> None:
         self.is_in = False

@@ -69,15 +69,15 @@ class NodesCluster:
             fields = await self._store.fields(self._store.key("session", session_id))
         except Unreachable:
             return Whereabouts(is_certain=False)
-        told = {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
-        if not told or told.get("member") == self._membership.member:
+        if fields.get("state") == "ended":
+            return Whereabouts(reason=fields.get("reason", "it was ended"))
+        if fields.get("member") == self._membership.member:
             return Whereabouts()
-        if told.get("state") == "ended":
-            return Whereabouts(reason=told.get("reason", "it was ended"))
-        return Whereabouts(url=told.get("url", ""))
+        return Whereabouts(url=fields.get("url", ""))
 
     async def _place(self, wish: SessionWish) -> RouteResponse | None:
-        refused: list[str] = []
+        seat = self._membership.seat
+        refused = [self._membership.member] if seat is not None and seat.unavailability() else []
         for _ in range(ATTEMPTS):
             wish_id = secrets.token_hex(12)
             self.post_office.expect(wish_id)

@@ -13,6 +13,8 @@ from glottis_cluster.settings import ClusterConfig
 if TYPE_CHECKING:
     from coredis import Redis
 
+SCHEMA: Final = "1"
+"""The version of keys and what is in them; nodes of another one are another cluster."""
 PATIENCE: Final = 0.5
 """Seconds for an answer: Redis takes a millisecond."""
 MAX_CONNECTIONS: Final = 16
@@ -43,8 +45,6 @@ class Store:
         self._config = config
         self._client: Redis[bytes] | None = None
         self._opened = trio.Event()
-        self._problem: Unreachable | None = None
-        """Why it cannot be opened."""
         self._away_since: float | None = None
         self._told: set[str] = set()
         self.lost = trio.Event()
@@ -67,22 +67,23 @@ class Store:
     async def run(self) -> None:
         """Until cancelled. A client that cannot begin is made anew; one that has begun connects by itself."""
         await trio.to_thread.run_sync(import_module, "coredis", abandon_on_cancel=True)  # it takes a third of a second
+        logging.getLogger("coredis").setLevel(logging.CRITICAL)  # it tells each attempt; an outage is told once, by us
         while True:
             try:
                 async with self._new_client() as client:
-                    self._client, self._problem = client, None
+                    self._client = client
                     self._opened.set()
                     await trio.sleep_forever()
             except* _errors() as errors:
-                self._note_problem(_first(errors))
+                self._away(_problem_of(_first(errors)))
+                self._opened.set()
             finally:
                 self._client = None
             await trio.sleep(self._config.lease / 3)
 
-    async def opened(self) -> Unreachable | None:
-        """Wait for the outcome of the first attempt, and say why it has failed."""
+    async def opened(self) -> None:
+        """Wait until Redis can be asked, or is known to be away."""
         await self._opened.wait()
-        return self._problem
 
     async def call(self, name: str, *arguments: str | bytes | int, probe: bool = False) -> Any:
         """What a script returns. ``probe`` asks also while Redis is away. Raises ``Unreachable``."""
@@ -98,18 +99,23 @@ class Store:
 
         return await self._ask(name, ask, probe)
 
-    async def fields(self, key: str) -> dict[bytes, bytes]:
+    async def fields(self, key: str) -> dict[str, str]:
         """Of a hash. Raises ``Unreachable``."""
-        return dict(await self._ask("a look", lambda client: client.hgetall(key), False))
+        found = await self._ask("a look", lambda client: client.hgetall(key), False)
+        return {_text(name): _text(value) for name, value in found.items()}
 
     async def set_field(self, key: str, field: str, value: str) -> None:
         """In a hash. Raises ``Unreachable``."""
         await self._ask("a note", lambda client: client.hset(key, {field: value}), False)
 
-    async def living(self) -> list[str]:
-        """The members whose leases have been renewed lately, or ran out just now. Raises ``Unreachable``."""
-        found = await self._ask("a look", lambda client: client.zrange(self.key("members"), 0, 9_999), False)
-        return [member.decode(errors="replace") for member in found]
+    async def members(self) -> list[str]:
+        """Those that live, and those that are not missed yet. Raises ``Unreachable``."""
+        found = await self._ask("a look", lambda client: client.zrange(self.key("members"), 0, -1), False)
+        return sorted(_text(member) for member in found)
+
+    async def count(self, key: str) -> int:
+        """Of what is in a set. Raises ``Unreachable``."""
+        return await self._ask("a look", lambda client: client.scard(key), False)
 
     async def next_letter(self, member: str) -> bytes | None:
         """Wait for one, but not for long. Raises ``Unreachable``."""
@@ -137,19 +143,15 @@ class Store:
 
     def _judge(self, what: str, error: BaseException, probe: bool) -> Unreachable:
         """A way that is broken is told from a request that Redis refuses, which says nothing of others."""
-        from coredis.exceptions import AuthenticationError, AuthorizationError, ResponseError
+        from coredis.exceptions import AuthenticationError, ResponseError
 
         problem = _problem_of(error)
-        if probe or not isinstance(error, ResponseError) or isinstance(error, AuthenticationError | AuthorizationError):
+        if probe or not isinstance(error, ResponseError) or isinstance(error, AuthenticationError):
             return self._away(problem)
         if what not in self._told:
             self._told.add(what)
             logger.error("Redis at %s refuses %s: %s; it is done without", self._config.place, what, problem)
         return problem
-
-    def _note_problem(self, error: BaseException) -> None:
-        self._problem = self._away(_problem_of(error))
-        self._opened.set()
 
     def _away(self, problem: Unreachable) -> Unreachable:
         if self._away_since is None:
@@ -158,6 +160,10 @@ class Store:
             logger.warning("Redis at %s is away: %s; calls go on, %s", self._config.place, problem, told)
             self.lost.set()
             self.lost = trio.Event()
+        elif isinstance(problem, WrongCredentials) and "credentials" not in self._told:
+            logger.error("Redis at %s answers again, but %s", self._config.place, problem)
+        if isinstance(problem, WrongCredentials):
+            self._told.add("credentials")
         return problem
 
     def _note_success(self) -> None:
@@ -180,10 +186,6 @@ class Store:
         )
 
 
-SCHEMA: Final = "1"
-"""The version of keys and what is in them; nodes of another one are another cluster."""
-
-
 def _errors() -> tuple[type[Exception], ...]:
     """What the way to Redis may raise."""
     from coredis.exceptions import RedisError
@@ -198,9 +200,15 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
 def _problem_of(error: BaseException) -> Unreachable:
     from coredis.exceptions import AuthenticationError, AuthorizationError
 
-    if isinstance(error, AuthenticationError | AuthorizationError):
+    if isinstance(error, AuthenticationError):
         return WrongCredentials("it lets nobody in with this user name and password")
+    if isinstance(error, AuthorizationError):
+        return WrongCredentials(f"its user may not do what is needed: {error}")
     return Unreachable(str(error) or type(error).__name__)
