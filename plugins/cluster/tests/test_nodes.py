@@ -1,0 +1,205 @@
+"""Several nodes and a real Redis: sessions are where there is room, and end with a reason where their node dies."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import trio
+from glottis import Secret
+from glottis_cluster import ClusterConfig
+from glottis_cluster.membership import BEATS
+from support.cluster import (
+    OPERATED,
+    at,
+    configured,
+    end_of,
+    is_at,
+    is_known,
+    node,
+    node_process,
+    nodes,
+    sessions_of,
+    told,
+)
+from support.fleet import FleetProcess, worker_of
+from support.http import request
+from support.phone import eventually
+from support.redis import RedisServer
+
+pytestmark = [
+    pytest.mark.realtime,
+    pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning"),  # of connections that broke
+]
+Log = pytest.LogCaptureFixture
+
+
+# Placement
+
+
+async def test_many_at_a_time_are_placed_evenly_and_come_up_where_they_are(tmp_path: Path, redis: RedisServer) -> None:
+    async with nodes(tmp_path, redis, "a", "b", "c") as exchanges:
+        a = exchanges[0]
+        phones = [a.phone() for _ in range(12)]
+        async with trio.open_nursery() as nursery:
+            for phone in phones:
+                nursery.start_soon(phone.create)
+        assert sessions_of(exchanges) == [4, 4, 4]
+        hosts = {phone.url.partition("/ws/session/")[0] for phone in phones}
+        assert hosts == {exchange.gateway.url.replace("http", "ws") for exchange in exchanges}
+        for phone in phones[:3]:
+            await phone.open_socket()
+            await phone.negotiate()
+            await phone.hear()
+        [*listed] = (await told(a, "nodes")).document["nodes"]
+        assert [(one["node"], one["sessions"], one["unavailable"]) for one in listed] == [
+            ("a", 4, ""),
+            ("b", 4, ""),
+            ("c", 4, ""),
+        ]
+
+
+async def test_who_drains_gets_nothing_new_and_places_what_it_is_asked_for(tmp_path: Path, redis: RedisServer) -> None:
+    async with nodes(tmp_path, redis, "a", "b", "c") as exchanges:
+        a, b, c = exchanges
+        phone = await a.call()
+        assert sessions_of(exchanges) == [1, 0, 0]
+        a.gateway.sessions.drain()
+        for exchange in (a, b, c, a):  # from the very moment on, whatever the others know
+            await exchange.phone().create()
+        assert sessions_of(exchanges) == [1, 2, 2]
+        await phone.hear()
+        await phone.hang_up()
+        assert (await end_of(b, phone))["reason"] == "the caller hung up: enough"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "settings", "config", "placed"),
+    [
+        ({}, ("", ""), ("", ""), [2, 2]),
+        ({}, ('region = "eu"', 'region = "us"'), ("", ""), [4, 0]),
+        ({"region": "us"}, ('region = "eu"', 'region = "us"'), ("", ""), [0, 4]),
+        ({"region": "mars"}, ('region = "eu"', 'region = "us"'), ("", ""), [2, 2]),
+        ({"agent": "night"}, ("", ""), ("", 'agents.night = {agent = "echo"}'), [0, 4]),
+        ({"agent": "nobody"}, ("", ""), ("", 'agents.night = {agent = "echo"}'), [2, 2]),
+        ({}, ("", ""), ("max_sessions = 1", ""), [1, 3]),
+    ],
+    ids=["anywhere", "near", "there", "no such region", "agent", "no such agent", "capacity"],
+)
+async def test_sessions_are_where_they_fit(
+    wanted: dict[str, str],
+    settings: tuple[str, str],
+    config: tuple[str, str],
+    placed: list[int],
+    tmp_path: Path,
+    redis: RedisServer,
+) -> None:
+    texts = [
+        OPERATED.replace('[campaigns.echo]\nagent = "echo"', f'[campaigns.echo]\nagent = "echo"\n{more}')
+        for more in config
+    ]
+    texts[0] = OPERATED.replace("port = 0", "port = 0\nmax_sessions = 1") if "max" in config[0] else texts[0]
+    async with (
+        node(tmp_path, configured(redis, "a", settings[0], texts[0])) as a,
+        node(tmp_path, configured(redis, "b", settings[1], texts[1])) as b,
+    ):
+        await eventually(lambda: is_known(redis, "a") and is_known(redis, "b"))
+        for _ in range(4):
+            await a.phone().create(dynamicVariables=wanted)
+        assert sessions_of([a, b]) == placed
+
+
+async def test_a_strict_region_that_is_full_is_full(tmp_path: Path, redis: RedisServer) -> None:
+    settings = 'strict_regions = true\nregion = "{}"'
+    full = OPERATED.replace("port = 0", "port = 0\nmax_sessions = 1")
+    async with (
+        node(tmp_path, configured(redis, "a", settings.format("eu"), full)) as a,
+        node(tmp_path, configured(redis, "b", settings.format("us"))) as b,
+    ):
+        await eventually(lambda: is_known(redis, "a") and is_known(redis, "b"))
+        await a.phone().create()
+        replies = [await a.post(), await b.post(dynamicVariables={"region": "eu"})]
+        assert [(reply.status, reply.document["code"]) for reply in replies] == [(503, "FULL")] * 2
+        assert sessions_of([a, b]) == [1, 0]
+
+
+# Tokens, limits, and coming back
+
+
+async def test_of_two_who_race_with_one_token_one_gets_the_call(tmp_path: Path, redis: RedisServer) -> None:
+    async with nodes(tmp_path, redis, "a", "b") as [a, b]:
+        phone = a.phone()
+        await phone.create()
+        async with trio.open_nursery() as nursery:
+            for url in (phone.url, at(b, a, phone.url), phone.url):
+                nursery.start_soon(phone.open_socket, url)
+        await eventually(lambda: sum(socket.closed is not None for socket in phone.sockets) == 2)
+        reasons = sorted(socket.closed[1].partition(":")[0] for socket in phone.sockets if socket.closed)
+        assert reasons == ["ELSEWHERE", "TOKEN_USED"]
+        [other] = [socket for socket in phone.sockets if socket.events("resume") and socket.closed]
+        assert other.events("resume")[0]["websocketUrl"] == phone.url
+
+
+async def test_who_comes_back_by_another_node_is_told_the_way(tmp_path: Path, redis: RedisServer) -> None:
+    async with nodes(tmp_path, redis, "a", "b") as [a, b]:
+        phone = await a.call()
+        [resume] = phone.socket.events("resume")
+        phone.socket.cut()
+        await phone.open_socket(at(b, a, resume["websocketUrl"]))
+        assert await phone.wait_closed() == (1013, f"ELSEWHERE: The session is at {a.gateway.url}")
+        await phone.open_socket(phone.socket.events("resume")[0]["websocketUrl"])
+        await phone.hear()
+        trace = await request(b.gateway, "GET", f"/api/sessions/{phone.session_id}/trace")
+        assert trace.headers["location"] == f"{a.gateway.url}/api/sessions/{phone.session_id}/trace"
+        await phone.hang_up()
+
+
+async def test_a_client_has_its_share_of_all_nodes_together(tmp_path: Path, redis: RedisServer) -> None:
+    config = OPERATED.replace("max_sessions_per_minute = 100000", "max_sessions_per_minute = 5")
+    async with nodes(tmp_path, redis, "a", "b", config=config) as [a, b]:
+        replies = [await exchange.post() for exchange in (a, b, a, b, a, b)]
+        assert [reply.status for reply in replies] == [200] * 5 + [429]
+        assert 5 < int(replies[-1].headers["retry-after"]) <= 12
+
+
+# Nodes that die
+
+
+def test_who_is_killed_is_missed_within_two_seconds_where_the_machine_is_idle() -> None:
+    """The last word of its own, and then the next one of another."""
+    config = ClusterConfig(redis=Secret("redis://127.0.0.1"))
+    assert config.lease + config.lease / BEATS < 2
+
+
+async def test_the_sessions_of_who_is_killed_end_with_a_reason(tmp_path: Path, redis: RedisServer, caplog: Log) -> None:
+    """A worker of a node, then a whole node, whose name is another's then; all others go on."""
+    config = configured(redis, "w", config=OPERATED.replace("port = 0", "port = 0\nworkers = 2"))
+    async with nodes(tmp_path, redis, "a") as [a], node_process(tmp_path, config) as (w, command):
+        await eventually(lambda: is_known(redis, "w~1") and is_known(redis, "w~2"))
+        phones = [await w.call() for _ in range(3)]
+        listed = (await told(w, "nodes")).document["nodes"]
+        assert [(one["node"], one["sessions"]) for one in listed] == [("a", 1), ("w", 1), ("w", 1)]
+        first, second = sorted((phone for phone in phones if is_at(w, phone)), key=worker_of)
+        [far] = [phone for phone in phones if is_at(a, phone)]
+        assert worker_of(first) < worker_of(second)
+
+        FleetProcess(command, tmp_path).kill(worker_of(first))
+        assert (await end_of(a, first))["reason"] == "its node was lost"
+        await second.hear()
+
+        [resume] = second.socket.events("resume")
+        for process in (command.process.pid, *FleetProcess(command, tmp_path).workers.values()):
+            os.kill(process, signal.SIGKILL)
+        killed_at = trio.current_time()
+        end = await end_of(a, second)
+        print(f"missed after {trio.current_time() - killed_at:.2f} s")
+        assert (end["reason"], end["campaign"], end["principal"]) == ("its node was lost", "echo", "anonymous")
+        assert end["createdAt"] < end["endedAt"]
+        await second.open_socket(at(a, w, resume["websocketUrl"]))
+        assert (await second.wait_closed())[1].startswith("SESSION_NOT_FOUND: The session has ended: its node was lost")
+        await far.hear()
+        async with node(tmp_path, configured(redis, "w")) as successor:
+            await eventually(lambda: is_known(redis, "w"))
+            await a.phone().create()
+            assert sessions_of([a, successor]) == [1, 1]
+    assert "node w~2 is lost; sessions that have ended with it: 1" in caplog.text

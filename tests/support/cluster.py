@@ -1,0 +1,106 @@
+"""Nodes of a cluster: gateways in the test's own event loop, or in processes of their own, that share a Redis."""
+
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, cast
+
+import trio
+from glottis.server.gateway import Gateway
+
+from support.command import Command, open_command
+from support.gateway import CONFIG, open_test_gateway
+from support.http import Reply, request
+from support.patience import PATIENCE
+from support.phone import Exchange, Phone, eventually, open_exchange
+from support.redis import RedisServer
+
+OPERATED: Final = CONFIG.replace('scheme = "anonymous"', 'scheme = "anonymous"\noperators = ["anonymous"]')
+LEASE: Final = 0.4
+"""Seconds, for tests that wait for one to run out."""
+
+
+def configured(redis: RedisServer, name: str, settings: str = "", config: str = OPERATED) -> str:
+    return f"""{config}
+[extensions]
+enabled = ["cluster"]
+[routes]
+enabled = ["cluster"]
+[extensions.settings.cluster]
+redis = "{redis.url}"
+name = "{name}"
+{settings}
+"""
+
+
+@asynccontextmanager
+async def nodes(
+    tmp_path: Path, redis: RedisServer, *names: str, settings: str = "", config: str = OPERATED
+) -> AsyncIterator[list[Exchange]]:
+    """A gateway of each name, and phones for each."""
+    async with AsyncExitStack() as stack:
+        exchanges = [
+            await stack.enter_async_context(node(tmp_path, configured(redis, name, settings, config))) for name in names
+        ]
+        await eventually(lambda: all(is_known(redis, name) for name in names))
+        yield exchanges
+
+
+@asynccontextmanager
+async def node(tmp_path: Path, config: str) -> AsyncIterator[Exchange]:
+    async with open_test_gateway(tmp_path, config) as gateway, open_exchange(gateway) as exchange:
+        yield exchange
+
+
+@asynccontextmanager
+async def node_process(tmp_path: Path, config: str) -> AsyncIterator[tuple[Exchange, Command]]:
+    """The same in a process of its own."""
+    path = tmp_path / "process.toml"
+    path.write_text(config)
+    async with open_command("serve", "--config", path) as command:
+        serving = await command.wait_for(r"glottis serves (http://\S+) with")
+        gateway = cast(Gateway, Served(serving[1]))
+        async with open_exchange(gateway) as exchange:
+            yield exchange, command
+        if command.process.returncode is None:
+            command.process.send_signal(signal.SIGINT)
+
+
+class Served:
+    """As much of a gateway as there is of one in another process."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+def is_known(redis: RedisServer, name: str) -> bool:
+    """And takes sessions."""
+    told = redis.ask("hmget", f"glottis:1:member:{name}", "capacity", "unavailable")
+    return told.isdecimal() and told > "0"
+
+
+def sessions_of(exchanges: list[Exchange]) -> list[int]:
+    return [len(exchange.gateway.sessions) for exchange in exchanges]
+
+
+def is_at(exchange: Exchange, phone: Phone) -> bool:
+    """Whether its session is on this node."""
+    return phone.url.startswith(exchange.gateway.url.replace("http", "ws"))
+
+
+def at(here: Exchange, there: Exchange, url: str) -> str:
+    """The URL of the one node, at the other."""
+    return url.replace(there.gateway.url.partition(":")[2], here.gateway.url.partition(":")[2])
+
+
+async def told(exchange: Exchange, path: str) -> Reply:
+    return await request(exchange.gateway, "GET", f"/api/plugins/cluster/{path}")
+
+
+async def end_of(exchange: Exchange, phone: Phone) -> dict[str, Any]:
+    """What is known of a session that has ended, once it is."""
+    with trio.fail_after(PATIENCE):
+        while (document := (await told(exchange, f"sessions/{phone.session_id}")).document).get("state") != "ended":  # noqa: ASYNC110
+            await trio.sleep(0.02)
+    return document
