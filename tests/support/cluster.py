@@ -17,7 +17,7 @@ from support.phone import Exchange, Phone, eventually, open_exchange
 from support.redis import RedisServer
 
 OPERATED: Final = CONFIG.replace('scheme = "anonymous"', 'scheme = "anonymous"\noperators = ["anonymous"]')
-LEASE: Final = 0.4
+LEASE: Final = 0.8
 """Seconds, for tests that wait for one to run out."""
 
 
@@ -76,8 +76,8 @@ class Served:
 
 def is_known(redis: RedisServer, name: str) -> bool:
     """And takes sessions."""
-    told = redis.ask("hmget", f"glottis:1:member:{name}", "capacity", "unavailable")
-    return told.isdecimal() and told > "0"
+    capacity, unavailable = redis.ask("hmget", f"glottis:1:member:{name}", "capacity", "unavailable").split("\n")
+    return int(capacity or 0) > 0 and not unavailable
 
 
 def sessions_of(exchanges: list[Exchange]) -> list[int]:

@@ -2,12 +2,13 @@
 
 import os
 import signal
-import subprocess
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
+from typing import BinaryIO
 
 import trio
 
@@ -60,12 +61,32 @@ class RedisServer:
         os.kill(self.process.pid, signal.SIGCONT)
 
     def ask(self, *command: str) -> str:
-        """What ``redis-cli`` tells."""
-        about = ["-p", str(self.port), *(["-a", self.password, "--no-auth-warning"] if self.password else [])]
-        told = subprocess.run(
-            ["redis-cli", *about, *command], check=True, capture_output=True, text=True, timeout=PATIENCE
-        )
-        return told.stdout.strip()
+        """What it answers, a line for each part. Raises ``AssertionError`` for an error."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as connection:
+            reader = connection.makefile("rb")
+            if self.password:
+                connection.sendall(_encoded("auth", self.password))
+                assert reader.readline() == b"+OK\r\n"
+            connection.sendall(_encoded(*command))
+            return "\n".join(_parts(reader))
+
+
+def _encoded(*words: str) -> bytes:
+    bulks = [b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode()) for word in words]
+    return b"*%d\r\n%s" % (len(words), b"".join(bulks))
+
+
+def _parts(reader: BinaryIO) -> Iterator[str]:
+    """Of an answer, as RESP has them."""
+    kind, text = (line := reader.readline().decode().rstrip())[:1], line[1:]
+    assert kind != "-", text
+    if kind == "*":
+        for _ in range(int(text)):
+            yield from _parts(reader)
+    elif kind == "$":
+        yield reader.read(int(text) + 2)[:-2].decode() if int(text) >= 0 else ""
+    else:
+        yield text
 
 
 @asynccontextmanager

@@ -96,3 +96,5 @@ class GatewayInfo:
     """Those of this process."""
     operators: tuple[str, ...] = ()
     """Names of principals that may use routes for operators (``auth.operators``)."""
+    public_url: str = ""
+    """Where clients reach it, as ``server.public_url`` has it; empty where that is found in each request."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlencode
 
+from glottis.barrier import stop
 from glottis.config import Campaign
 from glottis.contracts.cluster import Limited, Seat, SessionWish, Whereabouts
 from glottis.contracts.errors import PluginError
@@ -137,7 +138,11 @@ class ClusterSeat:
     async def create(self, wish: SessionWish) -> RouteResponse:
         """See ``Seat``."""
         with logged_as(LogFields(request=wish.request_id)):
-            return await self.route.create_for(wish, websocket_url(self.url))
+            try:
+                return await self.route.create_for(wish, websocket_url(self.url))
+            except BaseException as error:
+                stop(error, lambda failure: log_failure(logger, failure, "%s failed", wish))
+                return RouteResponse.problem(500, "INTERNAL_ERROR", "The gateway failed; its log says why.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -363,6 +363,7 @@ def _info_for(
         parts,
         figures,
         config.config.auth.operators,
+        config.config.server.public_url,
     )
 
 

@@ -72,6 +72,8 @@ async def gateway_lifespan(gateway_info: GatewayInfo, settings: ClusterConfig) -
 async def _begin(settings: ClusterConfig, node: Node) -> ConfigurationError | None:
     """What is wrong with the settings, as far as Redis can tell; where that is away, nothing is."""
     where = "extensions.settings.cluster"
+    if not node.membership.is_reachable:
+        return ConfigurationError("server.public_url: expected where clients reach this very node of the cluster")
     await node.store.opened()
     try:
         usurper = await node.membership.enter()
@@ -102,7 +104,8 @@ def _any_store() -> Store | None:
 
 
 def _node(gateway_info: GatewayInfo, settings: ClusterConfig, store: Store) -> Node:
-    membership = Membership(settings, store, gateway_info.url, gateway_info.parts.number)
+    url = gateway_info.public_url.rstrip("/") or gateway_info.url
+    membership = Membership(settings, store, url, gateway_info.parts.number)
     notebook = Notebook(settings, store, membership)
-    membership.began = notebook.put_all
+    membership.began = notebook.write_all
     return Node(store, membership, notebook, NodesCluster(settings, store, membership, notebook))

@@ -55,6 +55,7 @@ class Notebook:
         self._living: dict[str, Note] = {}
         self._unwritten: dict[str, Note] = {}
         self._news = trio.Event()
+        self._writing = trio.Lock()
         self._is_full = False
         self.forgotten = 0
         """Ended sessions of which the others are not told."""
@@ -83,10 +84,11 @@ class Notebook:
                 self._forget_one()
         self._news.set()
 
-    def put_all(self) -> None:
+    async def write_all(self) -> None:
         """Redis knows nothing of them."""
         self._unwritten.update(self._living)
         self._news.set()
+        await self.write()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -100,20 +102,26 @@ class Notebook:
                     self._news.set()
 
     async def write(self) -> bool:
-        """What is to be written; says whether all was."""
-        while self._unwritten:
-            notes = list(self._some())
+        """What is to be written; says whether all was. One at a time, for the order tells what was last."""
+        async with self._writing:
+            while self._unwritten:
+                if not (self._membership.is_in and await self._write(list(self._some()))):
+                    return False
+        return True
+
+    async def _write(self, notes: list[Note]) -> bool:
+        """Where another node has the name, they would be taken for its."""
+        for note in notes:
+            del self._unwritten[note.session_id]
+        arguments = [argument for note in notes for argument in note.arguments()]
+        try:
+            await self._store.call("note", self._store.prefix, self._membership.member, self._history, *arguments)
+        except Unreachable:
             for note in notes:
-                del self._unwritten[note.session_id]
-            arguments = [argument for note in notes for argument in note.arguments()]
-            try:
-                await self._store.call("note", self._store.prefix, self._membership.member, self._history, *arguments)
-            except Unreachable:
-                for note in notes:
-                    self._unwritten.setdefault(note.session_id, note)
-                return False
-            for note in notes:
-                note.wish = ""
+                self._unwritten.setdefault(note.session_id, note)
+            return False
+        for note in notes:
+            note.wish = ""
         return True
 
     def _some(self) -> Iterator[Note]:
@@ -131,7 +139,7 @@ class Notebook:
     async def _repeat(self) -> None:
         while True:
             await trio.sleep(AGAIN)
-            self.put_all()
+            await self.write_all()
 
 
 class SessionNotes:

@@ -3,10 +3,12 @@
 import logging
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
+from ipaddress import ip_address
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from urllib.parse import urlsplit
 
 import trio
 from glottis import Seat
@@ -18,6 +20,8 @@ BEATS: Final = 3
 """In the time of a lease: two may be lost."""
 LAST_WORDS: Final = 1.0
 """Seconds for the others to be told that this node leaves."""
+AT_A_TIME: Final = 500
+"""Campaigns that are told in one request."""
 MOST_TOLD: Final = 3
 """Versions that the log names."""
 
@@ -27,8 +31,8 @@ logger = logging.getLogger(__name__)
 class Membership:
     """``member`` is the name of this process: that of the node, and its number where it is one of several workers.
 
-    ``began`` is called whenever Redis knows nothing of this process: at first, after it was taken for lost, and after
-    Redis has lost all.
+    ``began`` is called whenever Redis knows nothing of this process, before it takes sessions of others: at first,
+    after it was taken for lost, and after Redis has lost all.
     """
 
     def __init__(self, config: ClusterConfig, store: Store, url: str, number: int, owner: str = "") -> None:
@@ -36,12 +40,15 @@ class Membership:
         self.member = f"{self.node}~{number}" if number else self.node
         self.seat: Seat | None = None
         self._seated = trio.Event()
-        self.began: Callable[[], None] = lambda: None
+        self._is_described = False
+        """Whether Redis knows the campaigns."""
+        self.began: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         self.is_in = False
         """Whether the others can know of it."""
         self._config = config
         self._store = store
-        self._url = url
+        self.url = url
+        """Where clients reach this node."""
         self._number = number
         self._instance = secrets.token_hex(8)
         self._owner = owner or _owner(number)
@@ -52,9 +59,12 @@ class Membership:
         """What is to be added to trio's time to have that of Redis."""
 
     @property
-    def url(self) -> str:
-        """Where clients reach this node."""
-        return self.seat.url if self.seat is not None else self._url
+    def is_reachable(self) -> bool:
+        """Whether a client can make something of ``url``: all addresses of a machine are none."""
+        try:
+            return not ip_address(urlsplit(self.url).hostname or "").is_unspecified
+        except ValueError:
+            return True
 
     def redis_time(self) -> float:
         """Seconds since 1970, as Redis has them: those of machines may differ by minutes."""
@@ -99,6 +109,7 @@ class Membership:
     def sit_down(self, seat: Seat) -> None:
         """From now on the others may want sessions of it, which they are told at once."""
         self.seat = seat
+        self._is_described = False
         self._seated.set()
 
     async def beat(self) -> None:
@@ -114,8 +125,10 @@ class Membership:
         self._usurper = ""
         self._clock = answer[1] / 1000 - (began + trio.current_time()) / 2
         if told == "new" or not self.is_in:
-            self.is_in = True
-            self.began()
+            self.is_in, self._is_described = True, False
+            await self.began()
+        if self.seat is not None and not self._is_described:
+            await self._describe(self.seat)
         for lost, sessions in zip(answer[2::2], answer[3::2], strict=True):
             logger.warning("node %s is lost; sessions that have ended with it: %d", lost.decode(), sessions)
 
@@ -130,22 +143,26 @@ class Membership:
                 logger.debug("nobody is told that this node leaves")
 
     def _record(self) -> list[str]:
-        if (seat := self.seat) is None:
-            fields: Mapping[str, Any] = {"unavailable": "STARTING", "capacity": 0}
-        else:
-            fields = {
-                "unavailable": seat.unavailability(),
-                "capacity": seat.capacity,
-                **{f"campaign:{name}": _listed(agents) for name, agents in seat.campaigns.items()},
-            }
-        return [str(part) for pair in {"region": self._config.region, **fields}.items() for part in pair]
+        """What may change."""
+        if (seat := self.seat) is None or not self._is_described:
+            return ["region", self._config.region, "unavailable", "STARTING", "capacity", "0"]
+        fields = "region", self._config.region, "unavailable", seat.unavailability(), "capacity", str(seat.capacity)
+        return [*fields]
+
+    async def _describe(self, seat: Seat) -> None:
+        """What does not: it may be long. Nothing is placed here before that is known; then the others hear of it."""
+        fields = iter([(f"campaign:{name}", _listed(agents)) for name, agents in seat.campaigns.items()])
+        while some := dict(islice(fields, AT_A_TIME)):
+            await self._store.set_fields(self._store.key("member", self.member), some)
+        self._is_described = True
+        self._seated.set()
 
     async def _look_for_versions(self) -> None:
         """Nodes that have other keys can be seen by this alone, and are told once."""
         if self._knows_versions:
             return
         key = f"{self._config.prefix}:versions"
-        await self._store.set_field(key, SCHEMA, self.node)
+        await self._store.set_fields(key, {SCHEMA: self.node})
         others = {version: node for version, node in (await self._store.fields(key)).items() if version != SCHEMA}
         self._knows_versions = True
         if others:
@@ -163,7 +180,7 @@ class Membership:
         self._usurper = url or "somewhere"
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     return "".join(f"\n{name}" for name in names) + "\n"
 
 

@@ -1,7 +1,7 @@
 """The way to Redis: whoever asks is answered soon, be it that Redis is away; the log hears of that once."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,6 +17,7 @@ SCHEMA: Final = "1"
 """The version of keys and what is in them; nodes of another one are another cluster."""
 PATIENCE: Final = 0.5
 """Seconds for an answer: Redis takes a millisecond."""
+LOOKS: Final = 5
 MAX_CONNECTIONS: Final = 16
 LISTENING: Final = 1.0
 """Seconds for which a connection waits for letters at a time."""
@@ -104,9 +105,9 @@ class Store:
         found = await self._ask("a look", lambda client: client.hgetall(key), False)
         return {_text(name): _text(value) for name, value in found.items()}
 
-    async def set_field(self, key: str, field: str, value: str) -> None:
-        """In a hash. Raises ``Unreachable``."""
-        await self._ask("a note", lambda client: client.hset(key, {field: value}), False)
+    async def set_fields(self, key: str, fields: Mapping[str, str]) -> None:
+        """Of a hash, some at least. Raises ``Unreachable``."""
+        await self._ask("a note", lambda client: client.hset(key, dict(fields)), False)
 
     async def members(self) -> list[str]:
         """Those that live, and those that are not missed yet. Raises ``Unreachable``."""
@@ -131,8 +132,7 @@ class Store:
         if client is None or not (probe or self.is_up):
             raise Unreachable("Redis is away")
         try:
-            with trio.fail_after(patience):
-                answer = await ask(client)
+            answer = await _within(patience, lambda: ask(client))
         except trio.TooSlowError:
             raise self._away(Unreachable(f"it does not answer within {patience:g} s")) from None
         except _errors() as error:
@@ -184,6 +184,30 @@ class Store:
             pool_timeout=PATIENCE,
             max_connections=MAX_CONNECTIONS,
         )
+
+
+async def _within(patience: float, ask: Callable[[], Awaitable[T]]) -> T:
+    """So many seconds, in looks: while this process stood still, Redis is not to blame. Raises ``TooSlowError``."""
+    outcome: list[T] = []
+    errors: list[Exception] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_wear_out, nursery.cancel_scope, patience)
+        try:
+            outcome.append(await ask())
+        except Exception as error:
+            errors.append(error)
+        nursery.cancel_scope.cancel()
+    if errors:
+        raise errors[0]
+    if not outcome:
+        raise trio.TooSlowError
+    return outcome[0]
+
+
+async def _wear_out(scope: trio.CancelScope, patience: float) -> None:
+    for _ in range(LOOKS):
+        await trio.sleep(patience / LOOKS)
+    scope.cancel()
 
 
 def _errors() -> tuple[type[Exception], ...]:
