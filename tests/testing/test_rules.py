@@ -18,6 +18,7 @@ from glottis.testing import Outcome, Rule, check_codec
 from glottis.testing.checking import PAGES_RULES, ROUTES_RULES
 from glottis.testing.rules.agent import AGENT_RULES
 from glottis.testing.rules.auth import AUTH_RULES, AuthSubject
+from glottis.testing.rules.cluster import CLUSTER_RULES
 from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import COMPONENT_RULES, DETECTOR_RULES, RESAMPLING_RULES, component_rules_of
 from glottis.testing.rules.effort import expect_nothing_kept
@@ -28,7 +29,19 @@ from glottis.testing.rules.processor import PROCESSOR_RULES
 from glottis.testing.rules.rule import judge
 from glottis.testing.rules.selection import SELECTION_RULES
 from glottis.testing.rules.subject import Subject
-from support.bad import agents, auth, codecs, components, extensions, plugins, processors, providers, selections, web
+from support.bad import (
+    agents,
+    auth,
+    clusters,
+    codecs,
+    components,
+    extensions,
+    plugins,
+    processors,
+    providers,
+    selections,
+    web,
+)
 
 Table = tuple[Sequence[Rule[Any]], Mapping[str, list[Any]]]
 
@@ -43,6 +56,7 @@ KINDS: dict[str, Table] = {
     "lifespan": (LIFESPAN_RULES, extensions.BAD_LIVES),
     "plugin": (PLUGIN_RULES, plugins.BAD),
     "selection": (SELECTION_RULES, selections.BAD),
+    "cluster": (CLUSTER_RULES, clusters.BAD),
     "routes": (ROUTES_RULES, web.BAD_ROUTES),
     "pages": (PAGES_RULES, web.BAD_PAGES),
 }
@@ -59,13 +73,14 @@ GOOD: list[tuple[Sequence[Rule[Any]], Any]] = [
     (PROCESSOR_RULES, processors.GOOD),
     *((OBSERVER_RULES, extensions.GOOD_OBSERVER), (LIFESPAN_RULES, extensions.GOOD_LIFE)),
     *((PLUGIN_RULES, plugins.GOOD), (SELECTION_RULES, selections.GOOD)),
+    (CLUSTER_RULES, clusters.GOOD),
     *((ROUTES_RULES, web.GOOD_ROUTES), (PAGES_RULES, web.GOOD_PAGES)),
 ]
 
 
 def subject_of(rule: Rule[Any], spec: Any) -> Any:
     match rule.kind:
-        case "codec" | "processor" | "observer" | "lifespan" | "pages" | "plugin" | "selection":
+        case "codec" | "processor" | "observer" | "lifespan" | "pages" | "plugin" | "selection" | "cluster":
             return spec
         case "auth":
             return AuthSubject(

@@ -20,6 +20,7 @@ from glottis.plugins.routes import whole_response
 HOOK: Final = "join_cluster"
 PATIENCE: Final = 5.0
 """Seconds for an answer: the caller waits for it."""
+METHODS: Final = ("place", "seconds_to_wait", "find")
 MAX_REASON: Final = 256
 """Characters of why a session has ended."""
 
@@ -37,17 +38,17 @@ class GuardedCluster:
 
     async def place(self, wish: SessionWish) -> RouteResponse | None:
         """See ``Cluster``; None, if it does not know."""
-        return await self._ask("place", _placed, None, self._product.place, wish)
+        return await self._ask("place", checked_place, None, self._product.place, wish)
 
     async def seconds_to_wait(self, what: Limited, client: str, per_minute: int) -> float | None:
         """See ``Cluster``; None, if it does not know."""
         ask = self._product.seconds_to_wait
-        return await self._ask("seconds_to_wait", _seconds, None, ask, what, client, per_minute)
+        return await self._ask("seconds_to_wait", checked_seconds, None, ask, what, client, per_minute)
 
     async def find(self, session_id: str) -> Whereabouts:
         """See ``Cluster``."""
         unknown = Whereabouts(is_certain=False)
-        return await self._ask("find", _whereabouts, unknown, self._product.find, session_id)
+        return await self._ask("find", checked_whereabouts, unknown, self._product.find, session_id)
 
     async def _ask(
         self,
@@ -72,15 +73,17 @@ def joined(extension: Extension, seat: object) -> GuardedCluster:
     """What its hook returns. Raises ``PluginError``."""
     plugin, hook = extension.plugin, extension.hooks[HOOK]
     product: Cluster = guarded(plugin, HOOK, lambda: hook(seat=seat, settings=extension.settings), allowed=())
-    check_members(plugin, HOOK, product, ("place", "seconds_to_wait", "find"))
+    check_members(plugin, HOOK, product, METHODS)
     return GuardedCluster(product, plugin)
 
 
-def _placed(answer: object) -> RouteResponse | None:
+def checked_place(answer: object) -> RouteResponse | None:
+    """A copy of what ``place`` has answered; raises ``ValueError``, as those below do for the other methods."""
     return None if answer is None else whole_response(answer)
 
 
-def _seconds(answer: object) -> float | None:
+def checked_seconds(answer: object) -> float | None:
+    """Of ``seconds_to_wait``."""
     if answer is None:
         return None
     check_instance("seconds_to_wait", answer, int | float)
@@ -90,7 +93,8 @@ def _seconds(answer: object) -> float | None:
     return float(answer)
 
 
-def _whereabouts(answer: object) -> Whereabouts:
+def checked_whereabouts(answer: object) -> Whereabouts:
+    """Of ``find``."""
     check_instance("find", answer, Whereabouts)
     assert isinstance(answer, Whereabouts)
     check_instance("Whereabouts.url", answer.url, str)

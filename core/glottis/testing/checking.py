@@ -12,6 +12,7 @@ from glottis.config.conversion import PluginSettings, convert
 from glottis.contracts.audio import FrameTap
 from glottis.contracts.auth import AuthRequest
 from glottis.contracts.call import AgentSpec
+from glottis.contracts.cluster import Cluster, Seat
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.extensions import Direction, GatewayInfo
 from glottis.contracts.info import CallInfo
@@ -23,6 +24,7 @@ from glottis.plugins.specifications import name_of
 from glottis.rtp import FoundKeys
 from glottis.testing.rules.agent import AGENT_RULES
 from glottis.testing.rules.auth import AUTH_RULES, AuthSubject
+from glottis.testing.rules.cluster import CLUSTER_RULES
 from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import component_rules_of
 from glottis.testing.rules.extension import LIFESPAN_RULES, OBSERVER_RULES, ExtensionSubject
@@ -151,6 +153,11 @@ def _parts_of_extension(entry: Registered[ExtensionSpec], registry: Registry, co
         one = extension()
         return one.hooks["gateway_lifespan"](gateway_info=gateway_info, settings=one.settings)
 
+    def join(seat: Seat) -> Cluster:
+        one = extension()
+        cluster: Cluster = one.hooks["join_cluster"](seat=seat, settings=one.settings)
+        return cluster
+
     subject = ExtensionSubject(
         lambda: extension().ask("session_observers", call_info=_CALL, tell=_tell_nobody, statistics=Statistics),
         lifespan,
@@ -164,6 +171,8 @@ def _parts_of_extension(entry: Registered[ExtensionSpec], registry: Registry, co
         yield Part(f"observers of {spec.name}", OBSERVER_RULES, subject)
     if "gateway_lifespan" in spec.hooks:
         yield Part(f"life of {spec.name}", LIFESPAN_RULES, subject)
+    if "join_cluster" in spec.hooks:
+        yield Part(f"cluster of {spec.name}", CLUSTER_RULES, join)
 
 
 def _selected(extension: Callable[[], Extension], call_info: CallInfo, available: Sequence[str]) -> str | None:

@@ -52,7 +52,8 @@ async def gateway_lifespan(gateway_info: GatewayInfo, settings: ClusterConfig) -
     store = Store(settings)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(store.run)
-        node = _node(gateway_info, settings, store)
+        url = gateway_info.public_url.rstrip("/") or gateway_info.url
+        node = _node(url, gateway_info.parts.number, settings, store)
         problem = await _begin(settings, node)
         if problem is None:
             NODES[id(settings)] = node
@@ -93,19 +94,18 @@ def register_routes() -> Sequence[RoutesSpec]:
 
 @hookimpl
 def join_cluster(seat: Seat, settings: ClusterConfig) -> NodesCluster:
-    """The other nodes."""
-    cluster = NODES[id(settings)].cluster
-    cluster.join(seat)
-    return cluster
+    """The other nodes; none, where the gateway has no life."""
+    node = NODES.get(id(settings)) or _node(seat.url, 0, settings, Store(settings))
+    node.cluster.join(seat)
+    return node.cluster
 
 
 def _any_store() -> Store | None:
     return next((node.store for node in NODES.values()), None)
 
 
-def _node(gateway_info: GatewayInfo, settings: ClusterConfig, store: Store) -> Node:
-    url = gateway_info.public_url.rstrip("/") or gateway_info.url
-    membership = Membership(settings, store, url, gateway_info.parts.number)
+def _node(url: str, number: int, settings: ClusterConfig, store: Store) -> Node:
+    membership = Membership(settings, store, url, number)
     notebook = Notebook(settings, store, membership)
     membership.began = notebook.write_all
     return Node(store, membership, notebook, NodesCluster(settings, store, membership, notebook))
