@@ -44,7 +44,7 @@ from glottis.server.runtime.figures import FiguresDesk
 from glottis.server.runtime.load_control import LoadControl
 from glottis.server.runtime.relief import Relief
 from glottis.server.runtime.watchdog import Watchdog, watching
-from glottis.server.sessions.door import Door, OwnDoor
+from glottis.server.sessions.entrance import Entrance, OwnEntrance
 from glottis.server.sessions.renewal import renew_ice_servers
 from glottis.server.sessions.sessions import Sessions
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
@@ -82,7 +82,7 @@ class MediaEndpoint(GatheringEndpoint, StreamEndpoint, Sockets, Protocol):
         """Read until cancelled."""
 
 
-class Fleet(Siblings, Whole, Door, GatewayParts, Protocol):
+class Fleet(Siblings, Whole, Entrance, GatewayParts, Protocol):
     """The processes that are one gateway together, as one of them sees them."""
 
     @property
@@ -234,7 +234,8 @@ class Gateway:
             operators=self._config.config.auth.operators,
             plugins=self._config.plugins,
             campaigns=tuple(self._config.campaigns),
-            door=self._fleet or OwnDoor(WaitingRoom(server.queue, Alone().new_session_id), limiter, self.sessions.room),
+            entrance=self._fleet
+            or OwnEntrance(WaitingRoom(server.queue, Alone().new_session_id), limiter, self.sessions.room),
             figures_elsewhere=self._fleet.figures_of_plugins if self._fleet is not None else nowhere_else,
             refusals=self.refusals,
             cluster=self.cluster,

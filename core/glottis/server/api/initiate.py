@@ -25,7 +25,7 @@ from glottis.server.sessions.admission import (
     Unavailable,
     UnknownCampaign,
 )
-from glottis.server.sessions.door import Door, ticket_of
+from glottis.server.sessions.entrance import Entrance, ticket_of
 from glottis.server.sessions.ice_servers import ice_server_document
 from glottis.server.sessions.waiting_room import ASK_AGAIN, Waiting
 from glottis.signaling.errors import Rejected
@@ -49,7 +49,7 @@ class Initiate:
         *,
         cors: CorsPolicy,
         turns: Turns,
-        door: Door,
+        entrance: Entrance,
         cluster: ClusterDesk,
         refusals: Refusals | None = None,
     ) -> None:
@@ -57,7 +57,7 @@ class Initiate:
         self._authentication = authentication
         self._cors = cors
         self._turns = turns
-        self._door = door
+        self._entrance = entrance
         self._cluster = cluster
         self._refusals = Refusals() if refusals is None else refusals
 
@@ -82,7 +82,7 @@ class Initiate:
         return created
 
     async def _make(self, request: Request, *, here: bool) -> CreatedSession | Waiting | RouteResponse:
-        entry = await self._door.enter(request)
+        entry = await self._entrance.enter(request)
         check_wait(entry.seconds)
         session_request = await self._read(request)
         if isinstance(session_request, Problem):  # which only those are told whom the scheme knows
@@ -143,11 +143,11 @@ class Initiate:
                 refusal = error
             else:
                 if ticket:
-                    self._door.leave(ticket)
+                    self._entrance.leave(ticket)
                 return created
         is_final = not here and not (entry.may_move and refusal.is_of_process)
         if is_final and refusal.code in _PASSING:
-            waiting = await self._door.wait(ticket, request.client_host)
+            waiting = await self._entrance.wait(ticket, request.client_host)
             if waiting is not None:
                 return waiting
         raise service_unavailable(refusal)

@@ -29,7 +29,7 @@ from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import Limiter
 from glottis.server.http.turns import Turns
-from glottis.server.sessions.door import Door, OwnDoor
+from glottis.server.sessions.entrance import Entrance, OwnEntrance
 from glottis.server.sessions.waiting_room import WaitingRoom
 from glottis.server.sessions.whole import Alone
 from glottis.signaling.session_request import INITIATE_PATH
@@ -46,7 +46,7 @@ class Api:
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
     gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are by their
     folders, and have a limit of their own; ``operators`` are names of principals, ``campaigns`` what there is to
-    call, ``door`` is the way to a session, ``cluster`` who has others; ``refusals`` counts refused ones.
+    call, ``entrance`` is the way to a session, ``cluster`` who has others; ``refusals`` counts refused ones.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Api:
         plugin_rate_limiter: Limiter | None = None,
         operators: Collection[str] = (),
         campaigns: Sequence[str] = (),
-        door: Door | None = None,
+        entrance: Entrance | None = None,
         figures_elsewhere: plugins_route.Elsewhere = plugins_route.nowhere_else,
         refusals: Refusals | None = None,
         cluster: ClusterDesk | None = None,
@@ -74,8 +74,8 @@ class Api:
         health = Health(sessions)
         authentication = Authentication(auth_scheme, rate_limiter, operators)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
-        if door is None:
-            door = OwnDoor(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room)
+        if entrance is None:
+            entrance = OwnEntrance(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room)
         turns = turns or Turns()
         self._cluster = cluster or ClusterDesk({}, ())
         self.initiate = Initiate(
@@ -83,7 +83,7 @@ class Api:
             authentication,
             cors=self._cors,
             turns=turns,
-            door=door,
+            entrance=entrance,
             cluster=self._cluster,
             refusals=refusals,
         )

@@ -118,7 +118,7 @@ class WholeLimits:
         return max(0, self._max_sessions - len(self._claims))
 
     def enter(self, client: str, ticket: str, room: int, now: float) -> tuple[float, bool]:
-        """See ``sessions.door.Door``: the seconds to wait, and whether it may be tried."""
+        """See ``sessions.entrance.Entrance``: the seconds to wait, and whether it may be tried."""
         seconds = 0.0
         if not self._waiting_room.is_due(ticket, now):
             seconds = self.seconds_to_wait("sessions", client, now)

@@ -55,7 +55,7 @@ from glottis.server.http.message import Request
 from glottis.server.http.rate_limit import Limiter
 from glottis.server.http.siblings import Adopted
 from glottis.server.sessions.admission import TooManySessions, Unavailable
-from glottis.server.sessions.door import ticket_of
+from glottis.server.sessions.entrance import ticket_of
 from glottis.server.sessions.waiting_room import Waiting
 from glottis.signaling.session_request import INITIATE_PATH
 
@@ -227,19 +227,19 @@ class Member:
         code = self._unavailable
         return Unavailable(code, _WHY.get(code, "Try again later")) if code else None
 
-    # The door
+    # The entrance
 
     async def enter(self, request: Request) -> Entry:
-        """See ``sessions.door.Door``: the parent has said it with the connection, unless that could not be moved."""
+        """See ``Entrance``: the parent has said it with the connection, unless that could not be moved."""
         return request.entry or Entry(await self.seconds_to_wait("sessions", request.client_host))
 
     async def wait(self, ticket: str, client_host: str) -> Waiting | None:
-        """See ``sessions.door.Door``."""
+        """See ``Entrance``."""
         answer = await self._ask(lambda question: Queue(question, ticket, client_host))
         return Waiting(answer.ticket, answer.place) if isinstance(answer, Queued) and answer.place else None
 
     def leave(self, ticket: str) -> None:
-        """See ``sessions.door.Door``."""
+        """See ``Entrance``."""
         self.say(Leave(ticket))
 
     def limiter(self, what: Limited) -> Limiter:

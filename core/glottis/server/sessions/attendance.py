@@ -7,11 +7,14 @@ import trio
 
 from glottis.barrier import stop
 from glottis.contracts.errors import RemoteError
+from glottis.server.http.turns import Turns
+from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.line import Channel
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import Happening, SessionState
 from glottis.signaling import messages
-from glottis.signaling.close_codes import NORMAL
+from glottis.signaling.close_codes import HANG_UPS, LETS_GO, NORMAL
+from glottis.signaling.errors import WebSocketClosed
 
 logger: Final = logging.getLogger(__name__)
 
@@ -63,6 +66,26 @@ class Attendance:
             session.line.refuse(messages.Error(error.code, str(error)))
         except BaseException as error:
             stop(error, session.failed)
+
+    async def take_all(self, channel: SignalingChannel, turns: Turns) -> None:
+        """What comes by the client's WebSocket, until that is closed."""
+        try:
+            while True:
+                await self._take_next(channel, turns)
+        except WebSocketClosed as closed:
+            logger.debug("session %s: %s", self._session.info.session_id, closed)
+            if closed.code in HANG_UPS:
+                self.hang_up(closed.reason)
+            elif closed.code in LETS_GO:
+                self.let_go()
+
+    async def _take_next(self, channel: SignalingChannel, turns: Turns) -> None:
+        """One message, which is let go of before the next: an offer is long, and may be the last for long."""
+        message = await channel.receive()
+        async with turns:
+            self.take(message)
+        if isinstance(message, messages.Text):
+            await self.wait_for_reader()
 
     async def wait_for_reader(self) -> None:
         """After a text: wait while the agent is behind; see ``TextGate``."""

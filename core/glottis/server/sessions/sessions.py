@@ -37,9 +37,8 @@ from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
 from glottis.server.sessions.traces import Trace, Traces
 from glottis.server.sessions.verdict import page
 from glottis.server.sessions.whole import Alone, Whole, claimed
-from glottis.signaling.close_codes import HANG_UPS, LETS_GO, SERVICE_RESTART
-from glottis.signaling.errors import WebSocketClosed
-from glottis.signaling.messages import Event, Text
+from glottis.signaling.close_codes import SERVICE_RESTART
+from glottis.signaling.messages import Event
 from glottis.signaling.session_request import WEBRTC, SessionRequest
 from glottis.signaling.session_url import SessionUrl, parse_session_url_untrusted
 
@@ -310,7 +309,13 @@ class Sessions:
         async with open_signaling(
             websocket, answered=answered, session_id=url.session_id, turns=self._turns
         ) as channel:
-            await self._serve_channel(entry, channel)
+            attendance = Attendance(entry.session, channel)
+            attendance.begin()
+            try:
+                self._offer_resumption(entry, channel)
+                await attendance.take_all(channel, self._turns)
+            finally:
+                attendance.end()
 
     def _admit(self, url: SessionUrl) -> _Entry:
         """The session that the token in the URL is good for; uses the token up. Raises ``AuthenticationFailed``."""
@@ -319,30 +324,6 @@ class Sessions:
         assert entry is not None
         self._whole.connected(url.session_id)
         return entry
-
-    async def _serve_channel(self, entry: _Entry, channel: SignalingChannel) -> None:
-        attendance = Attendance(entry.session, channel)
-        attendance.begin()
-        try:
-            self._offer_resumption(entry, channel)
-            while True:
-                await self._take_message(attendance, channel)
-        except WebSocketClosed as closed:
-            logger.debug("session %s: %s", entry.session.info.session_id, closed)
-            if closed.code in HANG_UPS:
-                attendance.hang_up(closed.reason)
-            elif closed.code in LETS_GO:
-                attendance.let_go()
-        finally:
-            attendance.end()
-
-    async def _take_message(self, attendance: Attendance, channel: SignalingChannel) -> None:
-        """One, which is let go of before the next: an offer is long, and may be the last for long."""
-        message = await channel.receive()
-        async with self._turns:
-            attendance.take(message)
-        if isinstance(message, Text):
-            await attendance.wait_for_reader()
 
     def _offer_resumption(self, entry: _Entry, channel: SignalingChannel) -> None:
         """Tell the client by which URL it can come back; the one before is void."""

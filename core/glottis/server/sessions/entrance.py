@@ -20,7 +20,7 @@ def ticket_of(request: Request) -> str:
     return ticket if _TICKET.fullmatch(ticket) else ""
 
 
-class Door(Protocol):
+class Entrance(Protocol):
     """One for all processes that are the same gateway."""
 
     async def enter(self, request: Request) -> Entry:
@@ -33,7 +33,7 @@ class Door(Protocol):
         """See ``WaitingRoom``."""
 
 
-class OwnDoor:
+class OwnEntrance:
     """Of one process alone. ``room`` says how many more sessions there may be, as far as that is known."""
 
     def __init__(self, waiting_room: WaitingRoom, limiter: Limiter, room: Callable[[], int]) -> None:
@@ -42,7 +42,7 @@ class OwnDoor:
         self._room = room
 
     async def enter(self, request: Request) -> Entry:
-        """See ``Door``."""
+        """See ``Entrance``."""
         ticket, now = ticket_of(request), trio.current_time()
         seconds = 0.0
         if not self._waiting_room.is_due(ticket, now):
@@ -50,9 +50,9 @@ class OwnDoor:
         return Entry(seconds, self._waiting_room.may_try(ticket, self._room(), now))
 
     async def wait(self, ticket: str, client_host: str) -> Waiting | None:
-        """See ``Door``."""
+        """See ``Entrance``."""
         return self._waiting_room.wait(ticket, client_host, trio.current_time())
 
     def leave(self, ticket: str) -> None:
-        """See ``Door``."""
+        """See ``Entrance``."""
         self._waiting_room.leave(ticket)
