@@ -23,11 +23,11 @@ class Sisters:
 
 
 class Forgetful(Sisters):
-    find = None
+    find = None  # type: ignore[assignment]
 
 
 class Synchronous(Sisters):
-    def find(self, session_id: str) -> Any:  # type: ignore[override]
+    def find(self, session_id: str) -> Any:
         return Whereabouts()
 
 
