@@ -199,7 +199,7 @@ def test_configurations_that_are_shown_can_be_loaded(document: Document, tmp_pat
     for block in document.blocks_of("toml"):
         path = tmp_path / "glottis.toml"
         path.write_text(block.code)
-        if "project" not in tomllib.loads(block.code):
+        if not {"project", "speech"} & tomllib.loads(block.code).keys():  # of a plugin, and of an experiment
             load_config(path, {})
 
 

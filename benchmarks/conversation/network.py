@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from glottis.config.settings import Media
 from glottis.contracts.audio import FRAME_SECONDS
+from glottis.lab.call import without_nack
 from glottis.lab.samples import resampled
 from glottis.peer import PeerSettings
 from glottis.rtp.adaptive_delay import AdaptiveDelay
@@ -19,7 +20,7 @@ from glottis.testing.peers import VirtualCall
 
 from benchmarks.conversation.voices import RATE
 from benchmarks.speech import opus
-from benchmarks.voice.caller import KNOBS, without_nack
+from benchmarks.voice.caller import KNOBS
 
 FACTOR: Final = 3
 """Of ``RATE``: browsers give Opus 48 kHz."""

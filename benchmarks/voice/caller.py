@@ -13,6 +13,7 @@ import trio
 from glottis.contracts.audio import FRAME_SECONDS
 from glottis.contracts.codec import CodecSpec, EncoderKnobs
 from glottis.dtls import Certificate
+from glottis.lab.call import without_nack
 from glottis.lab.samples import RATE, resampled
 from glottis.lab.speech import Speech
 from glottis.media.driver import PeerDriver
@@ -214,11 +215,6 @@ class Caller:
     def _handle_event(self, event: PeerConnectionEvent) -> None:
         if self._peer.state is ConnectionState.CONNECTED:
             self._connected.set()
-
-
-def without_nack(offer: str) -> str:
-    """Browsers do not ask for audio again; and on a path that takes no time, all that is lost could be."""
-    return "".join(line for line in offer.splitlines(keepends=True) if not line.rstrip().endswith(" nack"))
 
 
 def _frames(speech: Speech, factor: int, frame_seconds: float) -> list[bytes]:

@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from glottis.lab import Break, Codec, Condition, Delay, Handover, Link, Network, Protection
+from glottis.lab.alignment import find_delays
 from glottis.lab.measures import Measures, Timeline
 from glottis.lab.networks import Stalls
+from glottis.lab.quality import followed_pairs, passage_pairs, stoi_of
 from glottis.lab.samples import Samples
+from glottis.lab.speech import read_speech
 from glottis.lab.trial import Result, run
 from support.audio import SPEECH
 
@@ -105,6 +108,17 @@ def test_a_call_goes_on_after_a_handover_that_changes_the_address() -> None:
     network = Network(handovers=(Handover(at_s=1.0, gap_ms=100),), delay_ms=20)
     _, heard = tried(network)
     assert np.abs(heard[-32000:]).max() > 1000
+
+
+def test_what_can_be_understood_does_not_fall_with_a_delay_that_changes() -> None:
+    speech = read_speech(SPEECH).speech
+    middle = len(speech.samples) // 2
+    before, between = np.zeros(1000, np.int16), np.zeros(1600, np.int16)
+    heard = np.concatenate([before, speech.samples[:middle], between, speech.samples[middle:]])
+    delays = find_delays(speech.samples, heard)
+    [followed], [whole] = (pairs(speech, heard, delays) for pairs in (followed_pairs, passage_pairs))
+    assert stoi_of(*followed) > 0.85
+    assert stoi_of(*whole) < stoi_of(*followed) - 0.1
 
 
 def test_a_clock_that_drifts_is_not_taken_for_delay() -> None:

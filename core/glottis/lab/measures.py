@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from glottis.lab.alignment import Delays, find_delays, longest_gap
 from glottis.lab.call import Recording
-from glottis.lab.quality import passage_pairs, pesq_wb, stoi_of
+from glottis.lab.quality import followed_pairs, passage_pairs, pesq_wb, stoi_of
 from glottis.lab.samples import RATE, Signal
 from glottis.lab.speech import Speech
 
@@ -27,7 +27,10 @@ class Measures(Struct, frozen=True, kw_only=True):
     pesq: float
     """MOS-LQO of PESQ-WB (ITU-T P.862.2), 1 to 4.64: the mean of passages of 8 s or so (P.862.3)."""
     stoi: float
-    """Short-time objective intelligibility, 0 to 1 (Taal and others, IEEE TASLP 19(7), 2011): the same."""
+    """Short-time objective intelligibility, 0 to 1 (Taal and others, IEEE TASLP 19(7), 2011): the same.
+
+    Changes of the delay are followed, so that they count for ``delay_ms`` alone.
+    """
     delay_ms: float | None
     """From mouth to ear: the median of all windows."""
     delay_p95_ms: float | None
@@ -86,7 +89,7 @@ def measure(
     samples = max(1, played.total_samples_received)
     return Measures(
         pesq=_rounded(fmean(pesq_wb(*pair) for pair in pairs)),
-        stoi=_rounded(fmean(stoi_of(*pair) for pair in pairs)),
+        stoi=_rounded(fmean(stoi_of(*pair) for pair in followed_pairs(speech, recording.heard, delays))),
         delay_ms=_percentile(lateness, 50),
         delay_p95_ms=_percentile(lateness, 95),
         delay_max_ms=_percentile(lateness, 100),

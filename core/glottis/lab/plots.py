@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from glottis.lab.measures import Timeline
-from glottis.lab.results import Row
+from glottis.lab.results import Row, naming
 
 FORMATS: Final = ("png", "svg")
 MAX_LINES: Final = 12
@@ -36,18 +36,29 @@ def delay_over_time(timelines: Sequence[tuple[str, Timeline]]) -> Figure:
 def quality_against_loss(rows: Iterable[Row], measure: str = "pesq") -> Figure:
     """A line for each codec, delay and protection, with a point for each network: the means of its seeds."""
     figure, axes = _new("lost by the network, %", "PESQ-WB" if measure == "pesq" else measure)
+    rows = list(rows)
+    name = naming(rows)
     lines: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for row in rows:
         if (measures := row.result.measures) is not None:
             labels = row.result.labels
-            line = " · ".join(labels[axis] for axis in ("codec", "delay", "protection"))
-            points = lines.setdefault(line, {}).setdefault(labels["network"], [])
+            points = lines.setdefault(name(row), {}).setdefault(labels["network"], [])
             points.append((100 * measures.lost, getattr(measures, measure)))
+    places: dict[str, tuple[float, float]] = {}
     for line, networks in list(lines.items())[:MAX_LINES]:
-        means = sorted((fmean(x for x, _ in points), fmean(y for _, y in points)) for points in networks.values())
-        axes.plot([x for x, _ in means], [y for _, y in means], marker="o", label=line)
+        means = {
+            network: (fmean(x for x, _ in points), fmean(y for _, y in points)) for network, points in networks.items()
+        }
+        axes.plot(*zip(*sorted(means.values()), strict=True), marker="o", label=line)
+        places = places or means
+    for network, place in places.items():
+        axes.annotate(network, place, xytext=(4, -9), textcoords="offset points", fontsize=6, color="dimgrey")
     _legend(axes)
     return figure
+
+
+def _mean(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return fmean(x for x, _ in points), fmean(y for _, y in points)
 
 
 def rendered(figure: Figure, kind: str) -> bytes:

@@ -6,7 +6,7 @@ import numpy as np
 from pesq import NoUtterancesError, pesq
 from pystoi import stoi
 
-from glottis.lab.alignment import Delays, moved
+from glottis.lab.alignment import HOP, Delays, moved
 from glottis.lab.samples import RATE, Samples
 from glottis.lab.speech import Speech
 
@@ -20,6 +20,16 @@ Pair = tuple[Samples, Samples]
 def passage_pairs(speech: Speech, heard: Samples, delays: Delays) -> list[Pair]:
     """Each passage with what was heard of it, moved by its median delay."""
     return [_pair(speech.samples, heard, delays, *passage) for passage in speech.passages]
+
+
+def followed_pairs(speech: Speech, heard: Samples, delays: Delays) -> list[Pair]:
+    """The same, but moved piece by piece as the delay changes, for what cannot follow it by itself, as PESQ does."""
+    pieces = [
+        moved(heard, start + delays.at(start + HOP // 2), min(HOP, len(speech.samples) - start))
+        for start in range(0, len(speech.samples), HOP)
+    ]
+    followed = np.concatenate(pieces)
+    return [(speech.samples[start:end], followed[start:end]) for start, end in speech.passages]
 
 
 def pesq_wb(spoken: Samples, heard: Samples) -> float:

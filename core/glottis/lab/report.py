@@ -6,10 +6,9 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from glottis.lab.measures import Timeline
 from glottis.lab.page import as_html, excerpt
 from glottis.lab.plots import FORMATS, delay_over_time, quality_against_loss, rendered
-from glottis.lab.results import FILE, Results, Row, as_csv, as_json, costs_as_csv
+from glottis.lab.results import FILE, Results, as_csv, as_json, costs_as_csv, naming
 from glottis.lab.running import Kept
 
 PAGE: Final = "report.html"
@@ -37,18 +36,14 @@ def write_report(
 
 
 def _figures(results: Results) -> Iterator[tuple[str, str, Figure]]:
-    first_seed = [row for row in results.rows if row.result.labels["seed"] == "0" and row.result.timeline is not None]
+    first_seed = [row for row in results.rows if row.result.labels["seed"] == "0" and not row.result.error]
     yield "quality-against-loss", "Quality against loss", quality_against_loss(results.rows)
+    name = naming(results.rows)
     networks = list(dict.fromkeys(row.result.labels["network"] for row in first_seed))
     for number, network in enumerate(networks):
         rows = [row for row in first_seed if row.result.labels["network"] == network]
-        yield f"delay-over-time-{number}", f"Delay over time: {network}", delay_over_time([*map(_line, rows)])
-
-
-def _line(row: Row) -> tuple[str, Timeline]:
-    labels = row.result.labels
-    assert row.result.timeline is not None, "rows without one were left out"
-    return " · ".join(labels[axis] for axis in ("codec", "delay", "protection")), row.result.timeline
+        lines = [(name(row), row.result.timeline) for row in rows if row.result.timeline is not None]
+        yield f"delay-over-time-{number}", f"Delay over time: {network}", delay_over_time(lines)
 
 
 def _audio(results: Results, kept: Kept, seconds: float) -> dict[str, bytes]:

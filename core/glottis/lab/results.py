@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +45,13 @@ class Results(Struct, frozen=True, kw_only=True):
             return None
         sums = {name: sum(getattr(one, name) for one in found) for name in COSTS}
         return Costs(**{**sums, "frame_us": sums["frame_us"] / len(found)})
+
+
+def naming(rows: Sequence[Row]) -> Callable[[Row], str]:
+    """What to call what is compared in each network: by the axes on which these rows differ."""
+    compared = ("speech", "codec", "delay", "protection")
+    told = [axis for axis in compared if len({row.result.labels[axis] for row in rows}) > 1] or ["codec"]
+    return lambda row: " · ".join(row.result.labels[axis] for axis in told)
 
 
 def as_csv(rows: Iterable[Row]) -> str:

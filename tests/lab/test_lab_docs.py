@@ -1,0 +1,74 @@
+"""What docs/lab.md says is so: its tables have all keys with their defaults, and its examples run."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from glottis.lab import Codec, Delay, Experiment, Network, Protection, read_experiment
+from glottis.lab.networks import Link
+from glottis.lab.results import MEASURES
+from support.audio import SPEECH
+from support.markdown import Document, table_rows
+
+DOCS = Path(__file__).parents[2] / "docs"
+LAB = Document(DOCS / "lab.md")
+TABLES: dict[str, type[msgspec.Struct]] = {
+    "Networks": Network,
+    "Codecs": Codec,
+    "Delays": Delay,
+    "Protections": Protection,
+    "All of an experiment": Experiment,
+}
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_tables_have_all_keys_with_their_defaults(heading: str) -> None:
+    rows = {row[0].strip("`"): row[2] for row in table_rows(LAB.section(heading))}
+    fields = {field.name: field for field in msgspec.structs.fields(TABLES[heading])}
+    assert set(rows) == set(fields)
+    for name, said in rows.items():
+        default: Any = fields[name].default
+        if said.startswith("`"):
+            assert json.loads(said.strip("`")) == default, name
+        else:
+            assert not isinstance(default, bool | int | float) or default is None, name
+
+
+def test_the_other_way_has_the_keys_up_to_trace() -> None:
+    keys = [row[0].strip("`") for row in table_rows(LAB.section("Networks"))]
+    known = {field.name for field in msgspec.structs.fields(Link)}
+    assert known <= set(keys[: keys.index("trace") + 1])
+    assert not known & set(keys[keys.index("trace") + 1 :])
+
+
+def test_every_measure_is_explained() -> None:
+    named = [name for row in table_rows(LAB.section("What is measured")) for name in re.findall("`([^`]+)`", row[0])]
+    assert sorted(named) == sorted(MEASURES)
+
+
+@pytest.fixture
+def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files of the page, and speech."""
+    (tmp_path / "speech.wav").write_bytes(SPEECH.read_bytes())
+    LAB.write_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_experiment_in_toml_is_one(examples: Path) -> None:
+    assert len(read_experiment(examples / "experiment.toml").check()) == 3 * 3 * 3
+
+
+def test_the_experiment_in_python_runs(examples: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exec((examples / "experiment.py").read_text(), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition(" ")[0] for line in lines[::2]] == [
+        "clean nothing",
+        "loss 0.1 nothing",
+        "clean FEC",
+        "loss 0.1 FEC",
+    ]
+    assert (examples / "results" / "report.html").exists()
