@@ -15,6 +15,8 @@ from glottis.lab.speech import read_speech
 from glottis.lab.trial import Result, run
 from support.audio import SPEECH
 
+pytestmark = pytest.mark.slow
+
 CLEAN, OPUS, FEC = Network(), Codec(), Protection()
 FIXED = Delay(policy="fixed", ms=40)
 
@@ -76,7 +78,7 @@ def test_loss_is_counted_where_it_was_and_heard() -> None:
 
 def test_what_is_not_protected_sounds_worse_and_red_brings_back_what_is_lost() -> None:
     network = Network(loss=0.2, back=Link())
-    red = measures(network, protection=Protection(red=True))
+    red = measures(network, protection=Protection(red="on"))
     bare = measures(network, protection=Protection(fec=False))
     assert bare.recovered_fec == 0
     assert red.recovered_red > 5

@@ -64,6 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_all_combinations_are_tried_and_listed(folder: Path) -> None:
     with (folder / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -82,11 +83,13 @@ def test_all_combinations_are_tried_and_listed(folder: Path) -> None:
         assert b"<svg" in (folder / f"{name}.svg").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_same_experiment_gives_the_same_bytes_in_processes_of_its_own(folder: Path, tmp_path: Path) -> None:
     Experiment(speech=(str(SPEECH),), networks=(Network(), LOSSY), seeds=2).run(tmp_path, processes=2)
     assert listed(tmp_path) == listed(folder)
 
 
+@pytest.mark.slow
 def test_what_was_run_is_not_run_again_and_what_was_not_is(folder: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (folder / "conditions").iterdir()}
     told: list[str] = []
@@ -98,6 +101,7 @@ def test_what_was_run_is_not_run_again_and_what_was_not_is(folder: Path) -> None
     assert len(list((folder / "conditions").glob("*.wav"))) == 5
 
 
+@pytest.mark.slow
 def test_a_condition_that_fails_or_crashes_costs_itself_alone(tmp_path: Path) -> None:
     (tmp_path / "codecs.py").write_text(CODEC)
     path = written(
@@ -139,6 +143,7 @@ def test_mistakes_are_told_with_their_paths(text: str, said: str, tmp_path: Path
     assert said in str(caught.value).replace("networks.0", "networks[0]")
 
 
+@pytest.mark.slow
 def test_what_takes_long_is_not_begun_unasked(tmp_path: Path) -> None:
     experiment = Experiment(speech=(str(SPEECH),), seeds=10_000)
     with pytest.raises(ConfigurationError, match=r"this takes about \d+ min: run it with --yes"):
@@ -146,6 +151,7 @@ def test_what_takes_long_is_not_begun_unasked(tmp_path: Path) -> None:
     assert not (tmp_path / "conditions").exists()
 
 
+@pytest.mark.slow
 def test_names_that_are_html_are_shown_as_text(tmp_path: Path) -> None:
     speech = tmp_path / "<img src=x onerror=alert(1)>.wav"
     speech.write_bytes(SPEECH.read_bytes())
@@ -165,7 +171,7 @@ def test_settings_are_named_by_what_is_not_as_usual() -> None:
         speech=("a/b.wav",),
         codecs=(Codec(), Codec(bitrate=24000, label="low")),
         delays=(Delay(), Delay(policy="fixed", ms=80)),
-        protections=(Protection(), Protection(fec=False), Protection(red=True)),
+        protections=(Protection(), Protection(fec=False), Protection(red="on")),
         networks=(Network(preset="train"), Network(preset="train", loss=0.1)),
     )
     labels = [condition.labels for condition in experiment.conditions]
@@ -187,6 +193,7 @@ def test_progress_is_told_once_a_second_with_what_is_left() -> None:
     assert [in_words(seconds) for seconds in (5, 600, 100_000)] == ["5 s", "10 min", "28 h"]
 
 
+@pytest.mark.slow
 def test_the_command_runs_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, "[[networks]]\nloss = 0.1\n")
     assert main(["lab", "run", str(path), "--processes", "1"]) == 0

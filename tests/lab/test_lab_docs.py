@@ -62,6 +62,23 @@ def test_the_experiment_in_toml_is_one(examples: Path) -> None:
     assert len(read_experiment(examples / "experiment.toml").check()) == 3 * 3 * 3
 
 
+@pytest.mark.slow
+def test_the_study_runs_in_short_form(examples: Path) -> None:
+    """Its speech is three seconds, and of its networks there are two, with one seed."""
+    study = read_experiment(examples / "fec-or-red.toml")
+    assert len(study.check()) == 4 * 5 * 3
+    lossy = [network for network in study.networks if network.loss in (0.0, 0.2)]
+    results = msgspec.structs.replace(study, networks=tuple(lossy), seeds=1).run(examples / "results", processes=0)
+    pesq = {
+        (row.result.labels["network"], row.result.labels["protection"]): row.result.measures.pesq
+        for row in results.rows
+        if row.result.measures is not None
+    }
+    assert pesq["20 %", "nothing"] < min(pesq["20 %", protection] for protection in ("FEC", "RED", "both"))
+    assert len({pesq["clean", protection] for protection in ("nothing", "FEC", "RED", "both")}) == 1
+
+
+@pytest.mark.slow
 def test_the_experiment_in_python_runs(examples: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exec((examples / "experiment.py").read_text(), {})
     lines = capsys.readouterr().out.splitlines()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from glottis.contracts.codec import Complexity
+from glottis.contracts.codec import Complexity, RedPolicy
 from glottis.lab.networks import Network
 
 FrameMs = Annotated[float, Meta(ge=2.5, le=120)]
@@ -44,8 +44,8 @@ class Protection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str = ""
     fec: bool = True
     """In-band FEC, where the codec has it (RFC 7587 §3.3)."""
-    red: bool = False
-    """Redundant audio (RFC 2198), with the bitrate that this takes."""
+    red: RedPolicy = "off"
+    """Redundant audio (RFC 2198): ``on`` spends on copies what they take, ``auto`` sends them under heavy loss."""
     nack: bool = False
     """Packets may be asked for again (RFC 4585)."""
     dtx: bool = False

@@ -73,7 +73,7 @@ def ends_of(condition: Condition, codec: CodecSpec) -> Ends:
         sample_rate=wanted.sample_rate,
         packet_ms=wanted.packet_ms,
         encoder=knobs,
-        red="on" if protection.red else "off",
+        red=protection.red,
         max_message_size=None,
     )
     return Ends(mouth, ear_of(mouth, condition), protection.nack)
