@@ -2,14 +2,20 @@
 
 import csv
 import json
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from glottis.cli import main
 from glottis.contracts.errors import ConfigurationError
 from glottis.lab import Codec, Delay, Experiment, Network, Protection, read_experiment
+from glottis.lab.keys import key_of
 from glottis.lab.progress import ProgressLine, in_words
 from glottis.lab.running import CRASHED
+from glottis.wire.rtp import build_rtp
 from support.audio import SPEECH
 
 LOSSY = Network(loss=0.1)
@@ -215,3 +221,40 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFi
     assert "results.json: cannot be read" in capsys.readouterr().err
     assert main(["lab", "networks"]) == 0
     assert "hotel-wifi" in capsys.readouterr().out
+
+
+def test_the_command_makes_a_network_of_a_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packets = [(1.0 + 0.02 * number, number) for number in range(100) if number not in (40, 41)]
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+    (tmp_path / "call.pcap").write_bytes(head + b"".join(record(at, number) for at, number in packets))
+    assert main(["lab", "trace", str(tmp_path / "call.pcap")]) == 0
+    said = capsys.readouterr().out
+    assert "SSRC 0x00000007 at 48000 Hz: 2 s, 2 of 100 packets lost, 0 ms late in the median" in said
+    path = written(tmp_path, '[[networks]]\ntrace = "call.trace.json"')
+    [condition] = read_experiment(path).check()
+    assert condition.labels["network"] == "trace call.trace.json"
+    assert key_of(condition) != key_of(msgspec.structs.replace(condition, network=Network()))
+
+
+def record(at: float, number: int) -> bytes:
+    """Of a packet of RTP over UDP and IPv4."""
+    rtp = build_rtp(111, number, 960 * number, 7, b"speech")
+    udp = struct.pack(">HHHH", 4000, 5000, 8 + len(rtp), 0) + rtp
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + bytes(8) + udp
+    return struct.pack("<IIII", int(at), round(at % 1 * 1e6), len(ip), len(ip)) + ip
+
+
+WITHOUT = """
+import sys
+from glottis.cli import main
+assert not {"numpy", "pesq", "matplotlib", "glottis.lab"} & sys.modules.keys()
+sys.modules["pesq"] = None
+sys.exit(main(["lab", "networks"]))
+"""
+
+
+@pytest.mark.slow
+def test_nothing_of_it_is_imported_before_and_what_is_missing_is_named() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "glottis: lab: pesq is not installed: pip install 'glottis[lab]'\n"
