@@ -63,7 +63,7 @@ class Store:
     def come_in(self, session_id: str) -> None:
         return None  # as of a session that has ended at once
 
-    def explain(self, session_id: str, principal: Principal | None) -> str | None:
+    async def explain(self, session_id: str, principal: Principal | None) -> str | None:
         mine = session_id == "s-1" and (principal is None or principal.name == "tester")
         return f"{session_id} of {'anybody' if principal is None else principal.name}\n" if mine else None
 

@@ -6,7 +6,7 @@ from typing import Protocol
 class SessionDesk(Protocol):
     """Any session, whoever has created it. What is told of one is for operators, who are asked for elsewhere."""
 
-    def explain(self, session_id: str) -> str | None:
+    async def explain(self, session_id: str) -> str | None:
         """How it fares, or has fared lately, as a page of text; None if there is none by this id."""
 
     def end(self, session_id: str, reason: str) -> bool:
@@ -16,7 +16,7 @@ class SessionDesk(Protocol):
 class NoSessions:
     """The desk of no gateway."""
 
-    def explain(self, session_id: str) -> str | None:
+    async def explain(self, session_id: str) -> str | None:
         """See ``SessionDesk``."""
         return None
 

@@ -68,7 +68,7 @@ class _Answers:
 
     async def trace(self, request: RouteRequest) -> RouteResponse:
         info = self._desk.info
-        text = info.sessions.explain(request.parameters["session_id"]) if info is not None else None
+        text = await info.sessions.explain(request.parameters["session_id"]) if info is not None else None
         return _not_found() if text is None else RouteResponse(body=text.encode())
 
     async def end(self, request: RouteRequest) -> RouteResponse:

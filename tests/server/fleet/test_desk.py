@@ -7,7 +7,9 @@ from typing import cast
 
 import pytest
 import trio
+import trio.testing
 from glottis.calls.streams import Wakeup
+from glottis.server.fleet.archive import MAX_KEPT, MAX_KEPT_BYTES, Archive, Past
 from glottis.server.fleet.channel import Channel, close_all, open_channel_pair
 from glottis.server.fleet.desk import Desk
 from glottis.server.fleet.messages import (
@@ -16,8 +18,11 @@ from glottis.server.fleet.messages import (
     FromParent,
     HandOver,
     Leave,
+    Leaves,
     Queue,
     Queued,
+    Recall,
+    Recalled,
     State,
     parse_from_parent,
 )
@@ -173,6 +178,29 @@ async def test_newcomers_overtake_nobody_who_waits_whoever_has_accepted_them(par
     parent.desk.take(parent.workers[2].process, Leave(queued.ticket), [])
     parent.hand(2)
     assert (await parent.workers[0].entry()).may_try
+
+
+async def test_what_a_worker_leaves_is_told_for_as_long_as_it_would_have_kept_it(
+    parent: Parent, autojump_clock: trio.testing.MockClock
+) -> None:
+    by = parent.workers[0]
+    parent.desk.take(by.process, Leaves("3-a", "somebody", b"It has ended.", 60.0), [])
+    for seconds, told in ((59.0, ("somebody", b"It has ended.")), (2.0, ("", b""))):
+        await trio.sleep(seconds)
+        parent.desk.take(by.process, Recall(1, "3-a"), [])
+        assert await by.next_told() == Recalled(1, *told)
+
+
+def test_what_is_left_has_a_bound_and_the_oldest_gives_way() -> None:
+    archive = Archive()
+    for number in range(MAX_KEPT + 2):
+        archive.keep(f"{number}", Past("somebody", b"x", 60.0))
+    assert len(archive) == MAX_KEPT
+    assert archive.find("1", 0.0) is None
+    assert archive.find("2", 0.0) is not None
+    for number in range(3):
+        archive.keep(f"long {number}", Past("somebody", bytes(MAX_KEPT_BYTES // 2), 60.0))
+    assert len(archive) == 2
 
 
 async def test_all_that_wait_have_a_place_in_one_queue(parent: Parent) -> None:

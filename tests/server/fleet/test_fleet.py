@@ -113,6 +113,8 @@ async def reload_under_calls(directory: Path, env: dict[str, str]) -> None:
             await phone.hang_up()
         for number in {worker_of(phone) for phone in old}:
             await fleet.command.wait_for(rf"worker {number} \(process \d+\) has left")
+        explained = await request(fleet.exchange.gateway, "GET", f"/api/sessions/{old[0].session_id}/trace")
+        assert explained.body.startswith(b"Media flowed. It has ended: "), explained
         for phone in new:
             await phone.hang_up()
         assert "lost 0 (0.0%)" in fleet.command.errors

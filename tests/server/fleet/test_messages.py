@@ -30,12 +30,15 @@ SAID: list[messages.FromWorker] = [
     messages.Told(1, b"[]"),
     messages.Queue(1, "", "192.0.2.1"),
     messages.Leave("ticket"),
+    messages.Leaves("1-a", "somebody", b"It has ended.", 900.0),
+    messages.Recall(1, "1-a"),
 ]
 ANSWERED: list[messages.FromParent] = [
     messages.Welcome(1, b"s" * 32, 1, 2, 0),
     messages.Adopt(b"GET / HTTP/1.1\r\n", None),
     messages.Adopt(b"POST / HTTP/1.1\r\n", Entry(0.5, False, True, (1, 2))),
     messages.Queued(1, "ticket", 3),
+    messages.Recalled(1, "somebody", b"It has ended."),
     messages.Granted(1),
     messages.Refused(1, "FULL", "try again later"),
     messages.Wait(1, 0.5),
@@ -84,6 +87,7 @@ def test_any_counts_of_a_worker_are_read_or_refused(data: bytes) -> None:
         messages.HandOver(1, bytes(messages.MAX_RECEIVED + 1)),
         messages.HandOver(-1, b""),
         messages.HandOver(0, b"", "", "x" * 65),
+        messages.Leaves("1-a", "", bytes(messages.MAX_PAGE + 1), 900.0),
         messages.HandOver(0, b"", "", "", (1, 2, 3, 4)),
         messages.Claim(1, "x" * 600, "echo", None, "", "", None),
         messages.Stop(1.0, True),

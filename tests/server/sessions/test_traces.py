@@ -185,7 +185,7 @@ async def test_only_who_has_created_a_session_reads_its_trace(
 ) -> None:
     async with open_memory_exchange(tmp_path) as exchange:
         phone = await exchange.call()
-        assert exchange.gateway.sessions.explain(phone.session_id, Principal("another")) is None
+        assert await exchange.gateway.sessions.explain(phone.session_id, Principal("another")) is None
         phone.session_id = "unknown"
         reply = await read(exchange, phone)
         assert (reply.status, reply.document["code"]) == (404, "SESSION_NOT_FOUND")

@@ -27,7 +27,7 @@ class Placement(Protocol):
     def come_in(self, session_id: str) -> Session | None:
         """A session of this process, which has been created for a client without a token; None if it has ended."""
 
-    def explain(self, session_id: str, principal: Principal | None) -> str | None:
+    async def explain(self, session_id: str, principal: Principal | None) -> str | None:
         """How a session of this principal, or of anybody, fares or has fared lately, as text; None if there is none."""
 
     def statistics(self, session_id: str, principal: Principal | None) -> Statistics | None:

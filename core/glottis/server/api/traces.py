@@ -31,7 +31,7 @@ class TraceRoute:
         self._cors.check(request)
         principal = await self._authentication.principal_of(request)
         whose = None if self._authentication.is_operator(principal) else principal
-        text = self._sessions.explain(session_in(request.path, SUFFIX), whose)
+        text = await self._sessions.explain(session_in(request.path, SUFFIX), whose)
         if text is None:
             raise session_not_found()
         return text_response(200, text)

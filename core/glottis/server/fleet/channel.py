@@ -41,6 +41,7 @@ class Channel:
         self._waiting: deque[tuple[bytes, list[int]]] = deque()
         self._waiting_bytes = 0
         self._more = Wakeup()
+        self._taken = Wakeup()
         self.is_closed = False
         """Nobody is at the other end, or it takes nothing."""
         self.is_overrun = False
@@ -80,6 +81,11 @@ class Channel:
                 self._forget_first()
             else:
                 await trio.sleep(RETRY)
+
+    async def flush(self) -> None:
+        """Until the other end has taken all, or is gone, while ``run`` runs."""
+        while self._waiting:
+            await self._taken.wait()
 
     async def receive_untrusted(self) -> tuple[bytes, list[int]] | None:
         """The next message, and the descriptors that came with it, which are the caller's; None if there is none left.
@@ -129,6 +135,7 @@ class Channel:
             body, descriptors = self._waiting.popleft()
             self._waiting_bytes -= len(body)
             close_all(descriptors)
+            self._taken.wake()
 
     def _give_up(self) -> None:
         self.is_closed = True

@@ -7,6 +7,7 @@ from typing import Final
 import trio
 
 from glottis.calls.streams import Wakeup
+from glottis.server.fleet.archive import Archive, Past
 from glottis.server.fleet.limits import WholeLimits
 from glottis.server.fleet.messages import (
     MOST_TRIED,
@@ -20,11 +21,14 @@ from glottis.server.fleet.messages import (
     HandOver,
     Hello,
     Leave,
+    Leaves,
     Part,
     Queue,
     Queued,
     Rate,
     Ready,
+    Recall,
+    Recalled,
     Release,
     State,
     Tell,
@@ -75,6 +79,7 @@ class Desk:
         self._past: list[GatewayCounts] = []
         """What those have counted that have ended, together."""
         self._rounds: dict[int, _Round] = {}
+        self._archive = Archive()
         self._asked = 0
 
     @property
@@ -122,6 +127,11 @@ class Desk:
                 self._begin_round(worker, question, what)
             case Told(question, figures):
                 self._take_part(worker, question, figures)
+            case Leaves(session_id, principal, page, seconds):
+                self._archive.keep(session_id, Past(principal, page, trio.current_time() + seconds))
+            case Recall(question, session_id):
+                past = self._archive.find(session_id, trio.current_time()) or Past("", b"", 0.0)
+                worker.say(Recalled(question, past.principal, past.page))
             case Claim() | Connected() | Release() | Rate() | Queue() | Leave():
                 self._count(worker, message)
             case _:

@@ -4,7 +4,7 @@ import logging
 import math
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -22,6 +22,7 @@ from glottis.server.fleet.channel import Channel, close_all
 from glottis.server.fleet.messages import (
     MAX_COUNT,
     MAX_FIGURES,
+    MAX_PAGE,
     MAX_RECEIVED,
     MOST_TRIED,
     Adopt,
@@ -34,10 +35,13 @@ from glottis.server.fleet.messages import (
     Granted,
     HandOver,
     Leave,
+    Leaves,
     Part,
     Queue,
     Queued,
     Rate,
+    Recall,
+    Recalled,
     Refused,
     Release,
     State,
@@ -56,11 +60,15 @@ from glottis.server.http.rate_limit import Limiter
 from glottis.server.http.siblings import Adopted
 from glottis.server.sessions.admission import TooManySessions, Unavailable
 from glottis.server.sessions.entrance import ticket_of
+from glottis.server.sessions.traces import Trace
+from glottis.server.sessions.verdict import page
 from glottis.server.sessions.waiting_room import Waiting
 from glottis.signaling.session_request import INITIATE_PATH
 
 MAX_ADOPTED: Final = 256
 """Connections that wait to be served here; beyond, the newest is closed."""
+LAST_WORDS: Final = 1.0
+"""Seconds for the parent to take them."""
 ANSWER_PATIENCE: Final = 5.0
 """Seconds for the parent to answer."""
 PLUGINS: Final = "plugins"
@@ -96,7 +104,7 @@ class Member:
         self._adopted: deque[Adopted] = deque()
         self._more_adopted = Wakeup()
         self._questions: dict[int, trio.Event] = {}
-        self._answers: dict[int, Granted | Refused | Wait | Done | Queued] = {}
+        self._answers: dict[int, Granted | Refused | Wait | Done | Queued | Recalled] = {}
         self._parts: dict[int, dict[int, bytes]] = {}
         self._asked = 0
 
@@ -141,13 +149,22 @@ class Member:
                 nursery.start_soon(self._tell, question, what)
             case Part(question, worker, figures) if question in self._parts:
                 self._parts[question][worker] = figures
-            case Granted(question) | Refused(question) | Wait(question) | Done(question) | Queued(question):
+            case (
+                Granted(question)
+                | Refused(question)
+                | Wait(question)
+                | Done(question)
+                | Queued(question)
+                | Recalled(question)
+            ):
                 if (answered := self._questions.get(question)) is not None:
                     self._answers[question] = message
                     answered.set()
         close_all(descriptors)
 
-    async def _ask(self, make: Callable[[int], FromWorker]) -> Granted | Refused | Wait | Done | Queued | None:
+    async def _ask(
+        self, make: Callable[[int], FromWorker]
+    ) -> Granted | Refused | Wait | Done | Queued | Recalled | None:
         """The parent's answer; None if it has none in time."""
         self._asked += 1
         question, answered = self._asked, trio.Event()
@@ -226,6 +243,25 @@ class Member:
         """See ``sessions.whole.Whole``."""
         code = self._unavailable
         return Unavailable(code, _WHY.get(code, "Try again later")) if code else None
+
+    async def recall(self, session_id: str) -> tuple[str, str] | None:
+        """See ``sessions.whole.Whole``."""
+        if worker_in(session_id) in (None, self._number):
+            return None
+        answer = await self._ask(lambda question: Recall(question, session_id))
+        if not isinstance(answer, Recalled) or not answer.page:
+            return None
+        return answer.principal, answer.page.decode(errors="replace")
+
+    async def bequeath(self, traces: Iterable[tuple[Trace, float]]) -> None:
+        """Tell the parent what was noted of sessions that have ended, for this worker is about to leave."""
+        for trace, seconds in traces:
+            assert trace.outcome is not None
+            text = page(trace, trace.outcome).encode(errors="replace")[:MAX_PAGE]
+            self.say(Leaves(trace.session_id, trace.principal, text, seconds))
+            await trio.lowlevel.checkpoint()
+        with trio.move_on_after(LAST_WORDS):
+            await self._channel.flush()
 
     # The entrance
 

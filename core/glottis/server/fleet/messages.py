@@ -25,6 +25,8 @@ MAX_FIGURES: Final = 48 * 1024
 """Bytes of what a worker tells of itself."""
 MOST_TRIED: Final = 3
 """Workers that a request for a session is given to, one after the other, where they have no room for it."""
+MAX_PAGE: Final = 64 * 1024
+"""Bytes of the trace of a session that has ended."""
 MAX_COUNTS: Final = 4096
 """Bytes of what a worker has counted, which each of its beats has."""
 MAX_COUNT: Final = 1_000_000_000
@@ -160,6 +162,23 @@ class Leave(_Message, tag=11):
     ticket: Ticket
 
 
+class Leaves(_Message, tag=12):
+    """What it has noted of a session that has ended: it is about to leave."""
+
+    session_id: Name
+    principal: Name
+    page: Annotated[bytes, Meta(max_length=MAX_PAGE)]
+    seconds: Seconds
+    """For which it would have kept it."""
+
+
+class Recall(_Message, tag=13):
+    """What was noted of this session, whose worker has left?"""
+
+    question: Number
+    session_id: Name
+
+
 # From the parent
 
 
@@ -243,8 +262,18 @@ class Queued(_Message, tag=30):
     place: int
 
 
-FromWorker = Hello | Ready | Beat | HandOver | Claim | Connected | Release | Rate | Ask | Told | Queue | Leave
-FromParent = Welcome | Adopt | Granted | Refused | Wait | State | Stop | Tell | Part | Done | Queued
+class Recalled(_Message, tag=31):
+    """What was noted of a session, and whose it was; empty: nothing is known."""
+
+    question: int
+    principal: str
+    page: bytes
+
+
+FromWorker = (
+    Hello | Ready | Beat | HandOver | Claim | Connected | Release | Rate | Ask | Told | Queue | Leave | Leaves | Recall
+)
+FromParent = Welcome | Adopt | Granted | Refused | Wait | State | Stop | Tell | Part | Done | Queued | Recalled
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker = msgspec.msgpack.Decoder(FromWorker)

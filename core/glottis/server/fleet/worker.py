@@ -103,7 +103,10 @@ async def _until_told(member: Member, gateway: Gateway) -> None:
         gateway.http.stop_listening()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_hurry, member, gateway)
-        if not await gateway.stop(member.stop.grace):
+        have_stopped = await gateway.stop(member.stop.grace)
+        if not member.stop.listening:  # others go on
+            await member.bequeath(gateway.sessions.past())
+        if not have_stopped:
             abandon()
         nursery.cancel_scope.cancel()
 

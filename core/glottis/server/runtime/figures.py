@@ -32,9 +32,9 @@ class FiguresDesk:
         self.gateway: _Gateway | None = None
         self._plugins = plugins
 
-    def explain(self, session_id: str) -> str | None:
+    async def explain(self, session_id: str) -> str | None:
         """See ``SessionDesk``."""
-        return None if self.gateway is None else self.gateway.sessions.explain(session_id, None)
+        return None if self.gateway is None else await self.gateway.sessions.explain(session_id, None)
 
     def end(self, session_id: str, reason: str) -> bool:
         """See ``SessionDesk``."""

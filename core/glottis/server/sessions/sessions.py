@@ -246,14 +246,19 @@ class Sessions:
 
     # Traces
 
-    def explain(self, session_id: str, principal: Principal | None) -> str | None:
+    async def explain(self, session_id: str, principal: Principal | None) -> str | None:
         """See ``api.placement.Placement``."""
         trace = self._trace_of(session_id, principal)
         if trace is None:
-            return None
+            owner, text = await self._whole.recall(session_id) or ("", "")
+            return text if text and (principal is None or owner == principal.name) else None
         session = self.find(session_id)
         outcome = session.outcome() if session is not None else trace.outcome
         return page(trace, outcome) if outcome is not None else None
+
+    def past(self) -> Iterator[tuple[Trace, float]]:
+        """The traces of sessions that have ended, and the seconds for which they are still kept."""
+        return self._traces.ended(trio.current_time())
 
     def statistics(self, session_id: str, principal: Principal | None) -> Statistics | None:
         """See ``api.placement.Placement``."""

@@ -131,6 +131,14 @@ class Traces:
         self._forget(now)
         return self._traces.get(session_id)
 
+    def ended(self, now: float) -> Iterator[tuple[Trace, float]]:
+        """Those of sessions that have ended, and how long they are still kept, in seconds."""
+        self._forget(now)
+        for moment, session_id in list(self._ended):
+            trace = self._traces.get(session_id)
+            if trace is not None and trace.outcome is not None:
+                yield trace, KEPT - (now - moment)
+
     def _forget(self, now: float) -> None:
         while self._ended and (len(self._ended) > MAX_ENDED or now - self._ended[0][0] > KEPT):
             self._traces.pop(self._ended.popleft()[1], None)

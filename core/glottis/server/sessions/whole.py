@@ -25,6 +25,9 @@ class Whole(Protocol):
     def release(self, session_id: str) -> None:
         """It was claimed, and has ended, and its agent with it."""
 
+    async def recall(self, session_id: str) -> tuple[str, str] | None:
+        """Whose session it was and how it fared, as ``explain`` has it, where its process has left since."""
+
     def unavailability(self, own: Callable[[], Unavailable | None]) -> Unavailable | None:
         """Why no process can create a session at the moment; None if one can. ``own`` says it of this process."""
 
@@ -44,6 +47,10 @@ class Alone:
 
     def release(self, session_id: str) -> None:
         """See ``Whole``."""
+
+    async def recall(self, session_id: str) -> tuple[str, str] | None:
+        """See ``Whole``."""
+        return None
 
     def unavailability(self, own: Callable[[], Unavailable | None]) -> Unavailable | None:
         """See ``Whole``."""
