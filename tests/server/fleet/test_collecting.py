@@ -1,26 +1,12 @@
 """What extensions of several processes tell of all of them, whatever one of them does when it is asked."""
 
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
-import trio
 from glottis.contracts.parts import OnePart
 from glottis.server.fleet.channel import Channel
 from glottis.server.fleet.member import Member
 from glottis.server.fleet.messages import MAX_FIGURES, Tell, Told, encode, parse_from_worker_untrusted
-
-
-@pytest.fixture
-async def parent(nursery: trio.Nursery) -> AsyncIterator[tuple[Member, Channel]]:
-    """A member, and its parent's end of their channel."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    channel, member = Channel(ours), Member(Channel(theirs))
-    nursery.start_soon(member.run)
-    yield member, channel
-    nursery.cancel_scope.cancel()
-    channel.close()
-    theirs.close()
 
 
 async def told(channel: Channel, name: str) -> bytes:
