@@ -83,7 +83,7 @@ async def test_candidates_are_for_the_generation_that_they_name(exchange: Exchan
     assert (await client.patch(text, if_match="*")).status == 412
     assert (await client.patch(text, if_match=client.entity_tag)).status == 204
     session = next(iter(exchange.gateway.sessions))
-    page = exchange.gateway.sessions.explain(session.info.session_id, session.info.principal)
+    page = await exchange.gateway.sessions.explain(session.info.session_id, session.info.principal)
     assert page is not None
     assert "192.0.2.77" in page
 
