@@ -50,7 +50,7 @@ def test_what_is_copied_into_the_image_exists() -> None:
 
 
 def test_every_distribution_is_installed_in_the_image() -> None:
-    [install] = re.findall(r"pip install --no-cache-dir ([^&]+)", " ".join(of("RUN")))
+    [install] = re.findall(r"pip install --no-cache-dir --no-build-isolation ([^&]+)", " ".join(of("RUN")))
     folders = {path.resolve() for pattern in install.split() for path in ROOT.glob(pattern.rstrip("/") + "/")}
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["workspace"]["members"]
     members = {path.parent for pattern in patterns for path in ROOT.glob(f"{pattern}/pyproject.toml")}

@@ -1,6 +1,7 @@
 """The operators' page, as an operator uses it while there are calls."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -31,6 +32,8 @@ token = "{TOKEN}"
 ROWS = """
     [...document.querySelectorAll('#running tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))
 """
+JUDGED = "/^[1-4]\\.\\d\\d (good|fair|poor)$/"
+"""As any estimate of quality is shown: on a busy machine it may be any."""
 SESSIONS = f"{ROWS}.map(([id]) => id)"
 STATE = "document.querySelector('#facts dd')?.textContent"
 IMAGE = "<img src=x onerror=alert(1)>"
@@ -99,11 +102,11 @@ async def test_calls_are_listed_sorted_and_found(page: ChromiumPage, exchange: E
         await exchange.call("echo", clientIdentifier="Ada"),
         await exchange.call("talker", clientIdentifier="Ben"),
     )
-    await page.wait_for(f"{ROWS}.filter((row) => row[4] === 'active' && row[9].endsWith('good')).length === 2")
+    await page.wait_for(f"{ROWS}.filter((row) => row[4] === 'active' && {JUDGED}.test(row[9])).length === 2")
     [row] = await page.evaluate(f"{ROWS}.filter(([id]) => id === '{one.session_id}')")
     assert row[1:3] == ["echo", "Ada"]
     assert row[5] == "host – host, udp"
-    assert row[6] == "0.0 · 0.0 %"
+    assert re.fullmatch(r"\d+\.\d · \d+\.\d %", row[6])
     assert await page.evaluate("document.getElementById('total-calls').textContent") == "2"
     await press(page, "#running th:nth-child(2) button")
     assert await page.evaluate("document.querySelector('#running th:nth-child(2)').ariaSort") == "ascending"
@@ -192,7 +195,7 @@ async def test_the_page_can_be_used_by_everybody(page: ChromiumPage, exchange: E
     ended = await exchange.call()
     await ended.hang_up()
     await page.run_script(AXE)
-    await page.wait_for(f"{ROWS}[0]?.[9].endsWith('good')")
+    await page.wait_for(f"{JUDGED}.test({ROWS}[0]?.[9])")
     await expect_usable(page)
     await open_call(page, phone.session_id)
     await page.evaluate("document.getElementById('statistics-fold').open = true")
