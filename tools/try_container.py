@@ -66,6 +66,8 @@ def base() -> str:
     pulled = subprocess.run(["buildah", *STORAGE, "pull", named[1]], check=False, capture_output=True)
     if not pulled.returncode:
         return named[1]
+    if not subprocess.run(["buildah", *STORAGE, "inspect", OWN_BASE], check=False, capture_output=True).returncode:
+        return OWN_BASE
     archive = WORK / "base.tar"
     if not archive.exists():
         print(f"{named[1]} cannot be pulled: its like is made by mmdebstrap.")
@@ -153,10 +155,14 @@ def inspect(container: str) -> dict[str, Any]:
 
 
 @contextmanager
-def running(container: str, command: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    container: str, command: list[str], environment: Mapping[str, str], errors: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process in the container, ended at the latest with the block."""
     variables = [option for name, value in environment.items() for option in ("--env", f"{name}={value}")]
-    process = subprocess.Popen(["buildah", *STORAGE, "run", *CHROOT, *variables, container, "--", *command])
+    process = subprocess.Popen(
+        ["buildah", *STORAGE, "run", *CHROOT, *variables, container, "--", *command], stderr=errors
+    )
     try:
         yield process
     finally:
@@ -170,7 +176,7 @@ def wait_healthy(container: str, check: list[str], port: int, gateway: subproces
     here = [word.replace(":8080/", f":{port}/") for word in check]
     deadline = time.monotonic() + PATIENCE
     while True:
-        with running(container, here, {}) as process:
+        with running(container, here, {}, subprocess.DEVNULL) as process:
             if not process.wait():
                 return
         if gateway.poll() is not None or time.monotonic() > deadline:
