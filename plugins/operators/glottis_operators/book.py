@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from typing import Final
+from weakref import WeakValueDictionary
 
 import trio
 from glottis import CallInfo, Statistics
@@ -22,7 +23,8 @@ class Book:
 
     def __init__(self, clock: Clock = trio.current_time) -> None:
         self._clock = clock
-        self._running: dict[str, CallRecord] = {}
+        self._running: WeakValueDictionary[str, CallRecord] = WeakValueDictionary()
+        """The gateway keeps them, unless it tells one no more, as an observer that was too slow: then it is none."""
         self._ended: deque[tuple[float, CallRecord]] = deque(maxlen=MAX_ENDED)
         self._created = Minute()
 

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -113,6 +114,7 @@ class CallRecord:
         self.length, self.reason, self.state = self.age, reason[:MAX_WORDS], "ended"
         self._count = lambda: statistics
         self._counted.clear()
+        self.info = replace(self.info, metadata=self._named_metadata(), dynamic_variables={})
         self._over(self)
 
     # Asked by operators
@@ -161,8 +163,12 @@ class CallRecord:
         }
 
     def _metadata(self) -> dict[str, str]:
+        return {name: _words(value) for name, value in self._named_metadata().items()}
+
+    def _named_metadata(self) -> dict[str, Any]:
+        """Without the rest, which may be long."""
         held = self.info.metadata
-        return {name: _words(held[name]) for name in self._settings.metadata if name in held}
+        return {name: held[name] for name in self._settings.metadata if name in held}
 
     def _take(self, statistics: Statistics) -> None:
         now = self._clock()

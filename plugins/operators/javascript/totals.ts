@@ -22,7 +22,7 @@ export function showTotals(overview: Overview): void {
   const unwatched = countOf(overview) - listed - hidden;
   say($("hidden"), [
     hidden > 0 ? `${hidden} more calls, which fare better, are not listed.` : "",
-    unwatched > 0 ? `${unwatched} calls are of campaigns without the extension operators.` : "",
+    unwatched > 0 ? `${unwatched} calls are not watched: their campaigns are without the extension operators, or the machine was too busy for it.` : "",
   ].filter(Boolean).join(" "));
 }
 

@@ -46,6 +46,15 @@ def test_of_ended_calls_the_last_ones_are_known_for_a_while() -> None:
     assert book.created_in_a_minute() == 0
 
 
+def test_a_call_whose_record_is_told_no_more_is_not_taken_to_go_on() -> None:
+    """As that of an observer which the gateway has found to be too slow."""
+    book = Book(Clock())
+    record = begin(book)
+    assert book.running() == [record]
+    del record
+    assert book.running() == []
+
+
 def test_of_events_the_last_ones_are_kept_and_what_agents_say_only_where_it_is_wanted() -> None:
     for wanted in (False, True):
         record = begin(Book(Clock()), settings=OperatorsConfig(event_data=wanted))
@@ -77,6 +86,8 @@ def test_of_metadata_only_named_members_are_told_and_cut() -> None:
     record = begin(Book(Clock()), settings=OperatorsConfig(metadata=("name", "of", "none")))
     told = record.page(0)["metadata"]
     assert told == {"name": ("\u202eeve" * 200)[:MAX_WORDS], "of": '{"a":1}'}
+    record.ended("the caller hung up", Statistics())
+    assert record.page(0)["metadata"] == told
     assert begin(Book(Clock())).page(0)["metadata"] == {}
 
 
