@@ -18,6 +18,8 @@ SCHEMA: Final = "1"
 PATIENCE: Final = 0.5
 """Seconds for an answer: Redis takes a millisecond."""
 LOOKS: Final = 5
+BY_THE_CLOCK: Final = 4 * PATIENCE
+"""Seconds for a connection, where our own patience does not end it before: they go on while this process stands still."""
 MAX_CONNECTIONS: Final = 16
 LISTENING: Final = 1.0
 """Seconds for which a connection waits for letters at a time."""
@@ -180,8 +182,8 @@ class Store:
             self._config.redis.reveal(),
             decode_components=True,
             retry_policy=NoRetryPolicy(),
-            connect_timeout=PATIENCE,
-            pool_timeout=PATIENCE,
+            connect_timeout=BY_THE_CLOCK,
+            pool_timeout=BY_THE_CLOCK,
             max_connections=MAX_CONNECTIONS,
         )
 
@@ -235,4 +237,6 @@ def _problem_of(error: BaseException) -> Unreachable:
         return WrongCredentials("it lets nobody in with this user name and password")
     if isinstance(error, AuthorizationError):
         return WrongCredentials(f"its user may not do what is needed: {error}")
+    if isinstance(error, TimeoutError):
+        return Unreachable(f"it takes no connection within {BY_THE_CLOCK:g} s")
     return Unreachable(str(error) or type(error).__name__)

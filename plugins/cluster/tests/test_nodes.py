@@ -73,56 +73,6 @@ async def test_who_drains_gets_nothing_new_and_places_what_it_is_asked_for(tmp_p
         assert (await end_of(b, phone))["reason"] == "the caller hung up: enough"
 
 
-@pytest.mark.parametrize(
-    ("wanted", "settings", "config", "placed"),
-    [
-        ({}, ("", ""), ("", ""), [2, 2]),
-        ({}, ('region = "eu"', 'region = "us"'), ("", ""), [4, 0]),
-        ({"region": "us"}, ('region = "eu"', 'region = "us"'), ("", ""), [0, 4]),
-        ({"region": "mars"}, ('region = "eu"', 'region = "us"'), ("", ""), [2, 2]),
-        ({"agent": "night"}, ("", ""), ("", 'agents.night = {agent = "echo"}'), [0, 4]),
-        ({"agent": "nobody"}, ("", ""), ("", 'agents.night = {agent = "echo"}'), [2, 2]),
-        ({}, ("", ""), ("max_sessions = 1", ""), [1, 3]),
-    ],
-    ids=["anywhere", "near", "there", "no such region", "agent", "no such agent", "capacity"],
-)
-async def test_sessions_are_where_they_fit(
-    wanted: dict[str, str],
-    settings: tuple[str, str],
-    config: tuple[str, str],
-    placed: list[int],
-    tmp_path: Path,
-    redis: RedisServer,
-) -> None:
-    texts = [
-        OPERATED.replace('[campaigns.echo]\nagent = "echo"', f'[campaigns.echo]\nagent = "echo"\n{more}')
-        for more in config
-    ]
-    texts[0] = OPERATED.replace("port = 0", "port = 0\nmax_sessions = 1") if "max" in config[0] else texts[0]
-    async with (
-        node(tmp_path, configured(redis, "a", settings[0], texts[0])) as a,
-        node(tmp_path, configured(redis, "b", settings[1], texts[1])) as b,
-    ):
-        await eventually(lambda: is_known(redis, "a") and is_known(redis, "b"))
-        for _ in range(4):
-            await a.phone().create(dynamicVariables=wanted)
-        assert sessions_of([a, b]) == placed
-
-
-async def test_a_strict_region_that_is_full_is_full(tmp_path: Path, redis: RedisServer) -> None:
-    settings = 'strict_regions = true\nregion = "{}"'
-    full = OPERATED.replace("port = 0", "port = 0\nmax_sessions = 1")
-    async with (
-        node(tmp_path, configured(redis, "a", settings.format("eu"), full)) as a,
-        node(tmp_path, configured(redis, "b", settings.format("us"))) as b,
-    ):
-        await eventually(lambda: is_known(redis, "a") and is_known(redis, "b"))
-        await a.phone().create()
-        replies = [await a.post(), await b.post(dynamicVariables={"region": "eu"})]
-        assert [(reply.status, reply.document["code"]) for reply in replies] == [(503, "FULL")] * 2
-        assert sessions_of([a, b]) == [1, 0]
-
-
 # Tokens, limits, and coming back
 
 

@@ -158,15 +158,3 @@ async def test_keys_that_hold_nonsense_cost_no_session(
         assert [(await exchange.post()).status for exchange in (a, b, b, a)] == [200] * 4
     assert caplog.text.count("refuses") <= 2, "once for each node"
     assert "is away" not in caplog.text
-
-
-@pytest.mark.parametrize("letter", ["", "nonsense", "99999999999999 {}", '99999999999999 {"kind": "tomorrow"}'])
-async def test_letters_that_nobody_understands_are_left_out(
-    letter: str, tmp_path: Path, redis: RedisServer, caplog: Log
-) -> None:
-    async with nodes(tmp_path, redis, "a", "b") as [a, b]:
-        redis.ask("rpush", "glottis:1:inbox:b", letter, letter)
-        for _ in range(4):
-            await a.phone().create()
-        assert sessions_of([a, b]) == [2, 2]
-    assert caplog.text.count("a letter of another node is left out") == 1
