@@ -108,4 +108,6 @@ def _node(url: str, number: int, settings: ClusterConfig, store: Store) -> Node:
     membership = Membership(settings, store, url, number)
     notebook = Notebook(settings, store, membership)
     membership.began = notebook.write_all
-    return Node(store, membership, notebook, NodesCluster(settings, store, membership, notebook))
+    cluster = NodesCluster(settings, store, membership, notebook)
+    membership.counts = cluster.counts
+    return Node(store, membership, notebook, cluster)

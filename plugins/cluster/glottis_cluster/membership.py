@@ -3,7 +3,7 @@
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from ipaddress import ip_address
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,8 @@ LAST_WORDS: Final = 1.0
 """Seconds for the others to be told that this node leaves."""
 AT_A_TIME: Final = 500
 """Campaigns that are told in one request."""
+MOST_LOOKED_AT: Final = 100
+"""Members."""
 MOST_TOLD: Final = 3
 """Versions that the log names."""
 
@@ -43,6 +45,8 @@ class Membership:
         self._is_described = False
         """Whether Redis knows the campaigns."""
         self.began: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        self.counts: Callable[[], Mapping[str, int]] = dict
+        """Of what went wrong in this process, for operators."""
         self.is_in = False
         """Whether the others can know of it."""
         self._config = config
@@ -54,7 +58,7 @@ class Membership:
         self._owner = owner or _owner(number)
         self._usurper = ""
         """Where the other node of this name is."""
-        self._knows_versions = False
+        self._has_looked_around = False
         self._clock = 0.0
         """What is to be added to trio's time to have that of Redis."""
 
@@ -99,7 +103,7 @@ class Membership:
         while True:
             try:
                 await self.beat()
-                await self._look_for_versions()
+                await self._look_around()
             except Unreachable:
                 self.is_in = self.is_in and self._store.is_up
             with trio.move_on_after(self._config.lease / BEATS):
@@ -144,10 +148,12 @@ class Membership:
 
     def _record(self) -> list[str]:
         """What may change."""
-        if (seat := self.seat) is None or not self._is_described:
-            return ["region", self._config.region, "unavailable", "STARTING", "capacity", "0"]
-        fields = "region", self._config.region, "unavailable", seat.unavailability(), "capacity", str(seat.capacity)
-        return [*fields]
+        fields: dict[str, object] = {"region": self._config.region, **self.counts()}
+        if (seat := self.seat) is not None and self._is_described:
+            fields |= {"unavailable": seat.unavailability(), "capacity": seat.capacity}
+        else:
+            fields |= {"unavailable": "STARTING", "capacity": 0}
+        return [str(part) for pair in fields.items() for part in pair]
 
     async def _describe(self, seat: Seat) -> None:
         """What does not: it may be long. Nothing is placed here before that is known; then the others hear of it."""
@@ -157,14 +163,30 @@ class Membership:
         self._is_described = True
         self._seated.set()
 
-    async def _look_for_versions(self) -> None:
-        """Nodes that have other keys can be seen by this alone, and are told once."""
-        if self._knows_versions:
+    async def _look_around(self) -> None:
+        """Once: what is wrong with this node beside others, none of which it keeps from working."""
+        if self._has_looked_around or not self.is_in:
             return
+        await self._look_for_versions()
+        await self._look_for_namesakes()
+        self._has_looked_around = True
+
+    async def _look_for_namesakes(self) -> None:
+        """Other nodes with the same URL: that of what is before them all, as a rule."""
+        for member in islice(await self._store.members(), MOST_LOOKED_AT):
+            record = await self._store.fields(self._store.key("member", member))
+            if record.get("url") == self.url and record.get("node", self.node) != self.node:
+                told = (
+                    "server.public_url: node %s has the same, %s: callers will miss their sessions; give each its own"
+                )
+                logger.error(told, member, self.url)
+                return
+
+    async def _look_for_versions(self) -> None:
+        """Nodes that have other keys can be seen by this alone."""
         key = f"{self._config.prefix}:versions"
         await self._store.set_fields(key, {SCHEMA: self.node})
         others = {version: node for version, node in (await self._store.fields(key)).items() if version != SCHEMA}
-        self._knows_versions = True
         if others:
             named = ", ".join(
                 f"{version[:8]} ({node[:MAX_NAME]})" for version, node in islice(others.items(), MOST_TOLD)

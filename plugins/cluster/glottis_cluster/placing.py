@@ -40,6 +40,16 @@ class NodesCluster:
         """From now on the others may want sessions of it."""
         self._membership.sit_down(seat)
 
+    def counts(self) -> dict[str, int]:
+        """Of what went wrong, for operators."""
+        office = self.post_office
+        return {
+            "letters_left_out": office.malformed,
+            "wishes_too_late": office.late,
+            "wishes_refused": office.refused,
+            "ends_forgotten": self._notebook.forgotten,
+        }
+
     # For the gateway
 
     async def place(self, wish: SessionWish) -> RouteResponse | None:

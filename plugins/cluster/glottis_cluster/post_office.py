@@ -40,6 +40,8 @@ class PostOffice:
         """Letters that cannot be read."""
         self.late = 0
         """Wishes that nobody waits for any more."""
+        self.refused = 0
+        """Wishes beyond those that are worked at."""
         self._store = store
         self._membership = membership
         self._serve = serve
@@ -107,6 +109,7 @@ class PostOffice:
 
     async def _do(self, wish: Wish) -> None:
         if self._served >= MOST_WISHES:
+            self.refused += 1
             await self._send(wish.asker, self._refuse(wish.id))
             return
         self._served += 1

@@ -10,6 +10,7 @@ from glottis_cluster.store import Store, Unreachable
 
 MOST_NODES: Final = 1000
 _TOLD: Final = ("node", "url", "region", "unavailable", "sessions", "capacity")
+_COUNTS: Final = ("letters_left_out", "wishes_too_late", "wishes_refused", "ends_forgotten")
 _MOMENTS: Final = ("created_at", "ended_at")
 
 Find = Callable[[], Store | None]
@@ -47,8 +48,9 @@ async def _members(store: Store) -> list[str]:
 async def _member(store: Store, name: str) -> dict[str, Any]:
     record = await store.fields(store.key("member", name))
     told: dict[str, Any] = {"name": name, **{key: record[key] for key in _TOLD if key in record}}
-    told |= {"capacity": int(record.get("capacity", "0")), "sessions": await store.count(store.key("sessions", name))}
+    told |= {"capacity": _number(record, "capacity"), "sessions": await store.count(store.key("sessions", name))}
     prefix = "campaign:"
+    told |= {_camel(key): _number(record, key) for key in _COUNTS}
     return told | {"campaigns": sorted(key.removeprefix(prefix) for key in record if key.startswith(prefix))}
 
 
@@ -64,14 +66,19 @@ async def _session(store: Store | None, session_id: str, principal: str | None) 
     return RouteResponse.json({"sessionId": session_id, **_told(fields)})
 
 
+def _number(record: Mapping[str, str], key: str) -> int:
+    text = record.get(key, "")
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
+
+
 def _told(fields: Mapping[str, str]) -> dict[str, str]:
     told = {key: value for key, value in fields.items() if key not in _MOMENTS}
     return told | {_camel(key): _moment(fields[key]) for key in _MOMENTS if key in fields}
 
 
 def _camel(key: str) -> str:
-    first, _, second = key.partition("_")
-    return first + second.capitalize()
+    first, *others = key.split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def _moment(milliseconds: str) -> str:

@@ -19,7 +19,7 @@ PATIENCE: Final = 0.5
 """Seconds for an answer: Redis takes a millisecond."""
 LOOKS: Final = 5
 BY_THE_CLOCK: Final = 4 * PATIENCE
-"""Seconds for a connection, where our own patience does not end it before: they go on while this process stands still."""
+"""Seconds for a connection, where our patience does not end it before. They go on while this process stands still."""
 MAX_CONNECTIONS: Final = 16
 LISTENING: Final = 1.0
 """Seconds for which a connection waits for letters at a time."""

@@ -155,7 +155,7 @@ async def test_letters_that_nobody_understands_are_left_out(
     async with opened(redis, a, b):
         redis.ask("rpush", "glottis:1:inbox:b", letter, letter)
         assert [await a.ask() for _ in range(4)] == ["a", "b", "a", "b"]
-        assert b.cluster.post_office.malformed == 2
+        assert b.cluster.counts()["letters_left_out"] == 2
     assert caplog.text.count("a letter of another node is left out") == 1
 
 
@@ -164,7 +164,7 @@ async def test_a_wish_that_comes_late_is_nobodys(redis: RedisServer) -> None:
     async with opened(redis, a, b):
         wish = '{"kind": "wish", "id": "1", "asker": "a", "body": "", "campaign_id": "echo", "principal": "Ada"}'
         redis.ask("rpush", "glottis:1:inbox:b", f"1000 {wish}")
-        await eventually(lambda: b.cluster.post_office.late)
+        await eventually(lambda: b.cluster.counts()["wishes_too_late"])
         assert b.sessions() == 0
 
 
@@ -194,3 +194,11 @@ async def test_what_is_too_long_stays_where_it_is(redis: RedisServer) -> None:
     async with opened(redis, a, b):
         wish = SessionWish(bytes(300_000), "echo", Principal("Ada"))
         assert [await a.cluster.place(wish) for _ in range(3)] == [None] * 3
+
+
+async def test_a_url_that_two_nodes_have_is_told(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    a, b = Place(redis, "a"), Place(redis, "b")
+    b.url = a.url
+    async with opened(redis, a, b):
+        await eventually(lambda: "has the same, https://a.example" in caplog.text)
+    assert caplog.text.count("has the same") <= 2, "once by each node"
