@@ -2,9 +2,10 @@
 
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 import trio
 from glottis.server.gateway import Gateway
@@ -65,6 +66,44 @@ async def node_process(tmp_path: Path, config: str) -> AsyncIterator[tuple[Excha
             yield exchange, command
         if command.process.returncode is None:
             command.process.send_signal(signal.SIGINT)
+
+
+class Balancer:
+    """What stands before nodes, and knows nothing of sessions: new connections go to the node of ``port``."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.url = ""
+        self._open: list[trio.SocketStream] = []
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled."""
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        self.url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
+        task_status.started()
+        await trio.serve_listeners(self._serve, [listener])
+
+    def point_at(self, exchange: Exchange) -> None:
+        """From now on."""
+        self.port = urlsplit(exchange.gateway.url).port or 0
+
+    async def cut(self) -> None:
+        """All connections that there are."""
+        for stream in self._open:
+            await trio.aclose_forcefully(stream)
+
+    async def _serve(self, near: trio.SocketStream) -> None:
+        far = await trio.open_tcp_stream("127.0.0.1", self.port)
+        self._open += [near, far]
+        async with near, far, trio.open_nursery() as nursery:
+            nursery.start_soon(self._pass_on, near, far)
+            nursery.start_soon(self._pass_on, far, near)
+
+    async def _pass_on(self, source: trio.SocketStream, target: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            async for data in source:
+                await target.send_all(data)
+            await target.send_eof()
 
 
 class Served:

@@ -239,4 +239,5 @@ def _problem_of(error: BaseException) -> Unreachable:
         return WrongCredentials(f"its user may not do what is needed: {error}")
     if isinstance(error, TimeoutError):
         return Unreachable(f"it takes no connection within {BY_THE_CLOCK:g} s")
-    return Unreachable(str(error) or type(error).__name__)
+    cause = f" ({error.__cause__})" if isinstance(error.__cause__, OSError) else ""
+    return Unreachable(f"{str(error) or type(error).__name__}{cause}")

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 import trio
 from glottis import Secret
+from glottis.client.call import ClientCall
+from glottis.client.calling import CallRequest, open_client_call
+from glottis.server.sessions.states import SessionState
 from glottis_cluster import ClusterConfig
 from glottis_cluster.membership import BEATS
 from support.cluster import (
     OPERATED,
+    Balancer,
     at,
     configured,
     end_of,
@@ -24,7 +28,8 @@ from support.cluster import (
 )
 from support.fleet import FleetProcess, worker_of
 from support.http import request
-from support.phone import eventually
+from support.patience import PATIENCE
+from support.phone import eventually, installed_codec
 from support.redis import RedisServer
 
 pytestmark = [
@@ -102,6 +107,37 @@ async def test_who_comes_back_by_another_node_is_told_the_way(tmp_path: Path, re
         trace = await request(b.gateway, "GET", f"/api/sessions/{phone.session_id}/trace")
         assert trace.headers["location"] == f"{a.gateway.url}/api/sessions/{phone.session_id}/trace"
         await phone.hang_up()
+
+
+def received(call: ClientCall) -> int:
+    inbound = call.statistics().inbound_rtp
+    return inbound.packets_received if inbound is not None else 0
+
+
+async def test_a_call_whose_socket_comes_back_to_another_node_finds_its_own(
+    tmp_path: Path, redis: RedisServer, nursery: trio.Nursery
+) -> None:
+    balancer = Balancer()
+    await nursery.start(balancer.run)
+    async with nodes(tmp_path, redis, "a", "b") as [a, b]:
+        balancer.point_at(a)
+        request = CallRequest(balancer.url, (installed_codec("PCMU"),), "talker", 8000)
+        async with open_client_call(request) as call:
+            await call.connected.wait()
+            await eventually(lambda: sessions_of([a, b]) == [1, 0])
+            [session] = a.gateway.sessions
+            await eventually(lambda: session.state is SessionState.ACTIVE)
+            balancer.point_at(b)
+            await balancer.cut()
+            states: list[str] = []
+            with trio.fail_after(PATIENCE):
+                while len(states) < 4:
+                    event = await anext(call.events)
+                    states += [event.data["state"]] if event.name == "signaling" else []
+            assert states == ["lost", "resumed"] * 2, "where it does not belong, and where it does"
+            before = received(call)
+            await eventually(lambda: received(call) > before)
+            assert sessions_of([a, b]) == [1, 0]
 
 
 async def test_a_client_has_its_share_of_all_nodes_together(tmp_path: Path, redis: RedisServer) -> None:
