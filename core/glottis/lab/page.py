@@ -19,8 +19,8 @@ _STYLE: Final = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 80em; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; font-size: 13px } th, td { padding: .25em .6em; border-bottom: 1px solid #ddd }
 td { text-align: right; white-space: nowrap } td.name { text-align: left }
-th { position: sticky; top: 0; background: #fff }
-svg { max-width: 100%; height: auto } audio { height: 2em; width: 14em } .error { color: #b00; text-align: left }
+img { max-width: 100%; height: auto } div { overflow-x: auto }
+audio { height: 2em; width: 14em } .error { color: #b00; text-align: left }
 """
 
 
@@ -78,7 +78,7 @@ def _image(title: str, svg: bytes) -> str:
 def _table(rows: Sequence[Row], audio: Mapping[str, bytes]) -> str:
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in (*AXES, "heard", *MEASURES))
     body = "\n".join(_line(row, audio) for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
+    return f"<div><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>"
 
 
 def _line(row: Row, audio: Mapping[str, bytes]) -> str:

@@ -24,8 +24,8 @@ def delay_over_time(timelines: Sequence[tuple[str, Timeline]]) -> Figure:
         axes.plot(timeline.delay_at_s, timeline.delay_ms, label=label, linewidth=1.2, marker=".", markersize=3)
     if timelines:
         first = timelines[0][1]
-        axes.set_ylim(bottom=0)
-        height = axes.get_ylim()[1]
+        height = 1.1 * max((delay for _, timeline in timelines for delay in timeline.delay_ms), default=100.0)
+        axes.set_ylim(0, height)
         axes.vlines(first.lost_s, 0, 0.04 * height, colors="crimson", linewidth=0.8, label="lost")
         for event in first.events:
             axes.axvspan(event.begins_s, event.ends_s, color="grey", alpha=0.3)

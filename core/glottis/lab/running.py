@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -117,18 +118,19 @@ def _run_open(conditions: dict[str, Condition], folder: Path, processes: int | N
 
 def _in_pool(conditions: dict[str, Condition], folder: Path, processes: int) -> Iterator[tuple[str, Result | None]]:
     """None for those that were not done when the pool broke."""
-    with ProcessPoolExecutor(processes, mp_context=FORK) as pool:
-        futures: dict[Future[Result], str] = {}
-        try:
+    pool = ProcessPoolExecutor(processes, mp_context=FORK)
+    futures: dict[Future[Result], str] = {}
+    try:
+        with suppress(BrokenProcessPool):
             for key, condition in conditions.items():
                 futures[pool.submit(_try, key, condition, folder)] = key
-        except BrokenProcessPool:
-            pass
         for future in as_completed(futures):
             try:
                 yield futures[future], future.result()
             except BrokenProcessPool:
                 yield futures[future], None
+    finally:
+        pool.shutdown(cancel_futures=True)  # who is interrupted waits for what runs, and not for what was to follow
 
 
 def _try(key: str, condition: Condition, folder: Path) -> Result:
