@@ -87,7 +87,7 @@ def test_what_is_not_protected_sounds_worse_and_red_brings_back_what_is_lost() -
 
 
 def test_packets_are_sent_again_where_that_is_wanted() -> None:
-    network = Network(loss=0.2, back=Link(), delay_ms=1)
+    network = Network(loss=0.2, back=Link())
     assert measures(network).sent_again == 0
     assert measures(network, protection=Protection(nack=True)).sent_again > 0
 

@@ -65,24 +65,20 @@ def test_experiments_in_toml_can_be_run(name: str, conditions: int, examples: Pa
 
 @pytest.mark.slow
 def test_the_study_runs_in_short_form(examples: Path) -> None:
-    """Its speech is three seconds, and of its networks there are two, with one seed."""
+    """Its speech is three seconds, and of its networks there is one, with one seed."""
     study = read_experiment(examples / "fec-or-red.toml")
-    lossy = [network for network in study.networks if network.loss in (0.0, 0.2)]
+    lossy = [network for network in study.networks if network.loss == 0.2]
     results = msgspec.structs.replace(study, networks=tuple(lossy), seeds=1).run(examples / "results", processes=0)
-    pesq = {
-        (row.result.labels["network"], row.result.labels["protection"]): row.result.measures.pesq
-        for row in results.rows
-        if row.result.measures is not None
-    }
-    assert pesq["20 %", "nothing"] < min(pesq["20 %", protection] for protection in ("FEC", "RED", "both"))
-    assert len({pesq["clean", protection] for protection in ("nothing", "FEC", "RED", "both")}) == 1
+    found = {row.result.labels["protection"]: row.result.measures for row in results.rows}
+    pesq = {protection: measures.pesq for protection, measures in found.items() if measures is not None}
+    assert pesq["nothing"] < min(pesq[protection] for protection in ("FEC", "RED", "both"))
 
 
 @pytest.mark.slow
 def test_the_experiment_in_python_runs(examples: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exec((examples / "experiment.py").read_text(), {})
     lines = capsys.readouterr().out.splitlines()
-    assert [line.rpartition(" ")[0] for line in lines[::2]] == [
+    assert [line.rpartition(" ")[0] for line in lines] == [
         "clean nothing",
         "loss 0.1 nothing",
         "clean FEC",
