@@ -22,7 +22,7 @@ from glottis.media.driver import PeerDriver
 from glottis.media.scheduler import Scheduler
 from glottis.peer import ConnectionState, ConnectionStateChanged, PeerConnection, PeerConnectionEvent, PeerSettings
 from glottis.plugins import Plugin
-from glottis.sctp import ChannelState, DataChannel, TextReceived
+from glottis.sctp import BytesReceived, ChannelState, DataChannel, TextReceived
 from glottis.server.sessions.attendance import Attendance
 from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.deadlines import Deadlines
@@ -117,7 +117,7 @@ class Caller:
     def __init__(self, end: End, scheduler: Scheduler, seed: int = 1) -> None:
         self.end = end
         self.peer = make_peer(end, seed=seed)
-        self.texts: list[str] = []
+        self.texts: list[str | bytes] = []
         """What came by data channels."""
         self.connected = trio.Event()
         self.speaks: Callable[[float], bool] = lambda now: True
@@ -136,6 +136,8 @@ class Caller:
             self.connected.set()
         if isinstance(event, TextReceived):
             self.texts.append(event.text)
+        if isinstance(event, BytesReceived):
+            self.texts.append(event.data)
 
     def _tick(self, now: float) -> None:
         if self.speaks(now):

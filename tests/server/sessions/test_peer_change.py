@@ -310,6 +310,23 @@ async def test_texts_that_were_on_their_way_come_once_and_in_order_by_the_channe
         assert texts(conversation.socket) == []
 
 
+async def test_what_waits_for_its_channel_outlives_another_change(autojump_clock: Clock) -> None:
+    async with open_conversation() as conversation:
+        for label in ("chat", "files"):
+            await conversation.open_channel(label)
+        await trio.sleep(0.5)
+        conversation.lose_media()
+        await conversation.call.send_text("text")
+        await conversation.call.send_bytes(b"bytes", "files")
+        for host in ("198.51.100.1", "198.51.100.2"):
+            conversation.begin_anew(host)
+            await conversation.caller.connected.wait()
+        for label in ("files", "chat"):
+            await conversation.open_channel(label)
+        await eventually(lambda: conversation.caller.texts[-1] == "text")
+        assert [one for one in conversation.caller.texts if one in ("text", b"bytes")] == [b"bytes", "text"]
+
+
 async def test_texts_whose_channel_is_not_opened_again_go_by_the_socket(autojump_clock: Clock) -> None:
     async with open_conversation() as conversation:
         await conversation.open_channel("chat")
