@@ -140,6 +140,7 @@ class Gateway:
             self.scheduler,
             self.sessions,
             LoadControl(media.encoder.complexity, media.encoder.complexity_floor, server.max_load),
+            lambda: self._turns.delay,
         )
         self._config = config
         self.cluster = ClusterDesk(config.campaigns, config.extensions)

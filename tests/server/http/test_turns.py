@@ -49,6 +49,24 @@ def work(nursery: trio.Nursery) -> Work:
     return work
 
 
+async def test_the_line_says_how_long_the_last_step_has_stood_in_it(
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    turns, delays = Turns(), list[float]()
+
+    async def step() -> None:
+        async with turns:
+            turns.use_up()
+            mock_clock.jump(3)
+            delays.append(turns.delay)
+
+    for _ in range(4):
+        nursery.start_soon(step)
+    await trio.testing.wait_all_tasks_blocked()
+    assert delays == [0, 0, 3, 6]  # the first was over when the others came
+    assert turns.delay == 0
+
+
 async def test_steps_within_the_budget_wait_for_nobody(work: Work) -> None:
     for number in range(10):
         await work.step(str(number), BUDGET / 20)

@@ -30,6 +30,8 @@ class Turns:
         """Somebody has the next turn of the loop, and has not made its step yet."""
         self._spent = 0.0
         self._began = 0.0
+        self.delay = 0.0
+        """Seconds that the last step has stood in line; 0 where nobody stands there any more."""
 
     @property
     def waiting(self) -> int:
@@ -46,9 +48,12 @@ class Turns:
         self._spent = self._budget
 
     async def __aenter__(self) -> None:
+        self.delay = 0.0
         if self._is_called or self._spent >= self._budget:
+            asked = trio.current_time()
             await self._wait()
             self._spent = 0.0
+            self.delay = trio.current_time() - asked
         self._began = self._clock()
 
     async def _wait(self) -> None:
@@ -67,4 +72,6 @@ class Turns:
     ) -> None:
         self._spent += self._clock() - self._began
         self._is_called = bool(self._line)
+        if not self._is_called:
+            self.delay = 0.0
         self._line.unpark()

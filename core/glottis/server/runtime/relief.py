@@ -1,6 +1,7 @@
 """Looks at the load of a gateway, and does to its calls what ``LoadControl`` decides."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -15,12 +16,22 @@ logger = logging.getLogger(__name__)
 PERIOD: Final = 0.5
 """Seconds between looks: some hundred turns of the wheel, which even out what single calls need."""
 
+MAX_DELAY: Final = 2.0
+"""Seconds in line for one step; a session takes five. No one client has so many connections that it comes to that."""
+
 
 class Relief:
-    """Has ``sessions`` refuse new ones, and all of them encode, as ``control`` says."""
+    """Has ``sessions`` refuse new ones, and all of them encode, as ``control`` says.
 
-    def __init__(self, scheduler: Scheduler, sessions: Sessions, control: LoadControl) -> None:
+    They are refused as well where each step of what is asked for stands in line so long (``delay``, in seconds) that
+    who asks would have given up before the last one.
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, sessions: Sessions, control: LoadControl, delay: Callable[[], float]
+    ) -> None:
         self.control = control
+        self._delay = delay
         self._meter = LoadMeter(scheduler, trio.current_time())
         self._sessions = sessions
         self._seen = 0
@@ -51,4 +62,5 @@ class Relief:
             )
 
     def _is_overloaded(self) -> bool:
-        return self.control.refuses(len(self._sessions) - self._seen)
+        is_hopeless = self.control.max_load < 1 and self._delay() > MAX_DELAY
+        return is_hopeless or self.control.refuses(len(self._sessions) - self._seen)
