@@ -168,6 +168,18 @@ async def test_a_wrong_token_opens_nothing_and_it_can_be_forgotten(page: Chromiu
     assert await page.evaluate("document.getElementById('main').hidden")
 
 
+async def test_operators_of_this_machine_need_no_token(chromium_page: ChromiumPage, tmp_path: Path) -> None:
+    config = (
+        (CONFIG + OPERATORS).replace("[auth]", '[auth]\noperators = ["anonymous"]').partition("[routes.settings")[0]
+    )
+    async with open_test_gateway(tmp_path, config) as gateway:
+        with trio.fail_after(PROCESS_PATIENCE):
+            await chromium_page.goto(f"{gateway.url}/operators")
+            await chromium_page.wait_for("!document.getElementById('main').hidden")
+            assert await chromium_page.evaluate("document.getElementById('forget').hidden")
+        await gateway.stop(grace=0)
+
+
 async def test_the_gateway_is_asked_nothing_while_nobody_looks(page: ChromiumPage) -> None:
     await page.run_script("""
         globalThis.asked = 0;
