@@ -17,8 +17,10 @@ from glottis_cluster.store import Store, Unreachable
 
 ATTEMPTS: Final = 3
 """Members that are asked for one session."""
-TAKEN: Final = 1.0
-"""Seconds for a member to say that it works at a wish: one that does not may be dead."""
+VOID: Final = 1.0
+"""Seconds after which a wish is nobody's any more."""
+TAKEN: Final = 1.5
+"""For a member to say that it works at one: it may have taken it at the last moment. One that does not may be dead."""
 LONGEST: Final = 4.5
 """For the whole: the gateway waits for five."""
 MAX_VARIABLE: Final = 64
@@ -113,7 +115,7 @@ class NodesCluster:
         asker, config = self._membership.member, self._config
         letter = msgspec.json.encode(wish_letter(wish_id, asker, wish))
         agent = _named(wish.dynamic_variables, config.agent_variable)
-        about = wish_id, wish.campaign_id, agent, self._region(wish), int(config.strict_regions), round(TAKEN * 1000)
+        about = wish_id, wish.campaign_id, agent, self._region(wish), int(config.strict_regions), round(VOID * 1000)
         member = await self._store.call("place", self._store.prefix, asker, *about, letter, *refused)
         return member.decode() if member is not None else None
 

@@ -17,6 +17,7 @@ MOST_WISHES: Final = 64
 ANSWERED: Final = 3.0
 """Seconds for which an answer is good."""
 PAUSE: Final = 0.1
+LOOKS: Final = 5
 
 Serve = Callable[[Wish], Awaitable[Answer]]
 
@@ -77,10 +78,14 @@ class PostOffice:
         self._awaited.pop(wish_id, None)
 
     async def taken(self, wish_id: str, patience: float) -> bool:
-        """Whether somebody works at it within so many seconds."""
-        with trio.move_on_after(patience):
-            await self._awaited[wish_id].is_taken.wait()
-        return self._awaited[wish_id].is_taken.is_set()
+        """Whether somebody works at it within so many seconds, in looks: while this process stands still, what has come
+        is not read.
+        """
+        is_taken = self._awaited[wish_id].is_taken
+        for _ in range(LOOKS):
+            with trio.move_on_after(patience / LOOKS):
+                await is_taken.wait()
+        return is_taken.is_set()
 
     async def answer(self, wish_id: str, patience: float) -> Answer | None:
         """What has come of it within so many seconds."""

@@ -77,7 +77,7 @@ class Store:
                     self._client = client
                     self._opened.set()
                     await trio.sleep_forever()
-            except* _errors() as errors:
+            except* Exception as errors:  # whatever the library makes of a broken connection
                 self._away(_problem_of(_first(errors)))
                 self._opened.set()
             finally:
@@ -137,8 +137,8 @@ class Store:
             answer = await _within(patience, lambda: ask(client))
         except trio.TooSlowError:
             raise self._away(Unreachable(f"it does not answer within {patience:g} s")) from None
-        except _errors() as error:
-            raise self._judge(what, error, probe) from None
+        except Exception as error:
+            raise self._judge(what, _first(error), probe) from None
         if probe:
             self._note_success()
         return answer
@@ -212,15 +212,7 @@ async def _wear_out(scope: trio.CancelScope, patience: float) -> None:
     scope.cancel()
 
 
-def _errors() -> tuple[type[Exception], ...]:
-    """What the way to Redis may raise."""
-    from coredis.exceptions import RedisError
-
-    return (RedisError, OSError, trio.BrokenResourceError, trio.ClosedResourceError, EOFError)
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = errors
+def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

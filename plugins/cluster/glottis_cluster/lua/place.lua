@@ -43,8 +43,8 @@ end
 if not best then return nil end
 
 local coming = prefix .. 'coming:' .. best.member
-redis.call('ZADD', coming, now + patience, wish)
-redis.call('PEXPIRE', coming, 2 * patience)
+redis.call('ZADD', coming, now + 5 * patience, wish)  -- it may take a while to create, and is forgotten when it is noted
+redis.call('PEXPIRE', coming, 10 * patience)
 if best.member ~= asker then
   local inbox = prefix .. 'inbox:' .. best.member
   redis.call('RPUSH', inbox, (now + patience) .. ' ' .. ARGV[9])
