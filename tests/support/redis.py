@@ -41,11 +41,17 @@ class RedisServer:
             self.process = Popen(["redis-server", *options], stdout=log, stderr=log)
 
     async def ready(self) -> None:
-        """Wait until it takes connections."""
+        """Wait until it answers, with all that it has kept."""
         with trio.fail_after(PATIENCE):
-            while not await answers(self.port):
+            while not (await answers(self.port) and self._has_loaded()):
                 assert self.process.poll() is None, (self.folder / "redis.log").read_text()
                 await trio.sleep(0.01)
+
+    def _has_loaded(self) -> bool:
+        try:
+            return self.ask("ping") == "PONG"
+        except AssertionError:
+            return False
 
     def kill(self) -> None:
         """At once, as a machine that loses its power."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "1"
 """The version of keys and what is in them; nodes of another one are another cluster."""
-PATIENCE: Final = 0.5
-"""Seconds for an answer: Redis takes a millisecond."""
+PATIENCE: Final = 1.0
+"""Seconds for an answer: Redis takes a millisecond, and a burst of requests in this process some hundred."""
 LOOKS: Final = 5
-BY_THE_CLOCK: Final = 4 * PATIENCE
+BY_THE_CLOCK: Final = 2 * PATIENCE
 """Seconds for a connection, where our patience does not end it before. They go on while this process stands still."""
-MAX_CONNECTIONS: Final = 16
+MAX_CONNECTIONS: Final = 32
 LISTENING: Final = 1.0
 """Seconds for which a connection waits for letters at a time."""
 _CREDENTIALS: Final = ("WRONGPASS", "NOAUTH", "NOPERM")
