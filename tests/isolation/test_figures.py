@@ -41,6 +41,8 @@ NOT_COUNTED: Final = {
     "Hear": "what fails in it ends the call",
     "Keys.down": "the gateway's own",
     "Keys.up": "the same",
+    **dict.fromkeys(("Seat.create", "Seat.sessions", "Seat.unavailability"), "the gateway's own"),
+    **dict.fromkeys(("SessionDesk.end", "SessionDesk.explain"), "the gateway's own"),
     "TellPart": "seldom called, and by name",
 }
 pytestmark = pytest.mark.slow

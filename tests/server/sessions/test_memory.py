@@ -71,8 +71,10 @@ async def traced(client: BareClient, calls: int) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("mock_clock")  # time stands still: no call is given up meanwhile
-async def test_answered_call_takes_little_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_answered_call_takes_little_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mock_clock: trio.testing.MockClock
+) -> None:
+    """Time stands still: no call is given up meanwhile."""
     caplog.set_level(logging.WARNING)  # what pytest keeps of the log is none of the call's
     async with open_memory_exchange(tmp_path) as exchange:
         client = BareClient(exchange)
