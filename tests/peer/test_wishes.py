@@ -85,6 +85,20 @@ def test_bitrate_that_the_peer_takes_at_most_holds_whatever_is_lost() -> None:
     assert outbound.target_bitrate <= 14_000
 
 
+@pytest.mark.slow
+def test_who_takes_no_fec_is_sent_none_and_no_bitrate_for_it() -> None:
+    call = call_with(lambda sdp: sdp.replace(";useinbandfec=1", ""))
+    call.network.impairments = Impairments(loss=0.1, delay=0.02)
+    start_media(call, 12)
+    call.network.run(seconds=12)
+    outbound, heard = statistics(call).outbound_rtp, call.caller.connection.statistics(call.network.now)
+    assert outbound is not None
+    assert (outbound.target_bitrate, outbound.fec_packets_sent) == (24_000, 0)
+    assert heard.inbound_rtp is not None
+    assert heard.counters.recovery_attempts > 10
+    assert heard.inbound_rtp.fec_recovered_samples == 0
+
+
 def statistics(call: VirtualCall) -> Statistics:
     return call.gateway.connection.statistics(call.network.now)
 

@@ -94,6 +94,7 @@ def test_copies_are_sent_of_heavy_loss_that_lasts_and_to_who_takes_red() -> None
     heavy = Loss(HEAVY_LOSS, HEAVY_LOSS)
     assert protection(heavy, CLEAN, 20, has_red=True).copies == COPIES
     assert protection(heavy, CLEAN, 20, has_red=False).copies == 0
+    assert protection(heavy, CLEAN, 20, has_red=False, has_fec=False).bitrate == CLEAN
     assert protection(Loss(0.9, HEAVY_LOSS - 0.01), CLEAN, 20, has_red=True).copies == 0
 
 

@@ -334,6 +334,7 @@ class AudioTrack:
             packet_times(codec, packet_ms, wishes.longest),
             number_of(preferred.remote_parameters.get("maxaveragebitrate")) or math.inf,
             make_encoder,
+            has_fec=self._knobs.in_band_fec and _takes_fec(codec, preferred.remote_parameters),
             is_generous=self.settings.red == "on",
         )
         return sender
@@ -373,3 +374,8 @@ def event_format(events: Sequence[NegotiatedFormat], clock_rate: int) -> EventFo
 def send_period(packet_ms: float, frame_seconds: float) -> float:
     """Seconds; see ``AudioTrack.send_period``."""
     return max(MIN_SEND_PERIOD, min(packet_ms / 1000, frame_seconds))
+
+
+def _takes_fec(codec: CodecSpec, told: Mapping[str, str]) -> bool:
+    """Codecs that say ``useinbandfec`` send FEC to who says so too (RFC 7587 §6.1)."""
+    return "useinbandfec" not in codec.offer_parameters or number_of(told.get("useinbandfec")) == 1

@@ -101,9 +101,10 @@ class PlayoutStatistics:
     asked to recover from the next one's in-band redundancy; they are counted as concealed, too, for a codec does not
     say how it went. ``packets_recovered`` counts lost packets whose frame came with a later one (RFC 2198), and
     ``red_blocks_skipped`` such frames that could not be read; ``red_recovered_units`` is how long those frames were in
-    units of the RTP clock, and ``fec_recovered_samples`` what the attempts gave. ``comfort_noise_received`` counts
-    packets of noise in place of audio (RFC 3389). These seven, ``packets_duplicated``, ``packets_unknown`` and
-    ``packets_stray``, of no source that is listened to or with a number that jumps, are not in webrtc-stats.
+    units of the RTP clock, and ``fec_recovered_samples`` what attempts gave whose packet had redundancy
+    (``CodecSpec.has_redundancy``). ``comfort_noise_received`` counts packets of noise in place of audio (RFC 3389).
+    These seven, ``packets_duplicated``, ``packets_unknown`` and ``packets_stray``, of no source that is listened to or
+    with a number that jumps, are not in webrtc-stats.
     ``silent_concealed_samples`` are those of silence and of comfort noise, as webrtc-stats has it.
     """
 

@@ -113,15 +113,16 @@ def protection(
     packet_ms: float,
     *,
     has_red: bool,
+    has_fec: bool = True,
     most: float = math.inf,
     is_generous: bool = False,
 ) -> Protection:
     """Against this loss: in-band FEC, and from ``HEAVY_LOSS`` on, where the peer takes RED, copies instead.
 
-    libopus spends on FEC what is left beyond what a frame needs by itself: so the bitrate grows with the loss. Payloads
-    have at most ``most`` bits per second, whatever is lost. Who ``is_generous`` sends copies from ``FULL_LOSS`` on, at
-    the bitrate of a clean path. Where packets are lost in bursts everybody does, one at first, and copies are further
-    from their frames.
+    libopus spends on FEC what is left beyond what a frame needs by itself: so the bitrate grows with the loss, where
+    the stream ``has_fec``. Payloads have at most ``most`` bits per second, whatever is lost. Who ``is_generous`` sends
+    copies from ``FULL_LOSS`` on, at the bitrate of a clean path. Where packets are lost in bursts everybody does, one
+    at first, and copies are further from their frames.
     """
     is_bursty = loss.in_a_row >= BURST
     is_heavy = loss.lasting >= HEAVY_LOSS
@@ -136,7 +137,7 @@ def protection(
         copied = min(clean_bitrate, round((most_with_copies - headers) / (1 + copies)))
         if copied >= LEAST_COPIED:
             return Protection(copied, 0.0, copies, BURST_SPACING if is_bursty else 1)
-    spent = (most - clean_bitrate) * min(1.0, loss.expected / FULL_LOSS)
+    spent = (most - clean_bitrate) * min(1.0, loss.expected / FULL_LOSS) if has_fec else 0.0
     return Protection(round(clean_bitrate + spent), loss.expected)
 
 

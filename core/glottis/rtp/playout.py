@@ -221,7 +221,8 @@ class Playout:
             pcm = self._decoder.decode_fec(packet.payload, samples)
         except Malformed:
             return self._conceal(samples)
-        self._statistics.fec_recovered_samples += samples
+        if packet.codec.has_redundancy(packet.payload):  # else it was the decoder that has made up something
+            self._statistics.fec_recovered_samples += samples
         self._count_concealed(samples)
         return pcm
 

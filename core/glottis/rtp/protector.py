@@ -27,14 +27,15 @@ class Protector:
 
     None is that of a codec with one bitrate: it has nothing to spend, and is only told of the loss. ``most`` is what
     the peer wants at most, on average (``maxaveragebitrate``). ``packet_times`` in milliseconds are those that packets
-    may have, the one that they have first and then longer ones, for which ``make_encoder`` makes encoders. Who
-    ``is_generous`` spends more on copies.
+    may have, the one that they have first and then longer ones, for which ``make_encoder`` makes encoders. Without
+    ``has_fec`` there is none to spend anything on. Who ``is_generous`` spends more on copies.
     """
 
     __slots__ = (
         "_bitrate",
         "_controller",
         "_expected",
+        "_has_fec",
         "_is_generous",
         "_is_told",
         "_loss",
@@ -57,6 +58,7 @@ class Protector:
         most: float = math.inf,
         make_encoder: Callable[[float], Encoder] | None = None,
         *,
+        has_fec: bool = True,
         is_generous: bool = False,
     ) -> None:
         self._sender = sender
@@ -65,6 +67,7 @@ class Protector:
         self._most = most
         self._packet_times = packet_times
         self._make_encoder = make_encoder
+        self._has_fec = has_fec
         self._is_generous = is_generous
         self._expected = ExpectedLoss()
         self._loss: Loss | None = None
@@ -132,7 +135,13 @@ class Protector:
         has_red = isinstance(writer, RedWriter)
         most = min(self._most, available - _overhead(sender.packet_ms))
         against = protection(
-            loss, self._bitrate, sender.packet_ms, has_red=has_red, most=most, is_generous=self._is_generous
+            loss,
+            self._bitrate,
+            sender.packet_ms,
+            has_red=has_red,
+            has_fec=self._has_fec,
+            most=most,
+            is_generous=self._is_generous,
         )
         sender.encoder.set_expected_loss(against.expected_loss)
         sender.encoder.set_bitrate(against.bitrate)
