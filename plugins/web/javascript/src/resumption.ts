@@ -2,10 +2,11 @@
 
 import { asGlottisError, problem } from "./errors.js";
 
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2000;
-/** A pause is this part of the time since the loss: Firefox tells no page that there is a network again. */
-const PAUSES = 1 / 8;
+const SHORT_PAUSE_MS = 100;
+/** Between attempts by WebSocket: Firefox lets each wait longer than the one that failed before it, from 0.2 s on. */
+const PAUSE_MS = 1000;
+/** Of a question by HTTP, which waits for none of that: Firefox tells no page that there is a network again. */
+const PROBE_MS = 1000;
 /** The gateway is there and has no such session. */
 const HOPELESS = /^(TOKEN_|SESSION_NOT_FOUND|TRANSPORT_MISMATCH)/;
 
@@ -40,18 +41,32 @@ export class Resumption {
   /** Calls `open` until it succeeds, and throws when the session is lost. */
   async resume(open: (url: string) => Promise<void>, isWanted: () => boolean): Promise<void> {
     if (!this.#url) throw problem("GATEWAY_LOST");
-    if (this.#deadline) await this.#pause(FIRST_PAUSE_MS); // it was lost again at once
+    if (this.#deadline) await this.#pause(SHORT_PAUSE_MS); // it was lost again at once
     else this.#deadline = performance.now() + this.#graceMs;
-    const lostAt = this.#deadline - this.#graceMs;
+    let isSought = false;
     while (isWanted()) {
       try {
         return await open(this.#url);
       } catch (error) {
         if (HOPELESS.test(asGlottisError(error).code)) throw error;
       }
-      const pause = Math.min(Math.max(PAUSES * (performance.now() - lostAt), FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
-      if (performance.now() + pause > this.#deadline) throw problem("GATEWAY_LOST");
-      await this.#pause(pause);
+      if (performance.now() + PAUSE_MS > this.#deadline) throw problem("GATEWAY_LOST");
+      if (!isSought) void this.#seek(this.#url, isWanted, this.#deadline);
+      isSought = true;
+      await this.#pause(PAUSE_MS);
+    }
+  }
+
+  /** Until the gateway answers; whatever the answer is, there is a network. */
+  async #seek(url: string, isWanted: () => boolean, deadline: number): Promise<void> {
+    const { origin } = new URL(url.replace(/^ws/, "http"));
+    while (isWanted() && this.#deadline === deadline && performance.now() < deadline) {
+      try {
+        await fetch(`${origin}/healthz`, { mode: "no-cors", cache: "no-store", signal: AbortSignal.timeout?.(PROBE_MS) ?? null });
+        return this.hurry();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, SHORT_PAUSE_MS));
+      }
     }
   }
 
