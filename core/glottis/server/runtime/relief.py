@@ -16,8 +16,9 @@ logger = logging.getLogger(__name__)
 PERIOD: Final = 0.5
 """Seconds between looks: some hundred turns of the wheel, which even out what single calls need."""
 
-MAX_DELAY: Final = 2.0
-"""Seconds in line for one step; a session takes five. No one client has so many connections that it comes to that."""
+MAX_DELAY: Final = 1.0
+"""Seconds in line for one step; a session takes five, and seven where it changes from one worker to another. The steps of
+as many connections as one client may have are shorter together."""
 
 
 class Relief:
