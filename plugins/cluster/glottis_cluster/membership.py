@@ -59,6 +59,9 @@ class Membership:
         self._usurper = ""
         """Where the other node of this name is."""
         self._has_looked_around = False
+        self._speaking = trio.Lock()
+        """So that nothing is said after the last words."""
+        self._has_left = False
         self._clock = 0.0
         """What is to be added to trio's time to have that of Redis."""
 
@@ -117,7 +120,12 @@ class Membership:
         self._seated.set()
 
     async def beat(self) -> None:
-        """Once. Raises ``Unreachable``."""
+        """Once, unless it has left. Raises ``Unreachable``."""
+        async with self._speaking:
+            if not self._has_left:
+                await self._beat()
+
+    async def _beat(self) -> None:
         lease, history = round(self._config.lease * 1000), round(self._config.history_hours * 3_600_000)
         who = self.member, self.node, self._instance, self._owner, self.url
         began = trio.current_time()
@@ -142,7 +150,9 @@ class Membership:
         history = round(self._config.history_hours * 3_600_000)
         with trio.move_on_after(LAST_WORDS, shield=True):
             try:
-                await self._store.call("leave", self._store.prefix, *who, int(self._number == 0), history)
+                async with self._speaking:
+                    self._has_left = True
+                    await self._store.call("leave", self._store.prefix, *who, int(self._number == 0), history)
             except Unreachable:
                 logger.debug("nobody is told that this node leaves")
 
