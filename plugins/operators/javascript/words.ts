@@ -28,5 +28,6 @@ export function duration(seconds: number): string {
 /** ITU-T G.107, Annex B, Table B.1: below 4.03 fewer than all users are satisfied, below 3.60 many are not. */
 export function qualityOf(mos: Maybe): "good" | "fair" | "poor" | "unknown" {
   if (!known(mos)) return "unknown";
-  return mos >= 4.03 ? "good" : mos >= 3.6 ? "fair" : "poor";
+  const shown = Math.round(mos * 100); // of a hundredth, which is what people see
+  return shown >= 403 ? "good" : shown >= 360 ? "fair" : "poor";
 }
