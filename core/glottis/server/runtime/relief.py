@@ -17,7 +17,7 @@ PERIOD: Final = 0.5
 """Seconds between looks: some hundred turns of the wheel, which even out what single calls need."""
 
 MAX_DELAY: Final = 1.0
-"""Seconds in line for one step; a session takes five, and seven where it changes from one worker to another. The steps of
+"""Seconds in line for one step; a session takes five, and seven where it goes to another worker. The steps of
 as many connections as one client may have are shorter together."""
 
 
