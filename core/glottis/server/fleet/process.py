@@ -33,8 +33,9 @@ LOOK: Final = 0.5
 """Seconds between looks at a worker, and between its signs of life."""
 START_PATIENCE: Final = 300.0
 """Seconds for a worker to load its configuration, and with it agents, which may be large models."""
-SILENT_LOOKS: Final = 2
-"""Without a sign of life, after which a worker is given no sessions while another can have them."""
+SILENT_LOOKS: Final = 4
+"""Without a sign of life, after which a worker is given no sessions while another can have them: on a busy machine some
+are late."""
 ON_ITS_WAY: Final = 1.0
 """Seconds for which a session counts that a worker was asked to create, and that it has not claimed."""
 
