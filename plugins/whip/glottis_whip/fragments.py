@@ -1,12 +1,14 @@
 """Fragments of session descriptions: ICE credentials and candidates (RFC 8840 §9)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from glottis import Malformed
 
 MEDIA_TYPE: Final = "application/trickle-ice-sdpfrag"
+MAX_BYTES: Final = 32 * 1024
+MAX_LINES: Final = 256
 MAX_CANDIDATES: Final = 100
 """Of one fragment: more than a host has addresses."""
 _END: Final = "a=end-of-candidates"
@@ -28,7 +30,15 @@ def parse_fragment_untrusted(body: bytes) -> Fragment:
     ufrag = password = ""
     mid: str | None = None
     candidates: list[tuple[str | None, str]] = []
-    for line in _lines_untrusted(body):
+    if len(body) > MAX_BYTES or body.count(b"\n") > MAX_LINES:
+        raise Malformed(f"the body: expected at most {MAX_BYTES} bytes, and {MAX_LINES} lines")
+    try:
+        lines = [line.strip() for line in body.decode().split("\n")]
+    except UnicodeDecodeError:
+        raise Malformed("the body: expected UTF-8") from None
+    for line in lines:
+        if line and line[1:2] != "=":
+            raise Malformed("the body: expected lines of SDP, such as a=ice-ufrag:…")
         name, _, value = line.partition(":")
         match name:
             case "a=ice-ufrag":
@@ -46,17 +56,6 @@ def parse_fragment_untrusted(body: bytes) -> Fragment:
     if bool(ufrag) is not bool(password):
         raise Malformed("a=ice-ufrag and a=ice-pwd: expected both or none")
     return Fragment(ufrag, password, tuple(candidates))
-
-
-def _lines_untrusted(body: bytes) -> Iterator[str]:
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise Malformed("the body: expected UTF-8") from None
-    for line in text.splitlines():
-        if line and line[1:2] != "=":
-            raise Malformed("the body: expected lines of SDP, such as a=ice-ufrag:…")
-        yield line.strip()
 
 
 @dataclass(frozen=True, slots=True)

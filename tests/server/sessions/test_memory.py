@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import trio
 import trio.testing
+from glottis.server.sessions.times import SessionTimes
 from glottis.signaling.messages import Offer, encode_message
 from support.memory import open_memory_exchange
 from support.phone import Exchange, Phone
@@ -71,12 +72,10 @@ async def traced(client: BareClient, calls: int) -> float:
 
 
 @pytest.mark.slow
-async def test_answered_call_takes_little_memory(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, mock_clock: trio.testing.MockClock
-) -> None:
-    """Time stands still: no call is given up meanwhile."""
+async def test_answered_call_takes_little_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)  # what pytest keeps of the log is none of the call's
-    async with open_memory_exchange(tmp_path) as exchange:
+    patient = SessionTimes(setup=3600)  # no call is given up meanwhile
+    async with open_memory_exchange(tmp_path, times=patient) as exchange:
         client = BareClient(exchange)
         for _ in range(WARM_UP):
             await client.call()

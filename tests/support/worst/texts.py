@@ -42,6 +42,7 @@ from glottis.signaling.messages import (
 from glottis.signaling.session_request import parse_session_request_untrusted
 from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH, HmacTokens
 from glottis.signaling.session_url import parse_session_url_untrusted
+from glottis_whip.fragments import MAX_BYTES, parse_fragment_untrusted
 
 from support.worst import MAX_HEAD, Arguments, Make, Row, filled, head, message
 
@@ -178,6 +179,18 @@ ATTRIBUTES: Final = tuple(
 
 ROWS: Final[tuple[Row, ...]] = (
     *ATTRIBUTES,
+    Row(
+        parse_fragment_untrusted,
+        MAX_BYTES,
+        2,
+        {
+            "candidates": filled(b"a=candidate:1 1 udp 1 192.0.2.1 1 typ host\r\n"),
+            "short candidates": filled(b"a=candidate:\n"),
+            "mids": filled(b"a=mid:0\n"),
+            "empty lines": filled(b"\n"),
+            "one long line": filled(b"x", b"a=mid:"),
+        },
+    ),
     message(read_attribute_untrusted, {"a long value": attributes("mid")}, longest=MAX_LENGTH),
     message(
         parse_candidate_untrusted,

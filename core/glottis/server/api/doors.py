@@ -12,7 +12,6 @@ from glottis.server.api.initiate import Initiate
 from glottis.server.api.placement import Placement
 from glottis.server.http.message import Request
 from glottis.server.http.problem import Problem
-from glottis.server.http.turns import Turns
 from glottis.server.sessions.door_client import DoorClient, over
 from glottis.server.sessions.ice_servers import ice_server_document
 
@@ -20,10 +19,9 @@ from glottis.server.sessions.ice_servers import ice_server_document
 class Doors:
     """All calls that have come in by a door, until they are over."""
 
-    def __init__(self, sessions: Placement, initiate: Initiate, turns: Turns) -> None:
+    def __init__(self, sessions: Placement, initiate: Initiate) -> None:
         self._sessions = sessions
         self._initiate = initiate
-        self._turns = turns
         self._calls: dict[str, DoorClient] = {}
 
     def of(self, request: Request) -> Door:
@@ -40,7 +38,7 @@ class Doors:
         if session is None:
             raise over()
         ice_servers = [ice_server_document(server) for server in created.ice_servers]
-        call = DoorClient(session, ice_servers, hear=hear, turns=self._turns, left=self._forget)
+        call = DoorClient(session, ice_servers, hear=hear, turns=self._initiate.turns, left=self._forget)
         self._calls[call.session_id] = call
         call.begin()
         return call

@@ -56,7 +56,7 @@ class Initiate:
         self._sessions = sessions
         self._authentication = authentication
         self._cors = cors
-        self._turns = turns
+        self.turns = turns
         self._entrance = entrance
         self._cluster = cluster
         self._refusals = Refusals() if refusals is None else refusals
@@ -97,7 +97,7 @@ class Initiate:
     async def create_for(self, wish: SessionWish, base_url: str) -> RouteResponse:
         """See ``Seat.create``."""
         try:
-            async with self._turns:
+            async with self.turns:
                 wanted = parse_session_request_untrusted(wish.body)
             wanted = replace(wanted, traceparent=wish.traceparent)
             created = await self._create(wanted, wish.principal, wish.client_host, base_url)
@@ -114,7 +114,7 @@ class Initiate:
         """What is wanted, or why nobody can tell."""
         try:
             _check_media_type(request)
-            async with self._turns:
+            async with self.turns:
                 wanted = parse_session_request_untrusted(request.body)
             return replace(wanted, traceparent=traceparent(request.headers))
         except Rejected as error:

@@ -76,18 +76,17 @@ class Api:
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
         if entrance is None:
             entrance = OwnEntrance(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room)
-        turns = turns or Turns()
         self._cluster = cluster or ClusterDesk({}, ())
         self.initiate = Initiate(
             sessions,
             authentication,
             cors=self._cors,
-            turns=turns,
+            turns=turns or Turns(),
             entrance=entrance,
             cluster=self._cluster,
             refusals=refusals,
         )
-        doors = Doors(sessions, self.initiate, turns)
+        doors = Doors(sessions, self.initiate)
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)
         self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors, doors)
