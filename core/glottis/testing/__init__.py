@@ -1,5 +1,9 @@
 """For tests of glottis and of its plugins: contracts as tests, calls without a network, virtual time and networks."""
 
+from glottis.testing.callers.report import CallReport, Report
+from glottis.testing.callers.steps import Done, Step
+from glottis.testing.callers.trying import try_agent, voice
+from glottis.testing.callers.turns import Turn
 from glottis.testing.codec_contract import check_codec
 from glottis.testing.contract_classes import (
     AgentContract,
@@ -23,9 +27,11 @@ __all__ = [
     "AgentContract",
     "AuthContract",
     "Broken",
+    "CallReport",
     "CodecContract",
     "ComponentContract",
     "DoesNotApply",
+    "Done",
     "ExtensionContract",
     "FakeCall",
     "IceProviderContract",
@@ -34,7 +40,10 @@ __all__ = [
     "NotTried",
     "Outcome",
     "ProcessorContract",
+    "Report",
     "Rule",
+    "Step",
+    "Turn",
     "Verdict",
     "VirtualCall",
     "VirtualNetwork",
@@ -42,4 +51,6 @@ __all__ = [
     "check_codec",
     "fake_call",
     "on_virtual_time",
+    "try_agent",
+    "voice",
 ]

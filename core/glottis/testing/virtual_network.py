@@ -56,7 +56,7 @@ class VirtualNetwork:
         end = self.now + seconds
         self._drain()
         while not (until is not None and until()):
-            moment = self._next_moment()
+            moment = self.next_moment()
             if moment is None or moment > end:
                 self.now = end
                 return until is not None and until()
@@ -66,7 +66,8 @@ class VirtualNetwork:
             self._drain()
         return True
 
-    def _next_moment(self) -> float | None:
+    def next_moment(self) -> float | None:
+        """When something is to happen next."""
         moments = [timeout for host in set(self._hosts.values()) if (timeout := host.next_timeout()) is not None]
         if self._in_flight:
             moments.append(self._in_flight[0][0])

@@ -1,0 +1,205 @@
+"""Lets callers follow a script with an agent, many at once if wanted, and reports how their conversations went."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+from glottis.audio import read_wav
+from glottis.barrier import stop
+from glottis.contracts.audio import AudioFrame
+from glottis.contracts.call import Agent
+from glottis.contracts.codec import CodecSpec
+from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.info import CallInfo
+from glottis.peer import PeerSettings
+from glottis.plugins.blame import first_of
+from glottis.testing.callers.acting import Actor
+from glottis.testing.callers.agents import agent_named, codec_named, recogniser_named
+from glottis.testing.callers.line import CONNECT_TIMEOUT, AgentEnd, CallerEnd
+from glottis.testing.callers.report import CallReport, Report
+from glottis.testing.callers.steps import Step
+from glottis.testing.callers.turns import turns_of
+from glottis.testing.peers import CALLER, GATEWAY
+from glottis.testing.rules.signals import melody
+from glottis.testing.virtual_network import VirtualNetwork
+from glottis.testing.virtual_time import on_virtual_time
+
+PATIENCE: Final = 30.0
+ENDING: Final = 1.0
+"""Seconds in which an agent is to end when its caller has hung up (law 5 of docs/architecture.md)."""
+
+MakeNetwork = Callable[[int], VirtualNetwork]
+"""For a seed."""
+Began = Callable[[VirtualNetwork], None]
+
+
+def voice(seconds: float, sample_rate: int = 16000) -> AudioFrame:
+    """A sound for callers who have no WAV file: it hums."""
+    return AudioFrame(melody(sample_rate, round(1000 * seconds)), sample_rate)
+
+
+def try_agent(
+    agent: Agent | str,
+    *steps: Step,
+    settings: Mapping[str, Any] | None = None,
+    callers: int = 1,
+    every_s: float = 0.0,
+    seed: int = 0,
+    network: MakeNetwork = VirtualNetwork,
+    began: Began = lambda network: None,
+    codec: str = "opus",
+    sample_rate: int = 16000,
+    patience_s: float = PATIENCE,
+    recogniser: str = "",
+    recogniser_settings: Mapping[str, Any] | None = None,
+    sounds: Callable[[str], AudioFrame] | None = None,
+) -> Report:
+    """Let callers follow ``steps`` with an agent: a function, the name of an installed one, or ``file.py:function``.
+
+    ``callers`` call at once, or one ``every_s`` seconds; the n-th has a network of the seed ``seed`` + n. All is on the
+    real engines and virtual time. ``began`` is called when media begins on a network. Raises ``ConfigurationError`` for
+    what cannot be tried; what the agent does wrong is in the report.
+    """
+    read = sounds or partial(_read, sample_rate=sample_rate)
+    for step in steps:
+        for sound in (step.say, step.interrupt):
+            _check(read(sound) if isinstance(sound, str) else sound, sample_rate)
+    transcribe = recogniser_named(recogniser, recogniser_settings or {}) if recogniser else None
+    if transcribe is None and any(step.expect_words is not None for step in steps):
+        raise ConfigurationError("expect_words: needs a recogniser: give the name of an installed one")
+    chosen = agent_named(agent, settings or {}, sample_rate)
+    conversation = _Trial(chosen, steps, codec_named(codec), sample_rate, patience_s, read)
+    conversation.network, conversation.began, conversation.transcribe = network, began, transcribe
+    calls = on_virtual_time(conversation.run, callers, every_s, seed)
+    return Report(agent=agent if isinstance(agent, str) else getattr(agent, "__name__", "agent"), calls=tuple(calls))
+
+
+class _Trial:
+    """What all callers have in common."""
+
+    network: MakeNetwork
+    began: Began
+    transcribe: Any
+
+    def __init__(
+        self,
+        agent: tuple[Agent, Any],
+        steps: Sequence[Step],
+        codec: CodecSpec,
+        rate: int,
+        patience: float,
+        sounds: Callable[[str], AudioFrame],
+    ) -> None:
+        self._agent, self._told = agent
+        self._steps = steps
+        self._settings = PeerSettings((codec,), sample_rate=rate)
+        self._patience = patience
+        self._sounds = sounds
+
+    async def run(self, callers: int, every: float, seed: int) -> list[CallReport]:
+        """Each in the order of their calls."""
+        reports: dict[int, CallReport] = {}
+
+        async def one(number: int) -> None:
+            await trio.sleep(number * every)
+            reports[number] = await self._call(number, seed + number)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(callers):
+                nursery.start_soon(one, number)
+        return [reports[number] for number in range(callers)]
+
+    async def _call(self, number: int, seed: int) -> CallReport:
+        network = self.network(seed)
+        network.now = trio.current_time()
+        info = CallInfo(f"session-{number}", "campaign", f"caller-{number}", campaign_settings=self._told)
+        caller = CallerEnd(self._settings, network, f"{seed} caller")
+        agent = AgentEnd(self._settings, network, f"{seed} agent", info)
+        agent.signal = caller.texts.append
+        network.attach(caller, CALLER)
+        network.attach(agent, GATEWAY)
+        offer = caller.connection.make_offer()
+        caller.connection.accept_answer_untrusted(agent.accept(offer), network.now)
+        caller.open_channel()
+        actor = Actor(caller, agent, self._sounds, self._patience)
+        actor.transcribe = self.transcribe
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drive, network, agent)
+            await _connect(caller, agent)
+            began_at = trio.current_time()
+            self.began(network)
+            caller.start_media(network.now)
+            await self._converse(actor, agent, began_at)
+            agent.leg.close()
+            nursery.cancel_scope.cancel()
+        return CallReport(
+            caller=number,
+            seed=seed,
+            turns=turns_of(caller.said, caller.listened, began_at),
+            steps=actor.done,
+            seconds=round(trio.current_time() - began_at, 3),
+            ended=_ended(agent),
+            error="; ".join(map(_described, agent.errors)),
+        )
+
+    async def _converse(self, actor: Actor, agent: AgentEnd, began_at: float) -> None:
+        """Until the script or the agent is at an end."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._serve, agent)
+            await actor.perform(self._steps, began_at)
+            nursery.cancel_scope.cancel()
+
+    async def _serve(self, agent: AgentEnd) -> None:
+        with trio.CancelScope() as scope:
+            try:
+                agent.serving = scope
+                await agent.call.converse(self._agent, agent.failed)
+            except BaseException as error:
+                stop(error, agent.failed)
+        agent.ends("the agent has returned")
+
+
+async def drive(network: VirtualNetwork, agent: AgentEnd) -> None:
+    """Let the time of the network pass with trio's."""
+    while True:
+        network.run(seconds=max(0.0, trio.current_time() - network.now) + 1e-9)
+        agent.moved.wake()
+        moment = network.next_moment()
+        with trio.move_on_at(trio.current_time() + 1.0 if moment is None else moment):
+            await agent.changed.wait()
+
+
+async def _connect(caller: CallerEnd, agent: AgentEnd) -> None:
+    with trio.move_on_after(CONNECT_TIMEOUT):
+        while not (caller.connected and agent.connected and caller.can_write):
+            await agent.moved.wait()
+        return
+    raise ConfigurationError(f"network: caller and agent did not connect within {CONNECT_TIMEOUT:g} s")
+
+
+def _ended(agent: AgentEnd) -> str:
+    if agent.errors:
+        return "the agent failed"
+    return f"the agent: {agent.hung_up_reason}" if agent.hung_up_reason is not None else "the caller hung up"
+
+
+def _described(error: BaseException) -> str:
+    first = first_of(error)
+    return f"{type(first).__name__}: {first}"
+
+
+def _read(path: str, sample_rate: int) -> AudioFrame:
+    try:
+        return read_wav(Path(path))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {str(error).removeprefix('read_wav: ')}") from None
+
+
+def _check(sound: AudioFrame | None, sample_rate: int) -> None:
+    if sound is not None and sound.sample_rate != sample_rate:
+        raise ConfigurationError(f"say: has {sound.sample_rate} Hz, and the call {sample_rate}: resample it")
