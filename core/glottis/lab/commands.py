@@ -3,12 +3,15 @@
 import argparse
 import sys
 
+import msgspec
+
 from glottis.contracts.errors import ConfigurationError, Malformed
 from glottis.lab.capture import parse_capture_untrusted
 from glottis.lab.comparison import compare, in_one_line
 from glottis.lab.experiment import read_experiment
 from glottis.lab.presets import PRESETS
 from glottis.lab.results import load_results
+from glottis.lab.script import MAX_CALLERS, read_script
 from glottis.lab.streams import choose, clock_rate_of, streams_of, trace_of
 from glottis.lab.trace import save_trace
 
@@ -27,6 +30,17 @@ def run_command(options: argparse.Namespace) -> int:
         _tell(f"failed: {', '.join(row.result.labels.values())}: {row.result.error}")
     _write(str(output / "report.html"))
     return 1 if results.failed else 0
+
+
+def call_command(options: argparse.Namespace) -> int:
+    """1 where something was not as expected."""
+    given = {"callers": options.callers, "seed": options.seed}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if not 1 <= changes.get("callers", 1) <= MAX_CALLERS:
+        raise ConfigurationError(f"--callers: expected 1 to {MAX_CALLERS}, got {options.callers}")
+    report = msgspec.structs.replace(read_script(options.script), **changes).run()
+    _write(msgspec.json.format(msgspec.json.encode(report), indent=1).decode() if options.json else str(report))
+    return 0 if report.ok else 1
 
 
 def networks_command(options: argparse.Namespace) -> int:

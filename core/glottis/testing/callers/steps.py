@@ -1,9 +1,10 @@
 """What a caller does, one step after the other, and what is expected of the agent."""
 
+import json
 import re
+from pathlib import PurePath
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta, Struct
 
 from glottis.calls.dtmf import tones_of
@@ -49,9 +50,10 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
     def __post_init__(self) -> None:
         does = [name for name in ACTIONS if getattr(self, name) is not None]
-        if len(does) != 1:
-            found = f"{' and '.join(does)}" if does else "none"
-            raise ConfigurationError(f"expected one of {', '.join(ACTIONS)} in each step, got {found}")
+        if not does:
+            raise ConfigurationError(f"say: expected this, or another of {', '.join(ACTIONS)}")
+        if len(does) > 1:
+            raise ConfigurationError(f"{does[1]}: is one step, and {does[0]} another")
         if self.press is not None:
             try:
                 tones_of(self.press)
@@ -72,7 +74,8 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
         value = getattr(self, self.action)
         if isinstance(value, AudioFrame):
             return f"{self.action} {value.duration:g} s of sound"
-        return f"{self.action} {msgspec.json.encode(value).decode()}"
+        shown = PurePath(value).name if self.action in ("say", "interrupt") else value
+        return f"{self.action} {json.dumps(shown, ensure_ascii=False)}"
 
 
 ACTIONS: Final = (
