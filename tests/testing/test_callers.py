@@ -1,14 +1,16 @@
 """Callers who follow a script: what they say is heard, what they expect is judged, and turns are timed."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import trio
-from glottis import Call, ConfigurationError
+from glottis import AudioFrame, Call, ConfigurationError
 from glottis.audio import level_dbfs
 from glottis.testing import Impairments, Report, Step, VirtualNetwork, try_agent, voice
 from glottis.testing.callers.turns import Spells, turns_of
 from glottis.testing.callers.words import word_error_rate
+from glottis_conversation import Transcript
 
 PATIENT_MS = 200
 """Of silence, after which the agent answers."""
@@ -145,6 +147,23 @@ def test_what_does_not_come_about_is_said_after_the_patience(agent: Any, step: S
 def test_what_cannot_be_tried_is_refused(step: dict[str, Any], options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         tried(Step(**step), **options)
+
+
+class Counting:
+    """A recogniser: understands a word for each second."""
+
+    async def transcribe(self, audio: AsyncIterator[AudioFrame]) -> AsyncIterator[Transcript]:
+        seconds = sum([frame.duration async for frame in audio if level_dbfs(frame) > -40])
+        yield Transcript("not yet", is_final=False)
+        yield Transcript(" ".join(["word"] * int(seconds)))
+
+
+@pytest.mark.parametrize(("words", "rate"), [("Word, word.", 0), ("word word next word", 0.5)])
+def test_what_the_agent_says_is_understood_and_its_word_error_rate_measured(words: str, rate: float) -> None:
+    report = tried(HELLO, Step(expect_words=words, word_errors=0.2), recogniser=Counting())
+    assert report.ok is (rate == 0), report
+    assert report.word_error_rates == [rate]
+    assert f"word error rate: mean {rate:.3f}" in str(report)
 
 
 def test_turns_are_told_apart_by_pauses() -> None:

@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import trio
 
 from glottis.audio import joined
 from glottis.calls.dtmf import tones_of
 from glottis.contracts.audio import AudioFrame
+from glottis.testing.callers.agents import Recogniser
 from glottis.testing.callers.line import AgentEnd, CallerEnd
 from glottis.testing.callers.steps import Done, Step
 from glottis.testing.callers.words import word_error_rate
 
-Transcribe = Callable[[AsyncIterator[AudioFrame]], AsyncIterator[Any]]
-"""Of a recogniser: what it yields has a ``text``, and says whether it ``is_final``."""
 WORDS_PAUSE: Final = 0.7
 """Seconds of silence after which the agent has said what it had to say."""
 
@@ -29,7 +28,7 @@ class Actor:
     def __init__(
         self, caller: CallerEnd, agent: AgentEnd, sounds: Callable[[str], AudioFrame], patience: float
     ) -> None:
-        self.transcribe: Callable[[], Transcribe] | None = None
+        self.make_recogniser: Callable[[], Recogniser] | None = None
         self.done: list[Done] = []
         self._caller, self._agent = caller, agent
         self._sounds = sounds
@@ -157,12 +156,12 @@ class Actor:
             raise Unmet(f"understood {self._came!r}: a word error rate of {self._word_error_rate:g}")
 
     async def _understand(self, frames: Sequence[AudioFrame]) -> str:
-        assert self.transcribe is not None, "checked before"
+        assert self.make_recogniser is not None, "checked before"
 
         async def audio() -> AsyncIterator[AudioFrame]:
             yield joined(frames)
 
-        found = [each.text async for each in self.transcribe()(audio()) if each.is_final]
+        found = [each.text async for each in self.make_recogniser().transcribe(audio()) if each.is_final]
         return " ".join(found)
 
     async def _expect_text(self, step: Step) -> None:

@@ -17,7 +17,7 @@ from glottis.contracts.info import CallInfo
 from glottis.peer import PeerSettings
 from glottis.plugins.blame import first_of
 from glottis.testing.callers.acting import Actor
-from glottis.testing.callers.agents import agent_named, codec_named, recogniser_named
+from glottis.testing.callers.agents import Recogniser, agent_named, codec_named, recogniser_named
 from glottis.testing.callers.line import CONNECT_TIMEOUT, AgentEnd, CallerEnd
 from glottis.testing.callers.report import CallReport, Report
 from glottis.testing.callers.steps import Step
@@ -53,26 +53,27 @@ def try_agent(
     codec: str = "opus",
     sample_rate: int = 16000,
     patience_s: float = PATIENCE,
-    recogniser: str = "",
+    recogniser: str | Recogniser = "",
     recogniser_settings: Mapping[str, Any] | None = None,
     sounds: Callable[[str], AudioFrame] | None = None,
 ) -> Report:
     """Let callers follow ``steps`` with an agent: a function, the name of an installed one, or ``file.py:function``.
 
     ``callers`` call at once, or one ``every_s`` seconds; the n-th has a network of the seed ``seed`` + n. All is on the
-    real engines and virtual time. ``began`` is called when media begins on a network. Raises ``ConfigurationError`` for
+    real engines and virtual time. ``recogniser`` is a component that understands speech, or the name of an installed
+    one. ``began`` is called when media begins on a network. Raises ``ConfigurationError`` for
     what cannot be tried; what the agent does wrong is in the report.
     """
     read = sounds or partial(_read, sample_rate=sample_rate)
     for step in steps:
         for sound in (step.say, step.interrupt):
             _check(read(sound) if isinstance(sound, str) else sound, sample_rate)
-    transcribe = recogniser_named(recogniser, recogniser_settings or {}) if recogniser else None
-    if transcribe is None and any(step.expect_words is not None for step in steps):
+    make_recogniser = recogniser_named(recogniser, recogniser_settings or {})
+    if make_recogniser is None and any(step.expect_words is not None for step in steps):
         raise ConfigurationError("expect_words: needs a recogniser: give the name of an installed one")
     chosen = agent_named(agent, settings or {}, sample_rate)
     conversation = _Trial(chosen, steps, codec_named(codec), sample_rate, patience_s, read)
-    conversation.network, conversation.began, conversation.transcribe = network, began, transcribe
+    conversation.network, conversation.began, conversation.make_recogniser = network, began, make_recogniser
     calls = on_virtual_time(conversation.run, callers, every_s, seed)
     return Report(agent=agent if isinstance(agent, str) else getattr(agent, "__name__", "agent"), calls=tuple(calls))
 
@@ -82,7 +83,7 @@ class _Trial:
 
     network: MakeNetwork
     began: Began
-    transcribe: Any
+    make_recogniser: Callable[[], Recogniser] | None
 
     def __init__(
         self,
@@ -125,7 +126,7 @@ class _Trial:
         caller.connection.accept_answer_untrusted(agent.accept(offer), network.now)
         caller.open_channel()
         actor = Actor(caller, agent, self._sounds, self._patience)
-        actor.transcribe = self.transcribe
+        actor.make_recogniser = self.make_recogniser
         async with trio.open_nursery() as nursery:
             nursery.start_soon(drive, network, agent)
             await _connect(caller, agent)
