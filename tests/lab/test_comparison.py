@@ -47,7 +47,13 @@ class Run:
             for seed in range(self.seeds):
                 chance = random.Random(f"{network} {seed}").uniform(-self.spread, self.spread)
                 chance += random.Random(f"{network} {seed} {self.codec} {self.pesq}").uniform(-self.noise, self.noise)
-                labels = {"speech": "a.wav", "codec": self.codec, "delay": "fixed", "protection": "fec"}
+                labels = {
+                    "speech": "a.wav",
+                    "codec": self.codec,
+                    "delay": "fixed",
+                    "protection": "fec",
+                    "agent": "none",
+                }
                 measures = msgspec.structs.replace(PLAIN, pesq=self.pesq + chance, delay_ms=self.delay_ms)
                 result = Result(labels={**labels, "network": network, "seed": str(seed)}, measures=measures)
                 rows.append(Row(key=f"{network} {seed}", result=result))

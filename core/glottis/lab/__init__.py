@@ -5,10 +5,11 @@ Nothing else of glottis imports it, and it needs the extra ``glottis[lab]``.
 
 from glottis.lab.experiment import Experiment, read_experiment
 from glottis.lab.networks import Break, BurstLoss, GilbertElliottLoss, Handover, Link, Network, Rate, Stalls
-from glottis.lab.plan import Codec, Condition, Delay, Protection
+from glottis.lab.plan import Agent, Codec, Condition, Delay, Protection
 from glottis.lab.results import Results, load_results
 
 __all__ = [
+    "Agent",
     "Break",
     "BurstLoss",
     "Codec",

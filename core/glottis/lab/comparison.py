@@ -49,6 +49,9 @@ NOTICEABLE: Final[Mapping[str, float]] = {
     "late": 0.001,
     "concealed": 0.001,
     "kbits": 0.5,
+    "answer_ms": 20.0,
+    "barge_in_ms": 20.0,
+    "word_errors": 0.01,
 }
 """Smaller differences are neither, however sure they are."""
 

@@ -11,10 +11,11 @@ from msgspec import Meta, Struct
 
 from glottis.config.conversion import convert
 from glottis.contracts.errors import ConfigurationError
+from glottis.lab.conversation import check_agent
 from glottis.lab.keys import key_of
 from glottis.lab.networks import Link, Network
 from glottis.lab.parts import delay_maker, find_codec
-from glottis.lab.plan import Codec, Condition, Delay, Protection, label_of
+from glottis.lab.plan import Agent, Codec, Condition, Delay, Protection, label_of
 from glottis.lab.presets import resolve
 from glottis.lab.progress import ProgressLine, in_words
 from glottis.lab.report import write_report
@@ -26,6 +27,8 @@ from glottis.lab.trace import load_trace
 MAX_SEEDS: Final = 10_000
 SECONDS_PER_SECOND: Final = 0.06
 """Of a core for a second of speech, with Opus: for estimates."""
+SECONDS_PER_TALKED_SECOND: Final = 0.3
+"""The same of a conversation, in which it is said twice, and answered."""
 
 Tell = Callable[[str], None]
 
@@ -43,6 +46,8 @@ class Experiment(Struct, frozen=True, kw_only=True):
     delays: tuple[Delay, ...] = (Delay(),)
     protections: tuple[Protection, ...] = (Protection(),)
     networks: tuple[Network, ...] = (Network(),)
+    agents: tuple[Agent, ...] = ()
+    """Each has a conversation with the caller in each condition; without any, callers are only heard."""
     seeds: Annotated[int, Meta(ge=1, le=MAX_SEEDS)] = 1
     """So many networks of each kind: 0, 1, 2 and so on."""
     plugins: tuple[str, ...] = ()
@@ -67,6 +72,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
             "delays": self.delays,
             "protections": self.protections,
             "networks": networks,
+            "agents": self.agents,
         }
         for axis, settings in axes.items():
             _check_labels(axis, [label_of(one) if isinstance(one, Struct) else str(one) for one in settings])
@@ -79,9 +85,16 @@ class Experiment(Struct, frozen=True, kw_only=True):
                 network=network,
                 seed=seed,
                 plugins=self.plugins,
+                agent=agent,
             )
-            for speech, codec, delay, protection, network, seed in product(
-                self.speech, self.codecs, self.delays, self.protections, networks, range(self.seeds)
+            for speech, codec, delay, protection, network, agent, seed in product(
+                self.speech,
+                self.codecs,
+                self.delays,
+                self.protections,
+                networks,
+                self.agents or (None,),
+                range(self.seeds),
             )
         ]
 
@@ -98,6 +111,8 @@ class Experiment(Struct, frozen=True, kw_only=True):
             for link in (network, network.back):
                 if link is not None and link.trace:
                     _at(f"networks.{number}", lambda link=link: load_trace(Path(link.trace)))
+        for number, agent in enumerate(self.agents):
+            _at(f"agents.{number}", lambda agent=agent: check_agent(agent, self.networks))
         return self.conditions
 
     def run(
@@ -115,7 +130,8 @@ class Experiment(Struct, frozen=True, kw_only=True):
         kept = Kept(Path(folder) / "conditions")
         number = cores() if processes is None else max(1, processes)
         keyed = [(key_of(condition), condition) for condition in conditions]
-        seconds = SECONDS_PER_SECOND * sum(lengths[one.speech] for key, one in keyed if kept.find(key) is None) / number
+        each = SECONDS_PER_SECOND + (SECONDS_PER_TALKED_SECOND if self.agents else 0)
+        seconds = each * sum(lengths[one.speech] for key, one in keyed if kept.find(key) is None) / number
         tell(f"{len(conditions)} conditions, about {in_words(seconds)} on {number} cores")
         if seconds > 60 * self.ask_above_minutes and not may_take_long:
             raise ConfigurationError(
@@ -160,6 +176,11 @@ def _beside(experiment: Experiment, folder: Path, name: str) -> Experiment:
         changes: dict[str, Any] = {"trace": found(one.trace)}
         return msgspec.structs.replace(one, **changes, **({"back": link(back)} if back is not None else {}))
 
+    def agent(one: Agent) -> Agent:
+        file, colon, function = one.agent.rpartition(":")
+        is_file = colon and file.endswith(".py")
+        return msgspec.structs.replace(one, agent=f"{found(file)}:{function}") if is_file else one
+
     return msgspec.structs.replace(
         experiment,
         name=name if experiment.name == "experiment" else experiment.name,
@@ -167,6 +188,7 @@ def _beside(experiment: Experiment, folder: Path, name: str) -> Experiment:
         plugins=tuple(map(found, experiment.plugins)),
         delays=tuple(map(delay, experiment.delays)),
         networks=tuple(map(link, experiment.networks)),
+        agents=tuple(map(agent, experiment.agents)),
     )
 
 

@@ -1,6 +1,7 @@
 """The hash of all that a result depends on, by which it is kept and found again."""
 
 import hashlib
+import importlib.util
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -12,8 +13,9 @@ import msgspec
 
 from glottis.contracts.codec import EncoderSettings
 from glottis.lab.parts import files_of, find_codec
-from glottis.lab.plan import Condition, digest
+from glottis.lab.plan import Agent, Condition, digest
 from glottis.lab.trial import FRAME_SECONDS
+from glottis.plugins import load_plugins
 
 CORE: Final = Path(__file__).parents[1]
 FORK: Final = multiprocessing.get_context("fork")
@@ -32,6 +34,7 @@ def key_of(condition: Condition) -> str:
     return digest(
         settings,
         code_of(CORE).encode(),
+        agent_print(condition.agent).encode(),
         codec_print(condition.codec.codec, condition.plugins).encode(),
         *(file_print(path, path.stat().st_mtime_ns).encode() for path in files),
     )
@@ -41,6 +44,21 @@ def key_of(condition: Condition) -> str:
 def file_print(path: Path, changed_at: int) -> str:
     """Of what is in a file, read once until it changes."""
     return digest(path.read_bytes())
+
+
+def agent_print(agent: Agent | None) -> str:
+    """Of the code of an agent, and of the packages beside it that register it."""
+    if agent is None:
+        return ""
+    file, colon, _ = agent.agent.rpartition(":")
+    if colon and file.endswith(".py"):
+        return digest(Path(file).read_bytes())
+    plugin = load_plugins().agents.find(agent.agent).plugin
+    spec = importlib.util.find_spec(plugin.package.partition(".")[0]) if plugin.package else None
+    if spec is None or spec.origin is None:
+        return str(plugin)
+    origin = Path(spec.origin)
+    return code_of(origin.parent) if origin.name == "__init__.py" else digest(origin.read_bytes())
 
 
 @lru_cache(maxsize=32)
@@ -63,7 +81,7 @@ def _codec_print(name: str, plugins: tuple[str, ...]) -> str:
     return digest(*payloads, *heard)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=32)
 def code_of(folder: Path) -> str:
     """Of all Python files of a package."""
     whole = hashlib.sha256()

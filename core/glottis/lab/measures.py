@@ -55,6 +55,13 @@ class Measures(Struct, frozen=True, kw_only=True):
     """Packets that were asked for, and sent again (RFC 4585 §6.2.1)."""
     kbits: float
     """Thousands of bits per second that were sent: RTP and SRTP, without UDP and IP (28 bytes a packet)."""
+    answer_ms: float | None = None
+    """Of an agent: from the end of the caller's speech to its first sound, at the caller's ear (Heldner and Edlund,
+    Journal of Phonetics 38, 2010: the floor transfer offset); the median of its answers."""
+    barge_in_ms: float | None = None
+    """Of an agent: from the beginning of what interrupts it until the caller hears it no more; the median."""
+    word_errors: float | None = None
+    """Of an agent: the word error rate of what a recogniser understands of its answer (NIST's sclite)."""
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -52,6 +52,24 @@ class Protection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Nothing is sent in pauses."""
 
 
+class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Any that is installed, or a function in a file. It is told the speech, and interrupted by it."""
+
+    label: str = ""
+    agent: str
+    """A name, or ``file.py:function``."""
+    settings: dict[str, Any] = {}
+    interrupt_after_s: Annotated[float, Meta(ge=0, le=600)] = 0.5
+    """It has spoken for so long then."""
+    patience_s: Annotated[float, Meta(ge=0, le=3600)] = 30
+    """How long an answer is waited for."""
+    words: str = ""
+    """What it is to answer: needs a recogniser."""
+    recogniser: str = ""
+    """The name of an installed component."""
+    recogniser_settings: dict[str, Any] = {}
+
+
 class Condition(Struct, frozen=True, kw_only=True):
     """One of each, and the seed of what is random."""
 
@@ -62,6 +80,7 @@ class Condition(Struct, frozen=True, kw_only=True):
     network: Network
     seed: int
     plugins: tuple[str, ...] = ()
+    agent: Agent | None = None
 
     @property
     def labels(self) -> dict[str, str]:
@@ -72,11 +91,12 @@ class Condition(Struct, frozen=True, kw_only=True):
             "delay": label_of(self.delay),
             "protection": label_of(self.protection),
             "network": label_of(self.network),
+            "agent": label_of(self.agent) if self.agent is not None else "none",
             "seed": str(self.seed),
         }
 
 
-AXES: Final = ("speech", "codec", "delay", "protection", "network", "seed")
+AXES: Final = ("speech", "codec", "delay", "protection", "network", "agent", "seed")
 _NAMING: Final = {"label", "source", "preset"}
 
 T = TypeVar("T", bound=Struct)
@@ -89,12 +109,13 @@ def label_of(setting: Struct) -> str:
         return str(own)
     preset = getattr(setting, "preset", "")
     said = [f"{name} {_shown(value)}" for name, value in _changed(setting).items() if name not in _NAMING]
-    if isinstance(setting, Codec | Delay):
-        first = setting.codec if isinstance(setting, Codec) else setting.policy
-        said = [_shown(first), *(one for one in said if one.partition(" ")[0] not in ("codec", "policy"))]
+    if isinstance(setting, Codec | Delay | Agent):
+        key = _FIRST[type(setting)]
+        said = [_shown(getattr(setting, key)), *(one for one in said if one.partition(" ")[0] != key)]
     return ", ".join([preset, *said] if preset else said) or _DEFAULT_LABELS.get(type(setting), "default")
 
 
+_FIRST: Final[dict[type, str]] = {Codec: "codec", Delay: "policy", Agent: "agent"}
 _DEFAULT_LABELS: Final[dict[type, str]] = {Network: "clean", Protection: "fec"}
 
 
@@ -102,7 +123,7 @@ def _changed(setting: Struct) -> dict[str, Any]:
     return {
         field.name: value
         for field in msgspec.structs.fields(setting)
-        if (value := getattr(setting, field.name)) != field.default
+        if (value := getattr(setting, field.name)) != field.default and value != {}
     }
 
 
@@ -111,6 +132,8 @@ def _shown(value: Any) -> str:
         return "(" + ", ".join(f"{name} {_shown(inner)}" for name, inner in _changed(value).items()) + ")"
     if isinstance(value, tuple):
         return " ".join(map(_shown, value))
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items()) + ")"
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value).rpartition("/")[2]

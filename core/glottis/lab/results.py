@@ -49,7 +49,7 @@ class Results(Struct, frozen=True, kw_only=True):
 
 def naming(rows: Sequence[Row]) -> Callable[[Row], str]:
     """What to call what is compared in each network: by the axes on which these rows differ."""
-    compared = ("speech", "codec", "delay", "protection")
+    compared = ("speech", "codec", "delay", "protection", "agent")
     told = [axis for axis in compared if len({row.result.labels[axis] for row in rows}) > 1] or ["codec"]
     return lambda row: " · ".join(row.result.labels[axis] for axis in told)
 

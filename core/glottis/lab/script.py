@@ -1,6 +1,7 @@
 """A script for callers as TOML says it: ``glottis lab call`` tries an agent with it."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,7 +48,6 @@ class Script(Struct, frozen=True, kw_only=True):
 
     def run(self) -> Report:
         """Have all calls. Raises ``ConfigurationError`` for what cannot be tried."""
-        network = network_of(self.network)
         return try_agent(
             self.agent,
             *self.steps,
@@ -55,7 +55,7 @@ class Script(Struct, frozen=True, kw_only=True):
             callers=self.callers,
             every_s=self.every_s,
             seed=self.seed,
-            network=lambda seed: LabNetwork(*carriers(network, seed)),
+            network=lab_network(network_of(self.network)),
             began=begin,
             codec=self.codec,
             sample_rate=self.sample_rate,
@@ -74,6 +74,11 @@ def sound_of(path: Path, rate: int) -> AudioFrame:
     wav = read_wav(path)
     samples = to_samples(at_length(wav.signal, round(len(wav.signal) * rate / wav.rate)))
     return AudioFrame(samples.tobytes(), rate)
+
+
+def lab_network(network: Network) -> Callable[[int], VirtualNetwork]:
+    """What makes it for a seed."""
+    return lambda seed: LabNetwork(*carriers(network, seed))
 
 
 def begin(network: VirtualNetwork) -> None:

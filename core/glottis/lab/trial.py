@@ -5,10 +5,12 @@ from pathlib import Path
 from time import thread_time
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from glottis.contracts.codec import CodecSpec, EncoderKnobs
 from glottis.lab.call import Ends, Recording, speak
+from glottis.lab.conversation import conversation_with
 from glottis.lab.measures import Measures, Timeline, measure
 from glottis.lab.networks import events_of
 from glottis.lab.parts import delay_maker, find_codec
@@ -42,6 +44,9 @@ def run(condition: Condition) -> tuple[Result, Samples]:
     clock_rate = 1 + condition.network.drift_ppm / 1e6
     measures, timeline = measure(recording, speech.speech, events_of(condition.network), clock_rate)
     judged = thread_time()
+    if condition.agent is not None:
+        codec = find_codec(condition.codec.codec, condition.plugins)
+        measures = msgspec.structs.replace(measures, **conversation_with(condition, ends_of(condition, codec)))
     call = spoken - begin
     costs = Costs(
         encoder=watch.encoder,

@@ -1,7 +1,7 @@
 """Lets callers follow a script with an agent, many at once if wanted, and reports how their conversations went."""
 
+import random
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +9,8 @@ import trio
 
 from glottis.audio import read_wav
 from glottis.barrier import stop
-from glottis.contracts.audio import AudioFrame
+from glottis.contracts.audio import FRAME_SECONDS, AudioFrame
 from glottis.contracts.call import Agent
-from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import CallInfo
 from glottis.peer import PeerSettings
@@ -28,11 +27,13 @@ from glottis.testing.virtual_network import VirtualNetwork
 from glottis.testing.virtual_time import on_virtual_time
 
 PATIENCE: Final = 30.0
-ENDING: Final = 1.0
-"""Seconds in which an agent is to end when its caller has hung up (law 5 of docs/architecture.md)."""
+_ROUNDING: Final = 1e-9
+"""Seconds: what is due at this very moment is not to be missed."""
 
 MakeNetwork = Callable[[int], VirtualNetwork]
 """For a seed."""
+Peers = tuple[PeerSettings, PeerSettings]
+"""Of the caller, and of the gateway."""
 Began = Callable[[VirtualNetwork], None]
 
 
@@ -56,23 +57,26 @@ def try_agent(
     recogniser: str | Recogniser = "",
     recogniser_settings: Mapping[str, Any] | None = None,
     sounds: Callable[[str], AudioFrame] | None = None,
+    peers: Peers | None = None,
 ) -> Report:
     """Let callers follow ``steps`` with an agent: a function, the name of an installed one, or ``file.py:function``.
 
     ``callers`` call at once, or one ``every_s`` seconds; the n-th has a network of the seed ``seed`` + n. All is on the
     real engines and virtual time. ``recogniser`` is a component that understands speech, or the name of an installed
-    one. ``began`` is called when media begins on a network. Raises ``ConfigurationError`` for
-    what cannot be tried; what the agent does wrong is in the report.
+    one. ``began`` is called when media begins on a network, ``sounds`` reads what steps name, and ``peers`` are how the
+    connections are set, in place of ``codec`` and ``sample_rate``. Raises ``ConfigurationError`` for what cannot be
+    tried; what the agent does wrong is in the report.
     """
-    read = sounds or partial(_read, sample_rate=sample_rate)
+    read = sounds or _read
+    caller, gateway = peers or _alike(codec, sample_rate)
     for step in steps:
         for sound in (step.say, step.interrupt):
-            _check(read(sound) if isinstance(sound, str) else sound, sample_rate)
+            _check(read(sound) if isinstance(sound, str) else sound, caller.sample_rate)
     make_recogniser = recogniser_named(recogniser, recogniser_settings or {})
     if make_recogniser is None and any(step.expect_words is not None for step in steps):
         raise ConfigurationError("expect_words: needs a recogniser: give the name of an installed one")
-    chosen = agent_named(agent, settings or {}, sample_rate)
-    conversation = _Trial(chosen, steps, codec_named(codec), sample_rate, patience_s, read)
+    chosen = agent_named(agent, settings or {}, gateway.sample_rate)
+    conversation = _Trial(chosen, steps, (caller, gateway), patience_s, read)
     conversation.network, conversation.began, conversation.make_recogniser = network, began, make_recogniser
     calls = on_virtual_time(conversation.run, callers, every_s, seed)
     return Report(agent=agent if isinstance(agent, str) else getattr(agent, "__name__", "agent"), calls=tuple(calls))
@@ -89,14 +93,13 @@ class _Trial:
         self,
         agent: tuple[Agent, Any],
         steps: Sequence[Step],
-        codec: CodecSpec,
-        rate: int,
+        peers: Peers,
         patience: float,
         sounds: Callable[[str], AudioFrame],
     ) -> None:
         self._agent, self._told = agent
         self._steps = steps
-        self._settings = PeerSettings((codec,), sample_rate=rate)
+        self._peers = peers
         self._patience = patience
         self._sounds = sounds
 
@@ -117,8 +120,8 @@ class _Trial:
         network = self.network(seed)
         network.now = trio.current_time()
         info = CallInfo(f"session-{number}", "campaign", f"caller-{number}", campaign_settings=self._told)
-        caller = CallerEnd(self._settings, network, f"{seed} caller")
-        agent = AgentEnd(self._settings, network, f"{seed} agent", info)
+        caller = CallerEnd(self._peers[0], network, f"{seed} caller")
+        agent = AgentEnd(self._peers[1], network, f"{seed} agent", info)
         agent.signal = caller.texts.append
         network.attach(caller, CALLER)
         network.attach(agent, GATEWAY)
@@ -130,7 +133,9 @@ class _Trial:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(drive, network, agent)
             await _connect(caller, agent)
-            began_at = trio.current_time()
+            await trio.sleep(random.Random(f"{seed} phase").uniform(0, FRAME_SECONDS))  # to the gateway's ticks
+            catch_up(network)
+            began_at = network.now - FRAME_SECONDS  # what is written in a tick was spoken in the frame before it
             self.began(network)
             caller.start_media(network.now)
             await self._converse(actor, agent, began_at)
@@ -163,10 +168,15 @@ class _Trial:
         agent.ends("the agent has returned")
 
 
+def catch_up(network: VirtualNetwork) -> None:
+    """Let all happen in it that is due."""
+    network.run(seconds=max(0.0, trio.current_time() - network.now) + _ROUNDING)
+
+
 async def drive(network: VirtualNetwork, agent: AgentEnd) -> None:
     """Let the time of the network pass with trio's."""
     while True:
-        network.run(seconds=max(0.0, trio.current_time() - network.now) + 1e-9)
+        catch_up(network)
         agent.moved.wake()
         moment = network.next_moment()
         with trio.move_on_at(trio.current_time() + 1.0 if moment is None else moment):
@@ -192,7 +202,15 @@ def _described(error: BaseException) -> str:
     return f"{type(first).__name__}: {first}"
 
 
-def _read(path: str, sample_rate: int) -> AudioFrame:
+def _alike(codec: str, sample_rate: int) -> Peers:
+    settings = PeerSettings((codec_named(codec),), sample_rate=sample_rate)
+    if sample_rate not in settings.codecs[0].sample_rates:
+        rates = ", ".join(map(str, settings.codecs[0].sample_rates))
+        raise ConfigurationError(f"sample_rate: {codec} takes {rates}")
+    return settings, settings
+
+
+def _read(path: str) -> AudioFrame:
     try:
         return read_wav(Path(path))
     except OSError as error:
