@@ -2,24 +2,33 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from glottis.lab import Codec, Delay, Experiment, Network, Protection, read_experiment
+from glottis.cli import main
+from glottis.lab import Agent, Codec, Delay, Experiment, Network, Protection, read_experiment
 from glottis.lab.networks import Link
+from glottis.lab.parts import find_codec
 from glottis.lab.results import MEASURES
-from support.audio import SPEECH
+from glottis.lab.script import Script
+from glottis.testing import Step, check_codec
+from glottis.testing.callers.steps import ACTIONS
+from support.audio import SPEECH, read_wav, write_wav
 from support.markdown import Document, table_rows
 
 DOCS = Path(__file__).parents[2] / "docs"
-LAB = Document(DOCS / "lab.md")
+LAB, CALLERS = Document(DOCS / "lab.md"), Document(DOCS / "callers.md")
+STEP = {field.name: field for field in msgspec.structs.fields(Step)}
 TABLES: dict[str, type[msgspec.Struct]] = {
     "Networks": Network,
     "Codecs": Codec,
     "Delays": Delay,
     "Protections": Protection,
+    "Agents": Agent,
     "All of an experiment": Experiment,
 }
 
@@ -53,12 +62,18 @@ def test_every_measure_is_explained() -> None:
 def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files of the page, and speech."""
     (tmp_path / "speech.wav").write_bytes(SPEECH.read_bytes())
+    samples, rate = read_wav(SPEECH)
+    write_wav(tmp_path / "hello.wav", samples[: rate * 3 // 2].astype("int16").tobytes(), rate)
     LAB.write_files(tmp_path)
+    CALLERS.write_files(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize(("name", "conditions"), [("experiment", 27), ("fec-or-red", 60), ("fixed-or-adaptive", 9)])
+@pytest.mark.parametrize(
+    ("name", "conditions"),
+    [("experiment", 27), ("fec-or-red", 60), ("fixed-or-adaptive", 9), ("own-codec", 27), ("agents", 4)],
+)
 def test_experiments_in_toml_can_be_run(name: str, conditions: int, examples: Path) -> None:
     assert len(read_experiment(examples / f"{name}.toml").check()) == conditions
 
@@ -72,6 +87,36 @@ def test_the_study_runs_in_short_form(examples: Path) -> None:
     found = {row.result.labels["protection"]: row.result.measures for row in results.rows}
     pesq = {protection: measures.pesq for protection, measures in found.items() if measures is not None}
     assert pesq["nothing"] < min(pesq[protection] for protection in ("FEC", "RED", "both"))
+
+
+@pytest.mark.slow
+def test_the_own_codec_keeps_the_rules_and_is_compared_in_short_form(examples: Path) -> None:
+    study = read_experiment(examples / "own-codec.toml")
+    check_codec(find_codec("jayant", study.plugins))
+    results = msgspec.structs.replace(study, networks=study.networks[:1], seeds=1).run(examples / "r", processes=0)
+    own, g722, _ = (row.result.measures for row in results.rows)
+    assert own is not None
+    assert g722 is not None
+    assert 2.5 < own.pesq < g722.pesq
+    assert abs(own.kbits - g722.kbits) < 2
+
+
+def test_scripts_and_steps_are_explained_with_their_defaults() -> None:
+    rows = {row[0].strip("`"): row[2] for row in table_rows(CALLERS.section("As a file"))}
+    fields = {field.name: field.default for field in msgspec.structs.fields(Script)}
+    assert set(rows) == set(fields)
+    said = {name: json.loads(text.strip("`")) for name, text in rows.items() if text.startswith("`") and text != "`{}`"}
+    assert said == {name: fields[name] for name in said}
+    steps = list(table_rows(CALLERS.section("Steps")))
+    assert [row[0].strip("`") for row in steps] == [*ACTIONS, *(name for name in STEP if name not in ACTIONS)]
+
+
+@pytest.mark.slow
+def test_callers_of_the_page_are_answered(examples: Path) -> None:
+    assert main(["lab", "call", "script.toml"]) == 0
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_parrot.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=examples)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow
