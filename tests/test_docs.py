@@ -199,7 +199,8 @@ def test_configurations_that_are_shown_can_be_loaded(document: Document, tmp_pat
     for block in document.blocks_of("toml"):
         path = tmp_path / "glottis.toml"
         path.write_text(block.code)
-        if not {"project", "speech"} & tomllib.loads(block.code).keys():  # of a plugin, and of an experiment
+        others = {"project", "speech", "steps"}  # of a plugin, of an experiment, and of a script
+        if not others & tomllib.loads(block.code).keys():
             load_config(path, {})
 
 

@@ -47,6 +47,7 @@ def experiment(folder: Path, agents: Sequence[Agent], **changes: object) -> Expe
     return Experiment(speech=(str(folder / "speech.wav"),), agents=tuple(agents), **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_agents_are_compared_by_how_soon_they_answer_and_stop(folder: Path) -> None:
     agents = [
         Agent(label=name, agent=f"{folder}/agents.py:{name}", patience_s=5) for name in ("slow", "quick", "broken")
