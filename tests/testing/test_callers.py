@@ -1,6 +1,6 @@
 """Callers who follow a script: what they say is heard, what they expect is judged, and turns are timed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from glottis.audio import level_dbfs
 from glottis.testing import Impairments, Report, Step, VirtualNetwork, try_agent, voice
 from glottis.testing.callers.turns import Spells, turns_of
 from glottis.testing.callers.words import word_error_rate
+from glottis.wire.address import Datagram
 from glottis_conversation import Transcript
 
 PATIENT_MS = 200
@@ -86,7 +87,7 @@ def test_texts_keys_and_the_end_of_the_call_are_expected() -> None:
         agent=chatty,
     )
     assert report.ok, report
-    assert report.calls[0].ended == "the agent: bye"
+    assert report.calls[0].ended == "the agent has hung up: bye"
 
 
 async def silent(call: Call) -> None:
@@ -114,9 +115,9 @@ async def short(call: Call) -> None:
         (silent, Step(expect_text="a", within_s=1), 'expect_text "a": no such text came, but [] within 1 s'),
         (silent, Step(expect_digits="1", within_s=1), "expect_digits \"1\": the agent has pressed '' within 1 s"),
         (silent, Step(expect_end=True, within_s=1), "expect_end true: the agent goes on"),
-        (short, Step(expect_sound=False, within_s=1), "expect_sound false: the agent has ended the call meanwhile"),
-        (short, Step(wait_s=2), "wait_s 2: the agent has ended the call meanwhile"),
-        (broken, Step(expect_text="a"), 'expect_text "a": the agent has ended the call before'),
+        (short, Step(expect_sound=False, within_s=1), "expect_sound false: the agent has returned meanwhile"),
+        (short, Step(wait_s=2), "wait_s 2: the agent has returned meanwhile"),
+        (broken, Step(expect_text="a"), 'expect_text "a": the agent has failed, before that'),
     ],
 )
 def test_what_does_not_come_about_is_said_after_the_patience(agent: Any, step: Step, problem: str) -> None:
@@ -195,3 +196,17 @@ def test_turns_are_told_apart_by_pauses() -> None:
 )
 def test_word_errors_are_edits_of_words(reference: str, understood: str, rate: float) -> None:
     assert word_error_rate(reference, understood) == rate
+
+
+class Outage(VirtualNetwork):
+    """Nothing passes from the fifth second on."""
+
+    def arrivals(self, datagram: Datagram) -> Iterable[float]:
+        return [self.now] if self.now < 5 else []
+
+
+def test_a_connection_that_is_lost_is_not_the_agents_fault() -> None:
+    report = tried(Step(wait_s=100), agent=silent, network=Outage)
+    [call] = report.calls
+    assert call.ended.startswith("the connection is lost: ")
+    assert call.problems == [f"wait_s 100: {call.ended} meanwhile"]

@@ -63,7 +63,7 @@ class Actor:
         deadline = trio.current_time() + seconds
         while not condition():
             if self._agent.over.is_set():
-                raise Unmet("the agent has ended the call before")
+                raise Unmet(f"{self._agent.ended}, before that")
             if trio.current_time() >= deadline:
                 raise Unmet(f"{missing()} within {seconds:g} s")
             with trio.move_on_at(deadline):
@@ -74,7 +74,7 @@ class Actor:
         end = trio.current_time() + seconds
         while trio.current_time() < end:
             if self._agent.over.is_set():
-                raise Unmet("the agent has ended the call meanwhile")
+                raise Unmet(f"{self._agent.ended} meanwhile")
             with trio.move_on_at(end):
                 await self._agent.over.wait()
 
@@ -189,7 +189,7 @@ class Actor:
         with trio.move_on_after(self._limit(step)):
             await self._agent.over.wait()
         if self._agent.over.is_set() != step.expect_end:
-            raise Unmet("the agent has ended the call" if self._agent.over.is_set() else "the agent goes on")
+            raise Unmet(self._agent.ended if self._agent.over.is_set() else "the agent goes on")
 
     _actions: Final[dict[str, Callable[["Actor", Step], Awaitable[None]]]] = {
         "say": _say,

@@ -114,8 +114,8 @@ class AgentEnd:
     def __init__(self, settings: PeerSettings, network: VirtualNetwork, seed: str, info: CallInfo) -> None:
         self.network = network
         self.answer = ""
-        self.hung_up_reason: str | None = None
-        """Why the agent has ended the call, if it has."""
+        self.ended = ""
+        """How the call has ended otherwise than by the caller."""
         self.errors: list[BaseException] = []
         self.signal: Callable[[str], None] = lambda text: None
         """Told of texts and events that go by no data channel."""
@@ -124,7 +124,7 @@ class AgentEnd:
         self.moved = Wakeup()
         """Woken when time has passed for the network."""
         self.over = trio.Event()
-        """Set when the agent has ended the call."""
+        """Set when the call has ended."""
         self.serving: trio.CancelScope | None = None
         self.connected = False
         self._socket = VirtualSocket()
@@ -155,8 +155,12 @@ class AgentEnd:
 
     def ends(self, reason: str) -> None:
         """The agent hangs up."""
-        if self.hung_up_reason is None:
-            self.hung_up_reason = reason
+        self.end(f"the agent has hung up: {reason}")
+
+    def end(self, how: str) -> None:
+        """Only the first counts."""
+        if not self.ended:
+            self.ended = how
             self.over.set()
             if self.serving is not None:
                 self.serving.cancel()
@@ -183,6 +187,8 @@ class AgentEnd:
         if state is ConnectionState.CONNECTED and not self.connected:
             self.connected = True
             self.leg.start_media()
+        elif state is ConnectionState.FAILED:
+            self.media_lost(reason)
 
     def says(self, message: SignalingMessage) -> None:
         match message:
@@ -198,7 +204,7 @@ class AgentEnd:
 
     def failed(self, error: BaseException) -> None:
         self.errors.append(error)
-        self.over.set()
+        self.end("the agent has failed")
 
     def hear(self, now: float) -> None:
         self.call.hear(now)
@@ -211,7 +217,7 @@ class AgentEnd:
         return self._call is not None and not self._call.messages.is_behind
 
     def media_lost(self, reason: str) -> None:
-        self.failed(ConnectionError(reason))
+        self.end(f"the connection is lost: {reason}")
 
     def path_found(self) -> None: ...
     def connection_changed(self) -> None: ...

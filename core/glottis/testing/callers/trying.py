@@ -147,7 +147,7 @@ class _Trial:
             turns=turns_of(caller.said, caller.listened, began_at),
             steps=actor.done,
             seconds=round(trio.current_time() - began_at, 3),
-            ended=_ended(agent),
+            ended=agent.ended or "the caller has hung up",
             error="; ".join(map(_described, agent.errors)),
         )
 
@@ -165,7 +165,7 @@ class _Trial:
                 await agent.call.converse(self._agent, agent.failed)
             except BaseException as error:
                 stop(error, agent.failed)
-        agent.ends("the agent has returned")
+        agent.end("the agent has returned")
 
 
 def catch_up(network: VirtualNetwork) -> None:
@@ -189,12 +189,6 @@ async def _connect(caller: CallerEnd, agent: AgentEnd) -> None:
             await agent.moved.wait()
         return
     raise ConfigurationError(f"network: caller and agent did not connect within {CONNECT_TIMEOUT:g} s")
-
-
-def _ended(agent: AgentEnd) -> str:
-    if agent.errors:
-        return "the agent failed"
-    return f"the agent: {agent.hung_up_reason}" if agent.hung_up_reason is not None else "the caller hung up"
 
 
 def _described(error: BaseException) -> str:
