@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import trio
-from glottis import AudioFrame, Call, ConfigurationError
+import trio.lowlevel
+from glottis import AudioFrame, Call, ConfigurationError, LocalError
 from glottis.audio import level_dbfs
 from glottis.testing import Impairments, Report, Step, VirtualNetwork, try_agent, voice
 from glottis.testing.callers.turns import Spells, turns_of
@@ -196,6 +197,27 @@ def test_turns_are_told_apart_by_pauses() -> None:
 )
 def test_word_errors_are_edits_of_words(reference: str, understood: str, rate: float) -> None:
     assert word_error_rate(reference, understood) == rate
+
+
+async def deaf(call: Call) -> None:
+    """Cannot be cancelled."""
+    with trio.CancelScope(shield=True):
+        await trio.sleep_forever()
+
+
+async def restless(call: Call) -> None:
+    """Lets no time pass."""
+    while True:
+        await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("agent", "sentence"),
+    [(deaf, "the agent has not ended within 1 s: let"), (restless, "the agent goes on and on without letting time")],
+)
+def test_an_agent_that_would_hold_up_the_test_is_given_up(agent: Any, sentence: str) -> None:
+    with pytest.raises(LocalError, match=sentence):
+        tried(HELLO, agent=agent)
 
 
 class Outage(VirtualNetwork):

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from glottis.audio import read_wav
 from glottis.barrier import stop
 from glottis.contracts.audio import FRAME_SECONDS, AudioFrame
 from glottis.contracts.call import Agent
-from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.info import CallInfo
 from glottis.peer import PeerSettings
 from glottis.plugins.blame import first_of
@@ -22,11 +23,16 @@ from glottis.testing.callers.report import CallReport, Report
 from glottis.testing.callers.steps import Step
 from glottis.testing.callers.turns import turns_of
 from glottis.testing.peers import CALLER, GATEWAY
+from glottis.testing.rules.rule import Broken
 from glottis.testing.rules.signals import melody
+from glottis.testing.rules.trial import Trial, give_up
 from glottis.testing.virtual_network import VirtualNetwork
-from glottis.testing.virtual_time import on_virtual_time
 
 PATIENCE: Final = 30.0
+ENDING: Final = 1.0
+"""Seconds in which an agent is to end when its caller has hung up (law 5 of docs/architecture.md)."""
+STEPS_AT_ONCE: Final = 20_000
+"""Of the tasks of a call, in which no time passes: who does nothing else never comes to an end."""
 _ROUNDING: Final = 1e-9
 """Seconds: what is due at this very moment is not to be missed."""
 
@@ -78,7 +84,10 @@ def try_agent(
     chosen = agent_named(agent, settings or {}, gateway.sample_rate)
     conversation = _Trial(chosen, steps, (caller, gateway), patience_s, read)
     conversation.network, conversation.began, conversation.make_recogniser = network, began, make_recogniser
-    calls = on_virtual_time(conversation.run, callers, every_s, seed)
+    try:
+        calls = conversation.hold(callers, every_s, seed)
+    except Broken as broken:
+        raise LocalError(f"the agent {broken}") from None
     return Report(agent=agent if isinstance(agent, str) else getattr(agent, "__name__", "agent"), calls=tuple(calls))
 
 
@@ -103,9 +112,14 @@ class _Trial:
         self._patience = patience
         self._sounds = sounds
 
-    async def run(self, callers: int, every: float, seed: int) -> list[CallReport]:
-        """Each in the order of their calls."""
+    def hold(self, callers: int, every: float, seed: int) -> list[CallReport]:
+        """All calls, in their order. Raises ``Broken`` for an agent that does not let time pass, or does not end."""
         reports: dict[int, CallReport] = {}
+        steps = STEPS_AT_ONCE * (1 + callers)
+        Trial(patience=None, max_steps=steps).run(partial(self._run, callers, every, seed, reports), [])
+        return [reports[number] for number in range(callers)]
+
+    async def _run(self, callers: int, every: float, seed: int, reports: dict[int, CallReport]) -> None:
 
         async def one(number: int) -> None:
             await trio.sleep(number * every)
@@ -114,7 +128,6 @@ class _Trial:
         async with trio.open_nursery() as nursery:
             for number in range(callers):
                 nursery.start_soon(one, number)
-        return [reports[number] for number in range(callers)]
 
     async def _call(self, number: int, seed: int) -> CallReport:
         network = self.network(seed)
@@ -153,10 +166,15 @@ class _Trial:
 
     async def _converse(self, actor: Actor, agent: AgentEnd, began_at: float) -> None:
         """Until the script or the agent is at an end."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._serve, agent)
-            await actor.perform(self._steps, began_at)
-            nursery.cancel_scope.cancel()
+        hung_up = trio.Event()
+        async with trio.open_nursery() as around:
+            around.start_soon(_give_up_when_late, hung_up)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._serve, agent)
+                await actor.perform(self._steps, began_at)
+                nursery.cancel_scope.cancel()
+                hung_up.set()
+            around.cancel_scope.cancel()
 
     async def _serve(self, agent: AgentEnd) -> None:
         with trio.CancelScope() as scope:
@@ -166,6 +184,13 @@ class _Trial:
             except BaseException as error:
                 stop(error, agent.failed)
         agent.end("the agent has returned")
+
+
+async def _give_up_when_late(hung_up: trio.Event) -> None:
+    """Beside the call, and not cancelled with it: what is shielded would hold up all for ever."""
+    await hung_up.wait()
+    await trio.sleep(ENDING)
+    give_up(f"has not ended within {ENDING:g} s: let trio.Cancelled pass, and shield nothing for longer")
 
 
 def catch_up(network: VirtualNetwork) -> None:

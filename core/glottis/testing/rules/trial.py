@@ -35,7 +35,9 @@ def give_up(reason: str) -> NoReturn:
 class Trial(Instrument):
     """Watches over one scenario."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float | None = _PATIENCE, max_steps: int = _MAX_STEPS) -> None:
+        """A ``patience`` of None is for scenarios that may compute for long."""
+        self._patience, self._max_steps = patience, max_steps
         self._outcome: Future[None] = Future()
         self._is_over = threading.Event()
         self._moment = -1.0
@@ -45,11 +47,11 @@ class Trial(Instrument):
         """See ``run_trial``."""
         threading.Thread(target=self._work, args=[scenario, instruments], daemon=True).start()
         try:
-            wait([self._outcome], _PATIENCE)
+            wait([self._outcome], self._patience)
         finally:
             self._is_over.set()
         if not self._outcome.done():
-            raise Broken(f"holds up the thread: nothing has happened for {_PATIENCE:g} s")
+            raise Broken(f"holds up the thread: nothing has happened for {self._patience:g} s")
         self._outcome.result()
 
     def before_task_step(self, task: Task) -> None:
@@ -59,7 +61,7 @@ class Trial(Instrument):
         now = trio.current_time()
         self._steps = self._steps + 1 if now == self._moment else 0
         self._moment = now
-        if self._steps > _MAX_STEPS:
+        if self._steps > self._max_steps:
             self.give_up("goes on and on without letting time pass, or ending: does it catch trio.Cancelled?")
 
     def give_up(self, reason: str) -> NoReturn:
