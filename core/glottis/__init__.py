@@ -49,7 +49,7 @@ from glottis.contracts.events import (
     StateChanged,
     StatisticsReported,
 )
-from glottis.contracts.extensions import Direction, GatewayInfo, Keys, Milestone, SessionObserver, Tell
+from glottis.contracts.extensions import Direction, GatewayInfo, Incoming, Keys, Milestone, SessionObserver, Tell
 from glottis.contracts.figures import GatewayFigures
 from glottis.contracts.hookspecs import hookimpl
 from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
@@ -106,6 +106,7 @@ __all__ = [
     "IceServer",
     "IceServerProvider",
     "IceServerProviderSpec",
+    "Incoming",
     "Interrupted",
     "KeyPress",
     "Keys",

@@ -20,6 +20,10 @@ Milestone = Literal["answered", "path_found"]
 """Of the setup of a call by WebRTC, beside its states: the first offer is answered; a candidate pair works, by a check
 of the gateway's own that the caller has answered."""
 
+Incoming = Literal["negotiated", "keys", "rtp", "rtcp", "tick"]
+"""What comes in of the media of a call by WebRTC: an agreement on its audio, as JSON; keys, from which on packets are
+read; a packet after decryption; a media tick, in which frames are made of packets."""
+
 
 class Tell(Protocol):
     """Sends an event of this name to the client of a call by signaling, and to its agent and observers.
@@ -72,6 +76,13 @@ class SessionObserver(Protocol):
 
     def packet_sent(self, packet: EncodedPacket, codec: CodecSpec) -> None:
         """What the caller is sent of the agent's voice: after all processors. Pauses are not told."""
+
+    def incoming(self, kind: Incoming, data: bytes, now: float) -> None:
+        """All that the engines of a call by WebRTC are given to hear, for who is to give it to them again.
+
+        ``data`` is a plain packet of RTP or RTCP, JSON, or empty. ``now`` are seconds of the gateway's clock: of what
+        has come before the keys, when it came.
+        """
 
     def ended(self, reason: str, statistics: Statistics) -> None:
         """The session has ended: the last that is told."""

@@ -6,6 +6,7 @@ Nothing else of glottis imports it, and it needs the extra ``glottis[lab]``.
 from glottis.lab.experiment import Experiment, read_experiment
 from glottis.lab.networks import Break, BurstLoss, GilbertElliottLoss, Handover, Link, Network, Rate, Stalls
 from glottis.lab.plan import Agent, Codec, Condition, Delay, Protection
+from glottis.lab.replaying.replay import Replay, replay
 from glottis.lab.results import Results, load_results
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "Network",
     "Protection",
     "Rate",
+    "Replay",
     "Results",
     "Stalls",
     "load_results",
     "read_experiment",
+    "replay",
 ]

@@ -10,6 +10,7 @@ from glottis.contracts.audio import AudioFrame, EncodedPacket
 from glottis.contracts.call import Heard
 from glottis.contracts.codec import CodecSpec, Encoder, EncoderSettings
 from glottis.contracts.events import MediaNegotiated
+from glottis.peer.overheard import Overheard, agreement, ticking
 from glottis.peer.packet_times import PacketTimes, legal_packet_ms, number_of, packet_times
 from glottis.peer.settings import PeerSettings
 from glottis.rtp import (
@@ -20,7 +21,9 @@ from glottis.rtp import (
     ComfortNoiseReader,
     EventFormat,
     Feedback,
+    KeyChange,
     Keypad,
+    PacketProtection,
     PathReported,
     Pauses,
     PayloadReader,
@@ -57,7 +60,7 @@ class AudioTrack:
         """Of what is sent."""
         self.keypad = Keypad()
         """The keys that the peer presses."""
-        self.next_keys = self.keypad.take_changes
+        self.next_keys: Callable[[float], Sequence[KeyChange]] = self.keypad.take_changes
         """What has happened to them since the last media tick."""
         self.taps = Taps()
         """They are bound when a direction begins."""
@@ -106,6 +109,8 @@ class AudioTrack:
         """Take the result of a negotiation, the first or a later one, with or without audio."""
         session = self.session
         receiver = None
+        if self.taps.incoming is not None:
+            self.taps.incoming("negotiated", agreement(audio, self.settings), now)
         if audio is None:
             session.set_tracks(receiver=None, sender=None)
             return
@@ -133,7 +138,12 @@ class AudioTrack:
     def _start(self, now: float) -> None:
         """Once there are both keys and audio, whichever came first."""
         if self._keys is not None and self.format_in_use is not None:
-            self.session.start(SrtpSession(self._keys), now)
+            protection: PacketProtection = SrtpSession(self._keys)
+            if self.taps.incoming is not None:
+                protection = Overheard(protection, self.taps.incoming)
+                self.next_keys = ticking(self.keypad.take_changes, self.taps.incoming)
+                self.taps.incoming("keys", b"", now)
+            self.session.start(protection, now)
             self._keys = None
 
     # What the call does in each media tick, and the agent between them

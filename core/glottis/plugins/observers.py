@@ -13,7 +13,7 @@ from glottis.contracts.call import Message
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.errors import PluginError
 from glottis.contracts.events import CallEvent
-from glottis.contracts.extensions import Milestone, SessionObserver, Tell
+from glottis.contracts.extensions import Incoming, Milestone, SessionObserver, Tell
 from glottis.contracts.info import CallInfo
 from glottis.contracts.log_fields import log_fields, logged
 from glottis.contracts.statistics import Statistics
@@ -90,6 +90,10 @@ class Observers:
     def packet_watch(self, method: str) -> Callable[[EncodedPacket, CodecSpec], None] | None:
         """``packet_received`` or ``packet_sent``; None where nobody wants to be told."""
         return partial(self._call, method) if self._methods[method] else None
+
+    def incoming_watch(self) -> Callable[[Incoming, bytes, float], None] | None:
+        """The same of ``incoming``."""
+        return partial(self._call, "incoming") if self._methods["incoming"] else None
 
     def _add(self, extension: Extension, observers: Sequence[object]) -> None:
         """All of an extension's or, where one is none, nothing of it."""

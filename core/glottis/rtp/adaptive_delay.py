@@ -126,6 +126,11 @@ class AdaptiveDelay(FixedDelay):
         self._stretches = False
         self._quiet_frames = 0
 
+    @property
+    def settings(self) -> tuple[float, float, float]:
+        """What it was made with: least and most, in seconds, and the share that may come too late."""
+        return self._minimum, self._maximum, self._lateness
+
     def restarted(self) -> None:
         """See ``DelayPolicy.restarted``: how late a packet is shows only among those of its own timeline."""
         self._forget()

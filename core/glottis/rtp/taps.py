@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from glottis.contracts.audio import EncodedPacket, FrameTap
+from glottis.contracts.extensions import Incoming
 from glottis.rtp.found_keys import FoundKeys
 from glottis.rtp.payload import PacketWatch
 
@@ -22,6 +23,8 @@ class Taps:
     """Is told of each packet that is sent."""
     relayed: Callable[[EncodedPacket], None] | None = None
     """Is told of each packet that is said as it came from elsewhere."""
+    incoming: Callable[[Incoming, bytes, float], None] | None = None
+    """Is told of all that comes in: see ``SessionObserver.incoming``."""
     pressed: Callable[[], None] | None = None
     """Called when something has happened to the caller's keys."""
     keys: FoundKeys = field(default_factory=FoundKeys)

@@ -50,6 +50,7 @@ class CallExtensions:
         taps.spoken = bind_processors(self._extensions, self._info, "output", self._tell, taps.keys, dropped)
         taps.received = self.observers.packet_watch("packet_received")
         taps.sent = self.observers.packet_watch("packet_sent")
+        taps.incoming = self.observers.incoming_watch()
 
     def reached(self, milestone: Milestone) -> None:
         """See ``SessionObserver``; only the first time counts."""
