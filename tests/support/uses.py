@@ -296,6 +296,7 @@ ROWS = (
     Row("Route.handle" + AWAITED, request_route),
     Row("SessionObserver.ended", hang_up, minds=False, alike=True),
     Row("SessionObserver.event", hang_up, minds=False, alike=True),
+    Row("SessionObserver.incoming", go_on, minds=False, alike=True),
     Row("SessionObserver.message_received", write, minds=False, alike=True),
     Row("SessionObserver.message_sent", write, minds=False, alike=True),
     Row("SessionObserver.packet_received", go_on, minds=False),

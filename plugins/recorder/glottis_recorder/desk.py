@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -70,7 +70,7 @@ async def keep_recordings(desk: RecordingDesk, settings: RecorderConfig) -> Asyn
     try:
         async with trio.open_nursery() as nursery:
             if settings.keep_days is not None:
-                nursery.start_soon(_sweep_often, directory, settings.keep_days * DAY)
+                nursery.start_soon(sweep_often, directory, settings.keep_days * DAY)
             yield
             nursery.cancel_scope.cancel()
     finally:
@@ -78,17 +78,18 @@ async def keep_recordings(desk: RecordingDesk, settings: RecorderConfig) -> Asyn
     await trio.to_thread.run_sync(desk.disk.wait_idle, abandon_on_cancel=True)
 
 
-async def _sweep_often(directory: Path, seconds: float) -> None:
+async def sweep_often(directory: Path, seconds: float, suffixes: Sequence[str] = SUFFIXES) -> None:
+    """Until cancelled, delete what is older than these seconds."""
     while True:
-        await trio.to_thread.run_sync(sweep, directory, time.time() - seconds)
+        await trio.to_thread.run_sync(sweep, directory, time.time() - seconds, suffixes)
         await trio.sleep(SWEEP_INTERVAL)
 
 
-def sweep(directory: Path, oldest: float) -> None:
+def sweep(directory: Path, oldest: float, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Delete recordings that were last written before this time, in seconds since 1970."""
     for path in directory.iterdir():
         try:
-            if path.suffix in SUFFIXES and path.stat().st_mtime < oldest:
+            if path.suffix in suffixes and path.stat().st_mtime < oldest:
                 path.unlink()
                 logger.info("deleted the recording of session %s: its time is over", path.stem)
         except OSError as error:
