@@ -14,7 +14,7 @@ from glottis.contracts.errors import GlottisError
 from glottis.testing.peers import VirtualCall
 from support.cost import OPERATIONS_PER_MS, operations
 from support.installed import installed_plugins
-from support.worst import Row, audio, captures, datagrams, fleet, offers, services, texts, workers
+from support.worst import Row, audio, call_files, captures, datagrams, fleet, offers, services, texts, workers
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +34,7 @@ ROWS = (
     *services.ROWS,
     *fleet.ROWS,
     *captures.ROWS,
+    *call_files.ROWS,
 )
 PCMU = installed_plugins().codecs.find("PCMU").spec
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -138,6 +139,7 @@ def functions_entered() -> set[str]:
 def hold_a_call() -> None:
     """Of audio and data, with a candidate that is trickled."""
     virtual = VirtualCall([PCMU])
+    virtual.gateway.connection.voice.taps.incoming = lambda kind, data, now: None
     assert virtual.connect()
     for peer in (virtual.caller, virtual.gateway):
         peer.start_media(virtual.network.now)

@@ -10,10 +10,13 @@ from glottis.lab.capture import parse_capture_untrusted
 from glottis.lab.comparison import compare, in_one_line
 from glottis.lab.experiment import read_experiment
 from glottis.lab.presets import PRESETS
+from glottis.lab.replaying.command import replay_command
 from glottis.lab.results import load_results
 from glottis.lab.script import MAX_CALLERS, read_script
 from glottis.lab.streams import choose, clock_rate_of, streams_of, trace_of
 from glottis.lab.trace import save_trace
+
+__all__ = ["compare_command", "networks_command", "replay_command", "run_command", "trace_command"]
 
 
 def run_command(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,6 +14,8 @@ from glottis.peer.settings import PeerSettings
 from glottis.rtp import AdaptiveDelay, FixedDelay, KeyChange, PacketProtection
 from glottis.sdp import NegotiatedAudio
 
+MAX_PACKET_MS: Final = 10_000.0
+Milliseconds = Annotated[float, Meta(ge=0, le=60_000)]
 Tell = Callable[[Incoming, bytes, float], None]
 
 
@@ -21,10 +23,10 @@ class Patience(Struct, frozen=True, omit_defaults=True):
     """How long packets wait, as configuration has it."""
 
     policy: Literal["fixed", "adaptive", "other"]
-    ms: float = 0.0
-    min_ms: float = 0.0
-    max_ms: float = 0.0
-    lateness: float = 0.0
+    ms: Milliseconds = 0.0
+    min_ms: Milliseconds = 0.0
+    max_ms: Milliseconds = 0.0
+    lateness: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
 class Agreement(Struct, frozen=True):
@@ -47,9 +49,15 @@ def agreement(audio: NegotiatedAudio | None, settings: PeerSettings) -> bytes:
 def read_agreement_untrusted(data: bytes) -> Agreement:
     """Raises ``Malformed`` for what ``agreement`` has not made."""
     try:
-        return msgspec.json.decode(data, type=Agreement)
+        found = msgspec.json.decode(data, type=Agreement)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Malformed(f"agreement: {error}") from None
+    if (audio := found.audio) is not None:
+        if not audio.formats:
+            raise Malformed("agreement: expected a codec at least")
+        if not all(time is None or 1 <= time <= MAX_PACKET_MS for time in (audio.ptime_ms, audio.maxptime_ms)):
+            raise Malformed(f"agreement: expected packets of 1 to {MAX_PACKET_MS:g} ms")
+    return found
 
 
 class Overheard:

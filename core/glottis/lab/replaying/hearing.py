@@ -16,10 +16,10 @@ from glottis.lab.plan import Delay
 from glottis.lab.replaying.outcome import BIN, SILENCE, Speaking, figures_of
 from glottis.peer import PeerSettings
 from glottis.peer.audio import AudioTrack
-from glottis.peer.overheard import Agreement, Patience, read_agreement_untrusted
+from glottis.peer.overheard import Agreement, Patience
 from glottis.rtp import AdaptiveDelay, DelayPolicy, FixedDelay, KeyChange, KeyDown
 from glottis.sdp import SendingTrack
-from glottis.wire.call_file import Entry, Kind
+from glottis.wire.call_file import Kind
 
 _FULL: Final = 32768.0
 
@@ -43,7 +43,7 @@ class Plain:
 
 
 class Hearing:
-    """Give it the entries in their order; ``heard`` is asked in each media tick, as by the gateway."""
+    """Give it what came in, in its order; ``heard`` is asked in each media tick, as by the gateway."""
 
     def __init__(self, first: Agreement, codecs: Sequence[CodecSpec], delay: Delay | None = None) -> None:
         self._codecs = codecs
@@ -64,26 +64,23 @@ class Hearing:
         self.track.taps.sent = self._sent
         self.track.next_keys = self._next_keys
 
-    def handle_untrusted(self, entry: Entry, heard: Callable[[float], None]) -> None:
-        """What has come in. Raises ``Malformed`` for an agreement that cannot be read."""
-        session, now = self.track.session, entry.at
+    def take(self, kind: Kind, content: bytes | Agreement, now: float, heard: Callable[[float], None]) -> None:
+        """What has come in. Raises ``ConfigurationError`` where a codec is not installed."""
+        session = self.track.session
         self._now = now
         timeout = session.next_timeout()
         if timeout is not None and timeout <= now:
             session.handle_timeout(now)
-        match entry.kind:
-            case Kind.NEGOTIATED:
-                audio = read_agreement_untrusted(entry.content).audio
-                if audio is not None:
-                    check_codecs([one.encoding_name for one in audio.formats], self._codecs)
-                self.track.negotiate(audio, now)
-            case Kind.KEYS:
-                session.start(Plain(), now)
-            case Kind.RTP | Kind.RTCP:
-                session.handle_datagram(entry.content, now)
-                self.track.heed_reports(None, now)
-            case Kind.TICK:
-                heard(now)
+        if isinstance(content, Agreement):
+            check_codecs(content, self._codecs)
+            self.track.negotiate(content.audio, now)
+        elif kind is Kind.KEYS:
+            session.start(Plain(), now)
+        elif kind is Kind.TICK:
+            heard(now)
+        else:
+            session.handle_datagram(content, now)
+            self.track.heed_reports(None, now)
         session.datagrams_to_send()
 
     def speak(self, now: float) -> bool:
@@ -120,12 +117,12 @@ class Hearing:
         return changes
 
 
-def check_codecs(names: Sequence[str], codecs: Sequence[CodecSpec]) -> None:
+def check_codecs(agreement: Agreement, codecs: Sequence[CodecSpec]) -> None:
     """Raises ``ConfigurationError`` where one is not installed."""
-    known = {codec.encoding_name.lower() for codec in codecs}
-    for name in names:
-        if name.lower() not in known:
-            raise ConfigurationError(f"the call has the codec {name}, which is not installed")
+    known = {(codec.encoding_name, codec.clock_rate) for codec in codecs}
+    for one in agreement.audio.formats if agreement.audio is not None else ():
+        if (one.encoding_name, one.clock_rate) not in known:
+            raise ConfigurationError(f"the call has the codec {one.encoding_name}, which is not installed")
 
 
 def _maker(patience: Patience, frame_seconds: float) -> Callable[[], DelayPolicy]:

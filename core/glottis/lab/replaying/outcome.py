@@ -1,13 +1,9 @@
 """What has become of a call: as its file says, or as it was run again."""
 
 import math
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
-
-from glottis.contracts.errors import Malformed
-from glottis.wire.call_file import CallFile, Entry, Kind
 
 PAUSE: Final = 0.3
 """Seconds without a packet of the agent's, after which it is another time that it speaks."""
@@ -66,12 +62,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """What the agent has raised."""
 
 
-class _Ended(Struct):
-    reason: str = ""
-    statistics: dict[str, dict[str, Any]] = {}
-    keys: str | None = None
-
-
 class Speaking:
     """Makes times of packets."""
 
@@ -105,82 +95,6 @@ def figures_of(inbound: dict[str, Any] | None) -> dict[str, float]:
     delay = _number(inbound.get("jitterBufferDelay"))
     figures[DELAY] = round(1000 * delay / emitted, 3) if emitted else 0.0
     return figures
-
-
-def kept_outcome_untrusted(kept: CallFile) -> Outcome:
-    """As the gateway saw it. Raises ``Malformed`` for entries that cannot be read."""
-    speaking, ended = Speaking(), _Ended()
-    wrote, events = list[Wrote](), list[Wrote]()
-    for entry in kept.entries:
-        match entry.kind:
-            case Kind.SAID:
-                speaking.add(entry.at, _milliseconds_untrusted(entry) / 1000)
-            case Kind.WROTE:
-                wrote.append(Wrote(round(entry.at, 3), _text_untrusted(entry)))
-            case Kind.EVENT:
-                events.append(Wrote(round(entry.at, 3), _text_untrusted(entry)))
-            case Kind.ENDED:
-                ended = read_json_untrusted(entry, _Ended)
-    return Outcome(
-        ended_at=round(max((entry.at for entry in kept.entries), default=0.0), 3),
-        reason=ended.reason,
-        figures=figures_of(ended.statistics.get("inbound-rtp")) if ended.statistics else None,
-        keys=ended.keys,
-        spoke=speaking.times(),
-        wrote=tuple(wrote),
-        events=tuple(events),
-    )
-
-
-class About(Struct, frozen=True):
-    """A call: what a file begins with."""
-
-    campaign: str = ""
-    version: str = ""
-    """Of glottis."""
-
-
-class Written(Struct, frozen=True):
-    """A message of the caller."""
-
-    text: str
-    channel: str | None = None
-
-
-class Datum(NamedTuple):
-    """A binary message, and the channel's label."""
-
-    channel: str
-    data: bytes
-
-
-def read_json_untrusted(entry: Entry, kind: type[Any]) -> Any:
-    """Raises ``Malformed``."""
-    try:
-        return msgspec.json.decode(entry.content, type=kind)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Malformed(f"call file: {entry.kind.name.lower()} at {entry.at:.3f} s: {error}") from None
-
-
-def read_datum_untrusted(entry: Entry) -> Datum:
-    """A label, a zero byte, and the bytes. Raises ``Malformed``."""
-    label, zero, data = entry.content.partition(b"\0")
-    if not zero:
-        raise Malformed(f"call file: bytes at {entry.at:.3f} s: expected a label before them")
-    return Datum(label.decode(errors="replace"), data)
-
-
-def _text_untrusted(entry: Entry) -> str:
-    try:
-        return entry.content.decode()
-    except UnicodeDecodeError:
-        raise Malformed(f"call file: {entry.kind.name.lower()} at {entry.at:.3f} s: expected UTF-8") from None
-
-
-def _milliseconds_untrusted(entry: Entry) -> int:
-    if not (entry.content.isdigit() and len(entry.content) <= 6):
-        raise Malformed(f"call file: said at {entry.at:.3f} s: expected milliseconds")
-    return int(entry.content)
 
 
 def _number(value: object) -> float:

@@ -11,11 +11,12 @@ from glottis.contracts.errors import ConfigurationError, Malformed
 from glottis.lab.parts import registry_with
 from glottis.lab.plan import Delay
 from glottis.lab.replaying.differences import TOLERANCE, differences
-from glottis.lab.replaying.outcome import Outcome, kept_outcome_untrusted
-from glottis.lab.replaying.running import run_again_untrusted
+from glottis.lab.replaying.outcome import Outcome
+from glottis.lab.replaying.reading import read_call_untrusted
+from glottis.lab.replaying.running import run_again
 from glottis.plugins import AgentFile, Registry, load_beside
 from glottis.plugins.host import create
-from glottis.wire.call_file import MAX_BYTES, CallFile, parse_call_file_untrusted
+from glottis.wire.call_file import MAX_BYTES
 
 
 class Replay(Struct, frozen=True, kw_only=True):
@@ -50,13 +51,13 @@ def replay(
     registry = registry_with(plugins)
     found = _agent(agent, settings or {}, registry)
     try:
-        kept = parse_call_file_untrusted(_read(Path(path)))
-        before = against or kept_outcome_untrusted(kept)
-        now = run_again_untrusted(kept, found, [one.spec for one in registry.codecs], delay)
+        kept = read_call_untrusted(_read(Path(path)))
     except Malformed as error:
         raise ConfigurationError(f"{path}: {error}") from None
-    found_differences = differences(before, now, has_agent=found is not None, tolerance=tolerance)
-    return Replay(before=before, now=now, differences=found_differences, is_whole=_is_whole(kept))
+    before = against or kept.outcome
+    now = run_again(kept, found, [one.spec for one in registry.codecs], delay)
+    told = differences(before, now, has_agent=found is not None, tolerance=tolerance)
+    return Replay(before=before, now=now, differences=told, is_whole=kept.is_whole)
 
 
 def _agent(agent: Agent | str | None, settings: dict[str, Any], registry: Registry) -> Agent | None:
@@ -75,7 +76,3 @@ def _read(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _is_whole(kept: CallFile) -> bool:
-    return kept.is_whole and any(entry.kind.name == "ENDED" for entry in kept.entries)
