@@ -15,6 +15,9 @@ from glottis.rtp import AdaptiveDelay, FixedDelay, KeyChange, PacketProtection
 from glottis.sdp import NegotiatedAudio
 
 MAX_PACKET_MS: Final = 10_000.0
+MIN_CLOCK: Final = 1000
+MAX_CLOCK: Final = 192_000
+"""Hertz."""
 Milliseconds = Annotated[float, Meta(ge=0, le=60_000)]
 Tell = Callable[[Incoming, bytes, float], None]
 
@@ -52,12 +55,21 @@ def read_agreement_untrusted(data: bytes) -> Agreement:
         found = msgspec.json.decode(data, type=Agreement)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Malformed(f"agreement: {error}") from None
-    if (audio := found.audio) is not None:
-        if not audio.formats:
-            raise Malformed("agreement: expected a codec at least")
-        if not all(time is None or 1 <= time <= MAX_PACKET_MS for time in (audio.ptime_ms, audio.maxptime_ms)):
-            raise Malformed(f"agreement: expected packets of 1 to {MAX_PACKET_MS:g} ms")
+    if found.audio is not None:
+        _check_untrusted(found.audio)
     return found
+
+
+def _check_untrusted(audio: NegotiatedAudio) -> None:
+    """As far as types do not."""
+    numbers = {one.payload_type for one in audio.formats}
+    if not numbers or (audio.red is not None and audio.red.primary.payload_type not in numbers):
+        raise Malformed("agreement: expected a codec at least, and the one that redundant audio has")
+    others = [*audio.formats, *audio.events, *([audio.comfort_noise] if audio.comfort_noise is not None else [])]
+    if not all(MIN_CLOCK <= one.clock_rate <= MAX_CLOCK for one in others):
+        raise Malformed(f"agreement: expected clocks of {MIN_CLOCK} to {MAX_CLOCK} Hz")
+    if not all(time is None or 1 <= time <= MAX_PACKET_MS for time in (audio.ptime_ms, audio.maxptime_ms)):
+        raise Malformed(f"agreement: expected packets of 1 to {MAX_PACKET_MS:g} ms")
 
 
 class Overheard:

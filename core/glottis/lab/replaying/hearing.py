@@ -46,7 +46,6 @@ class Hearing:
     """Give it what came in, in its order; ``heard`` is asked in each media tick, as by the gateway."""
 
     def __init__(self, first: Agreement, codecs: Sequence[CodecSpec], delay: Delay | None = None) -> None:
-        self._codecs = codecs
         settings = PeerSettings(
             tuple(codecs),
             sample_rate=first.sample_rate,
@@ -65,14 +64,13 @@ class Hearing:
         self.track.next_keys = self._next_keys
 
     def take(self, kind: Kind, content: bytes | Agreement, now: float, heard: Callable[[float], None]) -> None:
-        """What has come in. Raises ``ConfigurationError`` where a codec is not installed."""
+        """What has come in."""
         session = self.track.session
         self._now = now
         timeout = session.next_timeout()
         if timeout is not None and timeout <= now:
             session.handle_timeout(now)
         if isinstance(content, Agreement):
-            check_codecs(content, self._codecs)
             self.track.negotiate(content.audio, now)
         elif kind is Kind.KEYS:
             session.start(Plain(), now)

@@ -13,9 +13,10 @@ from glottis.contracts.codec import CodecSpec
 from glottis.contracts.events import OtherEvent
 from glottis.contracts.info import CallInfo
 from glottis.lab.plan import Delay
-from glottis.lab.replaying.hearing import Hearing
+from glottis.lab.replaying.hearing import Hearing, check_codecs
 from glottis.lab.replaying.outcome import Outcome, Wrote
 from glottis.lab.replaying.reading import Kept, Step
+from glottis.peer.overheard import Agreement
 from glottis.plugins.blame import first_of
 from glottis.testing.fake_client import FakeClient
 from glottis.testing.virtual_time import on_virtual_time
@@ -27,6 +28,9 @@ def run_again(kept: Kept, agent: Agent | None, codecs: Sequence[CodecSpec], dela
 
     Raises ``ConfigurationError`` where a codec is missing.
     """
+    for step in kept.steps:
+        if isinstance(step.content, Agreement):
+            check_codecs(step.content, codecs)
     again = _Again(kept, codecs, delay)
     on_virtual_time(again.run, agent or _listen)
     return again.outcome()
