@@ -100,6 +100,8 @@ def test_plugins_says_what_is_enabled_and_why(tmp_path: Path, capsys: pytest.Cap
     assert {
         "auth-anonymous glottis-auth-anonymous 0.1.0 auth scheme anonymous yes: by default",
         "web glottis-web 0.1.0 set of pages demo yes: by default",
+        "call-capture glottis-recorder 0.1.0 extension call-capture "
+        "no: not in extensions.enabled, nor in those of a campaign",
         "echo glottis-echo 0.1.0 nothing no: plugins.disabled[0]",
         "level-meter glottis-level-meter 0.1.0 extension level-meter yes: campaigns.music.extensions",
         "metrics glottis-metrics 0.1.0 extension metrics no: not in extensions.enabled, nor in those of a campaign",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,8 +27,10 @@ from glottis_opus import OPUS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
+from support.markdown import Document
 from support.worst.call_files import AGREED, AGREEMENT
 
+DOCS = Path(__file__).parents[2] / "docs"
 KINDS = {
     "negotiated": Kind.NEGOTIATED,
     "keys": Kind.KEYS,
@@ -213,3 +216,14 @@ def test_the_command_says_what_differs(kept: Path, tmp_path: Path, capsys: pytes
     assert any(line.startswith("meanDelayMs: ") for line in told)
     assert main([*command, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["differences"] == told
+
+
+def test_the_support_case_of_the_documentation_is_a_test(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "call.glottis").write_bytes(kept.read_bytes())
+    Document(DOCS / "lab.md").write_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names = dict[str, Any]()
+    exec((tmp_path / "test_case.py").read_text(), names)
+    names["test_the_caller_is_answered_at_once"]()
