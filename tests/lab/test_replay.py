@@ -17,6 +17,8 @@ from glottis.cli import main
 from glottis.contracts.extensions import Incoming
 from glottis.dtls import Certificate
 from glottis.lab import Delay, Replay, replay
+from glottis.lab.replaying.differences import differences
+from glottis.lab.replaying.outcome import Outcome, Spoke
 from glottis.lab.replaying.reading import read_call_untrusted
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.testing import Impairments, VirtualNetwork, VirtualPeer
@@ -114,7 +116,7 @@ def test_another_delay_shows_in_what_is_heard_and_an_agent_in_what_is_said(kept:
     assert "agent failed" not in told
     assert "meanDelayMs: " in told
     assert "messages of the agent: none before, now 'hello' at" in told
-    assert "the agent spoke not before, now from " in told
+    assert re.search(r"the agent speaks from 0\.\d+ to 2\.\d+ s, and did not before", told)
 
 
 async def deaf(call: Call) -> None:
@@ -133,6 +135,28 @@ def test_what_is_heard_is_compared_with_an_earlier_replay(kept: Path, first: Rep
     assert replay(kept, against=first.now).differences == ()
     later = replay(kept, delay=Delay(policy="fixed", ms=300), against=first.now)
     assert any(one.startswith("what was heard is of another level from ") for one in later.differences)
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ([(1.05, 2.95)], []),
+        ([(1, 2), (2.5, 3)], ["the agent does not speak from 2.00 to 2.50 s, and did before"]),
+        (
+            [(0.5, 3.5)],
+            [
+                "the agent speaks from 0.50 to 1.00 s, and did not before",
+                "the agent speaks from 3.00 to 3.50 s, and did not before",
+            ],
+        ),
+        ([], ["the agent does not speak from 1.00 to 3.00 s, and did before"]),
+    ],
+)
+def test_where_the_agent_speaks_or_not_is_told(now: list[tuple[float, float]], told: list[str]) -> None:
+    before = Outcome(ended_at=4, spoke=(Spoke(1, 3),))
+    again = Outcome(ended_at=4, spoke=tuple(Spoke(*one) for one in now))
+    assert list(differences(before, again, has_agent=True)) == told
+    assert differences(before, again, has_agent=False) == ()
 
 
 def entries_of(path: Path) -> list[Entry]:

@@ -58,14 +58,24 @@ def _ends(before: Outcome, now: Outcome) -> Iterator[str]:
 
 
 def _speech(before: Sequence[Spoke], now: Sequence[Spoke]) -> Iterator[str]:
-    told = []
-    for number in range(max(len(before), len(now))):
-        one = before[number] if number < len(before) else None
-        other = now[number] if number < len(now) else None
-        is_near = one is not None and other is not None and _is_near(one, other)
-        if not is_near:
-            told.append(f"spoke {_when(one)} before, now {_when(other)}")
-    yield from _few("the agent", told)
+    """Where only one of them speaks, for longer than nothing."""
+    silent = [(one, "does not speak {}, and did before") for one in _without(before, now)]
+    others = [(one, "speaks {}, and did not before") for one in _without(now, before)]
+    found = sorted(silent + others, key=lambda pair: pair[0].begin)
+    yield from _few("the agent", [words.format(f"from {one.begin:.2f} to {one.end:.2f} s") for one, words in found])
+
+
+def _without(these: Sequence[Spoke], others: Sequence[Spoke]) -> Iterator[Spoke]:
+    """The times of the ones that are none of the others."""
+    for one in these:
+        begin = one.begin
+        for other in others:
+            if other.end > begin and other.begin < one.end:
+                if other.begin - begin > TIME_SLACK:
+                    yield Spoke(begin, other.begin)
+                begin = other.end
+        if one.end - begin > TIME_SLACK:
+            yield Spoke(begin, one.end)
 
 
 def _written(what: str, before: Sequence[Wrote], now: Sequence[Wrote]) -> Iterator[str]:
@@ -87,14 +97,6 @@ def _few(subject: str, told: Sequence[str], colon: str = "") -> Iterator[str]:
         yield f"{subject}{colon} {sentence}"
     if len(told) > MOST:
         yield f"{subject}{colon} differs {len(told) - MOST} times more"
-
-
-def _is_near(one: Spoke, other: Spoke) -> bool:
-    return abs(one.begin - other.begin) <= TIME_SLACK and abs(one.end - other.end) <= TIME_SLACK
-
-
-def _when(spoke: Spoke | None) -> str:
-    return "not" if spoke is None else f"from {spoke.begin:.2f} to {spoke.end:.2f} s"
 
 
 def _what(wrote: Wrote | None) -> str:

@@ -21,7 +21,7 @@ from glottis.contracts.events import (
     StateChanged,
     StatisticsReported,
 )
-from glottis.contracts.extensions import GatewayInfo, Milestone
+from glottis.contracts.extensions import GatewayInfo, Incoming, Milestone
 from glottis.contracts.statistics import Statistics
 from glottis.plugins.observers import METHODS
 from glottis.testing.rules.effort import expect_nothing_kept, milliseconds_of_work
@@ -90,6 +90,7 @@ def _call() -> list[Happening]:
     happened += [("reached", (milestone,)) for milestone in get_args(Milestone)]
     happened += [(method, (message,)) for message in MESSAGES for method in ("message_received", "message_sent")]
     happened += [(method, packet) for packet in _packets() for method in ("packet_received", "packet_sent")]
+    happened += [("incoming", (kind, b"", float(number))) for number, kind in enumerate(get_args(Incoming))]
     return [*happened, ("event", EVENTS[-1:]), ("ended", ("the caller hung up", Statistics()))]
 
 

@@ -23,8 +23,8 @@ def extension_settings() -> type[CaptureConfig]:
 
 @hookimpl
 def session_observers(call_info: CallInfo, tell: Tell, settings: CaptureConfig) -> Sequence[Capture]:
-    """One, which writes from when there is consent."""
-    return [DESK.open(call_info, tell, settings)]
+    """One, which writes from when there is consent; none for a call by WebSocket, which has no packets."""
+    return [DESK.open(call_info, tell, settings)] if call_info.transport == "WebRTC" else []
 
 
 @hookimpl
