@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import trio
 from glottis import CallInfo, ConfigurationError, EncodedPacket, GatewayInfo, OtherEvent, Statistics, TextMessage
+from glottis.calls.dtmf import tones_of
 from glottis.lab import replay
 from glottis.signaling.messages import Text
 from glottis.testing import on_virtual_time
-from glottis.wire.call_file import MAGIC, Kind, parse_call_file_untrusted
+from glottis.wire.call_file import MAGIC, Kind, encode_entry, parse_call_file_untrusted
 from glottis_recorder.capture import CaptureConfig, gateway_lifespan
 from glottis_recorder.capture.capture import Capture
 from glottis_recorder.capture.writer import CaptureWriter
@@ -23,7 +24,6 @@ from glottis_recorder.disk import Disk
 from support.gateway import CONFIG
 from support.installed import installed_plugins
 from support.memory import open_memory_exchange
-from support.phone import TONE
 
 PCMU = installed_plugins().codecs.find("PCMU").spec
 KEY = "captureConsent"
@@ -46,9 +46,10 @@ directory = "{directory}"
     async with open_memory_exchange(directory, config) as exchange:
         phone = await exchange.call("kept", metadata={KEY: True})
         await phone.socket.send(Text("hello"))
-        for _ in range(60):
-            phone.peer.voice.write(TONE)
-            await trio.sleep(0.02)
+        await trio.sleep(1.2)
+        for tone in tones_of("5", 0.1, 0.06):
+            phone.peer.voice.write_tone(tone)
+        await trio.sleep(0.5)
         await phone.hang_up()
 
 
@@ -65,8 +66,22 @@ def test_a_call_of_a_gateway_goes_again_as_it_went(kept: Path) -> None:
     assert again.differences == ()
     assert again.is_whole
     assert again.before.figures == again.now.figures
+    assert again.now.keys == "5"
     assert len(again.now.spoke) == len(again.before.spoke) > 0
     assert [one.content for one in again.now.wrote] == [one.content for one in again.before.wrote] != []
+
+
+def test_a_call_whose_consent_came_late_goes_again_from_there(kept: Path, tmp_path: Path) -> None:
+    entries = parse_call_file_untrusted(kept.read_bytes()).entries
+    setup = [entry for entry in entries if entry.kind in SETUP]
+    rest = [entry for entry in entries if entry.kind not in SETUP and entry.at > 0.7]
+    end = rest[-1]._replace(content=b'{"reason": "over"}')
+    path = tmp_path / "late.glottis"
+    path.write_bytes(MAGIC + b"".join(map(encode_entry, [*setup, *rest[:-1], end])))
+    again = replay(path)
+    assert (again.before.figures, again.differences) == (None, ())
+    assert again.now.figures is not None
+    assert again.now.figures["packetsReceived"] > 10
 
 
 def test_no_address_password_or_fingerprint_is_in_the_file(kept: Path) -> None:
