@@ -63,21 +63,27 @@ def peer(address: Address) -> PeerConnection:
     return PeerConnection(PeerSettings((OPUS,)), certificate=Certificate.generate(), local_addresses=[address], rng=rng)
 
 
+def negotiate(mouth: VirtualPeer, ear: VirtualPeer, now: float) -> None:
+    answer = ear.connection.accept_offer_untrusted(mouth.connection.make_offer(), now)
+    mouth.connection.accept_answer_untrusted(answer, now)
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of noise over a bad network."""
+    """Two seconds of noise over a bad network, negotiated anew in the middle."""
     network = VirtualNetwork(3, Impairments(loss=0.05, delay=0.02, jitter=0.05))
     mouth, ear = VirtualPeer(peer(CALLER), network), Ear(peer(GATEWAY), network)
     network.attach(mouth, CALLER)
     network.attach(ear, GATEWAY)
-    answer = ear.connection.accept_offer_untrusted(mouth.connection.make_offer(), network.now)
-    mouth.connection.accept_answer_untrusted(answer, network.now)
+    negotiate(mouth, ear, network.now)
     assert network.run(lambda: mouth.connected and ear.connected)
     ear.start_media(network.now)
     mouth.start_media(network.now)
     noise = np.random.default_rng(1).integers(-9000, 9000, 32000, np.int16)
     mouth.connection.voice.write(noise.tobytes())
-    network.run(seconds=2.5)
+    network.run(seconds=1)
+    negotiate(mouth, ear, network.now)
+    network.run(seconds=1.5)
     statistics = ear.connection.voice.session.statistics(network.now).to_json()
     ended = Entry(Kind.ENDED, network.now, msgspec.json.encode({"reason": "over", "statistics": statistics}))
     path = tmp_path_factory.mktemp("calls") / "call.glottis"
