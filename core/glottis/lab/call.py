@@ -21,7 +21,7 @@ from glottis.media.scheduler import Scheduled
 from glottis.peer import PeerConnection, PeerSettings
 from glottis.rtp import PlayoutStatistics
 from glottis.testing.nat import Nat
-from glottis.testing.peers import CALLER, GATEWAY, VirtualPeer, VirtualWheel
+from glottis.testing.peers import CALLER, GATEWAY, DrivenPeer, VirtualWheel
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram
 
@@ -104,7 +104,7 @@ class OwnClock:
         return own if self._rate == 1.0 else own / self._rate + _ROUNDING
 
 
-class Mouth(VirtualPeer):
+class Mouth(DrivenPeer):
     """Says the next frame in each media tick, by its own clock."""
 
     def __init__(self, connection: PeerConnection, clock: OwnClock, frames: list[bytes]) -> None:
@@ -132,7 +132,7 @@ class SlottedWheel(VirtualWheel):
         super().hear_from(session, math.ceil(round(moment / SLOT, 6)) * SLOT)
 
 
-class Ear(VirtualPeer):
+class Ear(DrivenPeer):
     """Keeps what it hears, with the moments."""
 
     def __init__(self, connection: PeerConnection, network: VirtualNetwork) -> None:
@@ -202,6 +202,8 @@ def _connect(mouth: Mouth, ear: Ear, network: LabNetwork, offers_nack: bool) -> 
     offer = mouth.connection.make_offer()
     answer = ear.connection.accept_offer_untrusted(offer if offers_nack else without_nack(offer), network.now)
     mouth.connection.accept_answer_untrusted(answer, network.now)
+    ear.pump()
+    mouth.pump()
     is_connected = network.run(lambda: mouth.connected and ear.connected, seconds=CONNECT_TIMEOUT)
     assert is_connected, "a perfect network connects them"
 

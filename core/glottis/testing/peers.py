@@ -148,6 +148,18 @@ class VirtualPeer:
         return outbox
 
 
+class DrivenPeer(VirtualPeer):
+    """One whose connection nobody calls without a ``pump`` after it: to pump always would take most of the time."""
+
+    def pump(self) -> None:
+        """Send, and tell, what there is."""
+        self._driver.pump()
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        outbox, self._socket.outbox = self._socket.outbox, []
+        return outbox
+
+
 class VirtualCall:
     """A caller and a gateway, negotiated and ready to connect; ``network.run`` lets time pass."""
 

@@ -22,7 +22,7 @@ from glottis.rtp import KeyDown, Tone
 from glottis.sctp import ChannelState, DataChannel, TextReceived
 from glottis.signaling.messages import Answer, Event, Mark, Offer, SignalingMessage, Text, encode_message
 from glottis.testing.callers.turns import Spells
-from glottis.testing.peers import CALLER, GATEWAY, VirtualPeer, VirtualSocket, VirtualWheel
+from glottis.testing.peers import CALLER, GATEWAY, DrivenPeer, VirtualSocket, VirtualWheel
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
 
@@ -37,7 +37,7 @@ def connection_of(settings: PeerSettings, address: Address, seed: str) -> PeerCo
     return PeerConnection(settings, certificate=Certificate.generate(), local_addresses=[address], rng=rng)
 
 
-class CallerEnd(VirtualPeer):
+class CallerEnd(DrivenPeer):
     """Says what is queued, and silence else, as a microphone does; keeps when it was loud, here and from the agent."""
 
     def __init__(self, settings: PeerSettings, network: VirtualNetwork, seed: str) -> None:
@@ -77,6 +77,7 @@ class CallerEnd(VirtualPeer):
         """For texts."""
         assert self.connection.channels is not None, "its settings have data channels"
         self._channel = self.connection.channels.open(CHANNEL)
+        self.pump()
 
     @property
     def can_write(self) -> bool:
@@ -87,6 +88,7 @@ class CallerEnd(VirtualPeer):
         """By the channel."""
         assert self._channel is not None, "it is opened first"
         self._channel.send_text(text)
+        self.pump()
 
     def hear(self, now: float) -> None:
         """Each media tick: what is written in one was spoken in the frame before it."""
@@ -177,7 +179,6 @@ class AgentEnd:
         return self._wheel.next_timeout()
 
     def datagrams_to_send(self) -> list[Datagram]:
-        self.leg.driver.pump_safely()
         outbox, self._socket.outbox = self._socket.outbox, []
         return outbox
 
