@@ -1,6 +1,5 @@
 """An experiment: all combinations of what it lists, read from TOML or made in Python."""
 
-import tomllib
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -12,8 +11,9 @@ from msgspec import Meta, Struct
 from glottis.config.conversion import convert
 from glottis.contracts.errors import ConfigurationError
 from glottis.lab.conversation import check_agent
+from glottis.lab.files import Beside, read_table
 from glottis.lab.keys import key_of
-from glottis.lab.networks import Link, Network
+from glottis.lab.networks import Network
 from glottis.lab.parts import delay_maker, find_codec
 from glottis.lab.plan import Agent, Codec, Condition, Delay, Protection, label_of
 from glottis.lab.presets import resolve
@@ -151,43 +151,26 @@ class Experiment(Struct, frozen=True, kw_only=True):
 
 def read_experiment(path: Path) -> Experiment:
     """Raises ``ConfigurationError`` with a line for each wrong key, with its path."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: is no TOML: {error}") from None
-    experiment: Experiment = convert(table, Experiment)
-    return _beside(experiment, path.resolve().parent, path.stem)
+    experiment: Experiment = convert(read_table(path), Experiment)
+    return _beside(experiment, Beside(path), path.stem)
 
 
-def _beside(experiment: Experiment, folder: Path, name: str) -> Experiment:
+def _beside(experiment: Experiment, files: Beside, name: str) -> Experiment:
     """Paths are those from the file."""
 
-    def found(path: str) -> str:
-        return str(folder / path) if path else ""
-
     def delay(one: Delay) -> Delay:
-        file, colon, function = one.policy.rpartition(":")
-        return msgspec.structs.replace(one, policy=f"{found(file)}:{function}") if colon else one
-
-    def link(one: Any) -> Any:
-        back: Link | None = getattr(one, "back", None)
-        changes: dict[str, Any] = {"trace": found(one.trace)}
-        return msgspec.structs.replace(one, **changes, **({"back": link(back)} if back is not None else {}))
+        return msgspec.structs.replace(one, policy=files.function(one.policy))
 
     def agent(one: Agent) -> Agent:
-        file, colon, function = one.agent.rpartition(":")
-        is_file = colon and file.endswith(".py")
-        return msgspec.structs.replace(one, agent=f"{found(file)}:{function}") if is_file else one
+        return msgspec.structs.replace(one, agent=files.function(one.agent))
 
     return msgspec.structs.replace(
         experiment,
         name=name if experiment.name == "experiment" else experiment.name,
-        speech=tuple(map(found, experiment.speech)),
-        plugins=tuple(map(found, experiment.plugins)),
+        speech=tuple(map(files.path, experiment.speech)),
+        plugins=tuple(map(files.path, experiment.plugins)),
         delays=tuple(map(delay, experiment.delays)),
-        networks=tuple(map(link, experiment.networks)),
+        networks=tuple(map(files.link, experiment.networks)),
         agents=tuple(map(agent, experiment.agents)),
     )
 

@@ -47,16 +47,16 @@ def file_print(path: Path, changed_at: int) -> str:
 
 
 def agent_print(agent: Agent | None) -> str:
-    """Of the code of an agent, and of the packages beside it that register it."""
+    """Of the code of an agent: its file, or all of the package that it is in."""
     if agent is None:
         return ""
-    file, colon, _ = agent.agent.rpartition(":")
-    if colon and file.endswith(".py"):
-        return digest(Path(file).read_bytes())
-    plugin = load_plugins().agents.find(agent.agent).plugin
-    spec = importlib.util.find_spec(plugin.package.partition(".")[0]) if plugin.package else None
+    place, _, _ = agent.agent.rpartition(":")
+    if place.endswith(".py"):
+        return digest(Path(place).read_bytes())
+    module = place or load_plugins().agents.find(agent.agent).plugin.package
+    spec = importlib.util.find_spec(module.partition(".")[0]) if module else None
     if spec is None or spec.origin is None:
-        return str(plugin)
+        return agent.agent
     origin = Path(spec.origin)
     return code_of(origin.parent) if origin.name == "__init__.py" else digest(origin.read_bytes())
 

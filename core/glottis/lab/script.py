@@ -1,6 +1,5 @@
 """A script for callers as TOML says it: ``glottis lab call`` tries an agent with it."""
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,8 @@ from glottis.config.conversion import convert
 from glottis.contracts.audio import AudioFrame
 from glottis.contracts.errors import ConfigurationError
 from glottis.lab.call import LabNetwork
-from glottis.lab.networks import Link, Network, carriers
+from glottis.lab.files import Beside, read_table
+from glottis.lab.networks import Network, carriers
 from glottis.lab.presets import resolve
 from glottis.lab.samples import at_length, to_samples
 from glottis.lab.trace import load_trace
@@ -104,33 +104,22 @@ def network_of(network: Network) -> Network:
 
 def read_script(path: Path) -> Script:
     """Raises ``ConfigurationError`` with a line for each wrong key, with its path."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: is no TOML: {error}") from None
-    script: Script = convert(table, Script)
-    return _beside(script, path.resolve().parent)
+    script: Script = convert(read_table(path), Script)
+    return _beside(script, Beside(path))
 
 
-def _beside(script: Script, folder: Path) -> Script:
+def _beside(script: Script, files: Beside) -> Script:
     """Paths are those from the file."""
 
-    def found(path: Any) -> Any:
-        return str(folder / path) if isinstance(path, str) else path
+    def sound(one: str | AudioFrame | None) -> str | AudioFrame | None:
+        return files.path(one) if isinstance(one, str) else one
 
-    def link(one: Any) -> Any:
-        back: Link | None = getattr(one, "back", None)
-        changes: dict[str, Any] = {"trace": found(one.trace) if one.trace else ""}
-        return msgspec.structs.replace(one, **changes, **({"back": link(back)} if back is not None else {}))
+    def step(one: Step) -> Step:
+        return msgspec.structs.replace(one, say=sound(one.say), interrupt=sound(one.interrupt))
 
-    file, colon, function = script.agent.rpartition(":")
     return msgspec.structs.replace(
         script,
-        agent=f"{found(file)}:{function}" if colon and file.endswith(".py") else script.agent,
-        steps=tuple(
-            msgspec.structs.replace(step, say=found(step.say), interrupt=found(step.interrupt)) for step in script.steps
-        ),
-        network=link(script.network),
+        agent=files.function(script.agent),
+        steps=tuple(map(step, script.steps)),
+        network=files.link(script.network),
     )
