@@ -8,13 +8,13 @@ from support.browser import Page
 ROOT = Path(__file__).parents[2]
 AXE: Final = (ROOT / "plugins/web/javascript/node_modules/axe-core/axe.min.js").read_text()
 """A script that is to be run in the page before."""
-VIOLATIONS = """
+VIOLATIONS = """(async () => {
     document.getAnimations()
         .filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime))
-        .forEach((animation) => animation.finish()),
-    axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
-        violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))
-"""
+        .forEach((animation) => animation.finish());
+    const { violations } = await axe.run({ resultTypes: ['violations'] });
+    return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
+})()"""
 """Of colours as they are to be: in a transition each moment has others."""
 
 
