@@ -1,10 +1,15 @@
 """What an observer is told of all that comes in, and that nothing is in the way where there is none."""
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from glottis.contracts.errors import Malformed
 from glottis.contracts.extensions import Incoming
-from glottis.peer.overheard import Overheard, read_agreement_untrusted
-from glottis.rtp import SrtpSession
+from glottis.peer import PeerSettings
+from glottis.peer.overheard import Overheard, agreement, read_agreement_untrusted
+from glottis.rtp import FixedDelay, SrtpSession
 from glottis.testing import VirtualCall
 from glottis.wire.rtp import parse_rtp_untrusted
 from glottis_opus import OPUS
@@ -52,3 +57,39 @@ def test_packets_are_told_after_decryption_once_they_are_authentic(call: Virtual
     with pytest.raises(Malformed):
         protection.unprotect_untrusted(b"\x80" + bytes(60), 1.0)
     assert len(told) == before
+
+
+AUDIO = {
+    "mid": "0",
+    "media_index": 0,
+    "direction": "sendrecv",
+    "formats": [{"rtpmap": [0, "PCMU", 8000, 1]}],
+}
+AGREED = {"audio": AUDIO, "sample_rate": 16000, "frame_ms": 20, "delay": {"policy": "fixed", "ms": 40}}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"formats": []}, "a codec at least"),
+        ({"formats": [{"rtpmap": [0, "PCMU", 1, 1]}]}, "clocks of"),
+        ({"ptime_ms": 0}, "packets of"),
+    ],
+)
+def test_agreement_that_no_negotiation_comes_to_is_refused(change: dict[str, Any], complaint: str) -> None:
+    assert read_agreement_untrusted(json.dumps(AGREED).encode()).sample_rate == 16000
+    assert read_agreement_untrusted(json.dumps(AGREED | {"audio": None}).encode()).audio is None
+    with pytest.raises(Malformed, match=complaint):
+        read_agreement_untrusted(json.dumps(AGREED | {"audio": AUDIO | change}).encode())
+    with pytest.raises(Malformed):
+        read_agreement_untrusted(b"[")
+
+
+@pytest.mark.parametrize(("delay", "policy"), [(lambda: FixedDelay(0.06), "fixed"), (lambda: SlowDelay(0.06), "other")])
+def test_delay_policy_is_told_as_configuration_has_it(delay: Callable[[], FixedDelay], policy: str) -> None:
+    told = json.loads(agreement(None, PeerSettings((OPUS,), delay=delay)))
+    assert told["delay"]["policy"] == policy
+
+
+class SlowDelay(FixedDelay):
+    """One that nobody else knows."""
