@@ -98,9 +98,10 @@ class Endpoint:
         """§4.3: candidates of the client, or new credentials of it."""
         try:
             call = _call_of(request)
+            if (negotiation := self._negotiations.get(call)) is None:  # it has come in by another door
+                raise _not_found()
             _check_media_type(request, MEDIA_TYPE, "accept-patch")
             fragment = _fragment_in(request.body)
-            negotiation = self._negotiations[call]
             restarts = bool(fragment.ufrag) and fragment.ufrag != negotiation.offer.first("ice-ufrag")
             _check_match(request, negotiation.entity_tag, restarts=restarts)
             response = await self._restart(call, negotiation, fragment) if restarts else RouteResponse(204)
@@ -128,8 +129,12 @@ def _call_of(request: RouteRequest) -> DoorCall:
     assert request.door is not None, "the gateway's requests have one"
     call = request.door.find(request.parameters["session_id"])
     if call is None:
-        raise DoorRefused(404, "SESSION_NOT_FOUND", "The session has ended; offer again at the endpoint.")
+        raise _not_found()
     return call
+
+
+def _not_found() -> DoorRefused:
+    return DoorRefused(404, "SESSION_NOT_FOUND", "The session has ended; offer again at the endpoint.")
 
 
 def _check_media_type(request: RouteRequest, expected: str, header: str) -> None:

@@ -115,7 +115,7 @@ class Description:
 
 def _next_version(origin: str) -> str:
     fields = origin.split(" ")
-    if len(fields) > 2 and fields[2].isdecimal():
+    if len(fields) > 2 and len(fields[2]) < 20 and fields[2].isdecimal():  # of 64 bits, RFC 8866 §5.2
         fields[2] = str(int(fields[2]) + 1)
     return " ".join(fields)
 

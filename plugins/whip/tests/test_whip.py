@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import trio.testing
-from glottis import Malformed
-from glottis_whip.fragments import MAX_CANDIDATES, MEDIA_TYPE, Description, parse_fragment_untrusted
+from glottis import Malformed, Route, RouteRequest, RouteResponse, RoutesSpec, hookimpl
+from glottis_whip.fragments import MAX_CANDIDATES, MEDIA_TYPE, Description, Fragment, parse_fragment_untrusted
 from hypothesis import given
 from hypothesis import strategies as st
 from support.gateway import CONFIG
@@ -154,6 +154,33 @@ async def test_bad_fragments_leave_the_call_as_it_is(
     await client.connect()
     assert (await client.patch(body, media_type, if_match=client.entity_tag)).status == status
     await client.phone.hear()
+
+
+def test_versions_that_are_no_number_of_64_bits_are_left_alone() -> None:
+    for version, restarted in (("7", "8"), ("9" * 5000, "9" * 5000), ("x", "x")):
+        offer = Description.of(f"v=0\r\no=- 1 {version} IN IP4 0.0.0.0\r\n")
+        assert f"o=- 1 {restarted} IN" in offer.restarted(Fragment("abcd", "secret"))
+
+
+class Bell:
+    """Another door."""
+
+    @hookimpl
+    def register_routes(self) -> list[RoutesSpec]:
+        return [RoutesSpec("bell", lambda settings: [Route("POST", "/ring", "public", self.ring)], folder="/bell")]
+
+    async def ring(self, asked: RouteRequest) -> RouteResponse:
+        assert asked.door is not None
+        return RouteResponse.json({"id": (await asked.door.call({"campaignId": "echo"})).session_id})
+
+
+async def test_call_that_has_come_in_by_another_door_is_none_of_whip(tmp_path: Path, autojump_clock: Clock) -> None:
+    config = ROUTES.replace('["whip"]', '["whip", "bell"]')
+    async with open_memory_exchange(tmp_path, config, [Bell()]) as exchange:
+        client = Client(exchange)
+        client.location = f"/whip/echo/{(await client.ask('POST', '/bell/ring')).document['id']}"
+        reply = await client.patch("a=mid:0", if_match="*")
+        assert (reply.status, reply.document["code"]) == (404, "SESSION_NOT_FOUND")
 
 
 async def test_servers_are_told_by_links(tmp_path: Path, autojump_clock: Clock) -> None:
