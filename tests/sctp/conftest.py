@@ -9,7 +9,7 @@ from glottis.sctp import DataChannelEvent, DataChannels
 from glottis.testing.impairments import PERFECT, Impairments
 from glottis.testing.virtual_network import VirtualNetwork
 from glottis.wire.address import Address, Datagram, Path
-from glottis.wire.sctp import ChunkType, parse_packet_untrusted
+from glottis.wire.sctp import SACK_IMMEDIATELY, ChunkType, parse_packet_untrusted
 from glottis.wire.sctp_chunks import ParameterType, parse_init_untrusted
 from support.sctp_attacker import Attacker
 
@@ -46,6 +46,23 @@ class SctpHost:
         while (event := self.engine.next_event()) is not None:
             events.append(event)
         return events
+
+
+class Patient(SctpHost):
+    """As most peers, which never ask for an acknowledgement without delay."""
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        return [Datagram(_without_i_bit(data), path) for data, path in super().datagrams_to_send()]
+
+
+def _without_i_bit(packet: bytes) -> bytes:
+    """Of a packet without a checksum."""
+    patient = bytearray(packet)
+    _, spans = parse_packet_untrusted(packet, zero_checksum_accepted=True)
+    for chunk_type, _, start, _ in spans:
+        if chunk_type == ChunkType.DATA:
+            patient[start - 3] &= ~SACK_IMMEDIATELY
+    return bytes(patient)
 
 
 class OldPion(SctpHost):
@@ -121,6 +138,20 @@ def old_pion() -> Pair:
     """A gateway that has not connected to an old Pion yet, with 20 ms each way."""
     pion = channels(dtls_client=True, zero_checksum=False)
     return Pair(pion, channels(dtls_client=False), impairments=Impairments(delay=0.02), client_host=OldPion)
+
+
+@pytest.fixture
+def patient() -> Pair:
+    """A gateway connected to a peer that waits for acknowledgements, with 20 ms each way."""
+    pair = Pair(
+        channels(dtls_client=True),
+        channels(dtls_client=False),
+        impairments=Impairments(delay=0.02),
+        client_host=Patient,
+    )
+    pair.connect()
+    pair.run(seconds=0.5)
+    return pair
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from glottis.wire.sctp import (
     DATA_HEADER_LENGTH,
     FIRST_FRAGMENT,
     LAST_FRAGMENT,
+    SACK_IMMEDIATELY,
     UNORDERED,
     ChunkType,
     acknowledged_at_once,
@@ -95,9 +96,8 @@ class Outbound:
     def pause(self) -> None:
         """The peer may end the association as soon as it has our answer, and another may follow.
 
-        What it has not acknowledged by then is sent again, for a reliable channel loses nothing; but an acknowledgement
-        that it holds back, for 0.2 s (RFC 9260 §6.2), would die with the association, and what had arrived would arrive
-        twice. So what leaves asks for one without delay (the I bit, §3.3.1), as a copy of the last chunk that has left.
+        What it has not acknowledged by then is sent again, for a reliable channel loses nothing; but where the last
+        acknowledgement is lost, what had arrived would arrive twice. So a copy of the last chunk asks for another one.
 
         But Chromium, since it has made its offer, acknowledges what comes, and drops it. So nothing else leaves for a
         while, and what was in flight by then is sent again though it be acknowledged meanwhile.
@@ -374,6 +374,8 @@ class Outbound:
         payload = self.queue.cut(message, size)
         if message.offset == len(message.data):
             flags |= LAST_FRAGMENT
+        if self.queue.is_all_sent:  # no second packet fetches the acknowledgement before 0.2 s (§6.2)
+            flags |= SACK_IMMEDIATELY
         fields = (tsn & TSN_MASK, message.stream_id, message.stream_sequence, message.protocol_id)
         return OutboundChunk(tsn, encode_data(flags, fields, payload), size, message)
 
