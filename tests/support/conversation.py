@@ -28,6 +28,7 @@ from glottis.server.sessions.channel import SignalingChannel
 from glottis.server.sessions.deadlines import Deadlines
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.times import SessionTimes
+from glottis.signaling.close_codes import ABNORMAL
 from glottis.signaling.messages import Answer, Bye, Error, Event, Offer, ServerMessage
 from glottis.wire.address import Address, Datagram, Path
 from glottis.wire.demux import is_stun_request
@@ -198,10 +199,9 @@ class Conversation:
     def attendance(self) -> Attendance:
         return Attendance(self.session, cast(SignalingChannel, self.socket))
 
-    def lose_socket(self, *, comes_back: bool = False) -> None:
+    def lose_socket(self, code: int = ABNORMAL) -> None:
         attendance = self.attendance
-        if comes_back:
-            attendance.let_go()
+        attendance.note_close(code)
         attendance.end()
 
     def lose_media(self) -> None:
@@ -224,7 +224,12 @@ class Conversation:
             self.take_answer()
 
     def begin_anew(
-        self, host: str = "198.51.100.1", *, answers: bool = True, change: Callable[[str], str] = str
+        self,
+        host: str = "198.51.100.1",
+        *,
+        answers: bool = True,
+        change: Callable[[str], str] = str,
+        survives_reload: bool = False,
     ) -> Caller:
         """The caller offers another peer connection, from another network; returns the one before."""
         self.callers += 1
@@ -232,7 +237,7 @@ class Conversation:
         self.nursery.start_soon(end.carry)
         before, caller = self.caller, Caller(end, self.scheduler, seed=10 + self.callers)
         known = len(self.socket.answers)
-        self.attendance.take(Offer(change(caller.peer.make_offer())))
+        self.attendance.take(Offer(change(caller.peer.make_offer()), survives_reload))
         if answers and len(self.socket.answers) > known:
             self.caller = caller
             self.take_answer()

@@ -39,6 +39,8 @@ class Offer:
     """A session description that wants an answer."""
 
     sdp: str
+    survives_reload: bool = False
+    """Of a page's: whether its call goes on where it is left without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,7 @@ _STREAM_MESSAGES: Final[Mapping[str, Callable[[Mapping[str, Any]], StreamMessage
     "dtmf": _key_untrusted,
 }
 _CLIENT_MESSAGES: Final[Mapping[str, Callable[[dict[str, Any]], ClientMessage]]] = {
-    "offer": lambda fields: Offer(required_text_field_untrusted(fields, "sdp")),
+    "offer": lambda fields: Offer(required_text_field_untrusted(fields, "sdp"), fields.get("survivesReload") is True),
     "candidate": _candidate_untrusted,
     "text": lambda fields: Text(required_text_field_untrusted(fields, "text")),
     "event": _client_event_untrusted,

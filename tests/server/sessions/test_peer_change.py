@@ -1,6 +1,8 @@
 """A client goes on in its session with another peer connection: the agent goes on, and the old one is released."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from weakref import ref
 
@@ -14,10 +16,13 @@ from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState
 from glottis.server.sessions.flood import OFFER_BURST
 from glottis.server.sessions.states import SessionState
+from glottis.signaling.close_codes import ABNORMAL, GOING_AWAY, LETS_GO, NORMAL
 from glottis.signaling.messages import Answer, Error, Text
 from glottis.wire.address import Path
 from support.conversation import Clock, Conversation, Socket, open_conversation, open_line
 from support.phone import eventually
+
+LET_GO = LETS_GO.start
 
 
 def texts(socket: Socket) -> list[str]:
@@ -259,7 +264,7 @@ async def test_before_the_first_one_stands_another_may_take_its_place(autojump_c
 async def test_a_page_that_is_loaded_anew_closes_all_it_has_and_comes_back(autojump_clock: Clock) -> None:
     async with open_conversation(resume_grace=5) as conversation:
         await conversation.open_channel("chat")
-        conversation.lose_socket(comes_back=True)
+        conversation.lose_socket(LET_GO)
         conversation.caller.driver.close()
         await eventually(lambda: conversation.told == ["interrupted"], 0.2)
         await trio.sleep(3)
@@ -271,14 +276,26 @@ async def test_a_page_that_is_loaded_anew_closes_all_it_has_and_comes_back(autoj
         assert not await conversation.is_silent_for(0.1)
 
 
-@pytest.mark.parametrize("comes_back", [True, False])
+@pytest.mark.parametrize("media_is_first", [True, False])
+@pytest.mark.parametrize(
+    ("survives_reload", "code", "comes_back"),
+    [(True, code, code != NORMAL) for code in (LET_GO, GOING_AWAY, ABNORMAL, NORMAL)]
+    + [(False, LET_GO, True), (False, GOING_AWAY, False), (False, ABNORMAL, False)],
+)
 async def test_who_has_closed_all_is_waited_for_if_it_said_that_it_comes_back(
-    comes_back: bool, autojump_clock: Clock
+    survives_reload: bool, code: int, comes_back: bool, media_is_first: bool, autojump_clock: Clock
 ) -> None:
+    """Browsers close both at once. Who says it only by closing the socket has to do that first."""
     async with open_conversation(resume_grace=2) as conversation:
-        conversation.lose_socket(comes_back=comes_back)
-        conversation.caller.driver.close()
-        await trio.sleep(1.9)
+        before = conversation.begin_anew(survives_reload=survives_reload)
+        await conversation.caller.connected.wait()
+        before.driver.close()
+        close: list[Callable[[], None]] = [conversation.caller.driver.close, partial(conversation.lose_socket, code)]
+        for step in close if media_is_first else reversed(close):
+            step()
+            await trio.sleep(0.1)
+        comes_back &= survives_reload or not media_is_first
+        await trio.sleep(1.7)
         assert (conversation.session.state is SessionState.ACTIVE) is comes_back
         await trio.sleep(0.3)
         assert conversation.session.state is SessionState.ENDED

@@ -13,7 +13,7 @@ from glottis.server.sessions.line import Channel
 from glottis.server.sessions.session import Session
 from glottis.server.sessions.states import Happening, SessionState
 from glottis.signaling import messages
-from glottis.signaling.close_codes import HANG_UPS, LETS_GO, NORMAL
+from glottis.signaling.close_codes import GOING_AWAY, HANG_UPS, LETS_GO, NORMAL
 from glottis.signaling.errors import WebSocketClosed
 
 logger: Final = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Attendance:
     def __init__(self, session: Session, channel: Channel) -> None:
         self._session = session
         self._channel = channel
-        self._comes_back = False
+        self._lets_go = False
 
     def begin(self) -> None:
         """The client has connected, or has come back: its older socket, if any, is replaced."""
@@ -58,6 +58,8 @@ class Attendance:
                 session.hung_up(message.reason)
             else:
                 session.intake.take(message, started=session.connected.is_set())
+                if isinstance(message, messages.Offer):
+                    session.line.survives_reload = message.survives_reload
         except RemoteError as error:
             what = type(message).__name__.lower()
             logger.info("session %s: %s refused: %s", session.info.session_id, what, error)
@@ -74,10 +76,7 @@ class Attendance:
                 await self._take_next(channel, turns)
         except WebSocketClosed as closed:
             logger.debug("session %s: %s", self._session.info.session_id, closed)
-            if closed.code in HANG_UPS:
-                self.hang_up(closed.reason)
-            elif closed.code in LETS_GO:
-                self.let_go()
+            self.note_close(closed.code, closed.reason)
 
     async def _take_next(self, channel: SignalingChannel, turns: Turns) -> None:
         """One message, which is let go of before the next: an offer is long, and may be the last for long."""
@@ -93,21 +92,20 @@ class Attendance:
         if session.state is not SessionState.ENDED:
             await session.intake.texts.wait(lambda: session.line.is_over(channel) and session.state.alive)
 
-    def hang_up(self, reason: str) -> None:
+    def note_close(self, code: int, reason: str = "") -> None:
         """The client has closed its socket: not all of them say bye or close the media connection."""
-        if self._session.line.is_over(self._channel):
+        line = self._session.line
+        if code in LETS_GO or (code == GOING_AWAY and line.survives_reload):
+            self._lets_go = True
+        elif code in HANG_UPS and line.is_over(self._channel):
             self._session.hung_up(reason)
-
-    def let_go(self) -> None:
-        """The client has closed its socket, and not the call."""
-        self._comes_back = True
 
     def end(self) -> None:
         """The socket is lost. Media goes on while the client's does; it may resume within the grace time."""
         session = self._session
         if not session.line.is_over(self._channel) or not session.state.alive:
             return
-        session.line.lose(comes_back=self._comes_back)
+        session.line.lose(lets_go=self._lets_go)
         session.note("the client's WebSocket is lost")
         if session.times.resume_grace == 0:
             session.end("the signaling connection was lost")

@@ -27,14 +27,20 @@ class Channel(Protocol):
 class ClientLine:
     """At most one channel. While it is lost, texts and events are kept for the client's return."""
 
-    __slots__ = ("__weakref__", "_channel", "comes_back", "lost_at", "missed")
+    __slots__ = ("__weakref__", "_channel", "_lets_go", "lost_at", "missed", "survives_reload")
 
     def __init__(self) -> None:
         self.missed = MissedMessages()
         self._channel: Channel | None = None
         self.lost_at = -math.inf
-        self.comes_back = False
-        """Whether the client has said so as it let go of its socket: whatever else it closes, the call is not over."""
+        self._lets_go = False
+        self.survives_reload = False
+        """Whether the client has said so with its last offer."""
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the client has said so, then or as it let go of its socket: whatever it closes, the call goes on."""
+        return self._lets_go or self.survives_reload
 
     @property
     def is_up(self) -> bool:
@@ -49,13 +55,13 @@ class ClientLine:
         """The client's older socket, if any, is replaced; what was missed meanwhile comes first."""
         if self._channel is not None:
             self._channel.begin_closing(NORMAL, "the session goes on over another connection")
-        self._channel, self.comes_back = channel, False
+        self._channel, self._lets_go = channel, False
         for message in self.missed.take():
             channel.send(message)
 
-    def lose(self, *, comes_back: bool = False) -> None:
+    def lose(self, *, lets_go: bool = False) -> None:
         """The socket is gone."""
-        self._channel, self.comes_back = None, comes_back
+        self._channel, self._lets_go = None, lets_go
         self.lost_at = trio.current_time()
 
     def send(self, message: SignalingMessage) -> None:

@@ -257,7 +257,8 @@ export class WebRtcLeg implements Leg, ConnectionOwner {
     this.#answered?.(problem("FAILED")); // the one before was lost
     this.#answered = settle;
     try {
-      this.owner.signal({ type: "offer", sdp: connection.peer.localDescription!.sdp });
+      const { survivesReload = false } = this.options; // what a page closes as it is left comes in any order
+      this.owner.signal({ type: "offer", sdp: connection.peer.localDescription!.sdp, survivesReload });
       connection.offered();
       await answered;
       this.owner.note("answer", {});
