@@ -80,18 +80,20 @@ class DroppingStream(AsyncIterator[T], Generic[T]):
 class Wakeup:
     """Lets tasks wait for the next change of something they check in a loop."""
 
+    __slots__ = ("_lot",)
+
     def __init__(self) -> None:
-        self._lot = trio.lowlevel.ParkingLot()
-        self._is_awaited = False
-        """Whether anybody may be in the lot, which is asked for each packet."""
+        self._lot: trio.lowlevel.ParkingLot | None = None
+        """Of those who wait, if anybody may: a call has five of these, and four of them wait for nobody."""
 
     async def wait(self) -> None:
         """Wait for the next ``wake``."""
-        self._is_awaited = True
+        if self._lot is None:
+            self._lot = trio.lowlevel.ParkingLot()
         await self._lot.park()
 
     def wake(self) -> None:
         """Wake everyone who waits."""
-        if self._is_awaited:
-            self._is_awaited = False
-            self._lot.unpark_all()
+        if self._lot is not None:
+            lot, self._lot = self._lot, None
+            lot.unpark_all()
