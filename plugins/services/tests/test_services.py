@@ -102,7 +102,9 @@ async def test_a_key_that_no_handshake_takes_is_not_shown(key: str) -> None:
     ],
     ids=["garbage", "forged", "broken chunk", "nothing"],
 )
-async def test_what_is_no_handshake_is_the_services_failure(answer: bytes) -> None:
+async def test_what_is_no_handshake_is_the_services_failure(
+    answer: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
     config = ServiceConfig(url="ws://example.org", retries=1)
     asked = 0
     async with trio.open_nursery() as nursery:

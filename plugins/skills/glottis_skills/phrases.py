@@ -28,7 +28,7 @@ _UNIFORM: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "-": " "})
 
 def plain(text: str) -> str:
     """The words, in lower case, one space between them, also for a hyphen; empty for more than ``MAX_WORDS``."""
-    words = [word for word in words_of(text.translate(_UNIFORM)[:2000]) if word]
+    words = [word for word in words_of(text[:2000].translate(_UNIFORM)) if word]
     return _OLD_FASHIONED.sub(r"to\1", " ".join(words)) if len(words) <= MAX_WORDS else ""
 
 
