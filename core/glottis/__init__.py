@@ -26,7 +26,7 @@ from glottis.contracts.codec import AdjustableEncoder, CodecSpec, Decoder, Encod
 from glottis.contracts.components import Component, ComponentSpec
 from glottis.contracts.deprecation import NAMES as _DEPRECATED
 from glottis.contracts.deprecation import told as _told
-from glottis.contracts.doors import Door, DoorCall, DoorRefused
+from glottis.contracts.doors import Dialect, Door, DoorCall, DoorRefused, HangUp, Saying, ToAgent, ToClient
 from glottis.contracts.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -87,6 +87,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectionChanged",
     "Decoder",
+    "Dialect",
     "Direction",
     "Door",
     "DoorCall",
@@ -102,6 +103,7 @@ __all__ = [
     "GatewayInfo",
     "GatewayParts",
     "GlottisError",
+    "HangUp",
     "Heard",
     "IceServer",
     "IceServerProvider",
@@ -130,6 +132,7 @@ __all__ = [
     "RouteRequest",
     "RouteResponse",
     "RoutesSpec",
+    "Saying",
     "Seat",
     "Secret",
     "SessionDesk",
@@ -141,6 +144,8 @@ __all__ = [
     "StatisticsReported",
     "Tell",
     "TextMessage",
+    "ToAgent",
+    "ToClient",
     "Turn",
     "TurnSettings",
     "TypedMessage",

@@ -5,6 +5,7 @@ import trio
 import trio.testing
 from glottis import BytesMessage, LocalError, MessageTooLong, TextMessage
 from glottis.calls.messenger import GREETING, LAST_WORDS, MAX_BUFFERED, MAX_SIGNALED, Messenger
+from glottis.calls.own_channel import OwnChannel
 from glottis.sctp import (
     BufferedAmountLow,
     BytesReceived,
@@ -13,6 +14,7 @@ from glottis.sctp import (
     ChannelState,
     DataChannel,
     EverythingAcknowledged,
+    LeftOver,
     SendBufferFull,
     TextReceived,
 )
@@ -246,3 +248,33 @@ async def test_a_channel_that_was_never_open_may_close(client: Client) -> None:
     client.messenger.handle_channel_event(ChannelClosed(Channel("other").real, "closed"))
     await client.messenger.send_text("hello", None)
     assert chat.sent == [GREETING, "hello"]
+
+
+async def test_own_channel_is_no_agents_and_is_spoken_by_while_there_is_room(client: Client) -> None:
+    opened: list[str] = []
+    heard: list[str] = []
+    messenger = client.messenger
+    own = messenger.own_channel = OwnChannel("own", opened=lambda: opened.append("open"), heard=heard.append)
+    assert not messenger.say_by_own_channel("too early")
+    first, second, chat = (client.open(label) for label in ("own", "own", "chat"))
+    messenger.handle_channel_event(TextReceived(second.real, "hello"))
+    assert (opened, heard, client.delivered) == (["open"], ["hello"], [])
+    assert messenger.say_by_own_channel("hi")
+    await messenger.send_text("for signaling", "own")
+    assert (first.sent, second.sent, chat.sent) == (["hi"], [], [GREETING])
+    assert client.signaled == [Text("for signaling")]
+    first.is_full = True
+    assert not messenger.say_by_own_channel("full")
+    first.is_full, first.buffered_amount = False, 2 * MAX_BUFFERED + 1
+    assert not messenger.say_by_own_channel("behind")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(own.wait_for_room)
+        await trio.testing.wait_all_tasks_blocked()
+        first.buffered_amount = 0
+        messenger.handle_channel_event(BufferedAmountLow(first.real))
+    messenger.handle_channel_event(ChannelClosed(first.real, "closed by the peer"))
+    assert not own.is_open
+    assert await messenger.wait_for_channel(None) == "chat"
+    messenger.change_over(lambda: None, lambda: False, [LeftOver("own", 1, ("old",), 0)], 0.0)
+    assert client.open("own").sent == []
+    assert own.is_open

@@ -1,17 +1,37 @@
 """Doors: what a plugin's routes do for clients of another protocol is what the gateway does for its own."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio.testing
-from glottis import DoorCall, DoorRefused, Route, RouteRequest, RouteResponse, RoutesSpec, hookimpl
+from glottis import (
+    BytesMessage,
+    Call,
+    Dialect,
+    Door,
+    DoorCall,
+    DoorRefused,
+    HangUp,
+    Route,
+    RouteRequest,
+    RouteResponse,
+    RoutesSpec,
+    Saying,
+    ToAgent,
+    ToClient,
+    hookimpl,
+)
+from glottis.sctp import ChannelOpened, DataChannel, TextReceived
+from glottis.signaling.messages import Text
 from support.gateway import CONFIG
 from support.http import Reply, request
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
+from support.plugins import TestPlugin
 
 ROUTES = CONFIG + '\n[routes]\nenabled = ["bell"]\n'
 Clock = trio.testing.MockClock
@@ -24,16 +44,27 @@ class Bell:
         self.calls: list[DoorCall] = []
         self.told: list[Mapping[str, Any]] = []
         self.is_broken = False
+        self.dialect: Dialect | None = None
+        self.lender: Door | None = None
 
     @hookimpl
     def register_routes(self) -> Sequence[RoutesSpec]:
-        route = Route("POST", "/ring", "public", self.ring)
-        return [RoutesSpec("bell", lambda settings: [route], folder="/bell")]
+        routes = [Route("POST", "/ring", "public", self.ring), Route("POST", "/lend", "public", self.lend)]
+        return [RoutesSpec("bell", lambda settings: routes, folder="/bell")]
+
+    async def lend(self, asked: RouteRequest) -> RouteResponse:
+        assert asked.door is not None
+        self.lender = asked.door
+        try:
+            return RouteResponse.json((await asked.door.principal()).name)
+        except DoorRefused as refused:
+            return RouteResponse.refusal(refused)
 
     async def ring(self, asked: RouteRequest) -> RouteResponse:
         assert asked.door is not None
+        door = asked.door if self.lender is None else asked.door.on_behalf_of(self.lender)
         try:
-            call = await asked.door.call(json.loads(asked.body), self.hear)
+            call = await door.call(json.loads(asked.body), self.hear, dialect=self.dialect)
         except DoorRefused as refused:
             return RouteResponse.refusal(refused)
         self.calls.append(call)
@@ -172,3 +203,139 @@ async def test_plugin_that_fails_to_hear_ends_its_call_and_no_other(
     assert call.is_over
     assert "the bell is broken" in caplog.text
     await other.hear()
+
+
+KEY = "correct-horse-battery"
+KEYS = f"""
+[auth]
+scheme = "api-keys"
+
+[auth.settings.plain_keys]
+shop = "{KEY}"
+"""
+
+
+async def test_a_door_lends_what_it_had_to_show(bell: Bell, tmp_path: Path, autojump_clock: Clock) -> None:
+    config = ROUTES.replace('[auth]\nscheme = "anonymous"\n', KEYS)
+    async with open_memory_exchange(tmp_path, config, [bell]) as exchange:
+        assert (await ring(exchange)).status == 401
+        assert (await lend(exchange)).status == 401
+        assert (await ring(exchange)).status == 401
+        assert (await lend(exchange, authorization=f"Bearer {KEY}")).body == b'"shop"'
+        session_id = (await ring(exchange)).document["sessionId"]
+        session = exchange.gateway.sessions.find(session_id)
+        assert session is not None
+        assert session.info.principal.name == "shop"
+
+
+async def lend(exchange: Exchange, **headers: str) -> Reply:
+    return await request(exchange.gateway, "POST", "/bell/lend", b"", connect=exchange.network.connect, **headers)
+
+
+class Morse:
+    """Dots for texts of the client, and dashes for what it is told."""
+
+    label = "morse"
+
+    def __init__(self) -> None:
+        self.broken: Callable[[], Any] = lambda: None
+
+    def opened(self) -> Iterator[Saying]:
+        yield ToClient("-")
+
+    def client_says(self, text: str) -> Iterator[Saying]:
+        self.broken()
+        yield HangUp("over") if text == "over" else ToAgent(f".{text}")
+
+    def gateway_says(self, message: Mapping[str, Any]) -> Sequence[Saying]:
+        told = message.get("text") or message["data"].get("state")
+        return [ToClient(f"-{told}")] if told else []
+
+
+async def repeat(call: Call) -> None:
+    await call.send_event("agent_state", {"state": "listening"})
+    async for message in call.messages:
+        if isinstance(message, BytesMessage):
+            await call.send_text(f"{len(message.data)} bytes by {await call.wait_for_channel()}")
+        else:
+            await call.send_text(f"{message.text} {message.channel}", message.channel)
+
+
+async def open_channel(phone: Phone, label: str) -> DataChannel:
+    assert phone.peer.channels is not None
+    channel = phone.peer.channels.open(label)
+    phone.driver.pump()
+    await eventually(lambda: ChannelOpened(channel) in phone.events)
+    return channel
+
+
+def texts(phone: Phone, channel: DataChannel) -> list[str]:
+    return [one.text for one in phone.events if isinstance(one, TextReceived) and one.channel is channel]
+
+
+async def send(phone: Phone, channel: DataChannel, *messages: str | bytes) -> None:
+    for message in messages:
+        if isinstance(message, str):
+            channel.send_text(message)
+        else:
+            channel.send_bytes(message)
+    phone.driver.pump()
+
+
+@pytest.fixture
+async def morse_call(bell: Bell, tmp_path: Path) -> AsyncIterator[tuple[Exchange, Phone, Morse]]:
+    bell.dialect = morse = Morse()
+    plugin = TestPlugin(test=repeat)
+    config = f'{plugin.config()}\n[routes]\nenabled = ["bell"]\n'
+    async with open_memory_exchange(tmp_path, config, [bell, plugin]) as exchange:
+        await ring(exchange, campaignId="test")
+        yield exchange, await connect(exchange, bell.calls[0]), morse
+
+
+async def test_a_dialect_has_the_channel_of_its_label_for_itself(
+    bell: Bell, morse_call: tuple[Exchange, Phone, Morse], autojump_clock: Clock
+) -> None:
+    _, phone, _ = morse_call
+    chat = await open_channel(phone, "chat")
+    await trio.sleep(1)
+    channel = await open_channel(phone, "morse")
+    await send(phone, channel, "hello", bytes(3))
+    states = ["-connecting", "-connecting", "-connected", "-active", "-listening"]
+    await eventually(lambda: texts(phone, channel) == ["-", *states, "-.hello None", "-3 bytes by morse"])
+    await send(phone, chat, "plain")
+    await eventually(lambda: texts(phone, chat) == ["Backend connected", "plain chat"])
+    await send(phone, channel, "over")
+    await eventually(lambda: bell.calls[0].is_over)
+    assert bell.told[-1] == {"type": "bye", "reason": "the caller hung up: over"}
+
+
+@pytest.mark.parametrize("nonsense", [lambda: 1 / 0, lambda: sys.exit(1)])
+async def test_a_dialect_that_fails_ends_its_call_and_no_other(
+    nonsense: Callable[[], Any],
+    bell: Bell,
+    morse_call: tuple[Exchange, Phone, Morse],
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: Clock,
+) -> None:
+    exchange, phone, morse = morse_call
+    other = await exchange.call("test")
+    channel = await open_channel(phone, "morse")
+    morse.broken = nonsense
+    await send(phone, channel, "hello", "again")
+    await eventually(lambda: bell.calls[0].is_over)
+    assert "failed in" in caplog.text
+    await other.socket.send('{"type":"text","text":"still there?"}')
+    await eventually(lambda: other.socket.of_type(Text))
+
+
+async def test_client_that_takes_nothing_misses_what_there_is_no_room_for(
+    bell: Bell, morse_call: tuple[Exchange, Phone, Morse], autojump_clock: Clock
+) -> None:
+    exchange, phone, _ = morse_call
+    for _ in range(150):
+        await bell.calls[0].send_text("hello")
+    await trio.sleep(1)
+    channel = await open_channel(phone, "morse")
+    await eventually(lambda: texts(phone, channel) == ["-", *["-hello None"] * 100])
+    (session,) = exchange.gateway.sessions
+    assert session.statistics().counters.messages_missed > 50

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 import trio
 
 from glottis.calls.open_channels import OpenChannels
+from glottis.calls.own_channel import OwnChannel
 from glottis.calls.reopening import Reopening
 from glottis.calls.streams import Wakeup
 from glottis.contracts.call import BytesMessage, Message, TextMessage
@@ -76,6 +77,8 @@ class Messenger:
         self._progress = Wakeup()
         self._opened = Wakeup()
         self._reopening: Reopening | None = None
+        self.own_channel: OwnChannel | None = None
+        """By which the client is told what others are told by signaling; its label is set before any channel opens."""
 
     def change_over(
         self,
@@ -90,6 +93,9 @@ class Messenger:
         """
         self._pump, self._tell_when_acknowledged = pump, tell_when_acknowledged
         self.channels = OpenChannels()
+        if (own := self.own_channel) is not None:  # whose protocol begins anew
+            own.lose()
+            left = [one for one in left if one.label != own.label]
         known = {one.label for one in left}
         waiting = self._reopening.left if self._reopening is not None else ()
         left = [*left, *(one for one in waiting if one.label not in known)]
@@ -104,6 +110,10 @@ class Messenger:
 
     def handle_channel_event(self, event: DataChannelEvent) -> None:
         """An event of the peer connection's data channels."""
+        if self.own_channel is not None and self.own_channel.takes(event):
+            self._opened.wake()
+            self._progress.wake()
+            return
         match event:
             case ChannelOpened(channel):
                 self._welcome(channel)
@@ -155,15 +165,29 @@ class Messenger:
         """
         with trio.move_on_after(LAST_WORDS):
             await self._reopened(None)
-            while self.channels.find(None) is not None and self._tell_when_acknowledged():
+            while self._label_of(None) is not None and self._tell_when_acknowledged():
                 await self._progress.wait()
 
     async def wait_for_channel(self, label: str | None) -> str:
         """Until one is open, of this label if it is given; returns its label."""
         await trio.lowlevel.checkpoint()
-        while (channel := self.channels.find(label)) is None or label not in (None, channel.label):
+        while (found := self._label_of(label)) is None:
             await self._opened.wait()
-        return channel.label
+        return found
+
+    def _label_of(self, label: str | None) -> str | None:
+        """Of the channel that is open for this label, or of any if that is None."""
+        own, channel = self.own_channel, self.channels.find(label)
+        if own is not None and own.is_open and label in (None, own.label):
+            return own.label
+        return channel.label if channel is not None and label in (None, channel.label) else None
+
+    def say_by_own_channel(self, text: str) -> bool:
+        """Whether it is on its way; see ``OwnChannel.send``."""
+        is_sent = self.own_channel is not None and self.own_channel.send(text)
+        if is_sent:
+            self._pump()
+        return is_sent
 
     async def send_event(self, name: str, data: Mapping[str, Any]) -> None:
         """The same way as text; raises ``LocalError`` if ``data`` is not JSON."""
@@ -185,7 +209,10 @@ class Messenger:
             raise LocalError("bytes need a data channel, and the client has opened none: send text, or wait for one")
 
     async def _send(self, label: str | None, put: Callable[[DataChannel], None]) -> bool:
-        """Queue a message on a channel, as soon as there is room for it; false if there is no channel."""
+        """Queue a message on a channel, as soon as there is room for it; false if it is to go by signaling."""
+        if (own := self.own_channel) is not None and label in (None, own.label):
+            await trio.lowlevel.checkpoint()
+            return False
         while (channel := await self._writable_channel(label)) is not None:
             try:
                 put(channel)

@@ -4,10 +4,12 @@ What comes in by a door is a call like any other: the same campaigns, auth schem
 of a WebSocket the client has a route of the plugin's, which says for it what CONTRACT has for clients to say.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from glottis.contracts.errors import RemoteError
+from glottis.contracts.info import Principal
 
 Hear = Callable[[Mapping[str, Any]], None]
 """Is given what the gateway says to the client: messages as CONTRACT §3 has them, but for answers and errors."""
@@ -26,6 +28,54 @@ class DoorRefused(RemoteError):
         self.detail = detail
         self.headers = headers
         """Those that belong to the status, such as ``retry-after`` or ``www-authenticate``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToClient:
+    """A text by the data channel of a dialect. It is dropped, and counted, where the client takes none."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToAgent:
+    """A text, as chat: a JSON object with a string ``type`` is a typed message, such as ``{"type": "interrupt"}``."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The client hangs up."""
+
+    reason: str = ""
+
+
+Saying = ToClient | ToAgent | HangUp
+"""What comes of something that was said, in its order."""
+
+
+class Dialect(Protocol):
+    """What a client says and hears by a data channel that it opens, where it does not speak CONTRACT.
+
+    Each method is called for one thing that happens, does not wait, and returns or yields what comes of it. What it
+    raises, and what is no ``Saying``, ends the call.
+    """
+
+    label: str
+    """Of the client's data channel. Nothing of the gateway's own is sent by it, and agents do not see it."""
+
+    def opened(self) -> Iterable[Saying]:
+        """The channel is open: it may be told again, where the client opens another in its place."""
+
+    def client_says(self, text: str) -> Iterable[Saying]:
+        """By the channel. The text may be as long as messages of data channels may be, and anything."""
+
+    def gateway_says(self, message: Mapping[str, Any]) -> Iterable[Saying]:
+        """A ``text`` or an ``event`` (CONTRACT §3, §5), of the agent's or the gateway's own; after ``opened``.
+
+        What is said before waits for that, up to 100 messages and 256 KiB, and the oldest are dropped and counted.
+        """
 
 
 class DoorCall(Protocol):
@@ -66,15 +116,32 @@ class DoorCall(Protocol):
 class Door(Protocol):
     """Of one request: whoever has sent it is the client."""
 
-    async def call(self, wanted: Mapping[str, Any], hear: Hear | None = None) -> DoorCall:
+    async def call(
+        self, wanted: Mapping[str, Any], hear: Hear | None = None, *, dialect: Dialect | None = None
+    ) -> DoorCall:
         """Make a session as ``POST /api/websession/initiate`` does with this document (CONTRACT §1).
 
         The auth scheme is asked about the request, whatever the route's access; a wait in a queue is not offered.
         What ``hear`` raises ends the call. Raises ``DoorRefused``.
+
+        ``dialect`` is what the client speaks by a data channel, if it does; ``hear`` is told the same beside it.
         """
 
     def find(self, session_id: str) -> DoorCall | None:
         """The call that has come in by a door as this session, if it is not over.
 
         Whether it is this client's is for the route's access to say: ``session``.
+        """
+
+    async def principal(self) -> Principal:
+        """Who has sent the request, as the auth scheme recognises it. Raises ``DoorRefused``.
+
+        For routes that are for everybody, and word their refusals themselves.
+        """
+
+    def on_behalf_of(self, another: "Door") -> "Door":
+        """The same client with what the request of the other door has to show, for one who was given a key by it.
+
+        The auth scheme is asked about that request's headers and this one's address, whenever it is asked: so what is
+        no longer good for the one is not for the other.
         """

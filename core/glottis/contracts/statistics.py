@@ -317,7 +317,7 @@ class Counters(StatsObject):
     observers_dropped: int = 0
     """The same, also of those that were too slow."""
     messages_missed: int = 0
-    """For a client without its WebSocket, and more than is kept for its return."""
+    """For a client without its WebSocket, or without the data channel of a dialect, and more than is kept for it."""
 
     def to_json(self) -> dict[str, Any]:
         """See ``StatsObject.to_json``."""

@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
-from glottis.contracts.doors import Door, DoorCall, DoorRefused, Hear
+from glottis.contracts.doors import Dialect, Door, DoorCall, DoorRefused, Hear
 from glottis.contracts.errors import LocalError
+from glottis.contracts.info import Principal
+from glottis.server.api.authentication import Authentication
 from glottis.server.api.initiate import Initiate
 from glottis.server.api.placement import Placement
 from glottis.server.http.message import Request
@@ -19,26 +21,31 @@ from glottis.server.sessions.ice_servers import ice_server_document
 class Doors:
     """All calls that have come in by a door, until they are over."""
 
-    def __init__(self, sessions: Placement, initiate: Initiate) -> None:
+    def __init__(self, sessions: Placement, initiate: Initiate, authentication: Authentication) -> None:
         self._sessions = sessions
         self._initiate = initiate
+        self._authentication = authentication
         self._calls: dict[str, DoorClient] = {}
 
     def of(self, request: Request) -> Door:
         """For whoever has sent this request."""
         return _Door(self, request)
 
-    async def call(self, request: Request, wanted: Mapping[str, Any], hear: Hear | None) -> DoorCall:
+    async def call(
+        self, request: Request, wanted: Mapping[str, Any], hear: Hear | None, dialect: Dialect | None
+    ) -> DoorCall:
         """See ``Door``."""
         try:
             created = await self._initiate.create(_wish(request, wanted))
         except Problem as problem:
-            raise DoorRefused(problem.status, problem.code, problem.detail, problem.headers) from None
+            raise _refused(problem) from None
         session = self._sessions.come_in(created.session_id)
         if session is None:
             raise over()
         ice_servers = [ice_server_document(server) for server in created.ice_servers]
-        call = DoorClient(session, ice_servers, hear=hear, turns=self._initiate.turns, left=self._forget)
+        call = DoorClient(
+            session, ice_servers, hear=hear, dialect=dialect, turns=self._initiate.turns, left=self._forget
+        )
         self._calls[call.session_id] = call
         call.begin()
         return call
@@ -46,6 +53,13 @@ class Doors:
     def find(self, session_id: str) -> DoorCall | None:
         """See ``Door``."""
         return self._calls.get(session_id)
+
+    async def principal(self, request: Request) -> Principal:
+        """See ``Door``."""
+        try:
+            return await self._authentication.caller_of(request, None)
+        except Problem as problem:
+            raise _refused(problem) from None
 
     def _forget(self, call: DoorClient) -> None:
         self._calls.pop(call.session_id, None)
@@ -56,13 +70,28 @@ class _Door:
         self._doors = doors
         self._request = request
 
-    async def call(self, wanted: Mapping[str, Any], hear: Hear | None = None) -> DoorCall:
+    async def call(
+        self, wanted: Mapping[str, Any], hear: Hear | None = None, *, dialect: Dialect | None = None
+    ) -> DoorCall:
         """See ``Door``."""
-        return await self._doors.call(self._request, wanted, hear)
+        return await self._doors.call(self._request, wanted, hear, dialect)
 
     def find(self, session_id: str) -> DoorCall | None:
         """See ``Door``."""
         return self._doors.find(session_id)
+
+    async def principal(self) -> Principal:
+        """See ``Door``."""
+        return await self._doors.principal(self._request)
+
+    def on_behalf_of(self, another: Door) -> Door:
+        """See ``Door``."""
+        assert isinstance(another, _Door), "there are no others"
+        return _Door(self._doors, replace(self._request, headers=another._request.headers))
+
+
+def _refused(problem: Problem) -> DoorRefused:
+    return DoorRefused(problem.status, problem.code, problem.detail, problem.headers)
 
 
 def _wish(request: Request, wanted: Mapping[str, Any]) -> Request:

@@ -86,7 +86,7 @@ class Api:
             cluster=self._cluster,
             refusals=refusals,
         )
-        doors = Doors(sessions, self.initiate)
+        doors = Doors(sessions, self.initiate, of_plugins)
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)
         self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors, doors)

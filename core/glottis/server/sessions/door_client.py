@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from glottis.barrier import stop
-from glottis.contracts.doors import DoorRefused, Hear
+from glottis.contracts.doors import Dialect, DoorRefused, Hear
 from glottis.contracts.log_fields import logged_as
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.attendance import Attendance
+from glottis.server.sessions.interpreter import Interpreter
 from glottis.server.sessions.session import Session
 from glottis.signaling.close_codes import NORMAL
 from glottis.signaling.messages import (
@@ -15,6 +16,7 @@ from glottis.signaling.messages import (
     Bye,
     ClientMessage,
     Error,
+    Event,
     Mark,
     Offer,
     SignalingMessage,
@@ -39,6 +41,7 @@ class DoorClient:
         ice_servers: Sequence[Mapping[str, Any]],
         *,
         hear: Hear | None,
+        dialect: Dialect | None = None,
         turns: Turns,
         left: Callable[["DoorClient"], None],
     ) -> None:
@@ -47,6 +50,7 @@ class DoorClient:
         self._session = session
         self._attendance = Attendance(session, self)
         self._hear = hear
+        self._interpreter = Interpreter(session, dialect, self.end) if dialect is not None else None
         self._turns = turns
         self._left = left
         self._answer: Answer | None = None
@@ -115,12 +119,15 @@ class DoorClient:
         """See ``Channel``."""
         if isinstance(message, Answer):
             self._answer = message
-        elif self._hear is not None:
+            return
+        if self._hear is not None:
             try:
                 self._hear(document_of(message))
             except BaseException as error:
                 self._hear = None
                 stop(error, self._session.failed)
+        if self._interpreter is not None and isinstance(message, Text | Event):
+            self._interpreter.gateway_says(message)
 
     def refuse(self, error: Error) -> None:
         """See ``Channel``."""
@@ -134,7 +141,9 @@ class DoorClient:
         """See ``Channel``."""
 
     async def wait_for_room(self) -> None:
-        """See ``Channel``: there is no queue."""
+        """See ``Channel``: there is no queue but that of a dialect's data channel."""
+        if self._interpreter is not None:
+            await self._interpreter.wait_for_room()
 
     def begin_closing(self, code: int = NORMAL, reason: str = "") -> None:
         """See ``Channel``."""
