@@ -117,14 +117,22 @@ class Door(Protocol):
     """Of one request: whoever has sent it is the client."""
 
     async def call(
-        self, wanted: Mapping[str, Any], hear: Hear | None = None, *, dialect: Dialect | None = None
+        self, wanted: Mapping[str, Any], hear: Hear | None = None, *, dialect: Dialect | None = None, bearer: str = ""
     ) -> DoorCall:
         """Make a session as ``POST /api/websession/initiate`` does with this document (CONTRACT §1).
 
         The auth scheme is asked about the request, whatever the route's access; a wait in a queue is not offered.
-        What ``hear`` raises ends the call. Raises ``DoorRefused``.
+        ``bearer`` is the client's token where its protocol has it elsewhere than in a header ``Authorization: Bearer``
+        (RFC 6750 §2.1), for the scheme to find it there. What ``hear`` raises ends the call. Raises ``DoorRefused``.
 
         ``dialect`` is what the client speaks by a data channel, if it does; ``hear`` is told the same beside it.
+        """
+
+    async def invite(self, wanted: Mapping[str, Any], *, bearer: str = "") -> Mapping[str, Any]:
+        """Make a session in the same way, for a client that comes to it by WebSocket.
+
+        The document is what that route answers with: ``sessionId``, ``websocketUrl`` and the like. With a cluster the
+        session may be on another node. Raises ``DoorRefused``.
         """
 
     def find(self, session_id: str) -> DoorCall | None:

@@ -10,6 +10,7 @@ from glottis.contracts.errors import Malformed
 from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH
 
 _PATH: Final = re.compile(r"/ws/session/(?P<session_id>[A-Za-z0-9_-]{1,64})/(?P<transport>webrtc|websocket)")
+_TOKEN_IN_PATH: Final = re.compile(rf"({_PATH.pattern})/[^/]+/(?P<token>[^/]+)")
 _TRANSPORTS: Final = {"webrtc": "WebRTC", "websocket": "WebSocket"}
 
 
@@ -31,6 +32,15 @@ class SessionUrl:
         """The whole URL under a base such as ``wss://voice.example``."""
         query = urllib.parse.urlencode({"token": self.token} | ({"resume": "1"} if self.resume else {}))
         return f"{base_url.rstrip('/')}/ws/session/{self.session_id}/{self.transport.lower()}?{query}"
+
+
+def with_token_in_query(path: str, query: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """The other spelling, ``/ws/session/{sessionId}/webrtc/{clientId}/{token}``, as the one above; others as they are.
+
+    Paths are logged, and tokens are not to be. The client's id is left out: the token says who it is for.
+    """
+    match = _TOKEN_IN_PATH.fullmatch(path)
+    return (path, query) if match is None else (match[1], {**query, "token": match["token"]})
 
 
 def parse_session_url_untrusted(path: str, query: Mapping[str, str]) -> SessionUrl:

@@ -42,6 +42,8 @@ from glottis.signaling.messages import (
 from glottis.signaling.session_request import parse_session_request_untrusted
 from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH, HmacTokens
 from glottis.signaling.session_url import parse_session_url_untrusted
+from glottis_iqra.wishes import MAX_BYTES as MAX_WISH
+from glottis_iqra.wishes import read_wish_untrusted
 from glottis_whip.fragments import MAX_BYTES, parse_fragment_untrusted
 
 from support.worst import MAX_HEAD, Arguments, Make, Row, filled, head, message
@@ -73,6 +75,11 @@ def nested(opening: str, closing: str) -> Make:
 def members(size: int) -> Arguments:
     """As many as there is room for, with different names."""
     return ('{"type":"text","text":""' + "".join(f',"{index:x}":0' for index in range(size // 9 - 6)) + "}",)
+
+
+def names(size: int) -> Arguments:
+    """The same with no others, in bytes."""
+    return (b"{" + b",".join(b'"%04x":0' % index for index in range(size // 9)) + b"}",)
 
 
 JSON: Final = {
@@ -190,6 +197,16 @@ ROWS: Final[tuple[Row, ...]] = (
             "empty lines": filled(b"\n"),
             "one long line": filled(b"x", b"a=mid:"),
         },
+    ),
+    message(
+        read_wish_untrusted,
+        {
+            "names": names,
+            "digits": filled(b"9", b'{"transportType":', b"}"),
+            "nested arrays": filled(b"[", b'{"metadata":'),
+            "a long name": filled(b"A", b'{"', b'":0}'),
+        },
+        MAX_WISH,
     ),
     message(read_attribute_untrusted, {"a long value": attributes("mid")}, longest=MAX_LENGTH),
     message(

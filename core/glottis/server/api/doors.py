@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +17,8 @@ from glottis.server.http.message import Request
 from glottis.server.http.problem import Problem
 from glottis.server.sessions.door_client import DoorClient, over
 from glottis.server.sessions.ice_servers import ice_server_document
+
+_OF_THE_BODY: Final = ("content-type", "cache-control")
 
 
 class Doors:
@@ -31,12 +34,22 @@ class Doors:
         """For whoever has sent this request."""
         return _Door(self, request)
 
-    async def call(
-        self, request: Request, wanted: Mapping[str, Any], hear: Hear | None, dialect: Dialect | None
-    ) -> DoorCall:
+    async def invite(self, wish: Request) -> Mapping[str, Any]:
         """See ``Door``."""
         try:
-            created = await self._initiate.create(_wish(request, wanted))
+            response = await self._initiate.invite(wish)
+        except Problem as problem:
+            raise _refused(problem) from None
+        document: dict[str, Any] = msgspec.json.decode(response.body)
+        if response.status != HTTPStatus.OK:  # by another node
+            headers = tuple(header for header in response.headers if header[0] not in _OF_THE_BODY)
+            raise DoorRefused(response.status, document["code"], document["detail"], headers)
+        return document
+
+    async def call(self, wish: Request, hear: Hear | None, dialect: Dialect | None) -> DoorCall:
+        """See ``Door``."""
+        try:
+            created = await self._initiate.create(wish)
         except Problem as problem:
             raise _refused(problem) from None
         session = self._sessions.come_in(created.session_id)
@@ -71,10 +84,14 @@ class _Door:
         self._request = request
 
     async def call(
-        self, wanted: Mapping[str, Any], hear: Hear | None = None, *, dialect: Dialect | None = None
+        self, wanted: Mapping[str, Any], hear: Hear | None = None, *, dialect: Dialect | None = None, bearer: str = ""
     ) -> DoorCall:
         """See ``Door``."""
-        return await self._doors.call(self._request, wanted, hear, dialect)
+        return await self._doors.call(_wish(self._request, wanted, bearer), hear, dialect)
+
+    async def invite(self, wanted: Mapping[str, Any], *, bearer: str = "") -> Mapping[str, Any]:
+        """See ``Door``."""
+        return await self._doors.invite(_wish(self._request, wanted, bearer))
 
     def find(self, session_id: str) -> DoorCall | None:
         """See ``Door``."""
@@ -94,9 +111,11 @@ def _refused(problem: Problem) -> DoorRefused:
     return DoorRefused(problem.status, problem.code, problem.detail, problem.headers)
 
 
-def _wish(request: Request, wanted: Mapping[str, Any]) -> Request:
+def _wish(request: Request, wanted: Mapping[str, Any], bearer: str) -> Request:
     """The request as it would be for a session. Raises ``LocalError`` if JSON cannot say what is wanted."""
     headers = {**request.headers, "content-type": "application/json"}
+    if bearer:
+        headers["authorization"] = f"Bearer {bearer}"
     try:
         return replace(request, query={}, headers=headers, body=msgspec.json.encode(wanted))
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:

@@ -66,22 +66,25 @@ class Initiate:
         with self._refusals.noted():
             self._cors.check(request)
             created = await self._make(request, here=False)
-        match created:
-            case Waiting():
-                return _come_again(created)
-            case RouteResponse():
-                return _passed_on(created)
-            case CreatedSession():
-                return json_response(200, _created_document(created))
+        return _come_again(created) if isinstance(created, Waiting) else _answer(created)
+
+    async def invite(self, request: Request) -> Response:
+        """The same for a client that knows of no queue; the route that it asks has checked its origin."""
+        with self._refusals.noted():
+            created = await self._make(request, here=False, waits=False)
+        assert not isinstance(created, Waiting), "it is in no queue"
+        return _answer(created)
 
     async def create(self, request: Request) -> CreatedSession:
         """The session that the request is for, in this process, whoever answers it: nobody waits in a queue."""
         with self._refusals.noted():
-            created = await self._make(request, here=True)
+            created = await self._make(request, here=True, waits=False)
         assert isinstance(created, CreatedSession), "it is nowhere else"
         return created
 
-    async def _make(self, request: Request, *, here: bool) -> CreatedSession | Waiting | RouteResponse:
+    async def _make(
+        self, request: Request, *, here: bool, waits: bool = True
+    ) -> CreatedSession | Waiting | RouteResponse:
         entry = await self._entrance.enter(request)
         check_wait(entry.seconds)
         session_request = await self._read(request)
@@ -89,7 +92,7 @@ class Initiate:
             await self._authentication.caller_of(request, None)
             raise session_request
         principal = await self._authentication.caller_of(request, session_request.campaign_id)
-        created = await self._admit(session_request, principal, request, entry, here=here)
+        created = await self._admit(session_request, principal, request, entry, here=here, waits=waits)
         if isinstance(created, CreatedSession):
             _log(created, session_request.campaign_id, principal)
         return created
@@ -130,6 +133,7 @@ class Initiate:
         entry: Entry,
         *,
         here: bool,
+        waits: bool,
     ) -> CreatedSession | Waiting | RouteResponse:
         """Those who wait go first. Another gateway may have the answer. Raises ``Problem``."""
         ticket = ticket_of(request)
@@ -145,7 +149,7 @@ class Initiate:
                 if ticket:
                     self._entrance.leave(ticket)
                 return created
-        is_final = not here and not (entry.may_move and refusal.is_of_process)
+        is_final = waits and not (entry.may_move and refusal.is_of_process)
         if is_final and refusal.code in _PASSING:
             waiting = await self._entrance.wait(ticket, request.client_host)
             if waiting is not None:
@@ -190,6 +194,11 @@ def _as_route(response: Response) -> RouteResponse:
     headers = dict(response.headers)
     media_type = headers.pop("content-type")
     return RouteResponse(response.status, response.body, media_type, tuple(headers.items()))
+
+
+def _answer(created: CreatedSession | RouteResponse) -> Response:
+    """Another node's is passed on."""
+    return _passed_on(created) if isinstance(created, RouteResponse) else json_response(200, _created_document(created))
 
 
 def _passed_on(response: RouteResponse) -> Response:

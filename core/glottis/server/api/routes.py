@@ -1,6 +1,7 @@
 """The HTTP interface: which request goes to which route (CONTRACT §1–2)."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from glottis.config.origins import parse_public_url
@@ -33,7 +34,7 @@ from glottis.server.sessions.entrance import Entrance, OwnEntrance
 from glottis.server.sessions.waiting_room import WaitingRoom
 from glottis.server.sessions.whole import Alone
 from glottis.signaling.session_request import INITIATE_PATH
-from glottis.signaling.session_url import parse_session_url_untrusted
+from glottis.signaling.session_url import parse_session_url_untrusted, with_token_in_query
 
 _SESSION_PATHS: Final = "/ws/session/"
 
@@ -145,6 +146,14 @@ class Api:
         if path.startswith(_SESSION_PATHS):
             return {"GET": _upgrade_required}
         raise _not_found()
+
+
+def with_session_url(request: Request) -> Request:
+    """The same request, with the token of a session in its query, if there is one, and not in its path."""
+    if not request.path.startswith(_SESSION_PATHS):
+        return request
+    path, query = with_token_in_query(request.path, request.query)
+    return replace(request, path=path, query=query)
 
 
 async def _upgrade_required(request: Request) -> Response:

@@ -39,11 +39,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """What the server's owner does with requests and WebSockets. ``accept_websocket`` returns None to accept."""
+    """What the server's owner does with requests and WebSockets. ``accept_websocket`` returns None to accept.
+
+    ``normalize`` gives each request the spelling that all others, and the log, go by.
+    """
 
     handle_request: Callable[[Request], Awaitable[Response]]
     handle_websocket: Callable[[Request, WebSocket], Awaitable[None]]
     accept_websocket: Callable[[Request], Response | None]
+    normalize: Callable[[Request], Request]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,7 @@ class HttpConnection:
     def _read_head(self, head: h11.Request) -> Request:
         vet_head(head)
         try:
-            return read_head_untrusted(head, self._peer_host, self._proxies)
+            return self._handlers.normalize(read_head_untrusted(head, self._peer_host, self._proxies))
         except Malformed as error:
             raise Problem(400, "BAD_REQUEST", f"Correct the {error}.") from None
 

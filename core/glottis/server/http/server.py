@@ -25,10 +25,15 @@ from glottis.server.http.websocket import WebSocket
 logger = logging.getLogger(__name__)
 
 
+def _as_it_is(request: Request) -> Request:
+    return request
+
+
 class HttpServer:
     """Serves HTTP/1.1 requests and WebSockets.
 
-    ``accept_websocket`` decides before the handshake: None accepts, a ``Response`` refuses. ``trusted_proxies`` are
+    ``accept_websocket`` decides before the handshake: None accepts, a ``Response`` refuses. ``normalize`` is the first
+    to see a request, and gives one of another spelling that which is logged and served. ``trusted_proxies`` are
     addresses and networks, which name their clients in ``proxy_header``; raises ``ValueError`` for others.
     ``turns`` are those of the whole gateway. ``siblings`` are other processes that serve the same listeners.
     """
@@ -39,6 +44,7 @@ class HttpServer:
         handle_request: Callable[[Request], Awaitable[Response]],
         handle_websocket: Callable[[Request, WebSocket], Awaitable[None]],
         accept_websocket: Callable[[Request], Response | None],
+        normalize: Callable[[Request], Request] = _as_it_is,
         limits: HttpLimits | None = None,
         trusted_proxies: Iterable[str] = (),
         proxy_header: ProxyHeader = "X-Forwarded-For",
@@ -48,7 +54,7 @@ class HttpServer:
         limits, proxies, refusals = limits or HttpLimits(), TrustedProxies(trusted_proxies, proxy_header), RefusalLog()
         self._places = Places(limits, proxies, refusals)
         self._shared = Shared(
-            Handlers(handle_request, handle_websocket, accept_websocket),
+            Handlers(handle_request, handle_websocket, accept_websocket, normalize),
             limits,
             proxies,
             refusals,

@@ -1,9 +1,10 @@
-"""The page of ``docs/doors.md`` in real browsers: a call by WHIP, without a WebSocket."""
+"""The pages of ``docs/doors.md`` in real browsers: clients that know nothing of glottis have a call."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import pytest
 import trio
 from support.browser import Page
 from support.gateway import CONFIG, open_test_gateway
@@ -12,21 +13,28 @@ from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
 
 PAGE = Document(Path(__file__).parents[2] / "docs" / "doors.md")
-ROUTES = CONFIG + '\n[routes]\nenabled = ["whip"]\n'
 
 
+@pytest.mark.parametrize(
+    ("script", "routes", "call"),
+    [
+        ("whip.js", "whip", "callByWhip('URL/whip/echo', microphone)"),
+        ("widget.js", "iqra-widget", "callLikeTheWidget('URL', 'echo', microphone)"),
+    ],
+)
 async def test_the_documented_page_hears_its_agent_and_hangs_up(
-    browser: Callable[[], AbstractAsyncContextManager[Page]], tmp_path: Path
+    script: str, routes: str, call: str, browser: Callable[[], AbstractAsyncContextManager[Page]], tmp_path: Path
 ) -> None:
-    assert "whip.js" in PAGE.write_files(tmp_path)
-    async with open_test_gateway(tmp_path, ROUTES) as gateway, browser() as page:
+    assert script in PAGE.write_files(tmp_path)
+    config = f'{CONFIG}\n[routes]\nenabled = ["{routes}"]\n'
+    async with open_test_gateway(tmp_path, config) as gateway, browser() as page:
         await page.goto(f"{gateway.url}/healthz")
-        await page.run_script((tmp_path / "whip.js").read_text())
+        await page.run_script((tmp_path / script).read_text())
         with trio.fail_after(PROCESS_PATIENCE):
             await page.evaluate(
                 f"""(async () => {{
                     const microphone = await navigator.mediaDevices.getUserMedia({{ audio: true }});
-                    globalThis.call = await callByWhip("{gateway.url}/whip/echo", microphone);
+                    globalThis.call = await {call.replace("URL", gateway.url)};
                     globalThis.ear = Object.assign(new Audio(), {{ srcObject: call.stream, autoplay: true }});
                 }})()"""
             )

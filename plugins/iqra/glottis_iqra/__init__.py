@@ -1,0 +1,26 @@
+"""The web sessions of Iqra AI: calls for clients of its API, and for its web widget."""
+
+from collections.abc import Sequence
+
+from glottis import Route, RoutesSpec, hookimpl
+
+from glottis_iqra.routes import initiate, request_session
+
+__all__ = ["register_routes"]
+
+
+@hookimpl
+def register_routes() -> list[RoutesSpec]:
+    """The routes ``iqra``, of the API, and ``iqra-widget``, of the middleware that stands before it."""
+    return [
+        RoutesSpec("iqra", _of_the_api, folder="/api/v1/business"),
+        RoutesSpec("iqra-widget", _of_the_widget, folder="/api/session"),
+    ]
+
+
+def _of_the_api(settings: None) -> Sequence[Route]:
+    return [Route("POST", "/{business_id}/websession/initiate", "public", initiate)]
+
+
+def _of_the_widget(settings: None) -> Sequence[Route]:
+    return [Route("POST", "/request", "public", request_session)]
