@@ -38,6 +38,7 @@ from glottis.contracts.errors import (
     NotInstalled,
     PluginError,
     RemoteError,
+    WebSocketClosed,
 )
 from glottis.contracts.events import (
     CallEvent,
@@ -57,7 +58,7 @@ from glottis.contracts.info import AudioPreference, CallInfo, Principal
 from glottis.contracts.pages import Page, PagesSpec
 from glottis.contracts.parts import GatewayParts
 from glottis.contracts.resampling import Resampler, Resampling
-from glottis.contracts.routes import Access, Route, RouteRequest, RouteResponse, RoutesSpec
+from glottis.contracts.routes import Access, Route, RouteRequest, RouteResponse, RouteSocket, RoutesSpec, SocketRoute
 from glottis.contracts.secret import Secret
 from glottis.contracts.session_desk import SessionDesk
 from glottis.contracts.statistics import Statistics
@@ -131,6 +132,7 @@ __all__ = [
     "Route",
     "RouteRequest",
     "RouteResponse",
+    "RouteSocket",
     "RoutesSpec",
     "Saying",
     "Seat",
@@ -138,6 +140,7 @@ __all__ = [
     "SessionDesk",
     "SessionObserver",
     "SessionWish",
+    "SocketRoute",
     "Speakable",
     "StateChanged",
     "Statistics",
@@ -151,6 +154,7 @@ __all__ = [
     "TypedMessage",
     "Utterance",
     "VoiceActivityDetector",
+    "WebSocketClosed",
     "Whereabouts",
     "hookimpl",
     "run",

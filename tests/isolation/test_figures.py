@@ -20,6 +20,7 @@ ASKED_FOR: Final = {
     "Agent": "agent faulty",
     "FrameTap": "processors of input",
     "Route.handle": "route GET /",
+    "SocketRoute.handle": "route WEBSOCKET /",
 }
 """Those that are not called by their own names."""
 NOT_COUNTED: Final = {
@@ -41,6 +42,7 @@ NOT_COUNTED: Final = {
     "Hear": "what fails in it ends the call",
     "Keys.down": "the gateway's own",
     "Keys.up": "the same",
+    **dict.fromkeys(("RouteSocket.close", "RouteSocket.receive", "RouteSocket.send"), "the gateway's own"),
     **dict.fromkeys(("Seat.create", "Seat.sessions", "Seat.unavailability"), "the gateway's own"),
     **dict.fromkeys(("SessionDesk.end", "SessionDesk.explain"), "the gateway's own"),
     "TellPart": "seldom called, and by name",

@@ -34,6 +34,7 @@ NEVER_CALLED = {
     "Hear": "for clients of a route: see ``tests/server/test_doors.py``",
     "Keys.down": "the gateway's own, which processors call",
     "Keys.up": "the same",
+    **dict.fromkeys(("RouteSocket.close", "RouteSocket.receive", "RouteSocket.send"), "the same"),
     "SessionDesk.end": "the gateway's own, which extensions call",
     "SessionDesk.explain": "the same",
     **dict.fromkeys(("Seat.create", "Seat.sessions", "Seat.unavailability"), "the same"),

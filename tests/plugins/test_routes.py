@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from glottis import PluginError, Route, RouteRequest, RouteResponse, RoutesSpec
+from glottis import PluginError, Route, RouteRequest, RouteResponse, RouteSocket, RoutesSpec, SocketRoute
 from glottis.plugins import Plugin, create
 from glottis.plugins.routes import MAX_ROUTES
 from glottis.plugins.specifications import check_spec
@@ -17,6 +17,14 @@ async def handle(request: RouteRequest) -> RouteResponse:
 
 def route(path: Any = "/", method: Any = "GET", access: Any = "public", **changes: Any) -> Route:
     return Route(method, path, access, **{"handle": handle, **changes})
+
+
+async def listen(request: RouteRequest, socket: RouteSocket) -> None:
+    """A handler."""
+
+
+def socket(path: Any = "/", access: Any = "public", handle: Any = listen) -> SocketRoute:
+    return SocketRoute(path, access, handle)
 
 
 def made(*routes: Any) -> Any:
@@ -47,6 +55,10 @@ def test_routes_are_made_in_their_order() -> None:
         ([route("/{book}/{book}")], "Route.path: a parameter is there twice"),
         ([route("/{book}", access="session")], r"Route.path: a route for session needs the segment \{session_id\}"),
         ([route("/{book}"), route("/{page}")], r"GET /\{page\}: another route is for the same"),
+        ([socket("books")], "Route.path: expected"),
+        ([socket(access="admin")], "Route.access: expected one of public"),
+        ([socket(handle=None)], "Route.handle: expected a function"),
+        ([socket("/{book}"), socket("/{page}")], r"WEBSOCKET /\{page\}: another route is for the same"),
         ([route(f"/{number}") for number in range(MAX_ROUTES + 1)], "expected at most 64 routes, got 65"),
     ],
 )

@@ -144,6 +144,9 @@ class Site:
         self.requests.append(request)
         return await self.answer(request) if self.answer else text_response(200, request.path)
 
+    async def accept_websocket(self, request: Request) -> Response | None:
+        return self.refusal
+
     async def handle_websocket(self, request: Request, websocket: WebSocket) -> None:
         self.requests.append(request)
         if self.talk is not None:
@@ -157,7 +160,7 @@ class Site:
         return HttpServer(
             handle_request=self.handle_request,
             handle_websocket=self.handle_websocket,
-            accept_websocket=lambda request: self.refusal,
+            accept_websocket=self.accept_websocket,
             limits=limits,
             trusted_proxies=trusted_proxies,
             **parts,

@@ -28,9 +28,11 @@ from glottis import (
     Route,
     RouteRequest,
     RouteResponse,
+    RouteSocket,
     RoutesSpec,
     SessionObserver,
     SessionWish,
+    SocketRoute,
     TextMessage,
     VoiceActivityDetector,
     Whereabouts,
@@ -281,9 +283,12 @@ class Faulty:
 
     @hookimpl
     def register_routes(self) -> Sequence[RoutesSpec]:
-        """``faulty`` has a route for everybody."""
-        handle = self._behind("Route.handle", _answer)
-        return [RoutesSpec("faulty", lambda settings: [Route("GET", "/", "public", handle)])]
+        """``faulty`` has a route for everybody, and a WebSocket."""
+        routes: list[Route | SocketRoute] = [
+            Route("GET", "/", "public", self._behind("Route.handle", _answer)),
+            SocketRoute("/", "public", self._behind("SocketRoute.handle", _say_back)),
+        ]
+        return [RoutesSpec("faulty", lambda settings: routes)]
 
 
 FAULTY_CONFIG = (
@@ -347,6 +352,10 @@ class _Detector:
 
 async def _answer(request: RouteRequest) -> RouteResponse:
     return RouteResponse(body=b"fine")
+
+
+async def _say_back(request: RouteRequest, socket: RouteSocket) -> None:
+    await socket.send(await socket.receive())
 
 
 class _Observer:

@@ -13,6 +13,7 @@ from support.crowd import Crowd
 from support.faults import AWAITED, Fault, Faulty, faulty_codec
 from support.http import Reply, request
 from support.phone import RATE, TONE, Phone, eventually
+from support.route_socket import open_route_socket
 
 Use = Callable[["Trial"], Awaitable[None]]
 """Gets the method called, and checks what comes of it."""
@@ -100,6 +101,17 @@ async def request_route(trial: Trial) -> None:
     exchange = trial.crowd.exchange
     reply = await request(exchange.gateway, "GET", "/api/plugins/faulty/", connect=exchange.network.connect)
     assert reply.status == (200 if trial.harmless else 500), reply
+
+
+async def talk_to_route(trial: Trial) -> None:
+    """By a WebSocket of a route."""
+    trial.arm()
+    async with open_route_socket(trial.crowd.exchange, "/api/plugins/faulty/") as socket:
+        await socket.send("hello")
+        if trial.harmless:
+            assert await socket.receive() == "hello"
+        else:
+            assert (await socket.closed()).code == INTERNAL_ERROR
 
 
 async def request_servers(trial: Trial) -> None:
@@ -302,6 +314,8 @@ ROWS = (
     Row("SessionObserver.packet_received", go_on, minds=False),
     Row("SessionObserver.packet_sent", go_on, minds=False, alike=True),
     Row("SessionObserver.reached", begin, minds=False, alike=True),
+    Row("SocketRoute.handle", talk_to_route),
+    Row("SocketRoute.handle" + AWAITED, talk_to_route, minds=None),
     Row("VoiceActivityDetector.detect", talk),
     Row("audio_processors", begin, alike=True),
     Row("select_agent", begin),

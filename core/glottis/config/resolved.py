@@ -17,7 +17,7 @@ from glottis.contracts.pages import Page
 from glottis.contracts.resampling import Resampling
 from glottis.plugins import Plugin, Registered
 from glottis.plugins.extensions import Extension
-from glottis.plugins.routes import MountedRoute
+from glottis.plugins.routes import Mounted
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,12 @@ class NamedProvider:
 
 @dataclass(frozen=True, slots=True)
 class NamedRoutes:
-    """A set of HTTP routes."""
+    """A set of routes."""
 
     name: str
     folder: str
     """Below which they are: ``/api/plugins/NAME``, unless it says where."""
-    routes: tuple[MountedRoute, ...]
+    routes: tuple[Mounted, ...]
     plugin: Plugin
     settings: msgspec.Struct | None = None
 

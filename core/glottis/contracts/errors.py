@@ -58,6 +58,20 @@ class ProcessLost(PluginError):
         self.reason = reason
 
 
+class WebSocketClosed(GlottisError):
+    """The WebSocket is closed, by either side, with this code and reason (RFC 6455 §7.4)."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        # The reason may be the peer's own words: quoted, they cannot forge a line of a log.
+        super().__init__(f"WebSocket closed with {code}: {reason!r}" if reason else f"WebSocket closed with {code}")
+        self.code = code
+        self.reason = reason
+
+    def again(self) -> "WebSocketClosed":
+        """To be raised, while this one is kept: the frames of a traceback would hold who keeps it, in a circle."""
+        return WebSocketClosed(self.code, self.reason)
+
+
 class AuthenticationFailed(RemoteError):
     """The presented credentials or token are not accepted.
 

@@ -3,7 +3,7 @@
 import http
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -101,6 +101,33 @@ class Route:
     of a long body has as many."""
 
 
+class RouteSocket(Protocol):
+    """A WebSocket of a client's (RFC 6455), which is open. It may be sent by several tasks, and received by one."""
+
+    async def receive(self) -> str | bytes:
+        """The next message, of ``server.max_message_bytes`` at most. Raises ``WebSocketClosed`` after the last one."""
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message; raises ``WebSocketClosed``, also when the client does not read for a while."""
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close it with this code, and as much of the reason as fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRoute:
+    """A WebSocket at one path, for whose ``path`` and ``access`` the same holds as for those of a ``Route``.
+
+    What comes of the access is known before the handshake: whoever is refused is so by HTTP.
+    """
+
+    path: str
+    access: Access
+    handle: Callable[[RouteRequest, RouteSocket], Awaitable[None]]
+    """An async function. The WebSocket is closed when it returns: with 1000, or with 1011 for what it raises, of which
+    the log is told. A ``WebSocketClosed`` that comes out of it is no failure."""
+
+
 @dataclass(frozen=True, slots=True)
 class RoutesSpec:
     """A set of routes as ``register_routes`` returns it; configuration enables it by ``name``, which is its folder.
@@ -109,7 +136,7 @@ class RoutesSpec:
     """
 
     name: str
-    create: Callable[[Any], Sequence[Route]]
+    create: Callable[[Any], Sequence[Route | SocketRoute]]
     config_type: type[msgspec.Struct] | None = None
     folder: str = ""
     """Where else than below ``ROUTES_PREFIX`` they are, for clients who know their paths: ``/v1/realtime``."""

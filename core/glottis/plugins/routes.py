@@ -1,4 +1,4 @@
-"""A plugin's HTTP routes behind a guard: checked when they are made, and each answer before it is sent."""
+"""A plugin's routes behind a guard: checked when they are made, and each answer before it is sent."""
 
 import http
 import math
@@ -10,7 +10,7 @@ from typing import Final, get_args
 import trio
 
 from glottis.contracts.checks import bytes_of, check_callable, check_instance
-from glottis.contracts.errors import PluginError
+from glottis.contracts.errors import PluginError, WebSocketClosed
 from glottis.contracts.routes import (
     LONGEST_TIMEOUT,
     ROUTES_PREFIX,
@@ -18,7 +18,9 @@ from glottis.contracts.routes import (
     Route,
     RouteRequest,
     RouteResponse,
+    RouteSocket,
     RoutesSpec,
+    SocketRoute,
 )
 from glottis.plugins.guard import guarded_async, uncounted
 from glottis.plugins.manager import Plugin
@@ -27,6 +29,8 @@ from glottis.plugins.pages import MEDIA_TYPE
 MAX_ROUTES: Final = 64
 """Of one set: each request is compared with all of them."""
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+WEBSOCKET: Final = "WEBSOCKET"
+"""In place of a method."""
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+")
 """Unreserved characters (RFC 3986 §2.3), which have one spelling only."""
 _FOLDERS: Final = (".", "..")
@@ -42,13 +46,12 @@ _OF_THE_GATEWAY: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class MountedRoute:
-    """A route of a plugin, below the folder of its set."""
+class Mounted:
+    """What a plugin has at a path, below the folder of its set."""
 
     method: str
+    path: str
     access: Access
-    timeout: float
-    route: Route
     plugin: Plugin
     segments: tuple[str, ...]
     """Of its path. One in braces stands for any."""
@@ -71,6 +74,34 @@ class MountedRoute:
             elif own != given:
                 return None
         return parameters
+
+    def __str__(self) -> str:
+        return f"route {self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class MountedSocket(Mounted):
+    """One for WebSockets."""
+
+    route: SocketRoute
+
+    async def talk(self, request: RouteRequest, socket: RouteSocket) -> None:
+        """Until the handler returns; raises ``PluginError`` where it fails."""
+        await guarded_async(self.plugin, str(self), self._talk, request, socket)
+
+    async def _talk(self, request: RouteRequest, socket: RouteSocket) -> None:
+        try:
+            await self.route.handle(request, socket)
+        except* WebSocketClosed:
+            pass  # whoever has closed it
+
+
+@dataclass(frozen=True, slots=True)
+class MountedRoute(Mounted):
+    """One for requests."""
+
+    timeout: float
+    route: Route
 
     async def answer(self, request: RouteRequest) -> RouteResponse:
         """Raises ``PluginError`` where the handler fails, or returns what cannot be sent."""
@@ -101,9 +132,6 @@ class MountedRoute:
             if callable(close := getattr(body, "aclose", None)):
                 with trio.move_on_after(self.timeout, shield=True):
                     await guarded_async(self.plugin, action, close)
-
-    def __str__(self) -> str:
-        return f"route {self.method} {self.route.path}"
 
 
 def whole_response(response: object) -> RouteResponse:
@@ -140,40 +168,50 @@ def _is_fixed(segment: str) -> bool:
     return _SEGMENT.fullmatch(segment) is not None and segment not in _FOLDERS
 
 
-def mounted(plugin: Plugin, name: str, routes: object) -> tuple[MountedRoute, ...]:
+def mounted(plugin: Plugin, name: str, routes: object) -> tuple[Mounted, ...]:
     """The routes of one set, which its ``create`` has returned; raises ``PluginError``."""
     what = f"what create of {name} returned"
     return uncounted(plugin, what, _mounted, plugin, routes, allowed=(PluginError,))
 
 
-def _mounted(plugin: Plugin, routes: object) -> tuple[MountedRoute, ...]:
+def _mounted(plugin: Plugin, routes: object) -> tuple[Mounted, ...]:
     if not isinstance(routes, Sequence):
         raise ValueError(f"expected a list of Route, got {type(routes).__name__}")
     if len(routes) > MAX_ROUTES:
         raise ValueError(f"expected at most {MAX_ROUTES} routes, got {len(routes)}")
-    made: dict[tuple[str, tuple[str, ...]], MountedRoute] = {}
+    made: dict[tuple[str, tuple[str, ...]], Mounted] = {}
     for route in routes:
-        check_instance("route", route, Route)
-        one = _checked(plugin, route)
+        one = _checked_socket(plugin, route) if isinstance(route, SocketRoute) else _checked(plugin, route)
         if one.shape in made:
-            raise ValueError(f"{route.method} {route.path}: another route is for the same")
+            raise ValueError(f"{one.method} {one.path}: another route is for the same")
         made[one.shape] = one
     return tuple(made.values())
 
 
 def _checked(plugin: Plugin, route: Route) -> MountedRoute:
+    check_instance("route", route, Route)
     if route.method not in METHODS:
         raise ValueError(f"Route.method: expected one of {', '.join(METHODS)}, got {route.method!r}")
-    if route.access not in get_args(Access):
-        raise ValueError(f"Route.access: expected one of {', '.join(get_args(Access))}, got {route.access!r}")
-    check_callable("Route.handle", route.handle)
+    segments = _place_of(route)
     check_instance("Route.timeout", route.timeout, int | float)
     if not 0 < route.timeout <= LONGEST_TIMEOUT or math.isnan(route.timeout):
         raise ValueError(f"Route.timeout: expected at most {LONGEST_TIMEOUT:g} seconds, and more than none")
+    return MountedRoute(route.method, route.path, route.access, plugin, segments, float(route.timeout), route)
+
+
+def _checked_socket(plugin: Plugin, route: SocketRoute) -> MountedSocket:
+    return MountedSocket(WEBSOCKET, route.path, route.access, plugin, _place_of(route), route)
+
+
+def _place_of(route: Route | SocketRoute) -> tuple[str, ...]:
+    """The segments of its path, and the rest checked that both kinds have."""
+    if route.access not in get_args(Access):
+        raise ValueError(f"Route.access: expected one of {', '.join(get_args(Access))}, got {route.access!r}")
+    check_callable("Route.handle", route.handle)
     segments = _segments_of(route.path)
     if route.access == "session" and "{session_id}" not in segments:
         raise ValueError(f"Route.path: a route for session needs the segment {{session_id}}, got {route.path!r}")
-    return MountedRoute(route.method, route.access, float(route.timeout), route, plugin, segments)
+    return segments
 
 
 def _segments_of(path: object) -> tuple[str, ...]:

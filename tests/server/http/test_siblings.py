@@ -30,7 +30,7 @@ class Sibling:
         self.http = HttpServer(
             handle_request=self._answer,
             handle_websocket=self._talk,
-            accept_websocket=lambda request: None,
+            accept_websocket=self._accept,
             limits=limits,
             siblings=self,
         )
@@ -39,6 +39,9 @@ class Sibling:
         if not self.has_room:
             raise Problem(503, "FULL", f"{self.name} is full.", is_of_process=True)
         return text_response(200, f"{self.name} {request.path} {request.body.decode()}")
+
+    async def _accept(self, request: Request) -> None:
+        return None
 
     async def _talk(self, request: Request, websocket: WebSocket) -> None:
         await websocket.send(f"{self.name} {await websocket.receive()!r}")

@@ -1,6 +1,7 @@
 """Doors for plugins' routes: by them come clients whose protocol the gateway does not know (``contracts/doors.py``)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
@@ -34,6 +35,19 @@ class Doors:
         """For whoever has sent this request."""
         return _Door(self, request)
 
+    @contextmanager
+    def held(self, request: Request, called: Callable[[], object]) -> Iterator[Door]:
+        """The same for as long as the client's socket is there: calls that are left over end with it.
+
+        ``called`` is told that there is one.
+        """
+        door = _Door(self, request, called)
+        try:
+            yield door
+        finally:
+            for call in door.calls:
+                call.end("the connection was lost")
+
     async def invite(self, wish: Request) -> Mapping[str, Any]:
         """See ``Door``."""
         try:
@@ -46,7 +60,7 @@ class Doors:
             raise DoorRefused(response.status, document["code"], document["detail"], headers)
         return document
 
-    async def call(self, wish: Request, hear: Hear | None, dialect: Dialect | None) -> DoorCall:
+    async def call(self, wish: Request, hear: Hear | None, dialect: Dialect | None) -> DoorClient:
         """See ``Door``."""
         try:
             created = await self._initiate.create(wish)
@@ -79,15 +93,22 @@ class Doors:
 
 
 class _Door:
-    def __init__(self, doors: Doors, request: Request) -> None:
+    def __init__(self, doors: Doors, request: Request, called: Callable[[], object] | None = None) -> None:
+        self.calls: list[DoorClient] = []
+        """Those that are bound to the socket by which they have come in."""
         self._doors = doors
         self._request = request
+        self._called = called
 
     async def call(
         self, wanted: Mapping[str, Any], hear: Hear | None = None, *, dialect: Dialect | None = None, bearer: str = ""
     ) -> DoorCall:
         """See ``Door``."""
-        return await self._doors.call(_wish(self._request, wanted, bearer), hear, dialect)
+        call = await self._doors.call(_wish(self._request, wanted, bearer), hear, dialect)
+        if self._called is not None:
+            self._called()
+            self.calls = [one for one in self.calls if not one.is_over] + [call]
+        return call
 
     async def invite(self, wanted: Mapping[str, Any], *, bearer: str = "") -> Mapping[str, Any]:
         """See ``Door``."""

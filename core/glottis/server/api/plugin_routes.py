@@ -1,14 +1,18 @@
 """The routes of plugins: who may use them, and for how long one may take."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import trio
 
+from glottis.contracts.doors import Door
+from glottis.contracts.errors import PluginError
 from glottis.contracts.info import Principal
 from glottis.contracts.routes import RouteRequest, RouteResponse
-from glottis.plugins.routes import MountedRoute
+from glottis.plugins.blame import culprit
+from glottis.plugins.failures import log_failure
+from glottis.plugins.routes import Mounted, MountedRoute, MountedSocket
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.doors import Doors
@@ -16,6 +20,8 @@ from glottis.server.api.placement import Placement
 from glottis.server.api.traces import session_not_found
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
+from glottis.server.http.websocket import Talk, WebSocket
+from glottis.signaling.close_codes import INTERNAL_ERROR
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +31,7 @@ class PluginRoutes:
 
     def __init__(
         self,
-        routes: Mapping[str, Sequence[MountedRoute]],
+        routes: Mapping[str, Sequence[Mounted]],
         sessions: Placement,
         authentication: Authentication,
         cors: CorsPolicy,
@@ -40,14 +46,51 @@ class PluginRoutes:
     def handlers(self, path: str) -> dict[str, Callable[[Request], Awaitable[Response]]]:
         """By method; none for a path that no plugin serves."""
         handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {}
+        for folder, route, parameters in self._found(path):
+            if isinstance(route, MountedRoute):
+                handlers.setdefault(route.method, partial(self._answer, folder, route, parameters))
+        return handlers
+
+    def has_socket(self, path: str) -> bool:
+        """Whether a plugin takes WebSockets there."""
+        return any(isinstance(route, MountedSocket) for _, route, _ in self._found(path))
+
+    async def accept(self, request: Request) -> Talk | None:
+        """Who talks by a WebSocket at this path, None where nobody does. Raises ``Problem`` 401, 403, 404 or 429."""
+        for folder, route, parameters in self._found(request.path):
+            if isinstance(route, MountedSocket):
+                principal = await self._principal_of(request, route, parameters)
+                return partial(self._talk, folder, route, parameters, principal, request)
+        return None
+
+    def _found(self, path: str) -> Iterator[tuple[str, Mounted, Mapping[str, str]]]:
+        """Folder, route and parameters of each that is for this path."""
         for folder, routes in self._routes.items():
             if not path.startswith(f"{folder}/"):
                 continue
             segments = path.removeprefix(f"{folder}/").split("/")
             for route in routes:
                 if (parameters := route.parameters_in(segments)) is not None:
-                    handlers.setdefault(route.method, partial(self._answer, folder, route, parameters))
-        return handlers
+                    yield folder, route, parameters
+
+    async def _talk(
+        self,
+        folder: str,
+        route: MountedSocket,
+        parameters: Mapping[str, str],
+        principal: Principal | None,
+        request: Request,
+        websocket: WebSocket,
+    ) -> None:
+        """One of a public route is somebody's from its first call on."""
+        if principal is not None:
+            websocket.taken()
+        with self._doors.held(request, websocket.taken) as door:
+            try:
+                await route.talk(_told(folder, parameters, principal, request, door), websocket)
+            except PluginError as error:
+                log_failure(logger, error, "%s failed in %s", request, culprit(error))
+                await websocket.close(INTERNAL_ERROR, "internal error")
 
     async def _answer(
         self, folder: str, route: MountedRoute, parameters: Mapping[str, str], request: Request
@@ -55,25 +98,13 @@ class PluginRoutes:
         """What the plugin answers to whoever may ask; raises ``Problem`` 401, 403, 404, 429 or 503."""
         self._cors.check(request)
         principal = await self._principal_of(request, route, parameters)
-        asked = RouteRequest(
-            request.method,
-            request.path.removeprefix(folder),
-            parameters,
-            request.query,
-            request.headers,
-            request.body,
-            request.client_host,
-            principal,
-            self._doors.of(request),
-        )
+        asked = _told(folder, parameters, principal, request, self._doors.of(request))
         with trio.move_on_after(route.timeout):
             return _response(await route.answer(asked))
         logger.error("%s: %s took longer than %g s", route.plugin, route, route.timeout)
         raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))
 
-    async def _principal_of(
-        self, request: Request, route: MountedRoute, parameters: Mapping[str, str]
-    ) -> Principal | None:
+    async def _principal_of(self, request: Request, route: Mounted, parameters: Mapping[str, str]) -> Principal | None:
         if route.access == "public":
             await self._authentication.limit(request)
             return None
@@ -83,6 +114,22 @@ class PluginRoutes:
         if route.access == "session" and not self._sessions.is_session_of(parameters["session_id"], principal):
             raise session_not_found()
         return principal
+
+
+def _told(
+    folder: str, parameters: Mapping[str, str], principal: Principal | None, request: Request, door: Door
+) -> RouteRequest:
+    return RouteRequest(
+        request.method,
+        request.path.removeprefix(folder),
+        parameters,
+        request.query,
+        request.headers,
+        request.body,
+        request.client_host,
+        principal,
+        door,
+    )
 
 
 def _response(response: RouteResponse) -> Response:

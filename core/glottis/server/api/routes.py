@@ -9,7 +9,7 @@ from glottis.contracts.auth import AuthScheme
 from glottis.contracts.errors import Malformed
 from glottis.contracts.pages import Page
 from glottis.plugins import Plugin
-from glottis.plugins.routes import MountedRoute
+from glottis.plugins.routes import Mounted
 from glottis.server.api import campaigns as campaigns_route
 from glottis.server.api import plugins as plugins_route
 from glottis.server.api.authentication import Authentication
@@ -30,6 +30,7 @@ from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import Limiter
 from glottis.server.http.turns import Turns
+from glottis.server.http.websocket import Talk
 from glottis.server.sessions.entrance import Entrance, OwnEntrance
 from glottis.server.sessions.waiting_room import WaitingRoom
 from glottis.server.sessions.whole import Alone
@@ -61,7 +62,7 @@ class Api:
         pages: Mapping[str, Page] | None = None,
         plugins: Sequence[Plugin] = (),
         turns: Turns | None = None,
-        plugin_routes: Mapping[str, Sequence[MountedRoute]] | None = None,
+        plugin_routes: Mapping[str, Sequence[Mounted]] | None = None,
         plugin_rate_limiter: Limiter | None = None,
         operators: Collection[str] = (),
         campaigns: Sequence[str] = (),
@@ -111,10 +112,12 @@ class Api:
                 response = await self._cluster.redirection(request) or response
         return self._cors.mark(request, response)
 
-    def accept_websocket(self, request: Request) -> Response | None:
-        """Refuse WebSockets of pages of another origin, and those that are no session's, before the handshake."""
+    async def accept_websocket(self, request: Request) -> Response | Talk | None:
+        """Refuse WebSockets of pages of another origin, and those that are nobody's, before the handshake."""
         try:
             self._cors.check(request)
+            if talk := await self._plugin_routes.accept(request):
+                return talk
             parse_session_url_untrusted(request.path, request.query)
         except Problem as problem:
             return problem.response()
@@ -143,7 +146,7 @@ class Api:
             return {"GET": self._statistics.get}
         if handlers := self._plugin_routes.handlers(path):
             return handlers
-        if path.startswith(_SESSION_PATHS):
+        if path.startswith(_SESSION_PATHS) or self._plugin_routes.has_socket(path):
             return {"GET": _upgrade_required}
         raise _not_found()
 

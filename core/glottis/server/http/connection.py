@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import h11
 import trio
@@ -28,7 +28,7 @@ from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.request_id import HEADER, request_id
 from glottis.server.http.siblings import Adopted, Siblings
 from glottis.server.http.turns import Turns
-from glottis.server.http.websocket import WebSocket, open_server_websocket
+from glottis.server.http.websocket import Talk, WebSocket, open_server_websocket
 from glottis.signaling.errors import WebSocketClosed
 
 _WITHOUT_CONTENT: Final = (204, 304)
@@ -36,17 +36,21 @@ _NOT_READ_TO_THE_END: Final = (h11.IDLE, h11.SEND_BODY, h11.ERROR)
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """What the server's owner does with requests and WebSockets. ``accept_websocket`` returns None to accept.
+    """What the server's owner does with requests and WebSockets.
 
-    ``normalize`` gives each request the spelling that all others, and the log, go by.
+    ``accept_websocket`` decides before the handshake: a ``Response`` refuses, None accepts for ``handle_websocket``,
+    and a ``Talk`` is done in its place. ``normalize`` gives each request the spelling that all
+    others, and the log, go by.
     """
 
     handle_request: Callable[[Request], Awaitable[Response]]
     handle_websocket: Callable[[Request, WebSocket], Awaitable[None]]
-    accept_websocket: Callable[[Request], Response | None]
+    accept_websocket: Callable[[Request], Awaitable[Response | Talk | None]]
     normalize: Callable[[Request], Request]
 
 
@@ -68,6 +72,7 @@ class _Upgrade(NamedTuple):
     """A WebSocket that was accepted and is to be answered with ``key``."""
 
     request: Request
+    talk: Talk
     key: str
     early_bytes: bytes
     """Of the WebSocket: they came after the request's head."""
@@ -148,7 +153,8 @@ class HttpConnection:
             self._places.serve(self._place, request.client_host)
             if wants_websocket(request.method, request.headers):
                 return await self._accept_websocket(request)
-            response = await self._handle(replace(request, body=await self._receive_body(request)))
+            request = replace(request, body=await self._receive_body(request))
+            response = await self._handle(request, self._handlers.handle_request)
         except Problem as problem:
             response = problem.response()
         if response.is_of_process and request is not None and _may_move(request) and self._hand_over(request):
@@ -198,10 +204,10 @@ class HttpConnection:
         except Malformed as error:
             raise Problem(400, "BAD_REQUEST", f"Correct the {error}.") from None
 
-    async def _handle(self, request: Request) -> Response:
+    async def _handle(self, request: Request, handle: Callable[[Request], Awaitable[T]]) -> T:
         with trio.move_on_after(self._limits.handler_timeout):
             try:
-                return await self._handlers.handle_request(request)
+                return await handle(request)
             except Problem:
                 raise
             except BaseException as error:
@@ -211,26 +217,26 @@ class HttpConnection:
         raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))
 
     async def _accept_websocket(self, request: Request) -> bool:
+        accepted = await self._handle(request, self._handlers.accept_websocket)
+        if isinstance(accepted, Response):
+            await self._respond(request, accepted)
+            return False
         async with self._turns:
-            refusal = self._handlers.accept_websocket(request)
-            if refusal is None:
-                key = websocket_key(request.headers, request.http_version)
-                self._places.begin_websocket(self._place)
-                self._turns.use_up()  # The handshake takes long too, in several steps.
-        if refusal is not None:
-            await self._respond(request, refusal)
-        else:
-            logger.debug("%s becomes a WebSocket", request)
-            self._upgrade = _Upgrade(request, key, self._http.trailing_data[0])
+            key = websocket_key(request.headers, request.http_version)
+            self._places.begin_websocket(self._place)
+            self._turns.use_up()  # The handshake takes long too, in several steps.
+        logger.debug("%s becomes a WebSocket", request)
+        talk = accepted or partial(self._handlers.handle_websocket, request)
+        self._upgrade = _Upgrade(request, talk, key, self._http.trailing_data[0])
         return False
 
     async def _serve_websocket(self, upgrade: _Upgrade) -> None:
         """Until either side closes."""
-        request, key, early_bytes = upgrade
+        request, talk, key, early_bytes = upgrade
         try:
             async with open_server_websocket(self._stream, key, early_bytes, self._limits) as websocket:
                 websocket.taken = partial(self._places.move, self._place, Stage.WEBSOCKET)
-                await self._handlers.handle_websocket(request, websocket)
+                await talk(websocket)
         except* WebSocketClosed as closed:
             logger.debug("%s: %s", request, closed.exceptions[0])
 

@@ -20,7 +20,7 @@ from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.siblings import Adopted, Siblings
 from glottis.server.http.turns import Turns
-from glottis.server.http.websocket import WebSocket
+from glottis.server.http.websocket import Talk, WebSocket
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +32,10 @@ def _as_it_is(request: Request) -> Request:
 class HttpServer:
     """Serves HTTP/1.1 requests and WebSockets.
 
-    ``accept_websocket`` decides before the handshake: None accepts, a ``Response`` refuses. ``normalize`` is the first
-    to see a request, and gives one of another spelling that which is logged and served. ``trusted_proxies`` are
-    addresses and networks, which name their clients in ``proxy_header``; raises ``ValueError`` for others.
+    ``accept_websocket`` decides before the handshake: a ``Response`` refuses, None accepts for ``handle_websocket``,
+    and a ``Talk`` is done in its place. ``normalize`` is the first to see a request, and gives one of another
+    spelling that which is logged and served. ``trusted_proxies`` are addresses and networks, which name their clients
+    in ``proxy_header``; raises ``ValueError`` for others.
     ``turns`` are those of the whole gateway. ``siblings`` are other processes that serve the same listeners.
     """
 
@@ -43,7 +44,7 @@ class HttpServer:
         *,
         handle_request: Callable[[Request], Awaitable[Response]],
         handle_websocket: Callable[[Request, WebSocket], Awaitable[None]],
-        accept_websocket: Callable[[Request], Response | None],
+        accept_websocket: Callable[[Request], Awaitable[Response | Talk | None]],
         normalize: Callable[[Request], Request] = _as_it_is,
         limits: HttpLimits | None = None,
         trusted_proxies: Iterable[str] = (),

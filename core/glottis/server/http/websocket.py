@@ -1,7 +1,7 @@
 """One WebSocket with one exception: trio-websocket behind walls."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -111,6 +111,10 @@ class WebSocket:
         closed = self._why_closed()
         with suppress(*_LIBRARY_ERRORS):
             await self._stream.send_close_frame(closed.code, _encodable(closed.reason))
+
+
+Talk = Callable[[WebSocket], Awaitable[None]]
+"""What is done with an accepted WebSocket, until either side closes it."""
 
 
 def _encodable(reason: str) -> str:
