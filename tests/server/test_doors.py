@@ -3,12 +3,17 @@
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio.testing
 from glottis import (
+    AgentSpec,
+    AudioFrame,
+    AuthRequest,
+    AuthSchemeSpec,
     BytesMessage,
     Call,
     Dialect,
@@ -16,6 +21,7 @@ from glottis import (
     DoorCall,
     DoorRefused,
     HangUp,
+    Principal,
     Route,
     RouteRequest,
     RouteResponse,
@@ -27,6 +33,7 @@ from glottis import (
 )
 from glottis.sctp import ChannelOpened, DataChannel, TextReceived
 from glottis.signaling.messages import Text
+from glottis_auth_anonymous import Anonymous
 from support.gateway import CONFIG
 from support.http import Reply, request
 from support.memory import open_memory_exchange
@@ -37,15 +44,44 @@ ROUTES = CONFIG + '\n[routes]\nenabled = ["bell"]\n'
 Clock = trio.testing.MockClock
 
 
+AUDIO = {"transportType": "WebSocket", "audioConfig": {"inputCodec": "PCMU", "outputCodec": "PCMU", "sampleRate": 8000}}
+LOUD = b"\x91" * 160
+"""20 ms of µ-law."""
+
+
+class Nobody(Anonymous):
+    """An auth scheme that knows no client."""
+
+    async def authenticate(self, request: AuthRequest) -> Principal | None:
+        return None
+
+
 class Bell:
     """A door by which whoever rings says what is wanted; the test has the client's side of the call."""
 
     def __init__(self) -> None:
         self.calls: list[DoorCall] = []
         self.told: list[Mapping[str, Any]] = []
+        self.keys: list[str] = []
+        self.principal: Principal | None = None
         self.is_broken = False
         self.dialect: Dialect | None = None
         self.lender: Door | None = None
+
+    @hookimpl
+    def register_auth_schemes(self) -> Sequence[AuthSchemeSpec]:
+        return [AuthSchemeSpec("nobody", lambda settings: Nobody())]
+
+    @hookimpl
+    def register_agents(self) -> Sequence[AgentSpec]:
+        return [AgentSpec("reader", lambda settings: self.read, sample_rate=8000)]
+
+    async def read(self, call: Call) -> None:
+        """Speaks until a key is pressed."""
+        speech = call.start_saying([AudioFrame(b"\x00\x40" * 80_000, 8000)])
+        async for key in call.dtmf:
+            self.keys.append(key.digit)
+            speech.cancel()
 
     @hookimpl
     def register_routes(self) -> Sequence[RoutesSpec]:
@@ -64,7 +100,7 @@ class Bell:
         assert asked.door is not None
         door = asked.door if self.lender is None else asked.door.on_behalf_of(self.lender)
         try:
-            call = await door.call(json.loads(asked.body), self.hear, dialect=self.dialect)
+            call = await door.call(json.loads(asked.body), self.hear, dialect=self.dialect, principal=self.principal)
         except DoorRefused as refused:
             return RouteResponse.refusal(refused)
         self.calls.append(call)
@@ -339,3 +375,67 @@ async def test_client_that_takes_nothing_misses_what_there_is_no_room_for(
     await eventually(lambda: texts(phone, channel) == ["-", *["-hello None"] * 100])
     (session,) = exchange.gateway.sessions
     assert session.statistics().counters.messages_missed > 50
+
+
+async def take_all(call: DoorCall, played: list[Any]) -> None:
+    while (sound := await call.receive_audio()) is not None:
+        played.append(sound)
+
+
+async def test_audio_of_a_websocket_call_comes_and_goes_by_the_door(
+    bell: Bell, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    await ring(exchange, **AUDIO)
+    (call,) = bell.calls
+    played: list[Any] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take_all, call, played)
+        for _ in range(50):
+            call.send_audio(LOUD)
+            await trio.sleep(0.02)
+        await trio.sleep(0.3)
+        call.end()
+    sound = b"".join(one for one in played if isinstance(one, bytes))
+    assert sum(byte != 0xFF for byte in sound) > 40 * len(LOUD)
+    marks = [one for one in played if not isinstance(one, bytes)]
+    assert [mark["data"]["id"] for mark in marks] == list(range(1, len(marks) + 1))
+    assert await call.receive_audio() is None
+    for refused in (partial(call.send_audio, LOUD), partial(call.send_mark, 1), partial(call.send_key, "1")):
+        with pytest.raises(DoorRefused, match="has ended"):
+            refused()
+
+
+async def test_interruption_takes_back_what_waits_and_tells_the_client(
+    bell: Bell, tmp_path: Path, autojump_clock: Clock
+) -> None:
+    reading = ROUTES + '\n[campaigns.reader]\nagent = "reader"\n'
+    async with open_memory_exchange(tmp_path, reading, [bell]) as exchange, trio.open_nursery() as nursery:
+        await ring(exchange, campaignId="reader", **AUDIO)
+        (call,) = bell.calls
+        played: list[Any] = []
+        await trio.sleep(1)  # nobody plays it: half a second waits
+        call.send_key("5")
+        await trio.sleep(0.2)
+        nursery.start_soon(take_all, call, played)
+        await trio.sleep(0.2)
+        assert bell.keys == ["5"]
+        assert played == [{"type": "event", "name": "flush", "data": {}}]
+        session = exchange.gateway.sessions.find(call.session_id)
+        assert session is not None
+        assert session.statistics().counters.audio_messages_unsent > 10
+        with pytest.raises(DoorRefused) as refused:
+            call.send_key("x")
+        assert refused.value.code == "INVALID_FIELD"
+        call.end()
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_auth_scheme_is_asked_unless_the_plugin_knows_who_it_is(
+    known: bool, bell: Bell, tmp_path: Path, autojump_clock: Clock
+) -> None:
+    bell.principal = Principal("the neighbour") if known else None
+    strict = ROUTES.replace('scheme = "anonymous"', 'scheme = "nobody"')
+    async with open_memory_exchange(tmp_path, strict, [bell]) as exchange:
+        reply = await ring(exchange)
+        assert reply.status == (200 if known else 401)
+        assert [session.info.principal.name for session in exchange.gateway.sessions] == ["the neighbour"] * known

@@ -109,6 +109,25 @@ class DoorCall(Protocol):
     async def send_text(self, text: str) -> None:
         """To the agent, as chat; waits while that is behind. Raises ``DoorRefused``."""
 
+    def send_audio(self, data: bytes) -> None:
+        """What the client says, if its audio goes by WebSocket: in ``audioConfig.input``, in pieces of any length.
+
+        To be called at the pace of time. Raises ``DoorRefused``.
+        """
+
+    def send_key(self, digit: str, seconds: float = 0.1) -> None:
+        """The client has pressed this key for so long, in such a call. Raises ``DoorRefused``."""
+
+    def send_mark(self, mark: int) -> None:
+        """The client has played what came before the mark with this id. Raises ``DoorRefused``."""
+
+    async def receive_audio(self) -> bytes | Mapping[str, Any] | None:
+        """What the client of such a call is to play next, in ``audioConfig.output``; None when the call is over.
+
+        Among it come the events ``mark`` and ``flush``, as CONTRACT §5 has them. Half a second of it waits at most: of
+        what is not taken the oldest is dropped.
+        """
+
     def end(self, reason: str = "") -> None:
         """The client hangs up."""
 
@@ -117,13 +136,20 @@ class Door(Protocol):
     """Of one request: whoever has sent it is the client."""
 
     async def call(
-        self, wanted: Mapping[str, Any], hear: Hear | None = None, *, dialect: Dialect | None = None, bearer: str = ""
+        self,
+        wanted: Mapping[str, Any],
+        hear: Hear | None = None,
+        *,
+        dialect: Dialect | None = None,
+        bearer: str = "",
+        principal: Principal | None = None,
     ) -> DoorCall:
         """Make a session as ``POST /api/websession/initiate`` does with this document (CONTRACT §1).
 
-        The auth scheme is asked about the request, whatever the route's access; a wait in a queue is not offered.
-        ``bearer`` is the client's token where its protocol has it elsewhere than in a header ``Authorization: Bearer``
-        (RFC 6750 §2.1), for the scheme to find it there. What ``hear`` raises ends the call. Raises ``DoorRefused``.
+        The auth scheme is asked about the request, whatever the route's access, unless the plugin itself has recognised
+        ``principal`` by the client's protocol. ``bearer`` is the client's token where its protocol does not have it in
+        a header ``Authorization: Bearer`` (RFC 6750 §2.1), for the scheme to find it there. A wait in a queue is not
+        offered. What ``hear`` raises ends the call. Raises ``DoorRefused``.
 
         ``dialect`` is what the client speaks by a data channel, if it does; ``hear`` is told the same beside it.
         """

@@ -60,10 +60,12 @@ class Doors:
             raise DoorRefused(response.status, document["code"], document["detail"], headers)
         return document
 
-    async def call(self, wish: Request, hear: Hear | None, dialect: Dialect | None) -> DoorClient:
+    async def call(
+        self, wish: Request, hear: Hear | None, dialect: Dialect | None, principal: Principal | None
+    ) -> DoorClient:
         """See ``Door``."""
         try:
-            created = await self._initiate.create(wish)
+            created = await self._initiate.create(wish, principal)
         except Problem as problem:
             raise _refused(problem) from None
         session = self._sessions.come_in(created.session_id)
@@ -101,10 +103,16 @@ class _Door:
         self._called = called
 
     async def call(
-        self, wanted: Mapping[str, Any], hear: Hear | None = None, *, dialect: Dialect | None = None, bearer: str = ""
+        self,
+        wanted: Mapping[str, Any],
+        hear: Hear | None = None,
+        *,
+        dialect: Dialect | None = None,
+        bearer: str = "",
+        principal: Principal | None = None,
     ) -> DoorCall:
         """See ``Door``."""
-        call = await self._doors.call(_wish(self._request, wanted, bearer), hear, dialect)
+        call = await self._doors.call(_wish(self._request, wanted, bearer), hear, dialect, principal)
         if self._called is not None:
             self._called()
             self.calls = [one for one in self.calls if not one.is_over] + [call]

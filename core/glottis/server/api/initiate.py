@@ -65,33 +65,37 @@ class Initiate:
         """Create a session, and say where it waits for its client; or which place that has in the queue."""
         with self._refusals.noted():
             self._cors.check(request)
-            created = await self._make(request, here=False)
+            created = await self._make(request, None, here=False)
         return _come_again(created) if isinstance(created, Waiting) else _answer(created)
 
     async def invite(self, request: Request) -> Response:
         """The same for a client that knows of no queue; the route that it asks has checked its origin."""
         with self._refusals.noted():
-            created = await self._make(request, here=False, waits=False)
+            created = await self._make(request, None, here=False, waits=False)
         assert not isinstance(created, Waiting), "it is in no queue"
         return _answer(created)
 
-    async def create(self, request: Request) -> CreatedSession:
-        """The session that the request is for, in this process, whoever answers it: nobody waits in a queue."""
+    async def create(self, request: Request, principal: Principal | None = None) -> CreatedSession:
+        """The session that the request is for, in this process, whoever answers it: nobody waits in a queue.
+
+        Where the ``principal`` is known, the auth scheme is not asked.
+        """
         with self._refusals.noted():
-            created = await self._make(request, here=True, waits=False)
+            created = await self._make(request, principal, here=True, waits=False)
         assert isinstance(created, CreatedSession), "it is nowhere else"
         return created
 
     async def _make(
-        self, request: Request, *, here: bool, waits: bool = True
+        self, request: Request, known: Principal | None, *, here: bool, waits: bool = True
     ) -> CreatedSession | Waiting | RouteResponse:
         entry = await self._entrance.enter(request)
         check_wait(entry.seconds)
         session_request = await self._read(request)
         if isinstance(session_request, Problem):  # which only those are told whom the scheme knows
-            await self._authentication.caller_of(request, None)
+            if known is None:
+                await self._authentication.caller_of(request, None)
             raise session_request
-        principal = await self._authentication.caller_of(request, session_request.campaign_id)
+        principal = known or await self._authentication.caller_of(request, session_request.campaign_id)
         created = await self._admit(session_request, principal, request, entry, here=here, waits=waits)
         if isinstance(created, CreatedSession):
             _log(created, session_request.campaign_id, principal)

@@ -85,7 +85,12 @@ class PluginRoutes:
         """One of a public route is somebody's from its first call on."""
         if principal is not None:
             websocket.taken()
-        with self._doors.held(request, websocket.taken) as door:
+
+        def called() -> None:
+            websocket.taken()
+            websocket.expect_audio()
+
+        with self._doors.held(request, called) as door:
             try:
                 await route.talk(_told(folder, parameters, principal, request, door), websocket)
             except PluginError as error:

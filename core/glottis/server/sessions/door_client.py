@@ -8,21 +8,28 @@ from glottis.contracts.doors import Dialect, DoorRefused, Hear
 from glottis.contracts.log_fields import logged_as
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.attendance import Attendance
+from glottis.server.sessions.door_sound import DoorSound
 from glottis.server.sessions.interpreter import Interpreter
 from glottis.server.sessions.session import Session
 from glottis.signaling.close_codes import NORMAL
+from glottis.signaling.errors import Rejected
 from glottis.signaling.messages import (
+    DEFAULT_KEY,
+    FLUSH,
     Answer,
+    Audio,
     Bye,
     ClientMessage,
     Error,
     Event,
+    Key,
     Mark,
     Offer,
     SignalingMessage,
     Text,
     TrickledCandidate,
     document_of,
+    stream_message_untrusted,
 )
 
 _STATUS = {"TOO_MANY_OFFERS": 429, "TOO_MANY_MESSAGES": 429}
@@ -53,6 +60,7 @@ class DoorClient:
         self._interpreter = Interpreter(session, dialect, self.end) if dialect is not None else None
         self._turns = turns
         self._left = left
+        self._sound = DoorSound()
         self._answer: Answer | None = None
         self._refusal: Error | None = None
 
@@ -92,12 +100,33 @@ class DoorClient:
         self._take(Text(text))
         await self._attendance.wait_for_reader()
 
+    def send_audio(self, data: bytes) -> None:
+        """See ``DoorCall``."""
+        self._take(Audio(data))
+
+    def send_key(self, digit: str, seconds: float = DEFAULT_KEY) -> None:
+        """See ``DoorCall``."""
+        try:
+            key = stream_message_untrusted(Event("dtmf", {"digit": digit, "durationMs": 1000 * seconds}))
+        except Rejected as error:
+            raise DoorRefused(400, error.code, str(error)) from None
+        assert isinstance(key, Key)
+        self._take(key)
+
+    def send_mark(self, mark: int) -> None:
+        """See ``DoorCall``."""
+        self._take(Mark(mark))
+
+    async def receive_audio(self) -> bytes | Mapping[str, Any] | None:
+        """See ``DoorCall``."""
+        return await self._sound.next()
+
     def end(self, reason: str = "") -> None:
         """See ``DoorCall``."""
         if not self.is_over:
             self._take(Bye(reason))
 
-    def _take(self, message: ClientMessage) -> Answer | None:
+    def _take(self, message: ClientMessage | Audio) -> Answer | None:
         """What the session has answered to it. Raises ``DoorRefused``."""
         if self.is_over:
             raise over()
@@ -117,6 +146,8 @@ class DoorClient:
 
     def send(self, message: SignalingMessage) -> None:
         """See ``Channel``."""
+        if message is FLUSH:
+            self._sound.flush()
         if isinstance(message, Answer):
             self._answer = message
             return
@@ -134,20 +165,22 @@ class DoorClient:
         self._refusal = error
 
     def play(self, audio: bytes | Mark) -> int:
-        """See ``Channel``: calls by doors have WebRTC for their sound."""
-        return 0
+        """See ``Channel``."""
+        return self._sound.play(audio)
 
     def stop_playing(self) -> None:
         """See ``Channel``."""
+        self._sound.clear()
 
     async def wait_for_room(self) -> None:
-        """See ``Channel``: there is no queue but that of a dialect's data channel."""
+        """See ``Channel``: there is no queue of messages but that of a dialect's data channel."""
         if self._interpreter is not None:
             await self._interpreter.wait_for_room()
 
     def begin_closing(self, code: int = NORMAL, reason: str = "") -> None:
         """See ``Channel``."""
         self.is_over = True
+        self._sound.close()
         self._left(self)
 
 
