@@ -62,8 +62,9 @@ class Dialect(Protocol):
     raises, and what is no ``Saying``, ends the call.
     """
 
-    label: str
-    """Of the client's data channel. Nothing of the gateway's own is sent by it, and agents do not see it."""
+    @property
+    def label(self) -> str:
+        """Of the client's data channel. Nothing of the gateway's own is sent by it, and agents do not see it."""
 
     def opened(self) -> Iterable[Saying]:
         """The channel is open: it may be told again, where the client opens another in its place."""
@@ -84,6 +85,10 @@ class DoorCall(Protocol):
     @property
     def session_id(self) -> str:
         """Letters, digits, hyphens and underscores. As a segment of a route's path it leads to this process."""
+
+    @property
+    def principal(self) -> Principal:
+        """Who has made it, as the auth scheme has recognised it."""
 
     @property
     def ice_servers(self) -> Sequence[Mapping[str, Any]]:

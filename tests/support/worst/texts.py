@@ -44,12 +44,15 @@ from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH, HmacTokens
 from glottis.signaling.session_url import parse_session_url_untrusted
 from glottis_iqra.wishes import MAX_BYTES as MAX_WISH
 from glottis_iqra.wishes import read_wish_untrusted
+from glottis_openai_calls.bodies import parse_object_untrusted, parse_secret_wish_untrusted, parse_wish_untrusted
+from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
 from glottis_whip.fragments import MAX_BYTES, parse_fragment_untrusted
 
 from support.worst import MAX_HEAD, Arguments, Make, Row, filled, head, message
 
 DESCRIPTION: Final = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
 PROXIES: Final = TrustedProxies(["10.0.0.0/8", "2001:db8::/32"])
+FORM: Final = "multipart/form-data; boundary=b"
 DIGITS: Final = filled("9")
 TOKENS: Final = filled("a ")
 LETTERS: Final = filled("a")
@@ -207,6 +210,40 @@ ROWS: Final[tuple[Row, ...]] = (
             "a long name": filled(b"A", b'{"', b'":0}'),
         },
         MAX_WISH,
+    ),
+    Row(
+        parse_event_untrusted,
+        MAX_EVENT_BYTES,
+        3,
+        {
+            "numbers": filled("1,", '{"type":"x","a":[', "1]}"),
+            "objects": filled('{"a":1},', '{"type":"x","a":[', "{}]}"),
+            "escapes": filled("\\u0041", '{"type":"', '"}'),
+            "nested": filled("[", '{"type":'),
+        },
+    ),
+    Row(
+        parse_object_untrusted,
+        MAX_EVENT_BYTES,
+        3,
+        {"numbers": filled(b"1,", b'{"a":[', b"1]}"), "floats": filled(b"1e99,", b'{"a":[', b"1]}")},
+    ),
+    Row(
+        parse_secret_wish_untrusted,
+        MAX_EVENT_BYTES,
+        3,
+        {"a long session": lambda size: (b'{"session":{"a":"' + b"x" * (size - 20) + b'"}}', 600)},
+    ),
+    Row(
+        parse_wish_untrusted,
+        MAX_EVENT_BYTES,
+        3,
+        {
+            "parts": lambda size: (FORM, filled(b"\r\n--b\r\n")(size)[0]),
+            "one long part": lambda size: (FORM, filled(b"x", b"--b\r\n")(size)[0]),
+            "one long header": lambda size: (FORM, filled(b"x", b"--b\r\n", b"\r\n\r\n")(size)[0]),
+            "blanks of a type": lambda size: ("multipart/form-data" + ";" * size, b""),
+        },
     ),
     message(read_attribute_untrusted, {"a long value": attributes("mid")}, longest=MAX_LENGTH),
     message(

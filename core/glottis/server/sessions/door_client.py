@@ -5,6 +5,7 @@ from typing import Any
 
 from glottis.barrier import stop
 from glottis.contracts.doors import Dialect, DoorRefused, Hear
+from glottis.contracts.info import Principal
 from glottis.contracts.log_fields import logged_as
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.attendance import Attendance
@@ -68,6 +69,11 @@ class DoorClient:
     def session_id(self) -> str:
         """See ``DoorCall``."""
         return self._session.info.session_id
+
+    @property
+    def principal(self) -> Principal:
+        """See ``DoorCall``."""
+        return self._session.info.principal
 
     def begin(self) -> None:
         """Come to the session, first of all."""

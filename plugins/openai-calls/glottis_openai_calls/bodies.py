@@ -1,0 +1,112 @@
+"""What clients send by HTTP: an offer, alone or beside a session, and what a key is to be for."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from glottis import Malformed
+
+MAX_PARTS: Final = 8
+MAX_SESSION_BYTES: Final = 16 * 1024
+_BOUNDARY: Final = re.compile(
+    r"""multipart/form-data\s*;.{0,200}?\bboundary="?([-0-9A-Za-z'()+_,./:=? ]{1,70})""", re.I
+)
+_NAME: Final = re.compile(rb"""content-disposition: *form-data *;.{0,100}?\bname="?(\w{1,32})""", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An offer, and what the session is to be like, as far as that is said."""
+
+    sdp: str
+    session: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_wish_untrusted(media_type: str, body: bytes) -> Wish:
+    """The body of a call: ``application/sdp``, or ``multipart/form-data`` with ``sdp`` and ``session``.
+
+    Raises ``Malformed``.
+    """
+    boundary = _BOUNDARY.match(media_type[:512])
+    if boundary is None:
+        return Wish(_text_untrusted(body))
+    parts = dict(_parts_untrusted(boundary[1].strip().encode(), body))
+    if "sdp" not in parts:
+        raise Malformed("sdp: expected a part of this name")
+    session = parse_object_untrusted(parts.get("session", b"{}"))
+    if wrong := wrong_with_session(session):
+        raise Malformed(wrong)
+    return Wish(_text_untrusted(parts["sdp"]), session)
+
+
+def parse_object_untrusted(data: bytes | str) -> dict[str, Any]:
+    """A JSON object. Raises ``Malformed``."""
+    try:
+        value = msgspec.json.decode(data)
+        msgspec.json.encode(value)  # for it is to be said again
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Malformed(f"expected JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise Malformed("expected a JSON object")
+    return value
+
+
+def wrong_with_session(value: object) -> str:
+    """What is, in a session as clients describe it; empty if it can be used."""
+    if not isinstance(value, dict):
+        return "session: expected an object"
+    if value.get("type", "realtime") != "realtime":
+        return "session.type: expected realtime"
+    if not isinstance(value.get("model", ""), str):
+        return "session.model: expected a string"
+    if len(msgspec.json.encode(value)) > MAX_SESSION_BYTES:
+        return f"session: expected at most {MAX_SESSION_BYTES} bytes"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretWish:
+    """What a key is to be for, and for how many seconds."""
+
+    session: Mapping[str, Any]
+    seconds: int
+
+
+def parse_secret_wish_untrusted(body: bytes, longest: int) -> SecretWish:
+    """The body of a request for a key, which may be empty. Raises ``Malformed``."""
+    wanted = parse_object_untrusted(body or b"{}")
+    session, after = wanted.get("session", {}), wanted.get("expires_after")
+    if wrong := wrong_with_session(session):
+        raise Malformed(wrong)
+    if after is None:
+        return SecretWish(session, min(600, longest))
+    seconds = after.get("seconds", 600) if isinstance(after, dict) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 10 <= seconds <= longest:
+        raise Malformed(f"expires_after.seconds: expected a number from 10 to {longest}")
+    return SecretWish(session, seconds)
+
+
+def _text_untrusted(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Malformed("sdp: expected UTF-8") from None
+
+
+def _parts_untrusted(boundary: bytes, body: bytes) -> Iterator[tuple[str, bytes]]:
+    """The parts by their names (RFC 7578 §4)."""
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, MAX_PARTS + 2)
+    if len(pieces) > MAX_PARTS + 2:
+        raise Malformed(f"multipart/form-data: expected at most {MAX_PARTS} parts")
+    for piece in pieces[1:]:
+        if piece.startswith(b"--"):
+            return
+        head, end, content = piece.partition(b"\r\n\r\n")
+        if not end or len(head) > 1024:
+            raise Malformed("multipart/form-data: expected headers before each part")
+        for line in head.split(b"\r\n"):
+            if name := _NAME.match(line):
+                yield name[1].decode("ascii", "replace"), content
+    raise Malformed("multipart/form-data: expected an end")

@@ -1,0 +1,174 @@
+"""The endpoint: calls, their ends, and keys for those who are to make them."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+import msgspec
+import trio
+from glottis import Door, DoorCall, DoorRefused, Malformed, RouteRequest, RouteResponse
+
+from glottis_openai_calls.bodies import (
+    SecretWish,
+    Wish,
+    parse_secret_wish_untrusted,
+    parse_wish_untrusted,
+)
+from glottis_openai_calls.client_secrets import PREFIX, ClientSecret, ClientSecrets
+from glottis_openai_calls.dialect import Realtime
+from glottis_openai_calls.errors import response_of
+from glottis_openai_calls.sessions import described, merged
+
+FOLDER: Final = "/v1/realtime"
+SDP: Final = "application/sdp"
+
+
+class OpenAiCallsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of the routes ``openai-calls``."""
+
+    campaign: str = ""
+    models: dict[str, str] = {}
+    longest_secret: Annotated[int, msgspec.Meta(ge=10, le=7200)] = 7200
+    """Seconds that a client secret may be good for."""
+    gathering_timeout: Annotated[float, msgspec.Meta(ge=0, le=5)] = 0.3
+    """Seconds that an answer waits for candidates of STUN and TURN servers: the client is told none later."""
+
+
+@dataclass(slots=True)
+class _Candidates:
+    """The gateway's, as they come: each is a line of the description."""
+
+    found: list[str] = field(default_factory=list)
+    complete: trio.Event = field(default_factory=trio.Event)
+
+    def hear(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "candidate" and not self.complete.is_set():
+            if candidate := message["candidate"]["candidate"]:
+                self.found.append(f"a={candidate}\r\n")
+            else:
+                self.complete.set()
+
+
+class Endpoint:
+    """Of all campaigns."""
+
+    def __init__(self, config: OpenAiCallsConfig) -> None:
+        self._config = config
+        self._secrets = ClientSecrets()
+
+    async def post(self, request: RouteRequest) -> RouteResponse:
+        """An offer, and the answer to it."""
+        try:
+            wish = _wish_in(request)
+            secret = self._secret_of(request)
+            session = merged(wish.session, secret.session if secret is not None else {})
+            model = session.get("model") or request.query.get("model", "")
+            campaign = self._campaign_of(model)
+            door = _door_of(request, secret)
+            return await self._call(door, campaign, described(session, model or campaign), wish.sdp)
+        except DoorRefused as refused:
+            return response_of(refused)
+
+    async def _call(self, door: Door, campaign: str, session: dict[str, Any], sdp: str) -> RouteResponse:
+        candidates = _Candidates()
+        wanted = {"campaignId": campaign, "metadata": {"realtime": session}}
+        call = await door.call(wanted, candidates.hear, dialect=Realtime(session))
+        try:
+            answer = await call.answer(sdp)
+        except DoorRefused as refused:
+            call.end(f"its offer was refused: {refused.code}")
+            raise
+        if call.ice_servers:
+            with trio.move_on_after(self._config.gathering_timeout):
+                await candidates.complete.wait()
+        location = [("location", f"{FOLDER}/calls/{call.session_id}")]
+        return RouteResponse(201, _completed(answer, candidates.found).encode(), SDP, location)
+
+    async def post_secret(self, request: RouteRequest) -> RouteResponse:
+        """A key for a page."""
+        try:
+            door = _door_of(request, None)
+            owner = (await door.principal()).name
+            wish = self._secret_wish_in(request.body)
+            secret = ClientSecret(door, owner, wish.session, trio.current_time() + wish.seconds)
+            value = self._secrets.add(secret, trio.current_time())
+        except DoorRefused as refused:
+            return response_of(refused)
+        model = wish.session.get("model", "")
+        document = {
+            "value": value,
+            "expires_at": int(time.time()) + wish.seconds,
+            "session": {
+                "id": f"sess_{value[-12:].translate(_PLAIN)}",
+                "object": "realtime.session",
+                **described(wish.session, model or self._config.campaign),
+            },
+        }
+        return RouteResponse.json(document)
+
+    def _secret_wish_in(self, body: bytes) -> SecretWish:
+        try:
+            return parse_secret_wish_untrusted(body, self._config.longest_secret)
+        except Malformed as error:
+            raise DoorRefused(400, "INVALID_REQUEST", f"Correct the request: {error}.") from None
+
+    async def hang_up(self, request: RouteRequest) -> RouteResponse:
+        """The client hangs up, or its server."""
+        try:
+            call = await self._call_of(request)
+        except DoorRefused as refused:
+            return response_of(refused)
+        call.end()
+        return RouteResponse(200)
+
+    async def _call_of(self, request: RouteRequest) -> DoorCall:
+        door = _door_of(request, self._secret_of(request))
+        principal = await door.principal()
+        call = door.find(request.parameters["session_id"])
+        if call is None or call.principal.name != principal.name:
+            raise DoorRefused(404, "CALL_NOT_FOUND", "The call has ended, or is somebody else's.")
+        return call
+
+    def _campaign_of(self, model: str) -> str:
+        campaign = self._config.models.get(model) or self._config.campaign or model
+        if not campaign:
+            raise DoorRefused(400, "MISSING_MODEL", "Say by session.model, or ?model=, which campaign to call.")
+        return campaign
+
+    def _secret_of(self, request: RouteRequest) -> ClientSecret | None:
+        """None for who has none; raises ``DoorRefused`` for one that is not good."""
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        value = value.strip()
+        if scheme.lower() != "bearer" or not value.startswith(PREFIX):
+            return None
+        secret = self._secrets.find(value, trio.current_time())
+        if secret is None:
+            raise DoorRefused(401, "INVALID_API_KEY", "The client secret has expired, or there was none; get another.")
+        return secret
+
+
+_PLAIN: Final = str.maketrans("-_", "00")
+
+
+def _door_of(request: RouteRequest, secret: ClientSecret | None) -> Door:
+    assert request.door is not None, "the gateway's requests have one"
+    return request.door if secret is None else request.door.on_behalf_of(secret.door)
+
+
+def _wish_in(request: RouteRequest) -> Wish:
+    media_type = request.headers.get("content-type", "")
+    if media_type.partition(";")[0].strip().lower() not in (SDP, "multipart/form-data"):
+        raise DoorRefused(415, "UNSUPPORTED_MEDIA_TYPE", f"Send {SDP} or multipart/form-data.")
+    try:
+        return parse_wish_untrusted(media_type, request.body)
+    except Malformed as error:
+        raise DoorRefused(400, "INVALID_REQUEST", f"Correct the request: {error}.") from None
+
+
+def _completed(sdp: str, candidates: list[str]) -> str:
+    """With more candidates in its first section (RFC 8839 §5.1)."""
+    before, second, after = sdp.partition("\r\nm=")
+    first, following, rest = after.partition("\r\nm=")
+    end = "\r\n" if following else ""
+    return f"{before}{second}{first}{end}{''.join(candidates)}{following.removeprefix(end)}{rest}"

@@ -1,0 +1,98 @@
+"""What the client has written to the agent, until it wants an answer."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from glottis import Saying, ToAgent
+
+from glottis_openai_calls.events import Events, is_id
+from glottis_openai_calls.items import Items, message
+
+MAX_HELD: Final = 32
+"""Texts that wait for an answer to be wanted."""
+
+
+class Unusable(ValueError):
+    """What the client wants cannot be: the sentence says what could."""
+
+
+class Requests:
+    """Items of the client's, and the functions of its that the agent has called."""
+
+    def __init__(self, events: Events, items: Items) -> None:
+        self._events = events
+        self._items = items
+        self._held: list[str] = []
+        self._has_output = False
+        self._calls: dict[str, None] = {}
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is something to answer."""
+        return bool(self._held) or self._has_output
+
+    def called(self, call_id: str) -> None:
+        """The agent waits for the output of this call of a function."""
+        self._calls[call_id] = None
+        if len(self._calls) > MAX_HELD:
+            del self._calls[next(iter(self._calls))]
+
+    def add(self, item: object) -> Iterator[Saying]:
+        """An item of the client's. Raises ``Unusable`` for one that no agent can be told."""
+        if not isinstance(item, dict):
+            raise Unusable("item: expected an object")
+        if item.get("id") is not None and not is_id(item["id"]):
+            raise Unusable("item.id: expected a string of at most 64 characters")
+        item_id = item.get("id") or self._events.new_id("item")
+        match item:
+            case {"type": "message", "role": "user"}:
+                text = _text(item.get("content"))
+                if len(self._held) >= MAX_HELD:
+                    raise Unusable("item: too many are unanswered; send response.create first")
+                self._held.append(text)
+                return self._items.whole(message(item_id, "user", {"type": "input_text", "text": text}, "completed"))
+            case {"type": "function_call_output", "call_id": str(call_id), "output": str(output)}:
+                if call_id not in self._calls:
+                    raise Unusable("item.call_id: expected one that the agent waits for")
+                del self._calls[call_id]
+                self._has_output = True
+                return self._tell_output(item_id, call_id, output)
+        raise Unusable("item: expected a message of the user's, or the output of a function")
+
+    def _tell_output(self, item_id: str, call_id: str, output: str) -> Iterator[Saying]:
+        yield from self._items.whole(
+            {
+                "id": item_id,
+                "object": "realtime.item",
+                "type": "function_call_output",
+                "call_id": call_id,
+                "output": output,
+                "status": "completed",
+            }
+        )
+        yield to_agent("function_call_output", callId=call_id, output=output)
+
+    def take(self) -> str:
+        """All that was written, which the agent is to answer now; empty if it knows already."""
+        text = "\n".join(self._held)
+        self._held, self._has_output = [], False
+        return text
+
+
+def to_agent(kind: str, **members: Any) -> ToAgent:
+    """A typed message."""
+    return ToAgent(msgspec.json.encode({"type": kind, **members}).decode())
+
+
+def _text(content: object) -> str:
+    if not isinstance(content, list) or not content:
+        raise Unusable("item.content: expected a list with a text")
+    texts = [_part(part) for part in content]
+    return "\n".join(texts)
+
+
+def _part(part: object) -> str:
+    if isinstance(part, Mapping) and part.get("type") == "input_text" and isinstance(text := part.get("text"), str):
+        return text
+    raise Unusable("item.content: expected input_text; agents take no images, and sound as RTP")

@@ -1,0 +1,193 @@
+"""What the agent says, told as responses: at most one is going on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from glottis import Saying
+
+from glottis_openai_calls.events import Events
+from glottis_openai_calls.items import Items, message
+
+_TURN_DETECTED: Final = "turn_detected"
+CANCELLED: Final = "client_cancelled"
+
+
+@dataclass(slots=True)
+class _Response:
+    id: str
+    item_id: str = ""
+    """Empty until there is something to be heard, or read."""
+    before: str | None = None
+    transcript: str = ""
+    has_begun: bool = False
+    """Whether the agent has shown that it is at it."""
+    is_sounding: bool = False
+    is_cancelled: bool = False
+
+
+class Responses:
+    """Each method tells what the client is to be told."""
+
+    def __init__(self, events: Events, items: Items) -> None:
+        self._events = events
+        self._items = items
+        self._now: _Response | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether one is going on."""
+        return self._now is not None
+
+    @property
+    def item_id(self) -> str:
+        """Of what is being said."""
+        return self._now.item_id if self._now is not None else ""
+
+    def begin(self) -> Iterator[Saying]:
+        """One is wanted, or it shows that there is one."""
+        if self._now is None:
+            self._now = _Response(self._events.new_id("resp"))
+            yield self._events.make("response.created", response=self._document("in_progress", []))
+
+    def cancel(self) -> bool:
+        """The client takes back that it wants it; false if there is none, or it has done so before."""
+        if self._now is None or self._now.is_cancelled:
+            return False
+        self._now.is_cancelled = True
+        return True
+
+    # What the agent does
+
+    def thinking(self) -> Iterator[Saying]:
+        """About an answer."""
+        yield from self.begin()
+        assert self._now is not None
+        self._now.has_begun = True
+
+    def speaking(self) -> Iterator[Saying]:
+        """The first sound of it is sent."""
+        yield from self._open()
+        assert self._now is not None
+        if not self._now.is_sounding:
+            self._now.is_sounding = True
+            yield self._events.make("output_audio_buffer.started", response_id=self._now.id)
+
+    def listening(self) -> Iterator[Saying]:
+        """The agent has finished, or given up."""
+        if self._now is not None and self._now.has_begun:
+            yield from self._finish(is_whole=not self._now.is_cancelled)
+
+    def transcript(self, text: str, *, is_final: bool, is_interrupted: bool) -> Iterator[Saying]:
+        """All that it has said so far; at last what of it was heard."""
+        yield from self._open()
+        assert self._now is not None
+        if not is_interrupted:
+            before = self._now.transcript
+            if delta := text.removeprefix(before) if text.startswith(before) else "":
+                yield self._of_part("response.output_audio_transcript.delta", delta=delta)
+        self._now.transcript = text
+        if is_final:
+            yield from self._finish(is_whole=not is_interrupted)
+
+    def written(self, text: str) -> Iterator[Saying]:
+        """A text, which is an answer by itself."""
+        if self._now is not None and self._now.item_id:  # beside what is being said
+            yield from self._items.whole(_written(self._events.new_id("item"), text))
+            return
+        yield from self.begin()
+        item_id, response = self._events.new_id("item"), self._now
+        assert response is not None
+        response.item_id, response.before = item_id, self._items.last
+        yield self._of_output("response.output_item.added", item=message(item_id, "assistant", None, "in_progress"))
+        yield from self._items.added(message(item_id, "assistant", None, "in_progress"))
+        yield self._of_part("response.content_part.added", part={"type": "text", "text": ""})
+        yield self._of_part("response.output_text.delta", delta=text)
+        yield self._of_part("response.output_text.done", text=text)
+        yield self._of_part("response.content_part.done", part={"type": "text", "text": text})
+        yield from self._done(_written(item_id, text), "completed", None)
+
+    def calls(self, name: str, call_id: str, arguments: str) -> Iterator[Saying]:
+        """A function of the client's, whose output the agent waits for."""
+        if self.item_id:
+            yield from self._finish(is_whole=True)
+        yield from self.begin()
+        response = self._now
+        assert response is not None
+        item = {"id": self._events.new_id("item"), "object": "realtime.item", "type": "function_call", "name": name,
+                "call_id": call_id, "arguments": "", "status": "in_progress"}  # fmt: skip
+        response.item_id, response.before = item["id"], self._items.last
+        yield self._of_output("response.output_item.added", item=item)
+        yield from self._items.added(item)
+        ids = {"response_id": response.id, "item_id": item["id"], "output_index": 0, "call_id": call_id}
+        kind = "response.function_call_arguments"
+        yield self._events.make(f"{kind}.delta", delta=arguments, **ids)
+        yield self._events.make(f"{kind}.done", arguments=arguments, name=name, **ids)
+        yield from self._done({**item, "arguments": arguments, "status": "completed"}, "completed", None)
+
+    # Its parts
+
+    def _open(self) -> Iterator[Saying]:
+        """There is something to be heard."""
+        yield from self.thinking()
+        response = self._now
+        assert response is not None
+        if not response.item_id:
+            response.item_id, response.before = self._events.new_id("item"), self._items.last
+            item = message(response.item_id, "assistant", None, "in_progress")
+            yield self._of_output("response.output_item.added", item=item)
+            yield from self._items.added(item)
+            yield self._of_part("response.content_part.added", part={"type": "audio", "transcript": ""})
+
+    def _finish(self, *, is_whole: bool) -> Iterator[Saying]:
+        response = self._now
+        assert response is not None
+        reason = None if is_whole else CANCELLED if response.is_cancelled else _TURN_DETECTED
+        status = "completed" if is_whole else "cancelled"
+        if not response.item_id:
+            yield from self._done(None, status, reason)
+            return
+        yield self._of_part("response.output_audio.done")
+        yield self._of_part("response.output_audio_transcript.done", transcript=response.transcript)
+        part = {"type": "audio", "transcript": response.transcript}
+        yield self._of_part("response.content_part.done", part=part)
+        content = {"type": "output_audio", "transcript": response.transcript}
+        item = message(response.item_id, "assistant", content, "completed" if is_whole else "incomplete")
+        yield from self._done(item, status, reason)
+        if response.is_sounding:
+            kind = "output_audio_buffer.stopped" if is_whole else "output_audio_buffer.cleared"
+            yield self._events.make(kind, response_id=response.id)
+
+    def _done(self, item: dict[str, Any] | None, status: str, reason: str | None) -> Iterator[Saying]:
+        response = self._now
+        assert response is not None
+        if item is not None:
+            yield self._of_output("response.output_item.done", item=item)
+            yield self._events.make("conversation.item.done", item=item, previous_item_id=response.before)
+        document = self._document(status, [] if item is None else [item])
+        if reason is not None:
+            document["status_details"] = {"type": status, "reason": reason}
+        self._now = None
+        yield self._events.make("response.done", response=document)
+
+    def _of_output(self, kind: str, **members: Any) -> Saying:
+        assert self._now is not None
+        return self._events.make(kind, response_id=self._now.id, output_index=0, **members)
+
+    def _of_part(self, kind: str, **members: Any) -> Saying:
+        assert self._now is not None
+        return self._of_output(kind, item_id=self._now.item_id, content_index=0, **members)
+
+    def _document(self, status: str, output: list[dict[str, Any]]) -> dict[str, Any]:
+        assert self._now is not None
+        return {
+            "object": "realtime.response",
+            "id": self._now.id,
+            "status": status,
+            "output": output,
+            "output_modalities": ["audio"],
+        }
+
+
+def _written(item_id: str, text: str) -> dict[str, Any]:
+    return message(item_id, "assistant", {"type": "output_text", "text": text}, "completed")
