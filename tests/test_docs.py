@@ -12,9 +12,7 @@ import tomllib
 import typing
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -38,7 +36,7 @@ from msgspec import inspect as types
 from support.audio import SPEECH
 from support.chromium import open_chromium_page, run_chromium
 from support.gateway import open_test_gateway
-from support.imports import imports_of
+from support.imports import import_file, imports_of
 from support.installed import installed_plugins
 from support.markdown import Document, table_rows
 from support.patience import PROCESS_PATIENCE
@@ -227,7 +225,12 @@ def test_sample_key_is_nobodys_and_the_check_says_how_to_make_one(
 
 
 def test_sample_key_is_shown_wherever_keys_are() -> None:
-    assert {document.path.name for document, _ in SAMPLES} == {"README.md", "configuration.md", "operations.md"}
+    assert {document.path.name for document, _ in SAMPLES} == {
+        "README.md",
+        "configuration.md",
+        "embedding.md",
+        "operations.md",
+    }
 
 
 # Hooks.md and writing-a-plugin.md
@@ -240,15 +243,6 @@ def write_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("hooks", "writing-a-plugin", "testing-a-plugin", "numpy-and-models"):
         assert DOCS[name].write_files(directory)
     return directory
-
-
-def import_file(path: Path) -> ModuleType:
-    spec = spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def hook_signatures() -> list[str]:

@@ -4,10 +4,8 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from importlib.util import module_from_spec, spec_from_file_location
 from io import BytesIO
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +17,7 @@ from support.browser import Page
 from support.chromium import open_chromium_page, run_chromium
 from support.firefox import open_firefox_page, run_firefox
 from support.gateway import open_test_gateway
+from support.imports import import_file
 from support.markdown import Document
 from support.patience import PROCESS_PATIENCE
 from support.phone import RATE, TONE
@@ -28,15 +27,6 @@ from support.sound_card import open_sound_card
 FRAME: Final = 0.02
 OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 PAGE = Document(Path(__file__).parents[1] / "docs" / "websocket-audio.md")
-
-
-def import_file(path: Path) -> ModuleType:
-    spec = spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.realtime

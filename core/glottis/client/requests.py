@@ -1,13 +1,13 @@
 """One HTTP request to a gateway, and its response."""
 
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import SplitResult
 
 import h11
 import trio
 
-from glottis.client.connection import CallFailed, ClientStream, open_client_stream
+from glottis.client.connection import CallFailed, open_client_stream
 from glottis.contracts.errors import LocalError
 from glottis.contracts.secret import Secret
 
@@ -37,7 +37,7 @@ async def ask_gateway(url: SplitResult, path: str, api_key: Secret | None, json:
     async with await open_client_stream(url) as stream:
         try:
             with trio.fail_after(RESPONSE_TIMEOUT):
-                return await _exchange(stream, head, json or b"")
+                return await exchange(stream, head, json or b"")
         except trio.TooSlowError:
             raise CallFailed(f"{url.netloc} has not answered within {RESPONSE_TIMEOUT:g} s; see its log") from None
         except trio.BrokenResourceError as error:
@@ -73,7 +73,18 @@ def _request_head(url: SplitResult, path: str, api_key: Secret | None, json: byt
         raise LocalError("the gateway's URL: expected a path in ASCII, percent-encoded where needed") from None
 
 
-async def _exchange(stream: ClientStream, head: h11.Request, body: bytes) -> Reply:
+class Stream(Protocol):
+    """What is needed of one: a part of trio's."""
+
+    async def send_all(self, data: bytes) -> None:
+        """See ``trio.abc.SendStream``."""
+
+    async def receive_some(self, max_bytes: int, /) -> bytes | bytearray:
+        """See ``trio.abc.ReceiveStream``."""
+
+
+async def exchange(stream: Stream, head: h11.Request, body: bytes) -> Reply:
+    """One request, and its response. Raises ``h11.RemoteProtocolError``, and whatever the stream does."""
     http = h11.Connection(h11.CLIENT)
     for event in (head, h11.Data(data=body), h11.EndOfMessage()):
         await stream.send_all(http.send(event) or b"")
@@ -88,7 +99,7 @@ async def _exchange(stream: ClientStream, head: h11.Request, body: bytes) -> Rep
     return Reply(response, content)
 
 
-async def _next_event(http: h11.Connection, stream: ClientStream) -> object:
+async def _next_event(http: h11.Connection, stream: Stream) -> object:
     while (event := http.next_event()) is h11.NEED_DATA:
         http.receive_data(bytes(await stream.receive_some(MAX_READ)))
     return event

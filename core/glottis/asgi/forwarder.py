@@ -1,0 +1,182 @@
+"""The ASGI application that asks the gateway for sessions, on behalf of whom another application knows."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import h11
+import msgspec
+
+from glottis.asgi.exchange import ask
+from glottis.client.requests import Reply
+from glottis.contracts.errors import LocalError, Malformed
+from glottis.contracts.routes import problem_document
+from glottis.signaling.json_input import split_object_untrusted
+from glottis.signaling.session_request import INITIATE_PATH
+
+PATHS: Final = ("/initiate", INITIATE_PATH)
+"""Below where the application mounts it; the second is where clients of glottis look for a session by themselves."""
+_PASSED_ON: Final = (b"traceparent", b"tracestate", b"x-request-id")
+_PASSED_BACK: Final = (b"content-type", b"retry-after", b"x-request-id")
+_TICKET: Final = re.compile(rb"ticket=[A-Za-z0-9_-]{1,64}")
+"""Of who waits in the gateway's queue."""
+_MEDIA_TYPES: Final = (b"application/json", b"application/problem+json")
+_TRY_AGAIN: Final = ((b"retry-after", b"5"),)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom the application lets call, as the gateway is to know them."""
+
+    bearer: str = field(default="", repr=False)
+    """Credentials for the gateway's auth scheme: the application's key, or a token that it has made for this caller."""
+    members: Mapping[str, Any] = field(default_factory=dict)
+    """Of the request for a session (CONTRACT §1), in place of what the client says: ``metadata`` and the like."""
+
+
+Identify = Callable[[Scope], Awaitable[Caller | None]]
+"""Whose request of this ASGI scope it is; None refuses it with 401. What it raises is the application's own answer."""
+
+
+class SessionForwarder:
+    """``POST …/initiate`` is passed on to the gateway at ``gateway_url``, and its answer back, unless it is no answer.
+
+    ``timeout`` is in seconds, and for all of it. Raises ``LocalError`` for a URL that is none.
+    """
+
+    def __init__(
+        self, gateway_url: str, identify: Identify, *, timeout: float = 10.0, max_body_bytes: int = 65536
+    ) -> None:
+        self._url = urlsplit(gateway_url)
+        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+            raise LocalError(f"gateway_url: expected one such as http://127.0.0.1:8080, got {gateway_url!r}")
+        self._identify = identify
+        self._timeout = timeout
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the specification of ASGI."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] != "http":
+            raise NotImplementedError(f"SessionForwarder: {scope['type']} is for the application that mounts it")
+        else:
+            answer = await self._answer(scope, receive)
+            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> "_Answer":
+        if scope["path"].removeprefix(scope.get("root_path", "")) not in PATHS:
+            return _problem(404, "NOT_FOUND", f"Use {PATHS[0]}.")
+        if scope["method"] != "POST":
+            return _problem(405, "METHOD_NOT_ALLOWED", "Use POST.", ((b"allow", b"POST"),))
+        headers = dict(scope["headers"])
+        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+            return _problem(415, "UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
+        caller = await self._identify(scope)
+        if caller is None:
+            return _problem(401, "UNAUTHENTICATED", "Sign in to the application first.")
+        body = await self._body(receive)
+        if body is None:
+            return _problem(413, "BODY_TOO_LARGE", f"Send at most {self._max_body_bytes} bytes.")
+        try:
+            wish = _merged_untrusted(body, caller.members)
+        except Malformed as error:
+            return _problem(400, error.code, f"Correct the request: {error}.")
+        return await self._forward(self._head(scope, caller, len(wish)), wish)
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """None, if there is more of it than may be."""
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)  # http.disconnect has neither
+            if len(body) > self._max_body_bytes:
+                return None
+        return body
+
+    def _head(self, scope: Scope, caller: Caller, length: int) -> h11.Request:
+        """Raises ``LocalError`` for credentials that no header can hold."""
+        ticket = b"?" + scope["query_string"] if _TICKET.fullmatch(scope.get("query_string", b"")) else b""
+        fields = [
+            (b"host", self._url.netloc.rpartition("@")[2].encode()),
+            (b"connection", b"close"),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % length),
+            *_about_the_client(scope),
+        ]
+        if caller.bearer:
+            if not (caller.bearer.isascii() and caller.bearer.isprintable()):
+                raise LocalError("Caller.bearer: expected printable ASCII characters")
+            fields.append((b"authorization", b"Bearer " + caller.bearer.encode()))
+        target = self._url.path.rstrip("/").encode() + INITIATE_PATH.encode() + ticket
+        return h11.Request(method=b"POST", target=target, headers=fields)
+
+    async def _forward(self, head: h11.Request, wish: bytes) -> "_Answer":
+        try:
+            reply = await ask(self._url, head, wish, self._timeout)
+        except TimeoutError:
+            logger.warning("the gateway at %s has not answered within %g s", self._url.hostname, self._timeout)
+            return _problem(504, "GATEWAY_TIMEOUT", "The voice gateway takes too long; try again.", _TRY_AGAIN)
+        except OSError as error:
+            logger.warning("the gateway at %s cannot be reached: %s", self._url.hostname, error)
+            return _problem(502, "GATEWAY_UNREACHABLE", "The voice gateway cannot be reached; try again.", _TRY_AGAIN)
+        except h11.RemoteProtocolError as error:
+            return self._odd(f"speaks no HTTP: {error}")
+        return self._passed_back(reply)
+
+    def _passed_back(self, reply: Reply) -> "_Answer":
+        headers = [(name, value) for name, value in reply.response.headers if name in _PASSED_BACK]
+        if reply.response.status_code == HTTPStatus.UNAUTHORIZED:
+            return self._odd("does not know the credentials that the application has for it")
+        if dict(headers).get(b"content-type", b"").partition(b";")[0] not in _MEDIA_TYPES:
+            return self._odd(f"answers with {reply.response.status_code} and no JSON, as no gateway does")
+        return _Answer(reply.response.status_code, [*headers, (b"cache-control", b"no-store")], reply.content)
+
+    def _odd(self, why: str) -> "_Answer":
+        logger.error("what is at %s %s", self._url.hostname, why)
+        return _problem(502, "BAD_GATEWAY", "The voice gateway and the application do not fit; the log says why.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def _merged_untrusted(body: bytes, members: Mapping[str, Any]) -> bytes:
+    """The client's wish, in which the application has the last word, whatever the case of a name. Raises ``Malformed``.
+
+    What the client has sent is looked at by the gateway.
+    """
+    own = {name.lower() for name in members}
+    wish = {name: value for name, value in split_object_untrusted(body).items() if name.lower() not in own}
+    return msgspec.json.encode({**wish, **members})
+
+
+def _about_the_client(scope: Scope) -> Iterator[tuple[bytes, bytes]]:
+    """Who the client is, and by which URL it came: a gateway that trusts the application goes by that."""
+    headers = dict(scope["headers"])
+    if scope.get("client"):
+        yield b"x-forwarded-for", str(scope["client"][0]).encode()
+    if b"host" in headers:
+        yield b"x-forwarded-host", headers[b"host"]
+        yield b"x-forwarded-proto", scope.get("scheme", "http").encode()
+    yield from ((name, headers[name]) for name in _PASSED_ON if name in headers)
+
+
+def _problem(status: int, code: str, detail: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> _Answer:
+    fields = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *headers]
+    return _Answer(status, fields, msgspec.json.encode(problem_document(status, code, detail)))
