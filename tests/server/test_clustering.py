@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 import trio.testing
-from glottis import RouteResponse, Seat, SessionWish, Whereabouts, hookimpl
+from glottis import (
+    DoorRefused,
+    Route,
+    RouteRequest,
+    RouteResponse,
+    RoutesSpec,
+    Seat,
+    SessionWish,
+    Whereabouts,
+    hookimpl,
+)
 from support.gateway import CONFIG
 from support.http import request
 from support.memory import open_memory_exchange
@@ -63,6 +73,42 @@ async def test_the_answer_of_another_gateway_goes_to_who_has_asked(tmp_path: Pat
     assert json.loads(wish.body)["campaignId"] == wish.campaign_id == "echo"
     assert (wish.dynamic_variables["region"], wish.metadata["a"]) == ("eu", 1)
     assert "region" not in repr(wish)
+
+
+class Invitation:
+    """A door for clients that come by WebSocket."""
+
+    @hookimpl
+    def register_routes(self) -> list[RoutesSpec]:
+        return [RoutesSpec("invitation", lambda settings: [Route("POST", "/", "public", self.invite)], folder="/here")]
+
+    async def invite(self, asked: RouteRequest) -> RouteResponse:
+        assert asked.door is not None
+        try:
+            return RouteResponse.json(await asked.door.invite({"campaignId": "echo"}))
+        except DoorRefused as refused:
+            return RouteResponse.refusal(refused)
+
+
+@pytest.mark.parametrize(
+    ("response", "status", "told"),
+    [
+        (ELSEWHERE, 200, {"sessionId": "there"}),
+        (RouteResponse.refusal(DoorRefused(503, "FULL", "No.", (("retry-after", "7"),))), 503, {"code": "FULL"}),
+        (RouteResponse(500, b"<html>", "text/html"), 500, {"code": "INTERNAL_ERROR"}),
+    ],
+)
+async def test_who_is_invited_by_a_door_may_go_elsewhere(
+    response: RouteResponse, status: int, told: dict[str, str], tmp_path: Path, autojump_clock: Clock
+) -> None:
+    sisters = Sisters()
+    sisters.response = response
+    config = ENABLED + '\n[routes]\nenabled = ["invitation"]\n'
+    async with open_memory_exchange(tmp_path, config, [sisters, Invitation()]) as exchange:
+        reply = await request(exchange.gateway, "POST", "/here/", connect=exchange.network.connect)
+    assert reply.status == status
+    assert told.items() <= reply.document.items()
+    assert reply.headers.get("retry-after") == dict(response.headers).get("retry-after")
 
 
 @pytest.mark.parametrize(("campaign", "asked"), [("echo", True), ("alone", False), ("nowhere", True)])

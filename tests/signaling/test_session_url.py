@@ -4,7 +4,7 @@ import pytest
 from glottis.contracts.errors import Malformed
 from glottis.server.http.message import parse_target_untrusted
 from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH, HmacTokens, TokenClaims
-from glottis.signaling.session_url import SessionUrl, parse_session_url_untrusted
+from glottis.signaling.session_url import SessionUrl, parse_session_url_untrusted, with_token_in_query
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.examples import examples
@@ -26,6 +26,27 @@ def test_url_of_a_client_with_the_longest_name_there_can_be_is_read() -> None:
     url = SessionUrl("s", "WebRTC", HmacTokens(bytes(32)).issue(claims))
     target = parse_target_untrusted(url.under("ws://a").removeprefix("ws://a"))
     assert parse_session_url_untrusted(target.path, target.query) == url
+
+
+@pytest.mark.parametrize("transport", ["webrtc", "websocket"])
+def test_token_in_the_path_is_as_good_as_one_in_the_query(transport: str) -> None:
+    url = with_token_in_query(f"/ws/session/s/{transport}/any%20body/to.ken", {"resume": "1", "token": "x"})
+    assert url == (f"/ws/session/s/{transport}", {"resume": "1", "token": "to.ken"})
+    assert parse_session_url_untrusted(*url).token == "to.ken"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ws/session/s/webrtc",
+        "/ws/session/s/webrtc/a",
+        "/ws/session/s/webrtc/a/",
+        "/ws/session/s/sip/a/b",
+        "/ws/a/b/c/d",
+    ],
+)
+def test_paths_without_a_token_stay_as_they_are(path: str) -> None:
+    assert with_token_in_query(path, {"x": "1"}) == (path, {"x": "1"})
 
 
 def test_missing_token_is_empty() -> None:

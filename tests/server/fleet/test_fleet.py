@@ -25,15 +25,19 @@ pytestmark = pytest.mark.realtime
 
 
 async def calls(fleet: FleetProcess, count: int) -> list[Phone]:
-    """So many at once."""
+    """So many at once, by both spellings of a session's URL."""
     phones: list[Phone] = []
 
-    async def call() -> None:
-        phones.append(await fleet.exchange.call())
+    async def call(spelling: str) -> None:
+        phone = fleet.exchange.phone()
+        await phone.create()
+        await phone.open_socket(phone.url.replace("?token=", spelling))
+        await phone.negotiate()
+        phones.append(phone)
 
     async with trio.open_nursery() as nursery:
-        for _ in range(count):
-            nursery.start_soon(call)
+        for number in range(count):
+            nursery.start_soon(call, "/caller/" if number % 2 else "?token=")
     return phones
 
 

@@ -1,5 +1,6 @@
 """Doors for plugins' routes: by them come clients whose protocol the gateway does not know (``contracts/doors.py``)."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,10 +15,12 @@ from glottis.contracts.info import Principal
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.initiate import Initiate
 from glottis.server.api.placement import Placement
-from glottis.server.http.message import Request
+from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.sessions.door_client import DoorClient, over
 from glottis.server.sessions.ice_servers import ice_server_document
+
+logger = logging.getLogger(__name__)
 
 _OF_THE_BODY: Final = ("content-type", "cache-control")
 
@@ -54,8 +57,8 @@ class Doors:
             response = await self._initiate.invite(wish)
         except Problem as problem:
             raise _refused(problem) from None
-        document: dict[str, Any] = msgspec.json.decode(response.body)
-        if response.status != HTTPStatus.OK:  # by another node
+        document = _document_in(response)
+        if response.status != HTTPStatus.OK:
             headers = tuple(header for header in response.headers if header[0] not in _OF_THE_BODY)
             raise DoorRefused(response.status, document["code"], document["detail"], headers)
         return document
@@ -134,6 +137,20 @@ class _Door:
         """See ``Door``."""
         assert isinstance(another, _Door), "there are no others"
         return _Door(self._doors, replace(self._request, headers=another._request.headers))
+
+
+def _document_in(response: Response) -> dict[str, Any]:
+    """The session's, or a problem. Raises ``DoorRefused`` if it is neither, as no node of glottis answers."""
+    try:
+        document: dict[str, Any] = msgspec.json.decode(response.body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        document = {}
+    if "sessionId" in document or {"code", "detail"} <= document.keys():
+        return document
+    logger.error(
+        "the node that was to have a session answers %d, and says nothing that a gateway does", response.status
+    )
+    raise DoorRefused(500, "INTERNAL_ERROR", "The gateway failed; its log says why.")
 
 
 def _refused(problem: Problem) -> DoorRefused:
