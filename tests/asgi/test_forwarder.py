@@ -1,6 +1,7 @@
 """Sessions for the clients of an ASGI application, on either event loop that it may run in."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,6 +15,7 @@ from glottis.asgi import Caller, SessionForwarder
 from support.gateway import CONFIG, open_test_gateway
 from support.http import Reply
 from support.phone import open_exchange
+from support.tls import make_certificate
 
 KEY = "key-of-the-application"
 KEYS = CONFIG.replace('"anonymous"', '"api-keys"') + f'\n[auth.settings.plain_keys]\nwebsite = "{KEY}"\n'
@@ -49,8 +51,9 @@ def ask(request: pytest.FixtureRequest) -> Answer:
         path: str = "/voice/initiate",
         query: bytes = b"",
         media_type: str = JSON,
+        host: bytes = b"app.example",
     ) -> Reply:
-        headers = [(b"host", b"app.example"), (b"content-type", media_type.encode())]
+        headers = [(b"host", host), (b"content-type", media_type.encode())]
         scope = {
             "type": "http",
             "method": method,
@@ -92,10 +95,16 @@ async def nobody(scope: Any) -> Caller | None:
 
 
 @asynccontextmanager
-async def a_server_that_says(data: bytes) -> AsyncIterator[str]:
+async def a_server_that_says(data: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """To each request, and breaks off then; nothing is said of nothing."""
 
-    async def serve(stream: trio.SocketStream) -> None:
+    async def serve(stream: Any) -> None:
+        if tls is not None:
+            stream = trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
+            try:
+                await stream.do_handshake()
+            except trio.BrokenResourceError:
+                return
         asked = b""
         while not asked.endswith(b"}"):
             asked += await stream.receive_some()
@@ -107,7 +116,7 @@ async def a_server_that_says(data: bytes) -> AsyncIterator[str]:
     async with trio.open_nursery() as nursery:
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
         nursery.start_soon(trio.serve_listeners, serve, [listener])
-        yield f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{listener.socket.getsockname()[1]}"
         nursery.cancel_scope.cancel()
 
 
@@ -151,6 +160,7 @@ async def test_refusals_and_places_in_the_queue_are_passed_back(ask: Answer, tmp
         ({}, nobody, 401, "UNAUTHENTICATED"),
         ({"body": b"x" * 65537}, everybody, 413, "BODY_TOO_LARGE"),
         ({"body": b"[" * 60000}, everybody, 400, "MALFORMED_JSON"),
+        ({"host": b"a\nb"}, everybody, 400, "BAD_REQUEST"),
         ({}, everybody, 502, "GATEWAY_UNREACHABLE"),
     ],
 )
@@ -182,7 +192,17 @@ async def test_gateways_that_answer_as_none_does(answer: bytes, status: int, cod
     assert KEY not in reply.body.decode()
 
 
+async def test_gateways_behind_tls_are_those_of_their_certificates(ask: Answer, tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    async with a_server_that_says(HEAD % b"200 OK" + b"content-length: 2\r\n\r\n{}", context) as url:
+        for cafile, status in ((certificate[0], 200), (None, 502)):
+            reply = await ask(SessionForwarder(url, everybody, tls=ssl.create_default_context(cafile=cafile)))
+            assert reply.status == status
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://a", "http://"])
 def test_urls_that_are_none(url: str) -> None:
-    with pytest.raises(LocalError, match="expected one such as http"):
+    with pytest.raises(LocalError, match="the gateway's URL: expected one such as http"):
         SessionForwarder(url, everybody)

@@ -6,16 +6,11 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 import trio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from glottis import AudioFrame, Call, CodecSpec, Secret, TextMessage
 from glottis.client import grant as client_session
 from glottis.client.call import ClientCall
@@ -47,6 +42,7 @@ from support.memory_call import open_memory_call
 from support.patience import PATIENCE, PROCESS_PATIENCE
 from support.phone import Exchange
 from support.plugins import TestPlugin
+from support.tls import make_certificate
 from support.wires import open_wired_gateway
 from trio.testing import MockClock
 
@@ -536,22 +532,7 @@ async def test_a_gateway_with_an_ipv6_address_is_called_from_one(tmp_path: Path)
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A self-signed one for 127.0.0.1, and its key."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return files
+    return make_certificate(tmp_path)
 
 
 async def forward(source: trio.abc.Stream, sink: trio.abc.Stream) -> None:

@@ -2,41 +2,54 @@
 
 import asyncio
 import ssl
-from typing import Final
-from urllib.parse import SplitResult
+from typing import Any
 
 import h11
 import trio
 
+from glottis.client.connection import ENCRYPTED, port_of, split_gateway_url
 from glottis.client.requests import Reply, exchange
 
-_PORTS: Final = {"http": 80, "https": 443}
 
+class Link:
+    """To the gateway at a URL; ``tls`` is for one of ``https``, and None is what the system trusts.
 
-async def ask(url: SplitResult, head: h11.Request, body: bytes, seconds: float) -> Reply:
-    """The gateway's response. Raises ``TimeoutError``, ``OSError`` or ``h11.RemoteProtocolError``."""
-    return await (_ask_on_trio if trio.lowlevel.in_trio_run() else _ask_on_asyncio)(url, head, body, seconds)
+    Raises ``LocalError`` for a URL that is none.
+    """
 
+    def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
+        self.url = split_gateway_url(url)
+        self._host, self._port = self.url.hostname or "", port_of(self.url)
+        self._tls = tls or ssl.create_default_context() if self.url.scheme in ENCRYPTED else None
 
-async def _ask_on_trio(url: SplitResult, head: h11.Request, body: bytes, seconds: float) -> Reply:
-    open_stream = trio.open_tcp_stream if _context(url) is None else trio.open_ssl_over_tcp_stream
-    try:
-        with trio.fail_after(seconds):
-            async with await open_stream(url.hostname or "", _port(url)) as stream:
-                return await exchange(stream, head, body)
-    except trio.TooSlowError:
-        raise TimeoutError from None
-    except trio.BrokenResourceError as error:
-        raise ConnectionError(str(error)) from error
+    async def ask(self, head: h11.Request, body: bytes, seconds: float) -> Reply:
+        """The gateway's response. Raises ``TimeoutError``, ``OSError`` or ``h11.RemoteProtocolError``."""
+        ask = self._ask_on_trio if trio.lowlevel.in_trio_run() else self._ask_on_asyncio
+        return await ask(head, body, seconds)
 
-
-async def _ask_on_asyncio(url: SplitResult, head: h11.Request, body: bytes, seconds: float) -> Reply:
-    async with asyncio.timeout(seconds):
-        reader, writer = await asyncio.open_connection(url.hostname, _port(url), ssl=_context(url))
+    async def _ask_on_trio(self, head: h11.Request, body: bytes, seconds: float) -> Reply:
         try:
-            return await exchange(_AsyncioStream(reader, writer), head, body)
-        finally:
-            writer.close()
+            with trio.fail_after(seconds):
+                stream: trio.abc.HalfCloseableStream = await trio.open_tcp_stream(self._host, self._port)
+                async with self._encrypted(stream) as stream:
+                    return await exchange(stream, head, body)
+        except trio.TooSlowError:
+            raise TimeoutError from None
+        except trio.BrokenResourceError as error:
+            raise ConnectionError(str(error)) from error
+
+    async def _ask_on_asyncio(self, head: h11.Request, body: bytes, seconds: float) -> Reply:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
+            try:
+                return await exchange(_AsyncioStream(reader, writer), head, body)
+            finally:
+                writer.close()
+
+    def _encrypted(self, stream: Any) -> Any:
+        if self._tls is None:
+            return stream
+        return trio.SSLStream(stream, self._tls, server_hostname=self._host, https_compatible=True)
 
 
 class _AsyncioStream:
@@ -48,11 +61,3 @@ class _AsyncioStream:
         """See ``trio.abc.SendStream``."""
         self._writer.write(data)
         await self._writer.drain()
-
-
-def _port(url: SplitResult) -> int:
-    return url.port or _PORTS[url.scheme]
-
-
-def _context(url: SplitResult) -> ssl.SSLContext | None:
-    return ssl.create_default_context() if url.scheme == "https" else None

@@ -2,16 +2,16 @@
 
 import logging
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import h11
 import msgspec
 
-from glottis.asgi.exchange import ask
+from glottis.asgi.exchange import Link
 from glottis.client.requests import Reply
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.routes import problem_document
@@ -51,15 +51,21 @@ Identify = Callable[[Scope], Awaitable[Caller | None]]
 class SessionForwarder:
     """``POST …/initiate`` is passed on to the gateway at ``gateway_url``, and its answer back, unless it is no answer.
 
-    ``timeout`` is in seconds, and for all of it. Raises ``LocalError`` for a URL that is none.
+    ``timeout`` is in seconds, and for all of it. ``tls`` is for a gateway whose certificate the system does not know.
+    Raises ``LocalError`` for a URL that is none.
     """
 
     def __init__(
-        self, gateway_url: str, identify: Identify, *, timeout: float = 10.0, max_body_bytes: int = 65536
+        self,
+        gateway_url: str,
+        identify: Identify,
+        *,
+        timeout: float = 10.0,
+        max_body_bytes: int = 65536,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._url = urlsplit(gateway_url)
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
-            raise LocalError(f"gateway_url: expected one such as http://127.0.0.1:8080, got {gateway_url!r}")
+        self._link = Link(gateway_url, tls)
+        self._place = self._link.url.netloc
         self._identify = identify
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
@@ -91,26 +97,29 @@ class SessionForwarder:
             return _problem(413, "BODY_TOO_LARGE", f"Send at most {self._max_body_bytes} bytes.")
         try:
             wish = _merged_untrusted(body, caller.members)
+            head = self._head(scope, caller, len(wish))
         except Malformed as error:
             return _problem(400, error.code, f"Correct the request: {error}.")
-        return await self._forward(self._head(scope, caller, len(wish)), wish)
+        except h11.LocalProtocolError:  # some servers are not strict
+            return _problem(400, "BAD_REQUEST", "Correct the header fields: expected no control characters.")
+        return await self._forward(head, wish)
 
     async def _body(self, receive: Receive) -> bytes | None:
         """None, if there is more of it than may be."""
-        body, more = b"", True
+        body, more = bytearray(), True
         while more:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)  # http.disconnect has neither
             if len(body) > self._max_body_bytes:
                 return None
-        return body
+        return bytes(body)
 
     def _head(self, scope: Scope, caller: Caller, length: int) -> h11.Request:
         """Raises ``LocalError`` for credentials that no header can hold."""
         ticket = b"?" + scope["query_string"] if _TICKET.fullmatch(scope.get("query_string", b"")) else b""
         fields = [
-            (b"host", self._url.netloc.rpartition("@")[2].encode()),
+            (b"host", self._place.encode()),
             (b"connection", b"close"),
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % length),
@@ -120,17 +129,17 @@ class SessionForwarder:
             if not (caller.bearer.isascii() and caller.bearer.isprintable()):
                 raise LocalError("Caller.bearer: expected printable ASCII characters")
             fields.append((b"authorization", b"Bearer " + caller.bearer.encode()))
-        target = self._url.path.rstrip("/").encode() + INITIATE_PATH.encode() + ticket
+        target = self._link.url.path.rstrip("/").encode() + INITIATE_PATH.encode() + ticket
         return h11.Request(method=b"POST", target=target, headers=fields)
 
     async def _forward(self, head: h11.Request, wish: bytes) -> "_Answer":
         try:
-            reply = await ask(self._url, head, wish, self._timeout)
+            reply = await self._link.ask(head, wish, self._timeout)
         except TimeoutError:
-            logger.warning("the gateway at %s has not answered within %g s", self._url.hostname, self._timeout)
+            logger.warning("the gateway at %s has not answered within %g s", self._place, self._timeout)
             return _problem(504, "GATEWAY_TIMEOUT", "The voice gateway takes too long; try again.", _TRY_AGAIN)
         except OSError as error:
-            logger.warning("the gateway at %s cannot be reached: %s", self._url.hostname, error)
+            logger.warning("the gateway at %s cannot be reached: %s", self._place, error)
             return _problem(502, "GATEWAY_UNREACHABLE", "The voice gateway cannot be reached; try again.", _TRY_AGAIN)
         except h11.RemoteProtocolError as error:
             return self._odd(f"speaks no HTTP: {error}")
@@ -145,7 +154,7 @@ class SessionForwarder:
         return _Answer(reply.response.status_code, [*headers, (b"cache-control", b"no-store")], reply.content)
 
     def _odd(self, why: str) -> "_Answer":
-        logger.error("what is at %s %s", self._url.hostname, why)
+        logger.error("what is at %s %s", self._place, why)
         return _problem(502, "BAD_GATEWAY", "The voice gateway and the application do not fit; the log says why.")
 
 
@@ -169,8 +178,9 @@ def _merged_untrusted(body: bytes, members: Mapping[str, Any]) -> bytes:
 def _about_the_client(scope: Scope) -> Iterator[tuple[bytes, bytes]]:
     """Who the client is, and by which URL it came: a gateway that trusts the application goes by that."""
     headers = dict(scope["headers"])
-    if scope.get("client"):
-        yield b"x-forwarded-for", str(scope["client"][0]).encode()
+    client = scope.get("client")
+    if client and client[0]:  # not by a Unix socket
+        yield b"x-forwarded-for", str(client[0]).encode()
     if b"host" in headers:
         yield b"x-forwarded-host", headers[b"host"]
         yield b"x-forwarded-proto", scope.get("scheme", "http").encode()

@@ -14,7 +14,7 @@ from glottis.contracts.errors import LocalError, RemoteError
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for TCP and TLS together."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_ENCRYPTED: Final = ("https", "wss")
+ENCRYPTED: Final = ("https", "wss")
 _CHECK_NETWORK: Final = "see whether the address is right and the network up"
 _ADVICE: Final = {
     errno.ECONNREFUSED: "nothing listens there; see whether the gateway runs, and on this port",
@@ -52,7 +52,7 @@ async def open_client_stream(url: SplitResult) -> ClientStream:
     try:
         with trio.fail_after(CONNECT_TIMEOUT):
             stream = await trio.open_tcp_stream(url.hostname, port_of(url))
-            return await _with_tls(stream, url.hostname) if url.scheme in _ENCRYPTED else stream
+            return await _with_tls(stream, url.hostname) if url.scheme in ENCRYPTED else stream
     except trio.TooSlowError:
         late = f"no answer in {CONNECT_TIMEOUT:g} s; the address may be wrong, or a firewall drop TCP"
         raise CallFailed(f"cannot connect to {url.netloc}: {late}") from None
