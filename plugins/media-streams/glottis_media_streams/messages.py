@@ -1,9 +1,13 @@
-"""The messages of Twilio Media Streams: those that a bot is told, and those that it says."""
+"""The messages of Twilio Media Streams: those that a bot is told, and those that it says.
+
+Here either side of it is a call of glottis: with ``media-streams`` a bot is attached to one, and with ``twilio`` a call
+of the provider's becomes one.
+"""
 
 import base64
 import warnings
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from glottis import Malformed
@@ -18,10 +22,22 @@ FORMAT: Final = {"encoding": "audio/x-mulaw", "sampleRate": RATE, "channels": 1}
 CONNECTED: Final = {"event": "connected", "protocol": "Call", "version": "1.0.0"}
 
 
+_INBOUND: Final = "inbound"
+_NONE: Final[Mapping[str, str]] = {}
+
+T = TypeVar("T")
+
+
 class Media(msgspec.Struct):
     """Audio: µ-law, which comes in base64."""
 
     payload: bytes
+    track: str = _INBOUND
+
+    @property
+    def is_the_callers(self) -> bool:
+        """What they are told is there, too, where a stream has both tracks."""
+        return self.track == _INBOUND
 
 
 class Mark(msgspec.Struct):
@@ -38,12 +54,81 @@ class Said(msgspec.Struct):
     mark: Mark | None = None
 
 
+class Format(msgspec.Struct, rename="camel"):
+    """Of the audio in both directions."""
+
+    encoding: str
+    sample_rate: int
+    channels: int = 1
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is the one of the protocol, that of telephones."""
+        return bool(msgspec.to_builtins(self) == FORMAT)
+
+
+class Start(msgspec.Struct, rename="camel"):
+    """What a stream is of."""
+
+    call_sid: str
+    media_format: Format
+    stream_sid: str = ""
+    account_sid: str = ""
+    custom_parameters: Mapping[str, str] = _NONE
+
+
+class Key(msgspec.Struct):
+    """One that was pressed."""
+
+    digit: str
+
+
+class Heard(msgspec.Struct, rename="camel"):
+    """What a provider tells: ``start``, ``media``, ``dtmf``, ``mark`` or ``stop``; other events are skipped."""
+
+    event: str
+    stream_sid: str = ""
+    start: Start | None = None
+    media: Media | None = None
+    dtmf: Key | None = None
+    mark: Mark | None = None
+
+
 def read_message_untrusted(message: bytes) -> Said:
-    """Raises ``Malformed`` for what is none."""
+    """What a bot says; raises ``Malformed`` for what is none."""
+    return _read_untrusted(message, Said)
+
+
+def read_event_untrusted(message: str | bytes) -> Heard:
+    """What a provider tells; raises ``Malformed`` for what is none."""
+    return _read_untrusted(message, Heard)
+
+
+def _read_untrusted(message: str | bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(message, type=Said)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return msgspec.json.decode(message, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
         raise Malformed("it says what is no message of Media Streams") from None
+
+
+def media_said(stream: str, payload: bytes) -> str:
+    """To be heard by the caller: µ-law."""
+    return _said(stream, "media", {"payload": base64.b64encode(payload).decode()})
+
+
+def mark_said(stream: str, name: str) -> str:
+    """To be told when all before it was heard."""
+    return _said(stream, "mark", {"name": name})
+
+
+def clear_said(stream: str) -> str:
+    """What has not been heard yet is not to be."""
+    return _said(stream, "clear", None)
+
+
+def _said(stream: str, event: str, content: Mapping[str, str] | None) -> str:
+    more = {} if content is None else {event: content}
+    return msgspec.json.encode({"event": event, "streamSid": stream, **more}).decode()
 
 
 def samples_of(media: Media) -> bytes:

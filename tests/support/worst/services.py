@@ -6,6 +6,7 @@ from typing import Final
 
 from glottis_cluster.letters import parse_letter_untrusted
 from glottis_deepgram.results import read_message_untrusted as read_result_untrusted
+from glottis_media_streams.messages import read_event_untrusted as read_stream_untrusted
 from glottis_media_streams.messages import read_message_untrusted
 from glottis_openai.chat import documents_untrusted
 from glottis_openai.chunks import ToolCalls, read_chunk_untrusted
@@ -116,4 +117,16 @@ ROWS: Final = (
     message(read_text_untrusted, {"noises": filled(b"[a]", b'{"text":"', b'"}'), "nested": NESTED}, milliseconds=8),
     message(read_result_untrusted, {"names": filled(b'"a":0,', b"{", b'"type":"Results"}')}),
     message(read_message_untrusted, {"names": filled(b'"a":0,', b"{", b'"event":"x"}')}),
+    message(
+        read_stream_untrusted,
+        {
+            "names": filled(b'"a":0,', b"{", b'"event":"x"}'),
+            "audio": filled(b"A", b'{"event":"media","media":{"payload":"', b'"}}'),
+            "parameters": filled(
+                b'"a":"",',
+                b'{"event":"start","start":{"callSid":"","mediaFormat":{"encoding":"","sampleRate":1},"customParameters":{',
+                b'"b":""}}}',
+            ),
+        },
+    ),
 )
