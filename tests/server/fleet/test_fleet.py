@@ -1,16 +1,20 @@
 """Several processes are one gateway: real ones, and calls that go on whatever becomes of the others."""
 
+import json
 import re
 import signal
 import socket
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
+from glottis_media_streams.messages import CONNECTED, Told
 from support.fleet import FleetProcess, open_fleet, worker_of
 from support.http import Reply, request
-from support.phone import Phone, eventually
+from support.phone import TONE, Phone, eventually
+from support.route_socket import open_route_socket
 
 with socket.create_server(("127.0.0.1", 0)) as free:
     METRICS = f"""
@@ -178,6 +182,29 @@ async def test_bounds_are_of_the_whole_and_the_end_waits_for_the_last_call(tmp_p
         assert fleet.command.process.returncode is None
         await others[-1].hang_up()
         assert await fleet.command.wait() == 0
+
+
+async def test_streams_of_telephones_are_calls_of_the_whole_at_whichever_worker_they_come_to(tmp_path: Path) -> None:
+    more = '\n[routes]\nenabled = ["twilio"]\n'
+    async with open_fleet(tmp_path, "shutdown_grace = 0", more=more) as fleet, AsyncExitStack() as streams:
+        clients = []
+        for number in range(5):
+            client = await streams.enter_async_context(open_route_socket(fleet.exchange, "/twilio/few"))
+            await client.send(json.dumps(CONNECTED))
+            await client.send(json.dumps(Told(f"MZ{number}", "CA1", "AC1").start({})))
+            clients.append(client)
+            if number < 3:  # as many as the campaign may have
+                for _ in range(20):
+                    await client.send(json.dumps(Told("", "", "").media(TONE)))
+                while json.loads(await client.receive())["event"] != "media":
+                    pass
+        for client in clients[3:]:
+            closed = await client.closed()
+            assert (closed.code, (closed.reason or "").partition(":")[0]) == (1013, "FULL")
+        await clients[0].send(json.dumps(Told("MZ0", "CA1", "AC1").stop()))
+        assert (await clients[0].closed()).code == 1000
+        phone = await fleet.exchange.call("few")
+        await phone.hear()
 
 
 async def test_a_worker_that_stands_still_is_replaced_and_whatever_dies_again_and_again(tmp_path: Path) -> None:
