@@ -127,7 +127,7 @@ class DoorCall(Protocol):
         """The client has played what came before the mark with this id. Raises ``DoorRefused``."""
 
     async def receive_audio(self) -> bytes | Mapping[str, Any] | None:
-        """What the client of such a call is to play next, in ``audioConfig.output``; None when the call is over.
+        """What the client of such a call is to play next, in ``audioConfig.output``; None at its end, after all of it.
 
         Among it come the events ``mark`` and ``flush``, as CONTRACT §5 has them. Half a second of it waits at most: of
         what is not taken the oldest is dropped.

@@ -33,6 +33,9 @@ from glottis_media_streams.signature import HEADER, is_signed
 FOLDER: Final = "/twilio"
 START_SECONDS: Final = 10.0
 """From the handshake to ``start``, which a provider sends at once."""
+LAST_WORDS_SECONDS: Final = 2.0
+"""For the caller to hear them: a provider drops what it has as the WebSocket closes."""
+LAST_MARK: Final = "last"
 MOST_BEFORE_START: Final = 4
 """Messages: a provider sends one."""
 REFUSED: Final = 1008
@@ -166,6 +169,7 @@ class _Stream:
         self._stream = stream
         self._call = call
         self._socket = socket
+        self._all_heard = trio.Event()
 
     async def run(self) -> None:
         """Until either of them ends it."""
@@ -182,10 +186,13 @@ class _Stream:
             nursery.cancel_scope.cancel()
 
     async def _play(self) -> None:
-        """What the caller is to hear. When the agent has ended the call, the provider goes on with what it has."""
+        """What the caller is to hear, until the agent has ended the call and has been heard."""
         try:
             while (sound := await self._call.receive_audio()) is not None:
                 await self._socket.send(self._said(sound))
+            await self._socket.send(mark_said(self._stream, LAST_MARK))
+            with trio.move_on_after(LAST_WORDS_SECONDS):
+                await self._all_heard.wait()
             await self._socket.close()
         except WebSocketClosed:
             return  # and who listens is told so, too
@@ -202,6 +209,8 @@ class _Stream:
         while (heard := await _heard(self._socket)).event != "stop":
             if heard.event == "start":
                 raise Refused("STARTED_TWICE", "open another WebSocket for another stream")
+            if heard.mark is not None and heard.mark.name == LAST_MARK:
+                self._all_heard.set()
             try:
                 self._take(heard)
             except DoorRefused as refused:  # it has ended, or cannot have so many keys

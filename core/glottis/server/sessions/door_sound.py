@@ -37,19 +37,18 @@ class DoorSound:
         self._more.wake()
 
     def close(self) -> None:
-        """There is nobody any more who plays it."""
+        """Nothing follows what is queued."""
         self._is_over = True
-        self._queued.clear()
         self._more.wake()
 
     async def next(self) -> bytes | Mapping[str, Any] | None:
         """See ``DoorCall.receive_audio``."""
         while not self._is_over and not self._flushes and not self._queued:
             await self._more.wait()
-        if self._is_over:
-            return None
         if self._flushes:
             self._flushes = False
             return document_of(FLUSH)
+        if not self._queued:
+            return None
         sound = self._queued.popleft()
         return document_of(sound) if isinstance(sound, Mark) else sound
