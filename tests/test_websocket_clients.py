@@ -1,7 +1,7 @@
 """The clients that the documentation shows for audio by WebSocket call a real gateway, and are heard."""
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from io import BytesIO
@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import trio
 from glottis import AudioFrame, Call, TextMessage
-from support.audio import SPEECH, best_similarity, read_wav
+from glottis_media_streams.messages import RATE as LAW_RATE
+from glottis_media_streams.messages import Media, Told, samples_of
+from support.audio import SPEECH, best_similarity, from_pcm, read_wav
 from support.browser import Page
 from support.chromium import open_chromium_page, run_chromium
 from support.firefox import open_firefox_page, run_firefox
-from support.gateway import open_test_gateway
+from support.gateway import CONFIG, open_test_gateway
 from support.imports import import_file
 from support.markdown import Document
 from support.patience import PROCESS_PATIENCE
@@ -26,7 +28,7 @@ from support.sound_card import open_sound_card
 
 FRAME: Final = 0.02
 OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
-PAGE = Document(Path(__file__).parents[1] / "docs" / "websocket-audio.md")
+PAGE, PHONES = (Document(Path(__file__).parents[1] / "docs" / name) for name in ("websocket-audio.md", "phones.md"))
 
 
 @pytest.mark.realtime
@@ -40,6 +42,21 @@ async def test_the_client_in_python_hears_its_echo(tmp_path: Path) -> None:
     heard, heard_rate = read_wav(tmp_path / "heard.wav")
     assert heard_rate == rate
     assert best_similarity(heard, played, rate) > 0.85
+
+
+@pytest.mark.realtime
+async def test_the_caller_by_telephone_hears_its_echo(tmp_path: Path) -> None:
+    PHONES.write_files(tmp_path)
+    caller = import_file(tmp_path / "phone_caller.py")
+    samples, rate = read_wav(SPEECH)
+    played = samples[: 2 * rate : rate // LAW_RATE]
+    spoken, heard = tmp_path / "speech.ul", tmp_path / "heard.ul"
+    spoken.write_bytes(b64decode(Told("", "", "").media(played.astype("int16").tobytes())["media"]["payload"]))
+    async with open_test_gateway(tmp_path, f'{CONFIG}\n[routes]\nenabled = ["twilio"]\n') as gateway:
+        with trio.fail_after(PROCESS_PATIENCE):
+            url = gateway.url.replace("http", "ws", 1)
+            await caller.call(f"{url}/twilio/echo", str(spoken), str(heard))
+    assert best_similarity(from_pcm(samples_of(Media(heard.read_bytes()))), played, LAW_RATE) > 0.85
 
 
 class TimedFile(BytesIO):
