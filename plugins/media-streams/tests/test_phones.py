@@ -1,7 +1,9 @@
 """The routes ``twilio``, with a provider that says what Twilio says, and plays what it is sent as time goes on."""
 
 import base64
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -25,6 +27,7 @@ from trio_websocket import ConnectionClosed
 
 RATE = 8000
 BLOCK = 160
+LOUD = b"\x00\x20"
 BUFFER = 0.2
 """Seconds that a provider lets pass before it plays what it has."""
 ROUTES = (
@@ -65,7 +68,7 @@ class Reader:
         async for key in call.dtmf:
             self.keys.append(key.digit)
             if key.digit == "#":
-                await call.say(AudioFrame(b"\x00\x20" * RATE, RATE))
+                await call.say(AudioFrame(LOUD * RATE, RATE))
                 return
             self.heard.append(speech.cancel())
 
@@ -128,7 +131,7 @@ class Provider:
         with trio.CancelScope() as scope:
             self._waiting.append((name, scope))
             task_status.started()
-            await trio.sleep_until(self._plays_until)
+            await trio.sleep_until(self._plays_until + len(self._waiting) * 1e-6)  # in their order
         self.marks.append(name)
         await self.say(self.told.mark(name))
 
@@ -217,6 +220,29 @@ async def test_stream_that_breaks_ends_the_call_and_no_other(exchange: Exchange,
         client.cut()
         await eventually(lambda: len(exchange.gateway.sessions) == 1)
     await other.hear()
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_call_that_has_ended_is_freed_without_a_garbage_collector(
+    is_cut: bool, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with open_route_socket(exchange, "/twilio/echo") as client:
+            provider = Provider(client)
+            await provider.begin()
+            await provider.speak(LOUD * 1600)
+            leg = weakref.ref(next(iter(exchange.gateway.sessions)).leg)
+            if is_cut:
+                client.cut()
+            else:
+                await provider.say(provider.told.stop())
+                await client.closed()
+        await trio.sleep(3)
+        assert leg() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

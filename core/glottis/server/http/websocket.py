@@ -62,7 +62,7 @@ class WebSocket:
     async def send(self, message: str | bytes) -> None:
         """Send one message; raises ``WebSocketClosed``, also when the peer does not read for a while."""
         if self._closed is not None:
-            raise self._closed
+            raise self._closed.again()
         try:
             await self._connection.send_message(message)
         except _LIBRARY_ERRORS:

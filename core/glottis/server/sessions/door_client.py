@@ -56,7 +56,6 @@ class DoorClient:
         self.ice_servers = ice_servers
         self.is_over = False
         self._session = session
-        self._attendance = Attendance(session, self)
         self._hear = hear
         self._interpreter = Interpreter(session, dialect, self.end) if dialect is not None else None
         self._turns = turns
@@ -74,6 +73,11 @@ class DoorClient:
     def principal(self) -> Principal:
         """See ``DoorCall``."""
         return self._session.info.principal
+
+    @property
+    def _attendance(self) -> Attendance:
+        """Made anew each time: one that is kept would close a circle around the session."""
+        return Attendance(self._session, self)
 
     def begin(self) -> None:
         """Come to the session, first of all."""
