@@ -33,6 +33,7 @@ class Wire:
             SocketRoute("/boss", "operator", self.echo),
             SocketRoute("/call", "public", self.call),
             SocketRoute("/end", "principal", self.end),
+            SocketRoute("/deaf", "principal", self.sleep),
             SocketRoute("/both", "public", self.echo),
             Route("GET", "/both", "public", self.answer),
         ]
@@ -53,6 +54,9 @@ class Wire:
         if await socket.receive() == "refuse":
             await socket.close(1008, "NO: say something else")
             await socket.receive()
+
+    async def sleep(self, asked: RouteRequest, socket: RouteSocket) -> None:
+        await trio.sleep_forever()
 
     async def answer(self, asked: RouteRequest) -> RouteResponse:
         return RouteResponse(204)
@@ -147,6 +151,18 @@ async def test_calls_of_its_door_end_with_it(wire: Wire, exchange: Exchange, aut
         client.cut()
         await eventually(lambda: wire.calls[0].is_over)
     assert not len(exchange.gateway.sessions)
+
+
+async def test_handler_that_does_not_mind_its_client_s_end_is_cancelled(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture, autojump_clock: Clock
+) -> None:
+    async with open_route_socket(exchange, "/wire/deaf") as client:
+        client.cut()
+        await trio.sleep(9)
+        assert exchange.gateway.http.connection_count == 1
+        await trio.sleep(25)
+        assert exchange.gateway.http.connection_count == 0
+    assert "route WEBSOCKET /deaf goes on without a client: it is cancelled" in caplog.text
 
 
 async def test_those_of_strangers_give_way_until_they_have_a_call(

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 import trio
 
@@ -22,6 +23,9 @@ from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.websocket import Talk, WebSocket
 from glottis.signaling.close_codes import INTERNAL_ERROR
+
+AFTER_CLOSE: Final = 10.0
+"""Seconds for a handler to end after its WebSocket."""
 
 logger = logging.getLogger(__name__)
 
@@ -91,11 +95,14 @@ class PluginRoutes:
             websocket.expect_audio()
 
         with self._doors.held(request, called) as door:
-            try:
-                await route.talk(_told(folder, parameters, principal, request, door), websocket)
-            except PluginError as error:
-                log_failure(logger, error, "%s failed in %s", request, culprit(error))
-                await websocket.close(INTERNAL_ERROR, "internal error")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_give_up, route, websocket, nursery.cancel_scope)
+                try:
+                    await route.talk(_told(folder, parameters, principal, request, door), websocket)
+                except PluginError as error:
+                    log_failure(logger, error, "%s failed in %s", request, culprit(error))
+                    await websocket.close(INTERNAL_ERROR, "internal error")
+                nursery.cancel_scope.cancel()
 
     async def _answer(
         self, folder: str, route: MountedRoute, parameters: Mapping[str, str], request: Request
@@ -119,6 +126,14 @@ class PluginRoutes:
         if route.access == "session" and not self._sessions.is_session_of(parameters["session_id"], principal):
             raise session_not_found()
         return principal
+
+
+async def _give_up(route: MountedSocket, websocket: WebSocket, scope: trio.CancelScope) -> None:
+    """Cancel a handler that does not mind that its client has gone: it would keep its place for ever."""
+    await websocket.ended.wait()
+    await trio.sleep(AFTER_CLOSE)
+    logger.error("%s: %s goes on without a client: it is cancelled", route.plugin, route)
+    scope.cancel()
 
 
 def _told(

@@ -42,6 +42,8 @@ class WebSocket:
         self._close_timeout = close_timeout
         self._closed: WebSocketClosed | None = None
         self._is_receiving = False
+        self.ended = trio.Event()
+        """Set when it has been closed for a while, whoever has done it, or its peer is gone."""
         self.taken: Callable[[], None] = lambda: None
         """To be called once it is clear that it is somebody's: until then it gives way to other connections."""
 
@@ -177,6 +179,9 @@ async def _run_library(
         if websocket is None:
             raise WebSocketClosed(ABNORMAL, "connection lost during the handshake") from None
         logger.debug("the WebSocket reader ended with %s", [type(error).__name__ for error in errors.exceptions])
+    finally:
+        if websocket is not None:
+            websocket.ended.set()
 
 
 @asynccontextmanager
