@@ -48,6 +48,7 @@ def test_routes_are_made_in_their_order() -> None:
         ([route(timeout=31)], "Route.timeout: expected at most 30 seconds"),
         ([route(timeout=float("nan"))], "Route.timeout: expected at most 30 seconds"),
         ([route(timeout="soon")], "Route.timeout: expected"),
+        ([route(makes_calls="yes")], "Route.makes_calls: expected"),
         *(
             ([route(path)], "Route.path: expected")
             for path in ("", "books", "//", "/books/", "/a b", "/%41", "/..", "/a/./b", "/{Book}", "/{a}{b}", "/é", 7)

@@ -1,5 +1,6 @@
 """``glottis serve`` with several workers, and phones for it."""
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from glottis.server.fleet.environment import VARIABLE
 from glottis.server.gateway import Gateway
 
 from support.command import Command, open_command
+from support.http import Reply, request
 from support.phone import Exchange, Phone, eventually, open_exchange
 
 CONFIG: Final = """
@@ -34,6 +36,12 @@ agent = "echo"
 agent = "echo"
 max_sessions = 3
 """
+
+DOOR: Final = """
+[routes]
+enabled = ["iqra-widget"]
+"""
+"""For ``ask_door``."""
 
 
 class FleetProcess:
@@ -77,6 +85,22 @@ class FleetProcess:
         """In good order; returns the exit code."""
         self.command.process.send_signal(signal.SIGTERM)
         return await self.command.wait()
+
+
+async def call_by_door(fleet: FleetProcess, campaign: str = "echo") -> Phone:
+    """A phone in the middle of a call, for which a plugin's route has been asked."""
+    phone = fleet.exchange.phone()
+    document = (await ask_door(fleet, campaign)).document
+    phone.session_id = document["sessionId"]
+    await phone.open_socket(document["webSocketUrl"])
+    await phone.negotiate()
+    return phone
+
+
+async def ask_door(fleet: FleetProcess, campaign: str) -> Reply:
+    """What such a route answers."""
+    wish = json.dumps({"campaignId": campaign, "transportType": 1}).encode()
+    return await request(fleet.exchange.gateway, "POST", "/api/session/request", wish, content_type="application/json")
 
 
 def worker_of(phone: Phone) -> int:

@@ -99,6 +99,9 @@ class Route:
     timeout: float = 10.0
     """Seconds after which it is cancelled, and the request answered with 503; at most ``LONGEST_TIMEOUT``. Each piece
     of a long body has as many."""
+    makes_calls: bool = False
+    """Each request is for a call by its door: where the gateway has several workers, the one with most room for it has
+    the request, and another one after it whose door has refused it for want of room."""
 
 
 class RouteSocket(Protocol):

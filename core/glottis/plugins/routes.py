@@ -194,6 +194,7 @@ def _checked(plugin: Plugin, route: Route) -> MountedRoute:
         raise ValueError(f"Route.method: expected one of {', '.join(METHODS)}, got {route.method!r}")
     segments = _place_of(route)
     check_instance("Route.timeout", route.timeout, int | float)
+    check_instance("Route.makes_calls", route.makes_calls, bool)
     if not 0 < route.timeout <= LONGEST_TIMEOUT or math.isnan(route.timeout):
         raise ValueError(f"Route.timeout: expected at most {LONGEST_TIMEOUT:g} seconds, and more than none")
     return MountedRoute(route.method, route.path, route.access, plugin, segments, float(route.timeout), route)

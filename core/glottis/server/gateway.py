@@ -28,7 +28,7 @@ from glottis.plugins.extensions import Extension
 from glottis.server.api.origins import Origins
 from glottis.server.api.plugins import Rows, nowhere_else
 from glottis.server.api.refusals import Refusals
-from glottis.server.api.routes import Api, with_session_url
+from glottis.server.api.routes import Api
 from glottis.server.binding import Listeners, bind, bind_streams, listen, url_of
 from glottis.server.clustering import ClusterDesk, ClusterSeat, Reception
 from glottis.server.http.message import HttpLimits
@@ -246,7 +246,7 @@ class Gateway:
             handle_request=api.handle_request,
             handle_websocket=Reception(self.sessions, self.cluster, server.resume_grace).serve_websocket,
             accept_websocket=api.accept_websocket,
-            normalize=with_session_url,
+            normalize=api.normalize,
             limits=HttpLimits(
                 max_connections=server.max_connections,
                 max_connections_per_client=server.max_connections_per_client,

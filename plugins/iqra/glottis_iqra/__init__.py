@@ -1,12 +1,16 @@
 """The web sessions of Iqra AI: calls for clients of its API, and for its web widget."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from glottis import Route, RoutesSpec, hookimpl
 
 from glottis_iqra.routes import initiate, request_session
 
 __all__ = ["register_routes"]
+
+TIMEOUT: Final = 30.0
+"""As long as the gateway gives its auth scheme, its providers, and agents that are being loaded."""
 
 
 @hookimpl
@@ -19,8 +23,8 @@ def register_routes() -> list[RoutesSpec]:
 
 
 def _of_the_api(settings: None) -> Sequence[Route]:
-    return [Route("POST", "/{business_id}/websession/initiate", "public", initiate)]
+    return [Route("POST", "/{business_id}/websession/initiate", "public", initiate, TIMEOUT, makes_calls=True)]
 
 
 def _of_the_widget(settings: None) -> Sequence[Route]:
-    return [Route("POST", "/request", "public", request_session)]
+    return [Route("POST", "/request", "public", request_session, TIMEOUT, makes_calls=True)]

@@ -1,12 +1,16 @@
 """WHIP (RFC 9725): a call by one HTTP request, in place of a WebSocket."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from glottis import Route, RoutesSpec, hookimpl
 
 from glottis_whip.endpoint import FOLDER, Endpoint, WhipConfig
 
 __all__ = ["Endpoint", "WhipConfig", "register_routes"]
+
+TIMEOUT: Final = 30.0
+"""Of an offer: as long as the gateway gives its auth scheme, its providers, and agents that are being loaded."""
 
 
 @hookimpl
@@ -18,7 +22,7 @@ def register_routes() -> list[RoutesSpec]:
 def _routes(config: WhipConfig) -> Sequence[Route]:
     endpoint = Endpoint(config)
     return [
-        Route("POST", "/{campaign_id}", "public", endpoint.post),
+        Route("POST", "/{campaign_id}", "public", endpoint.post, TIMEOUT, makes_calls=True),
         Route("PATCH", "/{campaign_id}/{session_id}", "session", endpoint.patch),
         Route("DELETE", "/{campaign_id}/{session_id}", "session", endpoint.delete),
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 from glottis_media_streams.messages import CONNECTED, Told
-from support.fleet import FleetProcess, open_fleet, worker_of
+from support.fleet import DOOR, FleetProcess, ask_door, call_by_door, open_fleet, worker_of
 from support.http import Reply, request
 from support.phone import TONE, Phone, eventually
 from support.route_socket import open_route_socket
@@ -29,19 +29,15 @@ pytestmark = pytest.mark.realtime
 
 
 async def calls(fleet: FleetProcess, count: int) -> list[Phone]:
-    """So many at once, by both spellings of a session's URL."""
+    """So many at once, every second one by a door."""
     phones: list[Phone] = []
 
-    async def call(spelling: str) -> None:
-        phone = fleet.exchange.phone()
-        await phone.create()
-        await phone.open_socket(phone.url.replace("?token=", spelling))
-        await phone.negotiate()
-        phones.append(phone)
+    async def call(by_door: bool) -> None:
+        phones.append(await (call_by_door(fleet) if by_door else fleet.exchange.call()))
 
     async with trio.open_nursery() as nursery:
         for number in range(count):
-            nursery.start_soon(call, "/caller/" if number % 2 else "?token=")
+            nursery.start_soon(call, number % 2 == 1)
     return phones
 
 
@@ -52,7 +48,7 @@ async def all_hear(phones: list[Phone], frames: int = 5) -> None:
 
 
 async def test_metrics_are_of_all_workers_whichever_is_asked(tmp_path: Path) -> None:
-    async with open_fleet(tmp_path, more=METRICS) as fleet:
+    async with open_fleet(tmp_path, more=METRICS + DOOR) as fleet:
         phones = await calls(fleet, 4)
         (port,) = {found[1] for found in re.finditer(r"metrics are at http://127.0.0.1:(\d+)/", fleet.command.errors)}
         for _ in range(4):
@@ -65,7 +61,7 @@ async def test_metrics_are_of_all_workers_whichever_is_asked(tmp_path: Path) -> 
 
 
 async def test_calls_are_spread_and_those_of_a_worker_that_dies_are_all_that_is_lost(tmp_path: Path) -> None:
-    async with open_fleet(tmp_path, "shutdown_grace = 0") as fleet:
+    async with open_fleet(tmp_path, "shutdown_grace = 0", more=DOOR) as fleet:
         phones = await calls(fleet, 6)
         numbers = [worker_of(phone) for phone in phones]
         assert sorted(numbers.count(number) for number in set(numbers)) == [3, 3]
@@ -103,7 +99,7 @@ async def test_reload_costs_no_call_a_packet_and_new_calls_have_the_new_configur
 
 
 async def reload_under_calls(directory: Path, env: dict[str, str]) -> None:
-    async with open_fleet(directory, "shutdown_grace = 60", env) as fleet:
+    async with open_fleet(directory, "shutdown_grace = 60", env, DOOR) as fleet:
         old = await calls(fleet, 6)
         await all_hear(old)
         fleet.reload(**{'agent = "echo"': 'agent = "nobody"'})
@@ -141,15 +137,15 @@ calls_per_process = 1
 
 
 async def test_a_session_is_made_by_another_worker_where_the_agents_of_the_first_are_full(tmp_path: Path) -> None:
-    async with open_fleet(tmp_path, "shutdown_grace = 0", more=OWN) as fleet:
+    async with open_fleet(tmp_path, "shutdown_grace = 0", more=OWN + DOOR) as fleet:
         first = await fleet.exchange.call("own")
         beside = [await fleet.exchange.call() for _ in range(2)]
         for phone in beside:  # so that both have one session, and the first is asked first
             if worker_of(phone) == worker_of(first):
                 await phone.hang_up()
-        second = await fleet.exchange.call("own")
+        second = await call_by_door(fleet, "own")
         assert worker_of(second) != worker_of(first)
-        assert code(await fleet.exchange.post("own")) == "FULL"
+        assert code(await fleet.exchange.post("own")) == code(await ask_door(fleet, "own")) == "FULL"
         await all_hear([first, second])
 
 
@@ -163,7 +159,7 @@ async def ready(fleet: FleetProcess) -> Reply:
 
 
 async def test_bounds_are_of_the_whole_and_the_end_waits_for_the_last_call(tmp_path: Path) -> None:
-    async with open_fleet(tmp_path, "shutdown_grace = 60\nmax_sessions = 5") as fleet:
+    async with open_fleet(tmp_path, "shutdown_grace = 60\nmax_sessions = 5", more=DOOR) as fleet:
         few = [await fleet.exchange.call("few") for _ in range(3)]
         assert len({worker_of(phone) for phone in few}) == 2
         assert [code(await fleet.exchange.post("few")) for _ in range(2)] == ["FULL"] * 2
@@ -208,7 +204,7 @@ async def test_streams_of_telephones_are_calls_of_the_whole_at_whichever_worker_
 
 
 async def test_a_worker_that_stands_still_is_replaced_and_whatever_dies_again_and_again(tmp_path: Path) -> None:
-    async with open_fleet(tmp_path, "worker_patience = 1") as fleet:
+    async with open_fleet(tmp_path, "worker_patience = 1", more=DOOR) as fleet:
         phones = await calls(fleet, 4)
         stopped, killed = sorted({worker_of(phone) for phone in phones})
         fleet.kill(stopped, signal.SIGSTOP)

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from copy import copy
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -34,29 +35,26 @@ class Doors:
         self._authentication = authentication
         self._calls: dict[str, DoorClient] = {}
 
-    def of(self, request: Request) -> Door:
+    def of(self, request: Request) -> "RequestDoor":
         """For whoever has sent this request."""
-        return _Door(self, request)
+        return RequestDoor(self, request)
 
     @contextmanager
-    def held(self, request: Request, called: Callable[[], object]) -> Iterator[Door]:
+    def held(self, request: Request, called: Callable[[], object]) -> Iterator["RequestDoor"]:
         """The same for as long as the client's socket is there: calls that are left over end with it.
 
         ``called`` is told that there is one.
         """
-        door = _Door(self, request, called)
+        door = RequestDoor(self, request, called)
         try:
             yield door
         finally:
-            for call in door.calls:
+            for call in door.outcome.calls:
                 call.end("the connection was lost")
 
     async def invite(self, wish: Request) -> Mapping[str, Any]:
-        """See ``Door``."""
-        try:
-            response = await self._initiate.invite(wish)
-        except Problem as problem:
-            raise _refused(problem) from None
+        """See ``Door``. Raises ``Problem`` or ``DoorRefused``, as does ``call``."""
+        response = await self._initiate.invite(wish)
         document = _document_in(response)
         if response.status != HTTPStatus.OK:
             headers = tuple(header for header in response.headers if header[0] not in _OF_THE_BODY)
@@ -67,10 +65,7 @@ class Doors:
         self, wish: Request, hear: Hear | None, dialect: Dialect | None, principal: Principal | None
     ) -> DoorClient:
         """See ``Door``."""
-        try:
-            created = await self._initiate.create(wish, principal)
-        except Problem as problem:
-            raise _refused(problem) from None
+        created = await self._initiate.create(wish, principal)
         session = self._sessions.come_in(created.session_id)
         if session is None:
             raise over()
@@ -87,20 +82,26 @@ class Doors:
         return self._calls.get(session_id)
 
     async def principal(self, request: Request) -> Principal:
-        """See ``Door``."""
-        try:
-            return await self._authentication.caller_of(request, None)
-        except Problem as problem:
-            raise _refused(problem) from None
+        """See ``Door``. Raises ``Problem``."""
+        return await self._authentication.caller_of(request, None)
 
     def _forget(self, call: DoorClient) -> None:
         self._calls.pop(call.session_id, None)
 
 
-class _Door:
+@dataclass(slots=True)
+class _Outcome:
+    is_of_process: bool = False
+    """Whether another process may have what this one has refused last."""
+    calls: list[DoorClient] = field(default_factory=list)
+    """Those that are bound to the socket by which they have come in."""
+
+
+class RequestDoor:
+    """See ``Door``."""
+
     def __init__(self, doors: Doors, request: Request, called: Callable[[], object] | None = None) -> None:
-        self.calls: list[DoorClient] = []
-        """Those that are bound to the socket by which they have come in."""
+        self.outcome = _Outcome()
         self._doors = doors
         self._request = request
         self._called = called
@@ -115,15 +116,26 @@ class _Door:
         principal: Principal | None = None,
     ) -> DoorCall:
         """See ``Door``."""
-        call = await self._doors.call(_wish(self._request, wanted, bearer), hear, dialect, principal)
+        with self._refusing():
+            call = await self._doors.call(_wish(self._request, wanted, bearer), hear, dialect, principal)
         if self._called is not None:
             self._called()
-            self.calls = [one for one in self.calls if not one.is_over] + [call]
+            self.outcome.calls = [*(one for one in self.outcome.calls if not one.is_over), call]
         return call
 
     async def invite(self, wanted: Mapping[str, Any], *, bearer: str = "") -> Mapping[str, Any]:
         """See ``Door``."""
-        return await self._doors.invite(_wish(self._request, wanted, bearer))
+        with self._refusing():
+            return await self._doors.invite(_wish(self._request, wanted, bearer))
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        self.outcome.is_of_process = False
+        try:
+            yield
+        except Problem as problem:
+            self.outcome.is_of_process = problem.is_of_process
+            raise DoorRefused(problem.status, problem.code, problem.detail, problem.headers) from None
 
     def find(self, session_id: str) -> DoorCall | None:
         """See ``Door``."""
@@ -131,12 +143,15 @@ class _Door:
 
     async def principal(self) -> Principal:
         """See ``Door``."""
-        return await self._doors.principal(self._request)
+        with self._refusing():
+            return await self._doors.principal(self._request)
 
     def on_behalf_of(self, another: Door) -> Door:
         """See ``Door``."""
-        assert isinstance(another, _Door), "there are no others"
-        return _Door(self._doors, replace(self._request, headers=another._request.headers))
+        assert isinstance(another, RequestDoor), "there are no others"
+        door = copy(self)  # what comes of it comes of this request
+        door._request = replace(self._request, headers=another._request.headers)
+        return door
 
 
 def _document_in(response: Response) -> dict[str, Any]:
@@ -151,10 +166,6 @@ def _document_in(response: Response) -> dict[str, Any]:
         "the node that was to have a session answers %d, and says nothing that a gateway does", response.status
     )
     raise DoorRefused(500, "INTERNAL_ERROR", "The gateway failed; its log says why.")
-
-
-def _refused(problem: Problem) -> DoorRefused:
-    return DoorRefused(problem.status, problem.code, problem.detail, problem.headers)
 
 
 def _wish(request: Request, wanted: Mapping[str, Any], bearer: str) -> Request:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -50,24 +51,24 @@ class PluginRoutes:
     def handlers(self, path: str) -> dict[str, Callable[[Request], Awaitable[Response]]]:
         """By method; none for a path that no plugin serves."""
         handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {}
-        for folder, route, parameters in self._found(path):
+        for folder, route, parameters in self._routes_at(path):
             if isinstance(route, MountedRoute):
                 handlers.setdefault(route.method, partial(self._answer, folder, route, parameters))
         return handlers
 
     def has_socket(self, path: str) -> bool:
         """Whether a plugin takes WebSockets there."""
-        return any(isinstance(route, MountedSocket) for _, route, _ in self._found(path))
+        return any(isinstance(route, MountedSocket) for _, route, _ in self._routes_at(path))
 
     async def accept(self, request: Request) -> Talk | None:
         """Who talks by a WebSocket at this path, None where nobody does. Raises ``Problem`` 401, 403, 404 or 429."""
-        for folder, route, parameters in self._found(request.path):
+        for folder, route, parameters in self._routes_at(request.path):
             if isinstance(route, MountedSocket):
                 principal = await self._principal_of(request, route, parameters)
                 return partial(self._talk, folder, route, parameters, principal, request)
         return None
 
-    def _found(self, path: str) -> Iterator[tuple[str, Mounted, Mapping[str, str]]]:
+    def _routes_at(self, path: str) -> Iterator[tuple[str, Mounted, Mapping[str, str]]]:
         """Folder, route and parameters of each that is for this path."""
         for folder, routes in self._routes.items():
             if not path.startswith(f"{folder}/"):
@@ -104,15 +105,24 @@ class PluginRoutes:
                     await websocket.close(INTERNAL_ERROR, "internal error")
                 nursery.cancel_scope.cancel()
 
+    def makes_call(self, request: Request) -> bool:
+        """Whether the route that serves it makes calls."""
+        for _, route, _ in self._routes_at(request.path):
+            if isinstance(route, MountedRoute) and route.method == request.method:
+                return route.route.makes_calls
+        return False
+
     async def _answer(
         self, folder: str, route: MountedRoute, parameters: Mapping[str, str], request: Request
     ) -> Response:
         """What the plugin answers to whoever may ask; raises ``Problem`` 401, 403, 404, 429 or 503."""
         self._cors.check(request)
         principal = await self._principal_of(request, route, parameters)
-        asked = _told(folder, parameters, principal, request, self._doors.of(request))
+        door = self._doors.of(request)
+        asked = _told(folder, parameters, principal, request, door)
         with trio.move_on_after(route.timeout):
-            return _response(await route.answer(asked))
+            response = _response(await route.answer(asked))
+            return replace(response, is_of_process=door.outcome.is_of_process)
         logger.error("%s: %s took longer than %g s", route.plugin, route, route.timeout)
         raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))
 

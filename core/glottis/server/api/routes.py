@@ -43,7 +43,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Api:
-    """Answers HTTP requests; its ``handle_request`` and ``accept_websocket`` are ``HttpServer``'s.
+    """Answers HTTP requests; its ``handle_request``, ``accept_websocket`` and ``normalize`` are ``HttpServer``'s.
 
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
     gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are by their
@@ -102,6 +102,16 @@ class Api:
             },
         }
 
+    def normalize(self, request: Request) -> Request:
+        """The same request, marked if it is for a call; a session's token is in its query, and not in its path."""
+        if request.path.startswith(_SESSION_PATHS):
+            path, query = with_token_in_query(request.path, request.query)
+            return replace(request, path=path, query=query)
+        makes_call = request.path == INITIATE_PATH and request.method == "POST"
+        if makes_call or self._plugin_routes.makes_call(request):
+            return replace(request, is_for_call=True)
+        return request
+
     async def handle_request(self, request: Request) -> Response:
         """Any request that is not to become a WebSocket."""
         try:
@@ -149,14 +159,6 @@ class Api:
         if path.startswith(_SESSION_PATHS) or self._plugin_routes.has_socket(path):
             return {"GET": _upgrade_required}
         raise _not_found()
-
-
-def with_session_url(request: Request) -> Request:
-    """The same request, with the token of a session in its query, if there is one, and not in its path."""
-    if not request.path.startswith(_SESSION_PATHS):
-        return request
-    path, query = with_token_in_query(request.path, request.query)
-    return replace(request, path=path, query=query)
 
 
 async def _upgrade_required(request: Request) -> Response:

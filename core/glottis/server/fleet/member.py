@@ -63,7 +63,6 @@ from glottis.server.sessions.entrance import ticket_of
 from glottis.server.sessions.traces import Trace
 from glottis.server.sessions.verdict import page
 from glottis.server.sessions.waiting_room import Waiting
-from glottis.signaling.session_request import INITIATE_PATH
 
 MAX_ADOPTED: Final = 256
 """Connections that wait to be served here; beyond, the newest is closed."""
@@ -183,9 +182,7 @@ class Member:
 
     def is_theirs(self, request: Request) -> bool:
         """See ``Siblings``: what is about a session is for its worker, and who creates one is asked for elsewhere."""
-        if request.path == INITIATE_PATH:
-            return request.method == "POST"
-        return worker_in(request.path) not in (None, self._number)
+        return request.is_for_call or worker_in(request.path) not in (None, self._number)
 
     def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
         """See ``Siblings``."""

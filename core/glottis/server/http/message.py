@@ -92,6 +92,8 @@ class Request:
     http_version: str = "1.1"
     entry: Entry | None = None
     """What the process has found out that has handed it over, if one has."""
+    is_for_call: bool = False
+    """It is to make a call: of several processes, the one with most room for it has it."""
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.path} from {self.client_host})"
