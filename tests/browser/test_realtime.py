@@ -1,4 +1,7 @@
-"""The page of ``docs/doors.md`` in real browsers: a client of OpenAI's Realtime API talks to an agent of ours."""
+"""The page of ``docs/doors.md`` in Chromium: a client of OpenAI's Realtime API, which talks to an agent of ours.
+
+Such clients send no candidates, and Firefox sends nothing to loopback before it has heard from there.
+"""
 
 import json
 from collections.abc import Callable
@@ -6,25 +9,36 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import trio
+from glottis import Call, TextMessage, TypedMessage
+from glottis.server.gateway import Gateway
 from support.browser import Page
 from support.gateway import CONFIG, open_test_gateway
 from support.http import request
 from support.markdown import Document
 from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
+from support.plugins import TestPlugin
 
-PAGE = Document(Path(__file__).parents[2] / "docs" / "doors.md")
+ROOT = Path(__file__).parents[2]
+PAGE = Document(ROOT / "docs" / "doors.md")
+PACKAGE = ROOT / "tests" / "interop" / "callers" / "npm" / "node_modules" / "@openai" / "agents-realtime"
+SDK = PACKAGE / "dist" / "bundle" / "openai-realtime-agents.umd.js"
+OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 ROUTES = CONFIG + '\n[routes]\nenabled = ["openai-calls"]\n'
 
 
-async def test_the_documented_page_writes_hears_and_is_answered(
-    browser: Callable[[], AbstractAsyncContextManager[Page]], tmp_path: Path
-) -> None:
+async def client_secret(gateway: Gateway, model: str) -> str:
+    """As a page's server asks for it."""
+    wanted = json.dumps({"session": {"type": "realtime", "model": model}}).encode()
+    reply = await request(gateway, "POST", "/v1/realtime/client_secrets", wanted, content_type="application/json")
+    value: str = reply.document["value"]
+    return value
+
+
+async def test_the_documented_page_writes_hears_and_is_answered(chromium: OpenPage, tmp_path: Path) -> None:
     assert "realtime.js" in PAGE.write_files(tmp_path)
-    async with open_test_gateway(tmp_path, ROUTES) as gateway, browser() as page:
-        wanted = json.dumps({"session": {"type": "realtime", "model": "echo"}}).encode()
-        reply = await request(gateway, "POST", "/v1/realtime/client_secrets", wanted, content_type="application/json")
-        key = reply.document["value"]
+    async with open_test_gateway(tmp_path, ROUTES) as gateway, chromium() as page:
+        key = await client_secret(gateway, "echo")
         await page.goto(f"{gateway.url}/healthz")
         await page.run_script((tmp_path / "realtime.js").read_text())
         with trio.fail_after(PROCESS_PATIENCE):
@@ -48,5 +62,64 @@ async def test_the_documented_page_writes_hears_and_is_answered(
             (item,) = events[-1]["response"]["output"]
             assert item["content"] == [{"type": "output_text", "text": "hello"}]
             await page.evaluate("call.hangUp()")
+        await eventually(lambda: not len(gateway.sessions))
+        await gateway.stop(grace=0)
+
+
+async def clerk(call: Call) -> None:
+    """Asks the client's clock before it answers, and speaks on until it is interrupted."""
+    async for message in call.messages:
+        if isinstance(message, TextMessage):
+            await call.send_event("function_call", {"callId": "c1", "name": "clock", "arguments": {"zone": "UTC"}})
+        elif not isinstance(message, TypedMessage):
+            continue
+        elif message.type == "function_call_output":
+            await call.send_event("agent_state", {"state": "speaking"})
+            said = {"role": "agent", "text": f"It is {message.data['output']}, and", "final": False}
+            await call.send_event("transcript", said)
+        elif message.type == "interrupt":
+            await call.send_event("transcript", {"role": "agent", "text": "It is", "final": True, "interrupted": True})
+            await call.send_event("agent_state", {"state": "listening"})
+
+
+async def test_the_vendors_sdk_writes_runs_its_tool_and_interrupts(chromium: OpenPage, tmp_path: Path) -> None:
+    plugin = TestPlugin(test=clerk)
+    config = f'{plugin.config()}\n[routes]\nenabled = ["openai-calls"]\n'
+    async with open_test_gateway(tmp_path, config, [plugin]) as gateway, chromium() as page:
+        key = await client_secret(gateway, "test")
+        await page.goto(f"{gateway.url}/healthz")
+        await page.run_script(SDK.read_text())
+        with trio.fail_after(PROCESS_PATIENCE):
+            await page.evaluate(
+                f"""(async () => {{
+                    const {{ OpenAIRealtimeWebRTC, RealtimeAgent, RealtimeSession, tool }} = OpenAIAgentsRealtime;
+                    const parameters = {{
+                        type: "object", properties: {{ zone: {{ type: "string" }} }}, required: ["zone"],
+                        additionalProperties: false,
+                    }};
+                    const clock = tool({{
+                        name: "clock", description: "The time.", parameters,
+                        execute: ({{ zone }}) => `noon in ${{zone}}`,
+                    }});
+                    const agent = new RealtimeAgent({{ name: "clerk", instructions: "Be kind.", tools: [clock] }});
+                    const transport = new OpenAIRealtimeWebRTC({{ baseUrl: "{gateway.url}/v1/realtime/calls" }});
+                    globalThis.session = new RealtimeSession(agent, {{ transport }});
+                    globalThis.troubles = [];
+                    globalThis.kinds = [];
+                    session.on("error", (error) => troubles.push(JSON.stringify(error)));
+                    transport.on("*", ({{ type }}) => kinds.push(type));
+                    await session.connect({{ apiKey: "{key}", model: "test" }});
+                    session.sendMessage("What time is it?");
+                }})()"""
+            )
+            await page.wait_for("kinds.includes('response.output_audio_transcript.delta')")
+            await page.evaluate("session.interrupt()")
+            await page.wait_for("kinds.includes('output_audio_buffer.cleared')")
+            asked, called, answered = await page.evaluate("session.history")
+            assert asked["content"][0]["text"] == "What time is it?"
+            assert (called["name"], called["output"]) == ("clock", "noon in UTC")
+            assert (answered["status"], answered["content"][0]["transcript"]) == ("incomplete", "It is")
+            assert await page.evaluate("troubles") == []
+            await page.evaluate("session.close()")
         await eventually(lambda: not len(gateway.sessions))
         await gateway.stop(grace=0)

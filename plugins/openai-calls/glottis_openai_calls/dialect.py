@@ -93,8 +93,9 @@ class Realtime:
                 event, "nothing_to_answer", "Create an item first: agents answer speech by themselves."
             )
         else:
-            text = self._requests.take()
+            text, outputs = self._requests.take()
             yield from self._responses.begin()
+            yield from outputs
             if text:
                 self._written.append(" ".join(text.split()))
                 yield ToAgent(text)

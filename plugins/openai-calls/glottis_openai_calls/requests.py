@@ -10,7 +10,7 @@ from glottis_openai_calls.events import Events, is_id
 from glottis_openai_calls.items import Items, message
 
 MAX_HELD: Final = 32
-"""Texts that wait for an answer to be wanted."""
+"""Texts and outputs that wait for an answer to be wanted, and calls of functions that wait for their output."""
 
 
 class Unusable(ValueError):
@@ -24,13 +24,13 @@ class Requests:
         self._events = events
         self._items = items
         self._held: list[str] = []
-        self._has_output = False
+        self._outputs: list[ToAgent] = []
         self._calls: dict[str, None] = {}
 
     @property
     def is_any(self) -> bool:
         """Whether there is something to answer."""
-        return bool(self._held) or self._has_output
+        return bool(self._held or self._outputs)
 
     def called(self, call_id: str) -> None:
         """The agent waits for the output of this call of a function."""
@@ -44,40 +44,36 @@ class Requests:
             raise Unusable("item: expected an object")
         if item.get("id") is not None and not is_id(item["id"]):
             raise Unusable("item.id: expected a string of at most 64 characters")
+        if len(self._held) + len(self._outputs) >= MAX_HELD:
+            raise Unusable("item: too many are unanswered; send response.create first")
         item_id = item.get("id") or self._events.new_id("item")
         match item:
             case {"type": "message", "role": "user"}:
                 text = _text(item.get("content"))
-                if len(self._held) >= MAX_HELD:
-                    raise Unusable("item: too many are unanswered; send response.create first")
                 self._held.append(text)
                 return self._items.whole(message(item_id, "user", {"type": "input_text", "text": text}, "completed"))
             case {"type": "function_call_output", "call_id": str(call_id), "output": str(output)}:
                 if call_id not in self._calls:
                     raise Unusable("item.call_id: expected one that the agent waits for")
                 del self._calls[call_id]
-                self._has_output = True
-                return self._tell_output(item_id, call_id, output)
+                self._outputs.append(to_agent("function_call_output", callId=call_id, output=output))
+                return self._items.whole(
+                    {
+                        "id": item_id,
+                        "object": "realtime.item",
+                        "type": "function_call_output",
+                        "call_id": call_id,
+                        "output": output,
+                        "status": "completed",
+                    }
+                )
         raise Unusable("item: expected a message of the user's, or the output of a function")
 
-    def _tell_output(self, item_id: str, call_id: str, output: str) -> Iterator[Saying]:
-        yield from self._items.whole(
-            {
-                "id": item_id,
-                "object": "realtime.item",
-                "type": "function_call_output",
-                "call_id": call_id,
-                "output": output,
-                "status": "completed",
-            }
-        )
-        yield to_agent("function_call_output", callId=call_id, output=output)
-
-    def take(self) -> str:
-        """All that was written, which the agent is to answer now; empty if it knows already."""
-        text = "\n".join(self._held)
-        self._held, self._has_output = [], False
-        return text
+    def take(self) -> tuple[str, list[ToAgent]]:
+        """All that was written, and put out, which the agent is to answer now."""
+        text, outputs = "\n".join(self._held), self._outputs
+        self._held, self._outputs = [], []
+        return text, outputs
 
 
 def to_agent(kind: str, **members: Any) -> ToAgent:
