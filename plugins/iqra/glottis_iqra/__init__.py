@@ -5,7 +5,7 @@ from typing import Final
 
 from glottis import Route, RoutesSpec, hookimpl
 
-from glottis_iqra.routes import initiate, request_session
+from glottis_iqra.routes import features, initiate, request_session, usage
 
 __all__ = ["register_routes"]
 
@@ -17,13 +17,17 @@ TIMEOUT: Final = 30.0
 def register_routes() -> list[RoutesSpec]:
     """The routes ``iqra``, of the API, and ``iqra-widget``, of the middleware that stands before it."""
     return [
-        RoutesSpec("iqra", _of_the_api, folder="/api/v1/business"),
+        RoutesSpec("iqra", _of_the_api, folder="/api/v1"),
         RoutesSpec("iqra-widget", _of_the_widget, folder="/api/session"),
     ]
 
 
 def _of_the_api(settings: None) -> Sequence[Route]:
-    return [Route("POST", "/{business_id}/websession/initiate", "public", initiate, TIMEOUT, makes_calls=True)]
+    return [
+        Route("POST", "/business/{business_id}/websession/initiate", "public", initiate, TIMEOUT, makes_calls=True),
+        Route("GET", "/user/billing/usage", "public", usage),
+        Route("GET", "/user/billing/featuresactivequantity", "public", features),
+    ]
 
 
 def _of_the_widget(settings: None) -> Sequence[Route]:

@@ -26,9 +26,9 @@ def url_of_one_path(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}/{CALLER}/{token}"
 
 
-def envelope(created: Mapping[str, Any]) -> RouteResponse:
+def envelope(data: Mapping[str, Any]) -> RouteResponse:
     """Of the API: what there is, with ``success``."""
-    return RouteResponse.json({"success": True, "code": None, "message": None, "data": session_document(created)})
+    return RouteResponse.json({"success": True, "code": None, "message": None, "data": data})
 
 
 def failure(refused: DoorRefused) -> RouteResponse:

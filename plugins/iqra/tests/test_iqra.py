@@ -91,6 +91,14 @@ async def test_client_of_the_api_has_a_call_by_a_url_without_a_query(exchange: E
     await eventually(lambda: not len(exchange.gateway.sessions))
 
 
+async def test_middleware_finds_room_for_calls(exchange: Exchange, autojump_clock: Clock) -> None:
+    async def tell(path: str) -> Any:
+        return (await request(exchange.gateway, "GET", path, connect=exchange.network.connect)).document["data"]
+
+    used = (await tell("/api/v1/user/billing/usage"))["currentUsage"]["Call_Concurrency"]
+    assert used < (await tell("/api/v1/user/billing/featuresactivequantity"))["Call_Concurrency"]
+
+
 async def test_widget_has_sound_by_its_websocket(exchange: Exchange, autojump_clock: Clock) -> None:
     reply = await ask(exchange, REQUEST, OF_THE_WIDGET)
     assert reply.status == 200
