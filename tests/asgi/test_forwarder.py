@@ -1,6 +1,7 @@
 """Sessions for the clients of an ASGI application, on either event loop that it may run in."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +13,10 @@ import pytest
 import trio
 from glottis import LocalError
 from glottis.asgi import Caller, SessionForwarder
+from glottis.asgi.forwarder import merged_untrusted
+from glottis.contracts.errors import Malformed
+from hypothesis import given
+from hypothesis import strategies as st
 from support.gateway import CONFIG, open_test_gateway
 from support.http import Reply
 from support.phone import open_exchange
@@ -24,6 +29,18 @@ ADA = Caller(KEY, {"metadata": {"user": "ada"}})
 WISH = b'{"campaignId": "echo", "METADATA": {"user": "eve"}}'
 JSON = "application/json"
 Answer = Callable[..., Awaitable[Reply]]
+
+
+@given(
+    st.binary(max_size=200) | st.dictionaries(st.text(), st.integers()).map(lambda value: json.dumps(value).encode())
+)
+def test_a_wish_has_the_last_word_of_the_application(body: bytes) -> None:
+    """Fuzz: nothing but Malformed comes of ``merged_untrusted``."""
+    try:
+        merged = json.loads(merged_untrusted(body, {"campaignId": "echo"}))
+    except Malformed:
+        return
+    assert {name: value for name, value in merged.items() if name.lower() == "campaignid"} == {"campaignId": "echo"}
 
 
 async def run_on_asyncio(work: Callable[[], Awaitable[Reply]]) -> Reply:

@@ -20,6 +20,7 @@ from glottis.signaling.session_request import INITIATE_PATH
 
 PATHS: Final = ("/initiate", INITIATE_PATH)
 """Below where the application mounts it; the second is where clients of glottis look for a session by themselves."""
+MAX_BODY_BYTES: Final = 65536
 _PASSED_ON: Final = (b"traceparent", b"tracestate", b"x-request-id")
 _PASSED_BACK: Final = (b"content-type", b"retry-after", b"x-request-id")
 _TICKET: Final = re.compile(rb"ticket=[A-Za-z0-9_-]{1,64}")
@@ -61,7 +62,7 @@ class SessionForwarder:
         identify: Identify,
         *,
         timeout: float = 10.0,
-        max_body_bytes: int = 65536,
+        max_body_bytes: int = MAX_BODY_BYTES,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._link = Link(gateway_url, tls)
@@ -96,7 +97,7 @@ class SessionForwarder:
         if body is None:
             return _problem(413, "BODY_TOO_LARGE", f"Send at most {self._max_body_bytes} bytes.")
         try:
-            wish = _merged_untrusted(body, caller.members)
+            wish = merged_untrusted(body, caller.members)
             head = self._head(scope, caller, len(wish))
         except Malformed as error:
             return _problem(400, error.code, f"Correct the request: {error}.")
@@ -165,7 +166,7 @@ class _Answer:
     body: bytes
 
 
-def _merged_untrusted(body: bytes, members: Mapping[str, Any]) -> bytes:
+def merged_untrusted(body: bytes, members: Mapping[str, Any]) -> bytes:
     """The client's wish, in which the application has the last word, whatever the case of a name. Raises ``Malformed``.
 
     What the client has sent is looked at by the gateway.

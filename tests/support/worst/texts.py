@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 import h11
+from glottis.asgi.forwarder import MAX_BODY_BYTES, merged_untrusted
 from glottis.calls.typed_messages import MAX_TYPED_SIZE
 from glottis.client.grant import parse_problem_untrusted, parse_queue_place_untrusted, parse_session_grant_untrusted
 from glottis.client.ice_servers import parse_ice_servers_untrusted
@@ -53,6 +54,7 @@ from support.worst import MAX_HEAD, Arguments, Make, Row, filled, head, message
 DESCRIPTION: Final = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
 PROXIES: Final = TrustedProxies(["10.0.0.0/8", "2001:db8::/32"])
 FORM: Final = "multipart/form-data; boundary=b"
+MEMBERS: Final[dict[str, Any]] = {"metadata": {}}
 DIGITS: Final = filled("9")
 TOKENS: Final = filled("a ")
 LETTERS: Final = filled("a")
@@ -202,12 +204,22 @@ ROWS: Final[tuple[Row, ...]] = (
         },
     ),
     message(
+        merged_untrusted,
+        {
+            "names": lambda size: (*names(size), MEMBERS),
+            "digits": lambda size: (*filled(b"9", b'{"metadata":', b"}")(size), MEMBERS),
+            "nested arrays": lambda size: (*filled(b"[", b'{"dynamicVariables":')(size), MEMBERS),
+        },
+        MAX_BODY_BYTES,
+    ),
+    message(
         read_wish_untrusted,
         {
             "names": names,
             "digits": filled(b"9", b'{"transportType":', b"}"),
             "nested arrays": filled(b"[", b'{"metadata":'),
             "a long name": filled(b"A", b'{"', b'":0}'),
+            "audio": filled(b'"a":0,', b'{"audioConfiguration":{"inputEncodingType":7,', b'"b":0}}'),
         },
         MAX_WISH,
     ),
