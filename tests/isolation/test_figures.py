@@ -30,6 +30,7 @@ NOT_COUNTED: Final = {
     "ComponentSpec.kind": "a class",
     "Door.call": "the gateway's own",
     "Door.find": "the same",
+    "Door.invite": "the same",
     "DoorCall.add_candidate": "the same",
     "DoorCall.answer": "the same",
     "DoorCall.end": "the same",

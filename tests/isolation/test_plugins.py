@@ -23,6 +23,7 @@ NEVER_CALLED = {
     "ComponentSpec.kind": "a class, which types of settings name",
     "Door.call": "the gateway's own, which routes call",
     "Door.find": "the same",
+    "Door.invite": "the same",
     "DoorCall.add_candidate": "the same",
     "DoorCall.answer": "the same",
     "DoorCall.end": "the same",
