@@ -1,7 +1,7 @@
 """What reads text: session descriptions, messages, heads of HTTP requests, tokens."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import h11
 from glottis.asgi.forwarder import MAX_BODY_BYTES, merged_untrusted
