@@ -21,9 +21,14 @@ MAX_LINES = 50
 """Of the log, for one fault: one that was returned 100,000 times is one."""
 NEVER_CALLED = {
     "ComponentSpec.kind": "a class, which types of settings name",
+    "Dialect.client_says": "by a client of a route: see ``tests/server/test_doors.py``",
+    "Dialect.gateway_says": "the same",
+    "Dialect.opened": "the same",
     "Door.call": "the gateway's own, which routes call",
     "Door.find": "the same",
     "Door.invite": "the same",
+    "Door.on_behalf_of": "the same",
+    "Door.principal": "the same",
     "DoorCall.add_candidate": "the same",
     "DoorCall.answer": "the same",
     "DoorCall.end": "the same",

@@ -56,6 +56,20 @@ class Messenger:
     ``EverythingAcknowledged``, and is false if that is so already. Gateways greet, and their callers do not.
     """
 
+    __slots__ = (
+        "_deliver",
+        "_greets",
+        "_opened",
+        "_progress",
+        "_pump",
+        "_reopening",
+        "_send_signaling",
+        "_signaling_room",
+        "_tell_when_acknowledged",
+        "channels",
+        "own_channel",
+    )
+
     def __init__(
         self,
         *,

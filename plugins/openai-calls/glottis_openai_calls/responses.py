@@ -60,7 +60,9 @@ class Responses:
     # What the agent does
 
     def thinking(self) -> Iterator[Saying]:
-        """About an answer."""
+        """About an answer; what was said before is said."""
+        if self._now is not None and self._now.transcript:
+            yield from self._finish(is_whole=True)
         yield from self.begin()
         assert self._now is not None
         self._now.has_begun = True
@@ -74,8 +76,8 @@ class Responses:
             yield self._events.make("output_audio_buffer.started", response_id=self._now.id)
 
     def listening(self) -> Iterator[Saying]:
-        """The agent has finished, or given up."""
-        if self._now is not None and self._now.has_begun:
+        """The agent has finished, or given up; with words begun it may only pause, until it says what was heard."""
+        if self._now is not None and self._now.has_begun and not self._now.transcript:
             yield from self._finish(is_whole=not self._now.is_cancelled)
 
     def transcript(self, text: str, *, is_final: bool, is_interrupted: bool) -> Iterator[Saying]:
@@ -129,9 +131,10 @@ class Responses:
 
     def _open(self) -> Iterator[Saying]:
         """There is something to be heard."""
-        yield from self.thinking()
+        yield from self.begin()
         response = self._now
         assert response is not None
+        response.has_begun = True
         if not response.item_id:
             response.item_id, response.before = self._events.new_id("item"), self._items.last
             item = message(response.item_id, "assistant", None, "in_progress")

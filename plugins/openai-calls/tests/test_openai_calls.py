@@ -10,6 +10,7 @@ import pytest
 import trio.testing
 from glottis import Call, Malformed, TextMessage, TypedMessage
 from glottis.sctp import ChannelOpened, DataChannel, TextReceived
+from glottis_conversation import conversation
 from glottis_openai_calls.bodies import Wish, parse_object_untrusted, parse_secret_wish_untrusted, parse_wish_untrusted
 from glottis_openai_calls.client_secrets import MAX_SECRETS
 from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
@@ -19,6 +20,7 @@ from support.http import Reply, request
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
 from support.plugins import TestPlugin
+from support.talking import Ear, Mind, Mouth, settings
 
 Clock = trio.testing.MockClock
 FORM = "multipart/form-data; boundary=----WebKitFormBoundaryx"
@@ -333,6 +335,44 @@ async def test_refusals_are_worded_as_clients_know_them(
     assert reply.document["error"].keys() == {"type", "code", "message", "param"}
     assert reply.document["error"]["code"] == code
     assert not len(exchange.gateway.sessions)
+
+
+async def test_a_conversation_is_told_turn_by_turn(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind("It is five o'clock.", "Well, once upon a time there was a king.")
+    talker = TestPlugin(test=conversation(settings(mind, ear=Ear(["What time is it?", "Stop!"]), mouth=Mouth())))
+    config = talker.config() + '\n[routes]\nenabled = ["openai-calls"]\n'
+    async with open_memory_exchange(tmp_path, config, [talker]) as exchange:
+        client = Client(exchange)
+        client.phone.speaking = False
+        await client.connect()
+        client.phone.speaking = True
+        await trio.sleep(1)
+        client.phone.speaking = False
+        await client.told("output_audio_buffer.stopped")
+        assert spoken_kinds(client) == [
+            "input_audio_buffer.speech_started",
+            "input_audio_buffer.speech_stopped",
+            "input_audio_buffer.committed",
+            "conversation.item.input_audio_transcription.completed",
+            "response.created",
+            "output_audio_buffer.started",
+            "response.output_audio_transcript.done",
+            "response.done",
+            "output_audio_buffer.stopped",
+        ]
+        client.write("A story, please.")
+        await client.told("response.output_audio_transcript.delta", 2)
+        await trio.sleep(1)
+        client.say("response.cancel")
+        done = await client.told("response.done", 2)
+        assert done["response"]["status_details"]["reason"] == "client_cancelled"
+        assert done["response"]["output"][0]["content"][0]["transcript"].startswith("Well, once")
+        assert client.kinds.count("input_audio_buffer.committed") == 1
+
+
+def spoken_kinds(client: Client) -> list[str]:
+    shown = ("input_audio", "output_audio_buffer", "response.created", "response.done", "transcript.done", "completed")
+    return [kind for kind in client.kinds if any(part in kind for part in shown)]
 
 
 KEY = "correct-horse-battery"
