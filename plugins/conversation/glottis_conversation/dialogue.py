@@ -63,6 +63,7 @@ class Dialogue:
             call,
             config,
             self._hearing,
+            caller_is=self._teller.caller_is,
             spoke=self._hesitate,
             insists=self._interrupt,
             partly=self._hear_partly,

@@ -14,6 +14,7 @@ from glottis_conversation.kinds import SpeechToText, Transcript
 from glottis_conversation.sentences import whole_characters
 from glottis_conversation.settings import ConversationConfig
 from glottis_conversation.tape import Tape
+from glottis_conversation.telling import CallerState
 
 MAX_WAITING: Final = 8
 """Turns that were heard, and wait to be understood; then those after them wait in ``call.turns``."""
@@ -38,7 +39,8 @@ class Said:
 
 
 class Listener:
-    """``run`` is for a task. ``spoke`` is told when a caller speaks, ``insists`` when that goes on.
+    """``run`` is for a task. ``caller_is`` is told of each turn as it begins and ends, ``spoke`` when a caller really
+    speaks, ``insists`` when that goes on.
 
     ``partly`` is told of partial transcripts.
 
@@ -51,6 +53,7 @@ class Listener:
         config: ConversationConfig,
         chain: Chain[SpeechToText],
         *,
+        caller_is: Callable[[CallerState], None],
         spoke: Callable[[], None],
         insists: Callable[[], None],
         partly: Callable[[str], None],
@@ -59,6 +62,7 @@ class Listener:
         self._call = call
         self._config = config
         self._chain = chain
+        self._caller_is = caller_is
         self._spoke = spoke
         self._insists = insists
         self._partly = partly
@@ -82,6 +86,7 @@ class Listener:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._understand_all, receive)
             async for turn in self._call.turns(detector, self._config.turns):
+                self._caller_is("speaking")
                 tape = await self._new_tape(send)
                 steps = deque([(self._config.interrupt_ms, self._spoke), (self._config.insist_ms, self._insists)])
                 async for frame in turn.audio:
@@ -91,6 +96,7 @@ class Listener:
                     tape.add(frame)
                     while steps and turn.spoken_seconds * 1000 >= steps[0][0]:
                         steps.popleft()[1]()
+                self._caller_is("silent")
                 tape.end()
 
     async def _new_tape(self, send: trio.MemorySendChannel[Tape]) -> Tape:

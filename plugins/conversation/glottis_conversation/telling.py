@@ -9,6 +9,7 @@ import trio
 from glottis import Call, MessageTooLong
 
 State = Literal["listening", "thinking", "speaking"]
+CallerState = Literal["speaking", "silent"]
 Role = Literal["user", "agent"]
 
 MAX_WAITING: Final = 256
@@ -18,7 +19,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Teller:
-    """The events ``agent_state``, ``transcript`` and ``turn`` (CONTRACT §5). ``run`` is for a task."""
+    """The events of a conversation (CONTRACT §5). ``run`` is for a task."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -38,6 +39,10 @@ class Teller:
         if state != self._state:
             self._state = state
             self._tell("agent_state", {"state": state})
+
+    def caller_is(self, state: CallerState) -> None:
+        """Tell that the caller begins to speak, or has fallen silent, whatever that was."""
+        self._tell("caller_state", {"state": state})
 
     def transcript(self, role: Role, text: str, *, is_final: bool = True, is_interrupted: bool = False) -> None:
         """Tell what was said; of what was ``is_interrupted``, what was heard."""

@@ -29,8 +29,8 @@ def seconds_heard(call: FakeCall) -> float:
     return sum(map(bool, memoryview(call.heard_pcm).cast("h"))) / RATE
 
 
-def states(call: FakeCall) -> list[str]:
-    return [data["state"] for name, data in call.sent_events if name == "agent_state"]
+def states(call: FakeCall, whose: str = "agent_state") -> list[str]:
+    return [data["state"] for name, data in call.sent_events if name == whose]
 
 
 def transcripts(call: FakeCall, role: str) -> list[tuple[str, bool]]:
@@ -46,6 +46,7 @@ async def test_a_caller_is_understood_and_answered(autojump_clock: trio.testing.
     assert mouth.texts == ["It is five o'clock.", "Anything else?"]
     assert seconds_heard(call) == pytest.approx(33 * 0.05, abs=0.04)
     assert states(call) == ["listening", "thinking", "speaking", "listening"]
+    assert states(call, "caller_state") == ["speaking", "silent"]
     assert transcripts(call, "user") == [("What time is it?", False)]
     assert transcripts(call, "agent") == [("It is five o'clock. Anything else?", False)]
     assert [(each.role, each.text) for each in mind.histories[0]] == [("user", "What time is it?")]

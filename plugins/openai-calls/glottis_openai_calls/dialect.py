@@ -32,9 +32,11 @@ class Realtime:
         self._requests = Requests(self._events, self._items)
         self._written: deque[str] = deque(maxlen=MAX_ECHOES)
         self._began_at = 0.0
-        self._spoken_item = ""
+        self._speaking_item = ""
         """Of what the caller is saying."""
-        self._spoke_at = 0
+        self._spoken_item = ""
+        """Of what it has said last, while that is not understood."""
+        self._spoke_at = self._spoken_ms = 0
         self._handlers: Mapping[str, Callable[[dict[str, Any]], Iterator[Saying]]] = {
             "session.update": self._update_session,
             "conversation.item.create": self._create_item,
@@ -141,6 +143,10 @@ class Realtime:
                 yield from self._responses.transcript(text, is_final=final, is_interrupted=interrupted)
             case "transcript", {"role": "user", "text": str(text), **rest}:
                 yield from self._user_said(text, is_final=rest.get("final") is not False)
+            case "caller_state", {"state": "speaking"}:
+                yield from self._start_speech()
+            case "caller_state", {"state": "silent"}:
+                yield from self._stop_speech()
             case "function_call", {"callId": str(call_id), "name": str(name), **rest}:
                 arguments = rest.get("arguments", {})
                 text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
@@ -152,17 +158,28 @@ class Realtime:
             self._written.remove(" ".join(text.split()))
             return
         if not self._spoken_item:
-            self._spoken_item, self._spoke_at = self._events.new_id("item"), self._now_ms()
-            yield self._events.make(
-                "input_audio_buffer.speech_started", audio_start_ms=self._spoke_at, item_id=self._spoken_item
-            )
+            yield from self._start_speech()
         if is_final:
-            yield from self._end_speech(text)
+            if not self._spoken_item:
+                yield from self._stop_speech()
+            yield from self._commit(text)
 
-    def _end_speech(self, text: str) -> Iterator[Saying]:
+    def _start_speech(self) -> Iterator[Saying]:
+        if not self._speaking_item:
+            self._speaking_item, self._spoke_at = self._events.new_id("item"), self._now_ms()
+            yield self._events.make(
+                "input_audio_buffer.speech_started", audio_start_ms=self._spoke_at, item_id=self._speaking_item
+            )
+
+    def _stop_speech(self) -> Iterator[Saying]:
+        if self._speaking_item:
+            now = self._now_ms()
+            self._spoken_item, self._speaking_item = self._speaking_item, ""
+            self._spoken_ms = now - self._spoke_at
+            yield self._events.make("input_audio_buffer.speech_stopped", audio_end_ms=now, item_id=self._spoken_item)
+
+    def _commit(self, text: str) -> Iterator[Saying]:
         item_id, self._spoken_item = self._spoken_item, ""
-        now = self._now_ms()
-        yield self._events.make("input_audio_buffer.speech_stopped", audio_end_ms=now, item_id=item_id)
         yield self._events.make("input_audio_buffer.committed", item_id=item_id, previous_item_id=self._items.last)
         content = {"type": "input_audio", "transcript": text}
         yield from self._items.whole(message(item_id, "user", content, "completed"))
@@ -171,7 +188,7 @@ class Realtime:
             item_id=item_id,
             content_index=0,
             transcript=text,
-            usage={"type": "duration", "seconds": (now - self._spoke_at) / 1000},
+            usage={"type": "duration", "seconds": self._spoken_ms / 1000},
         )
 
     def _now_ms(self) -> int:

@@ -222,9 +222,11 @@ class RealtimeCall:
                 self._has_session = True
             case "input_audio_buffer.speech_started":
                 self._is_spoken_to = True
+                self._teller.caller_is("speaking")
                 await self._interrupt(is_cancelled=True)
             case "input_audio_buffer.speech_stopped":
                 self._is_spoken_to = False
+                self._teller.caller_is("silent")
                 self._expect_answer()
             case "conversation.item.input_audio_transcription.completed" if event.transcript.strip():
                 self._teller.transcript("user", event.transcript.strip())
