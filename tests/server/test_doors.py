@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ from glottis.signaling.messages import Text
 from glottis_auth_anonymous import Anonymous
 from support.gateway import CONFIG
 from support.http import Reply, request
+from support.markdown import Document
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
 from support.plugins import TestPlugin
@@ -439,3 +441,25 @@ async def test_auth_scheme_is_asked_unless_the_plugin_knows_who_it_is(
         reply = await ring(exchange)
         assert reply.status == (200 if known else 401)
         assert [session.info.principal.name for session in exchange.gateway.sessions] == ["the neighbour"] * known
+
+
+async def test_the_telegraph_of_the_documentation_works(tmp_path: Path, autojump_clock: Clock) -> None:
+    document = Document(Path(__file__).parents[2] / "docs" / "hooks.md")
+    (code,) = (block.code for block in document.blocks_of("python") if block.file_name == "telegraph.py")
+    telegraph = ModuleType("telegraph")
+    exec(code, vars(telegraph))
+    config = CONFIG + '\n[campaigns.parrot]\nagent = "echo"\n[routes]\nenabled = ["telegraph"]\n'
+    async with open_memory_exchange(tmp_path, config, [telegraph]) as exchange:
+        phone = exchange.phone()
+        offer = phone.peer.make_offer().encode()
+        path = "/api/plugins/telegraph/dial"
+        reply = await request(exchange.gateway, "POST", path, offer, connect=exchange.network.connect)
+        phone.driver.pump()
+        phone.peer.accept_answer_untrusted(reply.body.decode(), trio.current_time())
+        phone.driver.pump()
+        await eventually(lambda: CONNECTED in phone.events)
+        channel = await open_channel(phone, "telegraph")
+        await send(phone, channel, "SAY hello", "SING", "SAY again")
+        await eventually(lambda: texts(phone, channel) == ["READY", "WHAT?", "HEARD hello", "HEARD again"])
+        await send(phone, channel, "STOP")
+        await eventually(lambda: not len(exchange.gateway.sessions))
