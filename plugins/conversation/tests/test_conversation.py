@@ -14,8 +14,8 @@ class TestAgentContract(AgentContract):
     settings = settings(
         None,
         llm=Component("mind", lambda: Mind("Yes. Indeed.")),
-        ear=Ear(["Well?"] * 50),
-        mouth=Mouth(),
+        stt=Component("ear", lambda: Ear(["Well?"] * 50)),  # each keeps what it has heard
+        tts=Component("mouth", Mouth),
         greeting="Hello there.",
     )
 

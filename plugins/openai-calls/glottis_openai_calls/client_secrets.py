@@ -1,16 +1,18 @@
 """Keys for pages: who may call by one is whoever was given it, as who asked for it, and not for long."""
 
 import secrets
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from glottis import Door, DoorRefused
 
 PREFIX: Final = "ek_"
-MAX_SECRETS: Final = 10_000
-"""Of all, and a hundredth of them of each principal: beyond, nobody is given one before some expire."""
+MAX_BYTES: Final = 32 * 1024 * 1024
+"""Of memory that all may take, and a quarter of it those of each principal: beyond, some have to expire first."""
+_OVERHEAD: Final = 2048
+"""Bytes of one, beside the session: more than a door keeps of a request, as a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,14 @@ class ClientSecret:
 
     door: Door
     owner: str
-    session: Mapping[str, Any]
+    session: bytes
+    """As JSON."""
     expires_at: float
+
+    @property
+    def size(self) -> int:
+        """Of memory."""
+        return _OVERHEAD + len(self.session)
 
 
 class ClientSecrets:
@@ -28,18 +36,18 @@ class ClientSecrets:
 
     def __init__(self) -> None:
         self._known: dict[bytes, ClientSecret] = {}
-        self._counts: dict[str, int] = {}
+        self._sizes: Counter[str] = Counter()
 
     def add(self, secret: ClientSecret, now: float) -> str:
         """A new key. Raises ``DoorRefused`` if there are too many."""
-        if self._is_full(secret.owner):
+        if self._is_full(secret):
             self._forget_expired(now)
-        if self._is_full(secret.owner):
+        if self._is_full(secret):
             detail = "There are too many client secrets; wait until some have expired."
             raise DoorRefused(429, "TOO_MANY_CLIENT_SECRETS", detail, (("retry-after", "60"),))
         value = PREFIX + secrets.token_urlsafe(32)
         self._known[_digest(value)] = secret
-        self._counts[secret.owner] = self._counts.get(secret.owner, 0) + 1
+        self._sizes[secret.owner] += secret.size
         return value
 
     def find(self, value: str, now: float) -> ClientSecret | None:
@@ -47,14 +55,15 @@ class ClientSecrets:
         secret = self._known.get(_digest(value))
         return secret if secret is not None and now < secret.expires_at else None
 
-    def _is_full(self, owner: str) -> bool:
-        return len(self._known) >= MAX_SECRETS or self._counts.get(owner, 0) >= MAX_SECRETS // 100
+    def _is_full(self, secret: ClientSecret) -> bool:
+        whole, own = self._sizes.total(), self._sizes[secret.owner]
+        return whole + secret.size > MAX_BYTES or 4 * (own + secret.size) > MAX_BYTES
 
     def _forget_expired(self, now: float) -> None:
         self._known = {digest: one for digest, one in self._known.items() if now < one.expires_at}
-        self._counts = {}
+        self._sizes = Counter()
         for one in self._known.values():
-            self._counts[one.owner] = self._counts.get(one.owner, 0) + 1
+            self._sizes[one.owner] += one.size
 
 
 def _digest(value: str) -> bytes:

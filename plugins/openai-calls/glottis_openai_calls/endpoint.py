@@ -62,7 +62,7 @@ class Endpoint:
         try:
             wish = _wish_in(request)
             secret = self._secret_of(request)
-            session = merged(wish.session, secret.session if secret is not None else {})
+            session = merged(wish.session, msgspec.json.decode(secret.session) if secret is not None else {})
             model = session.get("model") or request.query.get("model", "")
             campaign = self._campaign_of(model)
             door = _door_of(request, secret)
@@ -91,7 +91,7 @@ class Endpoint:
             door = _door_of(request, None)
             owner = (await door.principal()).name
             wish = self._secret_wish_in(request.body)
-            secret = ClientSecret(door, owner, wish.session, trio.current_time() + wish.seconds)
+            secret = ClientSecret(door, owner, msgspec.json.encode(wish.session), trio.current_time() + wish.seconds)
             value = self._secrets.add(secret, trio.current_time())
         except DoorRefused as refused:
             return response_of(refused)

@@ -36,8 +36,8 @@ class Doors:
         self._calls: dict[str, DoorClient] = {}
 
     def of(self, request: Request) -> "RequestDoor":
-        """For whoever has sent this request."""
-        return RequestDoor(self, request)
+        """For whoever has sent this request, of which the body is not kept."""
+        return RequestDoor(self, replace(request, body=b""))
 
     @contextmanager
     def held(self, request: Request, called: Callable[[], object]) -> Iterator["RequestDoor"]:
@@ -45,7 +45,7 @@ class Doors:
 
         ``called`` is told that there is one.
         """
-        door = RequestDoor(self, request, called)
+        door = RequestDoor(self, replace(request, body=b""), called)
         try:
             yield door
         finally:
