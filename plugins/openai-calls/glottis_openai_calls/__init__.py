@@ -1,12 +1,16 @@
 """The Realtime API's calls by WebRTC: an SDP offer by HTTP, and events by a data channel."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from glottis import Route, RoutesSpec, hookimpl
 
 from glottis_openai_calls.endpoint import FOLDER, Endpoint, OpenAiCallsConfig
 
 __all__ = ["Endpoint", "OpenAiCallsConfig", "register_routes"]
+
+TIMEOUT: Final = 30.0
+"""Seconds that a call may take to come about: agents may be loading."""
 
 
 @hookimpl
@@ -18,7 +22,7 @@ def register_routes() -> list[RoutesSpec]:
 def _routes(config: OpenAiCallsConfig) -> Sequence[Route]:
     endpoint = Endpoint(config)
     return [
-        Route("POST", "/calls", "public", endpoint.post),
+        Route("POST", "/calls", "public", endpoint.post, TIMEOUT, makes_calls=True),
         Route("POST", "/calls/{session_id}/hangup", "public", endpoint.hang_up),
         Route("POST", "/client_secrets", "public", endpoint.post_secret),
     ]
