@@ -16,6 +16,7 @@ from glottis_openai_calls.bodies import (
     parse_wish_untrusted,
 )
 from glottis_openai_calls.client_secrets import PREFIX, ClientSecret, ClientSecrets
+from glottis_openai_calls.descriptions import with_candidates
 from glottis_openai_calls.dialect import Realtime
 from glottis_openai_calls.errors import response_of
 from glottis_openai_calls.sessions import described, merged
@@ -83,7 +84,7 @@ class Endpoint:
             with trio.move_on_after(self._config.gathering_timeout):
                 await candidates.complete.wait()
         location = [("location", f"{FOLDER}/calls/{call.session_id}")]
-        return RouteResponse(201, _completed(answer, candidates.found).encode(), SDP, location)
+        return RouteResponse(201, with_candidates(answer, candidates.found).encode(), SDP, location)
 
     async def post_secret(self, request: RouteRequest) -> RouteResponse:
         """A key for a page."""
@@ -164,11 +165,3 @@ def _wish_in(request: RouteRequest) -> Wish:
         return parse_wish_untrusted(media_type, request.body)
     except Malformed as error:
         raise DoorRefused(400, "INVALID_REQUEST", f"Correct the request: {error}.") from None
-
-
-def _completed(sdp: str, candidates: list[str]) -> str:
-    """With more candidates in its first section (RFC 8839 §5.1)."""
-    before, second, after = sdp.partition("\r\nm=")
-    first, following, rest = after.partition("\r\nm=")
-    end = "\r\n" if following else ""
-    return f"{before}{second}{first}{end}{''.join(candidates)}{following.removeprefix(end)}{rest}"

@@ -19,6 +19,7 @@ from glottis_openai_calls.bodies import (
     parse_wish_untrusted,
 )
 from glottis_openai_calls.client_secrets import ClientSecret, ClientSecrets
+from glottis_openai_calls.descriptions import with_candidates
 from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
 from hypothesis import given
 from hypothesis import strategies as st
@@ -417,6 +418,30 @@ async def test_a_client_secret_is_its_owners_and_not_for_long(tmp_path: Path, au
         await trio.sleep(61)
         assert (await client.ask("/calls", b"v=0", "application/sdp", secret["value"])).status == 401
         assert (await client.ask("/client_secrets", b"{}", key=KEY)).status == 200
+
+
+def test_candidates_that_come_later_are_those_of_the_first_section() -> None:
+    head, audio, data = "v=0\r\ns=-\r\n", "m=audio 9 RTP/AVP 0\r\na=mid:0\r\n", "m=application 9 UDP/DTLS/SCTP x\r\n"
+    found = ["a=candidate:1\r\n", "a=candidate:2\r\n"]
+    assert with_candidates(head + audio + data, found) == head + audio + "".join(found) + data
+    assert with_candidates(head + audio, found) == head + audio + "".join(found)
+    assert with_candidates(head + audio + data, []) == head + audio + data
+
+
+async def test_the_answer_waits_for_servers_and_not_for_long(tmp_path: Path, autojump_clock: Clock) -> None:
+    servers = """
+    [ice_servers]
+    providers = ["static"]
+    [[ice_servers.settings.static.servers]]
+    urls = ["turn:127.0.0.1:9"]
+    username = "me"
+    credential = "secret"
+    """
+    async with open_memory_exchange(tmp_path, CONFIG + servers, [PLUGIN]) as exchange:
+        started = trio.current_time()
+        client = Client(exchange)
+        await client.take((await client.post()).body.decode())
+        assert 0.3 <= trio.current_time() - started < 1
 
 
 def test_client_secrets_are_bounded_until_they_expire() -> None:
