@@ -309,6 +309,20 @@ async def test_bad_events_are_answered_and_the_call_goes_on(
     await client.told("response.done")
 
 
+@pytest.mark.slow
+async def test_a_flood_of_nonsense_costs_no_other_call_its_sound(
+    exchange: Exchange, client: Client, autojump_clock: Clock
+) -> None:
+    other = await exchange.call()
+    for _ in range(200):
+        client.say_text("{}")
+    client.say_text('{"type":"' + "x" * 200_000 + '"}')
+    await other.hear(20)
+    client.write("still there")
+    await client.told("response.done")
+    assert client.kinds.count("error") <= 201
+
+
 async def test_at_most_one_response_and_a_few_texts_wait(client: Client, autojump_clock: Clock) -> None:
     client.write("speak on")
     client.say("response.create", event_id="mine")
