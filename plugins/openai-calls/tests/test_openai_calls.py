@@ -397,6 +397,22 @@ def spoken_kinds(client: Client) -> list[str]:
     return [kind for kind in client.kinds if any(part in kind for part in shown)]
 
 
+async def test_pages_of_allowed_origins_may_call_and_read_where_the_call_is(
+    exchange: Exchange, autojump_clock: Clock
+) -> None:
+    page = {"origin": "http://127.0.0.1:3000"}
+    names = "authorization,content-type,x-openai-agents-sdk"
+    asked = {"access_control_request_method": "POST", "access_control_request_headers": names}
+    path, connect = "/v1/realtime/calls", exchange.network.connect
+    preflight = await request(exchange.gateway, "OPTIONS", path, b"", connect=connect, **page, **asked)
+    assert preflight.headers["access-control-allow-headers"] == names
+    refused = await request(exchange.gateway, "POST", path, b"{}", connect=connect, **page)
+    assert refused.headers["access-control-allow-origin"] == page["origin"]
+    assert "location" in refused.headers["access-control-expose-headers"]
+    stranger = await request(exchange.gateway, "POST", path, b"", connect=connect, origin="https://evil.example")
+    assert stranger.status == 403
+
+
 KEY = "correct-horse-battery"
 KEYS = f"""
 [auth]
