@@ -44,7 +44,7 @@ class Link:
             try:
                 return await exchange(_AsyncioStream(reader, writer), head, body)
             finally:
-                writer.close()
+                writer.transport.abort()  # a farewell by TLS would wait for the peer's
 
     def _encrypted(self, stream: Any) -> Any:
         if self._tls is None:
