@@ -16,6 +16,7 @@ from support.faults import Fault, faulty_codec
 from support.faulty_process import FaultyProcess
 from support.http import request
 from support.phone import RATE, TONE, Phone, eventually
+from support.route_socket import open_route_socket
 
 AFTERMATH = 0.3
 """Seconds for what a fault does to its caller; one that does nothing leaves a call that goes on."""
@@ -53,6 +54,12 @@ async def look_for_session(process: FaultyProcess) -> None:
 
 async def request_route(process: FaultyProcess) -> None:
     await request(process.exchange.gateway, "GET", "/api/plugins/faulty/")
+
+
+async def talk_to_route(process: FaultyProcess) -> None:
+    async with open_route_socket(process.exchange, "/api/plugins/faulty/") as socket:
+        await socket.send("hello")
+        await socket.closed()
 
 
 @asynccontextmanager
@@ -150,6 +157,7 @@ USES: dict[uses.Use, Callable[[FaultyProcess], Awaitable[None]]] = {
     uses.request_session: request_session,
     uses.talk: talk,
     uses.talk_by_websocket: talk_by_websocket,
+    uses.talk_to_route: talk_to_route,
     uses.write: write,
 }
 """All there are."""
