@@ -87,8 +87,9 @@ class Route:
     """One method at one path: ``Route("GET", "/calls/{session_id}/audio", "session", retrieve)``.
 
     ``path`` begins with a slash. A segment in braces stands for any one, which the handler finds in
-    ``RouteRequest.parameters``. A route for ``session`` has the segment ``{session_id}``; it serves as long as the
-    gateway knows the session, which is for a quarter of an hour after its end. ``GET`` answers ``HEAD``, too.
+    ``RouteRequest.parameters``. What stands for ``{secret}``, and what comes after it, is in no log. A route for
+    ``session`` has the segment ``{session_id}``; it serves as long as the gateway knows the session, which is for a
+    quarter of an hour after its end. ``GET`` answers ``HEAD``, too.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]

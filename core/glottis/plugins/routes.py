@@ -31,6 +31,8 @@ MAX_ROUTES: Final = 64
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 WEBSOCKET: Final = "WEBSOCKET"
 """In place of a method."""
+HIDDEN: Final = "{secret}"
+"""The segment of a path for what logs do not show."""
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9._~-]+")
 """Unreserved characters (RFC 3986 §2.3), which have one spelling only."""
 _FOLDERS: Final = (".", "..")
@@ -74,6 +76,14 @@ class Mounted:
             elif own != given:
                 return None
         return parameters
+
+    def before_secret(self, segments: Sequence[str]) -> Sequence[str] | None:
+        """Of a path those segments that anybody may see; None for one that cannot have this route's secret."""
+        if HIDDEN not in self.segments or len(segments) <= (at := self.segments.index(HIDDEN)):
+            return None
+        pairs = zip(self.segments[:at], segments[:at], strict=True)
+        is_alike = all(own == given or _PARAMETER.fullmatch(own) for own, given in pairs)
+        return segments[:at] if is_alike else None
 
     def __str__(self) -> str:
         return f"route {self.method} {self.path}"

@@ -11,6 +11,7 @@ from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH
 
 _PATH: Final = re.compile(r"/ws/session/(?P<session_id>[A-Za-z0-9_-]{1,64})/(?P<transport>webrtc|websocket)")
 _TOKEN_IN_PATH: Final = re.compile(rf"({_PATH.pattern})/[^/]+/(?P<token>[^/]+)")
+_LIKE_A_SESSION: Final = re.compile(r".*?/ws/session(/+[^/]*)?(/[^/]*)?", re.IGNORECASE)
 _TRANSPORTS: Final = {"webrtc": "WebRTC", "websocket": "WebSocket"}
 
 
@@ -41,6 +42,12 @@ def with_token_in_query(path: str, query: Mapping[str, str]) -> tuple[str, Mappi
     """
     match = _TOKEN_IN_PATH.fullmatch(path)
     return (path, query) if match is None else (match[1], {**query, "token": match["token"]})
+
+
+def without_token(path: str) -> str:
+    """What logs may have of a path that is none of a session's, but may have been meant so: its token is its end."""
+    match = _LIKE_A_SESSION.match(path)
+    return path if match is None else match[0]
 
 
 def parse_session_url_untrusted(path: str, query: Mapping[str, str]) -> SessionUrl:

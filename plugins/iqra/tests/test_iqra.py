@@ -173,6 +173,8 @@ async def test_token_in_a_path_is_not_logged(
     assert reply.document["code"] == "UPGRADE_REQUIRED"
     await exchange.phone().open_socket(url.geturl())
     token = url.path.rpartition("/")[2]
+    for odd in (f"{url.path}/", f"/{url.path}", url.path.replace("/caller/", "//"), f"/voice{url.path}"):
+        assert (await request(exchange.gateway, "GET", odd, connect=exchange.network.connect)).status in (404, 426)
     assert "/webrtc" in caplog.text
     assert token not in caplog.text
 

@@ -1,6 +1,7 @@
 """The routes ``twilio``, with a provider that says what Twilio says, and plays what it is sent as time goes on."""
 
 import gc
+import logging
 import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.audio import SPEECH, from_pcm, read_wav, similarity
 from support.gateway import CONFIG
+from support.http import request
 from support.memory import open_memory_exchange
 from support.phone import Exchange, eventually
 from support.phone_provider import BLOCK, Provider
@@ -280,6 +282,21 @@ async def test_stream_shows_whose_it_is(
             assert next(iter(exchange.gateway.sessions)).info.principal.name in ("twilio", "phones")
         else:
             assert (await client.closed()).reason in UNAUTHENTICATED
+
+
+async def test_secret_in_a_path_is_not_logged(
+    reader: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: Clock
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with open_memory_exchange(tmp_path, ROUTES + 'secret = "s3cret"\n', [reader]) as exchange:
+        for path in ("/twilio/echo/s3cret", "/twilio/echo/s3cret/"):
+            await request(exchange.gateway, "GET", path, connect=exchange.network.connect)
+            await ask_for_socket(exchange, path, origin="https://elsewhere.example")
+        async with attached(exchange, "/twilio/echo/s3cret") as provider:
+            await provider.begin()
+            await provider.say(provider.told.stop())
+    assert "UPGRADE_REQUIRED: GET /twilio/echo/{secret}" in caplog.text
+    assert "s3cret" not in caplog.text
 
 
 async def test_without_secrets_the_auth_scheme_is_asked(reader: Reader, tmp_path: Path, autojump_clock: Clock) -> None:

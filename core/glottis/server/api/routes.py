@@ -35,7 +35,7 @@ from glottis.server.sessions.entrance import Entrance, OwnEntrance
 from glottis.server.sessions.waiting_room import WaitingRoom
 from glottis.server.sessions.whole import Alone
 from glottis.signaling.session_request import INITIATE_PATH
-from glottis.signaling.session_url import parse_session_url_untrusted, with_token_in_query
+from glottis.signaling.session_url import parse_session_url_untrusted, with_token_in_query, without_token
 
 _SESSION_PATHS: Final = "/ws/session/"
 
@@ -104,13 +104,15 @@ class Api:
 
     def normalize(self, request: Request) -> Request:
         """The same request, marked if it is for a call; a session's token is in its query, and not in its path."""
-        if request.path.startswith(_SESSION_PATHS):
-            path, query = with_token_in_query(request.path, request.query)
-            return replace(request, path=path, query=query)
-        makes_call = request.path == INITIATE_PATH and request.method == "POST"
-        if makes_call or self._plugin_routes.makes_call(request):
-            return replace(request, is_for_call=True)
-        return request
+        path, query = with_token_in_query(request.path, request.query)
+        initiates = path == INITIATE_PATH and request.method == "POST"
+        return replace(
+            request,
+            path=path,
+            query=query,
+            is_for_call=initiates or self._plugin_routes.makes_call(request),
+            path_without_secrets=without_token(self._plugin_routes.without_secrets(path)),
+        )
 
     async def handle_request(self, request: Request) -> Response:
         """Any request that is not to become a WebSocket."""

@@ -94,9 +94,16 @@ class Request:
     """What the process has found out that has handed it over, if one has."""
     is_for_call: bool = False
     """It is to make a call: of several processes, the one with most room for it has it."""
+    path_without_secrets: str = ""
+    """Empty, where the path has none."""
+
+    @property
+    def shown_path(self) -> str:
+        """The path, as logs may have it."""
+        return self.path_without_secrets or self.path
 
     def __repr__(self) -> str:
-        return f"Request({self.method} {self.path} from {self.client_host})"
+        return f"Request({self.method} {self.shown_path} from {self.client_host})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class RefusalLog:
         if response.status < 400 or response.status == _LOGGED_ELSEWHERE:
             return
         client_host = peer_host if request is None else request.client_host
-        what = "malformed request" if request is None else f"{request.method} {request.path}"[:MAX_REQUEST_LINE]
+        what = "malformed request" if request is None else f"{request.method} {request.shown_path}"[:MAX_REQUEST_LINE]
         more = f": {response.logged}" if response.logged else ""
         line = f"{response.status} {response.code or 'refused'}: {what} from {client_host}{more}"
         self.note_line(line, client_host, now)
