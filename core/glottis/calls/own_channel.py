@@ -71,6 +71,10 @@ class OwnChannel:
         self._channel = None
         self._room.wake()
 
+    def leave(self) -> None:
+        """Whom it tells hears no more, and is not held: who holds this may be held by it."""
+        self._opened, self._heard = _unheard, _unheard
+
     def send(self, text: str) -> bool:
         """Queue a text; false where there is no channel, no room for it, or the client takes only shorter ones."""
         channel = self._channel
@@ -84,3 +88,7 @@ class OwnChannel:
         """As long as much is queued."""
         while (channel := self._channel) is not None and self.is_open and channel.buffered_amount > MAX_BUFFERED:
             await self._room.wait()
+
+
+def _unheard(*_: str) -> None:
+    pass

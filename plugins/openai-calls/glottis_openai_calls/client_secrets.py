@@ -12,7 +12,7 @@ PREFIX: Final = "ek_"
 MAX_BYTES: Final = 32 * 1024 * 1024
 """Of memory that all may take, and a quarter of it those of each principal: beyond, some have to expire first."""
 _OVERHEAD: Final = 2048
-"""Bytes of one, beside the session: more than a door keeps of a request, as a rule."""
+"""Bytes of one, beside the session and what its door keeps of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,13 @@ class ClientSecret:
     session: bytes
     """As JSON."""
     expires_at: float
+    shown: int = 0
+    """Characters that the owner has sent beside the body, which ``door`` keeps."""
 
     @property
     def size(self) -> int:
         """Of memory."""
-        return _OVERHEAD + len(self.session)
+        return _OVERHEAD + len(self.session) + self.shown
 
 
 class ClientSecrets:

@@ -92,8 +92,9 @@ class Endpoint:
             door = _door_of(request, None)
             owner = (await door.principal()).name
             wish = self._secret_wish_in(request.body)
-            secret = ClientSecret(door, owner, msgspec.json.encode(wish.session), trio.current_time() + wish.seconds)
-            value = self._secrets.add(secret, trio.current_time())
+            now = trio.current_time()
+            secret = ClientSecret(door, owner, msgspec.json.encode(wish.session), now + wish.seconds, _shown(request))
+            value = self._secrets.add(secret, now)
         except DoorRefused as refused:
             return response_of(refused)
         model = wish.session.get("model", "")
@@ -150,11 +151,18 @@ class Endpoint:
 
 
 _PLAIN: Final = str.maketrans("-_", "00")
+_FIELD: Final = 128
+"""Bytes that a name and its value take beside their characters."""
 
 
 def _door_of(request: RouteRequest, secret: ClientSecret | None) -> Door:
     assert request.door is not None, "the gateway's requests have one"
     return request.door if secret is None else request.door.on_behalf_of(secret.door)
+
+
+def _shown(request: RouteRequest) -> int:
+    fields = (*request.headers.items(), *request.query.items())
+    return sum(_FIELD + len(name) + len(value) for name, value in fields)
 
 
 def _wish_in(request: RouteRequest) -> Wish:

@@ -1,6 +1,8 @@
 """The Realtime API by WebRTC: who speaks it to OpenAI has a call here, and is told in the same events."""
 
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +20,7 @@ from glottis_openai_calls.bodies import (
     parse_secret_wish_untrusted,
     parse_wish_untrusted,
 )
-from glottis_openai_calls.client_secrets import ClientSecret, ClientSecrets
+from glottis_openai_calls.client_secrets import MAX_BYTES, ClientSecret, ClientSecrets
 from glottis_openai_calls.descriptions import with_candidates
 from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
 from hypothesis import given
@@ -83,8 +85,10 @@ class Client:
         self.location = ""
         self.channel: DataChannel | None = None
 
-    async def ask(self, path: str, body: bytes = b"", media_type: str = "application/json", key: str = "") -> Reply:
-        headers = {"content_type": media_type} | ({"authorization": f"Bearer {key}"} if key else {})
+    async def ask(
+        self, path: str, body: bytes = b"", media_type: str = "application/json", key: str = "", **more: str
+    ) -> Reply:
+        headers = {"content_type": media_type} | more | ({"authorization": f"Bearer {key}"} if key else {})
         return await request(
             self.exchange.gateway, "POST", f"/v1/realtime{path}", body, connect=self.exchange.network.connect, **headers
         )
@@ -422,6 +426,32 @@ scheme = "api-keys"
 shop = "{KEY}"
 other = "{KEY[::-1]}"
 """
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_call_that_has_ended_is_freed_without_a_garbage_collector(
+    is_answered: bool, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        client = Client(exchange)
+        await (client.connect() if is_answered else client.post())
+        leg = weakref.ref(next(iter(exchange.gateway.sessions)).leg)
+        assert (await client.ask(f"{client.location}/hangup")).status == 200
+        await trio.sleep(10)
+        assert leg() is None
+    finally:
+        gc.enable()
+
+
+async def test_client_secrets_count_all_that_is_kept_for_them(exchange: Exchange, autojump_clock: Clock) -> None:
+    body = json.dumps({"session": {"instructions": "x" * 15_000}}).encode()
+    replies: list[Reply] = []
+    while not replies or replies[-1].status == 200:
+        replies.append(await Client(exchange).ask("/client_secrets", body, x_long="x" * 15_000))
+    assert replies[-1].document["error"]["code"] == "too_many_client_secrets"
+    assert 100 < len(replies) < MAX_BYTES // 4 // 30_000
 
 
 async def test_a_client_secret_is_its_owners_and_not_for_long(tmp_path: Path, autojump_clock: Clock) -> None:

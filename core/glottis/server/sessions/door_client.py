@@ -191,6 +191,9 @@ class DoorClient:
         """See ``Channel``."""
         self.is_over = True
         self._sound.close()
+        if self._interpreter is not None:
+            self._interpreter.leave()
+            self._interpreter = None  # it would hold this, in a circle
         self._left(self)
 
 

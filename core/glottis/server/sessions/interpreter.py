@@ -26,6 +26,10 @@ class Interpreter:
         elif self._dialect is not None:
             self._do(self._dialect.gateway_says, document_of(message))
 
+    def leave(self) -> None:
+        """The client has gone: its session is not held any longer."""
+        self._channel.leave()
+
     async def wait_for_room(self) -> None:
         """While the client is behind."""
         await self._channel.wait_for_room()
