@@ -5,7 +5,6 @@ import os
 import stat
 import threading
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,8 +205,14 @@ def test_a_process_that_is_killed_costs_the_last_half_second(tmp_path: Path) -> 
 
 
 def test_a_disk_that_stands_still_holds_nobody_up_and_what_is_dropped_is_told(tmp_path: Path, caplog: Log) -> None:
-    disk, goes_on = Disk(limit=2), threading.Event()
-    disk.submit(partial(goes_on.wait, 10))
+    disk, stands, goes_on = Disk(limit=2), threading.Event(), threading.Event()
+
+    def stand_still() -> None:
+        stands.set()
+        goes_on.wait(10)
+
+    disk.submit(stand_still)
+    assert stands.wait(10)  # so that it is none of the two that may wait
     trial = Trial(tmp_path, {KEY: True}, disk=disk)
     trial.talk(3)
     goes_on.set()
