@@ -44,8 +44,8 @@ class Handlers:
     """What the server's owner does with requests and WebSockets.
 
     ``accept_websocket`` decides before the handshake: a ``Response`` refuses, None accepts for ``handle_websocket``,
-    and a ``Talk`` is done in its place. ``normalize`` gives each request the spelling that all
-    others, and the log, go by.
+    and a ``Talk`` is done in its place. ``normalize`` gives each request the spelling that all others,
+    and the log, go by.
     """
 
     handle_request: Callable[[Request], Awaitable[Response]]
