@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,10 +125,10 @@ async def a_server_that_says(data: bytes, tls: ssl.SSLContext | None = None) -> 
         asked = b""
         while not asked.endswith(b"}"):
             asked += await stream.receive_some()
-        if data:
-            await stream.send_all(data)
-        else:
+        if not data:
             await trio.sleep_forever()
+        with suppress(trio.BrokenResourceError):  # Who has read enough hangs up.
+            await stream.send_all(data)
 
     async with trio.open_nursery() as nursery:
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
