@@ -63,6 +63,7 @@ from glottis.contracts.secret import Secret
 from glottis.contracts.session_desk import SessionDesk
 from glottis.contracts.statistics import Statistics
 from glottis.contracts.turns import Turn, TurnSettings, VoiceActivityDetector
+from glottis.contracts.wishes import ClientFunction, Wishes
 from glottis.script import run
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "CallEvent",
     "CallInfo",
     "CampaignInfo",
+    "ClientFunction",
     "Cluster",
     "CodecSpec",
     "Component",
@@ -156,6 +158,7 @@ __all__ = [
     "VoiceActivityDetector",
     "WebSocketClosed",
     "Whereabouts",
+    "Wishes",
     "hookimpl",
     "run",
 ]

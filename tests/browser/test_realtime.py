@@ -9,8 +9,8 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import trio
-from glottis import Call, TextMessage, TypedMessage
 from glottis.server.gateway import Gateway
+from glottis_conversation import ToolCall, conversation
 from support.browser import Page
 from support.gateway import CONFIG, open_test_gateway
 from support.http import request
@@ -18,6 +18,7 @@ from support.markdown import Document
 from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
 from support.plugins import TestPlugin
+from support.talking import Mind, Mouth, settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = Document(ROOT / "docs" / "doors.md")
@@ -66,24 +67,10 @@ async def test_the_documented_page_writes_hears_and_is_answered(chromium: OpenPa
         await gateway.stop(grace=0)
 
 
-async def clerk(call: Call) -> None:
-    """Asks the client's clock before it answers, and speaks on until it is interrupted."""
-    async for message in call.messages:
-        if isinstance(message, TextMessage):
-            await call.send_event("function_call", {"callId": "c1", "name": "clock", "arguments": {"zone": "UTC"}})
-        elif not isinstance(message, TypedMessage):
-            continue
-        elif message.type == "function_call_output":
-            await call.send_event("agent_state", {"state": "speaking"})
-            said = {"role": "agent", "text": f"It is {message.data['output']}, and", "final": False}
-            await call.send_event("transcript", said)
-        elif message.type == "interrupt":
-            await call.send_event("transcript", {"role": "agent", "text": "It is", "final": True, "interrupted": True})
-            await call.send_event("agent_state", {"state": "listening"})
-
-
 async def test_the_vendors_sdk_writes_runs_its_tool_and_interrupts(chromium: OpenPage, tmp_path: Path) -> None:
-    plugin = TestPlugin(test=clerk)
+    mind = Mind([ToolCall("clock", {"zone": "UTC"})], "It is noon, and I could go on about that for a long time.")
+    clerk = settings(mind, mouth=Mouth(), wishes=("instructions", "functions"))
+    plugin = TestPlugin(test=conversation(clerk))
     config = f'{plugin.config()}\n[routes]\nenabled = ["openai-calls"]\n'
     async with open_test_gateway(tmp_path, config, [plugin]) as gateway, chromium() as page:
         key = await client_secret(gateway, "test")
@@ -113,12 +100,16 @@ async def test_the_vendors_sdk_writes_runs_its_tool_and_interrupts(chromium: Ope
                 }})()"""
             )
             await page.wait_for("kinds.includes('response.output_audio_transcript.delta')")
+            await page.wait_for("kinds.includes('output_audio_buffer.started')")
             await page.evaluate("session.interrupt()")
             await page.wait_for("kinds.includes('output_audio_buffer.cleared')")
             asked, called, answered = await page.evaluate("session.history")
             assert asked["content"][0]["text"] == "What time is it?"
             assert (called["name"], called["output"]) == ("clock", "noon in UTC")
-            assert (answered["status"], answered["content"][0]["transcript"]) == ("incomplete", "It is")
+            assert answered["status"] == "incomplete"
+            assert "It is noon, and I could go on".startswith(answered["content"][0]["transcript"][:29])
+            assert mind.histories[0][0].text == "Be kind."
+            assert mind.histories[1][-1].text == "noon in UTC"
             assert await page.evaluate("troubles") == []
             await page.evaluate("session.close()")
         await eventually(lambda: not len(gateway.sessions))

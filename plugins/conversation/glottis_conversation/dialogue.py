@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Final
@@ -10,6 +11,7 @@ import trio
 from glottis import Call, ConfigurationError, PluginError, TextMessage, TypedMessage, VoiceActivityDetector
 
 from glottis_conversation.chain import NoneWorks
+from glottis_conversation.client import Client
 from glottis_conversation.floor import OneFloor
 from glottis_conversation.history import History
 from glottis_conversation.kinds import Tool, ToolFunction
@@ -42,6 +44,7 @@ class Dialogue:
         self._call = call
         self._config = config
         self._teller = Teller(call)
+        self._client = Client(call, config, self._teller)
         self._history = History(config.instructions, config.history_messages)
         self._floor = OneFloor(call, self._history, speak_up=self._put_in, hang_up=self.hang_up)
         self._turn_detector = config.turn_detector.make()
@@ -65,7 +68,7 @@ class Dialogue:
             self._hearing,
             caller_is=self._teller.caller_is,
             spoke=self._hesitate,
-            insists=self._interrupt,
+            insists=self._insist,
             partly=self._hear_partly,
             said=self._take,
         )
@@ -78,8 +81,12 @@ class Dialogue:
         """Of the speech that was interrupted last."""
         self._heard = ""
         """Of the last speech."""
+        self._is_told = False
+        """Whether the client was told words of it, so that it is to know what was heard of them: nothing, maybe."""
         self._is_held = False
         """Whether the agent has fallen silent, or soft, and may go on."""
+        self._is_wanted = False
+        """Whether the client has said that it wants an answer, and there is something to understand before."""
         self._is_over = False
         self._is_late = False
         """Whether the call has lasted for as long as it may."""
@@ -88,6 +95,7 @@ class Dialogue:
         """To its end."""
         async with trio.open_nursery() as nursery:
             self._floor.nursery = nursery
+            self._client.greet()
             nursery.start_soon(self._teller.run)
             nursery.start_soon(self._read)
             nursery.start_soon(self._watch_keys)
@@ -136,8 +144,24 @@ class Dialogue:
         async for message in self._call.messages:
             if isinstance(message, TextMessage) and message.text.strip():
                 await self._take(Said(message.text.strip(), trio.current_time()))
-            elif isinstance(message, TypedMessage) and message.type == "interrupt":
+            elif isinstance(message, TypedMessage):
+                await self._obey(message)
+
+    async def _obey(self, message: TypedMessage) -> None:
+        match message.type:
+            case "interrupt":
                 self._interrupt()
+            case "function_call_output":
+                self._client.put_out(message.data)
+            case "respond" if self._config.wishes and not self._is_wanted and self._floor.nursery is not None:
+                self._is_wanted = True
+                self._floor.nursery.start_soon(self._want)
+
+    async def _want(self) -> None:
+        """An answer to all that was said by now."""
+        await self._listener.wait_quiet()
+        await self._send.send(Said("", trio.current_time(), is_wanted=True))
+        self._is_wanted = False
 
     async def _watch_keys(self) -> None:
         keys = ""
@@ -158,7 +182,8 @@ class Dialogue:
         if is_beside and not (said.is_failure and self._is_held):
             self._go_on()
             return
-        self._interrupt()
+        if not said.is_spoken or self._client.may_interrupt:
+            self._interrupt()
         await self._send.send(said)
 
     def _means_something(self, text: str) -> bool:
@@ -175,12 +200,12 @@ class Dialogue:
 
     def _hear_partly(self, text: str) -> None:
         self._teller.transcript("user", text, is_final=False)
-        if self._has_floor and self._means_something(text):
+        if self._has_floor and self._client.may_interrupt and self._means_something(text):
             self._interrupt()
 
     def _hesitate(self) -> None:
         """Somebody speaks, but may only hum along: what that means is not known before it is understood."""
-        if self._is_held:
+        if self._is_held or not self._client.may_interrupt:
             return
         if self._speech is None or not self._is_sounding:
             self._interrupt()
@@ -191,6 +216,10 @@ class Dialogue:
             else:
                 self._speech.hold()
                 self._teller.state_is("listening")
+
+    def _insist(self) -> None:
+        if self._client.may_interrupt:
+            self._interrupt()
 
     def _go_on(self) -> None:
         """From where that was."""
@@ -236,6 +265,8 @@ class Dialogue:
                 self._notices.append(more)
             if more is None or more.is_notice:
                 break
+            if more.is_wanted:
+                return replace(said, is_wanted=True)
             if more.text:
                 joined = f"{said.text} {more.text}".strip()
                 said = Said(joined, more.ended_at, more.is_spoken)
@@ -264,8 +295,9 @@ class Dialogue:
             text = await self._mind.clearest(said.text, said.again)
             self._teller.transcript("user", text)
             self._history.add_user(text)
-            await self._answer(said)
-        elif self._history.awaits_answer:
+            if not said.is_spoken or said.is_wanted or self._client.is_answered_at_once:
+                await self._answer(said)
+        elif said.is_wanted or (self._history.awaits_answer and self._client.is_answered_at_once):
             await self._answer(said)
 
     async def _say(self, texts: Sequence[str]) -> None:
@@ -286,9 +318,12 @@ class Dialogue:
         if said.is_spoken:
             waterfall.reached("stt")
         answers: list[Answer] = []
+        self._history.instructions = self._client.instructions
 
         async def produce(speech: Speech) -> None:
-            answers.append(Answer(self._mind, self._history, speech, partial(waterfall.reached, "llm")))
+            answers.append(
+                Answer(self._client.mind(self._mind), self._history, speech, partial(waterfall.reached, "llm"))
+            )
             try:
                 await answers[0].find(lambda: self._is_over)
             except NoneWorks:
@@ -318,8 +353,10 @@ class Dialogue:
             self._teller.state_is("speaking")
             said = [each.text for each in speech.sentences[: next(numbers)] if not each.is_aside]
             if not sentence.is_aside:
+                self._is_told = True
                 self._teller.transcript("agent", " ".join(said), is_final=False)
 
+        self._is_told = False
         speech = self._speech = Speech(self._voice, tell)
         with trio.CancelScope() as self._scope:
             try:
@@ -337,7 +374,7 @@ class Dialogue:
     def _finish(self, speech: Speech, remember: Callable[[Speech], None]) -> None:
         remember(speech)
         self._unheard, self._heard = speech.unheard, speech.heard()
-        if self._heard:
+        if self._heard or self._is_told:
             self._teller.transcript("agent", self._heard, is_interrupted=bool(self._unheard))
 
     async def _fill(self, speech: Speech) -> None:

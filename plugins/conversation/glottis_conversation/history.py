@@ -9,14 +9,15 @@ class History:
     """The last ``limit`` messages. One begins with a caller's: results of tools are not left without their calls."""
 
     def __init__(self, instructions: str, limit: int) -> None:
-        self._system = [Message("system", instructions)] if instructions else []
+        self.instructions = instructions
         self._limit = limit
         self._messages: list[Message] = []
 
     @property
     def messages(self) -> list[Message]:
         """With the instructions first."""
-        return [*self._system, *self._messages]
+        system = [Message("system", self.instructions)] if self.instructions else []
+        return [*system, *self._messages]
 
     @property
     def awaits_answer(self) -> bool:

@@ -32,6 +32,8 @@ class Said:
     is_spoken: bool = False
     is_failure: bool = False
     """Whether nobody could understand it."""
+    is_wanted: bool = False
+    """Whether it is no word, but the client's wish for an answer."""
     is_notice: bool = False
     """Whether it is no word of the caller, but is to be said to the caller."""
     again: Again | None = None

@@ -60,6 +60,8 @@ class ConversationConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     instructions: str = ""
     """For the model, before all that is said."""
+    wishes: tuple[Literal["instructions", "functions", "turns"], ...] = ()
+    """What clients may ask for: instructions behind these, functions of theirs as tools, and when to answer speech."""
     greeting: str = ""
     """Said first."""
     apology: str = "I am sorry, something went wrong. Please try again."

@@ -2,11 +2,12 @@
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import trio
 from glottis import Call, MessageTooLong
+from glottis.contracts.wishes import WISHES
 
 State = Literal["listening", "thinking", "speaking"]
 CallerState = Literal["speaking", "silent"]
@@ -52,6 +53,14 @@ class Teller:
     def turn(self, latency_ms: int, parts: Mapping[str, int]) -> None:
         """Tell how long the caller has waited for an answer, and what for."""
         self._tell("turn", {"latencyMs": latency_ms, "parts": parts})
+
+    def honoured(self, wishes: Sequence[str]) -> None:
+        """Tell which of the client's wishes are gone by."""
+        self._tell(WISHES, {"honoured": wishes})
+
+    def function_call(self, call_id: str, name: str, arguments: Mapping[str, Any]) -> None:
+        """Have a function of the client's run there."""
+        self._tell("function_call", {"callId": call_id, "name": name, "arguments": arguments})
 
     async def run(self) -> None:
         """Send what is told."""

@@ -8,8 +8,12 @@ from typing import Any, Final
 import msgspec
 from glottis import Malformed
 
+from glottis_openai_calls.wishes import wrong_with_wishes
+
 MAX_PARTS: Final = 8
-MAX_SESSION_BYTES: Final = 16 * 1024
+MAX_SESSION_BYTES: Final = 15 * 1024
+MAX_SESSION_VALUES: Final = 1500
+"""An agent is told of them by messages, which have 16 KiB and 2048 values at most."""
 _BOUNDARY: Final = re.compile(
     r"""multipart/form-data\s*;.{0,200}?\bboundary="?([-0-9A-Za-z'()+_,./:=? ]{1,70})""", re.I
 )
@@ -61,9 +65,12 @@ def wrong_with_session(value: object) -> str:
         return "session.type: expected realtime"
     if not isinstance(value.get("model", ""), str):
         return "session.model: expected a string"
-    if len(msgspec.json.encode(value)) > MAX_SESSION_BYTES:
+    encoded = msgspec.json.encode(value)
+    if len(encoded) > MAX_SESSION_BYTES:
         return f"session: expected at most {MAX_SESSION_BYTES} bytes"
-    return ""
+    if sum(map(encoded.count, (b",", b"[", b"{"))) > MAX_SESSION_VALUES:
+        return f"session: expected at most {MAX_SESSION_VALUES} values"
+    return wrong_with_wishes(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 import trio
 from glottis import Malformed, Saying, ToAgent
+from glottis.contracts.wishes import WISHES
 
 from glottis_openai_calls.bodies import wrong_with_session
 from glottis_openai_calls.events import Events, parse_event_untrusted
@@ -14,6 +15,7 @@ from glottis_openai_calls.items import Items, message
 from glottis_openai_calls.requests import Requests, Unusable, to_agent
 from glottis_openai_calls.responses import Responses
 from glottis_openai_calls.sessions import described, merged
+from glottis_openai_calls.wishes import in_force, wished
 
 MAX_ECHOES: Final = 8
 """Texts of the client's that agents may repeat as what they have understood."""
@@ -26,6 +28,10 @@ class Realtime:
 
     def __init__(self, session: Mapping[str, Any]) -> None:
         self._session = dict(session)
+        self._honoured: frozenset[str] = frozenset()
+        """The wishes that the agent goes by."""
+        self._told: Mapping[str, Any] = {}
+        """The session as the client was told it last."""
         self._events = Events()
         self._items = Items(self._events)
         self._responses = Responses(self._events, self._items)
@@ -49,7 +55,8 @@ class Realtime:
     def opened(self) -> Iterator[Saying]:
         """See ``Dialect``."""
         self._began_at = trio.current_time()
-        yield self._events.make("session.created", session=self._session)
+        self._told = in_force(self._session, self._honoured)
+        yield self._events.make("session.created", session=self._told)
 
     # The client
 
@@ -80,16 +87,33 @@ class Realtime:
         if wrong := wrong_with_session(session):  # it is not to grow
             raise Unusable(wrong)
         self._session = session
-        yield self._events.make("session.updated", session=session)
         yield to_agent("metadata", realtime=session)
+        yield to_agent("metadata", **{WISHES: wished(session)})
+        yield from self._tell_session()
+
+    def _tell_session(self) -> Iterator[Saying]:
+        self._told = in_force(self._session, self._honoured)
+        yield self._events.make("session.updated", session=self._told)
+
+    def _honour(self, names: list[Any]) -> Iterator[Saying]:
+        """The agent says which wishes it goes by."""
+        self._honoured = frozenset(name for name in names if isinstance(name, str))
+        if in_force(self._session, self._honoured) != self._told:
+            yield from self._tell_session()
 
     def _create_item(self, event: dict[str, Any]) -> Iterator[Saying]:
         yield from self._requests.add(event.get("item"))
 
     def _create_response(self, event: dict[str, Any]) -> Iterator[Saying]:
-        if self._responses.is_active:
+        if self._responses.is_active and self._requests.are_outputs:
+            _, outputs = self._requests.take()
+            yield from outputs  # what goes on is the answer to them
+        elif self._responses.is_active:
             code = "conversation_already_has_active_response"
             yield self._events.refusal(event, code, "Wait for response.done, or cancel the response that there is.")
+        elif not self._requests.is_any and "respond" in self._honoured:
+            yield from self._responses.begin()
+            yield to_agent("respond")
         elif not self._requests.is_any:
             yield self._events.refusal(
                 event, "nothing_to_answer", "Create an item first: agents answer speech by themselves."
@@ -147,6 +171,8 @@ class Realtime:
                 yield from self._start_speech()
             case "caller_state", {"state": "silent"}:
                 yield from self._stop_speech()
+            case "wishes", {"honoured": [*names]}:
+                yield from self._honour(names)
             case "function_call", {"callId": str(call_id), "name": str(name), **rest}:
                 arguments = rest.get("arguments", {})
                 text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()

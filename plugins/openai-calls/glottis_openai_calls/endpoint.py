@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import trio
 from glottis import Door, DoorCall, DoorRefused, Malformed, RouteRequest, RouteResponse
+from glottis.contracts.wishes import WISHES
 
 from glottis_openai_calls.bodies import (
     SecretWish,
@@ -20,6 +21,7 @@ from glottis_openai_calls.descriptions import with_candidates
 from glottis_openai_calls.dialect import Realtime
 from glottis_openai_calls.errors import response_of
 from glottis_openai_calls.sessions import described, merged
+from glottis_openai_calls.wishes import wished
 
 FOLDER: Final = "/v1/realtime"
 SDP: Final = "application/sdp"
@@ -73,7 +75,7 @@ class Endpoint:
 
     async def _call(self, door: Door, campaign: str, session: dict[str, Any], sdp: str) -> RouteResponse:
         candidates = _Candidates()
-        wanted = {"campaignId": campaign, "metadata": {"realtime": session}}
+        wanted = {"campaignId": campaign, "metadata": {"realtime": session, WISHES: wished(session)}}
         call = await door.call(wanted, candidates.hear, dialect=Realtime(session))
         try:
             answer = await call.answer(sdp)

@@ -32,6 +32,11 @@ class Requests:
         """Whether there is something to answer."""
         return bool(self._held or self._outputs)
 
+    @property
+    def are_outputs(self) -> bool:
+        """Whether that is outputs of functions, and nothing else."""
+        return bool(self._outputs) and not self._held
+
     def called(self, call_id: str) -> None:
         """The agent waits for the output of this call of a function."""
         self._calls[call_id] = None

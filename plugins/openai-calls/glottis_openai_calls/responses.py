@@ -33,6 +33,8 @@ class Responses:
         self._events = events
         self._items = items
         self._now: _Response | None = None
+        self._said_before = ""
+        """Of what the agent says now: it is told as a response already, for a function was called behind it."""
 
     @property
     def is_active(self) -> bool:
@@ -82,6 +84,14 @@ class Responses:
 
     def transcript(self, text: str, *, is_final: bool, is_interrupted: bool) -> Iterator[Saying]:
         """All that it has said so far; at last what of it was heard."""
+        before = self._said_before
+        if is_final:
+            self._said_before = ""
+        if before and before.startswith(text):  # of the rest nothing was heard
+            if is_final and self._now is not None:
+                yield from self._finish(is_whole=not is_interrupted)
+            return
+        text = text.removeprefix(before).lstrip() if before else text
         yield from self._open()
         assert self._now is not None
         if not is_interrupted:
@@ -111,7 +121,8 @@ class Responses:
 
     def calls(self, name: str, call_id: str, arguments: str) -> Iterator[Saying]:
         """A function of the client's, whose output the agent waits for."""
-        if self.item_id:
+        if self._now is not None and self._now.item_id:
+            self._said_before = f"{self._said_before} {self._now.transcript}".strip()
             yield from self._finish(is_whole=True)
         yield from self.begin()
         response = self._now

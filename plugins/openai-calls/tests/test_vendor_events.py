@@ -110,6 +110,8 @@ async def test_each_event_is_of_the_published_types(autojump_clock: trio.testing
     note(dialect.opened())
     for one in CLIENT:
         note(dialect.client_says(json.dumps(one)))
+    note(dialect.gateway_says(event("wishes", honoured=["instructions", "functions", "turns", "respond", 7])))
+    note(dialect.client_says(json.dumps({"type": "session.update", "session": {"tool_choice": "none"}})))
     for one in GATEWAY:
         note(dialect.gateway_says(one))
     for one in AFTERWARDS:
