@@ -34,6 +34,7 @@ NOT_COUNTED: Final = {
     "Door.call": "the gateway's own",
     "Door.find": "the same",
     "Door.invite": "the same",
+    "Door.key": "the same",
     "Door.on_behalf_of": "the same",
     "Door.principal": "the same",
     "DoorCall.add_candidate": "the same",

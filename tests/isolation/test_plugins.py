@@ -27,6 +27,7 @@ NEVER_CALLED = {
     "Door.call": "the gateway's own, which routes call",
     "Door.find": "the same",
     "Door.invite": "the same",
+    "Door.key": "the same",
     "Door.on_behalf_of": "the same",
     "Door.principal": "the same",
     "DoorCall.add_candidate": "the same",

@@ -178,9 +178,16 @@ class Door(Protocol):
         For routes that are for everybody, and word their refusals themselves.
         """
 
-    def on_behalf_of(self, another: "Door") -> "Door":
+    def key(self, purpose: str) -> bytes:
+        """32 bytes for this purpose of the plugin's, which all workers of this gateway have, and nobody else.
+
+        What is signed or sealed with them is good until the gateway is started anew. Nodes of a cluster have others.
+        """
+
+    def on_behalf_of(self, another: "Door | Mapping[str, str]") -> "Door":
         """The same client with what the request of the other door has to show, for one who was given a key by it.
 
+        In place of a door there may be that request's headers, as a key has kept them.
         The auth scheme is asked about that request's headers and this one's address, whenever it is asked: so what is
         no longer good for the one is not for the other.
         """

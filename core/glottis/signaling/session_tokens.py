@@ -19,6 +19,7 @@ MIN_SECRET_BYTES: Final = 32
 
 _PURPOSE: Final = b"glottis session token 1."
 """Signed with the claims, so that a secret that signs other things too cannot be made to sign a token."""
+_OTHER_PURPOSE: Final = b"glottis key 1."
 _TOKEN: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})")
 
 
@@ -71,6 +72,10 @@ class HmacTokens:
         if now >= claims.expires_at:
             raise AuthenticationFailed("TOKEN_EXPIRED", "The token has expired; create a new session.")
         return claims
+
+    def key(self, purpose: str) -> bytes:
+        """32 bytes for another purpose, from which nothing can be learnt of the secret."""
+        return hmac.digest(self._secret, _OTHER_PURPOSE + purpose.encode(), hashlib.sha256)
 
     def _signature(self, payload: str) -> str:
         return _base64url(hmac.digest(self._secret, _PURPOSE + payload.encode("ascii"), hashlib.sha256))

@@ -1,61 +1,88 @@
-"""Keys for pages: who may call by one is whoever was given it, as who asked for it, and not for long."""
+"""Keys for pages: who may call by one is whoever was given it, as who asked for it, and not for long.
 
-import secrets
+A key holds all that it stands for, sealed (NIST SP 800-38D), for any process that has the same secret: so nothing is
+kept. What is too long for a header of HTTP is kept by the process that has made the key.
+"""
+
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from secrets import token_bytes, token_urlsafe
+from typing import Any, Final
 
-from glottis import Door, DoorRefused
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from glottis import DoorRefused
 
 PREFIX: Final = "ek_"
+MAX_LENGTH: Final = 8000
+"""Characters of one that is sealed: with a browser's other headers it is to be 16 KiB at most."""
 MAX_BYTES: Final = 32 * 1024 * 1024
 """Of memory that all may take, and a quarter of it those of each principal: beyond, some have to expire first."""
 _OVERHEAD: Final = 2048
-"""Bytes of one, beside the session and what its door keeps of the request."""
+"""Bytes of one, beside the session and what was shown."""
+_FIELD: Final = 128
+"""Bytes that a name and its value take beside their characters."""
+_NONCE_BYTES: Final = 12
+_OF_THE_CONNECTION: Final = frozenset(
+    ("accept", "accept-encoding", "accept-language", "connection", "content-length", "content-type", "user-agent")
+)
+"""Headers of a request for a key by which nobody is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """What a key stands for. ``door`` is the one that its owner came by, and ``session`` what pages get."""
+    """What a key stands for. ``shown`` are the headers by which its owner was known, ``session`` is what pages get."""
 
-    door: Door
+    shown: Mapping[str, str]
     owner: str
     session: bytes
     """As JSON."""
     expires_at: float
-    shown: int = 0
-    """Characters that the owner has sent beside the body, which ``door`` keeps."""
+    """In seconds since the epoch, which all processes have in common."""
 
     @property
     def size(self) -> int:
         """Of memory."""
-        return _OVERHEAD + len(self.session) + self.shown
+        return _OVERHEAD + len(self.session) + sum(_FIELD + len(name) + len(text) for name, text in self.shown.items())
+
+
+def shown_by(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of a request by which somebody may be known."""
+    return {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION}
 
 
 class ClientSecrets:
-    """All that have not expired, by what cannot be turned back to them. ``now`` is in seconds of any one clock."""
+    """Makes keys, and finds what they stand for. ``now`` is in seconds since the epoch."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, ClientSecret] = {}
         self._sizes: Counter[str] = Counter()
 
-    def add(self, secret: ClientSecret, now: float) -> str:
-        """A new key. Raises ``DoorRefused`` if there are too many."""
+    def add(self, secret: ClientSecret, seal: bytes, now: float) -> str:
+        """A new key, sealed with these 32 bytes. Raises ``DoorRefused`` if there are too many that have to be kept."""
+        value = _sealed(secret, seal)
+        return value if len(value) <= MAX_LENGTH else self._keep(secret, now)
+
+    def find(self, value: str, seal: bytes, now: float) -> ClientSecret | None:
+        """What this key stands for, if it is good."""
+        secret = self._known.get(_digest(value)) or _unsealed(value, seal)
+        return secret if secret is not None and now < secret.expires_at else None
+
+    def _keep(self, secret: ClientSecret, now: float) -> str:
         if self._is_full(secret):
             self._forget_expired(now)
         if self._is_full(secret):
-            detail = "There are too many client secrets; wait until some have expired."
+            detail = "There are too many long client secrets; wait until some have expired."
             raise DoorRefused(429, "TOO_MANY_CLIENT_SECRETS", detail, (("retry-after", "60"),))
-        value = PREFIX + secrets.token_urlsafe(32)
+        value = PREFIX + token_urlsafe(32)
         self._known[_digest(value)] = secret
         self._sizes[secret.owner] += secret.size
         return value
-
-    def find(self, value: str, now: float) -> ClientSecret | None:
-        """What this key stands for, if it is good."""
-        secret = self._known.get(_digest(value))
-        return secret if secret is not None and now < secret.expires_at else None
 
     def _is_full(self, secret: ClientSecret) -> bool:
         whole, own = self._sizes.total(), self._sizes[secret.owner]
@@ -66,6 +93,27 @@ class ClientSecrets:
         self._sizes = Counter()
         for one in self._known.values():
             self._sizes[one.owner] += one.size
+
+
+def _sealed(secret: ClientSecret, seal: bytes) -> str:
+    """Only the session is compressed: who has a say in that shall not learn by the length what else there is."""
+    parts = (secret.expires_at, secret.owner, secret.shown, zlib.compress(secret.session))
+    nonce = token_bytes(_NONCE_BYTES)
+    sealed = AESGCM(seal).encrypt(nonce, msgspec.msgpack.encode(parts), PREFIX.encode())
+    return PREFIX + urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+
+
+def _unsealed(value: str, seal: bytes) -> ClientSecret | None:
+    """None for what was sealed by nobody who has these bytes; what was, is as it was made."""
+    text = value.removeprefix(PREFIX)
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        plain = AESGCM(seal).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], PREFIX.encode())
+    except (InvalidTag, ValueError):
+        return None
+    parts: tuple[Any, ...] = msgspec.msgpack.decode(plain)
+    expires_at, owner, shown, session = parts
+    return ClientSecret(shown, owner, zlib.decompress(session), expires_at)
 
 
 def _digest(value: str) -> bytes:

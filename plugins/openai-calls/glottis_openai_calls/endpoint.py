@@ -1,13 +1,15 @@
 """The endpoint: calls, their ends, and keys for those who are to make them."""
 
+import hmac
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Annotated, Any, Final
 
 import msgspec
 import trio
-from glottis import Door, DoorCall, DoorRefused, Malformed, RouteRequest, RouteResponse
+from glottis import ConfigurationError, Door, DoorCall, DoorRefused, Malformed, RouteRequest, RouteResponse, Secret
 from glottis.contracts.wishes import WISHES
 
 from glottis_openai_calls.bodies import (
@@ -16,7 +18,7 @@ from glottis_openai_calls.bodies import (
     parse_secret_wish_untrusted,
     parse_wish_untrusted,
 )
-from glottis_openai_calls.client_secrets import PREFIX, ClientSecret, ClientSecrets
+from glottis_openai_calls.client_secrets import PREFIX, ClientSecret, ClientSecrets, shown_by
 from glottis_openai_calls.descriptions import with_candidates
 from glottis_openai_calls.dialect import Realtime
 from glottis_openai_calls.errors import response_of
@@ -25,6 +27,8 @@ from glottis_openai_calls.wishes import wished
 
 FOLDER: Final = "/v1/realtime"
 SDP: Final = "application/sdp"
+PURPOSE: Final = "openai-calls client secrets 1"
+MIN_SECRET_LENGTH: Final = 32
 
 
 class OpenAiCallsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +38,14 @@ class OpenAiCallsConfig(msgspec.Struct, frozen=True, kw_only=True):
     models: dict[str, str] = {}
     longest_secret: Annotated[int, msgspec.Meta(ge=10, le=7200)] = 7200
     """Seconds that a client secret may be good for."""
+    secret_key: Secret | None = None
+    """Seals client secrets, for all nodes of a cluster that have the same. Absent: another at each start."""
     gathering_timeout: Annotated[float, msgspec.Meta(ge=0, le=5)] = 0.3
     """Seconds that an answer waits for candidates of STUN and TURN servers: the client is told none later."""
+
+    def __post_init__(self) -> None:
+        if self.secret_key is not None and len(self.secret_key.reveal()) < MIN_SECRET_LENGTH:
+            raise ConfigurationError(f"secret_key: expected at least {MIN_SECRET_LENGTH} characters")
 
 
 @dataclass(slots=True)
@@ -94,9 +104,10 @@ class Endpoint:
             door = _door_of(request, None)
             owner = (await door.principal()).name
             wish = self._secret_wish_in(request.body)
-            now = trio.current_time()
-            secret = ClientSecret(door, owner, msgspec.json.encode(wish.session), now + wish.seconds, _shown(request))
-            value = self._secrets.add(secret, now)
+            now = time.time()
+            session = msgspec.json.encode(wish.session)
+            secret = ClientSecret(shown_by(request.headers), owner, session, now + wish.seconds)
+            value = self._secrets.add(secret, self._seal(door), now)
         except DoorRefused as refused:
             return response_of(refused)
         model = wish.session.get("model", "")
@@ -134,6 +145,11 @@ class Endpoint:
             raise DoorRefused(404, "CALL_NOT_FOUND", "The call has ended, or is somebody else's.")
         return call
 
+    def _seal(self, door: Door) -> bytes:
+        """For keys: all processes have the same that are to know each other's."""
+        secret = self._config.secret_key
+        return door.key(PURPOSE) if secret is None else hmac.digest(secret.reveal().encode(), PURPOSE.encode(), sha256)
+
     def _campaign_of(self, model: str) -> str:
         campaign = self._config.models.get(model) or self._config.campaign or model
         if not campaign:
@@ -146,25 +162,19 @@ class Endpoint:
         value = value.strip()
         if scheme.lower() != "bearer" or not value.startswith(PREFIX):
             return None
-        secret = self._secrets.find(value, trio.current_time())
+        assert request.door is not None, "the gateway's requests have one"
+        secret = self._secrets.find(value, self._seal(request.door), time.time())
         if secret is None:
             raise DoorRefused(401, "INVALID_API_KEY", "The client secret has expired, or there was none; get another.")
         return secret
 
 
 _PLAIN: Final = str.maketrans("-_", "00")
-_FIELD: Final = 128
-"""Bytes that a name and its value take beside their characters."""
 
 
 def _door_of(request: RouteRequest, secret: ClientSecret | None) -> Door:
     assert request.door is not None, "the gateway's requests have one"
-    return request.door if secret is None else request.door.on_behalf_of(secret.door)
-
-
-def _shown(request: RouteRequest) -> int:
-    fields = (*request.headers.items(), *request.query.items())
-    return sum(_FIELD + len(name) + len(value) for name, value in fields)
+    return request.door if secret is None else request.door.on_behalf_of(secret.shown)
 
 
 def _wish_in(request: RouteRequest) -> Wish:

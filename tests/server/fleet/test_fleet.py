@@ -203,6 +203,24 @@ async def test_streams_of_telephones_are_calls_of_the_whole_at_whichever_worker_
         await phone.hear()
 
 
+async def test_a_client_secret_of_one_worker_is_good_at_all(tmp_path: Path) -> None:
+    async with open_fleet(tmp_path, more='\n[routes]\nenabled = ["openai-calls"]\n') as fleet:
+        ask = partial(request, fleet.exchange.gateway, "POST")
+        wanted = json.dumps({"session": {"model": "echo"}}).encode()
+        made = await ask("/v1/realtime/client_secrets", wanted, content_type="application/json")
+        shown = f"Bearer {made.document['value']}"
+        calls = []
+        for _ in range(2):
+            phone = fleet.exchange.phone()
+            offer = phone.peer.make_offer().encode()
+            phone.driver.pump()
+            calls.append(await ask("/v1/realtime/calls", offer, content_type="application/sdp", authorization=shown))
+        locations = [call.headers["location"] for call in calls]
+        assert len({location.rpartition("/")[2].partition("-")[0] for location in locations}) == 2
+        for location in locations:
+            assert (await ask(f"{location}/hangup", b"", authorization=shown)).status == 200
+
+
 async def test_a_worker_that_stands_still_is_replaced_and_whatever_dies_again_and_again(tmp_path: Path) -> None:
     async with open_fleet(tmp_path, "worker_patience = 1", more=DOOR) as fleet:
         phones = await calls(fleet, 4)

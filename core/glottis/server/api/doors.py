@@ -81,6 +81,10 @@ class Doors:
         """See ``Door``."""
         return self._calls.get(session_id)
 
+    def key(self, purpose: str) -> bytes:
+        """See ``Door``: what workers share is what signs sessions' tokens."""
+        return self._sessions.key(f"plugin {purpose}")
+
     async def principal(self, request: Request) -> Principal:
         """See ``Door``. Raises ``Problem``."""
         return await self._authentication.caller_of(request, None)
@@ -146,11 +150,16 @@ class RequestDoor:
         with self._refusing():
             return await self._doors.principal(self._request)
 
-    def on_behalf_of(self, another: Door) -> Door:
+    def key(self, purpose: str) -> bytes:
         """See ``Door``."""
-        assert isinstance(another, RequestDoor), "there are no others"
+        return self._doors.key(purpose)
+
+    def on_behalf_of(self, another: Door | Mapping[str, str]) -> Door:
+        """See ``Door``."""
+        headers = another._request.headers if isinstance(another, RequestDoor) else another
+        assert isinstance(headers, Mapping), "there are no other doors"
         door = copy(self)  # what comes of it comes of this request
-        door._request = replace(self._request, headers=another._request.headers)
+        door._request = replace(self._request, headers=dict(headers))
         return door
 
 

@@ -27,6 +27,9 @@ class Placement(Protocol):
     def come_in(self, session_id: str) -> Session | None:
         """A session of this process, which has been created for a client without a token; None if it has ended."""
 
+    def key(self, purpose: str) -> bytes:
+        """See ``Door``."""
+
     async def explain(self, session_id: str, principal: Principal | None) -> str | None:
         """How a session of this principal, or of anybody, fares or has fared lately, as text; None if there is none."""
 

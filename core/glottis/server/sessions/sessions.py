@@ -288,6 +288,10 @@ class Sessions:
 
     # Connection
 
+    def key(self, purpose: str) -> bytes:
+        """See ``Placement``."""
+        return self._tokens.key(purpose)
+
     def come_in(self, session_id: str) -> Session | None:
         """See ``api.placement.Placement``."""
         session = self.find(session_id)

@@ -31,6 +31,10 @@ class TokenDesk:
     def __len__(self) -> int:
         return len(self._nonces)
 
+    def key(self, purpose: str) -> bytes:
+        """32 bytes for this purpose, the same for all that share the secret."""
+        return self._tokens.key(purpose)
+
     def issue(self, info: CallInfo, use: str, expires_at: float) -> SessionUrl:
         """The URL with a token for the session's client; ``expires_at`` is in seconds since the epoch."""
         nonce = secrets.token_urlsafe(12)
