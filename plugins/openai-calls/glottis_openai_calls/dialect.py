@@ -20,6 +20,19 @@ from glottis_openai_calls.wishes import in_force, wished
 MAX_ECHOES: Final = 8
 """Texts of the client's that agents may repeat as what they have understood."""
 
+_BY_RTP: Final = (
+    "Send sound by RTP: the agent finds turns in it, and session.updated says which turn_detection there is."
+)
+_REMEMBERED: Final = "Keep the items that you are told of: the agent remembers what was said, and nobody else."
+NOT_HERE: Final = {
+    "input_audio_buffer.append": _BY_RTP,
+    "input_audio_buffer.clear": _BY_RTP,
+    "input_audio_buffer.commit": _BY_RTP,
+    "conversation.item.delete": _REMEMBERED,
+    "conversation.item.retrieve": _REMEMBERED,
+}
+"""Events that are refused, with what to do in their place."""
+
 
 class Realtime:
     """A ``Dialect``; of one call."""
@@ -67,6 +80,9 @@ class Realtime:
         except Malformed as error:
             yield self._events.refusal({}, "invalid_event", f"Correct the event: {error}.")
             return
+        if (why := NOT_HERE.get(event["type"])) is not None:
+            yield self._events.refusal(event, "unsupported_event", why, "type")
+            return
         handle = self._handlers.get(event["type"])
         if handle is None:
             known = ", ".join(self._handlers)
@@ -105,6 +121,13 @@ class Realtime:
         yield from self._requests.add(event.get("item"))
 
     def _create_response(self, event: dict[str, Any]) -> Iterator[Saying]:
+        wanted = event.get("response", {})
+        if not isinstance(wanted, dict):
+            raise Unusable("response: expected an object")
+        if wanted.get("conversation", "auto") != "auto" or "input" in wanted:
+            raise Unusable(
+                "response: agents answer in the conversation that there is; leave conversation and input out"
+            )
         if self._responses.is_active and self._requests.are_outputs:
             _, outputs = self._requests.take()
             yield from outputs  # what goes on is the answer to them

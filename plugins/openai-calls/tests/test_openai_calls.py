@@ -298,7 +298,13 @@ async def test_functions_of_the_client_are_called(client: Client, autojump_clock
         ('{"type":7}', "invalid_event"),
         ("[" * 20_000, "invalid_event"),
         ('{"type":"' + "x" * MAX_EVENT_BYTES + '"}', "invalid_event"),
-        ('{"type":"input_audio_buffer.append","audio":"AAAA"}', "unknown_event"),
+        ('{"type":"input_audio_buffer.append","audio":"AAAA"}', "unsupported_event"),
+        ('{"type":"input_audio_buffer.commit"}', "unsupported_event"),
+        ('{"type":"conversation.item.retrieve","item_id":7}', "unsupported_event"),
+        ('{"type":"transcription_session.update"}', "unknown_event"),
+        ('{"type":"response.create","response":7}', "invalid_event"),
+        ('{"type":"response.create","response":{"conversation":"none"}}', "invalid_event"),
+        ('{"type":"response.create","response":{"input":[]}}', "invalid_event"),
         ('{"type":"session.update"}', "invalid_event"),
         ('{"type":"session.update","session":{"type":"transcription"}}', "invalid_event"),
         ('{"type":"session.update","session":{"instructions":"' + "x" * 20_000 + '"}}', "invalid_event"),
@@ -447,6 +453,24 @@ async def test_a_model_calls_functions_of_the_client_and_says_what_comes_of_it(
         client.write("And now?")
         await eventually(lambda: len(mind.histories) == 3)
         assert [tool.name for tool in mind.tools] == ["hang_up"]
+
+
+async def test_speech_is_answered_when_the_client_says_so(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind, detection = Mind("Five."), {"type": "server_vad", "create_response": False, "interrupt_response": False}
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+    async with open_conversation(tmp_path, mind, ear=Ear(["What time is it?", "Stop, I say!"])) as client:
+        client.say("session.update", session=session)
+        assert (await client.told("session.updated"))["session"]["audio"]["input"]["turn_detection"] == detection
+        client.phone.speaking = True
+        await trio.sleep(1)
+        client.phone.speaking = False
+        await client.told("conversation.item.input_audio_transcription.completed")
+        await trio.sleep(5)
+        assert not mind.histories
+        client.say("response.create")
+        await client.told("response.done")
+        assert spoken(client) == ["Five."]
+        assert mind.histories[0][-1].text == "What time is it?"
 
 
 async def test_the_documented_agent_calls_functions_of_the_client(
