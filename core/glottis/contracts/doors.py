@@ -98,8 +98,12 @@ class DoorCall(Protocol):
     def is_over(self) -> bool:
         """Whether the call has ended, or somebody else has taken the client's place."""
 
-    async def answer(self, sdp: str) -> str:
-        """The answer to an offer of the client's, the first or a later one. Raises ``DoorRefused``."""
+    async def answer(self, sdp: str, *, gathering: float | None = None) -> str:
+        """The answer to an offer of the client's, the first or a later one. Raises ``DoorRefused``.
+
+        With ``gathering`` it waits up to so many seconds for candidates of STUN and TURN servers, and has all of the
+        gateway's in it: for clients that are told none later. Otherwise they come to ``hear`` afterwards.
+        """
 
     def add_candidate(
         self,

@@ -2,8 +2,6 @@
 
 import hmac
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
@@ -19,7 +17,6 @@ from glottis_openai_calls.bodies import (
     parse_wish_untrusted,
 )
 from glottis_openai_calls.client_secrets import PREFIX, ClientSecret, ClientSecrets, shown_by
-from glottis_openai_calls.descriptions import with_candidates
 from glottis_openai_calls.dialect import Realtime
 from glottis_openai_calls.errors import response_of
 from glottis_openai_calls.sessions import described, merged
@@ -48,21 +45,6 @@ class OpenAiCallsConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError(f"secret_key: expected at least {MIN_SECRET_LENGTH} characters")
 
 
-@dataclass(slots=True)
-class _Candidates:
-    """The gateway's, as they come: each is a line of the description."""
-
-    found: list[str] = field(default_factory=list)
-    complete: trio.Event = field(default_factory=trio.Event)
-
-    def hear(self, message: Mapping[str, Any]) -> None:
-        if message["type"] == "candidate" and not self.complete.is_set():
-            if candidate := message["candidate"]["candidate"]:
-                self.found.append(f"a={candidate}\r\n")
-            else:
-                self.complete.set()
-
-
 class Endpoint:
     """Of all campaigns."""
 
@@ -84,19 +66,15 @@ class Endpoint:
             return response_of(refused)
 
     async def _call(self, door: Door, campaign: str, session: dict[str, Any], sdp: str) -> RouteResponse:
-        candidates = _Candidates()
         wanted = {"campaignId": campaign, "metadata": {"realtime": session, WISHES: wished(session)}}
-        call = await door.call(wanted, candidates.hear, dialect=Realtime(session))
+        call = await door.call(wanted, dialect=Realtime(session))
         try:
-            answer = await call.answer(sdp)
+            answer = await call.answer(sdp, gathering=self._config.gathering_timeout)
         except DoorRefused as refused:
             call.end(f"its offer was refused: {refused.code}")
             raise
-        if call.ice_servers:
-            with trio.move_on_after(self._config.gathering_timeout):
-                await candidates.complete.wait()
         location = [("location", f"{FOLDER}/calls/{call.session_id}")]
-        return RouteResponse(201, with_candidates(answer, candidates.found).encode(), SDP, location)
+        return RouteResponse(201, answer.encode(), SDP, location)
 
     async def post_secret(self, request: RouteRequest) -> RouteResponse:
         """A key for a page."""

@@ -25,7 +25,6 @@ from glottis_openai_calls.bodies import (
     parse_wish_untrusted,
 )
 from glottis_openai_calls.client_secrets import MAX_BYTES, ClientSecret, ClientSecrets
-from glottis_openai_calls.descriptions import with_candidates
 from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
 from hypothesis import given
 from hypothesis import strategies as st
@@ -580,14 +579,6 @@ async def test_a_client_secret_is_its_owners_and_not_for_long(tmp_path: Path, au
         ] == "invalid_api_key"
         assert 55 < secret["expires_at"] - time.time() <= 60
         assert (await client.ask("/client_secrets", b"{}", key=KEY)).status == 200
-
-
-def test_candidates_that_come_later_are_those_of_the_first_section() -> None:
-    head, audio, data = "v=0\r\ns=-\r\n", "m=audio 9 RTP/AVP 0\r\na=mid:0\r\n", "m=application 9 UDP/DTLS/SCTP x\r\n"
-    found = ["a=candidate:1\r\n", "a=candidate:2\r\n"]
-    assert with_candidates(head + audio + data, found) == head + audio + "".join(found) + data
-    assert with_candidates(head + audio, found) == head + audio + "".join(found)
-    assert with_candidates(head + audio + data, []) == head + audio + data
 
 
 async def test_the_answer_waits_for_servers_and_not_for_long(tmp_path: Path, autojump_clock: Clock) -> None:

@@ -1,12 +1,11 @@
 """The endpoint: offers, candidates, restarts of ICE, and the end of a call, each by one request (RFC 9725 §4)."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
-import trio
 from glottis import (
     DoorCall,
     DoorRefused,
@@ -26,22 +25,6 @@ class WhipConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     gathering_timeout: Annotated[float, msgspec.Meta(ge=0, le=5)] = 0.3
     """Seconds that an answer waits for candidates of STUN and TURN servers: the client is told none later."""
-
-
-@dataclass(slots=True)
-class _Candidates:
-    """The gateway's, as they come."""
-
-    found: list[str] = field(default_factory=list)
-    complete: trio.Event = field(default_factory=trio.Event)
-
-    def hear(self, message: Mapping[str, Any]) -> None:
-        """What the gateway says beside its answers."""
-        if message["type"] == "candidate" and not self.complete.is_set():
-            if candidate := message["candidate"]["candidate"]:
-                self.found.append(candidate)
-            else:
-                self.complete.set()
 
 
 @dataclass(slots=True)
@@ -74,25 +57,21 @@ class Endpoint:
 
     async def _call(self, request: RouteRequest, offer: str) -> RouteResponse:
         assert request.door is not None, "the gateway's requests have one"
-        candidates = _Candidates()
         campaign_id = request.parameters["campaign_id"]
-        call = await request.door.call({"campaignId": campaign_id}, candidates.hear)
+        call = await request.door.call({"campaignId": campaign_id})
         try:
-            answer = Description.of(await call.answer(offer))
+            sdp = await call.answer(offer, gathering=self._config.gathering_timeout)
         except DoorRefused as refused:
             call.end(f"its offer was refused: {refused.code}")
             raise
-        negotiation = self._negotiations[call] = _Negotiation(Description.of(offer), answer)
+        negotiation = self._negotiations[call] = _Negotiation(Description.of(offer), Description.of(sdp))
         headers = [
             ("location", f"{FOLDER}/{campaign_id}/{call.session_id}"),
             ("etag", negotiation.entity_tag),
             ("accept-patch", MEDIA_TYPE),
             *_links(call),
         ]
-        if call.ice_servers and not answer.has_all_candidates:
-            with trio.move_on_after(self._config.gathering_timeout):
-                await candidates.complete.wait()
-        return RouteResponse(201, answer.completed(candidates.found).encode(), SDP, headers)
+        return RouteResponse(201, sdp.encode(), SDP, headers)
 
     async def patch(self, request: RouteRequest) -> RouteResponse:
         """§4.3: candidates of the client, or new credentials of it."""

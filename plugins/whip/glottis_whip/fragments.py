@@ -74,11 +74,6 @@ class Description:
         prefix = f"a={name}:"
         return next((line.removeprefix(prefix) for line in self.lines if line.startswith(prefix)), "")
 
-    @property
-    def has_all_candidates(self) -> bool:
-        """Whether nothing follows it."""
-        return _END in self.lines
-
     def restarted(self, fragment: Fragment) -> str:
         """The same offer with new credentials (RFC 8839 §4.4.1.1.1), and a version that says so (RFC 3264 §8)."""
         replaced = {"a=ice-ufrag:": fragment.ufrag, "a=ice-pwd:": fragment.password}
@@ -92,13 +87,6 @@ class Description:
             elif line != _END and not line.startswith("a=candidate:"):
                 lines.append(line)
         return _text(lines)
-
-    def completed(self, candidates: Sequence[str]) -> str:
-        """With more candidates in the first section, and no others to come (RFC 8840 §4.4)."""
-        added = [] if self.has_all_candidates else [*(f"a={one}" for one in candidates), _END]
-        sections = [index for index, line in enumerate(self.lines) if line.startswith("m=")]
-        end = sections[1] if len(sections) > 1 else len(self.lines)
-        return _text([*self.lines[:end], *added, *self.lines[end:]])
 
     def fragment(self) -> bytes:
         """What ICE has in the first section and before all sections, for a client that knows the rest."""

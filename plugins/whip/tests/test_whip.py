@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import trio.testing
 from glottis import Malformed, Route, RouteRequest, RouteResponse, RoutesSpec, hookimpl
+from glottis.server.sessions.gathered import with_candidates
 from glottis_whip.fragments import MAX_CANDIDATES, MEDIA_TYPE, Description, Fragment, parse_fragment_untrusted
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,7 +106,7 @@ async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange, aut
     assert (await client.patch(fragment, if_match=client.entity_tag)).status == 412
     answer = Description.of(client.answer).restarted(restarted)
     client.phone.peer.accept_answer_untrusted(
-        Description.of(answer).completed([text for _, text in restarted.candidates if text]), trio.current_time()
+        with_candidates(answer, [text for _, text in restarted.candidates if text]), trio.current_time()
     )
     client.phone.driver.pump()
     await client.phone.hear(10)

@@ -10,6 +10,7 @@ from glottis.contracts.log_fields import logged_as
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.attendance import Attendance
 from glottis.server.sessions.door_sound import DoorSound
+from glottis.server.sessions.gathered import Gathered
 from glottis.server.sessions.interpreter import Interpreter
 from glottis.server.sessions.session import Session
 from glottis.signaling.close_codes import NORMAL
@@ -62,6 +63,7 @@ class DoorClient:
         self._left = left
         self._sound = DoorSound()
         self._answer: Answer | None = None
+        self._gathered: Gathered | None = None
         self._refusal: Error | None = None
 
     @property
@@ -86,13 +88,17 @@ class DoorClient:
 
     # The client's side
 
-    async def answer(self, sdp: str) -> str:
+    async def answer(self, sdp: str, *, gathering: float | None = None) -> str:
         """See ``DoorCall``."""
+        gathered = None if gathering is None else Gathered()
         async with self._turns:
+            self._gathered = gathered
             answer = self._take(Offer(sdp))
         if answer is None:
             raise over()
-        return answer.sdp
+        if gathered is None or gathering is None:
+            return answer.sdp
+        return await gathered.in_answer(answer.sdp, gathering if self.ice_servers else 0)
 
     def add_candidate(
         self,
@@ -161,6 +167,8 @@ class DoorClient:
         if isinstance(message, Answer):
             self._answer = message
             return
+        if isinstance(message, TrickledCandidate) and self._gathered is not None:
+            self._gathered.hear(message)
         if self._hear is not None:
             try:
                 self._hear(document_of(message))
