@@ -1,0 +1,78 @@
+"""Pipecat's own client in Chromium, with its SmallWebRTC transport as they are on npm: it talks to an agent of ours."""
+
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+import trio
+from glottis import Call, TextMessage, TypedMessage
+from support.browser import Page
+from support.gateway import open_test_gateway
+from support.markdown import Document
+from support.patience import PROCESS_PATIENCE
+from support.phone import eventually
+from support.plugins import TestPlugin
+
+ROOT = Path(__file__).parents[2]
+NPM = ROOT / "tests" / "interop" / "callers" / "npm"
+OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of ``docs/doors.md`` with all that it imports, as a classic script."""
+    folder = tmp_path_factory.mktemp("pipecat")
+    assert "pipecat.js" in Document(ROOT / "docs" / "doors.md").write_files(folder)
+    (folder / "node_modules").symlink_to(NPM / "node_modules")
+    made = folder / "bundle.js"
+    esbuild = NPM / "node_modules" / ".bin" / "esbuild"
+    command = [esbuild, "pipecat.js", "--bundle", "--format=iife", "--global-name=pipecat", f"--outfile={made}"]
+    subprocess.run([*command, "--log-level=warning"], cwd=folder, check=True)
+    return made.read_text()
+
+
+async def clerk(call: Call) -> None:
+    """Asks the client's clock before it answers, as it would in a conversation, and hangs up when it is told to."""
+    async for message in call.messages:
+        if isinstance(message, TextMessage) and message.text == "bye":
+            return
+        if isinstance(message, TextMessage):
+            await call.send_event("function_call", {"callId": "c1", "name": "clock", "arguments": {"zone": "UTC"}})
+        elif isinstance(message, TypedMessage) and message.type == "client-message":
+            await call.send_event("server_response", {"id": message.data["id"], "t": "price", "d": "a shilling"})
+        elif isinstance(message, TypedMessage):
+            text = f"It is {message.data['output']}."
+            await call.send_event("agent_state", {"state": "speaking"})
+            await call.send_event("transcript", {"role": "agent", "text": text, "final": False})
+            await call.send_event("transcript", {"role": "agent", "text": text, "final": True})
+            await call.send_event("agent_state", {"state": "listening"})
+
+
+async def test_the_documented_page_is_answered_and_hangs_up(bundle: str, chromium: OpenPage, tmp_path: Path) -> None:
+    plugin = TestPlugin(test=clerk)
+    config = f'{plugin.config()}\n[routes]\nenabled = ["pipecat"]\n[routes.settings.pipecat]\ncampaign = "test"\n'
+    async with open_test_gateway(tmp_path, config, [plugin]) as gateway, chromium() as page:
+        await page.goto(f"{gateway.url}/healthz")
+        await page.run_script(bundle)
+        with trio.fail_after(PROCESS_PATIENCE):
+            await page.evaluate(
+                f"""(async () => {{
+                    globalThis.heard = [];
+                    const hear = (kind, data) => heard.push([kind, data]);
+                    globalThis.client = await pipecat.talk("{gateway.url}/pipecat/start", hear);
+                    client.registerFunctionCallHandler("clock", async (call) => `noon in ${{call.arguments.zone}}`);
+                    globalThis.price = await client.sendClientRequest("price", {{ of: "tea" }});
+                    await client.sendText("What time is it?");
+                }})()"""
+            )
+            await page.wait_for("heard.some(([kind]) => kind === 'stopped')")
+            assert await page.evaluate("price") == "a shilling"
+            heard = await page.evaluate("heard")
+            assert ["said", "It is noon in UTC."] in heard
+            assert await page.evaluate("client.state") == "ready"
+            assert len(gateway.sessions) == 1
+            await page.evaluate("client.disconnect()")
+        await eventually(lambda: not len(gateway.sessions))
+        await gateway.stop(grace=0)
