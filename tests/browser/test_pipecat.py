@@ -27,17 +27,22 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
     assert "pipecat.js" in Document(ROOT / "docs" / "doors.md").write_files(folder)
     (folder / "node_modules").symlink_to(NPM / "node_modules")
     made = folder / "bundle.js"
-    esbuild = NPM / "node_modules" / ".bin" / "esbuild"
-    command = [esbuild, "pipecat.js", "--bundle", "--format=iife", "--global-name=pipecat", f"--outfile={made}"]
+    command = [
+        str(NPM / "node_modules" / ".bin" / "esbuild"),
+        "pipecat.js",
+        "--bundle",
+        "--format=iife",
+        "--global-name=pipecat",
+        f"--outfile={made}",
+    ]
     subprocess.run([*command, "--log-level=warning"], cwd=folder, check=True)
     return made.read_text()
 
 
 async def clerk(call: Call) -> None:
-    """Asks the client's clock before it answers, as it would in a conversation, and hangs up when it is told to."""
+    """Says what it hears, and asks the client's clock before it answers what is written."""
+    call.nursery.start_soon(repeat, call)
     async for message in call.messages:
-        if isinstance(message, TextMessage) and message.text == "bye":
-            return
         if isinstance(message, TextMessage):
             await call.send_event("function_call", {"callId": "c1", "name": "clock", "arguments": {"zone": "UTC"}})
         elif isinstance(message, TypedMessage) and message.type == "client-message":
@@ -50,12 +55,27 @@ async def clerk(call: Call) -> None:
             await call.send_event("agent_state", {"state": "listening"})
 
 
+async def repeat(call: Call) -> None:
+    async for frame in call.audio:
+        await call.say(frame)
+
+
+PEERS = """
+globalThis.peers = [];
+globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration) { super(configuration); peers.push(this); }
+};
+"""
+SOUNDS = """[...(await peers[0].getStats()).values()].some(
+    ({ type, totalAudioEnergy }) => type === 'inbound-rtp' && totalAudioEnergy > 0)"""
+
+
 async def test_the_documented_page_is_answered_and_hangs_up(bundle: str, chromium: OpenPage, tmp_path: Path) -> None:
     plugin = TestPlugin(test=clerk)
     config = f'{plugin.config()}\n[routes]\nenabled = ["pipecat"]\n[routes.settings.pipecat]\ncampaign = "test"\n'
     async with open_test_gateway(tmp_path, config, [plugin]) as gateway, chromium() as page:
         await page.goto(f"{gateway.url}/healthz")
-        await page.run_script(bundle)
+        await page.run_script(PEERS + bundle)
         with trio.fail_after(PROCESS_PATIENCE):
             await page.evaluate(
                 f"""(async () => {{
@@ -71,6 +91,8 @@ async def test_the_documented_page_is_answered_and_hangs_up(bundle: str, chromiu
             assert await page.evaluate("price") == "a shilling"
             heard = await page.evaluate("heard")
             assert ["said", "It is noon in UTC."] in heard
+            while not await page.evaluate(f"(async () => {SOUNDS})()"):
+                pass
             assert await page.evaluate("client.state") == "ready"
             assert len(gateway.sessions) == 1
             await page.evaluate("client.disconnect()")

@@ -47,6 +47,9 @@ from glottis_iqra.wishes import MAX_BYTES as MAX_WISH
 from glottis_iqra.wishes import read_wish_untrusted
 from glottis_openai_calls.bodies import parse_object_untrusted, parse_secret_wish_untrusted, parse_wish_untrusted
 from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
+from glottis_pipecat.bodies import MAX_BYTES as MAX_PIPECAT
+from glottis_pipecat.bodies import parse_candidates_untrusted, parse_offer_untrusted, parse_start_untrusted
+from glottis_pipecat.messages import MAX_MESSAGE_BYTES, parse_message_untrusted
 from glottis_whip.fragments import MAX_BYTES, parse_fragment_untrusted
 
 from support.worst import MAX_HEAD, Arguments, Make, Row, filled, head, message
@@ -222,6 +225,46 @@ ROWS: Final[tuple[Row, ...]] = (
             "audio": filled(b'"a":0,', b'{"audioConfiguration":{"inputEncodingType":7,', b'"b":0}}'),
         },
         MAX_WISH,
+    ),
+    Row(
+        parse_offer_untrusted,
+        MAX_PIPECAT,
+        3,
+        {
+            "numbers": filled(b"1e9,", b'{"sdp":"","requestData":{"a":[', b"1]}}"),
+            "members": filled(b'"a":0,', b'{"sdp":"","x":{', b'"a":0}}'),
+            "escapes": filled(b"\\u0041", b'{"sdp":"', b'"}'),
+            "nested": filled(b"[", b'{"sdp":"","requestData":'),
+        },
+    ),
+    Row(
+        parse_candidates_untrusted,
+        MAX_PIPECAT,
+        3,
+        {
+            "candidates": filled(b'{"candidate":""},', b'{"candidates":[', b'{"candidate":""}]}'),
+            "a long one": filled(b"a", b'{"candidates":[{"candidate":"', b'"}]}'),
+        },
+    ),
+    Row(
+        parse_start_untrusted,
+        MAX_PIPECAT,
+        3,
+        {
+            "numbers": filled(b"1e9,", b'{"body":{"a":[', b"1]}}"),
+            "members": filled(b'"a":0,', b'{"x":{', b'"a":0}}'),
+        },
+    ),
+    Row(
+        parse_message_untrusted,
+        MAX_MESSAGE_BYTES,
+        3,
+        {
+            "numbers": filled("1e9,", '{"type":"x","data":[', "1]}"),
+            "objects": filled('{"a":1},', '{"type":"x","data":[', "{}]}"),
+            "escapes": filled("\\u0041", '{"type":"', '"}'),
+            "nested": filled("[", '{"type":"x","data":'),
+        },
     ),
     Row(
         parse_event_untrusted,
