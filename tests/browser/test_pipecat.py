@@ -43,7 +43,9 @@ async def clerk(call: Call) -> None:
     """Says what it hears, and asks the client's clock before it answers what is written."""
     call.nursery.start_soon(repeat, call)
     async for message in call.messages:
-        if isinstance(message, TextMessage):
+        if isinstance(message, TextMessage) and message.text == "bye":
+            call.hang_up("that is all")
+        elif isinstance(message, TextMessage):
             await call.send_event("function_call", {"callId": "c1", "name": "clock", "arguments": {"zone": "UTC"}})
         elif isinstance(message, TypedMessage) and message.type == "client-message":
             await call.send_event("server_response", {"id": message.data["id"], "t": "price", "d": "a shilling"})
@@ -70,7 +72,10 @@ SOUNDS = """[...(await peers[0].getStats()).values()].some(
     ({ type, totalAudioEnergy }) => type === 'inbound-rtp' && totalAudioEnergy > 0)"""
 
 
-async def test_the_documented_page_is_answered_and_hangs_up(bundle: str, chromium: OpenPage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["client.disconnect()", "client.sendText('bye')"])
+async def test_the_documented_page_is_answered_and_either_hangs_up(
+    end: str, bundle: str, chromium: OpenPage, tmp_path: Path
+) -> None:
     plugin = TestPlugin(test=clerk)
     config = f'{plugin.config()}\n[routes]\nenabled = ["pipecat"]\n[routes.settings.pipecat]\ncampaign = "test"\n'
     async with open_test_gateway(tmp_path, config, [plugin]) as gateway, chromium() as page:
@@ -95,6 +100,8 @@ async def test_the_documented_page_is_answered_and_hangs_up(bundle: str, chromiu
                 pass
             assert await page.evaluate("client.state") == "ready"
             assert len(gateway.sessions) == 1
-            await page.evaluate("client.disconnect()")
+            await page.evaluate(end)
+            await page.wait_for("heard.some(([kind]) => kind === 'over')")
+            assert await page.evaluate("client.state") == "disconnected"
         await eventually(lambda: not len(gateway.sessions))
         await gateway.stop(grace=0)

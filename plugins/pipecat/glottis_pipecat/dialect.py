@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from glottis import HangUp, Malformed, Saying, ToAgent
+from glottis import HangUp, Malformed, Saying, ToAgent, ToClient
 
 from glottis_pipecat.bot import Bot
 from glottis_pipecat.messages import LABEL, Message, Voice, parse_message_untrusted, to_agent
@@ -19,6 +19,8 @@ MAX_CALLS: Final = 32
 """Of functions, that wait for their result."""
 MAX_TYPED_BYTES: Final = 15 * 1024
 """Of what a page says to its agent by ``client-message``: longer ones are no typed messages (CONTRACT §4)."""
+PEER_LEFT: Final = '{"type":"signalling","message":{"type":"peerLeft"}}'
+"""Of the transport: its client hangs up, too, and does not look for another way to the same call."""
 _PING: Final = "ping"
 _OF_SESSION: Final = frozenset(
     ("state", "connection", "media", "statistics", "ice_servers", "resume", "interrupted", "resumed")
@@ -132,6 +134,8 @@ class Rtvi:
                 yield from self._call(call_id, name, rest.get("arguments", {}))
             case "server_response", {"id": str(message_id), **rest}:
                 yield self._voice.say("server-response", {"t": rest.get("t", ""), "d": rest.get("d")}, message_id)
+            case "state", {"state": "ending"}:
+                yield ToClient(PEER_LEFT)
             case str(name), data if name not in _OF_SESSION:
                 yield self._voice.say("server-message", {"type": name, "data": data})
 

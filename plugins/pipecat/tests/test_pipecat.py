@@ -60,6 +60,8 @@ async def play(call: Call, scene: str) -> None:
             await call.send_event("agent_state", {"state": "listening"})
         case "ask":
             await call.send_event("function_call", {"callId": "c1", "name": "clock", "arguments": {"zone": "UTC"}})
+        case "bye":
+            call.hang_up("that is all")
         case "notify":
             await call.send_event("weather", {"sky": "blue"})
         case "data":
@@ -305,6 +307,11 @@ async def test_bad_messages_are_answered_and_the_call_goes_on(
     assert (await client.told(kind))["data"]["error"]
     client.write("still there")
     await client.told("bot-output")
+
+
+async def test_a_client_is_told_that_its_agent_has_left(client: Client, autojump_clock: Clock) -> None:
+    client.write("bye")
+    assert (await client.told("signalling"))["message"] == {"type": "peerLeft"}
 
 
 async def test_pings_and_the_state_of_tracks_are_not_answered(client: Client, autojump_clock: Clock) -> None:

@@ -7,6 +7,7 @@ import socket
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import trio
@@ -219,6 +220,22 @@ async def test_a_client_secret_of_one_worker_is_good_at_all(tmp_path: Path) -> N
         assert len({location.rpartition("/")[2].partition("-")[0] for location in locations}) == 2
         for location in locations:
             assert (await ask(f"{location}/hangup", b"", authorization=shown)).status == 200
+
+
+async def test_offers_that_name_their_call_in_the_body_are_led_to_its_worker(tmp_path: Path) -> None:
+    """As a browser follows: workers are asked for what they have, and for what another one has."""
+    more = '\n[routes]\nenabled = ["pipecat"]\n[routes.settings.pipecat]\ncampaign = "echo"\n'
+    async with open_fleet(tmp_path, "shutdown_grace = 0", more=more) as fleet:
+        ask = partial(request, fleet.exchange.gateway, content_type="application/json")
+        statuses: set[int] = set()
+        while statuses != {200, 307}:
+            started = (await ask("POST", "/pipecat/start", b"{}")).document
+            body = json.dumps({"pc_id": started["sessionId"], "candidates": []}).encode()
+            reply = await ask("PATCH", "/pipecat/api/offer", body)
+            statuses.add(reply.status)
+            if reply.status == 307:
+                reply = await ask("PATCH", urljoin("/pipecat/api/offer", reply.headers["location"]), body)
+            assert reply.document == {"status": "success"}
 
 
 async def test_a_worker_that_stands_still_is_replaced_and_whatever_dies_again_and_again(tmp_path: Path) -> None:
