@@ -104,6 +104,10 @@ async def test_the_documented_page_is_answered_and_either_hangs_up(
             while not await page.evaluate(f"(async () => {SOUNDS})()"):
                 pass
             assert await page.evaluate("client.state") == "ready"
+            await page.evaluate("client._transport.attemptReconnection(true)")  # as when its network is lost
+            await page.wait_for("client._transport.dc.readyState === 'open'")
+            assert await page.evaluate("client.sendClientRequest('price', {})") == "a shilling"
+            assert await page.evaluate("peers.length") == 2
             assert len(gateway.sessions) == 1
             await page.evaluate(end)
             await page.wait_for("heard.some(([kind]) => kind === 'over')")

@@ -1,6 +1,8 @@
 """Clients of Pipecat's SmallWebRTC transport: their offers, candidates and pings, and RTVI on their data channel."""
 
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -91,11 +93,11 @@ class Client:
             **headers,
         )
 
-    async def offer(self, path: str = OFFER, **members: Any) -> Reply:
+    async def offer(self, path: str = OFFER, key: str = "", **members: Any) -> Reply:
         offer = self.phone.peer.make_offer()
         self.phone.driver.pump()
         wish = {"sdp": offer, "type": "offer", "pc_id": self.pc_id, "restart_pc": False, **members}
-        return await self.ask(path, wish)
+        return await self.ask(path, wish, **({"authorization": f"Bearer {key}"} if key else {}))
 
     async def take(self, reply: Reply) -> None:
         assert reply.status == 200, reply.body
@@ -144,6 +146,26 @@ class Client:
 PLUGIN = TestPlugin(test=agent)
 ROUTES = '\n[routes]\nenabled = ["pipecat"]\n'
 CONFIG = f'{PLUGIN.config()}{ROUTES}[routes.settings.pipecat]\ncampaign = "test"\n'
+
+
+KEY = "correct-horse-battery"
+KEYS = f"""
+[auth]
+scheme = "api-keys"
+
+[auth.settings.plain_keys]
+shop = "{KEY}"
+other = "{KEY[::-1]}"
+"""
+
+SERVERS = """
+[ice_servers]
+providers = ["static"]
+[[ice_servers.settings.static.servers]]
+urls = ["turn:127.0.0.1:9"]
+username = "me"
+credential = "secret"
+"""
 
 
 @pytest.fixture
@@ -320,6 +342,63 @@ async def test_pings_and_the_state_of_tracks_are_not_answered(client: Client, au
     client.write("hello")
     await client.told("bot-llm-stopped")
     assert client.kinds == ["bot-ready", "bot-llm-started", "bot-llm-text", "bot-output", "bot-llm-stopped"]
+
+
+async def test_a_call_is_of_who_has_made_it(tmp_path: Path, autojump_clock: Clock) -> None:
+    config = CONFIG.replace('[auth]\nscheme = "anonymous"\n', KEYS)
+    async with open_memory_exchange(tmp_path, config, [PLUGIN]) as exchange:
+        client = Client(exchange)
+        assert (await client.ask("/start", b"{}")).status == 401
+        assert (await client.offer()).status == 401
+        client = Client(exchange)
+        await client.take(await client.offer(key=KEY))
+        (session,) = exchange.gateway.sessions
+        assert session.info.principal.name == "shop"
+        body = {"pc_id": client.pc_id, "sdp": "v=0", "candidates": []}
+        for path in (OFFER, f"/sessions/{client.pc_id}/api/offer"):
+            for method in ("POST", "PATCH"):
+                assert (await client.ask(path, body, method, authorization=f"Bearer {KEY[::-1]}")).status == 404
+                assert (await client.ask(path, body, method)).status == 401
+            assert (await client.ask(path, body, "PATCH", authorization=f"Bearer {KEY}")).status == 200
+
+
+async def test_pages_of_allowed_origins_may_call_and_send_candidates(exchange: Exchange, autojump_clock: Clock) -> None:
+    page = {"origin": "http://127.0.0.1:3000"}
+    client = Client(exchange)
+    asked = {"access_control_request_method": "PATCH", "access_control_request_headers": "authorization,content-type"}
+    preflight = await client.ask(OFFER, b"", "OPTIONS", **page, **asked)
+    assert "PATCH" in preflight.headers["access-control-allow-methods"]
+    assert preflight.headers["access-control-allow-headers"] == "authorization,content-type"
+    refused = await client.ask(OFFER, b"{}", **page)
+    assert refused.headers["access-control-allow-origin"] == page["origin"]
+    assert (await client.ask(OFFER, b"{}", origin="https://evil.example")).status == 403
+
+
+async def test_call_that_has_ended_is_freed_without_a_garbage_collector(
+    exchange: Exchange, autojump_clock: Clock
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        client = await Client(exchange).connect()
+        leg = weakref.ref(next(iter(exchange.gateway.sessions)).leg)
+        client.say("disconnect-bot")
+        await eventually(lambda: not len(exchange.gateway.sessions))
+        await trio.sleep(10)
+        assert leg() is None
+    finally:
+        gc.enable()
+
+
+async def test_the_answer_waits_for_servers_which_the_client_is_given(tmp_path: Path, autojump_clock: Clock) -> None:
+    async with open_memory_exchange(tmp_path, CONFIG + SERVERS, [PLUGIN]) as exchange:
+        client = Client(exchange)
+        started = (await client.ask("/start", b"{}")).document
+        (server,) = started["iceConfig"]["iceServers"]
+        assert (server["urls"], server["username"]) == (["turn:127.0.0.1:9"], "me")
+        began_at = trio.current_time()
+        await client.connect(f"/sessions/{started['sessionId']}/api/offer")
+        assert 0.3 <= trio.current_time() - began_at < 1.5
 
 
 @pytest.mark.parametrize(
