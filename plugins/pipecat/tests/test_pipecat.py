@@ -354,7 +354,7 @@ async def test_a_call_is_of_who_has_made_it(tmp_path: Path, autojump_clock: Cloc
         await client.take(await client.offer(key=KEY))
         (session,) = exchange.gateway.sessions
         assert session.info.principal.name == "shop"
-        body = {"pc_id": client.pc_id, "sdp": "v=0", "candidates": []}
+        body: dict[str, Any] = {"pc_id": client.pc_id, "sdp": "v=0", "candidates": []}
         for path in (OFFER, f"/sessions/{client.pc_id}/api/offer"):
             for method in ("POST", "PATCH"):
                 assert (await client.ask(path, body, method, authorization=f"Bearer {KEY[::-1]}")).status == 404
