@@ -102,7 +102,7 @@ class DoorCall(Protocol):
         """The answer to an offer of the client's, the first or a later one. Raises ``DoorRefused``.
 
         With ``gathering`` it waits up to so many seconds for candidates of STUN and TURN servers, and has all of the
-        gateway's in it: for clients that are told none later. Otherwise they come to ``hear`` afterwards.
+        gateway's in it: for clients that are told none later. ``hear`` is told all of them in any case.
         """
 
     def add_candidate(
