@@ -58,6 +58,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that are the gateway together; ``auto``: one for each core that may be used."""
     worker_patience: Annotated[float, Meta(ge=1, le=3600)] = 10.0
     """Seconds for which the event loop of a worker may stand still where there are several; then it is ended."""
+    certificate: str = ""
+    private_key: str = ""
+    """PEM files, the key without a password, with which the port serves HTTPS; empty: it serves HTTP."""
     public_url: str = ""
     """Scheme and host that clients reach the gateway by; empty: taken from each request."""
     trusted_proxies: tuple[str, ...] = ()
@@ -100,12 +103,19 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """How long calls may go on when the gateway stops."""
 
     def __post_init__(self) -> None:
+        if bool(self.certificate) != bool(self.private_key):
+            raise ConfigurationError("certificate: expected both it and private_key, or neither")
         if self.public_url:
             _check("public_url", parse_public_url, self.public_url)
         for index, pattern in enumerate(self.allowed_origins):
             _check(f"allowed_origins[{index}]", OriginPattern.parse, pattern)
         for index, network in enumerate(self.trusted_proxies):
             _check(f"trusted_proxies[{index}]", _network, network)
+
+    @property
+    def http_scheme(self) -> Literal["http", "https"]:
+        """By which the port is reached."""
+        return "https" if self.certificate else "http"
 
     @property
     def worker_count(self) -> int:

@@ -26,11 +26,11 @@ def bind_streams(config: ResolvedConfig, endpoint: StreamEndpoint, addresses: Se
     return StreamListener.bind([address.host for address in addresses], config.config.media.tcp_port, endpoint)
 
 
-def url_of(host: str, port: int, listeners: Listeners) -> str:
+def url_of(host: str, port: int, listeners: Listeners, scheme: str = "http") -> str:
     """Where the first listener is reached; one that is no socket has only the configuration's word for it."""
     if isinstance(listeners[0], trio.SocketListener):
         port = listeners[0].socket.getsockname()[1]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def listen(host: str, port: int) -> list[trio.SocketListener]:

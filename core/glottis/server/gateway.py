@@ -31,6 +31,7 @@ from glottis.server.api.refusals import Refusals
 from glottis.server.api.routes import Api
 from glottis.server.binding import Listeners, bind, bind_streams, listen, url_of
 from glottis.server.clustering import ClusterDesk, ClusterSeat, Reception
+from glottis.server.http.certificates import Certificates
 from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import Limiter, RateLimiter
 from glottis.server.http.server import HttpServer
@@ -262,6 +263,7 @@ class Gateway:
             proxy_header=server.proxy_header,
             turns=self._turns,
             siblings=self._fleet,
+            certificates=Certificates(server.certificate, server.private_key) if server.certificate else None,
         )
 
     def _limiter(self, what: Limited, per_minute: int) -> Limiter:
@@ -336,7 +338,8 @@ async def _life(
     config: ResolvedConfig, listeners: Listeners, figures: FiguresDesk, parts: GatewayParts
 ) -> AsyncIterator[str]:
     """Those of plugins, at this URL. Where one cannot begin there is no gateway to close its listeners."""
-    url = url_of(config.config.server.host, config.config.server.port, listeners)
+    server = config.config.server
+    url = url_of(server.host, server.port, listeners, server.http_scheme)
     extensions = (*living(config.auth), *config.extensions)
     infos = [_info_for(extension, config, url, figures, parts) for extension in extensions]
     began = False

@@ -107,7 +107,7 @@ async def test_a_request_is_handed_over_with_who_asks_and_who_has_had_no_room(
 ) -> None:
     member, channel = parent
     with socket.socket() as connection:
-        assert member.hand_over(replace(ASKS, query={"ticket": ticket}, entry=entry), connection.fileno(), b"POST")
+        assert member.hand_over(replace(ASKS, query={"ticket": ticket}, entry=entry), connection.fileno(), b"POST", "")
     assert await heard(channel) == told
 
 

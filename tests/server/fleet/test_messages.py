@@ -15,7 +15,7 @@ from glottis.server.http.entry import Entry
 from hypothesis import given
 from hypothesis import strategies as st
 
-WANTS = messages.Wants(2, "127.0.0.1", 8080, ("127.0.0.1",), 50000, None, 1000, 250, 60, 600, 5.0, 10.0, 8)
+WANTS = messages.Wants(2, "127.0.0.1", 8080, ("127.0.0.1",), 50000, None, 1000, 250, 60, 600, 5.0, 10.0, 8, "http")
 SAID: list[messages.FromWorker] = [
     messages.Hello(1, "0.1.0", WANTS),
     messages.Ready("UDP 127.0.0.1:50000"),
@@ -35,8 +35,8 @@ SAID: list[messages.FromWorker] = [
 ]
 ANSWERED: list[messages.FromParent] = [
     messages.Welcome(1, b"s" * 32, 1, 2, 0),
-    messages.Adopt(b"GET / HTTP/1.1\r\n", None),
-    messages.Adopt(b"POST / HTTP/1.1\r\n", Entry(0.5, False, True, (1, 2))),
+    messages.Adopt(b"GET / HTTP/1.1\r\n", None, ""),
+    messages.Adopt(b"POST / HTTP/1.1\r\n", Entry(0.5, False, True, (1, 2)), "127.0.0.1"),
     messages.Queued(1, "ticket", 3),
     messages.Recalled(1, "somebody", b"It has ended."),
     messages.Granted(1),

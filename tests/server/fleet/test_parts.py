@@ -21,7 +21,7 @@ from glottis.server.runtime.counts import GatewayCounts
 from support.gateway import CONFIG, resolve_test_config
 from support.ports import free_port
 
-WANTS = Wants(2, "127.0.0.1", 0, ("127.0.0.1",), 0, None, 4, 3, 2, 600, 5.0, 10.0, 8)
+WANTS = Wants(2, "127.0.0.1", 0, ("127.0.0.1",), 0, None, 4, 3, 2, 600, 5.0, 10.0, 8, "http")
 
 
 def claim(limits: WholeLimits, worker: int, session: str, *, most: int | None = None, client: str = "") -> str:

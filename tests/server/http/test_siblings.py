@@ -49,12 +49,13 @@ class Sibling:
     def is_theirs(self, request: Request) -> bool:
         return request.path.startswith(self._prefix)
 
-    def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
+    def hand_over(self, request: Request, descriptor: int, received: bytes, peer_host: str) -> bool:
         if self.takes:
             self.handed.append(received)
             tried = () if request.entry is None else (*request.entry.tried, len(self.name))
             entry = Entry(may_move=not tried, tried=tried)
-            self.other.send.send_nowait(Adopted(socket.socket(fileno=socket.dup(descriptor)), received, entry))
+            adopted = socket.socket(fileno=socket.dup(descriptor))
+            self.other.send.send_nowait(Adopted(adopted, received, entry, peer_host))
         return self.takes
 
     async def next_adopted(self) -> Adopted:

@@ -179,7 +179,7 @@ class Desk:
             return
         if entry is not None:
             target.note_asked(trio.current_time(), may_try=entry.may_try and not entry.seconds)
-        target.say(Adopt(handed.received, entry), [descriptor])
+        target.say(Adopt(handed.received, entry, handed.peer_host), [descriptor])
 
     def _place(self, worker: WorkerProcess, handed: HandOver) -> tuple[WorkerProcess | None, Entry]:
         """Who is to create a session, if any can, and what is to be known of the request for it."""

@@ -136,8 +136,8 @@ class Member:
         match message:
             case Adopt() if not descriptors or len(self._adopted) >= MAX_ADOPTED:
                 self.connections_dropped += 1
-            case Adopt(received, entry):
-                self._adopted.append(Adopted(socket.socket(fileno=descriptors.pop(0)), received, entry))
+            case Adopt(received, entry, peer_host):
+                self._adopted.append(Adopted(socket.socket(fileno=descriptors.pop(0)), received, entry, peer_host))
                 self._more_adopted.wake()
             case State(unavailable):
                 self._unavailable = unavailable
@@ -184,14 +184,13 @@ class Member:
         """See ``Siblings``: what is about a session is for its worker, and who creates one is asked for elsewhere."""
         return request.is_for_call or worker_in(request.path) not in (None, self._number)
 
-    def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
+    def hand_over(self, request: Request, descriptor: int, received: bytes, peer_host: str) -> bool:
         """See ``Siblings``."""
         if len(received) > MAX_RECEIVED:
             return False
         tried = (*request.entry.tried, self._number) if request.entry is not None else ()
-        message = HandOver(
-            worker_in(request.path) or 0, received, request.client_host, ticket_of(request), tried[:MOST_TRIED]
-        )
+        worker, ticket = worker_in(request.path) or 0, ticket_of(request)
+        message = HandOver(worker, received, request.client_host, ticket, tried[:MOST_TRIED], peer_host)
         return self._channel.send(encode(message), [descriptor])
 
     async def next_adopted(self) -> Adopted:

@@ -3,7 +3,7 @@
 A worker may have gone mad, and of what it says nothing but ``Malformed`` may come: its messages have types and bounds.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -63,6 +63,7 @@ class Wants(_Message):
     shutdown_grace: Seconds
     patience: Seconds
     queue: Count
+    scheme: Literal["http", "https"]
 
 
 # From a worker
@@ -100,6 +101,8 @@ class HandOver(_Message, tag=3):
     client: Name = ""
     ticket: Ticket = ""
     tried: Annotated[tuple[Number, ...], Meta(max_length=MOST_TRIED)] = ()
+    peer_host: Name = ""
+    """As ``Adopted`` has it."""
 
 
 class Claim(_Message, tag=4):
@@ -197,6 +200,7 @@ class Adopt(_Message, tag=21):
 
     received: bytes
     entry: Entry | None
+    peer_host: str
 
 
 class Granted(_Message, tag=22):

@@ -270,7 +270,7 @@ class Parent:
     def _url(self) -> str:
         assert self._generation is not None
         host, port = self._generation.wants.host, self._generation.listeners[0].getsockname()[1]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return f"{self._generation.wants.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _close(sockets: Sequence[socket.socket]) -> None:

@@ -27,6 +27,7 @@ def wants_of(config: ResolvedConfig) -> Wants:
         shutdown_grace=server.shutdown_grace,
         patience=server.worker_patience,
         queue=server.queue,
+        scheme=server.http_scheme,
     )
 
 

@@ -2,6 +2,7 @@
 
 import email.utils
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from glottis.contracts.errors import Malformed
 from glottis.contracts.log_fields import LogFields, set_log_fields
 from glottis.plugins.blame import culprit
 from glottis.plugins.failures import log_failure
+from glottis.server.http.certificates import Certificates
 from glottis.server.http.handshake import wants_websocket, websocket_key
 from glottis.server.http.head import read_head_untrusted, vet_head
 from glottis.server.http.linger import linger
@@ -27,6 +29,7 @@ from glottis.server.http.receiver import RequestReceiver
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.request_id import HEADER, request_id
 from glottis.server.http.siblings import Adopted, Siblings
+from glottis.server.http.tls import TlsStream, relay
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import Talk, WebSocket, open_server_websocket
 from glottis.signaling.errors import WebSocketClosed
@@ -66,6 +69,8 @@ class Shared:
     places: Places
     siblings: Siblings | None = None
     """Where several processes serve."""
+    certificates: Certificates | None = None
+    """Where HTTPS is served."""
 
 
 class _Upgrade(NamedTuple):
@@ -99,6 +104,10 @@ class HttpConnection:
         self._siblings = shared.siblings
         self._adopted = adopted
         """Until its first request was answered."""
+        is_relayed = adopted is not None and bool(adopted.peer_host)
+        self._scheme = "https" if is_relayed or isinstance(stream, TlsStream) else "http"
+        self._relayed: trio.SocketStream | None = None
+        """Leads to the process that has a connection whose TLS ends here."""
         self._is_gone = False
         """To another process."""
         self._receiver = RequestReceiver(stream, shared.limits, shared.turns, keeps=shared.siblings is not None)
@@ -126,7 +135,9 @@ class HttpConnection:
                 await self._serve_websocket(self._upgrade)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             logger.debug("the connection from %s broke", self._peer_host)
-        if self._is_gone:
+        if self._relayed is not None and isinstance(self._stream, TlsStream):
+            await relay(self._stream, self._relayed, self._limits)
+        elif self._is_gone:
             return
         self._places.move(self._place, Stage.LEAVING)
         with trio.move_on_after(self._limits.close_timeout):
@@ -177,9 +188,20 @@ class HttpConnection:
 
     def _hand_over(self, request: Request) -> bool:
         """Whether another process has the connection now: nothing is left to do here but to close the descriptor."""
-        if self._siblings is not None and isinstance(self._stream, trio.SocketStream):
-            descriptor = self._stream.socket.fileno()
-            self._is_gone = self._siblings.hand_over(request, descriptor, self._receiver.beginning())
+        siblings, received = self._siblings, self._receiver.beginning()
+        peer_host = self._peer_host if self._scheme == "https" else ""
+        if siblings is not None and isinstance(self._stream, trio.SocketStream):
+            self._is_gone = siblings.hand_over(request, self._stream.socket.fileno(), received, peer_host)
+        elif siblings is not None and isinstance(self._stream, TlsStream):
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._is_gone = siblings.hand_over(request, theirs.fileno(), received, peer_host)
+            ours.setblocking(False)
+            if self._is_gone:
+                self._places.move(self._place, Stage.SERVED)
+                self._relayed = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+            else:
+                ours.close()
         return self._is_gone
 
     async def _receive_body(self, request: Request) -> bytes:
@@ -200,7 +222,7 @@ class HttpConnection:
     def _read_head(self, head: h11.Request) -> Request:
         vet_head(head)
         try:
-            return self._handlers.normalize(read_head_untrusted(head, self._peer_host, self._proxies))
+            return self._handlers.normalize(read_head_untrusted(head, self._peer_host, self._proxies, self._scheme))
         except Malformed as error:
             raise Problem(400, "BAD_REQUEST", f"Correct the {error}.") from None
 

@@ -45,13 +45,13 @@ def vet_head(head: h11.Request) -> None:
         raise Problem(414, "BAD_REQUEST", f"Use a request target of at most {MAX_TARGET_LENGTH} bytes.")
 
 
-def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxies) -> Request:
-    """The request, still without its body; raises ``Malformed``."""
+def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxies, scheme: str = "http") -> Request:
+    """The request, still without its body; raises ``Malformed``. ``scheme`` is what the connection speaks."""
     headers = _headers_untrusted(head)
     target = parse_target_untrusted(head.target.decode("ascii"))
     host = headers.get("host", "")
     host = str(parse_authority_untrusted(host)) if host else ""  # checked even where an absolute target overrules it
-    client = proxies.client_of(peer_host, target.authority or host, headers)
+    client = proxies.client_of(peer_host, target.authority or host, headers, scheme)
     return Request(
         method=head.method.decode("ascii"),
         path=target.path,

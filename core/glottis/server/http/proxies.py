@@ -45,9 +45,9 @@ class TrustedProxies:
         self._networks = [ipaddress.ip_network(network) for network in networks]
         self._header = header
 
-    def client_of(self, peer_host: str, host: str, headers: Mapping[str, str]) -> Hop:
-        """The client of a request that came from ``peer_host`` with this ``Host``: all fields are set."""
-        direct = Hop(normal_host(peer_host), "http", host)
+    def client_of(self, peer_host: str, host: str, headers: Mapping[str, str], scheme: str = "http") -> Hop:
+        """The client of a request that came from ``peer_host`` with this ``Host`` by ``scheme``: all fields are set."""
+        direct = Hop(normal_host(peer_host), scheme, host)
         if not self.trusts(direct.client_host):
             return direct
         client = direct

@@ -12,6 +12,7 @@ from glottis.config.settings import ProxyHeader
 from glottis.plugins.blame import culprit
 from glottis.plugins.failures import log_failure
 from glottis.server.http.acceptor import Acceptor, host_of
+from glottis.server.http.certificates import Certificates
 from glottis.server.http.connection import Handlers, HttpConnection, Shared
 from glottis.server.http.message import HttpLimits, Request, Response, closing_response
 from glottis.server.http.places import Place, Places
@@ -19,6 +20,7 @@ from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
 from glottis.server.http.refusals import RefusalLog
 from glottis.server.http.siblings import Adopted, Siblings
+from glottis.server.http.tls import begin_tls
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import Talk, WebSocket
 
@@ -37,6 +39,7 @@ class HttpServer:
     spelling that which is logged and served. ``trusted_proxies`` are addresses and networks, which name their clients
     in ``proxy_header``; raises ``ValueError`` for others.
     ``turns`` are those of the whole gateway. ``siblings`` are other processes that serve the same listeners.
+    ``certificates`` make it HTTPS on those listeners that are sockets.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class HttpServer:
         proxy_header: ProxyHeader = "X-Forwarded-For",
         turns: Turns | None = None,
         siblings: Siblings | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         limits, proxies, refusals = limits or HttpLimits(), TrustedProxies(trusted_proxies, proxy_header), RefusalLog()
         self._places = Places(limits, proxies, refusals)
@@ -62,6 +66,7 @@ class HttpServer:
             turns or Turns(),
             self._places,
             siblings,
+            certificates,
         )
         self._connections: set[HttpConnection] = set()
         self._listening = trio.CancelScope()
@@ -152,7 +157,7 @@ class HttpServer:
     async def _serve_adopted(self, adopted: Adopted) -> None:
         with adopted.socket as sock:
             sock.setblocking(False)
-            host = _host_of_peer(sock)
+            host = adopted.peer_host or _host_of_peer(sock)
             try:
                 place = self._places.enter(host)
             except Problem as problem:
@@ -168,16 +173,31 @@ class HttpServer:
                 await self._serve(stream, place, adopted)
 
     async def _serve(self, stream: trio.abc.HalfCloseableStream, place: Place, adopted: Adopted | None = None) -> None:
+        """Until it has said what it wants it gives way to others, also in TLS's handshake."""
+        try:
+            with place.scope:
+                if (
+                    self._shared.certificates is None
+                    or adopted is not None
+                    or not isinstance(stream, trio.SocketStream)
+                ):
+                    await self._serve_http(stream, place, adopted)
+                elif (tls := await begin_tls(stream, self._shared.certificates, self._shared.limits)) is not None:
+                    await self._serve_http(tls, place)
+        finally:
+            self._places.leave(place)
+
+    async def _serve_http(
+        self, stream: trio.abc.HalfCloseableStream, place: Place, adopted: Adopted | None = None
+    ) -> None:
         connection = HttpConnection(stream, place, self._shared, adopted)
         self._connections.add(connection)
         try:
             if self._draining:
                 connection.drain()
-            with place.scope:
-                await connection.serve()
+            await connection.serve()
         finally:
             self._connections.discard(connection)
-            self._places.leave(place)
 
     def _refuse(self, peer_host: str, problem: Problem) -> bytes:
         """What is said before a request has come, so without a look at any."""

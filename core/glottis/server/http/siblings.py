@@ -19,6 +19,8 @@ class Adopted:
     received: bytes
     entry: Entry | None = None
     """What is known of the request already."""
+    peer_host: str = ""
+    """Of one whose TLS ends in that process: the socket leads there."""
 
 
 class Siblings(Protocol):
@@ -27,10 +29,11 @@ class Siblings(Protocol):
     def is_theirs(self, request: Request) -> bool:
         """Whether another process may have to answer the request, whose body was not read yet."""
 
-    def hand_over(self, request: Request, descriptor: int, received: bytes) -> bool:
+    def hand_over(self, request: Request, descriptor: int, received: bytes, peer_host: str) -> bool:
         """Give the connection away, which stays the caller's to close; False if nobody can take it now.
 
-        With an ``entry`` the request was for this process, which has no room for it.
+        With an ``entry`` the request was for this process, which has no room for it. ``peer_host`` is as
+        ``Adopted`` has it.
         """
 
     async def next_adopted(self) -> Adopted:

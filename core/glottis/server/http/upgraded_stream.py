@@ -12,6 +12,7 @@ from wsproto.events import CloseConnection
 from glottis.contracts.errors import Malformed
 from glottis.server.http.frame_meter import FrameMeter
 from glottis.server.http.message import HttpLimits
+from glottis.server.http.tls import TlsStream
 from glottis.signaling.close_codes import POLICY_VIOLATION, TOO_LARGE
 from glottis.signaling.errors import WebSocketClosed
 from glottis.wire.token_bucket import TokenBucket
@@ -84,9 +85,10 @@ class UpgradedStream(trio.abc.Stream):
         """
         self._rate = 2 * self._limits.frames_per_second
         self._pieces = TokenBucket(self._rate, self._limits.frame_burst, trio.current_time())
-        if isinstance(self._stream, trio.SocketStream):
-            with suppress(OSError):  # it may be gone already
-                self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
+        stream = self._stream.socket_stream if isinstance(self._stream, TlsStream) else self._stream
+        if isinstance(stream, trio.SocketStream):
+            with suppress(OSError):  # it may be gone already, or be no TCP
+                stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
 
     @property
     def holds_back(self) -> bool:
