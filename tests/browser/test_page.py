@@ -13,6 +13,7 @@ from support.command import open_command
 from support.gateway import CONFIG, open_test_gateway
 from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
+from support.tls import make_certificate
 
 OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
 
@@ -187,6 +188,19 @@ async def test_a_page_from_another_machine_without_https_is_told_at_once(
             notice = await page.evaluate(NOTICE)
     assert "only to pages from https or from this machine" in notice
     assert "http://localhost:" in notice
+    assert "glottis cert" in notice
+
+
+async def test_the_page_calls_by_https(chromium_page: Any, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    files = f'certificate = "{certificate}"\nprivate_key = "{key}"'
+    async with open_test_gateway(tmp_path, CONFIG.replace("[server]", f"[server]\n{files}")) as gateway:
+        await chromium_page.command("Security.setIgnoreCertificateErrors", ignore=True)
+        await visit(chromium_page, gateway)
+        await call(chromium_page)
+        assert await chromium_page.evaluate("[isSecureContext, location.protocol].join()") == "true,https:"
+        await press(chromium_page)
+        await chromium_page.wait_for(f"{STATE} === 'ended'")
 
 
 async def hide_devices(page: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -11,11 +12,13 @@ import trio
 from glottis.cli import main
 from glottis.config import ResolvedConfig
 from glottis.doctor import Finding, Level
+from glottis.doctor.certificates import examine_certificate
 from glottis.doctor.machine import examine_buffers, examine_clock, examine_descriptors
 from glottis.doctor.ports import examine_http, examine_media
 from glottis.doctor.proxies import examine_proxies
 from support.gateway import CONFIG, open_test_gateway, resolve_test_config
 from support.ports import free_port
+from support.tls import make_certificate
 
 KEY = sha256(b"of a website that is in none of the lists").hexdigest()
 
@@ -76,6 +79,22 @@ def test_few_descriptors(tmp_path: Path) -> None:
     )
     fewer = config_of(tmp_path, server="max_connections = 50\nmax_connections_per_client = 50")
     assert examine_descriptors(fewer, 120).level is Level.OK
+
+
+def test_certificate_of_another_key_and_one_out_of_date(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    certificate, key = make_certificate(tmp_path)
+    other = make_certificate(tmp_path / "other")[1]
+    now = datetime.now(UTC)
+
+    def found(key: Path, at: datetime) -> list[Finding]:
+        config = config_of(tmp_path, server=f'certificate = "{certificate}"\nprivate_key = "{key}"')
+        return list(examine_certificate(config, at))
+
+    assert [one.level for one in found(key, now)] == [Level.OK]
+    assert "is not the key of" in the("https", found(other, now))
+    assert "has expired" in the("https", found(key, now + timedelta(days=9)), Level.WARN)
+    assert not list(examine_certificate(config_of(tmp_path), now))
 
 
 def test_buffers_and_clock_are_told_whatever_they_are() -> None:

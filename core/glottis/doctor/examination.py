@@ -2,8 +2,10 @@
 
 import resource
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 from glottis.config import ResolvedConfig
+from glottis.doctor.certificates import examine_certificate
 from glottis.doctor.findings import Finding
 from glottis.doctor.machine import examine_buffers, examine_clock, examine_codecs, examine_descriptors
 from glottis.doctor.ports import examine_http, examine_media
@@ -17,6 +19,8 @@ async def examine(config: ResolvedConfig, registry: Registry) -> AsyncIterator[F
     for finding in examine_codecs(config, registry):
         yield finding
     yield await examine_http(config)
+    for finding in examine_certificate(config, datetime.now(UTC)):
+        yield finding
     async for finding in examine_media(config):
         yield finding
     yield examine_descriptors(config, resource.getrlimit(resource.RLIMIT_NOFILE)[1])

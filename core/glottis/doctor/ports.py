@@ -52,7 +52,7 @@ def own_url(config: ResolvedConfig) -> str:
     """Where this machine reaches the gateway."""
     host = config.config.server.host
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    return f"http://{Address(local, config.config.server.port or 1)}"
+    return f"{config.config.server.http_scheme}://{Address(local, config.config.server.port or 1)}"
 
 
 async def examine_media(config: ResolvedConfig) -> AsyncIterator[Finding]:

@@ -159,7 +159,7 @@ async function prepare(): Promise<void> {
     const here = `http://localhost${location.port && `:${location.port}`}`;
     showNotice(
       "Browsers give the microphone only to pages from https or from this machine, so you can only listen here.",
-      `Open the page by https, or on the gateway's own machine as ${here}.`,
+      `Open the page by https, for which \`glottis cert\` makes a certificate, or on the gateway's own machine as ${here}.`,
     );
   }
   $<HTMLButtonElement>("call").disabled = true; // until it is known whom to call
