@@ -9,7 +9,7 @@ import trio.testing
 from glottis import CallInfo
 from glottis.contracts.errors import AuthenticationFailed
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
-from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
+from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk, steady_clock
 from glottis.signaling.session_url import SessionUrl
 from support.memory import open_memory_exchange
 from support.phone import eventually
@@ -40,6 +40,17 @@ def test_a_token_is_good_once(desk: TokenDesk, use: str) -> None:
     assert url.resume is (use == RESUME)
     desk.redeem(url, ANNA)
     assert refusal(desk, url) == "TOKEN_USED"
+
+
+@pytest.mark.parametrize("use", [CONNECT, RESUME])
+def test_clock_that_is_set_from_1970_voids_no_token(use: str) -> None:
+    now = 0.0
+    clock = steady_clock(lambda: now)
+    desk = TokenDesk(clock=clock)
+    url = desk.issue(ANNA, use, clock() + 60.0)
+    now = time.time()
+    desk.redeem(url, ANNA)
+    assert refusal(desk, desk.issue(ANNA, use, clock())) == "TOKEN_EXPIRED"
 
 
 def test_of_each_use_only_the_last_token_is_good(desk: TokenDesk) -> None:

@@ -33,7 +33,7 @@ from glottis.server.sessions.session import Session
 from glottis.server.sessions.shares import SessionShares
 from glottis.server.sessions.states import SessionState
 from glottis.server.sessions.times import SessionTimes
-from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk
+from glottis.server.sessions.tokens import CONNECT, RESUME, TokenDesk, steady_time
 from glottis.server.sessions.traces import Trace, Traces
 from glottis.server.sessions.verdict import page
 from glottis.server.sessions.whole import Alone, Whole, claimed
@@ -181,11 +181,11 @@ class Sessions:
         servers = await self._ice_servers.ask(info) if info.transport == WEBRTC else []
         async with claimed(self._whole, info, campaign), self._turns:
             self._check_availability(campaign, info.client_host, info.principal)
-            expires_at = time.time() + self._times.connect
+            lifetime = self._times.connect
             session = self._make(info, campaign)
-            url = self._tokens.issue(info, CONNECT, expires_at).under(base_url)
+            url = self._tokens.issue(info, CONNECT, steady_time() + lifetime).under(base_url)
             self._start(_Entry(session, base_url))
-        return CreatedSession(info.session_id, url, expires_at, servers, session.leg.formats)
+        return CreatedSession(info.session_id, url, time.time() + lifetime, servers, session.leg.formats)
 
     def _make(self, info: CallInfo, campaign: Campaign) -> Session:
         session = Session(
@@ -338,7 +338,7 @@ class Sessions:
         """Tell the client by which URL it can come back; the one before is void."""
         grace = self._times.resume_grace
         if grace > 0 and entry.session.state.alive:
-            url = self._tokens.issue(entry.session.info, RESUME, time.time() + RESUME_LIFETIME)
+            url = self._tokens.issue(entry.session.info, RESUME, steady_time() + RESUME_LIFETIME)
             channel.send(Event("resume", {"websocketUrl": url.under(entry.base_url), "graceSeconds": grace}))
 
     # Load

@@ -15,14 +15,27 @@ RESUME: Final = "resume"
 """The uses of a token: for the client's first WebSocket, and for each one after a loss."""
 
 
+def steady_clock(wall: Callable[[], float] = time.time) -> Callable[[], float]:
+    """Seconds since the epoch, by what ``wall`` says now: a device may learn the time later.
+
+    A clock that is set in the middle of a call must not end what the call lives by.
+    """
+    epoch = wall() - time.monotonic()
+    return lambda: epoch + time.monotonic()
+
+
+steady_time: Final = steady_clock()
+"""That of this process."""
+
+
 class TokenDesk:
     """Of one gateway, or of several that share it. For each session and use the token issued last is good, once.
 
-    They are signed with a secret of its own: sessions live no longer than this process. ``clock`` gives seconds since
-    the epoch.
+    They are signed with a secret of its own: sessions live no longer than this process. ``clock`` is
+    that of ``expires_at``.
     """
 
-    def __init__(self, tokens: HmacTokens | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, tokens: HmacTokens | None = None, clock: Callable[[], float] = steady_time) -> None:
         self._tokens = tokens if tokens is not None else HmacTokens(secrets.token_bytes(MIN_SECRET_BYTES))
         self._clock = clock
         self._nonces: dict[tuple[str, str], str] = {}
@@ -36,7 +49,7 @@ class TokenDesk:
         return self._tokens.key(purpose)
 
     def issue(self, info: CallInfo, use: str, expires_at: float) -> SessionUrl:
-        """The URL with a token for the session's client; ``expires_at`` is in seconds since the epoch."""
+        """The URL with a token for the session's client; ``expires_at`` is by ``steady_time``."""
         nonce = secrets.token_urlsafe(12)
         claims = TokenClaims(info.session_id, info.client_identifier or "", expires_at, nonce, use)
         token = self._tokens.issue(claims)
