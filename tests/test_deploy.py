@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree
 
 import pytest
 import trio
@@ -179,3 +180,10 @@ async def test_a_gateway_answers_probes_and_tells_clients_the_pod(
         exchange.gateway.sessions.drain()
         path = CONTAINER["readinessProbe"]["httpGet"]["path"]
         assert (await request(exchange.gateway, "GET", path, connect=connect)).status == 503
+
+
+def test_gateway_is_announced_on_the_network_with_one_port() -> None:
+    group = ElementTree.parse(DEPLOY / "glottis.avahi.service").getroot()
+    services = {service.findtext("type"): service.findtext("port") for service in group.iter("service")}
+    assert services == {"_https._tcp": "8443", "_glottis._tcp": "8443"}
+    assert "port = 8443" in (ROOT / "docs" / "device.md").read_text()
