@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -187,3 +188,12 @@ def test_gateway_is_announced_on_the_network_with_one_port() -> None:
     services = {service.findtext("type"): service.findtext("port") for service in group.iter("service")}
     assert services == {"_https._tcp": "8443", "_glottis._tcp": "8443"}
     assert "port = 8443" in (ROOT / "docs" / "device.md").read_text()
+
+
+def test_unit_of_a_device_waits_longer_for_the_end_than_calls_may_take() -> None:
+    unit = ConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",))
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # as systemd has them
+    unit.read(DEPLOY / "glottis.service")
+    service = unit["Service"]
+    assert (service["Type"], service["Restart"], service["ProtectSystem"]) == ("notify", "always", "strict")
+    assert float(service["TimeoutStopSec"]) > Config().server.shutdown_grace + 5
