@@ -28,6 +28,9 @@ ClientStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 class CallFailed(RemoteError):
     """There is no call, or no longer: the message says why, in a sentence for people."""
 
+    retry_after: float | None = None
+    """Seconds after which the gateway wants to be asked again, where it has said so."""
+
 
 def split_gateway_url(url: str) -> SplitResult:
     """Take a URL apart; raises ``LocalError`` if nothing can be connected to by it."""

@@ -22,6 +22,8 @@ MIN_ASK_AFTER: Final = 0.1
 MAX_ASK_AFTER: Final = 60.0
 """Seconds that a gateway can ask who waits to let pass."""
 
+MAX_RETRY_DIGITS: Final = 6
+
 
 @dataclass(frozen=True, slots=True)
 class SessionGrant:
@@ -75,9 +77,16 @@ async def _ask(url: SplitResult, path: str, api_key: Secret | None, body: bytes)
                 return parse_session_grant_untrusted(content)
             case HTTPStatus.ACCEPTED:
                 return parse_queue_place_untrusted(content)
-        raise CallFailed(f"the gateway refuses the call: {parse_problem_untrusted(content)}")
+        refusal = CallFailed(f"the gateway refuses the call: {parse_problem_untrusted(content)}")
+        refusal.retry_after = _retry_after(dict(response.headers).get(b"retry-after", b""))
+        raise refusal
     except Malformed as error:
         raise CallFailed(why_odd(url, INITIATE_PATH, response, error)) from error
+
+
+def _retry_after(value: bytes) -> float | None:
+    """Seconds (RFC 9110 §10.2.3); a date, which gateways do not send, counts as nothing, and so does nonsense."""
+    return float(value) if value.isdigit() and len(value) <= MAX_RETRY_DIGITS else None
 
 
 def parse_session_grant_untrusted(body: bytes) -> SessionGrant:

@@ -36,6 +36,11 @@ class OpenSoundCard:
                 self._more = trio.Event()
             yield AudioFrame(pcm, self.sample_rate)
 
+    def forget(self) -> None:
+        """What was heard and nobody has taken is of the past."""
+        with self._lock:
+            self._heard.clear()
+
     def write(self, frame: AudioFrame) -> None:
         """Play a frame after those before it."""
         self._put(self._to_play, frame.pcm)

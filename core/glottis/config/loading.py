@@ -3,12 +3,14 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from glottis.config.conversion import EnvironmentValue, convert, convert_what_fits, join
 from glottis.config.mistakes import Mistakes, overlap, paths_of
 from glottis.config.settings import Config, Log
 from glottis.contracts.errors import ConfigurationError
+
+T = TypeVar("T")
 
 ENVIRONMENT_PREFIX: Final = "GLOTTIS_"
 NESTING: Final = "__"
@@ -22,6 +24,12 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     Raises ``ConfigurationError`` with one line for each wrong or unknown key.
     """
     config: Config = convert(_values(path, environ), Config)
+    return config
+
+
+def load_file(path: Path, expected: type[T]) -> T:
+    """Another file than a gateway's, as a struct of its own; the environment adds nothing. Raises the same."""
+    config: T = convert(_read(path), expected)
     return config
 
 

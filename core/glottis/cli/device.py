@@ -1,0 +1,79 @@
+"""``glottis device``: keep a device in touch with a gateway."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from glottis.cli.parts import Commands, Parts
+from glottis.config import API_KEY_VARIABLE, Log, configure_logging, load_file
+from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.secret import Secret
+
+if TYPE_CHECKING:
+    from glottis.client.device.settings import DeviceConfig
+
+WORDS: Final = ("talk", "hang-up", "mute", "unmute")
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    device = commands.add_parser("device", help="keep a device with microphone and loudspeaker in touch with a gateway")
+    device.add_argument("--config", type=Path, metavar="FILE", required=True, help="TOML file of the device")
+    asked = device.add_mutually_exclusive_group()
+    asked.add_argument("--status", action="store_true", help="print how the device that runs is, as JSON")
+    asked.add_argument("--tell", dest="word", choices=WORDS, help="tell the device that runs what to do")
+    device.set_defaults(run=_device)
+
+
+def _device(options: argparse.Namespace, parts: Parts) -> int:
+    from glottis.client.device.settings import DeviceConfig  # late, so that other commands need not wait for it
+
+    config = load_file(options.config, DeviceConfig)
+    if options.status or options.word:
+        return _ask(config, options.word or "status")
+    key = os.environ.get(API_KEY_VARIABLE)
+    if key and config.gateway.api_key is None:
+        config = msgspec.structs.replace(config, gateway=msgspec.structs.replace(config.gateway, api_key=Secret(key)))
+    configure_logging(Log())
+    return _run(config, parts)
+
+
+def _ask(config: "DeviceConfig", line: str) -> int:
+    from glottis.client.device.status import ask  # late, as above
+
+    if config.status.path is None:
+        raise ConfigurationError("status.socket: expected the path of a socket, to ask by it")
+    sys.stdout.write(f"{json.dumps(ask(config.status.path, line))}\n")
+    return 0
+
+
+def _run(config: "DeviceConfig", parts: Parts) -> int:
+    import trio  # late, as above
+
+    from glottis.client.device.running import run_device
+    from glottis.contracts.errors import LocalError
+    from glottis.server.runtime.service_manager import ServiceManager
+
+    manager = ServiceManager(os.environ)
+
+    async def keep_watched() -> None:
+        await manager.keep_watched()
+
+    def ready() -> None:
+        manager.say("READY=1")
+
+    refusal: BaseException | None = None
+    try:
+        trio.run(run_device, config, parts.load_plugins(), ready, keep_watched)
+    except* LocalError as group:
+        refusal = group
+        while isinstance(refusal, BaseExceptionGroup):
+            refusal = refusal.exceptions[0]
+    if refusal is not None:  # not from within the group, which would have it again
+        raise refusal
+    return 0

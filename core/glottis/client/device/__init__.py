@@ -1,0 +1,1 @@
+"""A device that keeps in touch with a gateway: ``glottis device``."""
