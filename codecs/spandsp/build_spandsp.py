@@ -47,6 +47,15 @@ SpeexResamplerState *speex_resampler_init(uint32_t nb_channels, uint32_t in_rate
                                           int *err);
 void speex_resampler_destroy(SpeexResamplerState *st);
 int resample(SpeexResamplerState *st, const int16_t *in, uint32_t in_len, int16_t *out, uint32_t out_len);
+
+typedef ... SpeexEchoState;
+typedef ... SpeexPreprocessState;
+SpeexEchoState *echo_new(int count, int tail, int rate);
+void speex_echo_state_destroy(SpeexEchoState *st);
+void speex_echo_cancellation(SpeexEchoState *st, const int16_t *rec, const int16_t *play, int16_t *out);
+SpeexPreprocessState *rest_new(int count, int rate, SpeexEchoState *echo, int noise_db);
+void speex_preprocess_state_destroy(SpeexPreprocessState *st);
+int speex_preprocess_run(SpeexPreprocessState *st, int16_t *x);
 """
 
 SOURCE = """
@@ -73,6 +82,8 @@ SOURCE = """
 #include <spandsp/super_tone_rx.h>
 #include <spandsp/dtmf.h>
 #include <speex/speex_resampler.h>
+#include <speex/speex_echo.h>
+#include <speex/speex_preprocess.h>
 
 /* One whose digits are fetched, with the limits that it has by itself. */
 static dtmf_rx_state_t *dtmf_new(void)
@@ -86,6 +97,28 @@ static int resample(SpeexResamplerState *st, const int16_t *in, uint32_t in_len,
     spx_uint32_t taken = in_len, written = out_len;
     int error = speex_resampler_process_int(st, 0, in, &taken, out, &written);
     return error != RESAMPLER_ERR_SUCCESS || taken != in_len ? -1 : (int) written;
+}
+
+static SpeexEchoState *echo_new(int count, int tail, int rate)
+{
+    SpeexEchoState *st = speex_echo_state_init(count, tail);
+    if (st)
+        speex_echo_ctl(st, SPEEX_ECHO_SET_SAMPLING_RATE, &rate);
+    return st;
+}
+
+/* What follows a canceller: it knows what that has left of the echo. Without noise_db, noise is left alone. */
+static SpeexPreprocessState *rest_new(int count, int rate, SpeexEchoState *echo, int noise_db)
+{
+    SpeexPreprocessState *st = speex_preprocess_state_init(count, rate);
+    int suppresses = noise_db > 0, limit = -noise_db;
+    if (st) {
+        speex_preprocess_ctl(st, SPEEX_PREPROCESS_SET_ECHO_STATE, echo);
+        speex_preprocess_ctl(st, SPEEX_PREPROCESS_SET_DENOISE, &suppresses);
+        if (suppresses)
+            speex_preprocess_ctl(st, SPEEX_PREPROCESS_SET_NOISE_SUPPRESS, &limit);
+    }
+    return st;
 }
 """
 

@@ -27,6 +27,7 @@ from glottis.contracts.components import Component, ComponentSpec
 from glottis.contracts.deprecation import NAMES as _DEPRECATED
 from glottis.contracts.deprecation import told as _told
 from glottis.contracts.doors import Dialect, Door, DoorCall, DoorRefused, HangUp, Saying, ToAgent, ToClient
+from glottis.contracts.echo import EchoCanceller, EchoCancelling
 from glottis.contracts.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -96,6 +97,8 @@ __all__ = [
     "DoorCall",
     "DoorRefused",
     "Dropped",
+    "EchoCanceller",
+    "EchoCancelling",
     "EncodedPacket",
     "Encoder",
     "EncoderKnobs",

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from glottis import CodecSpec, ComponentSpec, EncoderSettings, Resampling, hookimpl
+from glottis import CodecSpec, ComponentSpec, EchoCancelling, EncoderSettings, Resampling, hookimpl
 
 from .coders import ALAW, G722_NARROWBAND, G722_WIDEBAND, ULAW, Coder
 from .decoder import SpandspDecoder
+from .echo import SpeexEchoCancelling
 from .encoder import SpandspEncoder
 from .payload import CLOCK_RATE, FRAME_DURATIONS_MS, SAMPLE_RATES, payload_duration_untrusted
 from .resampler import SpeexResampling
@@ -62,6 +63,9 @@ def register_codecs() -> Sequence[CodecSpec]:
 
 
 @hookimpl
-def register_components() -> Sequence[ComponentSpec[Resampling]]:
-    """The resampler ``speex``."""
-    return [ComponentSpec(Resampling, "speex", lambda settings: SpeexResampling())]
+def register_components() -> Sequence[ComponentSpec[Resampling] | ComponentSpec[EchoCancelling]]:
+    """The resampler ``speex``, and the echo canceller."""
+    return [
+        ComponentSpec(Resampling, "speex", lambda settings: SpeexResampling()),
+        ComponentSpec(EchoCancelling, "speex", lambda settings: SpeexEchoCancelling()),
+    ]

@@ -11,7 +11,7 @@ BOTH_WAYS = RATES + [(high, low) for low, high in RATES]
 
 @pytest.mark.slow
 class TestContract(ComponentContract):
-    (spec,) = register_components()
+    spec, _ = register_components()
 
 
 def resampled(resampler: Resampler, samples: np.ndarray) -> np.ndarray:

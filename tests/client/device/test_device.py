@@ -6,26 +6,31 @@ import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import trio
 from glottis import AudioFrame
+from glottis.audio import level_dbfs
 from glottis.cli.command_line import main
 from glottis.client.calling import CallRequest
 from glottis.client.connection import CallFailed
 from glottis.client.device.backoff import BackOff
 from glottis.client.device.device import Device
-from glottis.client.device.running import request_of
+from glottis.client.device.echo import EchoFreeSound
+from glottis.client.device.running import open_sound, request_of
 from glottis.client.device.settings import DeviceConfig
 from glottis.client.device.sound import MAX_FRAMES, CommandSound
 from glottis.client.device.state import State
 from glottis.client.device.status import ask
 from glottis.config import load_file
 from glottis.contracts.errors import ConfigurationError
+from glottis_spandsp.echo import SpeexEchoCancelling
+from support.audio import SPEECH, from_pcm, read_wav
 from support.gateway import open_test_gateway
 from support.installed import installed_plugins
 from support.patience import PATIENCE, PROCESS_PATIENCE
@@ -300,6 +305,54 @@ async def test_a_socket_that_a_power_cut_has_left_is_taken_over(tmp_path: Path) 
     async with running(config):
         await trio.testing.wait_all_tasks_blocked()
         assert (await trio.to_thread.run_sync(ask, path, "status"))["state"] == "idle"
+
+
+class Room(Silent):
+    """What is played comes back, half as loud, five frames later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.played = [bytes(640)] * 5
+        self.at = 0
+
+    async def take(self) -> AudioFrame:
+        self.at += 1
+        return AudioFrame((from_pcm(self.played[self.at - 1]) // 2).astype("<i2").tobytes(), RATE)
+
+
+class BrokenCanceller:
+    def cancel(self, captured: bytes, played: bytes) -> bytes:
+        raise SystemExit(3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay_ms", [0, 80])
+async def test_what_the_loudspeaker_plays_is_not_said_to_the_gateway(delay_ms: int) -> None:
+    samples, _ = read_wav(SPEECH)
+    sound = EchoFreeSound(Room(), SpeexEchoCancelling().create_canceller(RATE, 200, 0), delay_ms)
+    left = []
+    for at in list(range(0, len(samples) - 320, 320)) * 3:
+        frame = AudioFrame(samples[at : at + 320].astype("<i2").tobytes(), RATE)
+        sound.write(frame)
+        left.append(level_dbfs(await sound.take()) - level_dbfs(frame))
+    assert np.median(left[-100:]) < -25  # of which 6 are the room's
+    assert sound.counters()["echo_failures"] == 0
+
+
+async def test_a_canceller_that_fails_leaves_the_sound_as_it_is() -> None:
+    inner = Silent()
+    inner.pcm = LOUD
+    sound = EchoFreeSound(inner, BrokenCanceller(), 0)
+    assert [(await sound.take()).pcm for _ in range(2)] == [LOUD] * 2
+    assert sound.counters() == {"echo_failures": 2}
+
+
+def test_a_canceller_that_is_not_installed_is_told(tmp_path: Path) -> None:
+    for name, complaint in (("nobody", "sound.echo_canceller: "), ("speex", "")):
+        config = config_of(tmp_path, "http://h", f'[sound]\necho_canceller = "{name}"')
+        refusal = pytest.raises(ConfigurationError, match=complaint) if complaint else nullcontext()
+        with refusal, open_sound(config, installed_plugins()) as sound:
+            assert sound.counters()["echo_failures"] == 0
 
 
 def test_mistakes_of_the_file_and_a_device_that_is_not_there_are_told_in_a_line(

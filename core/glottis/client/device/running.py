@@ -5,16 +5,19 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
 import trio
 
 from glottis.client.calling import CallRequest
 from glottis.client.device.card import CardSound
 from glottis.client.device.device import Device
-from glottis.client.device.settings import DeviceConfig
+from glottis.client.device.echo import EchoFreeSound
+from glottis.client.device.settings import DeviceConfig, SoundSection
 from glottis.client.device.sound import CommandSound, Sound
 from glottis.client.sound_card import SoundCard
 from glottis.config.settings import DEFAULT_CODECS
 from glottis.contracts.codec import CodecSpec
+from glottis.contracts.echo import EchoCanceller, EchoCancelling
 from glottis.contracts.errors import ConfigurationError
 from glottis.plugins import Registry
 
@@ -50,13 +53,30 @@ def _codecs(name: str, registry: Registry) -> tuple[CodecSpec, ...]:
 
 
 @contextmanager
-def _open_sound(config: DeviceConfig) -> Iterator[Sound]:
+def open_sound(config: DeviceConfig, registry: Registry) -> Iterator[Sound]:
+    """What the file says. Raises ``LocalError`` for what is not installed."""
     section = config.sound
-    if section.by == "portaudio":
+    if section.echo_canceller:
+        with open_sound(msgspec.structs.replace(config, sound=_without_canceller(section)), registry) as sound:
+            yield EchoFreeSound(sound, _canceller(section, registry), section.echo_delay_ms)
+    elif section.by == "portaudio":
         with SoundCard.find().open(section.sample_rate) as card:
             yield CardSound(card)
     else:
         yield CommandSound(*section.commands, section.sample_rate)
+
+
+def _without_canceller(section: SoundSection) -> SoundSection:
+    return msgspec.structs.replace(section, echo_canceller="", noise_suppression_db=0)
+
+
+def _canceller(section: SoundSection, registry: Registry) -> EchoCanceller:
+    try:
+        spec = registry.components_of(EchoCancelling).find(section.echo_canceller).spec
+    except ConfigurationError as error:
+        raise ConfigurationError(f"sound.echo_canceller: {error}") from None
+    making: EchoCancelling = spec.create(None)
+    return making.create_canceller(section.sample_rate, section.echo_tail_ms, section.noise_suppression_db)
 
 
 async def run_device(
@@ -69,7 +89,7 @@ async def run_device(
     request = request_of(config, registry)
     with (
         trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
-        _open_sound(config) as sound,
+        open_sound(config, registry) as sound,
     ):
         async with trio.open_nursery() as nursery:
             device = Device(config, request, sound, random.SystemRandom())

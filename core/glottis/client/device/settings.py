@@ -42,6 +42,10 @@ class SoundSection(msgspec.Struct, frozen=True, kw_only=True):
     playback: Command = ()
     sample_rate: Literal[8000, 16000, 24000, 48000] = 16000
     volume: Annotated[int, Meta(ge=0, le=100)] = 100
+    echo_canceller: str = ""
+    echo_tail_ms: Annotated[int, Meta(ge=20, le=500)] = 200
+    echo_delay_ms: Annotated[int, Meta(ge=0, le=400)] = 0
+    noise_suppression_db: Annotated[int, Meta(ge=0, le=40)] = 0
 
     def __post_init__(self) -> None:
         """Commands are needed where sound goes by them, and senseless elsewhere."""
@@ -49,6 +53,8 @@ class SoundSection(msgspec.Struct, frozen=True, kw_only=True):
             if bool(command) != (self.by == "commands"):
                 expected = "a command and its arguments" if self.by == "commands" else 'by = "commands" beside it'
                 raise ConfigurationError(f"{key}: expected {expected}")
+        if self.noise_suppression_db and not self.echo_canceller:
+            raise ConfigurationError("noise_suppression_db: expected echo_canceller beside it")
 
     @property
     def commands(self) -> tuple[Command, Command]:
