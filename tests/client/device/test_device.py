@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trio
-from glottis import AudioFrame
+from glottis import AudioFrame, ComponentSpec, EchoCancelling, PluginError, hookimpl
 from glottis.audio import level_dbfs
 from glottis.cli.command_line import main
 from glottis.client.calling import CallRequest
@@ -29,6 +29,7 @@ from glottis.client.device.state import State
 from glottis.client.device.status import ask
 from glottis.config import load_file
 from glottis.contracts.errors import ConfigurationError
+from glottis.plugins import load_beside
 from glottis_spandsp.echo import SpeexEchoCancelling
 from support.audio import SPEECH, from_pcm, read_wav
 from support.gateway import open_test_gateway
@@ -320,9 +321,22 @@ class Room(Silent):
         return AudioFrame((from_pcm(self.played[self.at - 1]) // 2).astype("<i2").tobytes(), RATE)
 
 
-class BrokenCanceller:
+class FaultyCanceller:
+    """Raises or returns whatever it is given."""
+
+    def __init__(self, fault: Any) -> None:
+        self.fault = fault
+
     def cancel(self, captured: bytes, played: bytes) -> bytes:
-        raise SystemExit(3)
+        return self.create_canceller(0, 0, 0)  # type: ignore[no-any-return]
+
+    def create_canceller(self, sample_rate: int, tail_ms: int, noise_suppression_db: int) -> Any:
+        if isinstance(self.fault, BaseException):
+            raise self.fault
+        return self.fault
+
+
+FAULTS = [ValueError("no"), SystemExit(3), BaseExceptionGroup("all", [SystemExit(3)]), None, 7, "text", b"", bytes(2)]
 
 
 @pytest.mark.slow
@@ -339,12 +353,30 @@ async def test_what_the_loudspeaker_plays_is_not_said_to_the_gateway(delay_ms: i
     assert sound.counters()["echo_failures"] == 0
 
 
-async def test_a_canceller_that_fails_leaves_the_sound_as_it_is() -> None:
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+async def test_a_canceller_that_fails_leaves_the_sound_as_it_is(fault: object) -> None:
     inner = Silent()
     inner.pcm = LOUD
-    sound = EchoFreeSound(inner, BrokenCanceller(), 0)
+    sound = EchoFreeSound(inner, FaultyCanceller(fault), 0)
     assert [(await sound.take()).pcm for _ in range(2)] == [LOUD] * 2
     assert sound.counters() == {"echo_failures": 2}
+
+
+class FaultyPlugin:
+    def __init__(self, fault: object) -> None:
+        self.fault = fault
+
+    @hookimpl
+    def register_components(self) -> list[ComponentSpec[EchoCancelling]]:
+        return [ComponentSpec(EchoCancelling, "faulty", lambda settings: FaultyCanceller(self.fault))]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+def test_a_canceller_that_cannot_be_made_is_told_with_its_plugin(fault: object, tmp_path: Path) -> None:
+    config = config_of(tmp_path, "http://h", '[sound]\necho_canceller = "faulty"')
+    registry = load_beside(installed_plugins(), [FaultyPlugin(fault)])
+    with pytest.raises(PluginError, match="create_canceller"), open_sound(config, registry):
+        pass
 
 
 def test_a_canceller_that_is_not_installed_is_told(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from glottis.barrier import stop
 from glottis.client.device.sound import MAX_FRAMES, Sound
 from glottis.contracts.audio import FRAME_MS, AudioFrame
 from glottis.contracts.echo import EchoCanceller
+from glottis.contracts.errors import PluginError
 
 logger = logging.getLogger(__name__)
 SILENT: Final = b""
@@ -34,7 +35,7 @@ class EchoFreeSound:
         played = (self._played.popleft() if self._played else SILENT) or bytes(len(heard))
         left = heard
         try:
-            left = self._canceller.cancel(heard, played)
+            left = _checked(self._canceller.cancel(heard, played), len(heard))
         except BaseException as error:
             stop(error, self._note)
         return AudioFrame(left, frame.sample_rate)
@@ -62,3 +63,9 @@ class EchoFreeSound:
         self._failures += 1
         if self._failures == 1:
             logger.error("the echo canceller has failed; echo is left in", exc_info=error)
+
+
+def _checked(left: object, length: int) -> bytes:
+    if type(left) is not bytes or len(left) != length:
+        raise PluginError(f"cancel is to return {length} bytes of samples, and has not")
+    return left

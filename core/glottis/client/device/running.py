@@ -20,6 +20,7 @@ from glottis.contracts.codec import CodecSpec
 from glottis.contracts.echo import EchoCanceller, EchoCancelling
 from glottis.contracts.errors import ConfigurationError
 from glottis.plugins import Registry
+from glottis.plugins.guard import check_members, guarded
 
 
 def request_of(config: DeviceConfig, registry: Registry) -> CallRequest:
@@ -72,11 +73,15 @@ def _without_canceller(section: SoundSection) -> SoundSection:
 
 def _canceller(section: SoundSection, registry: Registry) -> EchoCanceller:
     try:
-        spec = registry.components_of(EchoCancelling).find(section.echo_canceller).spec
+        found = registry.components_of(EchoCancelling).find(section.echo_canceller)
     except ConfigurationError as error:
         raise ConfigurationError(f"sound.echo_canceller: {error}") from None
-    making: EchoCancelling = spec.create(None)
-    return making.create_canceller(section.sample_rate, section.echo_tail_ms, section.noise_suppression_db)
+    making: EchoCancelling = guarded(found.plugin, "create", found.spec.create, None)
+    arguments = section.sample_rate, section.echo_tail_ms, section.noise_suppression_db
+    action = "create_canceller"
+    canceller: EchoCanceller = guarded(found.plugin, action, making.create_canceller, *arguments)
+    check_members(found.plugin, action, canceller, ["cancel"])
+    return canceller
 
 
 async def run_device(
