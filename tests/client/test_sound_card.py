@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trio
 from glottis import AudioFrame, LocalError
+from glottis.client.device.card import CardSound
 from glottis.client.sound_card import SoundCard
 
 RATE = 16000
@@ -69,6 +70,22 @@ async def test_what_nobody_takes_is_dropped_the_oldest_first() -> None:
         frames = card.frames()
         assert (await anext(frames)).pcm == sound(75)
         await frames.aclose()
+
+
+async def test_a_device_forgets_what_it_heard_before_a_call() -> None:
+    library = Library()
+    with SoundCard(library).open(RATE) as card:
+        device = CardSound(card)
+        library.tick(earlier := sound(1))
+        device.forget()
+        library.tick(sound(2))
+        assert (await device.take()).pcm == sound(2)
+        device.write(AudioFrame(earlier, RATE))
+        assert library.tick() == earlier
+        with trio.move_on_after(0):
+            await device.take()
+        library.tick(sound(3))
+        assert (await device.take()).pcm == sound(3)  # of the next call, after one that was ended while it waited
 
 
 async def test_a_card_that_cannot_be_used_is_told_with_what_to_do() -> None:

@@ -31,10 +31,14 @@ class OpenSoundCard:
     async def frames(self) -> AsyncGenerator[AudioFrame, None]:
         """What the microphone hears, in frames of 20 ms, without an end."""
         while True:
-            while (pcm := self._take(self._heard, self._frame_bytes)) is None:
-                await self._more.wait()
-                self._more = trio.Event()
-            yield AudioFrame(pcm, self.sample_rate)
+            yield await self.take()
+
+    async def take(self) -> AudioFrame:
+        """The next frame of 20 ms. Whoever is cancelled meanwhile may ask again."""
+        while (pcm := self._take(self._heard, self._frame_bytes)) is None:
+            await self._more.wait()
+            self._more = trio.Event()
+        return AudioFrame(pcm, self.sample_rate)
 
     def forget(self) -> None:
         """What was heard and nobody has taken is of the past."""

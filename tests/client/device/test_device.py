@@ -27,6 +27,7 @@ from glottis.client.device.settings import DeviceConfig
 from glottis.client.device.sound import MAX_FRAMES, CommandSound
 from glottis.client.device.state import State
 from glottis.client.device.status import ask
+from glottis.client.grant import create_session
 from glottis.config import load_file
 from glottis.contracts.errors import ConfigurationError
 from glottis.plugins import load_beside
@@ -118,16 +119,20 @@ async def test_a_loud_sound_begins_a_call_and_silence_ends_it(tmp_path: Path) ->
         assert (device.state.calls, device.state.failures) == (1, 0)
 
 
-async def test_device_finds_the_gateway_again_that_was_away(tmp_path: Path) -> None:
+@pytest.mark.slow
+async def test_device_finds_a_gateway_that_was_away_and_one_that_goes_in_a_call(tmp_path: Path) -> None:
     wish = '[talk]\nbegin = "always"\n[retry]\nfirst = 0.1\nlongest = 0.1'
     async with open_test_gateway(tmp_path) as gateway:
         port = gateway.url.rpartition(":")[2]
+    again = f"[server]\nport = {port}\n[auth]\nscheme = 'anonymous'\n[campaigns.echo]\nagent = 'echo'"
     async with running(config_of(tmp_path, gateway.url, wish)) as device:
         await eventually(device, lambda: device.state.failures)
         assert "nothing listens there" in device.answer("status")["lastError"]
-        again = f"[server]\nport = {port}\n[auth]\nscheme = 'anonymous'\n[campaigns.echo]\nagent = 'echo'"
-        async with open_test_gateway(tmp_path, again):
-            await eventually(device, lambda: device.state.state is State.LISTENING)
+        for number in (1, 2):
+            async with open_test_gateway(tmp_path, again):
+                await eventually(device, lambda: device.state.state is State.LISTENING)
+                assert device.state.calls == number
+            await eventually(device, lambda: device.state.state is State.TROUBLE)
 
 
 async def refused(stream: trio.SocketStream) -> None:
@@ -182,6 +187,21 @@ def test_pauses_grow_by_chance_up_to_the_longest_and_begin_anew() -> None:
     assert back_off.next_pause() <= 1
 
 
+@pytest.mark.parametrize(("value", "seconds"), [(b"20", 20.0), (b"-1", None), (b"soon", None), (b"9" * 40, None)])
+async def test_when_a_gateway_wants_to_be_asked_again_is_known(value: bytes, seconds: float | None) -> None:
+    async def serve(stream: trio.SocketStream) -> None:
+        await stream.receive_some(4096)
+        await stream.send_all(b"HTTP/1.1 503 Full\r\nRetry-After: %s\r\nContent-Length: 19\r\n\r\n" % value)
+        await stream.send_all(b'{"detail": "Full."}')
+
+    async with trio.open_nursery() as nursery:
+        [listener] = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        with pytest.raises(CallFailed, match="Full") as refusal:
+            await create_session(f"http://127.0.0.1:{listener.socket.getsockname()[1]}", {})
+        nursery.cancel_scope.cancel()
+    assert refusal.value.retry_after == seconds
+
+
 def test_the_gateway_is_not_asked_before_it_wants_to_be() -> None:
     failure = CallFailed("Full.")
     failure.retry_after = 20.0
@@ -233,6 +253,19 @@ async def test_a_command_that_is_not_there_is_tried_again(autojump_clock: MockCl
             await trio.sleep(0.1)  # of virtual time
         nursery.cancel_scope.cancel()
     assert trio.current_time() - began >= 0.25 + 0.5 + 1  # the pauses grow
+
+
+async def test_what_a_command_has_written_last_is_heard_though_it_has_ended(tmp_path: Path) -> None:
+    """It ends while nobody has read yet; all it wrote is in the pipe."""
+    (tmp_path / "heard").write_bytes(LOUD * 3)
+    sound = CommandSound(("cat", str(tmp_path / "heard")), ("sleep", "1000"), RATE)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sound.run)
+        with trio.fail_after(PATIENCE):
+            for _ in range(3):
+                assert (await sound.take()).pcm == LOUD
+        assert sound.counters()["capture_ends"] == 0  # all three are of the first run
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_command_that_writes_faster_than_sound_does_not_take_the_processor() -> None:

@@ -11,11 +11,10 @@ class CardSound:
 
     def __init__(self, card: OpenSoundCard) -> None:
         self._card = card
-        self._frames = card.frames()
 
     async def take(self) -> AudioFrame:
         """See ``CommandSound.take``."""
-        return await anext(self._frames)
+        return await self._card.take()
 
     def forget(self) -> None:
         """See ``CommandSound.forget``."""

@@ -21,6 +21,8 @@ PIPE_BYTES: Final = 4096
 """The least that Linux has (pipe(7)): what is in the pipe to the loudspeaker is delay, too."""
 STEADY: Final = 10.0
 """Seconds that a command has to run for its end to count as a first one."""
+LAST_WORD: Final = 1.0
+"""Seconds from the end of its pipe to the end of a command by itself."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 
@@ -132,7 +134,8 @@ async def _run_command(
             process: trio.Process = await nursery.start(start)
             nursery.start_soon(_use, process, use, nursery.cancel_scope)
             await process.wait()
-            nursery.cancel_scope.cancel()
+            if not is_source:  # what a source has written last is still in the pipe, whose end the reader sees
+                nursery.cancel_scope.cancel()
         why = f"has ended with {process.returncode}"
     except* OSError as group:
         error = group.exceptions[0]
@@ -144,4 +147,6 @@ async def _use(process: trio.Process, use: Callable[[trio.Process], Awaitable[No
     """A command that has closed its pipe is of no use, even if it runs on."""
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         await use(process)
+    with trio.move_on_after(LAST_WORD):
+        await process.wait()
     scope.cancel()
