@@ -10,8 +10,7 @@ from importlib.metadata import version
 from typing import Final
 
 from glottis.barrier import split
-from glottis.cli import call, cert, check, config, doctor, explain, lab, new, plugins, serve, talk
-from glottis.cli import call, check, config, device, doctor, explain, lab, new, plugins, serve, talk
+from glottis.cli import call, cert, check, config, device, doctor, explain, lab, new, plugins, serve, talk
 from glottis.cli.parts import Parts, write
 from glottis.config import flush_logs, name_sources
 from glottis.contracts.errors import ConfigurationError, LocalError
@@ -82,7 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"glottis {version('glottis')}")
     parser.set_defaults(tell=write)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (serve, talk, call, explain, doctor, lab, new, cert, check, plugins, config):
-    for module in (serve, talk, call, device, explain, doctor, lab, new, check, plugins, config):
+    for module in (serve, talk, call, device, explain, doctor, lab, new, cert, check, plugins, config):
         module.add(commands)
     return parser

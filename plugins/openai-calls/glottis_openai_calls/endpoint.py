@@ -6,7 +6,6 @@ from hashlib import sha256
 from typing import Annotated, Any, Final
 
 import msgspec
-import trio
 from glottis import ConfigurationError, Door, DoorCall, DoorRefused, Malformed, RouteRequest, RouteResponse, Secret
 from glottis.contracts.wishes import WISHES
 
