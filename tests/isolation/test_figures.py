@@ -45,6 +45,8 @@ NOT_COUNTED: Final = {
     "DoorCall.send_key": "the same",
     "DoorCall.send_mark": "the same",
     "DoorCall.send_text": "the same",
+    "EchoCanceller.cancel": "a device's, which has no figures",
+    "EchoCancelling.create_canceller": "the same",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
     "Encoder.set_expected_loss": "a setter, which is seldom called",
     "GatewayInfo.figures": "the gateway's own",
