@@ -1,4 +1,4 @@
-# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make soak · make container · make release · make clean
+# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make soak · make container · make wheels · make test-arm · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -26,6 +26,8 @@ APART := tests/browser tests/interop
 LANES := 4
 CLOCK = tests/browser tests/cli/test_new_installed.py tests/isolation \
 	tests/interop $(shell grep -rlE --include="test_*.py" "mark\.(browser|interop|realtime)" tests codecs plugins)
+# Whose wheels are made
+MACHINES ?= x86_64 aarch64
 # Percent of the engines' branches, counted alone
 BRANCHES := 97
 
@@ -37,7 +39,7 @@ FAULTS ?= 100
 # Compiled once, whatever the environment says: each process of the tests, and each that they start, would do it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks soak container release rehearse clean
+.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks soak container wheels test-arm release rehearse clean
 
 install: $(VENV)/.installed
 
@@ -109,7 +111,16 @@ soak: $(VENV)/.installed-for-tests
 # The image of docs/deploy, built and tried, as root
 container: $(VENV)/.installed
 	@tools/install-system-packages container
-	@$(BIN)/python tools/try_container.py
+	@$(BIN)/python -m tools.try_container
+
+# Wheels with the libraries of the codecs inside, in dist/, as root. For this kind of machine alone: make wheels MACHINES=x86_64
+wheels: $(VENV)/.installed
+	@tools/install-system-packages wheels
+	@$(BIN)/python -m tools.wheels $(MACHINES)
+
+# The same, and each tried without a compiler, on an emulated machine where it is not of this kind
+test-arm: wheels
+	@$(BIN)/python -m tools.try_wheels $(MACHINES)
 
 release: $(VENV)/.installed-for-release
 	$(BIN)/python tools/release.py

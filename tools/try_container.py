@@ -1,11 +1,10 @@
-"""Builds the image of ``docs/deploy`` by buildah, and calls a gateway in it: ``python tools/try_container.py``.
+"""Builds the image of ``docs/deploy`` by buildah, and calls a gateway in it: ``python -m tools.try_container``.
 
 It needs root. Without the base image, for no registry can be reached, mmdebstrap makes one of Debian's packages. In the
 build pip has the settings that it has here, and the directories that they name, such as a mirror. Nothing of either is
 in the image.
 """
 
-import configparser
 import json
 import os
 import re
@@ -19,7 +18,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+
+from tools.roots import pip_mounts
 
 ROOT: Final = Path(__file__).parents[1]
 WORK: Final = ROOT / "build" / "container"
@@ -82,28 +82,9 @@ def base() -> str:
 def build(image: str) -> None:
     """From the tree as it is."""
     with tempfile.TemporaryDirectory() as directory:
-        volumes = [option for volume in volumes_for_pip(Path(directory)) for option in ("--volume", f"{volume}:ro")]
+        volumes = [option for volume in pip_mounts(Path(directory)) for option in ("--volume", f"{volume}:ro")]
         options = ["--format", "docker", "--build-arg", f"BASE={image}"]
         buildah("bud", *CHROOT, *options, *volumes, "--file", str(RECIPE), "--tag", IMAGE, ".")
-
-
-def volumes_for_pip(directory: Path) -> list[str]:
-    """A file with pip's settings, and what they name of this machine."""
-    listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], check=True, stdout=subprocess.PIPE, text=True
-    )
-    settings = configparser.ConfigParser(interpolation=None)
-    settings["global"] = {}
-    for line in listed.stdout.splitlines():
-        name, _, value = line.partition("=")
-        settings["global"].setdefault(name.rpartition(".")[2], value.strip("'").replace("\\n", "\n"))
-    path = directory / "pip.conf"
-    with path.open("w") as file:
-        settings.write(file)
-    words = " ".join(settings["global"].values()).split()
-    named = {Path(word) for word in words if word.startswith("/")}
-    named |= {Path(urlsplit(word).path).parent for word in words if word.startswith("file:")}  # its files lie beside it
-    return [f"{path}:/etc/pip.conf", *sorted(f"{one}:{one}" for one in named if one.exists())]
 
 
 def size() -> int:

@@ -1,5 +1,6 @@
 """Builds ``glottis_spandsp._spandsp`` (cffi, API mode): what is used of libspandsp and libspeexdsp, and concealment."""
 
+import os
 from pathlib import Path
 
 from cffi import FFI
@@ -124,12 +125,18 @@ static SpeexPreprocessState *rest_new(int count, int rate, SpeexEchoState *echo,
 
 CONCEALMENT = Path(__file__).with_name("concealment.c").read_text()
 
+# For wheels that bring what they bind: where a libspandsp.a is for shared objects. The library would bring a dozen
+# others.
+folder = os.environ.get("GLOTTIS_STATIC")
+static = [f"{folder}/libspandsp.a", "-Wl,-Bstatic", "-lspeexdsp", "-Wl,-Bdynamic", "-lm", "-Wl,--gc-sections"]
+
 ffi = FFI()
 ffi.cdef(DECLARATIONS)
 ffi.set_source(
     "glottis_spandsp._spandsp",
     SOURCE + CONCEALMENT,
-    libraries=["spandsp", "speexdsp", "m"],
+    libraries=[] if folder else ["spandsp", "speexdsp", "m"],
+    extra_link_args=static if folder else [],
     # Sums of products as vectors. And else a hundred errors follow the one that says what is missing.
     extra_compile_args=[
         "-O3",

@@ -1,0 +1,125 @@
+"""Installs the wheels of ``dist/`` in a Debian without a compiler, and calls the gateway in it from here:
+``python tools/try_wheels.py x86_64 aarch64``. What it prints is the table of ``docs/device.md``.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from tools import roots
+from tools.roots import Root
+from tools.wheels import DIST
+
+PACKAGES: Final = ("python3", "python3-venv", "ca-certificates")
+LEAN: Final = ("glottis", "glottis-opus")
+MORE: Final = ("glottis-spandsp", "glottis-dvi4", "glottis-echo", "glottis-auth-anonymous")
+CONFIG: Final = """
+[server]
+host = "127.0.0.1"
+[auth]
+scheme = "anonymous"
+[campaigns.echo]
+agent = "echo"
+"""
+CODECS: Final = ("opus", "PCMU", "G722")
+PATIENCE: Final = 120.0
+
+
+def main(machines: list[str]) -> None:
+    """Print a row for each machine, or say what is wrong."""
+    for machine in machines:
+        roots.check_emulation(machine)
+        with roots.copy_of(roots.make(machine, "bare", PACKAGES)) as root, tempfile.TemporaryDirectory() as directory:
+            mounts = [f"{DIST}:/dist", *roots.pip_mounts(Path(directory))]
+            size = install(root, mounts)
+            print(json.dumps({"machine": machine, "installed_mb": round(size / 1e6, 1), **serve_and_call(root)}))
+
+
+def install(root: Root, mounts: list[str]) -> int:
+    """Bytes that the least takes, without pip; then what a call needs is there, too."""
+    pip = ("/opt/glottis/bin/python", "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--find-links=/dist")
+    root.run("python3", "-m", "venv", "/opt/glottis", mounts=mounts)
+    packages = root.path / "opt/glottis/lib/python3.11/site-packages"
+    before = size_of(packages)
+    root.run(*pip, "--no-compile", *LEAN, mounts=mounts)
+    size = size_of(packages) - before
+    root.run(*pip, "--force-reinstall", "--no-deps", *LEAN, *MORE, mounts=mounts)  # compiles what is Python
+    root.run("/opt/glottis/bin/python", "-m", "pip", "check", mounts=mounts)
+    root.run("/opt/glottis/bin/python", "-m", "compileall", "-q", "/opt/glottis/lib")
+    return size
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of its files."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def serve_and_call(root: Root) -> dict[str, object]:
+    """How long until it answers, what it takes then, and that a call by each codec is heard."""
+    (root.path / "etc/glottis.toml").write_text(CONFIG)
+    port = free_port()
+    command = root.command(
+        *("/opt/glottis/bin/glottis", "serve", "--config", "/etc/glottis.toml"),
+        GLOTTIS_SERVER__PORT=str(port),
+        GLOTTIS_MEDIA__UDP_PORT="0",
+    )
+    began = time.monotonic()
+    gateway = subprocess.Popen(command)  # it is execed by all that come before it
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_ready(url, gateway)
+        ready = time.monotonic() - began
+        time.sleep(2)
+        idle = resident(gateway.pid)
+        for codec in CODECS:
+            call = [str(Path(sys.executable).with_name("glottis")), "call", url, "--campaign", "echo", "--codec", codec]
+            called = subprocess.run(call, check=False, capture_output=True, text=True, timeout=PATIENCE)
+            if called.returncode:
+                sys.exit(f"A call by {codec} ended with {called.returncode}: {called.stdout}{called.stderr}")
+        return {"ready_s": round(ready, 2), "idle_mib": round(idle / 1024), "codecs_called": CODECS}
+    finally:
+        gateway.send_signal(signal.SIGTERM)
+        gateway.wait(PATIENCE)
+
+
+def wait_ready(url: str, gateway: subprocess.Popen[bytes]) -> None:
+    """Until sessions can be had."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and gateway.poll() is None:
+        try:
+            urlopen(f"{url}/readyz", timeout=PATIENCE).close()
+        except (URLError, OSError):
+            time.sleep(0.01)
+        else:
+            return
+    sys.exit(f"The gateway served nothing; it ended with {gateway.poll()}.")
+
+
+def resident(pid: int) -> int:
+    """KiB, with an emulator where there is one."""
+    found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def free_port() -> int:
+    """Of this machine, whose network the roots have."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+if __name__ == "__main__":
+    if os.getuid():
+        sys.exit("Run it as root, for it makes roots of other machines.")
+    main(sys.argv[1:])

