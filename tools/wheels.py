@@ -25,7 +25,7 @@ BUILD_PACKAGES: Final = (
 )
 SPANDSP: Final = """
 test ! -e /opt/spandsp/lib/libspandsp.a || exit 0
-echo 'deb-src http://deb.debian.org/debian bookworm main' > /etc/apt/sources.list.d/sources.list
+sed -n 's/^deb /deb-src /p' /etc/apt/sources.list > /etc/apt/sources.list.d/sources.list
 rm -rf /tmp/sources && mkdir -p /tmp/sources && cd /tmp/sources
 apt-get -qq update && apt-get -qq source --tar-only spandsp >&2 && tar xf spandsp_*.orig.tar.* && cd spandsp-*
 cp /usr/share/misc/config.* config/
