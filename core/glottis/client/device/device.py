@@ -38,7 +38,6 @@ class Device:
         self._back_off = BackOff(config.retry.first, config.retry.longest, rng)
         self.state = DeviceState(config.sound.volume, is_held=config.talk.begin != "always")
         self._last_sound = self._last_heard = 0.0
-        self._has_failed = False
 
     def answer(self, line: str) -> dict[str, Any]:
         """What a client of the status gets for a line."""
