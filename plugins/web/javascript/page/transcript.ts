@@ -21,6 +21,8 @@ export class Conversation {
   #written: Record<Role, Bubble[]> = { user: [], agent: [] }; // perhaps told as transcripts, too
   #told = ""; // the agent's last transcript
   #reply: { words: string; details: string } | null = null; // for the next bubble of the agent
+  #inAll: { words: string; details: string } | null = null; // came before what it completes
+  #isInPart = false; // what was told last of an answer is not all of it
   #time: HTMLElement | null = null; // of its latest
 
   clear(): void {
@@ -60,13 +62,20 @@ export class Conversation {
 
   /** Belongs to the agent's words that come next. */
   tookToAnswer(words: string, details: string): void {
-    this.#reply = { words, details };
+    this.#reply = this.#inAll ?? { words, details };
+    this.#isInPart = !this.#inAll;
+    this.#inAll = null;
   }
 
-  /** The same from mouth to ear, which is known when the first sound has left: before those words are told, or after. */
+  /**
+   * The same from mouth to ear, which is known when the first sound has left: before those words are told, or after; even
+   * before `tookToAnswer`, for agents speak by the data channel where there is one, and the gateway by the WebSocket.
+   */
   tookInAll(words: string, details: string): void {
-    if (this.#reply) this.#reply = { words, details };
+    if (!this.#isInPart) this.#inAll = { words, details };
+    else if (this.#reply) this.#reply = { words, details };
     else this.#time?.replaceWith(this.#time = timeOf({ words, details }));
+    this.#isInPart = false;
   }
 
   note(text: string): void {
