@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -57,23 +58,16 @@ def _run(config: "DeviceConfig", parts: Parts) -> int:
 
     from glottis.client.device.running import run_device
     from glottis.contracts.errors import LocalError
+    from glottis.plugins.blame import first_of
     from glottis.server.runtime.service_manager import ServiceManager
 
     manager = ServiceManager(os.environ)
-
-    async def keep_watched() -> None:
-        await manager.keep_watched()
-
-    def ready() -> None:
-        manager.say("READY=1")
-
+    ready = partial(manager.say, "READY=1")
     refusal: BaseException | None = None
     try:
-        trio.run(run_device, config, parts.load_plugins(), ready, keep_watched)
+        trio.run(run_device, config, parts.load_plugins(), ready, manager.keep_watched)
     except* LocalError as group:
-        refusal = group
-        while isinstance(refusal, BaseExceptionGroup):
-            refusal = refusal.exceptions[0]
+        refusal = first_of(group)
     if refusal is not None:  # not from within the group, which would have it again
         raise refusal
     return 0

@@ -408,7 +408,7 @@ class FaultyPlugin:
 def test_a_canceller_that_cannot_be_made_is_told_with_its_plugin(fault: object, tmp_path: Path) -> None:
     config = config_of(tmp_path, "http://h", '[sound]\necho_canceller = "faulty"')
     registry = load_beside(installed_plugins(), [FaultyPlugin(fault)])
-    with pytest.raises(PluginError, match="create_canceller"), open_sound(config, registry):
+    with pytest.raises(PluginError, match="create_canceller"), open_sound(config.sound, registry):
         pass
 
 
@@ -416,7 +416,7 @@ def test_a_canceller_that_is_not_installed_is_told(tmp_path: Path) -> None:
     for name, complaint in (("nobody", "sound.echo_canceller: "), ("speex", "")):
         config = config_of(tmp_path, "http://h", f'[sound]\necho_canceller = "{name}"')
         refusal = pytest.raises(ConfigurationError, match=complaint) if complaint else nullcontext()
-        with refusal, open_sound(config, installed_plugins()) as sound:
+        with refusal, open_sound(config.sound, installed_plugins()) as sound:
             assert sound.counters()["echo_failures"] == 0
 
 

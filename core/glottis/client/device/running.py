@@ -5,7 +5,6 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-import msgspec
 import trio
 
 from glottis.client.calling import CallRequest
@@ -54,21 +53,22 @@ def _codecs(name: str, registry: Registry) -> tuple[CodecSpec, ...]:
 
 
 @contextmanager
-def open_sound(config: DeviceConfig, registry: Registry) -> Iterator[Sound]:
+def open_sound(section: SoundSection, registry: Registry) -> Iterator[Sound]:
     """What the file says. Raises ``LocalError`` for what is not installed."""
-    section = config.sound
-    if section.echo_canceller:
-        with open_sound(msgspec.structs.replace(config, sound=_without_canceller(section)), registry) as sound:
+    with _open_plain(section) as sound:
+        if section.echo_canceller:
             yield EchoFreeSound(sound, _canceller(section, registry), section.echo_delay_ms)
-    elif section.by == "portaudio":
+        else:
+            yield sound
+
+
+@contextmanager
+def _open_plain(section: SoundSection) -> Iterator[Sound]:
+    if section.by == "portaudio":
         with SoundCard.find().open(section.sample_rate) as card:
             yield CardSound(card)
     else:
         yield CommandSound(*section.commands, section.sample_rate)
-
-
-def _without_canceller(section: SoundSection) -> SoundSection:
-    return msgspec.structs.replace(section, echo_canceller="", noise_suppression_db=0)
 
 
 def _canceller(section: SoundSection, registry: Registry) -> EchoCanceller:
@@ -94,7 +94,7 @@ async def run_device(
     request = request_of(config, registry)
     with (
         trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
-        open_sound(config, registry) as sound,
+        open_sound(config.sound, registry) as sound,
     ):
         async with trio.open_nursery() as nursery:
             device = Device(config, request, sound, random.SystemRandom())

@@ -188,11 +188,13 @@ class HttpConnection:
 
     def _hand_over(self, request: Request) -> bool:
         """Whether another process has the connection now: nothing is left to do here but to close the descriptor."""
-        siblings, received = self._siblings, self._receiver.beginning()
+        if (siblings := self._siblings) is None:
+            return False
+        received = self._receiver.beginning()
         peer_host = self._peer_host if self._scheme == "https" else ""
-        if siblings is not None and isinstance(self._stream, trio.SocketStream):
+        if isinstance(self._stream, trio.SocketStream):
             self._is_gone = siblings.hand_over(request, self._stream.socket.fileno(), received, peer_host)
-        elif siblings is not None and isinstance(self._stream, TlsStream):
+        elif isinstance(self._stream, TlsStream):
             ours, theirs = socket.socketpair()
             with theirs:
                 self._is_gone = siblings.hand_over(request, theirs.fileno(), received, peer_host)
