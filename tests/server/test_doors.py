@@ -37,6 +37,7 @@ from glottis.signaling.messages import Text
 from glottis_auth_anonymous import Anonymous
 from support.gateway import CONFIG
 from support.http import Reply, request
+from support.keys import KEY, KEYS
 from support.markdown import Document
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
@@ -241,16 +242,6 @@ async def test_plugin_that_fails_to_hear_ends_its_call_and_no_other(
     assert call.is_over
     assert "the bell is broken" in caplog.text
     await other.hear()
-
-
-KEY = "correct-horse-battery"
-KEYS = f"""
-[auth]
-scheme = "api-keys"
-
-[auth.settings.plain_keys]
-shop = "{KEY}"
-"""
 
 
 async def test_a_door_lends_what_it_had_to_show(bell: Bell, tmp_path: Path, autojump_clock: Clock) -> None:

@@ -29,6 +29,7 @@ from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
 from hypothesis import given
 from hypothesis import strategies as st
 from support.http import Reply, request
+from support.keys import KEY, KEYS
 from support.markdown import Document
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
@@ -517,17 +518,6 @@ async def test_pages_of_allowed_origins_may_call_and_read_where_the_call_is(
     assert "location" in refused.headers["access-control-expose-headers"]
     stranger = await request(exchange.gateway, "POST", path, b"", connect=connect, origin="https://evil.example")
     assert stranger.status == 403
-
-
-KEY = "correct-horse-battery"
-KEYS = f"""
-[auth]
-scheme = "api-keys"
-
-[auth.settings.plain_keys]
-shop = "{KEY}"
-other = "{KEY[::-1]}"
-"""
 
 
 @pytest.mark.parametrize("is_answered", [True, False])

@@ -27,6 +27,7 @@ from glottis_pipecat.messages import MAX_MESSAGE_BYTES, Message, parse_message_u
 from hypothesis import given
 from hypothesis import strategies as st
 from support.http import Reply, request
+from support.keys import KEY, KEYS
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
 from support.plugins import TestPlugin
@@ -147,16 +148,6 @@ PLUGIN = TestPlugin(test=agent)
 ROUTES = '\n[routes]\nenabled = ["pipecat"]\n'
 CONFIG = f'{PLUGIN.config()}{ROUTES}[routes.settings.pipecat]\ncampaign = "test"\n'
 
-
-KEY = "correct-horse-battery"
-KEYS = f"""
-[auth]
-scheme = "api-keys"
-
-[auth.settings.plain_keys]
-shop = "{KEY}"
-other = "{KEY[::-1]}"
-"""
 
 SERVERS = """
 [ice_servers]
