@@ -1,7 +1,7 @@
 """Builds wheels of all distributions for devices without a compiler: ``python tools/wheels.py x86_64 aarch64``.
 
 They are left in ``dist/``. Those of pure Python are built here; those of codecs in a Debian of each machine, with the
-libraries inside that they bind: libopus is copied into the wheel (auditwheel); of libspandsp and libspeexdsp what is
+libraries inside that they bind: libopus and libspeexdsp are copied into the wheel (auditwheel); of libspandsp what is
 used is linked into the module, for libspandsp.so needs a dozen libraries for faxes. Their licences lie beside ours.
 """
 

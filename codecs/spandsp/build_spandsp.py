@@ -125,18 +125,16 @@ static SpeexPreprocessState *rest_new(int count, int rate, SpeexEchoState *echo,
 
 CONCEALMENT = Path(__file__).with_name("concealment.c").read_text()
 
-# For wheels that bring what they bind: where a libspandsp.a is for shared objects. The library would bring a dozen
-# others.
+# For wheels: where a libspandsp.a is that fits into shared objects, for libspandsp.so would bring a dozen others.
 folder = os.environ.get("GLOTTIS_STATIC")
-static = [f"{folder}/libspandsp.a", "-Wl,-Bstatic", "-lspeexdsp", "-Wl,-Bdynamic", "-lm", "-Wl,--gc-sections"]
+spandsp = [f"{folder}/libspandsp.a", "-Wl,--gc-sections"] if folder else ["-lspandsp"]
 
 ffi = FFI()
 ffi.cdef(DECLARATIONS)
 ffi.set_source(
     "glottis_spandsp._spandsp",
     SOURCE + CONCEALMENT,
-    libraries=[] if folder else ["spandsp", "speexdsp", "m"],
-    extra_link_args=static if folder else [],
+    extra_link_args=[*spandsp, "-lspeexdsp", "-lm"],
     # Sums of products as vectors. And else a hundred errors follow the one that says what is missing.
     extra_compile_args=[
         "-O3",
