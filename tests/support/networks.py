@@ -17,8 +17,10 @@ from typing import Final
 import trio
 
 from support.command import Command, open_command
+from support.coturn import WITH_SECRET, ephemeral
 from support.internet import PUBLIC, Internet, Kind, open_internet
-from support.public_coturn import SERVER, SERVER_6, PublicCoturn, open_public_coturn
+from support.phone import eventually
+from support.public_coturn import SERVER, SERVER_6, WITH_USER, PublicCoturn, open_public_coturn
 
 HTTP_PORT: Final = 8080
 MEDIA_PORT: Final = 50000
@@ -105,8 +107,10 @@ class Network:
     way: str
     during: Callable[["Scene"], Awaitable[None]] | None = None
     is_quick: bool = False
-    caller: Sequence[str] = ()
+    caller: Callable[[], Sequence[str]] = tuple
     """Options of its command."""
+    relay: Sequence[str] = WITH_USER
+    """Options of coturn's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +265,21 @@ async def restart_relay(scene: Scene) -> None:
     await scene.relay.start()
 
 
-def by_server(url: str) -> Sequence[str]:
-    """Options of a caller who has this TURN server, and uses nothing else."""
-    return ("--relay", "--ice-server", f"{url},caller,secret")
+async def outlive_credentials(scene: Scene) -> None:
+    """They expire, and so does each nonce; whoever refreshes its address then is asked for another nonce."""
+    relay = scene.relay
+    assert relay is not None
+    await eventually(lambda: "error 438" in relay.log and relay.log.count("REFRESH processed, success") > 1)
+
+
+def by_server(url: str, lifetime: int | None = None) -> Callable[[], Sequence[str]]:
+    """Options of a caller who has this TURN server, and uses nothing else; its credentials are good for so long."""
+
+    def options() -> Sequence[str]:
+        username, credential = ("caller", "secret") if lifetime is None else ephemeral(lifetime)
+        return ("--relay", "--ice-server", f"{url},{username},{credential}")
+
+    return options
 
 
 NETWORKS: Final = (
@@ -302,7 +318,7 @@ NETWORKS: Final = (
         "only port 443 is let out, TURN over TLS",
         only_https,
         "relay",
-        caller=("--ice-server", f"turns:{SERVER}:443?transport=tcp,caller,secret"),
+        caller=lambda: ("--ice-server", f"turns:{SERVER}:443?transport=tcp,caller,secret"),
     ),
     Network("by a relay only, TURN over UDP", open_to_all, "relay", caller=by_server(f"turn:{SERVER}")),
     Network("by a relay only, TURN over TCP", open_to_all, "relay", caller=by_server(f"turn:{SERVER}?transport=tcp")),
@@ -325,6 +341,14 @@ NETWORKS: Final = (
         restart_relay,
         caller=by_server(f"turn:{SERVER}?transport=tcp"),
     ),
+    Network(
+        "by a relay only, whose nonces and the caller's credentials expire in the call",
+        open_to_all,
+        "relay",
+        outlive_credentials,
+        caller=by_server(f"turn:{SERVER}", lifetime=4),
+        relay=(*WITH_SECRET, "--stale-nonce=2", "--max-allocate-lifetime=4"),
+    ),
     Network("the caller's own address changes in the call", open_to_all, "udp", move),
 )
 
@@ -334,17 +358,17 @@ async def call_in(network: Network, directory: Path) -> Outcome:
     with open_internet() as internet:
         site = network.build(internet)
         async with AsyncExitStack() as running:
-            relay = None
-            if SERVER in site.config or site.lent or network.caller:
-                relay = await running.enter_async_context(open_public_coturn(internet, directory))
+            relay, options = None, network.caller()
+            if SERVER in site.config or site.lent or options:
+                relay = await running.enter_async_context(open_public_coturn(internet, directory, network.relay))
             await running.enter_async_context(open_gateway(internet, site, directory))
-            return await _call(Scene(internet, relay), site, network, directory)
+            return await _call(Scene(internet, relay), site, network, options, directory)
 
 
-async def _call(scene: Scene, site: Site, network: Network, directory: Path) -> Outcome:
+async def _call(scene: Scene, site: Site, network: Network, options: Sequence[str], directory: Path) -> Outcome:
     env = {"GLOTTIS_API_KEY": KEY, "SSL_CERT_FILE": str(directory / "cert.pem")}
-    listen = "10" if network.during else "2" if network.caller else "1"
-    command = ("call", site.url, "--campaign", "talker", "--listen", listen, *network.caller)
+    listen = "10" if network.during else "2" if options else "1"
+    command = ("call", site.url, "--campaign", "talker", "--listen", listen, *options)
     async with open_command(*command, env=env, prefix=scene.internet.command(CALLER)) as call:
         if network.during is not None:
             await call.wait_for("media: ")

@@ -1,7 +1,7 @@
 """A real coturn at the public network of ``internet``: what STUN and TURN servers are to those behind translators."""
 
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,20 +15,21 @@ from support.patience import PATIENCE
 
 SERVER: Final = "203.0.113.3"
 SERVER_6: Final = "2001:db8::3"
-USER: Final = "caller:secret"
+WITH_USER: Final = ("--lt-cred-mech", "--user=caller:secret")
 
 
 class PublicCoturn:
-    """A coturn with addresses of both families, and a certificate of its own."""
+    """A coturn with addresses of both families, and a certificate of its own; ``log`` is what it wrote."""
 
-    def __init__(self, internet: Internet, directory: Path, nursery: trio.Nursery) -> None:
+    def __init__(self, internet: Internet, directory: Path, options: Sequence[str], nursery: trio.Nursery) -> None:
+        self.log = ""
         self._nursery = nursery
         self._process: trio.Process | None = None
         self._command = [
             *internet.command(PUBLIC),
             *("stdbuf", "-oL", "turnserver", "-n", "--no-cli", "--no-dtls", "--log-file=stdout", "--verbose"),
             *(f"--cert={directory / 'cert.pem'}", f"--pkey={directory / 'key.pem'}", "--tls-listening-port=443"),
-            *("--lt-cred-mech", f"--user={USER}", "--realm=glottis.example"),
+            *(*options, "--realm=glottis.example"),
             *(f"--listening-ip={SERVER}", f"--relay-ip={SERVER}"),
             *(f"--listening-ip={SERVER_6}", f"--relay-ip={SERVER_6}"),
             *(f"--userdb={directory / 'turn.db'}", f"--pidfile={directory / 'turn.pid'}"),
@@ -45,7 +46,8 @@ class PublicCoturn:
             while b"SQLite DB connection success" not in written:
                 written += (chunk := await process.stdout.receive_some())
                 assert chunk, written.decode()
-        self._nursery.start_soon(_drain, process.stdout)
+        self.log += written.decode()
+        self._nursery.start_soon(self._read, process.stdout)
 
     async def kill(self) -> None:
         """At once, as a machine that loses its power."""
@@ -53,18 +55,19 @@ class PublicCoturn:
         self._process.kill()
         await self._process.wait()
 
+    async def _read(self, stream: trio.abc.ReceiveStream) -> None:
+        async for chunk in stream:
+            self.log += chunk.decode(errors="replace")
+
 
 @asynccontextmanager
-async def open_public_coturn(internet: Internet, directory: Path) -> AsyncIterator[PublicCoturn]:
-    """Serve until the block is left."""
+async def open_public_coturn(
+    internet: Internet, directory: Path, options: Sequence[str]
+) -> AsyncIterator[PublicCoturn]:
+    """Serve until the block is left; ``options`` say who may have an address of it."""
     make_certificate(directory, f"IP:{SERVER}")
     async with trio.open_nursery() as nursery:
-        server = PublicCoturn(internet, directory, nursery)
+        server = PublicCoturn(internet, directory, options, nursery)
         await server.start()
         yield server
         await server.kill()
-
-
-async def _drain(stream: trio.abc.ReceiveStream) -> None:
-    async for _ in stream:
-        pass
