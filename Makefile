@@ -1,4 +1,4 @@
-# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make soak · make container · make wheels · make test-arm · make release · make clean
+# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make libopus · make soak · make container · make wheels · make test-arm · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -39,7 +39,7 @@ FAULTS ?= 100
 # Compiled once, whatever the environment says: each process of the tests, and each that they start, would do it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks soak container wheels test-arm release rehearse clean
+.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks libopus soak container wheels test-arm release rehearse clean
 
 install: $(VENV)/.installed
 
@@ -103,6 +103,11 @@ voice: $(VENV)/.installed-for-voice $(if $(findstring --beside,$(VOICE)),$(VENV)
 # The tables of docs/networks.md, as root. Some rows: make networks ROWS="page relay"
 networks: $(VENV)/.installed-for-tests
 	@PYTHONPATH=tests $(BIN)/python -m support.network_table $(ROWS)
+
+# Deep redundancy by a newer libopus, which is built for it in a minute
+libopus: $(VENV)/.installed-for-quick-tests
+	@OPUS_LIBRARY=$$($(BIN)/python -m tools.libopus) && export OPUS_LIBRARY && \
+	$(BIN)/python -m pytest -q codecs/opus/tests/with_dred.py
 
 # Shorter: make soak MINUTES=2 CALLS=200 FAULTS=1
 soak: $(VENV)/.installed-for-tests

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
 from glottis.lab.speech import Speech
+from glottis.lab.timing import virtual_time
 from glottis.plugins import load_plugins
 
 from benchmarks.voice.networks import BESIDE, CASES, Case
@@ -71,6 +72,7 @@ def _measure_glottis(cases: Sequence[Case], seeds: int, speech: Speech, relays: 
     return [Row(case, scores[number * seeds : (number + 1) * seeds]) for number, case in enumerate(cases)]
 
 
+@virtual_time()
 def _try(index: int, seed: int, speech: Speech, relays: bool) -> Score:
     """In a process of its own; a case is named by its number, for it cannot be sent."""
     case = CASES[index]

@@ -14,6 +14,7 @@ DECLARATIONS = """
 #define OPUS_SET_INBAND_FEC_REQUEST ...
 #define OPUS_SET_PACKET_LOSS_PERC_REQUEST ...
 #define OPUS_SET_DTX_REQUEST ...
+#define OPUS_SET_DRED_DURATION_REQUEST ...
 
 #define OPUS_BANDWIDTH_NARROWBAND ...
 #define OPUS_BANDWIDTH_MEDIUMBAND ...
@@ -25,6 +26,8 @@ typedef int32_t opus_int32;
 typedef int16_t opus_int16;
 typedef ... OpusEncoder;
 typedef ... OpusDecoder;
+typedef ... OpusDREDDecoder;
+typedef ... OpusDRED;
 
 const char *library_file(void);
 const char *opus_get_version_string(void);
@@ -45,6 +48,15 @@ int opus_decode(OpusDecoder *st, const unsigned char *data, opus_int32 len, opus
                 int decode_fec);
 
 int opus_packet_get_nb_samples(const unsigned char *packet, opus_int32 len, opus_int32 Fs);
+
+int has_dred(void);
+OpusDREDDecoder *opus_dred_decoder_create(int *error);
+OpusDRED *opus_dred_alloc(int *error);
+int opus_dred_parse(OpusDREDDecoder *dred_dec, OpusDRED *dred, const unsigned char *data, opus_int32 len,
+                    opus_int32 max_dred_samples, opus_int32 sampling_rate, int *dred_end, int defer_processing);
+int opus_dred_process(OpusDREDDecoder *dred_dec, const OpusDRED *src, OpusDRED *dst);
+int opus_decoder_dred_decode(OpusDecoder *st, const OpusDRED *dred, opus_int32 dred_offset, opus_int16 *pcm,
+                             opus_int32 frame_size);
 """
 
 SOURCE = """
@@ -59,6 +71,27 @@ static const char *library_file(void)
 {
     Dl_info found;
     return dladdr((void *)opus_get_version_string, &found) ? found.dli_fname : "";
+}
+
+/* Deep redundancy, from libopus 1.5 on: where the library that is loaded has none, these are null. */
+#ifndef OPUS_SET_DRED_DURATION_REQUEST
+#define OPUS_SET_DRED_DURATION_REQUEST 4050
+typedef struct OpusDREDDecoder OpusDREDDecoder;
+typedef struct OpusDRED OpusDRED;
+#endif
+OpusDREDDecoder *opus_dred_decoder_create(int *error) __attribute__((weak));
+OpusDRED *opus_dred_alloc(int *error) __attribute__((weak));
+int opus_dred_parse(OpusDREDDecoder *dred_dec, OpusDRED *dred, const unsigned char *data, opus_int32 len,
+                    opus_int32 max_dred_samples, opus_int32 sampling_rate, int *dred_end, int defer_processing)
+    __attribute__((weak));
+int opus_dred_process(OpusDREDDecoder *dred_dec, const OpusDRED *src, OpusDRED *dst) __attribute__((weak));
+int opus_decoder_dred_decode(OpusDecoder *st, const OpusDRED *dred, opus_int32 dred_offset, opus_int16 *pcm,
+                             opus_int32 frame_size) __attribute__((weak));
+
+static int has_dred(void)
+{
+    return opus_dred_decoder_create && opus_dred_alloc && opus_dred_parse && opus_dred_process
+        && opus_decoder_dred_decode;
 }
 
 /* The ..._ctl functions take variable argument lists, for which cffi would need a cast at each call. */

@@ -27,6 +27,7 @@ NOT_COUNTED: Final = {
     "AdjustableEncoder.set_complexity": "a setter, which is seldom called",
     "CodecSpec.has_redundancy": "so short that to count it would take longer",
     "CodecSpec.payload_duration_untrusted": "so short, for each packet, that to count it would take longer",
+    "CodecSpec.redundancy_reach": "so short, after losses only, that to count it would take longer",
     "ComponentSpec.kind": "a class",
     "Dialect.client_says": "what fails in it ends the call",
     "Dialect.gateway_says": "the same",

@@ -130,12 +130,17 @@ def test_a_payload_that_fits_no_packet_is_blamed_on_the_codec() -> None:
             "codec PCMU: has_redundancy: expected bool, got int",
         ),
         (
+            codec_of(b"", redundancy_reach=lambda payload: 1.0),
+            lambda codec: codec.redundancy_reach(b"ab"),
+            "codec PCMU: redundancy_reach: expected int, got float",
+        ),
+        (
             codec_of(b"", answer_parameters=lambda offered: {"mode": 20}),
             lambda codec: codec.answer_parameters({}),
             "codec PCMU: answer_parameters['mode']: expected str, got int",
         ),
     ],
-    ids=["encoder", "decoder", "raises", "duration", "redundancy", "parameters"],
+    ids=["encoder", "decoder", "raises", "duration", "redundancy", "reach", "parameters"],
 )
 def test_whatever_else_a_codec_gives_is_checked(
     codec: CodecSpec, use: Callable[[CodecSpec], object], complaint: str
@@ -143,6 +148,11 @@ def test_whatever_else_a_codec_gives_is_checked(
     with pytest.raises(PluginError) as blame:
         use(codec)
     assert str(blame.value).startswith(f"plugin mine (my-dist 2.1): {complaint}")
+
+
+@pytest.mark.parametrize(("told", "used"), [(-1, 0), (160, 160), (10**9, 3200)])
+def test_no_more_is_waited_for_than_two_packets_can_last(told: int, used: int) -> None:
+    assert codec_of(b"", redundancy_reach=lambda payload: told).redundancy_reach(b"ab") == used
 
 
 class Failing:
@@ -184,6 +194,7 @@ SPECIFIED: dict[str, Callable[[CodecSpec], object]] = {
     "create_decoder": lambda codec: codec.create_decoder(16000),
     "payload_duration_untrusted": lambda codec: codec.payload_duration_untrusted(b""),
     "has_redundancy": lambda codec: codec.has_redundancy(b""),
+    "redundancy_reach": lambda codec: codec.redundancy_reach(b""),
     "answer_parameters": lambda codec: codec.answer_parameters({}),
 }
 

@@ -26,13 +26,19 @@ class Line:
     media: SimpleNamespace
     frame_ms: int = 20
     redundancy: bool = False
+    reach: int = 0
+    """Frames before a packet that it holds."""
     first_timestamp: int = 0
     breathes: bool = True
     delays: list[float | None] = field(default_factory=list)
     """Mean milliseconds that packets have waited, in each half second; None for one without packets."""
 
     def __post_init__(self) -> None:
-        codec = replace(self.media.linear_codec(RATE), in_band_redundancy=self.redundancy)
+        codec = replace(
+            self.media.linear_codec(RATE),
+            in_band_redundancy=self.redundancy,
+            redundancy_reach=lambda payload: self.reach * PACKET,
+        )
         seconds = self.frame_ms / 1000
         self.receiver = AudioReceiver(
             {96: PlainReader(codec)},
@@ -190,6 +196,17 @@ def test_what_a_lost_packet_left_in_the_next_one_is_waited_for(media: SimpleName
         statistics = line.receiver.statistics
         concealed.append(statistics.concealed_samples - statistics.recovery_attempts * PACKET)
     assert concealed[0] <= concealed[1] / 3
+
+
+def test_what_a_burst_left_in_the_packet_after_it_is_waited_for(media: SimpleNamespace) -> None:
+    invented = []
+    for reach in (3, 0):
+        line = Line(media, redundancy=True, reach=reach)
+        line.run(lambda sent: None if round(50 * sent) % 50 in (20, 21, 22) else sent + 0.01, 20)
+        statistics = line.receiver.statistics
+        invented.append(statistics.concealed_samples - statistics.fec_recovered_samples)
+    assert invented[0] <= 3 * PACKET  # of the first burst
+    assert invented[1] == 60 * PACKET
 
 
 @pytest.mark.parametrize("first_timestamp", [0xFFFFFFFF - 10 * PACKET, 1 << 31])

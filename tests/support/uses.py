@@ -293,6 +293,7 @@ ROWS = (
     Row("CodecSpec.create_encoder", offer),
     Row("CodecSpec.has_redundancy", report_loss, alike=True),
     Row("CodecSpec.payload_duration_untrusted", talk),
+    Row("CodecSpec.redundancy_reach", lose_one),
     Row("ComponentSpec.create", talk),
     Row("Decoder.conceal", fall_silent),
     Row("Decoder.decode", talk),

@@ -16,6 +16,7 @@ class lib:  # noqa: N801 - the name that cffi gives it
     OPUS_SET_INBAND_FEC_REQUEST: int
     OPUS_SET_PACKET_LOSS_PERC_REQUEST: int
     OPUS_SET_DTX_REQUEST: int
+    OPUS_SET_DRED_DURATION_REQUEST: int
 
     OPUS_BANDWIDTH_NARROWBAND: int
     OPUS_BANDWIDTH_MEDIUMBAND: int
@@ -53,3 +54,26 @@ class lib:  # noqa: N801 - the name that cffi gives it
     ) -> int: ...
     @staticmethod
     def opus_packet_get_nb_samples(packet: bytes, length: int, fs: int) -> int: ...
+    @staticmethod
+    def has_dred() -> int: ...
+    @staticmethod
+    def opus_dred_decoder_create(error: FFI.CData) -> FFI.CData: ...
+    @staticmethod
+    def opus_dred_alloc(error: FFI.CData) -> FFI.CData: ...
+    @staticmethod
+    def opus_dred_parse(
+        dred_dec: FFI.CData,
+        dred: FFI.CData,
+        data: bytes,
+        length: int,
+        max_dred_samples: int,
+        sampling_rate: int,
+        dred_end: FFI.CData,
+        defer_processing: int,
+    ) -> int: ...
+    @staticmethod
+    def opus_dred_process(dred_dec: FFI.CData, src: FFI.CData, dst: FFI.CData) -> int: ...
+    @staticmethod
+    def opus_decoder_dred_decode(
+        st: FFI.CData, dred: FFI.CData, dred_offset: int, pcm: FFI.CData, frame_size: int
+    ) -> int: ...

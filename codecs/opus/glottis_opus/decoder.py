@@ -1,5 +1,6 @@
 """The Opus decoder: packets, forward error correction and concealment."""
 
+import os
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final
@@ -7,9 +8,10 @@ from typing import Final
 from _cffi_backend import FFI
 from glottis import LocalError, Malformed
 
+from .deep_redundancy import DEEP, DeepRedundancy
 from .failures import raise_unless_ok, reason
 from .library import ffi, lib
-from .packet import MAX_DURATION_MS, SAMPLE_RATES
+from .packet import CLOCK_RATE, MAX_DURATION_MS, SAMPLE_RATES, has_redundancy
 
 MAX_PAYLOAD_BYTES: Final = 65535
 """No UDP datagram is longer."""
@@ -49,6 +51,12 @@ class Allowance:
 
 
 ALLOWANCE: Final = Allowance(SHARE)
+UNLIMITED: Final = Allowance(1e9)
+VIRTUAL_TIME: Final = "GLOTTIS_VIRTUAL_TIME"
+"""A variable of the environment that is set where time is virtual: what is heard must not depend on a real clock."""
+
+DEEP_FRAME_MS: Final = 20
+"""What is decoded of deep redundancy at a time, as libopus' own programs do."""
 
 
 class OpusDecoder:
@@ -58,9 +66,12 @@ class OpusDecoder:
         if sample_rate not in SAMPLE_RATES:
             raise ValueError(f"Opus decodes to {SAMPLE_RATES} Hz, not to {sample_rate} Hz")
         self._state = _create(sample_rate)
+        self._allowance = UNLIMITED if VIRTUAL_TIME in os.environ else ALLOWANCE
         self._has_complexity = self._set_complexity(COMPLEXITY)
         self._step = sample_rate // 400  # libopus conceals in steps of 2.5 ms
         self._capacity = sample_rate * MAX_DURATION_MS // 1000
+        self._longest_deep = sample_rate * DEEP_FRAME_MS // 1000
+        self._sample_rate = sample_rate
         self._pcm = ffi.new("opus_int16[]", self._capacity)
 
     def decode(self, payload: bytes) -> bytes:
@@ -75,11 +86,36 @@ class OpusDecoder:
     def decode_fec(self, next_payload: bytes, sample_count: int) -> bytes:
         """Recover lost samples from the in-band FEC of the packet after them.
 
-        The packet holds the frame just before it; what is missing before that frame, or all of it when the packet has
-        no usable FEC, is concealed.
+        The packet holds the frame just before it, and with deep redundancy what was before that; what is missing
+        earlier, or all of it when the packet has no usable FEC, is concealed.
         """
         if not next_payload or sample_count <= 0:
             return self.conceal(sample_count)
+        if DEEP is not None and (reach := DEEP.reach(next_payload)):
+            return self._decode_deep(DEEP, next_payload, sample_count, self._samples_of(reach))
+        return self._decode_frame_before(next_payload, sample_count)
+
+    def _decode_deep(self, deep: DeepRedundancy, next_payload: bytes, sample_count: int, reach: int) -> bytes:
+        """But for the frame just before the packet, if in-band FEC has it: that is better."""
+        last = 0
+        if has_redundancy(next_payload):
+            last = lib.opus_packet_get_nb_samples(next_payload, len(next_payload), self._sample_rate)
+        left = min(sample_count, max(reach, last))
+        pieces = [self.conceal(sample_count - left)]
+        began = self._allowance.begin() if left > last else None
+        if began is not None:
+            while left > last:
+                count = min(left - last, self._longest_deep)
+                if not deep.decode(next_payload, self._state, left, self._pcm, self._whole_steps(count)):
+                    break
+                pieces.append(self._samples(count))
+                left -= count
+            self._allowance.end(began)
+        if left:
+            pieces.append(self._decode_frame_before(next_payload, left))
+        return b"".join(pieces)
+
+    def _decode_frame_before(self, next_payload: bytes, sample_count: int) -> bytes:
         recovered = min(self._whole_steps(sample_count), self._capacity)
         concealed = self.conceal(sample_count - recovered)
         count = lib.opus_decode(self._state, next_payload, len(next_payload), self._pcm, recovered, 1)
@@ -91,14 +127,14 @@ class OpusDecoder:
         """Continue the sound for this many samples; it fades to comfort noise or silence."""
         if not self._has_complexity:
             return self._continue(sample_count)
-        began = ALLOWANCE.begin()
+        began = self._allowance.begin()
         if began is None:
             self._set_complexity(PLAIN)
             pcm = self._continue(sample_count)
             self._set_complexity(COMPLEXITY)  # for what is decoded: a network listens, and goes on from there
         else:
             pcm = self._continue(sample_count)
-            ALLOWANCE.end(began)
+            self._allowance.end(began)
         return pcm
 
     def _set_complexity(self, complexity: int) -> bool:
@@ -117,6 +153,9 @@ class OpusDecoder:
             pieces.append(self._samples(min(count, sample_count)))
             sample_count -= count
         return b"".join(pieces)
+
+    def _samples_of(self, clock_units: int) -> int:
+        return clock_units * self._sample_rate // CLOCK_RATE
 
     def _whole_steps(self, sample_count: int) -> int:
         return -(-sample_count // self._step) * self._step

@@ -5,6 +5,7 @@ from typing import Final
 from _cffi_backend import FFI
 from glottis import EncoderSettings, LocalError
 
+from .deep_redundancy import MIN_COMPLEXITY, UNIT_MS, told_loss, useful_bitrate
 from .failures import raise_unless_ok, reason
 from .library import ffi, lib
 from .packet import FRAME_DURATIONS_MS, MAX_FRAME_BYTES, SAMPLE_RATES
@@ -46,19 +47,25 @@ class OpusEncoder:
 
     def set_expected_loss(self, fraction: float) -> None:
         """Spend bits on in-band FEC for this share (0–1) of lost packets; at 0 no FEC is sent."""
-        self._set(lib.OPUS_SET_PACKET_LOSS_PERC_REQUEST, round(100 * min(max(fraction, 0.0), 1.0)))
+        percent = round(100 * min(max(fraction, 0.0), 1.0))
+        self._set(lib.OPUS_SET_PACKET_LOSS_PERC_REQUEST, told_loss(percent) if self._dred_ms else percent)
 
     def set_bitrate(self, bits_per_second: int) -> None:
         """Aim at this bitrate, between 6000 bit/s and what the receiver allows (``maxaveragebitrate``)."""
-        self._set(lib.OPUS_SET_BITRATE_REQUEST, clamp_bitrate(bits_per_second, self._max_bitrate))
+        bitrate = clamp_bitrate(bits_per_second, self._max_bitrate)
+        self._set(lib.OPUS_SET_BITRATE_REQUEST, useful_bitrate(bitrate) if self._dred_ms else bitrate)
 
     def set_complexity(self, complexity: int) -> None:
         """From the next frame on: 0 to 10, each frame as long and as many bits as before."""
         self._set(lib.OPUS_SET_COMPLEXITY_REQUEST, min(max(complexity, 0), MAX_COMPLEXITY))
+        if self._dred_ms:
+            dred_ms = self._dred_ms if complexity >= MIN_COMPLEXITY else 0
+            self._set(lib.OPUS_SET_DRED_DURATION_REQUEST, dred_ms // UNIT_MS)
 
     def _configure(self, settings: EncoderSettings) -> None:
         plan = plan_encoder(settings)
         self._max_bitrate = plan.max_bitrate
+        self._dred_ms = plan.dred_ms
         self.set_bitrate(plan.bitrate)
         self.set_expected_loss(settings.expected_loss)
         self.set_complexity(settings.complexity)

@@ -6,6 +6,7 @@ from typing import Final
 
 from glottis import EncoderSettings
 
+from .deep_redundancy import possible_ms
 from .library import lib
 from .packet import SAMPLE_RATES
 
@@ -47,13 +48,14 @@ class EncoderPlan:
     constant_bitrate: bool
     in_band_fec: bool
     dtx: bool
+    dred_ms: int
 
 
 def plan_encoder(settings: EncoderSettings) -> EncoderPlan:
     """Unite our settings with the receiver's parameters; values that are no numbers count as absent.
 
     DTX: the receiver's explicit word decides, else ours. FEC: only if both want it. ``stereo`` needs no obeying,
-    mono is always allowed.
+    mono is always allowed. Of deep redundancy no parameter speaks: who does not know it passes over it.
     """
     remote = settings.remote_parameters
     max_bitrate = clamp_bitrate(_number(remote.get("maxaveragebitrate"), BITRATE_RANGE[1]))
@@ -64,6 +66,7 @@ def plan_encoder(settings: EncoderSettings) -> EncoderPlan:
         constant_bitrate=_number(remote.get("cbr"), 0) == 1,
         in_band_fec=settings.in_band_fec and _number(remote.get("useinbandfec"), 0) == 1,
         dtx=_number(remote.get("usedtx"), int(settings.dtx)) == 1,
+        dred_ms=possible_ms(settings.dred_ms, settings.complexity),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from glottis import CodecSpec, hookimpl
 
 from .decoder import OpusDecoder
+from .deep_redundancy import redundancy_reach
 from .encoder import OpusEncoder
 from .packet import CLOCK_RATE, FRAME_DURATIONS_MS, SAMPLE_RATES, has_redundancy, payload_duration_untrusted
 from .parameters import DEFAULT_BITRATES, OFFER_PARAMETERS
@@ -25,6 +26,7 @@ OPUS: Final = CodecSpec(
     payload_duration_untrusted=payload_duration_untrusted,
     in_band_redundancy=True,
     has_redundancy=has_redundancy,
+    redundancy_reach=redundancy_reach,
     sample_rates=SAMPLE_RATES,
     frame_durations_ms=FRAME_DURATIONS_MS,
     default_bitrates=DEFAULT_BITRATES,

@@ -66,6 +66,8 @@ class EncoderKnobs:
     """Quality for CPU time."""
     in_band_fec: bool = True
     dtx: bool = False
+    dred_ms: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Milliseconds of what was said before a packet that it also holds, coarsely, while loss is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,11 @@ class CodecSpec:
     """
     has_redundancy: Callable[[bytes], bool] = lambda payload: False
     """Whether a payload of its encoder holds the frame before its own, too: for statistics, while loss is expected."""
+    redundancy_reach: Callable[[bytes], int] = lambda payload: 0
+    """How much of what was before a received payload ``decode_fec`` can recover from it, in RTP clock units.
+
+    Asked after losses, for codecs that hold more than the frame before. Raises nothing, whatever the payload is.
+    """
     sample_rates: tuple[int, ...] = (8000, 16000, 24000, 48000)
     frame_durations_ms: tuple[float, ...] = (10, 20, 40, 60)
     default_bitrates: Mapping[int, int] = field(default_factory=dict)

@@ -50,6 +50,8 @@ class Protection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Packets may be asked for again (RFC 4585)."""
     dtx: bool = False
     """Nothing is sent in pauses."""
+    dred_ms: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Deep redundancy, where the codec has it: with Opus by a libopus that was built with it, from complexity 7 on."""
 
 
 class Agent(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,7 +17,7 @@ from glottis.lab.parts import delay_maker, find_codec
 from glottis.lab.plan import Condition
 from glottis.lab.samples import RATE, Samples
 from glottis.lab.speech import SpeechFile, read_speech
-from glottis.lab.timing import Costs, Watch, watched
+from glottis.lab.timing import Costs, Watch, virtual_time, watched
 from glottis.peer import PeerSettings
 
 FRAME_SECONDS: Final = 0.02
@@ -34,6 +34,7 @@ class Result(Struct, frozen=True, kw_only=True):
     costs: Costs | None = None
 
 
+@virtual_time()
 def run(condition: Condition) -> tuple[Result, Samples]:
     """Let it be said, heard and judged."""
     speech = speech_at(condition.speech)
@@ -71,7 +72,11 @@ def ends_of(condition: Condition, codec: CodecSpec) -> Ends:
     """How caller and gateway are set for it."""
     wanted, protection = condition.codec, condition.protection
     knobs = EncoderKnobs(
-        bitrate=wanted.bitrate, complexity=wanted.complexity, in_band_fec=protection.fec, dtx=protection.dtx
+        bitrate=wanted.bitrate,
+        complexity=wanted.complexity,
+        in_band_fec=protection.fec,
+        dtx=protection.dtx,
+        dred_ms=protection.dred_ms,
     )
     mouth = PeerSettings(
         (codec,),

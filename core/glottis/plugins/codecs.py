@@ -55,17 +55,6 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
         check_members(plugin, action, decoder, DECODER_METHODS)
         return GuardedDecoder(decoder, sample_rate, codec, timing_of)
 
-    def payload_duration_untrusted(payload: bytes) -> int:
-        try:
-            duration = spec.payload_duration_untrusted(payload)
-        except Malformed as error:
-            raise error.with_traceback(None) from None  # one that is raised for each packet would keep them all
-        except BaseException as error:
-            raise blamed(error, f"{codec}: payload_duration_untrusted") from error
-        if type(duration) is not int:
-            _checked(codec, check_instance, "payload_duration_untrusted", duration, int)
-        return duration
-
     def answer_parameters(offered: FormatParameters) -> FormatParameters | None:
         answered = guarded(plugin, f"answer_parameters of {name}", spec.answer_parameters, offered)
         return None if answered is None else _checked(codec, _parameters_of, "answer_parameters", answered)
@@ -78,10 +67,26 @@ def guarded_codec(plugin: Plugin, spec: CodecSpec) -> CodecSpec:
         offer_parameters=dict(spec.offer_parameters),
         create_encoder=create_encoder,
         create_decoder=create_decoder,
-        payload_duration_untrusted=payload_duration_untrusted,
+        payload_duration_untrusted=_guarded_duration(codec, spec),
         has_redundancy=_guarded_has_redundancy(codec, spec),
+        redundancy_reach=_guarded_redundancy_reach(codec, spec),
         answer_parameters=answer_parameters,
     )
+
+
+def _guarded_duration(codec: str, spec: CodecSpec) -> Callable[[bytes], int]:
+    def payload_duration_untrusted(payload: bytes) -> int:
+        try:
+            duration = spec.payload_duration_untrusted(payload)
+        except Malformed as error:
+            raise error.with_traceback(None) from None  # one that is raised for each packet would keep them all
+        except BaseException as error:
+            raise blamed(error, f"{codec}: payload_duration_untrusted") from error
+        if type(duration) is not int:
+            _checked(codec, check_instance, "payload_duration_untrusted", duration, int)
+        return duration
+
+    return payload_duration_untrusted
 
 
 def _guarded_has_redundancy(codec: str, spec: CodecSpec) -> Callable[[bytes], bool]:
@@ -94,6 +99,19 @@ def _guarded_has_redundancy(codec: str, spec: CodecSpec) -> Callable[[bytes], bo
         return found
 
     return has_redundancy
+
+
+def _guarded_redundancy_reach(codec: str, spec: CodecSpec) -> Callable[[bytes], int]:
+    def redundancy_reach(payload: bytes) -> int:
+        try:
+            reach = spec.redundancy_reach(payload)
+        except BaseException as error:
+            raise blamed(error, f"{codec}: redundancy_reach") from error
+        if type(reach) is not int:
+            _checked(codec, check_instance, "redundancy_reach", reach, int)
+        return min(max(reach, 0), int(_MAX_DECODED * spec.clock_rate))
+
+    return redundancy_reach
 
 
 class GuardedEncoder:

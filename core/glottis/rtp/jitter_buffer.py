@@ -122,9 +122,12 @@ class JitterBuffer:
     def _note_step(self, packet: BufferedPacket) -> None:
         """This one is not that which comes after the newest so far: one may be lost, or several, or it is late."""
         ahead = packet.sequence - self._newest_sequence
-        if ahead == 2 and packet.codec.in_band_redundancy:
-            lost = packet.timestamp - packet.duration  # what could be recovered by waiting until now
-            self._delay.recovered(packet.arrived_at - lost / packet.codec.clock_rate, packet.arrived_at)
+        codec = packet.codec
+        if 1 < ahead <= CAPACITY and codec.in_band_redundancy:
+            held = 1 if ahead == 2 else codec.redundancy_reach(packet.payload) // packet.duration
+            for frame in range(1, min(ahead - 1, held) + 1):
+                lost = packet.timestamp - frame * packet.duration  # what could be recovered by waiting until now
+                self._delay.recovered(packet.arrived_at - lost / codec.clock_rate, packet.arrived_at)
         if ahead > 0:
             self._newest_sequence = packet.sequence
 

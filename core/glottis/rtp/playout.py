@@ -195,7 +195,8 @@ class Playout:
         """Fill the gap before ``packet``: its last frame from the packet's redundancy if it was lost, else concealed;
         with silence, where events took the place of audio.
 
-        In-band redundancy describes just the one frame before its packet, whose duration is taken to be the same.
+        In-band redundancy describes the one frame before its packet, whose duration is taken to be the same, and more
+        where the codec says so.
         """
         gap_samples = self._samples(gap)
         if gap_samples == 0:
@@ -212,7 +213,9 @@ class Playout:
 
     def _recoverable_samples(self, packet: BufferedPacket) -> int:
         was_lost = packet.codec is self.codec and self._buffer.missing_before(packet) > 0
-        return self._samples(packet.duration) if was_lost else 0
+        if not was_lost:
+            return 0
+        return self._samples(max(packet.duration, packet.codec.redundancy_reach(packet.payload)))
 
     def _recover(self, packet: BufferedPacket, samples: int) -> bytes:
         assert self._decoder is not None  # it has decoded the codec of this packet
@@ -221,7 +224,8 @@ class Playout:
             pcm = self._decoder.decode_fec(packet.payload, samples)
         except Malformed:
             return self._conceal(samples)
-        if packet.codec.has_redundancy(packet.payload):  # else it was the decoder that has made up something
+        codec, payload = packet.codec, packet.payload
+        if codec.has_redundancy(payload) or codec.redundancy_reach(payload):  # else the decoder has made up something
             self._statistics.fec_recovered_samples += samples
         self._count_concealed(samples)
         return pcm

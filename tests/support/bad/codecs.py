@@ -272,6 +272,7 @@ BAD: Mapping[str, list[CodecSpec]] = {
     "redundancy": [
         replace(GOOD, create_decoder=decoder_with(decode_fec=lambda self, payload, count: bytes(2))),
         replace(GOOD, in_band_redundancy=True),
+        replace(GOOD, redundancy_reach=lambda payload: None),  # type: ignore[arg-type, return-value]
     ],
     "garbage": [
         with_decode(lambda self, payload: payload[1:] if payload[0] else b""),

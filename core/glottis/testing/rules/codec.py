@@ -160,6 +160,7 @@ def check_garbage(spec: CodecSpec) -> None:
             payload = rng.randbytes(index and rng.randrange(1, 200)) if index % 2 else mutant(rng, rng.choice(genuine))
             filled = decoder.decode_fec(payload, chunk.count)
             checked_pcm(filled, chunk.count, f"{chunk}: decode_fec of junk")
+            _check_reach(spec, payload, f"{chunk}: junk")
             duration = _unless_malformed(spec.payload_duration_untrusted, payload, f"{chunk}: junk")
             pcm = _unless_malformed(decoder.decode, payload, f"{chunk}: junk")
             if pcm is not None:
@@ -244,6 +245,8 @@ def check_redundancy(spec: CodecSpec) -> None:
     for chunk in usual_chunks_of(spec):
         encoder, decoder = chunk.encoder(expected_loss=0.2), chunk.decoder()
         payloads = [encoder.encode(frame) for frame in chunk.frames(melody(chunk.sample_rate, 600))]
+        for payload in payloads:
+            _check_reach(spec, payload, f"{chunk}")
         for gap in (0, 1, chunk.count, 3 * chunk.count + 1):
             filled = decoder.decode_fec(payloads[0], gap)
             checked_pcm(filled, gap, f"{chunk}: decode_fec(payload, {gap})")
@@ -253,6 +256,13 @@ def check_redundancy(spec: CodecSpec) -> None:
             sum(known for _, known in worths) < sum(guessed for guessed, _ in worths),
             "in_band_redundancy promises more than decode_fec keeps: lost frames are as wrong as concealed ones",
         )
+
+
+def _check_reach(spec: CodecSpec, payload: bytes, what: str) -> None:
+    reach = spec.redundancy_reach(payload)
+    expect(
+        type(reach) is int and reach >= 0, f"{what}: redundancy_reach returned {reach!r}, not a number of clock units"
+    )
 
 
 def _worth(chunk: Chunk) -> tuple[float, float]:
