@@ -217,6 +217,25 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "not TOML" in line
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[media]\nice_policy = 'relay'\nice_lite = true", "media.ice_policy: a lite agent has no relayed candidates"),
+        (
+            "[media]\nice_lite = true\n[campaigns.a]\nagent = 'a'\nice_policy = 'relay'",
+            "campaigns.a.ice_policy: a lite agent has no relayed candidates",
+        ),
+        (
+            "[ice_servers]\nfor_gateway = false\n[campaigns.a]\nagent = 'a'\nice_policy = 'relay'",
+            "campaigns.a.ice_policy: by relays alone there is no call where ice_servers.for_gateway is false",
+        ),
+    ],
+)
+def test_who_uses_relays_alone_can_have_one(tmp_path: Path, text: str, complaint: str) -> None:
+    [line] = complaints(tmp_path, text)
+    assert line.startswith(complaint)
+
+
 class TestEnvironment:
     def test_it_goes_on_top_of_the_file(self, tmp_path: Path) -> None:
         config = load(

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -16,6 +17,7 @@ from glottis.doctor.certificates import examine_certificate
 from glottis.doctor.machine import examine_buffers, examine_clock, examine_descriptors
 from glottis.doctor.ports import examine_http, examine_media
 from glottis.doctor.proxies import examine_proxies
+from msgspec import structs
 from support.gateway import CONFIG, open_test_gateway, resolve_test_config
 from support.ports import free_port
 from support.tls import make_certificate
@@ -62,6 +64,40 @@ def test_fault_exits_with_1_and_is_told_as_json(tmp_path: Path, capsys: pytest.C
         "what": f"media.addresses: cannot bind UDP 127.0.0.1 port {port}: Address already in use",
         "advice": "end what has it, or change media.addresses or media.udp_port",
     }
+
+
+async def test_port_for_media_by_tcp_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        findings = [one async for one in examine_media(config_of(tmp_path, media=f"tcp_port = {port}"))]
+        assert f"media.tcp_port: cannot listen on 127.0.0.1 port {port}: Address already in use" in the(
+            "media", findings
+        )
+    findings = [one async for one in examine_media(config_of(tmp_path, media=f"tcp_port = {port}"))]
+    assert f"ok    media      TCP 127.0.0.1:{port} can be had, and is reached from this machine" in map(str, findings)
+
+
+async def test_port_for_media_by_tcp_that_is_that_of_http(tmp_path: Path) -> None:
+    port = config_of(tmp_path).config.server.port
+    config = config_of(tmp_path, media=f"tcp_port = {port}")
+    same = replace(
+        config, config=structs.replace(config.config, server=structs.replace(config.config.server, port=port))
+    )
+    findings = [one async for one in examine_media(same)]
+    assert f"TCP 127.0.0.1:{port} is the port of HTTP, too" in the("media", findings)
+
+
+async def test_each_worker_has_ports(tmp_path: Path) -> None:
+    """One of its own, and one for a reload."""
+    first = free_port()
+    config = config_of(tmp_path, server="workers = 2", media=f"udp_port = {first}\ntcp_port = {first}")
+    with socket.socket(type=socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", first + 3))
+        findings = [one async for one in examine_media(config)]
+    assert f"cannot bind UDP 127.0.0.1 port {first + 3}: Address already in use" in the("media", findings)
+    assert f"TCP 127.0.0.1:{first} to {first + 3} can be had" in the("media", findings, Level.OK)
 
 
 def test_wrong_configuration_is_told_as_by_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

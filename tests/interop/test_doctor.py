@@ -1,6 +1,9 @@
-"""What ``glottis doctor`` tells of a real coturn: that it serves, that it refuses, that it is not there."""
+"""What ``glottis doctor`` tells of a real coturn: that it serves, refuses, or is not there; and of a firewall."""
 
+import json
+import os
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,11 @@ from glottis.doctor.servers import examine_servers
 from glottis.media.gathering import LookUp, look_up_address
 from glottis.wire.address import Address
 from glottis.wire.stun import Attribute, MessageClass, build_stun, encode_xor_address, parse_stun_untrusted
+from support.command import open_command
 from support.coturn import PASSWORD, USERNAME, WITH_SECRET, Coturn, ephemeral, open_coturn
 from support.gateway import CONFIG, resolve_test_config
+from support.internet import PUBLIC, open_internet
+from support.patience import PROCESS_PATIENCE
 from support.ports import free_port
 
 SECRET = "a shared secret"
@@ -94,6 +100,23 @@ async def test_servers_that_are_not_there(tmp_path: Path) -> None:
         assert all("aioice fails as well, so it is the server or the way there" in one.advice for one in findings)
 
 
+async def test_server_whose_certificate_is_of_no_authority(tmp_path: Path) -> None:
+    async with open_coturn(tmp_path, name="localhost") as coturn:
+        settings = static(coturn, PASSWORD).replace(f"turn:127.0.0.1:{coturn.port}?transport=tcp", coturn.url("tls"))
+        findings = await examine(tmp_path, settings)
+    assert [finding.level for finding in findings] == [Level.OK, Level.OK, Level.FAIL]
+    assert "lends nothing: there is no connection: its certificate is not trusted (" in findings[-1].what
+    assert "SSL_CERT_FILE" in findings[-1].advice
+
+
+async def test_calls_by_relays_alone_without_a_relay(tmp_path: Path) -> None:
+    campaign = '[campaigns.private]\nagent = "echo"\nice_policy = "relay"\n'
+    stun = f'[[ice_servers.settings.static.servers]]\nurls = ["stun:127.0.0.1:{free_port()}"]\n'
+    finding, *_ = await examine(tmp_path, f"{campaign}{stun}")
+    assert finding.level is Level.FAIL
+    assert finding.what.startswith("calls of private go by relays alone (ice_policy), and no TURN server is configured")
+
+
 UNKNOWN = 0x7FFE
 """Of those that who does not know them must not pass over, RFC 8489 §14."""
 
@@ -117,3 +140,48 @@ async def test_a_server_that_serves_aioice_and_not_glottis(tmp_path: Path, nurse
         nursery.cancel_scope.cancel()
     assert finding.level is Level.FAIL
     assert "aioice is served, so glottis may be at fault: it is seen as 127.0.0.1" in finding.advice
+
+
+FIREWALL = """
+table inet filter {
+    chain input {
+        type filter hook input priority 0
+        udp dport 50001-50003 drop
+        tcp dport { 50000, 8080 } drop
+    }
+}
+"""
+BEHIND_IT = f"""
+[server]
+host = "0.0.0.0"
+port = 8080
+workers = 2
+[auth]
+scheme = "api-keys"
+settings.keys.web = "{sha256(b"of a website").hexdigest()}"
+[media]
+udp_port = 50000
+tcp_port = 50000
+[campaigns.echo]
+agent = "echo"
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+async def test_ports_that_a_firewall_shuts(tmp_path: Path) -> None:
+    """Each is tried: those of workers, too."""
+    path = tmp_path / "behind.toml"
+    path.write_text(BEHIND_IT)
+    with open_internet() as internet:
+        internet.add_space("gateway")
+        internet.connect("gateway", "eth0", PUBLIC, "203.0.113.2/24")
+        internet.load("gateway", FIREWALL)
+        async with open_command("doctor", "--config", path, "--json", prefix=internet.command("gateway")) as doctor:
+            with trio.fail_after(PROCESS_PATIENCE):
+                await doctor.wait()
+    found = [(one["what"], one["advice"].split(",")[0]) for one in json.loads(doctor.output) if one["level"] == "fail"]
+    assert found == [
+        ("TCP 0.0.0.0:8080 is free, but 203.0.113.2 is not reached there", "let TCP port 8080 in"),
+        ("UDP 203.0.113.2:50001 and 2 more are not reached from 203.0.113.2", "let UDP ports 50001 to 50003 in"),
+        ("TCP 203.0.113.2:50000 is not reached from 203.0.113.2", "let TCP port 50000 in"),
+    ]

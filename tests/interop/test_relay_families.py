@@ -66,7 +66,7 @@ async def test_server_lends_an_address_of_each_family_that_both_have(
 @pytest.mark.parametrize(
     ("named", "bound", "told"),
     [
-        (["127.0.0.1", "::2"], BOTH, {"TURN server relay.example by IPv6": "there is no connection: OSError"}),
+        (["127.0.0.1", "::2"], BOTH, {"TURN server relay.example by IPv6": "there is no connection: "}),
         (["::1"], ["127.0.0.1"], {"TURN server relay.example": "its name cannot be looked up, or none of our sockets"}),
         ([], BOTH, {"TURN server relay.example": "its name cannot be looked up, or none of our sockets reaches it"}),
     ],

@@ -17,7 +17,8 @@ from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
 from glottis.client.sound_card import OpenSoundCard, SoundCard
 from glottis.client.wav import WavRecording, WavSpeech
-from glottis.config.settings import DEFAULT_CODECS, IcePolicy
+from glottis.config import IcePolicy
+from glottis.config.settings import DEFAULT_CODECS
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
 from glottis.contracts.call import BytesMessage
 from glottis.contracts.codec import CodecSpec

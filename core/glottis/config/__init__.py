@@ -1,6 +1,7 @@
 """Configuration: TOML and environment, typed, and validated before anything listens."""
 
 from glottis.config.components import typed_settings
+from glottis.config.ice_policies import IcePolicy
 from glottis.config.loading import API_KEY_VARIABLE, load_config, load_file, load_log, load_what_fits, name_sources
 from glottis.config.logs import configure_logging, flush_logs, records_dropped, uncaught_errors_logged
 from glottis.config.mistakes import Mistakes
@@ -13,7 +14,6 @@ from glottis.config.settings import (
     CampaignSection,
     Config,
     Extensions,
-    IcePolicy,
     IceServers,
     Isolation,
     Log,

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from glottis.config.conversion import PluginSettings
+from glottis.config.ice_policies import IcePolicy, check_relays
 from glottis.config.origins import OriginPattern, parse_public_url
 from glottis.contracts.codec import Complexity, EncoderKnobs, RedPolicy
 from glottis.contracts.errors import ConfigurationError
@@ -28,7 +29,6 @@ Size = Annotated[int, Meta(ge=1, le=16 * 1024 * 1024)]
 """Bytes that a client can make the gateway keep; the most is what many calls at once can still bear."""
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 """Up to a day. Like all times it is bounded, since not every number of seconds is an instant."""
-IcePolicy = Literal["all", "relay"]
 Isolation = Literal["none", "process"]
 Silence = Annotated[float, Meta(ge=1, le=86_400)]
 Grace = Annotated[float, Meta(ge=0, le=86_400)]
@@ -203,8 +203,6 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
             _check(f"advertised_addresses[{index}]", parse_advertised_address, address)
         if not self.advertise_bound_addresses and not self.advertised_addresses:
             raise ConfigurationError("advertise_bound_addresses: false needs others in advertised_addresses")
-        if self.ice_lite and self.ice_policy == "relay":
-            raise ConfigurationError("ice_policy: a lite agent has no relayed candidates (RFC 8445 §5.2)")
         if self.jitter_buffer_min_ms > self.jitter_buffer_max_ms:
             raise ValueError(
                 f"jitter_buffer_min_ms is {self.jitter_buffer_min_ms}, more than jitter_buffer_max_ms, "
@@ -349,6 +347,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             if len(campaign_id) > MAX_IDENTIFIER_LENGTH:
                 expected = f"expected a name of at most {MAX_IDENTIFIER_LENGTH} characters, as clients may ask for"
                 raise ConfigurationError(f"campaigns.{campaign_id}: {expected}")
+        policies = {f"campaigns.{name}": section.ice_policy for name, section in self.campaigns.items()}
+        check_relays({"media": self.media.ice_policy, **policies}, self.media.ice_lite, self.ice_servers.for_gateway)
 
 
 def parse_advertised_address(text: str) -> tuple[str, int | None]:

@@ -1,7 +1,7 @@
 """STUN and TURN servers of the providers, asked by the engines that calls use."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -18,8 +18,8 @@ from glottis.ice import GatheringTiming, ReflexiveAddress, ReflexiveGatherer, Se
 from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import LookUp, look_up_address
 from glottis.media.interfaces import media_addresses
-from glottis.media.relay import Relay, RelayServer
-from glottis.media.relays import has_expired, way_of, why_failed
+from glottis.media.relay import UNTRUSTED, Relay, RelayServer
+from glottis.media.relays import has_expired, is_over_tls, way_of, why_failed
 from glottis.plugins.failures import describe
 from glottis.turn import Allocated, Failed, LongTermCredentials
 from glottis.wire.address import Address, Path, ip_of
@@ -40,6 +40,7 @@ async def examine_servers(config: ResolvedConfig, look_up: LookUp = look_up_addr
         for server in await _ask_provider(provider, findings):
             for url in server.urls:
                 uris.setdefault(parse_ice_uri(url), server)
+    findings += _examine_policy(config, uris)
     if not uris:
         findings.append(ok("servers", "no STUN or TURN server is configured"))
         return findings
@@ -55,6 +56,16 @@ async def examine_servers(config: ResolvedConfig, look_up: LookUp = look_up_addr
         what = f"{len(uris)} URIs, of which the first {MAX_ASKED} were asked"
         findings.append(warn("servers", what, "name fewer: browsers get slower with every one beyond a few"))
     return findings + [finding for uri in uris for finding in results.get(uri, [])]
+
+
+def _examine_policy(config: ResolvedConfig, uris: Iterable[IceUri]) -> Iterator[Finding]:
+    """Whether who is to use relays alone has one; nothing if so."""
+    sections = config.config.campaigns
+    wanted = config.config.media.ice_policy
+    by_relays = [name for name, section in sections.items() if (section.ice_policy or wanted) == "relay"]
+    if by_relays and not any(uri.scheme == "turn" or is_over_tls(uri) for uri in uris):
+        what = f"calls of {', '.join(by_relays)} go by relays alone (ice_policy), and no TURN server is configured"
+        yield fail("turn", what, "name one, or a provider that does, in ice_servers")
 
 
 async def _ask_provider(provider: NamedProvider, findings: list[Finding]) -> list[IceServer]:
@@ -239,6 +250,8 @@ async def _examine_turn(endpoint: UdpEndpoint, name: str, uri: IceUri, server: I
 
 
 def _advice(failed: Failed, credentials: LongTermCredentials) -> str:
+    if UNTRUSTED in failed.reason:
+        return "give it one of an authority that this machine knows, or name the authority's file in SSL_CERT_FILE"
     match failed.code:
         case 401 if has_expired(credentials):
             return "name new ones, or let a provider make them for each call, such as turn-rest; see the clock, too"

@@ -4,6 +4,7 @@ One for all calls, as sockets are: over UDP a server tells allocations apart by 
 for all calls. Over TCP and TLS it need not be so, and is as good.
 """
 
+import os
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -31,6 +32,8 @@ from glottis.wire.address import Address, Datagram, Path, Transport, ip_of
 
 CONNECT_TIME: Final = 5.0
 """Seconds for a TCP connection with its TLS handshake."""
+UNTRUSTED: Final = "its certificate is not trusted"
+"""Nothing is wrong with the way, then."""
 RELEASE_TIME: Final = 1.0
 """Seconds for a stream to take the release of the address; what is not released lapses."""
 
@@ -124,7 +127,7 @@ class Relay:
             except _Taken:
                 ended = Failed("another relay has the address, and a socket has one on each server")
             except (OSError, trio.BrokenResourceError, trio.TooSlowError) as error:
-                ended = Failed(f"there is no connection: {type(error).__name__}")
+                ended = Failed(f"there is no connection: {_why_none(error)}")
             if isinstance(ended, Failed):
                 return ended
             self._former_ignored += self._allocation.ignored_datagrams
@@ -261,6 +264,24 @@ class Relay:
             yield stream
         finally:
             await trio.aclose_forcefully(stream)
+
+
+def _why_none(error: Exception) -> str:
+    """Of TCP or TLS, in words; trio puts groups and errors of its own around what has happened."""
+    cause: BaseException = error
+    while cause.__cause__ is not None or isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return f"{UNTRUSTED} ({cause.verify_message})"
+        case ssl.SSLError():
+            return f"TLS fails ({cause.reason or type(cause).__name__})"
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+        case trio.TooSlowError():
+            return f"nothing within {CONNECT_TIME:g} s"
+        case _:
+            return type(cause).__name__
 
 
 class _Taken(Exception):

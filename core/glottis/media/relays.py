@@ -146,7 +146,7 @@ class Relays:
 
     def use(self, server: IceServer) -> bool:
         """Get an address of this server as well, if it is one for TURN; says whether it was not known before."""
-        ways = tuple(uri for uri in map(parse_ice_uri, server.urls) if uri.scheme == "turn" or _is_over_tls(uri))
+        ways = tuple(uri for uri in map(parse_ice_uri, server.urls) if uri.scheme == "turn" or is_over_tls(uri))
         if not ways:
             return False
         credentials = LongTermCredentials(server.username or "", server.credential or "")
@@ -313,6 +313,6 @@ def _family_of(address: Address) -> Family:
     return 6 if ":" in address.host else 4
 
 
-def _is_over_tls(uri: IceUri) -> bool:
+def is_over_tls(uri: IceUri) -> bool:
     """And not over DTLS, which is not spoken."""
     return uri.scheme == "turns" and uri.transport == "tcp"

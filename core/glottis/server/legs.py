@@ -47,13 +47,16 @@ def our_legs(
 
     def make_webrtc_leg(owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> Leg:
         settings = _peer_settings(config, own_addresses, ice_timing, info, sample_rate)
+        is_relayed = _ice_policy(config, info) == "relay"
         peer = PeerConnection(
             replace(settings, frame_ms=frame_ms, delay=partial(_delay_policy, media, frame_ms)),
             certificate=certificate,
-            local_addresses=[] if _ice_policy(config, info) == "relay" else endpoint.addresses,
+            local_addresses=[] if is_relayed else endpoint.addresses,
             rng=rng,
         )
-        if _ice_policy(config, info) != "relay":
+        if is_relayed:
+            owner.notes("servers", "nothing but what TURN servers lend is used")
+        else:
             for address, announced in own_addresses.announced_streams.items():
                 peer.local_candidates.listen_on_stream(address, announced)
         return WebRtcLeg(

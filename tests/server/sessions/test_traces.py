@@ -153,6 +153,16 @@ async def test_client_without_candidates(tmp_path: Path, autojump_clock: trio.te
         )
 
 
+async def test_call_by_relays_alone_without_a_relay(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    config = TestPlugin().config() + '\n[media]\nice_policy = "relay"\n'
+    async with open_memory_exchange(tmp_path, config, times=IMPATIENT) as exchange:
+        _, page = await fail(exchange, lambda sdp: sdp, deaf=True)
+        assert verdict(page).startswith(
+            "No candidate pair works: we had no candidate: the call was to go by relays alone, and no TURN server lent"
+        )
+        assert "servers  nothing but what TURN servers lend is used" in page
+
+
 async def test_answers_that_are_lost_on_their_way(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
     async with open_memory_exchange(tmp_path, times=IMPATIENT) as exchange:
         network = exchange.network

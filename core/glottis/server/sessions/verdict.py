@@ -60,7 +60,9 @@ def _lines(trace: Trace, outcome: Outcome) -> Iterator[str]:
 
 
 def _why_no_path(way: Connectivity) -> str:
-    where = _listed(str(candidate) for candidate in way.local) or "us, who have no candidate"
+    if not way.local:
+        return "we had no candidate: the call was to go by relays alone, and no TURN server lent an address"
+    where = _listed(map(str, way.local))
     if any(pair.checks_received for pair in way.pairs):
         heard = next(pair.path for pair in way.pairs if pair.checks_received)
         return f"the client's checks come by {heard}, but nobody answers ours: what we send is lost on its way"
