@@ -206,12 +206,31 @@ async def test_caller_that_is_first_to_look_for_another_way_spares_the_call_a_fa
         assert phone.socket.events("interrupted") == []
 
 
-async def test_ways_to_a_server_are_tried_in_their_order(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
-    server = IceServer(("turn:203.0.113.77", "turn:203.0.113.1"), "user", "secret")
+async def test_dead_way_to_a_server_delays_no_other(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
+    server = IceServer(("turn:203.0.113.77", "turn:203.0.113.78", "turn:203.0.113.1"), "user", "secret")
     async with open_scene(tmp_path, server) as scene:
-        await trio.sleep(5)
+        assert len(scene.server.leases) == 1, "within two seconds"
         _, answer = await scene.answer()
         assert LENT in answer
+
+
+async def test_first_way_to_a_server_that_lends_an_address_is_the_only_one(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    """Another one is asked beside it, as the first is slow, and is left: what it may have lent is given back."""
+    other = TurnServer(Address("203.0.113.3", 3478), "203.0.113.4")
+    ways = IceServer(("turn:203.0.113.1", "turn:203.0.113.3"), "user", "secret")
+    async with open_scene(tmp_path, ways, begun=False) as scene:
+        MemoryTurnServer(scene.network, other)
+        await trio.sleep(0.3)
+        scene.begin()
+        await trio.sleep(2)
+        assert scene.server.requests[ALLOCATE] > 0
+        assert other.requests[ALLOCATE] > 0
+        leases = [*scene.server.leases.values(), *other.leases.values()]
+        assert [lease.expires_at > trio.current_time() for lease in leases].count(True) == 1
+        _, answer = await scene.answer()
+        assert answer.count("typ relay") == 1
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
 """The relays of a gateway: one for each TURN server that is named and family of addresses, for all calls.
 
-The URIs of a server are ways to it: they are tried in their order, until it lends an address by one. It is reached by
-an address of each family that a socket has, as far as its name has them, and asked for one of the same: a name with
-addresses of both lends both.
+The URIs of a server are ways to it: each is tried a little after the one before, until it lends an address by one, and
+the others are left. It is reached by an address of each family that a socket has, as far as its name has them, and
+asked for one of the same: a name with addresses of both lends both.
 """
 
 import logging
@@ -34,6 +34,9 @@ RETRY: Final = 5.0
 RETRY_LOST: Final = 0.5
 """The same of one that was lost, after it was tried at once: it may have been started anew, which takes a second."""
 REST: Final = 300.0
+HEAD_START: Final = 0.5
+"""Seconds that a way has before the next one is tried beside it. Where UDP is blocked, nobody waits until that is
+certain."""
 
 LookUp = Callable[[str, int], Awaitable[list[Address]]]
 
@@ -45,6 +48,17 @@ class RelayedAddress:
     address: Address
     mapped: Address | None
     server: str
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """By one way."""
+
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    """Ends it."""
+    is_over: trio.Event = field(default_factory=trio.Event)
+    """It has failed, or lends an address."""
+    relay: Relay | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +75,9 @@ class _Server:
     lent_at: float = 0.0
     short_leases: int = 0
     """In a row."""
-    relay: Relay | None = None
+    attempts: list[_Attempt] = field(default_factory=list)
+    """Those under way."""
+    lends_by: _Attempt | None = None
     is_settled: bool = False
     """Whether it has lent an address, or all ways were tried once."""
     label: str = ""
@@ -168,8 +184,10 @@ class Relays:
     def doubt(self, address: Address) -> None:
         """See ``Relay.doubt``; for addresses that are lent."""
         for server in self._each():
-            if server.relay is not None and server.lent is not None and server.lent.address == address:
-                server.relay.doubt()
+            if server.lent is not None and server.lent.address == address:
+                assert server.lends_by is not None
+                assert server.lends_by.relay is not None
+                server.lends_by.relay.doubt()
 
     async def run(self) -> None:
         """Keep an address of each server, until cancelled."""
@@ -202,42 +220,60 @@ class Relays:
         return chain.from_iterable(self._servers.values())
 
     def _running(self) -> list[Relay]:
-        return [server.relay for server in self._each() if server.relay is not None]
+        return [one.relay for server in self._each() for one in server.attempts if one.relay is not None]
 
     async def _keep(self, server: _Server) -> None:
         with server.scope:
             while True:
                 server.wake = trio.Event()
-                for way in server.ways:
-                    try:
-                        await self._try(server, way)
-                    except BaseException as error:
-                        stop(error, partial(self._tell, server, way))
+                await self._race(server)
                 if server.retry >= RETRY:  # else calls have lost their relay, and wait
                     self._settle(server)
                 with trio.move_on_after(server.retry):
                     await server.wake.wait()
                 server.retry = min(REST, max(RETRY_LOST, 2 * server.retry))
 
-    async def _try(self, server: _Server, way: IceUri) -> None:
+    async def _race(self, server: _Server) -> None:
+        """Whichever way has an address first, for as long as that works."""
+        async with trio.open_nursery() as nursery:
+            for way in server.ways:
+                attempt = _Attempt()
+                server.attempts.append(attempt)
+                nursery.start_soon(self._attempt, server, way, attempt)
+                with trio.move_on_after(HEAD_START):
+                    await attempt.is_over.wait()
+                if server.lent is not None:
+                    break
+
+    async def _attempt(self, server: _Server, way: IceUri, attempt: _Attempt) -> None:
+        try:
+            with attempt.scope:
+                await self._try(server, way, attempt)
+        except BaseException as error:
+            stop(error, partial(self._tell, server, way))
+        finally:
+            attempt.is_over.set()
+            server.attempts.remove(attempt)
+
+    async def _try(self, server: _Server, way: IceUri, attempt: _Attempt) -> None:
         """Relay by this way for as long as that works."""
         found = await self._look_up(way.host, way.port)
         reachable = [(address, base) for address in found if (base := self._base_for(address)) is not None]
         ways = [one for one in reachable if _family_of(one[0]) == server.family]
         failed = Failed("its name cannot be looked up, or none of our sockets reaches it")
         for address, base in ways:
-            failed = await self._relay(server, way, address, base)
+            failed = await self._relay(server, way, attempt, address, base)
         if ways or (server.is_first and not reachable):
             self._tell(server, way, failed)
 
-    async def _relay(self, server: _Server, way: IceUri, address: Address, base: Address) -> Failed:
+    async def _relay(self, server: _Server, way: IceUri, attempt: _Attempt, address: Address, base: Address) -> Failed:
         credentials = server.credentials  # newer ones may come meanwhile
-        relay = server.relay = Relay(
+        relay = attempt.relay = Relay(
             RelayServer(way.host, address, way_of(way), credentials),
             self._endpoint,
             base,
             rng=self._rng,
-            told=partial(self._note, server, way),
+            told=partial(self._note, server, way, attempt),
             timing=self._timing,
             tls=self._tls,
         )
@@ -246,14 +282,22 @@ class Relays:
         finally:
             self._former_ignored += relay.ignored_datagrams
             self._former_dropped += relay.dropped_datagrams
-            server.relay = None
-            self._end(server)
+            attempt.relay = None
+            if server.lends_by is attempt:
+                self._end(server)
 
     def _base_for(self, server: Address) -> Address | None:
         """A socket of the server's family."""
         return next((base for base in self._bases if _family_of(base) == _family_of(server)), None)
 
-    def _note(self, server: _Server, way: IceUri, allocated: Allocated) -> None:
+    def _note(self, server: _Server, way: IceUri, attempt: _Attempt, allocated: Allocated) -> None:
+        if server.lent is not None:
+            return  # another way was faster, and this one is being left
+        for other in server.attempts:
+            if other is not attempt:
+                other.scope.cancel()
+        attempt.is_over.set()
+        server.lends_by = attempt
         logger.info("TURN server %s lends %s:%d", way.host, *allocated.relayed)
         server.lent = RelayedAddress(allocated.relayed, allocated.mapped, way.host)
         server.lent_at = trio.current_time()
@@ -262,8 +306,8 @@ class Relays:
         self._settle(server)
 
     def _end(self, server: _Server) -> None:
-        """It lends nothing any more, if it has."""
-        lost, server.lent = server.lent, None
+        """It lends nothing any more."""
+        lost, server.lent, server.lends_by = server.lent, None, None
         if lost is not None:
             server.is_settled = False
             if trio.current_time() - server.lent_at > RETRY:
