@@ -141,6 +141,22 @@ async def test_server_that_is_lost_is_not_offered_to_new_calls(
         assert scene.exchange.gateway.endpoint.sessions == 1
 
 
+async def test_call_that_begins_after_a_server_has_died_has_another_way_to_it(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    """Long before a refresh, and the next one, have had no answer."""
+    async with open_scene(tmp_path, IceServer(("turn:203.0.113.1", "turn:203.0.113.3"), "user", "secret")) as scene:
+        MemoryTurnServer(scene.network, TurnServer(Address("203.0.113.3", 3478), "203.0.113.4"))
+        await trio.sleep(10)
+        scene.end()
+        for port in range(49152, 49160):
+            scene.network.hide(Address(LENT, port))
+        began = trio.current_time()
+        phone = await scene.exchange.call()
+        await phone.hear(1)
+        assert trio.current_time() - began < 10
+
+
 @pytest.mark.slow
 async def test_call_goes_on_by_a_new_relay_when_the_server_has_forgotten_the_old_one(
     tmp_path: Path, autojump_clock: trio.abc.Clock

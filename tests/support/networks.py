@@ -49,6 +49,9 @@ STUN: Final = f'[[ice_servers.settings.static.servers]]\nurls = ["stun:{SERVER}"
 TURN: Final = (
     f'[[ice_servers.settings.static.servers]]\nurls = ["turn:{SERVER}"]\nusername = "caller"\ncredential = "secret"\n'
 )
+BY_ALL_WAYS: Final = f"[ice_servers]\nfor_gateway = false\n{TURN}".replace(
+    f'"turn:{SERVER}"', f'"turn:{SERVER}", "turns:{SERVER}:443"'
+)
 RELAY: Final = "relay.example"
 BY_BOTH_FAMILIES: Final = f'ice_policy = "relay"\n{TURN.replace(SERVER, RELAY)}'
 TCP: Final = f"tcp_port = {MEDIA_PORT}\n"
@@ -225,6 +228,12 @@ def only_https(internet: Internet) -> Site:
     return Site(site.addresses, site.host)
 
 
+def only_https_by_all_ways(internet: Internet) -> Site:
+    """The same with a TURN server that the gateway names by UDP, too."""
+    site = only_https(internet)
+    return replace(site, config=BY_ALL_WAYS)
+
+
 def two_interfaces(internet: Internet) -> Site:
     """Of the gateway, the first of which lets no media through."""
     caller_in_public(internet)
@@ -320,6 +329,7 @@ NETWORKS: Final = (
         "relay",
         caller=lambda: ("--ice-server", f"turns:{SERVER}:443?transport=tcp,caller,secret"),
     ),
+    Network("only port 443 is let out, the gateway names TURN over UDP and TLS", only_https_by_all_ways, "relay"),
     Network("by a relay only, TURN over UDP", open_to_all, "relay", caller=by_server(f"turn:{SERVER}")),
     Network("by a relay only, TURN over TCP", open_to_all, "relay", caller=by_server(f"turn:{SERVER}?transport=tcp")),
     Network("by a relay only, IPv6 only", only_ipv6, "relay", caller=by_server(f"turn:[{SERVER_6}]")),

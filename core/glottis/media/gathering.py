@@ -126,6 +126,7 @@ class Gathering:
             follower.found(reflexive)
         for relayed in self.relays.addresses:
             follower.found(relayed)
+        self.relays.look_after()
         for server, reason in (*self._failures.items(), *self.relays.failures.items()):
             follower.failed(server, reason)
         if not self._names and not self.relays:

@@ -139,9 +139,12 @@ class Relay:
         self._allocation.send(data, remote, trio.current_time(), sender)
         self._drain()
 
-    def doubt(self) -> None:
-        """A call hears nothing by this address: find out at once whether that is the server's fault."""
-        self._allocation.doubt(trio.current_time())
+    def doubt(self, silence: float = 0.0) -> None:
+        """A call hears nothing by this address: find out at once whether that is the server's fault.
+
+        Or one begins, and the server has said nothing for so many seconds.
+        """
+        self._allocation.doubt(trio.current_time(), silence)
         self._drain()
 
     def release(self, remote: Address) -> None:

@@ -34,6 +34,8 @@ RETRY: Final = 5.0
 RETRY_LOST: Final = 0.5
 """The same of one that was lost, after it was tried at once: it may have been started anew, which takes a second."""
 REST: Final = 300.0
+SILENCE: Final = 5.0
+"""Seconds without a word of a server, after which a call that begins has it asked: it may be gone, or started anew."""
 HEAD_START: Final = 0.5
 """Seconds that a way has before the next one is tried beside it. Where UDP is blocked, nobody waits until that is
 certain."""
@@ -185,9 +187,17 @@ class Relays:
         """See ``Relay.doubt``; for addresses that are lent."""
         for server in self._each():
             if server.lent is not None and server.lent.address == address:
-                assert server.lends_by is not None
-                assert server.lends_by.relay is not None
-                server.lends_by.relay.doubt()
+                self._doubt(server)
+
+    def look_after(self) -> None:
+        """A call begins, that is told the addresses which are lent: see whether they are of any use still."""
+        for server in self._each():
+            self._doubt(server, SILENCE)
+
+    @staticmethod
+    def _doubt(server: _Server, silence: float = 0.0) -> None:
+        if server.lends_by is not None and server.lends_by.relay is not None:
+            server.lends_by.relay.doubt(silence)
 
     async def run(self) -> None:
         """Keep an address of each server, until cancelled."""

@@ -168,12 +168,14 @@ class Allocation:
                 self._probe(now)
         self._relaying.handle_timeout(now, MOST_AT_ONCE)
 
-    def doubt(self, now: float) -> None:
-        """Is the server there, and does it know us? Ask as soon as ``handle_timeout`` is called, if it is not asked.
+    def doubt(self, now: float, silence: float = 0.0) -> None:
+        """Is the server there, and does it know us? Ask as soon as ``handle_timeout`` is called, if it is not asked,
+        and has said nothing for so many seconds.
 
         Who says nothing until the answer is overdue is lost, within seconds: a refresh in its time is more patient.
         """
-        self._is_doubted = self.state is AllocationState.ALLOCATED
+        if self.state is AllocationState.ALLOCATED and now - self._heard_at >= silence:
+            self._is_doubted = True
 
     def next_timeout(self) -> float | None:
         """When ``handle_timeout`` wants to be called."""
