@@ -29,6 +29,10 @@ HOSTILE = [
     "fe80::1",
     "fec0::1",
     "ff02::fb",
+    "::7f00:1",
+    "64:ff9b::127.0.0.1",
+    "64:ff9b::169.254.169.254",
+    "2002:a9fe:a9fe::1",
 ]
 
 
@@ -86,7 +90,9 @@ def test_hostile_address_is_hostile_from_loopback_too(make_candidate: MakeCandid
     assert not ProbePolicy().permits("127.0.0.1", make_candidate(address))
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1", "172.16.3.4", "192.168.1.1", "100.64.0.1", "fd00::1"])
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "172.16.3.4", "192.168.1.1", "100.64.0.1", "fd00::1", "64:ff9b::a00:1", "2002:a00:1::1"]
+)
 def test_private_networks_are_a_matter_of_policy(make_candidate: MakeCandidate, address: str) -> None:
     local = "2001:db8::7" if ":" in address else "198.51.100.7"
     assert ProbePolicy(private_networks=True).permits(local, make_candidate(address))
@@ -96,6 +102,7 @@ def test_private_networks_are_a_matter_of_policy(make_candidate: MakeCandidate, 
 def test_public_address_is_probed_under_every_policy(make_candidate: MakeCandidate) -> None:
     assert ProbePolicy(private_networks=False).permits("198.51.100.7", make_candidate("8.8.8.8"))
     assert ProbePolicy(private_networks=False).permits("2001:db8::7", make_candidate("2606:4700::1"))
+    assert ProbePolicy(private_networks=False).permits("2001:db8::7", make_candidate("64:ff9b::8.8.8.8"))
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from glottis.signaling.messages import (
     TrickledCandidate,
     encode_message,
     stream_message_untrusted,
+    type_of,
 )
 from glottis.signaling.session_request import WEBRTC
 
@@ -227,7 +228,7 @@ class ClientCall(GatewayCall):
         try:
             self._handle_message(message)
         except RemoteError as error:
-            self.failed(CallFailed(f"the gateway's {type(message).__name__.lower()} cannot be used: {error}"))
+            self.failed(CallFailed(f"the gateway's {type_of(message)} cannot be used: {error}"))
         except BaseException as error:
             stop(error, self.failed)
 

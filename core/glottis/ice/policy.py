@@ -17,6 +17,12 @@ LOWEST_PORT: Final = 1024
 WEB_PORTS: Final = (80, 443)
 """Of TCP. Only a caller connects to anything: a gateway has no active candidates."""
 
+_BEFORE_IPV4: Final = (bytes(12), bytes.fromhex("0064ff9b") + bytes(8))
+"""IPv4-compatible addresses (RFC 4291 §2.5.5.1) and those of NAT64 (RFC 6052 §2.1), which end with one of IPv4."""
+_LOOPBACK_6: Final = bytes((0, 0, 0, 1))
+_6TO4: Final = bytes.fromhex("2002")
+"""An address of IPv4 follows (RFC 3056 §2)."""
+
 
 def candidate_ip(candidate: Candidate) -> IpAddress | None:
     """The address of a candidate that some agent could check; a name is none (RFC 8839 §5.1)."""
@@ -84,7 +90,7 @@ def _may_meet(local_host: str, remote_host: str, *, private: bool) -> bool:
     if remote.is_loopback or local.is_loopback:
         # A browser beside the gateway may be known by any address of the machine, its loopback address included.
         return local.is_loopback
-    return private or remote.is_global
+    return private or (remote.is_global and _inner_ip(remote).is_global)
 
 
 DEFAULT_POLICY: Final = ProbePolicy()
@@ -95,4 +101,20 @@ def _is_hostile(ip: IpAddress) -> bool:
     if isinstance(ip, ipaddress.IPv4Address):
         first, second = ip.packed[:2]  # this network (RFC 1122 §3.2.1.3), multicast, class E and broadcast, link-local
         return first == 0 or first >= 224 or (first, second) == (169, 254)
-    return ip.is_unspecified or ip.is_site_local or ip.ipv4_mapped is not None or ip.is_multicast or ip.is_link_local
+    if ip.is_unspecified or ip.is_site_local or ip.ipv4_mapped is not None or ip.is_multicast or ip.is_link_local:
+        return True
+    inner = _inner_ip(ip)
+    return inner is not ip and (inner.is_loopback or _is_hostile(inner))
+
+
+def _inner_ip(ip: IpAddress) -> IpAddress:
+    """What a translator or tunnel on the way makes of an IPv6 address; else itself.
+
+    By these, whom no check may go to directly could be reached all the same (RFC 6052 §3.1 and §5.1).
+    """
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.packed[:12] in _BEFORE_IPV4 and ip.packed[12:] != _LOOPBACK_6:
+            return ipaddress.IPv4Address(ip.packed[12:])
+        if ip.packed[:2] == _6TO4:
+            return ipaddress.IPv4Address(ip.packed[2:6])
+    return ip

@@ -133,12 +133,17 @@ def parse_server_message_untrusted(data: str | bytes) -> ServerMessage:
     return _parse_untrusted(data, _SERVER_MESSAGES)
 
 
+def type_of(message: SignalingMessage | Audio) -> str:
+    """What it is called: the member ``type`` of its JSON object, of which events have one in common."""
+    return "candidate" if isinstance(message, TrickledCandidate) else type(message).__name__.lower()
+
+
 def encode_message(message: SignalingMessage) -> str:
     """The message as JSON text; raises ``LocalError`` if it holds what JSON cannot say."""
     try:
         return msgspec.json.encode(document_of(message)).decode()
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-        raise LocalError(f"{type(message).__name__.lower()} message: {error}") from None
+        raise LocalError(f"{type_of(message)} message: {error}") from None
 
 
 def document_of(message: SignalingMessage) -> dict[str, Any]:

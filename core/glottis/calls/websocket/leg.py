@@ -13,7 +13,7 @@ from glottis.contracts.statistics import Statistics
 from glottis.media.driver import Wheel
 from glottis.peer import ConnectionState
 from glottis.signaling.errors import Rejected
-from glottis.signaling.messages import FLUSH, Error, Key, Mark, SignalingMessage
+from glottis.signaling.messages import FLUSH, Error, Key, Mark, SignalingMessage, type_of
 
 
 class WebSocketLeg:
@@ -91,8 +91,9 @@ class WebSocketLeg:
             self.voice.inlet.take_mark(mark, now)
 
     def _refuse(self, message: SignalingMessage) -> None:
-        what = type(message).__name__.lower()
-        raise Rejected("NOTHING_TO_NEGOTIATE", f"{what}: expected none, the audio of this session is declared")
+        raise Rejected(
+            "NOTHING_TO_NEGOTIATE", f"{type_of(message)}: expected none, the audio of this session is declared"
+        )
 
     def stop_playout(self) -> None:
         """See ``Leg.stop_playout``."""

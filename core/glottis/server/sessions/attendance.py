@@ -61,7 +61,7 @@ class Attendance:
                 if isinstance(message, messages.Offer):
                     session.line.survives_reload = message.survives_reload
         except RemoteError as error:
-            what = type(message).__name__.lower()
+            what = messages.type_of(message)
             logger.info("session %s: %s refused: %s", session.info.session_id, what, error)
             topic: Final = "sdp" if what in ("offer", "candidate") else "session"
             session.note(f"{what} refused: {error} ({error.code})", topic)
