@@ -144,6 +144,7 @@ async def test_a_flood_of_connections_takes_no_place_of_a_call() -> None:
         assert await is_closed(strangers[0])
         await trio.testing.wait_all_tasks_blocked()
         assert len(scene.listener) <= 1 + stream_places.MAX_UNPROVEN_PER_CLIENT
+        assert scene.listener.refused == len(strangers) - stream_places.MAX_UNPROVEN_PER_CLIENT
         scene.endpoint.send(Datagram(RTP, session.received[0][1]), session)
         assert await stream.receive_some() == framed(RTP)
 

@@ -24,7 +24,8 @@ class Place:
     share: bytes
     is_proven: Callable[[], bool]
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    """Around all that the stream does: cancelled when it gives way."""
+    """Around all that the stream does: cancelled when it gives way, or its time is over."""
+    gave_way: bool = False
 
 
 class StreamPlaces:
@@ -55,7 +56,7 @@ class StreamPlaces:
         """Look at one; if it has proved that it belongs to a call, it does not give way any more."""
         if place.is_proven():
             self._unproven.pop(place, None)
-        return place not in self._unproven
+        return place not in self._unproven and not place.gave_way
 
     def leave(self, place: Place) -> None:
         """The stream has ended."""
@@ -76,6 +77,7 @@ class StreamPlaces:
 
     def _give_up(self, place: Place) -> None:
         del self._unproven[place]
+        place.gave_way = True
         place.scope.cancel()
 
 
