@@ -1,4 +1,4 @@
-"""Addresses of both families of one real coturn, which is found by its name."""
+"""Addresses of both families of one real coturn, which is found by its name; and from one address after another."""
 
 import random
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +18,9 @@ BOTH = ("127.0.0.1", "::1")
 
 
 @asynccontextmanager
-async def open_relays(coturn: Coturn, named: Sequence[str], bound: Sequence[str], host: str) -> AsyncIterator[Relays]:
+async def open_relays(
+    coturn: Coturn, named: Sequence[str], bound: Sequence[str], host: str, transport: str = "tcp"
+) -> AsyncIterator[tuple[Relays, UdpEndpoint]]:
     """Once all is settled. ``named`` are the addresses that ``host`` has, ``bound`` those of our sockets."""
 
     async def look_up(name: str, port: int) -> list[Address]:
@@ -35,11 +37,12 @@ async def open_relays(coturn: Coturn, named: Sequence[str], bound: Sequence[str]
             settled=lambda: None,
             failed=lambda server, reason: None,
         )
-        relays.use(IceServer((f"turn:{host}:{coturn.port}?transport=tcp",), USERNAME, PASSWORD))
+        relays.use(IceServer((f"turn:{host}:{coturn.port}?transport={transport}",), USERNAME, PASSWORD))
         async with open_nursery() as nursery:
             nursery.start_soon(relays.run)
+            nursery.start_soon(endpoint.run)
             await eventually(lambda: relays.is_settled)
-            yield relays
+            yield relays, endpoint
             nursery.cancel_scope.cancel()
 
 
@@ -58,7 +61,7 @@ async def open_relays(coturn: Coturn, named: Sequence[str], bound: Sequence[str]
 async def test_server_lends_an_address_of_each_family_that_both_have(
     host: str, named: Sequence[str], bound: Sequence[str], lent: Sequence[str], tmp_path: Path
 ) -> None:
-    async with open_coturn(tmp_path) as coturn, open_relays(coturn, named, bound, host) as relays:
+    async with open_coturn(tmp_path) as coturn, open_relays(coturn, named, bound, host) as (relays, _):
         assert sorted(relayed.address.host for relayed in relays.addresses) == sorted(lent)
         assert relays.failures == {}
 
@@ -74,7 +77,23 @@ async def test_server_lends_an_address_of_each_family_that_both_have(
 async def test_family_that_lends_nothing_is_told(
     named: Sequence[str], bound: Sequence[str], told: dict[str, str], tmp_path: Path
 ) -> None:
-    async with open_coturn(tmp_path) as coturn, open_relays(coturn, named, bound, "relay.example") as relays:
+    async with open_coturn(tmp_path) as coturn, open_relays(coturn, named, bound, "relay.example") as (relays, _):
         assert set(relays.failures) == set(told)
         for server, reason in told.items():
             assert f"lends no address over tcp: {reason}" in relays.failures[server]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_who_comes_to_another_network_has_another_address_lent(tmp_path: Path, transport: str) -> None:
+    """Over UDP from its address there."""
+    async with (
+        open_coturn(tmp_path) as coturn,
+        open_relays(coturn, ["127.0.0.1"], ["127.0.0.1"], "127.0.0.1", transport) as (relays, endpoint),
+    ):
+        (before,) = relays.addresses
+        relays.move_to([endpoint.bind_another("127.0.0.2")])
+        await eventually(lambda: [one for one in relays.addresses if one != before])
+        (after,) = relays.addresses
+        assert after.mapped is not None
+        assert transport == "tcp" or after.mapped.host == "127.0.0.2"
+        assert relays.failures == {}

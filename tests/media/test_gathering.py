@@ -133,6 +133,23 @@ async def test_a_call_is_told_what_is_found_later_and_then_the_end(autojump_cloc
         assert later.ended_at is not None
 
 
+async def test_who_comes_to_another_network_is_told_what_is_seen_of_it_there(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    call, elsewhere = Call(), Address("10.0.1.1", 5000)
+    async with gathering(Names()) as gatherer:
+        gatherer.use(stun("alive.example"))
+        gatherer.introduce(call)
+        await until(lambda: call.ended_at is not None)
+        call.ended_at = None
+        gatherer.move_to(elsewhere)
+        await until(lambda: len(call.addresses) > 1)
+        assert call.addresses == [FOUND, ReflexiveAddress(OUTSIDE, elsewhere, FOUND.server)]
+        later = Call()
+        gatherer.introduce(later)
+        assert later.addresses == call.addresses[1:]
+
+
 @pytest.mark.parametrize("hopeless", ["dead.example", "slow.example"])
 async def test_the_end_is_told_though_a_server_is_dead_or_its_name_leads_nowhere(
     hopeless: str, autojump_clock: trio.testing.MockClock

@@ -360,6 +360,20 @@ NETWORKS: Final = (
         relay=(*WITH_SECRET, "--stale-nonce=2", "--max-allocate-lifetime=4"),
     ),
     Network("the caller's own address changes in the call", open_to_all, "udp", move),
+    Network(
+        "the caller's own address changes in a call by a relay only, TURN over UDP",
+        open_to_all,
+        "relay",
+        move,
+        caller=by_server(f"turn:{SERVER}"),
+    ),
+    Network(
+        "the caller's own address changes in a call by a relay only, TURN over TCP",
+        open_to_all,
+        "relay",
+        move,
+        caller=by_server(f"turn:{SERVER}?transport=tcp"),
+    ),
 )
 
 
@@ -368,10 +382,11 @@ async def call_in(network: Network, directory: Path) -> Outcome:
     with open_internet() as internet:
         site = network.build(internet)
         async with AsyncExitStack() as running:
-            relay, options = None, network.caller()
-            if SERVER in site.config or site.lent or options:
+            relay = None
+            if SERVER in site.config or site.lent or network.caller():
                 relay = await running.enter_async_context(open_public_coturn(internet, directory, network.relay))
             await running.enter_async_context(open_gateway(internet, site, directory))
+            options = network.caller()  # whose credentials are good for a moment
             return await _call(Scene(internet, relay), site, network, options, directory)
 
 

@@ -154,9 +154,8 @@ async def open_call_over(
     gathering = Gathering(endpoint, endpoint.addresses, rng=random.SystemRandom())
     gathering.use(request.ice_servers)
     diallers = Diallers(endpoint)
-    if request.ice_policy == "all":
-        for address in endpoint.addresses:
-            peer.local_candidates.connect_by_stream(diallers.add(address.host))
+    for address in endpoint.addresses if request.ice_policy == "all" else ():
+        peer.local_candidates.connect_by_stream(diallers.add(address.host))
 
     def make_leg(owner: LegOwner, info: CallInfo, sample_rate: int, frame_ms: int = FRAME_MS) -> Leg:
         return WebRtcLeg(
@@ -172,8 +171,11 @@ async def open_call_over(
 
     def moved(local_host: str) -> None:
         """Media goes by the network that signaling goes by now."""
-        if request.ice_policy == "all" and all(address.host != local_host for address in endpoint.addresses):
-            peer.local_candidates.add(endpoint.bind_another(local_host))
+        if any(address.host == local_host for address in endpoint.addresses):
+            return
+        gathering.move_to(address := endpoint.bind_another(local_host))
+        if request.ice_policy == "all":
+            peer.local_candidates.add(address)
             peer.local_candidates.connect_by_stream(diallers.add(local_host))
 
     info = CallInfo(session_id, request.campaign_id)

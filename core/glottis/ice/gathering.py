@@ -128,6 +128,15 @@ class ReflexiveGatherer:
                 if _can_reach(base, server.address):
                     self._start(server, base, now)
 
+    def move_to(self, bases: Sequence[Address], now: float) -> None:
+        """Ask the same servers from other addresses; what was seen of those before is forgotten."""
+        servers = dict.fromkeys(binding.server for binding in self._bindings)
+        self._bases, self._bindings = bases, []
+        for server in servers:
+            for base in bases:
+                if _can_reach(base, server.address):
+                    self._start(server, base, now)
+
     # The engine's verbs
 
     def handle_datagram(self, data: bytes, path: Path, now: float) -> None:

@@ -54,7 +54,7 @@ class Follower(Protocol):
         """One of the servers is of no use at present; ``server`` says of which kind, too."""
 
     def gathered(self) -> None:
-        """There are no more to wait for. After this only what becomes of relays is told."""
+        """There are no more to wait for. After this only relays are told of, and what is found on another network."""
 
     def lost(self, lost: RelayedAddress) -> None:
         """It is of no use any more. Another one may be found, and ``gathered`` is told once more."""
@@ -119,6 +119,14 @@ class Gathering:
             for uri in map(parse_ice_uri, server.urls):
                 if uri.scheme == "stun":
                     self._use((uri.host, uri.port))
+
+    def move_to(self, base: Address) -> None:
+        """This machine has come to another network, and has this address there: ask all anew from it."""
+        if not self._names and not self.relays:
+            return
+        self._gatherer.move_to([base], trio.current_time())
+        self.relays.move_to([base])
+        self._wait_anew()
 
     def introduce(self, follower: Follower) -> None:
         """Tell what is known, and what will be, unless the follower leaves before."""
@@ -199,10 +207,13 @@ class Gathering:
         for follower in [*self._followers, *self._content]:
             follower.found(address)
 
-    def _tell_lost(self, address: RelayedAddress) -> None:
+    def _wait_anew(self) -> None:
         self._followers |= self._content
         self._content.clear()
         self._be_patient(PATIENCE_AFTER_LOSS)
+
+    def _tell_lost(self, address: RelayedAddress) -> None:
+        self._wait_anew()
         for follower in list(self._followers):
             follower.lost(address)
 

@@ -183,6 +183,15 @@ class Relays:
         self._has_new.set()
         return True
 
+    def move_to(self, bases: Sequence[Address]) -> None:
+        """Have other addresses lent, from these sockets: those before have no way to the servers any more."""
+        self._bases = bases
+        for server in self._each():
+            server.is_settled = False
+            server.wake.set()
+            for attempt in server.attempts:
+                attempt.scope.cancel()
+
     def doubt(self, address: Address) -> None:
         """See ``Relay.doubt``; for addresses that are lent."""
         for server in self._each():
