@@ -117,6 +117,18 @@ async def test_calls_by_relays_alone_without_a_relay(tmp_path: Path) -> None:
     assert finding.what.startswith("calls of private go by relays alone (ice_policy), and no TURN server is configured")
 
 
+async def test_provider_that_names_no_server(tmp_path: Path) -> None:
+    config = f'[ice_servers]\nproviders = ["http"]\nsettings.http.url = "http://127.0.0.1:{free_port()}"\n'
+    (finding,) = await examine(tmp_path, config)
+    assert (finding.level, finding.what) == (Level.WARN, "provider http names no server at present")
+
+
+async def test_server_that_media_on_loopback_cannot_reach(tmp_path: Path) -> None:
+    (finding,) = await examine(tmp_path, '[[ice_servers.settings.static.servers]]\nurls = ["stun:192.0.2.1"]\n')
+    assert finding.level is Level.FAIL
+    assert finding.advice == "media has loopback addresses only: name an address of this machine in media.addresses"
+
+
 UNKNOWN = 0x7FFE
 """Of those that who does not know them must not pass over, RFC 8489 §14."""
 

@@ -37,11 +37,11 @@ async def examine_servers(config: ResolvedConfig, look_up: LookUp = look_up_addr
     findings: list[Finding] = []
     uris: dict[IceUri, IceServer] = {}
     for provider in config.ice_server_providers:
-        for server in await _ask_provider(provider, findings):
+        for server in await _ask_provider(provider, findings, named=config.config.ice_servers.providers is not None):
             for url in server.urls:
                 uris.setdefault(parse_ice_uri(url), server)
     findings += _examine_policy(config, uris)
-    if not uris:
+    if not uris and not findings:
         findings.append(ok("servers", "no STUN or TURN server is configured"))
         return findings
     try:
@@ -68,7 +68,8 @@ def _examine_policy(config: ResolvedConfig, uris: Iterable[IceUri]) -> Iterator[
         yield fail("turn", what, "name one, or a provider that does, in ice_servers")
 
 
-async def _ask_provider(provider: NamedProvider, findings: list[Finding]) -> list[IceServer]:
+async def _ask_provider(provider: NamedProvider, findings: list[Finding], *, named: bool) -> list[IceServer]:
+    """``named`` says whether the configuration has named it: then it is to name some, and may hide that it cannot."""
     advice = f"see ice_servers.settings.{provider.name}"
     try:
         with trio.fail_after(PROVIDER_PATIENCE):
@@ -88,6 +89,8 @@ async def _ask_provider(provider: NamedProvider, findings: list[Finding]) -> lis
             ),
         )
         return []
+    if named and not servers:
+        findings.append(warn("servers", f"provider {provider.name} names no server at present", advice))
     return servers
 
 
@@ -111,7 +114,9 @@ async def _examine(
         advice = "see whether it is right, and DNS works"
         results[uri] = [fail(subject, f"{name} has a name that cannot be looked up", advice)]
     elif not ways:
-        advice = "name another server, or an address of its family in media.addresses"
+        is_hidden = all(_is_loopback(host) for host in hosts) and not any(_is_loopback(one.host) for one in addresses)
+        advice = "media has loopback addresses only: " if is_hidden else "name another server, or "
+        advice += f"name an address of {'this machine' if is_hidden else 'its family'} in media.addresses"
         results[uri] = [fail(subject, f"{name} cannot be reached from media.addresses", advice)]
     else:
         results[uri] = []
@@ -269,6 +274,11 @@ def label(uri: IceUri) -> str:
     """As configurations name it."""
     transport = "" if uri.scheme.startswith("stun") else f"?transport={uri.transport}"
     return f"{uri.scheme}:{Address(uri.host, uri.port)}{transport}"
+
+
+def _is_loopback(host: str) -> bool:
+    ip = ip_of(host)
+    return ip is not None and ip.is_loopback
 
 
 def _reaches(host: str, server: Address) -> bool:
