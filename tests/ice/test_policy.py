@@ -189,7 +189,7 @@ def test_few_of_many_named_targets_are_probed_and_each_a_few_times(
     [
         ("1 1 udp 1 192.0.2.1 5000 typ host", ""),
         ("1 2 udp 1 192.0.2.1 5000 typ host", "RTCP shares the port of RTP"),
-        ("1 1 tcp 1 192.0.2.1 5000 typ host", "it is not of UDP"),
+        ("1 1 tcp 1 192.0.2.1 5000 typ host", "over TCP the far end connects, and is not connected to"),
         ("1 1 udp 1 192.0.2.1 5000 typ odd", "its type is unknown"),
         ("1 1 udp 1 0a1b2c3d.local 5000 typ host", "it is a name and no address"),
         ("1 1 udp 1 192.0.2.1 53 typ host", "peers have no such port"),

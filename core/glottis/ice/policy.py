@@ -53,8 +53,8 @@ def why_unusable(candidate: Candidate) -> str:
         return ""
     if candidate.component != 1:
         return "RTCP shares the port of RTP"
-    if candidate.transport != "udp":
-        return "it is not of UDP"
+    if candidate.transport != "udp" and candidate.tcp_type != "passive":
+        return "over TCP the far end connects, and is not connected to"
     if candidate.type not in TYPE_PREFERENCES:
         return "its type is unknown"
     if ip_of(candidate.address) is None:
