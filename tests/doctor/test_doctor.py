@@ -144,8 +144,11 @@ async def test_media_on_loopback_of_a_gateway_for_others(tmp_path: Path) -> None
     assert "clients are told 127.0.0.1 only, while server.public_url invites others" in the("media", findings)
 
 
-async def test_ports_of_a_gateway_that_runs_are_no_fault(tmp_path: Path) -> None:
-    config = config_of(tmp_path, media=f"udp_port = {free_port()}")
+@pytest.mark.parametrize("encrypted", [False, True], ids=["http", "https"])
+async def test_ports_of_a_gateway_that_runs_are_no_fault(tmp_path: Path, encrypted: bool) -> None:
+    """Its certificate is for its public name, and perhaps of an authority that this machine does not know."""
+    server = 'certificate = "{}"\nprivate_key = "{}"'.format(*make_certificate(tmp_path)) if encrypted else ""
+    config = config_of(tmp_path, server=server, media=f"udp_port = {free_port()}")
     async with open_test_gateway(tmp_path, (tmp_path / "gateway.toml").read_text()):
         assert (await examine_http(config)).level is Level.OK
         findings = [one async for one in examine_media(config)]
@@ -164,6 +167,17 @@ async def test_gateway_is_reached_by_its_public_url(tmp_path: Path) -> None:
         findings = [one async for one in examine_proxies(resolve_test_config(tmp_path, config))]
     assert "passes requests and WebSockets on" in the("proxy", findings, Level.OK)
     assert "no proxy is trusted" in the("proxy", findings, Level.WARN)
+
+
+async def test_public_url_whose_certificate_is_of_no_authority(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    port = free_port()
+    config = CONFIG.replace("port = 0\n", f'port = {port}\npublic_url = "https://localhost:{port}"\n')
+    config = config.replace("[server]\n", f'[server]\ncertificate = "{certificate}"\nprivate_key = "{key}"\n')
+    async with open_test_gateway(tmp_path, config):
+        findings = [one async for one in examine_proxies(resolve_test_config(tmp_path, config))]
+    assert "its certificate is not trusted: " in the("proxy", findings)
+    assert "SSL_CERT_FILE" in the("proxy", findings)
 
 
 async def test_proxy_that_makes_plain_requests_of_websockets(tmp_path: Path, nursery: trio.Nursery) -> None:

@@ -49,13 +49,16 @@ def port_of(url: SplitResult) -> int:
     return url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
 
 
-async def open_client_stream(url: SplitResult) -> ClientStream:
-    """Connect to where a URL points, with TLS if it says so. Raises ``CallFailed``."""
+async def open_client_stream(url: SplitResult, tls: ssl.SSLContext | None = None) -> ClientStream:
+    """Connect to where a URL points, with TLS if it says so, by default to whom the system trusts.
+
+    Raises ``CallFailed``.
+    """
     assert url.hostname is not None
     try:
         with trio.fail_after(CONNECT_TIMEOUT):
             stream = await trio.open_tcp_stream(url.hostname, port_of(url))
-            return await _with_tls(stream, url.hostname) if url.scheme in ENCRYPTED else stream
+            return await _with_tls(stream, url.hostname, tls) if url.scheme in ENCRYPTED else stream
     except trio.TooSlowError:
         late = f"no answer in {CONNECT_TIMEOUT:g} s; the address may be wrong, or a firewall drop TCP"
         raise CallFailed(f"cannot connect to {url.netloc}: {late}") from None
@@ -63,8 +66,9 @@ async def open_client_stream(url: SplitResult) -> ClientStream:
         raise CallFailed(f"cannot connect to {url.netloc}: {_reason(error)}") from error
 
 
-async def _with_tls(stream: trio.SocketStream, host: str) -> ClientStream:
-    encrypted = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host, https_compatible=True)
+async def _with_tls(stream: trio.SocketStream, host: str, tls: ssl.SSLContext | None) -> ClientStream:
+    tls = tls or ssl.create_default_context()
+    encrypted = trio.SSLStream(stream, tls, server_hostname=host, https_compatible=True)
     try:
         await encrypted.do_handshake()
     except BaseException:

@@ -1,5 +1,6 @@
 """One HTTP request to a gateway, and its response."""
 
+import ssl
 from http import HTTPStatus
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import SplitResult
@@ -28,13 +29,15 @@ class Reply(NamedTuple):
     content: bytes
 
 
-async def ask_gateway(url: SplitResult, path: str, api_key: Secret | None, json: bytes | None = None) -> Reply:
-    """GET ``path`` below the URL, or POST ``json`` to it.
+async def ask_gateway(
+    url: SplitResult, path: str, api_key: Secret | None, json: bytes | None = None, tls: ssl.SSLContext | None = None
+) -> Reply:
+    """GET ``path`` below the URL, or POST ``json`` to it. ``tls`` says whom to trust: by default whom the system does.
 
     Raises ``CallFailed`` if there is no response, and ``LocalError`` for a useless URL or key.
     """
     head = _request_head(url, path, api_key, json)
-    async with await open_client_stream(url) as stream:
+    async with await open_client_stream(url, tls) as stream:
         try:
             with trio.fail_after(RESPONSE_TIMEOUT):
                 return await exchange(stream, head, json or b"")

@@ -3,6 +3,7 @@
 import base64
 import ipaddress
 import secrets
+import ssl
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
@@ -38,7 +39,12 @@ async def examine_proxies(config: ResolvedConfig) -> AsyncIterator[Finding]:
     try:
         response, _ = await ask_gateway(split_gateway_url(server.public_url), "/healthz", None)
     except CallFailed as error:
-        yield fail("proxy", f"server.public_url: {error}", "start the proxy, or correct the URL")
+        advice = "start the proxy, or correct the URL"
+        if isinstance(error.__cause__ and error.__cause__.__cause__, ssl.SSLCertVerificationError):
+            advice = (
+                "let an authority sign it that clients trust; if that is yours, name its file in SSL_CERT_FILE here"
+            )
+        yield fail("proxy", f"server.public_url: {error}", advice)
         return
     if response.status_code != 200:
         advice = "start the gateway, and let the proxy pass all paths on to it"
