@@ -33,6 +33,10 @@ class Wishes:
     """Whether what is said is answered at once. Else a typed message ``respond`` says when."""
     interruptions: bool = True
     """Whether who speaks interrupts."""
+    detection: bool = True
+    """Whether the agent finds out when the caller speaks. Else the client says it: by the typed message
+    ``input_commit`` that what was heard by now is ``item``, by ``input_clear`` that it was nothing. A transcript names
+    its ``item``."""
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> "Wishes":
@@ -47,6 +51,7 @@ class Wishes:
             tuple(one for one in found if one is not None),
             wished.get("answers") is not False,
             wished.get("interruptions") is not False,
+            wished.get("detection") is not False,
         )
 
 

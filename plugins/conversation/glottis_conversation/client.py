@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import trio
 from glottis import Call, ClientFunction, Wishes
+from glottis.contracts.wishes import WISHES
 
 from glottis_conversation.kinds import Tool
 from glottis_conversation.settings import ConversationConfig
@@ -25,15 +26,23 @@ class Client:
         self._teller = teller
         self._outputs: dict[str, trio.MemorySendChannel[str]] = {}
         """By the calls of its functions that wait for them."""
+        self._wished: object = None
+        self._read = NONE
+        """What is made of that."""
 
     @property
     def _wishes(self) -> Wishes:
-        return Wishes.of(self._call.info.metadata) if self._config.wishes else NONE
+        """They are asked for with each frame, and read when there are others."""
+        metadata = self._call.info.metadata
+        if self._config.wishes and metadata.get(WISHES) is not self._wished:
+            self._wished, self._read = metadata.get(WISHES), Wishes.of(metadata)
+        return self._read
 
-    def greet(self) -> None:
+    def greet(self, *, is_heard: bool) -> None:
         """Tell it what its wishes are good for."""
         if self._config.wishes:
-            self._teller.honoured([*self._config.wishes, "respond"])
+            by_hand = ["detection"] if is_heard and "turns" in self._config.wishes else []
+            self._teller.honoured([*self._config.wishes, *by_hand, "respond"])
 
     @property
     def instructions(self) -> str:
@@ -53,12 +62,17 @@ class Client:
     @property
     def is_answered_at_once(self) -> bool:
         """Whether what it says is; else it says when."""
-        return "turns" not in self._config.wishes or self._wishes.answers
+        return "turns" not in self._config.wishes or (self._wishes.answers and self._wishes.detection)
 
     @property
     def may_interrupt(self) -> bool:
         """Whether it does by speaking."""
-        return "turns" not in self._config.wishes or self._wishes.interruptions
+        return "turns" not in self._config.wishes or (self._wishes.interruptions and self._wishes.detection)
+
+    @property
+    def tells_turns(self) -> bool:
+        """Whether it says when something was said: push to talk."""
+        return "turns" in self._config.wishes and not self._wishes.detection
 
     def put_out(self, data: Mapping[str, Any]) -> None:
         """One of its functions has run; that nobody waits for any longer is nothing."""

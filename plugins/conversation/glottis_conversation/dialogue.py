@@ -33,6 +33,8 @@ FAREWELL_SECONDS: Final = 10.0
 """For the last words of a call."""
 POLITE_SECONDS: Final = 2.0
 """A caller who speaks is given to finish, before the agent speaks up."""
+MAX_NAME: Final = 256
+"""Characters of a name that the client has for something."""
 KEYS_SECONDS: Final = 2.0
 """After which what was pressed is complete; the hash key completes it at once."""
 
@@ -71,6 +73,7 @@ class Dialogue:
             insists=self._insist,
             partly=self._hear_partly,
             said=self._take,
+            is_pushed=lambda: self._client.tells_turns,
         )
         self._send, self._receive = trio.open_memory_channel[Said](MAX_WAITING)
         self._notices: deque[Said] = deque()
@@ -95,7 +98,7 @@ class Dialogue:
         """To its end."""
         async with trio.open_nursery() as nursery:
             self._floor.nursery = nursery
-            self._client.greet()
+            self._client.greet(is_heard=bool(self._hearing))
             nursery.start_soon(self._teller.run)
             nursery.start_soon(self._read)
             nursery.start_soon(self._watch_keys)
@@ -148,12 +151,17 @@ class Dialogue:
                 await self._obey(message)
 
     async def _obey(self, message: TypedMessage) -> None:
-        match message.type:
-            case "interrupt":
+        assert self._floor.nursery is not None
+        match message.type, message.data:
+            case "interrupt", _:
                 self._interrupt()
-            case "function_call_output":
-                self._client.put_out(message.data)
-            case "respond" if self._config.wishes and not self._is_wanted and self._floor.nursery is not None:
+            case "function_call_output", data:
+                self._client.put_out(data)
+            case "input_commit", {"item": str(item)} if 0 < len(item) <= MAX_NAME:
+                self._listener.commit(item, self._floor.nursery)
+            case "input_clear", _:
+                self._listener.clear()
+            case "respond", _ if self._config.wishes and not self._is_wanted:
                 self._is_wanted = True
                 self._floor.nursery.start_soon(self._want)
 
@@ -178,6 +186,10 @@ class Dialogue:
 
     async def _take(self, said: Said) -> None:
         """Something was said: who speaks to be heard interrupts, who hums along does not."""
+        if said.item:
+            self._teller.committed(said.item, said.text, is_failure=said.is_failure)
+            await self._send.send(said)
+            return
         is_beside = said.is_spoken and self._has_floor and not self._means_something(said.text)
         if is_beside and not (said.is_failure and self._is_held):
             self._go_on()
@@ -258,7 +270,7 @@ class Dialogue:
         can_idle = self._config.idle_prompts and not self._floor.is_busy
         said = await self._heard_within(self._config.idle_seconds if can_idle else float("inf"))
         for _ in range(MAX_PIECES):
-            if said is None or not said.is_spoken or said.is_failure:
+            if said is None or not said.is_spoken or said.is_failure or said.item:
                 break
             more = await self._heard_within(self._turn_detector.patience(said.text))
             if more is not None and more.is_notice:
@@ -287,9 +299,11 @@ class Dialogue:
             self._notices.append(notice)
 
     async def _respond(self, said: Said) -> None:
-        if said.is_failure:
+        if said.item:
+            self._history.add_user(said.text)
+        elif said.is_failure:
             await self._say([self._config.not_understood])
-        elif self._unheard and not self._means_something(said.text):
+        elif self._unheard and not said.is_wanted and not self._means_something(said.text):
             await self._say(self._unheard)
         elif said.text:
             text = await self._mind.clearest(said.text, said.again)

@@ -25,7 +25,9 @@ class History:
         return bool(self._messages) and self._messages[-1].role == "user"
 
     def add_user(self, text: str) -> None:
-        """The caller's words; what follows others of the caller's unanswered goes on with them."""
+        """The caller's words; what follows others of the caller's unanswered goes on with them, and nothing is none."""
+        if not text:
+            return
         if self.awaits_answer:
             self._messages[-1] = Message("user", f"{self._messages[-1].text} {text}")
         else:

@@ -1,7 +1,7 @@
 """The caller's voice: what is said becomes text, and that somebody speaks is told at once."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from glottis import Call, VoiceActivityDetector
 from glottis_conversation.chain import Chain, NoneWorks, Patience
 from glottis_conversation.doubt import Again
 from glottis_conversation.kinds import SpeechToText, Transcript
+from glottis_conversation.recorder import TAIL_SECONDS, OrRecorder, Recorder
 from glottis_conversation.sentences import whole_characters
 from glottis_conversation.settings import ConversationConfig
 from glottis_conversation.tape import Tape
@@ -36,8 +37,18 @@ class Said:
     """Whether it is no word, but the client's wish for an answer."""
     is_notice: bool = False
     """Whether it is no word of the caller, but is to be said to the caller."""
+    item: str = ""
+    """Of what the client has committed, its name for it."""
     again: Again | None = None
     """See ``Transcript.again``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A turn, in its pieces; with a name if the client has ended it."""
+
+    tapes: Sequence[Tape]
+    item: str = ""
 
 
 class Listener:
@@ -46,7 +57,7 @@ class Listener:
 
     ``partly`` is told of partial transcripts.
 
-    ``said`` gets every turn, even if there was no word in it.
+    ``said`` gets every turn, even if there was no word in it. While ``is_pushed`` the client says what one is.
     """
 
     def __init__(
@@ -60,6 +71,7 @@ class Listener:
         insists: Callable[[], None],
         partly: Callable[[str], None],
         said: Callable[[Said], Awaitable[None]],
+        is_pushed: Callable[[], bool],
     ) -> None:
         self._call = call
         self._config = config
@@ -69,6 +81,9 @@ class Listener:
         self._insists = insists
         self._partly = partly
         self._said = said
+        self._is_pushed = is_pushed
+        self._recorder = Recorder(config.max_turn_seconds)
+        self._send, self._receive = trio.open_memory_channel[_Heard](MAX_WAITING)
         self._pending = 0
         self._fell_quiet = trio.Event()
 
@@ -84,40 +99,55 @@ class Listener:
 
     async def run(self, detector: VoiceActivityDetector) -> None:
         """Hear turns while those before them are understood."""
-        send, receive = trio.open_memory_channel[Tape](MAX_WAITING)
+        watched = OrRecorder(detector, self._recorder, self._is_pushed)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._understand_all, receive)
-            async for turn in self._call.turns(detector, self._config.turns):
+            nursery.start_soon(self._understand_all)
+            async for turn in self._call.turns(watched, self._config.turns):
                 self._caller_is("speaking")
-                tape = await self._new_tape(send)
+                tape = await self._new_tape()
                 steps = deque([(self._config.interrupt_ms, self._spoke), (self._config.insist_ms, self._insists)])
                 async for frame in turn.audio:
                     if tape.is_full:
                         tape.end()
-                        tape = await self._new_tape(send)
+                        tape = await self._new_tape()
                     tape.add(frame)
                     while steps and turn.spoken_seconds * 1000 >= steps[0][0]:
                         steps.popleft()[1]()
                 self._caller_is("silent")
                 tape.end()
 
-    async def _new_tape(self, send: trio.MemorySendChannel[Tape]) -> Tape:
+    def clear(self) -> None:
+        """The client says that nothing was said."""
+        self._recorder.clear()
+
+    def commit(self, item: str, nursery: trio.Nursery) -> None:
+        """The client says that something was, and what it calls that."""
+        if self._is_pushed():
+            self._pending += 1
+            nursery.start_soon(self._commit, item)
+
+    async def _commit(self, item: str) -> None:
+        await trio.sleep(TAIL_SECONDS)
+        await self._send.send(_Heard(self._recorder.take(), item))
+
+    async def _new_tape(self) -> Tape:
         tape = Tape(self._config.max_turn_seconds)
         self._pending += 1
-        await send.send(tape)
+        await self._send.send(_Heard([tape]))
         return tape
 
-    async def _understand_all(self, tapes: trio.MemoryReceiveChannel[Tape]) -> None:
-        async for tape in tapes:
-            said = await self._understand(tape)
+    async def _understand_all(self) -> None:
+        async for heard in self._receive:
+            pieces = [await self._understand(tape, heard.item) for tape in heard.tapes]
+            said = pieces[0] if len(pieces) == 1 else _joined(pieces, heard.item)
             self._pending -= 1
             self._fell_quiet.set()
             self._fell_quiet = trio.Event()
             await self._said(said)
 
-    async def _understand(self, tape: Tape) -> Said:
+    async def _understand(self, tape: Tape, item: str) -> Said:
         patience = Patience(self._config.patience, has_begun=False)
-        text = _Text(self._partly)
+        text = _Text(self._partly if not item else lambda _: None)
         ended_at = 0.0
 
         async def notice_end() -> None:
@@ -139,8 +169,14 @@ class Listener:
                 is_failure = True
             await tape.ended.wait()
         if is_failure:
-            return Said("", ended_at, is_spoken=True, is_failure=True)
-        return Said(text.whole, ended_at, is_spoken=True, again=text.again)
+            return Said("", ended_at, is_spoken=True, is_failure=True, item=item)
+        return Said(text.whole, ended_at, is_spoken=True, item=item, again=text.again)
+
+
+def _joined(pieces: Sequence[Said], item: str) -> Said:
+    text = " ".join(each.text for each in pieces if each.text)
+    is_failure = any(each.is_failure for each in pieces)
+    return Said(text, trio.current_time(), is_spoken=True, is_failure=is_failure, item=item)
 
 
 class _Text:

@@ -50,6 +50,11 @@ class Teller:
         interrupted = {"interrupted": True} if is_interrupted else {}
         self._tell("transcript", {"role": role, "text": text, "final": is_final, **interrupted})
 
+    def committed(self, item: str, text: str, *, is_failure: bool) -> None:
+        """Tell what was said in what the client has committed as this."""
+        failed = {"failed": True} if is_failure else {}
+        self._tell("transcript", {"role": "user", "text": text, "final": True, "item": item, **failed})
+
     def turn(self, latency_ms: int, parts: Mapping[str, int]) -> None:
         """Tell how long the caller has waited for an answer, and what for."""
         self._tell("turn", {"latencyMs": latency_ms, "parts": parts})

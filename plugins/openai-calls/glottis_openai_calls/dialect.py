@@ -1,33 +1,28 @@
 """The dialect of the data channel ``oai-events``: what the client says, and what it is told, as Realtime events."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
-import trio
 from glottis import Malformed, Saying, ToAgent
 from glottis.contracts.wishes import WISHES
 
 from glottis_openai_calls.bodies import wrong_with_session
 from glottis_openai_calls.events import Events, parse_event_untrusted
-from glottis_openai_calls.items import Items, message
+from glottis_openai_calls.input_audio import InputAudio
+from glottis_openai_calls.items import Items
 from glottis_openai_calls.requests import Requests, Unusable, to_agent
 from glottis_openai_calls.responses import Responses
 from glottis_openai_calls.sessions import described, merged
-from glottis_openai_calls.wishes import in_force, wished
+from glottis_openai_calls.wishes import in_force, is_by_hand, wished
 
-MAX_ECHOES: Final = 8
-"""Texts of the client's that agents may repeat as what they have understood."""
-
-_BY_RTP: Final = (
-    "Send sound by RTP: the agent finds turns in it, and session.updated says which turn_detection there is."
+_BY_RTP: Final = "Send sound by the track of the peer connection: nothing else is heard."
+_BY_HAND: Final = (
+    "Set turn_detection to null first. Where session.updated has another one, the agent finds turns by itself."
 )
 _REMEMBERED: Final = "Keep the items that you are told of: the agent remembers what was said, and nobody else."
 NOT_HERE: Final = {
     "input_audio_buffer.append": _BY_RTP,
-    "input_audio_buffer.clear": _BY_RTP,
-    "input_audio_buffer.commit": _BY_RTP,
     "conversation.item.delete": _REMEMBERED,
     "conversation.item.retrieve": _REMEMBERED,
 }
@@ -49,13 +44,7 @@ class Realtime:
         self._items = Items(self._events)
         self._responses = Responses(self._events, self._items)
         self._requests = Requests(self._events, self._items)
-        self._written: deque[str] = deque(maxlen=MAX_ECHOES)
-        self._began_at = 0.0
-        self._speaking_item = ""
-        """Of what the caller is saying."""
-        self._spoken_item = ""
-        """Of what it has said last, while that is not understood."""
-        self._spoke_at = self._spoken_ms = 0
+        self._input = InputAudio(self._events, self._items)
         self._handlers: Mapping[str, Callable[[dict[str, Any]], Iterator[Saying]]] = {
             "session.update": self._update_session,
             "conversation.item.create": self._create_item,
@@ -63,11 +52,13 @@ class Realtime:
             "response.create": self._create_response,
             "response.cancel": self._cancel_response,
             "output_audio_buffer.clear": self._clear_output,
+            "input_audio_buffer.commit": self._commit_input,
+            "input_audio_buffer.clear": self._clear_input,
         }
 
     def opened(self) -> Iterator[Saying]:
         """See ``Dialect``."""
-        self._began_at = trio.current_time()
+        self._input.begin()
         self._told = in_force(self._session, self._honoured)
         yield self._events.make("session.created", session=self._told)
 
@@ -108,7 +99,9 @@ class Realtime:
         yield from self._tell_session()
 
     def _tell_session(self) -> Iterator[Saying]:
-        self._told = in_force(self._session, self._honoured)
+        before, self._told = is_by_hand(self._told), in_force(self._session, self._honoured)
+        if is_by_hand(self._told) and not before:
+            self._input.by_hand()
         yield self._events.make("session.updated", session=self._told)
 
     def _honour(self, names: list[Any]) -> Iterator[Saying]:
@@ -146,7 +139,7 @@ class Realtime:
             yield from self._responses.begin()
             yield from outputs
             if text:
-                self._written.append(" ".join(text.split()))
+                self._input.wrote(text)
                 yield ToAgent(text)
 
     def _cancel_response(self, event: dict[str, Any]) -> Iterator[Saying]:
@@ -166,6 +159,21 @@ class Realtime:
             raise Unusable("audio_end_ms: expected milliseconds")
         yield self._events.make("conversation.item.truncated", item_id=item_id, content_index=0, audio_end_ms=heard)
         yield from self._interrupt()
+
+    def _commit_input(self, event: dict[str, Any]) -> Iterator[Saying]:
+        if not is_by_hand(self._told):
+            yield self._events.refusal(event, "unsupported_event", _BY_HAND, "type")
+        elif self._input.is_empty:
+            why = "Speak for 100 ms at least, and commit then."
+            yield self._events.refusal(event, "input_audio_buffer_commit_empty", why)
+        else:
+            yield from self._input.commit()
+
+    def _clear_input(self, event: dict[str, Any]) -> Iterator[Saying]:
+        if is_by_hand(self._told):
+            yield from self._input.clear()
+        else:
+            yield self._events.refusal(event, "unsupported_event", _BY_HAND, "type")
 
     def _interrupt(self) -> Iterator[Saying]:
         if self._responses.cancel():
@@ -188,12 +196,12 @@ class Realtime:
             case "transcript", {"role": "agent", "text": str(text), **rest}:
                 final, interrupted = rest.get("final") is not False, rest.get("interrupted") is True
                 yield from self._responses.transcript(text, is_final=final, is_interrupted=interrupted)
-            case "transcript", {"role": "user", "text": str(text), **rest}:
-                yield from self._user_said(text, is_final=rest.get("final") is not False)
+            case "transcript", {"role": "user", "text": str()} as said:
+                yield from self._input.understood(said)
             case "caller_state", {"state": "speaking"}:
-                yield from self._start_speech()
+                yield from self._input.start()
             case "caller_state", {"state": "silent"}:
-                yield from self._stop_speech()
+                yield from self._input.stop()
             case "wishes", {"honoured": [*names]}:
                 yield from self._honour(names)
             case "function_call", {"callId": str(call_id), "name": str(name), **rest}:
@@ -201,44 +209,3 @@ class Realtime:
                 text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
                 self._requests.called(call_id)
                 yield from self._responses.calls(name, call_id, text)
-
-    def _user_said(self, text: str, *, is_final: bool) -> Iterator[Saying]:
-        if " ".join(text.split()) in self._written:  # as an item was
-            self._written.remove(" ".join(text.split()))
-            return
-        if not self._spoken_item:
-            yield from self._start_speech()
-        if is_final:
-            if not self._spoken_item:
-                yield from self._stop_speech()
-            yield from self._commit(text)
-
-    def _start_speech(self) -> Iterator[Saying]:
-        if not self._speaking_item:
-            self._speaking_item, self._spoke_at = self._events.new_id("item"), self._now_ms()
-            yield self._events.make(
-                "input_audio_buffer.speech_started", audio_start_ms=self._spoke_at, item_id=self._speaking_item
-            )
-
-    def _stop_speech(self) -> Iterator[Saying]:
-        if self._speaking_item:
-            now = self._now_ms()
-            self._spoken_item, self._speaking_item = self._speaking_item, ""
-            self._spoken_ms = now - self._spoke_at
-            yield self._events.make("input_audio_buffer.speech_stopped", audio_end_ms=now, item_id=self._spoken_item)
-
-    def _commit(self, text: str) -> Iterator[Saying]:
-        item_id, self._spoken_item = self._spoken_item, ""
-        yield self._events.make("input_audio_buffer.committed", item_id=item_id, previous_item_id=self._items.last)
-        content = {"type": "input_audio", "transcript": text}
-        yield from self._items.whole(message(item_id, "user", content, "completed"))
-        yield self._events.make(
-            "conversation.item.input_audio_transcription.completed",
-            item_id=item_id,
-            content_index=0,
-            transcript=text,
-            usage={"type": "duration", "seconds": self._spoken_ms / 1000},
-        )
-
-    def _now_ms(self) -> int:
-        return round(1000 * (trio.current_time() - self._began_at))

@@ -1,6 +1,6 @@
 """Sessions as clients describe them: merged, and told again with what is so."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 KNOWN: Final = (
@@ -22,12 +22,17 @@ KNOWN: Final = (
 
 
 def merged(session: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The session with these changes; of ``audio`` and the like, member by member."""
-    whole = dict(session)
-    for name, value in changes.items():
-        before = whole.get(name)
-        whole[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
-    return whole
+    """The session with these changes; of ``audio.input`` and ``audio.output``, member by member."""
+    return _merged(session, changes, ("audio", "input", "output"))
+
+
+def _merged(whole: Mapping[str, Any], changes: Mapping[str, Any], inner: Sequence[str]) -> dict[str, Any]:
+    both = {**whole, **changes}
+    for name in inner:
+        before, value = whole.get(name), changes.get(name)
+        if isinstance(before, dict) and isinstance(value, dict):
+            both[name] = _merged(before, value, () if name != "audio" else inner)
+    return both
 
 
 def described(session: Mapping[str, Any], model: str) -> dict[str, Any]:

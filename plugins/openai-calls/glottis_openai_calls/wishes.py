@@ -10,24 +10,25 @@ def wished(session: Mapping[str, Any]) -> dict[str, Any]:
     """``Wishes``, for the metadata of a call."""
     detection = _detection(session)
     return {
+        "detection": detection is not None,
         "instructions": session.get("instructions") or "",
         "functions": [] if session.get("tool_choice") == "none" else _functions(session),
-        "answers": detection.get("create_response") is not False,
-        "interruptions": detection.get("interrupt_response") is not False,
+        "answers": detection is not None and detection.get("create_response") is not False,
+        "interruptions": detection is not None and detection.get("interrupt_response") is not False,
     }
 
 
 def in_force(session: Mapping[str, Any], honoured: Collection[str]) -> dict[str, Any]:
     """The session as it is, whatever was wished: an agent that has said nothing goes by itself."""
-    detection: dict[str, Any] = {"type": SERVER_VAD, "create_response": True, "interrupt_response": True}
-    if "turns" in honoured:
-        wishes = wished(session)
-        detection |= {"create_response": wishes["answers"], "interrupt_response": wishes["interruptions"]}
+    wishes = wished(session)
+    answers, interruptions = ("turns" not in honoured or wishes[name] for name in ("answers", "interruptions"))
+    detection = {"type": SERVER_VAD, "create_response": answers, "interrupt_response": interruptions}
+    finds_turns = "detection" not in honoured or wishes["detection"]
     whole: dict[str, Any] = {
         "type": "realtime",
         "model": session.get("model", ""),
         "output_modalities": ["audio"],
-        "audio": {"input": {"turn_detection": detection}},
+        "audio": {"input": {"turn_detection": detection if finds_turns else None}},
         "tools": [],
         "tool_choice": "auto",
     }
@@ -37,6 +38,11 @@ def in_force(session: Mapping[str, Any], honoured: Collection[str]) -> dict[str,
         whole["tools"] = _functions(session)
         whole["tool_choice"] = "none" if session.get("tool_choice") == "none" else "auto"
     return whole
+
+
+def is_by_hand(told: Mapping[str, Any]) -> bool:
+    """Whether the client says when something was said, in a session as it is ``in_force``."""
+    return bool(told) and told["audio"]["input"]["turn_detection"] is None
 
 
 def wrong_with_wishes(session: Mapping[str, Any]) -> str:
@@ -74,8 +80,10 @@ def _functions(session: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _detection(session: Mapping[str, Any]) -> Mapping[str, Any]:
+def _detection(session: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """None where the client wants to say itself when something was said."""
     inner: Any = session
-    for name in ("audio", "input", "turn_detection"):
+    for name in ("audio", "input"):
         inner = inner.get(name) if isinstance(inner, Mapping) else None
-    return inner if isinstance(inner, Mapping) else {}
+    found = inner.get("turn_detection", {}) if isinstance(inner, Mapping) else {}
+    return found if found is None or isinstance(found, Mapping) else {}

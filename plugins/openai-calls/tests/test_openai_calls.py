@@ -669,3 +669,56 @@ def test_events_are_read_or_refused(text: str) -> None:
     """Fuzz: nothing but Malformed comes of ``parse_event_untrusted``."""
     with suppress(Malformed):
         assert isinstance(parse_event_untrusted(text)["type"], str)
+
+
+BY_HAND = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+
+
+async def test_a_client_pushes_to_talk(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind, ear = Mind("It is noon."), Ear(["What time is it?", OSError("deaf"), "Thank you."])
+    async with open_conversation(tmp_path, mind, ear=ear) as client:
+        client.say("session.update", session=BY_HAND)
+        assert (await client.told("session.updated"))["session"]["audio"]["input"]["turn_detection"] is None
+        client.phone.speaking = True
+        await trio.sleep(1)
+        client.say("input_audio_buffer.clear", event_id="press")
+        await client.told("input_audio_buffer.cleared")
+        await trio.sleep(1.5)
+        client.say("input_audio_buffer.commit")
+        client.say("input_audio_buffer.commit", event_id="again")
+        client.say("response.create")
+        error = (await client.told("error"))["error"]
+        assert (error["code"], error["event_id"]) == ("input_audio_buffer_commit_empty", "again")
+        committed = await client.told("input_audio_buffer.committed")
+        completed = await client.told("conversation.item.input_audio_transcription.completed")
+        assert (completed["transcript"], completed["item_id"]) == ("What time is it?", committed["item_id"])
+        assert ear.heard_seconds[0] == pytest.approx(1.6, abs=0.1)
+        await client.told("output_audio_buffer.stopped")
+        assert spoken(client) == ["It is noon."]
+        assert mind.histories[0][-1].text == "What time is it?"
+        client.say("input_audio_buffer.commit")
+        await client.told("conversation.item.input_audio_transcription.failed")
+        await trio.sleep(5)
+        assert len(mind.histories) == 1, "nobody has asked for an answer"
+        assert not any("speech_started" in kind for kind in client.kinds)
+        client.say("session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": {}}}})
+        await client.told("session.updated", 2)
+        await trio.sleep(1)
+        client.phone.speaking = False
+        await client.told("conversation.item.input_audio_transcription.completed", 2)
+        client.say("input_audio_buffer.commit")
+        assert "turn_detection" in (await client.told("error", 2))["error"]["message"]
+
+
+async def test_who_holds_the_key_for_long_is_understood_in_pieces(tmp_path: Path, autojump_clock: Clock) -> None:
+    ear = Ear(["one", "two", "three", "four", "five"])
+    async with open_conversation(tmp_path, Mind("Yes."), ear=ear, max_turn_seconds=1.0) as client:
+        client.say("session.update", session=BY_HAND)
+        client.phone.speaking = True
+        await client.told("session.updated")
+        await trio.sleep(7)
+        client.say("input_audio_buffer.commit")
+        completed = await client.told("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == "one two three four", "of what is not committed, the last four pieces"
+        client.say("response.create")
+        await client.told("response.done")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+import trio
 import trio.testing
 from glottis import Saying, ToClient
 from glottis_openai_calls.dialect import Realtime
@@ -68,6 +69,16 @@ AFTERWARDS: list[dict[str, Any]] = [
 ]
 
 
+BY_HAND = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+PUSHED: list[dict[str, Any]] = [
+    {"type": "session.update", "session": BY_HAND},
+    {"type": "input_audio_buffer.clear"},
+    {"type": "input_audio_buffer.commit", "event_id": "soon"},
+    {"type": "input_audio_buffer.commit"},
+    {"type": "input_audio_buffer.append", "audio": "AAAA"},
+]
+
+
 TOLD = {
     "session.created",
     "session.updated",
@@ -76,6 +87,8 @@ TOLD = {
     "conversation.item.done",
     "conversation.item.truncated",
     "conversation.item.input_audio_transcription.completed",
+    "conversation.item.input_audio_transcription.failed",
+    "input_audio_buffer.cleared",
     "input_audio_buffer.speech_started",
     "input_audio_buffer.speech_stopped",
     "input_audio_buffer.committed",
@@ -121,6 +134,13 @@ async def test_each_event_is_of_the_published_types(autojump_clock: trio.testing
     truncate = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": 1}
     note(dialect.client_says(json.dumps(truncate)))
     note(dialect.gateway_says(event("agent_state", state="listening")))
-    assert check_all(RealtimeClientEvent, [*CLIENT, *AFTERWARDS, truncate]) == 9
+    note(dialect.gateway_says(event("wishes", honoured=["turns", "detection"])))
+    for one in PUSHED:
+        note(dialect.client_says(json.dumps(one)))
+        await trio.sleep(0.2 if one.get("event_id") != "soon" else 0)
+    *_, item_id = (each["item_id"] for each in told if each["type"] == "input_audio_buffer.committed")
+    for more in ({"failed": True}, {}):
+        note(dialect.gateway_says(event("transcript", role="user", text="", item=item_id, **more)))
+    assert check_all(RealtimeClientEvent, [*CLIENT, *AFTERWARDS, truncate, *PUSHED]) == 14
     assert check_all(RealtimeServerEvent, told) == len({each["event_id"] for each in told})
     assert {each["type"] for each in told} == TOLD
