@@ -38,6 +38,22 @@ class Wishes:
     ``input_commit`` that what was heard by now is ``item``, by ``input_clear`` that it was nothing. A transcript names
     its ``item``."""
 
+    speaks: bool = True
+    """Whether answers are spoken. Else they are written."""
+    texts: bool = True
+    """Whether what is written goes as texts. Else it is told by transcripts alone, which are ``written``."""
+    voice: str = ""
+    """The name of one. Empty: any."""
+    pace: float = 1.0
+    """2 is twice as fast."""
+    choice: str = "auto"
+    """Which functions are called in the first step of an answer: ``none``, at least one as ``required``, or the agent
+    chooses."""
+    chosen: str = ""
+    """The name of the function that is called there."""
+    max_tokens: int | None = None
+    """Of an answer."""
+
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> "Wishes":
         """Those in ``call.info.metadata``. What cannot be used is not wished."""
@@ -52,7 +68,29 @@ class Wishes:
             wished.get("answers") is not False,
             wished.get("interruptions") is not False,
             wished.get("detection") is not False,
+            wished.get("speaks") is not False,
+            wished.get("texts") is not False,
+            **_details(wished),
         )
+
+
+def _details(wished: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    match wished:
+        case {"voice": str(voice)}:
+            found["voice"] = voice
+    match wished:
+        case {"pace": float() | int() as pace} if 0.25 <= pace <= 4:
+            found["pace"] = float(pace)
+    match wished:
+        case {"choice": "none" | "required" as choice}:
+            found["choice"] = choice
+        case {"choice": {"name": str(name)}}:
+            found["chosen"] = name
+    match wished:
+        case {"maxTokens": int(tokens)} if tokens > 0:
+            found["max_tokens"] = tokens
+    return found
 
 
 def _function(wished: object) -> ClientFunction | None:

@@ -6,6 +6,7 @@ from glottis import AgentSpec, ComponentSpec, hookimpl
 
 from glottis_conversation.agent import conversation
 from glottis_conversation.kinds import (
+    Choosing,
     Floor,
     Judging,
     LanguageModel,
@@ -28,6 +29,7 @@ from glottis_conversation.tools import tool_of
 from glottis_conversation.turn_detector import WordsConfig, WordsDetector
 
 __all__ = [
+    "Choosing",
     "ConversationConfig",
     "Floor",
     "Judging",

@@ -59,6 +59,10 @@ class Chain(Generic[T]):
         """The one that is asked first."""
         return self._parts[0][1] if self._parts else None
 
+    def before(self, another: "Chain[T]") -> "Chain[T]":
+        """The parts of both in one line."""
+        return Chain(self._what, [*self._parts, *another._parts])
+
     def __bool__(self) -> bool:
         return bool(self._parts)
 

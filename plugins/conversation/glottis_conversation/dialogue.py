@@ -1,27 +1,30 @@
 """One conversation: listens, thinks and speaks at the same time, and yields to the caller."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import trio
-from glottis import Call, ConfigurationError, PluginError, TextMessage, TypedMessage, VoiceActivityDetector
+from glottis import Call, TextMessage, TypedMessage
 
+from glottis_conversation.aside import Asides
 from glottis_conversation.chain import NoneWorks
 from glottis_conversation.client import Client
 from glottis_conversation.floor import OneFloor
 from glottis_conversation.history import History
+from glottis_conversation.keys import numbers
 from glottis_conversation.kinds import Tool, ToolFunction
 from glottis_conversation.latency import Waterfall
 from glottis_conversation.listening import Listener, Said
-from glottis_conversation.parts import chain_of
+from glottis_conversation.orders import Orders
+from glottis_conversation.parts import chain_of, detector_of
 from glottis_conversation.sentences import is_only
 from glottis_conversation.settings import ConversationConfig
 from glottis_conversation.speech import SOFTLY, Sentence, Speech, Voice
-from glottis_conversation.telling import Teller
+from glottis_conversation.telling import Role, Teller
 from glottis_conversation.thinking import Answer, Mind
 from glottis_conversation.tools import tool_of
 
@@ -33,10 +36,6 @@ FAREWELL_SECONDS: Final = 10.0
 """For the last words of a call."""
 POLITE_SECONDS: Final = 2.0
 """A caller who speaks is given to finish, before the agent speaks up."""
-MAX_NAME: Final = 256
-"""Characters of a name that the client has for something."""
-KEYS_SECONDS: Final = 2.0
-"""After which what was pressed is complete; the hash key completes it at once."""
 
 
 class Dialogue:
@@ -76,6 +75,15 @@ class Dialogue:
             is_pushed=lambda: self._client.tells_turns,
         )
         self._send, self._receive = trio.open_memory_channel[Said](MAX_WAITING)
+        self._orders = Orders(
+            self._client,
+            self._listener,
+            self._history,
+            Asides(self._mind, self._client, self._history, self._teller),
+            interrupt=self._interrupt,
+            is_answering=lambda: self._is_answering,
+            send=self._send.send,
+        )
         self._notices: deque[Said] = deque()
         """That have to be said next."""
         self._speech: Speech | None = None
@@ -88,8 +96,10 @@ class Dialogue:
         """Whether the client was told words of it, so that it is to know what was heard of them: nothing, maybe."""
         self._is_held = False
         """Whether the agent has fallen silent, or soft, and may go on."""
-        self._is_wanted = False
-        """Whether the client has said that it wants an answer, and there is something to understand before."""
+        self._is_answering = False
+        self._items = count(1)
+        self._saying = ""
+        """The item of the last speech."""
         self._is_over = False
         self._is_late = False
         """Whether the call has lasted for as long as it may."""
@@ -98,11 +108,11 @@ class Dialogue:
         """To its end."""
         async with trio.open_nursery() as nursery:
             self._floor.nursery = nursery
-            self._client.greet(is_heard=bool(self._hearing))
+            self._client.greet(self._mind, self._voice, is_heard=bool(self._hearing))
             nursery.start_soon(self._teller.run)
             nursery.start_soon(self._read)
             nursery.start_soon(self._watch_keys)
-            if self._hearing and (detector := self._detector()) is not None:
+            if self._hearing and (detector := detector_of(self._config)) is not None:
                 nursery.start_soon(self._listener.run, detector)
             with trio.move_on_after(self._config.max_seconds):
                 await self._talk()
@@ -132,63 +142,24 @@ class Dialogue:
         self._floor.tools = list(tools.values())
         return self._floor.tools
 
-    def _detector(self) -> VoiceActivityDetector | None:
-        """None where it cannot be made, and callers are to write instead: that was told before any call."""
-        try:
-            return self._config.vad.make()
-        except (ConfigurationError, PluginError):
-            if self._config.when_missing == "refuse":
-                raise
-            return None
-
     # What the caller does
 
     async def _read(self) -> None:
         async for message in self._call.messages:
             if isinstance(message, TextMessage) and message.text.strip():
                 await self._take(Said(message.text.strip(), trio.current_time()))
-            elif isinstance(message, TypedMessage):
-                await self._obey(message)
-
-    async def _obey(self, message: TypedMessage) -> None:
-        assert self._floor.nursery is not None
-        match message.type, message.data:
-            case "interrupt", _:
-                self._interrupt()
-            case "function_call_output", data:
-                self._client.put_out(data)
-            case "input_commit", {"item": str(item)} if 0 < len(item) <= MAX_NAME:
-                self._listener.commit(item, self._floor.nursery)
-            case "input_clear", _:
-                self._listener.clear()
-            case "respond", _ if self._config.wishes and not self._is_wanted:
-                self._is_wanted = True
-                self._floor.nursery.start_soon(self._want)
-
-    async def _want(self) -> None:
-        """An answer to all that was said by now."""
-        await self._listener.wait_quiet()
-        await self._send.send(Said("", trio.current_time(), is_wanted=True))
-        self._is_wanted = False
+            elif isinstance(message, TypedMessage) and self._floor.nursery is not None:
+                self._orders.obey(message, self._floor.nursery)
 
     async def _watch_keys(self) -> None:
-        keys = ""
-        while True:
-            with trio.move_on_after(KEYS_SECONDS if keys else float("inf")):
-                digit = (await anext(self._call.dtmf)).digit
-                self._interrupt()
-                if digit != "#":
-                    keys += digit
-                    continue
-            if keys:
-                await self._take(Said(keys, trio.current_time()))
-            keys = ""
+        async for keys in numbers(self._call, self._interrupt):
+            await self._take(Said(keys, trio.current_time()))
 
     async def _take(self, said: Said) -> None:
         """Something was said: who speaks to be heard interrupts, who hums along does not."""
         if said.item:
             self._teller.committed(said.item, said.text, is_failure=said.is_failure)
-            await self._send.send(said)
+            self._history.fill(said.item, said.text)
             return
         is_beside = said.is_spoken and self._has_floor and not self._means_something(said.text)
         if is_beside and not (said.is_failure and self._is_held):
@@ -270,7 +241,7 @@ class Dialogue:
         can_idle = self._config.idle_prompts and not self._floor.is_busy
         said = await self._heard_within(self._config.idle_seconds if can_idle else float("inf"))
         for _ in range(MAX_PIECES):
-            if said is None or not said.is_spoken or said.is_failure or said.item:
+            if said is None or not said.is_spoken or said.is_failure:
                 break
             more = await self._heard_within(self._turn_detector.patience(said.text))
             if more is not None and more.is_notice:
@@ -278,7 +249,7 @@ class Dialogue:
             if more is None or more.is_notice:
                 break
             if more.is_wanted:
-                return replace(said, is_wanted=True)
+                return replace(said, is_wanted=True, wishes=more.wishes)
             if more.text:
                 joined = f"{said.text} {more.text}".strip()
                 said = Said(joined, more.ended_at, more.is_spoken)
@@ -299,16 +270,15 @@ class Dialogue:
             self._notices.append(notice)
 
     async def _respond(self, said: Said) -> None:
-        if said.item:
-            self._history.add_user(said.text)
-        elif said.is_failure:
+        if said.is_failure:
             await self._say([self._config.not_understood])
         elif self._unheard and not said.is_wanted and not self._means_something(said.text):
             await self._say(self._unheard)
         elif said.text:
             text = await self._mind.clearest(said.text, said.again)
-            self._teller.transcript("user", text)
-            self._history.add_user(text)
+            item = self._new_item("user")
+            self._teller.transcript("user", text, item=item)
+            self._history.add_user(text, item)
             if not said.is_spoken or said.is_wanted or self._client.is_answered_at_once:
                 await self._answer(said)
         elif said.is_wanted or (self._history.awaits_answer and self._client.is_answered_at_once):
@@ -322,8 +292,12 @@ class Dialogue:
             for text in texts:
                 speech.say(text)
 
+        def remember(speech: Speech) -> bool:
+            self._history.add_assistant(speech.heard(), self._saying)
+            return False
+
         if texts:
-            await self._speak(produce, lambda speech: self._history.add_assistant(speech.heard()), lambda _: None)
+            await self._speak(produce, remember, lambda _: None, {})
 
     async def _answer(self, said: Said) -> None:
         self._teller.state_is("thinking")
@@ -332,12 +306,11 @@ class Dialogue:
         if said.is_spoken:
             waterfall.reached("stt")
         answers: list[Answer] = []
-        self._history.instructions = self._client.instructions
+        self._history.instructions = self._client.instructions(said.wishes)
 
         async def produce(speech: Speech) -> None:
-            answers.append(
-                Answer(self._client.mind(self._mind), self._history, speech, partial(waterfall.reached, "llm"))
-            )
+            mind = self._client.mind(self._mind, said.wishes)
+            answers.append(Answer(mind, self._history, speech, partial(waterfall.reached, "llm")))
             try:
                 await answers[0].find(lambda: self._is_over)
             except NoneWorks:
@@ -349,13 +322,23 @@ class Dialogue:
                 waterfall.reached("filler" if sentence.is_aside else "tts")
                 self._teller.turn(waterfall.total_ms, waterfall.parts)
 
-        await self._speak(produce, lambda speech: answers[0].remember() if answers else None, began, has_filler=True)
+        def remember(_: Speech) -> bool:
+            return bool(answers) and answers[0].remember(self._saying)
+
+        self._is_answering = True
+        self._history.hold()
+        try:
+            await self._speak(produce, remember, began, said.wishes, has_filler=True)
+        finally:
+            self._is_answering = False
+            self._history.release()
 
     async def _speak(
         self,
         produce: Callable[[Speech], Awaitable[None]],
-        remember: Callable[[Speech], None],
+        remember: Callable[[Speech], bool],
         began: Callable[[Sentence], None],
+        wishes: Mapping[str, Any],
         *,
         has_filler: bool = False,
     ) -> None:
@@ -364,14 +347,18 @@ class Dialogue:
 
         def tell(sentence: Sentence) -> None:
             began(sentence)
-            self._teller.state_is("speaking")
             said = [each.text for each in speech.sentences[: next(numbers)] if not each.is_aside]
+            if not sentence.is_written:
+                self._teller.state_is("speaking")
             if not sentence.is_aside:
                 self._is_told = True
-                self._teller.transcript("agent", " ".join(said), is_final=False)
+                self._teller.transcript(
+                    "agent", " ".join(said), is_final=False, is_written=sentence.is_written, item=self._saying
+                )
+            self._teller.state_is("speaking")
 
-        self._is_told = False
-        speech = self._speech = Speech(self._voice, tell)
+        self._is_told, self._saying = False, self._new_item("agent")
+        speech = self._speech = Speech(self._client.voice(self._voice, wishes), tell)
         with trio.CancelScope() as self._scope:
             try:
                 async with trio.open_nursery() as nursery:
@@ -385,11 +372,22 @@ class Dialogue:
                 speech.cancel()
                 self._finish(speech, remember)
 
-    def _finish(self, speech: Speech, remember: Callable[[Speech], None]) -> None:
-        remember(speech)
+    def _finish(self, speech: Speech, remember: Callable[[Speech], bool]) -> None:
+        is_cut = remember(speech)
         self._unheard, self._heard = speech.unheard, speech.heard()
         if self._heard or self._is_told:
-            self._teller.transcript("agent", self._heard, is_interrupted=bool(self._unheard))
+            is_written = all(each.is_written for each in speech.sentences)
+            self._teller.transcript(
+                "agent",
+                self._heard,
+                is_interrupted=bool(self._unheard),
+                is_written=is_written,
+                is_cut=is_cut,
+                item=self._saying,
+            )
+
+    def _new_item(self, role: Role) -> str:
+        return f"{role}_{next(self._items)}"
 
     async def _fill(self, speech: Speech) -> None:
         await trio.sleep(self._config.filler_after_ms / 1000)

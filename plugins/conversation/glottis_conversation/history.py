@@ -1,8 +1,20 @@
 """What was said so far, as a model is told it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from glottis_conversation.kinds import Message, ToolCall
+
+FIRST: Final = "root"
+"""Stands for what is before all items."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    message: Message
+    item: str = ""
+    """Its name for the client, if it has one."""
 
 
 class History:
@@ -11,41 +23,91 @@ class History:
     def __init__(self, instructions: str, limit: int) -> None:
         self.instructions = instructions
         self._limit = limit
-        self._messages: list[Message] = []
+        self._entries: list[_Entry] = []
+        self._later: list[tuple[_Entry, str | None]] | None = None
+        """What the client adds while an answer is found, which comes before that."""
 
     @property
     def messages(self) -> list[Message]:
-        """With the instructions first."""
-        system = [Message("system", self.instructions)] if self.instructions else []
-        return [*system, *self._messages]
+        """With the instructions first; what follows others of the caller's unanswered goes on with them."""
+        return [*([Message("system", self.instructions)] if self.instructions else []), *self.told]
+
+    @property
+    def told(self) -> list[Message]:
+        """Without them."""
+        told: list[Message] = []
+        for message in (each.message for each in self._entries):
+            if not message.text and message.role == "user":
+                continue  # it is not understood
+            if message.role == "user" == (told[-1].role if told else ""):
+                told[-1] = Message("user", f"{told[-1].text} {message.text}")
+            else:
+                told.append(message)
+        return told
 
     @property
     def awaits_answer(self) -> bool:
         """Whether the caller has the last word."""
-        return bool(self._messages) and self._messages[-1].role == "user"
+        return bool(self.told) and self.told[-1].role == "user"
 
-    def add_user(self, text: str) -> None:
-        """The caller's words; what follows others of the caller's unanswered goes on with them, and nothing is none."""
-        if not text:
-            return
-        if self.awaits_answer:
-            self._messages[-1] = Message("user", f"{self._messages[-1].text} {text}")
-        else:
-            self._messages.append(Message("user", text))
-        self._forget()
+    def add_user(self, text: str, item: str = "") -> None:
+        """The caller's words."""
+        self._add(_Entry(Message("user", text), item))
 
-    def add_assistant(self, heard: str) -> None:
+    def add_assistant(self, heard: str, item: str = "") -> None:
         """What the caller has heard; nothing changes nothing."""
         if heard:
-            self._messages.append(Message("assistant", heard))
+            self._entries.append(_Entry(Message("assistant", heard), item))
 
     def add_tools(self, said: str, results: Sequence[tuple[ToolCall, str]]) -> None:
         """Tools that were run, after what was said before."""
-        self._messages.append(Message("assistant", said, tuple(call for call, _ in results)))
-        self._messages += [Message("tool", result, tool_call_id=call.id) for call, result in results]
+        self._entries.append(_Entry(Message("assistant", said, tuple(call for call, _ in results))))
+        self._entries += [_Entry(Message("tool", result, tool_call_id=call.id)) for call, result in results]
+
+    # What the client makes of it
+
+    def put(self, message: Message, item: str, after: str | None = None) -> None:
+        """Add an item behind another one, or at the end. Words that are not understood yet are empty."""
+        if self._later is None:
+            self._add(_Entry(message, item), after)
+        elif len(self._later) < self._limit:
+            self._later.append((_Entry(message, item), after))
+
+    def fill(self, item: str, text: str) -> None:
+        """They are understood now."""
+        self._entries = [
+            replace(each, message=replace(each.message, text=text)) if each.item == item else each
+            for each in self._entries
+        ]
+        if self._later is not None:
+            self._later = [
+                (replace(each, message=replace(each.message, text=text)) if each.item == item else each, after)
+                for each, after in self._later
+            ]
+
+    def remove(self, item: str) -> None:
+        """It was never said."""
+        self._entries = [each for each in self._entries if each.item != item]
+        if self._later is not None:
+            self._later = [each for each in self._later if each[0].item != item]
+
+    def hold(self) -> None:
+        """An answer is found from now on."""
+        self._later = []
+
+    def release(self) -> None:
+        """It is there."""
+        later, self._later = self._later or [], None
+        for entry, after in later:
+            self._add(entry, after)
+
+    def _add(self, entry: _Entry, after: str | None = None) -> None:
+        places = [at for at, each in enumerate(self._entries, 1) if after and each.item == after]
+        self._entries.insert(0 if after == FIRST else places[0] if places else len(self._entries), entry)
+        self._forget()
 
     def _forget(self) -> None:
-        if len(self._messages) > self._limit:
-            starts = [at for at, message in enumerate(self._messages) if message.role == "user"]
-            first = next((at for at in starts if at >= len(self._messages) - self._limit), starts[-1])
-            del self._messages[:first]
+        if len(self._entries) > self._limit:
+            starts = [at for at, each in enumerate(self._entries) if each.message.role == "user"]
+            first = next((at for at in starts if at >= len(self._entries) - self._limit), starts[-1] if starts else 1)
+            del self._entries[:first]

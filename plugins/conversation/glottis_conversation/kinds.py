@@ -109,6 +109,14 @@ class Judging(Protocol):
         """From 0, for what it knows no answer to, to 1."""
 
 
+@runtime_checkable
+class Choosing(Protocol):
+    """A ``LanguageModel`` that can be made to call tools: ``must_call`` is set before each reply."""
+
+    must_call: str | None
+    """The name of a tool, or empty for any one. None: it chooses for itself."""
+
+
 class TextToSpeech(Protocol):
     """Speaks."""
 

@@ -1,9 +1,9 @@
 """The caller's voice: what is said becomes text, and that somebody speaks is told at once."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import trio
 from glottis import Call, VoiceActivityDetector
@@ -39,6 +39,8 @@ class Said:
     """Whether it is no word of the caller, but is to be said to the caller."""
     item: str = ""
     """Of what the client has committed, its name for it."""
+    wishes: Mapping[str, Any] = field(default_factory=dict)
+    """The client's for the answer to this, beside those that it has for all."""
     again: Again | None = None
     """See ``Transcript.again``."""
 
@@ -120,11 +122,12 @@ class Listener:
         """The client says that nothing was said."""
         self._recorder.clear()
 
-    def commit(self, item: str, nursery: trio.Nursery) -> None:
-        """The client says that something was, and what it calls that."""
+    def commit(self, item: str, nursery: trio.Nursery) -> bool:
+        """The client says that something was, and what it calls that; false where it has no say in that."""
         if self._is_pushed():
             self._pending += 1
             nursery.start_soon(self._commit, item)
+        return self._is_pushed()
 
     async def _commit(self, item: str) -> None:
         await trio.sleep(TAIL_SECONDS)

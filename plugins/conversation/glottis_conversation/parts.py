@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from glottis import Component, ConfigurationError, PluginError
+from glottis import Component, ConfigurationError, PluginError, VoiceActivityDetector
 
 from glottis_conversation.chain import Chain
 from glottis_conversation.settings import ConversationConfig
@@ -25,6 +25,16 @@ def chain_of(what: str, first: Component[T] | None, fallbacks: Sequence[Componen
     return Chain(what, parts)
 
 
+def detector_of(config: ConversationConfig) -> VoiceActivityDetector | None:
+    """None where it cannot be made, and callers are to write instead: that was told before any call."""
+    try:
+        return config.vad.make()
+    except (ConfigurationError, PluginError):
+        if config.when_missing == "refuse":
+            raise
+        return None
+
+
 def check_parts(config: ConversationConfig) -> None:
     """Make each part once, so that one that cannot be made is told before any call.
 
@@ -33,7 +43,8 @@ def check_parts(config: ConversationConfig) -> None:
     needed = [config.llm, config.turn_detector, config.resampling, *config.llm_fallbacks]
     for component in [*needed, *config.tools, *config.skills]:
         component.make()
-    for speaking in (_line(config.stt, config.stt_fallbacks), _line(config.tts, config.tts_fallbacks), [config.vad]):
+    voices = [*_line(config.tts, config.tts_fallbacks), *config.voices.values()]
+    for speaking in (_line(config.stt, config.stt_fallbacks), voices, [config.vad]):
         for part in speaking:
             try:
                 part.make()

@@ -41,6 +41,8 @@ class ConversationConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Take over where it fails, in this order."""
     tts: Component[TextToSpeech] | None = None
     """Speaks. Absent: answers are written."""
+    voices: dict[str, Component[TextToSpeech]] = {}
+    """By the names by which clients may wish for them. Where one fails, those of above take over."""
     tts_fallbacks: tuple[Component[TextToSpeech], ...] = ()
     """Take over where it fails, in this order."""
     vad: Component[VoiceActivityDetector] = Component("energy")
@@ -60,8 +62,9 @@ class ConversationConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     instructions: str = ""
     """For the model, before all that is said."""
-    wishes: tuple[Literal["instructions", "functions", "turns"], ...] = ()
-    """What clients may ask for: instructions behind these, functions of theirs as tools, and when to answer speech."""
+    wishes: tuple[Literal["instructions", "functions", "turns", "speech", "length"], ...] = ()
+    """What clients may ask for: instructions behind these, functions of theirs as tools, when to answer speech, how to
+    speak or to write instead, and how long answers may be."""
     greeting: str = ""
     """Said first."""
     apology: str = "I am sorry, something went wrong. Please try again."

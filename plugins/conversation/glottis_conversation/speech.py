@@ -88,11 +88,15 @@ class Voice:
     resampling: Resampling
     patience: float
     manner: Manner = field(default_factory=Manner)
+    pace: float = 1.0
+    """The client's, beside that of the manner."""
+    sends_texts: bool = True
+    """Whether what cannot be spoken is sent as texts."""
 
     def say(self, voice: TextToSpeech, text: str) -> AsyncIterator[AudioFrame]:
         """A sentence in this manner, as far as the voice can."""
         if isinstance(voice, Paced):
-            voice.pace = self.manner.pace
+            voice.pace = self.manner.pace * self.pace
         return voice.synthesize(text)
 
     def at_its_level(self, frame: AudioFrame) -> AudioFrame:
@@ -248,7 +252,8 @@ class Speech:
             await self._write(sentence)
 
     async def _write(self, sentence: Sentence) -> None:
-        await self._voice.call.send_text(sentence.text)
+        if self._voice.sends_texts:
+            await self._voice.call.send_text(sentence.text)
         sentence.is_written = True
         self._began(sentence)
 

@@ -45,10 +45,26 @@ class Teller:
         """Tell that the caller begins to speak, or has fallen silent, whatever that was."""
         self._tell("caller_state", {"state": state})
 
-    def transcript(self, role: Role, text: str, *, is_final: bool = True, is_interrupted: bool = False) -> None:
-        """Tell what was said; of what was ``is_interrupted``, what was heard."""
-        interrupted = {"interrupted": True} if is_interrupted else {}
-        self._tell("transcript", {"role": role, "text": text, "final": is_final, **interrupted})
+    def transcript(
+        self,
+        role: Role,
+        text: str,
+        *,
+        is_final: bool = True,
+        is_interrupted: bool = False,
+        is_written: bool = False,
+        is_cut: bool = False,
+        item: str = "",
+    ) -> None:
+        """Tell what was said, as this item of the history; of what was ``is_interrupted``, what was heard.
+
+        What ``is_cut`` has reached its limit.
+        """
+        flags = {"interrupted": is_interrupted, "written": is_written, "cut": is_cut}
+        told: dict[str, object] = {name: True for name, is_so in flags.items() if is_so}
+        if item:
+            told["item"] = item
+        self._tell("transcript", {"role": role, "text": text, "final": is_final, **told})
 
     def committed(self, item: str, text: str, *, is_failure: bool) -> None:
         """Tell what was said in what the client has committed as this."""
@@ -59,9 +75,13 @@ class Teller:
         """Tell how long the caller has waited for an answer, and what for."""
         self._tell("turn", {"latencyMs": latency_ms, "parts": parts})
 
-    def honoured(self, wishes: Sequence[str]) -> None:
-        """Tell which of the client's wishes are gone by."""
-        self._tell(WISHES, {"honoured": wishes})
+    def honoured(self, wishes: Sequence[str], voices: Sequence[str]) -> None:
+        """Tell which of the client's wishes are gone by, and by which names it may wish for voices."""
+        self._tell(WISHES, {"honoured": wishes, "voices": voices})
+
+    def aside(self, name: str, text: str | None) -> None:
+        """Tell the answer to what the client has asked beside the conversation; None for want of one."""
+        self._tell("aside", {"name": name, "text": text} if text is not None else {"name": name, "failed": True})
 
     def function_call(self, call_id: str, name: str, arguments: Mapping[str, Any]) -> None:
         """Have a function of the client's run there."""

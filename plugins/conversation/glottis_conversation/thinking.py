@@ -1,7 +1,7 @@
 """What a model answers becomes sentences to be spoken, and the tools that it calls are run."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,7 +10,7 @@ import trio
 from glottis_conversation.chain import Chain, Enough, NoneWorks, Patience
 from glottis_conversation.doubt import Again, clearest
 from glottis_conversation.history import History
-from glottis_conversation.kinds import Judging, LanguageModel, Message, Tool, ToolCall
+from glottis_conversation.kinds import Choosing, Judging, LanguageModel, Message, Tool, ToolCall
 from glottis_conversation.sentences import SentenceCutter, spoken_text
 from glottis_conversation.speech import Speech
 
@@ -32,6 +32,8 @@ class Mind:
     tools: Sequence[Tool]
     patience: float
     max_characters: int
+    must_call: str | None = None
+    """In the first round: see ``Choosing``."""
 
     async def clearest(self, text: str, again: Again | None) -> str:
         """What was said, as far as the model can tell whether it makes sense."""
@@ -68,13 +70,25 @@ class Answer:
                 return
         raise NoneWorks("model")
 
-    def remember(self) -> None:
-        """What the caller has heard of it goes into the history."""
+    def remember(self, item: str) -> bool:
+        """What the caller has heard of it goes into the history; returns whether it ``is_cut``."""
         start = 0
         for end, results in self.rounds:
             self.history.add_tools(self.speech.heard(start, end), results)
             start = end
-        self.history.add_assistant(self.speech.heard(start))
+        self.history.add_assistant(self.speech.heard(start), item)
+        return self.is_cut
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the model had more to say than it may."""
+        return self.characters >= self.mind.max_characters
+
+    def _reply(self, model: LanguageModel) -> AsyncIterator[str | ToolCall]:
+        able: object = model
+        if isinstance(able, Choosing):
+            able.must_call = None if self.rounds else self.mind.must_call
+        return model.reply(self._messages(), self.mind.tools)
 
     async def _ask(self) -> list[ToolCall]:
         cutter, calls = SentenceCutter(), list[ToolCall]()
@@ -84,7 +98,7 @@ class Answer:
             self._take(piece, cutter, calls)
 
         await self.mind.chain.run(
-            lambda model: model.reply(self._messages(), self.mind.tools),
+            self._reply,
             take,
             Patience(self.mind.patience),
             can_repeat=False,
@@ -102,7 +116,7 @@ class Answer:
         elif isinstance(piece, str):
             self.characters += len(piece)
             self._say(cutter.add(piece[: self.mind.max_characters]))
-            if self.characters >= self.mind.max_characters:
+            if self.is_cut:
                 raise Enough
         else:
             raise ValueError(f"expected text or a ToolCall, got {type(piece).__name__}")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from glottis import Malformed
 
+from glottis_openai_calls.sessions import modern
 from glottis_openai_calls.wishes import wrong_with_wishes
 
 MAX_PARTS: Final = 8
@@ -70,7 +71,7 @@ def wrong_with_session(value: object) -> str:
         return f"session: expected at most {MAX_SESSION_BYTES} bytes"
     if sum(map(encoded.count, (b",", b"[", b"{"))) > MAX_SESSION_VALUES:
         return f"session: expected at most {MAX_SESSION_VALUES} values"
-    return wrong_with_wishes(value)
+    return wrong_with_wishes(modern(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from glottis_openai_calls.bodies import (
 from glottis_openai_calls.client_secrets import PREFIX, ClientSecret, ClientSecrets, shown_by
 from glottis_openai_calls.dialect import Realtime
 from glottis_openai_calls.errors import response_of
-from glottis_openai_calls.sessions import described, merged
+from glottis_openai_calls.sessions import described, merged, modern
 from glottis_openai_calls.wishes import wished
 
 FOLDER: Final = "/v1/realtime"
@@ -56,7 +56,8 @@ class Endpoint:
         try:
             wish = _wish_in(request)
             secret = self._secret_of(request)
-            session = merged(wish.session, msgspec.json.decode(secret.session) if secret is not None else {})
+            lent = modern(msgspec.json.decode(secret.session)) if secret is not None else {}
+            session = merged(modern(wish.session), lent)
             model = session.get("model") or request.query.get("model", "")
             campaign = self._campaign_of(model)
             door = _door_of(request, secret)
@@ -94,7 +95,7 @@ class Endpoint:
             "session": {
                 "id": f"sess_{value[-12:].translate(_PLAIN)}",
                 "object": "realtime.session",
-                **described(wish.session, model or self._config.campaign),
+                **described(modern(wish.session), model or self._config.campaign),
             },
         }
         return RouteResponse.json(document)

@@ -67,7 +67,8 @@ class InputAudio:
     def understood(self, told: Mapping[str, Any]) -> Iterator[Saying]:
         """The agent has, a part of it or the whole."""
         text: str = told["text"]
-        if (item := told.get("item")) is not None:
+        item = told.get("item")
+        if isinstance(item, str) and item in self._committed:
             yield from self._transcribed(item, text, is_failure=told.get("failed") is True)
             return
         if " ".join(text.split()) in self._written:  # as an item was
@@ -81,6 +82,7 @@ class InputAudio:
             item_id, self._spoken_item = self._spoken_item, ""
             yield self._events.make("input_audio_buffer.committed", item_id=item_id, previous_item_id=self._items.last)
             yield from self._items.whole(_spoken(item_id, text))
+            self._items.name(item_id, item)
             yield self._transcript(item_id, text, self._spoken_ms / 1000)
 
     # The client says what one is
@@ -106,18 +108,19 @@ class InputAudio:
         yield to_agent("input_commit", item=item_id)
         yield self._events.make("input_audio_buffer.committed", item_id=item_id, previous_item_id=self._items.last)
         yield from self._items.whole(_spoken(item_id, None))
+        self._items.name(item_id, item_id)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is too little to be committed."""
         return trio.current_time() - self._kept_since < SHORTEST
 
-    def _transcribed(self, item: object, text: str, *, is_failure: bool) -> Iterator[Saying]:
-        seconds = self._committed.pop(item, None) if isinstance(item, str) else None
-        if seconds is None:
-            return
+    def _transcribed(self, item: str, text: str, *, is_failure: bool) -> Iterator[Saying]:
+        seconds = self._committed.pop(item)
         if not is_failure:
-            yield self._transcript(str(item), text, seconds)
+            if self._items.find(item) is not None:
+                self._items.keep(_spoken(item, text))
+            yield self._transcript(item, text, seconds)
             return
         error = error_of("server_error", "audio_unintelligible", "The agent could not understand it.")
         kind = "conversation.item.input_audio_transcription.failed"

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 SERVER_VAD: Final = "server_vad"
+SLOWEST: Final = 0.25
+FASTEST: Final = 1.5
 
 
 def wished(session: Mapping[str, Any]) -> dict[str, Any]:
@@ -11,33 +13,70 @@ def wished(session: Mapping[str, Any]) -> dict[str, Any]:
     detection = _detection(session)
     return {
         "detection": detection is not None,
-        "instructions": session.get("instructions") or "",
-        "functions": [] if session.get("tool_choice") == "none" else _functions(session),
         "answers": detection is not None and detection.get("create_response") is not False,
         "interruptions": detection is not None and detection.get("interrupt_response") is not False,
+        "texts": False,
+        "instructions": "",
+        "functions": [],
+        **wished_of_one(session),
     }
 
 
-def in_force(session: Mapping[str, Any], honoured: Collection[str]) -> dict[str, Any]:
+def wished_of_one(response: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that a response has of its own, beside the session's: only those."""
+    found: dict[str, Any] = {}
+    if "instructions" in response:
+        found["instructions"] = response["instructions"] or ""
+    if "tools" in response:
+        found["functions"] = _functions(response)
+    if response.get("tool_choice") == "none":
+        found["functions"] = []
+    if "output_modalities" in response:
+        found["speaks"] = response["output_modalities"] != ["text"]
+    if "max_output_tokens" in response:
+        tokens = response["max_output_tokens"]
+        found["maxTokens"] = tokens if isinstance(tokens, int) else None
+    if "tool_choice" in response:
+        choice = response["tool_choice"]
+        found["choice"] = {"name": choice["name"]} if isinstance(choice, dict) else choice or "auto"
+    output = _part(response, "output")
+    if (voice := _voice(output)) is not None:
+        found["voice"] = voice
+    if "speed" in output:
+        found["pace"] = output["speed"]
+    return found
+
+
+def in_force(session: Mapping[str, Any], honoured: Collection[str], voices: Collection[str] = ()) -> dict[str, Any]:
     """The session as it is, whatever was wished: an agent that has said nothing goes by itself."""
     wishes = wished(session)
     answers, interruptions = ("turns" not in honoured or wishes[name] for name in ("answers", "interruptions"))
     detection = {"type": SERVER_VAD, "create_response": answers, "interrupt_response": interruptions}
     finds_turns = "detection" not in honoured or wishes["detection"]
+    output = {"voice": wishes["voice"]} if wishes.get("voice") in voices else {}
+    if "pace" in honoured:
+        output["speed"] = wishes.get("pace", 1.0)
     whole: dict[str, Any] = {
         "type": "realtime",
         "model": session.get("model", ""),
-        "output_modalities": ["audio"],
-        "audio": {"input": {"turn_detection": detection if finds_turns else None}},
-        "tools": [],
-        "tool_choice": "auto",
+        "output_modalities": modalities(wishes, honoured),
+        "audio": {
+            "input": {"turn_detection": detection if finds_turns else None},
+            **({"output": output} if output else {}),
+        },
+        "tools": _functions(session) if "functions" in honoured else [],
+        "tool_choice": _choice(session, honoured),
     }
-    if "instructions" in honoured and session.get("instructions"):
-        whole["instructions"] = session["instructions"]
-    if "functions" in honoured:
-        whole["tools"] = _functions(session)
-        whole["tool_choice"] = "none" if session.get("tool_choice") == "none" else "auto"
+    if "instructions" in honoured and wishes["instructions"]:
+        whole["instructions"] = wishes["instructions"]
+    if "length" in honoured and "max_output_tokens" in session:
+        whole["max_output_tokens"] = session["max_output_tokens"]
     return whole
+
+
+def modalities(wishes: Mapping[str, Any], honoured: Collection[str]) -> list[str]:
+    """As which answers come, with an agent that goes by these."""
+    return ["text"] if "speech" in honoured and wishes.get("speaks") is False else ["audio"]
 
 
 def is_by_hand(told: Mapping[str, Any]) -> bool:
@@ -45,27 +84,50 @@ def is_by_hand(told: Mapping[str, Any]) -> bool:
     return bool(told) and told["audio"]["input"]["turn_detection"] is None
 
 
-def wrong_with_wishes(session: Mapping[str, Any]) -> str:
+def wrong_with_wishes(session: Mapping[str, Any], path: str = "session") -> str:
     """What is, if anything: the first that no agent could make sense of."""
     if not isinstance(session.get("instructions") or "", str):
-        return "session.instructions: expected a string"
+        return f"{path}.instructions: expected a string"
     if not isinstance(session.get("audio", {}), dict):
-        return "session.audio: expected an object"
+        return f"{path}.audio: expected an object"
+    if session.get("output_modalities", ["audio"]) not in (["audio"], ["text"]):
+        return f'{path}.output_modalities: expected ["audio"] or ["text"]'
+    tokens = session.get("max_output_tokens", "inf")
+    if tokens != "inf" and (isinstance(tokens, bool) or not isinstance(tokens, int) or not 1 <= tokens <= 4096):
+        return f"{path}.max_output_tokens: expected a number from 1 to 4096, or inf"
+    speed = _part(session, "output").get("speed", 1)
+    if isinstance(speed, bool) or not isinstance(speed, int | float) or not SLOWEST <= speed <= FASTEST:
+        return f"{path}.audio.output.speed: expected a number from {SLOWEST} to {FASTEST}"
+    return _wrong_with_tools(session, path)
+
+
+def _wrong_with_tools(session: Mapping[str, Any], path: str) -> str:
     tools = session.get("tools", [])
     if not isinstance(tools, list):
-        return "session.tools: expected a list"
+        return f"{path}.tools: expected a list"
     for tool in tools:
         match tool:
             case {"type": "function", "name": str(name)} if 0 < len(name) <= 64:
                 if not isinstance(tool.get("description") or "", str):
-                    return "session.tools: expected descriptions to be strings"
+                    return f"{path}.tools: expected descriptions to be strings"
                 if not isinstance(tool.get("parameters") or {}, dict):
-                    return "session.tools: expected parameters to be a JSON Schema"
+                    return f"{path}.tools: expected parameters to be a JSON Schema"
             case {"type": "mcp"}:
-                return "session.tools: MCP is not there; send functions"
+                return f"{path}.tools: MCP is not there; send functions"
             case _:
-                return "session.tools: expected functions with a name of at most 64 characters"
-    return ""
+                return f"{path}.tools: expected functions with a name of at most 64 characters"
+    match session.get("tool_choice", "auto"):
+        case None | "auto" | "none" | "required" | {"type": "function", "name": str()}:
+            return ""
+    return f"{path}.tool_choice: expected auto, none, required, or a function by its name"
+
+
+def _choice(session: Mapping[str, Any], honoured: Collection[str]) -> Any:
+    choice = session.get("tool_choice") or "auto"
+    known = ("none", "auto") if "choice" not in honoured else ("none", "auto", "required")
+    if isinstance(choice, dict):
+        return {"type": "function", "name": choice["name"]} if "choice" in honoured else "auto"
+    return choice if "functions" in honoured and choice in known else "auto"
 
 
 def _functions(session: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -80,10 +142,22 @@ def _functions(session: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _part(session: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """``audio.input`` or ``audio.output``."""
+    inner: Any = session
+    for each in ("audio", name):
+        inner = inner.get(each) if isinstance(inner, Mapping) else None
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _voice(output: Mapping[str, Any]) -> str | None:
+    match output.get("voice"):
+        case str(voice) | {"id": str(voice)}:
+            return voice
+    return None
+
+
 def _detection(session: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """None where the client wants to say itself when something was said."""
-    inner: Any = session
-    for name in ("audio", "input"):
-        inner = inner.get(name) if isinstance(inner, Mapping) else None
-    found = inner.get("turn_detection", {}) if isinstance(inner, Mapping) else {}
+    found = _part(session, "input").get("turn_detection", {})
     return found if found is None or isinstance(found, Mapping) else {}

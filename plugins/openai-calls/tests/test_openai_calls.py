@@ -34,7 +34,7 @@ from support.markdown import Document
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
 from support.plugins import TestPlugin
-from support.talking import Ear, Mind, Mouth, settings
+from support.talking import Ear, Mind, Mouth, component, settings
 
 Clock = trio.testing.MockClock
 FORM = "multipart/form-data; boundary=----WebKitFormBoundaryx"
@@ -300,10 +300,19 @@ async def test_functions_of_the_client_are_called(client: Client, autojump_clock
         ('{"type":"' + "x" * MAX_EVENT_BYTES + '"}', "invalid_event"),
         ('{"type":"input_audio_buffer.append","audio":"AAAA"}', "unsupported_event"),
         ('{"type":"input_audio_buffer.commit"}', "unsupported_event"),
-        ('{"type":"conversation.item.retrieve","item_id":7}', "unsupported_event"),
+        ('{"type":"conversation.item.retrieve","item_id":7}', "item_retrieve_invalid_item_id"),
+        ('{"type":"conversation.item.delete","item_id":[]}', "item_delete_invalid_item_id"),
+        ('{"type":"input_audio_buffer.clear"}', "unsupported_event"),
         ('{"type":"transcription_session.update"}', "unknown_event"),
         ('{"type":"response.create","response":7}', "invalid_event"),
-        ('{"type":"response.create","response":{"conversation":"none"}}', "invalid_event"),
+        ('{"type":"response.create","response":{"conversation":"none"}}', "unsupported_event"),
+        ('{"type":"response.create","response":{"conversation":"mine"}}', "invalid_event"),
+        ('{"type":"response.create","response":{"metadata":{"a":7}}}', "invalid_event"),
+        ('{"type":"response.create","response":{"metadata":7}}', "invalid_event"),
+        ('{"type":"response.create","response":{"output_modalities":7}}', "invalid_event"),
+        ('{"type":"response.create","response":{"conversation":"none","input":{}}}', "invalid_event"),
+        ('{"type":"response.create","response":{"conversation":"none","input":[7]}}', "invalid_event"),
+        ('{"type":"response.create","response":{"instructions":"' + "x" * 20_000 + '"}}', "invalid_event"),
         ('{"type":"response.create","response":{"input":[]}}', "invalid_event"),
         ('{"type":"session.update"}', "invalid_event"),
         ('{"type":"session.update","session":{"type":"transcription"}}', "invalid_event"),
@@ -311,12 +320,18 @@ async def test_functions_of_the_client_are_called(client: Client, autojump_clock
         ('{"type":"session.update","session":{"instructions":7}}', "invalid_event"),
         ('{"type":"session.update","session":{"audio":7,"tools":{}}}', "invalid_event"),
         ('{"type":"session.update","session":{"tools":7}}', "invalid_event"),
+        ('{"type":"session.update","session":{"output_modalities":["audio","text"]}}', "invalid_event"),
+        ('{"type":"session.update","session":{"max_output_tokens":0}}', "invalid_event"),
+        ('{"type":"session.update","session":{"tool_choice":"any"}}', "invalid_event"),
+        ('{"type":"session.update","session":{"audio":{"output":{"speed":2}}}}', "invalid_event"),
         ('{"type":"session.update","session":{"tools":[{"type":"mcp"}]}}', "invalid_event"),
         ('{"type":"session.update","session":{"tools":[{"type":"function","name":7}]}}', "invalid_event"),
         ('{"type":"session.update","session":{"include":[' + "0," * 2000 + "0]}}", "invalid_event"),
         ('{"type":"conversation.item.create","item":{"type":"message","role":"system"}}', "invalid_event"),
         ('{"type":"conversation.item.create","item":{"type":"message","role":"user","content":[{}]}}', "invalid_event"),
-        ('{"type":"conversation.item.truncate","item_id":"x"}', "invalid_event"),
+        ('{"type":"conversation.item.create","item":{"id":"root","type":"message","role":"user"}}', "invalid_event"),
+        ('{"type":"conversation.item.create","item":{},"previous_item_id":"x"}', "invalid_event"),
+        ('{"type":"conversation.item.truncate","item_id":"x"}', "item_truncate_invalid_item_id"),
         ('{"type":"response.create"}', "nothing_to_answer"),
         ('{"type":"response.cancel"}', "response_cancel_not_active"),
     ],
@@ -419,14 +434,27 @@ CLOCK = {"type": "function", "name": "clock", "description": "The time.", "param
 @asynccontextmanager
 async def open_conversation(tmp_path: Path, mind: Mind, **others: Any) -> AsyncIterator[Client]:
     """With somebody who goes by all that a client may wish."""
-    wishes = ("instructions", "functions", "turns")
-    config = settings(mind, mouth=Mouth(), instructions="You are a clerk.", wishes=wishes, **others)
+    wishes = ("instructions", "functions", "turns", "speech", "length")
+    config = settings(mind, **{"mouth": Mouth(), "instructions": "You are a clerk.", "wishes": wishes, **others})
     talker = TestPlugin(test=conversation(config))
     routes = talker.config() + '\n[routes]\nenabled = ["openai-calls"]\n'
     async with open_memory_exchange(tmp_path, routes, [talker]) as exchange:
         client = Client(exchange)
         client.phone.speaking = False
-        yield await client.connect()
+        await client.connect()
+        await trio.sleep(0.1)  # the agent says what it goes by
+        yield client
+        assert all(event["error"]["code"] in EXPECTED for event in client.events if event["type"] == "error")
+
+
+EXPECTED = {
+    "item_delete_invalid_item_id",
+    "item_not_found",
+    "invalid_event",
+    "input_audio_buffer_commit_empty",
+    "unsupported_event",
+    "invalid_value",
+}
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.5], ids=["before it speaks", "while it speaks"])
@@ -722,3 +750,186 @@ async def test_who_holds_the_key_for_long_is_understood_in_pieces(tmp_path: Path
         assert completed["transcript"] == "one two three four", "of what is not committed, the last four pieces"
         client.say("response.create")
         await client.told("response.done")
+
+
+def said_item(text: str, role: str = "user", **more: Any) -> dict[str, Any]:
+    kind = "output_text" if role == "assistant" else "input_text"
+    return {"type": "message", "role": role, "content": [{"type": kind, "text": text}], **more}
+
+
+def history_of(mind: Mind, answer: int) -> list[tuple[str, str]]:
+    return [(message.role, message.text) for message in mind.histories[answer]]
+
+
+async def test_answers_are_written_where_the_client_wants_to_read(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind, mouth = Mind("It is noon. It was eleven.", "One.", "Two."), Mouth()
+    async with open_conversation(tmp_path, mind, mouth=mouth) as client:
+        client.say("session.update", session={"type": "realtime", "output_modalities": ["text"]})
+        assert (await client.told("session.updated"))["session"]["output_modalities"] == ["text"]
+        client.write("What time is it?")
+        done = (await client.told("response.done"))["response"]
+        assert done["output"][0]["content"] == [{"type": "output_text", "text": "It is noon. It was eleven."}]
+        assert (done["output_modalities"], mouth.texts) == (["text"], [])
+        assert [event["delta"] for event in client.events if event["type"] == "response.output_text.delta"] == [
+            "It is noon.",
+            " It was eleven.",
+        ]
+        assert not any("audio" in kind for kind in client.kinds)
+        client.say("response.create", response={"output_modalities": ["audio"]})
+        assert (await client.told("response.done", 2))["response"]["output_modalities"] == ["audio"]
+        client.say("session.update", session={"type": "realtime", "output_modalities": ["audio"]})
+        client.write("And now?")
+        await client.told("output_audio_buffer.stopped", 2)
+        assert mouth.texts == ["One.", "Two."]
+
+
+async def test_a_response_has_wishes_of_its_own(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind("A word too many, so to say.", "Fine.")
+    async with open_conversation(tmp_path, mind) as client:
+        client.say("session.update", session={"type": "realtime", "tools": [CLOCK], "instructions": "Be kind."})
+        own = {"instructions": "Greet.", "max_output_tokens": 3, "tool_choice": "none", "metadata": {"a": "b"}}
+        client.say("response.create", response={**own, "conversation": "auto"})
+        response = (await client.told("response.done"))["response"]
+        assert (response["status"], response["metadata"]) == ("incomplete", {"a": "b"})
+        assert response["status_details"]["reason"] == "max_output_tokens"
+        assert history_of(mind, 0) == [("system", "You are a clerk.\n\nGreet.")]
+        assert [tool.name for tool in mind.tools] == ["hang_up"]
+        client.write("And now?")
+        assert (await client.told("response.done", 2))["response"]["status"] == "completed"
+        assert [tool.name for tool in mind.tools] == ["hang_up", "clock"]
+        assert history_of(mind, 1)[0] == ("system", "You are a clerk.\n\nBe kind.")
+
+
+async def test_a_voice_is_one_of_those_that_there_are(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind, usual, marin = Mind("Good day."), Mouth(), Mouth()
+    usual.pace = 1.0  # type: ignore[attr-defined]
+    voices = {"marin": component("marin", marin)}
+    async with open_conversation(tmp_path, mind, mouth=usual, voices=voices) as client:
+        output = {"voice": "marin", "speed": 1.25}
+        client.say("session.update", session={"type": "realtime", "audio": {"output": output}})
+        assert (await client.told("session.updated", 2))["session"]["audio"]["output"] == output
+        client.write("Hello.")
+        await client.told("response.done")
+        client.say("session.update", session={"type": "realtime", "audio": {"output": {"voice": "cedar"}}})
+        error = (await client.told("error"))["error"]
+        assert (error["code"], error["message"].endswith("expected one of marin.")) == ("invalid_value", True)
+        client.say("response.create", response={"audio": {"output": {"voice": "any"}}})
+        await client.told("response.done", 2)
+        assert (marin.texts, usual.texts, usual.pace) == (["Good day."], ["Good day."], 1.25)  # type: ignore[attr-defined]
+
+
+async def test_items_are_kept_in_their_places_and_can_be_deleted(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind("Red.", "Blue.")
+    async with open_conversation(tmp_path, mind) as client:
+        client.say("conversation.item.create", item=said_item("Which colour?", id="q"))
+        client.say("conversation.item.create", item=said_item("Be brief.", "system", id="s"), previous_item_id="root")
+        client.say("conversation.item.create", item=said_item("Green.", "assistant", id="a"), previous_item_id="q")
+        client.say("conversation.item.create", item=said_item("No, which?"))
+        client.say("response.create")
+        await client.told("response.done")
+        clerk = ("system", "You are a clerk.")
+        said = [("system", "Be brief."), ("user", "Which colour?"), ("assistant", "Green."), ("user", "No, which?")]
+        assert history_of(mind, 0) == [clerk, *said]
+        items = [event["item"] for event in client.events if event["type"] == "conversation.item.done"]
+        assert [item["content"][0].get("text") for item in items[:4]] == [
+            "Which colour?",
+            "Be brief.",
+            "Green.",
+            "No, which?",
+        ]
+        client.say("conversation.item.retrieve", item_id=items[-1]["id"])
+        assert (await client.told("conversation.item.retrieved"))["item"] == items[-1]
+        for item in (items[0], items[2], items[-1]):
+            client.say("conversation.item.delete", item_id=item["id"])
+        await client.told("conversation.item.deleted", 3)
+        client.say("conversation.item.delete", item_id="q", event_id="again")
+        client.say("conversation.item.create", item=said_item("Hm."), previous_item_id="q")
+        assert (await client.told("error"))["error"]["event_id"] == "again"
+        assert (await client.told("error", 2))["error"]["code"] == "item_not_found"
+        client.say("response.create")
+        await client.told("response.done", 2)
+        assert history_of(mind, 1) == [clerk, said[0], said[3]]
+
+
+async def test_what_is_added_while_the_agent_speaks_comes_after_that(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind("It is noon.", "Yes.")
+    async with open_conversation(tmp_path, mind) as client:
+        client.write("What time is it?")
+        await client.told("output_audio_buffer.started")
+        client.say("conversation.item.create", item=said_item("Really?", id="r"))
+        client.say("conversation.item.create", item=said_item("No.", id="n"))
+        client.say("conversation.item.delete", item_id="n")
+        await client.told("response.done")
+        client.say("response.create")
+        await client.told("response.done", 2)
+        assert history_of(mind, 1)[1:] == [
+            ("user", "What time is it?"),
+            ("assistant", "It is noon."),
+            ("user", "Really?"),
+        ]
+
+
+async def test_a_response_beside_the_conversation_is_written(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind(["It is noon", 1.0, ", and I could go on."], "Small talk.", "Nothing.", [OSError("dumb")])
+    async with open_conversation(tmp_path, mind) as client:
+        client.write("What time is it?")
+        await eventually(lambda: len(mind.histories) == 1)
+        aside = {"conversation": "none", "output_modalities": ["text"], "instructions": "Classify."}
+        client.say("response.create", response={**aside, "metadata": {"topic": "kind"}})
+        done = (await client.told("response.done"))["response"]
+        assert (done["conversation_id"], done["metadata"]) == (None, {"topic": "kind"})
+        assert done["output"][0]["content"][0]["text"] == "Small talk."
+        assert history_of(mind, 1) == [("system", "You are a clerk.\n\nClassify."), ("user", "What time is it?")]
+        item_id = (await client.told("conversation.item.done"))["item"]["id"]
+        given = [said_item("Sum up.", "system"), {"type": "item_reference", "id": item_id}]
+        client.say("response.create", response={**aside, "input": given})
+        await client.told("response.done", 2)
+        assert history_of(mind, 2)[1:] == [("system", "Sum up."), ("user", "What time is it?")]
+        client.say("response.create", response=aside)
+        failed = [event for event in client.events if event["type"] == "response.done"]
+        client.say("response.create", response={"conversation": "none"})
+        assert "output_modalities" in (await client.told("error"))["error"]["message"]
+        await client.told("response.done", 4)
+        statuses = [event["response"]["status"] for event in client.events if event["type"] == "response.done"]
+        assert (sorted(statuses), len(failed)) == (["completed", "completed", "completed", "failed"], 2)
+        assert mind.histories[0][-1].text == "What time is it?"
+
+
+async def test_an_aside_can_be_cancelled_and_few_are_at_a_time(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind([5.0, "Late."])
+    async with open_conversation(tmp_path, mind) as client:
+        for _ in range(5):
+            client.say("response.create", response={"conversation": "none", "output_modalities": ["text"]})
+        assert "at most 4" in (await client.told("error"))["error"]["message"]
+        created = (await client.told("response.created"))["response"]["id"]
+        client.say("response.cancel", response_id=created)
+        cancelled = (await client.told("response.done"))["response"]
+        assert (cancelled["id"], cancelled["status"]) == (created, "cancelled")
+        await client.told("response.done", 4)
+        await trio.sleep(5)
+        assert client.kinds.count("response.done") == 4
+
+
+async def test_a_function_that_is_interrupted_leaves_no_response_open(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind([ToolCall("clock", {})], "It was noon.", "Bye.")
+    async with open_conversation(tmp_path, mind) as client:
+        client.say("session.update", session={"type": "realtime", "tools": [CLOCK]})
+        client.write("What time is it?")
+        call_id = (await client.told("response.function_call_arguments.done"))["call_id"]
+        client.say("output_audio_buffer.clear")
+        client.say("response.create", event_id="early")
+        client.phone.speaking = True
+        client.say("response.cancel")
+        await client.told("response.done", 2)
+        output = {"type": "function_call_output", "call_id": call_id, "output": "12:00"}
+        client.say("conversation.item.create", item=output)
+        client.say("conversation.item.create", item=output)
+        assert "call_id" in (await client.told("error"))["error"]["message"]
+        client.say("response.create")
+        await eventually(lambda: spoken(client) == ["It was noon."])
+        assert [message.role for message in mind.histories[1]] == ["system", "user", "assistant", "tool"]
+        assert mind.histories[1][-1].text == "12:00"
+        client.write("Bye.")
+        await eventually(lambda: spoken(client)[-1] == "Bye.")
+        created, done = client.kinds.count("response.created"), client.kinds.count("response.done")
+        assert created == done

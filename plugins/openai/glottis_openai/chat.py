@@ -26,13 +26,15 @@ class ChatCompletions:
     """The ``LanguageModel`` named ``openai``. ``transport`` stands in for the network in tests."""
 
     def __init__(self, config: ChatConfig, transport: "httpx2.AsyncBaseTransport | None" = None) -> None:
+        self.must_call: str | None = None
+        """See ``Choosing``."""
         self._config = config
         self._service = HttpService(config, transport)
 
     async def reply(self, history: Sequence[Message], tools: Sequence[Tool]) -> AsyncIterator[str | ToolCall]:
         """Text as it comes, without what the model thinks aloud, and then its calls. Raises ``ServiceFailed``."""
         calls, thoughts, is_empty = ToolCalls(len(history)), Unthinking(), True
-        body = request_body(self._config, history, tools)
+        body = request_body(self._config, history, tools, self.must_call)
         try:
             async with (
                 self._service.post("/chat/completions", authorization(self._config), json=body) as answer,
@@ -71,7 +73,9 @@ async def documents_untrusted(answer: Answer) -> AsyncGenerator[bytes, None]:
             yield data
 
 
-def request_body(config: ChatConfig, history: Sequence[Message], tools: Sequence[Tool]) -> dict[str, Any]:
+def request_body(
+    config: ChatConfig, history: Sequence[Message], tools: Sequence[Tool], must_call: str | None = None
+) -> dict[str, Any]:
     """What is asked for."""
     functions = [
         {
@@ -84,10 +88,16 @@ def request_body(config: ChatConfig, history: Sequence[Message], tools: Sequence
         "model": config.model,
         "messages": [_message(each) for each in history],
         "stream": True,
-        **({"tools": functions} if functions else {}),
+        **({"tools": functions, **_choice(must_call)} if functions else {}),
         **without_defaults(config, "temperature"),
         **config.extra,
     }
+
+
+def _choice(must_call: str | None) -> dict[str, Any]:
+    if must_call is None:
+        return {}
+    return {"tool_choice": {"type": "function", "function": {"name": must_call}} if must_call else "required"}
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -103,6 +103,15 @@ async def test_what_is_asked_for() -> None:
     }
 
 
+async def test_the_model_can_be_made_to_call_a_tool() -> None:
+    service = FakeService(*[streamed(events([chunk("Five.")]))] * 3)
+    asked = model(service)
+    for asked.must_call in ("", "time", None):
+        assert [piece async for piece in asked.reply(HISTORY, [TOOL])] == ["Five."]
+    named = {"type": "function", "function": {"name": "time"}}
+    assert [body.get("tool_choice") for body in service.bodies] == ["required", named, None]
+
+
 ZONE = {"zone": "UTC"}
 WHOLE = '{"zone": "UTC"}'
 TIME = ToolCall("time", ZONE, "a")

@@ -45,7 +45,7 @@ async def test_chat() -> None:
 
     answers = [chunk("Let me see."), chunk(tool_calls=[call_piece(0, "time", "{}", "a")])]
     assert check_all(ChatCompletionChunk, answers) == 2
-    service = FakeService(streamed(events(answers)))
+    service = FakeService(*[streamed(events(answers))] * 2)
     model = ChatCompletions(ChatConfig(model="m", temperature=0.5, extra={"seed": 1}), service.transport)
     history = [
         Message("system", "Be kind."),
@@ -57,7 +57,9 @@ async def test_chat() -> None:
     ]
     tool = Tool("time", "The time.", {"type": "object", "properties": {}}, no_tool)
     assert [piece async for piece in model.reply(history, [tool])] == ["Let me see.", ToolCall("time", {}, "a")]
-    assert check_all(CompletionCreateParamsStreaming, service.bodies) == 1
+    model.must_call = "time"
+    assert [piece async for piece in model.reply(history, [tool])]
+    assert check_all(CompletionCreateParamsStreaming, service.bodies) == 2
 
 
 async def test_speech() -> None:
