@@ -16,17 +16,16 @@ from glottis_conversation.client import Client
 from glottis_conversation.floor import OneFloor
 from glottis_conversation.history import History
 from glottis_conversation.keys import numbers
-from glottis_conversation.kinds import Tool, ToolFunction
+from glottis_conversation.kinds import ToolFunction
 from glottis_conversation.latency import Waterfall
 from glottis_conversation.listening import Listener, Said
 from glottis_conversation.orders import Orders
-from glottis_conversation.parts import chain_of, detector_of
+from glottis_conversation.parts import chain_of, detector_of, mind_of, tools_of, voice_of
 from glottis_conversation.sentences import is_only
 from glottis_conversation.settings import ConversationConfig
-from glottis_conversation.speech import SOFTLY, Sentence, Speech, Voice
+from glottis_conversation.speech import SOFTLY, Sentence, Speech
 from glottis_conversation.telling import Role, Teller
-from glottis_conversation.thinking import Answer, Mind
-from glottis_conversation.tools import tool_of
+from glottis_conversation.thinking import Answer
 
 MAX_WAITING: Final = 16
 """Things that the caller has said or written, and that wait for an answer; then who writes has to wait."""
@@ -49,19 +48,9 @@ class Dialogue:
         self._history = History(config.instructions, config.history_messages)
         self._floor = OneFloor(call, self._history, speak_up=self._put_in, hang_up=self.hang_up)
         self._turn_detector = config.turn_detector.make()
-        self._mind = Mind(
-            chain_of("model", config.llm, config.llm_fallbacks),
-            self._all_tools(functions),
-            config.patience,
-            config.max_reply_characters,
-        )
-        self._voice = Voice(
-            call,
-            chain_of("voice", config.tts, config.tts_fallbacks),
-            config.resampling.make(),
-            config.patience,
-            self._floor.manner,
-        )
+        self._floor.tools = tools_of(config, self._floor, functions, self.hang_up)
+        self._mind = mind_of(config, self._floor.tools)
+        self._voice = voice_of(config, call, self._floor.manner)
         self._hearing = chain_of("recogniser", config.stt, config.stt_fallbacks)
         self._listener = Listener(
             call,
@@ -75,15 +64,7 @@ class Dialogue:
             is_pushed=lambda: self._client.tells_turns,
         )
         self._send, self._receive = trio.open_memory_channel[Said](MAX_WAITING)
-        self._orders = Orders(
-            self._client,
-            self._listener,
-            self._history,
-            Asides(self._mind, self._client, self._history, self._teller),
-            interrupt=self._interrupt,
-            is_answering=lambda: self._is_answering,
-            send=self._send.send,
-        )
+        self._orders = self._take_orders()
         self._notices: deque[Said] = deque()
         """That have to be said next."""
         self._speech: Speech | None = None
@@ -104,15 +85,27 @@ class Dialogue:
         self._is_late = False
         """Whether the call has lasted for as long as it may."""
 
+    def _take_orders(self) -> Orders:
+        return Orders(
+            self._client,
+            self._listener,
+            self._history,
+            Asides(self._mind, self._client, self._history, self._teller),
+            interrupt=self._interrupt,
+            is_answering=lambda: self._is_answering,
+            send=self._send.send,
+        )
+
     async def run(self) -> None:
         """To its end."""
         async with trio.open_nursery() as nursery:
             self._floor.nursery = nursery
-            self._client.greet(self._mind, self._voice, is_heard=bool(self._hearing))
+            detector = detector_of(self._config) if self._hearing else None
+            self._client.greet(self._mind, self._voice, is_heard=detector is not None)
             nursery.start_soon(self._teller.run)
             nursery.start_soon(self._read)
             nursery.start_soon(self._watch_keys)
-            if self._hearing and (detector := detector_of(self._config)) is not None:
+            if detector is not None:
                 nursery.start_soon(self._listener.run, detector)
             with trio.move_on_after(self._config.max_seconds):
                 await self._talk()
@@ -131,16 +124,6 @@ class Dialogue:
     def _put_in(self, text: str) -> None:
         if self._floor.nursery is not None:
             self._floor.nursery.start_soon(self._send.send, Said(text, is_notice=True))
-
-    def _all_tools(self, functions: Sequence[ToolFunction]) -> list[Tool]:
-        """Of two with one name the first."""
-        brought = [each for box in self._config.tools for each in box.make().functions(self._call)]
-        skills = [each for skill in self._config.skills for each in skill.make().tools(self._floor)]
-        tools: dict[str, Tool] = {}
-        for tool in (*map(tool_of, functions), *map(tool_of, brought), *skills, tool_of(self.hang_up)):
-            tools.setdefault(tool.name, tool)
-        self._floor.tools = list(tools.values())
-        return self._floor.tools
 
     # What the caller does
 

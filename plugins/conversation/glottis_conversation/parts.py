@@ -4,10 +4,14 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from glottis import Component, ConfigurationError, PluginError, VoiceActivityDetector
+from glottis import Call, Component, ConfigurationError, PluginError, VoiceActivityDetector
 
 from glottis_conversation.chain import Chain
+from glottis_conversation.kinds import Floor, Manner, Tool, ToolFunction
 from glottis_conversation.settings import ConversationConfig
+from glottis_conversation.speech import Voice
+from glottis_conversation.thinking import Mind
+from glottis_conversation.tools import tool_of
 
 T = TypeVar("T")
 
@@ -33,6 +37,30 @@ def detector_of(config: ConversationConfig) -> VoiceActivityDetector | None:
         if config.when_missing == "refuse":
             raise
         return None
+
+
+def mind_of(config: ConversationConfig, tools: Sequence[Tool]) -> Mind:
+    """What answers, with these tools."""
+    models = chain_of("model", config.llm, config.llm_fallbacks)
+    return Mind(models, tools, config.patience, config.max_reply_characters)
+
+
+def voice_of(config: ConversationConfig, call: Call, manner: Manner) -> Voice:
+    """What speaks, in this manner."""
+    voices = chain_of("voice", config.tts, config.tts_fallbacks)
+    return Voice(call, voices, config.resampling.make(), config.patience, manner)
+
+
+def tools_of(
+    config: ConversationConfig, floor: Floor, functions: Sequence[ToolFunction], hang_up: ToolFunction
+) -> list[Tool]:
+    """All that there are for who has this floor. Of two with one name the first."""
+    brought = [each for box in config.tools for each in box.make().functions(floor.call)]
+    skills = [each for skill in config.skills for each in skill.make().tools(floor)]
+    tools: dict[str, Tool] = {}
+    for tool in (*map(tool_of, functions), *map(tool_of, brought), *skills, tool_of(hang_up)):
+        tools.setdefault(tool.name, tool)
+    return list(tools.values())
 
 
 def check_parts(config: ConversationConfig) -> None:

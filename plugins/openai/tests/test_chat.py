@@ -104,7 +104,7 @@ async def test_what_is_asked_for() -> None:
 
 
 async def test_the_model_can_be_made_to_call_a_tool() -> None:
-    service = FakeService(*[streamed(events([chunk("Five.")]))] * 3)
+    service = FakeService(*[streamed(events([chunk("Five.")])) for _ in range(3)])
     asked = model(service)
     for asked.must_call in ("", "time", None):
         assert [piece async for piece in asked.reply(HISTORY, [TOOL])] == ["Five."]

@@ -45,7 +45,7 @@ async def test_chat() -> None:
 
     answers = [chunk("Let me see."), chunk(tool_calls=[call_piece(0, "time", "{}", "a")])]
     assert check_all(ChatCompletionChunk, answers) == 2
-    service = FakeService(*[streamed(events(answers))] * 2)
+    service = FakeService(streamed(events(answers)), streamed(events(answers)))
     model = ChatCompletions(ChatConfig(model="m", temperature=0.5, extra={"seed": 1}), service.transport)
     history = [
         Message("system", "Be kind."),
