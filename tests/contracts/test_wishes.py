@@ -22,6 +22,14 @@ VALUES = st.recursive(
         ("be kind", Wishes()),
         ({"instructions": 7, "functions": "all", "answers": 0}, Wishes()),
         ({"instructions": "Be kind.", "answers": False}, Wishes("Be kind.", answers=False)),
+        ({"voice": 7, "pace": "fast", "choice": "any", "maxTokens": True, "speaks": 0}, Wishes()),
+        ({"pace": 9, "choice": {"name": 7}, "maxTokens": -1, "texts": None}, Wishes()),
+        ({"speaks": False, "texts": False, "detection": False}, Wishes(speaks=False, texts=False, detection=False)),
+        (
+            {"voice": "marin", "pace": 1, "choice": "required", "maxTokens": 9},
+            Wishes(voice="marin", pace=1.0, choice="required", max_tokens=9),
+        ),
+        ({"choice": {"name": "now"}}, Wishes(chosen="now")),
         (
             {
                 "functions": [
@@ -45,6 +53,10 @@ def test_functions_are_not_many() -> None:
     assert len(Wishes.of({"wishes": {"functions": [{"name": "now"}] * 1000}}).functions) == 64
 
 
-@given(st.fixed_dictionaries(dict.fromkeys(("instructions", "functions", "answers", "interruptions"), VALUES)))
+@given(
+    st.fixed_dictionaries(
+        dict.fromkeys(("instructions", "functions", "answers", "voice", "pace", "choice", "maxTokens"), VALUES)
+    )
+)
 def test_wishes_are_whatever_was_sent(wished: dict[str, Any]) -> None:
     assert isinstance(Wishes.of({"wishes": wished}).instructions, str)

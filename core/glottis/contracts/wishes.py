@@ -88,7 +88,7 @@ def _details(wished: Mapping[str, Any]) -> dict[str, Any]:
         case {"choice": {"name": str(name)}}:
             found["chosen"] = name
     match wished:
-        case {"maxTokens": int(tokens)} if tokens > 0:
+        case {"maxTokens": int(tokens)} if tokens > 0 and tokens is not True:
             found["max_tokens"] = tokens
     return found
 

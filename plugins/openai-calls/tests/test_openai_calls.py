@@ -8,14 +8,12 @@ import random
 import time
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio.testing
 from glottis import Call, DoorRefused, Malformed, TextMessage, TypedMessage, Wishes
-from glottis.sctp import ChannelOpened, DataChannel, TextReceived
 from glottis_conversation import ToolCall, conversation
 from glottis_openai_calls.bodies import (
     MAX_SESSION_BYTES,
@@ -28,13 +26,14 @@ from glottis_openai_calls.client_secrets import MAX_BYTES, ClientSecret, ClientS
 from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
 from hypothesis import given
 from hypothesis import strategies as st
+from support.calls_client import CLOCK, Client, open_conversation, spoken
 from support.http import Reply, request
 from support.keys import KEY, KEYS
 from support.markdown import Document
 from support.memory import open_memory_exchange
-from support.phone import CONNECTED, Exchange, Phone, eventually
+from support.phone import Exchange, eventually
 from support.plugins import TestPlugin
-from support.talking import Ear, Mind, Mouth, component, settings
+from support.talking import Ear, Mind, Mouth, settings
 
 Clock = trio.testing.MockClock
 FORM = "multipart/form-data; boundary=----WebKitFormBoundaryx"
@@ -77,74 +76,6 @@ async def play(call: Call, scene: str) -> None:
             await call.send_event("function_call", {"callId": "c1", "name": "clock", "arguments": {"zone": "UTC"}})
         case _:
             await call.send_text(scene.upper())
-
-
-class Client:
-    """A phone, what its client has been answered, and told on its channel."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self.exchange = exchange
-        self.phone: Phone = exchange.phone()
-        self.location = ""
-        self.channel: DataChannel | None = None
-
-    async def ask(
-        self, path: str, body: bytes = b"", media_type: str = "application/json", key: str = "", **more: str
-    ) -> Reply:
-        headers = {"content_type": media_type} | more | ({"authorization": f"Bearer {key}"} if key else {})
-        return await request(
-            self.exchange.gateway, "POST", f"/v1/realtime{path}", body, connect=self.exchange.network.connect, **headers
-        )
-
-    def offer(self) -> str:
-        offer = self.phone.peer.make_offer()
-        self.phone.driver.pump()
-        return offer
-
-    async def post(self, path: str = "/calls?model=test", key: str = "") -> Reply:
-        reply = await self.ask(path, self.offer().encode(), "application/sdp", key)
-        self.location = reply.headers.get("location", "").removeprefix("/v1/realtime")
-        return reply
-
-    async def take(self, answer: str) -> None:
-        self.phone.peer.accept_answer_untrusted(answer, trio.current_time())
-        self.phone.driver.pump()
-        await eventually(lambda: CONNECTED in self.phone.events)
-        assert self.phone.peer.channels is not None
-        channel = self.channel = self.phone.peer.channels.open("oai-events")
-        self.phone.driver.pump()
-        await eventually(lambda: ChannelOpened(channel) in self.phone.events)
-
-    async def connect(self) -> "Client":
-        await self.take((await self.post()).body.decode())
-        await self.told("session.created")
-        return self
-
-    def say(self, kind: str, **members: Any) -> None:
-        self.say_text(json.dumps({"type": kind, **members}))
-
-    def say_text(self, text: str) -> None:
-        assert self.channel is not None
-        self.channel.send_text(text)
-        self.phone.driver.pump()
-
-    def write(self, text: str) -> None:
-        content = [{"type": "input_text", "text": text}]
-        self.say("conversation.item.create", item={"type": "message", "role": "user", "content": content})
-        self.say("response.create")
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return [json.loads(one.text) for one in self.phone.events if isinstance(one, TextReceived)]
-
-    @property
-    def kinds(self) -> list[str]:
-        return [event["type"] for event in self.events]
-
-    async def told(self, kind: str, count: int = 1) -> dict[str, Any]:
-        """Wait for the event of this type, the first or a later one."""
-        await eventually(lambda: self.kinds.count(kind) >= count)
-        return [event for event in self.events if event["type"] == kind][count - 1]
 
 
 PLUGIN = TestPlugin(test=agent)
@@ -428,35 +359,6 @@ async def test_a_conversation_is_told_turn_by_turn(tmp_path: Path, autojump_cloc
         assert client.kinds.count("input_audio_buffer.committed") == 1
 
 
-CLOCK = {"type": "function", "name": "clock", "description": "The time.", "parameters": {"type": "object"}}
-
-
-@asynccontextmanager
-async def open_conversation(tmp_path: Path, mind: Mind, **others: Any) -> AsyncIterator[Client]:
-    """With somebody who goes by all that a client may wish."""
-    wishes = ("instructions", "functions", "turns", "speech", "length")
-    config = settings(mind, **{"mouth": Mouth(), "instructions": "You are a clerk.", "wishes": wishes, **others})
-    talker = TestPlugin(test=conversation(config))
-    routes = talker.config() + '\n[routes]\nenabled = ["openai-calls"]\n'
-    async with open_memory_exchange(tmp_path, routes, [talker]) as exchange:
-        client = Client(exchange)
-        client.phone.speaking = False
-        await client.connect()
-        await trio.sleep(0.1)  # the agent says what it goes by
-        yield client
-        assert all(event["error"]["code"] in EXPECTED for event in client.events if event["type"] == "error")
-
-
-EXPECTED = {
-    "item_delete_invalid_item_id",
-    "item_not_found",
-    "invalid_event",
-    "input_audio_buffer_commit_empty",
-    "unsupported_event",
-    "invalid_value",
-}
-
-
 @pytest.mark.parametrize("pause", [0.0, 0.5], ids=["before it speaks", "while it speaks"])
 async def test_a_model_calls_functions_of_the_client_and_says_what_comes_of_it(
     pause: float, tmp_path: Path, autojump_clock: Clock
@@ -520,11 +422,6 @@ async def test_the_documented_agent_calls_functions_of_the_client(
         client.say("conversation.item.create", item=output)
         client.say("response.create")
         assert (await client.told("response.output_text.done"))["text"] == "Done: noon"
-
-
-def spoken(client: Client) -> list[str]:
-    done = [event for event in client.events if event["type"] == "response.output_audio_transcript.done"]
-    return [event["transcript"] for event in done]
 
 
 def spoken_kinds(client: Client) -> list[str]:
@@ -697,239 +594,3 @@ def test_events_are_read_or_refused(text: str) -> None:
     """Fuzz: nothing but Malformed comes of ``parse_event_untrusted``."""
     with suppress(Malformed):
         assert isinstance(parse_event_untrusted(text)["type"], str)
-
-
-BY_HAND = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
-
-
-async def test_a_client_pushes_to_talk(tmp_path: Path, autojump_clock: Clock) -> None:
-    mind, ear = Mind("It is noon."), Ear(["What time is it?", OSError("deaf"), "Thank you."])
-    async with open_conversation(tmp_path, mind, ear=ear) as client:
-        client.say("session.update", session=BY_HAND)
-        assert (await client.told("session.updated"))["session"]["audio"]["input"]["turn_detection"] is None
-        client.phone.speaking = True
-        await trio.sleep(1)
-        client.say("input_audio_buffer.clear", event_id="press")
-        await client.told("input_audio_buffer.cleared")
-        await trio.sleep(1.5)
-        client.say("input_audio_buffer.commit")
-        client.say("input_audio_buffer.commit", event_id="again")
-        client.say("response.create")
-        error = (await client.told("error"))["error"]
-        assert (error["code"], error["event_id"]) == ("input_audio_buffer_commit_empty", "again")
-        committed = await client.told("input_audio_buffer.committed")
-        completed = await client.told("conversation.item.input_audio_transcription.completed")
-        assert (completed["transcript"], completed["item_id"]) == ("What time is it?", committed["item_id"])
-        assert ear.heard_seconds[0] == pytest.approx(1.6, abs=0.1)
-        await client.told("output_audio_buffer.stopped")
-        assert spoken(client) == ["It is noon."]
-        assert mind.histories[0][-1].text == "What time is it?"
-        client.say("input_audio_buffer.commit")
-        await client.told("conversation.item.input_audio_transcription.failed")
-        await trio.sleep(5)
-        assert len(mind.histories) == 1, "nobody has asked for an answer"
-        assert not any("speech_started" in kind for kind in client.kinds)
-        client.say("session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": {}}}})
-        await client.told("session.updated", 2)
-        await trio.sleep(1)
-        client.phone.speaking = False
-        await client.told("conversation.item.input_audio_transcription.completed", 2)
-        client.say("input_audio_buffer.commit")
-        assert "turn_detection" in (await client.told("error", 2))["error"]["message"]
-
-
-async def test_who_holds_the_key_for_long_is_understood_in_pieces(tmp_path: Path, autojump_clock: Clock) -> None:
-    ear = Ear(["one", "two", "three", "four", "five"])
-    async with open_conversation(tmp_path, Mind("Yes."), ear=ear, max_turn_seconds=1.0) as client:
-        client.say("session.update", session=BY_HAND)
-        client.phone.speaking = True
-        await client.told("session.updated")
-        await trio.sleep(7)
-        client.say("input_audio_buffer.commit")
-        completed = await client.told("conversation.item.input_audio_transcription.completed")
-        assert completed["transcript"] == "one two three four", "of what is not committed, the last four pieces"
-        client.say("response.create")
-        await client.told("response.done")
-
-
-def said_item(text: str, role: str = "user", **more: Any) -> dict[str, Any]:
-    kind = "output_text" if role == "assistant" else "input_text"
-    return {"type": "message", "role": role, "content": [{"type": kind, "text": text}], **more}
-
-
-def history_of(mind: Mind, answer: int) -> list[tuple[str, str]]:
-    return [(message.role, message.text) for message in mind.histories[answer]]
-
-
-async def test_answers_are_written_where_the_client_wants_to_read(tmp_path: Path, autojump_clock: Clock) -> None:
-    mind, mouth = Mind("It is noon. It was eleven.", "One.", "Two."), Mouth()
-    async with open_conversation(tmp_path, mind, mouth=mouth) as client:
-        client.say("session.update", session={"type": "realtime", "output_modalities": ["text"]})
-        assert (await client.told("session.updated"))["session"]["output_modalities"] == ["text"]
-        client.write("What time is it?")
-        done = (await client.told("response.done"))["response"]
-        assert done["output"][0]["content"] == [{"type": "output_text", "text": "It is noon. It was eleven."}]
-        assert (done["output_modalities"], mouth.texts) == (["text"], [])
-        assert [event["delta"] for event in client.events if event["type"] == "response.output_text.delta"] == [
-            "It is noon.",
-            " It was eleven.",
-        ]
-        assert not any("audio" in kind for kind in client.kinds)
-        client.say("response.create", response={"output_modalities": ["audio"]})
-        assert (await client.told("response.done", 2))["response"]["output_modalities"] == ["audio"]
-        client.say("session.update", session={"type": "realtime", "output_modalities": ["audio"]})
-        client.write("And now?")
-        await client.told("output_audio_buffer.stopped", 2)
-        assert mouth.texts == ["One.", "Two."]
-
-
-async def test_a_response_has_wishes_of_its_own(tmp_path: Path, autojump_clock: Clock) -> None:
-    mind = Mind("A word too many, so to say.", "Fine.")
-    async with open_conversation(tmp_path, mind) as client:
-        client.say("session.update", session={"type": "realtime", "tools": [CLOCK], "instructions": "Be kind."})
-        own = {"instructions": "Greet.", "max_output_tokens": 3, "tool_choice": "none", "metadata": {"a": "b"}}
-        client.say("response.create", response={**own, "conversation": "auto"})
-        response = (await client.told("response.done"))["response"]
-        assert (response["status"], response["metadata"]) == ("incomplete", {"a": "b"})
-        assert response["status_details"]["reason"] == "max_output_tokens"
-        assert history_of(mind, 0) == [("system", "You are a clerk.\n\nGreet.")]
-        assert [tool.name for tool in mind.tools] == ["hang_up"]
-        client.write("And now?")
-        assert (await client.told("response.done", 2))["response"]["status"] == "completed"
-        assert [tool.name for tool in mind.tools] == ["hang_up", "clock"]
-        assert history_of(mind, 1)[0] == ("system", "You are a clerk.\n\nBe kind.")
-
-
-async def test_a_voice_is_one_of_those_that_there_are(tmp_path: Path, autojump_clock: Clock) -> None:
-    mind, usual, marin = Mind("Good day."), Mouth(), Mouth()
-    usual.pace = 1.0  # type: ignore[attr-defined]
-    voices = {"marin": component("marin", marin)}
-    async with open_conversation(tmp_path, mind, mouth=usual, voices=voices) as client:
-        output = {"voice": "marin", "speed": 1.25}
-        client.say("session.update", session={"type": "realtime", "audio": {"output": output}})
-        assert (await client.told("session.updated", 2))["session"]["audio"]["output"] == output
-        client.write("Hello.")
-        await client.told("response.done")
-        client.say("session.update", session={"type": "realtime", "audio": {"output": {"voice": "cedar"}}})
-        error = (await client.told("error"))["error"]
-        assert (error["code"], error["message"].endswith("expected one of marin.")) == ("invalid_value", True)
-        client.say("response.create", response={"audio": {"output": {"voice": "any"}}})
-        await client.told("response.done", 2)
-        assert (marin.texts, usual.texts, usual.pace) == (["Good day."], ["Good day."], 1.25)  # type: ignore[attr-defined]
-
-
-async def test_items_are_kept_in_their_places_and_can_be_deleted(tmp_path: Path, autojump_clock: Clock) -> None:
-    mind = Mind("Red.", "Blue.")
-    async with open_conversation(tmp_path, mind) as client:
-        client.say("conversation.item.create", item=said_item("Which colour?", id="q"))
-        client.say("conversation.item.create", item=said_item("Be brief.", "system", id="s"), previous_item_id="root")
-        client.say("conversation.item.create", item=said_item("Green.", "assistant", id="a"), previous_item_id="q")
-        client.say("conversation.item.create", item=said_item("No, which?"))
-        client.say("response.create")
-        await client.told("response.done")
-        clerk = ("system", "You are a clerk.")
-        said = [("system", "Be brief."), ("user", "Which colour?"), ("assistant", "Green."), ("user", "No, which?")]
-        assert history_of(mind, 0) == [clerk, *said]
-        items = [event["item"] for event in client.events if event["type"] == "conversation.item.done"]
-        assert [item["content"][0].get("text") for item in items[:4]] == [
-            "Which colour?",
-            "Be brief.",
-            "Green.",
-            "No, which?",
-        ]
-        client.say("conversation.item.retrieve", item_id=items[-1]["id"])
-        assert (await client.told("conversation.item.retrieved"))["item"] == items[-1]
-        for item in (items[0], items[2], items[-1]):
-            client.say("conversation.item.delete", item_id=item["id"])
-        await client.told("conversation.item.deleted", 3)
-        client.say("conversation.item.delete", item_id="q", event_id="again")
-        client.say("conversation.item.create", item=said_item("Hm."), previous_item_id="q")
-        assert (await client.told("error"))["error"]["event_id"] == "again"
-        assert (await client.told("error", 2))["error"]["code"] == "item_not_found"
-        client.say("response.create")
-        await client.told("response.done", 2)
-        assert history_of(mind, 1) == [clerk, said[0], said[3]]
-
-
-async def test_what_is_added_while_the_agent_speaks_comes_after_that(tmp_path: Path, autojump_clock: Clock) -> None:
-    mind = Mind("It is noon.", "Yes.")
-    async with open_conversation(tmp_path, mind) as client:
-        client.write("What time is it?")
-        await client.told("output_audio_buffer.started")
-        client.say("conversation.item.create", item=said_item("Really?", id="r"))
-        client.say("conversation.item.create", item=said_item("No.", id="n"))
-        client.say("conversation.item.delete", item_id="n")
-        await client.told("response.done")
-        client.say("response.create")
-        await client.told("response.done", 2)
-        assert history_of(mind, 1)[1:] == [
-            ("user", "What time is it?"),
-            ("assistant", "It is noon."),
-            ("user", "Really?"),
-        ]
-
-
-async def test_a_response_beside_the_conversation_is_written(tmp_path: Path, autojump_clock: Clock) -> None:
-    mind = Mind(["It is noon", 1.0, ", and I could go on."], "Small talk.", "Nothing.", [OSError("dumb")])
-    async with open_conversation(tmp_path, mind) as client:
-        client.write("What time is it?")
-        await eventually(lambda: len(mind.histories) == 1)
-        aside = {"conversation": "none", "output_modalities": ["text"], "instructions": "Classify."}
-        client.say("response.create", response={**aside, "metadata": {"topic": "kind"}})
-        done = (await client.told("response.done"))["response"]
-        assert (done["conversation_id"], done["metadata"]) == (None, {"topic": "kind"})
-        assert done["output"][0]["content"][0]["text"] == "Small talk."
-        assert history_of(mind, 1) == [("system", "You are a clerk.\n\nClassify."), ("user", "What time is it?")]
-        item_id = (await client.told("conversation.item.done"))["item"]["id"]
-        given = [said_item("Sum up.", "system"), {"type": "item_reference", "id": item_id}]
-        client.say("response.create", response={**aside, "input": given})
-        await client.told("response.done", 2)
-        assert history_of(mind, 2)[1:] == [("system", "Sum up."), ("user", "What time is it?")]
-        client.say("response.create", response=aside)
-        failed = [event for event in client.events if event["type"] == "response.done"]
-        client.say("response.create", response={"conversation": "none"})
-        assert "output_modalities" in (await client.told("error"))["error"]["message"]
-        await client.told("response.done", 4)
-        statuses = [event["response"]["status"] for event in client.events if event["type"] == "response.done"]
-        assert (sorted(statuses), len(failed)) == (["completed", "completed", "completed", "failed"], 2)
-        assert mind.histories[0][-1].text == "What time is it?"
-
-
-async def test_an_aside_can_be_cancelled_and_few_are_at_a_time(tmp_path: Path, autojump_clock: Clock) -> None:
-    mind = Mind([5.0, "Late."])
-    async with open_conversation(tmp_path, mind) as client:
-        for _ in range(5):
-            client.say("response.create", response={"conversation": "none", "output_modalities": ["text"]})
-        assert "at most 4" in (await client.told("error"))["error"]["message"]
-        created = (await client.told("response.created"))["response"]["id"]
-        client.say("response.cancel", response_id=created)
-        cancelled = (await client.told("response.done"))["response"]
-        assert (cancelled["id"], cancelled["status"]) == (created, "cancelled")
-        await client.told("response.done", 4)
-        await trio.sleep(5)
-        assert client.kinds.count("response.done") == 4
-
-
-async def test_a_function_that_is_interrupted_leaves_no_response_open(tmp_path: Path, autojump_clock: Clock) -> None:
-    mind = Mind([ToolCall("clock", {})], "It was noon.", "Bye.")
-    async with open_conversation(tmp_path, mind) as client:
-        client.say("session.update", session={"type": "realtime", "tools": [CLOCK]})
-        client.write("What time is it?")
-        call_id = (await client.told("response.function_call_arguments.done"))["call_id"]
-        client.say("output_audio_buffer.clear")
-        client.say("response.create", event_id="early")
-        client.phone.speaking = True
-        client.say("response.cancel")
-        await client.told("response.done", 2)
-        output = {"type": "function_call_output", "call_id": call_id, "output": "12:00"}
-        client.say("conversation.item.create", item=output)
-        client.say("conversation.item.create", item=output)
-        assert "call_id" in (await client.told("error"))["error"]["message"]
-        client.say("response.create")
-        await eventually(lambda: spoken(client) == ["It was noon."])
-        assert [message.role for message in mind.histories[1]] == ["system", "user", "assistant", "tool"]
-        assert mind.histories[1][-1].text == "12:00"
-        client.write("Bye.")
-        await eventually(lambda: spoken(client)[-1] == "Bye.")
-        created, done = client.kinds.count("response.created"), client.kinds.count("response.done")
-        assert created == done

@@ -79,6 +79,32 @@ PUSHED: list[dict[str, Any]] = [
 ]
 
 
+ASIDE = {"conversation": "none", "output_modalities": ["text"], "metadata": {"topic": "colour"}}
+WISHES: list[dict[str, Any]] = [
+    {
+        "type": "session.update",
+        "session": {
+            "type": "realtime",
+            "output_modalities": ["text"],
+            "audio": {"output": {"voice": "marin", "speed": 1.5}},
+            "tools": KNOWN["tools"],
+            "tool_choice": {"type": "function", "name": "clock"},
+            "max_output_tokens": 5,
+        },
+    },
+    {**said("Hello"), "previous_item_id": "root"},
+    {"type": "conversation.item.create", "item": {**said("Hi")["item"], "id": "mine"}},
+    {"type": "conversation.item.retrieve", "item_id": "mine"},
+    {"type": "conversation.item.delete", "item_id": "mine"},
+    {"type": "conversation.item.delete", "item_id": "mine"},
+    {"type": "response.create", "response": {"instructions": "Be brief.", "metadata": {"a": "b"}}},
+    {"type": "response.create", "response": ASIDE},
+    {"type": "response.create", "response": {**ASIDE, "input": [said("Hm")["item"]]}},
+    {"type": "response.create", "response": {**ASIDE, "input": []}},
+    {"type": "response.cancel", "response_id": "resp_x"},
+]
+
+
 TOLD = {
     "session.created",
     "session.updated",
@@ -86,6 +112,8 @@ TOLD = {
     "conversation.item.added",
     "conversation.item.done",
     "conversation.item.truncated",
+    "conversation.item.retrieved",
+    "conversation.item.deleted",
     "conversation.item.input_audio_transcription.completed",
     "conversation.item.input_audio_transcription.failed",
     "input_audio_buffer.cleared",
@@ -141,6 +169,27 @@ async def test_each_event_is_of_the_published_types(autojump_clock: trio.testing
     *_, item_id = (each["item_id"] for each in told if each["type"] == "input_audio_buffer.committed")
     for more in ({"failed": True}, {}):
         note(dialect.gateway_says(event("transcript", role="user", text="", item=item_id, **more)))
-    assert check_all(RealtimeClientEvent, [*CLIENT, *AFTERWARDS, truncate, *PUSHED]) == 14
+    all_wishes = ["instructions", "functions", "speech", "length", "pace", "choice", "respond", "items", "asides"]
+    note(dialect.gateway_says(event("wishes", honoured=all_wishes, voices=["marin"])))
+    for one in WISHES:
+        note(dialect.client_says(json.dumps(one)))
+    note(dialect.gateway_says(event("transcript", role="agent", text="He", final=False, written=True, item="agent_1")))
+    note(dialect.gateway_says(event("agent_state", state="speaking")))
+    note(dialect.gateway_says(event("transcript", role="agent", text="Hello.", written=True, cut=True, item="agent_1")))
+    first, second, third = (each["response"]["id"] for each in told[-30:] if _is_aside(each))
+    note(dialect.gateway_says(event("aside", name=first, text="Red.")))
+    note(dialect.gateway_says(event("aside", name=second, failed=True)))
+    note(dialect.client_says(json.dumps({"type": "response.cancel", "response_id": third})))
+    assert [each["response"]["status"] for each in told if each["type"] == "response.done"][-4:] == [
+        "incomplete",
+        "completed",
+        "failed",
+        "cancelled",
+    ]
+    assert check_all(RealtimeClientEvent, [*CLIENT, *AFTERWARDS, truncate, *PUSHED, *WISHES]) == 25
     assert check_all(RealtimeServerEvent, told) == len({each["event_id"] for each in told})
     assert {each["type"] for each in told} == TOLD
+
+
+def _is_aside(told: dict[str, Any]) -> bool:
+    return told["type"] == "response.created" and told["response"]["conversation_id"] is None
