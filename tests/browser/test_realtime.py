@@ -1,6 +1,7 @@
-"""The page of ``docs/doors.md`` in Chromium: a client of OpenAI's Realtime API, which talks to an agent of ours.
+"""The page of ``docs/doors.md`` in browsers: a client of OpenAI's Realtime API, which talks to an agent of ours.
 
-Such clients send no candidates, and Firefox sends nothing to loopback before it has heard from there.
+Such clients send no candidates, so the gateway is on the machine's own addresses: Firefox sends nothing to loopback
+before it has heard from there.
 """
 
 import json
@@ -9,16 +10,19 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import trio
+from glottis.media.interfaces import media_addresses
 from glottis.server.gateway import Gateway
+from glottis.testing.impairments import Impairments
 from glottis_conversation import ToolCall, conversation
 from support.browser import Page
 from support.gateway import CONFIG, open_test_gateway
 from support.http import request
+from support.lossy import lossy_endpoint
 from support.markdown import Document
 from support.patience import PROCESS_PATIENCE
 from support.phone import eventually
 from support.plugins import TestPlugin
-from support.talking import Mind, Mouth, settings
+from support.talking import Ear, Mind, Mouth, settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = Document(ROOT / "docs" / "doors.md")
@@ -36,35 +40,41 @@ async def client_secret(gateway: Gateway, model: str) -> str:
     return value
 
 
-async def test_the_documented_page_writes_hears_and_is_answered(chromium: OpenPage, tmp_path: Path) -> None:
+async def test_the_documented_page_writes_hears_and_is_answered(browser: OpenPage, tmp_path: Path) -> None:
     assert "realtime.js" in PAGE.write_files(tmp_path)
-    async with open_test_gateway(tmp_path, ROUTES) as gateway, chromium() as page:
-        key = await client_secret(gateway, "echo")
-        await page.goto(f"{gateway.url}/healthz")
-        await page.run_script((tmp_path / "realtime.js").read_text())
-        with trio.fail_after(PROCESS_PATIENCE):
-            await page.evaluate(
-                f"""(async () => {{
-                    const microphone = await navigator.mediaDevices.getUserMedia({{ audio: true }});
-                    globalThis.heard = [];
-                    globalThis.call = await talk(
-                        "{gateway.url}/v1/realtime/calls", "{key}", microphone, (event) => heard.push(event));
-                    call.write("hello");
-                }})()"""
-            )
-            while not await page.evaluate("heard.some(({ type }) => type === 'response.done')"):
-                pass
-            sounds = """[...(await call.pc.getStats()).values()].some(
-                ({ type, totalAudioEnergy }) => type === 'inbound-rtp' && totalAudioEnergy > 0)"""
-            while not await page.evaluate(f"(async () => {sounds})()"):
-                pass
-            events = await page.evaluate("heard")
-            assert events[0]["session"]["model"] == "echo"
-            (item,) = events[-1]["response"]["output"]
-            assert item["content"] == [{"type": "output_text", "text": "hello"}]
-            await page.evaluate("call.hangUp()")
-        await eventually(lambda: not len(gateway.sessions))
-        await gateway.stop(grace=0)
+    addresses = [*media_addresses([], "0.0.0.0"), "127.0.0.1"]
+    with lossy_endpoint(Impairments(), addresses) as endpoint:
+        async with open_test_gateway(tmp_path, ROUTES, endpoint=endpoint) as gateway, browser() as page:
+            await write_and_hear(gateway, page, (tmp_path / "realtime.js").read_text())
+
+
+async def write_and_hear(gateway: Gateway, page: Page, script: str) -> None:
+    key = await client_secret(gateway, "echo")
+    await page.goto(f"{gateway.url}/healthz")
+    await page.run_script(script)
+    with trio.fail_after(PROCESS_PATIENCE):
+        await page.evaluate(
+            f"""(async () => {{
+                const microphone = await navigator.mediaDevices.getUserMedia({{ audio: true }});
+                globalThis.heard = [];
+                globalThis.call = await talk(
+                    "{gateway.url}/v1/realtime/calls", "{key}", microphone, (event) => heard.push(event));
+                call.write("hello");
+            }})()"""
+        )
+        while not await page.evaluate("heard.some(({ type }) => type === 'response.done')"):
+            pass
+        sounds = """[...(await call.pc.getStats()).values()].some(
+            ({ type, totalAudioEnergy }) => type === 'inbound-rtp' && totalAudioEnergy > 0)"""
+        while not await page.evaluate(f"(async () => {sounds})()"):
+            pass
+        events = await page.evaluate("heard")
+        assert events[0]["session"]["model"] == "echo"
+        (item,) = events[-1]["response"]["output"]
+        assert item["content"] == [{"type": "output_text", "text": "hello"}]
+        await page.evaluate("call.hangUp()")
+    await eventually(lambda: not len(gateway.sessions))
+    await gateway.stop(grace=0)
 
 
 async def test_the_vendors_sdk_writes_runs_its_tool_and_interrupts(chromium: OpenPage, tmp_path: Path) -> None:
@@ -110,6 +120,53 @@ async def test_the_vendors_sdk_writes_runs_its_tool_and_interrupts(chromium: Ope
             assert "It is noon, and I could go on".startswith(answered["content"][0]["transcript"][:29])
             assert mind.histories[0][0].text == "Be kind."
             assert mind.histories[1][-1].text == "noon in UTC"
+            assert await page.evaluate("troubles") == []
+            await page.evaluate("session.close()")
+        await eventually(lambda: not len(gateway.sessions))
+        await gateway.stop(grace=0)
+
+
+async def test_the_vendors_sdk_pushes_to_talk_reads_and_edits_what_was_said(chromium: OpenPage, tmp_path: Path) -> None:
+    mind, ear = Mind("It is noon.", "One."), Ear(["What time is it?"])
+    clerk = settings(mind, mouth=Mouth(), ear=ear, wishes=("instructions", "turns", "speech"))
+    plugin = TestPlugin(test=conversation(clerk))
+    config = f'{plugin.config()}\n[routes]\nenabled = ["openai-calls"]\n'
+    async with open_test_gateway(tmp_path, config, [plugin]) as gateway, chromium() as page:
+        key = await client_secret(gateway, "test")
+        await page.goto(f"{gateway.url}/healthz")
+        await page.run_script(SDK.read_text())
+        with trio.fail_after(PROCESS_PATIENCE):
+            await page.evaluate(
+                f"""(async () => {{
+                    const {{ OpenAIRealtimeWebRTC, RealtimeAgent, RealtimeSession }} = OpenAIAgentsRealtime;
+                    const agent = new RealtimeAgent({{ name: "clerk", instructions: "Be kind." }});
+                    const transport = new OpenAIRealtimeWebRTC({{ baseUrl: "{gateway.url}/v1/realtime/calls" }});
+                    const config = {{ outputModalities: ["text"], audio: {{ input: {{ turnDetection: null }} }} }};
+                    globalThis.session = new RealtimeSession(agent, {{ transport, config }});
+                    globalThis.troubles = [];
+                    globalThis.kinds = [];
+                    globalThis.say = (type) => transport.sendEvent({{ type }});
+                    session.on("error", (error) => troubles.push(JSON.stringify(error)));
+                    transport.on("*", ({{ type }}) => kinds.push(type));
+                    await session.connect({{ apiKey: "{key}", model: "test" }});
+                }})()"""
+            )
+            await page.wait_for("kinds.includes('session.updated')")
+            await page.evaluate("say('input_audio_buffer.clear')")
+            await page.wait_for("kinds.includes('input_audio_buffer.cleared')")
+            await page.evaluate("new Promise((resolve) => setTimeout(resolve, 500))")
+            await page.evaluate("say('input_audio_buffer.commit')")
+            await page.evaluate("say('response.create')")
+            await page.wait_for("session.history.length === 2 && session.history[1].status === 'completed'")
+            asked, answered = await page.evaluate("session.history")
+            assert asked["content"][0]["transcript"] == "What time is it?"
+            assert answered["content"] == [{"type": "output_text", "text": "It is noon."}]
+            assert ear.heard_seconds[0] > 0.3
+            await page.evaluate("session.updateHistory((history) => history.slice(1))")
+            await page.wait_for("session.history.length === 1")
+            await page.evaluate("session.sendMessage('How many?')")
+            await page.wait_for("kinds.filter((kind) => kind === 'response.done').length === 2")
+            assert [message.text for message in mind.histories[1]] == ["Be kind.", "It is noon.", "How many?"]
             assert await page.evaluate("troubles") == []
             await page.evaluate("session.close()")
         await eventually(lambda: not len(gateway.sessions))

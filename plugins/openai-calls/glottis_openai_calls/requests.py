@@ -153,6 +153,11 @@ def _text(content: object, kinds: tuple[str, ...]) -> str:
 
 
 def _part(part: object, kinds: tuple[str, ...]) -> str:
-    if isinstance(part, Mapping) and part.get("type") in kinds and isinstance(text := part.get("text"), str):
-        return text
+    match part:
+        case {"type": str(kind), "text": str(text)} if kind in kinds:
+            return text
+        case {"type": "input_audio", "transcript": str(text), **rest} if "input_text" in kinds and not rest.get(
+            "audio"
+        ):
+            return text  # as clients say again what was told them
     raise Unusable(f"item.content: expected {kinds[0]}; agents take no images, and sound as RTP")
