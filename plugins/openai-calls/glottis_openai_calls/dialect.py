@@ -18,7 +18,7 @@ from glottis_openai_calls.sessions import described, merged, modern
 from glottis_openai_calls.wanted import Wanted, wanted_of
 from glottis_openai_calls.wishes import in_force, is_by_hand, modalities, wished
 
-_BY_RTP: Final = "Send sound by the track of the peer connection: nothing else is heard."
+_BY_RTP: Final = "send sound by the track of the peer connection, for nothing else is heard"
 _BY_HAND: Final = (
     "Set turn_detection to null first. Where session.updated has another one, the agent finds turns by itself."
 )
@@ -76,20 +76,20 @@ class Realtime:
         except Malformed as error:
             yield self._events.refusal({}, "invalid_event", f"Correct the event: {error}.")
             return
-        if (why := NOT_HERE.get(event["type"])) is not None:
-            yield self._events.refusal(event, "unsupported_event", why, "type")
-            return
-        handle = self._handlers.get(event["type"])
-        if handle is None:
-            known = ", ".join(self._handlers)
-            yield self._events.refusal(
-                event, "unknown_event", f"Send one of {known}; there are no others here.", "type"
-            )
-            return
         try:
-            yield from handle(event)
+            yield from self._handler_of(event)(event)
         except Unusable as error:
-            yield self._events.refusal(event, error.code, f"Correct the event: {error}.")
+            yield self._events.refusal(event, error.code, f"Correct the event: {error}.", error.param)
+
+    def _handler_of(self, event: dict[str, Any]) -> Callable[[dict[str, Any]], Iterator[Saying]]:
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            raise Unusable("type: expected a string")
+        if (why := NOT_HERE.get(kind)) is not None:
+            raise Unusable(f"type: {why}", _NOT_HERE)
+        if (handle := self._handlers.get(kind)) is None:
+            raise Unusable(f"type: expected one of {', '.join(self._handlers)}", "unknown_event")
+        return handle
 
     def _update_session(self, event: dict[str, Any]) -> Iterator[Saying]:
         changes, model = event.get("session"), self._session["model"]

@@ -22,6 +22,9 @@ class Unusable(ValueError):
     def __init__(self, sentence: str, code: str = "invalid_event") -> None:
         super().__init__(sentence)
         self.code = code
+        path, colon, _ = sentence.partition(": ")
+        self.param = path if colon else None
+        """The path of what is wrong."""
 
 
 class Requests:

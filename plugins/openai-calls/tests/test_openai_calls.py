@@ -129,6 +129,27 @@ async def test_a_form_brings_the_session_with_the_offer(exchange: Exchange, auto
     assert (await client.told("session.updated", 2))["session"]["instructions"] == "Be brief."
 
 
+async def test_a_session_may_have_the_shape_of_the_preview(exchange: Exchange, autojump_clock: Clock) -> None:
+    client = Client(exchange)
+    session = {
+        "model": "gpt",
+        "modalities": ["text"],
+        "voice": "verse",
+        "turn_detection": None,
+        "max_response_output_tokens": 7,
+        "temperature": 0.8,
+        "input_audio_format": "pcm16",
+        "tool_choice": "required",
+    }
+    secret = (await client.ask("/client_secrets", json.dumps({"session": session}).encode())).document
+    assert secret["session"]["audio"] == {"output": {"voice": "verse"}, "input": {"turn_detection": None}}
+    assert (await client.post("/calls", secret["value"])).status == 201
+    (call,) = exchange.gateway.sessions
+    wishes = Wishes.of(call.info.metadata)
+    assert (wishes.speaks, wishes.voice, wishes.detection, wishes.max_tokens) == (False, "verse", False, 7)
+    assert wishes.choice == "required"
+
+
 async def test_what_is_written_is_answered_when_an_answer_is_wanted(client: Client, autojump_clock: Clock) -> None:
     client.write("hello")
     done = await client.told("response.done")
@@ -281,13 +302,19 @@ async def test_a_flood_of_nonsense_costs_no_other_call_its_sound(
     exchange: Exchange, client: Client, autojump_clock: Clock
 ) -> None:
     other = await exchange.call()
-    for _ in range(200):
+    item = {"type": "function_call_output", "call_id": "none", "output": "x" * 1000}
+    for number in range(60):
         client.say_text("{}")
+        client.say("input_audio_buffer.append", audio="A" * 1000, event_id=f"append {number}")
+        client.say("conversation.item.create", item=item)
+        client.say("response.cancel")
     client.say_text('{"type":"' + "x" * 200_000 + '"}')
     await other.hear(20)
     client.write("still there")
     await client.told("response.done")
-    assert client.kinds.count("error") <= 201
+    errors = [event["error"] for event in client.events if event["type"] == "error"]
+    assert len(errors) == 241
+    assert [each["event_id"] for each in errors if each["event_id"]] == [f"append {number}" for number in range(60)]
 
 
 async def test_at_most_one_response_and_a_few_texts_wait(client: Client, autojump_clock: Clock) -> None:
@@ -593,4 +620,4 @@ def test_objects_are_read_or_refused(data: bytes) -> None:
 def test_events_are_read_or_refused(text: str) -> None:
     """Fuzz: nothing but Malformed comes of ``parse_event_untrusted``."""
     with suppress(Malformed):
-        assert isinstance(parse_event_untrusted(text)["type"], str)
+        assert isinstance(parse_event_untrusted(text), dict)
