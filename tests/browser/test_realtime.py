@@ -15,7 +15,7 @@ from glottis.server.gateway import Gateway
 from glottis.testing.impairments import Impairments
 from glottis_conversation import ToolCall, conversation
 from support.browser import Page
-from support.gateway import CONFIG, open_test_gateway
+from support.gateway import open_test_gateway
 from support.http import request
 from support.lossy import lossy_endpoint
 from support.markdown import Document
@@ -29,7 +29,6 @@ PAGE = Document(ROOT / "docs" / "doors.md")
 PACKAGE = ROOT / "tests" / "interop" / "callers" / "npm" / "node_modules" / "@openai" / "agents-realtime"
 SDK = PACKAGE / "dist" / "bundle" / "openai-realtime-agents.umd.js"
 OpenPage = Callable[[], AbstractAsyncContextManager[Page]]
-ROUTES = CONFIG + '\n[routes]\nenabled = ["openai-calls"]\n'
 
 
 async def client_secret(gateway: Gateway, model: str) -> str:
@@ -40,41 +39,56 @@ async def client_secret(gateway: Gateway, model: str) -> str:
     return value
 
 
-async def test_the_documented_page_writes_hears_and_is_answered(browser: OpenPage, tmp_path: Path) -> None:
-    assert "realtime.js" in PAGE.write_files(tmp_path)
+async def test_the_documented_page_writes_hears_and_pushes_to_talk(browser: OpenPage, tmp_path: Path) -> None:
+    written = PAGE.write_files(tmp_path)
+    assert {"realtime.js", "push_to_talk.js"} <= set(written)
+    clerk = settings(Mind("It is noon."), mouth=Mouth(), ear=Ear(["What time is it?"]), wishes=("turns",))
+    plugin = TestPlugin(test=conversation(clerk))
+    config = f'{plugin.config()}\n[routes]\nenabled = ["openai-calls"]\n'
     addresses = [*media_addresses([], "0.0.0.0"), "127.0.0.1"]
     with lossy_endpoint(Impairments(), addresses) as endpoint:
-        async with open_test_gateway(tmp_path, ROUTES, endpoint=endpoint) as gateway, browser() as page:
-            await write_and_hear(gateway, page, (tmp_path / "realtime.js").read_text())
+        async with open_test_gateway(tmp_path, config, [plugin], endpoint=endpoint) as gateway, browser() as page:
+            key = await client_secret(gateway, "test")
+            await page.goto(f"{gateway.url}/healthz")
+            for name in ("realtime.js", "push_to_talk.js"):
+                await page.run_script((tmp_path / name).read_text())
+            with trio.fail_after(PROCESS_PATIENCE):
+                await use(page, f"{gateway.url}/v1/realtime/calls", key)
+            await eventually(lambda: not len(gateway.sessions))
+            await gateway.stop(grace=0)
 
 
-async def write_and_hear(gateway: Gateway, page: Page, script: str) -> None:
-    key = await client_secret(gateway, "echo")
-    await page.goto(f"{gateway.url}/healthz")
-    await page.run_script(script)
-    with trio.fail_after(PROCESS_PATIENCE):
-        await page.evaluate(
-            f"""(async () => {{
-                const microphone = await navigator.mediaDevices.getUserMedia({{ audio: true }});
-                globalThis.heard = [];
-                globalThis.call = await talk(
-                    "{gateway.url}/v1/realtime/calls", "{key}", microphone, (event) => heard.push(event));
-                call.write("hello");
-            }})()"""
-        )
-        while not await page.evaluate("heard.some(({ type }) => type === 'response.done')"):
-            pass
-        sounds = """[...(await call.pc.getStats()).values()].some(
-            ({ type, totalAudioEnergy }) => type === 'inbound-rtp' && totalAudioEnergy > 0)"""
-        while not await page.evaluate(f"(async () => {sounds})()"):
-            pass
-        events = await page.evaluate("heard")
-        assert events[0]["session"]["model"] == "echo"
-        (item,) = events[-1]["response"]["output"]
-        assert item["content"] == [{"type": "output_text", "text": "hello"}]
-        await page.evaluate("call.hangUp()")
-    await eventually(lambda: not len(gateway.sessions))
-    await gateway.stop(grace=0)
+async def use(page: Page, url: str, key: str) -> None:
+    await page.evaluate(
+        f"""(async () => {{
+            const microphone = await navigator.mediaDevices.getUserMedia({{ audio: true }});
+            globalThis.heard = [];
+            globalThis.call = await talk("{url}", "{key}", microphone, (event) => heard.push(event));
+            globalThis.of = (wanted) => heard.filter(({{ type }}) => type === wanted);
+            globalThis.button = document.createElement("button");
+            globalThis.push = (what) => button.dispatchEvent(new Event(what));
+            pushToTalk(call, button);
+            call.write("hello");
+        }})()"""
+    )
+    await page.wait_for("of('response.done').length === 1")
+    sounds = """[...(await call.pc.getStats()).values()].some(
+        ({ type, totalAudioEnergy }) => type === 'inbound-rtp' && totalAudioEnergy > 0)"""
+    while not await page.evaluate(f"(async () => {sounds})()"):
+        pass
+    await page.evaluate("push('pointerdown')")
+    await page.wait_for("of('input_audio_buffer.cleared').length === 1")
+    await page.evaluate("new Promise((resolve) => setTimeout(resolve, 300))")
+    await page.evaluate("push('pointerup')")
+    await page.wait_for("of('response.done').length === 2")
+    (understood,) = await page.evaluate("of('conversation.item.input_audio_transcription.completed')")
+    assert understood["transcript"] == "What time is it?"
+    events = await page.evaluate("heard")
+    assert events[0]["session"]["model"] == "test"
+    done = [event["response"]["output"][0] for event in events if event["type"] == "response.done"]
+    assert [item["content"][0]["transcript"] for item in done] == ["It is noon.", "It is noon."]
+    assert not [event for event in events if event["type"] == "error"]
+    await page.evaluate("call.hangUp()")
 
 
 async def test_the_vendors_sdk_writes_runs_its_tool_and_interrupts(chromium: OpenPage, tmp_path: Path) -> None:
