@@ -17,6 +17,10 @@ class _Entry:
     """Its name for the client, if it has one."""
 
 
+Added = list[tuple[_Entry, str | None]]
+"""Items of the client's, and which one each is to follow."""
+
+
 class History:
     """The last ``limit`` messages. One begins with a caller's: results of tools are not left without their calls."""
 
@@ -24,8 +28,8 @@ class History:
         self.instructions = instructions
         self._limit = limit
         self._entries: list[_Entry] = []
-        self._later: list[tuple[_Entry, str | None]] | None = None
-        """What the client adds while an answer is found, which comes before that."""
+        self._later: list[Added] = []
+        """What the client adds while an answer is found, in parts that come behind steps of it."""
 
     @property
     def messages(self) -> list[Message]:
@@ -68,38 +72,47 @@ class History:
 
     def put(self, message: Message, item: str, after: str | None = None) -> None:
         """Add an item behind another one, or at the end. Words that are not understood yet are empty."""
-        if self._later is None:
+        if not self._later:
             self._add(_Entry(message, item), after)
-        elif len(self._later) < self._limit:
-            self._later.append((_Entry(message, item), after))
+        elif sum(map(len, self._later)) < self._limit:
+            self._later[-1].append((_Entry(message, item), after))
 
     def fill(self, item: str, text: str) -> None:
         """They are understood now."""
-        self._entries = [
-            replace(each, message=replace(each.message, text=text)) if each.item == item else each
-            for each in self._entries
-        ]
-        if self._later is not None:
-            self._later = [
-                (replace(each, message=replace(each.message, text=text)) if each.item == item else each, after)
-                for each, after in self._later
-            ]
+
+        def filled(each: _Entry) -> _Entry:
+            return replace(each, message=replace(each.message, text=text)) if each.item == item else each
+
+        self._entries = [filled(each) for each in self._entries]
+        for added in self._later:
+            added[:] = [(filled(each), after) for each, after in added]
 
     def remove(self, item: str) -> None:
         """It was never said."""
         self._entries = [each for each in self._entries if each.item != item]
-        if self._later is not None:
-            self._later = [each for each in self._later if each[0].item != item]
+        for added in self._later:
+            added[:] = [each for each in added if each[0].item != item]
 
     def hold(self) -> None:
         """An answer is found from now on."""
-        self._later = []
+        self._later = [[]]
+
+    def next_step(self) -> Added:
+        """Another step of it: what was added during the last one."""
+        self._later.append([])
+        return self._later[-2]
+
+    def add_added(self, added: Added) -> None:
+        """It has its places behind the step."""
+        for entry, after in added:
+            self._add(entry, after)
+        added.clear()
 
     def release(self) -> None:
-        """It is there."""
-        later, self._later = self._later or [], None
-        for entry, after in later:
-            self._add(entry, after)
+        """The answer is there."""
+        later, self._later = self._later, []
+        for added in later:
+            self.add_added(added)
 
     def _add(self, entry: _Entry, after: str | None = None) -> None:
         places = [at for at, each in enumerate(self._entries, 1) if after and each.item == after]

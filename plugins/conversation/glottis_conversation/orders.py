@@ -60,9 +60,8 @@ class Orders:
                 nursery.start_soon(self._asides.answer, name, data)
             case "input_clear", _:
                 self._listener.clear()
-            case "respond", data if self._client.has_wishes and self._wanting is None and not self._is_answering():
-                self._wanting = trio.CancelScope()
-                nursery.start_soon(self._want, self._wanting, data.get("wishes"))
+            case "respond", data if self._client.has_wishes and self._wanting is None:
+                self._respond(data.get("wishes"), nursery)
 
     def _put_out(self, data: Mapping[str, Any]) -> None:
         if (late := self._client.put_out(data)) is not None:
@@ -78,10 +77,17 @@ class Orders:
                     after = data.get("after")
                     self._history.put(Message(role, text), item, after if isinstance(after, str) else None)
 
-    async def _want(self, scope: trio.CancelScope, wishes: object) -> None:
+    def _respond(self, wishes: object, nursery: trio.Nursery) -> None:
+        mine: Mapping[str, Any] = wishes if isinstance(wishes, Mapping) else {}
+        if not self._is_answering():
+            self._wanting = trio.CancelScope()
+            nursery.start_soon(self._want, self._wanting, mine)
+        elif self._client.give_up_waiting():  # the rest of the answer is what is wanted
+            self._history.instructions = self._client.instructions(mine)
+
+    async def _want(self, scope: trio.CancelScope, wishes: Mapping[str, Any]) -> None:
         """An answer to all that was said by now."""
         with scope:
             await self._listener.wait_quiet()
-            mine: Mapping[str, Any] = wishes if isinstance(wishes, Mapping) else {}
-            await self._send(Said("", trio.current_time(), is_wanted=True, wishes=mine))
+            await self._send(Said("", trio.current_time(), is_wanted=True, wishes=wishes))
         self._wanting = None

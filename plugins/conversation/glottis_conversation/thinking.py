@@ -9,7 +9,7 @@ import trio
 
 from glottis_conversation.chain import Chain, Enough, NoneWorks, Patience
 from glottis_conversation.doubt import Again, clearest
-from glottis_conversation.history import History
+from glottis_conversation.history import Added, History
 from glottis_conversation.kinds import Choosing, Judging, LanguageModel, Message, Tool, ToolCall
 from glottis_conversation.sentences import SentenceCutter, spoken_text
 from glottis_conversation.speech import Speech
@@ -51,8 +51,8 @@ class Answer:
     history: History
     speech: Speech
     first_word: Callable[[], None]
-    rounds: list[tuple[int, list[tuple[ToolCall, str]]]] = field(default_factory=list)
-    """The number of sentences before tools were run, and their results."""
+    rounds: list[tuple[int, list[tuple[ToolCall, str]], Added]] = field(default_factory=list)
+    """The number of sentences before tools were run, their results, and what the client has added meanwhile."""
     characters: int = 0
 
     async def find(self, is_over: Callable[[], bool]) -> None:
@@ -65,7 +65,7 @@ class Answer:
             if not calls:
                 return
             results = [(call, await result_of(call, self.mind.tools, self.mind.patience)) for call in calls]
-            self.rounds.append((len(self.speech.sentences), results))
+            self.rounds.append((len(self.speech.sentences), results, self.history.next_step()))
             if is_over():
                 return
         raise NoneWorks("model")
@@ -73,8 +73,9 @@ class Answer:
     def remember(self, item: str) -> bool:
         """What the caller has heard of it goes into the history; returns whether it ``is_cut``."""
         start = 0
-        for end, results in self.rounds:
+        for end, results, added in self.rounds:
             self.history.add_tools(self.speech.heard(start, end), results)
+            self.history.add_added(added)
             start = end
         self.history.add_assistant(self.speech.heard(start), item)
         return self.is_cut
@@ -130,10 +131,11 @@ class Answer:
     def _messages(self) -> list[Message]:
         """The history, with what was said and done in this answer so far."""
         messages, start = self.history.messages, 0
-        for end, results in self.rounds:
+        for end, results, added in self.rounds:
             said = " ".join(each.text for each in self.speech.sentences[start:end] if not each.is_aside)
             messages.append(Message("assistant", said, tuple(call for call, _ in results)))
             messages += [Message("tool", result, tool_call_id=call.id) for call, result in results]
+            messages += [entry.message for entry, _ in added if entry.message.text]
             start = end
         return messages
 

@@ -22,7 +22,10 @@ def register_routes() -> list[RoutesSpec]:
 def _routes(config: OpenAiCallsConfig) -> Sequence[Route]:
     endpoint = Endpoint(config)
     return [
-        Route("POST", "/calls", "public", endpoint.post, TIMEOUT, makes_calls=True),
-        Route("POST", "/calls/{session_id}/hangup", "public", endpoint.hang_up),
-        Route("POST", "/client_secrets", "public", endpoint.post_secret),
+        Route("POST", "/realtime/calls", "public", endpoint.post, TIMEOUT, makes_calls=True),
+        Route("POST", "/realtime/calls/{session_id}/hangup", "public", endpoint.hang_up),
+        Route("POST", "/realtime/client_secrets", "public", endpoint.post_secret),
+        # As clients of the API's preview know them
+        Route("POST", "/realtime", "public", endpoint.post, TIMEOUT, makes_calls=True),
+        Route("POST", "/realtime/sessions", "public", endpoint.post_session),
     ]

@@ -96,6 +96,14 @@ def parse_secret_wish_untrusted(body: bytes, longest: int) -> SecretWish:
     return SecretWish(session, seconds)
 
 
+def parse_preview_wish_untrusted(body: bytes, longest: int) -> SecretWish:
+    """The same of a client of the API's preview, which sends the session alone. Raises ``Malformed``."""
+    session = parse_object_untrusted(body or b"{}")
+    if wrong := wrong_with_session(session):
+        raise Malformed(wrong)
+    return SecretWish(session, min(600, longest))
+
+
 def _text_untrusted(data: bytes) -> str:
     try:
         return data.decode()

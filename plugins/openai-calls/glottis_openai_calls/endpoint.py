@@ -2,6 +2,7 @@
 
 import hmac
 import time
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
@@ -12,6 +13,7 @@ from glottis.contracts.wishes import WISHES
 from glottis_openai_calls.bodies import (
     SecretWish,
     Wish,
+    parse_preview_wish_untrusted,
     parse_secret_wish_untrusted,
     parse_wish_untrusted,
 )
@@ -21,7 +23,7 @@ from glottis_openai_calls.errors import response_of
 from glottis_openai_calls.sessions import described, merged, modern
 from glottis_openai_calls.wishes import wished
 
-FOLDER: Final = "/v1/realtime"
+FOLDER: Final = "/v1"
 SDP: Final = "application/sdp"
 PURPOSE: Final = "openai-calls client secrets 1"
 MIN_SECRET_LENGTH: Final = 32
@@ -73,38 +75,45 @@ class Endpoint:
         except DoorRefused as refused:
             call.end(f"its offer was refused: {refused.code}")
             raise
-        location = [("location", f"{FOLDER}/calls/{call.session_id}")]
+        location = [("location", f"{FOLDER}/realtime/calls/{call.session_id}")]
         return RouteResponse(201, answer.encode(), SDP, location)
 
     async def post_secret(self, request: RouteRequest) -> RouteResponse:
         """A key for a page."""
         try:
-            door = _door_of(request, None)
-            owner = (await door.principal()).name
-            wish = self._secret_wish_in(request.body)
-            now = time.time()
-            session = msgspec.json.encode(wish.session)
-            secret = ClientSecret(shown_by(request.headers), owner, session, now + wish.seconds)
-            value = self._secrets.add(secret, self._seal(door), now)
+            key = await self._key_for(request, parse_secret_wish_untrusted)
         except DoorRefused as refused:
             return response_of(refused)
-        model = wish.session.get("model", "")
-        document = {
-            "value": value,
-            "expires_at": int(time.time()) + wish.seconds,
-            "session": {
-                "id": f"sess_{value[-12:].translate(_PLAIN)}",
-                "object": "realtime.session",
-                **described(modern(wish.session), model or self._config.campaign),
-            },
-        }
-        return RouteResponse.json(document)
+        return RouteResponse.json(key)
 
-    def _secret_wish_in(self, body: bytes) -> SecretWish:
+    async def post_session(self, request: RouteRequest) -> RouteResponse:
+        """The same for pages of the API's preview."""
         try:
-            return parse_secret_wish_untrusted(body, self._config.longest_secret)
+            key = await self._key_for(request, parse_preview_wish_untrusted)
+        except DoorRefused as refused:
+            return response_of(refused)
+        secret = {"value": key["value"], "expires_at": key["expires_at"]}
+        return RouteResponse.json({**key["session"], "client_secret": secret})
+
+    async def _key_for(self, request: RouteRequest, parse: Callable[[bytes, int], SecretWish]) -> dict[str, Any]:
+        """Raises ``DoorRefused``."""
+        door = _door_of(request, None)
+        owner = (await door.principal()).name
+        try:
+            wish = parse(request.body, self._config.longest_secret)
         except Malformed as error:
             raise DoorRefused(400, "INVALID_REQUEST", f"Correct the request: {error}.") from None
+        now = time.time()
+        session = msgspec.json.encode(wish.session)
+        secret = ClientSecret(shown_by(request.headers), owner, session, now + wish.seconds)
+        value = self._secrets.add(secret, self._seal(door), now)
+        model = wish.session.get("model", "")
+        told = {
+            "id": f"sess_{value[-12:].translate(_PLAIN)}",
+            "object": "realtime.session",
+            **described(modern(wish.session), model or self._config.campaign),
+        }
+        return {"value": value, "expires_at": int(time.time()) + wish.seconds, "session": told}
 
     async def hang_up(self, request: RouteRequest) -> RouteResponse:
         """The client hangs up, or its server."""

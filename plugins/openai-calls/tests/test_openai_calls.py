@@ -19,6 +19,7 @@ from glottis_openai_calls.bodies import (
     MAX_SESSION_BYTES,
     Wish,
     parse_object_untrusted,
+    parse_preview_wish_untrusted,
     parse_secret_wish_untrusted,
     parse_wish_untrusted,
 )
@@ -144,10 +145,16 @@ async def test_a_session_may_have_the_shape_of_the_preview(exchange: Exchange, a
     secret = (await client.ask("/client_secrets", json.dumps({"session": session}).encode())).document
     assert secret["session"]["audio"] == {"output": {"voice": "verse"}, "input": {"turn_detection": None}}
     assert (await client.post("/calls", secret["value"])).status == 201
+    lent = (await client.ask("/sessions", json.dumps(session).encode())).document
+    assert lent["client_secret"]["value"].startswith("ek_")
+    assert lent["audio"] == secret["session"]["audio"]
+    assert (await client.ask("/sessions", b"[]")).status == 400
     (call,) = exchange.gateway.sessions
     wishes = Wishes.of(call.info.metadata)
     assert (wishes.speaks, wishes.voice, wishes.detection, wishes.max_tokens) == (False, "verse", False, 7)
     assert wishes.choice == "required"
+    another = Client(exchange)
+    assert (await another.post("?model=nobody", lent["client_secret"]["value"])).status == 201
 
 
 async def test_what_is_written_is_answered_when_an_answer_is_wanted(client: Client, autojump_clock: Clock) -> None:
@@ -610,9 +617,11 @@ def test_wishes_are_read_or_refused(media_type: str, body: bytes) -> None:
 
 @given(st.binary(max_size=300) | st.text('{}[]":,1e9\\u', max_size=300).map(str.encode))
 def test_objects_are_read_or_refused(data: bytes) -> None:
-    """Fuzz: nothing but Malformed comes of ``parse_object_untrusted`` and ``parse_secret_wish_untrusted``."""
+    """Fuzz: nothing but Malformed comes of ``parse_object_untrusted``, ``parse_secret_wish_untrusted`` and
+    ``parse_preview_wish_untrusted``."""
     with suppress(Malformed):
         json.dumps(parse_object_untrusted(data))
+        assert parse_preview_wish_untrusted(data, 600).seconds == 600
         assert 10 <= parse_secret_wish_untrusted(data, 600).seconds <= 600
 
 

@@ -226,24 +226,86 @@ async def test_an_aside_can_be_cancelled_and_few_are_at_a_time(tmp_path: Path, a
 
 async def test_a_function_that_is_interrupted_leaves_no_response_open(tmp_path: Path, autojump_clock: Clock) -> None:
     mind = Mind([ToolCall("clock", {})], "It was noon.", "Bye.")
-    async with open_conversation(tmp_path, mind) as client:
-        client.say("session.update", session={"type": "realtime", "tools": [CLOCK]})
+    async with open_conversation(tmp_path, mind, ear=Ear(["Wait!"])) as client:
+        session = {"tools": [CLOCK], "audio": {"input": {"turn_detection": {"create_response": False}}}}
+        client.say("session.update", session=session)
         client.write("What time is it?")
         call_id = (await client.told("response.function_call_arguments.done"))["call_id"]
-        client.say("output_audio_buffer.clear")
-        client.say("response.create", event_id="early")
         client.phone.speaking = True
-        client.say("response.cancel")
-        await client.told("response.done", 2)
+        await trio.sleep(0.5)
+        client.phone.speaking = False
+        await client.told("conversation.item.input_audio_transcription.completed")
         output = {"type": "function_call_output", "call_id": call_id, "output": "12:00"}
         client.say("conversation.item.create", item=output)
         client.say("conversation.item.create", item=output)
         assert "call_id" in (await client.told("error"))["error"]["message"]
         client.say("response.create")
         await eventually(lambda: spoken(client) == ["It was noon."])
-        assert [message.role for message in mind.histories[1]] == ["system", "user", "assistant", "tool"]
-        assert mind.histories[1][-1].text == "12:00"
+        assert history_of(mind, 1)[1:] == [("user", "What time is it? Wait!"), ("assistant", ""), ("tool", "12:00")]
         client.write("Bye.")
         await eventually(lambda: spoken(client)[-1] == "Bye.")
         created, done = client.kinds.count("response.created"), client.kinds.count("response.done")
         assert created == done
+
+
+async def test_what_is_written_while_a_function_runs_is_answered(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind([ToolCall("clock", {})], "Good day.")
+    async with open_conversation(tmp_path, mind) as client:
+        client.say("session.update", session={"tools": [CLOCK]})
+        client.write("What time is it?")
+        await client.told("response.done")
+        client.write("Never mind.")
+        await client.told("response.done", 2)
+        said = [message.role for message in mind.histories[1]]
+        assert (said, mind.histories[1][-1].text) == (["system", "user", "assistant", "tool", "user"], "Never mind.")
+        client.say("response.create")
+        await client.told("response.done", 3)
+        assert history_of(mind, 2) == [*history_of(mind, 1), ("assistant", "Good day.")]
+
+
+async def test_a_page_may_go_on_without_saying_what_came_of_its_function(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind([ToolCall("clock", {})], "Do you like it?", "Oh.")
+    async with open_conversation(tmp_path, mind) as client:
+        client.say("session.update", session={"tools": [CLOCK], "tool_choice": "auto"})
+        client.write("Show me the time.")
+        call_id = (await client.told("response.done"))["response"]["output"][0]["call_id"]
+        started = trio.current_time()
+        client.say("response.create", response={"instructions": "Ask whether they like it."})
+        await client.told("response.done", 2)
+        assert trio.current_time() - started < 2
+        assert spoken(client) == ["Do you like it?"]
+        assert history_of(mind, 1)[0][1].endswith("Ask whether they like it.")
+        client.say("conversation.item.create", item={"type": "function_call_output", "call_id": call_id, "output": "7"})
+        client.say("response.create")
+        await client.told("response.done", 3)
+        assert history_of(mind, 2)[-1] == ("tool", "7")
+
+
+class Choosy(Mind):
+    """A model that can be made to call."""
+
+    def __init__(self, *answers: Any) -> None:
+        super().__init__(*answers)
+        self.must_call: str | None = None
+        self.musts: list[str | None] = []
+
+    def reply(self, history: Any, tools: Any) -> Any:
+        self.musts.append(self.must_call)
+        return super().reply(history, tools)
+
+
+async def test_a_function_is_called_if_the_client_says_so(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Choosy([ToolCall("clock", {})], "It is noon.")
+    async with open_conversation(tmp_path, mind) as client:
+        client.say("session.update", session={"tools": [CLOCK], "tool_choice": "required"})
+        session = (await client.told("session.updated"))["session"]
+        assert session["tool_choice"] == "required"
+        client.write("Show me the time.")
+        call_id = (await client.told("response.done"))["response"]["output"][0]["call_id"]
+        client.say("conversation.item.create", item={"type": "function_call_output", "call_id": call_id, "output": "7"})
+        client.say("response.create")
+        await client.told("response.done", 2)
+        for choice in ({"type": "function", "name": "clock"}, "none"):
+            client.say("response.create", response={"tool_choice": choice})
+            await client.told("response.done", client.kinds.count("response.created") + 1)
+        assert mind.musts == ["", None, "clock", None]

@@ -45,7 +45,12 @@ from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH, HmacTokens
 from glottis.signaling.session_url import parse_session_url_untrusted
 from glottis_iqra.wishes import MAX_BYTES as MAX_WISH
 from glottis_iqra.wishes import read_wish_untrusted
-from glottis_openai_calls.bodies import parse_object_untrusted, parse_secret_wish_untrusted, parse_wish_untrusted
+from glottis_openai_calls.bodies import (
+    parse_object_untrusted,
+    parse_preview_wish_untrusted,
+    parse_secret_wish_untrusted,
+    parse_wish_untrusted,
+)
 from glottis_openai_calls.events import MAX_EVENT_BYTES, parse_event_untrusted
 from glottis_pipecat.bodies import MAX_BYTES as MAX_PIPECAT
 from glottis_pipecat.bodies import parse_candidates_untrusted, parse_offer_untrusted, parse_start_untrusted
@@ -288,6 +293,12 @@ ROWS: Final[tuple[Row, ...]] = (
         MAX_EVENT_BYTES,
         3,
         {"a long session": lambda size: (b'{"session":{"a":"' + b"x" * (size - 20) + b'"}}', 600)},
+    ),
+    Row(
+        parse_preview_wish_untrusted,
+        MAX_EVENT_BYTES,
+        3,
+        {"a long session": lambda size: (b'{"a":"' + b"x" * (size - 8) + b'"}', 600)},
     ),
     Row(
         parse_wish_untrusted,
