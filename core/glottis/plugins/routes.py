@@ -77,9 +77,14 @@ class Mounted:
                 return None
         return parameters
 
+    @property
+    def has_secret(self) -> bool:
+        """Whether logs may not have what stands in its path."""
+        return HIDDEN in self.segments
+
     def before_secret(self, segments: Sequence[str]) -> Sequence[str] | None:
-        """Of a path those segments that anybody may see; None for one that cannot have this route's secret."""
-        if HIDDEN not in self.segments or len(segments) <= (at := self.segments.index(HIDDEN)):
+        """Of a path the segments before the secret; None for one that cannot have this route's."""
+        if not self.has_secret or len(segments) <= (at := self.segments.index(HIDDEN)):
             return None
         pairs = zip(self.segments[:at], segments[:at], strict=True)
         is_alike = all(own == given or _PARAMETER.fullmatch(own) for own, given in pairs)

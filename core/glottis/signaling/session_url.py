@@ -11,7 +11,9 @@ from glottis.signaling.session_tokens import MAX_TOKEN_LENGTH
 
 _PATH: Final = re.compile(r"/ws/session/(?P<session_id>[A-Za-z0-9_-]{1,64})/(?P<transport>webrtc|websocket)")
 _TOKEN_IN_PATH: Final = re.compile(rf"({_PATH.pattern})/[^/]+/(?P<token>[^/]+)")
-_LIKE_A_SESSION: Final = re.compile(r".*?/ws/session(/+[^/]*)?(/[^/]*)?", re.IGNORECASE)
+_LIKE_A_SESSION: Final = re.compile(r".*?/ws/session(/+[A-Z0-9_-]{0,64})?(/[A-Z]{0,16})?", re.IGNORECASE)
+_SIGNATURE: Final = re.compile(r"\.[A-Za-z0-9_-]{43,}")
+"""The end of a session's token: what stands before it is no secret."""
 _TRANSPORTS: Final = {"webrtc": "WebRTC", "websocket": "WebSocket"}
 
 
@@ -47,7 +49,7 @@ def with_token_in_query(path: str, query: Mapping[str, str]) -> tuple[str, Mappi
 def without_token(path: str) -> str:
     """What logs may have of a path that is none of a session's, but may have been meant so: its token is its end."""
     match = _LIKE_A_SESSION.match(path)
-    return path if match is None else match[0]
+    return _SIGNATURE.sub(".{signature}", path) if match is None else match[0]
 
 
 def parse_session_url_untrusted(path: str, query: Mapping[str, str]) -> SessionUrl:

@@ -173,10 +173,18 @@ async def test_token_in_a_path_is_not_logged(
     assert reply.document["code"] == "UPGRADE_REQUIRED"
     await exchange.phone().open_socket(url.geturl())
     token = url.path.rpartition("/")[2]
-    for odd in (f"{url.path}/", f"/{url.path}", url.path.replace("/caller/", "//"), f"/voice{url.path}"):
+    path, session_id = url.path, url.path.split("/")[3]
+    odd_paths = (f"{path}/", f"/{path}", path.replace("/caller/", "//"), f"/voice{path}")
+    much_odder_paths = (
+        path.replace("session", "sesion"),
+        f"/ws/session/{session_id}/webrtc%3Ftoken={token}",
+        f"/{token}",
+    )
+    for odd in (*odd_paths, *much_odder_paths):
         assert (await request(exchange.gateway, "GET", odd, connect=exchange.network.connect)).status in (404, 426)
     assert "/webrtc" in caplog.text
     assert token not in caplog.text
+    assert token.partition(".")[2] not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -289,13 +289,26 @@ async def test_secret_in_a_path_is_not_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with open_memory_exchange(tmp_path, ROUTES + 'secret = "s3cret"\n', [reader]) as exchange:
-        for path in ("/twilio/echo/s3cret", "/twilio/echo/s3cret/"):
+        for path in (
+            "/twilio/echo/s3cret",
+            "/twilio/echo/s3cret/",
+            "/twilio//echo/s3cret",
+            "/twilio/s3cret",
+            "/twilio/s3cret/echo",
+            "/Twilio/echo/s3cret",
+            "/twillio/echo/s3cret",
+            "//twilio/echo/s3cret",
+            "/voice/twilio/echo/s3cret",
+            "/twilio/echo%2Fs3cret",
+            "/s3cret",
+        ):
             await request(exchange.gateway, "GET", path, connect=exchange.network.connect)
             await ask_for_socket(exchange, path, origin="https://elsewhere.example")
         async with attached(exchange, "/twilio/echo/s3cret") as provider:
             await provider.begin()
             await provider.say(provider.told.stop())
     assert "UPGRADE_REQUIRED: GET /twilio/echo/{secret}" in caplog.text
+    assert "Request(GET /{secret}/twilio/echo/{secret} from" in caplog.text
     assert "s3cret" not in caplog.text
 
 

@@ -14,7 +14,7 @@ from glottis.contracts.info import Principal
 from glottis.contracts.routes import RouteRequest, RouteResponse
 from glottis.plugins.blame import culprit
 from glottis.plugins.failures import log_failure
-from glottis.plugins.routes import HIDDEN, Mounted, MountedRoute, MountedSocket
+from glottis.plugins.routes import Mounted, MountedRoute, MountedSocket
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.doors import Doors
@@ -104,16 +104,6 @@ class PluginRoutes:
                     log_failure(logger, error, "%s failed in %s", request, culprit(error))
                     await websocket.close(INTERNAL_ERROR, "internal error")
                 nursery.cancel_scope.cancel()
-
-    def without_secrets(self, path: str) -> str:
-        """As logs may have it; see ``Route.path``."""
-        for folder, routes in self._routes.items():
-            if path.startswith(f"{folder}/"):
-                segments = path.removeprefix(f"{folder}/").split("/")
-                for route in routes:
-                    if (begin := route.before_secret(segments)) is not None:
-                        return "/".join((folder, *begin, HIDDEN))
-        return path
 
     def makes_call(self, request: Request) -> bool:
         """Whether the route that serves it makes calls."""

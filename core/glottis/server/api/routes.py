@@ -23,6 +23,7 @@ from glottis.server.api.pages import StaticPages
 from glottis.server.api.placement import Placement
 from glottis.server.api.plugin_routes import PluginRoutes
 from glottis.server.api.refusals import Refusals
+from glottis.server.api.shown_paths import ShownPaths
 from glottis.server.api.statistics import StatisticsRoute
 from glottis.server.api.traces import SESSION_NOT_FOUND, TraceRoute
 from glottis.server.clustering import ClusterDesk
@@ -35,7 +36,7 @@ from glottis.server.sessions.entrance import Entrance, OwnEntrance
 from glottis.server.sessions.waiting_room import WaitingRoom
 from glottis.server.sessions.whole import Alone
 from glottis.signaling.session_request import INITIATE_PATH
-from glottis.signaling.session_url import parse_session_url_untrusted, with_token_in_query, without_token
+from glottis.signaling.session_url import parse_session_url_untrusted, with_token_in_query
 
 _SESSION_PATHS: Final = "/ws/session/"
 
@@ -102,6 +103,9 @@ class Api:
             },
         }
 
+        words = (word for path in (*self._routes, *(pages or {}), _SESSION_PATHS) for word in path.split("/"))
+        self._shown_paths = ShownPaths(plugin_routes or {}, (*words, *campaigns), self._is_served)
+
     def normalize(self, request: Request) -> Request:
         """The same request, marked if it is for a call; a session's token is in its query, and not in its path."""
         path, query = with_token_in_query(request.path, request.query)
@@ -111,7 +115,7 @@ class Api:
             path=path,
             query=query,
             is_for_call=initiates or self._plugin_routes.makes_call(request),
-            path_without_secrets=without_token(self._plugin_routes.without_secrets(path)),
+            path_without_secrets=self._shown_paths.of(path),
         )
 
     async def handle_request(self, request: Request) -> Response:
@@ -146,6 +150,12 @@ class Api:
         if handler is None:
             raise Problem(405, "METHOD_NOT_ALLOWED", f"Use one of {methods}.", (("allow", methods),))
         return await handler(request)
+
+    def _is_served(self, path: str) -> bool:
+        try:
+            return bool(self._handlers(path))
+        except Problem:
+            return False
 
     def _handlers(self, path: str) -> dict[str, Handler]:
         if path in self._routes:
