@@ -57,8 +57,10 @@ async def _invite(request: RouteRequest, more: Mapping[str, Any]) -> Mapping[str
 
 
 def _token_in(authorization: str) -> str:
-    """Empty, if the header has none of the dialect's."""
-    scheme, _, token = authorization.partition(" ")
+    """Empty, if the header has none of the dialect's, where a key may be without a scheme, too."""
+    scheme, _, token = authorization.strip().partition(" ")
+    if not token:
+        return scheme
     return token.strip() if scheme.lower() == "token" else ""
 
 

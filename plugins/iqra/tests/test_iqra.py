@@ -115,12 +115,13 @@ async def test_widget_has_sound_by_its_websocket(exchange: Exchange, autojump_cl
 async def test_key_of_the_dialect_is_a_bearer_token_to_the_auth_scheme(tmp_path: Path, autojump_clock: Clock) -> None:
     keys = ROUTES.replace('"anonymous"', '"api-keys"', 1) + f'\n[auth.settings.plain_keys]\nwebsite = "{KEY}"\n'
     async with open_memory_exchange(tmp_path, keys) as exchange:
-        assert (await ask(exchange, INITIATE, WEBRTC, authorization=f"Token {KEY}")).document["success"]
+        for words in (f"Token {KEY}", f"token  {KEY}", KEY):
+            assert (await ask(exchange, INITIATE, WEBRTC, authorization=words)).document["success"]
         assert (await ask(exchange, REQUEST, WEBRTC, authorization=f"Bearer {KEY}")).status == 200
         refused = await ask(exchange, INITIATE, WEBRTC, authorization="Token another")
         assert (refused.status, refused.document["success"]) == (200, False)
         assert refused.document["code"] == "InitiateWebSession:UNAUTHENTICATED"
-        (first, _) = exchange.gateway.sessions
+        (first, *_) = exchange.gateway.sessions
         assert first.info.principal.name == "website"
 
 

@@ -74,37 +74,33 @@ class Api:
     ) -> None:
         self._cors = CorsPolicy(origins, parse_public_url(public_url) if public_url else None)
         self._pages = StaticPages(pages or {})
-        health = Health(sessions)
         authentication = Authentication(auth_scheme, rate_limiter, operators)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
-        if entrance is None:
-            entrance = OwnEntrance(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room)
         self._cluster = cluster or ClusterDesk({}, ())
         self.initiate = Initiate(
             sessions,
             authentication,
             cors=self._cors,
             turns=turns or Turns(),
-            entrance=entrance,
+            entrance=entrance or OwnEntrance(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room),
             cluster=self._cluster,
             refusals=refusals,
         )
-        doors = Doors(sessions, self.initiate, of_plugins)
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)
+        doors = Doors(sessions, self.initiate, of_plugins)
         self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors, doors)
+        plugins_of = plugins_route.PluginsRoute(plugins, of_plugins, self._cors, figures_elsewhere)
         self._routes: dict[str, dict[str, Handler]] = {
             INITIATE_PATH: {"POST": self.initiate.post},
-            "/healthz": {"GET": health.healthz},
-            "/readyz": {"GET": health.readyz},
+            "/healthz": {"GET": Health(sessions).healthz},
+            "/readyz": {"GET": Health(sessions).readyz},
             campaigns_route.PATH: {"GET": CampaignsRoute(campaigns, of_plugins, self._cors).get},
-            plugins_route.PATH: {
-                "GET": plugins_route.PluginsRoute(plugins, of_plugins, self._cors, figures_elsewhere).get
-            },
+            plugins_route.PATH: {"GET": plugins_of.get},
         }
-
-        words = (word for path in (*self._routes, *(pages or {}), _SESSION_PATHS) for word in path.split("/"))
-        self._shown_paths = ShownPaths(plugin_routes or {}, (*words, *campaigns), self._is_served)
+        self._shown_paths = ShownPaths(
+            plugin_routes or {}, (*self._routes, *(pages or {}), _SESSION_PATHS, *campaigns), self._is_served
+        )
 
     def normalize(self, request: Request) -> Request:
         """The same request, marked if it is for a call; a session's token is in its query, and not in its path."""

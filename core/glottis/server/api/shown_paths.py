@@ -7,17 +7,17 @@ from glottis.signaling.session_url import without_token
 
 
 class ShownPaths:
-    """``is_served`` tells whether the gateway has something there, and ``words`` are names that anybody may know."""
+    """``is_served``: whether the gateway has something there. ``known`` are paths and names that are no secrets."""
 
     def __init__(
-        self, routes: Mapping[str, Sequence[Mounted]], words: Iterable[str], is_served: Callable[[str], bool]
+        self, routes: Mapping[str, Sequence[Mounted]], known: Iterable[str], is_served: Callable[[str], bool]
     ) -> None:
         all_routes = [route for of_set in routes.values() for route in of_set]
         self._secretive = [
             (folder.split("/"), route) for folder, of_set in routes.items() for route in of_set if route.has_secret
         ]
         fixed = (segment for route in all_routes for segment in route.segments if segment != HIDDEN)
-        self._words = {"", *words, *fixed, *(word for folder in routes for word in folder.split("/"))}
+        self._words = {"", *fixed, *(word for path in (*known, *routes) for word in path.split("/"))}
         self._is_served = is_served
 
     def of(self, path: str) -> str:
