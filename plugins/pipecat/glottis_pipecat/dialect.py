@@ -9,7 +9,7 @@ import msgspec
 from glottis import HangUp, Malformed, Saying, ToAgent, ToClient
 
 from glottis_pipecat.bot import Bot
-from glottis_pipecat.messages import LABEL, Message, Voice, parse_message_untrusted, to_agent
+from glottis_pipecat.messages import LABEL, Message, Voice, misfit, parse_message_untrusted, to_agent
 
 PROTOCOL: Final = "2.0.0"
 """Of RTVI. With 2.1 clients would send keys by messages, which agents take as RTP (RFC 4733)."""
@@ -17,8 +17,6 @@ MAX_ECHOES: Final = 8
 """Texts of the client's that agents may repeat as what they have understood."""
 MAX_CALLS: Final = 32
 """Of functions, that wait for their result."""
-MAX_TYPED_BYTES: Final = 15 * 1024
-"""Of what a page says to its agent by ``client-message``: longer ones are no typed messages (CONTRACT §4)."""
 PEER_LEFT: Final = '{"type":"signalling","message":{"type":"peerLeft"}}'
 """Of the transport: its client hangs up, too, and does not look for another way to the same call."""
 _PING: Final = "ping"
@@ -91,19 +89,23 @@ class Rtvi:
         kind, content = data.get("t"), data.get("d")
         if not isinstance(kind, str):
             yield self._voice.refuse(message, "data.t: expected a string.")
-        elif len(msgspec.json.encode(data)) > MAX_TYPED_BYTES:
-            yield self._voice.refuse(message, f"data: expected at most {MAX_TYPED_BYTES} bytes.")
         else:
-            yield to_agent("client-message", id=message.id, t=kind, d=content)
+            told = to_agent("client-message", id=message.id, t=kind, d=content)
+            complaint = misfit(told, content)
+            yield self._voice.refuse(message, complaint) if complaint else told
 
     def _send_result(self, message: Message, data: dict[str, Any]) -> Iterator[Saying]:
         call_id, result = data.get("tool_call_id"), data.get("result")
-        name = self._calls.pop(call_id, None) if isinstance(call_id, str) else None
-        if name is None:
+        if not isinstance(call_id, str) or call_id not in self._calls:
             yield self._voice.refuse(message, "data.tool_call_id: expected one that the agent waits for.")
             return
         output = result if isinstance(result, str) else msgspec.json.encode(result).decode()
-        yield to_agent("function_call_output", callId=call_id, output=output)
+        told = to_agent("function_call_output", callId=call_id, output=output)
+        if complaint := misfit(told, output):
+            yield self._voice.refuse(message, complaint)
+            return
+        yield told
+        name = self._calls.pop(call_id)
         stopped = {"function_name": name, "tool_call_id": call_id, "cancelled": False, "result": result}
         yield self._voice.say("llm-function-call-stopped", stopped)
 

@@ -1,15 +1,19 @@
 """Messages of RTVI, which Pipecat's clients speak by their data channel."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any, Final
 
 import msgspec
-from glottis import Malformed, Saying, ToAgent, ToClient
+from glottis import Malformed, ToAgent, ToClient
 
 LABEL: Final = "rtvi-ai"
 MAX_MESSAGE_BYTES: Final = 32 * 1024
 MAX_ID_LENGTH: Final = 64
+MAX_TYPED_BYTES: Final = 15 * 1024
+MAX_TYPED_VALUES: Final = 2000
+MAX_TYPED_DEPTH: Final = 60
+"""Of what a page says to its agent: beyond a little more it were no typed message, but text (CONTRACT §4)."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -56,6 +60,22 @@ class Voice:
         return self.say("error-response", {"error": detail}, message.id)
 
 
-def to_agent(kind: str, **members: Any) -> Saying:
+def to_agent(kind: str, **members: Any) -> ToAgent:
     """A typed message."""
     return ToAgent(msgspec.json.encode({"type": kind, **members}).decode())
+
+
+def misfit(message: ToAgent, content: Any) -> str:
+    """Why agents were given this typed message as a text, for what the page has put into it; empty if it fits."""
+    if len(message.text.encode()) > MAX_TYPED_BYTES:
+        return f"data: expected at most {MAX_TYPED_BYTES} bytes."
+    level, depth, count = [content], 0, 0
+    while level := [inner for one in level for inner in _inside(one)]:
+        depth, count = depth + 1, count + len(level)
+        if count > MAX_TYPED_VALUES or depth > MAX_TYPED_DEPTH:
+            return f"data: expected at most {MAX_TYPED_VALUES} values, and {MAX_TYPED_DEPTH} within each other."
+    return ""
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

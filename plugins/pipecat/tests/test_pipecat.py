@@ -261,8 +261,10 @@ async def test_a_text_is_an_output_that_is_not_spoken(client: Client, autojump_c
 
 
 async def test_messages_of_a_page_are_answered_by_its_agent(client: Client, autojump_clock: Clock) -> None:
+    client.say("client-message", t="price", d=[0] * 1950)
+    assert (await client.told("server-response"))["data"] == {"t": "price", "d": [0] * 1950}
     client.say("client-message", t="price", d={"of": "tea"})
-    response = await client.told("server-response")
+    response = await client.told("server-response", 2)
     assert (response["id"], response["data"]) == ("m1", {"t": "price", "d": {"of": "tea"}})
     client.write("notify")
     assert (await client.told("server-message"))["data"] == {"type": "weather", "data": {"sky": "blue"}}
@@ -272,11 +274,14 @@ async def test_functions_of_the_client_are_called(client: Client, autojump_clock
     client.write("ask")
     called = (await client.told("llm-function-call-in-progress"))["data"]
     assert called == {"function_name": "clock", "tool_call_id": "c1", "arguments": {"zone": "UTC"}}
-    client.say("llm-function-call-result", function_name="clock", tool_call_id="c1", arguments={}, result="noon")
+    result = {"function_name": "clock", "tool_call_id": "c1", "arguments": {}}
+    client.say("llm-function-call-result", **result, result="x" * 15_500)
+    assert "15360 bytes" in (await client.told("error-response"))["data"]["error"]
+    client.say("llm-function-call-result", **result, result="noon")
     assert (await client.told("bot-output"))["data"]["text"] == "It is noon."
     assert (await client.told("llm-function-call-stopped"))["data"]["result"] == "noon"
-    client.say("llm-function-call-result", function_name="clock", tool_call_id="c1", arguments={}, result="noon")
-    assert "tool_call_id" in (await client.told("error-response"))["data"]["error"]
+    client.say("llm-function-call-result", **result, result="noon")
+    assert "tool_call_id" in (await client.told("error-response", 2))["data"]["error"]
 
 
 async def test_a_conversation_is_told_turn_by_turn(tmp_path: Path, autojump_clock: Clock) -> None:
@@ -296,6 +301,10 @@ async def test_a_conversation_is_told_turn_by_turn(tmp_path: Path, autojump_cloc
         assert (await client.told("bot-transcription"))["data"]["text"] == "It is five."
 
 
+def _to_agent(content: Any) -> str:
+    return json.dumps({"type": "client-message", "label": "rtvi-ai", "id": "m1", "data": {"t": "", "d": content}})
+
+
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
@@ -310,6 +319,13 @@ async def test_a_conversation_is_told_turn_by_turn(tmp_path: Path, autojump_cloc
         ('{"type":"send-text","label":"rtvi-ai","id":"m1","data":[]}', "error-response"),
         ('{"type":"client-message","label":"rtvi-ai","id":"m1","data":{"t":1}}', "error-response"),
         ('{"type":"client-message","label":"rtvi-ai","data":{"t":"","d":"' + "x" * 16_000 + '"}}', "error-response"),
+        (_to_agent([0] * 3000), "error-response"),
+        (_to_agent([{}] * 3000), "error-response"),
+        (_to_agent({str(number): {} for number in range(1001)} | {"": [0] * 1000}), "error-response"),
+        (
+            '{"type":"client-message","label":"rtvi-ai","data":{"t":"","d":%s}}' % ("[" * 70 + "]" * 70),
+            "error-response",
+        ),
         ('{"type":"llm-function-call-result","label":"rtvi-ai","id":"m1","data":{}}', "error-response"),
     ],
 )
