@@ -33,6 +33,7 @@ NOT_COUNTED: Final = {
     "Dialect.gateway_says": "the same",
     "Dialect.opened": "the same",
     "Door.call": "the gateway's own",
+    "Door.elsewhere": "the same",
     "Door.find": "the same",
     "Door.invite": "the same",
     "Door.key": "the same",

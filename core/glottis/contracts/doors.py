@@ -176,6 +176,12 @@ class Door(Protocol):
         Whether it is this client's is for the route's access to say: ``session``.
         """
 
+    async def elsewhere(self, session_id: str) -> str:
+        """The URL of another node of the cluster that has this session, such as ``https://b.example``; else empty.
+
+        Clients that ``find`` does not know can be sent there.
+        """
+
     async def principal(self) -> Principal:
         """Who has sent the request, as the auth scheme recognises it. Raises ``DoorRefused``.
 

@@ -17,6 +17,9 @@ from glottis_pipecat.bodies import (
 from glottis_pipecat.dialect import Rtvi
 
 FOLDER: Final = "/pipecat"
+ELSE: Final = "else"
+NEW: Final = "new"
+"""In the query: the client is to have a new call where the one of the path is lost, as with servers of Pipecat."""
 _SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
@@ -52,13 +55,8 @@ class Endpoint:
             offer, data = _read(parse_offer_untrusted, request.body)
             if offer.pc_id:
                 call = await _found(request, offer.pc_id)
-                return _elsewhere(offer.pc_id) if call is None else await self._answer(call, offer)
-            call = await self._call(_door_of(request), data)
-            try:
-                return await self._answer(call, offer)
-            except DoorRefused as refused:
-                call.end(f"its offer was refused: {refused.code}")
-                raise
+                return _elsewhere(offer.pc_id, NEW) if call is None else await self._answer(call, offer)
+            return await self._answer_anew(request, offer, data)
 
         return await _answered(answer)
 
@@ -78,8 +76,15 @@ class Endpoint:
         """An offer of the call that the path names, the first or a later one."""
 
         async def answer() -> RouteResponse:
-            offer, _ = _read(parse_offer_untrusted, request.body)
-            return await self._answer(await _found_there(request), offer)
+            offer, data = _read(parse_offer_untrusted, request.body)
+            found = await _found_there(request)
+            if isinstance(found, RouteResponse):
+                return found
+            if found is not None:
+                return await self._answer(found, offer)
+            if request.query.get(ELSE) == NEW:
+                return await self._answer_anew(request, offer, data)
+            raise _not_found()
 
         return await _answered(answer)
 
@@ -88,7 +93,10 @@ class Endpoint:
 
         async def answer() -> RouteResponse:
             candidates = _read(parse_candidates_untrusted, request.body)
-            return _add(await _found_there(request), candidates)
+            found = await _found_there(request)
+            if found is None:
+                raise _not_found()
+            return found if isinstance(found, RouteResponse) else _add(found, candidates)
 
         return await _answered(answer)
 
@@ -97,6 +105,14 @@ class Endpoint:
         if not campaign:
             raise DoorRefused(400, "MISSING_CAMPAIGN", "Say by requestData.campaignId which campaign to call.")
         return await door.call({"campaignId": campaign, "metadata": {"pipecat": data}}, dialect=Rtvi())
+
+    async def _answer_anew(self, request: RouteRequest, offer: Offer, data: dict[str, Any]) -> RouteResponse:
+        call = await self._call(_door_of(request), data)
+        try:
+            return await self._answer(call, offer)
+        except DoorRefused as refused:
+            call.end(f"its offer was refused: {refused.code}")
+            raise
 
     async def _answer(self, call: DoorCall, offer: Offer) -> RouteResponse:
         sdp = await call.answer(offer.sdp, gathering=self._config.gathering_timeout)
@@ -139,10 +155,13 @@ async def _found(request: RouteRequest, session_id: str) -> DoorCall | None:
     return call
 
 
-async def _found_there(request: RouteRequest) -> DoorCall:
-    call = await _found(request, request.parameters["session_id"])
-    if call is None:
-        raise _not_found()
+async def _found_there(request: RouteRequest) -> DoorCall | RouteResponse | None:
+    """The client's call of the path, or the way to the node that has it; None if it is lost."""
+    session_id = request.parameters["session_id"]
+    call = await _found(request, session_id)
+    if call is None and (url := await _door_of(request).elsewhere(session_id)):
+        query = f"?{ELSE}={NEW}" if request.query.get(ELSE) == NEW else ""
+        return RouteResponse(307, headers=[("location", f"{url}{FOLDER}{request.path}{query}")])
     return call
 
 
@@ -150,9 +169,10 @@ def _not_found() -> DoorRefused:
     return DoorRefused(404, "CALL_NOT_FOUND", "The call has ended, or is somebody else's; make a new one.")
 
 
-def _elsewhere(session_id: str) -> RouteResponse:
+def _elsewhere(session_id: str, otherwise: str = "") -> RouteResponse:
     """To the URL that leads to the process with the session (RFC 9110 §15.4.8), beside this one's ``api``."""
-    return RouteResponse(307, headers=[("location", f"../sessions/{session_id}/api/offer")])
+    query = f"?{ELSE}={otherwise}" if otherwise else ""
+    return RouteResponse(307, headers=[("location", f"../sessions/{session_id}/api/offer{query}")])
 
 
 def _add(call: DoorCall, candidates: Candidates) -> RouteResponse:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import trio.testing
-from glottis import Call, Malformed, TextMessage, TypedMessage
+from glottis import Call, Malformed, RouteResponse, Seat, SessionWish, TextMessage, TypedMessage, Whereabouts, hookimpl
 from glottis.dtls import Certificate
 from glottis.sctp import ChannelOpened, DataChannel, TextReceived
 from glottis_conversation import conversation
@@ -215,10 +215,53 @@ async def test_what_another_process_may_have_is_asked_where_paths_lead_to_it(
     client = Client(exchange)
     location = f"../sessions/{UNKNOWN}/api/offer"
     reply = await client.ask(OFFER, {"sdp": "v=0", "pc_id": UNKNOWN})
-    assert (reply.status, reply.headers["location"]) == (307, location)
+    assert (reply.status, reply.headers["location"]) == (307, f"{location}?else=new")
     reply = await client.ask(OFFER, {"pc_id": UNKNOWN, "candidates": []}, "PATCH")
     assert (reply.status, reply.headers["location"]) == (307, location)
     assert (await client.ask(location[2:], {"sdp": "v=0"})).document["code"] == "CALL_NOT_FOUND"
+
+
+async def test_a_client_whose_call_is_lost_has_a_new_one_by_the_way_that_names_its_campaign(
+    exchange: Exchange, client: Client, autojump_clock: Clock
+) -> None:
+    lost = client.pc_id
+    client.say("disconnect-bot")
+    await eventually(lambda: not len(exchange.gateway.sessions))
+    again = Client(exchange)
+    again.pc_id = lost
+    assert (await again.ask(f"/sessions/{lost}/api/offer", {"sdp": "v=0"})).document["code"] == "CALL_NOT_FOUND"
+    location = (await again.ask(OFFER, {"sdp": "v=0", "pc_id": lost})).headers["location"]
+    await again.connect(location.removeprefix(".."), requestData={"campaignId": "test", "name": "Ada"})
+    assert again.pc_id != lost
+    again.write("data")
+    assert json.loads((await again.told("bot-llm-text"))["data"]["text"])["name"] == "Ada"
+
+
+class Sister:
+    """A cluster in which another node has all sessions that this one does not have."""
+
+    @hookimpl
+    def join_cluster(self, seat: Seat) -> "Sister":
+        return self
+
+    async def place(self, wish: SessionWish) -> RouteResponse | None:
+        return None
+
+    async def seconds_to_wait(self, what: str, client: str, per_minute: int) -> float | None:
+        return None
+
+    async def find(self, session_id: str) -> Whereabouts:
+        return Whereabouts(url="https://b.example") if session_id == UNKNOWN else Whereabouts()
+
+
+async def test_a_call_of_another_node_is_asked_for_there(tmp_path: Path, autojump_clock: Clock) -> None:
+    config = f'{CONFIG}\n[extensions]\nenabled = ["Sister"]\n'
+    async with open_memory_exchange(tmp_path, config, [PLUGIN, Sister()]) as exchange:
+        client = Client(exchange)
+        path = f"/sessions/{UNKNOWN}/api/offer"
+        for method, query in (("POST", ""), ("POST", "?else=new"), ("PATCH", "")):
+            reply = await client.ask(f"{path}{query}", {"sdp": "v=0", "candidates": []}, method)
+            assert (reply.status, reply.headers["location"]) == (307, f"https://b.example/pipecat{path}{query}")
 
 
 async def test_what_is_said_is_told_as_bots_of_pipecat_tell_it(client: Client, autojump_clock: Clock) -> None:

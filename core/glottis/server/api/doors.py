@@ -16,6 +16,7 @@ from glottis.contracts.info import Principal
 from glottis.server.api.authentication import Authentication
 from glottis.server.api.initiate import Initiate
 from glottis.server.api.placement import Placement
+from glottis.server.clustering import ClusterDesk
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.sessions.door_client import DoorClient, over
@@ -29,8 +30,11 @@ _OF_THE_BODY: Final = ("content-type", "cache-control")
 class Doors:
     """All calls that have come in by a door, until they are over."""
 
-    def __init__(self, sessions: Placement, initiate: Initiate, authentication: Authentication) -> None:
+    def __init__(
+        self, sessions: Placement, initiate: Initiate, authentication: Authentication, cluster: ClusterDesk
+    ) -> None:
         self._sessions = sessions
+        self._cluster = cluster
         self._initiate = initiate
         self._authentication = authentication
         self._calls: dict[str, DoorClient] = {}
@@ -80,6 +84,10 @@ class Doors:
     def find(self, session_id: str) -> DoorCall | None:
         """See ``Door``."""
         return self._calls.get(session_id)
+
+    async def elsewhere(self, session_id: str) -> str:
+        """See ``Door``."""
+        return (await self._cluster.find(session_id)).url
 
     def key(self, purpose: str) -> bytes:
         """See ``Door``: what workers share is what signs sessions' tokens."""
@@ -144,6 +152,10 @@ class RequestDoor:
     def find(self, session_id: str) -> DoorCall | None:
         """See ``Door``."""
         return self._doors.find(session_id)
+
+    async def elsewhere(self, session_id: str) -> str:
+        """See ``Door``."""
+        return await self._doors.elsewhere(session_id)
 
     async def principal(self) -> Principal:
         """See ``Door``."""

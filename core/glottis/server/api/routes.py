@@ -88,7 +88,7 @@ class Api:
         )
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)
-        doors = Doors(sessions, self.initiate, of_plugins)
+        doors = Doors(sessions, self.initiate, of_plugins, self._cluster)
         self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors, doors)
         plugins_of = plugins_route.PluginsRoute(plugins, of_plugins, self._cors, figures_elsewhere)
         self._routes: dict[str, dict[str, Handler]] = {
