@@ -74,6 +74,22 @@ SOUNDS = """[...(await peers[0].getStats()).values()].some(
     ({ type, totalAudioEnergy }) => type === 'inbound-rtp' && totalAudioEnergy > 0)"""
 
 
+CAMERA = """(async () => {
+    const [camera] = (await navigator.mediaDevices.getUserMedia({ video: true })).getTracks();
+    const { mediaManager } = client._transport;
+    const own = mediaManager.tracks.bind(mediaManager);
+    mediaManager.tracks = () => ({ local: { ...own().local, video: camera } });
+})()"""
+"""As with a media manager that has one."""
+
+
+async def reconnect(page: Page) -> None:
+    """By the client's own way, which is asked after its agent."""
+    await page.evaluate("client._transport.attemptReconnection(true)")
+    await page.wait_for("client._transport.dc.readyState === 'open'")
+    assert await page.evaluate("client.sendClientRequest('price', {})") == "a shilling"
+
+
 @pytest.mark.parametrize(
     ("browser_name", "end"), [("chromium", "client.sendText('bye')"), ("firefox", "client.disconnect()")]
 )
@@ -104,11 +120,18 @@ async def test_the_documented_page_is_answered_and_either_hangs_up(
             while not await page.evaluate(f"(async () => {SOUNDS})()"):
                 pass
             assert await page.evaluate("client.state") == "ready"
-            await page.evaluate("client._transport.attemptReconnection(true)")  # as when its network is lost
-            await page.wait_for("client._transport.dc.readyState === 'open'")
-            assert await page.evaluate("client.sendClientRequest('price', {})") == "a shilling"
+            await page.evaluate(CAMERA)
+            await reconnect(page)  # as when its network is lost
             assert await page.evaluate("peers.length") == 2
             assert len(gateway.sessions) == 1
+            first, *others = await page.evaluate("peers[1].getTransceivers().map((one) => one.currentDirection)")
+            assert first == "sendrecv"
+            assert set(others) <= {None, "stopped"}  # which is what browsers make of a section that is refused
+            anew = f'{{ endpoint: "{gateway.url}/pipecat/api/offer" }}'
+            lost = f"{{ pc_id: '1-{'x' * 22}', _webrtcRequest: {anew} }}"
+            await page.evaluate(f"void Object.assign(client._transport, {lost})")
+            await reconnect(page)  # as when the gateway was restarted
+            await eventually(lambda: len(gateway.sessions) == 1)
             await page.evaluate(end)
             await page.wait_for("heard.some(([kind]) => kind === 'over')")
             assert await page.evaluate("client.state") == "disconnected"
