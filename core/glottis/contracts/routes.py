@@ -103,6 +103,8 @@ class Route:
     makes_calls: bool = False
     """Each request is for a call by its door: where the gateway has several workers, the one with most room for it has
     the request, and another one after it whose door has refused it for want of room."""
+    accepts: str = ""
+    """The media type of what is sent to it, which ``OPTIONS`` tells: ``Accept-Post``, ``Accept-Patch`` (RFC 5789)."""
 
 
 class RouteSocket(Protocol):

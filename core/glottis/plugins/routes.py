@@ -210,6 +210,9 @@ def _checked(plugin: Plugin, route: Route) -> MountedRoute:
     segments = _place_of(route)
     check_instance("Route.timeout", route.timeout, int | float)
     check_instance("Route.makes_calls", route.makes_calls, bool)
+    check_instance("Route.accepts", route.accepts, str)
+    if route.accepts and not MEDIA_TYPE.fullmatch(route.accepts):
+        raise ValueError(f"Route.accepts: expected a media type such as text/plain, got {route.accepts!r}")
     if not 0 < route.timeout <= LONGEST_TIMEOUT or math.isnan(route.timeout):
         raise ValueError(f"Route.timeout: expected at most {LONGEST_TIMEOUT:g} seconds, and more than none")
     return MountedRoute(route.method, route.path, route.access, plugin, segments, float(route.timeout), route)

@@ -5,7 +5,8 @@ from typing import Final
 
 from glottis import Route, RoutesSpec, hookimpl
 
-from glottis_whip.endpoint import FOLDER, Endpoint, WhipConfig
+from glottis_whip.endpoint import FOLDER, SDP, Endpoint, WhipConfig
+from glottis_whip.fragments import MEDIA_TYPE
 
 __all__ = ["Endpoint", "WhipConfig", "register_routes"]
 
@@ -22,7 +23,9 @@ def register_routes() -> list[RoutesSpec]:
 def _routes(config: WhipConfig) -> Sequence[Route]:
     endpoint = Endpoint(config)
     return [
-        Route("POST", "/{campaign_id}", "public", endpoint.post, TIMEOUT, makes_calls=True),
-        Route("PATCH", "/{campaign_id}/{session_id}", "session", endpoint.patch),
+        Route("GET", "/{campaign_id}", "public", endpoint.get),
+        Route("POST", "/{campaign_id}", "public", endpoint.post, TIMEOUT, makes_calls=True, accepts=SDP),
+        Route("GET", "/{campaign_id}/{session_id}", "session", endpoint.get),
+        Route("PATCH", "/{campaign_id}/{session_id}", "session", endpoint.patch, accepts=MEDIA_TYPE),
         Route("DELETE", "/{campaign_id}/{session_id}", "session", endpoint.delete),
     ]

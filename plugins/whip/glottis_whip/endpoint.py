@@ -47,6 +47,10 @@ class Endpoint:
         self._config = config
         self._negotiations: WeakKeyDictionary[DoorCall, _Negotiation] = WeakKeyDictionary()
 
+    async def get(self, request: RouteRequest) -> RouteResponse:
+        """§4.1: there is nothing to see, but that is no error."""
+        return RouteResponse(204)
+
     async def post(self, request: RouteRequest) -> RouteResponse:
         """§4.2: an offer, and the answer to it."""
         try:
@@ -57,6 +61,8 @@ class Endpoint:
 
     async def _call(self, request: RouteRequest, offer: str) -> RouteResponse:
         assert request.door is not None, "the gateway's requests have one"
+        offered = Description.of(offer)
+        _check_tracks(offered)
         campaign_id = request.parameters["campaign_id"]
         call = await request.door.call({"campaignId": campaign_id})
         try:
@@ -64,14 +70,14 @@ class Endpoint:
         except DoorRefused as refused:
             call.end(f"its offer was refused: {refused.code}")
             raise
-        negotiation = self._negotiations[call] = _Negotiation(Description.of(offer), Description.of(sdp))
+        negotiation = self._negotiations[call] = _Negotiation(offered, Description.of(sdp))
         headers = [
             ("location", f"{FOLDER}/{campaign_id}/{call.session_id}"),
             ("etag", negotiation.entity_tag),
             ("accept-patch", MEDIA_TYPE),
             *_links(call),
         ]
-        return RouteResponse(201, sdp.encode(), SDP, headers)
+        return RouteResponse(201, negotiation.answer.as_bundle(), SDP, headers)
 
     async def patch(self, request: RouteRequest) -> RouteResponse:
         """§4.3: candidates of the client, or new credentials of it."""
@@ -126,6 +132,13 @@ def _offer_in(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError:
         raise DoorRefused(400, "MALFORMED", "Send a session description, which is UTF-8.") from None
+
+
+def _check_tracks(offer: Description) -> None:
+    """One track of each kind at most, in one stream (§4.4.2)."""
+    kinds, streams = offer.sent
+    if len(set(kinds)) < len(kinds) or len(set(streams)) > 1:
+        raise DoorRefused(422, "TOO_MANY_TRACKS", "Offer one track of audio, in one MediaStream.")
 
 
 def _fragment_in(body: bytes) -> Fragment:

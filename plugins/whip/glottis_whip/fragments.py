@@ -1,7 +1,8 @@
 """Fragments of session descriptions: ICE credentials and candidates (RFC 8840 §9)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from glottis import Malformed
@@ -12,7 +13,18 @@ MAX_LINES: Final = 256
 MAX_CANDIDATES: Final = 100
 """Of one fragment: more than a host has addresses."""
 _END: Final = "a=end-of-candidates"
-_ICE: Final = ("ice-ufrag", "ice-pwd", "ice-options", "candidate", "end-of-candidates", "mid")
+_ICE: Final = (
+    "ice-ufrag",
+    "ice-pwd",
+    "ice-options",
+    "ice-pacing",
+    "ice-lite",
+    "candidate",
+    "end-of-candidates",
+    "mid",
+)
+_KINDS: Final = ("audio", "video")
+_RECEIVING: Final = ("a=recvonly", "a=inactive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,28 @@ class Description:
         """The value of the first attribute of this name; empty if there is none."""
         prefix = f"a={name}:"
         return next((line.removeprefix(prefix) for line in self.lines if line.startswith(prefix)), "")
+
+    @property
+    def sent(self) -> tuple[list[str], list[str]]:
+        """Kinds of the tracks that are sent, and the streams that they name."""
+        kinds, streams = [], []
+        for section in self._sections():
+            kind = section[0].removeprefix("m=").partition(" ")[0]
+            if kind in _KINDS and not any(line in _RECEIVING for line in section):
+                kinds.append(kind)
+                streams += [line[len("a=msid:") :].partition(" ")[0] for line in section if line.startswith("a=msid:")]
+        return kinds, streams
+
+    def _sections(self) -> Iterator[Sequence[str]]:
+        starts = [index for index, line in enumerate(self.lines) if line.startswith("m=")]
+        yield from (self.lines[start:end] for start, end in pairwise((*starts, len(self.lines))))
+
+    def as_bundle(self) -> bytes:
+        """The answer with the line that RFC 9725 §4.4.1 wants in each section beside ``a=rtcp-mux`` (RFC 8858 §3)."""
+        lines: list[str] = []
+        for line in self.lines:
+            lines += [line, "a=rtcp-mux-only"] if line == "a=rtcp-mux" else [line]
+        return _text(lines).encode()
 
     def restarted(self, fragment: Fragment) -> str:
         """The same offer with new credentials (RFC 8839 §4.4.1.1.1), and a version that says so (RFC 3264 §8)."""

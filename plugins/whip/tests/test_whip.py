@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.gateway import CONFIG
 from support.http import Reply, request
+from support.keys import KEY, KEYS
 from support.memory import open_memory_exchange
 from support.phone import CONNECTED, Exchange, Phone, eventually
 
@@ -38,10 +39,10 @@ class Client:
         fields = headers | ({"content_type": media_type} if media_type else {})
         return await request(self.exchange.gateway, method, path, body, connect=self.exchange.network.connect, **fields)
 
-    async def post(self, path: str = "/whip/echo", media_type: str = "application/sdp") -> Reply:
+    async def post(self, path: str = "/whip/echo", media_type: str = "application/sdp", **headers: str) -> Reply:
         self.offer = self.phone.peer.make_offer()
         self.phone.driver.pump()
-        reply = await self.ask("POST", path, self.offer.encode(), media_type)
+        reply = await self.ask("POST", path, self.offer.encode(), media_type, **headers)
         self.location = reply.headers.get("location", "")
         self.entity_tag = reply.headers.get("etag", "")
         return reply
@@ -62,13 +63,15 @@ async def test_call_is_made_heard_and_ended_by_http_alone(exchange: Exchange, au
     reply = await client.post()
     assert (reply.status, reply.headers["content-type"]) == (201, "application/sdp")
     assert reply.headers["accept-patch"] == MEDIA_TYPE
+    assert reply.headers["etag"].startswith('"')  # a strong one, RFC 9110 §8.8.3
+    assert reply.body.count(b"a=rtcp-mux-only\r\n") == reply.body.count(b"a=rtcp-mux\r\n") > 0
     assert b"a=sendrecv" in reply.body
     assert b"a=end-of-candidates" in reply.body
     client.phone.peer.accept_answer_untrusted(reply.body.decode(), trio.current_time())
     client.phone.driver.pump()
     await client.phone.hear()
     assert len(exchange.gateway.sessions) == 1
-    assert (await client.ask("DELETE", client.location)).status == 200
+    assert (await client.ask("DELETE", client.location, if_match='"of-another"')).status == 200
     assert len(exchange.gateway.sessions) == 0
     assert (await client.ask("DELETE", client.location)).document["code"] == "SESSION_NOT_FOUND"
 
@@ -82,7 +85,10 @@ async def test_candidates_are_for_the_generation_that_they_name(exchange: Exchan
     assert (await client.patch(text)).status == 428
     assert (await client.patch(text, if_match='"of-before"')).status == 412
     assert (await client.patch(text, if_match="*")).status == 412
-    assert (await client.patch(text, if_match=client.entity_tag)).status == 204
+    odd = ["1 1 tcp 1 192.0.2.78 9 typ host tcptype active", "1 1 udp 1 here.local 9 typ host", "1 1 x", "", "1 " * 99]
+    more = "".join(f"a=candidate:{candidate}\r\n" for candidate in odd)
+    added = await client.patch(more + text, if_match=f'"x", {client.entity_tag}')
+    assert (added.status, added.body, added.headers.get("etag")) == (204, b"", None)
     session = next(iter(exchange.gateway.sessions))
     page = await exchange.gateway.sessions.explain(session.info.session_id, session.info.principal)
     assert page is not None
@@ -113,6 +119,68 @@ async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange, aut
     assert client.phone.peer.transport.ice.local_ufrag == ufrag
 
 
+async def test_ice_that_cannot_be_restarted_goes_on(exchange: Exchange, autojump_clock: Clock) -> None:
+    client = Client(exchange)
+    await client.connect()
+    reply = await client.patch("a=ice-ufrag:a b\r\na=ice-pwd:short\r\n", if_match="*")
+    assert reply.status == 400
+    await client.phone.hear()
+    assert (await client.patch("a=end-of-candidates", if_match=client.entity_tag)).status == 204
+
+
+async def test_what_is_there_is_told_without_a_call(exchange: Exchange, autojump_clock: Clock) -> None:
+    client = Client(exchange)
+    assert (await client.ask("GET", "/whip/echo")).status == 204
+    options = (await client.ask("OPTIONS", "/whip/echo")).headers
+    assert (options["accept-post"], options["allow"]) == ("application/sdp", "GET, POST, HEAD, OPTIONS")
+    await client.post()
+    assert (await client.ask("GET", client.location)).status == 204
+    page = {"origin": "http://127.0.0.1:3000", "access_control_request_method": "PATCH"}
+    page["access_control_request_headers"] = "if-match"
+    options = (await client.ask("OPTIONS", client.location, b"", "", **page)).headers
+    assert options["accept-patch"] == MEDIA_TYPE
+    assert options["access-control-allow-headers"] == "if-match"
+    assert "PATCH" in options["access-control-allow-methods"]
+    assert "DELETE" in options["access-control-allow-methods"]
+
+
+async def test_endpoint_and_session_are_for_bearers_of_tokens(tmp_path: Path, autojump_clock: Clock) -> None:
+    config = ROUTES.replace('[auth]\nscheme = "anonymous"\n', KEYS)
+    async with open_memory_exchange(tmp_path, config) as exchange:
+        client = Client(exchange)
+        reply = await client.ask("POST", "/whip/echo", b"v=0", "application/sdp")
+        assert (reply.status, reply.headers["www-authenticate"].partition(" ")[0]) == (401, "Bearer")
+        reply = await client.post(authorization=f"Bearer {KEY}")
+        assert reply.status == 201
+        for method in ("GET", "PATCH", "DELETE"):
+            assert (await client.ask(method, client.location)).status == 401
+            assert (await client.ask(method, client.location, authorization=f"Bearer {KEY[::-1]}")).status == 404
+        assert (await client.ask("DELETE", client.location, authorization=f"Bearer {KEY}")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("sections", "status"),
+    [
+        ("m=audio 9 X 0\r\nm=audio 9 X 0", 422),
+        ("m=audio 9 X 0\r\na=msid:a b\r\nm=video 9 X 0\r\na=msid:c d", 422),
+        ("m=audio 9 X 0\r\na=msid:a b\r\nm=audio 9 X 0\r\na=recvonly\r\nm=video 9 X 0\r\na=msid:a d", 400),
+    ],
+)
+async def test_one_track_of_a_kind_is_taken(
+    sections: str, status: int, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    offer = f"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n{sections}\r\n"
+    reply = await Client(exchange).ask("POST", "/whip/echo", offer.encode(), "application/sdp")
+    assert (reply.status, reply.document["code"] == "TOO_MANY_TRACKS") == (status, status == 422)
+    assert len(exchange.gateway.sessions) == 0
+
+
+def test_fragment_of_an_answer_says_what_the_answer_says_of_ice() -> None:
+    lines = ["a=ice-lite", "a=ice-options:ice2", "m=audio 9 X 0", "a=ice-pacing:50", "a=mid:0"]
+    answer = Description(("v=0", *lines[:2], "a=group:BUNDLE 0", *lines[2:], "a=rtcp-mux", "m=video 0 X 0"))
+    assert answer.fragment().decode().splitlines() == lines
+
+
 @pytest.mark.parametrize(
     ("method", "path", "media_type", "body", "status", "code"),
     [
@@ -120,7 +188,9 @@ async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange, aut
         ("POST", "/whip/echo", "application/sdp", b"nonsense", 400, "MALFORMED"),
         ("POST", "/whip/echo", "application/sdp", b"\xff", 400, "MALFORMED"),
         ("POST", "/whip/nobody", "application/sdp", b"v=0", 404, "UNKNOWN_CAMPAIGN"),
-        ("GET", "/whip/echo", "", b"", 405, "METHOD_NOT_ALLOWED"),
+        ("PUT", "/whip/echo", "", b"", 405, "METHOD_NOT_ALLOWED"),
+        ("POST", "/whip/echo/another", "application/sdp", b"v=0", 405, "METHOD_NOT_ALLOWED"),
+        ("DELETE", "/whip/echo/another", "", b"", 404, "SESSION_NOT_FOUND"),
         ("PATCH", "/whip/echo/another", MEDIA_TYPE, b"", 404, "SESSION_NOT_FOUND"),
     ],
 )

@@ -11,7 +11,7 @@ from glottis.server.http.problem import Problem
 
 PREFLIGHT_MAX_AGE: Final = 600
 """Seconds for which a browser may remember a preflight's answer."""
-EXPOSED: Final = "etag, link, location, retry-after, www-authenticate, x-request-id"
+EXPOSED: Final = "accept-patch, accept-post, etag, link, location, retry-after, www-authenticate, x-request-id"
 """Response headers that pages may read, beside those that any may."""
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
 _WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}

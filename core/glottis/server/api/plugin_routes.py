@@ -56,6 +56,11 @@ class PluginRoutes:
                 handlers.setdefault(route.method, partial(self._answer, folder, route, parameters))
         return handlers
 
+    def accepted(self, path: str) -> list[tuple[str, str]]:
+        """Header fields that tell what can be sent there."""
+        routes = [route for _, route, _ in self._routes_at(path) if isinstance(route, MountedRoute)]
+        return [(f"accept-{one.method.lower()}", one.route.accepts) for one in routes if one.route.accepts]
+
     def has_socket(self, path: str) -> bool:
         """Whether a plugin takes WebSockets there."""
         return any(isinstance(route, MountedSocket) for _, route, _ in self._routes_at(path))

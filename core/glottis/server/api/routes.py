@@ -141,7 +141,7 @@ class Api:
         handlers = self._handlers(request.path)
         methods = ", ".join([*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"])
         if request.method == "OPTIONS":
-            return self._cors.preflight(request, methods)
+            return self._cors.preflight(request, methods).with_headers(*self._plugin_routes.accepted(request.path))
         handler = handlers.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
             raise Problem(405, "METHOD_NOT_ALLOWED", f"Use one of {methods}.", (("allow", methods),))
