@@ -40,15 +40,25 @@ async def serving(app: Any) -> AsyncIterator[Gateway]:
         await trio.to_thread.run_sync(thread.join)
 
 
-async def test_who_has_signed_in_to_the_application_has_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("file", "status", "refusal"),
+    [
+        ("voice_app.py", 401, {"code": "UNAUTHENTICATED"}),
+        ("fastapi_app.py", 403, {"detail": "Sign in first."}),
+    ],
+)
+async def test_who_has_signed_in_to_the_application_has_a_call(
+    file: str, status: int, refusal: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     PAGE.write_files(tmp_path)
     async with open_test_gateway(tmp_path, KEYS) as gateway:
         monkeypatch.setenv("GATEWAY_URL", gateway.url)
         monkeypatch.setenv("GATEWAY_KEY", KEY)
-        async with serving(import_file(tmp_path / "voice_app.py").app) as application:
+        async with serving(import_file(tmp_path / file).app) as application:
             wish = b'{"campaignId": "echo", "clientIdentifier": "somebody else"}'
             refused = await request(application, "POST", "/voice/initiate", wish, content_type=JSON)
-            assert (refused.status, refused.document["code"]) == (401, "UNAUTHENTICATED")
+            assert refused.status == status
+            assert refusal.items() <= refused.document.items()
             cookie = "session=the-cookie-of-ada"
             reply = await request(
                 application, "POST", "/voice/api/websession/initiate", wish, cookie=cookie, content_type=JSON

@@ -188,6 +188,23 @@ async def test_what_needs_no_gateway(asked: dict[str, Any], identify: Any, statu
     assert (reply.status, reply.document["code"], reply.document["status"]) == (status, code, status)
 
 
+async def test_client_that_leaves_before_the_end_of_its_wish_has_no_session() -> None:
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": WISH, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    scope = {"type": "http", "method": "POST", "path": "/initiate", "headers": [(b"content-type", JSON.encode())]}
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(message: Mapping[str, Any]) -> None:
+        raise AssertionError("nobody listens")
+
+    await SessionForwarder("http://127.0.0.1:9", everybody)(scope, receive, send)
+    assert not messages
+
+
 HEAD = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\n"
 
 

@@ -78,7 +78,10 @@ class SessionForwarder:
         elif scope["type"] != "http":
             raise NotImplementedError(f"SessionForwarder: {scope['type']} is for the application that mounts it")
         else:
-            answer = await self._answer(scope, receive)
+            try:
+                answer = await self._answer(scope, receive)
+            except _Gone:
+                return
             await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
             await send({"type": "http.response.body", "body": answer.body})
 
@@ -106,12 +109,14 @@ class SessionForwarder:
         return await self._forward(head, wish)
 
     async def _body(self, receive: Receive) -> bytes | None:
-        """None, if there is more of it than may be."""
+        """None, if there is more of it than may be. Raises ``_Gone``."""
         body, more = bytearray(), True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":  # half a wish may look like a whole one
+                raise _Gone
             body += message.get("body", b"")
-            more = message.get("more_body", False)  # http.disconnect has neither
+            more = message.get("more_body", False)
             if len(body) > self._max_body_bytes:
                 return None
         return bytes(body)
@@ -157,6 +162,10 @@ class SessionForwarder:
     def _odd(self, why: str) -> "_Answer":
         logger.error("what is at %s %s", self._place, why)
         return _problem(502, "BAD_GATEWAY", "The voice gateway and the application do not fit; the log says why.")
+
+
+class _Gone(Exception):
+    """The client has left, and is not answered."""
 
 
 @dataclass(frozen=True, slots=True)
