@@ -21,8 +21,10 @@ import msgspec
 import pytest
 import trio
 from glottis.cli import main
+from glottis.client.device.running import panel_of
+from glottis.client.device.settings import DeviceConfig
 from glottis.config import Config, load_config, resolve, settings
-from glottis.config.conversion import PluginSettings
+from glottis.config.conversion import PluginSettings, convert
 from glottis.contracts import hookspecs, statistics
 from glottis.plugins import AgentFile, Catalogue, Plugin, load_beside
 from glottis.server.fleet.environment import VARIABLE
@@ -199,7 +201,10 @@ def test_configurations_that_are_shown_can_be_loaded(document: Document, tmp_pat
         path.write_text(block.code)
         others = {"project", "speech", "steps"}  # of a plugin, of an experiment, and of a script
         if not others & tomllib.loads(block.code).keys():
-            load_config(path, {})
+            if block.file_name == "device.toml":
+                convert({"gateway": {"url": "http://h"}} | tomllib.loads(block.code), DeviceConfig)
+            else:
+                load_config(path, {})
 
 
 SAMPLES = [
@@ -267,7 +272,11 @@ def test_each_example_of_a_hook_is_a_plugin_that_its_configuration_enables(examp
     ]
     for module, block in zip(modules, DOCS["hooks"].blocks_of("toml"), strict=True):
         implemented |= {name for name, value in vars(module).items() if hasattr(value, "glottis_impl")}
-        configuration += block.code
+        if block.file_name == "device.toml":
+            device = convert({"gateway": {"url": "http://h"}} | tomllib.loads(block.code), DeviceConfig)
+            panel_of(device, load_beside(installed_plugins(), [module]))
+        else:
+            configuration += block.code
     path = tmp_path / "glottis.toml"
     path.write_text(configuration)
     resolve(load_config(path, {}), load_beside(installed_plugins(), modules))

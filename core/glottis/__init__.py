@@ -57,6 +57,7 @@ from glottis.contracts.hookspecs import hookimpl
 from glottis.contracts.ice_servers import IceServer, IceServerProvider, IceServerProviderSpec
 from glottis.contracts.info import AudioPreference, CallInfo, Principal
 from glottis.contracts.pages import Page, PagesSpec
+from glottis.contracts.panel import Button, Lamp
 from glottis.contracts.parts import GatewayParts
 from glottis.contracts.resampling import Resampler, Resampling
 from glottis.contracts.routes import Access, Route, RouteRequest, RouteResponse, RouteSocket, RoutesSpec, SocketRoute
@@ -78,6 +79,7 @@ __all__ = [
     "AuthScheme",
     "AuthSchemeSpec",
     "AuthenticationFailed",
+    "Button",
     "BytesMessage",
     "Call",
     "CallEvent",
@@ -118,6 +120,7 @@ __all__ = [
     "Interrupted",
     "KeyPress",
     "Keys",
+    "Lamp",
     "LocalError",
     "Malformed",
     "MediaNegotiated",

@@ -47,6 +47,7 @@ NOT_COUNTED: Final = {
     "DoorCall.send_key": "the same",
     "DoorCall.send_mark": "the same",
     "DoorCall.send_text": "the same",
+    "Button.wait": "a device's, which has no figures",
     "EchoCanceller.cancel": "a device's, which has no figures",
     "EchoCancelling.create_canceller": "the same",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",

@@ -41,6 +41,8 @@ NEVER_CALLED = {
     "DoorCall.send_text": "the same",
     "EchoCanceller.cancel": "by a device: see ``tests/client/device/test_device.py``",
     "EchoCancelling.create_canceller": "the same",
+    "Button.wait": "by a device: see ``tests/client/device/test_panel.py``",
+    "Lamp.show": "the same",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
     "GatewayInfo.figures": "the gateway's own, which extensions call",
     "GatewayParts.collect": "the same",

@@ -5,8 +5,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,10 @@ import trio
 from glottis import AudioFrame, ComponentSpec, EchoCancelling, PluginError, hookimpl
 from glottis.audio import level_dbfs
 from glottis.cli.command_line import main
-from glottis.client.calling import CallRequest
 from glottis.client.connection import CallFailed
 from glottis.client.device.backoff import BackOff
-from glottis.client.device.device import Device
 from glottis.client.device.echo import EchoFreeSound
-from glottis.client.device.running import open_sound, request_of
+from glottis.client.device.running import open_sound
 from glottis.client.device.settings import DeviceConfig
 from glottis.client.device.sound import MAX_FRAMES, CommandSound
 from glottis.client.device.state import State
@@ -33,58 +31,11 @@ from glottis.contracts.errors import ConfigurationError
 from glottis.plugins import load_beside
 from glottis_spandsp.echo import SpeexEchoCancelling
 from support.audio import SPEECH, from_pcm, read_wav
+from support.device import FAULTS, LOUD, RATE, Silent, config_of, eventually, running
 from support.gateway import open_test_gateway
 from support.installed import installed_plugins
 from support.patience import PATIENCE, PROCESS_PATIENCE
 from trio.testing import MockClock
-
-RATE = 16000
-LOUD = b"\x00\x30\x00\xd0" * 160
-
-
-class Silent:
-    """A microphone of silence on trio's clock, and a loudspeaker that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.pcm = bytes(640)
-        self.played: list[bytes] = []
-
-    async def take(self) -> AudioFrame:
-        await trio.sleep(0.02)
-        return AudioFrame(self.pcm, RATE)
-
-    def forget(self) -> None: ...
-
-    def write(self, frame: AudioFrame) -> None:
-        self.played.append(bytes(frame.pcm))
-
-    def counters(self) -> dict[str, int]:
-        return {}
-
-    async def run(self) -> None:
-        await trio.sleep_forever()
-
-
-def config_of(folder: Path, url: str, more: str = "") -> DeviceConfig:
-    path = folder / "device.toml"
-    path.write_text(f'[gateway]\nurl = "{url}"\n[status]\nsocket = "{folder / "s"}"\n{more}')
-    return load_file(path, DeviceConfig)
-
-
-@asynccontextmanager
-async def running(config: DeviceConfig, sound: Any = None) -> AsyncIterator[Device]:
-    request: CallRequest = request_of(config, installed_plugins())
-    device = Device(config, request, sound or Silent(), random.Random(1))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(device.run)
-        yield device
-        nursery.cancel_scope.cancel()
-
-
-async def eventually(device: Device, holds: Callable[[], object]) -> None:
-    with trio.fail_after(PATIENCE):
-        while not holds():
-            await device.state.changed.wait()
 
 
 @pytest.mark.slow
@@ -367,9 +318,6 @@ class FaultyCanceller:
         if isinstance(self.fault, BaseException):
             raise self.fault
         return self.fault
-
-
-FAULTS = [ValueError("no"), SystemExit(3), BaseExceptionGroup("all", [SystemExit(3)]), None, 7, "text", b"", bytes(2)]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from glottis.barrier import stop
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
 from glottis.client.device.backoff import BackOff
+from glottis.client.device.panel import Panel
 from glottis.client.device.settings import DeviceConfig
 from glottis.client.device.sound import Sound
 from glottis.client.device.state import DeviceState, State
@@ -31,18 +32,35 @@ logger = logging.getLogger(__name__)
 class Device:
     """Runs until it is cancelled."""
 
-    def __init__(self, config: DeviceConfig, request: CallRequest, sound: Sound, rng: random.Random) -> None:
+    def __init__(
+        self, config: DeviceConfig, request: CallRequest, sound: Sound, rng: random.Random, panel: Panel | None = None
+    ) -> None:
         self._config = config
         self._request = request
         self._sound = sound
+        self._panel = panel or Panel()
         self._back_off = BackOff(config.retry.first, config.retry.longest, rng)
         self.state = DeviceState(config.sound.volume, is_held=config.talk.begin != "always")
+        self.state.is_muted = self._is_pushed_to_talk
         self._last_sound = self._last_heard = 0.0
 
     def answer(self, line: str) -> dict[str, Any]:
         """What a client of the status gets for a line."""
         wrong = self.state.obey(line)
-        return {"error": wrong} if wrong else self.state.document() | {"sound": self._sound.counters()}
+        if wrong:
+            return {"error": wrong}
+        return self.state.document() | {"sound": self._sound.counters(), "panel": self._panel.counters()}
+
+    @property
+    def _is_pushed_to_talk(self) -> bool:
+        return bool(self._config.buttons) and self._config.talk.button == "push-to-talk"
+
+    def press(self, is_down: bool) -> None:
+        """A button was pressed or released."""
+        if self._is_pushed_to_talk:
+            self.state.obey("unmute" if is_down else "mute")
+        if is_down:
+            self.state.obey("talk" if self._is_pushed_to_talk or self.state.is_held else "hang-up")
 
     async def run(self, ready: Callable[[], object] = lambda: None) -> None:
         """Raises ``ConfigurationError`` before it is ``ready``, and nothing later."""
@@ -53,6 +71,7 @@ class Device:
                     server = StatusServer(self.answer, lambda: self.state.changed)
                     nursery.start_soon(server.serve, listener)
                 nursery.start_soon(self._sound.run)
+                nursery.start_soon(self._panel.run, self.state, self.press)
                 ready()
                 await self._go_on_for_ever()
 

@@ -11,6 +11,7 @@ from glottis.client.calling import CallRequest
 from glottis.client.device.card import CardSound
 from glottis.client.device.device import Device
 from glottis.client.device.echo import EchoFreeSound
+from glottis.client.device.panel import Panel, parts_of
 from glottis.client.device.settings import DeviceConfig, SoundSection
 from glottis.client.device.sound import CommandSound, Sound
 from glottis.client.sound_card import SoundCard
@@ -18,6 +19,7 @@ from glottis.config.settings import DEFAULT_CODECS
 from glottis.contracts.codec import CodecSpec
 from glottis.contracts.echo import EchoCanceller, EchoCancelling
 from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.panel import Button, Lamp
 from glottis.plugins import Registry
 from glottis.plugins.guard import check_members, guarded
 
@@ -84,6 +86,13 @@ def _canceller(section: SoundSection, registry: Registry) -> EchoCanceller:
     return canceller
 
 
+def panel_of(config: DeviceConfig, registry: Registry) -> Panel:
+    """Lamps and buttons that the file names. Raises ``ConfigurationError`` and ``PluginError``."""
+    lamps = parts_of(Lamp, config.lamps, "lamps", registry)  # type: ignore[type-abstract]  # a kind is a protocol
+    buttons = parts_of(Button, config.buttons, "buttons", registry)  # type: ignore[type-abstract]
+    return Panel(lamps, buttons)
+
+
 async def run_device(
     config: DeviceConfig,
     registry: Registry,
@@ -91,13 +100,13 @@ async def run_device(
     keep_watched: Callable[[], Awaitable[object]] = trio.sleep_forever,
 ) -> None:
     """Until SIGTERM or SIGINT. Raises ``LocalError`` if it cannot begin."""
-    request = request_of(config, registry)
+    request, panel = request_of(config, registry), panel_of(config, registry)
     with (
         trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
         open_sound(config.sound, registry) as sound,
     ):
         async with trio.open_nursery() as nursery:
-            device = Device(config, request, sound, random.SystemRandom())
+            device = Device(config, request, sound, random.SystemRandom(), panel)
             nursery.start_soon(keep_watched)
             nursery.start_soon(device.run, ready)
             await anext(signals)

@@ -1,7 +1,7 @@
 """Every key of a device's file, with its default. Lengths of time are in seconds."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,6 +12,8 @@ from glottis.contracts.secret import Secret
 
 Pause = Annotated[float, Meta(ge=0.1, le=3600)]
 Command = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=64)]
+Parts = Annotated[tuple[dict[str, Any], ...], Meta(max_length=16)]
+"""Each has the name of a component, and the component's own settings."""
 MAX_SOCKET_PATH: Final = 100
 """Bytes; Linux takes 107 (unix(7))."""
 
@@ -72,6 +74,7 @@ class TalkSection(msgspec.Struct, frozen=True, kw_only=True):
     level_dbfs: Annotated[float, Meta(ge=-90, le=0)] = -35.0
     level_seconds: Annotated[float, Meta(ge=0.02, le=5)] = 0.1
     end_after_silence: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    button: Literal["toggle", "push-to-talk"] = "toggle"
 
 
 class RetrySection(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,3 +113,5 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True):
     talk: TalkSection = TalkSection()
     retry: RetrySection = RetrySection()
     status: StatusSection = StatusSection()
+    lamps: Parts = ()
+    buttons: Parts = ()
