@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 import pytest
-from glottis.config.log_writer import MAX_CHARACTERS, MAX_LINES, LogWriter, WriterHandler
+from glottis.config.log_writer import MAX_CHARACTERS, MAX_LINES, LogWriter, WriterHandler, writing_to
 from glottis.config.logs import MAX_TEXT, JsonFormatter, TextFormatter, uncaught_errors_logged
 from support.patience import PATIENCE
 
@@ -21,7 +21,7 @@ class Pipe:
     def __init__(self) -> None:
         self._read, write = os.pipe()
         self.stream: TextIO = os.fdopen(write, "w")
-        self.handler = WriterHandler(self.stream)
+        self.handler = WriterHandler(writing_to(self.stream))
         self.handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
         self.log = logging.Logger("piped")
         self.log.addHandler(self.handler)

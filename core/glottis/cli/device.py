@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from glottis.cli.parts import Commands, Parts
-from glottis.config import API_KEY_VARIABLE, Log, configure_logging, load_file
+from glottis.config import API_KEY_VARIABLE, configure_logging, load_file
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.secret import Secret
 
@@ -40,7 +40,7 @@ def _device(options: argparse.Namespace, parts: Parts) -> int:
     key = os.environ.get(API_KEY_VARIABLE)
     if key and config.gateway.api_key is None:
         config = msgspec.structs.replace(config, gateway=msgspec.structs.replace(config.gateway, api_key=Secret(key)))
-    configure_logging(Log())
+    configure_logging(config.log)
     return _run(config, parts)
 
 

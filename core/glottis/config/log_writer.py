@@ -76,31 +76,30 @@ class LogWriter:
 
     def _run(self) -> None:
         while True:
-            lines = self._take()
+            lines, told = self._take()
+            has_failed = False
             try:
-                self._write("".join(lines))
-                failed = 0
+                self._write((self._gap(told) if told else "") + "".join(lines))
             except Exception:  # of a stream that is gone there is nobody to tell
-                failed = len(lines)
-            self._done(failed)
+                has_failed = True
+            self._done(*((len(lines), told) if has_failed else (0, 0)))
 
-    def _take(self) -> list[str]:
-        """All lines that wait, once there are some."""
+    def _take(self) -> tuple[list[str], int]:
+        """All lines that wait, once there are some, and how many are missing before them."""
         with self._changed:
             while not self._lines:
                 self._changed.wait()
-            lines = list(self._lines)
-            if self._untold:
-                lines.insert(0, self._gap(self._untold))
-                self._untold = 0
+            lines, told = list(self._lines), self._untold
+            self._untold = 0
             self._lines.clear()
             self._size = 0
             self._is_writing = True
-            return lines
+            return lines, told
 
-    def _done(self, failed: int) -> None:
+    def _done(self, failed: int, untold: int) -> None:
         with self._changed:
             self._is_writing = False
+            self._untold += untold
             self._last_flush_failed = self._last_flush_failed and failed > 0
             self._drop(failed)
             self._changed.notify_all()
@@ -120,10 +119,11 @@ os.register_at_fork(after_in_child=_begin_in_fork)
 class WriterHandler(logging.Handler):
     """Formats records at once, since what they are about may change, and leaves the writing to a ``LogWriter``."""
 
-    def __init__(self, stream: TextIO, *, is_shared: bool = False) -> None:
-        """``is_shared``: other processes write to the same stream, and no line is to be within one of theirs."""
+    def __init__(self, write: Write, reason: str = "standard error took them too slowly") -> None:
+        """``reason`` says why lines may be lost."""
         super().__init__()
-        self.writer = LogWriter(_writing_to(stream, is_shared=is_shared), self._gap)
+        self._reason = reason
+        self.writer = LogWriter(write, self._gap)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Without the handler's lock: what takes for ever to be formatted must not hold up the log of others."""
@@ -152,7 +152,7 @@ class WriterHandler(logging.Handler):
         self.writer.flush()
 
     def _gap(self, count: int) -> str:
-        return self._line(logging.WARNING, f"{count} log records are missing here: standard error took them too slowly")
+        return self._line(logging.WARNING, f"{count} log records are missing here: {self._reason}")
 
     def _line(self, level: int, message: str) -> str:
         return self.format(logging.LogRecord(__name__, level, "", 0, message, (), None)) + "\n"
@@ -162,8 +162,11 @@ def _current_error() -> str:
     return "".join(traceback.format_exception_only(sys.exception())).strip()
 
 
-def _writing_to(stream: TextIO, *, is_shared: bool) -> Write:
-    """Past Python's buffer where there is a descriptor: its lock would be held as long as a write blocks."""
+def writing_to(stream: TextIO, *, is_shared: bool = False) -> Write:
+    """Past Python's buffer where there is a descriptor: its lock would be held as long as a write blocks.
+
+    ``is_shared``: other processes write to the same stream, and no line is to be within one of theirs.
+    """
     try:
         descriptor = stream.fileno()
     except OSError:  # a stand-in, in memory

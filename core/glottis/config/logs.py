@@ -7,9 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
-from glottis.config.log_writer import WriterHandler
+from glottis.config.log_file import RingFile
+from glottis.config.log_writer import WriterHandler, writing_to
 from glottis.config.settings import Log
 from glottis.contracts.log_fields import LogFields, log_fields
 from glottis.contracts.notes import TOPICS, TRACE_LOGGER
@@ -78,15 +80,22 @@ the log's."""
 
 
 def configure_logging(log: Log, worker: str = "") -> None:
-    """Send the records of all loggers from ``log.level`` up, and Python's warnings, to standard error.
+    """Send the records of all loggers from ``log.level`` up, and Python's warnings, to standard error, and to
+    ``log.file``.
 
     ``worker`` names this process, where several serve. Of the topics in ``log.verbose`` all notes are sent.
 
-    A thread writes them, so that nobody waits for a pipe or disk. Where there is no standard error, there is no log.
+    A thread writes them, so that nobody waits for a pipe or disk. Without standard error there is none there.
     """
-    handler = WriterHandler(sys.stderr, is_shared=bool(worker)) if sys.stderr is not None else logging.NullHandler()
-    handler.setFormatter(JsonFormatter(worker) if log.json else TextFormatter(worker))
-    logging.basicConfig(level=log.level.upper(), handlers=[handler], force=True)
+    handlers: list[logging.Handler] = []
+    if sys.stderr is not None:
+        handlers.append(WriterHandler(writing_to(sys.stderr, is_shared=bool(worker))))
+    if log.file:
+        ring = RingFile(Path(log.file), log.file_megabytes << 20)
+        handlers.append(WriterHandler(ring.write, "the disk took them too slowly, or not at all"))
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter(worker) if log.json else TextFormatter(worker))
+    logging.basicConfig(level=log.level.upper(), handlers=handlers or [logging.NullHandler()], force=True)
     for topic in TOPICS:  # notes are of the level debug
         level = logging.DEBUG if topic in log.verbose else logging.NOTSET
         logging.getLogger(f"{TRACE_LOGGER}.{topic}").setLevel(level)
@@ -96,7 +105,7 @@ def configure_logging(log: Log, worker: str = "") -> None:
 
 
 def records_dropped() -> int:
-    """Log records that standard error took too slowly, so far."""
+    """Log records that standard error or the disk took too slowly, or not at all, so far."""
     return sum(handler.writer.dropped for handler in _handlers())
 
 

@@ -322,6 +322,10 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     """One JSON object per line."""
     verbose: tuple[Topic, ...] = ()
     """Topics of the traces of sessions that are logged as they are written, whatever the level."""
+    file: str = ""
+    """Where the log goes as well: a ring of two files."""
+    file_megabytes: Annotated[int, Meta(ge=1, le=1024)] = 8
+    """Of both together."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

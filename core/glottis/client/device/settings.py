@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from glottis.client.connection import split_gateway_url
+from glottis.config.settings import Log
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.secret import Secret
 
@@ -113,5 +114,6 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True):
     talk: TalkSection = TalkSection()
     retry: RetrySection = RetrySection()
     status: StatusSection = StatusSection()
+    log: Log = Log()
     lamps: Parts = ()
     buttons: Parts = ()
