@@ -23,7 +23,7 @@ import trio
 from glottis.cli import main
 from glottis.client.device.running import panel_of
 from glottis.client.device.settings import DeviceConfig
-from glottis.config import Config, load_config, resolve, settings
+from glottis.config import Config, Log, load_config, resolve, settings
 from glottis.config.conversion import PluginSettings, convert
 from glottis.contracts import hookspecs, statistics
 from glottis.plugins import AgentFile, Catalogue, Plugin, load_beside
@@ -76,7 +76,7 @@ SECTIONS = {
     "`[campaigns.<id>]`": settings.CampaignSection,
     "`[campaigns.<id>.agents.<name>]`": settings.AgentSection,
     "`[campaigns.<id>.workers]`": settings.Workers,
-    "`[log]`": settings.Log,
+    "`[log]`": Log,
 }
 CATALOGUES: list[tuple[str, Catalogue[Any]]] = [
     ("Auth scheme", REGISTRY.auth_schemes),

@@ -3,6 +3,7 @@
 from glottis.config.components import typed_settings
 from glottis.config.ice_policies import IcePolicy
 from glottis.config.loading import API_KEY_VARIABLE, load_config, load_file, load_log, load_what_fits, name_sources
+from glottis.config.log_settings import Log
 from glottis.config.logs import configure_logging, flush_logs, records_dropped, uncaught_errors_logged
 from glottis.config.mistakes import Mistakes
 from glottis.config.rendering import render
@@ -16,7 +17,6 @@ from glottis.config.settings import (
     Extensions,
     IceServers,
     Isolation,
-    Log,
     Media,
     Pages,
     Plugins,

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from glottis.config.conversion import EnvironmentValue, convert, convert_what_fits, join
+from glottis.config.log_settings import Log
 from glottis.config.mistakes import Mistakes, overlap, paths_of
-from glottis.config.settings import Config, Log
+from glottis.config.settings import Config
 from glottis.contracts.errors import ConfigurationError
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from glottis.config.log_file import RingFile
+from glottis.config.log_settings import Log
 from glottis.config.log_writer import WriterHandler, writing_to
-from glottis.config.settings import Log
 from glottis.contracts.log_fields import LogFields, log_fields
 from glottis.contracts.notes import TOPICS, TRACE_LOGGER
 

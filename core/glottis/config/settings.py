@@ -15,11 +15,11 @@ from msgspec import Meta
 
 from glottis.config.conversion import PluginSettings
 from glottis.config.ice_policies import IcePolicy, check_relays
+from glottis.config.log_settings import Log
 from glottis.config.origins import OriginPattern, parse_public_url
 from glottis.contracts.codec import Complexity, EncoderKnobs, RedPolicy
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.info import MAX_IDENTIFIER_LENGTH
-from glottis.contracts.notes import Topic
 
 MAX_PORT: Final = 65535
 Port = Annotated[int, Meta(ge=0, le=MAX_PORT)]
@@ -312,20 +312,6 @@ class CampaignSection(msgspec.Struct, frozen=True, kw_only=True):
     isolation: Isolation = "none"
     """``process``: the agent runs in processes of its own, which end with no other calls than theirs."""
     workers: Workers = Workers()
-
-
-class Log(msgspec.Struct, frozen=True, kw_only=True):
-    """``[log]``: what is logged to standard error, and in which form."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    json: bool = False
-    """One JSON object per line."""
-    verbose: tuple[Topic, ...] = ()
-    """Topics of the traces of sessions that are logged as they are written, whatever the level."""
-    file: str = ""
-    """Where the log goes as well: a ring of two files."""
-    file_megabytes: Annotated[int, Meta(ge=1, le=1024)] = 8
-    """Of both together."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

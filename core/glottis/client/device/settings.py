@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from glottis.client.connection import split_gateway_url
-from glottis.config.settings import Log
+from glottis.config.log_settings import Log
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.secret import Secret
 
