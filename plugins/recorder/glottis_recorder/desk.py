@@ -16,6 +16,7 @@ from glottis_recorder.disk import Disk
 from glottis_recorder.ogg_opus import OggFile
 from glottis_recorder.recording import AudioFile, Recording
 from glottis_recorder.settings import RecorderConfig
+from glottis_recorder.unfinished import mend_all
 from glottis_recorder.wav import WavFile
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ async def keep_recordings(desk: RecordingDesk, settings: RecorderConfig) -> Asyn
         await trio.Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"extensions.settings.recorder.directory: {error.strerror}") from None
+    await trio.to_thread.run_sync(mend_all, directory)
     desk.directories.append(directory)
     try:
         async with trio.open_nursery() as nursery:

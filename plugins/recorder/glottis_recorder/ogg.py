@@ -2,11 +2,13 @@
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 MAX_SEGMENTS: Final = 255
 """Of a page; each has up to 255 bytes."""
+HEADER_SIZE: Final = 27
+"""Bytes before the lengths of segments."""
 BEGINS: Final = 2
 ENDS: Final = 4
 PRE_SKIP: Final = 312
@@ -26,6 +28,19 @@ def page(packets: Sequence[bytes], granule: int, serial: int, number: int, flags
     header = struct.pack("<4sBBqIII", b"OggS", 0, flags, granule, serial, number, 0) + bytes([len(lacing)]) + lacing
     data = header + b"".join(packets)
     return data[:22] + checksum(data).to_bytes(4, "little") + data[26:]
+
+
+def ends_of_pages(data: bytes) -> Iterator[int]:
+    """Where each page ends, up to the first that is not whole."""
+    start = 0
+    while data.startswith(b"OggS", start) and len(data) >= start + HEADER_SIZE:
+        lacing = start + HEADER_SIZE + data[start + HEADER_SIZE - 1]
+        end = lacing + sum(data[start + HEADER_SIZE : lacing])
+        page_of_it = data[start : start + 22] + bytes(4) + data[start + 26 : end]
+        if end > len(data) or checksum(page_of_it) != int.from_bytes(data[start + 22 : start + 26], "little"):
+            return
+        yield end
+        start = end
 
 
 def segments_of(packet: bytes) -> int:

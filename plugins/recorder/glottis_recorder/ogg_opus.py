@@ -15,6 +15,7 @@ from glottis import CodecSpec, EncoderSettings, Malformed
 from glottis_recorder import ogg
 from glottis_recorder.opus_frames import SILENCE, SLOT, OpusFrames, opus_frames_untrusted, self_delimited
 from glottis_recorder.timeline import RATE
+from glottis_recorder.unfinished import create, finish
 from glottis_recorder.voices import BYTES_PER_SAMPLE, Placed, Voice
 from glottis_recorder.wav import write_all
 
@@ -121,7 +122,8 @@ class OggFile:
     """The first channel is the caller, the second the agent. Raises ``OSError`` as the disk does."""
 
     def __init__(self, path: Path, opus: CodecSpec, comments: Sequence[str] = ()) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._path = path
+        self._file = create(path)
         self._channels = (Channel(opus), Channel(opus))
         self._serial = secrets.randbits(32)
         self._pages = 0
@@ -146,12 +148,12 @@ class OggFile:
             channel.finish()
         last = max(-(-until // SLOT), *(channel.end for channel in self._channels), self._written + 1)
         self._write_slots(last, ogg.ENDS)
-        os.close(self._file)
+        finish(self._path, self._file)
 
     def abandon(self) -> None:
         """Nothing more can be written: leave what is."""
         os.ftruncate(self._file, self._size)
-        os.close(self._file)
+        finish(self._path, self._file)
 
     def _write_slots(self, end: int, last_flags: int) -> None:
         while self._written < end:

@@ -1,17 +1,15 @@
 """A WAV file of two channels that can be played at any moment, whatever becomes of its writer."""
 
 import os
-import struct
 from array import array
 from pathlib import Path
 from typing import Final
 
 from glottis_recorder.timeline import RATE
+from glottis_recorder.unfinished import create, finish
 from glottis_recorder.voices import BYTES_PER_SAMPLE, Placed, Voice
+from glottis_recorder.wav_header import FRAME, SIZE, header_of
 
-HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
-FRAME: Final = 2 * BYTES_PER_SAMPLE
-"""Bytes of a sample of both channels."""
 MAX_BYTES: Final = 0xFFFFFF00
 """What 32-bit lengths can tell; what comes after that is not written."""
 
@@ -48,7 +46,8 @@ class WavFile:
 
     def __init__(self, path: Path, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._path = path
+        self._file = create(path)
         self._voices = (Voice(sample_rate), Voice(sample_rate))
         self._channels = (Channel(), Channel())
         self._written = 0
@@ -70,7 +69,7 @@ class WavFile:
                 count = min(self._rate, end - self._written)
                 both = array("h", bytes(count * FRAME))
                 both[0::2], both[1::2] = (channel.take(count) for channel in self._channels)
-                write_all(self._file, both.tobytes(), HEADER.size + self._written * FRAME)
+                write_all(self._file, both.tobytes(), SIZE + self._written * FRAME)
                 self._written += count
         finally:
             self._write_header()
@@ -78,22 +77,16 @@ class WavFile:
     def close(self, until: int) -> None:
         """Write all, at least up to this position."""
         self.write(max(until, *(channel.end * RATE // self._rate for channel in self._channels)))
-        os.close(self._file)
+        finish(self._path, self._file)
 
     def abandon(self) -> None:
         """Nothing more can be written: leave what is."""
-        os.ftruncate(self._file, HEADER.size + self._written * FRAME)
-        os.close(self._file)
+        os.ftruncate(self._file, SIZE + self._written * FRAME)
+        finish(self._path, self._file)
 
     def _write_header(self) -> None:
         """The lengths follow what is written, never the other way round."""
-        size = self._written * FRAME
-        header = HEADER.pack(
-            b"RIFF", size + HEADER.size - 8, b"WAVE",
-            b"fmt ", 16, 1, 2, self._rate, self._rate * FRAME, FRAME, 8 * BYTES_PER_SAMPLE,
-            b"data", size,
-        )  # fmt: skip
-        write_all(self._file, header, 0)
+        write_all(self._file, header_of(self._rate, self._written * FRAME), 0)
 
 
 def write_all(file: int, data: bytes, offset: int) -> None:

@@ -13,6 +13,7 @@ from glottis_recorder.capture.settings import CaptureConfig
 from glottis_recorder.capture.writer import CaptureWriter
 from glottis_recorder.desk import DAY, sweep_often
 from glottis_recorder.disk import Disk
+from glottis_recorder.unfinished import mend_all
 
 
 class CaptureDesk:
@@ -39,6 +40,7 @@ async def keep_captures(desk: CaptureDesk, version: str, settings: CaptureConfig
         await trio.Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"extensions.settings.call-capture.directory: {error.strerror}") from None
+    await trio.to_thread.run_sync(mend_all, directory)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sweep_often, directory, settings.keep_days * DAY, (SUFFIX,))
         yield

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from glottis.wire.call_file import MAGIC
 
+from glottis_recorder.unfinished import create, finish
+
 logger = logging.getLogger(__name__)
 
 
@@ -29,12 +31,12 @@ class CaptureWriter:
     def close(self) -> None:
         """There is nothing more."""
         if self._file is not None:
-            self._safely(self._file.close)
-            self._file = None
+            file, self._file = self._file, None
+            self._safely(lambda: finish(self._path, file.fileno()))
 
     def _write(self, data: bytes) -> None:
         if self._file is None:
-            self._file = FileIO(self._path, "wb", opener=_for_us_alone)
+            self._file = FileIO(create(self._path, os.O_TRUNC), "wb", closefd=False)
             data = MAGIC + data
         view = memoryview(data)
         while view:
@@ -46,7 +48,3 @@ class CaptureWriter:
         except OSError as error:
             self.has_failed = True
             logger.error("session %s: its capture ends here: %s", self._session_id, error.strerror)
-
-
-def _for_us_alone(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
