@@ -25,7 +25,7 @@ BROKEN: Final = ".broken"
 
 
 def create(path: Path, flag: int = os.O_EXCL) -> int:
-    """A file that is ours to read alone; returns its descriptor. Raises ``OSError``, with ``O_EXCL`` if there is one."""
+    """A file that is ours to read alone; returns its descriptor. Raises ``OSError``."""
     mark = path.with_name(path.name + MARK)
     mark.touch(mode=0o600)
     try:
