@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from glottis import AuthenticationFailed, AuthRequest, ConfigurationError, Forbidden, GatewayInfo, Principal
+from glottis.contracts.clock import EARLIEST
 from joserfc import jws, jwt
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError, SecurityWarning
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import httpx2
 
 ADVICE: Final = "Send a token that this gateway accepts as 'Authorization: Bearer TOKEN'"
+ANY_TIME: Final = 1 << 53
+"""Seconds before and after which a time is still good."""
 MAX_TOKEN: Final = 8192
 """Characters."""
 _NO_TOKEN: Final = (JoseError, ValueError, TypeError, KeyError, RecursionError)
@@ -36,13 +39,17 @@ class JwtScheme:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
+        self._clock = clock
         self._registry = jws.JWSRegistry(algorithms=list(config.algorithms), strict_check_header=False)
-        self._claims = jwt.JWTClaimsRegistry(
-            now=lambda: int(clock()),
-            leeway=config.skew,
-            exp={"essential": True},
-            iss={"essential": True, "value": config.issuer},
-            aud={"essential": True, "value": config.audience},
+        self._claims, self._claims_at_any_time = (
+            jwt.JWTClaimsRegistry(
+                now=lambda: int(clock()),
+                leeway=leeway,
+                exp={"essential": True},
+                iss={"essential": True, "value": config.issuer},
+                aud={"essential": True, "value": config.audience},
+            )
+            for leeway in (config.skew, ANY_TIME)
         )
         self._shared = KeyRing(shared_keys(config.secrets))
         self._keys: CachedKeys | None = None
@@ -84,8 +91,11 @@ class JwtScheme:
                 claims = jwt.decode(token, key.key, registry=self._registry).claims
         except _NO_TOKEN:
             raise _refusal("its signature is wrong") from None
+        has_no_clock = self._clock() < EARLIEST
+        if has_no_clock and self._config.without_clock == "refuse":
+            raise _refusal("this gateway does not know the time yet, by which a token is good; try again later")
         try:
-            self._claims.validate(claims)
+            (self._claims_at_any_time if has_no_clock else self._claims).validate(claims)
         except ExpiredTokenError:
             raise _refusal("it has expired") from None
         except ClaimError as error:

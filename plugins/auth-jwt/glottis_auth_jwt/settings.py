@@ -37,6 +37,9 @@ class JwtConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for which they serve beyond that while they cannot be had."""
     skew: Annotated[int, Meta(ge=0, le=300)] = 30
     """Seconds by which clocks may differ."""
+    without_clock: Literal["refuse", "accept"] = "refuse"
+    """What becomes of tokens while the time of this machine is from before 2024, as of a device that has just started:
+    accepted, they are good at any time."""
     name_claim: Claim = "sub"
     """The claim that names the principal."""
     campaigns_claim: Claim = "campaigns"

@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -38,11 +39,16 @@ def token(key: Any = EC, algorithm: str = "ES256", kid: str | None = "ec", **cha
     return jwt.encode(header, claims, key, registry=ANY_ALGORITHM)
 
 
-def scheme(tmp_path: Any, document: bytes = key_set(RSA, EC, OKP), **changes: Any) -> JwtScheme:
+def scheme(
+    tmp_path: Any,
+    document: bytes = key_set(RSA, EC, OKP),
+    clock: Callable[[], float] = lambda: NOW,
+    **changes: Any,
+) -> JwtScheme:
     path = tmp_path / "jwks.json"
     path.write_bytes(document)
     values = {"issuer": "https://app.example", "audience": "voice", "secrets": {"shared": Secret(SHARED)}, **changes}
-    return JwtScheme(JwtConfig(jwks_file=str(path), **values), clock=lambda: NOW)
+    return JwtScheme(JwtConfig(jwks_file=str(path), **values), clock=clock)
 
 
 def asking(credentials: str, campaign: str | None = "reception") -> AuthRequest:
@@ -55,6 +61,17 @@ def shared_token(seconds: float, secret: str = SHARED, **claims: Any) -> AuthReq
     return asking(
         f"Bearer {token(OctKey.import_key(secret), 'HS256', 'shared', exp=int(time.time() + seconds), **claims)}"
     )
+
+
+@pytest.mark.parametrize("claims", [{}, {"exp": NOW - 600}, {"nbf": NOW + 600}, {"iat": NOW + 600}])
+async def test_a_gateway_that_does_not_know_the_time_refuses_or_lets_in_at_any_time(
+    claims: dict[str, Any], tmp_path: Any
+) -> None:
+    refusing, accepting = (scheme(tmp_path, clock=lambda: 70.0, without_clock=word) for word in ("refuse", "accept"))
+    assert "does not know the time yet" in await refusal(refusing, token(**claims))
+    assert (await accepting.authenticate(asking(f"Bearer {token(**claims)}"))).name == "ada"
+    assert "check its claim" in await refusal(accepting, token(**claims, aud="another"))
+    assert "check its claim" in await refusal(accepting, token(exp=...))
 
 
 class TestContract(AuthContract):

@@ -17,6 +17,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from glottis import DoorRefused
+from glottis.contracts.clock import EARLIEST, WallClock, wall_clock
 
 PREFIX: Final = "ek_"
 MAX_LENGTH: Final = 8000
@@ -57,9 +58,13 @@ def shown_by(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 class ClientSecrets:
-    """Makes keys, and finds what they stand for. ``now`` is in seconds since the epoch."""
+    """Makes keys, and finds what they stand for. ``now`` is in seconds since the epoch.
 
-    def __init__(self) -> None:
+    A key that was made before ``clock`` was set is good as long as it was to be.
+    """
+
+    def __init__(self, clock: WallClock = wall_clock) -> None:
+        self._clock = clock
         self._known: dict[bytes, ClientSecret] = {}
         self._sizes: Counter[str] = Counter()
 
@@ -71,7 +76,10 @@ class ClientSecrets:
     def find(self, value: str, seal: bytes, now: float) -> ClientSecret | None:
         """What this key stands for, if it is good."""
         secret = self._known.get(_digest(value)) or _unsealed(value, seal)
-        return secret if secret is not None and now < secret.expires_at else None
+        return secret if secret is not None and self._is_good(secret, now) else None
+
+    def _is_good(self, secret: ClientSecret, now: float) -> bool:
+        return now < secret.expires_at or EARLIEST <= now < self._clock.restated(secret.expires_at)
 
     def _keep(self, secret: ClientSecret, now: float) -> str:
         if self._is_full(secret):
@@ -89,7 +97,7 @@ class ClientSecrets:
         return whole + secret.size > MAX_BYTES or 4 * (own + secret.size) > MAX_BYTES
 
     def _forget_expired(self, now: float) -> None:
-        self._known = {digest: one for digest, one in self._known.items() if now < one.expires_at}
+        self._known = {digest: one for digest, one in self._known.items() if self._is_good(one, now)}
         self._sizes = Counter()
         for one in self._known.values():
             self._sizes[one.owner] += one.size

@@ -1,13 +1,13 @@
 """The endpoint: calls, their ends, and keys for those who are to make them."""
 
 import hmac
-import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
 import msgspec
 from glottis import ConfigurationError, Door, DoorCall, DoorRefused, Malformed, RouteRequest, RouteResponse, Secret
+from glottis.contracts.clock import wall_clock
 from glottis.contracts.wishes import WISHES
 
 from glottis_openai_calls.bodies import (
@@ -103,7 +103,7 @@ class Endpoint:
             wish = parse(request.body, self._config.longest_secret)
         except Malformed as error:
             raise DoorRefused(400, "INVALID_REQUEST", f"Correct the request: {error}.") from None
-        now = time.time()
+        now = wall_clock.now()
         session = msgspec.json.encode(wish.session)
         secret = ClientSecret(shown_by(request.headers), owner, session, now + wish.seconds)
         value = self._secrets.add(secret, self._seal(door), now)
@@ -113,7 +113,7 @@ class Endpoint:
             "object": "realtime.session",
             **described(modern(wish.session), model or self._config.campaign),
         }
-        return {"value": value, "expires_at": int(time.time()) + wish.seconds, "session": told}
+        return {"value": value, "expires_at": int(now) + wish.seconds, "session": told}
 
     async def hang_up(self, request: RouteRequest) -> RouteResponse:
         """The client hangs up, or its server."""
@@ -150,7 +150,7 @@ class Endpoint:
         if scheme.lower() != "bearer" or not value.startswith(PREFIX):
             return None
         assert request.door is not None, "the gateway's requests have one"
-        secret = self._secrets.find(value, self._seal(request.door), time.time())
+        secret = self._secrets.find(value, self._seal(request.door), wall_clock.now())
         if secret is None:
             raise DoorRefused(401, "INVALID_API_KEY", "The client secret has expired, or there was none; get another.")
         return secret

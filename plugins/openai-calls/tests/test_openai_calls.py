@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import trio.testing
 from glottis import Call, DoorRefused, Malformed, TextMessage, TypedMessage, Wishes
+from glottis.contracts.clock import WallClock
 from glottis_conversation import ToolCall, conversation
 from glottis_openai_calls.bodies import (
     MAX_SESSION_BYTES,
@@ -583,6 +584,16 @@ def test_a_client_secret_is_good_in_another_process_that_has_the_same_key_and_sh
     assert ClientSecrets().find(SEALED, SEAL[::-1], 59) is None
     assert b"battery" not in base64.urlsafe_b64decode(f"{SEALED.removeprefix('ek_')}===")
     assert len({ClientSecrets().add(ClientSecret(SHOWN, "shop", b"{}", 60), SEAL, 0) for _ in range(3)}) == 3
+
+
+def test_a_client_secret_from_before_the_clock_was_set_is_good_as_long_as_it_was_to_be() -> None:
+    seconds, offset = 100.0, 0.0
+    secrets = ClientSecrets(WallClock(lambda: seconds + offset, lambda: seconds))
+    value = secrets.add(ClientSecret(SHOWN, "shop", b"{}", 160.0), SEAL, 100.0)
+    offset = 1_800_000_000.0
+    assert secrets.find(value, SEAL, seconds + offset) is not None
+    seconds = 161.0
+    assert secrets.find(value, SEAL, seconds + offset) is None
 
 
 @given(st.text(max_size=200) | st.integers(4, len(SEALED) - 1).map(lambda at: f"{SEALED[:at]}{SEALED[at + 1 :]}"))

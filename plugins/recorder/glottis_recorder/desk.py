@@ -1,7 +1,7 @@
 """Where recordings lie: begun for calls, kept as long as they may be, and finished before the gateway ends."""
 
 import logging
-import time
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Final
 
 import trio
 from glottis import CallInfo, ConfigurationError, Tell
+from glottis.contracts.clock import EARLIEST, wall_clock
 from glottis_opus import OPUS
 
 from glottis_recorder.disk import Disk
@@ -83,15 +84,24 @@ async def keep_recordings(desk: RecordingDesk, settings: RecorderConfig) -> Asyn
 async def sweep_often(directory: Path, seconds: float, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Until cancelled, delete what is older than these seconds."""
     while True:
-        await trio.to_thread.run_sync(sweep, directory, time.time() - seconds, suffixes)
+        if wall_clock.is_set():
+            await trio.to_thread.run_sync(sweep, directory, wall_clock.now() - seconds, suffixes)
         await trio.sleep(SWEEP_INTERVAL)
 
 
 def sweep(directory: Path, oldest: float, suffixes: Sequence[str] = SUFFIXES) -> None:
-    """Delete recordings that were last written before this time, in seconds since 1970."""
+    """Delete recordings that were last written before this time, in seconds since 1970.
+
+    The time of those that were written before the clock was set begins now.
+    """
     for path in directory.iterdir():
         try:
-            if path.suffix in suffixes and path.stat().st_mtime < oldest:
+            if path.suffix not in suffixes:
+                continue
+            written_at = path.stat().st_mtime
+            if written_at < EARLIEST:
+                os.utime(path)
+            elif written_at < oldest:
                 path.unlink()
                 logger.info("deleted the recording of session %s: its time is over", path.stem)
         except OSError as error:

@@ -12,6 +12,7 @@ import pytest
 import trio
 from glottis import CallInfo, ConfigurationError, EncodedPacket, GatewayInfo, OtherEvent, Statistics, TextMessage
 from glottis.calls.dtmf import tones_of
+from glottis.contracts.clock import EARLIEST
 from glottis.lab import replay
 from glottis.signaling.messages import Text
 from glottis.testing import on_virtual_time
@@ -244,7 +245,7 @@ def test_what_is_old_in_the_directory_is_deleted(tmp_path: Path) -> None:
     for name in ("old.glottis", "new.glottis", "old.wav"):
         (tmp_path / name).write_bytes(MAGIC)
         if name.startswith("old"):
-            os.utime(tmp_path / name, (0, 0))
+            os.utime(tmp_path / name, (EARLIEST, EARLIEST))
     on_virtual_time(live_for_a_while, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.glottis", "old.wav"]
 

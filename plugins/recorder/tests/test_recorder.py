@@ -243,6 +243,16 @@ def test_recordings_are_deleted_when_their_time_is_over_and_nothing_else_is(tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.wav", "old.txt"]
 
 
+def test_the_time_of_recordings_from_before_the_clock_was_set_begins_when_they_are_seen(tmp_path: Path) -> None:
+    old = tmp_path / "old.wav"
+    old.touch()
+    os.utime(old, (1000, 1000))
+    sweep(tmp_path, time.time() - 500)
+    assert time.time() - old.stat().st_mtime < 100
+    sweep(tmp_path, time.time() + 1)
+    assert not old.exists()
+
+
 def test_the_directory_is_made_and_swept_as_long_as_the_gateway_lives(tmp_path: Path) -> None:
     on_virtual_time(live_for_a_sweep, tmp_path / "a" / "b")
 
@@ -252,7 +262,8 @@ async def live_for_a_sweep(directory: Path) -> None:
     async with gateway_lifespan(GatewayInfo("", ""), settings):
         old = directory / "s.wav"
         old.touch()
-        os.utime(old, (0, 0))
+        a_year_ago = time.time() - 365 * 86_400
+        os.utime(old, (a_year_ago, a_year_ago))
         await trio.sleep(SWEEP_INTERVAL + 1)
         assert not old.exists()
 

@@ -2,12 +2,11 @@
 
 import logging
 import random
-import time
-from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 import trio
+from glottis.contracts.clock import WallClock, wall_clock
 
 from glottis_webhooks.outbox import Entry, Outbox
 from glottis_webhooks.settings import WebhooksConfig
@@ -40,20 +39,20 @@ class Outcome(Enum):
 
 
 class Delivery:
-    """``run`` until cancelled. ``transport`` stands in for the network in tests; ``now`` tells seconds since 1970."""
+    """``run`` until cancelled. ``transport`` stands in for the network in tests; ``clock`` the time of day."""
 
     def __init__(
         self,
         settings: WebhooksConfig,
         outbox: Outbox,
         transport: "httpx2.AsyncBaseTransport | None" = None,
-        now: Callable[[], float] = time.time,
+        clock: WallClock = wall_clock,
     ) -> None:
         self._transport = transport
         self._settings = settings
         self._outbox = outbox
         self._key = key_of(settings.secret.reveal())
-        self._now = now
+        self._clock = clock
         self._errors: tuple[type[Exception], ...] = ()
         """What an attempt may raise."""
         self._failures = 0
@@ -94,7 +93,7 @@ class Delivery:
         if body is None:
             await self._outbox.remove(entry)
             return
-        if self._now() - entry.created_at > self._settings.max_hours * 3600:
+        if self._clock.now() - self._clock.restated(entry.created_at) > self._settings.max_hours * 3600:
             await self._give_up(entry, f"it is older than {self._settings.max_hours:g} h")
             return
         outcome, reason, wanted = await self._post(client, entry, body)
@@ -103,14 +102,14 @@ class Delivery:
             await self._outbox.remove(entry)
             return
         self._note_failure(reason, wanted)
-        if outcome is Outcome.REFUSED:
+        if outcome is Outcome.REFUSED and self._clock.is_set():  # else its signature was of a time that cannot be
             entry.refusals += 1
             if entry.refusals >= MAX_REFUSALS:
                 await self._give_up(entry, reason)
 
     async def _post(self, client: "httpx2.AsyncClient", entry: Entry, body: bytes) -> tuple[Outcome, str, float]:
         """What has come of it, why, and after how many seconds the endpoint wants to be asked again."""
-        headers = signed_headers(self._key, entry.message_id, int(self._now()), body)
+        headers = signed_headers(self._key, entry.message_id, int(self._clock.now()), body)
         headers |= {"content-type": "application/json", "user-agent": "glottis-webhooks"}
         url = self._settings.url.reveal()
         try:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+import trio
 from glottis import CallEvent, CallInfo, OtherEvent, StateChanged, Statistics
 
 RECORDING: Final = "recording"
@@ -16,24 +17,35 @@ Put = Callable[[bytes], None]
 
 
 class SessionEvents:
-    """A ``SessionObserver``. ``put`` is given the body of each event; ``now`` tells seconds since 1970."""
+    """A ``SessionObserver``. ``put`` is given the body of each event; ``now`` tells seconds since 1970.
+
+    ``clock`` tells seconds for which it does not matter when somebody sets the time.
+    """
 
     def __init__(
-        self, call_info: CallInfo, events: Collection[str], put: Put, now: Callable[[], float], *, statistics: bool
+        self,
+        call_info: CallInfo,
+        events: Collection[str],
+        put: Put,
+        now: Callable[[], float],
+        clock: Callable[[], float] = trio.current_time,
+        *,
+        statistics: bool,
     ) -> None:
         self._info = call_info
         self._events = events
         self._put = put
         self._now = now
         self._wants_statistics = statistics
-        self._created_at = now()
+        self._clock = clock
+        self._created_at = clock()
         self._recording: Mapping[str, Any] | None = None
         self._tell("session.created")
 
     def event(self, event: CallEvent) -> None:
         """See ``SessionObserver``."""
         if isinstance(event, StateChanged) and event.state == "active":
-            self._tell("session.active", setupSeconds=round(self._now() - self._created_at, 3))
+            self._tell("session.active", setupSeconds=round(self._clock() - self._created_at, 3))
         elif isinstance(event, OtherEvent) and event.name == RECORDING:
             told = {**(self._recording or {}), **event.data}
             if len(msgspec.json.encode(told)) <= MAX_RECORDING:
@@ -41,7 +53,7 @@ class SessionEvents:
 
     def ended(self, reason: str, statistics: Statistics) -> None:
         """See ``SessionObserver``."""
-        data: dict[str, Any] = {"reason": reason, "seconds": round(self._now() - self._created_at, 3)}
+        data: dict[str, Any] = {"reason": reason, "seconds": round(self._clock() - self._created_at, 3)}
         if self._recording is not None:
             data["recording"] = self._recording
         if self._wants_statistics:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,10 +13,11 @@ import httpx2
 import pytest
 import trio
 from glottis import CallInfo, ConfigurationError, OtherEvent, Secret, StateChanged, Statistics
+from glottis.contracts.clock import WallClock
 from glottis.contracts.statistics import Counters
 from glottis.testing import on_virtual_time
 from glottis_webhooks import OUTBOXES, WebhooksConfig, deliver, session_observers
-from glottis_webhooks.delivery import MAX_REFUSALS, SIDE_BY_SIDE
+from glottis_webhooks.delivery import MAX_REFUSALS, SIDE_BY_SIDE, Delivery
 from glottis_webhooks.events import SessionEvents
 from glottis_webhooks.outbox import Outbox
 from glottis_webhooks.signing import key_of, signed_headers
@@ -134,7 +136,9 @@ def test_what_happens_to_a_session_is_posted_with_its_recording_and_statistics(t
 
 def test_only_what_is_wanted_is_told() -> None:
     put: list[bytes] = []
-    observer = SessionEvents(CallInfo("s", "c"), ["session.ended"], put.append, lambda: 0.0, statistics=False)
+    observer = SessionEvents(
+        CallInfo("s", "c"), ["session.ended"], put.append, lambda: 0.0, lambda: 0.0, statistics=False
+    )
     observer.event(StateChanged(state="active"))
     observer.ended("over", Statistics(counters=Counters(packets_replayed=3)))
     (only,) = map(json.loads, put)
@@ -234,7 +238,7 @@ def test_what_is_left_is_posted_after_a_restart_in_order_and_under_its_id(tmp_pa
 def test_what_is_too_old_is_given_up(tmp_path: Path, caplog: Log) -> None:
     folder = tmp_path / "0"
     folder.mkdir()
-    (folder / name_of(10**9, "msg_aaaaaaaaaaaaaaaa")).write_bytes(body(1))
+    (folder / name_of(time.time_ns() - 73 * 3600 * 10**9, "msg_aaaaaaaaaaaaaaaa")).write_bytes(body(1))
     endpoint = Endpoint()
 
     async def run() -> None:
@@ -244,6 +248,50 @@ def test_what_is_too_old_is_given_up(tmp_path: Path, caplog: Log) -> None:
     on_virtual_time(run)
     assert endpoint.requests == []
     assert "a webhook to https://hooks.example is given up: it is older than 72 h" in told(caplog)
+
+
+def test_an_event_from_before_the_clock_was_set_is_posted(tmp_path: Path) -> None:
+    folder = tmp_path / "0"
+    folder.mkdir()
+    (folder / name_of(10**9, "msg_aaaaaaaaaaaaaaaa")).write_bytes(body(1))
+    endpoint = Endpoint()
+
+    async def run() -> None:
+        async with deliver(settings(tmp_path), endpoint.transport()) as outbox:
+            await outbox.empty()
+
+    on_virtual_time(run)
+    assert [one["number"] for one in endpoint.bodies] == [1]
+
+
+def test_while_the_clock_is_not_set_no_refusal_gives_an_event_up(tmp_path: Path) -> None:
+    """Its receiver may refuse each signature whose time cannot be."""
+    offset = 0.0
+
+    async def judge() -> int:
+        return 200 if offset else 400
+
+    endpoint = Endpoint(judge)
+
+    async def run() -> None:
+        nonlocal offset
+        clock = WallClock(lambda: trio.current_time() + offset, trio.current_time)
+        outbox = Outbox(Spool(tmp_path), 10, now_ns=lambda: round(clock.now() * 1e9))
+        await outbox.open()
+        outbox.put(body(1))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Delivery(settings(tmp_path), outbox, endpoint.transport(), clock).run)
+            await trio.sleep(700)
+            offset = 1_800_000_000.0
+            await outbox.empty()
+            nursery.cancel_scope.cancel()
+        await outbox.close()
+
+    on_virtual_time(run)
+    stamps = [int(request.headers["webhook-timestamp"]) for request in endpoint.requests]
+    assert len(stamps) > MAX_REFUSALS + 1
+    assert stamps[-2] < 700
+    assert stamps[-1] > 1_800_000_000
 
 
 @pytest.mark.parametrize(

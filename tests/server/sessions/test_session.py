@@ -658,7 +658,7 @@ async def test_forged_expired_and_missing_tokens_are_refused_by_name(
     phone = exchange.phone()
     await phone.create()
     base, _, token = phone.url.partition("?token=")
-    expired = TOKENS.issue(TokenClaims(phone.session_id, "", time.time() - 1, "nonce"))
+    expired = TOKENS.issue(TokenClaims(phone.session_id, "", time.monotonic() - 1, "nonce"))
     assert await refusal(exchange.phone(), base) == "TOKEN_INVALID"
     assert await refusal(exchange.phone(), f"{base}?token=") == "TOKEN_INVALID"
     assert await refusal(exchange.phone(), f"{base}?token={token[:-1]}{'A' if token[-1] != 'A' else 'B'}") == (
@@ -675,7 +675,7 @@ async def test_unknown_sessions_and_other_transports_are_refused_by_name(
 ) -> None:
     phone = exchange.phone()
     await phone.create()
-    token = TOKENS.issue(TokenClaims("nobody", "", time.time() + 60, "nonce"))
+    token = TOKENS.issue(TokenClaims("nobody", "", time.monotonic() + 60, "nonce"))
     base = phone.url.partition("/ws/")[0]
     assert await refusal(exchange.phone(), f"{base}/ws/session/nobody/webrtc?token={token}") == "SESSION_NOT_FOUND"
     assert await refusal(exchange.phone(), phone.url.replace("/webrtc", "/websocket")) == "TRANSPORT_MISMATCH"

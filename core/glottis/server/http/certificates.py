@@ -6,12 +6,13 @@ import ssl
 from datetime import UTC, datetime
 from typing import Final
 
+from glottis.contracts import clock
 from glottis.contracts.errors import ConfigurationError
 from glottis.dtls.validity import validity
 
 LOOK_INTERVAL: Final = 5.0
 """Seconds in which nobody looks at the files again."""
-EARLIEST: Final = datetime(2024, 1, 1, tzinfo=UTC)
+EARLIEST: Final = datetime.fromtimestamp(clock.EARLIEST, UTC)
 """A clock before this one was not set yet: it judges no certificate."""
 
 logger = logging.getLogger(__name__)

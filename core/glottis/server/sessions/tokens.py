@@ -15,17 +15,9 @@ RESUME: Final = "resume"
 """The uses of a token: for the client's first WebSocket, and for each one after a loss."""
 
 
-def steady_clock(wall: Callable[[], float] = time.time) -> Callable[[], float]:
-    """Seconds since the epoch, by what ``wall`` says now: a device may learn the time later.
-
-    A clock that is set in the middle of a call must not end what the call lives by.
-    """
-    epoch = wall() - time.monotonic()
-    return lambda: epoch + time.monotonic()
-
-
-steady_time: Final = steady_clock()
-"""That of this process."""
+steady_time: Final = time.monotonic
+"""By which tokens expire, for all processes of this machine. Nobody else reads when; and whoever sets the time of day
+in the middle of a call must not end what it lives by."""
 
 
 class TokenDesk:
