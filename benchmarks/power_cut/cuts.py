@@ -21,6 +21,8 @@ Moment = Literal["starting", "in a call", "at a call's end", "stopping"]
 LONGEST: Final[dict[Moment, float]] = {"starting": 1.5, "in a call": 2.5, "at a call's end": 0.6, "stopping": 0.5}
 """Seconds from what the moment is called after."""
 WEIGHTS: Final[dict[Moment, float]] = {"starting": 3, "in a call": 4, "at a call's end": 2, "stopping": 1}
+EVERY: Final = 20
+"""Cuts after which a word is said."""
 ANSWER: Final = 20.0
 """Seconds for a call to be answered and heard."""
 
@@ -71,6 +73,8 @@ async def cut_power(folder: Path, cuts: Iterator[Cut], rng: random.Random) -> Ou
         for cut in cuts:
             last = cut
             await _try(machine, files, cut, outcome)
+            if outcome.cuts.total() % EVERY == 0:
+                print(f"… {outcome.cuts.total()} cuts, {len(outcome.complaints)} complaints", flush=True)
         await _try(machine, files, Cut("in a call", 0.0, last.recording, last.workers), outcome, is_last=True)
         nursery.cancel_scope.cancel()
     files.look_at_log()
@@ -100,7 +104,7 @@ async def _call(machine: Machine, cut: Cut) -> None:
     codecs = tuple(installed_plugins().codecs.find(name).spec for name in ("opus", "PCMU"))
     with trio.fail_after(ANSWER + cut.seconds):
         async with open_client_call(CallRequest(machine.url, codecs, sample_rate=RATE)) as call:
-            call.nursery.start_soon(_talk, call)
+            call.nursery.start_soon(talk, call)
             async for frame in call.audio:
                 if max(memoryview(frame.pcm).cast("B").cast("h"), default=0) > LOUD:
                     break
@@ -113,7 +117,8 @@ async def _call(machine: Machine, cut: Cut) -> None:
     await trio.sleep(cut.seconds)
 
 
-async def _talk(call: Call) -> None:
+async def talk(call: Call) -> None:
+    """A tone, as long as the call."""
     while True:
         await call.say(AudioFrame(TONE, RATE))
 
