@@ -15,6 +15,7 @@ from glottis.contracts.secret import Secret
 def render(resolved: ResolvedConfig) -> str:
     """All effective values, defaults included; a secret shows as an ellipsis."""
     values = _plain(resolved.config)
+    values["server"]["max_sessions"] = resolved.config.server.most_sessions
     values["media"]["codecs"] = [entry.spec.encoding_name for entry in resolved.codecs]
     values["pages"]["enabled"] = list(resolved.page_sets)
     values["auth"] |= {"scheme": resolved.auth.name, "settings": _plain(resolved.auth.settings)}

@@ -16,6 +16,7 @@ from msgspec import Meta
 from glottis.config.conversion import PluginSettings
 from glottis.config.ice_policies import IcePolicy, check_relays
 from glottis.config.log_settings import Log
+from glottis.config.memory import sessions_that_fit
 from glottis.config.origins import OriginPattern, parse_public_url
 from glottis.contracts.codec import Complexity, EncoderKnobs, RedPolicy
 from glottis.contracts.errors import ConfigurationError
@@ -69,7 +70,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """The one in which they name the client; ``-Proto`` and ``-Host`` go with the first, and the other is ignored."""
     allowed_origins: tuple[str, ...] = ()
     """Patterns of the origins of foreign pages that may use the gateway, as ``OriginPattern`` has them."""
-    max_sessions: Count = 1000
+    max_sessions: Count | Literal["auto"] = 1000
+    """``auto``: as many as the memory bears."""
     max_sessions_per_client: Count = 250
     """Of one client address."""
     max_sessions_per_minute: Count = 60
@@ -121,6 +123,11 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     def worker_count(self) -> int:
         """How many there are to be on this machine."""
         return len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers
+
+    @property
+    def most_sessions(self) -> int:
+        """How many there may be at a time on this machine."""
+        return sessions_that_fit(self.worker_count) if self.max_sessions == "auto" else self.max_sessions
 
     @property
     def is_loopback(self) -> bool:

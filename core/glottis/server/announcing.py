@@ -47,6 +47,8 @@ async def announce(config: ResolvedConfig, gateway: Serving) -> None:
     logger.info("glottis serves %s with auth scheme %s, media on UDP %s", gateway.url, config.auth.name, media)
     if streams := ", ".join(f"{address.host}:{address.port}" for address in gateway.streams.addresses):
         logger.info("calls that UDP does not reach: media on TCP %s", streams)
+    if config.config.server.max_sessions == "auto":
+        logger.info("at most %d sessions: as many as the memory bears", config.config.server.most_sessions)
     logger.info("campaigns: %s", ", ".join(config.campaigns) or "none")
     if DEMO in config.page_sets and config.campaigns:
         logger.info("talk at %s/?campaign=%s", gateway.url, quote(next(iter(config.campaigns))))

@@ -205,7 +205,7 @@ class Gateway:
         """If an extension knows one; ``url`` is set."""
         server = self._config.config.server
         url = server.public_url.rstrip("/") or self.url
-        self.cluster.join(ClusterSeat(url, server.max_sessions, self.cluster, self.sessions, self._initiate))
+        self.cluster.join(ClusterSeat(url, server.most_sessions, self.cluster, self.sessions, self._initiate))
 
     async def gather(self) -> None:
         """Until cancelled: find out how others know this machine, and renew what clients are told of ICE servers."""

@@ -20,7 +20,7 @@ def wants_of(config: ResolvedConfig) -> Wants:
         media_hosts=tuple(media_addresses(media.addresses, server.host)),
         udp_port=media.udp_port,
         tcp_port=media.tcp_port,
-        max_sessions=server.max_sessions,
+        max_sessions=server.most_sessions,
         max_sessions_per_client=server.max_sessions_per_client,
         max_sessions_per_minute=server.max_sessions_per_minute,
         max_requests_per_minute=config.config.routes.max_requests_per_minute,

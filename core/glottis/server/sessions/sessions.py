@@ -136,7 +136,7 @@ class Sessions:
 
     def room(self) -> int:
         """See ``api.placement.Placement``; none where load has to tell."""
-        return 0 if self.is_overloaded() else max(0, self._config.config.server.max_sessions - self.running)
+        return 0 if self.is_overloaded() else max(0, self._config.config.server.most_sessions - self.running)
 
     def unavailability(self) -> Unavailable | None:
         """See ``api.placement.Placement``."""
@@ -154,7 +154,7 @@ class Sessions:
         """Why no session can be created of any campaign."""
         if self._draining:
             return Unavailable("DRAINING", "The gateway is about to stop, try again later")
-        if self.running >= self._config.config.server.max_sessions:
+        if self.running >= self._config.config.server.most_sessions:
             return Unavailable("FULL", "The gateway has as many calls as it takes, try again later")
         if self.is_overloaded():
             return Unavailable("OVERLOADED", "Another call would be one too many for this machine, try again later")
