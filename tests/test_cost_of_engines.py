@@ -25,6 +25,7 @@ from glottis.rtp import (
 from glottis.sdp.candidate import Candidate
 from glottis.testing.peers import CALLER, GATEWAY, VirtualCall
 from glottis.wire.address import Address, Path
+from glottis.wire.crc32c import crc32c
 from glottis.wire.dtls_record import RECORD_HEADER_LENGTH
 from glottis.wire.red import RedBlock, build_red
 from glottis.wire.rtcp import (
@@ -43,7 +44,6 @@ from glottis.wire.rtcp import (
 )
 from glottis.wire.rtp import build_rtp
 from glottis.wire.rtp_extensions import ExtensionIds, build_extensions
-from glottis.wire.sctp import crc32c
 from glottis.wire.stun import Attribute, MessageClass, build_stun
 from support.cost import OPERATIONS_PER_MS, operations
 from support.installed import installed_plugins

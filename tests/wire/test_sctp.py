@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from glottis.contracts.errors import Malformed
+from glottis.wire.crc32c import crc32c, crc32c_by_table
 from glottis.wire.sctp import (
     FIRST_FRAGMENT,
     MAX_PACKET_LENGTH,
     ChunkType,
     Parameter,
-    crc32c,
     encode_chunk,
     encode_data,
     encode_packet,
@@ -52,8 +52,14 @@ def raises_only_malformed(parse: Callable[[bytes], object], data: bytes) -> None
         parse(data)
 
 
-def test_crc32c_of_the_digits_is_the_published_check_value() -> None:
-    assert crc32c(b"123456789") == 0xE3069283
+@pytest.mark.parametrize("checksum", [crc32c, crc32c_by_table])
+def test_crc32c_of_the_digits_is_the_published_check_value(checksum: Callable[[bytes], int]) -> None:
+    assert checksum(b"123456789") == 0xE3069283
+
+
+@given(st.binary(max_size=40))
+def test_crc32c_is_the_same_with_and_without_the_library_in_c(data: bytes) -> None:
+    assert crc32c_by_table(data) == crc32c(data)
 
 
 def test_packet_of_another_implementation_is_read() -> None:

@@ -15,6 +15,7 @@ from glottis.server.gateway import GOODBYE_TIMEOUT, Gateway, open_gateway
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.descriptors import raise_limit
 from glottis.server.runtime.service_manager import ServiceManager, check_reach
+from glottis.server.runtime.start_pages import give_back
 from glottis.server.runtime.watchdog import EXIT_ABANDONED
 from glottis.server.sessions.times import DEFAULT_TIMES, SessionTimes
 
@@ -51,6 +52,7 @@ async def serve(
             _watched(manager),
         ):
             with gateway.watchdog.guarding_exit(longest_stop):
+                give_back()
                 gateway.watchdog.pauses.forget()  # all that was loaded was looked through, before anybody is served
                 async with trio.open_nursery() as announcing:
                     announcing.start_soon(_announce, config, gateway, manager)

@@ -5,9 +5,8 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
-import google_crc32c
-
 from glottis.contracts.errors import Malformed
+from glottis.wire.crc32c import crc32c
 
 COMMON_HEADER_LENGTH: Final = 12
 CHUNK_HEADER_LENGTH: Final = 4
@@ -76,12 +75,6 @@ class Parameter(NamedTuple):
 def pad(data: bytes) -> bytes:
     """``data`` and as many zero bytes as bring it to a multiple of four."""
     return data + _PADDING[len(data) & 3]
-
-
-def crc32c(data: bytes) -> int:
-    """The checksum of RFC 9260 appendix A."""
-    checksum: int = google_crc32c.value(data)
-    return checksum
 
 
 def encode_packet(header: CommonHeader, chunks: Iterable[bytes], *, zero_checksum: bool = False) -> bytes:

@@ -18,6 +18,7 @@ from glottis.turn import Allocation
 from glottis.wire.address import Address
 from glottis.wire.channel_data import parse_channel_data_untrusted
 from glottis.wire.comfort_noise import parse_comfort_noise_untrusted
+from glottis.wire.crc32c import crc32c
 from glottis.wire.dcep import MAX_OPEN_SIZE, parse_dcep_untrusted
 from glottis.wire.demux import stun_local_ufrag_untrusted, stun_transaction_id_untrusted
 from glottis.wire.dtls_record import split_handshake_untrusted, split_records_untrusted
@@ -26,7 +27,7 @@ from glottis.wire.red import HEADER_LENGTH, RedBlock, build_red, parse_red_untru
 from glottis.wire.rtcp import MAX_COMPOUND_LENGTH, parse_rtcp_untrusted
 from glottis.wire.rtp import parse_rtp_untrusted
 from glottis.wire.rtp_extensions import find_extensions_untrusted
-from glottis.wire.sctp import crc32c, parse_data_untrusted, parse_packet_untrusted, parse_parameters_untrusted
+from glottis.wire.sctp import parse_data_untrusted, parse_packet_untrusted, parse_parameters_untrusted
 from glottis.wire.sctp_chunks import (
     parse_forward_tsn_untrusted,
     parse_init_untrusted,

@@ -22,6 +22,7 @@ from glottis.server.fleet.wants import of_one_worker, wants_of
 from glottis.server.gateway import Gateway, open_gateway
 from glottis.server.runtime.collector import collecting
 from glottis.server.runtime.descriptors import raise_limit
+from glottis.server.runtime.start_pages import give_back
 from glottis.server.serving import abandon
 from glottis.server.sessions.tokens import TokenDesk
 from glottis.signaling.session_tokens import HmacTokens
@@ -58,6 +59,7 @@ async def _serve(config: ResolvedConfig, member: Member) -> None:
             collecting(gateway.scheduler, lambda: len(gateway.sessions)),
             trio.open_nursery() as nursery,
         ):
+            give_back()
             member.offer(PLUGINS, partial(_tell_figures, config))
             nursery.start_soon(member.run)
             nursery.start_soon(_beat, member, gateway)
