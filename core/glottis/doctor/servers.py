@@ -19,7 +19,7 @@ from glottis.media.endpoint import UdpEndpoint
 from glottis.media.gathering import LookUp, look_up_address
 from glottis.media.interfaces import media_addresses
 from glottis.media.relay import UNTRUSTED, Relay, RelayServer
-from glottis.media.relays import has_expired, is_over_tls, way_of, why_failed
+from glottis.media.relay_ways import has_expired, is_over_tls, way_of, why_failed
 from glottis.plugins.failures import describe
 from glottis.turn import Allocated, Failed, LongTermCredentials
 from glottis.wire.address import Address, Path, ip_of

@@ -29,6 +29,8 @@ class UdpEndpoint:
         self._first = 0
         """The socket that is read first in a turn, each in its own."""
         self._links: dict[tuple[Address, Transport], Link] = {}
+        self._apart: set[Address] = set()
+        """Those of sockets that calls do not use."""
         self._reading: trio.Nursery | None = None
         for link in self._sockets:
             self.attach(link)
@@ -49,7 +51,7 @@ class UdpEndpoint:
     @property
     def addresses(self) -> list[Address]:
         """The sockets' transport addresses, the bases of host candidates."""
-        return [link.address for link in self._sockets]
+        return [link.address for link in self._sockets if link.address not in self._apart]
 
     @property
     def sessions(self) -> int:
@@ -74,10 +76,15 @@ class UdpEndpoint:
         for link in self._sockets:
             link.close()
 
-    def bind_another(self, host: str) -> Address:
-        """Any port of another host of this machine, which has come to a network. Raises ``ConfigurationError``."""
+    def bind_another(self, host: str, *, for_calls: bool = True) -> Address:
+        """Any port of another host of this machine, which has come to a network. Raises ``ConfigurationError``.
+
+        Or of one that there is, for a server and not ``for_calls``: then no candidate has it.
+        """
         link = UdpLink(open_udp_socket(host, 0), self._queue)
         self._sockets.append(link)
+        if not for_calls:
+            self._apart.add(link.address)
         self.attach(link)
         if self._reading is not None:
             self._reading.start_soon(link.read)

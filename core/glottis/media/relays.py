@@ -8,20 +8,28 @@ asked for one of the same: a name with addresses of both lends both.
 import logging
 import random
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-from typing import Final, Literal
+from typing import Final
 
 import trio
 
 from glottis.barrier import stop
+from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.ice_servers import IceServer, IceUri, parse_ice_uri
 from glottis.media.relay import Relay, RelayEndpoint, RelayServer
-from glottis.turn import DEFAULT_TIMING, UNAUTHENTICATED, Allocated, Failed, Family, LongTermCredentials, TurnTiming
+from glottis.media.relay_ways import family_of, is_over_tls, way_of, why_failed
+from glottis.turn import (
+    ALLOCATION_MISMATCH,
+    DEFAULT_TIMING,
+    Allocated,
+    Failed,
+    Family,
+    LongTermCredentials,
+    TurnTiming,
+)
 from glottis.wire.address import Address, ip_of
 
 logger = logging.getLogger(__name__)
@@ -36,6 +44,8 @@ RETRY_LOST: Final = 0.5
 REST: Final = 300.0
 SILENCE: Final = 5.0
 """Seconds without a word of a server, after which a call that begins has it asked: it may be gone, or started anew."""
+MAX_SOCKETS: Final = 4
+"""That a server over UDP makes us open, one after the other, as it takes us for somebody else at each before."""
 HEAD_START: Final = 0.5
 """Seconds that a way has before the next one is tried beside it. Where UDP is blocked, nobody waits until that is
 certain."""
@@ -61,6 +71,7 @@ class _Attempt:
     is_over: trio.Event = field(default_factory=trio.Event)
     """It has failed, or lends an address."""
     relay: Relay | None = None
+    has_lent: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +91,8 @@ class _Server:
     attempts: list[_Attempt] = field(default_factory=list)
     """Those under way."""
     lends_by: _Attempt | None = None
+    sockets: list[Address] = field(default_factory=list)
+    """Of its own: over UDP the last of them is used, if there is one."""
     is_settled: bool = False
     """Whether it has lent an address, or all ways were tried once."""
     label: str = ""
@@ -188,6 +201,7 @@ class Relays:
         self._bases = bases
         for server in self._each():
             server.is_settled = False
+            server.sockets.clear()
             server.wake.set()
             for attempt in server.attempts:
                 attempt.scope.cancel()
@@ -231,7 +245,7 @@ class Relays:
     def _families_of(self, ways: Iterable[IceUri]) -> list[Family]:
         """Those that sockets and URIs can have: what a name has is not known yet."""
         ips = [ip_of(way.host) for way in ways]
-        ours = {_family_of(base) for base in self._bases}
+        ours = {family_of(base) for base in self._bases}
         theirs: set[Family] = {4, 6} if None in ips else {6 if ip.version == 6 else 4 for ip in ips if ip is not None}
         return sorted(ours & theirs) or sorted(theirs)[:1]
 
@@ -278,10 +292,12 @@ class Relays:
         """Relay by this way for as long as that works."""
         found = await self._look_up(way.host, way.port)
         reachable = [(address, base) for address in found if (base := self._base_for(address)) is not None]
-        ways = [one for one in reachable if _family_of(one[0]) == server.family]
+        ways = [one for one in reachable if family_of(one[0]) == server.family]
         failed = Failed("its name cannot be looked up, or none of our sockets reaches it")
         for address, base in ways:
             failed = await self._relay(server, way, attempt, address, base)
+            if way_of(way) == "udp" and self._may_be_another(server, attempt, failed, base):
+                failed = await self._relay(server, way, attempt, address, base)
         if ways or (server.is_first and not reachable):
             self._tell(server, way, failed)
 
@@ -290,7 +306,7 @@ class Relays:
         relay = attempt.relay = Relay(
             RelayServer(way.host, address, way_of(way), credentials),
             self._endpoint,
-            base,
+            server.sockets[-1] if server.sockets else base,
             rng=self._rng,
             told=partial(self._note, server, way, attempt),
             timing=self._timing,
@@ -305,9 +321,22 @@ class Relays:
             if server.lends_by is attempt:
                 self._end(server)
 
+    def _may_be_another(self, server: _Server, attempt: _Attempt, failed: Failed, base: Address) -> bool:
+        """RFC 8656 §7.4: come from another address, if the server takes this one for somebody else's.
+
+        It may be our own, from before credentials were renewed: coturn keeps the user name to which one belongs.
+        """
+        if failed.code != ALLOCATION_MISMATCH or attempt.has_lent or len(server.sockets) >= MAX_SOCKETS:
+            return False
+        try:
+            server.sockets.append(self._endpoint.bind_another(base.host, for_calls=False))
+        except ConfigurationError:
+            return False
+        return True
+
     def _base_for(self, server: Address) -> Address | None:
         """A socket of the server's family."""
-        return next((base for base in self._bases if _family_of(base) == _family_of(server)), None)
+        return next((base for base in self._bases if family_of(base) == family_of(server)), None)
 
     def _note(self, server: _Server, way: IceUri, attempt: _Attempt, allocated: Allocated) -> None:
         if server.lent is not None:
@@ -316,7 +345,7 @@ class Relays:
             if other is not attempt:
                 other.scope.cancel()
         attempt.is_over.set()
-        server.lends_by = attempt
+        server.lends_by, attempt.has_lent = attempt, True
         logger.info("TURN server %s lends %s:%d", way.host, *allocated.relayed)
         server.lent = RelayedAddress(allocated.relayed, allocated.mapped, way.host)
         server.lent_at = trio.current_time()
@@ -350,32 +379,3 @@ class Relays:
             server.failure = f"lends no address over {way_of(way)}: {reason}"
             logger.warning("%s %s", server.label, server.failure)
             self._failed(server.label, server.failure)
-
-
-def way_of(way: IceUri) -> Literal["udp", "tcp", "tls"]:
-    """What carries messages to the server."""
-    if way.scheme == "turns":
-        return "tls"
-    return "tcp" if way.transport == "tcp" else "udp"
-
-
-def why_failed(failed: Failed, credentials: LongTermCredentials) -> Failed:
-    """With what the server does not say: that the credentials which it refuses have expired."""
-    if failed.code != UNAUTHENTICATED or not has_expired(credentials):
-        return failed
-    moment = datetime.fromtimestamp(credentials.expires_at or 0.0, UTC)
-    return Failed(f"the credentials have expired, at {moment:%Y-%m-%d %H:%M:%S} UTC", failed.code)
-
-
-def has_expired(credentials: LongTermCredentials) -> bool:
-    """By the clock of this machine, as the server goes by its own."""
-    return credentials.expires_at is not None and credentials.expires_at <= time.time()
-
-
-def _family_of(address: Address) -> Family:
-    return 6 if ":" in address.host else 4
-
-
-def is_over_tls(uri: IceUri) -> bool:
-    """And not over DTLS, which is not spoken."""
-    return uri.scheme == "turns" and uri.transport == "tcp"

@@ -266,6 +266,9 @@ class Allocation:
             # finds what it has left behind: with the same credentials it may be released.
             self._has_cleared = True
             self._refresh(Purpose.FORGET, now, lifetime=0)
+        elif outcome.response is None and outcome.request.unsigned_code == ALLOCATION_MISMATCH:
+            # Of another user's, it cannot be signed for us. Whoever has sent it gains nothing by another attempt.
+            self._end(Happening.REFUSED, Failed(reason_of(ALLOCATION_MISMATCH), ALLOCATION_MISMATCH))
         else:
             self._fail(Happening.REFUSED, outcome)
 

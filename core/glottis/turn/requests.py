@@ -58,6 +58,8 @@ class Request:
     data: bytes = b""
     answers: Challenge | None = None
     challenges: int = 0
+    unsigned_code: int | None = None
+    """Of an error that anybody may have sent: a hint, if nothing better comes."""
     transmissions_left: int = 0
     rto: float = 0.0
 
@@ -128,6 +130,7 @@ class Requests:
             return False, None
         is_challenge = message.error_code in (UNAUTHENTICATED, STALE_NONCE)
         if not is_challenge and request.answers is not None and not request.answers.has_signed(message):
+            request.unsigned_code = message.error_code
             return False, None
         self._finish(request)
         return True, self._answer(request, message, now) if is_challenge else Outcome(request, message)
