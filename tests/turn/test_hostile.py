@@ -73,6 +73,21 @@ def test_unsigned_refusal_and_redirection_are_ignored(scene: MakeScene) -> None:
     assert one.allocation.state is AllocationState.ALLOCATED
 
 
+def test_unsigned_mismatch_alone_is_told_once_nothing_better_comes(scene: MakeScene) -> None:
+    """Of another user's allocation the server cannot tell in a signed way; whoever else says so gains nothing."""
+
+    def mismatch_only(data: bytes) -> list[bytes]:
+        message = parse_stun_untrusted(data)
+        if message.message_class is not MessageClass.SUCCESS:
+            return [data]
+        lie = [(Attribute.ERROR_CODE, encode_error_code(437))]
+        return [build_stun(MessageClass.ERROR, message.transaction_id, lie, method=message.method)]
+
+    one = scene(server={"replies": mismatch_only})
+    assert one.fail().code == 437
+    assert one.network.now > 5
+
+
 def test_replayed_responses_are_ignored(scene: MakeScene) -> None:
     seen: list[bytes] = []
 
