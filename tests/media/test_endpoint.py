@@ -204,3 +204,11 @@ def test_a_link_that_is_attached_takes_nothing_from_the_sockets(endpoint: UdpEnd
         endpoint.send(Datagram(RTP, Path(endpoint.addresses[0], Address(*sock.getsockname()))), Session())
         assert sock.recvfrom(100) == (RTP, endpoint.addresses[0])
     assert relay.sent == []
+
+
+def test_socket_for_a_server_is_no_base_of_candidates() -> None:
+    with UdpEndpoint.bind(["127.0.0.1"], 0) as endpoint:
+        before = endpoint.addresses
+        assert endpoint.bind_another("127.0.0.1", for_calls=False) not in endpoint.addresses
+        assert endpoint.addresses == before
+        assert endpoint.bind_another("127.0.0.1") in endpoint.addresses

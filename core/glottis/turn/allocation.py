@@ -265,7 +265,7 @@ class Allocation:
             # RFC 8656 §7.4 wants another address of ours. But who starts anew with a fixed port has the same one, and
             # finds what it has left behind: with the same credentials it may be released.
             self._has_cleared = True
-            self._refresh(Purpose.FORGET, now, lifetime=0)
+            self._refresh(Purpose.FORGET, now, lifetime=0, transmissions=self._timing.release_transmissions)
         elif outcome.response is None and outcome.request.unsigned_code == ALLOCATION_MISMATCH:
             # Of another user's, it cannot be signed for us. Whoever has sent it gains nothing by another attempt.
             self._end(Happening.REFUSED, Failed(reason_of(ALLOCATION_MISMATCH), ALLOCATION_MISMATCH))
