@@ -1,6 +1,7 @@
 """The clients that the documentation shows for audio by WebSocket call a real gateway, and are heard."""
 
 import json
+import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -14,7 +15,7 @@ import trio
 from glottis import AudioFrame, Call, TextMessage
 from glottis_media_streams.messages import RATE as LAW_RATE
 from glottis_media_streams.messages import Media, Told, samples_of
-from support.audio import SPEECH, best_similarity, from_pcm, read_wav
+from support.audio import SPEECH, best_similarity, from_pcm, read_wav, write_wav
 from support.browser import Page
 from support.chromium import open_chromium_page, run_chromium
 from support.firefox import open_firefox_page, run_firefox
@@ -22,7 +23,7 @@ from support.gateway import CONFIG, open_test_gateway
 from support.imports import import_file
 from support.markdown import Document
 from support.patience import PROCESS_PATIENCE
-from support.phone import RATE, TONE
+from support.phone import RATE, TONE, eventually
 from support.plugins import TestPlugin
 from support.sound_card import open_sound_card
 
@@ -57,6 +58,25 @@ async def test_the_caller_by_telephone_hears_its_echo(tmp_path: Path) -> None:
             url = gateway.url.replace("http", "ws", 1)
             await caller.call(f"{url}/twilio/echo", str(spoken), str(heard))
     assert best_similarity(from_pcm(samples_of(Media(heard.read_bytes()))), played, LAW_RATE) > 0.85
+
+
+@pytest.mark.realtime
+async def test_a_simulator_of_twilio_finds_nothing_wrong(tmp_path: Path) -> None:
+    samples, rate = read_wav(SPEECH)
+    write_wav(tmp_path / "speech.wav", samples[: rate : rate // LAW_RATE].astype("int16").tobytes(), LAW_RATE)
+    scenario = {"steps": [{"say": "speech.wav"}, {"wait": 0.3}, {"dtmf": "5"}, {"wait": 0.1}, "hangup"]}
+    (tmp_path / "scenario.yaml").write_text(json.dumps(scenario))
+    simulator = Path(sys.executable).with_name("streamdouble")
+    async with open_test_gateway(tmp_path, f'{CONFIG}\n[routes]\nenabled = ["twilio"]\n') as gateway:
+        url = f"{gateway.url.replace('http', 'ws', 1)}/twilio/echo"
+        command = [str(simulator), "scenario", str(tmp_path / "scenario.yaml"), url, "--json"]
+        with trio.fail_after(PROCESS_PATIENCE):
+            ran = await trio.run_process(command, capture_stdout=True)
+        told = json.loads(ran.stdout)
+        assert (told["violations"], told["unknown_events"], told["closed_by"]) == ([], [], "caller")
+        assert told["media_frames_received"] > 40
+        assert told["marks_echoed"] == told["marks_received"] > 0
+        await eventually(lambda: not len(gateway.sessions))
 
 
 class TimedFile(BytesIO):

@@ -13,7 +13,7 @@ import trio
 import trio.testing
 from glottis import AgentSpec, AudioFrame, Call, ConfigurationError, Heard, Malformed, Secret, hookimpl
 from glottis_media_streams.door import TwilioConfig
-from glottis_media_streams.messages import CONNECTED, RATE, Media, read_event_untrusted, samples_of
+from glottis_media_streams.messages import CONNECTED, RATE, Media, Told, read_event_untrusted, samples_of
 from glottis_media_streams.signature import is_signed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,6 +170,10 @@ async def test_call_that_has_ended_is_freed_without_a_garbage_collector(
         gc.enable()
 
 
+def _start(parameters: dict[str, Any]) -> dict[str, Any]:
+    return Told("MZ1", "CA1", "AC1").start(parameters)
+
+
 @pytest.mark.parametrize(
     ("messages", "code", "reason"),
     [
@@ -182,6 +186,11 @@ async def test_call_that_has_ended_is_freed_without_a_garbage_collector(
         ([{"event": "start", "start": {"callSid": 7}}], 1008, "MALFORMED"),
         (["START L16"], 1008, "UNSUPPORTED_FORMAT"),
         (["START", "START"], 1008, "STARTED_TWICE"),
+        ([CONNECTED, {"event": "stop"}], 1008, "NO_START"),
+        (["START", {"event": "stop"}, {"event": "stop"}, "hello"], 1000, ""),
+        ([_start({"name": 7})], 1008, "MALFORMED"),
+        ([_start({str(number): "" for number in range(3_000)})], 1008, "MALFORMED"),
+        ([_start({"\ud800": "\udfff"})], 1008, "MALFORMED"),
         (["START", {"event": "media", "media": {"payload": "****"}}], 1008, "MALFORMED"),
         (["START", {"event": "media", "media": "AAAA"}], 1008, "MALFORMED"),
         (["START", "a" * 70_000], 1009, ""),
