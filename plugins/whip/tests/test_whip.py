@@ -207,6 +207,7 @@ async def test_refusals(
     reply = await Client(exchange).ask(method, path, body, media_type)
     assert (reply.status, reply.document["code"]) == (status, code)
     assert len(exchange.gateway.sessions) == 0
+    assert exchange.gateway.refusals[code] == (code == "UNKNOWN_CAMPAIGN")  # of sessions
 
 
 @pytest.mark.parametrize(
