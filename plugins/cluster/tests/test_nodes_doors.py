@@ -1,4 +1,4 @@
-"""Requests of clients of other protocols, at a node that does not have their call: they are sent to the one that has it."""
+"""Requests of clients of other protocols at a node that does not have their call: they are sent to its node."""
 
 import json
 from pathlib import Path
