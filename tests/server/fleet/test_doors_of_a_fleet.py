@@ -76,6 +76,8 @@ async def test_a_worker_that_dies_between_two_requests_takes_its_own_calls_alone
             path = f"/pipecat/sessions/{caller.location.rpartition('/')[2]}/api/offer"
             body = json.dumps({"sdp": "v=0", "candidates": []}).encode()
             assert (await caller.ask("POST", path, body)).status == (404 if is_lost else 400)
+            anew = await caller.ask("POST", f"{path}?else=new", body)
+            assert (anew.status, anew.document["code"]) == (400, "MALFORMED")  # of the offer: there would be a call
             assert (await caller.ask("DELETE", caller.location)).status == (404 if is_lost else 200)
         again = await Caller(fleet, fleet.exchange.phone()).call()
         assert again.reply.status == 201
