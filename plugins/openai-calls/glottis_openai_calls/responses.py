@@ -11,6 +11,7 @@ from glottis_openai_calls.events import Events
 from glottis_openai_calls.items import Items, message
 
 _TURN_DETECTED: Final = "turn_detected"
+_WRITTEN: Final = ("text",)
 _AT_ITS_LIMIT: Final = "max_output_tokens"
 CANCELLED: Final = "client_cancelled"
 
@@ -137,7 +138,7 @@ class Responses:
         yield from self.begin()
         item_id, response = self._events.new_id("item"), self._now
         assert response is not None
-        response.item_id, response.before = item_id, self._items.last
+        response.item_id, response.before, response.modalities = item_id, self._items.last, _WRITTEN
         yield self._of_output("response.output_item.added", item=message(item_id, "assistant", None, "in_progress"))
         yield from self._items.added(message(item_id, "assistant", None, "in_progress"))
         yield from text_part(self._events, text, response_id=response.id, output_index=0, item_id=item_id)
@@ -176,6 +177,7 @@ class Responses:
             yield self._of_output("response.output_item.added", item=item)
             yield from self._items.added(item)
             response.is_written = is_written
+            response.modalities = _WRITTEN if is_written else response.modalities
             part = {"type": "text", "text": ""} if is_written else {"type": "audio", "transcript": ""}
             yield self._of_part("response.content_part.added", part=part)
 

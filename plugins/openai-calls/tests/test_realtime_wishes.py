@@ -97,6 +97,17 @@ async def test_answers_are_written_where_the_client_wants_to_read(tmp_path: Path
         assert mouth.texts == ["One.", "Two."]
 
 
+async def test_an_agent_without_a_voice_writes_one_response_for_each_answer(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    async with open_conversation(tmp_path, Mind("It is noon. It was eleven."), mouth=None) as client:
+        client.write("What time is it?")
+        done = (await client.told("response.done"))["response"]
+        assert done["output"][0]["content"] == [{"type": "output_text", "text": "It is noon. It was eleven."}]
+        await trio.sleep(1)
+        assert (done["output_modalities"], client.kinds.count("response.created")) == (["text"], 1)
+
+
 async def test_a_response_has_wishes_of_its_own(tmp_path: Path, autojump_clock: Clock) -> None:
     mind = Mind("A word too many, so to say.", "Fine.")
     async with open_conversation(tmp_path, mind) as client:
