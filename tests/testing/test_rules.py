@@ -21,6 +21,7 @@ from glottis.testing.rules.auth import AUTH_RULES, AuthSubject
 from glottis.testing.rules.cluster import CLUSTER_RULES
 from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import COMPONENT_RULES, DETECTOR_RULES, RESAMPLING_RULES, component_rules_of
+from glottis.testing.rules.echo import ECHO_RULES
 from glottis.testing.rules.effort import expect_nothing_kept
 from glottis.testing.rules.extension import LIFESPAN_RULES, OBSERVER_RULES
 from glottis.testing.rules.ice import ICE_RULES
@@ -50,7 +51,7 @@ KINDS: dict[str, Table] = {
     "agent": (AGENT_RULES, agents.BAD),
     "auth": (AUTH_RULES, auth.BAD),
     "ice": (ICE_RULES, providers.BAD),
-    "component": ((*COMPONENT_RULES, *DETECTOR_RULES, *RESAMPLING_RULES), components.BAD),
+    "component": ((*COMPONENT_RULES, *DETECTOR_RULES, *RESAMPLING_RULES, *ECHO_RULES), components.BAD),
     "processor": (PROCESSOR_RULES, processors.BAD),
     "observer": (OBSERVER_RULES, extensions.BAD_OBSERVERS),
     "lifespan": (LIFESPAN_RULES, extensions.BAD_LIVES),

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+from glottis.testing import ComponentContract
 from glottis_spandsp.echo import SpeexEchoCanceller
+from glottis_spandsp.plugin import register_components
 from support.audio import SPEECH, read_wav
 
 RATE = 16000
 FRAME = RATE // 50
+
+
+@pytest.mark.slow
+class TestContract(ComponentContract):
+    _, spec = register_components()
 
 
 def room(seed: int = 1) -> np.ndarray:

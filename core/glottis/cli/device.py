@@ -12,13 +12,13 @@ import msgspec
 
 from glottis.cli.parts import Commands, Parts
 from glottis.config import API_KEY_VARIABLE, configure_logging, load_file
-from glottis.contracts.errors import ConfigurationError
+from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.contracts.secret import Secret
 
 if TYPE_CHECKING:
     from glottis.client.device.settings import DeviceConfig
 
-WORDS: Final = ("talk", "hang-up", "mute", "unmute")
+WORDS: Final = "talk, hang-up, mute, unmute, or volume and a number from 0 to 100"
 
 
 def add(commands: Commands) -> None:
@@ -27,7 +27,9 @@ def add(commands: Commands) -> None:
     device.add_argument("--config", type=Path, metavar="FILE", required=True, help="TOML file of the device")
     asked = device.add_mutually_exclusive_group()
     asked.add_argument("--status", action="store_true", help="print how the device that runs is, as JSON")
-    asked.add_argument("--tell", dest="word", choices=WORDS, help="tell the device that runs what to do")
+    asked.add_argument(
+        "--tell", dest="words", nargs="+", metavar="WORD", help=f"tell the device that runs what to do: {WORDS}"
+    )
     device.set_defaults(run=_device)
 
 
@@ -35,8 +37,8 @@ def _device(options: argparse.Namespace, parts: Parts) -> int:
     from glottis.client.device.settings import DeviceConfig  # late, so that other commands need not wait for it
 
     config = load_file(options.config, DeviceConfig)
-    if options.status or options.word:
-        return _ask(config, options.word or "status")
+    if options.status or options.words:
+        return _ask(config, " ".join(options.words or ["status"]))
     key = os.environ.get(API_KEY_VARIABLE)
     if key and config.gateway.api_key is None:
         config = msgspec.structs.replace(config, gateway=msgspec.structs.replace(config.gateway, api_key=Secret(key)))
@@ -49,7 +51,10 @@ def _ask(config: "DeviceConfig", line: str) -> int:
 
     if config.status.path is None:
         raise ConfigurationError("status.socket: expected the path of a socket, to ask by it")
-    sys.stdout.write(f"{json.dumps(ask(config.status.path, line))}\n")
+    answer = ask(config.status.path, line)
+    if "error" in answer:
+        raise LocalError(str(answer["error"]))
+    sys.stdout.write(f"{json.dumps(answer)}\n")
     return 0
 
 
@@ -57,7 +62,6 @@ def _run(config: "DeviceConfig", parts: Parts) -> int:
     import trio  # late, as above
 
     from glottis.client.device.running import run_device
-    from glottis.contracts.errors import LocalError
     from glottis.plugins.blame import first_of
     from glottis.server.runtime.service_manager import ServiceManager
 

@@ -20,9 +20,10 @@ from glottis.cli.command_line import main
 from glottis.client.connection import CallFailed
 from glottis.client.device.backoff import BackOff
 from glottis.client.device.echo import EchoFreeSound
+from glottis.client.device.frame_queue import MAX_FRAMES
 from glottis.client.device.running import open_sound
 from glottis.client.device.settings import DeviceConfig
-from glottis.client.device.sound import MAX_FRAMES, CommandSound
+from glottis.client.device.sound import CommandSound
 from glottis.client.device.state import State
 from glottis.client.device.status import ask
 from glottis.client.grant import create_session
@@ -32,7 +33,7 @@ from glottis.plugins import load_beside
 from glottis_spandsp.echo import SpeexEchoCancelling
 from support.audio import SPEECH, from_pcm, read_wav
 from support.device import FAULTS, LOUD, RATE, Silent, config_of, eventually, running
-from support.gateway import open_test_gateway
+from support.gateway import CONFIG, open_test_gateway
 from support.installed import installed_plugins
 from support.patience import PATIENCE, PROCESS_PATIENCE
 from trio.testing import MockClock
@@ -84,6 +85,23 @@ async def test_device_finds_a_gateway_that_was_away_and_one_that_goes_in_a_call(
                 await eventually(device, lambda: device.state.state is State.LISTENING)
                 assert device.state.calls == number
             await eventually(device, lambda: device.state.state is State.TROUBLE)
+
+
+@pytest.mark.slow
+async def test_device_waits_in_the_gateways_queue_until_there_is_room(tmp_path: Path) -> None:
+    wish = '[talk]\nbegin = "always"'
+    one = CONFIG.replace("[server]", "[server]\nmax_sessions = 1\nqueue = 5")
+    (tmp_path / "other").mkdir()
+    async with (
+        open_test_gateway(tmp_path, one) as gateway,
+        running(config_of(tmp_path, gateway.url, wish)) as first,
+    ):
+        await eventually(first, lambda: first.state.state is State.LISTENING)
+        async with running(config_of(tmp_path / "other", gateway.url, wish)) as second:
+            await eventually(second, lambda: second.state.state is State.WAITING)
+            first.answer("hang-up")
+            await eventually(second, lambda: second.state.state is State.LISTENING)
+            assert (second.state.calls, second.state.failures) == (1, 0)
 
 
 async def refused(stream: trio.SocketStream) -> None:

@@ -4,8 +4,17 @@ from array import array
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
-from glottis import AudioFrame, ComponentSpec, Resampler, Resampling, VoiceActivityDetector
+from glottis import (
+    AudioFrame,
+    ComponentSpec,
+    EchoCanceller,
+    EchoCancelling,
+    Resampler,
+    Resampling,
+    VoiceActivityDetector,
+)
 from glottis.audio import level_dbfs
+from glottis_spandsp.echo import SpeexEchoCanceller
 from glottis_spandsp.resampler import SpeexResampling
 
 
@@ -139,8 +148,66 @@ class OneForAll:
         return self.made[from_rate, to_rate]
 
 
+class EchoFree:
+    """Makes cancellers of some class."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+    def create_canceller(self, sample_rate: int, tail_ms: int, noise_suppression_db: int) -> EchoCanceller:
+        canceller: EchoCanceller = self.kind(sample_rate, tail_ms, noise_suppression_db)
+        return canceller
+
+
+class Halving(SpeexEchoCanceller):
+    """Returns every second frame."""
+
+    halved = False
+
+    def cancel(self, captured: bytes, played: bytes) -> bytes:
+        self.halved = not self.halved
+        return super().cancel(captured, played)[: len(captured) // (1 + self.halved)]
+
+
+class Passing:
+    """Lets all pass."""
+
+    def __init__(self, *arguments: int) -> None: ...
+
+    def cancel(self, captured: bytes, played: bytes) -> bytes:
+        return captured
+
+
+class Hushing(Passing):
+    """Lets nothing pass: then there is no echo either."""
+
+    def cancel(self, captured: bytes, played: bytes) -> bytes:
+        return bytes(len(captured))
+
+
+class SharingCanceller(Passing):
+    """Takes the frame that was heard before, of whatever microphone, out of this one."""
+
+    last = b""
+
+    def cancel(self, captured: bytes, played: bytes) -> bytes:
+        before, SharingCanceller.last = SharingCanceller.last, captured
+        return captured if before != captured else bytes(len(captured))
+
+
+class SlowCanceller(SpeexEchoCanceller):
+    def cancel(self, captured: bytes, played: bytes) -> bytes:
+        for _ in range(1_500_000):
+            pass
+        return super().cancel(captured, played)
+
+
 def detector(create: Any) -> ComponentSpec[Any]:
     return ComponentSpec(VoiceActivityDetector, "sample", create)
+
+
+def canceller(kind: Any) -> ComponentSpec[Any]:
+    return ComponentSpec(EchoCancelling, "sample", lambda settings: EchoFree(kind))
 
 
 def resampling(kind: Any) -> ComponentSpec[Any]:
@@ -150,6 +217,7 @@ def resampling(kind: Any) -> ComponentSpec[Any]:
 GOOD: list[ComponentSpec[Any]] = [
     detector(Detector),
     resampling(SpeexResampling),
+    canceller(SpeexEchoCanceller),
     ComponentSpec(Oracle, "sample", lambda settings: Sibyl()),
 ]
 BAD: Mapping[str, list[ComponentSpec[Any]]] = {
@@ -164,4 +232,9 @@ BAD: Mapping[str, list[ComponentSpec[Any]]] = {
     "resampled-length": [resampling(Late)],
     "resampled-tone": [resampling(Nearest)],
     "resampled-independence": [resampling(OneForAll)],
+    "echo-length": [canceller(Halving)],
+    "echo-less": [canceller(Passing)],
+    "echo-voice": [canceller(Hushing)],
+    "echo-independence": [canceller(SharingCanceller)],
+    "echo-lateness": [canceller(SlowCanceller)],
 }

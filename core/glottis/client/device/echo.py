@@ -5,7 +5,8 @@ from collections import deque
 from typing import Final
 
 from glottis.barrier import stop
-from glottis.client.device.sound import MAX_FRAMES, Sound
+from glottis.client.device.frame_queue import MAX_FRAMES
+from glottis.client.device.sound import Sound
 from glottis.contracts.audio import FRAME_MS, AudioFrame
 from glottis.contracts.echo import EchoCanceller
 from glottis.contracts.errors import PluginError

@@ -4,7 +4,6 @@ import fcntl
 import logging
 import random
 import subprocess
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -13,10 +12,9 @@ from typing import Final, Protocol
 import trio
 
 from glottis.client.device.backoff import BackOff
+from glottis.client.device.frame_queue import FrameQueue
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_SECONDS, AudioFrame
 
-MAX_FRAMES: Final = 25
-"""Half a second each way; beyond, the oldest goes. It is the bound of what two clocks that differ can add as delay."""
 PIPE_BYTES: Final = 4096
 """The least that Linux has (pipe(7)): what is in the pipe to the loudspeaker is delay, too."""
 STEADY: Final = 10.0
@@ -47,22 +45,28 @@ class CommandSound:
         self._playback = playback
         self._sample_rate = sample_rate
         self._frame_bytes = round(sample_rate * FRAME_SECONDS) * BYTES_PER_SAMPLE
-        self._heard: deque[bytes] = deque()
-        self._to_play: deque[bytes] = deque()
+        self._heard = FrameQueue(sample_rate)
+        self._to_play = FrameQueue(sample_rate)
         self._more_heard = trio.Event()
         self._more_to_play = trio.Event()
-        self._counts = dict.fromkeys(("capture_dropped", "capture_ends", "playback_dropped", "playback_ends"), 0)
+        self._ends = {"capture_ends": 0, "playback_ends": 0}
 
     def counters(self) -> dict[str, int]:
-        """Frames that were dropped, and how often a command has ended."""
-        return dict(self._counts)
+        """Frames that were dropped, or left out where they were silent, and how often a command has ended."""
+        return {
+            "capture_dropped": self._heard.dropped,
+            "capture_skipped": self._heard.skipped,
+            "playback_dropped": self._to_play.dropped,
+            "playback_skipped": self._to_play.skipped,
+            **self._ends,
+        }
 
     async def take(self) -> AudioFrame:
         """The next frame of 20 ms that the microphone has heard."""
         while not self._heard:
             self._more_heard = trio.Event()
             await self._more_heard.wait()
-        return AudioFrame(self._heard.popleft(), self._sample_rate)
+        return AudioFrame(self._heard.take(), self._sample_rate)
 
     def forget(self) -> None:
         """What nobody has taken is of the past."""
@@ -70,7 +74,7 @@ class CommandSound:
 
     def write(self, frame: AudioFrame) -> None:
         """Play a frame after those before it."""
-        self._put(self._to_play, bytes(frame.pcm), "playback_dropped")
+        self._to_play.put(bytes(frame.pcm))
         self._more_to_play.set()
 
     async def run(self) -> None:
@@ -84,7 +88,7 @@ class CommandSound:
         while True:
             began = trio.current_time()
             why = await _run_command(command, use, is_source=name == "capture")
-            self._counts[f"{name}_ends"] += 1
+            self._ends[f"{name}_ends"] += 1
             if trio.current_time() - began >= STEADY:
                 back_off.reset()
             pause = back_off.next_pause()
@@ -96,12 +100,12 @@ class CommandSound:
         rest = b""
         while chunk := await process.stdout.receive_some(PIPE_BYTES):
             rest += chunk
-            dropped = self._counts["capture_dropped"]
+            dropped = self._heard.dropped
             while len(rest) >= self._frame_bytes:
-                self._put(self._heard, rest[: self._frame_bytes], "capture_dropped")
+                self._heard.put(rest[: self._frame_bytes])
                 rest = rest[self._frame_bytes :]
             self._more_heard.set()
-            if self._counts["capture_dropped"] > dropped:  # whoever writes faster than sound is held to twice that
+            if self._heard.dropped > dropped:  # whoever writes faster than sound is held to twice that
                 await trio.sleep(len(chunk) / BYTES_PER_SAMPLE / self._sample_rate / 2)
 
     async def _feed(self, process: trio.Process) -> None:
@@ -113,13 +117,7 @@ class CommandSound:
             while not self._to_play:
                 self._more_to_play = trio.Event()
                 await self._more_to_play.wait()
-            await process.stdin.send_all(self._to_play.popleft())
-
-    def _put(self, waiting: deque[bytes], pcm: bytes, dropped: str) -> None:
-        if len(waiting) >= MAX_FRAMES:
-            waiting.popleft()
-            self._counts[dropped] += 1
-        waiting.append(pcm)
+            await process.stdin.send_all(self._to_play.take())
 
 
 async def _run_command(

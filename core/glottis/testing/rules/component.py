@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from glottis.contracts.audio import BYTES_PER_SAMPLE, FRAME_MS, FRAMES_MS, AudioFrame
 from glottis.contracts.components import ComponentSpec, members_of
+from glottis.contracts.echo import EchoCancelling
 from glottis.contracts.errors import PluginError
 from glottis.contracts.resampling import Resampling
 from glottis.contracts.turns import VoiceActivityDetector
+from glottis.testing.rules.echo import ECHO_RULES
 from glottis.testing.rules.effort import FRAMES_AT_A_TIME, expect_nothing_kept, milliseconds_of_work
 from glottis.testing.rules.rule import Broken, DoesNotApply, Rule, expect, missing_library, rules_of
 from glottis.testing.rules.signals import (
@@ -203,6 +205,9 @@ RESAMPLING_RULES: Final = rules_of(
 def component_rules_of(spec: ComponentSpec[Any]) -> tuple[Rule[ComponentSubject], ...]:
     """Those of its kind."""
     kind: object = spec.kind
-    if kind is VoiceActivityDetector:
-        return COMPONENT_RULES + DETECTOR_RULES
-    return COMPONENT_RULES + RESAMPLING_RULES if kind is Resampling else COMPONENT_RULES
+    of_kinds: dict[object, tuple[Rule[ComponentSubject], ...]] = {
+        VoiceActivityDetector: DETECTOR_RULES,
+        Resampling: RESAMPLING_RULES,
+        EchoCancelling: ECHO_RULES,
+    }
+    return COMPONENT_RULES + of_kinds.get(kind, ())
