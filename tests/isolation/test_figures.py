@@ -48,6 +48,7 @@ NOT_COUNTED: Final = {
     "DoorCall.send_mark": "the same",
     "DoorCall.send_text": "the same",
     "Button.wait": "a device's, which has no figures",
+    "Lamp.show": "the same",
     "EchoCanceller.cancel": "a device's, which has no figures",
     "EchoCancelling.create_canceller": "the same",
     "Encoder.set_bitrate": "the gateway estimates no bandwidth",
