@@ -23,7 +23,7 @@ from glottis.contracts.info import CallInfo
 from glottis.contracts.notes import Topic
 from glottis.contracts.statistics import Statistics, TransportStats
 from glottis.peer import ConnectionState
-from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL, TRY_AGAIN_LATER
+from glottis.signaling.close_codes import ABNORMAL, INTERNAL_ERROR, NORMAL, SERVICE_RESTART, TRY_AGAIN_LATER
 from glottis.signaling.errors import WebSocketClosed
 from glottis.signaling.messages import (
     FLUSH,
@@ -102,6 +102,8 @@ class ClientCall(GatewayCall):
         self.heard = trio.Event()
         """Set once the gateway's audio has begun to come."""
         self.end_reason = ""
+        self.gateway_restarts = False
+        """After the end: whether the gateway says that it is to be called again."""
         self.failure: BaseException | None = None
         """After the end: ``CallFailed`` if the call never came about or broke, another error for a bug of this side."""
         self._scope = trio.CancelScope()
@@ -219,6 +221,7 @@ class ClientCall(GatewayCall):
 
     def _handle_close(self, closed: WebSocketClosed) -> None:
         """The gateway says bye and then closes, with a code that tells a failure from an end in good order."""
+        self.gateway_restarts = closed.code == SERVICE_RESTART
         if closed.code == INTERNAL_ERROR or not (self._last_word or closed.code == NORMAL):
             self._break(why_closed(closed))
         else:

@@ -104,6 +104,21 @@ async def test_device_waits_in_the_gateways_queue_until_there_is_room(tmp_path: 
             assert (second.state.calls, second.state.failures) == (1, 0)
 
 
+@pytest.mark.slow
+async def test_a_gateway_that_restarts_in_good_order_is_called_again_without_a_new_wish(tmp_path: Path) -> None:
+    async with open_test_gateway(tmp_path) as gateway:
+        port = gateway.url.rpartition(":")[2]
+    again = CONFIG.replace("port = 0", f"port = {port}")
+    async with running(config_of(tmp_path, gateway.url, "[retry]\nfirst = 0.1\nlongest = 0.1")) as device:
+        async with open_test_gateway(tmp_path, again):
+            device.answer("talk")
+            await eventually(device, lambda: device.state.state is State.LISTENING)
+        await eventually(device, lambda: device.state.state is State.TROUBLE)
+        async with open_test_gateway(tmp_path, again):
+            await eventually(device, lambda: device.state.state is State.LISTENING)
+            assert device.state.calls == 2
+
+
 async def refused(stream: trio.SocketStream) -> None:
     await stream.receive_some(4096)
     body = b'{"detail": "Full.", "code": "FULL"}'

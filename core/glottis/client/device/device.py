@@ -12,6 +12,7 @@ from glottis.audio import level_dbfs
 from glottis.barrier import stop
 from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
+from glottis.client.connection import CallFailed
 from glottis.client.device.backoff import BackOff
 from glottis.client.device.panel import Panel
 from glottis.client.device.settings import DeviceConfig
@@ -137,19 +138,25 @@ class Device:
 
     async def _call(self) -> None:
         async with open_client_call(self._request, waits=lambda place: self.state.become(State.WAITING)) as call:
-            await call.connected.wait()
-            began = trio.current_time()
-            self._last_sound, self._last_heard = began, began - STILL_SPEAKING
-            self.state.calls += 1
-            self.state.become(State.LISTENING)
-            call.nursery.start_soon(self._listen, call)
-            call.nursery.start_soon(self._watch, call, began)
-            self._sound.forget()  # what was heard before would be delay
-            while True:
-                frame = self.state.captured(await self._sound.take())
-                if level_dbfs(frame) > self._config.talk.level_dbfs:
-                    self._last_sound = trio.current_time()
-                await call.say(frame)
+            await self._talk(call)
+        if call.gateway_restarts:  # nobody has wanted that end
+            raise CallFailed("the gateway stops or restarts")
+
+    async def _talk(self, call: ClientCall) -> None:
+        """Until the call ends, which cancels it."""
+        await call.connected.wait()
+        began = trio.current_time()
+        self._last_sound, self._last_heard = began, began - STILL_SPEAKING
+        self.state.calls += 1
+        self.state.become(State.LISTENING)
+        call.nursery.start_soon(self._listen, call)
+        call.nursery.start_soon(self._watch, call, began)
+        self._sound.forget()  # what was heard before would be delay
+        while True:
+            frame = self.state.captured(await self._sound.take())
+            if level_dbfs(frame) > self._config.talk.level_dbfs:
+                self._last_sound = trio.current_time()
+            await call.say(frame)
 
     async def _listen(self, call: ClientCall) -> None:
         async for frame in call.audio:
