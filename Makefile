@@ -1,4 +1,4 @@
-# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make libopus · make soak · make container · make wheels · make test-arm · make release · make clean
+# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make libopus · make soak · make container · make wheels · make test-arm · make test-armv7 · make deb · make test-deb · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -27,7 +27,7 @@ LANES := 4
 CLOCK = tests/browser tests/cli/test_new_installed.py tests/isolation \
 	tests/interop $(shell grep -rlE --include="test_*.py" "mark\.(browser|interop|realtime)" tests codecs plugins)
 # Whose wheels are made
-MACHINES ?= x86_64 aarch64
+MACHINES ?= x86_64 aarch64 x86_64-musl
 # Percent of the engines' branches, counted alone
 BRANCHES := 97
 
@@ -39,7 +39,7 @@ FAULTS ?= 100
 # Compiled once, whatever the environment says: each process of the tests, and each that they start, would do it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks libopus soak container wheels test-arm release rehearse clean
+.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks libopus soak container wheels test-arm test-armv7 deb test-deb release rehearse clean
 
 install: $(VENV)/.installed
 
@@ -126,6 +126,19 @@ wheels: $(VENV)/.installed
 # The same, and each tried without a compiler, on an emulated machine where it is not of this kind
 test-arm: wheels
 	@$(BIN)/python -m tools.try_wheels $(MACHINES)
+
+# From source, for there are no wheels: half an hour under emulation
+test-armv7: $(VENV)/.installed
+	@tools/install-system-packages wheels
+	@$(BIN)/python -m tools.try_source armv7l
+
+# Debian packages of the wheels, in dist/
+deb: wheels
+	@$(BIN)/python -m tools.deb $(filter-out %-musl,$(MACHINES))
+
+# The same, and each installed, called, removed and purged in a fresh Debian
+test-deb: deb
+	@$(BIN)/python -m tools.try_deb $(filter-out %-musl,$(MACHINES))
 
 release: $(VENV)/.installed-for-release
 	$(BIN)/python tools/release.py

@@ -21,6 +21,8 @@ ROOTS: Final = REPOSITORY / "build" / "roots"
 DEBIAN: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf"}
 """What Debian calls the machines that Python's wheels name."""
 SUITE: Final = "bookworm"
+RELEASE: Final = f"deb http://deb.debian.org/debian {SUITE} main"
+"""What it was when it came out, with the corrections since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,11 @@ def make(machine: str, name: str, packages: Sequence[str]) -> Root:
     print(f"Debian for {machine}, with {wanted or 'nothing more'}", flush=True)
     options = [f"--architectures={DEBIAN[machine]}", "--variant=minbase", "--quiet"]
     include = [f"--include={','.join(packages)}"] if packages else []
-    subprocess.run(["mmdebstrap", *options, *include, SUITE, root.path], check=True)
+    command: list[str | Path] = ["mmdebstrap", *options, *include, SUITE, root.path]
+    if subprocess.run(command, check=False).returncode:
+        print("Again without security updates: a mirror has lists of them that contradict each other.", flush=True)
+        remove(root)
+        subprocess.run([*command, RELEASE], check=True)
     made.write_text(wanted)
     return root
 

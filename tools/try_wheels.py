@@ -4,6 +4,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -11,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tools import roots
+from tools import musl_python, roots
+from tools.libraries import Target
 from tools.roots import Root
 from tools.wheels import DIST
 
@@ -32,23 +35,29 @@ scheme = "anonymous"
 agent = "echo"
 """
 CODECS: Final = ("opus", "PCMU", "G722")
+CALLS: Final = 4
+SECONDS: Final = 10
 PATIENCE: Final = 120.0
 
 
-def main(machines: list[str]) -> None:
-    """Print a row for each machine, or say what is wrong."""
-    for machine in machines:
-        roots.check_emulation(machine)
-        with roots.copy_of(roots.make(machine, "bare", PACKAGES)) as root, tempfile.TemporaryDirectory() as directory:
+def main(targets: list[str]) -> None:
+    """Print a row for each kind of machine, or say what is wrong."""
+    for target in map(Target, targets):
+        roots.check_emulation(target.machine)
+        name, packages = ("bare-musl", musl_python.BARE_PACKAGES) if target.musl else ("bare", PACKAGES)
+        bare = roots.make(target.machine, name, packages)
+        with roots.copy_of(bare) as root, tempfile.TemporaryDirectory() as directory:
             mounts = [f"{DIST}:/dist", *roots.pip_mounts(Path(directory))]
-            size = install(root, mounts)
-            print(json.dumps({"machine": machine, "installed_mb": round(size / 1e6, 1), **serve_and_call(root)}))
+            size = install(root, mounts, musl_python.put_into(root, target) if target.musl else "python3")
+            (root.path / "etc/glottis.toml").write_text(CONFIG)
+            called = serve_and_call(root)
+            print(json.dumps({"machine": target.name, "installed_mb": round(size / 1e6, 1), **called}), flush=True)
 
 
-def install(root: Root, mounts: list[str]) -> int:
+def install(root: Root, mounts: list[str], python: str) -> int:
     """Bytes that the least takes, without pip; then what a call needs is there, too."""
     pip = ("/opt/glottis/bin/python", "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--find-links=/dist")
-    root.run("python3", "-m", "venv", "/opt/glottis", mounts=mounts)
+    root.run(python, "-m", "venv", "/opt/glottis", mounts=mounts)
     packages = root.path / "opt/glottis/lib/python3.11/site-packages"
     before = size_of(packages)
     root.run(*pip, "--no-compile", *LEAN, mounts=mounts)
@@ -64,12 +73,14 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def serve_and_call(root: Root) -> dict[str, object]:
+def serve_and_call(
+    root: Root, config: str = "/etc/glottis.toml", glottis: str = "/opt/glottis/bin/glottis", user: int = 0
+) -> dict[str, object]:
     """How long until it answers, what it takes then, and that a call by each codec is heard."""
-    (root.path / "etc/glottis.toml").write_text(CONFIG)
     port = free_port()
     command = root.command(
-        *("/opt/glottis/bin/glottis", "serve", "--config", "/etc/glottis.toml"),
+        *("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"),
+        *(glottis, "serve", "--config", config),
         GLOTTIS_SERVER__PORT=str(port),
         GLOTTIS_MEDIA__UDP_PORT="0",
     )
@@ -80,13 +91,19 @@ def serve_and_call(root: Root) -> dict[str, object]:
         wait_ready(url, gateway)
         ready = time.monotonic() - began
         time.sleep(2)
-        idle = resident(gateway.pid)
-        for codec in CODECS:
-            call = [str(Path(sys.executable).with_name("glottis")), "call", url, "--campaign", "echo", "--codec", codec]
-            called = subprocess.run(call, check=False, capture_output=True, text=True, timeout=PATIENCE)
-            if called.returncode:
-                sys.exit(f"A call by {codec} ended with {called.returncode}: {called.stdout}{called.stderr}")
-        return {"ready_s": round(ready, 2), "idle_mib": round(idle / 1024), "codecs_called": CODECS}
+        idle, own = resident(gateway.pid)
+        heard(begin_call(url, "--codec", CODECS[0]))
+        first_call = resident(gateway.pid)[1] - own
+        for codec in CODECS[1:]:
+            heard(begin_call(url, "--codec", codec))
+        return {
+            "ready_s": round(ready, 2),
+            "idle_mib": round(idle / 1024),
+            "own_mib": round(own / 1024),
+            "first_call_kib": first_call,
+            "calls_per_core": calls_per_core(url, gateway.pid),
+            "codecs_called": CODECS,
+        }
     finally:
         gateway.send_signal(signal.SIGTERM)
         gateway.wait(PATIENCE)
@@ -105,11 +122,46 @@ def wait_ready(url: str, gateway: subprocess.Popen[bytes]) -> None:
     sys.exit(f"The gateway served nothing; it ended with {gateway.poll()}.")
 
 
-def resident(pid: int) -> int:
-    """KiB, with an emulator where there is one."""
-    found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found
-    return int(found[1])
+def begin_call(url: str, *options: str) -> subprocess.Popen[str]:
+    """From here, to the echo."""
+    command = [str(Path(sys.executable).with_name("glottis")), "call", url, "--campaign", "echo", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def heard(call: subprocess.Popen[str]) -> None:
+    """Or it ends here."""
+    told, _ = call.communicate(timeout=PATIENCE)
+    if call.returncode:
+        sys.exit(f"A call ended with {call.returncode}: {told}")
+
+
+def calls_per_core(url: str, pid: int) -> int:
+    """By the processor's time for some with Opus, from their offers to their ends."""
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        with wave.open(file, "wb") as speech:
+            speech.setnchannels(1)
+            speech.setsampwidth(2)
+            speech.setframerate(16000)
+            speech.writeframes(random.Random(1).randbytes(2 * 16000 * SECONDS))
+        before = processor_seconds(pid)
+        for call in [begin_call(url, "--codec", "opus", "--wav", file.name) for _ in range(CALLS)]:
+            heard(call)
+    return round(CALLS * SECONDS / (processor_seconds(pid) - before))
+
+
+def processor_seconds(pid: int) -> float:
+    """Of all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(pid: int) -> tuple[int, int]:
+    """KiB, with an emulator where there is one: all, and what is in no file."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    whole, own = (re.search(rf"^{name}:\s+(\d+)", status, re.MULTILINE) for name in ("VmRSS", "RssAnon"))
+    assert whole
+    assert own
+    return int(whole[1]), int(own[1])
 
 
 def free_port() -> int:

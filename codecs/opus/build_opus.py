@@ -1,6 +1,12 @@
 """Builds ``glottis_opus._opus``, the part of libopus that this package uses (cffi, API mode)."""
 
+import os
+from typing import Final
+
 from cffi import FFI
+
+STATIC: Final = ("-Wl,--gc-sections", "-Wl,--exclude-libs,ALL")
+"""What is linked in is what is used, and nobody else's."""
 
 DECLARATIONS = """
 #define OPUS_OK ...
@@ -106,12 +112,16 @@ static int decoder_set(OpusDecoder *st, int request, opus_int32 value)
 }
 """
 
+# For wheels: where a lib/libopus.a is that fits into shared objects.
+folder = os.environ.get("GLOTTIS_STATIC")
+library = [f"{folder}/lib/libopus.a", *STATIC, "-lm"] if folder else ["-lopus"]
+
 ffi = FFI()
 ffi.cdef(DECLARATIONS)
 ffi.set_source(
     "glottis_opus._opus",
     SOURCE,
-    libraries=["opus"],
+    extra_link_args=library,
     extra_compile_args=["-Wfatal-errors"],  # else a hundred errors follow the one that says what is missing
 )
 

@@ -2,8 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
 from cffi import FFI
+
+LIBRARIES: Final = ("spandsp", "speexdsp")
+STATIC: Final = ("-Wl,--gc-sections", "-Wl,--exclude-libs,ALL")
+"""What is linked in is what is used, and nobody else's."""
 
 DECLARATIONS = """
 #define G711_ALAW ...
@@ -125,16 +130,16 @@ static SpeexPreprocessState *rest_new(int count, int rate, SpeexEchoState *echo,
 
 CONCEALMENT = Path(__file__).with_name("concealment.c").read_text()
 
-# For wheels: where a libspandsp.a is that fits into shared objects, for libspandsp.so would bring a dozen others.
+# For wheels: where a lib/lib….a of both is that fits into shared objects, for libspandsp.so would bring a dozen others.
 folder = os.environ.get("GLOTTIS_STATIC")
-spandsp = [f"{folder}/libspandsp.a", "-Wl,--gc-sections"] if folder else ["-lspandsp"]
+libraries = [f"{folder}/lib/lib{name}.a" for name in LIBRARIES] if folder else [f"-l{name}" for name in LIBRARIES]
 
 ffi = FFI()
 ffi.cdef(DECLARATIONS)
 ffi.set_source(
     "glottis_spandsp._spandsp",
     SOURCE + CONCEALMENT,
-    extra_link_args=[*spandsp, "-lspeexdsp", "-lm"],
+    extra_link_args=[*libraries, *(STATIC if folder else ()), "-lm"],
     # Sums of products as vectors. And else a hundred errors follow the one that says what is missing.
     extra_compile_args=[
         "-O3",
