@@ -85,7 +85,7 @@ def pack(root: Root, stage: Path) -> Path:
             put(stage / "DEBIAN" / path.name, filled(path.read_text(), values))
             (stage / "DEBIAN" / path.name).chmod(0o644 if path.name in {"control", "conffiles"} else 0o755)
     package = DIST / f"glottis_{version}-1_{DEBIAN[root.machine]}.deb"
-    subprocess.run(["dpkg-deb", "--quiet", "--root-owner-group", "-Zxz", "--build", stage, package], check=True)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "--build", stage, package], check=True)
     return package
 
 

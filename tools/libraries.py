@@ -37,13 +37,18 @@ build spandsp LDFLAGS=-L$PREFIX/lib ac_cv_lib_tiff_TIFFOpen=yes
 """
 MUSL_COMPILER: Final = """
 multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
-cat > /usr/local/bin/musl-cc <<END
+sed "s/MULTIARCH/$multiarch/" > /usr/local/bin/musl-cc <<'END'
 #!/bin/sh
-exec musl-gcc "\\$@" -idirafter /usr/include -idirafter /usr/include/$multiarch
+for word; do
+    shift
+    [ "$word" = -L/usr/lib/MULTIARCH ] || set -- "$@" "$word"
+done
+exec musl-gcc "$@" -idirafter /usr/include -idirafter /usr/include/MULTIARCH
 END
 chmod +x /usr/local/bin/musl-cc
 """
-"""Debian's knows the headers of musl alone: those of the kernel, Python and libtiff come after them."""
+"""Debian's knows the headers of musl alone: those of the kernel, Python and libtiff come after them. And the
+place of libraries that setuptools names has those for glibc."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ They are left in ``dist/``. Those of pure Python are built here; those of codecs
 they use of their libraries linked in. The libraries' licences lie beside ours.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -70,11 +71,23 @@ def build_compiled(target: Target) -> None:
             wheels = f"/tmp/{codec}-wheels"
             shutil.rmtree(root.path / wheels[1:], ignore_errors=True)
             build = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels)
-            compiled = {"GLOTTIS_STATIC": target.folder, "CC": target.compiler, "LDFLAGS": "-s"}
+            by = {"CC": target.compiler, "LDSHARED": f"{target.compiler} -shared", "LDFLAGS": "-s"}
+            compiled = {"GLOTTIS_STATIC": target.folder, **by}
             root.run(python, *build, f"/tmp/{codec}", mounts=mounts, **compiled)
             [wheel] = (root.path / wheels[1:]).glob("*.whl")
             add_licences(root, python, wheel, libraries_of, mounts)
+            if target.musl:
+                check_needed(root, source)
             give_platform(root, python, f"{wheels}/{wheel.name}", target, mounts)
+
+
+def check_needed(root: Root, source: Path) -> None:
+    """Of what was built there: musl alone, whatever the compiler has found."""
+    for module in (source / "build").rglob("lib*/**/*.so"):
+        told = root.run("readelf", "--dynamic", "/" + str(module.relative_to(root.path)))
+        needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", told))
+        if needed != {"libc.so"}:
+            sys.exit(f"{module.name} for musl needs {', '.join(sorted(needed))}.")
 
 
 def give_platform(root: Root, python: str, wheel: str, target: Target, mounts: list[str]) -> None:
