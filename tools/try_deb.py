@@ -34,7 +34,7 @@ def installed_and_removed(root: Root) -> dict[str, object]:
     before = files(root)
     dpkg(root, package, "--install", f"/dist/{package.name}")
     expect((root.path / UNIT_LINK).is_symlink(), "The service is not begun at the next start of the machine.")
-    size = sum(path.stat().st_size for path in (root.path / "opt/glottis").rglob("*") if path.is_file())
+    size = sum((root.path / path).lstat().st_size for path in files(root) if path.startswith("opt/glottis/"))
     called = serve_and_call(root, f"/{CONFIG}", "/usr/bin/glottis", user=65534)
     written = {path for path in files(root) - before if path.startswith("opt/")} - listed(root)
     expect(not written, f"The gateway has written {sorted(written)}.")

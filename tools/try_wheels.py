@@ -18,8 +18,7 @@ from typing import Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tools import musl_python, roots
-from tools.libraries import Target
+from tools import roots
 from tools.roots import Root
 from tools.wheels import DIST
 
@@ -40,24 +39,22 @@ SECONDS: Final = 10
 PATIENCE: Final = 120.0
 
 
-def main(targets: list[str]) -> None:
-    """Print a row for each kind of machine, or say what is wrong."""
-    for target in map(Target, targets):
-        roots.check_emulation(target.machine)
-        name, packages = ("bare-musl", musl_python.BARE_PACKAGES) if target.musl else ("bare", PACKAGES)
-        bare = roots.make(target.machine, name, packages)
-        with roots.copy_of(bare) as root, tempfile.TemporaryDirectory() as directory:
+def main(machines: list[str]) -> None:
+    """Print a row for each machine, or say what is wrong."""
+    for machine in machines:
+        roots.check_emulation(machine)
+        with roots.copy_of(roots.make(machine, "bare", PACKAGES)) as root, tempfile.TemporaryDirectory() as directory:
             mounts = [f"{DIST}:/dist", *roots.pip_mounts(Path(directory))]
-            size = install(root, mounts, musl_python.put_into(root, target) if target.musl else "python3")
+            size = install(root, mounts)
             (root.path / "etc/glottis.toml").write_text(CONFIG)
             called = serve_and_call(root)
-            print(json.dumps({"machine": target.name, "installed_mb": round(size / 1e6, 1), **called}), flush=True)
+            print(json.dumps({"machine": machine, "installed_mb": round(size / 1e6, 1), **called}), flush=True)
 
 
-def install(root: Root, mounts: list[str], python: str) -> int:
+def install(root: Root, mounts: list[str]) -> int:
     """Bytes that the least takes, without pip; then what a call needs is there, too."""
     pip = ("/opt/glottis/bin/python", "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--find-links=/dist")
-    root.run(python, "-m", "venv", "/opt/glottis", mounts=mounts)
+    root.run("python3", "-m", "venv", "/opt/glottis", mounts=mounts)
     packages = root.path / "opt/glottis/lib/python3.11/site-packages"
     before = size_of(packages)
     root.run(*pip, "--no-compile", *LEAN, mounts=mounts)

