@@ -41,7 +41,13 @@ def resident_of(path: Path) -> int:
 
 def test_only_what_was_written_by_nobody_is_given_back() -> None:
     """Relocations lie in pages that cannot be written to any more: without them a library crashes."""
-    assert list(unchanged_mappings(SMAPS)) == [(0x1000, 0x3000), (0x8000, 0xA000)]
+    assert list(unchanged_mappings(SMAPS, SMAPS)) == [(0x1000, 0x3000), (0x8000, 0xA000)]
+
+
+def test_addresses_of_an_emulator_are_not_ours() -> None:
+    maps = SMAPS.replace("260851                     ", "260851 ")
+    assert list(unchanged_mappings(SMAPS, maps))
+    assert not list(unchanged_mappings(SMAPS, maps.replace("1000-3000 r-xp", "2000-4000 r-xp")))
 
 
 def test_what_was_given_back_is_read_from_its_file_again(tmp_path: Path) -> None:
