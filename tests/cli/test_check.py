@@ -12,8 +12,10 @@ from glottis.testing import Rule
 from glottis.testing.checking import PAGES_RULES, ROUTES_RULES
 from glottis.testing.rules.agent import AGENT_RULES
 from glottis.testing.rules.auth import AUTH_RULES
+from glottis.testing.rules.cluster import CLUSTER_RULES
 from glottis.testing.rules.codec import CODEC_RULES
 from glottis.testing.rules.component import COMPONENT_RULES, DETECTOR_RULES, RESAMPLING_RULES
+from glottis.testing.rules.echo import ECHO_RULES
 from glottis.testing.rules.extension import LIFESPAN_RULES, OBSERVER_RULES
 from glottis.testing.rules.ice import ICE_RULES
 from glottis.testing.rules.plugin import PLUGIN_RULES
@@ -189,9 +191,11 @@ def test_each_rule_has_a_section() -> None:
         *COMPONENT_RULES,
         *DETECTOR_RULES,
         *RESAMPLING_RULES,
+        *ECHO_RULES,
         *PROCESSOR_RULES,
         *PLUGIN_RULES,
         *SELECTION_RULES,
+        *CLUSTER_RULES,
         *ROUTES_RULES,
         *PAGES_RULES,
         *OBSERVER_RULES,
