@@ -119,6 +119,18 @@ async def test_ice_is_restarted_by_new_credentials_alone(exchange: Exchange, aut
     assert client.phone.peer.transport.ice.local_ufrag == ufrag
 
 
+async def test_who_restarts_ice_too_often_is_told_when_to_try_again(exchange: Exchange, autojump_clock: Clock) -> None:
+    client = Client(exchange)
+    await client.post()
+    for number in range(40):
+        fragment = f"a=ice-ufrag:abc{number}\r\na=ice-pwd:{number:022}\r\n"
+        if (reply := await client.patch(fragment, if_match="*")).status != 200:
+            break
+    assert (reply.status, reply.document["code"]) == (429, "TOO_MANY_OFFERS")
+    await trio.sleep(float(reply.headers["retry-after"]))
+    assert (await client.patch(fragment, if_match="*")).status == 200
+
+
 async def test_ice_that_cannot_be_restarted_goes_on(exchange: Exchange, autojump_clock: Clock) -> None:
     client = Client(exchange)
     await client.connect()
@@ -208,6 +220,15 @@ async def test_refusals(
     assert (reply.status, reply.document["code"]) == (status, code)
     assert len(exchange.gateway.sessions) == 0
     assert exchange.gateway.refusals[code] == (code == "UNKNOWN_CAMPAIGN")  # of sessions
+
+
+async def test_calls_that_the_gateway_refuses_itself_are_counted(tmp_path: Path, autojump_clock: Clock) -> None:
+    async with open_memory_exchange(tmp_path, ROUTES + "max_requests_per_minute = 1\n") as exchange:
+        assert (await Client(exchange).post(origin="https://stranger.example")).status == 403
+        assert (await (client := Client(exchange)).post()).status == 201
+        assert (await Client(exchange).post()).status == 429
+        assert (await client.ask("DELETE", client.location)).status == 429  # it makes no call
+        assert exchange.gateway.refusals == {"ORIGIN_NOT_ALLOWED": 1, "RATE_LIMITED": 1}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -19,6 +20,7 @@ from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.doors import Doors
 from glottis.server.api.placement import Placement
+from glottis.server.api.refusals import Refusals
 from glottis.server.api.traces import session_not_found
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
@@ -41,12 +43,14 @@ class PluginRoutes:
         authentication: Authentication,
         cors: CorsPolicy,
         doors: Doors,
+        refusals: Refusals,
     ) -> None:
         self._routes = routes
         self._sessions = sessions
         self._authentication = authentication
         self._cors = cors
         self._doors = doors
+        self._refusals = refusals
 
     def handlers(self, path: str) -> dict[str, Callable[[Request], Awaitable[Response]]]:
         """By method; none for a path that no plugin serves."""
@@ -118,6 +122,13 @@ class PluginRoutes:
         return False
 
     async def _answer(
+        self, folder: str, route: MountedRoute, parameters: Mapping[str, str], request: Request
+    ) -> Response:
+        """As below; counts what is refused here of requests for calls. What doors refuse of them is counted there."""
+        with self._refusals.noted() if route.route.makes_calls else nullcontext():
+            return await self._answer_of_plugin(folder, route, parameters, request)
+
+    async def _answer_of_plugin(
         self, folder: str, route: MountedRoute, parameters: Mapping[str, str], request: Request
     ) -> Response:
         """What the plugin answers to whoever may ask; raises ``Problem`` 401, 403, 404, 429 or 503."""

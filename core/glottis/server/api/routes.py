@@ -77,6 +77,7 @@ class Api:
         authentication = Authentication(auth_scheme, rate_limiter, operators)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
         self._cluster = cluster or ClusterDesk({}, ())
+        counted = Refusals() if refusals is None else refusals
         self.initiate = Initiate(
             sessions,
             authentication,
@@ -84,12 +85,12 @@ class Api:
             turns=turns or Turns(),
             entrance=entrance or OwnEntrance(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room),
             cluster=self._cluster,
-            refusals=refusals,
+            refusals=counted,
         )
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)
         doors = Doors(sessions, self.initiate, of_plugins, self._cluster)
-        self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors, doors)
+        self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors, doors, counted)
         plugins_of = plugins_route.PluginsRoute(plugins, of_plugins, self._cors, figures_elsewhere)
         self._routes: dict[str, dict[str, Handler]] = {
             INITIATE_PATH: {"POST": self.initiate.post},
