@@ -69,6 +69,7 @@ def ask(request: pytest.FixtureRequest) -> Answer:
         query: bytes = b"",
         media_type: str = JSON,
         host: bytes = b"app.example",
+        stalls: bool = False,
     ) -> Reply:
         headers = [(b"host", host), (b"content-type", media_type.encode())]
         scope = {
@@ -81,19 +82,21 @@ def ask(request: pytest.FixtureRequest) -> Answer:
             "headers": headers,
             "client": ("192.0.2.7", 5000),
         }
-        reply: Reply = await request.param(partial(speak, app, scope, body))
+        reply: Reply = await request.param(partial(speak, app, scope, body, stalls=stalls))
         return reply
 
     return ask
 
 
-async def speak(app: SessionForwarder, scope: dict[str, Any], body: bytes) -> Reply:
-    """ASGI, from the server's side."""
+async def speak(app: SessionForwarder, scope: dict[str, Any], body: bytes, *, stalls: bool) -> Reply:
+    """ASGI, from the server's side. A client that stalls does not send the end of its body."""
     parts = [body[: len(body) // 2], body[len(body) // 2 :]]
     sent: list[Mapping[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+        if not parts:
+            await (trio if trio.lowlevel.in_trio_run() else asyncio).Event().wait()
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts) or stalls}
 
     async def send(message: Mapping[str, Any]) -> None:
         sent.append(message)
@@ -186,6 +189,11 @@ async def test_what_needs_no_gateway(asked: dict[str, Any], identify: Any, statu
         pass  # nobody listens there now
     reply = await ask(SessionForwarder(url, identify), **asked)
     assert (reply.status, reply.document["code"], reply.document["status"]) == (status, code, status)
+
+
+async def test_client_that_stalls_is_refused_in_time(ask: Answer) -> None:
+    reply = await ask(SessionForwarder("http://127.0.0.1:9", everybody, timeout=0.05), stalls=True)
+    assert (reply.status, reply.document["code"]) == (408, "TIMEOUT")
 
 
 async def test_client_that_leaves_before_the_end_of_its_wish_has_no_session() -> None:

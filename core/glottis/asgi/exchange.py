@@ -2,13 +2,29 @@
 
 import asyncio
 import ssl
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
 
 import h11
 import trio
 
 from glottis.client.connection import ENCRYPTED, port_of, split_gateway_url
 from glottis.client.requests import Reply, exchange
+
+T = TypeVar("T")
+
+
+async def within(seconds: float, action: Callable[[], Awaitable[T]]) -> T:
+    """What it returns. Raises ``TimeoutError``, if it takes longer."""
+    if not trio.lowlevel.in_trio_run():
+        async with asyncio.timeout(seconds):
+            return await action()
+    try:
+        with trio.fail_after(seconds):
+            return await action()
+    except trio.TooSlowError:
+        raise TimeoutError from None
 
 
 class Link:
@@ -25,26 +41,22 @@ class Link:
     async def ask(self, head: h11.Request, body: bytes, seconds: float) -> Reply:
         """The gateway's response. Raises ``TimeoutError``, ``OSError`` or ``h11.RemoteProtocolError``."""
         ask = self._ask_on_trio if trio.lowlevel.in_trio_run() else self._ask_on_asyncio
-        return await ask(head, body, seconds)
+        return await within(seconds, partial(ask, head, body))
 
-    async def _ask_on_trio(self, head: h11.Request, body: bytes, seconds: float) -> Reply:
+    async def _ask_on_trio(self, head: h11.Request, body: bytes) -> Reply:
         try:
-            with trio.fail_after(seconds):
-                stream: trio.abc.HalfCloseableStream = await trio.open_tcp_stream(self._host, self._port)
-                async with self._encrypted(stream) as stream:
-                    return await exchange(stream, head, body)
-        except trio.TooSlowError:
-            raise TimeoutError from None
+            stream: trio.abc.HalfCloseableStream = await trio.open_tcp_stream(self._host, self._port)
+            async with self._encrypted(stream) as stream:
+                return await exchange(stream, head, body)
         except trio.BrokenResourceError as error:
             raise ConnectionError(str(error)) from error
 
-    async def _ask_on_asyncio(self, head: h11.Request, body: bytes, seconds: float) -> Reply:
-        async with asyncio.timeout(seconds):
-            reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
-            try:
-                return await exchange(_AsyncioStream(reader, writer), head, body)
-            finally:
-                writer.transport.abort()  # a farewell by TLS would wait for the peer's
+    async def _ask_on_asyncio(self, head: h11.Request, body: bytes) -> Reply:
+        reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
+        try:
+            return await exchange(_AsyncioStream(reader, writer), head, body)
+        finally:
+            writer.transport.abort()  # a farewell by TLS would wait for the peer's
 
     def _encrypted(self, stream: Any) -> Any:
         if self._tls is None:

@@ -5,13 +5,14 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 import h11
 import msgspec
 
-from glottis.asgi.exchange import Link
+from glottis.asgi.exchange import Link, within
 from glottis.client.requests import Reply
 from glottis.contracts.errors import LocalError, Malformed
 from glottis.contracts.routes import problem_document
@@ -52,7 +53,8 @@ Identify = Callable[[Scope], Awaitable[Caller | None]]
 class SessionForwarder:
     """``POST …/initiate`` is passed on to the gateway at ``gateway_url``, and its answer back, unless it is no answer.
 
-    ``timeout`` is in seconds, and for all of it. ``tls`` is for a gateway whose certificate the system does not know.
+    ``timeout`` is in seconds, for the client's body and again for the gateway's answer. ``tls`` is for
+    a gateway whose certificate the system does not know.
     Raises ``LocalError`` for a URL that is none.
     """
 
@@ -96,7 +98,10 @@ class SessionForwarder:
         caller = await self._identify(scope)
         if caller is None:
             return _problem(401, "UNAUTHENTICATED", "Sign in to the application first.")
-        body = await self._body(receive)
+        try:
+            body = await within(self._timeout, partial(self._body, receive))
+        except TimeoutError:  # servers of ASGI wait for ever
+            return _problem(408, "TIMEOUT", f"Send the body of a request within {self._timeout:g} seconds.")
         if body is None:
             return _problem(413, "BODY_TOO_LARGE", f"Send at most {self._max_body_bytes} bytes.")
         try:
