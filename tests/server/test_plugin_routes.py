@@ -1,11 +1,13 @@
 """Routes of plugins in a whole gateway, as its configuration enables them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio.testing
-from glottis import ConfigurationError, Route, RouteRequest, RouteResponse, RoutesSpec, hookimpl
+from glottis import ConfigurationError, DoorRefused, Route, RouteRequest, RouteResponse, RoutesSpec, hookimpl
 from support.gateway import CONFIG, resolve_test_config
 from support.http import Reply, request
 from support.memory import open_memory_exchange
@@ -52,6 +54,41 @@ async def test_operators_are_those_that_the_configuration_names(
 ) -> None:
     async with open_memory_exchange(tmp_path, config, [Shelf()]) as exchange:
         assert (await ask(exchange, "")).status == status
+
+
+class Wording(Shelf):
+    """Clients of these routes know no problem documents."""
+
+    def __init__(self, refuse: Any) -> None:
+        self.refuse = refuse
+
+    @hookimpl
+    def register_routes(self) -> Sequence[RoutesSpec]:
+        return [replace(spec, refuse=self.refuse) for spec in super().register_routes()]
+
+
+async def test_what_the_gateway_refuses_is_worded_by_whose_folder_it_is(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    def refuse(refused: DoorRefused) -> RouteResponse:
+        return RouteResponse(refused.status, f"{refused.code}: {refused.detail}".encode())
+
+    async with open_memory_exchange(tmp_path, ROUTES, [Wording(refuse)]) as exchange:
+        nowhere = await ask(exchange, "a/b")
+        assert (nowhere.status, nowhere.body) == (404, b"NOT_FOUND: Use a path that the gateway serves.")
+        assert nowhere.headers["content-type"] == "text/plain; charset=utf-8"
+        assert (await ask(exchange, "")).body.startswith(b"FORBIDDEN: ")
+        elsewhere = await request(exchange.gateway, "GET", "/nowhere", connect=exchange.network.connect)
+        assert elsewhere.document["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("refuse", [lambda refused: 1 // 0, lambda refused: None, lambda refused: RouteResponse(7)])
+async def test_wording_that_fails_is_left_out(
+    refuse: Any, tmp_path: Path, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_memory_exchange(tmp_path, ROUTES, [Wording(refuse)]) as exchange:
+        assert (await ask(exchange, "a/b")).document["code"] == "NOT_FOUND"
+    assert "refuse of shelf" in caplog.text
 
 
 async def test_routes_that_are_not_enabled_are_not_there(

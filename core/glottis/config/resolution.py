@@ -35,7 +35,7 @@ from glottis.contracts.resampling import Resampling
 from glottis.plugins import Catalogue, Plugin, Registered, Registry, create
 from glottis.plugins.extensions import Extension
 from glottis.plugins.resampling import GuardedResampling
-from glottis.plugins.routes import folder_of
+from glottis.plugins.routes import folder_of, wording_of
 from glottis.plugins.specifications import Spec, name_of
 
 LOOPBACK_SCHEME: Final = "anonymous"
@@ -124,7 +124,10 @@ class _Resolution:
         section, catalogue = self._config.routes, self._registry.routes
         chosen = self._choose(catalogue, section.enabled, (), "routes.enabled")
         made = self._make_each(chosen, catalogue, section.settings, "routes.settings")
-        sets = [NamedRoutes(name, folder_of(catalogue.find(name).spec), *parts) for name, parts in made.items()]
+        sets = []
+        for name, parts in made.items():
+            found = catalogue.find(name)
+            sets.append(NamedRoutes(name, folder_of(found.spec), *parts, wording_of(found.plugin, found.spec)))
         for one, other in itertools.combinations(sets, 2):
             if one.paths & other.paths:
                 self.problems.append(

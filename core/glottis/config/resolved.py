@@ -12,9 +12,11 @@ from glottis.contracts.audio import FRAME_MS
 from glottis.contracts.auth import AuthScheme
 from glottis.contracts.call import Agent, Call
 from glottis.contracts.codec import CodecSpec
+from glottis.contracts.doors import DoorRefused
 from glottis.contracts.ice_servers import IceServerProvider
 from glottis.contracts.pages import Page
 from glottis.contracts.resampling import Resampling
+from glottis.contracts.routes import RouteResponse
 from glottis.plugins import Plugin, Registered
 from glottis.plugins.extensions import Extension
 from glottis.plugins.routes import Mounted
@@ -108,6 +110,8 @@ class NamedRoutes:
     routes: tuple[Mounted, ...]
     plugin: Plugin
     settings: msgspec.Struct | None = None
+    word: Callable[[DoorRefused], RouteResponse] | None = None
+    """How the gateway's refusals below the folder are worded, if not as problem documents."""
 
     @property
     def paths(self) -> set[tuple[str, str]]:

@@ -146,3 +146,6 @@ class RoutesSpec:
     config_type: type[msgspec.Struct] | None = None
     folder: str = ""
     """Where else than below ``ROUTES_PREFIX`` they are, for clients who know their paths: ``/v1/realtime``."""
+    refuse: Callable[[DoorRefused], RouteResponse] | None = None
+    """Words what the gateway itself refuses below the folder, such as a path that no route has, or a body that is too
+    long, for clients who know no problem documents. The headers stay as they are."""

@@ -3,13 +3,14 @@
 import http
 import math
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 import trio
 
 from glottis.contracts.checks import bytes_of, check_callable, check_instance
+from glottis.contracts.doors import DoorRefused
 from glottis.contracts.errors import PluginError, WebSocketClosed
 from glottis.contracts.routes import (
     LONGEST_TIMEOUT,
@@ -22,7 +23,7 @@ from glottis.contracts.routes import (
     RoutesSpec,
     SocketRoute,
 )
-from glottis.plugins.guard import guarded_async, uncounted
+from glottis.plugins.guard import guarded, guarded_async, uncounted
 from glottis.plugins.manager import Plugin
 from glottis.plugins.pages import MEDIA_TYPE
 
@@ -147,6 +148,19 @@ class MountedRoute(Mounted):
             if callable(close := getattr(body, "aclose", None)):
                 with trio.move_on_after(self.timeout, shield=True):
                     await guarded_async(self.plugin, action, close)
+
+
+def wording_of(plugin: Plugin, spec: RoutesSpec) -> Callable[[DoorRefused], RouteResponse] | None:
+    """Its ``refuse``, which raises ``PluginError`` where it fails or returns what cannot be sent."""
+    refuse, action = spec.refuse, f"refuse of {spec.name}"
+    if refuse is None:
+        return None
+
+    def word(refused: DoorRefused) -> RouteResponse:
+        response: object = guarded(plugin, action, refuse, refused)
+        return uncounted(plugin, f"what {action} returned", whole_response, response)
+
+    return word
 
 
 def whole_response(response: object) -> RouteResponse:

@@ -29,6 +29,7 @@ from glottis.server.api.origins import Origins
 from glottis.server.api.plugins import Rows, nowhere_else
 from glottis.server.api.refusals import Refusals
 from glottis.server.api.routes import Api
+from glottis.server.api.wordings import Wordings
 from glottis.server.binding import Listeners, bind, bind_streams, listen, url_of
 from glottis.server.clustering import ClusterDesk, ClusterSeat, Reception
 from glottis.server.http.certificates import Certificates
@@ -248,6 +249,7 @@ class Gateway:
             handle_websocket=Reception(self.sessions, self.cluster, server.resume_grace).serve_websocket,
             accept_websocket=api.accept_websocket,
             normalize=api.normalize,
+            word=Wordings({one.folder: one.word for one in self._config.route_sets if one.word is not None}).word,
             limits=HttpLimits(
                 max_connections=server.max_connections,
                 max_connections_per_client=server.max_connections_per_client,

@@ -5,6 +5,7 @@ from typing import Final
 
 from glottis import Route, RoutesSpec, hookimpl
 
+from glottis_iqra.answers import failed_request, message
 from glottis_iqra.routes import features, initiate, request_session, usage
 
 __all__ = ["register_routes"]
@@ -17,8 +18,8 @@ TIMEOUT: Final = 30.0
 def register_routes() -> list[RoutesSpec]:
     """The routes ``iqra``, of the API, and ``iqra-widget``, of the middleware that stands before it."""
     return [
-        RoutesSpec("iqra", _of_the_api, folder="/api/v1"),
-        RoutesSpec("iqra-widget", _of_the_widget, folder="/api/session"),
+        RoutesSpec("iqra", _of_the_api, folder="/api/v1", refuse=failed_request),
+        RoutesSpec("iqra-widget", _of_the_widget, folder="/api/session", refuse=message),
     ]
 
 

@@ -1,6 +1,7 @@
 """What clients of the dialect are answered: where their session is, or why there is none."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -36,6 +37,11 @@ def failure(refused: DoorRefused) -> RouteResponse:
     code = f"InitiateWebSession:{refused.code}"
     document = {"success": False, "code": code, "message": refused.detail, "data": None}
     return _with_headers(RouteResponse.json(document), refused)
+
+
+def failed_request(refused: DoorRefused) -> RouteResponse:
+    """The same of what the gateway refuses before it is known to be a wish for a session: its status stays."""
+    return replace(failure(refused), status=refused.status)
 
 
 def message(refused: DoorRefused) -> RouteResponse:

@@ -157,6 +157,15 @@ async def test_refusals_are_those_of_the_dialect(
     assert len(exchange.gateway.sessions) == 0
 
 
+@pytest.mark.parametrize("folder", ["/api/v1", "/api/session"])
+async def test_what_the_gateway_refuses_is_worded_alike(folder: str, exchange: Exchange, autojump_clock: Clock) -> None:
+    reply = await ask(exchange, f"{folder}/nowhere", {})
+    assert reply.status == 404
+    assert reply.document["message"] == "Use a path that the gateway serves."
+    assert reply.document["code"].endswith("NOT_FOUND")
+    assert reply.document.get("success", False) is False
+
+
 async def test_who_finds_no_room_is_told_when_to_come_back(tmp_path: Path, autojump_clock: Clock) -> None:
     config = ROUTES.replace("[server]\n", "[server]\nmax_sessions = 1\nqueue = 5\n")
     async with open_memory_exchange(tmp_path, config) as exchange:

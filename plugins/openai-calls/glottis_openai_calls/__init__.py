@@ -6,6 +6,7 @@ from typing import Final
 from glottis import Route, RoutesSpec, hookimpl
 
 from glottis_openai_calls.endpoint import FOLDER, Endpoint, OpenAiCallsConfig
+from glottis_openai_calls.errors import response_of
 
 __all__ = ["Endpoint", "OpenAiCallsConfig", "register_routes"]
 
@@ -16,7 +17,7 @@ TIMEOUT: Final = 30.0
 @hookimpl
 def register_routes() -> list[RoutesSpec]:
     """The routes ``openai-calls``."""
-    return [RoutesSpec("openai-calls", _routes, OpenAiCallsConfig, FOLDER)]
+    return [RoutesSpec("openai-calls", _routes, OpenAiCallsConfig, FOLDER, response_of)]
 
 
 def _routes(config: OpenAiCallsConfig) -> Sequence[Route]:

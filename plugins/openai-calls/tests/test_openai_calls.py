@@ -361,6 +361,26 @@ async def test_refusals_are_worded_as_clients_know_them(
     assert not len(exchange.gateway.sessions)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "size", "status", "code"),
+    [
+        ("POST", "/v1/models", 0, 404, "not_found"),
+        ("PATCH", "/v1/realtime/calls", 0, 405, "method_not_allowed"),
+        ("POST", "/v1/realtime/calls", 1_000_000, 413, "body_too_large"),
+        ("POST", "/v1/realtime/calls", 0, 403, "origin_not_allowed"),
+    ],
+)
+async def test_what_the_gateway_refuses_is_worded_alike(
+    method: str, path: str, size: int, status: int, code: str, exchange: Exchange, autojump_clock: Clock
+) -> None:
+    headers = {"origin": "https://elsewhere.example"} if status == 403 else {}
+    reply = await request(exchange.gateway, method, path, bytes(size), connect=exchange.network.connect, **headers)
+    assert (reply.status, reply.headers["content-type"]) == (status, "application/json")
+    assert reply.document["error"]["code"] == code
+    assert ("allow" in reply.headers) is (status == 405)
+    assert reply.headers["cache-control"] == "no-store"
+
+
 async def test_a_conversation_is_told_turn_by_turn(tmp_path: Path, autojump_clock: Clock) -> None:
     mind = Mind("It is five o'clock.", "Well, once upon a time there was a king.")
     talker = TestPlugin(test=conversation(settings(mind, ear=Ear(["What time is it?", "Stop!"]), mouth=Mouth())))

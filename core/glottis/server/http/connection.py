@@ -48,13 +48,14 @@ class Handlers:
 
     ``accept_websocket`` decides before the handshake: a ``Response`` refuses, None accepts for ``handle_websocket``,
     and a ``Talk`` is done in its place. ``normalize`` gives each request the spelling that all others,
-    and the log, go by.
+    and the log, go by; ``word`` gives a refusal the form that its client knows.
     """
 
     handle_request: Callable[[Request], Awaitable[Response]]
     handle_websocket: Callable[[Request, WebSocket], Awaitable[None]]
     accept_websocket: Callable[[Request], Awaitable[Response | Talk | None]]
     normalize: Callable[[Request], Request]
+    word: Callable[[Request, Response], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +268,8 @@ class HttpConnection:
     async def _respond(self, request: Request | None, response: Response) -> None:
         logger.debug("%s: %d", request or f"malformed request from {self._peer_host}", response.status)
         self._refusals.note(request, response, self._peer_host, trio.current_time())
+        if response.code and request is not None:
+            response = self._handlers.word(request, response)
         with_body = request is None or request.method != "HEAD"
         if response.pieces is None:
             body = [h11.Data(data=response.body)] if response.body and with_body else []

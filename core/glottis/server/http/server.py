@@ -31,13 +31,18 @@ def _as_it_is(request: Request) -> Request:
     return request
 
 
+def _as_a_problem(request: Request, problem: Response) -> Response:
+    return problem
+
+
 class HttpServer:
     """Serves HTTP/1.1 requests and WebSockets.
 
     ``accept_websocket`` decides before the handshake: a ``Response`` refuses, None accepts for ``handle_websocket``,
     and a ``Talk`` is done in its place. ``normalize`` is the first to see a request, and gives one of another
-    spelling that which is logged and served. ``trusted_proxies`` are addresses and networks, which name their clients
-    in ``proxy_header``; raises ``ValueError`` for others.
+    spelling that which is logged and served; ``word`` is the last to see a refusal, before it is sent.
+    ``trusted_proxies`` are addresses and networks, which name their clients in ``proxy_header``; raises ``ValueError``
+    for others.
     ``turns`` are those of the whole gateway. ``siblings`` are other processes that serve the same listeners.
     ``certificates`` make it HTTPS on those listeners that are sockets.
     """
@@ -49,6 +54,7 @@ class HttpServer:
         handle_websocket: Callable[[Request, WebSocket], Awaitable[None]],
         accept_websocket: Callable[[Request], Awaitable[Response | Talk | None]],
         normalize: Callable[[Request], Request] = _as_it_is,
+        word: Callable[[Request, Response], Response] = _as_a_problem,
         limits: HttpLimits | None = None,
         trusted_proxies: Iterable[str] = (),
         proxy_header: ProxyHeader = "X-Forwarded-For",
@@ -59,7 +65,7 @@ class HttpServer:
         limits, proxies, refusals = limits or HttpLimits(), TrustedProxies(trusted_proxies, proxy_header), RefusalLog()
         self._places = Places(limits, proxies, refusals)
         self._shared = Shared(
-            Handlers(handle_request, handle_websocket, accept_websocket, normalize),
+            Handlers(handle_request, handle_websocket, accept_websocket, normalize, word),
             limits,
             proxies,
             refusals,
