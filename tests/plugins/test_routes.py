@@ -75,6 +75,11 @@ def test_create_returns_a_list() -> None:
         create(PLUGIN, RoutesSpec("shelf", lambda settings: 7), None)  # type: ignore[arg-type, return-value]
 
 
+def test_wording_is_a_function() -> None:
+    with pytest.raises(ValueError, match=r"^refuse: expected a function"):
+        check_spec(RoutesSpec("shelf", lambda settings: [], refuse="politely"))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["Shelf", "a/b", "a.b", "", "ü"])
 def test_name_is_one_of_a_folder(name: str) -> None:
     with pytest.raises(ValueError, match=r"^name: expected "):

@@ -7,6 +7,7 @@ from typing import Final
 
 from _cffi_backend import FFI
 from glottis import LocalError, Malformed
+from glottis.contracts.codec import VIRTUAL_TIME
 
 from .deep_redundancy import DEEP, DeepRedundancy
 from .failures import raise_unless_ok, reason
@@ -52,8 +53,6 @@ class Allowance:
 
 ALLOWANCE: Final = Allowance(SHARE)
 UNLIMITED: Final = Allowance(1e9)
-VIRTUAL_TIME: Final = "GLOTTIS_VIRTUAL_TIME"
-"""A variable of the environment that is set where time is virtual: what is heard must not depend on a real clock."""
 
 DEEP_FRAME_MS: Final = 20
 """What is decoded of deep redundancy at a time, as libopus' own programs do."""
@@ -125,7 +124,7 @@ class OpusDecoder:
 
     def conceal(self, sample_count: int) -> bytes:
         """Continue the sound for this many samples; it fades to comfort noise or silence."""
-        if not self._has_complexity:
+        if not self._has_complexity or sample_count <= 0:
             return self._continue(sample_count)
         began = self._allowance.begin()
         if began is None:

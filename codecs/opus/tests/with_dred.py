@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from glottis import EncoderSettings
+from glottis.contracts.codec import VIRTUAL_TIME
 from glottis_opus import OPUS, OpusDecoder, OpusEncoder
-from glottis_opus.decoder import VIRTUAL_TIME
 from glottis_opus.deep_redundancy import DEEP, LONGEST
 from glottis_opus.packet import CLOCK_RATE
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Protocol, runtime_checkable
+from typing import Annotated, Final, Literal, Protocol, runtime_checkable
 
 from msgspec import Meta
 
 from glottis.contracts.audio import FRAME_SECONDS
+
+VIRTUAL_TIME: Final = "GLOTTIS_VIRTUAL_TIME"
+"""A variable of the environment that is set where time is virtual: what is heard must not depend on a real clock then,
+so codecs that give something costly a share of real time do without a limit."""
 
 FormatParameters = Mapping[str, str]
 """The parameters of an ``a=fmtp`` line; a parameter without a value maps to the empty string."""

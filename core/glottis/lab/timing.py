@@ -5,14 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import thread_time
-from typing import Final
 
 from msgspec import Struct
 
-from glottis.contracts.codec import CodecSpec, Decoder, Encoder, EncoderSettings
-
-VIRTUAL_TIME: Final = "GLOTTIS_VIRTUAL_TIME"
-"""A variable of the environment: codecs that give something costly a share of real time do without a limit then."""
+from glottis.contracts.codec import VIRTUAL_TIME, CodecSpec, Decoder, Encoder, EncoderSettings
 
 
 @contextmanager
@@ -25,6 +21,8 @@ def virtual_time() -> Iterator[None]:
     finally:
         if before is None:
             del os.environ[VIRTUAL_TIME]
+        else:
+            os.environ[VIRTUAL_TIME] = before
 
 
 class Costs(Struct, frozen=True, kw_only=True):

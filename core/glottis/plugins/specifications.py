@@ -77,6 +77,8 @@ def check_spec(spec: Spec) -> None:
     if isinstance(spec, RoutesSpec):
         check_routes_name(spec.name)
         check_folder(spec.folder)
+        if spec.refuse is not None:
+            check_callable("refuse", spec.refuse)
     if isinstance(spec, ComponentSpec):
         _check_component(spec)
 

@@ -11,7 +11,7 @@ from glottis.client.call import ClientCall
 from glottis.client.calling import CallRequest, open_client_call
 from support.command import Command, open_command
 from support.fleet import CONFIG
-from support.phone import RATE, TONE, installed_codec
+from support.phone import RATE, TONE, eventually, installed_codec
 from support.tls import make_certificate
 
 pytestmark = pytest.mark.realtime
@@ -47,8 +47,7 @@ class Caller:
 
     async def hear(self, frames: int) -> None:
         wanted = self.frames + frames
-        while self.frames < wanted:  # noqa: ASYNC110
-            await trio.sleep(0.02)
+        await eventually(lambda: self.frames >= wanted)
 
 
 async def test_calls_outlive_a_reload_with_a_renewed_certificate(
