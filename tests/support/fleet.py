@@ -90,7 +90,9 @@ class FleetProcess:
 async def call_by_door(fleet: FleetProcess, campaign: str = "echo") -> Phone:
     """A phone in the middle of a call, for which a plugin's route has been asked."""
     phone = fleet.exchange.phone()
-    document = (await ask_door(fleet, campaign)).document
+    reply = await ask_door(fleet, campaign)
+    assert reply.status == 200, reply
+    document = reply.document
     phone.session_id = document["sessionId"]
     await phone.open_socket(document["webSocketUrl"])
     await phone.negotiate()
