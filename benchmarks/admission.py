@@ -65,9 +65,13 @@ agent = "echo"
 agent = "echo"
 max_sessions = 10
 
+[media]
+jitter_buffer = "fixed"
+
 [log]
 level = "error"
 """
+"""The adaptive buffer would answer lateness of the callers, who share the cores, by delay that looks like its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ and then as JSON what came of it all.
 
 import argparse
 import json
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -163,4 +164,5 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
+    os.nice(10)  # it is to cost the gateway what it asks for, and not the cores that it shares with it
     trio.run(_main)

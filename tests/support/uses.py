@@ -228,6 +228,8 @@ async def talk_by_websocket(trial: Trial) -> None:
     trial.arm()
     socket = await phone.open_socket()
     for _ in range(20):
+        if socket.closed is not None or socket.heard:
+            break
         await socket.send(TONE)
         await trio.sleep(FRAME_SECONDS)
     if trial.harmless:
