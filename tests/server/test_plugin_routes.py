@@ -4,10 +4,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import trio.testing
-from glottis import ConfigurationError, DoorRefused, Route, RouteRequest, RouteResponse, RoutesSpec, hookimpl
+from glottis import (
+    ConfigurationError,
+    DoorRefused,
+    Route,
+    RouteRequest,
+    RouteResponse,
+    RouteSocket,
+    RoutesSpec,
+    SocketRoute,
+    hookimpl,
+)
 from support.gateway import CONFIG, resolve_test_config
 from support.http import Reply, request
 from support.memory import open_memory_exchange
@@ -80,6 +91,60 @@ async def test_what_the_gateway_refuses_is_worded_by_whose_folder_it_is(
         assert (await ask(exchange, "")).body.startswith(b"FORBIDDEN: ")
         elsewhere = await request(exchange.gateway, "GET", "/nowhere", connect=exchange.network.connect)
         assert elsewhere.document["code"] == "NOT_FOUND"
+
+
+HANDSHAKE = b"GET /api/plugins/shelf/%s HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "is_worded"),
+    [
+        (b"GET / HTTP/1.1 nonsense\r\n\r\n", "BAD_REQUEST", False),
+        (b"GET / HTTP/1.1\r\n\r\n", "BAD_REQUEST", False),  # no host
+        (b"PUT /api/plugins/shelf/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "METHOD_NOT_ALLOWED", True),
+        (b"PUT /api/plugins/shelf/ HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n", "BODY_TOO_LARGE", True),
+        (b"PUT /api/plugins/shelf/ HTTP/1.1\r\nHost: a\r\n\r\n", "LENGTH_REQUIRED", True),
+        (b"PUT /api/plugins/shelf/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx", "BAD_REQUEST", True),
+        (HANDSHAKE % b"nowhere/else", "NOT_FOUND", True),
+        (HANDSHAKE % b"ears", "UNSUPPORTED_WEBSOCKET_VERSION", True),
+        (b"GET /api/plugins/shelf/dark/room HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP_404", False),
+        (b"GET /api/plugins/shelf/locked/room HTTP/1.1\r\nHost: a\r\n\r\n", "LOCKED", False),
+    ],
+)
+async def test_each_refusal_is_counted_once_at_whatever_stage_and_worded_where_the_path_is_known(
+    sent: bytes, code: str, is_worded: bool, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    class Doors(Wording):
+        @hookimpl
+        def register_routes(self) -> Sequence[RoutesSpec]:
+            async def dark(request: RouteRequest) -> RouteResponse:
+                return RouteResponse(404)
+
+            async def locked(request: RouteRequest) -> RouteResponse:
+                return RouteResponse.problem(423, "LOCKED", "Come tomorrow.")
+
+            async def listen(request: RouteRequest, socket: RouteSocket) -> None:
+                await socket.receive()
+
+            routes: list[Route | SocketRoute] = [
+                Route("GET", "/dark/room", "public", dark),
+                Route("GET", "/locked/room", "public", locked),
+                SocketRoute("/ears", "public", listen),
+                Route("GET", "/", "public", answer),
+            ]
+            return [RoutesSpec("shelf", lambda settings: routes, refuse=self.refuse)]
+
+    def refuse(refused: DoorRefused) -> RouteResponse:
+        return RouteResponse(refused.status, f"in words: {refused.code}".encode())
+
+    async with open_memory_exchange(tmp_path, ROUTES, [Doors(refuse)]) as exchange:
+        where = urlsplit(exchange.gateway.url)
+        async with await exchange.network.connect(where.hostname or "", where.port or 0) as stream:
+            await stream.send_all(sent)
+            await stream.send_eof()
+            answered = b"".join([bytes(piece) async for piece in stream])
+        assert answered.endswith(f"in words: {code}".encode()) is is_worded
+        assert exchange.gateway.refusals == {code: 1}
 
 
 @pytest.mark.parametrize("refuse", [lambda refused: 1 // 0, lambda refused: None, lambda refused: RouteResponse(7)])

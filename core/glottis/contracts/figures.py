@@ -38,7 +38,8 @@ class GatewayFigures:
     counts: Mapping[str, float] = field(default_factory=dict)
     """What ``Gateway.counts`` has, by name."""
     refusals: Mapping[str, int] = field(default_factory=dict)
-    """Requests for sessions that came to nothing, by the code that their clients were told."""
+    """Requests that came to nothing, by the code that their clients were told; ``HTTP_404`` and the like where a plugin
+    says none."""
     lateness: Histogram = Histogram()
     """Of the turns of the wheel."""
     collections: int = 0

@@ -52,12 +52,14 @@ class RouteResponse:
 
     ``headers`` are further ones: those of the connection, ``content-length`` and ``content-type`` are not among them.
     A long body comes piece by piece from an async iterator, an async generator as a rule, which is closed at the end.
+    ``code`` says that, and why, a request is refused: for the log, and what is counted, by one of a few words.
     """
 
     status: int = 200
     body: bytes | AsyncIterator[bytes] = b""
     media_type: str = "text/plain; charset=utf-8"
     headers: Sequence[tuple[str, str]] = ()
+    code: str = ""
 
     @classmethod
     def json(cls, value: object, status: int = 200) -> "RouteResponse":
@@ -67,13 +69,15 @@ class RouteResponse:
     @classmethod
     def problem(cls, status: int, code: str, detail: str) -> "RouteResponse":
         """A refusal, as the gateway words its own: a stable ``code``, and a sentence that says what to change."""
-        return cls(status, msgspec.json.encode(problem_document(status, code, detail)), "application/problem+json")
+        document = problem_document(status, code, detail)
+        return cls(status, msgspec.json.encode(document), "application/problem+json", code=code)
 
     @classmethod
     def refusal(cls, refused: DoorRefused) -> "RouteResponse":
         """What a door has refused, as a problem with its headers."""
         document = problem_document(refused.status, refused.code, refused.detail)
-        return cls(refused.status, msgspec.json.encode(document), "application/problem+json", refused.headers)
+        body = msgspec.json.encode(document)
+        return cls(refused.status, body, "application/problem+json", refused.headers, refused.code)
 
 
 def problem_document(status: int, code: str, detail: str) -> dict[str, Any]:
@@ -131,7 +135,9 @@ class SocketRoute:
     access: Access
     handle: Callable[[RouteRequest, RouteSocket], Awaitable[None]]
     """An async function. The WebSocket is closed when it returns: with 1000, or with 1011 for what it raises, of which
-    the log is told. A ``WebSocketClosed`` that comes out of it is no failure."""
+    the log is told. A ``WebSocketClosed`` that comes out of it is no failure, nor is a ``DoorRefused``, which is logged
+    and counted as a refusal: for it the WebSocket is closed with 1013 where it has status 429 or 503, else with 1008,
+    and with its code and detail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from glottis.contracts.errors import PluginError
-from glottis.plugins import Plugin
 from glottis.plugins.failures import message_of
+from glottis.plugins.manager import Plugin
 
 
 def culprit(error: BaseException, plugins: Iterable[Plugin] = ()) -> str:

@@ -23,6 +23,7 @@ from glottis.contracts.routes import (
     RoutesSpec,
     SocketRoute,
 )
+from glottis.plugins.blame import first_of
 from glottis.plugins.guard import guarded, guarded_async, uncounted
 from glottis.plugins.manager import Plugin
 from glottis.plugins.pages import MEDIA_TYPE
@@ -43,6 +44,7 @@ _PARAMETER: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _NAME: Final = re.compile(r"[a-z0-9-]+")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
+_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _OF_THE_GATEWAY: Final = re.compile(
     r"connection|content-(length|type)|date|keep-alive|trailer|transfer-encoding|upgrade"
 )
@@ -102,14 +104,20 @@ class MountedSocket(Mounted):
     route: SocketRoute
 
     async def talk(self, request: RouteRequest, socket: RouteSocket) -> None:
-        """Until the handler returns; raises ``PluginError`` where it fails."""
-        await guarded_async(self.plugin, str(self), self._talk, request, socket)
+        """Until the handler returns; raises ``DoorRefused``, and ``PluginError`` where it fails."""
+        refused = await guarded_async(self.plugin, str(self), self._talk, request, socket)
+        if refused is not None:
+            raise refused
 
-    async def _talk(self, request: RouteRequest, socket: RouteSocket) -> None:
+    async def _talk(self, request: RouteRequest, socket: RouteSocket) -> DoorRefused | None:
+        refused = None
         try:
             await self.route.handle(request, socket)
         except* WebSocketClosed:
             pass  # whoever has closed it
+        except* DoorRefused as errors:
+            refused = _own_refusal(first_of(errors))
+        return refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +177,17 @@ def whole_response(response: object) -> RouteResponse:
         raise ValueError(f"expected a RouteResponse, got {type(response).__name__}")
     _check_response(response)
     headers = tuple(_own_header(header) for header in response.headers)
-    return RouteResponse(int(response.status), _bytes_of(response.body), response.media_type, headers)
+    body = _bytes_of(response.body)
+    return RouteResponse(int(response.status), body, response.media_type, headers, str(response.code))
+
+
+def _own_refusal(refused: BaseException) -> DoorRefused:
+    """A copy without code of the plugin's; raises ``ValueError`` for what is none."""
+    assert isinstance(refused, DoorRefused)
+    check_instance("DoorRefused.status", refused.status, int)
+    check_instance("DoorRefused.detail", refused.detail, str)
+    _check_code("DoorRefused.code", refused.code)
+    return DoorRefused(int(refused.status), str(refused.code), str(refused.detail))
 
 
 def check_routes_name(name: str) -> None:
@@ -269,6 +287,14 @@ def _check_response(response: RouteResponse) -> None:
     check_instance("RouteResponse.media_type", response.media_type, str)
     if not MEDIA_TYPE.fullmatch(response.media_type):
         raise ValueError(f"RouteResponse.media_type: expected one such as text/html, got {response.media_type!r}")
+    if response.code:
+        _check_code("RouteResponse.code", response.code)
+
+
+def _check_code(name: str, code: object) -> None:
+    check_instance(name, code, str)
+    if not _CODE.fullmatch(str(code)):
+        raise ValueError(f"{name}: expected a word such as CALL_NOT_FOUND")
 
 
 def _bytes_of(value: object) -> bytes:

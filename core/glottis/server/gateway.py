@@ -27,7 +27,6 @@ from glottis.plugins.auth import GuardedAuthScheme
 from glottis.plugins.extensions import Extension
 from glottis.server.api.origins import Origins
 from glottis.server.api.plugins import Rows, nowhere_else
-from glottis.server.api.refusals import Refusals
 from glottis.server.api.routes import Api
 from glottis.server.api.wordings import Wordings
 from glottis.server.binding import Listeners, bind, bind_streams, listen, url_of
@@ -35,6 +34,7 @@ from glottis.server.clustering import ClusterDesk, ClusterSeat, Reception
 from glottis.server.http.certificates import Certificates
 from glottis.server.http.message import HttpLimits
 from glottis.server.http.rate_limit import Limiter, RateLimiter
+from glottis.server.http.refusals import Refusals
 from glottis.server.http.server import HttpServer
 from glottis.server.http.siblings import Siblings
 from glottis.server.http.turns import Turns
@@ -266,6 +266,7 @@ class Gateway:
             turns=self._turns,
             siblings=self._fleet,
             certificates=Certificates(server.certificate, server.private_key) if server.certificate else None,
+            refusals=self.refusals,
         )
 
     def _limiter(self, what: Limited, per_minute: int) -> Limiter:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import msgspec
@@ -155,7 +156,7 @@ def _refusal(wish_id: str) -> Answer:
 
 def _problem(code: str, detail: str) -> RouteResponse:
     response = RouteResponse.problem(503, code, detail)
-    return RouteResponse(response.status, response.body, response.media_type, _RETRY_AFTER)
+    return replace(response, headers=_RETRY_AFTER)
 
 
 def _named(variables: Mapping[str, Any], name: str) -> str:

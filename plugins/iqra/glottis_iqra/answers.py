@@ -51,4 +51,4 @@ def message(refused: DoorRefused) -> RouteResponse:
 
 
 def _with_headers(response: RouteResponse, refused: DoorRefused) -> RouteResponse:
-    return RouteResponse(response.status, response.body, response.media_type, refused.headers)
+    return RouteResponse(response.status, response.body, response.media_type, refused.headers, refused.code)

@@ -38,10 +38,7 @@ LAST_WORDS_SECONDS: Final = 2.0
 LAST_MARK: Final = "last"
 MOST_BEFORE_START: Final = 4
 """Messages: a provider sends one."""
-REFUSED: Final = 1008
-TRY_AGAIN_LATER: Final = 1013
 _AUDIO: Final = {"inputCodec": "PCMU", "outputCodec": "PCMU", "sampleRate": RATE}
-_PASSING: Final = (429, 503)
 _LONGEST_ID: Final = 16
 """Digits of a mark's name, which is a number of ours."""
 
@@ -73,14 +70,6 @@ class TwilioConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError(f"name: {error}") from None
 
 
-class Refused(Exception):
-    """The stream is none that can be a call. ``code`` is stable, and for a close frame."""
-
-    def __init__(self, code: str, detail: str, close_code: int = REFUSED) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.close_code = close_code
-
-
 def routes(config: TwilioConfig) -> Sequence[SocketRoute]:
     """For each campaign. Without secrets of its own it is the auth scheme's to say who may call."""
     door = TwilioDoor(config)
@@ -96,57 +85,52 @@ class TwilioDoor:
         self._config = config
 
     async def serve(self, request: RouteRequest, socket: RouteSocket) -> None:
-        """One stream, until either side ends it."""
-        try:
-            principal = self._principal_of(request)
-            start = await _begun(socket)
-            call = await _called(request, start, principal)
-        except Refused as refused:
-            _logger.info("a stream of %s is refused: %s", request.client_host, refused)
-            await socket.close(refused.close_code, str(refused))
-        else:
-            await _Stream(start.stream_sid, call, socket).run()
+        """One stream, until either side ends it. Raises ``DoorRefused`` where it is none that can be a call."""
+        principal = self._principal_of(request)
+        start = await _begun(socket)
+        call = await _called(request, start, principal)
+        await _Stream(start.stream_sid, call, socket).run()
 
     def _principal_of(self, request: RouteRequest) -> Principal:
-        """Raises ``Refused``."""
+        """Raises ``DoorRefused``."""
         if request.principal is not None:
             return request.principal
         config = self._config
         if config.secret is not None and Secret(request.parameters["secret"]) != config.secret:
-            raise Refused("UNAUTHENTICATED", "the last segment of the path is not the secret")
+            raise DoorRefused(401, "UNAUTHENTICATED", "the last segment of the path is not the secret")
         if config.auth_token is not None:
             base = config.url or f"wss://{request.headers.get('host', '')}"
             signature = request.headers.get(HEADER, "")
             if not is_signed(signature, base, f"{FOLDER}{request.path}", config.auth_token.reveal()):
-                raise Refused("UNAUTHENTICATED", "no signature of this URL with the auth token; see url")
+                raise DoorRefused(401, "UNAUTHENTICATED", "no signature of this URL with the auth token; see url")
         return Principal(config.name)
 
 
 async def _begun(socket: RouteSocket) -> Start:
-    """What the stream begins with; raises ``Refused``."""
+    """What the stream begins with; raises ``DoorRefused``."""
     with trio.move_on_after(START_SECONDS):
         for _ in range(MOST_BEFORE_START):
             heard = await _heard(socket)
             if heard.event == "start" and heard.start is not None:
                 if not heard.start.media_format.is_ours:
-                    raise Refused("UNSUPPORTED_FORMAT", "send audio/x-mulaw of 8000 Hz, one channel")
+                    raise DoorRefused(415, "UNSUPPORTED_FORMAT", "send audio/x-mulaw of 8000 Hz, one channel")
                 heard.start.stream_sid = heard.start.stream_sid or heard.stream_sid
                 return heard.start
             if heard.event in ("media", "dtmf", "mark", "stop"):
                 break
-    raise Refused("NO_START", "say what the stream is of first, in time")
+    raise DoorRefused(400, "NO_START", "say what the stream is of first, in time")
 
 
 async def _heard(socket: RouteSocket) -> Heard:
-    """The next message; raises ``Refused``."""
+    """The next message; raises ``DoorRefused``."""
     try:
         return read_event_untrusted(await socket.receive())
     except Malformed as error:
-        raise Refused(error.code, str(error)) from None
+        raise DoorRefused(400, error.code, str(error)) from None
 
 
 async def _called(request: RouteRequest, start: Start, principal: Principal) -> DoorCall:
-    """Raises ``Refused``."""
+    """Raises ``DoorRefused``."""
     assert request.door is not None, "the gateway's requests have one"
     wanted = {
         "campaignId": request.parameters["campaign_id"],
@@ -155,11 +139,7 @@ async def _called(request: RouteRequest, start: Start, principal: Principal) -> 
         "dynamicVariables": start.custom_parameters,
         "metadata": {"callSid": start.call_sid, "streamSid": start.stream_sid, "accountSid": start.account_sid},
     }
-    try:
-        return await request.door.call(wanted, principal=principal)
-    except DoorRefused as refused:
-        close_code = TRY_AGAIN_LATER if refused.status in _PASSING else REFUSED
-        raise Refused(refused.code, refused.detail, close_code) from None
+    return await request.door.call(wanted, principal=principal)
 
 
 class _Stream:
@@ -177,10 +157,9 @@ class _Stream:
             nursery.start_soon(self._play)
             try:
                 await self._listen()
-            except Refused as refused:
-                _logger.info("the stream of session %s ends: %s", self._call.session_id, refused)
-                self._call.end(str(refused))
-                await self._socket.close(refused.close_code, str(refused))
+            except DoorRefused as refused:
+                self._call.end(f"{refused.code}: {refused.detail}")
+                raise
             except WebSocketClosed as closed:
                 self._call.end(closed.reason or "the stream was closed")
             nursery.cancel_scope.cancel()
@@ -205,10 +184,10 @@ class _Stream:
         return clear_said(self._stream)
 
     async def _listen(self) -> None:
-        """Raises ``Refused`` and ``WebSocketClosed``."""
+        """Raises ``DoorRefused`` and ``WebSocketClosed``."""
         while (heard := await _heard(self._socket)).event != "stop":
             if heard.event == "start":
-                raise Refused("STARTED_TWICE", "open another WebSocket for another stream")
+                raise DoorRefused(400, "STARTED_TWICE", "open another WebSocket for another stream")
             if heard.mark is not None and heard.mark.name == LAST_MARK:
                 self._all_heard.set()
             try:

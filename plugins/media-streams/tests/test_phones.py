@@ -255,6 +255,7 @@ async def test_call_that_cannot_be_had_is_refused_as_ever(
         await trio.sleep(1)
         await Provider(client).begin()
         closed = await client.closed()
+        assert exchange.gateway.refusals.keys() == {reason}
     assert closed.code == code
     assert (closed.reason or "").startswith(reason)
 

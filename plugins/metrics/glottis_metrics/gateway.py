@@ -91,7 +91,9 @@ def of_gateway(figures: GatewayFigures) -> Iterator[Metric]:
             yield GaugeMetricFamily(f"glottis_{GAUGES[name][0]}", GAUGES[name][1], value)
         else:
             yield CounterMetricFamily(f"glottis_{name}", "See GatewayCounts.", value)
-    refused = CounterMetricFamily("glottis_requests_refused", "Requests for sessions, by why.", labels=("code",))
+    refused = CounterMetricFamily(
+        "glottis_requests_refused", "Requests that came to nothing, by why.", labels=("code",)
+    )
     for code, count in figures.refusals.items():
         refused.add_metric((code,), count)
     yield refused

@@ -12,7 +12,9 @@ def response_of(refused: DoorRefused) -> RouteResponse:
     """The status of it, and ``{"error": {…}}``."""
     kind = _TYPES.get(refused.status, "invalid_request_error" if refused.status < 500 else "server_error")
     document = {"error": error_of(kind, refused.code.lower(), refused.detail)}
-    return RouteResponse(refused.status, msgspec.json.encode(document), "application/json", refused.headers)
+    return RouteResponse(
+        refused.status, msgspec.json.encode(document), "application/json", refused.headers, refused.code
+    )
 
 
 def error_of(kind: str, code: str, message: str, param: str | None = None) -> dict[str, Any]:

@@ -125,7 +125,7 @@ async def _answered(answer: Callable[[], Awaitable[RouteResponse]]) -> RouteResp
         return await answer()
     except DoorRefused as refused:
         document = msgspec.json.encode({"detail": refused.detail, "code": refused.code})
-        return RouteResponse(refused.status, document, "application/json", refused.headers)
+        return RouteResponse(refused.status, document, "application/json", refused.headers, refused.code)
 
 
 R = TypeVar("R")

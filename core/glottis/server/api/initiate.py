@@ -3,7 +3,10 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final
+
+import msgspec
 
 from glottis.contracts.cluster import SessionWish
 from glottis.contracts.info import Principal
@@ -12,7 +15,6 @@ from glottis.contracts.routes import RouteResponse
 from glottis.server.api.authentication import Authentication, check_wait
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.placement import Placement, service_unavailable
-from glottis.server.api.refusals import Refusals
 from glottis.server.clustering import ClusterDesk
 from glottis.server.http.entry import Entry
 from glottis.server.http.message import Request, Response, json_response
@@ -51,7 +53,6 @@ class Initiate:
         turns: Turns,
         entrance: Entrance,
         cluster: ClusterDesk,
-        refusals: Refusals | None = None,
     ) -> None:
         self._sessions = sessions
         self._authentication = authentication
@@ -59,19 +60,16 @@ class Initiate:
         self.turns = turns
         self._entrance = entrance
         self._cluster = cluster
-        self._refusals = Refusals() if refusals is None else refusals
 
     async def post(self, request: Request) -> Response:
         """Create a session, and say where it waits for its client; or which place that has in the queue."""
-        with self._refusals.noted():
-            self._cors.check(request)
-            created = await self._make(request, None, here=False)
+        self._cors.check(request)
+        created = await self._make(request, None, here=False)
         return _come_again(created) if isinstance(created, Waiting) else _answer(created)
 
     async def invite(self, request: Request) -> Response:
         """The same for a client that knows of no queue; the route that it asks has checked its origin."""
-        with self._refusals.noted():
-            created = await self._make(request, None, here=False, waits=False)
+        created = await self._make(request, None, here=False, waits=False)
         assert not isinstance(created, Waiting), "it is in no queue"
         return _answer(created)
 
@@ -80,8 +78,7 @@ class Initiate:
 
         Where the ``principal`` is known, the auth scheme is not asked.
         """
-        with self._refusals.noted():
-            created = await self._make(request, principal, here=True, waits=False)
+        created = await self._make(request, principal, here=True, waits=False)
         assert isinstance(created, CreatedSession), "it is nowhere else"
         return created
 
@@ -197,7 +194,7 @@ def _as_route(response: Response) -> RouteResponse:
     """So that another gateway can pass it on."""
     headers = dict(response.headers)
     media_type = headers.pop("content-type")
-    return RouteResponse(response.status, response.body, media_type, tuple(headers.items()))
+    return RouteResponse(response.status, response.body, media_type, tuple(headers.items()), response.code)
 
 
 def _answer(created: CreatedSession | RouteResponse) -> Response:
@@ -207,7 +204,22 @@ def _answer(created: CreatedSession | RouteResponse) -> Response:
 
 def _passed_on(response: RouteResponse) -> Response:
     assert isinstance(response.body, bytes)
-    return Response(response.status, (("content-type", response.media_type), *response.headers), response.body)
+    headers = (("content-type", response.media_type), *response.headers)
+    code = response.code or (_code_in(response.body) if response.status >= HTTPStatus.BAD_REQUEST else "")
+    return Response(response.status, headers, response.body, code)
+
+
+class _Coded(msgspec.Struct):
+    code: str = ""
+
+
+def _code_in(body: bytes) -> str:
+    """Of a problem document; empty for what another node answers that is none."""
+    try:
+        code = msgspec.json.decode(body, type=_Coded).code
+    except msgspec.MsgspecError:
+        return ""
+    return code if code.isidentifier() else ""
 
 
 def _log(created: CreatedSession, campaign_id: str, principal: Principal) -> None:

@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import trio
 
-from glottis.contracts.doors import Door
+from glottis.contracts.doors import Door, DoorRefused
 from glottis.contracts.errors import PluginError
 from glottis.contracts.info import Principal
 from glottis.contracts.routes import RouteRequest, RouteResponse
@@ -20,15 +19,16 @@ from glottis.server.api.authentication import Authentication
 from glottis.server.api.cors import CorsPolicy
 from glottis.server.api.doors import Doors
 from glottis.server.api.placement import Placement
-from glottis.server.api.refusals import Refusals
 from glottis.server.api.traces import session_not_found
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
+from glottis.server.http.refusals import RefusalLog, Refusals
 from glottis.server.http.websocket import Talk, WebSocket
-from glottis.signaling.close_codes import INTERNAL_ERROR
+from glottis.signaling.close_codes import INTERNAL_ERROR, POLICY_VIOLATION, TRY_AGAIN_LATER
 
 AFTER_CLOSE: Final = 10.0
 """Seconds for a handler to end after its WebSocket."""
+_PASSING: Final = (429, 503)
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class PluginRoutes:
         self._authentication = authentication
         self._cors = cors
         self._doors = doors
-        self._refusals = refusals
+        self._refused = RefusalLog(refusals)
 
     def handlers(self, path: str) -> dict[str, Callable[[Request], Awaitable[Response]]]:
         """By method; none for a path that no plugin serves."""
@@ -112,6 +112,10 @@ class PluginRoutes:
                 except PluginError as error:
                     log_failure(logger, error, "%s failed in %s", request, culprit(error))
                     await websocket.close(INTERNAL_ERROR, "internal error")
+                except DoorRefused as refused:
+                    self._note(request, refused)
+                    code = TRY_AGAIN_LATER if refused.status in _PASSING else POLICY_VIOLATION
+                    await websocket.close(code, f"{refused.code}: {refused.detail}")
                 nursery.cancel_scope.cancel()
 
     def makes_call(self, request: Request) -> bool:
@@ -124,13 +128,6 @@ class PluginRoutes:
     async def _answer(
         self, folder: str, route: MountedRoute, parameters: Mapping[str, str], request: Request
     ) -> Response:
-        """As below; counts what is refused here of requests for calls. What doors refuse of them is counted there."""
-        with self._refusals.noted() if route.route.makes_calls else nullcontext():
-            return await self._answer_of_plugin(folder, route, parameters, request)
-
-    async def _answer_of_plugin(
-        self, folder: str, route: MountedRoute, parameters: Mapping[str, str], request: Request
-    ) -> Response:
         """What the plugin answers to whoever may ask; raises ``Problem`` 401, 403, 404, 429 or 503."""
         self._cors.check(request)
         principal = await self._principal_of(request, route, parameters)
@@ -141,6 +138,11 @@ class PluginRoutes:
             return replace(response, is_of_process=door.outcome.is_of_process)
         logger.error("%s: %s took longer than %g s", route.plugin, route, route.timeout)
         raise Problem(503, "TIMEOUT", "The gateway took too long; try again.", (("retry-after", "5"),))
+
+    def _note(self, request: Request, refused: DoorRefused) -> None:
+        """What a WebSocket's client is refused, which is no HTTP any more."""
+        response = Response(refused.status, code=refused.code, logged=refused.detail)
+        self._refused.note(request, response, request.client_host, trio.current_time())
 
     async def _principal_of(self, request: Request, route: Mounted, parameters: Mapping[str, str]) -> Principal | None:
         if route.access == "public":
@@ -183,6 +185,6 @@ def _response(response: RouteResponse) -> Response:
     if not any(name == "cache-control" for name, _ in headers):
         headers.append(("cache-control", "no-store"))
     if isinstance(response.body, bytes):
-        return Response(response.status, tuple(headers), response.body)
+        return Response(response.status, tuple(headers), response.body, response.code, is_worded=True)
     assert isinstance(response.body, AsyncGenerator), "it is behind the guard"
-    return Response(response.status, tuple(headers), pieces=response.body)
+    return Response(response.status, tuple(headers), code=response.code, pieces=response.body, is_worded=True)

@@ -22,7 +22,6 @@ from glottis.server.api.origins import Origins
 from glottis.server.api.pages import StaticPages
 from glottis.server.api.placement import Placement
 from glottis.server.api.plugin_routes import PluginRoutes
-from glottis.server.api.refusals import Refusals
 from glottis.server.api.shown_paths import ShownPaths
 from glottis.server.api.statistics import StatisticsRoute
 from glottis.server.api.traces import SESSION_NOT_FOUND, TraceRoute
@@ -30,6 +29,7 @@ from glottis.server.clustering import ClusterDesk
 from glottis.server.http.message import Request, Response
 from glottis.server.http.problem import Problem
 from glottis.server.http.rate_limit import Limiter
+from glottis.server.http.refusals import Refusals
 from glottis.server.http.turns import Turns
 from glottis.server.http.websocket import Talk
 from glottis.server.sessions.entrance import Entrance, OwnEntrance
@@ -49,7 +49,7 @@ class Api:
     ``public_url`` (``https://voice.example``) replaces the scheme and host that a request came to, but not for the
     gateway's own pages that came from there. Raises ``ValueError`` if it is none. ``plugin_routes`` are by their
     folders, and have a limit of their own; ``operators`` are names of principals, ``campaigns`` what there is to
-    call, ``entrance`` is the way to a session, ``cluster`` who has others; ``refusals`` counts refused ones.
+    call, ``entrance`` is the way to a session, ``cluster`` who has others; ``refusals`` counts those of WebSockets.
     """
 
     def __init__(
@@ -77,7 +77,6 @@ class Api:
         authentication = Authentication(auth_scheme, rate_limiter, operators)
         of_plugins = Authentication(auth_scheme, plugin_rate_limiter or rate_limiter, operators)
         self._cluster = cluster or ClusterDesk({}, ())
-        counted = Refusals() if refusals is None else refusals
         self.initiate = Initiate(
             sessions,
             authentication,
@@ -85,11 +84,11 @@ class Api:
             turns=turns or Turns(),
             entrance=entrance or OwnEntrance(WaitingRoom(0, Alone().new_session_id), rate_limiter, sessions.room),
             cluster=self._cluster,
-            refusals=counted,
         )
         self._traces = TraceRoute(sessions, authentication, self._cors)
         self._statistics = StatisticsRoute(sessions, of_plugins, self._cors)
         doors = Doors(sessions, self.initiate, of_plugins, self._cluster)
+        counted = Refusals() if refusals is None else refusals
         self._plugin_routes = PluginRoutes(plugin_routes or {}, sessions, of_plugins, self._cors, doors, counted)
         plugins_of = plugins_route.PluginsRoute(plugins, of_plugins, self._cors, figures_elsewhere)
         self._routes: dict[str, dict[str, Handler]] = {

@@ -268,7 +268,7 @@ class HttpConnection:
     async def _respond(self, request: Request | None, response: Response) -> None:
         logger.debug("%s: %d", request or f"malformed request from {self._peer_host}", response.status)
         self._refusals.note(request, response, self._peer_host, trio.current_time())
-        if response.code and request is not None:
+        if response.code and not response.is_worded and request is not None:
             response = self._handlers.word(request, response)
         with_body = request is None or request.method != "HEAD"
         if response.pieces is None:

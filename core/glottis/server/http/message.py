@@ -114,7 +114,9 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     code: str = ""
-    """Why a request is refused, for the log; the body says it too."""
+    """Why a request is refused, for the log and what is counted; the body says it too."""
+    is_worded: bool = False
+    """The body is as the client knows it already."""
     logged: str = ""
     """More about it, for the log alone."""
     pieces: AsyncGenerator[bytes, None] | None = None

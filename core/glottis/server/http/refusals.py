@@ -1,6 +1,7 @@
-"""What is logged of refused requests: a line each, as long as a log can bear it."""
+"""What is counted of refused requests, and logged: a line each, as long as a log can bear it."""
 
 import logging
+from collections import Counter
 from typing import Final
 
 from glottis.server.http.message import Request, Response
@@ -13,23 +14,41 @@ LINES: Final = 100
 """The same, of all clients together."""
 MAX_REQUEST_LINE: Final = 128
 """Characters of method and path that are logged."""
+MAX_CODES: Final = 64
+"""The gateway has fewer; an auth scheme or a route of a plugin's may make up its own."""
+OTHER: Final = "other"
 _LOGGED_ELSEWHERE: Final = 500
 """Errors of our own come with a traceback."""
 
 logger = logging.getLogger(__name__)
 
 
-class RefusalLog:
-    """Counts the lines that it leaves out, and tells their number in the next one."""
+class Refusals(Counter[str]):
+    """Requests that came to nothing, by the code that their clients were told."""
 
-    def __init__(self) -> None:
+    def note(self, code: str) -> None:
+        """One more."""
+        self[code if code in self or len(self) < MAX_CODES else OTHER] += 1
+
+
+class RefusalLog:
+    """Counts the lines that it leaves out, and tells their number in the next one; ``refusals`` counts all of them."""
+
+    def __init__(self, refusals: Refusals | None = None) -> None:
+        self.refusals = Refusals() if refusals is None else refusals
         self._clients = RateLimiter(per_minute=LINES_PER_CLIENT, burst=LINES_PER_CLIENT)
         self._all = TokenBucket(LINES / 60, LINES, 0.0)
         self._left_out = 0
 
     def note(self, request: Request | None, response: Response, peer_host: str, now: float) -> None:
-        """Log a response that refuses; ``request`` is None if its head could not be read."""
-        if response.status < 400 or response.status == _LOGGED_ELSEWHERE:
+        """Count and log a response that refuses; ``request`` is None if its head could not be read.
+
+        Whatever its status is, one with a code does: there are clients that look for errors in the body alone.
+        """
+        if response.status < 400 and not response.code:
+            return
+        self.refusals.note(response.code or f"HTTP_{response.status}")
+        if response.status == _LOGGED_ELSEWHERE:
             return
         client_host = peer_host if request is None else request.client_host
         what = "malformed request" if request is None else f"{request.method} {request.shown_path}"[:MAX_REQUEST_LINE]

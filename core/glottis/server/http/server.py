@@ -18,7 +18,7 @@ from glottis.server.http.message import HttpLimits, Request, Response, closing_r
 from glottis.server.http.places import Place, Places
 from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
-from glottis.server.http.refusals import RefusalLog
+from glottis.server.http.refusals import RefusalLog, Refusals
 from glottis.server.http.siblings import Adopted, Siblings
 from glottis.server.http.tls import begin_tls
 from glottis.server.http.turns import Turns
@@ -44,7 +44,7 @@ class HttpServer:
     ``trusted_proxies`` are addresses and networks, which name their clients in ``proxy_header``; raises ``ValueError``
     for others.
     ``turns`` are those of the whole gateway. ``siblings`` are other processes that serve the same listeners.
-    ``certificates`` make it HTTPS on those listeners that are sockets.
+    ``certificates`` make it HTTPS on those listeners that are sockets. ``refusals`` counts all that is refused.
     """
 
     def __init__(
@@ -61,14 +61,16 @@ class HttpServer:
         turns: Turns | None = None,
         siblings: Siblings | None = None,
         certificates: Certificates | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
-        limits, proxies, refusals = limits or HttpLimits(), TrustedProxies(trusted_proxies, proxy_header), RefusalLog()
-        self._places = Places(limits, proxies, refusals)
+        limits, proxies = limits or HttpLimits(), TrustedProxies(trusted_proxies, proxy_header)
+        log = RefusalLog(refusals)
+        self._places = Places(limits, proxies, log)
         self._shared = Shared(
             Handlers(handle_request, handle_websocket, accept_websocket, normalize, word),
             limits,
             proxies,
-            refusals,
+            log,
             turns or Turns(),
             self._places,
             siblings,
@@ -208,6 +210,7 @@ class HttpServer:
     def _refuse(self, peer_host: str, problem: Problem) -> bytes:
         """What is said before a request has come, so without a look at any."""
         response = problem.response()
+        self._shared.refusals.refusals.note(response.code)
         line = f"{response.status} {response.code}: a connection from {peer_host}: {response.logged}"
         self._shared.refusals.note_line(line, peer_host, trio.current_time(), logging.WARNING)
         return closing_response(response)
