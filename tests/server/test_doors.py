@@ -214,7 +214,7 @@ async def test_offers_that_cannot_be_answered_leave_the_call_as_it_is(
     with pytest.raises(DoorRefused) as refused:
         await call.answer("nonsense")
     assert (refused.value.status, refused.value.code) == (429, "TOO_MANY_OFFERS")
-    await trio.sleep(2)
+    await trio.sleep(float(dict(refused.value.headers)["retry-after"]))
     await (await connect(exchange, call)).hear()
 
 

@@ -19,6 +19,8 @@ from glottis import (
     SocketRoute,
     hookimpl,
 )
+from glottis.server.http.message import closing_response
+from glottis.server.http.problem import Problem
 from support.gateway import CONFIG, resolve_test_config
 from support.http import Reply, request
 from support.memory import open_memory_exchange
@@ -145,6 +147,25 @@ async def test_each_refusal_is_counted_once_at_whatever_stage_and_worded_where_t
             answered = b"".join([bytes(piece) async for piece in stream])
         assert answered.endswith(f"in words: {code}".encode()) is is_worded
         assert exchange.gateway.refusals == {code: 1}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("headers", [[], [("retry-after", "60")]])
+async def test_whoever_may_come_again_is_told_when_also_by_plugins_that_do_not_say_it(
+    status: int, headers: list[tuple[str, str]], tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    class Busy(Shelf):
+        @hookimpl
+        def register_routes(self) -> Sequence[RoutesSpec]:
+            async def refuse(request: RouteRequest) -> RouteResponse:
+                return RouteResponse(status, headers=headers)
+
+            return [RoutesSpec("shelf", lambda settings: [Route("GET", "/", "public", refuse)])]
+
+    async with open_memory_exchange(tmp_path, ROUTES, [Busy()]) as exchange:
+        assert (await ask(exchange, "")).headers["retry-after"] == (headers[0][1] if headers else "5")
+    closing = closing_response(Problem(status, "FULL", "Wait.", tuple(headers)).response())
+    assert closing.count(b"retry-after: ") == 1
 
 
 @pytest.mark.parametrize("refuse", [lambda refused: 1 // 0, lambda refused: None, lambda refused: RouteResponse(7)])

@@ -1,7 +1,7 @@
 """The endpoint: offers, candidates, restarts of ICE, and the end of a call, each by one request (RFC 9725 §4)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Final
 from weakref import WeakKeyDictionary
 
@@ -18,9 +18,6 @@ from glottis_whip.fragments import MEDIA_TYPE, Description, Fragment, parse_frag
 
 FOLDER: Final = "/whip"
 SDP: Final = "application/sdp"
-RETRY_AFTER: Final = ("retry-after", "2")
-"""Seconds until a session that was offered too much takes another offer: it takes 30 in a minute."""
-_PASSING: Final = (429, 503)
 
 
 class WhipConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +57,7 @@ class Endpoint:
             _check_media_type(request, SDP, "accept-post")
             return await self._call(request, _offer_in(request.body))
         except DoorRefused as refused:
-            return _refusal(refused)
+            return RouteResponse.refusal(refused)
 
     async def _call(self, request: RouteRequest, offer: str) -> RouteResponse:
         assert request.door is not None, "the gateway's requests have one"
@@ -95,7 +92,7 @@ class Endpoint:
             response = await self._restart(call, negotiation, fragment) if restarts else RouteResponse(204)
             _add_candidates(call, fragment)
         except DoorRefused as refused:
-            return _refusal(refused)
+            return RouteResponse.refusal(refused)
         return response
 
     async def _restart(self, call: DoorCall, negotiation: _Negotiation, fragment: Fragment) -> RouteResponse:
@@ -109,7 +106,7 @@ class Endpoint:
         try:
             _call_of(request).end()
         except DoorRefused as refused:
-            return _refusal(refused)
+            return RouteResponse.refusal(refused)
         return RouteResponse(200)
 
 
@@ -119,14 +116,6 @@ def _call_of(request: RouteRequest) -> DoorCall:
     if call is None:
         raise _not_found()
     return call
-
-
-def _refusal(refused: DoorRefused) -> RouteResponse:
-    """As a problem; of what is too much for now it says when to try again (RFC 9110 §10.2.3)."""
-    response = RouteResponse.refusal(refused)
-    if refused.status not in _PASSING or "retry-after" in dict(refused.headers):
-        return response
-    return replace(response, headers=(*refused.headers, RETRY_AFTER))
 
 
 def _not_found() -> DoorRefused:

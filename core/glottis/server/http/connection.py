@@ -21,7 +21,7 @@ from glottis.server.http.certificates import Certificates
 from glottis.server.http.handshake import wants_websocket, websocket_key
 from glottis.server.http.head import read_head_untrusted, vet_head
 from glottis.server.http.linger import linger
-from glottis.server.http.message import NOSNIFF, HttpLimits, Request, Response, reason_phrase
+from glottis.server.http.message import HttpLimits, Request, Response, reason_phrase
 from glottis.server.http.places import Place, Places, Stage
 from glottis.server.http.problem import Problem
 from glottis.server.http.proxies import TrustedProxies
@@ -307,9 +307,8 @@ class HttpConnection:
     def _response_headers(self, response: Response) -> list[tuple[str, str]]:
         headers = [
             ("date", email.utils.formatdate(usegmt=True)),
-            NOSNIFF,
             (HEADER, self._request_id),
-            *response.headers,
+            *response.fields,
         ]
         if response.status not in _WITHOUT_CONTENT and response.pieces is None:
             headers.append(("content-length", str(len(response.body))))

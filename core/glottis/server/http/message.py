@@ -18,6 +18,9 @@ _SETTINGS: Final = Server()
 MAX_QUERY_FIELDS: Final = 32
 """Session URLs have two."""
 
+RETRY_AFTER: Final = ("retry-after", "5")
+"""Seconds, where nobody knows better."""
+_PASSING: Final = (429, 503)
 NOSNIFF: Final = ("x-content-type-options", "nosniff")
 """Goes with every response: none is anything else than it says, to no browser (WHATWG Fetch §3.7)."""
 
@@ -124,6 +127,12 @@ class Response:
     is_of_process: bool = False
     """Another process of the same gateway may answer otherwise."""
 
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """The header fields that go with it. Whoever may come again is told when (RFC 6585 §4, RFC 9110 §15.6.4)."""
+        says_when = self.status not in _PASSING or any(name == "retry-after" for name, _ in self.headers)
+        return [NOSNIFF, *self.headers, *(() if says_when else (RETRY_AFTER,))]
+
     def with_headers(self, *headers: tuple[str, str]) -> "Response":
         """The same response with more header fields."""
         return replace(self, headers=self.headers + headers)
@@ -144,7 +153,7 @@ def json_response(status: int, value: object, media_type: str = "application/jso
 def closing_response(response: Response) -> bytes:
     """The only one of its connection, as it is sent."""
     head = [f"HTTP/1.1 {response.status} {reason_phrase(response.status)}", "connection: close"]
-    fields = [*response.headers, NOSNIFF, ("content-length", str(len(response.body)))]
+    fields = [*response.fields, ("content-length", str(len(response.body)))]
     return "\r\n".join([*head, *(f"{name}: {value}" for name, value in fields), "", ""]).encode() + response.body
 
 

@@ -1,7 +1,7 @@
 """A client that has come by a plugin's door: a channel without a socket, both ends of which are in this process."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from glottis.barrier import stop
 from glottis.contracts.doors import Dialect, DoorRefused, Hear
@@ -10,6 +10,7 @@ from glottis.contracts.log_fields import logged_as
 from glottis.server.http.turns import Turns
 from glottis.server.sessions.attendance import Attendance
 from glottis.server.sessions.door_sound import DoorSound
+from glottis.server.sessions.flood import OFFERS_PER_MINUTE
 from glottis.server.sessions.gathered import Gathered
 from glottis.server.sessions.interpreter import Interpreter
 from glottis.server.sessions.session import Session
@@ -36,6 +37,8 @@ from glottis.signaling.messages import (
 
 _STATUS = {"TOO_MANY_OFFERS": 429, "TOO_MANY_MESSAGES": 429}
 """Of what is refused for another reason than its contents."""
+RETRY_AFTER: Final = ("retry-after", str(60 // OFFERS_PER_MINUTE))
+"""With such a status: until another offer is taken."""
 
 
 class DoorClient:
@@ -150,7 +153,9 @@ class DoorClient:
             self._attendance.take(message)
         answer, refusal = self._take_replies()
         if refusal is not None:
-            raise DoorRefused(_STATUS.get(refusal.code, 400), refusal.code, refusal.message)
+            status = _STATUS.get(refusal.code, 400)
+            headers = (RETRY_AFTER,) if refusal.code in _STATUS else ()
+            raise DoorRefused(status, refusal.code, refusal.message, headers)
         return answer
 
     def _take_replies(self) -> tuple[Answer | None, Error | None]:
