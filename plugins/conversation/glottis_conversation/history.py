@@ -19,6 +19,8 @@ class _Entry:
 
 Added = list[tuple[_Entry, str | None]]
 """Items of the client's, and which one each is to follow."""
+Results = list[tuple[ToolCall, str]]
+"""Of tools that were run in one step."""
 
 
 class History:
@@ -30,6 +32,8 @@ class History:
         self._entries: list[_Entry] = []
         self._later: list[Added] = []
         """What the client adds while an answer is found, in parts that come behind steps of it."""
+        self._steps: list[Results] = []
+        """What the tools of these steps gave."""
 
     @property
     def messages(self) -> list[Message]:
@@ -65,8 +69,30 @@ class History:
 
     def add_tools(self, said: str, results: Sequence[tuple[ToolCall, str]]) -> None:
         """Tools that were run, after what was said before."""
+        if not results:
+            self.add_assistant(said)
+            return
         self._entries.append(_Entry(Message("assistant", said, tuple(call for call, _ in results))))
         self._entries += [_Entry(Message("tool", result, tool_call_id=call.id)) for call, result in results]
+
+    def put_late(self, call: ToolCall, output: str) -> None:
+        """What has come of a call that nobody waits for any longer stands at the end, and what stood for it nowhere."""
+        for results in self._steps:
+            results[:] = [each for each in results if each[0].arguments is not call.arguments]
+        for at, entry in enumerate(self._entries):
+            if given_up := [each for each in entry.message.tool_calls if each.arguments is call.arguments]:
+                self._forget_call(at, given_up[0])
+                break
+        self.put(Message("assistant", "", (call,)), "")
+        self.put(Message("tool", output, tool_call_id=call.id), "")
+
+    def _forget_call(self, at: int, call: ToolCall) -> None:
+        message = self._entries[at].message
+        rest = tuple(each for each in message.tool_calls if each is not call)
+        result = at + 1 + message.tool_calls.index(call)
+        del self._entries[result : result + 1]
+        kept = replace(self._entries[at], message=replace(message, tool_calls=rest))
+        self._entries[at : at + 1] = [kept] if rest or message.text else []
 
     # What the client makes of it
 
@@ -97,8 +123,9 @@ class History:
         """An answer is found from now on."""
         self._later = [[]]
 
-    def next_step(self) -> Added:
-        """Another step of it: what was added during the last one."""
+    def next_step(self, results: Results) -> Added:
+        """Another step of it, after these results: what was added during the last one."""
+        self._steps.append(results)
         self._later.append([])
         return self._later[-2]
 
@@ -110,7 +137,7 @@ class History:
 
     def release(self) -> None:
         """The answer is there."""
-        later, self._later = self._later, []
+        later, self._later, self._steps = self._later, [], []
         for added in later:
             self.add_added(added)
 

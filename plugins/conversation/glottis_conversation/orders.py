@@ -65,9 +65,7 @@ class Orders:
 
     def _put_out(self, data: Mapping[str, Any]) -> None:
         if (late := self._client.put_out(data)) is not None:
-            call, output = late
-            self._history.put(Message("assistant", "", (call,)), "")
-            self._history.put(Message("tool", output, tool_call_id=call.id), "")
+            self._history.put_late(*late)
 
     def _place(self, data: Mapping[str, Any]) -> None:
         """An item of the client's in the history."""

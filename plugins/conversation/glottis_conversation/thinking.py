@@ -65,7 +65,7 @@ class Answer:
             if not calls:
                 return
             results = [(call, await result_of(call, self.mind.tools, self.mind.patience)) for call in calls]
-            self.rounds.append((len(self.speech.sentences), results, self.history.next_step()))
+            self.rounds.append((len(self.speech.sentences), results, self.history.next_step(results)))
             if is_over():
                 return
         raise NoneWorks("model")
@@ -133,7 +133,8 @@ class Answer:
         messages, start = self.history.messages, 0
         for end, results, added in self.rounds:
             said = " ".join(each.text for each in self.speech.sentences[start:end] if not each.is_aside)
-            messages.append(Message("assistant", said, tuple(call for call, _ in results)))
+            if said or results:  # what a client's function gives late has its place behind
+                messages.append(Message("assistant", said, tuple(call for call, _ in results)))
             messages += [Message("tool", result, tool_call_id=call.id) for call, result in results]
             messages += [entry.message for entry, _ in added if entry.message.text]
             start = end

@@ -289,7 +289,25 @@ async def test_a_page_may_go_on_without_saying_what_came_of_its_function(tmp_pat
         client.say("conversation.item.create", item={"type": "function_call_output", "call_id": call_id, "output": "7"})
         client.say("response.create")
         await client.told("response.done", 3)
-        assert history_of(mind, 2)[-1] == ("tool", "7")
+        said = [(message.role, message.text) for message in mind.histories[2]][1:]
+        asked, told = ("user", "Show me the time."), ("assistant", "Do you like it?")
+        assert said == [asked, told, ("assistant", ""), ("tool", "7")]
+
+
+async def test_a_function_that_takes_too_long_stands_once_in_the_history(tmp_path: Path, autojump_clock: Clock) -> None:
+    mind = Mind([ToolCall("clock", {})], "I do not know yet.", "It is seven.")
+    async with open_conversation(tmp_path, mind) as client:
+        client.say("session.update", session={"tools": [CLOCK]})
+        client.write("Show me the time.")
+        call_id = (await client.told("response.done"))["response"]["output"][0]["call_id"]
+        await trio.sleep(30)
+        assert mind.histories[1][-1].text.startswith("error: ")
+        client.say("conversation.item.create", item={"type": "function_call_output", "call_id": call_id, "output": "7"})
+        client.say("response.create")
+        await eventually(lambda: spoken(client)[-1] == "It is seven.")
+        said = [(message.role, message.text) for message in mind.histories[2]][1:]
+        asked, told = ("user", "Show me the time."), ("assistant", "I do not know yet.")
+        assert said == [asked, told, ("assistant", ""), ("tool", "7")]
 
 
 class Choosy(Mind):
