@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 WISHES: Final = "wishes"
 """The member of the metadata that has them, at first and whenever they change, and the event by which agents answer."""
@@ -38,6 +38,9 @@ class Wishes:
     ``input_commit`` that what was heard by now is ``item``, by ``input_clear`` that it was nothing. A transcript names
     its ``item``."""
 
+    eagerness: Literal["", "low", "medium", "high"] = ""
+    """How soon who has fallen silent is taken to want an answer, where the agent detects it. Empty: as it does by
+    itself."""
     speaks: bool = True
     """Whether answers are spoken. Else they are written."""
     texts: bool = True
@@ -68,8 +71,8 @@ class Wishes:
             wished.get("answers") is not False,
             wished.get("interruptions") is not False,
             wished.get("detection") is not False,
-            wished.get("speaks") is not False,
-            wished.get("texts") is not False,
+            speaks=wished.get("speaks") is not False,
+            texts=wished.get("texts") is not False,
             **_details(wished),
         )
 
@@ -79,6 +82,9 @@ def _details(wished: Mapping[str, Any]) -> dict[str, Any]:
     match wished:
         case {"voice": str(voice)}:
             found["voice"] = voice
+    match wished:
+        case {"eagerness": "low" | "medium" | "high" as eagerness}:
+            found["eagerness"] = eagerness
     match wished:
         case {"pace": float() | int() as pace} if 0.25 <= pace <= 4:
             found["pace"] = float(pace)

@@ -21,6 +21,9 @@ MAX_GIVEN_UP: Final = 32
 CHARACTERS_PER_TOKEN: Final = 4
 """Roughly: what a model's own tokens are, only that knows."""
 
+EAGERNESS: Final = {"low": (2.0, 1.0, 8.0), "medium": (1.0, 0.0, 4.0), "high": (0.5, 0.0, 2.0)}
+"""What the turn detector's seconds are multiplied by, and their bounds."""
+
 
 class Client:
     """Of one call. Its wishes may be others for each answer."""
@@ -72,6 +75,7 @@ class Client:
         speaker: object = voice.chain.first
         also = {
             "detection": is_heard and "turns" in allowed,
+            "eagerness": is_heard and "turns" in allowed,
             "pace": isinstance(speaker, Paced) and "speech" in allowed,
             "choice": isinstance(model, Choosing) and "functions" in allowed,
         }
@@ -120,6 +124,13 @@ class Client:
     def is_answered_at_once(self) -> bool:
         """Whether what it says is; else it says when."""
         return "turns" not in self._config.wishes or (self._wishes.answers and self._wishes.detection)
+
+    def patience(self, seconds: float) -> float:
+        """How long it is waited for more of it, where its turn would be waited on for so many seconds."""
+        if "turns" not in self._config.wishes or (eagerness := self._wishes.eagerness) == "":
+            return seconds
+        factor, least, most = EAGERNESS[eagerness]
+        return min(max(factor * seconds, least), most)
 
     @property
     def may_interrupt(self) -> bool:

@@ -226,7 +226,7 @@ class Dialogue:
         for _ in range(MAX_PIECES):
             if said is None or not said.is_spoken or said.is_failure:
                 break
-            more = await self._heard_within(self._turn_detector.patience(said.text))
+            more = await self._heard_within(self._client.patience(self._turn_detector.patience(said.text)))
             if more is not None and more.is_notice:
                 self._notices.append(more)
             if more is None or more.is_notice:

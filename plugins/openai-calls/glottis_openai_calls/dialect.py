@@ -40,6 +40,8 @@ class Realtime:
         """The wishes that the agent goes by."""
         self._voices: tuple[str, ...] = ()
         """The names of those that it has."""
+        self._missed_voice = ""
+        """The one that the client knows not to be there."""
         self._told: Mapping[str, Any] = {}
         """The session as the client was told it last."""
         self._events = Events()
@@ -98,11 +100,12 @@ class Realtime:
         session = described(merged(self._session, modern(changes)), model)
         if wrong := wrong_with_session(session):  # it is not to grow
             raise Unusable(wrong)
-        self._check_voice(session)
+        self._check_voice(wished(session), "session")
         self._session = session
         yield to_agent("metadata", realtime=session)
         yield to_agent("metadata", **{WISHES: wished(session)})
         yield from self._tell_session()
+        yield from self._miss_voice(event)
 
     def _tell_session(self) -> Iterator[Saying]:
         before, self._told = is_by_hand(self._told), self._in_force
@@ -115,11 +118,22 @@ class Realtime:
     def _in_force(self) -> dict[str, Any]:
         return in_force(self._session, self._honoured, self._voices)
 
-    def _check_voice(self, session: Mapping[str, Any]) -> None:
-        """An agent that has several voices says which; for another one the wish for one is nothing."""
-        wanted = wished(session).get("voice", "")
+    def _check_voice(self, wishes: Mapping[str, Any], path: str) -> None:
+        """An agent that has several says which."""
+        wanted = wishes.get("voice", "")
         if self._voices and wanted and wanted not in self._voices:
-            raise Unusable(f"session.audio.output.voice: expected one of {', '.join(self._voices)}", "invalid_value")
+            raise Unusable(f"{path}.audio.output.voice: {self._which_voice}", "invalid_value")
+
+    @property
+    def _which_voice(self) -> str:
+        return f"expected one of {', '.join(self._voices)}" if self._voices else "leave it out; this agent has one"
+
+    def _miss_voice(self, event: Mapping[str, Any]) -> Iterator[Saying]:
+        """The rest of the session is in force without a voice that there is not; that is told once."""
+        wanted = wished(self._session).get("voice", "")
+        if wanted and wanted not in self._voices and wanted != self._missed_voice:
+            self._missed_voice, at = wanted, "session.audio.output.voice"
+            yield self._events.refusal(event, "invalid_value", f"Correct the event: {at}: {self._which_voice}.", at)
 
     def _honour(self, names: list[Any], voices: object) -> Iterator[Saying]:
         """The agent says which wishes it goes by."""
@@ -129,9 +143,11 @@ class Realtime:
         self._requests.may_instruct = "instructions" in self._honoured
         if self._in_force != self._told:
             yield from self._tell_session()
+        yield from self._miss_voice({})
 
     def _create_response(self, event: dict[str, Any]) -> Iterator[Saying]:
         wanted = wanted_of(event.get("response"), self._items)
+        self._check_voice(wanted.wishes, "response")
         if wanted.is_aside:
             yield from self._begin_aside(wanted)
         elif self._responses.is_active and self._requests.are_outputs:

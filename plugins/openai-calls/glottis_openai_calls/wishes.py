@@ -4,6 +4,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 SERVER_VAD: Final = "server_vad"
+SEMANTIC_VAD: Final = "semantic_vad"
+EAGERNESS: Final = {"low": "low", "medium": "medium", "high": "high", "auto": "medium"}
+"""As the gateway's agents know it, by the API's words."""
 SLOWEST: Final = 0.25
 FASTEST: Final = 1.5
 
@@ -15,6 +18,7 @@ def wished(session: Mapping[str, Any]) -> dict[str, Any]:
         "detection": detection is not None,
         "answers": detection is not None and detection.get("create_response") is not False,
         "interruptions": detection is not None and detection.get("interrupt_response") is not False,
+        "eagerness": EAGERNESS[_eagerness(detection)] if _is_semantic(detection) else "",
         "texts": False,
         "instructions": "",
         "functions": [],
@@ -52,6 +56,8 @@ def in_force(session: Mapping[str, Any], honoured: Collection[str], voices: Coll
     wishes = wished(session)
     answers, interruptions = ("turns" not in honoured or wishes[name] for name in ("answers", "interruptions"))
     detection = {"type": SERVER_VAD, "create_response": answers, "interrupt_response": interruptions}
+    if wishes["eagerness"] and "eagerness" in honoured:
+        detection |= {"type": SEMANTIC_VAD, "eagerness": _eagerness(_detection(session))}
     finds_turns = "detection" not in honoured or wishes["detection"]
     output = {"voice": wishes["voice"]} if wishes.get("voice") in voices else {}
     if "pace" in honoured:
@@ -98,7 +104,17 @@ def wrong_with_wishes(session: Mapping[str, Any], path: str = "session") -> str:
     speed = _part(session, "output").get("speed", 1)
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not SLOWEST <= speed <= FASTEST:
         return f"{path}.audio.output.speed: expected a number from {SLOWEST} to {FASTEST}"
-    return _wrong_with_tools(session, path)
+    return _wrong_with_detection(session, path) or _wrong_with_tools(session, path)
+
+
+def _wrong_with_detection(session: Mapping[str, Any], path: str) -> str:
+    detection, at = _detection(session) or {}, f"{path}.audio.input.turn_detection"
+    if detection.get("type", SERVER_VAD) not in (SERVER_VAD, SEMANTIC_VAD):
+        return f"{at}.type: expected {SERVER_VAD} or {SEMANTIC_VAD}"
+    eagerness = detection.get("eagerness")
+    if eagerness is not None and (not isinstance(eagerness, str) or eagerness not in EAGERNESS):
+        return f"{at}.eagerness: expected low, medium, high or auto"
+    return ""
 
 
 def _wrong_with_tools(session: Mapping[str, Any], path: str) -> str:
@@ -155,6 +171,14 @@ def _voice(output: Mapping[str, Any]) -> str | None:
         case str(voice) | {"id": str(voice)}:
             return voice
     return None
+
+
+def _is_semantic(detection: Mapping[str, Any] | None) -> bool:
+    return detection is not None and detection.get("type") == SEMANTIC_VAD
+
+
+def _eagerness(detection: Mapping[str, Any] | None) -> str:
+    return str((detection or {}).get("eagerness") or "auto")
 
 
 def _detection(session: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -139,8 +139,51 @@ async def test_a_voice_is_one_of_those_that_there_are(tmp_path: Path, autojump_c
         error = (await client.told("error"))["error"]
         assert (error["code"], error["message"].endswith("expected one of marin.")) == ("invalid_value", True)
         client.say("response.create", response={"audio": {"output": {"voice": "any"}}})
+        assert (await client.told("error", 2))["error"]["param"] == "response.audio.output.voice"
+        client.say("response.create", response={"audio": {"output": {"voice": "marin"}}})
         await client.told("response.done", 2)
-        assert (marin.texts, usual.texts, usual.pace) == (["Good day."], ["Good day."], 1.25)  # type: ignore[attr-defined]
+        assert (marin.texts, usual.texts) == (["Good day.", "Good day."], [])
+
+
+async def test_a_voice_where_there_is_one_is_told_and_the_rest_is_in_force(
+    tmp_path: Path, autojump_clock: Clock
+) -> None:
+    async with open_conversation(tmp_path, Mind("Yes.")) as client:
+        session = {"type": "realtime", "instructions": "Be kind.", "audio": {"output": {"voice": "marin"}}}
+        client.say("session.update", session=session, event_id="mine")
+        error = (await client.told("error"))["error"]
+        assert (error["code"], error["event_id"]) == ("invalid_value", "mine")
+        told = (await client.told("session.updated"))["session"]
+        assert (told["instructions"], "output" in told["audio"]) == ("Be kind.", False)
+        client.say("session.update", session=session)
+        await client.told("session.updated", 2)
+        assert client.kinds.count("error") == 1
+
+
+@pytest.mark.parametrize(("eagerness", "seconds"), [("low", 2.4), (None, 1.2), ("high", 0.6)])
+async def test_semantic_detection_of_turns_is_how_long_the_detector_waits(
+    eagerness: str | None, seconds: float, tmp_path: Path, autojump_clock: Clock
+) -> None:
+    async with open_conversation(tmp_path, Mind("Noon."), ear=Ear(["I would like to know the"])) as client:
+        detection = {"type": "semantic_vad", **({"eagerness": eagerness} if eagerness else {})}
+        client.say("session.update", session={"audio": {"input": {"turn_detection": detection}}})
+        told = (await client.told("session.updated"))["session"]["audio"]["input"]["turn_detection"]
+        assert (told["type"], told["eagerness"]) == ("semantic_vad", eagerness or "auto")
+        client.phone.speaking = True
+        await trio.sleep(1)
+        client.phone.speaking = False
+        silent = trio.current_time()
+        await client.told("response.created")
+        assert trio.current_time() - silent == pytest.approx(1.48 + seconds, abs=0.15)  # hangover, and the ear
+
+
+@pytest.mark.parametrize("detection", [{"type": "magic"}, {"type": "semantic_vad", "eagerness": "very"}])
+async def test_detection_that_is_none_is_refused(
+    detection: dict[str, Any], tmp_path: Path, autojump_clock: Clock
+) -> None:
+    async with open_conversation(tmp_path, Mind("Yes.")) as client:
+        client.say("session.update", session={"turn_detection": detection})
+        assert (await client.told("error"))["error"]["param"].startswith("session.audio.input.turn_detection.")
 
 
 async def test_items_are_kept_in_their_places_and_can_be_deleted(tmp_path: Path, autojump_clock: Clock) -> None:
