@@ -120,3 +120,60 @@ def test_peers_that_stay_are_connected_for_hours(make_call: MakeCall) -> None:
     assert len(call.network.delivered) < 2 * 2 * 2 * 3600 / 4
     assert call.gateway.states.count(IceState.DISCONNECTED) == 0
     assert call.gateway.agent.selected_path == THERE
+
+
+# A goodbye that the owner has heard elsewhere
+
+
+def test_peer_that_has_said_goodbye_and_does_not_answer_is_told_as_gone_after_a_second_by_name(
+    make_call: MakeCall,
+) -> None:
+    call = make_call()
+    call.connect()
+    call.run(3.3)
+    call.caller.deaf = True
+    call.gateway.agent.handle_traffic(THERE, call.now)
+    call.gateway.agent.handle_goodbye(call.now)
+    asked, said_at = len(call.gateway.sent), call.now
+    call.run(0.01)
+    assert len(call.gateway.sent) == asked + 1  # at once
+    call.gateway.agent.handle_traffic(THERE, call.now)  # a packet that was overtaken
+    assert call.network.run(lambda: call.gateway.agent.state is IceState.DISCONNECTED, seconds=2)
+    assert call.now - said_at == pytest.approx(1.0, abs=0.01)
+    assert call.gateway.agent.reason.startswith("bye")
+    call.caller.deaf = False
+    call.run(7)
+    assert call.is_up()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_peer_that_has_said_goodbye_of_a_stream_only_stays_connected_by_its_answer_or_its_media(
+    make_call: MakeCall, answers: bool
+) -> None:
+    call = make_call()
+    call.connect()
+    call.run(3.3)
+    call.gateway.agent.handle_traffic(THERE, call.now)
+    call.gateway.agent.handle_goodbye(call.now)
+    call.caller.deaf = not answers
+    for _ in range(40):
+        call.run(0.05)
+        if not answers:
+            call.gateway.agent.handle_traffic(THERE, call.now)
+    assert IceState.DISCONNECTED not in call.gateway.states
+
+
+@pytest.mark.parametrize("seed", seeds(10))
+def test_goodbyes_one_upon_the_other_cost_one_question_a_second_and_a_bad_network_no_call(
+    make_call: MakeCall, seed: int
+) -> None:
+    call = make_call(seed=seed, impairments=Impairments(loss=0.1, delay=0.03, jitter=0.03))
+    call.connect()
+    call.run(6)
+    sent = len(call.gateway.sent)
+    for _ in range(500):
+        call.gateway.agent.handle_goodbye(call.now)
+        call.run(0.01)
+    assert len(call.gateway.sent) - sent < 60
+    call.run(2)
+    assert IceState.DISCONNECTED not in call.gateway.states

@@ -339,6 +339,25 @@ def test_who_sends_nothing_any_more_is_told_as_disconnected_after_two_seconds() 
     assert 1.9 < call.now - start <= 2.1
 
 
+def test_who_has_said_goodbye_to_its_stream_and_is_gone_is_told_so_by_name_after_a_second() -> None:
+    call = RestartedCall()
+    call.caller.voice.session.close(call.now)
+    call.run(0.03)
+    start = call.now
+    call.network.unreachable |= {GATEWAY}
+    assert call.network.run(lambda: call.gateway.state is ConnectionState.DISCONNECTED, seconds=5)
+    assert 0.9 < call.now - start <= 1.1
+    told = [event for event in call.call.gateway.events if isinstance(event, ConnectionStateChanged)]
+    assert told[-1].reason.startswith("bye")
+
+
+def test_who_has_said_goodbye_to_its_stream_and_answers_is_on_hold() -> None:
+    call = RestartedCall()
+    call.caller.voice.session.close(call.now)
+    call.run(8)
+    assert call.gateway.state is ConnectionState.CONNECTED
+
+
 def test_who_has_only_stopped_speaking_is_not() -> None:
     call = RestartedCall()
     call.caller.voice.flush()

@@ -18,14 +18,7 @@ from glottis.contracts.short_queue import ShortQueue
 from glottis.ice.check_list import CheckList
 from glottis.ice.checker import Checker
 from glottis.ice.credentials import Credentials, generate_credentials
-from glottis.ice.events import (
-    IceEvent,
-    IceState,
-    PathGivenUp,
-    PathReleased,
-    SelectedPathChanged,
-    StateChanged,
-)
+from glottis.ice.events import IceEvent, IceState, PathGivenUp, PathReleased, SelectedPathChanged, StateChanged
 from glottis.ice.local_candidates import LocalCandidates
 from glottis.ice.pair import CandidatePair, PairState, can_meet, make_pair
 from glottis.ice.policy import DEFAULT_POLICY, ProbePolicy
@@ -284,6 +277,11 @@ class IceAgent:
             self._checker.ask_quickly(doubtful, now)
         self._conclude(now)
         return True
+
+    def handle_goodbye(self, now: float) -> None:
+        """The peer may have left, as it has said elsewhere; it is asked at once."""
+        if self.state not in _FINAL:
+            self._selection.handle_goodbye(self._checker, now)
 
     def handle_datagram(self, data: bytes, path: Path, now: float) -> None:
         """A STUN datagram that came by ``path``; anything but valid STUN of the peer is dropped and counted."""

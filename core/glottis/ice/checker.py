@@ -84,9 +84,9 @@ class Checker:
         """Check a valid pair without doubting it, RFC 7675 §5.1."""
         self._send_check(pair, now, nominating=False, transmissions=self._timing.consent_transmissions)
 
-    def ask_quickly(self, pair: CandidatePair, now: float) -> None:
+    def ask_quickly(self, pair: CandidatePair, now: float, *, transmissions: int | None = None) -> None:
         """The same of a pair that the peer may have left."""
-        transmissions = self._timing.consent_transmissions
+        transmissions = transmissions or self._timing.consent_transmissions
         self._send_check(pair, now, nominating=False, transmissions=transmissions, hasty=True)
 
     def conclude(self, selected: CandidatePair | None) -> None:

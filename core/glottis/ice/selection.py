@@ -4,9 +4,12 @@ import math
 import random
 from typing import Final
 
+from glottis.contracts.moments import earliest
 from glottis.ice.check_list import CheckList
+from glottis.ice.checker import Checker
 from glottis.ice.consent import Consent
 from glottis.ice.events import IceState
+from glottis.ice.farewell import Farewell
 from glottis.ice.pair import CandidatePair, PairState
 from glottis.ice.role import Role
 from glottis.ice.timing import IceTiming
@@ -37,6 +40,7 @@ class Selection:
         self._timing = timing
         self._rng = rng
         self._nominate_at: float | None = None
+        self._farewell: Farewell | None = None
 
     def update(self, now: float) -> None:
         """Select anew, after checks, responses, and silence."""
@@ -84,9 +88,19 @@ class Selection:
         assert self.consent is not None
         if self.consent.is_expired(now):
             return IceState.FAILED, "the peer has not renewed its consent"
+        if self._farewell is not None and now >= self._farewell.over_at:
+            if self._farewell.is_meant:
+                return IceState.DISCONNECTED, "bye: the peer has said so, and does not answer"
+            self._farewell = None
         if self.consent.is_silent(now):
             return IceState.DISCONNECTED, "the peer is silent"
         return (IceState.COMPLETED if self.pair.nominated and is_complete else IceState.CONNECTED), ""
+
+    def handle_goodbye(self, checker: Checker, now: float) -> None:
+        """Ask at once whether the peer has left. A lite agent cannot ask, and learns by silence."""
+        if self.pair is not None and not self._role.lite and self._farewell is None:
+            self._farewell = Farewell(self._check_list, self.pair, self._timing, now)
+            checker.ask_quickly(self.pair, now, transmissions=self._timing.farewell_transmissions)
 
     def doubt(self, now: float) -> CandidatePair | None:
         """The peer is heard elsewhere: returns the pair that is to be asked whether it still is there, too."""
@@ -105,8 +119,8 @@ class Selection:
         """When time alone changes something; ``silent`` says that the pair's silence has been noticed already."""
         if self.consent is None:
             return None
-        consent = self.consent.next_timeout(silent=silent)
-        return consent if self._nominate_at is None else min(consent, self._nominate_at)
+        farewell = None if self._farewell is None or silent else self._farewell.over_at
+        return earliest(self.consent.next_timeout(silent=silent), farewell, self._nominate_at)
 
     @property
     def _is_decided(self) -> bool:

@@ -50,6 +50,11 @@ class IceTiming:
     loss: float = 2.0
     """From the last media until a peer that does not answer this counts as silent."""
 
+    farewell: float = 1.0
+    """From a goodbye until a peer that is not heard after it counts as gone."""
+    farewell_transmissions: int = 7
+    """Of the check that asks, ``moved_rto`` apart: chance does not lose them all on a path that carries a call."""
+
     @property
     def first_rto(self) -> float:
         """The first retransmission of a check, however long the check list is."""

@@ -221,6 +221,11 @@ class IceTransport:
             self._conclude(now)
         return changed
 
+    def handle_goodbye(self, now: float) -> None:
+        """By whatever path."""
+        for agent in self._agents:
+            agent.handle_goodbye(now)
+
     def reopen(self, now: float) -> None:
         """Of the present generation."""
         self._agent.reopen(now)

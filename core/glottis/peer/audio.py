@@ -34,6 +34,7 @@ from glottis.rtp import (
     RedReader,
     ReportReceived,
     RtpSession,
+    SourceLeft,
     SourceRetired,
     SrtpSession,
     Taps,
@@ -233,22 +234,21 @@ class AudioTrack:
         receiver = self.session.receiver
         return receiver.next_packets(now) if receiver is not None else []
 
-    def heed_reports(self, round_trip_time: float | None, now: float) -> bool:
+    def heed_reports(self, round_trip_time: float | None, now: float) -> Sequence[SourceLeft | SourceRetired]:
         """Protect what is sent from the loss that the peer sees, and send what its path carries.
 
-        ``round_trip_time`` in seconds is what ICE has measured last. Says whether a source of the peer's has lost its
-        place to another.
+        ``round_trip_time`` in seconds is what ICE has measured last. Returns what is not for the audio alone.
         """
-        has_retired = False
+        others: Sequence[SourceLeft | SourceRetired] = ()
         while (event := self.session.next_event()) is not None:
             match event:
                 case ReportReceived() | PathReported() | BitrateLimited() if self._protector is not None:
                     if round_trip_time is not None:
                         self._protector.note_round_trip(round_trip_time, now)
                     self._protector.handle_event(event, now)
-                case SourceRetired():
-                    has_retired = True
-        return has_retired
+                case SourceLeft() | SourceRetired():
+                    others = (*others, event)
+        return others
 
     @property
     def available_bitrate(self) -> float | None:

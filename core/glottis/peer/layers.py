@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from glottis import dtls
+from glottis import dtls, rtp
 from glottis.peer.audio import AudioTrack
 from glottis.peer.data import DataTrack
 from glottis.peer.events import PeerEvent, PlaceGivenUp, Places
@@ -40,9 +40,13 @@ class Layers:
 
     def heed_reports(self, now: float) -> None:
         """What the peer says of the media may change how we encode."""
-        pair = self._transport.ice.selected_pair
-        if self.voice.heed_reports(pair.current_round_trip_time if pair else None, now):
-            self._tell(PlaceGivenUp(Places.SOURCES))
+        ice = self._transport.ice
+        pair = ice.selected_pair
+        for event in self.voice.heed_reports(pair.current_round_trip_time if pair else None, now):
+            if isinstance(event, rtp.SourceLeft):
+                ice.handle_goodbye(now)
+            else:
+                self._tell(PlaceGivenUp(Places.SOURCES))
 
     def hand_down(self) -> None:
         """SRTCP goes as it is, SCTP in DTLS."""

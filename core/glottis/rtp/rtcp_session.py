@@ -108,9 +108,10 @@ class RtcpSession:
     def handle_datagram(self, data: bytes, now: float) -> bool:
         """Take in a compound packet; raises ``Malformed``. What is about sources unknown here is ignored.
 
-        Says whether there is something to send, or another timeout: mostly there are events at most.
+        Says whether there is something to send, or another timeout, or whether whoever sent may have left: mostly there
+        are events at most.
         """
-        deadline = self._deadline
+        deadline, has_left = self._deadline, False
         for packet in parse_rtcp_untrusted(data):
             match packet:
                 case SenderReport():
@@ -119,7 +120,7 @@ class RtcpSession:
                 case ReceiverReport():
                     self._take_report_blocks(packet.report_blocks, now)
                 case Goodbye():
-                    self._take_goodbye(packet)
+                    has_left |= self._take_goodbye(packet)
                 case Nack() if self.sent_packets is not None and packet.media_ssrc == self._ssrc:
                     self.resent += self.sent_packets.requested(packet, now)
                 case TransportFeedback() if self.feedback.transport:
@@ -130,7 +131,7 @@ class RtcpSession:
                     self._events.push(BitrateLimited(packet.bitrate), MAX_EVENTS)
                 case ExtendedReport() if self.feedback.receiver_rtt:
                     self._take_extended_report(packet, now)
-        return bool(self.outbox or self.resent) or self._deadline != deadline
+        return has_left or bool(self.outbox or self.resent) or self._deadline != deadline
 
     def handle_timeout(self, now: float) -> None:
         if self._deadline is None or now < self._deadline:
@@ -266,8 +267,11 @@ class RtcpSession:
                 report = ReportReceived(block.fraction_lost, block.packets_lost, jitter, self.round_trips.latest)
                 self._events.push(report, MAX_EVENTS)
 
-    def _take_goodbye(self, goodbye: Goodbye) -> None:
-        for ssrc in goodbye.ssrcs:
-            if self.receiver is not None and self._is_our_source(ssrc):
-                self.receiver.heed_goodbye()
-                self._events.push(SourceLeft(ssrc, goodbye.reason), MAX_EVENTS)
+    def _take_goodbye(self, goodbye: Goodbye) -> bool:
+        """Says whether it is that of the source which is heard."""
+        receiver = self.receiver
+        if receiver is None or receiver.source is None or receiver.source.ssrc not in goodbye.ssrcs:
+            return False
+        receiver.heed_goodbye()
+        self._events.push(SourceLeft(receiver.source.ssrc, goodbye.reason), MAX_EVENTS)
+        return True
