@@ -2,9 +2,12 @@
 
 import csv
 import json
+import resource
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -124,6 +127,42 @@ def test_a_condition_that_fails_or_crashes_costs_itself_alone(tmp_path: Path) ->
     assert "no delay today" in errors["plain", "delays.py:raising"]
     page = (tmp_path / "results" / "report.html").read_text()
     assert "no delay today" in page
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_the_run_with_what_was_kept(folder: Path, tmp_path: Path) -> None:
+    experiment = Experiment(speech=(str(SPEECH),), networks=(Network(delay_ms=1),))
+    before = sorted((folder / "conditions").iterdir())
+    with limited_files(20_000), pytest.raises(ConfigurationError, match="cannot be written: File too large; what was"):
+        experiment.run(folder, processes=0)
+    assert sorted((folder / "conditions").iterdir()) == before
+    (tmp_path / "results").write_text("a file")
+    with pytest.raises(ConfigurationError, match="results: cannot be written: Not a directory"):
+        experiment.run(tmp_path / "results", processes=0)
+
+
+@contextmanager
+def limited_files(size: int) -> Iterator[None]:
+    """No file can be longer: it fails as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("does", "exit_code"), [("os.killpg(0, signal.SIGINT)", 130), ("os.kill(os.getppid(), signal.SIGKILL)", -9)]
+)
+def test_its_processes_end_with_it_without_a_word(does: str, exit_code: int, tmp_path: Path) -> None:
+    path = written(tmp_path, '[[delays]]\npolicy = "delays.py:ending"')
+    (tmp_path / "delays.py").write_text(f"import os, signal\ndef ending():\n    {does}\n    while True: signal.pause()")
+    run = f"import sys; from glottis.cli import main; sys.exit(main(['lab', 'run', {str(path)!r}, '--processes', '2']))"
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, start_new_session=True)
+    assert done.returncode == exit_code
+    assert done.stderr.splitlines()[1:] == []
 
 
 @pytest.mark.parametrize(

@@ -240,13 +240,34 @@ def test_the_command_says_what_differs(kept: Path, tmp_path: Path, capsys: pytes
     outcome, toml = tmp_path / "outcome.json", tmp_path / "settings.toml"
     assert main(["lab", "replay", str(kept), "--save", str(outcome)]) == 0
     assert re.fullmatch(r"\d\.\d s of call went again as they went before\n", capsys.readouterr().out)
-    toml.write_text('[delay]\npolicy = "fixed"\nms = 300\n')
+    toml.write_text('[delay]\npolicy = "delays.py:long"\n')
+    (tmp_path / "delays.py").write_text(
+        "from glottis.rtp import FixedDelay\n\ndef long():\n    return FixedDelay(0.3)\n"
+    )
     command = ["lab", "replay", str(kept), "--settings", str(toml), "--against", str(outcome)]
     assert main(command) == 1
     told = capsys.readouterr().out.splitlines()
     assert any(line.startswith("meanDelayMs: ") for line in told)
     assert main([*command, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["differences"] == told
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[delay]\npolcy = 1", "delay.polcy: unknown key, did you mean policy?"),
+        ("[delay]\nms = -1", "delay.ms: "),
+        ("[agnt]", "agnt: unknown key"),
+        ("agent = ", "is no TOML"),
+        ('[delay]\npolicy = "clever"', "policy: expected adaptive, fixed or FILE.py:FUNCTION"),
+    ],
+)
+def test_settings_that_are_wrong_are_told_with_their_paths(
+    text: str, line: str, kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "replay.toml").write_text(text)
+    assert main(["lab", "replay", str(kept), "--settings", str(tmp_path / "replay.toml")]) == 2
+    assert line in capsys.readouterr().err
 
 
 def test_the_support_case_of_the_documentation_is_a_test(

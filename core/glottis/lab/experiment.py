@@ -20,7 +20,7 @@ from glottis.lab.presets import resolve
 from glottis.lab.progress import ProgressLine, in_words
 from glottis.lab.report import write_report
 from glottis.lab.results import Results, Row
-from glottis.lab.running import Kept, cores, run_all
+from glottis.lab.running import Kept, cores, run_all, writing
 from glottis.lab.speech import read_speech
 from glottis.lab.trace import load_trace
 
@@ -137,9 +137,12 @@ class Experiment(Struct, frozen=True, kw_only=True):
             raise ConfigurationError(
                 f"ask_above_minutes: this takes about {in_words(seconds)}: run it with --yes, or have fewer conditions"
             )
+        with writing(Path(folder)):
+            kept.folder.mkdir(parents=True, exist_ok=True)
         rows = run_all(keyed, kept, processes, ProgressLine(tell))
         results = Results(name=self.name, rows=tuple(Row(key=key, result=result) for key, result in rows))
-        write_report(results, kept, Path(folder), self.audio_seconds, warnings)
+        with writing(Path(folder)):
+            write_report(results, kept, Path(folder), self.audio_seconds, warnings)
         return results
 
     def _listen(self) -> tuple[dict[str, float], list[str]]:

@@ -3,11 +3,13 @@
 A condition that raises, or that takes its process with it, costs itself alone.
 """
 
+import ctypes
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,7 @@ import msgspec
 
 from glottis.audio import write_wav
 from glottis.contracts.audio import AudioFrame
-from glottis.contracts.errors import LocalError
+from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.lab.keys import FORK
 from glottis.lab.plan import Condition
 from glottis.lab.samples import RATE
@@ -26,6 +28,8 @@ Progress = Callable[[int, int, int], None]
 """Told of how many are done, of how many, and how many of these have failed."""
 
 CRASHED: Final = "its process has ended (a crash of native code?)"
+_PR_SET_PDEATHSIG: Final = 1
+"""Of prctl(2)."""
 
 
 class Kept:
@@ -43,14 +47,15 @@ class Kept:
         return result if self.audio_of(key).exists() else None
 
     def keep(self, key: str, result: Result, heard: bytes) -> None:
-        """The figures come last: where they are, all is there."""
+        """The figures come last: where they are, all is there. Each file is whole, whoever else writes the same."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_wav(str(self.audio_of(key)), AudioFrame(heard, RATE))
-        self._path(key, "costs.json").write_bytes(msgspec.json.encode(result.costs))
-        plain = msgspec.structs.replace(result, costs=None)
-        part = self._path(key, f"{os.getpid()}.part")
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(plain), indent=1))
-        part.replace(self._path(key, "json"))
+        with self._whole(key, "wav") as part:
+            write_wav(str(part), AudioFrame(heard, RATE))
+        with self._whole(key, "costs.json") as part:
+            part.write_bytes(msgspec.json.encode(result.costs))
+        with self._whole(key, "json") as part:
+            plain = msgspec.structs.replace(result, costs=None)
+            part.write_bytes(msgspec.json.format(msgspec.json.encode(plain), indent=1))
 
     def costs_of(self, key: str) -> Costs | None:
         """As they were when it was run."""
@@ -62,6 +67,16 @@ class Kept:
     def audio_of(self, key: str) -> Path:
         """What was heard."""
         return self._path(key, "wav")
+
+    @contextmanager
+    def _whole(self, key: str, kind: str) -> Iterator[Path]:
+        """A file to write to, which takes its place once it is whole."""
+        part = self._path(key, f"{os.getpid()}.part")
+        try:
+            yield part
+            part.replace(self._path(key, kind))
+        finally:
+            part.unlink(missing_ok=True)
 
     def _path(self, key: str, kind: str) -> Path:
         return self.folder / f"{key}.{kind}"
@@ -118,10 +133,10 @@ def _run_open(conditions: dict[str, Condition], folder: Path, processes: int | N
 
 def _in_pool(conditions: dict[str, Condition], folder: Path, processes: int) -> Iterator[tuple[str, Result | None]]:
     """None for those that were not done when the pool broke."""
-    pool = ProcessPoolExecutor(processes, mp_context=FORK)
+    pool = ProcessPoolExecutor(processes, FORK, _begin, (os.getpid(),))
     futures: dict[Future[Result], str] = {}
     try:
-        with suppress(BrokenProcessPool):
+        with suppress(BrokenProcessPool), _uninterrupted():
             for key, condition in conditions.items():
                 futures[pool.submit(_try, key, condition, folder)] = key
         for future in as_completed(futures):
@@ -130,15 +145,46 @@ def _in_pool(conditions: dict[str, Condition], folder: Path, processes: int) -> 
             except BrokenProcessPool:
                 yield futures[future], None
     finally:
-        pool.shutdown(cancel_futures=True)  # who is interrupted waits for what runs, and not for what was to follow
+        pool.shutdown(cancel_futures=True)  # what was to follow is not waited for
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Processes begin here, and are no end of ours yet: an interrupt waits until they are."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _begin(parent: int) -> None:
+    """In a process of the pool: it ends with an interrupt, without a word, and with its parent, however that ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _try(key: str, condition: Condition, folder: Path) -> Result:
-    """In a process of the pool."""
+    """In a process of the pool. Raises ``ConfigurationError`` where it cannot be kept: others could not either."""
     try:
         result, heard = run(condition)
     except Exception as error:
         text = str(error) if isinstance(error, LocalError) else f"{type(error).__name__}: {error}"
         return Result(labels=condition.labels, error=text)
-    Kept(folder).keep(key, result, heard.tobytes())
+    with writing(folder):
+        Kept(folder).keep(key, result, heard.tobytes())
     return result
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raises ``ConfigurationError`` for what goes wrong with files of results, as on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"{folder}: cannot be written: {error.strerror}; what was kept there is not run again"
+        ) from None

@@ -2,19 +2,22 @@
 
 import argparse
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from glottis.config.conversion import convert
 from glottis.contracts.errors import ConfigurationError
+from glottis.lab.files import Beside, read_table
 from glottis.lab.plan import Delay
 from glottis.lab.replaying.outcome import Outcome
 from glottis.lab.replaying.replay import Replay, replay
 
 
-class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Settings(msgspec.Struct, frozen=True):
+    """Paths are those from the file."""
+
     agent: dict[str, Any] = {}
     """Settings of the agent."""
     delay: Delay | None = None
@@ -51,12 +54,13 @@ def _in_words(result: Replay) -> list[str]:
 def _settings(path: Path | None) -> _Settings:
     if path is None:
         return _Settings()
-    try:
-        return msgspec.convert(tomllib.loads(path.read_text()), _Settings)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, msgspec.ValidationError) as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+    settings: _Settings = convert(read_table(path), _Settings)
+    files, delay = Beside(path), settings.delay
+    return msgspec.structs.replace(
+        settings,
+        delay=None if delay is None else msgspec.structs.replace(delay, policy=files.function(delay.policy)),
+        plugins=tuple(map(files.path, settings.plugins)),
+    )
 
 
 def _outcome(path: Path | None) -> Outcome | None:
