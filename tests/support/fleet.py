@@ -26,7 +26,7 @@ max_sessions_per_minute = 100000
 SERVER
 
 [auth]
-scheme = "anonymous"
+scheme = "SCHEME"
 operators = ["anonymous"]
 
 [campaigns.echo]
@@ -121,11 +121,15 @@ def _number_of(pid: int) -> int | None:
 
 @asynccontextmanager
 async def open_fleet(
-    directory: Path, server: str = "", env: Mapping[str, str] | None = None, more: str = ""
+    directory: Path,
+    server: str = "",
+    env: Mapping[str, str] | None = None,
+    more: str = "",
+    scheme: str = "anonymous",
 ) -> AsyncIterator[FleetProcess]:
     """On any free port; leaving the block kills it. ``server`` has further lines of that section, ``more`` others."""
     config = directory / "fleet.toml"
-    config.write_text(CONFIG.replace("SERVER", server) + more)
+    config.write_text(CONFIG.replace("SERVER", server).replace("SCHEME", scheme) + more)
     async with open_command("serve", "--config", config, env=env) as command:
         fleet = FleetProcess(command, config)
         try:

@@ -1,12 +1,16 @@
 """Doors of several workers: who comes by them is held to the bounds of the whole, and loses no more than its own."""
 
 import json
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
 from glottis_media_streams.messages import CONNECTED, Told
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from support.fleet import FleetProcess, open_fleet
 from support.http import Reply, request
 from support.phone import Phone, eventually
@@ -126,6 +130,55 @@ async def test_bounds_are_those_of_all_doors_and_workers_together(tmp_path: Path
             closed = await client.closed()
         assert (closed.code, (closed.reason or "").partition(":")[0]) == (1013, "TOO_MANY_SESSIONS")
         await requests_are_counted_by_address_whichever_door_has_them(fleet)
+
+
+SECRET = "0123456789abcdef" * 4
+SIGNED = f"""
+[auth.settings]
+issuer = "https://app.example"
+audience = "voice"
+secrets = {{ shared = "{SECRET}" }}
+"""
+
+
+def signed_for(name: str, most: int) -> str:
+    """A token for so many calls at a time."""
+    claims = {"iss": "https://app.example", "aud": "voice", "sub": name, "exp": int(time.time()) + 600}
+    header = {"alg": "HS256", "kid": "shared"}
+    return jwt.encode(header, {**claims, "max_calls": most}, OctKey.import_key(SECRET), algorithms=["HS256"])
+
+
+async def test_calls_of_a_principal_are_those_by_all_doors_and_workers_together(tmp_path: Path) -> None:
+    async with open_fleet(tmp_path, "shutdown_grace = 0", more=SIGNED + MORE, scheme="jwt") as fleet:
+        ada, bob = (f"Bearer {signed_for(name, 2)}" for name in ("ada", "bob"))
+
+        async def call(shown: str, path: str, body: bytes, media_type: str = "application/json") -> Reply:
+            ask = partial(request, fleet.exchange.gateway, "POST", content_type=media_type, authorization=shown)
+            return await ask(path, body)
+
+        offer = fleet.exchange.phone().peer.make_offer().encode()
+        first = await call(ada, "/whip/echo", offer, "application/sdp")
+        second = await call(ada, "/pipecat/start", b"{}")
+        sessions = [first.headers["location"].rpartition("/")[2], second.document["sessionId"]]
+        assert {session.partition("-")[0] for session in sessions} == {"1", "2"}
+        for _ in range(2):  # whichever worker is asked
+            by_whip = await call(ada, "/whip/echo", offer, "application/sdp")
+            by_pipecat = await call(ada, "/pipecat/start", b"{}")
+            by_widget = await call(ada, "/api/session/request", WISH)
+            by_openai = await call(ada, "/v1/realtime/calls?model=echo", offer, "application/sdp")
+            refused = [by_whip.document, by_pipecat.document, by_widget.document, by_openai.document["error"]]
+            assert {document["code"].upper() for document in refused} == {"TOO_MANY_SESSIONS"}
+            assert {reply.status for reply in (by_whip, by_pipecat, by_widget, by_openai)} == {429}
+        assert (await call(bob, "/pipecat/start", b"{}")).status == 200
+        gone = await request(fleet.exchange.gateway, "DELETE", first.headers["location"], authorization=ada)
+        assert gone.status == 200
+
+        async def may_call_again() -> bool:
+            return (await call(ada, "/v1/realtime/calls?model=echo", offer, "application/sdp")).status == 201
+
+        with trio.fail_after(10):
+            while not await may_call_again():
+                await trio.lowlevel.checkpoint()
 
 
 async def requests_are_counted_by_address_whichever_door_has_them(fleet: FleetProcess) -> None:
