@@ -142,8 +142,11 @@ async def test_a_caller_whose_media_fails_restarts_ice(tmp_path: Path, autojump_
         assert following.signaling == []
 
 
+@pytest.mark.parametrize(
+    "asked", [Event("connection", {"state": "failed"}), Event("restart_ice", {"reason": "why not"})]
+)
 async def test_two_reasons_at_once_to_look_for_another_way_make_one_restart(
-    tmp_path: Path, autojump_clock: MockClock
+    asked: Event, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     plugin = TestPlugin(count=count)
     async with (
@@ -154,7 +157,7 @@ async def test_two_reasons_at_once_to_look_for_another_way_make_one_restart(
         before = following.peer.local_ufrags[0]
         (session,) = exchange.gateway.sessions
         for _ in range(2):
-            session.say(Event("connection", {"state": "failed"}))
+            session.say(asked)
         await eventually(lambda: before not in following.peer.local_ufrags)
         packets = following.received()
         await eventually(lambda: following.received() > packets + 5)

@@ -221,6 +221,15 @@ async def test_whose_error_it_is_comes_through_the_pipe(autojump_clock: trio.tes
     assert counted(caller) == {"fail": (1, 1)}
 
 
+async def test_an_agent_asks_for_another_way_of_the_media(autojump_clock: trio.testing.MockClock) -> None:
+    async def agent(call: Call) -> None:
+        call.restart_ice()
+
+    async with remote_call(agent) as caller:
+        await caller.over.wait()
+    assert caller.restarts == 1
+
+
 async def test_the_end_of_a_call_cancels_its_agent(autojump_clock: trio.testing.MockClock) -> None:
     ends: list[object] = []
 

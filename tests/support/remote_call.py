@@ -92,6 +92,8 @@ class Caller:
         self.times_caught_up = 0
         self.errors: list[BaseException] = []
         self.hang_up_reason: str | None = None
+        self.restarts = 0
+        """How often another way of the media was wanted."""
         self.over = trio.Event()
         """Set when the agent has returned and all it said is sent, or has raised or hung up."""
         self.scope = trio.CancelScope()
@@ -101,6 +103,7 @@ class Caller:
             voice=self.voice,
             messenger=self.client.messenger,
             hang_up=self._hang_up,
+            restart_ice=self._restart_ice,
             caught_up=self._catch_up,
             handover=Handover({}, self.serving.append),
             resampling=None,
@@ -142,6 +145,9 @@ class Caller:
             if self.voice.send(now):
                 self.call.spoke()
             self._ticked.wake()
+
+    def _restart_ice(self) -> None:
+        self.restarts += 1
 
     def _hang_up(self, reason: str) -> None:
         self.hang_up_reason = self.hang_up_reason or reason

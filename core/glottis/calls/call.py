@@ -67,6 +67,7 @@ class GatewayCall(Call):
         voice: Voice,
         messenger: Sender,
         hang_up: Callable[[str], None],
+        restart_ice: Callable[[], None] = lambda: None,
         caught_up: Callable[[], None] = lambda: None,
         handover: Handover | None = None,
         resampling: Resampling | None = None,
@@ -84,6 +85,7 @@ class GatewayCall(Call):
         self._voice = voice
         self._messenger = messenger
         self._hang_up = hang_up
+        self._restart_ice = restart_ice
         self._resampling = resampling
         self._handover = handover or Handover({}, lambda name: None)
         self._sent = sent
@@ -256,6 +258,10 @@ class GatewayCall(Call):
         """See ``Call.transfer``."""
         self._handover.plan(to)
         self.nursery.cancel_scope.cancel()
+
+    def restart_ice(self) -> None:
+        """See ``Call.restart_ice``."""
+        self._restart_ice()
 
     def hang_up(self, reason: str = "agent hung up") -> None:
         """See ``Call.hang_up``."""

@@ -72,6 +72,7 @@ class ConversationFactory(Protocol):
         voice: Voice,
         messenger: Messenger,
         hang_up: Callable[[str], None],
+        restart_ice: Callable[[], None],
         caught_up: Callable[[], None],
         handover: Handover,
         resampling: Resampling | None,

@@ -96,6 +96,7 @@ class ClientCall(GatewayCall):
             voice=self._leg.voice,
             messenger=self._leg.messenger,
             hang_up=self._end,
+            restart_ice=self._look_beside,
             caught_up=self._leg.catch_up,
         )
         self.connected = trio.Event()
@@ -199,8 +200,8 @@ class ClientCall(GatewayCall):
         self._look_for_media()
         return await self._read()
 
-    def _follow_failure(self) -> None:
-        """The gateway has lost its way to us, a relay perhaps, which we would be late to see."""
+    def _look_beside(self) -> None:
+        """The gateway has lost its way to us, a relay perhaps, which we would be late to see, or wants another."""
         if self._resumption is not None and self.connected.is_set() and not self._media_failure:
             self._look_for_media()
 
@@ -246,8 +247,8 @@ class ClientCall(GatewayCall):
             case Event("ice_servers", data):
                 self._use_ice_servers(parse_ice_servers_untrusted(data.get("iceServers")))  # with credentials, too
             case Event(name, data) as event:
-                if name == "connection" and data.get("state") == ConnectionState.FAILED.value:
-                    self._follow_failure()
+                if name == "restart_ice" or (name, data.get("state")) == ("connection", ConnectionState.FAILED.value):
+                    self._look_beside()
                 if message == FLUSH:
                     self._leg.stop_playout()
                 if self.info.transport != WEBRTC and (told := stream_message_untrusted(event)) is not None:

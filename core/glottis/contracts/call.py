@@ -298,6 +298,13 @@ class Call(ABC):
         """
 
     @abstractmethod
+    def restart_ice(self) -> None:
+        """Ask the caller's client to restart ICE: to look for another way of the media, beside that which there is.
+
+        Clients need not heed it, and by the WebSocket transport there is nothing to look for.
+        """
+
+    @abstractmethod
     def hang_up(self, reason: str = "agent hung up") -> None:
         """End the call; the agent is cancelled at its next checkpoint."""
 

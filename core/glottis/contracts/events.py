@@ -85,7 +85,7 @@ class OtherEvent:
 
 OWN_EVENTS: Final = frozenset(
     event.name for event in (ConnectionChanged, Interrupted, MediaNegotiated, Resumed, StateChanged, StatisticsReported)
-) | {"dtmf", "flush", "ice_servers", "mark", "resume"}
+) | {"dtmf", "flush", "ice_servers", "mark", "restart_ice", "resume"}
 """Names of those that the gateway tells clients of (docs/client.md), and nobody else does."""
 
 

@@ -237,6 +237,12 @@ class HangUp(_Message, tag=32):
     reason: Reason
 
 
+class RestartIce(_Message, tag=36):
+    """The agent wants the caller to look for another way of the media."""
+
+    call: Count
+
+
 class HandedOver(_Message, tag=35):
     """From now on the call is for the agent of this name."""
 
@@ -260,7 +266,20 @@ class Stopped(_Message, tag=34):
 
 
 OfCall = (
-    Wants | Say | SayPacket | SayTone | Flush | Ask | Unask | Waiting | Missed | HangUp | HandedOver | Failed | Stopped
+    Wants
+    | Say
+    | SayPacket
+    | SayTone
+    | Flush
+    | Ask
+    | Unask
+    | Waiting
+    | Missed
+    | HangUp
+    | RestartIce
+    | HandedOver
+    | Failed
+    | Stopped
 )
 FromWorker = Ready | Refused | Alive | OfCall
 

@@ -74,6 +74,7 @@ class RemoteCall:
         voice: Voice,
         messenger: Messenger,
         hang_up: Callable[[str], None],
+        restart_ice: Callable[[], None] = lambda: None,
         caught_up: Callable[[], None],
         handover: Handover | None = None,
         resampling: Resampling | None = None,
@@ -88,6 +89,7 @@ class RemoteCall:
         self._voice = voice
         self._messenger = messenger
         self._hang_up = hang_up
+        self._restart_ice = restart_ice
         self._handover = handover or Handover({}, lambda name: None)
         self._limits = limits
         self._sent = sent
@@ -266,6 +268,8 @@ class RemoteCall:
                 self._answers.unask(number)
             case messages.HangUp(_, reason):
                 self._hang_up(reason)
+            case messages.RestartIce():
+                self._restart_ice()
             case messages.HandedOver(_, name):
                 self._end_turn()
                 self._begin_turn(name)

@@ -89,6 +89,7 @@ class WorkerCall(GatewayCall):
             voice=self._line,
             messenger=self._ways,
             hang_up=self._end,
+            restart_ice=lambda: send(messages.RestartIce(begin.call)),
             handover=Handover(made.agents, self._hands_over),
             limits=CallLimits(say_queue=begin.say_queue, audio_queue=begin.audio_queue),
             inbox=ToldInbox(begin.call, send),

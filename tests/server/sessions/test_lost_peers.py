@@ -4,6 +4,7 @@ import pytest
 import trio
 from glottis.peer import ConnectionState
 from glottis.server.sessions.states import SessionState
+from glottis.signaling.messages import Event
 from glottis.wire.rtcp import is_rtcp
 from support.conversation import Clock, Conversation, open_conversation
 from support.phone import eventually
@@ -39,6 +40,37 @@ async def test_a_source_that_says_bye_is_silent_and_not_lost_while_its_path_live
     async with open_conversation() as conversation:
         leave(conversation)
         await trio.sleep(0.2)
+        assert conversation.session.state is SessionState.ACTIVE
+
+
+async def test_who_says_bye_and_nothing_more_is_told_as_gone_by_name_within_a_second_and_asked_to_come_by_another_way(
+    autojump_clock: Clock,
+) -> None:
+    async with open_conversation() as conversation:
+        start = trio.current_time()
+        leave(conversation)
+        await eventually(lambda: conversation.leg.peer.state is ConnectionState.DISCONNECTED)
+        assert trio.current_time() - start <= 1.1, "by the look and the turn that are waited for"
+        told = {message.name: message.data for message in conversation.socket.sent if isinstance(message, Event)}
+        assert told["connection"]["state"] == "disconnected"
+        assert told["connection"]["reason"].startswith("bye")
+        assert "bye" in told["restart_ice"]["reason"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_client_is_asked_to_restart_ice_where_its_media_has_failed_or_the_agent_wants_it(
+    fails: bool, autojump_clock: Clock
+) -> None:
+    async with open_conversation() as conversation:
+        if fails:
+            conversation.lose_media()
+            await eventually(lambda: conversation.told.count("interrupted") > 0)
+            conversation.find_media()
+        else:
+            conversation.call.restart_ice()
+        assert conversation.socket.events[-1] == "restart_ice"
+        conversation.restart()
+        await eventually(lambda: conversation.leg.peer.state is ConnectionState.CONNECTED)
         assert conversation.session.state is SessionState.ACTIVE
 
 

@@ -151,6 +151,12 @@ class Listener:
             session.end(reason)
 
     @logged
+    def restarts(self) -> None:
+        """The agent wants another way of the media."""
+        if (session := self._session()) is not None:
+            session.ask_restart("the agent asks for it")
+
+    @logged
     def hands_over(self, name: str) -> None:
         """The agent has given the call to another."""
         if (session := self._session()) is not None:

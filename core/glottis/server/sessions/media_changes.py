@@ -22,6 +22,8 @@ def media_changed(session: "Session", state: ConnectionState, reason: str) -> No
     session.announce.event(ConnectionChanged(state=state.value, reason=reason))
     if state is ConnectionState.CONNECTED:
         _media_flows(session)
+    elif state is ConnectionState.DISCONNECTED and session.line.is_up:
+        session.ask_restart(f"the client is there, and its media is not: {reason}")  # an address of ours may be gone
     elif state is ConnectionState.FAILED:
         session.end(f"the media connection failed: {reason}")
     elif state is ConnectionState.CLOSED:
@@ -38,6 +40,7 @@ def media_lost(session: "Session", reason: str) -> None:
     else:
         session.interruption.media_lost()
         session.deadline.await_restart(trio.current_time(), failure)
+        session.ask_restart(failure)
 
 
 def _media_flows(session: "Session") -> None:

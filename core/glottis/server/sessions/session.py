@@ -90,6 +90,7 @@ class Session:
             voice=self.leg.voice,
             messenger=self.leg.messenger,
             hang_up=self._listener.ends,
+            restart_ice=self._listener.restarts,
             caught_up=self._listener.caught_up,
             handover=Handover(_colleagues(campaign), self._listener.hands_over),
             resampling=resampling,
@@ -197,6 +198,12 @@ class Session:
         """Newer ones than the client has. The agent is not told: they hold credentials."""
         if self.state.alive and servers:
             self.say(messages.Event("ice_servers", {"iceServers": [ice_server_document(one) for one in servers]}))
+
+    def ask_restart(self, reason: str) -> None:
+        """The client makes the offers (CONTRACT §3), so it is to restart ICE for this reason."""
+        if self.state is SessionState.ACTIVE and self.leg.negotiates:
+            self.note(f"the client is asked to restart ICE: {reason}")
+            self.say(messages.Event("restart_ice", {"reason": reason}))
 
     def set_complexity(self, complexity: int) -> None:
         """See ``Leg.set_complexity``; a codec that fails in it ends this call."""

@@ -300,8 +300,9 @@ export class Call extends Emitter<CallEvents> {
 
   #receiveEvent(name: string, data: Record<string, unknown>): void {
     if (name === "resume") this.#resumption.learn(data);
-    // The gateway may have lost a relay, which this end would be late to see.
-    if (name === "connection" && data["state"] === "failed" && this.#wasActive) void this.#restart();
+    // The gateway may have lost a relay or an address of its own, which this end would be late to see.
+    const isFailed = name === "connection" && data["state"] === "failed";
+    if (this.#wasActive && (isFailed || (name === "restart_ice" && this.#resumption.isPossible))) void this.#restart();
     tellEvent((type, detail) => this.#tell(type, detail), name, data);
   }
 

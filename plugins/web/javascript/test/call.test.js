@@ -175,6 +175,21 @@ test("a socket that is lost is opened again by the newest URL, and ICE is restar
   call.hangUp();
 });
 
+test("a gateway that wants another way of the media gets an offer that restarts ICE, and one at a time", async () => {
+  const gateway = new FakeGateway();
+  const call = await dial(gateway);
+  let restarts = 0;
+  gateway.peer.restartIce = () => { restarts += 1; };
+  const event = { type: "event", name: "restart_ice", data: { reason: "the agent asks for it" } };
+  gateway.socket.say(event);
+  gateway.socket.say(event);
+  await until(() => gateway.peer.remoteDescription.sdp.includes("offer 2"));
+  assert.equal(restarts, 1);
+  assert.equal(gateway.sockets.length, 1);
+  assert.equal(call.state, "active");
+  call.hangUp();
+});
+
 test("texts that are written meanwhile are sent when it is back", async () => {
   const gateway = new FakeGateway();
   const call = await dial(gateway);
