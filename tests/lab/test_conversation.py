@@ -7,6 +7,7 @@ import pytest
 from glottis.contracts.errors import ConfigurationError
 from glottis.lab import Agent, Experiment, Network
 from glottis.lab.comparison import HIGHER_IS_BETTER
+from glottis.lab.waterfall import WAY
 from support.audio import SPEECH, read_wav, write_wav
 
 AGENT = """
@@ -31,6 +32,7 @@ async def answer(call, patience_ms):
         elif quiet is not None:
             quiet += call.frame_ms
             if quiet == patience_ms:
+                await call.send_event("turn", {"latencyMs": 150, "parts": {"llm": 100, "tts": 50}})
                 call.start_saying(voice(1.5, call.sample_rate))
 """
 
@@ -62,6 +64,11 @@ def test_agents_are_compared_by_how_soon_they_answer_and_stop(folder: Path) -> N
     assert quick.measures.answer_ms is not None
     assert 450 < slow.measures.answer_ms - quick.measures.answer_ms < 550
     assert 0 < (quick.measures.barge_in_ms or 0) < 500
+    answers = [turn for turn in quick.turns if turn.answer_ms is not None]
+    assert [turn.speaker for turn in quick.turns[:2]] == ["caller", "agent"]
+    assert {tuple(turn.parts_ms.items()) for turn in answers} == {(("llm", 100), ("tts", 50))}
+    picture = (folder / "results" / "turns-0.svg").read_text()
+    assert all(f">{name}<" in picture for name in ("caller", "agent", "interrupted", WAY, "llm", "slow", "quick"))
     assert broken.error == "the agent failed: LookupError: no answer"
     assert not HIGHER_IS_BETTER["answer_ms"]
 

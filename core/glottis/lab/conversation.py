@@ -3,7 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field
 
 from glottis.contracts.errors import ConfigurationError, LocalError
 from glottis.lab.call import Ends
@@ -15,13 +18,38 @@ from glottis.peer import PeerSettings
 from glottis.sctp import DEFAULT_MAX_MESSAGE_SIZE
 from glottis.testing import Step, try_agent
 from glottis.testing.callers.agents import agent_named, recogniser_named
+from glottis.testing.callers.report import CallReport
+from glottis.testing.callers.turns import Turn
 
 SILENCE: Final = 1.0
 """Seconds in which the agent says no more: its turn is over."""
 
 
-def conversation_with(condition: Condition, ends: Ends) -> dict[str, float | None]:
-    """Those of ``Measures`` that are of agents. Raises ``LocalError`` where the agent fails."""
+class TimedTurn(Turn, frozen=True, kw_only=True):
+    """A turn with what the agent has told of its answer by the event ``turn`` (docs/conversation.md)."""
+
+    parts_ms: dict[str, float] = field(default_factory=dict)
+
+
+class _TurnEvent(Struct, frozen=True, tag_field="name", tag="turn"):
+    data: dict[str, Any]
+
+
+def timed(call: CallReport) -> tuple[TimedTurn, ...]:
+    """The turns of a call. An answer's event comes between the end of what it answers and its own."""
+    told = [(text.at_s, parts) for text in call.texts if (parts := _parts_of(text.text)) is not None]
+
+    def parts_of(turn: Turn) -> dict[str, float]:
+        if turn.answer_ms is None:
+            return {}
+        asked = turn.start_s - turn.answer_ms / 1000
+        return next((parts for at, parts in told if asked < at <= turn.end_s), {})
+
+    return tuple(TimedTurn(**msgspec.structs.asdict(turn), parts_ms=parts_of(turn)) for turn in call.turns)
+
+
+def conversation_with(condition: Condition, ends: Ends) -> tuple[dict[str, float | None], tuple[TimedTurn, ...]]:
+    """Those of ``Measures`` that are of agents, and the turns. Raises ``LocalError`` where the agent fails."""
     agent = condition.agent
     assert agent is not None, "asked for conditions with one only"
     speech = sound_of(Path(condition.speech), condition.codec.sample_rate)
@@ -43,13 +71,23 @@ def conversation_with(condition: Condition, ends: Ends) -> dict[str, float | Non
         recogniser_settings=agent.recogniser_settings,
         peers=(_with_channels(ends.mouth), _with_channels(ends.ear)),
     )
-    if report.calls[0].error:
-        raise LocalError(f"the agent failed: {report.calls[0].error}")
+    [call] = report.calls
+    if call.error:
+        raise LocalError(f"the agent failed: {call.error}")
     return {
         "answer_ms": _median(report.answers_ms),
         "barge_in_ms": _median(report.barge_ins_ms),
         "word_errors": _median(report.word_error_rates),
-    }
+    }, timed(call)
+
+
+def _parts_of(text: str) -> dict[str, float] | None:
+    """None of what is no such event."""
+    try:
+        parts = msgspec.json.decode(text, type=_TurnEvent).data["parts"]
+        return {str(name): float(milliseconds) for name, milliseconds in parts.items()}
+    except (msgspec.MsgspecError, KeyError, AttributeError, TypeError, ValueError):
+        return None
 
 
 def check_agent(agent: Agent, networks: tuple[Network, ...]) -> None:

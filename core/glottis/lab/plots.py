@@ -19,7 +19,7 @@ _SIZE: Final = (8.0, 4.0)
 
 def delay_over_time(timelines: Sequence[tuple[str, Timeline]]) -> Figure:
     """From mouth to ear, a line for each, with the lost packets of the first as marks below."""
-    figure, axes = _new("speech, s", "mouth to ear, ms")
+    figure, axes = new_figure("speech, s", "mouth to ear, ms")
     for label, timeline in timelines[:MAX_LINES]:
         axes.plot(timeline.delay_at_s, timeline.delay_ms, label=label, linewidth=1.2, marker=".", markersize=3)
     if timelines:
@@ -29,13 +29,13 @@ def delay_over_time(timelines: Sequence[tuple[str, Timeline]]) -> Figure:
         axes.vlines(first.lost_s, 0, 0.04 * height, colors="crimson", linewidth=0.8, label="lost")
         for event in first.events:
             axes.axvspan(event.begins_s, event.ends_s, color="grey", alpha=0.3)
-    _legend(axes)
+    legend(axes)
     return figure
 
 
 def quality_against_loss(rows: Iterable[Row], measure: str = "pesq") -> Figure:
     """A line for each codec, delay and protection, with a point for each network: the means of its seeds."""
-    figure, axes = _new("lost by the network, %", "PESQ-WB" if measure == "pesq" else measure)
+    figure, axes = new_figure("lost by the network, %", "PESQ-WB" if measure == "pesq" else measure)
     rows = list(rows)
     name = naming(rows)
     lines: dict[str, dict[str, list[tuple[float, float]]]] = {}
@@ -53,12 +53,8 @@ def quality_against_loss(rows: Iterable[Row], measure: str = "pesq") -> Figure:
         places = places or means
     for network, place in places.items():
         axes.annotate(network, place, xytext=(4, -9), textcoords="offset points", fontsize=6, color="dimgrey")
-    _legend(axes)
+    legend(axes)
     return figure
-
-
-def _mean(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    return fmean(x for x, _ in points), fmean(y for _, y in points)
 
 
 def rendered(figure: Figure, kind: str) -> bytes:
@@ -70,15 +66,17 @@ def rendered(figure: Figure, kind: str) -> bytes:
     return data.getvalue()
 
 
-def _new(across: str, up: str) -> tuple[Figure, Any]:
+def new_figure(across: str, up: str) -> tuple[Figure, Any]:
+    """With axes that are called so."""
     figure = Figure(figsize=_SIZE)
-    axes = figure.add_axes((0.08, 0.13, 0.9, 0.84))
+    axes = figure.add_axes((0.1, 0.13, 0.88, 0.84))
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     axes.grid(alpha=0.3)
     return figure, axes
 
 
-def _legend(axes: Any) -> None:
+def legend(axes: Any) -> None:
+    """Where there is something to tell apart."""
     if axes.get_legend_handles_labels()[1]:
         axes.legend(fontsize=7)

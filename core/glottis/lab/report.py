@@ -10,6 +10,7 @@ from glottis.lab.page import as_html, excerpt
 from glottis.lab.plots import FORMATS, delay_over_time, quality_against_loss, rendered
 from glottis.lab.results import FILE, Results, as_csv, as_json, costs_as_csv, naming
 from glottis.lab.running import Kept
+from glottis.lab.waterfall import waterfall
 
 PAGE: Final = "report.html"
 MAX_AUDIO_BYTES: Final = 100_000_000
@@ -44,6 +45,8 @@ def _figures(results: Results) -> Iterator[tuple[str, str, Figure]]:
         rows = [row for row in first_seed if row.result.labels["network"] == network]
         lines = [(name(row), row.result.timeline) for row in rows if row.result.timeline is not None]
         yield f"delay-over-time-{number}", f"Delay over time: {network}", delay_over_time(lines)
+        if turns := [(name(row), row.result.turns) for row in rows if row.result.turns]:
+            yield f"turns-{number}", f"Turns: {network}", waterfall(turns)
 
 
 def _audio(results: Results, kept: Kept, seconds: float) -> dict[str, bytes]:

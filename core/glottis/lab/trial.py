@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from glottis.contracts.codec import CodecSpec, EncoderKnobs
 from glottis.lab.call import Ends, Recording, speak
-from glottis.lab.conversation import conversation_with
+from glottis.lab.conversation import TimedTurn, conversation_with
 from glottis.lab.measures import Measures, Timeline, measure
 from glottis.lab.networks import events_of
 from glottis.lab.parts import delay_maker, find_codec
@@ -29,6 +29,8 @@ class Result(Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     measures: Measures | None = None
     timeline: Timeline | None = None
+    turns: tuple[TimedTurn, ...] = ()
+    """Of the conversation with an agent."""
     error: str = ""
     """What has failed; then there are no figures."""
     costs: Costs | None = None
@@ -45,9 +47,11 @@ def run(condition: Condition) -> tuple[Result, Samples]:
     clock_rate = 1 + condition.network.drift_ppm / 1e6
     measures, timeline = measure(recording, speech.speech, events_of(condition.network), clock_rate)
     judged = thread_time()
+    turns: tuple[TimedTurn, ...] = ()
     if condition.agent is not None:
         codec = find_codec(condition.codec.codec, condition.plugins)
-        measures = msgspec.structs.replace(measures, **conversation_with(condition, ends_of(condition, codec)))
+        times, turns = conversation_with(condition, ends_of(condition, codec))
+        measures = msgspec.structs.replace(measures, **times)
     call = spoken - begin
     costs = Costs(
         encoder=watch.encoder,
@@ -56,7 +60,8 @@ def run(condition: Condition) -> tuple[Result, Samples]:
         judging=judged - spoken,
         frame_us=1e6 * call * FRAME_SECONDS / recording.seconds,
     )
-    return Result(labels=condition.labels, measures=measures, timeline=timeline, costs=costs), recording.heard
+    result = Result(labels=condition.labels, measures=measures, timeline=timeline, turns=turns, costs=costs)
+    return result, recording.heard
 
 
 def record(condition: Condition, speech: SpeechFile, watch: Watch) -> Recording:

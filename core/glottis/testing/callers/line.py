@@ -47,6 +47,8 @@ class CallerEnd(DrivenPeer):
         """What was heard, with the moments."""
         self.texts: list[str] = []
         """Those of the agent; its events are JSON."""
+        self.texts_at: list[float] = []
+        """When each came."""
         self.digits = ""
         """Keys that the agent has pressed."""
         self.ticked = Wakeup()
@@ -107,7 +109,14 @@ class CallerEnd(DrivenPeer):
 
     def _read(self) -> None:
         new, self._seen = self.events[self._seen :], len(self.events)
-        self.texts += [event.text for event in new if isinstance(event, TextReceived) and event.text != GREETING]
+        for event in new:
+            if isinstance(event, TextReceived) and event.text != GREETING:
+                self.take_text(event.text)
+
+    def take_text(self, text: str) -> None:
+        """Of the agent."""
+        self.texts.append(text)
+        self.texts_at.append(trio.current_time())
 
 
 class AgentEnd:

@@ -2,10 +2,17 @@
 
 from statistics import median
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from glottis.testing.callers.steps import Done
 from glottis.testing.callers.turns import Turn
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """A text that came, in seconds since media began; an event is its JSON."""
+
+    at_s: float
+    text: str
 
 
 class CallReport(Struct, frozen=True, kw_only=True):
@@ -19,6 +26,8 @@ class CallReport(Struct, frozen=True, kw_only=True):
     ended: str
     error: str = ""
     """What the agent has raised."""
+    texts: list[Written] = field(default_factory=list)
+    """By the agent."""
 
     @property
     def problems(self) -> list[str]:

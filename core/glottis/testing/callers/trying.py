@@ -19,7 +19,7 @@ from glottis.plugins.blame import first_of
 from glottis.testing.callers.acting import Actor
 from glottis.testing.callers.agents import Recogniser, agent_named, codec_named, recogniser_named
 from glottis.testing.callers.line import CONNECT_TIMEOUT, AgentEnd, CallerEnd
-from glottis.testing.callers.report import CallReport, Report
+from glottis.testing.callers.report import CallReport, Report, Written
 from glottis.testing.callers.steps import Step
 from glottis.testing.callers.turns import turns_of
 from glottis.testing.peers import CALLER, GATEWAY
@@ -135,7 +135,7 @@ class _Trial:
         info = CallInfo(f"session-{number}", "campaign", f"caller-{number}", campaign_settings=self._told)
         caller = CallerEnd(self._peers[0], network, f"{seed} caller")
         agent = AgentEnd(self._peers[1], network, f"{seed} agent", info)
-        agent.signal = caller.texts.append
+        agent.signal = caller.take_text
         network.attach(caller, CALLER)
         network.attach(agent, GATEWAY)
         offer = caller.connection.make_offer()
@@ -162,6 +162,10 @@ class _Trial:
             seconds=round(trio.current_time() - began_at, 3),
             ended=agent.ended or "the caller has hung up",
             error="; ".join(map(_described, agent.errors)),
+            texts=[
+                Written(at_s=round(at - began_at, 3), text=text)
+                for at, text in zip(caller.texts_at, caller.texts, strict=True)
+            ],
         )
 
     async def _converse(self, actor: Actor, agent: AgentEnd, began_at: float) -> None:
