@@ -123,9 +123,10 @@ wheels: $(VENV)/.installed
 	@tools/install-system-packages wheels
 	@$(BIN)/python -m tools.wheels $(MACHINES)
 
-# The same, and each tried without a compiler, on an emulated machine where it is not of this kind. Debian has no Python on musl.
-test-arm: wheels
-	@$(BIN)/python -m tools.try_wheels $(filter-out %-musl,$(MACHINES))
+# The same, and each tried without a compiler, on an emulated machine where it is not of this kind, also by Chromium. Debian has no Python on musl.
+test-arm: $(VENV)/.installed-for-quick-tests wheels
+	@command -v chromium >/dev/null || tools/install-system-packages test
+	@PYTHONPATH=tests $(BIN)/python -m tools.try_wheels $(filter-out %-musl,$(MACHINES))
 
 # From source, for there are no wheels: half an hour under emulation
 test-armv7: $(VENV)/.installed

@@ -16,7 +16,6 @@ from typing import Final
 
 from tools import roots
 from tools.roots import DEBIAN, REPOSITORY, Root
-from tools.try_wheels import PACKAGES
 from tools.wheels import BUILD_PACKAGES, DIST
 
 FILES: Final = REPOSITORY / "tools" / "debian"
@@ -34,7 +33,7 @@ def main(machines: list[str]) -> None:
     """Leave a package for each in ``dist/``, or say what is wrong."""
     for machine in machines:
         roots.check_emulation(machine)
-        bare = roots.make(machine, "bare", PACKAGES)
+        bare = roots.make(machine, "bare", roots.BARE)
         with roots.copy_of(bare) as root, tempfile.TemporaryDirectory() as directory:
             mounts = [f"{DIST}:/dist", *roots.pip_mounts(Path(directory))]
             install(root, mounts)

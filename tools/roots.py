@@ -23,6 +23,8 @@ DEBIAN: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf"}
 SUITE: Final = "bookworm"
 RELEASE: Final = f"deb http://deb.debian.org/debian {SUITE} main"
 """What it was when it came out, with the corrections since."""
+BARE: Final = ("python3", "python3-venv", "ca-certificates")
+"""Where wheels are installed: there is no compiler."""
 
 
 @dataclass(frozen=True, slots=True)

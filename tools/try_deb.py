@@ -10,7 +10,7 @@ from typing import Final
 
 from tools import roots
 from tools.roots import DEBIAN, Root
-from tools.try_wheels import serve_and_call
+from tools.served import call, serve
 from tools.wheels import DIST
 
 WATCHED: Final = ("etc", "lib", "opt", "usr", "var/lib")
@@ -35,7 +35,8 @@ def installed_and_removed(root: Root) -> dict[str, object]:
     dpkg(root, package, "--install", f"/dist/{package.name}")
     expect((root.path / UNIT_LINK).is_symlink(), "The service is not begun at the next start of the machine.")
     size = sum((root.path / path).lstat().st_size for path in files(root) if path.startswith("opt/glottis/"))
-    called = serve_and_call(root, f"/{CONFIG}", "/usr/bin/glottis", user=65534)
+    with serve(root, f"/{CONFIG}", "/usr/bin/glottis", user=65534) as served:
+        called = call(served)
     written = {path for path in files(root) - before if path.startswith("opt/")} - listed(root)
     expect(not written, f"The gateway has written {sorted(written)}.")
     with (root.path / CONFIG).open("a") as config:

@@ -12,7 +12,7 @@ from typing import Final
 
 from tools import roots
 from tools.roots import REPOSITORY, Root
-from tools.try_wheels import CONFIG, serve_and_call, size_of
+from tools.served import CONFIG, call, serve, size_of
 
 PACKAGES: Final = (
     *("python3", "python3-dev", "python3-venv", "ca-certificates", "gcc", "libc6-dev"),
@@ -32,7 +32,8 @@ def main(machines: list[str]) -> None:
         with roots.copy_of(roots.make(machine, "source", PACKAGES)) as root, tempfile.TemporaryDirectory() as directory:
             size = install(root, roots.pip_mounts(Path(directory)))
             (root.path / "etc/glottis.toml").write_text(CONFIG)
-            called = serve_and_call(root)
+            with serve(root) as served:
+                called = call(served)
             print(json.dumps({"machine": machine, "installed_mb": round(size / 1e6, 1), **called}), flush=True)
 
 
