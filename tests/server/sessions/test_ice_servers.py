@@ -4,10 +4,14 @@ import logging
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 from glottis import CallInfo, IceServer
 from glottis.config import NamedProvider
+from glottis.contracts.clock import WallClock
 from glottis.plugins.manager import Plugin
 from glottis.server.sessions.ice_servers import IceServerDesk
+from glottis.server.sessions.renewal import LONGEST_STEP, renew_ice_servers
 
 CALL = CallInfo("session", "campaign")
 GOOD = IceServer(("stun:stun.example",))
@@ -112,3 +116,32 @@ async def test_clients_are_told_of_copies() -> None:
     assert type(server) is IceServer
     urls.append("http://x")
     assert server == IceServer(("stun:stun.example",), "u", "c")
+
+
+class LongCall:
+    """``told`` is what its client was told, and when."""
+
+    def __init__(self) -> None:
+        self.info = CALL
+        self.created_at = trio.current_time()
+        self.told: list[tuple[float, str | None]] = []
+
+    def tell_ice_servers(self, servers: list[IceServer]) -> None:
+        self.told += [(trio.current_time() - self.created_at, server.username) for server in servers]
+
+
+async def test_clients_are_told_others_regularly_and_when_the_machine_learns_the_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Credentials from 1970 that are good for a day have expired."""
+    call, servers, years = LongCall(), [IceServer(("turn:turn.example",), "86400", "secret")], 0
+    clock = WallClock(lambda: years * 31_557_600 + trio.current_time(), trio.current_time)
+    sessions: Any = lambda: [call]  # noqa: E731  # of which no more is asked
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(renew_ice_servers, sessions, IceServerDesk([provider("a", servers)], 1.0), 3600.0, clock)
+        await trio.sleep(10.5 * LONGEST_STEP)
+        assert call.told == []
+        years, servers[0] = 56, IceServer(("turn:turn.example",), "1767312000", "secret")
+        await trio.sleep(3600)
+        assert call.told == [(11 * LONGEST_STEP, "1767312000"), (3600, "1767312000")]
+        nursery.cancel_scope.cancel()
