@@ -82,9 +82,7 @@ class Endpoint:
     async def patch(self, request: RouteRequest) -> RouteResponse:
         """§4.3: candidates of the client, or new credentials of it."""
         try:
-            call = _call_of(request)
-            if (negotiation := self._negotiations.get(call)) is None:  # it has come in by another door
-                raise _not_found()
+            call, negotiation = self._call_of(request)
             _check_media_type(request, MEDIA_TYPE, "accept-patch")
             fragment = _fragment_in(request.body)
             restarts = bool(fragment.ufrag) and fragment.ufrag != negotiation.offer.first("ice-ufrag")
@@ -104,18 +102,20 @@ class Endpoint:
     async def delete(self, request: RouteRequest) -> RouteResponse:
         """§4.4: the client hangs up."""
         try:
-            _call_of(request).end()
+            call, _ = self._call_of(request)
         except DoorRefused as refused:
             return RouteResponse.refusal(refused)
+        call.end()
         return RouteResponse(200)
 
-
-def _call_of(request: RouteRequest) -> DoorCall:
-    assert request.door is not None, "the gateway's requests have one"
-    call = request.door.find(request.parameters["session_id"])
-    if call is None:
-        raise _not_found()
-    return call
+    def _call_of(self, request: RouteRequest) -> tuple[DoorCall, _Negotiation]:
+        """One that has come in by this door. Raises ``DoorRefused``."""
+        assert request.door is not None, "the gateway's requests have one"
+        call = request.door.find(request.parameters["session_id"])
+        negotiation = None if call is None else self._negotiations.get(call)
+        if call is None or negotiation is None:
+            raise _not_found()
+        return call, negotiation
 
 
 def _not_found() -> DoorRefused:

@@ -272,8 +272,9 @@ async def test_call_that_has_come_in_by_another_door_is_none_of_whip(tmp_path: P
     async with open_memory_exchange(tmp_path, config, [Bell()]) as exchange:
         client = Client(exchange)
         client.location = f"/whip/echo/{(await client.ask('POST', '/bell/ring')).document['id']}"
-        reply = await client.patch("a=mid:0", if_match="*")
-        assert (reply.status, reply.document["code"]) == (404, "SESSION_NOT_FOUND")
+        for reply in (await client.patch("a=mid:0", if_match="*"), await client.ask("DELETE", client.location)):
+            assert (reply.status, reply.document["code"]) == (404, "SESSION_NOT_FOUND")
+        assert len(exchange.gateway.sessions) == 1
 
 
 async def test_servers_are_told_by_links(tmp_path: Path, autojump_clock: Clock) -> None:

@@ -19,7 +19,7 @@ from glottis.plugins.blame import culprit
 from glottis.plugins.failures import log_failure
 from glottis.server.http.certificates import Certificates
 from glottis.server.http.handshake import wants_websocket, websocket_key
-from glottis.server.http.head import read_head_untrusted, vet_head
+from glottis.server.http.head import read_head_untrusted, vet_head, whose
 from glottis.server.http.linger import linger
 from glottis.server.http.message import HttpLimits, Request, Response, reason_phrase
 from glottis.server.http.places import Place, Places, Stage
@@ -117,6 +117,8 @@ class HttpConnection:
         self._draining = False
         self._idle = trio.CancelScope()
         self._request_id = ""
+        self._unread: Request | None = None
+        """What is known of a request whose head cannot be used."""
         self._upgrade: _Upgrade | None = None
         self._first_head_due: float | None = trio.current_time() + shared.limits.head_timeout
 
@@ -147,11 +149,13 @@ class HttpConnection:
     async def _serve_one(self) -> bool:
         """One exchange; says whether another may follow. After the head of a WebSocket none does."""
         request: Request | None = None
+        self._unread = None
         self._name_request({})
         try:
             head = await self._receive_head()
             if head is None:
                 return False
+            self._unread = whose(head)
             async with self._turns:
                 request = self._read_head(head)
             self._name_request(request.headers)
@@ -268,9 +272,10 @@ class HttpConnection:
     async def _respond(self, request: Request | None, response: Response) -> None:
         logger.debug("%s: %d", request or f"malformed request from {self._peer_host}", response.status)
         self._refusals.note(request, response, self._peer_host, trio.current_time())
-        if response.code and not response.is_worded and request is not None:
-            response = self._handlers.word(request, response)
-        with_body = request is None or request.method != "HEAD"
+        asked = request or self._unread
+        if response.code and not response.is_worded and asked is not None:
+            response = self._handlers.word(asked, response)
+        with_body = asked is None or asked.method != "HEAD"
         if response.pieces is None:
             body = [h11.Data(data=response.body)] if response.body and with_body else []
             await self._send(self._head(response), *body, h11.EndOfMessage())

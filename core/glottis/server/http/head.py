@@ -45,6 +45,12 @@ def vet_head(head: h11.Request) -> None:
         raise Problem(414, "BAD_REQUEST", f"Use a request target of at most {MAX_TARGET_LENGTH} bytes.")
 
 
+def whose(head: h11.Request) -> Request:
+    """What of a request says whose clients' words its refusal has, whatever the rest of the head may be."""
+    path = head.target[:MAX_TARGET_LENGTH].partition(b"?")[0]
+    return Request(head.method.decode("ascii"), path.decode("ascii"))
+
+
 def read_head_untrusted(head: h11.Request, peer_host: str, proxies: TrustedProxies, scheme: str = "http") -> Request:
     """The request, still without its body; raises ``Malformed``. ``scheme`` is what the connection speaks."""
     headers = _headers_untrusted(head)
