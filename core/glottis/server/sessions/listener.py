@@ -11,7 +11,7 @@ from glottis.contracts.notes import Topic
 from glottis.contracts.statistics import Statistics
 from glottis.peer import ConnectionState
 from glottis.plugins.failures import log_failure
-from glottis.server.sessions.media_changes import media_changed, media_lost
+from glottis.server.sessions.media_changes import ask_restart, media_changed, media_lost
 from glottis.server.sessions.states import SessionState
 from glottis.signaling.messages import Mark, SignalingMessage
 
@@ -154,7 +154,7 @@ class Listener:
     def restarts(self) -> None:
         """The agent wants another way of the media."""
         if (session := self._session()) is not None:
-            session.ask_restart("the agent asks for it")
+            ask_restart(session, "the agent asks for it")
 
     @logged
     def hands_over(self, name: str) -> None:

@@ -7,6 +7,7 @@ import trio
 from glottis.contracts.events import ConnectionChanged
 from glottis.peer import ConnectionState
 from glottis.server.sessions.states import Happening, SessionState
+from glottis.signaling.messages import Event
 
 if TYPE_CHECKING:
     from glottis.server.sessions.session import Session
@@ -23,7 +24,7 @@ def media_changed(session: "Session", state: ConnectionState, reason: str) -> No
     if state is ConnectionState.CONNECTED:
         _media_flows(session)
     elif state is ConnectionState.DISCONNECTED and session.line.is_up:
-        session.ask_restart(f"the client is there, and its media is not: {reason}")  # an address of ours may be gone
+        ask_restart(session, f"the client is there, and its media is not: {reason}")  # an address of ours may be gone
     elif state is ConnectionState.FAILED:
         session.end(f"the media connection failed: {reason}")
     elif state is ConnectionState.CLOSED:
@@ -40,7 +41,14 @@ def media_lost(session: "Session", reason: str) -> None:
     else:
         session.interruption.media_lost()
         session.deadline.await_restart(trio.current_time(), failure)
-        session.ask_restart(failure)
+        ask_restart(session, failure)
+
+
+def ask_restart(session: "Session", reason: str) -> None:
+    """The client makes the offers (CONTRACT §3), so it is to restart ICE for this reason."""
+    if session.state is SessionState.ACTIVE and session.leg.negotiates:
+        session.note(f"the client is asked to restart ICE: {reason}")
+        session.say(Event("restart_ice", {"reason": reason}))
 
 
 def _media_flows(session: "Session") -> None:

@@ -199,12 +199,6 @@ class Session:
         if self.state.alive and servers:
             self.say(messages.Event("ice_servers", {"iceServers": [ice_server_document(one) for one in servers]}))
 
-    def ask_restart(self, reason: str) -> None:
-        """The client makes the offers (CONTRACT §3), so it is to restart ICE for this reason."""
-        if self.state is SessionState.ACTIVE and self.leg.negotiates:
-            self.note(f"the client is asked to restart ICE: {reason}")
-            self.say(messages.Event("restart_ice", {"reason": reason}))
-
     def set_complexity(self, complexity: int) -> None:
         """See ``Leg.set_complexity``; a codec that fails in it ends this call."""
         if not self.state.alive:
