@@ -36,6 +36,7 @@ PAGE, PHONES = (Document(Path(__file__).parents[1] / "docs" / name) for name in 
 async def test_the_client_in_python_hears_its_echo(tmp_path: Path) -> None:
     PAGE.write_files(tmp_path)
     client = import_file(tmp_path / "websocket_caller.py")
+    assert sum(bool(line.strip()) for line in (tmp_path / "websocket_caller.py").read_text().splitlines()) <= 30
     played, rate = read_wav(SPEECH)
     async with open_test_gateway(tmp_path) as gateway:
         with trio.fail_after(PROCESS_PATIENCE):
