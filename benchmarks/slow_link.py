@@ -71,7 +71,7 @@ def _call(gateway: str, caller: str, codec: str, heard: Path) -> str:
     if done.returncode:
         return f"no call: {done.stderr.strip().splitlines()[-1:]}"
     speech = read_speech(SPEECH).speech
-    signal, rate = read_wav(heard)
+    signal, rate, _ = read_wav(heard)
     samples = to_samples(at_length(signal, len(signal) * RATE // rate))
     delays = find_delays(speech.samples, samples)
     pairs = passage_pairs(speech, samples, delays)

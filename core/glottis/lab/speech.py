@@ -55,13 +55,13 @@ class SpeechFile:
 
 def read_speech(path: Path) -> SpeechFile:
     """Raises ``ConfigurationError`` that names the file, and says what to change."""
-    signal, rate = read_wav(path)
+    signal, rate, is_cut_off = read_wav(path)
     seconds = len(signal) / rate
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise ConfigurationError(
             f"{path}: lasts {seconds:.2f} s; expected {MIN_SECONDS:g} s of speech, and {MAX_SECONDS:g} s at most"
         )
-    warnings = []
+    warnings = [f"{path}: ends before its header says: the rest was lost"] if is_cut_off else []
     loudness = rms(signal)
     if loudness < _SILENT:
         warnings.append(f"{path}: is silent, so no figure of it means anything")

@@ -1,6 +1,10 @@
-"""WAV files of every kind that speech comes in: PCM of 8 to 32 bits, floating point, several channels, any rate."""
+"""WAV files of every kind that speech comes in: PCM of 8 to 32 bits, floating point, G.711, several channels, any rate.
+
+Those that are longer than 4 GiB, or may become so, are RF64 (EBU Tech 3306): a chunk before the rest has their sizes.
+"""
 
 import struct
+import warnings
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -9,8 +13,14 @@ import numpy as np
 from glottis.contracts.errors import ConfigurationError
 from glottis.lab.samples import Signal
 
+with warnings.catch_warnings():  # from Python 3.13 on the module is a package of its own, audioop-lts
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import audioop
+
 MAX_BYTES: Final = 2**30
-_PCM, _FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
+_UNKNOWN: Final = range(0x7FFF0000, 0x100000000)
+"""Sizes that programs write who do not know it yet, as into a pipe, or have it in another chunk."""
+_PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _FORMAT: Final = struct.Struct("<HHIIHH")
 _MAX_CHANNELS: Final = 64
 _RATES: Final = range(1000, 768_001)
@@ -22,6 +32,8 @@ class Wav(NamedTuple):
 
     signal: Signal
     rate: int
+    is_cut_off: bool = False
+    """Whether it ends before its header says."""
 
 
 class _Format(NamedTuple):
@@ -39,24 +51,29 @@ def read_wav(path: Path) -> Wav:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+    if data[:4] not in (b"RIFF", b"RF64") or data[8:12] != b"WAVE":
         raise ConfigurationError(f"{path}: is no WAV file: {_CONVERT}")
-    chunks = _chunks(data)
+    chunks, is_cut_off = _chunks(data)
     if b"fmt " not in chunks or b"data" not in chunks:
         raise ConfigurationError(f"{path}: ends before its samples: {_CONVERT}")
     form = _format(chunks[b"fmt "], path)
-    return Wav(_mono(_samples(chunks[b"data"], form, path), form.channels), form.rate)
+    return Wav(_mono(_samples(chunks[b"data"], form, path), form.channels), form.rate, is_cut_off)
 
 
-def _chunks(data: bytes) -> dict[bytes, bytes]:
-    """By name, the first of each; one that says to be longer than the file, as of a stream, ends with it."""
+def _chunks(data: bytes) -> tuple[dict[bytes, bytes], bool]:
+    """By name, the first of each, and whether samples are missing. Those of no known size end with the file."""
     found: dict[bytes, bytes] = {}
-    start = 12
+    start, is_cut_off = 12, False
     while start + 8 <= len(data):
+        name = data[start : start + 4]
         (size,) = struct.unpack_from("<I", data, start + 4)
-        found.setdefault(data[start : start + 4], data[start + 8 : start + 8 + size])
+        if name == b"data" and size in _UNKNOWN and len(found.get(b"ds64", b"")) >= 16:
+            (size,) = struct.unpack_from("<Q", found[b"ds64"], 8)
+        found.setdefault(name, data[start + 8 : start + 8 + size])
         start += 8 + size + size % 2
-    return found
+        if name == b"data" and size not in _UNKNOWN:
+            is_cut_off = start - size % 2 > len(data)
+    return found, is_cut_off
 
 
 def _format(chunk: bytes, path: Path) -> _Format:
@@ -73,8 +90,8 @@ def _format(chunk: bytes, path: Path) -> _Format:
 
 
 def _samples(data: bytes, form: _Format, path: Path) -> Signal:
-    """On the scale of 16 bits, channels interleaved."""
-    match form.tag, form.bits:
+    """On the scale of 16 bits, channels interleaved. Bits that fill no bytes are the highest of them."""
+    match form.tag, -(-form.bits // 8) * 8:
         case (1, 8):
             return (_array(data, "u1") - 128.0) * 256.0
         case (1, 16):
@@ -90,6 +107,10 @@ def _samples(data: bytes, form: _Format, path: Path) -> Signal:
             return _finite(_array(data, "<f4") * 32768.0, path)
         case (3, 64):
             return _finite(_array(data, "<f8") * 32768.0, path)
+        case (6, 8):
+            return _array(audioop.alaw2lin(data, 2), "=i2")
+        case (7, 8):
+            return _array(audioop.ulaw2lin(data, 2), "=i2")
     raise ConfigurationError(f"{path}: has samples of {form.bits} bits in format {form.tag}: {_CONVERT}")
 
 
