@@ -106,3 +106,11 @@ def test_each_preset_says_its_source_and_carries_speech(name: str) -> None:
     assert network.source
     taken = carried(network)
     assert sum(bool(one) for one in taken) > 0.9 * len(taken)
+
+
+def test_severities_of_g1050_are_each_worse_than_the_one_before() -> None:
+    severities = [PRESETS[f"g1050-{one}"] for one in "abcdefgh"]
+    figures = [(one.delay_ms, one.jitter_ms, one.loss) for one in severities]
+    assert figures == sorted(figures)
+    assert (figures[0], figures[-1]) == ((4, 5, 0), (512, 500, 0.01))
+    assert all("severity" in one.source for one in severities)

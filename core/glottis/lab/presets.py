@@ -1,7 +1,7 @@
-"""Networks with names.
+"""Networks with names, and where their figures are from.
 
-The figures are round ones in the style of what is named as their source, and no test vectors of it: they are for
-comparing, and say what they are.
+Those of ITU-T G.1050 have the figures of its core network, for each of its eight severities; the others have round ones
+of glottis' own, for comparing.
 """
 
 from typing import Final
@@ -10,32 +10,37 @@ import msgspec
 
 from glottis.contracts.errors import ConfigurationError
 from glottis.lab.networks import BurstLoss, Link, Network, Rate, Stalls
-from glottis.lab.networks import GilbertElliottLoss as Ge
 from glottis.lab.plan import label_of
 
-_G1050: Final = "in the style of ITU-T G.1050 / TIA-921, {}: round figures within its ranges, not its test vectors"
+_G1050: Final = (
+    "ITU-T G.1050 / TIA-921, the core network of severity {}, as spandsp quotes it, and nothing else of it: {} of 100 "
+    "networks that are well managed, partially managed, unmanaged"
+)
+_SEVERITIES: Final = {
+    "a": (4, 5, 0.0, "50, 5, 5"),
+    "b": (8, 10, 0.0001, "30, 25, 5"),
+    "c": (16, 16, 0.0002, "15, 30, 10"),
+    "d": (32, 40, 0.0004, "5, 25, 15"),
+    "e": (64, 70, 0.001, "0, 10, 20"),
+    "f": (128, 100, 0.002, "0, 0, 25"),
+    "g": (256, 150, 0.005, "0, 0, 15"),
+    "h": (512, 500, 0.01, "0, 0, 5"),
+}
+"""Regional delay and jitter in milliseconds, loss, and how likely: in each of its service profiles."""
 _OWN: Final = "round figures of glottis' own for {}; measured nowhere"
 
 PRESETS: Final[dict[str, Network]] = {
     "clean": Network(source="nothing happens, and the way takes no time"),
-    "g1050-managed": Network(
-        delay_ms=40, jitter_ms=20, jitter_correlation=0.5, loss=0.0005, source=_G1050.format("a well-managed network")
-    ),
-    "g1050-partly-managed": Network(
-        delay_ms=80,
-        jitter_ms=60,
-        jitter_correlation=0.7,
-        gilbert_elliott=Ge(good_to_bad=0.005, bad_to_good=0.4, loss_bad=0.8),
-        source=_G1050.format("a partially managed network"),
-    ),
-    "g1050-unmanaged": Network(
-        delay_ms=120,
-        jitter_ms=150,
-        jitter_correlation=0.8,
-        gilbert_elliott=Ge(good_to_bad=0.02, bad_to_good=0.25, loss_good=0.01, loss_bad=0.7),
-        reordered=0.001,
-        source=_G1050.format("an unmanaged network such as the Internet"),
-    ),
+    **{
+        f"g1050-{severity}": Network(
+            delay_ms=delay,
+            jitter_ms=jitter,
+            keeps_order=False,  # appendix II: each packet's is drawn by itself, and the core alone may reorder
+            loss=loss,
+            source=_G1050.format(severity.upper(), likely),
+        )
+        for severity, (delay, jitter, loss, likely) in _SEVERITIES.items()
+    },
     "4g": Network(
         delay_ms=35,
         jitter_ms=30,
