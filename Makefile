@@ -1,4 +1,4 @@
-# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make libopus · make soak · make container · make wheels · make test-arm · make test-armv7 · make deb · make test-deb · make release · make clean
+# make install · make run · make quick · make test · make check · make coverage · make fuzz · make docs · make bench · make profile · make voice · make networks · make libopus · make soak · make container · make wheels · make test-arm · make test-musl · make test-armv7 · make deb · make test-deb · make release · make clean
 #
 # Everything is installed on first use: Debian packages (as root or with sudo), then a virtual environment in .venv.
 
@@ -27,7 +27,7 @@ LANES := 4
 CLOCK = tests/browser tests/cli/test_new_installed.py tests/isolation \
 	tests/interop $(shell grep -rlE --include="test_*.py" "mark\.(browser|interop|realtime)" tests codecs plugins)
 # Whose wheels are made
-MACHINES ?= x86_64 aarch64 x86_64-musl
+MACHINES ?= x86_64 aarch64 x86_64-musl aarch64-musl
 # Percent of the engines' branches, counted alone
 BRANCHES := 97
 
@@ -39,7 +39,7 @@ FAULTS ?= 100
 # Compiled once, whatever the environment says: each process of the tests, and each that they start, would do it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks libopus soak container wheels test-arm test-armv7 deb test-deb release rehearse clean
+.PHONY: install run quick test without-a-clock by-the-clock check coverage fuzz docs bench profile voice networks libopus soak container wheels test-arm test-musl test-armv7 deb test-deb release rehearse clean
 
 install: $(VENV)/.installed
 
@@ -113,8 +113,9 @@ libopus: $(VENV)/.installed-for-quick-tests
 soak: $(VENV)/.installed-for-tests
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.soak --minutes=$(MINUTES) --calls=$(CALLS) --seconds=$(SECONDS) --faults=$(FAULTS)
 
-# The image of docs/deploy, built and tried, as root
-container: $(VENV)/.installed
+# The image of docs/deploy, built and tried, as root, and the manifest held against the schemas of Kubernetes
+container: $(VENV)/.installed-for-container
+	@$(BIN)/python -m tools.check_manifest
 	@tools/install-system-packages container
 	@$(BIN)/python -m tools.try_container
 
@@ -127,6 +128,11 @@ wheels: $(VENV)/.installed
 test-arm: $(VENV)/.installed-for-quick-tests wheels
 	@command -v chromium >/dev/null || tools/install-system-packages test
 	@PYTHONPATH=tests $(BIN)/python -m tools.try_wheels $(filter-out %-musl,$(MACHINES))
+
+# The wheels for musl, called by Alpine's Python, over HTTP and HTTPS
+test-musl: MACHINES := $(filter %-musl,$(MACHINES))
+test-musl: wheels
+	@$(BIN)/python -m tools.try_musl $(MACHINES:%-musl=%)
 
 # From source, for there are no wheels: half an hour under emulation
 test-armv7: $(VENV)/.installed
@@ -165,7 +171,7 @@ $(VENV)/.installed-for-quick-tests: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install -qq --group test
 	@touch $@
 
-$(VENV)/.installed-for-docs $(VENV)/.installed-for-profile $(VENV)/.installed-for-release: $(VENV)/.installed-for-%: $(VENV)/.installed pyproject.toml
+$(VENV)/.installed-for-container $(VENV)/.installed-for-docs $(VENV)/.installed-for-profile $(VENV)/.installed-for-release: $(VENV)/.installed-for-%: $(VENV)/.installed pyproject.toml
 	@$(BIN)/pip install -qq --group $*
 	@touch $@
 

@@ -84,7 +84,12 @@ def make(root: Root, target: Target) -> None:
         return
     if target.musl:
         root.run("sh", "-euc", MUSL_COMPILER)
+    unpack_sources(root, "opus speexdsp spandsp")
+    mounts = roots.compiler_mounts(target.machine)
+    root.run("sh", "-euc", BUILD, mounts=mounts, PREFIX=target.folder, CC=target.compiler)
+
+
+def unpack_sources(root: Root, wanted: str) -> None:
+    """Of Debian's packages, in ``/tmp/sources``."""
     with tempfile.TemporaryDirectory() as directory:
-        mounts = roots.pip_mounts(Path(directory))
-        root.run("sh", "-euc", SOURCES, mounts=mounts, WANTED="opus speexdsp spandsp")
-    root.run("sh", "-euc", BUILD, PREFIX=target.folder, CC=target.compiler)
+        root.run("sh", "-euc", SOURCES, mounts=roots.pip_mounts(Path(directory)), WANTED=wanted)

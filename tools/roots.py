@@ -106,6 +106,23 @@ def check_emulation(machine: str) -> None:
 EMULATORS: Final = {"aarch64": "aarch64", "armv7l": "arm"}
 
 
+def compiler_mounts(machine: str) -> list[str]:
+    """What has a root of another machine compile by our processor, where Debian has its cross compiler installed.
+
+    Of GCC that is the compiler proper, which is nearly all of the work; what it writes is the same.
+    """
+    triplet = f"{machine}-linux-gnu"
+    installed = Path("/usr/lib/gcc-cross", triplet, GCC)
+    if machine == os.uname().machine or not (installed / "cc1").exists():
+        return []
+    own = [f"{one}:{one}" for one in ("/lib64", f"/usr/lib/{os.uname().machine}-linux-gnu", "/usr/lib/gcc-cross")]
+    return [*own, f"{installed / 'cc1'}:/usr/lib/gcc/{triplet}/{GCC}/cc1"]
+
+
+GCC: Final = "12"
+"""That of ``SUITE``."""
+
+
 def pip_mounts(directory: Path) -> list[str]:
     """A file with pip's settings here, and what they name of this machine, such as a mirror: ``here:there``."""
     listed = subprocess.run(

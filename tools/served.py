@@ -45,7 +45,12 @@ class Served:
 
 @contextmanager
 def serve(
-    root: Root, config: str = "/etc/glottis.toml", glottis: str = "/opt/glottis/bin/glottis", user: int = 0
+    root: Root,
+    config: str = "/etc/glottis.toml",
+    glottis: str = "/opt/glottis/bin/glottis",
+    *,
+    user: int = 0,
+    scheme: str = "http",
 ) -> Iterator[Served]:
     """One in the root, which has the network of this machine; ended with the block."""
     port = free_port()
@@ -58,7 +63,7 @@ def serve(
     began = time.monotonic()
     gateway = subprocess.Popen(command)  # it is execed by all that come before it
     try:
-        url = f"http://127.0.0.1:{port}"
+        url = f"{scheme}://127.0.0.1:{port}"
         wait_ready(url, gateway)
         yield Served(url, gateway.pid, round(time.monotonic() - began, 2))
     finally:

@@ -73,7 +73,8 @@ def build_compiled(target: Target) -> None:
             build = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels)
             by = {"CC": target.compiler, "LDSHARED": f"{target.compiler} -shared", "LDFLAGS": "-s"}
             compiled = {"GLOTTIS_STATIC": target.folder, **by}
-            root.run(python, *build, f"/tmp/{codec}", mounts=mounts, **compiled)
+            compiler = roots.compiler_mounts(target.machine)
+            root.run(python, *build, f"/tmp/{codec}", mounts=[*mounts, *compiler], **compiled)
             [wheel] = (root.path / wheels[1:]).glob("*.whl")
             add_licences(root, python, wheel, libraries_of, mounts)
             if target.musl:
