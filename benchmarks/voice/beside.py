@@ -60,6 +60,7 @@ async def _call(port: int, case: Case, speech: Speech) -> Recording:
             load_plugins().codecs.find(case.codec).spec,
             speech,
             rng=random.Random(SEED),
+            red=case.red,
         )
         nursery.start_soon(scheduler.run)
         nursery.start_soon(caller.run)

@@ -5,6 +5,7 @@ the other end reports. Its packets leave at the moment at which their last sampl
 """
 
 import random
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
@@ -35,8 +36,6 @@ Exchange = Callable[[str], Awaitable[str]]
 OPUS_FACTOR: Final = 3
 """Opus is given 48 kHz, other codecs ``RATE``."""
 KNOBS: Final = EncoderKnobs(bitrate=32_000, complexity=9)
-RED_PAYLOAD_TYPE: Final = 99
-"""As the caller's offers have it, after Opus."""
 CONNECT_TIMEOUT: Final = 30.0
 TAIL: Final = 1.5
 """Seconds after the last word, for the echo to come."""
@@ -56,7 +55,10 @@ class Recording:
 class Ear:
     """An ``AudioReceiver`` that is told of each packet, notes it, and passes it on."""
 
-    def __init__(self, receiver: AudioReceiver, packets: list[Packet], codec: CodecSpec) -> None:
+    def __init__(
+        self, receiver: AudioReceiver, packets: list[Packet], codec: CodecSpec, red_payload_type: int | None
+    ) -> None:
+        self._red_payload_type = red_payload_type
         self._receiver = receiver
         self._codec = codec
         self._packets = packets
@@ -80,7 +82,7 @@ class Ear:
     def _note(self, rtp: RtpPacket, sequence: int) -> None:
         """The frame of a packet, and those of packets before it that it has as well."""
         frames = [(0, rtp.payload)]
-        if rtp.payload_type == RED_PAYLOAD_TYPE:
+        if rtp.payload_type == self._red_payload_type:
             frames = [(block.timestamp_offset, block.payload) for block in reversed(parse_red_untrusted(rtp.payload))]
         duration = self._codec.payload_duration_untrusted(frames[0][1])
         for offset, payload in frames:  # of packets as long as this one
@@ -139,8 +141,14 @@ class Caller:
         clock_rate: float = 1.0,
         frame_seconds: float = FRAME_SECONDS,
         adapts_bitrate: bool = False,
+        red: bool = True,
     ) -> None:
-        """Browsers have one bitrate for any loss; who ``adapts_bitrate`` does as gateways do."""
+        """Browsers have one bitrate for any loss; who ``adapts_bitrate`` does as gateways do.
+
+        ``red`` is offered. Of Opus it is not sent, as Chromium does not where it does not stand first in the answer.
+        """
+        self._sends_red = adapts_bitrate or codec.encoding_name != "opus"
+        self._red_payload_type: int | None = None
         self._frame_seconds = frame_seconds
         self._endpoint = endpoint
         self._line = line
@@ -151,7 +159,13 @@ class Caller:
         self._codec = codec
         self._frames = _frames(speech, factor, frame_seconds)  # now, for it takes long, and a call goes by its time
         codec = codec if adapts_bitrate else replace(codec, default_bitrates={})
-        settings = PeerSettings((codec,), sample_rate=RATE * factor, encoder=KNOBS, max_message_size=None)
+        settings = PeerSettings(
+            (codec,),
+            sample_rate=RATE * factor,
+            encoder=KNOBS,
+            max_message_size=None,
+            red="auto" if red else "off",
+        )
         self._peer = PeerConnection(
             settings, certificate=Certificate.generate(), local_addresses=endpoint.addresses, rng=rng
         )
@@ -176,8 +190,13 @@ class Caller:
     async def connect(self, exchange: Exchange) -> None:
         """Until media can flow."""
         offer = self._peer.make_offer()
+        red = re.search(r"^a=rtpmap:(\d+) red/", offer, re.MULTILINE)
+        self._red_payload_type = int(red[1]) if red else None
         self._driver.pump()
-        self._peer.accept_answer_untrusted(await exchange(without_nack(offer)), self._clock())
+        answer = await exchange(without_nack(offer))
+        if not self._sends_red:  # the engine of this side does not know what it may send; the ear reads it all the same
+            answer = answer.replace(" red/", " unknown/")
+        self._peer.accept_answer_untrusted(answer, self._clock())
         self._driver.pump()
         with trio.fail_after(CONNECT_TIMEOUT):
             await self._connected.wait()
@@ -207,7 +226,7 @@ class Caller:
     def _listen(self, packets: list[Packet]) -> None:
         session = self._peer.voice.session
         assert session.receiver is not None
-        session.receiver = cast(AudioReceiver, Ear(session.receiver, packets, self._codec))
+        session.receiver = cast(AudioReceiver, Ear(session.receiver, packets, self._codec, self._red_payload_type))
 
     def _clock(self) -> float:
         return trio.current_time() * self._clock_rate

@@ -19,6 +19,7 @@ class Case:
 
     ``direction`` is "up" or "down", and empty where nothing happens on the way. ``clock_rate`` is how many seconds
     pass on the caller's clock in one. ``frame_ms`` is how long the frames are that the agent hears, and packets.
+    ``red`` is whether the caller offers redundant audio, as Chromium does for Opus alone.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Case:
     codec: str = "opus"
     clock_rate: float = 1.0
     frame_ms: int = 20
+    red: bool = True
 
     @property
     def title(self) -> str:
@@ -60,7 +62,9 @@ def _all_cases() -> list[Case]:
     cases += _both_ways("disorder 10 %", lambda: Disorder(0.1, lag=0.03))
     cases += [Case("clock +1000 ppm", clock_rate=1.001), Case("clock -1000 ppm", clock_rate=0.999)]
     for codec in ("G722", "PCMU"):
-        cases += [Case(f"{codec} clean", codec=codec), *_both_ways(f"{codec} loss 10 %", _losing(0.1), codec)]
+        lossy = _both_ways(f"{codec} loss 10 %", _losing(0.1), codec)
+        cases += [Case(f"{codec} clean", codec=codec, red=False), *(replace(case, red=False) for case in lossy)]
+        cases += [replace(case, name=f"{case.name}, RED") for case in lossy]
     short = [Case("clean"), *_both_ways("loss 10 %", _losing(0.1))]
     return cases + [replace(case, name=f"{case.name}, frames of 10 ms", frame_ms=10) for case in short]
 

@@ -47,6 +47,7 @@ async def _call(case: Case, seed: int, speech: Speech, relays: bool) -> Recordin
                 rng=random.Random(f"{seed} caller"),
                 clock_rate=case.clock_rate,
                 frame_seconds=case.frame_ms / 1000,
+                red=case.red,
             )
             nursery.start_soon(caller.run)
             phone = exchange.phone()

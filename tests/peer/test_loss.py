@@ -5,7 +5,7 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from glottis import EncoderSettings
+from glottis import CodecSpec, EncoderSettings
 from glottis.contracts.codec import RedPolicy
 from glottis.contracts.statistics import Statistics
 from glottis.peer import PeerSettings
@@ -16,7 +16,7 @@ from support.audio import SPEECH, read_wav
 from support.installed import installed_plugins
 
 REGISTRY = installed_plugins()
-OPUS, PCMU = (REGISTRY.codecs.find(name).spec for name in ("opus", "PCMU"))
+OPUS, PCMU, G722 = (REGISTRY.codecs.find(name).spec for name in ("opus", "PCMU", "G722"))
 RATE = 16000
 HEAVY = Impairments(loss=0.2, delay=0.02)
 
@@ -65,6 +65,19 @@ def test_of_packets_lost_in_great_numbers_most_are_recovered_from_later_ones(pol
         assert after.counters.red_blocks_skipped == 0
         assert after.outbound_rtp is not None
         assert after.outbound_rtp.red_packets_sent > 900
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", [PCMU, G722], ids=lambda codec: codec.encoding_name)
+def test_of_codecs_without_redundancy_of_their_own_most_that_is_lost_comes_twice(codec: CodecSpec) -> None:
+    call = VirtualCall([codec], impairments=Impairments(loss=0.1, delay=0.02))
+    assert call.connect()
+    for before, after in zip(converse(started(call), 8), converse(call, 12), strict=True):
+        assert before.inbound_rtp is not None
+        assert after.inbound_rtp is not None
+        lost = after.inbound_rtp.packets_lost - before.inbound_rtp.packets_lost
+        assert lost > 30
+        assert after.counters.packets_recovered - before.counters.packets_recovered > 0.8 * lost
 
 
 @pytest.mark.slow

@@ -215,6 +215,25 @@ def test_where_packets_are_lost_in_bursts_copies_have_a_distance(linear_sender: 
         assert (writer.level, writer.spacing) == (level, spacing)
 
 
+@pytest.mark.parametrize(("is_generous", "copies"), [(False, (0, 1, 1, 0)), (True, (0, 1, 2, 0))], ids=["auto", "on"])
+def test_frames_of_a_codec_with_one_bitrate_are_copied_until_that_fills_the_path(
+    is_generous: bool, copies: tuple[int, ...], linear_sender: AudioSender
+) -> None:
+    protector = Protector(linear_sender, 96, None, [20], is_generous=is_generous)
+    protector.use_red(99)
+    writer = linear_sender.writer
+    assert isinstance(writer, RedWriter)
+    levels = []
+    for path, (lost, queue) in enumerate(((4, 0.0), (6, 0.0), (20, 0.0), (20, 0.2))):
+        for step in range(8):
+            protector.handle_event(PathReported(100, lost, lost, queue), 100.0 * path + step)
+        levels.append(writer.level)
+    assert tuple(levels) == copies
+    for step in range(600):
+        protector.handle_event(PathReported(10, 2, 2, 0.0), 410.0 + step / 5)
+    assert writer.level == copies[2]
+
+
 # Levels
 
 

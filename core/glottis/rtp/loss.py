@@ -141,6 +141,18 @@ def protection(
     return Protection(round(clean_bitrate + spent), loss.expected)
 
 
+def copies_of_one_bitrate(loss: Loss, *, is_generous: bool = False) -> tuple[int, int]:
+    """How many copies go beside a frame that cannot be made smaller, and their spacing.
+
+    One from ``FULL_LOSS`` on: what nothing brings back sounds far worse here than with a codec that has FEC. Each more
+    costs as much as the stream itself, so a second one is for those who are generous, against ``HEAVY_LOSS``.
+    """
+    if loss.lasting < FULL_LOSS:
+        return 0, 1
+    copies = COPIES if is_generous and loss.lasting >= HEAVY_LOSS else 1
+    return copies, BURST_SPACING if loss.in_a_row >= BURST else 1
+
+
 def red_bytes(copies: int) -> int:
     """Of headers in a packet, RFC 2198 §3."""
     return 1 + 4 * copies

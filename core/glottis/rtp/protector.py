@@ -7,7 +7,17 @@ from typing import Final
 from glottis.contracts.codec import Encoder
 from glottis.rtp.congestion import RateController
 from glottis.rtp.events import BitrateLimited, PathReported, ReportReceived
-from glottis.rtp.loss import COPIES_SPENT, MEMORY, MOST_SPENT, ExpectedLoss, Loss, LossCount, protection
+from glottis.rtp.loss import (
+    COPIES,
+    COPIES_SPENT,
+    MEMORY,
+    MOST_SPENT,
+    ExpectedLoss,
+    Loss,
+    LossCount,
+    copies_of_one_bitrate,
+    protection,
+)
 from glottis.rtp.payload import PlainWriter
 from glottis.rtp.redundancy import RedWriter
 from glottis.rtp.sender import AudioSender
@@ -18,6 +28,8 @@ LEAST_BITRATE: Final = 8000
 """Bits per second of payloads, below which speech is no longer understood with ease."""
 COMFORTABLE_BITRATE: Final = 16_000
 """Where less is left for payloads, packets become longer: of 20 ms, their headers alone take 27 kbit/s."""
+ONE_BITRATE: Final = 64_000
+"""Bits per second of G.711 and G.722, and as good a guess as any of another codec that tells none."""
 HYSTERESIS: Final = 4000
 """Bits per second that there must be more before they become shorter again."""
 
@@ -25,10 +37,10 @@ HYSTERESIS: Final = 4000
 class Protector:
     """Of one sender, whose encoder aims at ``bitrate`` (bits per second) while nothing is lost.
 
-    None is that of a codec with one bitrate: it has nothing to spend, and is only told of the loss. ``most`` is what
-    the peer wants at most, on average (``maxaveragebitrate``). ``packet_times`` in milliseconds are those that packets
-    may have, the one that they have first and then longer ones, for which ``make_encoder`` makes encoders. Without
-    ``has_fec`` there is none to spend anything on. Who ``is_generous`` spends more on copies.
+    None is that of a codec with one bitrate: it is only told of the loss, and copies are all that can be spent.
+    ``most`` is what the peer wants at most, on average (``maxaveragebitrate``). ``packet_times`` in milliseconds are
+    those that packets may have, the one that they have first and then longer ones, for which ``make_encoder`` makes
+    encoders. Without ``has_fec`` there is none to spend anything on. Who ``is_generous`` spends more on copies.
     """
 
     __slots__ = (
@@ -76,8 +88,11 @@ class Protector:
         self._is_told = False
         self._red_payload_type: int | None = None
         least = _overhead(packet_times[-1]) + LEAST_BITRATE
-        spent = COPIES_SPENT if is_generous else MOST_SPENT
-        self._controller = RateController(least, _overhead(packet_times[0]) + spent * (bitrate or 0))
+        times = COPIES_SPENT if is_generous else MOST_SPENT
+        if bitrate is None:
+            times = 1 + (COPIES if is_generous else 1)
+        spent = times * (ONE_BITRATE if bitrate is None else bitrate)
+        self._controller = RateController(least, _overhead(packet_times[0]) + spent)
         sender.target_bitrate = None if bitrate is None else round(min(bitrate, most))
 
     @property
@@ -87,7 +102,7 @@ class Protector:
 
     def use_red(self, payload_type: int | None) -> None:
         """RED may be sent under this number, or may not, as was negotiated; a later negotiation may change that."""
-        if self._bitrate is None or payload_type == self._red_payload_type:
+        if payload_type == self._red_payload_type:
             return
         self._red_payload_type = payload_type
         plain = self._plain
@@ -126,6 +141,7 @@ class Protector:
         sender.expects_loss = loss.expected > 0.0
         if self._bitrate is None:
             sender.encoder.set_expected_loss(loss.expected)
+            self._copy_whole_frames(loss)
             return
         available = self._controller.bitrate
         wished = self._wished_packet_time(available, min(COMFORTABLE_BITRATE, self._bitrate))
@@ -148,6 +164,14 @@ class Protector:
         sender.target_bitrate = against.bitrate * (1 + against.copies)
         if isinstance(writer, RedWriter):
             writer.level, writer.spacing = against.copies, against.spacing
+
+    def _copy_whole_frames(self, loss: Loss) -> None:
+        """Where they are agreed on, and until they fill the path: what is lost in a queue is not helped by more."""
+        writer, controller = self._sender.writer, self._controller
+        if isinstance(writer, RedWriter):
+            has_room = controller.bitrate >= controller.most
+            copies = copies_of_one_bitrate(loss, is_generous=self._is_generous) if has_room else (0, 1)
+            writer.level, writer.spacing = copies
 
     def _wished_packet_time(self, available: float, wanted: float) -> float:
         """The shortest that leaves so many bits per second for payloads."""

@@ -53,11 +53,11 @@ def is_red(rtpmap: RtpMap) -> bool:
 
 
 def offered_red(formats: Sequence[NegotiatedFormat], policy: RedPolicy) -> NegotiatedRed | None:
-    """RED of the favourite of our formats, if that is not one of RFC 3551, whose losses codecs conceal well enough."""
-    primary = formats[0]
-    if policy == "off" or primary.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE:
+    """RED of the favourite of our formats."""
+    if policy == "off":
         return None
-    number = 1 + max(negotiated.payload_type for negotiated in formats)
+    primary = formats[0]
+    number = max(FIRST_DYNAMIC_PAYLOAD_TYPE, *(1 + negotiated.payload_type for negotiated in formats))
     return NegotiatedRed(primary.rtpmap._replace(payload_type=number, encoding_name=_NAME), primary, policy == "on")
 
 
