@@ -373,6 +373,6 @@ class Dialogue:
         return f"{role}_{next(self._items)}"
 
     async def _fill(self, speech: Speech) -> None:
-        await trio.sleep(self._config.filler_after_ms / 1000)
-        if not speech.sentences:
+        """Before the answer, or in it, while a tool runs: once, or it would be a tune for who waits."""
+        if await speech.is_silent_for(self._config.filler_after_ms / 1000):
             speech.say(self._config.filler, is_aside=True)

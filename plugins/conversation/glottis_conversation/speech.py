@@ -181,6 +181,18 @@ class Speech:
         """The sentences of the answer that the caller has not heard to their ends."""
         return [each.text for each in self.sentences if each.heard != each.text and not each.is_aside]
 
+    async def is_silent_for(self, seconds: float) -> bool:
+        """Whether nothing is heard for so long before it is complete: waits until that is known."""
+        while not self._is_complete and not self._is_cancelled:
+            count = len(self.sentences)
+            await self._wait_until_heard(count - 1)
+            with trio.move_on_after(seconds) as scope:
+                while len(self.sentences) == count and not self._is_complete and not self._is_cancelled:
+                    await self._changed.wait()
+            if scope.cancelled_caught:
+                return True
+        return False
+
     async def run(self) -> None:
         """Say all that is added."""
         async with trio.open_nursery() as nursery:
@@ -191,6 +203,7 @@ class Speech:
                     if self._is_cancelled:
                         return
                     await self._start(position, nursery)
+                    self._wake()
                     position += 1
                 if self._is_complete:
                     break

@@ -93,7 +93,7 @@ class Answer:
 
     async def _ask(self) -> list[ToolCall]:
         cutter, calls = SentenceCutter(), list[ToolCall]()
-        said_before = len(self.speech.sentences)
+        said_before = self._sentence_count
 
         async def take(piece: str | ToolCall) -> None:
             self._take(piece, cutter, calls)
@@ -105,9 +105,13 @@ class Answer:
             can_repeat=False,
         )
         self._say(cutter.rest())
-        if not calls and len(self.speech.sentences) == said_before:
+        if not calls and self._sentence_count == said_before:
             raise NoneWorks("model")
         return calls
+
+    @property
+    def _sentence_count(self) -> int:
+        return sum(not each.is_aside for each in self.speech.sentences)
 
     def _take(self, piece: str | ToolCall, cutter: SentenceCutter, calls: list[ToolCall]) -> None:
         if isinstance(piece, ToolCall):

@@ -267,6 +267,39 @@ async def test_time_is_filled_while_the_answer_is_found(autojump_clock: trio.tes
     assert transcripts(call, "agent") == [("Here it is.", False)]
 
 
+async def test_time_is_filled_while_a_tool_runs(autojump_clock: trio.testing.MockClock) -> None:
+    async def look() -> str:
+        """Look."""
+        await trio.sleep(6)
+        return "found"
+
+    mind, mouth = Mind(["Let me see. ", ToolCall("look")], "Here it is."), Mouth()
+    config = settings(mind, ear=Ear(["Look"]), mouth=mouth, filler="Hold on.", filler_after_ms=2000)
+    async with fake_call(conversation(config, [look])) as call:
+        await call.caller_speaks(speech(1) + silence(3.5))
+        assert mouth.texts == ["Let me see.", "Hold on."]
+        await call.caller_speaks(silence(6))
+    assert transcripts(call, "agent") == [("Let me see. Here it is.", False)]
+
+
+async def test_a_model_that_has_nothing_to_say_after_the_filler_is_excused(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    mouth = Mouth()
+    config = settings(Mind([4.0]), ear=Ear(["Look"]), mouth=mouth, filler="Hold on.", filler_after_ms=2000)
+    async with fake_call(conversation(config)) as call:
+        await call.caller_speaks(speech(1) + silence(9))
+    assert mouth.texts == ["Hold on.", config.apology]
+
+
+async def test_who_agrees_at_once_to_a_short_question_is_answered(autojump_clock: trio.testing.MockClock) -> None:
+    mind = Mind("Rye?", "Good.")
+    config = settings(mind, ear=Ear(["Bread", "Okay."]), mouth=Mouth(), filler="Hold on.")
+    async with fake_call(conversation(config)) as call:
+        await call.caller_speaks(speech(1) + silence(1) + speech(0.5) + silence(3))
+    assert transcripts(call, "agent") == [("Rye?", False), ("Good.", False)]
+
+
 @pytest.mark.slow
 async def test_one_who_says_nothing_is_asked_and_then_the_call_ends(autojump_clock: trio.testing.MockClock) -> None:
     mouth = Mouth()
