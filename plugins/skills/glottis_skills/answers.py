@@ -4,7 +4,6 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from glottis_conversation.sentences import words_of
 
 from glottis_skills.phrases import WHOLLY, mentions, says
 from glottis_skills.replies import is_no, is_yes
+from glottis_skills.vocabulary import Vocabulary
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_QUESTION: Final = 300
@@ -29,9 +29,6 @@ DOUBTFUL: Final = 0.3
 """From here on an answer may be meant: that is asked."""
 AS_GOOD: Final = 0.9
 """The share of the best rank from which on another answer may be meant as well."""
-ALIKE: Final = 0.82
-"""As ``difflib`` has it: how much of two words must be the same for one to be taken for the other."""
-MAX_LETTERS: Final = 30
 STEM: Final = 4
 """Letters that two forms of a word have in common."""
 UNKNOWN: Final = "I have found nothing about that."
@@ -59,8 +56,9 @@ class Answers:
 
     def __init__(self, entries: list[Entry]) -> None:
         self._entries = entries
-        self._words = {word for entry in entries for word in words_of(f"{entry.question} {entry.answer}")}
-        self._stems = {word[:STEM] for word in self._words}
+        words = {word for entry in entries for word in words_of(f"{entry.question} {entry.answer}")}
+        self._stems = {word[:STEM] for word in words}
+        self._vocabulary = Vocabulary(words)
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
         self._database.execute("CREATE VIRTUAL TABLE entries USING fts5(question, answer, tokenize = 'porter')")
         rows = [(entry.question, entry.answer) for entry in entries]
@@ -94,7 +92,7 @@ class Answers:
         """The word of the file that was meant by one that is not in it: recognisers mishear "deliver" as "liver"."""
         if word[:STEM] in self._stems or len(word) < STEM:
             return word
-        return next(iter(get_close_matches(word[:MAX_LETTERS], self._words, n=1, cutoff=ALIKE)), word)
+        return self._vocabulary.closest(word)
 
     def _share(self, asked: list[str], position: int) -> float:
         entry = self._entries[position]
