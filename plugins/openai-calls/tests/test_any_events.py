@@ -29,11 +29,12 @@ IDS = st.sampled_from(["a", "b", "root", ""]) | st.integers()
 NAMES = (
     "type", "role", "content", "text", "transcript", "audio", "input", "output", "id", "call_id", "tools", "name",
     "turn_detection", "voice", "speed", "modalities", "output_modalities", "instructions", "tool_choice", "metadata",
-    "max_output_tokens", "conversation", "create_response", "model", "parameters", "description",
+    "eagerness", "max_output_tokens", "conversation", "create_response", "model", "parameters", "description",
 )  # fmt: skip
 WORDS = (
     "message", "user", "system", "assistant", "input_text", "output_text", "input_audio", "function_call_output",
     "function", "auto", "none", "required", "text", "audio", "realtime", "server_vad", "inf", "item_reference", "c",
+    "semantic_vad", "low",
 )  # fmt: skip
 LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.sampled_from(WORDS) | IDS
 VALUES = st.recursive(
@@ -87,7 +88,10 @@ AGENT = st.sampled_from(
         ("transcript", {"role": "user", "text": "Hello", "final": False}),
         ("function_call", {"callId": "c", "name": "clock", "arguments": {}}),
         ("aside", {"name": "a", "text": "Red."}),
-        ("wishes", {"honoured": ["respond", "items", "asides", "turns", "detection", 7], "voices": ["marin", {}]}),
+        (
+            "wishes",
+            {"honoured": ["respond", "items", "asides", "turns", "detection", "eagerness", 7], "voices": ["marin", {}]},
+        ),
         ("wishes", {"honoured": []}),
     ]
 )

@@ -86,7 +86,10 @@ WISHES: list[dict[str, Any]] = [
         "session": {
             "type": "realtime",
             "output_modalities": ["text"],
-            "audio": {"output": {"voice": "marin", "speed": 1.5}},
+            "audio": {
+                "input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}},
+                "output": {"voice": "marin", "speed": 1.5},
+            },
             "tools": KNOWN["tools"],
             "tool_choice": {"type": "function", "name": "clock"},
             "max_output_tokens": 5,
@@ -169,10 +172,13 @@ async def test_each_event_is_of_the_published_types(autojump_clock: trio.testing
     *_, item_id = (each["item_id"] for each in told if each["type"] == "input_audio_buffer.committed")
     for more in ({"failed": True}, {}):
         note(dialect.gateway_says(event("transcript", role="user", text="", item=item_id, **more)))
-    all_wishes = ["instructions", "functions", "speech", "length", "pace", "choice", "respond", "items", "asides"]
+    of_answers = ["instructions", "functions", "speech", "length", "pace", "choice", "respond", "items", "asides"]
+    all_wishes = [*of_answers, "turns", "eagerness"]
     note(dialect.gateway_says(event("wishes", honoured=all_wishes, voices=["marin"])))
     for one in WISHES:
         note(dialect.client_says(json.dumps(one)))
+    detection = [each["session"]["audio"]["input"]["turn_detection"] for each in told if "session" in each][-1]
+    assert (detection["type"], detection["eagerness"]) == ("semantic_vad", "low")
     note(dialect.gateway_says(event("transcript", role="agent", text="He", final=False, written=True, item="agent_1")))
     note(dialect.gateway_says(event("agent_state", state="speaking")))
     note(dialect.gateway_says(event("transcript", role="agent", text="Hello.", written=True, cut=True, item="agent_1")))
