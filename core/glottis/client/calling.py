@@ -227,10 +227,9 @@ async def _open_client_call(
 
 @asynccontextmanager
 async def _reopen(request: CallRequest, moved: Callable[[str], None], websocket_url: str) -> AsyncIterator[Signaling]:
-    """Signaling once more, from the local host that ``moved`` is told."""
+    """Signaling once more. ``moved`` is told from which local host before it is there, so that addresses are lent."""
     with _out_of_groups():
-        async with open_client_signaling(websocket_url, gateway_url=request.url) as signaling:
-            moved(signaling.local_host)
+        async with open_client_signaling(websocket_url, gateway_url=request.url, connected=moved) as signaling:
             yield signaling
 
 

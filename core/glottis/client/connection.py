@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -49,15 +50,18 @@ def port_of(url: SplitResult) -> int:
     return url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
 
 
-async def open_client_stream(url: SplitResult, tls: ssl.SSLContext | None = None) -> ClientStream:
+async def open_client_stream(
+    url: SplitResult, tls: ssl.SSLContext | None = None, *, connected: Callable[[str], None] = lambda local_host: None
+) -> ClientStream:
     """Connect to where a URL points, with TLS if it says so, by default to whom the system trusts.
 
-    Raises ``CallFailed``.
+    ``connected`` is told this machine's IP address as soon as there is a way, before TLS. Raises ``CallFailed``.
     """
     assert url.hostname is not None
     try:
         with trio.fail_after(CONNECT_TIMEOUT):
             stream = await trio.open_tcp_stream(url.hostname, port_of(url))
+            connected(str(stream.socket.getsockname()[0]))
             return await _with_tls(stream, url.hostname, tls) if url.scheme in ENCRYPTED else stream
     except trio.TooSlowError:
         late = f"no answer in {CONNECT_TIMEOUT:g} s; the address may be wrong, or a firewall drop TCP"

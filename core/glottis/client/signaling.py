@@ -1,7 +1,7 @@
 """The signaling of a call, on the client's side of its WebSocket (CONTRACT §2–3)."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 from urllib.parse import SplitResult
@@ -27,7 +27,7 @@ from glottis.signaling.messages import (
 HANDSHAKE_TIMEOUT: Final = 10.0
 PROBE_TIME: Final = 1.0
 """Seconds for the gateway to answer a ping, when there is reason to doubt that the WebSocket has a way to it."""
-LOOK: Final = 0.25
+LOOK: Final = 0.1
 """Seconds between two looks whether this machine still has the address: each takes 10 µs."""
 CLOSE_TIMEOUT: Final = 1.0
 """Seconds to send what is queued and to hear the gateway's close, in all."""
@@ -138,14 +138,17 @@ class ClientSignaling:
 
 
 @asynccontextmanager
-async def open_client_signaling(websocket_url: str, *, gateway_url: str = "") -> AsyncIterator[ClientSignaling]:
+async def open_client_signaling(
+    websocket_url: str, *, gateway_url: str = "", connected: Callable[[str], None] = lambda local_host: None
+) -> AsyncIterator[ClientSignaling]:
     """Connect to a session's WebSocket. Raises ``CallFailed``; ``gateway_url`` is whom to blame for a useless URL.
 
+    ``connected`` is told this machine's IP address while the handshakes go on: media can be prepared meanwhile.
     Leaving the block sends what is queued and closes. What is raised inside comes out in an exception group.
     """
     url = split_gateway_url(websocket_url)
     origin = split_gateway_url(gateway_url or websocket_url)
-    async with await _connect(url, origin) as stream, trio.open_nursery() as nursery:
+    async with await _connect(url, origin, connected) as stream, trio.open_nursery() as nursery:
         signaling: ClientSignaling = await nursery.start(_run, stream, url)
         try:
             yield signaling
@@ -153,10 +156,10 @@ async def open_client_signaling(websocket_url: str, *, gateway_url: str = "") ->
             await signaling.close()
 
 
-async def _connect(url: SplitResult, origin: SplitResult) -> ClientStream:
+async def _connect(url: SplitResult, origin: SplitResult, connected: Callable[[str], None]) -> ClientStream:
     """``origin`` is where ``url`` came from."""
     try:
-        return await open_client_stream(url)
+        return await open_client_stream(url, connected=connected)
     except CallFailed as failure:
         if (url.hostname, port_of(url)) == (origin.hostname, port_of(origin)):
             raise
