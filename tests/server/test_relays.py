@@ -266,6 +266,24 @@ async def test_new_credentials_are_tried_at_once(tmp_path: Path, autojump_clock:
         assert "typ relay" in answer
 
 
+async def test_gateway_renews_its_credentials_before_a_call_needs_them(
+    tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    provider = Provider([TURN])
+    plugin = TestPlugin(ice_servers=provider)
+    async with open_memory_exchange(tmp_path, plugin.config() + "renewal = 20\n", [plugin]) as exchange:
+        scene = Scene(exchange)
+        scene.begin()
+        await trio.sleep(2)
+        provider.servers = [IceServer(TURN.urls, "user", "renewed")]
+        scene.server.password = "renewed"
+        scene.server.leases.clear()
+        await trio.sleep(50)  # which is noticed by a refresh, after 25 s
+        assert scene.server.leases
+        _, answer = await scene.answer()
+        assert "typ relay" in answer
+
+
 async def test_servers_can_be_for_clients_alone(tmp_path: Path, autojump_clock: trio.abc.Clock) -> None:
     plugin = TestPlugin(ice_servers=Provider([TURN]))
     config = plugin.config().replace("[ice_servers]", "[ice_servers]\nfor_gateway = false")

@@ -54,15 +54,21 @@ class OwnAddresses:
         self.desk = IceServerDesk(config.ice_server_providers, patience, self._use)
         self.local_names = LocalNames(address.host for address in sockets.addresses)
         self._gathers = config.config.ice_servers.for_gateway and not media.ice_lite
+        self._renewal = config.config.ice_servers.renewal
         self._resolves_names = media.resolve_local_names
 
     async def run(self) -> None:
-        """Begin before there is a call; calls may bring servers of their own."""
+        """Begin before there is a call; calls may bring servers of their own.
+
+        Without calls for long, relays would be lost with the credentials, and the next call would wait for others.
+        """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.gathering.run)
             if self._resolves_names:
                 nursery.start_soon(self.local_names.run)
-            await self.desk.ask(OWN_INFO)
+            while True:
+                await self.desk.ask(OWN_INFO)
+                await trio.sleep(self._renewal)
 
     def _use(self, servers: Sequence[IceServer]) -> None:
         if self._gathers:  # a lite agent announces host candidates only (RFC 8445 §5.2)
