@@ -52,7 +52,10 @@ def install(root: Root, mounts: list[str]) -> None:
     root.run(*pip, "check")
     root.run(*pip, "uninstall", "--quiet", "--yes", "pip", "setuptools")
     folder = root.path / ENVIRONMENT
-    for path in [*(folder / "bin").glob("*ctivate*"), *folder.rglob("__pycache__")]:
+    of_developers = [
+        path for name in ("_tests", "_tools") for path in folder.glob(f"lib/python3*/site-packages/trio/{name}")
+    ]
+    for path in [*(folder / "bin").glob("*ctivate*"), *folder.rglob("__pycache__"), *of_developers]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     root.run(python, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", f"/{ENVIRONMENT}/lib")
 
@@ -75,12 +78,13 @@ def pack(root: Root, stage: Path) -> Path:
     (stage / "usr/bin/glottis").symlink_to(f"/{ENVIRONMENT}/bin/glottis")
     documents = stage / "usr/share/doc/glottis"
     put(documents / "copyright", licences(stage / ENVIRONMENT))
-    put(documents / "changelog.Debian.gz", "")
-    (documents / "changelog.Debian.gz").write_bytes(gzip.compress(changelog(version).encode(), mtime=0))
+    put_packed(documents / "changelog.Debian.gz", changelog(version))
+    manual = filled((FILES / "glottis.1").read_text(), {"VERSION": version})
+    put_packed(stage / "usr/share/man/man1/glottis.1.gz", manual)
     size = sum(path.lstat().st_size for path in stage.rglob("*")) // 1024
     values = {"VERSION": version, "ARCHITECTURE": DEBIAN[root.machine], "SIZE": str(size), "LIBC": LIBC}
     for path in FILES.iterdir():
-        if path.suffix != ".toml":
+        if path.suffix not in {".toml", ".1"}:
             put(stage / "DEBIAN" / path.name, filled(path.read_text(), values))
             (stage / "DEBIAN" / path.name).chmod(0o644 if path.name in {"control", "conffiles"} else 0o755)
     package = DIST / f"glottis_{version}-1_{DEBIAN[root.machine]}.deb"
@@ -92,6 +96,12 @@ def put(path: Path, text: str) -> None:
     """A file that all may read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def put_packed(path: Path, text: str) -> None:
+    """The same by gzip, alike each time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 def filled(text: str, values: dict[str, str]) -> str:

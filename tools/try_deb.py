@@ -13,10 +13,12 @@ from tools.roots import DEBIAN, Root
 from tools.served import call, serve
 from tools.wheels import DIST
 
+PACKAGES: Final = ("python3", "ca-certificates", "systemd")
 WATCHED: Final = ("etc", "lib", "opt", "usr", "var/lib")
 NOT_ITS_OWN: Final = ("var/lib/apt", "var/lib/dpkg", "var/lib/systemd", "var/lib/python", "usr/share/info")
 """What apt and dpkg keep of themselves."""
 CONFIG: Final = "etc/glottis/glottis.toml"
+UNITS: Final = ("glottis.service", "glottis-device.service")
 UNIT_LINK: Final = "etc/systemd/system/multi-user.target.wants/glottis.service"
 
 
@@ -24,7 +26,7 @@ def main(machines: list[str]) -> None:
     """Print a row for each machine, or say what is wrong."""
     for machine in machines:
         roots.check_emulation(machine)
-        with roots.copy_of(roots.make(machine, "fresh", ("python3", "ca-certificates"))) as root:
+        with roots.copy_of(roots.make(machine, "fresh", PACKAGES)) as root:
             print(json.dumps({"machine": machine, **installed_and_removed(root)}), flush=True)
 
 
@@ -34,6 +36,7 @@ def installed_and_removed(root: Root) -> dict[str, object]:
     before = files(root)
     dpkg(root, package, "--install", f"/dist/{package.name}")
     expect((root.path / UNIT_LINK).is_symlink(), "The service is not begun at the next start of the machine.")
+    root.run("systemd-analyze", "verify", "--man=no", *UNITS)
     size = sum((root.path / path).lstat().st_size for path in files(root) if path.startswith("opt/glottis/"))
     with serve(root, f"/{CONFIG}", "/usr/bin/glottis", user=65534) as served:
         called = call(served)
