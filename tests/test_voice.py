@@ -17,6 +17,8 @@ from support.real_call import LINEAR
 
 from benchmarks.voice.networks import CASES
 from benchmarks.voice.receiver import BUFFER, Packet, play
+from benchmarks.voice.report import Row, as_markdown_beside
+from benchmarks.voice.score import Score
 from benchmarks.voice.trial import call_gateway
 
 RTP = b"\x80\x00" + bytes(10)
@@ -194,6 +196,17 @@ def test_a_network_is_perfect_before_media_begins() -> None:
 def test_cases_can_be_told_by_their_names() -> None:
     titles = [case.title for case in CASES]
     assert len(set(titles)) == len(titles)
+
+
+def test_stacks_stand_beside_each_other_in_the_cases_that_all_were_tried_with() -> None:
+    clean, lossy = CASES[:2]
+    scores = [Score(pesq, 0.98, 0.1021, 0.14, 0.04, gap, 36) for pesq, gap in ((4.17, 0.0), (1.07, 0.58))]
+    tables = {"one": [Row(clean, scores[:1]), Row(lossy, scores[:1])], "other": [Row(clean, scores[1:])]}
+    assert as_markdown_beside(tables).splitlines() == [
+        "| network | towards | one | other |",
+        "|---|---|---|---|",
+        "| clean |  | 4.17, 102 ms | 1.07, 102 ms, gap 580 |",
+    ]
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from glottis.lab.timing import virtual_time
 from glottis.plugins import load_plugins
 
 from benchmarks.voice.networks import BESIDE, CASES, Case
-from benchmarks.voice.report import Row, as_json, as_markdown
+from benchmarks.voice.report import Row, as_json, as_markdown, as_markdown_beside
 from benchmarks.voice.score import Score, score
 from benchmarks.voice.speech import recorded_speech
 from benchmarks.voice.trial import call_gateway
@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     for stack, rows in tables.items():
         print(f"\n{stack}\n\n{as_markdown(rows)}", flush=True)
+    if len(tables) > 1:
+        print(f"\nbeside each other: PESQ-WB, mouth to ear, gap\n\n{as_markdown_beside(tables)}", flush=True)
     return 0
 
 
