@@ -1,5 +1,6 @@
 """Text as it is spoken: cut to sentences while it comes, and without what nobody can hear."""
 
+import html
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -10,11 +11,13 @@ _END: Final = re.compile(r"[.!?…]+[\"')\]]*\s+|[。！？]+|\n\s*\n|\n(?=\s*[-
 _ABBREVIATION: Final = re.compile(r"(?:^|\s)(?:Mr|Mrs|Ms|Dr|St|Prof|No|vs|e\.g|i\.e|[A-Z])\.\s*$")
 _PLACE_TO_BREATHE: Final = re.compile(r"[,;:]\s|\s")
 _FENCE: Final = re.compile(r"```.*?(?:```|$)", re.DOTALL)
-_TAG: Final = re.compile(r"<[^<>]{0,200}>")
-_LINK: Final = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,500}\)")
+_TAG: Final = re.compile(r"<[/!?]?[A-Za-z][^<>]{0,200}>")
+_LINK: Final = re.compile(r"!?\[([^\[\]]{0,200})\]\((?:[^()\n]|\([^()\n]{0,200}\)){0,500}\)")
 _URL: Final = re.compile(r"https?://\S+")
-_MARKS: Final = re.compile(r"[*_`#~|>]+|^\s*[-•]\s+", re.MULTILINE)
+_JOINT: Final = re.compile(r"(?<=\w)_(?=\w)")
+_MARKS: Final = re.compile(r"[*_`#~|>]+|-{3,}|^[ \t]*[-•]\s+", re.MULTILINE)
 _SPACES: Final = re.compile(r"\s+")
+_UNSPOKEN: Final = ((_FENCE, " "), (_LINK, r"\1"), (_URL, " "), (_TAG, " "), (_JOINT, " "), (_MARKS, ""))
 
 
 class SentenceCutter:
@@ -49,8 +52,9 @@ class SentenceCutter:
 
 def spoken_text(text: str) -> str:
     """The text without markup, code, addresses of pages and control characters: nothing, where there is no word."""
-    for pattern, replacement in ((_FENCE, " "), (_LINK, r"\1"), (_URL, " "), (_TAG, " "), (_MARKS, "")):
+    for pattern, replacement in _UNSPOKEN:
         text = pattern.sub(replacement, text)
+    text = html.unescape(text)
     text = _SPACES.sub(" ", "".join(char if char.isprintable() else " " for char in text)).strip()
     return text if any(char.isalnum() for char in text) else ""
 

@@ -10,6 +10,7 @@ from glottis import Component, TextMessage
 from glottis.testing import fake_call
 from glottis.testing.fake_call import FakeCall
 from glottis_conversation import ToolCall, conversation
+from glottis_conversation.sentences import spoken_text
 from glottis_skills import RulesConfig
 from glottis_skills.rules import Rules
 from glottis_skills.spelling import Spelling
@@ -142,3 +143,20 @@ async def test_markup_is_not_read_out(autojump_clock: trio.testing.MockClock) ->
         call.caller_writes(TextMessage("When?"))
         await trio.sleep(5)
     assert mouth.texts == ["Hours", "From nine to six.", "Done!"]
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("See [our page](https://example.org/a_(b)) now.", "See our page now."),
+        ('See [our page](https://example.org "A title") now.', "See our page now."),
+        ("If 3 < 5 and 7 > 2, go on.", "If 3 < 5 and 7 2, go on."),
+        ('<speak>Hi<break time="1s"/> there</speak>', "Hi there"),
+        ("Bread &amp; butter", "Bread & butter"),
+        ("Set opening_hours, __now__", "Set opening hours, now"),
+        ("| day | from |\n|---|---|\n| Monday | 9 |", "day from Monday 9"),
+        ("***\n---\n\U0001f44d &nbsp;", ""),
+    ],
+)
+def test_markup_leaves_the_words(written: str, spoken: str) -> None:
+    assert spoken_text(written) == spoken
