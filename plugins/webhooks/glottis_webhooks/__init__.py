@@ -68,6 +68,7 @@ async def deliver(
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(outbox.run)
+            nursery.start_soon(outbox.inherit)
             nursery.start_soon(delivery.run)
             yield outbox
             with trio.move_on_after(LAST_WORDS):

@@ -3,6 +3,7 @@
 import logging
 import random
 from enum import Enum, auto
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -64,7 +65,9 @@ class Delivery:
 
     async def run(self) -> None:
         """Take events and post them."""
-        import httpx2  # not before it is used: it takes 0.2 s
+        # Not before it is used, and by a thread: it takes 0.2 s, in which calls may have begun.
+        await trio.to_thread.run_sync(import_module, "httpx2", abandon_on_cancel=True)
+        import httpx2
 
         self._errors = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError)
         # Whose certificates are trusted is read by a thread, for it takes a tenth of a second.

@@ -17,6 +17,8 @@ from glottis_webhooks.spool import Spool, name_of, parts_of
 
 MAX_IN_MEMORY: Final = 1000
 """Events that are not on disk."""
+HEIR_PAUSE: Final = 60.0
+"""Seconds between looks at what other processes have left: those before a reload end when their calls do."""
 DISK_PAUSE: Final = 5.0
 """Seconds after which a disk is tried again that has failed."""
 
@@ -88,8 +90,7 @@ class Outbox:
         self._unwritten.append(entry)
         if len(self._unwritten) > self._max_in_memory:
             self._drop(self._unwritten.popleft())
-        while len(self) > self._max_events and self._waiting:
-            self._drop(self._waiting[0])
+        self._make_room()
         self._news.set()
         self._arrival.unpark_all()
 
@@ -148,6 +149,18 @@ class Outbox:
                 await trio.sleep(DISK_PAUSE)
                 self._news.set()
 
+    async def inherit(self) -> None:
+        """Until cancelled: take in what processes have left that have gone meanwhile."""
+        while True:
+            await trio.sleep(HEIR_PAUSE)
+            async with self._disk:
+                names = await trio.to_thread.run_sync(self._spool.inherit, abandon_on_cancel=True)
+            if names:
+                self._waiting.extendleft(Entry(name, is_on_disk=True) for name in reversed(names))
+                self._make_room()
+                self._news.set()
+                self._arrival.unpark_all()
+
     async def write(self) -> None:
         """All that is not on disk, as far as that takes it."""
         while self._given_way:
@@ -166,8 +179,16 @@ class Outbox:
 
     async def close(self) -> None:
         """Write the rest, and let go of the directory."""
-        await self.write()
-        await trio.to_thread.run_sync(self._spool.close, abandon_on_cancel=True)
+        try:
+            await self.write()
+            await trio.to_thread.run_sync(self._spool.close, abandon_on_cancel=True)
+        finally:
+            if lost := sum(not entry.is_gone for entry in self._unwritten):
+                logger.error("the directory of webhooks takes no events until the end: lost with the process %d", lost)
+
+    def _make_room(self) -> None:
+        while len(self) > self._max_events and self._waiting:
+            self._drop(self._waiting[0])
 
     async def _deleted(self, name: str) -> None:
         try:

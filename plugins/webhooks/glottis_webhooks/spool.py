@@ -7,6 +7,8 @@ block: they are for a thread.
 import fcntl
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +38,8 @@ class Spool:
             if self._lock < 0:
                 self._folder, self._lock = folder, lock
             else:
-                self._take_over(folder)
+                for _ in self._take_over(folder):
+                    pass
                 os.close(lock)
             if not (self._directory / str(number + 1)).exists():
                 break
@@ -45,6 +48,23 @@ class Spool:
         for part in self._folder.glob("*.part"):
             part.unlink()
         return sorted(path.name for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+
+    def inherit(self) -> list[str]:
+        """The names of what those have left that have gone since ``open``, the oldest first: it is ours now."""
+        names: list[str] = []
+        for number in range(MAX_FOLDERS):
+            folder = self._directory / str(number)
+            with suppress(OSError):  # what cannot be had now may be had the next time
+                if not folder.exists():
+                    break
+                if folder == self._folder or (lock := _locked(folder)) is None:
+                    continue
+                try:
+                    for name in self._take_over(folder):
+                        names.append(name)
+                finally:
+                    os.close(lock)
+        return sorted(names)
 
     def close(self) -> None:
         """Others may have the folder."""
@@ -80,10 +100,11 @@ class Spool:
         """It may be gone already."""
         (self._folder / name).unlink(missing_ok=True)
 
-    def _take_over(self, folder: Path) -> None:
+    def _take_over(self, folder: Path) -> Iterator[str]:
         for path in folder.iterdir():
             if _NAME.fullmatch(path.name):
                 path.rename(self._folder / path.name)
+                yield path.name
 
 
 def name_of(created_ns: int, message_id: str) -> str:

@@ -19,7 +19,7 @@ from glottis.testing import on_virtual_time
 from glottis_webhooks import OUTBOXES, WebhooksConfig, deliver, session_observers
 from glottis_webhooks.delivery import MAX_REFUSALS, SIDE_BY_SIDE, Delivery
 from glottis_webhooks.events import SessionEvents
-from glottis_webhooks.outbox import Outbox
+from glottis_webhooks.outbox import HEIR_PAUSE, Outbox
 from glottis_webhooks.signing import key_of, signed_headers
 from glottis_webhooks.spool import MAX_BODY, Spool, name_of
 from support.gateway import CONFIG
@@ -345,14 +345,18 @@ def test_on_a_full_disk_events_stay_in_memory_as_many_as_there_is_room_for(tmp_p
             spool.is_full = False
             await trio.sleep(10)
             assert len(files(tmp_path)) == len(outbox) == 19
+            spool.is_full = True
+            outbox.put(body(25))
             nursery.cancel_scope.cancel()
         await outbox.close()
 
     on_virtual_time(run)
-    full, more, again = told(caplog)
+    full, more, again, still, lost = told(caplog)
     assert "takes no events (No space left on device)" in "".join((full, more))
     assert "the oldest give way" in "".join((full, more))
     assert "takes events again" in again
+    assert "takes no events" in still
+    assert lost == "the directory of webhooks takes no events until the end: lost with the process 1"
 
 
 def test_of_more_events_than_may_lie_there_the_oldest_give_way_and_their_files_too(tmp_path: Path) -> None:
@@ -388,6 +392,26 @@ def test_processes_have_a_folder_each_and_take_over_what_one_that_is_gone_has_le
     assert heir.open() == [name]
     assert heir.read(name) == body(1)
     heir.close()
+
+
+def test_what_a_process_leaves_that_ends_later_is_posted_all_the_same(tmp_path: Path) -> None:
+    """As workers do that were there before a reload."""
+    endpoint, old = Endpoint(), Spool(tmp_path)
+    old.open()
+
+    async def run() -> None:
+        async with deliver(settings(tmp_path), endpoint.transport()) as outbox:
+            for number in range(3):
+                old.write(name_of(number, f"msg_{number:016}"), body(number))
+            await trio.sleep(3600)
+            assert not endpoint.requests, "whose they are lives"
+            old.close()
+            await trio.sleep(HEIR_PAUSE + 1)
+            assert len(outbox) == 0
+
+    on_virtual_time(run)
+    assert sorted(one["number"] for one in endpoint.bodies) == [0, 1, 2]
+    assert files(tmp_path) == []
 
 
 async def test_a_directory_that_cannot_be_made_keeps_the_gateway_from_starting(tmp_path: Path) -> None:
