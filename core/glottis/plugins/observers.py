@@ -26,6 +26,7 @@ from glottis.plugins.timing import Timing
 logger = logging.getLogger(__name__)
 
 METHODS: Final = tuple(name for name in vars(SessionObserver) if not name.startswith("_"))
+END: Final = "ended"
 SLOW: Final = 0.02
 """Seconds in one method, in which no call can go on: a frame."""
 MAX_SLOW: Final = 3
@@ -135,18 +136,19 @@ class Observers:
             return
         one.slow, one.quick = one.slow + 1, 0
         if one.slow == MAX_SLOW:
-            self._drop(one)
+            self._drop(one, but=END)  # for who counts or bills calls, be it slow or the machine busy
             reason = f"holds up all calls, {name} the last time"
-            logger.error("%s: %s %s: it is told no more", self._place, one.plugin, reason)
+            logger.error("%s: %s %s: it is told no more but the end", self._place, one.plugin, reason)
 
     @logged
     def _drop_failed(self, one: _Observer, name: str, error: BaseException) -> None:
         self._drop(one)
         log_failure(logger, error, "%s: %s has failed in %s, and is told no more", self._place, one.plugin, name)
 
-    def _drop(self, one: _Observer) -> None:
+    def _drop(self, one: _Observer, but: str = "") -> None:
         self._methods = {
-            name: tuple(each for each in methods if each[0] is not one) for name, methods in self._methods.items()
+            name: tuple(each for each in methods if each[0] is not one or name == but)
+            for name, methods in self._methods.items()
         }
         self._dropped()
 
