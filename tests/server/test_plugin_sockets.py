@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from glottis import DoorCall, Route, RouteRequest, RouteResponse, RouteSocket, RoutesSpec, SocketRoute, hookimpl
+from glottis import (
+    DoorCall,
+    DoorRefused,
+    Route,
+    RouteRequest,
+    RouteResponse,
+    RouteSocket,
+    RoutesSpec,
+    SocketRoute,
+    hookimpl,
+)
 from support.gateway import CONFIG
 from support.http import request
 from support.memory import open_memory_exchange
@@ -51,9 +61,18 @@ class Wire:
         await socket.receive()
 
     async def end(self, asked: RouteRequest, socket: RouteSocket) -> None:
-        if await socket.receive() == "refuse":
-            await socket.close(1008, "NO: say something else")
-            await socket.receive()
+        match await socket.receive():
+            case "refuse":
+                await socket.close(1008, "NO: say something else")
+                await socket.receive()
+            case "raise":
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(socket.receive)
+                    raise DoorRefused(400, "NO", "say something else")
+            case "later":
+                raise DoorRefused(503, "FULL", "come later")
+            case "nonsense":
+                raise DoorRefused(400, "a line\nof the log", "say something else")
 
     async def sleep(self, asked: RouteRequest, socket: RouteSocket) -> None:
         await trio.sleep_forever()
@@ -111,11 +130,21 @@ async def test_session_s_creator_and_principals_may(exchange: Exchange, autojump
         assert await client.receive() == "mine"
 
 
-@pytest.mark.parametrize(("word", "code", "reason"), [("enough", 1000, ""), ("refuse", 1008, "NO: say something else")])
+@pytest.mark.parametrize(
+    ("word", "code", "reason", "counted"),
+    [
+        ("enough", 1000, "", {}),
+        ("refuse", 1008, "NO: say something else", {}),
+        ("raise", 1008, "NO: say something else", {"NO": 1}),
+        ("later", 1013, "FULL: come later", {"FULL": 1}),
+        ("nonsense", 1011, "internal error", {}),
+    ],
+)
 async def test_handler_s_end_is_the_socket_s(
     word: str,
     code: int,
     reason: str,
+    counted: dict[str, int],
     exchange: Exchange,
     caplog: pytest.LogCaptureFixture,
     autojump_clock: Clock,
@@ -124,7 +153,8 @@ async def test_handler_s_end_is_the_socket_s(
         await client.send(word)
         closed = await client.closed()
     assert (closed.code, closed.reason or "") == (code, reason)
-    assert "failed" not in caplog.text
+    assert exchange.gateway.refusals == counted
+    assert ("Wire" in caplog.text or "failed" in caplog.text) is (code == 1011)
 
 
 async def test_message_that_is_too_long_ends_it(exchange: Exchange, autojump_clock: Clock) -> None:
