@@ -70,8 +70,8 @@ async def test_server_lends_an_address_of_each_family_that_both_have(
     ("named", "bound", "told"),
     [
         (["127.0.0.1", "::2"], BOTH, {"TURN server relay.example by IPv6": "there is no connection: "}),
-        (["::1"], ["127.0.0.1"], {"TURN server relay.example": "its name cannot be looked up, or none of our sockets"}),
-        ([], BOTH, {"TURN server relay.example": "its name cannot be looked up, or none of our sockets reaches it"}),
+        (["::1"], ["127.0.0.1"], {"TURN server relay.example": "it has IPv6 alone, and this machine has not"}),
+        ([], BOTH, {"TURN server relay.example": "its name cannot be looked up"}),
     ],
 )
 async def test_family_that_lends_nothing_is_told(
@@ -97,3 +97,29 @@ async def test_who_comes_to_another_network_has_another_address_lent(tmp_path: P
         assert after.mapped is not None
         assert transport == "tcp" or after.mapped.host == "127.0.0.2"
         assert relays.failures == {}
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize(("before", "after"), [BOTH, BOTH[::-1]])
+async def test_who_comes_to_a_network_of_the_other_family_has_addresses_of_both_lent(
+    tmp_path: Path, before: str, after: str, transport: str
+) -> None:
+    """The far end may have only what there was before."""
+    async with (
+        open_coturn(tmp_path) as coturn,
+        open_relays(coturn, BOTH, [before], "relay.example", transport) as (relays, endpoint),
+    ):
+        assert [one.address.host for one in relays.addresses] == [before]
+        relays.move_to([endpoint.bind_another(after)])
+        await eventually(lambda: {one.address.host for one in relays.addresses} == set(BOTH))
+        assert {one.mapped.host for one in relays.addresses if one.mapped} == {after}
+
+
+async def test_who_comes_to_a_network_by_which_no_server_can_be_reached_is_told_so(tmp_path: Path) -> None:
+    async with (
+        open_coturn(tmp_path) as coturn,
+        open_relays(coturn, ["127.0.0.1"], ["127.0.0.1"], "relay.example") as (relays, endpoint),
+    ):
+        relays.move_to([endpoint.bind_another("::1")])
+        await eventually(lambda: bool(relays.failures))
+        assert "it has IPv4 alone, and this machine has not" in relays.why_none()

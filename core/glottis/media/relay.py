@@ -17,6 +17,7 @@ import trio
 from glottis.media.demultiplexer import Arrival, Receiver
 from glottis.media.link import Link, Sender
 from glottis.media.message_stream import TURN, MessageStream
+from glottis.media.relay_ways import family_of
 from glottis.turn import (
     DEFAULT_TIMING,
     Allocated,
@@ -24,11 +25,12 @@ from glottis.turn import (
     Alternate,
     Closed,
     Failed,
+    Family,
     LongTermCredentials,
     Received,
     TurnTiming,
 )
-from glottis.wire.address import Address, Datagram, Path, Transport, ip_of
+from glottis.wire.address import Address, Datagram, Path, Transport
 
 CONNECT_TIME: Final = 5.0
 """Seconds for a TCP connection with its TLS handshake."""
@@ -71,7 +73,8 @@ class Carrier(Protocol):
 class Relay:
     """See ``Link``. ``run`` gets the address and keeps it; ``told`` hears when it is there.
 
-    ``base`` is the address of the socket that messages over UDP leave by.
+    ``base`` is the address of the socket that messages over UDP leave by. ``family`` is that of the address which is
+    asked for, by default the server's own.
     """
 
     transport: Final[Transport] = "relay"
@@ -86,6 +89,7 @@ class Relay:
         told: Callable[[Allocated], None] = lambda allocated: None,
         timing: TurnTiming = DEFAULT_TIMING,
         tls: ssl.SSLContext | None = None,
+        family: Family | None = None,
     ) -> None:
         self.address = Address("", 0)
         self.server = server
@@ -93,12 +97,11 @@ class Relay:
         self._base = base
         self._told = told
         self._tls = tls
-        ip = ip_of(server.address.host)
         self._allocation = Allocation(
             server.address,
             server.credentials,
             rng=rng,
-            family=6 if ip is not None and ip.version == 6 else 4,
+            family=family or family_of(server.address),
             reliable=server.transport != "udp",
             timing=timing,
         )

@@ -24,6 +24,12 @@ def why_failed(failed: Failed, credentials: LongTermCredentials) -> Failed:
     return Failed(f"the credentials have expired, at {moment:%Y-%m-%d %H:%M:%S} UTC", failed.code)
 
 
+def why_unreachable(found: list[Address]) -> str:
+    """A server with these addresses, of none of which we have a socket."""
+    families = " and ".join(f"IPv{family}" for family in sorted({family_of(address) for address in found}))
+    return f"it has {families} alone, and this machine has not" if families else "its name cannot be looked up"
+
+
 def has_expired(credentials: LongTermCredentials) -> bool:
     """By the clock of this machine, as the server goes by its own."""
     return credentials.expires_at is not None and credentials.expires_at <= time.time()

@@ -9,6 +9,7 @@ import logging
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -20,7 +21,7 @@ from glottis.barrier import stop
 from glottis.contracts.errors import ConfigurationError
 from glottis.contracts.ice_servers import IceServer, IceUri, parse_ice_uri
 from glottis.media.relay import Relay, RelayEndpoint, RelayServer
-from glottis.media.relay_ways import family_of, is_over_tls, way_of, why_failed
+from glottis.media.relay_ways import family_of, is_over_tls, way_of, why_failed, why_unreachable
 from glottis.turn import (
     ALLOCATION_MISMATCH,
     DEFAULT_TIMING,
@@ -199,6 +200,12 @@ class Relays:
     def move_to(self, bases: Sequence[Address]) -> None:
         """Have other addresses lent, from these sockets: those before have no way to the servers any more."""
         self._bases = bases
+        for ways, servers in self._servers.items():
+            known = {one.family for one in servers}
+            new = [_Server(ways, one, servers[0].credentials) for one in self._families_of(ways) if one not in known]
+            servers += new
+            self._new += new
+        self._has_new.set()
         for server in self._each():
             server.is_settled = False
             server.sockets.clear()
@@ -293,7 +300,9 @@ class Relays:
         found = await self._look_up(way.host, way.port)
         reachable = [(address, base) for address in found if (base := self._base_for(address)) is not None]
         ways = [one for one in reachable if family_of(one[0]) == server.family]
-        failed = Failed("its name cannot be looked up, or none of our sockets reaches it")
+        if all(family_of(base) != server.family for base in self._bases):  # we have moved; see RFC 8656 §7.1
+            ways = [(address, self._apart(server, base)) for address, base in reachable]
+        failed = Failed(why_unreachable(found))
         for address, base in ways:
             failed = await self._relay(server, way, attempt, address, base)
             if way_of(way) == "udp" and self._may_be_another(server, attempt, failed, base):
@@ -311,6 +320,7 @@ class Relays:
             told=partial(self._note, server, way, attempt),
             timing=self._timing,
             tls=self._tls,
+            family=server.family,
         )
         try:
             return why_failed(await relay.run(), credentials)
@@ -333,6 +343,13 @@ class Relays:
         except ConfigurationError:
             return False
         return True
+
+    def _apart(self, server: _Server, base: Address) -> Address:
+        """Beside the relay of the socket's own family, which has that on each server (RFC 8656 §7.2)."""
+        if not server.sockets:
+            with suppress(ConfigurationError):
+                server.sockets.append(self._endpoint.bind_another(base.host, for_calls=False))
+        return base
 
     def _base_for(self, server: Address) -> Address | None:
         """A socket of the server's family."""
