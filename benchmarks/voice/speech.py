@@ -1,9 +1,15 @@
-"""What is said: recorded speech of four speakers in four languages, from Debian's prompts for Asterisk."""
+"""What is said: recorded speech of four speakers in four languages, from Debian's prompts for Asterisk.
 
+``python -m benchmarks.voice.speech speech.wav`` writes it as a file, for the studies of docs/lab.md.
+"""
+
+import sys
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from glottis import AudioFrame
+from glottis.audio import write_wav
 from glottis.lab.samples import LEVEL, RATE, Samples, to_samples
 from glottis.lab.speech import Speech
 from glottis.plugins import load_plugins
@@ -51,3 +57,7 @@ def _from_first_word(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     levels = np.abs(samples[: len(samples) // frame * frame]).reshape(-1, frame).max(axis=1)
     first = int(np.argmax(levels > _QUIET * levels.max())) * frame
     return samples[max(0, first - RATE // 5) :]
+
+
+if __name__ == "__main__":
+    write_wav(sys.argv[1], AudioFrame(recorded_speech().samples.tobytes(), RATE))

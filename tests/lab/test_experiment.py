@@ -269,6 +269,12 @@ def test_the_command_makes_a_network_of_a_capture(tmp_path: Path, capsys: pytest
     assert main(["lab", "trace", str(tmp_path / "call.pcap")]) == 0
     said = capsys.readouterr().out
     assert "SSRC 0x00000007 at 48000 Hz: 2 s, 2 of 100 packets lost, 0 ms late in the median" in said
+    for wrong, line in (
+        (["--output", str(tmp_path / "no" / "t")], "t: cannot be written"),
+        (["--clock-rate", "-5"], "1 or"),
+    ):
+        assert main(["lab", "trace", str(tmp_path / "call.pcap"), *wrong]) == 2
+        assert line in capsys.readouterr().err
     path = written(tmp_path, '[[networks]]\ntrace = "call.trace.json"')
     [condition] = read_experiment(path).check()
     assert condition.labels["network"] == "trace call.trace.json"

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from glottis.cli import main
 from glottis.lab import Agent, Codec, Delay, Experiment, Network, Protection, read_experiment
-from glottis.lab.networks import Link
+from glottis.lab.networks import Link, Stalls
 from glottis.lab.parts import find_codec
 from glottis.lab.results import MEASURES
 from glottis.lab.script import Script
@@ -87,6 +87,21 @@ def test_the_study_runs_in_short_form(examples: Path) -> None:
     found = {row.result.labels["protection"]: row.result.measures for row in results.rows}
     pesq = {protection: measures.pesq for protection, measures in found.items() if measures is not None}
     assert pesq["nothing"] < min(pesq[protection] for protection in ("FEC", "RED", "both"))
+
+
+@pytest.mark.slow
+def test_the_study_of_delays_runs_in_short_form(examples: Path) -> None:
+    """Its speech is three seconds, and of its networks there is one, which stalls each second."""
+    study = read_experiment(examples / "fixed-or-adaptive.toml")
+    often = msgspec.structs.replace(study.networks[0], stalls=Stalls(every_s=1, ms=150))
+    results = msgspec.structs.replace(study, networks=(often,)).run(examples / "results", processes=0)
+    adaptive, short, long = (row.result.measures for row in results.rows)
+    assert adaptive is not None
+    assert short is not None
+    assert long is not None
+    assert adaptive.late < long.late <= short.late
+    assert (adaptive.delay_ms or 0) > (short.delay_ms or 0)
+    assert (examples / "results" / "delay-over-time-0.svg").exists()
 
 
 @pytest.mark.slow

@@ -56,6 +56,8 @@ def networks_command(options: argparse.Namespace) -> int:
 
 def trace_command(options: argparse.Namespace) -> int:
     """Say which stream, what it has suffered, and where the trace is."""
+    if options.clock_rate is not None and options.clock_rate < 1:
+        raise ConfigurationError(f"--clock-rate: expected 1 or more, got {options.clock_rate}")
     try:
         data = options.capture.read_bytes()
         captured = parse_capture_untrusted(data)
@@ -68,7 +70,10 @@ def trace_command(options: argparse.Namespace) -> int:
     clock_rate = options.clock_rate or clock_rate_of(streams[ssrc])
     trace = trace_of(streams[ssrc], clock_rate, f"{options.capture.name}, SSRC {ssrc:#010x}")
     output = options.output or options.capture.with_suffix(".trace.json")
-    save_trace(trace, output)
+    try:
+        save_trace(trace, output)
+    except OSError as error:
+        raise ConfigurationError(f"{output}: cannot be written: {error.strerror}") from None
     _write(f"{output}: SSRC {ssrc:#010x} at {clock_rate} Hz: {trace.summary}")
     return 0
 
