@@ -133,10 +133,14 @@ def pip_mounts(directory: Path) -> list[str]:
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
         settings["global"].setdefault(name.rpartition(".")[2], value.strip("'").replace("\\n", "\n"))
+    mounts = []
+    if certificates := settings["global"].get("cert"):  # elsewhere: Debian's package replaces the file of its own
+        settings["global"]["cert"] = "/etc/pip.pem"
+        mounts.append(f"{certificates}:/etc/pip.pem")
     path = directory / "pip.conf"
     with path.open("w") as file:
         settings.write(file)
-    words = " ".join(settings["global"].values()).split()
+    words = " ".join(value for name, value in settings["global"].items() if name != "cert").split()
     named = {Path(word) for word in words if word.startswith("/")}
     named |= {Path(urlsplit(word).path).parent for word in words if word.startswith("file:")}  # its files lie beside it
-    return [f"{path}:/etc/pip.conf", *sorted(f"{one}:{one}" for one in named if one.exists())]
+    return [f"{path}:/etc/pip.conf", *mounts, *sorted(f"{one}:{one}" for one in named if one.exists())]
