@@ -164,7 +164,7 @@ class Caller:
             sample_rate=RATE * factor,
             encoder=KNOBS,
             max_message_size=None,
-            red="auto" if red else "off",
+            red=("on" if codec.static_payload_type is not None else "auto") if red else "off",
         )
         self._peer = PeerConnection(
             settings, certificate=Certificate.generate(), local_addresses=endpoint.addresses, rng=rng

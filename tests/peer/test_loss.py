@@ -70,7 +70,8 @@ def test_of_packets_lost_in_great_numbers_most_are_recovered_from_later_ones(pol
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", [PCMU, G722], ids=lambda codec: codec.encoding_name)
 def test_of_codecs_without_redundancy_of_their_own_most_that_is_lost_comes_twice(codec: CodecSpec) -> None:
-    call = VirtualCall([codec], impairments=Impairments(loss=0.1, delay=0.02))
+    caller = PeerSettings((codec,), red="on")
+    call = VirtualCall([codec], impairments=Impairments(loss=0.1, delay=0.02), caller_settings=caller)
     assert call.connect()
     for before, after in zip(converse(started(call), 8), converse(call, 12), strict=True):
         assert before.inbound_rtp is not None

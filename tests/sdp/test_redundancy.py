@@ -11,6 +11,7 @@ from glottis.sdp import (
     make_offer,
 )
 
+POLICIES: tuple[RedPolicy, ...] = ("auto", "on")
 OFFER = "chromium156_seed_offer.sdp"
 
 Answer = Callable[..., Negotiation]
@@ -97,11 +98,15 @@ def test_our_offer_of_red_is_in_force_if_it_is_answered(
     assert (audio.red.rtpmap.payload_type if audio.red is not None else None) == agreed
 
 
-def test_of_a_codec_with_a_static_payload_type_red_is_offered_under_a_dynamic_one(
+def test_of_a_codec_with_a_static_payload_type_red_is_offered_where_it_is_wanted_under_a_dynamic_one(
     capabilities: tuple[AudioCapability, ...], transport: TransportParameters, sending: SendingTrack, answer: Answer
 ) -> None:
     pcmu = [capability for capability in capabilities if capability.encoding_name == "PCMU"]
-    offer = make_offer(session_id=1, session_version=1, transport=transport, audio=pcmu, sending=sending, red="auto")
+    auto, offer = (
+        make_offer(session_id=1, session_version=1, transport=transport, audio=pcmu, sending=sending, red=policy)
+        for policy in POLICIES
+    )
+    assert "red/" not in str(auto)
     assert {"a=rtpmap:97 red/8000", "a=fmtp:97 0/0"} <= set(str(offer).splitlines())
     audio = accept_answer_untrusted(offer, answer(str(offer), red="auto").description).audio
     assert audio is not None

@@ -93,8 +93,12 @@ class RedWriter:
 
     def write(self, payload: bytes, timestamp: int) -> bytes:
         """The payload; see ``PayloadWriter``."""
-        older = self._blocks(timestamp, MAX_PAYLOAD_LENGTH - 1 - len(payload)) if self.level else []
-        self._older = [(timestamp, payload), *self._older[: MAX_LEVEL * MAX_SPACING - 1]]
+        older: list[RedBlock] = []
+        if self.level:
+            older = self._blocks(timestamp, MAX_PAYLOAD_LENGTH - 1 - len(payload))
+            self._older = [(timestamp, payload), *self._older[: MAX_LEVEL * MAX_SPACING - 1]]
+        elif self._older:
+            self._older = []  # nothing is kept, nor done, for a clean path
         if not older:
             self.payload_type = self._primary_payload_type
             return payload

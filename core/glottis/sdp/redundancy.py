@@ -53,10 +53,10 @@ def is_red(rtpmap: RtpMap) -> bool:
 
 
 def offered_red(formats: Sequence[NegotiatedFormat], policy: RedPolicy) -> NegotiatedRed | None:
-    """RED of the favourite of our formats."""
-    if policy == "off":
-        return None
+    """RED of our favourite; where that is one of RFC 3551, of which few peers take it, for a policy of ``on`` alone."""
     primary = formats[0]
+    if policy == "off" or (policy == "auto" and primary.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE):
+        return None
     number = max(FIRST_DYNAMIC_PAYLOAD_TYPE, *(1 + negotiated.payload_type for negotiated in formats))
     return NegotiatedRed(primary.rtpmap._replace(payload_type=number, encoding_name=_NAME), primary, policy == "on")
 
