@@ -95,8 +95,8 @@ async def test_reload_costs_no_call_a_packet_and_new_calls_have_the_new_configur
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         await reload_under_calls(tmp_path, {"NOTIFY_SOCKET": manager.getsockname()})
-        told = [manager.recv(99, socket.MSG_DONTWAIT).partition(b"\n")[0] for _ in range(6)]
-    assert told == [b"READY=1", *([b"RELOADING=1", b"READY=1"] * 2), b"STOPPING=1"]
+        told = [manager.recv(99, socket.MSG_DONTWAIT).partition(b"\n")[0] for _ in range(8)]
+    assert told == [b"READY=1", *([b"RELOADING=1", b"READY=1"] * 3), b"STOPPING=1"]
 
 
 async def reload_under_calls(directory: Path, env: dict[str, str]) -> None:
@@ -104,7 +104,12 @@ async def reload_under_calls(directory: Path, env: dict[str, str]) -> None:
         old = await calls(fleet, 6)
         await all_hear(old)
         fleet.reload(**{'agent = "echo"': 'agent = "nobody"'})
-        await fleet.command.wait_for("not reloaded")
+        await fleet.command.wait_for("SIGHUP: loading")
+        fleet.reload()  # while those are loaded: it is done once more
+        await fleet.command.wait_for(
+            r"not reloaded, the workers that there are go on: worker \d+ \(process \d+\) has left"
+        )
+        await fleet.command.wait_for(r"SIGHUP before: loading (?s:.*)not reloaded")
         assert "campaigns.echo.agent" in fleet.command.errors
         fleet.reload(**{'agent = "nobody"': 'agent = "talker"'})
         await fleet.command.wait_for("2 new workers serve")

@@ -79,7 +79,7 @@ class Generation:
             if self.is_over:
                 return
             if not self.has_begun:
-                self.failure = worker.reason if worker else "no process could be started"
+                self.failure = f"{worker} {worker.reason}" if worker else "no process could be started"
                 self._changed.wake()
                 return
             if trio.current_time() - began > LONG_LIFE:

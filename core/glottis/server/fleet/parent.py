@@ -54,7 +54,9 @@ class Parent:
         self._loading: Generation | None = None
         """Which is to be the next one."""
         self._started = 0
-        self._is_loading = False
+        self._is_loading = True
+        self._is_asked_again = False
+        """By a signal that came while workers were being loaded, which have read what was there before."""
         self._exit_code = 0
         self._serving = trio.CancelScope()
         self._nursery: trio.Nursery
@@ -111,11 +113,14 @@ class Parent:
         self._desk.tell_state()
         logger.info("glottis serves %s with %d workers", self._url(), generation.wants.workers)
         self._manager.say("READY=1", "STATUS=serves")
+        self._reload_again()
 
     def _reload(self, name: str) -> None:
         if self._is_loading:
-            logger.warning("%s: workers are being loaded already", name)
+            logger.info("%s: workers are being loaded already, and once more after that", name)
+            self._is_asked_again = True
             return
+        self._is_loading = True
         logger.info("%s: loading code and configuration anew", name)
         self._manager.say_reloading()
         self._nursery.start_soon(self._replace)
@@ -136,6 +141,12 @@ class Parent:
             if old is not None:
                 self._retire(old, new)
         self._manager.say("READY=1")
+        self._reload_again()
+
+    def _reload_again(self) -> None:
+        if self._is_asked_again and not self._desk.is_stopping:
+            self._is_asked_again = False
+            self._reload("SIGHUP before")
 
     def _retire(self, old: Generation, new: Generation) -> None:
         """Calls go on for their grace. The listening sockets are never closed unless others are wanted."""
@@ -173,7 +184,9 @@ class Parent:
         """The first worker says what the configuration is, or leaves and has said what is wrong with it."""
         await self._until(lambda: scout.wants is not None or scout.exit_code is not None)
         if scout.wants is None:
-            raise CannotBegin(scout.reason, scout.exit_code if scout.exit_code and scout.exit_code > 0 else EXIT_FAILED)
+            raise CannotBegin(
+                f"{scout} {scout.reason}", scout.exit_code if scout.exit_code and scout.exit_code > 0 else EXIT_FAILED
+            )
         return scout.wants
 
     def _prepare(self, wants: Wants, scout: WorkerProcess) -> Generation:
