@@ -28,6 +28,8 @@ OPENSSL: Final = "psycopg-binary>=3.2,<4"
 VERSION: Final = "3.13"
 """Of that Python."""
 DEBIAN_OF_MUSL: Final = "deb http://deb.debian.org/debian trixie main"
+OF_THIS_PYTHON: Final = ("audioop-lts",)
+"""What the core needs of it, and of that of the pip here not: conditions of requirements are judged by the latter."""
 INTERPRETER: Final = "/opt/python/bin/python3.13"
 LIBRARIES: Final = "opt/musl/lib"
 BUILD: Final = """
@@ -143,7 +145,7 @@ def install(root: Root) -> int:
     """Bytes that the least takes; then what a call needs is there, too. This machine's pip does it."""
     packages = root.path / f"opt/python/lib/python{VERSION}/site-packages"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", f"--target={packages}"]
-    subprocess.run([*pip, *platform(root), f"--find-links={DIST}", *LEAN], check=True)
+    subprocess.run([*pip, *platform(root), f"--find-links={DIST}", *LEAN, *OF_THIS_PYTHON], check=True)
     size = size_of(packages)
     subprocess.run([*pip, *platform(root), f"--find-links={DIST}", "--no-deps", *MORE], check=True)
     root.run(INTERPRETER, "-m", "compileall", "-q", f"/opt/python/lib/python{VERSION}/site-packages")
