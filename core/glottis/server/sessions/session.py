@@ -79,32 +79,31 @@ class Session:
         self.trace = Trace(info, self.created_at)
         self.note(f"created for {info.principal.name} at {info.client_host or 'no address'}, for {info.transport}")
         self._listener = Listener(self)
+        ends, statistics = self._listener.ends, self._listener.statistics  # once: each look makes another object
         self.line = ClientLine()
         self.leg = make_leg(self._listener, info, campaign.sample_rate, campaign.frame_ms)
-        self.extensions = CallExtensions(campaign.extensions, info, self._listener.tells, self._listener.statistics)
+        self.extensions = CallExtensions(campaign.extensions, info, self._listener.tells, statistics)
         self.extensions.bind(self.leg.voice.taps)
-        self.silence = SilenceLimit(times.quiet, self.leg.voice.taps, deadlines, self._listener.ends)
+        self.silence = SilenceLimit(times.quiet, self.leg.voice.taps, deadlines, ends)
         self.call = make_call(
             info,
             sample_rate=campaign.sample_rate,
             voice=self.leg.voice,
             messenger=self.leg.messenger,
-            hang_up=self._listener.ends,
+            hang_up=ends,
             restart_ice=self._listener.restarts,
             caught_up=self._listener.caught_up,
             handover=Handover(_colleagues(campaign), self._listener.hands_over),
             resampling=resampling,
             sent=self.extensions.sent,
             limits=call_limits,
-            statistics=self._listener.statistics,
+            statistics=statistics,
         )
         self.announce = Announcements(self.line, self.call, self.leg, self.extensions)
         self.interruption = Interruption(self.line, self.leg, silence=times.silence, tell=self.announce.event)
         self.intake = Intake(self.leg, self.call.messages, patience=times.text_patience)
-        self.deadline = Deadline(times, deadlines, self._listener.ends, created_at=self.created_at)
-        self._ended = ended
-        self._plugins = plugins
-        self.times = times
+        self.deadline = Deadline(times, deadlines, ends, created_at=self.created_at)
+        self._ended, self._plugins, self.times = ended, plugins, times
         self._scope, self.connected = trio.CancelScope(), trio.Event()
         self._listener.session_is_made = True
 
