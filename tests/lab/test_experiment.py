@@ -159,7 +159,10 @@ def limited_files(size: int) -> Iterator[None]:
 def test_its_processes_end_with_it_without_a_word(does: str, exit_code: int, tmp_path: Path) -> None:
     path = written(tmp_path, '[[delays]]\npolicy = "delays.py:ending"')
     (tmp_path / "delays.py").write_text(f"import os, signal\ndef ending():\n    {does}\n    while True: signal.pause()")
-    run = f"import sys; from glottis.cli import main; sys.exit(main(['lab', 'run', {str(path)!r}, '--processes', '2']))"
+    run = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # whatever a shell has ignored
+        f"from glottis.cli import main; sys.exit(main(['lab', 'run', {str(path)!r}, '--processes', '2']))"
+    )
     done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, start_new_session=True)
     assert done.returncode == exit_code
     assert done.stderr.splitlines()[1:] == []

@@ -164,7 +164,7 @@ async def test_the_client_of_a_long_call_is_told_newer_servers_before_its_creden
         await eventually(lambda: phone.socket.events("ice_servers"), 3)
         [event] = phone.socket.events("ice_servers")
         assert event == {"iceServers": [{"urls": ["turn:turn.example"], "username": "2000", "credential": "secret"}]}
-        assert servers.asked == ["gateway", phone.session_id, phone.session_id]
+        assert [who for who in servers.asked if who != "gateway"] == [phone.session_id] * 2
         servers.servers = []
         await trio.sleep(2)
         assert len(phone.socket.events("ice_servers")) == 1, "those that there were may do yet"
